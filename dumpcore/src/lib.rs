@@ -1,1 +1,24 @@
-//! Plan 9 style dumps.
+//! Plan 9 style dumps of a file tree on Linux.
+#![warn(missing_docs)]
+
+mod error;
+mod event;
+mod fault;
+mod layout;
+mod link;
+mod meta;
+mod relpath;
+mod report;
+mod snapshot;
+mod stamp;
+
+pub use error::Error;
+pub use event::{Did, Event, Kind, Locate, Observer, Phase, Silent, Warning, Why};
+pub use fault::{Fault, Op, Side};
+pub use layout::{DumpName, EXCLUDE_FILE, Sort};
+pub use link::{Candidate, LinkPolicy, Verdict};
+pub use meta::{Abilities, Id, Meta, Time, Xattrs};
+pub use relpath::{Printable, RelPath};
+pub use report::{Count, Counts, Report};
+pub use snapshot::{Root, Snapshot};
+pub use stamp::{BadStamp, Stamp};

@@ -1,0 +1,176 @@
+//! Why a run ended without publishing anything.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::fault::{Fault, plain};
+use crate::relpath::Printable;
+
+/// Why nothing was published. Whatever was published before is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No tree was named.
+    #[error("no tree to dump was named")]
+    NoRoots,
+    /// Two trees would get the same name in the dump.
+    #[error("{} and {} would both be named '{name}' in the dump: give one another name",
+        Printable::path(.first), Printable::path(.second))]
+    SameName {
+        /// The name in the dump.
+        name: String,
+        /// The tree that has it.
+        first: PathBuf,
+        /// The tree that would have it as well.
+        second: PathBuf,
+    },
+    /// A tree has no last name that the dump could use (`/`, `..`), or the
+    /// name given for it is none.
+    #[error("{}: '{name}' cannot be the name of a root in a dump: give one with a root name",
+        Printable::path(.path))]
+    BadRootName {
+        /// The tree.
+        path: PathBuf,
+        /// The name that will not do.
+        name: String,
+    },
+    /// The tree to dump cannot be opened.
+    #[error("the tree {} cannot be opened: {}", Printable::path(.path), plain(.cause))]
+    MainUnusable {
+        /// The tree.
+        path: PathBuf,
+        /// The system's answer.
+        cause: io::Error,
+    },
+    /// The tree is empty while its reference is not: most likely a disk that
+    /// is not mounted.
+    #[error("{} is empty, but its last dump {} is not: is its disk mounted? (to dump it all the same, allow an empty tree)",
+        Printable::path(.path), Printable::path(.reference))]
+    MainEmpty {
+        /// The tree.
+        path: PathBuf,
+        /// Its copy in the reference.
+        reference: PathBuf,
+    },
+    /// The rules exclude a whole root.
+    #[error("the exclude rules leave out the whole tree {}", Printable::path(.path))]
+    MainExcluded {
+        /// The tree.
+        path: PathBuf,
+    },
+    /// The dump root cannot be opened.
+    #[error("the dump root {} cannot be opened: {}", Printable::path(.path), plain(.cause))]
+    DumpUnusable {
+        /// The dump root.
+        path: PathBuf,
+        /// The system's answer.
+        cause: io::Error,
+    },
+    /// The dump root has no `current`.
+    #[error("{} has no link 'current': either its disk is not mounted, or it never had a dump (then make the first one with --init)",
+        Printable::path(.dump))]
+    NoCurrent {
+        /// The dump root.
+        dump: PathBuf,
+    },
+    /// `current` names no dump.
+    #[error("{} points to {}, which {reason}: point it at a complete dump",
+        Printable::path(.link), Printable::path(.target))]
+    BadCurrent {
+        /// The link.
+        link: PathBuf,
+        /// What it holds.
+        target: PathBuf,
+        /// What is wrong with it, as a clause.
+        reason: String,
+    },
+    /// A first dump was asked for where there is one.
+    #[error("{} has dumps already ('current' points to {}): leave out --init",
+        Printable::path(.dump), Printable::path(.target))]
+    AlreadyInitialised {
+        /// The dump root.
+        dump: PathBuf,
+        /// What `current` holds.
+        target: PathBuf,
+    },
+    /// Another run holds the dump root.
+    #[error("another run holds the dump root {}: try again when it is done", Printable::path(.dump))]
+    Busy {
+        /// The dump root.
+        dump: PathBuf,
+    },
+    /// The dump's filesystem has no hard links.
+    #[error("the dump root {} is on a filesystem without hard links ({fs}): use ext4, xfs or btrfs",
+        Printable::path(.dump))]
+    NoHardLinks {
+        /// The dump root.
+        dump: PathBuf,
+        /// The filesystem's type.
+        fs: String,
+    },
+    /// The name that the dump should get is taken.
+    #[error("{} is there already", Printable::path(.path))]
+    NameTaken {
+        /// The name.
+        path: PathBuf,
+    },
+    /// There is no dump of the kind that was asked for.
+    #[error("{} has no dump {what}", Printable::path(.dump))]
+    NoSuchDump {
+        /// The dump root.
+        dump: PathBuf,
+        /// Which dump was looked for, as a clause.
+        what: String,
+    },
+    /// The dump's disk refuses.
+    #[error("{fault}{}", space(.free, .needed))]
+    DumpDisk {
+        /// What it refused.
+        fault: Fault,
+        /// Free bytes for the runner and free inodes, when they matter.
+        free: Option<(u64, u64)>,
+        /// How many bytes were to be written, when known.
+        needed: Option<u64>,
+    },
+    /// The copy will not fit.
+    #[error("{} has not enough room: {needed} bytes are needed, {free} are free, {} are missing",
+        Printable::path(.dump), needed - free)]
+    NoSpace {
+        /// The dump root.
+        dump: PathBuf,
+        /// Bytes needed.
+        needed: u64,
+        /// Bytes free for the runner.
+        free: u64,
+    },
+    /// The source has gone: what is left of it is no copy of it.
+    #[error("{fault}: the tree has gone while it was read, so nothing is published")]
+    SourceGone {
+        /// How it was noticed.
+        fault: Fault,
+    },
+    /// What was read back is not what was written.
+    #[error("{} differs from what was written: the disk is not to be trusted, so nothing is published",
+        Printable::path(.path))]
+    VerifyFailed {
+        /// The first file that differs.
+        path: PathBuf,
+    },
+    /// The run was asked to stop.
+    #[error("stopped; nothing is published, and the next run goes on from here")]
+    Interrupted,
+}
+
+fn space(free: &Option<(u64, u64)>, needed: &Option<u64>) -> String {
+    let mut text = String::new();
+    if let Some(needed) = needed {
+        text.push_str(&format!("; {needed} bytes were to be written"));
+    }
+    if let Some((bytes, inodes)) = free {
+        text.push_str(&format!("; {bytes} bytes and {inodes} inodes are free"));
+    }
+    if free.is_some() {
+        text.push_str("; make room and run again, it goes on from here");
+    }
+    text
+}

@@ -1,0 +1,177 @@
+//! The bytes of a path below a root.
+//!
+//! A name in a file tree is a string of bytes without `/` and NUL; nothing
+//! says that it is UTF-8. A [`RelPath`] holds such names joined by `/`, with
+//! no slash at either end; the root itself is the empty path. Its `Display`
+//! is safe to print on a terminal: control bytes and bytes that are not
+//! UTF-8 come out as `\NNN`, three octal digits, and a backslash doubled.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// A path below a root, as bytes.
+///
+/// Shape: names joined by single slashes, none at the ends; empty for the
+/// root itself.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RelPath(Vec<u8>);
+
+impl RelPath {
+    /// The root itself.
+    #[must_use]
+    pub fn root() -> Self {
+        Self::default()
+    }
+
+    /// Takes bytes that already have the shape of a relative path; leading
+    /// and trailing slashes are dropped.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let mut bytes = bytes;
+        while let [b'/', rest @ ..] = bytes {
+            bytes = rest;
+        }
+        while let [rest @ .., b'/'] = bytes {
+            bytes = rest;
+        }
+        Self(bytes.to_vec())
+    }
+
+    /// Joins names given from the last one up to the first: the order in
+    /// which one climbs from an entry to its root.
+    #[must_use]
+    pub fn from_names_upwards<'a>(names: impl Iterator<Item = &'a [u8]>) -> Self {
+        let names: Vec<&[u8]> = names.collect();
+        let mut bytes = Vec::with_capacity(names.iter().map(|n| n.len() + 1).sum());
+        for name in names.iter().rev().filter(|n| !n.is_empty()) {
+            if !bytes.is_empty() {
+                bytes.push(b'/');
+            }
+            bytes.extend_from_slice(name);
+        }
+        Self(bytes)
+    }
+
+    /// This path with one more name at its end.
+    #[must_use]
+    pub fn join(&self, name: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(self.0.len() + 1 + name.len());
+        bytes.extend_from_slice(&self.0);
+        if !bytes.is_empty() && !name.is_empty() {
+            bytes.push(b'/');
+        }
+        bytes.extend_from_slice(name);
+        Self(bytes)
+    }
+
+    /// The bytes, as described at the type.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Is this the root itself?
+    #[must_use]
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The same as a path of the standard library (relative).
+    #[must_use]
+    pub fn as_path(&self) -> &Path {
+        Path::new(OsStr::from_bytes(&self.0))
+    }
+
+    /// The path below `base`; `base` itself for the root.
+    #[must_use]
+    pub fn below(&self, base: &Path) -> PathBuf {
+        if self.is_root() {
+            base.to_path_buf()
+        } else {
+            base.join(self.as_path())
+        }
+    }
+}
+
+impl fmt::Display for RelPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&Printable(&self.0), f)
+    }
+}
+
+impl fmt::Debug for RelPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
+}
+
+/// Bytes of a name or path that a person is shown: whatever is not printable
+/// text is written as `\NNN` in octal, so that a hostile name cannot drive a
+/// terminal or forge a line of a log.
+#[derive(Clone, Copy, Debug)]
+pub struct Printable<'a>(pub &'a [u8]);
+
+impl<'a> Printable<'a> {
+    /// Of a path of the standard library.
+    #[must_use]
+    pub fn path(path: &'a Path) -> Self {
+        Self(path.as_os_str().as_bytes())
+    }
+}
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write as _;
+        for chunk in self.0.utf8_chunks() {
+            for c in chunk.valid().chars() {
+                match c {
+                    '\\' => f.write_str("\\\\")?,
+                    c if c.is_control() => {
+                        let mut buf = [0; 4];
+                        for b in c.encode_utf8(&mut buf).bytes() {
+                            write!(f, "\\{b:03o}")?;
+                        }
+                    }
+                    c => f.write_char(c)?,
+                }
+            }
+            for b in chunk.invalid() {
+                write!(f, "\\{b:03o}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn joins_and_trims() {
+        assert_eq!(RelPath::from_bytes(b"/a/b/").as_bytes(), b"a/b");
+        assert_eq!(RelPath::root().join(b"a").as_bytes(), b"a");
+        assert_eq!(RelPath::from_bytes(b"a").join(b"b").as_bytes(), b"a/b");
+        assert!(RelPath::from_bytes(b"///").is_root());
+        let up = [b"c".as_slice(), b"b", b"a", b""];
+        assert_eq!(
+            RelPath::from_names_upwards(up.into_iter()).as_bytes(),
+            b"a/b/c"
+        );
+    }
+
+    #[test]
+    fn prints_hostile_names_harmlessly() {
+        let cases: [(&[u8], &str); 4] = [
+            (b"plain", "plain"),
+            (b"a\nb\x1b[2J", "a\\012b\\033[2J"),
+            (b"\xff\xc3\xa9", "\\377\u{e9}"),
+            (b"back\\slash", "back\\\\slash"),
+        ];
+        for (bytes, shown) in cases {
+            assert_eq!(RelPath::from_bytes(bytes).to_string(), shown);
+        }
+    }
+}

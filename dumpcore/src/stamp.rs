@@ -1,0 +1,194 @@
+//! A civil minute: what a dump is named after.
+//!
+//! A [`Stamp`] is a minute on the wall clock, without a zone: names on disk
+//! are local time, and two minutes an hour apart may bear the same name when
+//! the clocks go back. It knows how to step and to measure, never what time
+//! it is now: `now` is always an argument.
+
+use chrono::{DateTime, Datelike, Local, NaiveDate, NaiveDateTime, TimeDelta, Timelike};
+use std::fmt;
+use std::str::FromStr;
+
+/// A minute of the local calendar; ordered as the calendar is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stamp(NaiveDateTime);
+
+impl Stamp {
+    /// The minute of these parts; `None` when there is no such day or minute.
+    /// Years from 0 on.
+    #[must_use]
+    pub fn new(year: i32, month: u32, day: u32, hour: u32, minute: u32) -> Option<Self> {
+        if year < 0 {
+            return None;
+        }
+        NaiveDate::from_ymd_opt(year, month, day)?
+            .and_hms_opt(hour, minute, 0)
+            .map(Self)
+    }
+
+    /// The minute that a local moment lies in.
+    #[must_use]
+    pub fn of(moment: &DateTime<Local>) -> Self {
+        Self::from_civil(moment.naive_local())
+    }
+
+    /// The minute that a civil time lies in: seconds are dropped.
+    #[must_use]
+    pub fn from_civil(time: NaiveDateTime) -> Self {
+        let time = time.with_second(0).and_then(|t| t.with_nanosecond(0));
+        Self(time.unwrap_or_default())
+    }
+
+    /// The same as a civil time of the calendar library, seconds zero.
+    #[must_use]
+    pub fn civil(&self) -> NaiveDateTime {
+        self.0
+    }
+
+    /// The calendar year.
+    #[must_use]
+    pub fn year(&self) -> i32 {
+        self.0.year()
+    }
+
+    /// 1 to 12.
+    #[must_use]
+    pub fn month(&self) -> u32 {
+        self.0.month()
+    }
+
+    /// 1 to 31.
+    #[must_use]
+    pub fn day(&self) -> u32 {
+        self.0.day()
+    }
+
+    /// 0 to 23.
+    #[must_use]
+    pub fn hour(&self) -> u32 {
+        self.0.hour()
+    }
+
+    /// 0 to 59.
+    #[must_use]
+    pub fn minute(&self) -> u32 {
+        self.0.minute()
+    }
+
+    /// One minute later; stands still at the end of the calendar.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        Self(
+            self.0
+                .checked_add_signed(TimeDelta::minutes(1))
+                .unwrap_or(self.0),
+        )
+    }
+
+    /// Whole minutes from `earlier` to this one; negative when it is later.
+    #[must_use]
+    pub fn minutes_since(&self, earlier: &Self) -> i64 {
+        (self.0 - earlier.0).num_minutes()
+    }
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:04}-{:02}-{:02}T{:02}:{:02}",
+            self.year(),
+            self.month(),
+            self.day(),
+            self.hour(),
+            self.minute()
+        )
+    }
+}
+
+impl fmt::Debug for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The text is no civil minute of the form `YYYY-MM-DDTHH:MM`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not a minute of the form YYYY-MM-DDTHH:MM")]
+pub struct BadStamp(String);
+
+impl FromStr for Stamp {
+    type Err = BadStamp;
+
+    /// Reads `YYYY-MM-DDTHH:MM`; a space may stand for the `T`.
+    fn from_str(text: &str) -> Result<Self, BadStamp> {
+        let bad = || BadStamp(text.to_owned());
+        let (date, time) = text.split_once(['T', ' ']).ok_or_else(bad)?;
+        let parts = |text: &str, mark: char| -> Option<Vec<u32>> {
+            let number = |s: &str| {
+                let plain = s.len() >= 2 && s.bytes().all(|b| b.is_ascii_digit());
+                plain.then(|| s.parse().ok()).flatten()
+            };
+            text.split(mark).map(number).collect()
+        };
+        let (Some([y, m, d]), Some([h, min])) = (
+            parts(date, '-').and_then(|p| <[u32; 3]>::try_from(p).ok()),
+            parts(time, ':').and_then(|p| <[u32; 2]>::try_from(p).ok()),
+        ) else {
+            return Err(bad());
+        };
+        if date.find('-').is_none_or(|year_digits| year_digits < 4) {
+            return Err(bad());
+        }
+        let y = i32::try_from(y).map_err(|_| bad())?;
+        Self::new(y, m, d, h, min).ok_or_else(bad)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Stamp {
+        text.parse().expect(text)
+    }
+
+    #[test]
+    fn reads_what_it_writes() {
+        for text in [
+            "2026-11-22T23:31",
+            "0987-01-01T00:00",
+            "12026-02-28T12:00",
+            "2024-02-29T05:05",
+        ] {
+            assert_eq!(at(text).to_string(), text);
+        }
+        assert_eq!(at("2026-11-22 23:31"), at("2026-11-22T23:31"));
+    }
+
+    #[test]
+    fn refuses_what_is_no_minute() {
+        for text in [
+            "",
+            "2026-11-22",
+            "2026-11-22T24:00",
+            "2025-02-29T00:00",
+            "2026-11-22T23:31:00",
+            "26-11-22T23:31",
+            "2026-1-2T3:4",
+            "2026-11-22T+1:31",
+            "99999999-01-01T00:00",
+            "-2026-11-22T23:31",
+        ] {
+            assert!(text.parse::<Stamp>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn steps_over_midnight_and_new_year() {
+        assert_eq!(at("2026-12-31T23:59").next(), at("2027-01-01T00:00"));
+        let (a, b) = (at("2026-03-01T00:10"), at("2026-02-28T23:50"));
+        assert_eq!(a.minutes_since(&b), 20);
+        assert_eq!(b.minutes_since(&a), -20);
+    }
+}
