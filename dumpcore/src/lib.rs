@@ -11,6 +11,7 @@ mod relpath;
 mod report;
 mod snapshot;
 mod stamp;
+mod sys;
 
 pub use error::Error;
 pub use event::{Did, Event, Kind, Locate, Observer, Phase, Silent, Warning, Why};

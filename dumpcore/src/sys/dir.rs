@@ -1,0 +1,300 @@
+//! Directories: opening, listing, making.
+//!
+//! A listing comes in chunks of bounded size, so that a directory of a
+//! million names costs no more memory than one of a thousand.
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, mkdirat, openat, unlinkat};
+use rustix::io::Errno;
+use std::ffi::CStr;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use super::stat::kind_of;
+use crate::meta::Kind;
+
+const DIR: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
+
+/// What a directory is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum For {
+    /// Listing it, its access time untouched where that is allowed: only its
+    /// owner and root may, others get EPERM and read it plainly.
+    Reading,
+    /// Reaching what is in it; needs no permission to list it.
+    Passing,
+    /// Filling it.
+    Filling,
+}
+
+fn open(dir: BorrowedFd<'_>, name: &CStr, purpose: For, follow: OFlags) -> io::Result<OwnedFd> {
+    let flags = DIR | follow;
+    let opened = match purpose {
+        For::Passing => openat(dir, name, flags | OFlags::PATH, Mode::empty()),
+        For::Filling => openat(dir, name, flags | OFlags::RDONLY, Mode::empty()),
+        For::Reading => {
+            let quiet = flags | OFlags::RDONLY | OFlags::NOATIME;
+            match openat(dir, name, quiet, Mode::empty()) {
+                Err(Errno::PERM) => openat(dir, name, flags | OFlags::RDONLY, Mode::empty()),
+                other => other,
+            }
+        }
+    };
+    Ok(opened?)
+}
+
+/// Opens a directory by its name in another; a symlink is not followed.
+pub(crate) fn open_dir(dir: BorrowedFd<'_>, name: &CStr, purpose: For) -> io::Result<OwnedFd> {
+    open(dir, name, purpose, OFlags::NOFOLLOW)
+}
+
+/// Opens the directory above.
+pub(crate) fn open_parent(dir: BorrowedFd<'_>, purpose: For) -> io::Result<OwnedFd> {
+    open(dir, c"..", purpose, OFlags::empty())
+}
+
+/// Opens a directory that a person named: symlinks are followed here only.
+pub(crate) fn open_root(path: &Path, purpose: For) -> io::Result<OwnedFd> {
+    use rustix::path::Arg as _;
+    Ok(path.into_with_c_str(|path| Ok(open(CWD, path, purpose, OFlags::empty())))??)
+}
+
+/// A handle of its own on the same directory, with a position of its own.
+pub(crate) fn reopen(dir: BorrowedFd<'_>, purpose: For) -> io::Result<OwnedFd> {
+    open(dir, c".", purpose, OFlags::empty())
+}
+
+/// Makes a directory that only its owner may enter.
+pub(crate) fn make_private(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
+    Ok(mkdirat(dir, name, Mode::RWXU)?)
+}
+
+/// Makes a directory with the permissions that the runner's umask leaves.
+pub(crate) fn make_plain(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
+    Ok(mkdirat(dir, name, Mode::from_raw_mode(0o777))?)
+}
+
+/// Removes an empty directory.
+pub(crate) fn remove_empty(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
+    Ok(unlinkat(dir, name, AtFlags::REMOVEDIR)?)
+}
+
+/// Some entries of a directory: inode numbers, types where the filesystem
+/// tells them, and names.
+#[derive(Debug, Default)]
+pub(crate) struct Chunk {
+    entries: Vec<Entry>,
+    names: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    ino: u64,
+    at: u32,
+    len: u16,
+    kind: Option<Kind>,
+}
+
+/// One entry of a [`Chunk`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Listed<'a> {
+    /// Inode number; that of the mount point, where something is mounted.
+    pub(crate) ino: u64,
+    /// Its type, where the filesystem tells.
+    pub(crate) kind: Option<Kind>,
+    /// Its name.
+    pub(crate) name: &'a CStr,
+}
+
+impl Chunk {
+    /// A chunk is full with so many names: enough to put inodes into the
+    /// order of the disk, few enough to be nothing in memory.
+    const FULL: usize = 4096;
+
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+        self.names.clear();
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn push(&mut self, ino: u64, kind: Option<Kind>, name: &CStr) -> io::Result<()> {
+        let bytes = name.to_bytes_with_nul();
+        let at = u32::try_from(self.names.len()).map_err(io::Error::other)?;
+        let len = u16::try_from(bytes.len()).map_err(io::Error::other)?;
+        self.names.extend_from_slice(bytes);
+        self.entries.push(Entry { ino, at, len, kind });
+        Ok(())
+    }
+
+    /// Inodes that lie beside each other on disk come one after the other.
+    pub(crate) fn sort_by_inode(&mut self) {
+        self.entries.sort_unstable_by_key(|e| e.ino);
+    }
+
+    pub(crate) fn sort_by_name(&mut self) {
+        let names = &self.names;
+        self.entries
+            .sort_unstable_by(|a, b| Self::bytes(names, a).cmp(Self::bytes(names, b)));
+    }
+
+    /// The place of a name, in a chunk that is sorted by name.
+    pub(crate) fn find(&self, name: &CStr) -> Option<usize> {
+        let wanted = name.to_bytes_with_nul();
+        self.entries
+            .binary_search_by(|e| Self::bytes(&self.names, e).cmp(wanted))
+            .ok()
+    }
+
+    fn bytes<'a>(names: &'a [u8], entry: &Entry) -> &'a [u8] {
+        &names[entry.at as usize..][..usize::from(entry.len)]
+    }
+
+    pub(crate) fn get(&self, index: usize) -> Listed<'_> {
+        let entry = &self.entries[index];
+        let bytes = Self::bytes(&self.names, entry);
+        Listed {
+            ino: entry.ino,
+            kind: entry.kind,
+            // The names were stored with their NUL.
+            name: CStr::from_bytes_with_nul(bytes).unwrap_or(c""),
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Listed<'_>> {
+        (0..self.len()).map(|i| self.get(i))
+    }
+}
+
+/// Reads the listing of an open directory, chunk by chunk.
+#[derive(Debug)]
+pub(crate) struct Lister {
+    dir: OwnedFd,
+    done: bool,
+}
+
+impl Lister {
+    /// Lists from where the handle stands; the handle is used up.
+    pub(crate) fn new(dir: OwnedFd) -> Self {
+        Self { dir, done: false }
+    }
+
+    /// Was the last chunk the last?
+    pub(crate) fn is_done(&self) -> bool {
+        self.done
+    }
+
+    pub(crate) fn handle(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+
+    /// Reads the next entries into `chunk`, at least `FULL` of them unless
+    /// the end comes first; `.` and `..` are passed over.
+    pub(crate) fn next(&mut self, chunk: &mut Chunk) -> io::Result<()> {
+        chunk.clear();
+        while !self.done && chunk.len() < Chunk::FULL {
+            self.fill(chunk)?;
+        }
+        Ok(())
+    }
+
+    /// Reads all the rest into `chunk`.
+    pub(crate) fn rest(&mut self, chunk: &mut Chunk) -> io::Result<()> {
+        while !self.done {
+            self.fill(chunk)?;
+        }
+        Ok(())
+    }
+
+    /// One call's worth of entries.
+    fn fill(&mut self, chunk: &mut Chunk) -> io::Result<()> {
+        let mut buffer = [MaybeUninit::<u8>::uninit(); 32 * 1024];
+        let mut entries = RawDir::new(&self.dir, &mut buffer);
+        loop {
+            match entries.next() {
+                None => {
+                    self.done = true;
+                    return Ok(());
+                }
+                // A directory that was removed under our feet has no entries.
+                Some(Err(Errno::NOENT)) => {
+                    self.done = true;
+                    return Ok(());
+                }
+                Some(entry) => {
+                    let entry = entry?;
+                    let name = entry.file_name();
+                    if name != c"." && name != c".." {
+                        chunk.push(entry.ino(), kind_of(entry.file_type()), name)?;
+                    }
+                }
+            }
+            if entries.is_buffer_empty() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Has the directory no entry at all?
+pub(crate) fn is_empty(dir: BorrowedFd<'_>) -> io::Result<bool> {
+    let mut lister = Lister::new(reopen(dir, For::Reading)?);
+    let mut chunk = Chunk::default();
+    lister.next(&mut chunk)?;
+    Ok(chunk.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+    use std::ffi::CString;
+
+    #[test]
+    fn lists_everything_in_bounded_chunks() {
+        let dir = assert_fs::TempDir::new().expect("a directory");
+        let names: BTreeSet<CString> = (0..10_000)
+            .map(|i| {
+                CString::new(format!("a name that is rather long, number {i}")).expect("no NUL")
+            })
+            .collect();
+        for name in &names {
+            std::fs::write(dir.path().join(name.to_str().expect("text")), b"").expect("written");
+        }
+        let root = open_root(dir.path(), For::Reading).expect("opened");
+        let mut lister = Lister::new(root);
+        let (mut chunk, mut seen, mut chunks) = (Chunk::default(), BTreeSet::new(), 0);
+        while !lister.is_done() {
+            lister.next(&mut chunk).expect("listed");
+            assert!(chunk.len() < 2 * Chunk::FULL);
+            chunk.sort_by_name();
+            for (i, entry) in chunk.iter().enumerate() {
+                assert_eq!(chunk.find(entry.name), Some(i));
+                assert!(seen.insert(entry.name.to_owned()), "{:?} twice", entry.name);
+            }
+            chunks += 1;
+        }
+        assert_eq!(seen, names);
+        assert!(chunks >= 2);
+        assert_eq!(chunk.find(c"absent"), None);
+    }
+
+    #[test]
+    fn follows_no_symlink_below_a_root() {
+        let dir = assert_fs::TempDir::new().expect("a directory");
+        std::os::unix::fs::symlink("/", dir.path().join("away")).expect("linked");
+        let root = open_root(dir.path(), For::Passing).expect("opened");
+        for purpose in [For::Reading, For::Passing, For::Filling] {
+            let error = open_dir(root.as_fd(), c"away", purpose).expect_err("followed");
+            assert!(super::super::errno::has_changed(&error), "{error}");
+        }
+        assert!(open_root(&dir.path().join("away"), For::Reading).is_ok());
+    }
+}

@@ -1,0 +1,136 @@
+//! Whole filesystems: locks, flushes, free space, sessions of the machine.
+
+use rustix::fs::{FlockOperation, flock, fstatfs, fsync, ftruncate, syncfs};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::stat;
+
+/// Takes the lock of a directory for this process alone, or fails at once.
+/// It is let go when the handle is closed, also by the end of the process.
+pub(crate) fn lock(dir: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(flock(dir, FlockOperation::NonBlockingLockExclusive)?)
+}
+
+/// Flushes the whole filesystem that a handle lies on.
+pub(crate) fn sync_filesystem(on: impl AsFd) -> io::Result<()> {
+    Ok(syncfs(on)?)
+}
+
+/// Flushes one file or directory.
+pub(crate) fn sync(handle: impl AsFd) -> io::Result<()> {
+    Ok(fsync(handle)?)
+}
+
+/// Free space for this user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Free {
+    pub(crate) bytes: u64,
+    /// `None` where the filesystem makes inodes as it needs them.
+    pub(crate) inodes: Option<u64>,
+}
+
+/// How much is free on the filesystem of a handle.
+pub(crate) fn free(on: impl AsFd) -> io::Result<Free> {
+    let found = fstatfs(on)?;
+    let unit = u64::try_from(found.f_frsize.max(found.f_bsize)).unwrap_or(4096);
+    let unit = u64::try_from(found.f_frsize)
+        .ok()
+        .filter(|u| *u > 0)
+        .unwrap_or(unit);
+    Ok(Free {
+        bytes: found.f_bavail.saturating_mul(unit),
+        inodes: (found.f_files > 0).then_some(found.f_ffree),
+    })
+}
+
+/// The type of the filesystem that a handle lies on, by its usual name where
+/// that is known, else by its number.
+pub(crate) fn filesystem_type(on: impl AsFd) -> io::Result<String> {
+    let magic = fstatfs(on)?.f_type & 0xffff_ffff;
+    let name = match magic {
+        0xef53 => "ext2/ext3/ext4",
+        0x5846_5342 => "xfs",
+        0x9123_683e => "btrfs",
+        0x0102_1994 => "tmpfs",
+        0x4d44 => "vfat",
+        0x2011_bab0 => "exfat",
+        0x6573_5546 => "fuse",
+        0x6969 => "nfs",
+        0xff53_4d42 | 0xfe53_4d42 => "cifs",
+        0x794c_7630 => "overlayfs",
+        0x2fc1_2fc1 => "zfs",
+        0xf2f5_2010 => "f2fs",
+        0x5346_544e | 0x7366_746e => "ntfs",
+        0xca45_1a4e => "bcachefs",
+        _ => return Ok(format!("type 0x{magic:x}")),
+    };
+    Ok(name.to_owned())
+}
+
+/// How many names an inode of this filesystem can have, where that is few.
+pub(crate) fn most_links(on: impl AsFd) -> Option<u32> {
+    match fstatfs(on).ok()?.f_type & 0xffff_ffff {
+        0xef53 => Some(65_000),
+        0x9123_683e => Some(65_535),
+        _ => None,
+    }
+}
+
+/// Names the time between two boots of the machine and one mount of the
+/// filesystem that a handle lies on: what was written in another session may
+/// never have reached the disk. `None` when the kernel does not tell.
+pub(crate) fn session(on: impl AsFd) -> Option<String> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let mount = stat::mount_id(on).ok()?;
+    Some(format!("{} {mount}", boot.trim()))
+}
+
+/// How many descriptors this process may have open.
+pub(crate) fn descriptor_limit() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit
+        .current
+        .map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX))
+}
+
+/// The user and the groups that this process makes files as.
+pub(crate) fn whoami() -> (u32, u32, Vec<u32>) {
+    let groups = rustix::process::getgroups().unwrap_or_default();
+    (
+        rustix::process::geteuid().as_raw(),
+        rustix::process::getegid().as_raw(),
+        groups.into_iter().map(|g| g.as_raw()).collect(),
+    )
+}
+
+/// Sets the size of an open file, by a hole or by cutting.
+pub(crate) fn set_size(file: &OwnedFd, size: u64) -> io::Result<()> {
+    Ok(ftruncate(file, size)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::dir::{For, open_root};
+    use super::*;
+
+    #[test]
+    fn a_lock_is_one_handles_and_ends_with_it() {
+        let dir = assert_fs::TempDir::new().expect("a directory");
+        let open = || open_root(dir.path(), For::Reading).expect("opened");
+        let (first, second) = (open(), open());
+        lock(first.as_fd()).expect("locked");
+        let error = lock(second.as_fd()).expect_err("locked twice");
+        assert!(super::super::errno::is_locked(&error));
+        drop(first);
+        lock(second.as_fd()).expect("locked after the first is gone");
+    }
+
+    #[test]
+    fn a_session_is_the_same_until_it_ends() {
+        let here = open_root(".".as_ref(), For::Passing).expect("opened");
+        let session = session(&here).expect("Linux tells");
+        assert_eq!(Some(session), super::session(&here));
+        assert!(descriptor_limit() > 3);
+    }
+}

@@ -1,0 +1,120 @@
+//! What the system's answers mean: the questions that callers ask of them.
+//!
+//! Each question lists exactly the errnos it says yes to, and why.
+
+use rustix::io::Errno;
+use std::io;
+
+fn is(error: &io::Error, any: &[Errno]) -> bool {
+    error
+        .raw_os_error()
+        .is_some_and(|raw| any.iter().any(|e| e.raw_os_error() == raw))
+}
+
+/// The name is gone, or has become something else since it was looked at:
+/// another type (ENOTDIR), a symlink (ELOOP), a socket or a device without
+/// a driver (ENXIO on open).
+pub(crate) fn has_changed(error: &io::Error) -> bool {
+    is(
+        error,
+        &[Errno::NOENT, Errno::NOTDIR, Errno::LOOP, Errno::NXIO],
+    )
+}
+
+/// There is no such name.
+pub(crate) fn is_missing(error: &io::Error) -> bool {
+    is(error, &[Errno::NOENT])
+}
+
+/// There is such a name already.
+pub(crate) fn is_taken(error: &io::Error) -> bool {
+    is(error, &[Errno::EXIST, Errno::NOTEMPTY])
+}
+
+/// It is a directory, where something else was expected: Linux says EISDIR
+/// to `unlink`, POSIX would say EPERM.
+pub(crate) fn is_directory(error: &io::Error) -> bool {
+    is(error, &[Errno::ISDIR])
+}
+
+/// Only the owner (or root) may.
+pub(crate) fn is_not_permitted(error: &io::Error) -> bool {
+    is(error, &[Errno::PERM, Errno::ACCESS])
+}
+
+/// The mount itself is gone: a network peer (ENOTCONN, ESHUTDOWN, ESTALE) or
+/// the device (ENODEV). Nothing more can be read of this tree.
+pub(crate) fn is_mount_gone(error: &io::Error) -> bool {
+    is(
+        error,
+        &[Errno::NOTCONN, Errno::STALE, Errno::NODEV, Errno::SHUTDOWN],
+    )
+}
+
+/// What no further entry on this disk will survive: it is full (ENOSPC,
+/// EDQUOT), read-only (EROFS), failing (EIO, EUCLEAN: damaged structure) or
+/// gone.
+pub(crate) fn is_disk_refusal(error: &io::Error) -> bool {
+    is(
+        error,
+        &[
+            Errno::NOSPC,
+            Errno::DQUOT,
+            Errno::ROFS,
+            Errno::IO,
+            Errno::UCLEAN,
+        ],
+    ) || is_mount_gone(error)
+}
+
+/// The disk has no room, for this user.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    is(error, &[Errno::NOSPC, Errno::DQUOT])
+}
+
+/// This process or machine lacks descriptors or memory: no fault of any entry.
+pub(crate) fn is_shortage(error: &io::Error) -> bool {
+    is(error, &[Errno::MFILE, Errno::NFILE, Errno::NOMEM])
+}
+
+/// A link to this inode is refused, while a copy of it is welcome: it has no
+/// link left to give (EMLINK), it belongs to somebody else and the system
+/// protects hard links (EPERM), it may not be searched (EACCES), or it has
+/// gone from the reference (ENOENT) or lies on another filesystem (EXDEV).
+pub(crate) fn is_link_refused(error: &io::Error) -> bool {
+    is(
+        error,
+        &[
+            Errno::MLINK,
+            Errno::PERM,
+            Errno::ACCESS,
+            Errno::NOENT,
+            Errno::XDEV,
+        ],
+    )
+}
+
+/// The filesystem or the kernel does not know this operation: ENOSYS of old
+/// kernels, EOPNOTSUPP and ENOTTY of filesystems, EINVAL of flags unknown.
+pub(crate) fn is_unsupported(error: &io::Error) -> bool {
+    is(
+        error,
+        &[Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOTTY, Errno::INVAL],
+    )
+}
+
+/// The extended attribute is too large for the filesystem: ext4 says ENOSPC
+/// when its attribute block is full, others E2BIG or ERANGE.
+pub(crate) fn is_too_large(error: &io::Error) -> bool {
+    is(error, &[Errno::TOOBIG, Errno::RANGE, Errno::NOSPC])
+}
+
+/// The lock is held by somebody else.
+pub(crate) fn is_locked(error: &io::Error) -> bool {
+    is(error, &[Errno::WOULDBLOCK])
+}
+
+/// An I/O error that the disk reports for this place.
+pub(crate) fn is_io(error: &io::Error) -> bool {
+    is(error, &[Errno::IO])
+}

@@ -1,0 +1,135 @@
+//! Names: hard links, symlinks, special files, removing and renaming.
+
+use rustix::fs::{
+    AtFlags, FileType, Gid, Mode, RenameFlags, Timespec, Timestamps, Uid, chmodat, chownat, linkat,
+    mknodat, readlinkat, renameat, renameat_with, symlinkat, unlinkat, utimensat,
+};
+use rustix::io::Errno;
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use super::{errno, stat};
+use crate::meta::{Kind, Time};
+
+/// Gives the inode of `from` another name; a symlink is linked itself.
+pub(crate) fn hard_link(
+    from_dir: BorrowedFd<'_>,
+    from: &CStr,
+    to_dir: BorrowedFd<'_>,
+    to: &CStr,
+) -> io::Result<()> {
+    Ok(linkat(from_dir, from, to_dir, to, AtFlags::empty())?)
+}
+
+/// Makes a symlink.
+pub(crate) fn symlink(target: &CStr, dir: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
+    Ok(symlinkat(target, dir, name)?)
+}
+
+/// Where a symlink points.
+pub(crate) fn read_symlink(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<CString> {
+    Ok(readlinkat(dir, name, Vec::with_capacity(256))?)
+}
+
+/// Makes a FIFO, a socket or a device that only its owner may use.
+pub(crate) fn make_special(
+    dir: BorrowedFd<'_>,
+    name: &CStr,
+    kind: Kind,
+    rdev: u64,
+) -> io::Result<()> {
+    let file_type = match kind {
+        Kind::Fifo => FileType::Fifo,
+        Kind::Socket => FileType::Socket,
+        Kind::Char => FileType::CharacterDevice,
+        Kind::Block => FileType::BlockDevice,
+        Kind::File | Kind::Dir | Kind::Symlink => {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput));
+        }
+    };
+    let mode = Mode::RUSR | Mode::WUSR;
+    Ok(mknodat(dir, name, file_type, mode, rdev)?)
+}
+
+/// Removes a name that is no directory.
+pub(crate) fn remove(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
+    Ok(unlinkat(dir, name, AtFlags::empty())?)
+}
+
+/// Renames; what has the new name is replaced.
+pub(crate) fn rename_over(
+    from_dir: BorrowedFd<'_>,
+    from: &CStr,
+    to_dir: BorrowedFd<'_>,
+    to: &CStr,
+) -> io::Result<()> {
+    Ok(renameat(from_dir, from, to_dir, to)?)
+}
+
+/// Renames, unless the new name is taken.
+///
+/// A filesystem that does not know the flag says EINVAL, an old kernel
+/// ENOSYS: then the name is looked for first, which is as good as long as
+/// the dump root's lock is held.
+pub(crate) fn rename_new(
+    from_dir: BorrowedFd<'_>,
+    from: &CStr,
+    to_dir: BorrowedFd<'_>,
+    to: &CStr,
+) -> io::Result<()> {
+    match renameat_with(from_dir, from, to_dir, to, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            match stat::look(to_dir, to, stat::Fresh::AsStat) {
+                Ok(_) => Err(Errno::EXIST.into()),
+                Err(error) if errno::is_missing(&error) => rename_over(from_dir, from, to_dir, to),
+                Err(error) => Err(error),
+            }
+        }
+        other => Ok(other?),
+    }
+}
+
+fn timespec(time: Time) -> Timespec {
+    Timespec {
+        tv_sec: time.secs,
+        tv_nsec: i64::from(time.nanos).try_into().unwrap_or(0),
+    }
+}
+
+pub(super) fn timestamps(atime: Time, mtime: Time) -> Timestamps {
+    Timestamps {
+        last_access: timespec(atime),
+        last_modification: timespec(mtime),
+    }
+}
+
+/// Sets the times of a name; of a symlink itself.
+pub(crate) fn set_times(
+    dir: BorrowedFd<'_>,
+    name: &CStr,
+    atime: Time,
+    mtime: Time,
+) -> io::Result<()> {
+    let times = timestamps(atime, mtime);
+    Ok(utimensat(dir, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+}
+
+/// Sets owner and group of a name; of a symlink itself.
+pub(crate) fn set_owner(dir: BorrowedFd<'_>, name: &CStr, uid: u32, gid: u32) -> io::Result<()> {
+    let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    Ok(chownat(
+        dir,
+        name,
+        Some(uid),
+        Some(gid),
+        AtFlags::SYMLINK_NOFOLLOW,
+    )?)
+}
+
+/// Sets the permission bits of a name that is known to be no symlink: the
+/// system call would follow one.
+pub(crate) fn set_mode(dir: BorrowedFd<'_>, name: &CStr, mode: u16) -> io::Result<()> {
+    let mode = Mode::from_raw_mode(u32::from(mode));
+    Ok(chmodat(dir, name, mode, AtFlags::empty())?)
+}

@@ -1,0 +1,16 @@
+//! The kernel: the only room that names a system call or an errno.
+//!
+//! Everything works by an open directory and one name in it, so that no act
+//! depends on a path that somebody may rename under its feet, and no symlink
+//! is followed. Functions return plain `io::Result`s; what a failure means
+//! is decided by whoever knows the side it happened on, with the questions
+//! of [`errno`].
+
+pub(crate) mod dir;
+pub(crate) mod disk;
+pub(crate) mod errno;
+pub(crate) mod file;
+pub(crate) mod link;
+mod raw;
+pub(crate) mod stat;
+pub(crate) mod xattr;

@@ -1,0 +1,83 @@
+//! Looking at entries: `statx` → [`Meta`].
+
+use rustix::fs::{AtFlags, Statx, StatxFlags, makedev, statx};
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use crate::meta::{Kind, Meta, Time};
+
+/// Whether attributes may come from a cache, on filesystems that ask a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fresh {
+    /// As `stat` would: what the filesystem takes for up to date.
+    AsStat,
+    /// From the cache: for trees that only we write.
+    Cached,
+}
+
+/// Looks at a name in a directory; never follows a symlink and never mounts.
+pub(crate) fn look(dir: BorrowedFd<'_>, name: &CStr, fresh: Fresh) -> io::Result<Meta> {
+    let mut flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    if fresh == Fresh::Cached {
+        flags |= AtFlags::STATX_DONT_SYNC;
+    }
+    let found = statx(dir, name, flags, StatxFlags::BASIC_STATS)?;
+    meta(&found)
+}
+
+/// Looks at what a handle holds, also one that is no more than a path.
+pub(crate) fn look_at(handle: impl AsFd) -> io::Result<Meta> {
+    let found = statx(handle, c"", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)?;
+    meta(&found)
+}
+
+/// The number of the mount that a handle lies on: never used again while the
+/// machine runs where the kernel can tell (Linux 6.8), else its plain number.
+pub(crate) fn mount_id(handle: impl AsFd) -> io::Result<u64> {
+    const MNT_ID_UNIQUE: u32 = 0x4000;
+    let wanted = StatxFlags::from_bits_retain(MNT_ID_UNIQUE) | StatxFlags::MNT_ID;
+    Ok(statx(handle, c"", AtFlags::EMPTY_PATH, wanted)?.stx_mnt_id)
+}
+
+fn meta(found: &Statx) -> io::Result<Meta> {
+    let time = |t: rustix::fs::StatxTimestamp| Time::new(t.tv_sec, t.tv_nsec);
+    let raw = u32::from(found.stx_mode);
+    let kind = kind_of(rustix::fs::FileType::from_raw_mode(raw))
+        .ok_or_else(|| io::Error::other(format!("a file of unknown type (mode {raw:o})")))?;
+    let device = matches!(kind, Kind::Char | Kind::Block);
+    Ok(Meta {
+        kind,
+        mode: found.stx_mode & 0o7777,
+        uid: found.stx_uid,
+        gid: found.stx_gid,
+        size: found.stx_size,
+        blocks: found.stx_blocks,
+        mtime: time(found.stx_mtime),
+        atime: time(found.stx_atime),
+        ctime: time(found.stx_ctime),
+        ino: found.stx_ino,
+        dev: makedev(found.stx_dev_major, found.stx_dev_minor),
+        nlink: found.stx_nlink,
+        rdev: if device {
+            makedev(found.stx_rdev_major, found.stx_rdev_minor)
+        } else {
+            0
+        },
+    })
+}
+
+/// Our name for the system's; `None` for types that Linux does not have.
+pub(super) fn kind_of(file_type: rustix::fs::FileType) -> Option<Kind> {
+    use rustix::fs::FileType;
+    match file_type {
+        FileType::RegularFile => Some(Kind::File),
+        FileType::Directory => Some(Kind::Dir),
+        FileType::Symlink => Some(Kind::Symlink),
+        FileType::Fifo => Some(Kind::Fifo),
+        FileType::Socket => Some(Kind::Socket),
+        FileType::CharacterDevice => Some(Kind::Char),
+        FileType::BlockDevice => Some(Kind::Block),
+        FileType::Unknown => None,
+    }
+}

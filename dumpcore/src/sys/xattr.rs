@@ -1,0 +1,231 @@
+//! Extended attributes and ACLs, by directory handle and name.
+//!
+//! Linux 6.13 and later: `listxattrat` and its like, which open nothing and
+//! take one name. Before that the kernel says ENOSYS (a sandbox may say
+//! EPERM): then, for the rest of the process, the same through the path
+//! `/proc/self/fd/N/name`, which starts at the handle and does not follow
+//! the last name either. A filesystem without attributes (EOPNOTSUPP) has
+//! none.
+
+use rustix::fs::{
+    XattrFlags, fgetxattr, flistxattr, fremovexattr, fsetxattr, lgetxattr, llistxattr,
+    lremovexattr, lsetxattr,
+};
+use rustix::io::Errno;
+use std::ffi::{CStr, CString, OsStr};
+use std::io;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::raw;
+use crate::meta::Xattrs;
+
+/// The largest value and the largest list of names that Linux has.
+const LARGEST: usize = 64 * 1024;
+
+/// The kernel does not know the calls by handle and name.
+static BY_PATH: AtomicBool = AtomicBool::new(false);
+
+/// What attributes are read from or written to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Subject<'a> {
+    /// A name in a directory; a symlink itself.
+    Named(BorrowedFd<'a>, &'a CStr),
+    /// What a handle holds.
+    Open(BorrowedFd<'a>),
+}
+
+fn proc_path(dir: BorrowedFd<'_>, name: &CStr) -> PathBuf {
+    let mut path = PathBuf::from(format!("/proc/self/fd/{}", dir.as_raw_fd()));
+    path.push(OsStr::from_bytes(name.to_bytes()));
+    path
+}
+
+/// Calls by handle and name, or by path once that is known to be needed.
+fn by_handle_or_path<B: ?Sized, T>(
+    buffer: &mut B,
+    by_handle: impl FnOnce(&mut B) -> io::Result<T>,
+    by_path: impl FnOnce(&mut B) -> rustix::io::Result<T>,
+) -> io::Result<T> {
+    if !BY_PATH.load(Ordering::Relaxed) {
+        match by_handle(buffer) {
+            Err(error) if error.raw_os_error() == Some(Errno::NOSYS.raw_os_error()) => {
+                BY_PATH.store(true, Ordering::Relaxed);
+            }
+            other => return other,
+        }
+    }
+    Ok(by_path(buffer)?)
+}
+
+/// Fills `list` with names, each ending in NUL; returns their length.
+fn list_into(subject: Subject<'_>, list: &mut [u8]) -> io::Result<usize> {
+    match subject {
+        Subject::Open(fd) => Ok(flistxattr(fd, list)?),
+        Subject::Named(dir, name) => by_handle_or_path(
+            list,
+            |list| raw::listxattrat(dir, name, list),
+            |list| llistxattr(proc_path(dir, name), list),
+        ),
+    }
+}
+
+fn get_into(subject: Subject<'_>, xattr: &CStr, value: &mut [u8]) -> io::Result<usize> {
+    match subject {
+        Subject::Open(fd) => Ok(fgetxattr(fd, xattr, value)?),
+        Subject::Named(dir, name) => by_handle_or_path(
+            value,
+            |value| raw::getxattrat(dir, name, xattr, value),
+            |value| lgetxattr(proc_path(dir, name), xattr, value),
+        ),
+    }
+}
+
+/// The names of all attributes, each ending in NUL. Most entries have none:
+/// that costs one call and no memory.
+fn names(subject: Subject<'_>) -> io::Result<Vec<u8>> {
+    let mut small = [0; 512];
+    match list_into(subject, &mut small) {
+        Ok(length) => Ok(small[..length].to_vec()),
+        Err(error) if is(&error, Errno::OPNOTSUPP) => Ok(Vec::new()),
+        Err(error) if is(&error, Errno::RANGE) => {
+            let mut large = vec![0; LARGEST];
+            let length = list_into(subject, &mut large)?;
+            large.truncate(length);
+            Ok(large)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn is(error: &io::Error, errno: Errno) -> bool {
+    error.raw_os_error() == Some(errno.raw_os_error())
+}
+
+/// The value of one attribute; `None` when there is none of that name, or
+/// none that this runner may see.
+pub(crate) fn get(subject: Subject<'_>, xattr: &CStr) -> io::Result<Option<Vec<u8>>> {
+    let mut small = [0; 1024];
+    let absent = [Errno::NODATA, Errno::OPNOTSUPP];
+    match get_into(subject, xattr, &mut small) {
+        Ok(length) => Ok(Some(small[..length].to_vec())),
+        Err(error) if absent.iter().any(|e| is(&error, *e)) => Ok(None),
+        Err(error) if is(&error, Errno::RANGE) => {
+            let mut large = vec![0; LARGEST];
+            let length = get_into(subject, xattr, &mut large)?;
+            large.truncate(length);
+            Ok(Some(large))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// All attributes whose name `keep` wants.
+pub(crate) fn read(subject: Subject<'_>, keep: impl Fn(&[u8]) -> bool) -> io::Result<Xattrs> {
+    let names = names(subject)?;
+    if names.is_empty() {
+        return Ok(Xattrs::default());
+    }
+    let mut list = Vec::new();
+    for name in names.split_inclusive(|b| *b == 0) {
+        let Ok(name) = CStr::from_bytes_with_nul(name) else {
+            continue;
+        };
+        if keep(name.to_bytes())
+            && let Some(value) = get(subject, name)?
+        {
+            list.push((name.to_bytes().to_vec(), value));
+        }
+    }
+    Ok(Xattrs::new(list))
+}
+
+/// Sets one attribute.
+pub(crate) fn set(subject: Subject<'_>, xattr: &[u8], value: &[u8]) -> io::Result<()> {
+    let xattr = CString::new(xattr)?;
+    match subject {
+        Subject::Open(fd) => Ok(fsetxattr(fd, &xattr, value, XattrFlags::empty())?),
+        Subject::Named(dir, name) => by_handle_or_path(
+            &mut (),
+            |()| raw::setxattrat(dir, name, &xattr, value),
+            |()| lsetxattr(proc_path(dir, name), &xattr, value, XattrFlags::empty()),
+        ),
+    }
+}
+
+/// Removes one attribute; that it is not there is no error.
+pub(crate) fn remove(subject: Subject<'_>, xattr: &[u8]) -> io::Result<()> {
+    let xattr = CString::new(xattr)?;
+    let removed = match subject {
+        Subject::Open(fd) => fremovexattr(fd, &xattr).map_err(io::Error::from),
+        Subject::Named(dir, name) => by_handle_or_path(
+            &mut (),
+            |()| raw::removexattrat(dir, name, &xattr),
+            |()| lremovexattr(proc_path(dir, name), &xattr),
+        ),
+    };
+    match removed {
+        Err(error) if is(&error, Errno::NODATA) || is(&error, Errno::OPNOTSUPP) => Ok(()),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsFd as _;
+
+    /// Both ways must give the same; the switch is the process's, and either
+    /// way is right for tests that run beside this one.
+    #[test]
+    fn by_handle_and_by_path_agree() {
+        let dir = assert_fs::TempDir::new_in(".").expect("a directory");
+        std::fs::write(dir.path().join("file"), b"").expect("written");
+        std::os::unix::fs::symlink("file", dir.path().join("link")).expect("linked");
+        let root = super::super::dir::open_root(dir.path(), super::super::dir::For::Passing);
+        let root = root.expect("opened");
+        let large = vec![b'x'; 3000];
+        for by_path in [false, true] {
+            BY_PATH.store(by_path, Ordering::Relaxed);
+            let file = Subject::Named(root.as_fd(), c"file");
+            set(file, b"user.small", b"1").expect("set");
+            set(file, b"user.large", &large).expect("set");
+            let all = read(file, |_| true).expect("read");
+            let wanted = [
+                (b"user.small".to_vec(), b"1".to_vec()),
+                (b"user.large".to_vec(), large.clone()),
+            ];
+            let seen = all.filtered(|name| name.starts_with(b"user."));
+            assert_eq!(seen, Xattrs::new(wanted.to_vec()), "by path: {by_path}");
+            let link = Subject::Named(root.as_fd(), c"link");
+            let link = read(link, |name| name.starts_with(b"user.")).expect("read");
+            assert!(link.is_empty(), "the symlink was followed");
+            remove(file, b"user.small").expect("removed");
+            remove(file, b"user.small").expect("no error");
+            remove(file, b"user.large").expect("removed");
+            let left = read(file, |name| name.starts_with(b"user.")).expect("read");
+            assert!(left.is_empty());
+        }
+        BY_PATH.store(false, Ordering::Relaxed);
+    }
+
+    #[test]
+    fn many_names_and_a_missing_one() {
+        let dir = assert_fs::TempDir::new_in(".").expect("a directory");
+        std::fs::write(dir.path().join("file"), b"").expect("written");
+        let root = super::super::dir::open_root(dir.path(), super::super::dir::For::Passing);
+        let root = root.expect("opened");
+        let file = Subject::Named(root.as_fd(), c"file");
+        for i in 0..40 {
+            let name = format!("user.a-rather-long-name-{i:04}");
+            set(file, name.as_bytes(), b"").expect("set");
+        }
+        let all = read(file, |name| name.starts_with(b"user.")).expect("read");
+        assert_eq!(all.iter().count(), 40);
+        assert_eq!(get(file, c"user.none").expect("no error"), None);
+        let missing = Subject::Named(root.as_fd(), c"missing");
+        assert!(read(missing, |_| true).is_err());
+    }
+}
