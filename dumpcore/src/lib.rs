@@ -4,6 +4,7 @@
 mod error;
 mod event;
 mod fault;
+mod filter;
 mod layout;
 mod link;
 mod listing;
@@ -17,6 +18,7 @@ mod sys;
 pub use error::Error;
 pub use event::{Did, Event, Kind, Locate, Observer, Phase, Silent, Warning, Why};
 pub use fault::{Fault, Op, Side};
+pub use filter::{Filter, FilterError, FilterRefusal, FilterRule, RuleOrigin};
 pub use layout::{DumpName, EXCLUDE_FILE, Found, Sort};
 pub use link::{Candidate, LinkPolicy, Verdict};
 pub use listing::{Dumps, Listing};
