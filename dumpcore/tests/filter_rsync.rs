@@ -20,10 +20,11 @@ use proptest::test_runner::{FileFailurePersistence, TestCaseResult, TestError, T
 
 const TREES: usize = 24;
 const THREADS: u32 = 6;
+/// At least; `PROPTEST_CASES` asks for more.
 const CASES_PER_THREAD: u32 = 600;
 
 /// Names that rules are likely to hit, and some that look like rules.
-const NAMES: [&[u8]; 28] = [
+const NAMES: [&[u8]; 29] = [
     b"a",
     b"b",
     b"ab",
@@ -47,6 +48,7 @@ const NAMES: [&[u8]; 28] = [
     b"a\\",
     b"!",
     b"#a",
+    b";a",
     b"-",
     b"a\rb",
     b"]",
@@ -501,13 +503,14 @@ fn leaves_out_what_rsync_leaves_out() {
     let dir = TempDir::new().expect("a directory");
     let bench = &Bench::new(dir.path());
     let run = |thread: u32| {
+        let default = ProptestConfig::default();
         let mut runner = TestRunner::new(ProptestConfig {
-            cases: CASES_PER_THREAD,
+            cases: default.cases.max(CASES_PER_THREAD),
             source_file: Some(file!()),
             failure_persistence: Some(Box::new(FileFailurePersistence::WithSource(
                 "proptest-regressions",
             ))),
-            ..ProptestConfig::default()
+            ..default
         });
         let file = dir.path().join(format!("exclude{thread}"));
         let outcome = runner.run(&case(), |case| bench.check(&case, &file));

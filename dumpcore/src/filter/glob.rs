@@ -89,6 +89,11 @@ impl<'a> Subject<'a> {
             .copied()
             .unwrap_or(b'/')
     }
+
+    /// Where this byte comes next.
+    fn find(&self, byte: u8, from: usize) -> Option<usize> {
+        (from..self.len()).find(|&index| self.at(index) == byte)
+    }
 }
 
 /// Does the whole subject match the whole pattern?
@@ -139,7 +144,16 @@ pub(super) fn matches(tokens: &[Token], subject: Subject<'_>) -> bool {
         }
         match star_star {
             Some((next, from)) if from < len => {
-                (token, at) = (next, from + 1);
+                // Most patterns go on with a fixed byte, mostly a slash: the
+                // places between are hopeless.
+                let start = match tokens[next] {
+                    Token::Byte(byte) => subject.find(byte, from + 1),
+                    _ => Some(from + 1),
+                };
+                let Some(start) = start else {
+                    return false;
+                };
+                (token, at) = (next, start);
                 star_star = Some((token, at));
             }
             _ => return false,
