@@ -7,6 +7,8 @@ use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::relpath::Printable;
+
 /// Where a rule was read. Written as `--exclude` or `FILE line 3`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -27,8 +29,7 @@ impl fmt::Display for RuleOrigin {
         match self {
             RuleOrigin::Argument => f.write_str("--exclude"),
             RuleOrigin::File { name, line } => {
-                let name = Shown(name.as_os_str().as_encoded_bytes());
-                write!(f, "{name} line {line}")
+                write!(f, "{} line {line}", Printable::path(name))
             }
         }
     }
@@ -112,7 +113,8 @@ impl FilterError {
 }
 
 /// Bytes for a person to read: what could drive a terminal, or is no text, in
-/// octal. Backslashes stay single, since rules are full of them.
+/// octal. Unlike in [`Printable`], backslashes stay single: rules are full of
+/// them, and a person will look for the rule as it stands in the file.
 pub(super) struct Shown<'a>(pub(super) &'a [u8]);
 
 impl fmt::Display for Shown<'_> {
