@@ -132,6 +132,14 @@ pub enum Error {
         /// How many bytes were to be written, when known.
         needed: Option<u64>,
     },
+    /// This process or machine lacks descriptors or memory.
+    #[error(
+        "{fault}: this process needs more than it may have; raise its limits, or use fewer jobs"
+    )]
+    Shortage {
+        /// What failed for want of it.
+        fault: Fault,
+    },
     /// The copy will not fit.
     #[error("{} has not enough room: {needed} bytes are needed, {free} are free, {} are missing",
         Printable::path(.dump), needed - free)]

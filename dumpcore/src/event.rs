@@ -204,6 +204,13 @@ pub enum Warning {
         /// What was lost, for people.
         what: String,
     },
+    /// An entry of the reference could not be read, so it was copied anew.
+    ReferenceUnreadable {
+        /// The entry in the reference.
+        path: PathBuf,
+        /// The system's answer.
+        cause: String,
+    },
     /// A group of hard links had to be split: its inode can take no more.
     GroupSplit {
         /// The first name of the second part.
@@ -246,6 +253,11 @@ impl fmt::Display for Warning {
             Warning::NotPreserved { path, what } => {
                 write!(f, "{}: not preserved: {what}", Printable::path(path))
             }
+            Warning::ReferenceUnreadable { path, cause } => write!(
+                f,
+                "{} of the last dump cannot be read ({cause}): copied anew",
+                Printable::path(path)
+            ),
             Warning::GroupSplit { path } => write!(
                 f,
                 "{}: its hard links are more than one inode of the dump's filesystem \

@@ -1,6 +1,7 @@
 //! Plan 9 style dumps of a file tree on Linux.
 #![warn(missing_docs)]
 
+mod engine;
 mod error;
 mod event;
 mod fault;
@@ -9,11 +10,20 @@ mod layout;
 mod link;
 mod listing;
 mod meta;
+mod naming;
+mod place;
+mod probe;
+mod publish;
+mod raze;
 mod relpath;
 mod report;
+mod session;
 mod snapshot;
 mod stamp;
 mod sys;
+mod trial;
+mod vault;
+mod walk;
 
 pub use error::Error;
 pub use event::{Did, Event, Kind, Locate, Observer, Phase, Silent, Warning, Why};
@@ -27,3 +37,4 @@ pub use relpath::{Printable, RelPath};
 pub use report::{Count, Counts, Report};
 pub use snapshot::{Root, Snapshot};
 pub use stamp::{BadStamp, Stamp};
+pub use vault::{Dump, DumpLock};

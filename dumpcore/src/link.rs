@@ -61,6 +61,17 @@ pub struct LinkPolicy {
     xattrs: bool,
 }
 
+/// What is not in the metadata, and costs further calls to find out.
+pub(crate) trait Evidence<E> {
+    /// Do two symlinks point to the same?
+    fn same_target(&mut self) -> Result<bool, E>;
+    /// The extended attributes: the reference's, the source's. `None` when
+    /// the reference's cannot be known: then they count as different.
+    fn xattrs(&mut self) -> Result<Option<(Xattrs, Xattrs)>, E>;
+    /// Do two files hold the same?
+    fn same_contents(&mut self) -> Result<bool, E>;
+}
+
 impl Default for LinkPolicy {
     fn default() -> Self {
         Self::new()
@@ -107,18 +118,6 @@ impl LinkPolicy {
         self
     }
 
-    /// Are extended attributes compared?
-    #[must_use]
-    pub fn wants_xattrs(&self) -> bool {
-        self.xattrs
-    }
-
-    /// Are contents compared?
-    #[must_use]
-    pub fn wants_contents(&self) -> bool {
-        self.contents
-    }
-
     /// Decides about one entry. `same_contents` is asked last, only for
     /// files and only when contents are to be compared.
     ///
@@ -131,30 +130,62 @@ impl LinkPolicy {
         source: &Candidate,
         same_contents: impl FnOnce() -> io::Result<bool>,
     ) -> io::Result<Verdict> {
-        let copy = |why| Ok(Verdict::Copy(why));
-        if let Some(why) = self.data_differs(abilities, &reference.meta, &source.meta) {
-            return copy(why);
+        struct Known<'a, F>(&'a Candidate, &'a Candidate, Option<F>);
+        impl<F: FnOnce() -> io::Result<bool>> Evidence<io::Error> for Known<'_, F> {
+            fn same_target(&mut self) -> io::Result<bool> {
+                Ok(self.0.target == self.1.target)
+            }
+            fn xattrs(&mut self) -> io::Result<Option<(Xattrs, Xattrs)>> {
+                Ok(Some((self.0.xattrs.clone(), self.1.xattrs.clone())))
+            }
+            fn same_contents(&mut self) -> io::Result<bool> {
+                self.2.take().map_or(Ok(false), |same| same())
+            }
         }
-        if reference.target != source.target {
-            return copy(Why::Target);
-        }
-        let attributes = self.attributes_differ(abilities, &reference.meta, &source.meta);
-        let attributes =
-            attributes.or_else(|| self.xattrs_differ(abilities, &reference.xattrs, &source.xattrs));
-        let is_file = source.meta.kind == Kind::File;
-        if self.contents && is_file && !same_contents()? {
-            return copy(Why::Contents);
-        }
-        Ok(attributes.map_or(Verdict::Link, Verdict::Copy))
+        let mut known = Known(reference, source, Some(same_contents));
+        self.weigh(abilities, &reference.meta, &source.meta, &mut known)
     }
 
-    /// Does what stands for the data differ: type, size, time, device?
-    pub(crate) fn data_differs(
+    /// The same, with evidence that is sought only as far as it is needed.
+    pub(crate) fn weigh<E>(
         &self,
         abilities: &Abilities,
         reference: &Meta,
         source: &Meta,
-    ) -> Option<Why> {
+        evidence: &mut impl Evidence<E>,
+    ) -> Result<Verdict, E> {
+        if let Some(why) = self.data_differs(abilities, reference, source) {
+            return Ok(Verdict::Copy(why));
+        }
+        if source.kind == Kind::Symlink && !evidence.same_target()? {
+            return Ok(Verdict::Copy(Why::Target));
+        }
+        if self.contents && source.kind == Kind::File && !evidence.same_contents()? {
+            return Ok(Verdict::Copy(Why::Contents));
+        }
+        if let Some(why) = self.attributes_differ(abilities, reference, source) {
+            return Ok(Verdict::Copy(why));
+        }
+        if self.xattrs {
+            let Some((of_reference, of_source)) = evidence.xattrs()? else {
+                return Ok(Verdict::Copy(Why::Xattrs));
+            };
+            let counted = |xattrs: Xattrs| {
+                if xattrs.is_empty() {
+                    xattrs
+                } else {
+                    xattrs.filtered(|name| abilities.keeps_xattr(name))
+                }
+            };
+            if counted(of_reference) != counted(of_source) {
+                return Ok(Verdict::Copy(Why::Xattrs));
+            }
+        }
+        Ok(Verdict::Link)
+    }
+
+    /// Does what stands for the data differ: type, size, time, device?
+    fn data_differs(&self, abilities: &Abilities, reference: &Meta, source: &Meta) -> Option<Why> {
         if reference.kind != source.kind {
             return Some(Why::Kind);
         }
@@ -172,7 +203,7 @@ impl LinkPolicy {
     ///
     /// The reference may have either what the source has (somebody could
     /// preserve it) or what this runner would store.
-    pub(crate) fn attributes_differ(
+    fn attributes_differ(
         &self,
         abilities: &Abilities,
         reference: &Meta,
@@ -198,20 +229,6 @@ impl LinkPolicy {
         }
         let dropped = abilities.storable_mode(source);
         (reference.mode != dropped).then_some(Why::Mode)
-    }
-
-    /// Do extended attributes differ that this runner can store?
-    pub(crate) fn xattrs_differ(
-        &self,
-        abilities: &Abilities,
-        reference: &Xattrs,
-        source: &Xattrs,
-    ) -> Option<Why> {
-        if !self.xattrs {
-            return None;
-        }
-        let counted = |xattrs: &Xattrs| xattrs.filtered(|name| abilities.keeps_xattr(name));
-        (counted(reference) != counted(source)).then_some(Why::Xattrs)
     }
 
     fn same_time(&self, abilities: &Abilities, reference: Time, source: Time) -> bool {
@@ -269,7 +286,7 @@ mod tests {
     #[test]
     fn each_difference_has_its_reason() {
         type Change = fn(&mut Candidate);
-        let cases: [(Change, Verdict); 12] = [
+        let cases: [(Change, Verdict); 11] = [
             (|_| {}, Verdict::Link),
             (|c| c.meta.atime.secs += 1, Verdict::Link),
             (|c| c.meta.nlink += 1, Verdict::Link),
@@ -280,10 +297,6 @@ mod tests {
             (|c| c.meta.uid = 1, Verdict::Copy(Why::Owner)),
             (|c| c.meta.gid = 1, Verdict::Copy(Why::Owner)),
             (|c| c.xattrs = Xattrs::default(), Verdict::Copy(Why::Xattrs)),
-            (
-                |c| c.target = Some(b"x".to_vec()),
-                Verdict::Copy(Why::Target),
-            ),
             (
                 |c| {
                     c.meta.kind = Kind::Char;
@@ -298,6 +311,28 @@ mod tests {
             let got = decide(&LinkPolicy::new(), &Abilities::everything(), &file(), &new);
             assert_eq!(got, verdict, "case {i}");
         }
+    }
+
+    #[test]
+    fn symlinks_by_target_and_devices_by_number() {
+        let all = Abilities::everything();
+        let mut old = file();
+        old.meta.kind = Kind::Symlink;
+        old.target = Some(b"here".to_vec());
+        let mut new = old.clone();
+        new.meta.mode = 0o777;
+        let policy = LinkPolicy::new();
+        assert_eq!(decide(&policy, &all, &old, &new), Verdict::Link);
+        new.target = Some(b"away".to_vec());
+        let verdict = decide(&policy, &all, &old, &new);
+        assert_eq!(verdict, Verdict::Copy(Why::Target));
+
+        old.meta.kind = Kind::Char;
+        let mut new = old.clone();
+        assert_eq!(decide(&policy, &all, &old, &new), Verdict::Link);
+        new.meta.rdev = 7;
+        let verdict = decide(&policy, &all, &old, &new);
+        assert_eq!(verdict, Verdict::Copy(Why::Device));
     }
 
     #[test]

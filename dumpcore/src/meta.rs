@@ -216,10 +216,11 @@ impl Abilities {
     /// The time as the dump's filesystem would store it.
     #[must_use]
     pub fn storable_time(&self, time: Time) -> Time {
-        if time.secs > self.time_max {
+        // The kernel drops the nanoseconds at both ends of the range.
+        if time.secs >= self.time_max {
             return Time::new(self.time_max, 0);
         }
-        if time.secs < self.time_min {
+        if time.secs <= self.time_min {
             return Time::new(self.time_min, 0);
         }
         let step = i128::from(self.time_step.max(1));
@@ -316,6 +317,7 @@ mod tests {
             ((5, 999), (5, 0)),
             ((-3, 500_000_000), (-3, 0)),
             ((11, 1), (10, 0)),
+            ((10, 1), (10, 0)),
             ((-11, 1), (-10, 0)),
         ];
         for (given, stored) in cases {

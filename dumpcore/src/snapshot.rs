@@ -1,29 +1,52 @@
-//! Taking a dump: the order of its acts, and what each failure means.
+//! Taking a dump of one or several trees.
 
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::ffi::{CString, OsString};
+use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use crate::error::Error;
 use crate::event::{Observer, Silent};
+use crate::filter::Filter;
+use crate::layout::{self, Sort};
 use crate::link::LinkPolicy;
+use crate::relpath::Printable;
 use crate::report::Report;
+use crate::session::{Caller, Order, Session, Source};
 use crate::stamp::Stamp;
+use crate::sys::dir::{self, For};
 
 /// A tree to dump, and its name in the dump.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root {
-    /// The tree.
+    /// The tree; the path may lead through symlinks.
     pub path: PathBuf,
     /// Its name in the dump; `None` for the last name of `path`.
     pub name: Option<OsString>,
 }
 
 /// Takes a dump of one or several trees into a dump root.
+///
+/// What is unchanged since the dump that `current` names becomes hard links
+/// to it; the rest is copied. When all is stored and flushed, it is made
+/// visible and `current` points to it.
+///
+/// ```no_run
+/// use dumpcore::{LinkPolicy, Snapshot};
+///
+/// let report = Snapshot::new("/dump")
+///     .main("/newage/NEWAGE")
+///     .policy(LinkPolicy::new().contents(true))
+///     .run()?;
+/// println!("{} files linked", report.counts.linked.number);
+/// # Ok::<(), dumpcore::Error>(())
+/// ```
 #[must_use = "a snapshot does nothing until it is run"]
 pub struct Snapshot<'a> {
     dump: PathBuf,
     roots: Vec<Root>,
+    filter: Filter,
     policy: LinkPolicy,
     init: bool,
     at: Option<Stamp>,
@@ -35,12 +58,26 @@ pub struct Snapshot<'a> {
     stop: Option<&'a AtomicBool>,
 }
 
+impl fmt::Debug for Snapshot<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("dump", &self.dump)
+            .field("roots", &self.roots)
+            .field("policy", &self.policy)
+            .field("init", &self.init)
+            .field("at", &self.at)
+            .field("dry_run", &self.dry_run)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<'a> Snapshot<'a> {
     /// A dump into this dump root, of trees that are yet to be named.
     pub fn new(dump: impl Into<PathBuf>) -> Self {
         Self {
             dump: dump.into(),
             roots: Vec::new(),
+            filter: Filter::new(),
             policy: LinkPolicy::new(),
             init: false,
             at: None,
@@ -67,6 +104,12 @@ impl<'a> Snapshot<'a> {
         self
     }
 
+    /// Rules that leave entries out. None unless told.
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filter = filter;
+        self
+    }
+
     /// Decides what is linked.
     pub fn policy(mut self, policy: LinkPolicy) -> Self {
         self.policy = policy;
@@ -79,43 +122,48 @@ impl<'a> Snapshot<'a> {
         self
     }
 
-    /// The minute it is of, when it is not now: to import an older copy.
+    /// The minute it is of, when it is not now: to import an older copy. It
+    /// is linked to the newest dump that is not later, and `current` moves to
+    /// it unless it names a later one.
     pub fn at(mut self, stamp: Stamp) -> Self {
         self.at = Some(stamp);
         self
     }
 
-    /// An empty tree is meant.
+    /// An empty tree is meant, though its reference is not empty.
     pub fn allow_empty(mut self, yes: bool) -> Self {
         self.allow_empty = yes;
         self
     }
 
-    /// Only tell what would be done.
+    /// Only tell what would be done: nothing is written, no lock taken.
     pub fn dry_run(mut self, yes: bool) -> Self {
         self.dry_run = yes;
         self
     }
 
-    /// Do not enter other filesystems: leave an empty directory in their place.
+    /// Do not enter other filesystems: leave an empty directory in their
+    /// place.
     pub fn one_file_system(mut self, yes: bool) -> Self {
         self.one_file_system = yes;
         self
     }
 
-    /// So many workers. Unset: chosen from the machine.
+    /// So many workers at most, at least one. Unset: twice the number of
+    /// processors, at least four. Fewer where descriptors are few.
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.jobs = Some(jobs);
         self
     }
 
-    /// Is told of everything.
+    /// Is told of every event, from several threads.
     pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
         self.observer = observer;
         self
     }
 
-    /// When this becomes true, the run stops and keeps what it did for the next.
+    /// When this becomes true, the run stops with [`Error::Interrupted`] and
+    /// keeps what it did for the next run.
     pub fn stop(mut self, flag: &'a AtomicBool) -> Self {
         self.stop = Some(flag);
         self
@@ -123,9 +171,74 @@ impl<'a> Snapshot<'a> {
 
     /// Takes the dump.
     ///
+    /// A report whose [`Report::is_complete`] says no is of a dump that was
+    /// published without the entries that its faults name.
+    ///
     /// # Errors
-    /// See [`Error`]: nothing was published then.
+    /// See [`Error`]: nothing was published then, and what was published
+    /// before is as it was.
     pub fn run(self) -> Result<Report, Error> {
-        Err(Error::NoRoots)
+        let sources = open_roots(&self.roots)?;
+        let caller = Caller {
+            observer: self.observer,
+            stop: self.stop,
+            dry_run: self.dry_run,
+            jobs: self.jobs,
+        };
+        Session::open(self.dump, self.init, caller)?.make(Order {
+            sources,
+            sort: Sort::Dump,
+            policy: &self.policy,
+            filter: &self.filter,
+            at: self.at,
+            allow_empty: self.allow_empty,
+            one_file_system: self.one_file_system,
+            before_publishing: &mut |_| Ok(()),
+        })
     }
+}
+
+/// Opens the trees, each under a name of its own.
+fn open_roots(roots: &[Root]) -> Result<Vec<Source>, Error> {
+    if roots.is_empty() {
+        return Err(Error::NoRoots);
+    }
+    let mut sources: Vec<Source> = Vec::new();
+    for root in roots {
+        let path = root.path.clone();
+        let handle = match dir::open_root(&path, For::Reading) {
+            Ok(handle) => handle,
+            Err(cause) => return Err(Error::MainUnusable { path, cause }),
+        };
+        let name = name_of(root)?;
+        if let Some(first) = sources.iter().find(|source| source.name == name) {
+            return Err(Error::SameName {
+                name: Printable(name.to_bytes()).to_string(),
+                first: first.path.clone(),
+                second: path,
+            });
+        }
+        sources.push(Source { name, path, handle });
+    }
+    Ok(sources)
+}
+
+/// The name a root gets in the dump: the one given, the last of its path, or
+/// (for `.` and the like) the last of its real path.
+fn name_of(root: &Root) -> Result<CString, Error> {
+    let own = |path: &Path| layout::root_name(path).map(OsString::from);
+    let name = root
+        .name
+        .clone()
+        .or_else(|| own(&root.path))
+        .or_else(|| own(&dir::real_path(&root.path)?))
+        .unwrap_or_default();
+    let bad = || Error::BadRootName {
+        path: root.path.clone(),
+        name: Printable(name.as_bytes()).to_string(),
+    };
+    if !layout::is_root_name(name.as_bytes()) {
+        return Err(bad());
+    }
+    CString::new(name.as_bytes()).map_err(|_| bad())
 }

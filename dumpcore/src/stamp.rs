@@ -75,6 +75,13 @@ impl Stamp {
         self.0.minute()
     }
 
+    /// The earliest moment that bears this name here: of an hour that the
+    /// clocks repeat the first; `None` for one that they leave out.
+    #[must_use]
+    pub fn earliest(&self) -> Option<DateTime<Local>> {
+        self.0.and_local_timezone(Local).earliest()
+    }
+
     /// One minute later; stands still at the end of the calendar.
     #[must_use]
     pub fn next(&self) -> Self {

@@ -8,8 +8,9 @@ use rustix::io::Errno;
 use std::ffi::CStr;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::stat::kind_of;
 use crate::meta::Kind;
@@ -58,6 +59,11 @@ pub(crate) fn open_parent(dir: BorrowedFd<'_>, purpose: For) -> io::Result<Owned
 pub(crate) fn open_root(path: &Path, purpose: For) -> io::Result<OwnedFd> {
     use rustix::path::Arg as _;
     Ok(path.into_with_c_str(|path| Ok(open(CWD, path, purpose, OFlags::empty())))??)
+}
+
+/// A path without symlinks and dots; `None` when it cannot be had.
+pub(crate) fn real_path(path: &Path) -> Option<std::path::PathBuf> {
+    std::fs::canonicalize(path).ok()
 }
 
 /// A handle of its own on the same directory, with a position of its own.
@@ -176,23 +182,22 @@ impl Chunk {
 /// Reads the listing of an open directory, chunk by chunk.
 #[derive(Debug)]
 pub(crate) struct Lister {
-    dir: OwnedFd,
+    dir: Arc<OwnedFd>,
     done: bool,
 }
 
 impl Lister {
-    /// Lists from where the handle stands; the handle is used up.
-    pub(crate) fn new(dir: OwnedFd) -> Self {
-        Self { dir, done: false }
+    /// Lists from where the handle stands; nobody else may list with it.
+    pub(crate) fn new(dir: impl Into<Arc<OwnedFd>>) -> Self {
+        Self {
+            dir: dir.into(),
+            done: false,
+        }
     }
 
     /// Was the last chunk the last?
     pub(crate) fn is_done(&self) -> bool {
         self.done
-    }
-
-    pub(crate) fn handle(&self) -> BorrowedFd<'_> {
-        self.dir.as_fd()
     }
 
     /// Reads the next entries into `chunk`, at least `FULL` of them unless
@@ -216,7 +221,7 @@ impl Lister {
     /// One call's worth of entries.
     fn fill(&mut self, chunk: &mut Chunk) -> io::Result<()> {
         let mut buffer = [MaybeUninit::<u8>::uninit(); 32 * 1024];
-        let mut entries = RawDir::new(&self.dir, &mut buffer);
+        let mut entries = RawDir::new(&*self.dir, &mut buffer);
         loop {
             match entries.next() {
                 None => {
@@ -256,6 +261,7 @@ mod tests {
     use super::*;
     use std::collections::BTreeSet;
     use std::ffi::CString;
+    use std::os::fd::AsFd as _;
 
     #[test]
     fn lists_everything_in_bounded_chunks() {

@@ -37,6 +37,11 @@ pub(crate) fn is_directory(error: &io::Error) -> bool {
     is(error, &[Errno::ISDIR])
 }
 
+/// `readlink` on what is no symlink.
+pub(crate) fn is_no_symlink(error: &io::Error) -> bool {
+    is(error, &[Errno::INVAL])
+}
+
 /// Only the owner (or root) may.
 pub(crate) fn is_not_permitted(error: &io::Error) -> bool {
     is(error, &[Errno::PERM, Errno::ACCESS])

@@ -115,6 +115,18 @@ pub(crate) fn set_times(
     Ok(utimensat(dir, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
+/// Sets the access time of a name alone; of a symlink itself.
+pub(crate) fn set_access_time(dir: BorrowedFd<'_>, name: &CStr, atime: Time) -> io::Result<()> {
+    let times = Timestamps {
+        last_access: timespec(atime),
+        last_modification: Timespec {
+            tv_sec: 0,
+            tv_nsec: rustix::fs::UTIME_OMIT,
+        },
+    };
+    Ok(utimensat(dir, name, &times, AtFlags::SYMLINK_NOFOLLOW)?)
+}
+
 /// Sets owner and group of a name; of a symlink itself.
 pub(crate) fn set_owner(dir: BorrowedFd<'_>, name: &CStr, uid: u32, gid: u32) -> io::Result<()> {
     let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));

@@ -1,0 +1,498 @@
+//! One directory: entering it, merging its listings, finishing it.
+//!
+//! A source entry is dealt with as it is listed; the reference is asked for
+//! each name, and the target is listed only when something can be in it.
+//! What the target has and the source has not is removed at the end. The
+//! directory's own attributes are set when its last entry is done, since
+//! every entry made in it moves its times.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+
+use super::node::{At, Hands, Job, Node, Sides, Tree};
+use super::worker::Worker;
+use crate::event::{Did, Kind, Warning};
+use crate::fault::{Op, Side, Snag};
+use crate::meta::{Meta, Xattrs};
+use crate::place::Spot;
+use crate::probe;
+use crate::raze;
+use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::errno;
+use crate::sys::link;
+use crate::sys::xattr::Subject;
+use crate::walk::{Entered, Place};
+
+/// A long listing that others may interrupt.
+#[derive(Debug)]
+pub(super) struct Rest {
+    node: Arc<Node>,
+    lister: Lister,
+    found: Option<Found>,
+    /// Does it count among the listings that may stay open?
+    held: bool,
+}
+
+/// What the target had before: entries by name, and which are dealt with.
+#[derive(Debug)]
+pub(super) struct Found {
+    chunk: Chunk,
+    done: Vec<bool>,
+}
+
+impl Found {
+    fn list(target: &Arc<OwnedFd>) -> io::Result<Self> {
+        let mut chunk = Chunk::default();
+        Lister::new(dir::reopen(target.as_fd(), For::Reading)?).rest(&mut chunk)?;
+        chunk.sort_by_name();
+        let done = vec![false; chunk.len()];
+        Ok(Self { chunk, done })
+    }
+
+    /// The inode number of a name, which is thereby dealt with.
+    pub(super) fn take(&mut self, name: &CStr) -> Option<u64> {
+        let index = self.chunk.find(name)?;
+        self.done[index] = true;
+        Some(self.chunk.get(index).ino)
+    }
+}
+
+/// How entering a directory went.
+enum Way {
+    In(Entered),
+    /// It may not be read: it stands in the dump with its attributes, empty.
+    Closed(Meta),
+    /// It is the dump root itself.
+    LeftOut(Meta),
+    /// It is no directory any more, or gone.
+    Gone,
+}
+
+/// How many times a name is entered that is no directory after all when that
+/// is tried, and one again when it is looked at.
+const TRIES: u8 = 5;
+
+impl Worker<'_> {
+    /// Enters a directory of the source, and deals with what is in it.
+    pub(super) fn enter(&mut self, above: &Arc<Node>, name: &CStr, tries: u8) {
+        let way = match above.source.enter(name, For::Reading) {
+            Ok(entered) => self.may_enter(above, name, entered),
+            Err(e) if errno::has_changed(&e) && tries < TRIES => Way::Gone,
+            Err(e) => {
+                self.fault_at_directory(above, name, Snag::source(Op::Open, e));
+                match self.look(above, name) {
+                    Some(meta) if meta.kind == Kind::Dir => Way::Closed(meta),
+                    _ => Way::Gone,
+                }
+            }
+        };
+        match way {
+            Way::In(entered) => {
+                if let Some(node) = self.open_node(above, name, entered) {
+                    self.list(&node);
+                    return;
+                }
+            }
+            Way::Closed(meta) => self.empty_directory(above, name, &meta),
+            Way::LeftOut(meta) => {
+                self.clear(above, name);
+                self.count(above, name, meta.kind, 0, Did::Excluded);
+            }
+            Way::Gone => {
+                self.clear(above, name);
+                self.store_again(above, name, tries + 1);
+            }
+        }
+        self.release(Arc::clone(above));
+    }
+
+    /// Is this directory to be filled, or left empty, or left out?
+    fn may_enter(&mut self, above: &Arc<Node>, name: &CStr, entered: Entered) -> Way {
+        if self.run.rules.leave_out.contains(&entered.meta.id()) {
+            let path = above.full_path(Side::Source, name);
+            self.run.tally.warn(Warning::DumpInsideMain { path });
+            return Way::LeftOut(entered.meta);
+        }
+        if self.run.rules.one_file_system && entered.meta.dev != above.tree.dev {
+            return Way::Closed(entered.meta);
+        }
+        Way::In(entered)
+    }
+
+    /// Opens the other sides of a directory that was entered.
+    fn open_node(&mut self, above: &Arc<Node>, name: &CStr, entered: Entered) -> Option<Arc<Node>> {
+        let reference = above
+            .reference
+            .as_ref()
+            .and_then(|place| self.enter_reference(place, above, name));
+        let (target, fresh) = match self.make_target(above.target.as_ref(), above.fresh, name) {
+            Ok(made) => made,
+            Err(snag) => {
+                self.fault(above, name, snag);
+                return None;
+            }
+        };
+        let xattrs = self.directory_xattrs(above, name, &entered);
+        let sides = Sides {
+            source: entered.place,
+            reference,
+            target,
+            fresh,
+        };
+        let tree = Arc::clone(&above.tree);
+        let above = Some(Arc::clone(above));
+        Some(Node::new(above, tree, sides, entered.meta, xattrs))
+    }
+
+    fn directory_xattrs(&mut self, above: &Node, name: &CStr, entered: &Entered) -> Xattrs {
+        let subject = Subject::Open(entered.handle.as_fd());
+        match probe::xattrs(subject, Side::Source, self.run.rules.abilities) {
+            Ok(xattrs) => xattrs,
+            Err(snag) => {
+                self.fault(above, name, snag);
+                Xattrs::default()
+            }
+        }
+    }
+
+    fn enter_reference(&self, place: &Arc<Place>, above: &Node, name: &CStr) -> Option<Arc<Place>> {
+        match place.enter(name, For::Passing) {
+            Ok(entered) => Some(entered.place),
+            Err(e) if errno::has_changed(&e) => None,
+            Err(e) => {
+                self.unreadable_reference(above, name, &e);
+                None
+            }
+        }
+    }
+
+    /// Makes a directory of the target, or takes over the one that is there;
+    /// says whether it is new. `None` in a dry run.
+    fn make_target(
+        &self,
+        above: Option<&Arc<Place>>,
+        fresh_above: bool,
+        name: &CStr,
+    ) -> Result<(Option<Arc<Place>>, bool), Snag> {
+        let Some(above) = above else {
+            return Ok((None, true));
+        };
+        let failed = |op| move |e: io::Error| Snag::target(op, e);
+        let handle = above.open().map_err(failed(Op::Open))?;
+        let made = dir::make_private(handle.as_fd(), name);
+        let fresh = match made {
+            Ok(()) => true,
+            Err(e) if errno::is_taken(&e) && !fresh_above => {
+                !self.is_directory_there(&handle, name)?
+            }
+            Err(e) => return Err(Snag::target(Op::Create, e)),
+        };
+        let entered = match above.enter(name, For::Filling) {
+            Err(e) if errno::is_not_permitted(&e) && !fresh => {
+                // Left behind with the permissions of its source. It is no
+                // symlink: opening one is refused in another way.
+                link::set_mode(handle.as_fd(), name, 0o700).map_err(failed(Op::SetMode))?;
+                above.enter(name, For::Filling)
+            }
+            other => other,
+        };
+        let entered = entered.map_err(failed(Op::Open))?;
+        if !fresh {
+            self.placer.take_over(entered.handle.as_fd())?;
+        }
+        Ok((Some(entered.place), fresh))
+    }
+
+    /// Something has the name of a directory to be made: if it is one, it
+    /// serves; anything else makes room.
+    fn is_directory_there(&self, dir: &OwnedFd, name: &CStr) -> Result<bool, Snag> {
+        let there = probe::look_in_dump(dir.as_fd(), name);
+        let there = there.map_err(|e| Snag::target(Op::Stat, e))?;
+        if there.kind == Kind::Dir {
+            return Ok(true);
+        }
+        link::remove(dir.as_fd(), name).map_err(|e| Snag::target(Op::Remove, e))?;
+        dir::make_private(dir.as_fd(), name).map_err(|e| Snag::target(Op::Create, e))?;
+        Ok(false)
+    }
+
+    /// Makes a directory with its attributes and nothing in it: one that may
+    /// not be read, or on which something is mounted that is left out.
+    fn empty_directory(&mut self, above: &Arc<Node>, name: &CStr, meta: &Meta) {
+        self.clear(above, name);
+        let outcome = self.make_empty(above, name, meta);
+        self.settle_attributes(above, name, outcome);
+        self.count(above, name, Kind::Dir, 0, Did::Filled);
+    }
+
+    fn make_empty(&self, above: &Arc<Node>, name: &CStr, meta: &Meta) -> Result<Vec<Snag>, Snag> {
+        let Some(target) = &above.target else {
+            return Ok(Vec::new());
+        };
+        let open = |place: &Arc<Place>, side| {
+            let failed = move |cause| Snag {
+                side,
+                op: Op::Open,
+                cause,
+            };
+            place.open().map_err(failed)
+        };
+        let target = open(target, Side::Target)?;
+        let source = open(&above.source, Side::Source)?;
+        dir::make_private(target.as_fd(), name).map_err(|e| Snag::target(Op::Create, e))?;
+        let subject = Subject::Named(source.as_fd(), name);
+        let xattrs = probe::xattrs(subject, Side::Source, self.run.rules.abilities);
+        // The fault of the directory itself is told already.
+        let xattrs = xattrs.unwrap_or_default();
+        let subject = Subject::Named(target.as_fd(), name);
+        self.placer.attributes(subject, meta, &xattrs)
+    }
+
+    /// Lists a directory just entered, from its beginning.
+    pub(super) fn list(&mut self, node: &Arc<Node>) {
+        let (lister, found) = match self.open_listing(node) {
+            Ok(opened) => opened,
+            Err(snag) => {
+                self.fault(node, c"", snag);
+                self.release(Arc::clone(node));
+                return;
+            }
+        };
+        self.go_on(Rest {
+            node: Arc::clone(node),
+            lister,
+            found,
+            held: false,
+        });
+    }
+
+    fn open_listing(&self, node: &Arc<Node>) -> Result<(Lister, Option<Found>), Snag> {
+        let source = node.source.open();
+        let source = source.map_err(|e| Snag::source(Op::Open, e))?;
+        let found = match &node.target {
+            Some(target) if !node.fresh => {
+                let listed = target.open().and_then(|handle| Found::list(&handle));
+                Some(listed.map_err(|e| Snag::target(Op::List, e))?)
+            }
+            _ => None,
+        };
+        Ok((Lister::new(source), found))
+    }
+
+    /// Deals with the next stretch of a listing.
+    pub(super) fn go_on(&mut self, mut rest: Rest) {
+        let node = Arc::clone(&rest.node);
+        let mut chunk = std::mem::take(&mut self.chunk);
+        let listed = rest.lister.next(&mut chunk).and_then(|()| {
+            if rest.lister.is_done() {
+                return Ok(());
+            }
+            rest.held = rest.held || self.run.hold_listing();
+            if rest.held {
+                return Ok(());
+            }
+            rest.lister.rest(&mut chunk)
+        });
+        if let Err(e) = listed {
+            self.fault(&node, c"", Snag::source(Op::List, e));
+            chunk.clear();
+            self.finish_listing(rest, &[]);
+        } else {
+            self.deal_with(&node, &mut chunk, rest);
+        }
+        self.chunk = chunk;
+    }
+
+    fn deal_with(&mut self, node: &Arc<Node>, chunk: &mut Chunk, mut rest: Rest) {
+        let hands = match self.hands(node) {
+            Ok(hands) => hands,
+            Err(snag) => {
+                self.fault(node, c"", snag);
+                self.finish_listing(rest, &[]);
+                return;
+            }
+        };
+        chunk.sort_by_inode();
+        self.set_filter_path(node);
+        let mut directories = Vec::new();
+        for entry in chunk.iter() {
+            if !self.run.tally.goes_on() {
+                return;
+            }
+            let found = rest.found.as_mut();
+            if self.entry(node, &hands, entry, found) == Kind::Dir {
+                directories.push(entry.name.to_owned());
+            }
+        }
+        drop(hands);
+        if rest.lister.is_done() {
+            self.finish_listing(rest, &directories);
+        } else {
+            // The rest waits below the directories: what waits stays little.
+            self.run.pool.add([Job::Rest(Box::new(rest))]);
+            self.add_directories(node, &directories);
+        }
+    }
+
+    /// The listing is at its end: what is left over in the target goes, and
+    /// the directories found are next.
+    fn finish_listing(&mut self, mut rest: Rest, directories: &[std::ffi::CString]) {
+        let node = Arc::clone(&rest.node);
+        if let Some(found) = rest.found.take() {
+            for (entry, done) in found.chunk.iter().zip(&found.done) {
+                if !done {
+                    self.clear(&node, entry.name);
+                }
+            }
+        }
+        if rest.held {
+            self.run.let_listing_go();
+        }
+        drop(rest);
+        self.add_directories(&node, directories);
+        self.release(node);
+    }
+
+    fn add_directories(&self, node: &Arc<Node>, directories: &[std::ffi::CString]) {
+        node.expect(directories.len());
+        self.run.pool.add(directories.iter().map(|name| Job::Enter {
+            above: Arc::clone(node),
+            name: name.clone(),
+            tries: 0,
+        }));
+    }
+
+    /// The handles of a node's sides.
+    pub(super) fn hands(&self, node: &Node) -> Result<Hands, Snag> {
+        let source = node.source.open();
+        let target = node.target.as_ref().map(Place::open).transpose();
+        let reference = node.reference.as_ref().and_then(|place| {
+            let opened = place.open();
+            opened
+                .inspect_err(|e| self.unreadable_reference(node, c"", e))
+                .ok()
+        });
+        Ok(Hands {
+            source: source.map_err(|e| Snag::source(Op::Open, e))?,
+            reference,
+            target: target.map_err(|e| Snag::target(Op::Open, e))?,
+        })
+    }
+
+    /// One job of a node is done; with the last, its attributes are set, and
+    /// one job of the node above is done.
+    pub(super) fn release(&mut self, node: Arc<Node>) {
+        let mut at = Some(node);
+        while let Some(node) = at.take() {
+            if !node.tick_off() || !self.run.tally.goes_on() {
+                return;
+            }
+            let outcome = self.finish(&node);
+            self.settle_attributes(&node, c"", outcome);
+            self.count(&node, c"", Kind::Dir, 0, Did::Filled);
+            at = node.above.clone();
+        }
+    }
+
+    fn finish(&self, node: &Arc<Node>) -> Result<Vec<Snag>, Snag> {
+        // While it may still be searched, it is the shortest way up.
+        if let Ok(source) = node.source.open() {
+            node.source.open_above(source.as_fd());
+        }
+        let Some(target) = &node.target else {
+            return Ok(Vec::new());
+        };
+        let handle = target.open().map_err(|e| Snag::target(Op::Open, e))?;
+        target.open_above(handle.as_fd());
+        let subject = Subject::Open(handle.as_fd());
+        self.placer.attributes(subject, &node.meta, &node.xattrs)
+    }
+
+    /// Tells what of an entry's attributes was lost.
+    pub(super) fn settle_attributes(
+        &mut self,
+        node: &Node,
+        name: &CStr,
+        outcome: Result<Vec<Snag>, Snag>,
+    ) {
+        match outcome {
+            Ok(losses) => {
+                for loss in losses {
+                    self.fault(node, name, loss);
+                }
+            }
+            Err(snag) => self.fault(node, name, snag),
+        }
+    }
+
+    /// Removes what the target has under a name, if it can have anything.
+    pub(super) fn clear(&mut self, node: &Node, name: &CStr) {
+        let Some(target) = node.target.as_ref().filter(|_| !node.fresh) else {
+            return;
+        };
+        let goes_on = || self.run.tally.goes_on();
+        let razed = target
+            .open()
+            .map_err(|e| Snag::target(Op::Open, e))
+            .and_then(|handle| raze::raze(handle.as_fd(), name, &goes_on));
+        if let Err(snag) = razed {
+            self.fault(node, name, snag);
+        }
+    }
+
+    /// The top of a tree, entered like any directory.
+    pub(super) fn open_root(&mut self, root: super::Root) {
+        let tree = Arc::new(Tree {
+            name: root.name.to_bytes().to_vec(),
+            source: root.main,
+            reference: root.reference_path,
+            target: root.target_path,
+            dev: root.entered.meta.dev,
+        });
+        let made = self.make_target(root.target.as_ref(), root.target_is_new, &root.name);
+        let reference = root.reference.as_ref().and_then(|place| {
+            let entered = place.enter(&root.name, For::Passing);
+            entered.ok().map(|entered| entered.place)
+        });
+        let subject = Subject::Open(root.entered.handle.as_fd());
+        let xattrs = probe::xattrs(subject, Side::Source, self.run.rules.abilities);
+        let (target, fresh, snag) = match made {
+            Ok((target, fresh)) => (target, fresh, None),
+            Err(snag) => (None, true, Some(snag)),
+        };
+        let sides = Sides {
+            source: root.entered.place,
+            reference,
+            target,
+            fresh,
+        };
+        let (xattrs, other) = match xattrs {
+            Ok(xattrs) => (xattrs, None),
+            Err(snag) => (Xattrs::default(), Some(snag)),
+        };
+        let node = Node::new(None, tree, sides, root.entered.meta, xattrs);
+        if let Some(snag) = snag {
+            // Without its root there is no dump.
+            self.halt(&node, c"", snag);
+            return;
+        }
+        if let Some(snag) = other {
+            self.fault(&node, c"", snag);
+        }
+        self.list(&node);
+    }
+
+    pub(super) fn count(&mut self, node: &Node, name: &CStr, kind: Kind, size: u64, did: Did) {
+        self.counter.entry(&At(node, name), kind, size, did);
+    }
+
+    /// A name in a directory's three sides.
+    pub(super) fn spot<'h>(handle: &'h Arc<OwnedFd>, name: &'h CStr) -> Spot<'h> {
+        Spot {
+            dir: handle.as_fd(),
+            name,
+        }
+    }
+}

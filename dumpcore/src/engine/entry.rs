@@ -1,0 +1,593 @@
+//! One entry that is no directory: link it, keep it, or copy it.
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+
+use super::directory::Found;
+use super::groups::{First, Turn};
+use super::node::{Hands, Job, Node};
+use super::worker::Worker;
+use crate::event::{Did, Event, Kind, Warning, Why};
+use crate::fault::{Op, Side, Snag};
+use crate::link::{Evidence, LinkPolicy, Verdict};
+use crate::meta::{Id, Meta, Xattrs};
+use crate::place::{Missed, Stored};
+use crate::probe;
+use crate::sys::dir::Listed;
+use crate::sys::errno;
+use crate::sys::file::{self, CompareError};
+use crate::sys::link;
+use crate::sys::xattr::Subject;
+
+/// A file that is copied beside other work.
+#[derive(Debug)]
+pub(super) struct Copying {
+    node: Arc<Node>,
+    name: CString,
+    meta: Meta,
+    why: Why,
+}
+
+/// Files from this size on are copied as jobs of their own.
+const LARGE: u64 = 1 << 20;
+
+/// How many times an entry is looked at anew that is replaced all the time.
+const LOOKS: u32 = 5;
+
+/// An entry under way: where it is, and what it looked like.
+#[derive(Clone, Copy)]
+struct Item<'a> {
+    node: &'a Arc<Node>,
+    hands: &'a Hands,
+    name: &'a CStr,
+    meta: &'a Meta,
+}
+
+/// What became of an entry, and its inode in the dump.
+struct Outcome {
+    did: Did,
+    size: u64,
+    id: Id,
+}
+
+impl Worker<'_> {
+    /// Deals with an entry of a listing. Directories are only recognised:
+    /// the answer is what the entry is.
+    pub(super) fn entry(
+        &mut self,
+        node: &Arc<Node>,
+        hands: &Hands,
+        entry: Listed<'_>,
+        found: Option<&mut Found>,
+    ) -> Kind {
+        let name = entry.name;
+        let mut meta = None;
+        let kind = match entry.kind {
+            Some(kind) => kind,
+            None => match self.look_by(node, hands, name) {
+                Some(looked) => meta.insert(looked).kind,
+                None => return Kind::File,
+            },
+        };
+        if self.is_excluded(name, kind == Kind::Dir) {
+            self.count(node, name, kind, 0, Did::Excluded);
+            return Kind::File;
+        }
+        if kind != Kind::Dir {
+            let Some(looked) = meta.or_else(|| self.look_by(node, hands, name)) else {
+                return Kind::File;
+            };
+            if looked.kind != Kind::Dir {
+                let there = found.and_then(|found| found.take(name));
+                return self.store(node, hands, name, looked, there);
+            }
+        }
+        if let Some(found) = found {
+            // Entering it will find it, and deal with it.
+            found.take(name);
+        }
+        Kind::Dir
+    }
+
+    /// Looks at a name of the source; what cannot be is told.
+    fn look_by(&mut self, node: &Node, hands: &Hands, name: &CStr) -> Option<Meta> {
+        match probe::look(hands.source.as_fd(), name) {
+            Ok(meta) => Some(meta),
+            Err(snag) => {
+                self.fault(node, name, snag);
+                None
+            }
+        }
+    }
+
+    /// The same where the handle is not at hand.
+    pub(super) fn look(&mut self, node: &Arc<Node>, name: &CStr) -> Option<Meta> {
+        let looked = node.source.open().map_err(|e| Snag::source(Op::Open, e));
+        match looked.and_then(|source| probe::look(source.as_fd(), name)) {
+            Ok(meta) => Some(meta),
+            Err(snag) => {
+                self.fault(node, name, snag);
+                None
+            }
+        }
+    }
+
+    /// Deals with a name apart from its listing; nothing is in the target
+    /// under it. The job belongs to the node, and is ticked off by the caller.
+    pub(super) fn store_again(&mut self, node: &Arc<Node>, name: &CStr, tries: u8) {
+        let hands = match self.hands(node) {
+            Ok(hands) => hands,
+            Err(snag) => return self.fault(node, name, snag),
+        };
+        let Some(meta) = self.look_by(node, &hands, name) else {
+            return;
+        };
+        let is_directory =
+            meta.kind == Kind::Dir || self.store(node, &hands, name, meta, None) == Kind::Dir;
+        if is_directory {
+            node.expect(1);
+            self.run.pool.add([Job::Enter {
+                above: Arc::clone(node),
+                name: name.to_owned(),
+                tries,
+            }]);
+        }
+    }
+
+    /// Stores an entry. `there` is the inode number that the target has under
+    /// its name. Says so when it has become a directory in the meantime.
+    fn store(
+        &mut self,
+        node: &Arc<Node>,
+        hands: &Hands,
+        name: &CStr,
+        looked: Meta,
+        there: Option<u64>,
+    ) -> Kind {
+        let (mut meta, mut there) = (looked, there);
+        for _ in 0..LOOKS {
+            let item = Item {
+                node,
+                hands,
+                name,
+                meta: &meta,
+            };
+            let stored = if meta.nlink > 1 {
+                self.grouped(item, there)
+            } else {
+                self.single(item, there)
+            };
+            match stored {
+                Ok(None) => return Kind::File,
+                Ok(Some(outcome)) => {
+                    self.count(node, name, meta.kind, outcome.size, outcome.did);
+                    return Kind::File;
+                }
+                Err(Missed::Stopped) => return Kind::File,
+                Err(Missed::Snag(snag)) => {
+                    self.clear_after(node, name, there);
+                    self.fault(node, name, snag);
+                    return Kind::File;
+                }
+                Err(Missed::Changed) => {
+                    self.clear_after(node, name, there.take());
+                    let Some(again) = self.look_by(node, hands, name) else {
+                        return Kind::File;
+                    };
+                    if again.kind == Kind::Dir {
+                        return Kind::Dir;
+                    }
+                    meta = again;
+                }
+            }
+        }
+        let busy = io::Error::other("it is replaced again and again while it is read");
+        self.fault(node, name, Snag::source(Op::Read, busy));
+        Kind::File
+    }
+
+    fn clear_after(&mut self, node: &Node, name: &CStr, there: Option<u64>) {
+        if there.is_some() {
+            self.clear(node, name);
+        }
+    }
+
+    /// An entry with one name.
+    fn single(&mut self, item: Item<'_>, there: Option<u64>) -> Result<Option<Outcome>, Missed> {
+        let (verdict, reference) = self.judge(item)?;
+        let why = match verdict {
+            Verdict::Copy(why) => why,
+            Verdict::Link => {
+                let unclaimed = |r: &Meta| {
+                    !self.run.is_recent(item.meta) || self.run.groups.claim(r.id(), item.meta.id())
+                };
+                match reference.filter(unclaimed) {
+                    None => Why::NoLink,
+                    Some(reference) => match self.link(item, &reference, there)? {
+                        Some(outcome) => return Ok(Some(outcome)),
+                        None => Why::NoLink,
+                    },
+                }
+            }
+        };
+        if let Some(kept) = self.keep(item, there)? {
+            return Ok(Some(kept));
+        }
+        if item.meta.kind == Kind::File
+            && item.meta.size >= LARGE
+            && item.hands.target.is_some()
+            && self.run.may_copy_beside()
+        {
+            item.node.expect(1);
+            self.run.pool.add([Job::Copy(Box::new(Copying {
+                node: Arc::clone(item.node),
+                name: item.name.to_owned(),
+                meta: *item.meta,
+                why,
+            }))]);
+            return Ok(None);
+        }
+        self.copy(item, why).map(Some)
+    }
+
+    /// One name of an inode that has several.
+    fn grouped(&mut self, item: Item<'_>, there: Option<u64>) -> Result<Option<Outcome>, Missed> {
+        let id = item.meta.id();
+        let job = Job::Store {
+            node: Arc::clone(item.node),
+            name: item.name.to_owned(),
+        };
+        // Counted before others can see the job.
+        item.node.expect(1);
+        match self.run.groups.meet(id, item.meta.nlink, job) {
+            Turn::Wait => {
+                self.clear_after(item.node, item.name, there);
+                return Ok(None);
+            }
+            Turn::Lead(_) => item.node.tick_off(),
+            Turn::Follow(first, _) => {
+                item.node.tick_off();
+                return self.follow(item, there, &first).map(Some);
+            }
+        };
+        let led = self.lead(item, there);
+        let waiting = match &led {
+            Ok(outcome) => self.run.groups.settle(id, first(item, outcome)),
+            Err(_) => self.run.groups.give_up(id),
+        };
+        self.run.pool.add(waiting);
+        led.map(Some)
+    }
+
+    /// Stores the first name of an inode, on which the others wait: at once.
+    fn lead(&mut self, item: Item<'_>, there: Option<u64>) -> Result<Outcome, Missed> {
+        let (verdict, reference) = self.judge(item)?;
+        let why = match (verdict, reference) {
+            (Verdict::Copy(why), _) => why,
+            (Verdict::Link, Some(reference))
+                if self.run.has_room_for_links(&reference, item.meta)
+                    && self.run.groups.claim(reference.id(), item.meta.id()) =>
+            {
+                match self.link(item, &reference, there)? {
+                    Some(outcome) => return Ok(outcome),
+                    None => Why::NoLink,
+                }
+            }
+            (Verdict::Link, _) => Why::NoLink,
+        };
+        if let Some(kept) = self.keep(item, there)? {
+            return Ok(kept);
+        }
+        self.copy(item, why)
+    }
+
+    /// Links a name to the one that was stored first.
+    fn follow(
+        &mut self,
+        item: Item<'_>,
+        there: Option<u64>,
+        first_name: &First,
+    ) -> Result<Outcome, Missed> {
+        let outcome = |did, ino| Outcome {
+            did,
+            size: item.meta.size,
+            id: Id { dev: 0, ino },
+        };
+        let (Some(target), Some(place)) = (&item.hands.target, &first_name.place) else {
+            return Ok(outcome(Did::HardLinked, first_name.ino));
+        };
+        if there == Some(first_name.ino) {
+            return Ok(outcome(Did::HardLinked, first_name.ino));
+        }
+        self.clear_after(item.node, item.name, there);
+        let from = place.open().map_err(|e| Snag::target(Op::Open, e))?;
+        let (from, to) = (from.as_fd(), target.as_fd());
+        match link::hard_link(from, &first_name.name, to, item.name) {
+            Ok(()) => Ok(outcome(Did::HardLinked, first_name.ino)),
+            Err(e) if errno::is_link_refused(&e) => {
+                let copied = self.copy(item, Why::NoLink)?;
+                let path = item.node.full_path(Side::Source, item.name);
+                self.run.tally.warn(Warning::GroupSplit { path });
+                let replacement = first(item, &copied);
+                self.run.groups.replace(item.meta.id(), replacement);
+                Ok(copied)
+            }
+            Err(e) => Err(Snag::target(Op::Link, e).into()),
+        }
+    }
+
+    /// Asks the policy about an entry, as far as it needs to know.
+    fn judge(&mut self, item: Item<'_>) -> Result<(Verdict, Option<Meta>), Missed> {
+        let Some(reference) = &item.hands.reference else {
+            return Ok((Verdict::Copy(Why::New), None));
+        };
+        let looked = match probe::look_in_dump(reference.as_fd(), item.name) {
+            Ok(looked) => looked,
+            Err(e) if errno::has_changed(&e) => return Ok((Verdict::Copy(Why::New), None)),
+            Err(e) => {
+                self.unreadable_reference(item.node, item.name, &e);
+                return Ok((Verdict::Copy(Why::New), None));
+            }
+        };
+        let policy = self.run.rules.policy;
+        let verdict = self.weigh(policy, item, reference, &looked, Side::Reference)?;
+        Ok((verdict, Some(looked)))
+    }
+
+    fn weigh(
+        &mut self,
+        policy: &LinkPolicy,
+        item: Item<'_>,
+        other: &OwnedFd,
+        looked: &Meta,
+        side: Side,
+    ) -> Result<Verdict, Missed> {
+        let rules = &self.run.rules;
+        let mut pair = Pair {
+            worker: self,
+            item,
+            other,
+            looked,
+            side,
+        };
+        policy.weigh(rules.abilities, looked, item.meta, &mut pair)
+    }
+
+    /// Makes an entry a link to its reference; `None` when that is refused.
+    fn link(
+        &mut self,
+        item: Item<'_>,
+        reference: &Meta,
+        there: Option<u64>,
+    ) -> Result<Option<Outcome>, Missed> {
+        let outcome = Outcome {
+            did: Did::Linked,
+            size: item.meta.size,
+            id: reference.id(),
+        };
+        let (Some(from), Some(to)) = (&item.hands.reference, &item.hands.target) else {
+            return Ok(Some(outcome));
+        };
+        if there == Some(reference.ino) {
+            return Ok(Some(outcome));
+        }
+        self.clear_after(item.node, item.name, there);
+        match link::hard_link(from.as_fd(), item.name, to.as_fd(), item.name) {
+            Ok(()) => Ok(Some(outcome)),
+            Err(e) if errno::is_link_refused(&e) => Ok(None),
+            Err(e) => Err(Snag::target(Op::Link, e).into()),
+        }
+    }
+
+    /// Keeps what an earlier run stored, when a fresh copy would be the same;
+    /// otherwise makes room for one.
+    fn keep(&mut self, item: Item<'_>, there: Option<u64>) -> Result<Option<Outcome>, Missed> {
+        let (Some(_), Some(target)) = (there, &item.hands.target) else {
+            return Ok(None);
+        };
+        let looked = probe::look_in_dump(target.as_fd(), item.name);
+        let looked = looked.map_err(|e| Snag::target(Op::Stat, e))?;
+        let alone = looked.nlink == 1
+            || item.meta.nlink > 1 && self.run.groups.claim(looked.id(), item.meta.id());
+        if looked.kind == item.meta.kind && alone {
+            let strict = LinkPolicy::new().contents(!self.run.rules.trusted);
+            let verdict = self.weigh(&strict, item, target, &looked, Side::Target)?;
+            if verdict == Verdict::Link {
+                return Ok(Some(Outcome {
+                    did: Did::Kept,
+                    size: item.meta.size,
+                    id: looked.id(),
+                }));
+            }
+        }
+        self.clear(item.node, item.name);
+        Ok(None)
+    }
+
+    /// A large file's turn has come.
+    pub(super) fn copy_beside(&mut self, copying: Copying) {
+        let Copying {
+            node,
+            name,
+            meta,
+            why,
+        } = copying;
+        self.run.copy_beside_ended();
+        match self.hands(&node) {
+            Err(snag) => self.fault(&node, &name, snag),
+            Ok(hands) => {
+                let item = Item {
+                    node: &node,
+                    hands: &hands,
+                    name: &name,
+                    meta: &meta,
+                };
+                match self.copy(item, why) {
+                    Ok(outcome) => {
+                        self.count(&node, &name, meta.kind, outcome.size, outcome.did);
+                    }
+                    Err(Missed::Stopped) => {}
+                    Err(Missed::Snag(snag)) => self.fault(&node, &name, snag),
+                    Err(Missed::Changed) => self.store_again(&node, &name, 0),
+                }
+            }
+        }
+        self.release(node);
+    }
+
+    /// Stores an entry anew.
+    fn copy(&mut self, item: Item<'_>, why: Why) -> Result<Outcome, Missed> {
+        let Some(target) = &item.hands.target else {
+            return Ok(Outcome {
+                did: Did::Copied(why),
+                size: item.meta.size,
+                id: item.meta.id(),
+            });
+        };
+        let from = Self::spot(&item.hands.source, item.name);
+        let to = Self::spot(target, item.name);
+        let stored = match item.meta.kind {
+            Kind::File => {
+                let twin = item.hands.reference.as_ref();
+                let twin = twin.filter(|_| why.attributes_only() && self.run.rules.may_share);
+                let twin = twin.map(|reference| Self::spot(reference, item.name));
+                let tally = self.run.tally;
+                let mut goes_on = |bytes| {
+                    if bytes > 0 {
+                        tally.event(Event::Copied(bytes));
+                    }
+                    tally.goes_on()
+                };
+                self.placer.file(from, to, item.meta, twin, &mut goes_on)?
+            }
+            Kind::Symlink => match probe::symlink(from.dir, from.name) {
+                Ok(text) => self.placer.symlink(from, to, &text, item.meta)?,
+                Err(snag) => return Err(changed_or(snag)),
+            },
+            _ => self.placer.special(from, to, item.meta)?,
+        };
+        Ok(self.stored(item, why, stored))
+    }
+
+    fn stored(&mut self, item: Item<'_>, why: Why, stored: Stored) -> Outcome {
+        for loss in stored.losses {
+            self.fault(item.node, item.name, loss);
+        }
+        if stored.unstable {
+            let path = item.node.full_path(Side::Source, item.name);
+            self.run.tally.warn(Warning::Unstable { path });
+        }
+        Outcome {
+            did: Did::Copied(why),
+            size: stored.meta.size,
+            id: stored.id,
+        }
+    }
+
+    /// What the reference holds cannot be read: it is left alone, and the
+    /// entry is copied anew.
+    pub(super) fn unreadable_reference(&self, node: &Node, name: &CStr, cause: &io::Error) {
+        self.run.tally.warn(Warning::ReferenceUnreadable {
+            path: node.full_path(Side::Reference, name),
+            cause: crate::fault::plain(cause),
+        });
+    }
+}
+
+/// Where the dump has the first name of a group.
+fn first(item: Item<'_>, outcome: &Outcome) -> First {
+    First {
+        ino: outcome.id.ino,
+        place: item.node.target.clone(),
+        name: item.name.to_owned(),
+    }
+}
+
+/// A name that is something else now is looked at anew.
+fn changed_or(snag: Snag) -> Missed {
+    if errno::has_changed(&snag.cause) || errno::is_no_symlink(&snag.cause) {
+        Missed::Changed
+    } else {
+        Missed::Snag(snag)
+    }
+}
+
+/// An entry and what a dump has under its name.
+struct Pair<'p, 'w, 'r> {
+    worker: &'p mut Worker<'r>,
+    item: Item<'w>,
+    other: &'w OwnedFd,
+    looked: &'w Meta,
+    side: Side,
+}
+
+impl Pair<'_, '_, '_> {
+    fn unreadable(&self, cause: &io::Error) {
+        if self.side == Side::Reference {
+            let Item { node, name, .. } = self.item;
+            self.worker.unreadable_reference(node, name, cause);
+        }
+    }
+}
+
+impl Evidence<Missed> for Pair<'_, '_, '_> {
+    fn same_target(&mut self) -> Result<bool, Missed> {
+        let Item { hands, name, .. } = self.item;
+        let here = probe::symlink(hands.source.as_fd(), name).map_err(changed_or)?;
+        match probe::symlink_in_dump(self.other.as_fd(), name, self.looked) {
+            Ok(there) => Ok(here == there),
+            Err(e) => {
+                self.unreadable(&e);
+                Ok(false)
+            }
+        }
+    }
+
+    fn xattrs(&mut self) -> Result<Option<(Xattrs, Xattrs)>, Missed> {
+        let Item { hands, name, .. } = self.item;
+        let abilities = self.worker.run.rules.abilities;
+        let source = Subject::Named(hands.source.as_fd(), name);
+        let source = probe::xattrs(source, Side::Source, abilities).map_err(changed_or)?;
+        let other = Subject::Named(self.other.as_fd(), name);
+        match probe::xattrs(other, self.side, abilities) {
+            Ok(other) => Ok(Some((other, source))),
+            Err(snag) => {
+                self.unreadable(&snag.cause);
+                Ok(None)
+            }
+        }
+    }
+
+    fn same_contents(&mut self) -> Result<bool, Missed> {
+        let Item {
+            hands, name, meta, ..
+        } = self.item;
+        let source = file::open_file(hands.source.as_fd(), name);
+        let source = source.map_err(|e| changed_or(Snag::source(Op::Open, e)))?;
+        let other = match file::open_file(self.other.as_fd(), name) {
+            Ok(other) => other,
+            Err(e) => {
+                self.unreadable(&e);
+                return Ok(false);
+            }
+        };
+        let tally = self.worker.run.tally;
+        let mut goes_on = || tally.goes_on();
+        let (a, b) = (source.as_fd(), other.as_fd());
+        let same = self
+            .worker
+            .placer
+            .same_contents(a, b, meta.size, &mut goes_on);
+        match same {
+            Ok(same) => Ok(same),
+            Err(CompareError::First(e)) => Err(Snag::source(Op::Read, e).into()),
+            Err(CompareError::Second(e)) => {
+                self.unreadable(&e);
+                Ok(false)
+            }
+            Err(CompareError::Stopped) => Err(Missed::Stopped),
+        }
+    }
+}

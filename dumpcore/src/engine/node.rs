@@ -1,0 +1,151 @@
+//! A directory in hand: its three sides, and what is left to do in it.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::event::Locate;
+use crate::fault::Side;
+use crate::meta::{Meta, Xattrs};
+use crate::relpath::RelPath;
+use crate::walk::Place;
+
+/// A tree that is dumped, and how its paths are told to people.
+#[derive(Debug)]
+pub(super) struct Tree {
+    /// Its name in the dump.
+    pub(super) name: Vec<u8>,
+    /// The main tree.
+    pub(super) source: PathBuf,
+    /// The dump that is linked to; without the tree's name.
+    pub(super) reference: PathBuf,
+    /// The dump that is made; without the tree's name.
+    pub(super) target: PathBuf,
+    /// The filesystem of the main tree.
+    pub(super) dev: u64,
+}
+
+/// A directory whose entries are being dealt with.
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) above: Option<Arc<Node>>,
+    pub(super) tree: Arc<Tree>,
+    pub(super) source: Arc<Place>,
+    pub(super) reference: Option<Arc<Place>>,
+    /// `None` in a dry run.
+    pub(super) target: Option<Arc<Place>>,
+    /// Is the target new, so that nothing can be in it?
+    pub(super) fresh: bool,
+    pub(super) meta: Meta,
+    pub(super) xattrs: Xattrs,
+    /// Jobs that must be done before its attributes can be set: its own
+    /// listing, and whatever that brings.
+    left: AtomicUsize,
+}
+
+/// The parts of a [`Node`] that its opener knows.
+pub(super) struct Sides {
+    pub(super) source: Arc<Place>,
+    pub(super) reference: Option<Arc<Place>>,
+    pub(super) target: Option<Arc<Place>>,
+    pub(super) fresh: bool,
+}
+
+impl Node {
+    /// A directory with one thing left to do: its listing.
+    pub(super) fn new(
+        above: Option<Arc<Node>>,
+        tree: Arc<Tree>,
+        sides: Sides,
+        meta: Meta,
+        xattrs: Xattrs,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            above,
+            tree,
+            source: sides.source,
+            reference: sides.reference,
+            target: sides.target,
+            fresh: sides.fresh,
+            meta,
+            xattrs,
+            left: AtomicUsize::new(1),
+        })
+    }
+
+    /// So many more jobs belong to it.
+    pub(super) fn expect(&self, jobs: usize) {
+        self.left.fetch_add(jobs, Ordering::Relaxed);
+    }
+
+    /// One job is done; was it the last?
+    pub(super) fn tick_off(&self) -> bool {
+        self.left.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
+    /// The path of an entry from the transfer root: the tree's name first.
+    pub(super) fn path_of(&self, name: &CStr) -> RelPath {
+        let below = self.source.path().join(name.to_bytes());
+        RelPath::from_bytes(&self.tree.name).join(below.as_bytes())
+    }
+
+    /// The path of an entry for people.
+    pub(super) fn full_path(&self, side: Side, name: &CStr) -> PathBuf {
+        match side {
+            Side::Source => {
+                let below = self.source.path().join(name.to_bytes());
+                below.below(&self.tree.source)
+            }
+            Side::Reference => self.path_of(name).below(&self.tree.reference),
+            Side::Target => self.path_of(name).below(&self.tree.target),
+        }
+    }
+}
+
+impl Drop for Node {
+    /// A chain of a hundred thousand nodes must not be dropped by recursion.
+    fn drop(&mut self) {
+        let mut above = self.above.take();
+        while let Some(node) = above {
+            above = Arc::into_inner(node).and_then(|mut node| node.above.take());
+        }
+    }
+}
+
+/// An entry's place, told only when asked.
+pub(super) struct At<'a>(pub(super) &'a Node, pub(super) &'a CStr);
+
+impl Locate for At<'_> {
+    fn path(&self) -> RelPath {
+        self.0.path_of(self.1)
+    }
+}
+
+/// The open handles of a node, for as long as a worker is at it.
+#[derive(Debug)]
+pub(super) struct Hands {
+    pub(super) source: Arc<OwnedFd>,
+    pub(super) reference: Option<Arc<OwnedFd>>,
+    pub(super) target: Option<Arc<OwnedFd>>,
+}
+
+/// Something to be done.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// Enter a directory, make it and list it.
+    Enter {
+        above: Arc<Node>,
+        name: CString,
+        tries: u8,
+    },
+    /// Begin with the top of a tree.
+    Root(Box<super::Root>),
+    /// Go on with a long listing.
+    Rest(Box<super::directory::Rest>),
+    /// Deal with an entry: one that had to wait for another name of its inode.
+    Store { node: Arc<Node>, name: CString },
+    /// Copy a large file, beside other work.
+    Copy(Box<super::entry::Copying>),
+}

@@ -1,0 +1,127 @@
+//! What is to be done next: a stack of jobs that workers share.
+//!
+//! The newest job is taken first, so that a tree is finished branch by
+//! branch, and what waits is bounded by the depth of the tree times what one
+//! directory adds at once, not by the number of files.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+#[derive(Debug)]
+pub(super) struct Pool<J> {
+    state: Mutex<State<J>>,
+    wake: Condvar,
+}
+
+#[derive(Debug)]
+struct State<J> {
+    stack: Vec<J>,
+    /// Workers with a job in hand, who may add more.
+    busy: usize,
+    closed: bool,
+}
+
+impl<J> Pool<J> {
+    pub(super) fn new(first: Vec<J>) -> Self {
+        Self {
+            state: Mutex::new(State {
+                stack: first,
+                busy: 0,
+                closed: false,
+            }),
+            wake: Condvar::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<J>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next job; waits while others may add some. `None`: all is done,
+    /// or nothing more is to be done.
+    pub(super) fn take(&self) -> Option<J> {
+        let mut state = self.state();
+        loop {
+            if state.closed {
+                return None;
+            }
+            if let Some(job) = state.stack.pop() {
+                state.busy += 1;
+                return Some(job);
+            }
+            if state.busy == 0 {
+                self.wake.notify_all();
+                return None;
+            }
+            state = self
+                .wake
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// A job that was taken is done.
+    pub(super) fn done(&self) {
+        let mut state = self.state();
+        state.busy -= 1;
+        if state.busy == 0 && state.stack.is_empty() {
+            self.wake.notify_all();
+        }
+    }
+
+    /// Adds jobs; the last is taken first.
+    pub(super) fn add(&self, jobs: impl IntoIterator<Item = J>) {
+        let mut state = self.state();
+        let before = state.stack.len();
+        state.stack.extend(jobs);
+        match state.stack.len() - before {
+            0 => {}
+            1 => self.wake.notify_one(),
+            _ => self.wake.notify_all(),
+        }
+    }
+
+    /// No job is given out any more.
+    pub(super) fn close(&self) {
+        self.state().closed = true;
+        self.wake.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    #[test]
+    fn every_job_is_done_once_and_everybody_goes_home() {
+        let pool = Pool::new(vec![16u64]);
+        let sum = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while let Some(job) = pool.take() {
+                        sum.fetch_add(1, Ordering::Relaxed);
+                        if job > 0 {
+                            pool.add([job - 1, job - 1]);
+                        }
+                        pool.done();
+                    }
+                });
+            }
+        });
+        assert_eq!(sum.into_inner(), (1 << 17) - 1);
+    }
+
+    #[test]
+    fn a_closed_pool_lets_nobody_wait() {
+        let pool = Pool::new(vec![1, 2]);
+        assert_eq!(pool.take(), Some(2));
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| (pool.take(), pool.take()));
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            pool.close();
+            let (first, second) = waiting.join().expect("no panic");
+            assert_eq!((first, second), (Some(1), None));
+        });
+    }
+}

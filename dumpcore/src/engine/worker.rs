@@ -1,0 +1,264 @@
+//! A worker: takes jobs until there are none, and judges what goes wrong.
+
+use std::ffi::CStr;
+use std::os::fd::AsFd as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::Rules;
+use super::groups::Groups;
+use super::node::{Job, Node};
+use super::pool::Pool;
+use super::tally::{Counter, Tally};
+use crate::error::Error;
+use crate::event::{Did, Kind};
+use crate::fault::{Fault, Op, Side, Snag};
+use crate::meta::Meta;
+use crate::place::Placer;
+use crate::sys::{dir, disk, errno};
+
+/// What all workers of a run share.
+pub(super) struct Run<'a> {
+    pub(super) rules: &'a Rules<'a>,
+    pub(super) tally: &'a Tally<'a>,
+    pub(super) pool: Pool<Job>,
+    pub(super) groups: Groups<Job>,
+    /// How many long listings may stay open, and how many do.
+    most_listings: usize,
+    listings: AtomicUsize,
+    copies: AtomicUsize,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        rules: &'a Rules<'a>,
+        tally: &'a Tally<'a>,
+        first: Vec<Job>,
+        most_listings: usize,
+    ) -> Self {
+        Self {
+            rules,
+            tally,
+            pool: Pool::new(first),
+            groups: Groups::new(),
+            most_listings,
+            listings: AtomicUsize::new(0),
+            copies: AtomicUsize::new(0),
+        }
+    }
+
+    /// Takes one of `most` places, if one is free.
+    fn take(places: &AtomicUsize, most: usize) -> bool {
+        let one_more = |taken: usize| (taken < most).then_some(taken + 1);
+        places
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more)
+            .is_ok()
+    }
+
+    /// May a long listing stay open while others work? Its descriptor is
+    /// one of few; without it, the rest is read into memory at once.
+    pub(super) fn hold_listing(&self) -> bool {
+        Self::take(&self.listings, self.most_listings)
+    }
+
+    pub(super) fn let_listing_go(&self) {
+        self.listings.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// May a large file wait for another worker? Only few, so that what
+    /// waits stays little; and where nobody else is, it is no use.
+    pub(super) fn may_copy_beside(&self) -> bool {
+        self.rules.jobs > 1 && Self::take(&self.copies, 4 * self.rules.jobs)
+    }
+
+    pub(super) fn copy_beside_ended(&self) {
+        self.copies.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Has this inode changed since the reference was taken? If not, it has
+    /// as many names as then, and its reference stands for no other inode.
+    pub(super) fn is_recent(&self, meta: &Meta) -> bool {
+        let began = self.rules.reference_began;
+        began.is_none_or(|began| meta.ctime >= began)
+    }
+
+    /// Can the reference take all names of this inode?
+    pub(super) fn has_room_for_links(&self, reference: &Meta, source: &Meta) -> bool {
+        let all = u64::from(reference.nlink) + u64::from(source.nlink);
+        let most = self.rules.most_links;
+        most.is_none_or(|most| all <= u64::from(most))
+    }
+}
+
+/// One thread's work.
+pub(super) struct Worker<'a> {
+    pub(super) run: &'a Run<'a>,
+    pub(super) placer: Placer<'a>,
+    pub(super) counter: Counter<'a>,
+    pub(super) chunk: dir::Chunk,
+    /// The path of the directory in hand with a slash, for the filter.
+    filter_path: Vec<u8>,
+}
+
+/// Closes the pool when its worker panics, so that the others do not wait
+/// for it for ever.
+struct Alarm<'a, 'r>(&'a Run<'r>);
+
+impl Drop for Alarm<'_, '_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.pool.close();
+        }
+    }
+}
+
+impl<'a> Worker<'a> {
+    pub(super) fn new(run: &'a Run<'a>) -> Self {
+        Self {
+            run,
+            placer: Placer::new(run.rules.abilities),
+            counter: Counter::new(run.tally),
+            chunk: dir::Chunk::default(),
+            filter_path: Vec::new(),
+        }
+    }
+
+    /// Works until there is nothing left to do, or the run ends.
+    pub(super) fn work(mut self) {
+        let _alarm = Alarm(self.run);
+        while let Some(job) = self.run.pool.take() {
+            if self.run.tally.goes_on() {
+                self.one(job);
+            } else {
+                self.run.pool.close();
+            }
+            self.run.pool.done();
+        }
+    }
+
+    fn one(&mut self, job: Job) {
+        match job {
+            Job::Root(root) => self.open_root(*root),
+            Job::Enter { above, name, tries } => self.enter(&above, &name, tries),
+            Job::Rest(rest) => self.go_on(*rest),
+            Job::Copy(copying) => self.copy_beside(*copying),
+            Job::Store { node, name } => {
+                self.store_again(&node, &name, 0);
+                self.release(node);
+            }
+        }
+    }
+
+    /// Remembers the directory whose entries the filter is asked about next.
+    pub(super) fn set_filter_path(&mut self, node: &Node) {
+        self.filter_path.clear();
+        if self.run.rules.filter.needs_path() {
+            let path = node.path_of(c"");
+            self.filter_path.extend_from_slice(path.as_bytes());
+            self.filter_path.push(b'/');
+        }
+    }
+
+    pub(super) fn is_excluded(&mut self, name: &CStr, is_dir: bool) -> bool {
+        let filter = self.run.rules.filter;
+        if filter.is_empty() {
+            return false;
+        }
+        let length = self.filter_path.len();
+        self.filter_path.extend_from_slice(name.to_bytes());
+        let excluded = filter.excludes(&self.filter_path, is_dir);
+        self.filter_path.truncate(length);
+        excluded
+    }
+
+    /// An entry of a directory could not be dealt with: decides what that
+    /// means for the run. An empty name is the directory itself.
+    pub(super) fn fault(&mut self, node: &Node, name: &CStr, snag: Snag) {
+        if !self.run.tally.goes_on() {
+            return;
+        }
+        if self.ends_the_run(node, &snag) {
+            return self.halt(node, name, snag);
+        }
+        if snag.side == Side::Source && errno::is_missing(&snag.cause) {
+            return self.count(node, name, Kind::File, 0, Did::Vanished);
+        }
+        let path = node.full_path(snag.side, name);
+        self.run.tally.fault(snag.at(path));
+    }
+
+    /// The same of a directory that could not be entered: when it is a mount
+    /// whose server has gone, while the directory that it is mounted on is
+    /// well, it is that entry's fault alone.
+    pub(super) fn fault_at_directory(&mut self, node: &Node, name: &CStr, snag: Snag) {
+        if errno::is_mount_gone(&snag.cause) && self.can_list(node) {
+            let path = node.full_path(snag.side, name);
+            self.run.tally.fault(snag.at(path));
+        } else {
+            self.fault(node, name, snag);
+        }
+    }
+
+    fn can_list(&self, node: &Node) -> bool {
+        [&node.source, &node.source.top_of()]
+            .into_iter()
+            .all(|place| place.open().and_then(|h| dir::is_empty(h.as_fd())).is_ok())
+    }
+
+    /// Would other entries meet with the same?
+    fn ends_the_run(&self, node: &Node, snag: &Snag) -> bool {
+        let cause = &snag.cause;
+        if errno::is_shortage(cause) {
+            return true;
+        }
+        match snag.side {
+            Side::Source if errno::is_mount_gone(cause) => true,
+            Side::Source if errno::is_io(cause) => {
+                let top = node.source.top_of();
+                top.open().and_then(|h| dir::is_empty(h.as_fd())).is_err()
+            }
+            Side::Source => false,
+            Side::Reference => false,
+            // Nobody else removes anything from where a dump is built.
+            Side::Target => errno::is_disk_refusal(cause) || errno::is_missing(cause),
+        }
+    }
+
+    /// Ends the run for this reason.
+    pub(super) fn halt(&self, node: &Node, name: &CStr, snag: Snag) {
+        let side = snag.side;
+        let shortage = errno::is_shortage(&snag.cause);
+        let full = errno::is_full(&snag.cause);
+        let fault = snag.at(node.full_path(side, name));
+        let error = if shortage {
+            Error::Shortage { fault }
+        } else if side == Side::Source {
+            Error::SourceGone { fault }
+        } else {
+            let needed = self.needed(node, name, &fault);
+            Error::DumpDisk {
+                free: self.free(node).filter(|_| full),
+                needed: needed.filter(|_| full),
+                fault,
+            }
+        };
+        self.run.tally.halt(error);
+        self.run.pool.close();
+    }
+
+    /// Bytes and inodes that are free where the dump is made.
+    fn free(&self, node: &Node) -> Option<(u64, u64)> {
+        let target = node.target.as_ref()?.open().ok()?;
+        let free = disk::free(&*target).ok()?;
+        Some((free.bytes, free.inodes.unwrap_or(u64::MAX)))
+    }
+
+    /// Bytes of the file that was being written.
+    fn needed(&self, node: &Node, name: &CStr, fault: &Fault) -> Option<u64> {
+        if fault.op != Op::Write {
+            return None;
+        }
+        let source = node.source.open().ok()?;
+        let meta = crate::probe::look(source.as_fd(), name).ok()?;
+        Some(meta.size)
+    }
+}

@@ -1,0 +1,161 @@
+//! What the runner can preserve on a filesystem, found out by trying.
+//!
+//! Asking the filesystem for its type would have to be right about every
+//! type, mount option, container and capability; a file of our own on which
+//! each act is tried once is right by itself, and costs some twenty calls a
+//! run.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd};
+
+use crate::fault::{Op, Snag};
+use crate::layout;
+use crate::meta::{ACL_ACCESS, Abilities, Time};
+use crate::sys::xattr::Subject;
+use crate::sys::{disk, errno, file, link, stat, xattr};
+use crate::vault::c_name;
+
+/// The outcome of a trial.
+#[derive(Debug)]
+pub(crate) enum Trial {
+    /// What can be preserved.
+    Passed(Abilities),
+    /// There are no hard links here.
+    NoHardLinks,
+}
+
+/// Tries in a directory that only this run uses.
+pub(crate) fn run(dir: BorrowedFd<'_>) -> Result<Trial, Snag> {
+    let first = c_name(layout::TRIAL.as_bytes());
+    let second = c_name(&layout::beside(layout::TRIAL.as_bytes(), 2));
+    let clear = || {
+        for name in [&first, &second] {
+            match link::remove(dir, name) {
+                Err(e) if !errno::is_missing(&e) => return Err(Snag::target(Op::Remove, e)),
+                _ => {}
+            }
+        }
+        Ok(())
+    };
+    clear()?;
+    let outcome = try_out(dir, &first, &second);
+    clear()?;
+    outcome
+}
+
+fn try_out(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Trial, Snag> {
+    let file = file::create_file(dir, first).map_err(|e| Snag::target(Op::Create, e))?;
+    match link::hard_link(dir, first, dir, second) {
+        Ok(()) => {}
+        Err(e) if errno::is_unsupported(&e) || errno::is_link_refused(&e) => {
+            return Ok(Trial::NoHardLinks);
+        }
+        Err(e) => return Err(Snag::target(Op::Link, e)),
+    }
+    let subject = Subject::Open(file.as_fd());
+    let can_set = |name: &[u8], value: &[u8]| xattr::set(subject, name, value).is_ok();
+    let times = times(&file).map_err(|e| Snag::target(Op::SetTimes, e))?;
+    let (uid, gid, groups) = disk::whoami();
+    Ok(Trial::Passed(Abilities {
+        user_xattrs: can_set(b"user.dump.trial", b"x"),
+        trusted_xattrs: can_set(b"trusted.dump.trial", b"x"),
+        security_xattrs: can_set(b"security.dump.trial", b"x"),
+        acls: can_set(ACL_ACCESS, &small_acl(uid)),
+        time_step: times.step,
+        time_min: times.min,
+        time_max: times.max,
+        // Last: the file is not the runner's own any more.
+        chown: file::set_owner(&file, uid ^ 1, gid ^ 1).is_ok(),
+        uid,
+        gid,
+        groups,
+    }))
+}
+
+/// What can be told without writing: for dry runs.
+pub(crate) fn guess() -> Abilities {
+    let (uid, gid, groups) = disk::whoami();
+    let root = uid == 0;
+    Abilities {
+        chown: root,
+        uid,
+        gid,
+        groups,
+        trusted_xattrs: root,
+        security_xattrs: root,
+        ..Abilities::everything()
+    }
+}
+
+struct Times {
+    step: u32,
+    min: i64,
+    max: i64,
+}
+
+fn times(file: &std::os::fd::OwnedFd) -> io::Result<Times> {
+    let stored = |time: Time| -> io::Result<Time> {
+        file::set_times(file, time, time)?;
+        Ok(stat::look_at(file)?.mtime)
+    };
+    let odd = stored(Time::new(1_000_000_001, 123_456_789))?;
+    // The longest step that explains what became of an odd time.
+    let steps = [1, 100, 1_000, 1_000_000, 10_000_000, 1_000_000_000];
+    let wanted = Time::new(1_000_000_001, 123_456_789).as_nanos();
+    let step = steps
+        .into_iter()
+        .find(|step| odd.as_nanos() == wanted - wanted % i128::from(*step))
+        .unwrap_or(2_000_000_000);
+    // A filesystem that neither stores nor clamps a time wraps it: then
+    // nothing can be said, and the full range is as good as any.
+    let far = 1 << 60;
+    let max = Some(stored(Time::new(far, 0))?.secs).filter(|s| (1..far).contains(s));
+    let min = Some(stored(Time::new(-far, 0))?.secs).filter(|s| (1 - far..=0).contains(s));
+    Ok(Times {
+        step,
+        min: min.unwrap_or(i64::MIN),
+        max: max.unwrap_or(i64::MAX),
+    })
+}
+
+/// An ACL that permission bits alone cannot express: one named user. Two
+/// bytes tag, two bytes permissions, four bytes who, little-endian.
+fn small_acl(uid: u32) -> Vec<u8> {
+    const NOBODY: u32 = u32::MAX;
+    let entries: [(u16, u16, u32); 5] = [
+        (0x01, 6, NOBODY),
+        (0x02, 4, uid),
+        (0x04, 0, NOBODY),
+        (0x10, 4, NOBODY),
+        (0x20, 0, NOBODY),
+    ];
+    let mut acl = 2u32.to_le_bytes().to_vec();
+    for (tag, permissions, who) in entries {
+        acl.extend(tag.to_le_bytes());
+        acl.extend(permissions.to_le_bytes());
+        acl.extend(who.to_le_bytes());
+    }
+    acl
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::dir::{For, open_root};
+
+    #[test]
+    fn leaves_nothing_behind_and_finds_links() {
+        let dir = assert_fs::TempDir::new_in(".").expect("a directory");
+        let root = open_root(dir.path(), For::Passing).expect("opened");
+        std::fs::write(dir.path().join(layout::TRIAL), "left behind").expect("written");
+        let Trial::Passed(abilities) = run(root.as_fd()).expect("tried") else {
+            panic!("no hard links");
+        };
+        assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 0);
+        let by_root = disk::whoami().0 == 0;
+        assert_eq!(abilities.chown, by_root);
+        assert!(abilities.time_step <= 1_000_000_000);
+        assert!(abilities.time_min <= 0 && abilities.time_max > 1 << 31);
+    }
+}
