@@ -123,7 +123,7 @@ pub enum Side {
 
 /// A failed act, before its path is known.
 #[derive(Debug)]
-pub struct Snag {
+pub(crate) struct Snag {
     /// The tree it failed on.
     pub side: Side,
     /// What was tried.
@@ -134,7 +134,7 @@ pub struct Snag {
 
 impl Snag {
     /// On the source side.
-    pub fn source(op: Op, cause: impl Into<io::Error>) -> Self {
+    pub(crate) fn source(op: Op, cause: impl Into<io::Error>) -> Self {
         Self {
             side: Side::Source,
             op,
@@ -143,7 +143,7 @@ impl Snag {
     }
 
     /// On the side of the dump being made.
-    pub fn target(op: Op, cause: impl Into<io::Error>) -> Self {
+    pub(crate) fn target(op: Op, cause: impl Into<io::Error>) -> Self {
         Self {
             side: Side::Target,
             op,
@@ -151,18 +151,9 @@ impl Snag {
         }
     }
 
-    /// On the side of the dump that is linked to.
-    pub fn reference(op: Op, cause: impl Into<io::Error>) -> Self {
-        Self {
-            side: Side::Reference,
-            op,
-            cause: cause.into(),
-        }
-    }
-
     /// The fault that this is at `path`.
     #[must_use]
-    pub fn at(self, path: PathBuf) -> Fault {
+    pub(crate) fn at(self, path: PathBuf) -> Fault {
         Fault {
             op: self.op,
             path,
@@ -207,7 +198,7 @@ impl std::error::Error for Fault {
 
 /// The system's answer in its own words, without the number that the
 /// standard library appends.
-pub fn plain(cause: &io::Error) -> String {
+pub(crate) fn plain(cause: &io::Error) -> String {
     let text = cause.to_string();
     match text.find(" (os error ") {
         Some(end) => text[..end].to_owned(),

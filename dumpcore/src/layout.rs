@@ -22,30 +22,30 @@ use crate::relpath::RelPath;
 use crate::stamp::Stamp;
 
 /// The link to the newest complete dump.
-pub const CURRENT: &str = "current";
+pub(crate) const CURRENT: &str = "current";
 /// The link to the newest checkpoint.
-pub const CURRENT_CHECKPOINT: &str = "current_chk";
+pub(crate) const CURRENT_CHECKPOINT: &str = "current_chk";
 /// The directory of a first copy that somebody made by hand.
-pub const FIRST: &str = "first";
+pub(crate) const FIRST: &str = "first";
 /// Where exclude rules lie, below a main tree or a dump root.
 pub const EXCLUDE_FILE: &str = ".rsync/exclude";
 /// The extended attribute, on what is being made, that tells in which session
 /// of the machine its contents were written.
-pub const SESSION_XATTR: &str = "user.dump.session";
+pub(crate) const SESSION_XATTR: &str = "user.dump.session";
 /// The name of the directory in which a run tries what a filesystem can do.
-pub const TRIAL: &str = ".dump_trial";
+pub(crate) const TRIAL: &str = ".dump_trial";
 const CHECKPOINT_SUFFIX: &[u8] = b"_chk";
 const INCOMPLETE_SUFFIX: &[u8] = b"_incomplete";
 
 /// The name under which a new link is made before it is renamed over `link`.
 #[must_use]
-pub fn fresh_link(link: &str) -> String {
+pub(crate) fn fresh_link(link: &str) -> String {
     format!(".{link}.new")
 }
 
 /// Name of a file or directory that stands beside `name` until it is whole.
 #[must_use]
-pub fn beside(name: &[u8], id: u32) -> Vec<u8> {
+pub(crate) fn beside(name: &[u8], id: u32) -> Vec<u8> {
     let tail = format!(".dump-{id}");
     // 255 is the longest name that Linux filesystems take.
     let keep = name.len().min(254 - tail.len());
@@ -172,12 +172,12 @@ pub struct Found {
 
 /// A year directory: four digits, or more without a leading zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Year(pub i32);
+pub(crate) struct Year(pub i32);
 
 impl Year {
     /// Parses a directory name.
     #[must_use]
-    pub fn parse(name: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(name: &[u8]) -> Option<Self> {
         let long_enough = name.len() == 4 || (name.len() > 4 && name[0] != b'0');
         if !long_enough || name.len() > 6 {
             return None;
@@ -188,7 +188,7 @@ impl Year {
 
 /// A day directory: month and day, two digits each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Day {
+pub(crate) struct Day {
     /// 1 to 12.
     pub month: u32,
     /// 1 to 31: whether the month has it, the year decides.
@@ -198,7 +198,7 @@ pub struct Day {
 impl Day {
     /// Parses a directory name.
     #[must_use]
-    pub fn parse(name: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(name: &[u8]) -> Option<Self> {
         let (month, day) = two_pairs(name)?;
         ((1..=12).contains(&month) && (1..=31).contains(&day)).then_some(Self { month, day })
     }
@@ -206,7 +206,7 @@ impl Day {
 
 /// A time directory: hour and minute, and what its suffixes say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Leaf {
+pub(crate) struct Leaf {
     /// 0 to 23.
     pub hour: u32,
     /// 0 to 59.
@@ -220,7 +220,7 @@ pub struct Leaf {
 impl Leaf {
     /// Parses a directory name.
     #[must_use]
-    pub fn parse(name: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(name: &[u8]) -> Option<Self> {
         let (name, incomplete) = strip(name, INCOMPLETE_SUFFIX);
         let (name, checkpoint) = strip(name, CHECKPOINT_SUFFIX);
         let (hour, minute) = two_pairs(name)?;
@@ -260,7 +260,7 @@ fn number(digits: &[u8]) -> Option<u32> {
 
 /// Where a link such as `current` points, in whatever form it was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LinkTarget {
+pub(crate) struct LinkTarget {
     /// The dump's directory, relative to the dump root.
     pub dir: RelPath,
     /// Its name, when it has the form of one; `first` has none.
@@ -274,7 +274,7 @@ impl LinkTarget {
     /// Of an absolute text only the end counts, so that it holds wherever
     /// the dump root is mounted. `None` for anything else.
     #[must_use]
-    pub fn parse(text: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         let names: Vec<&[u8]> = text
             .split(|b| *b == b'/')
             .filter(|n| !n.is_empty() && *n != b".")
@@ -315,13 +315,13 @@ impl LinkTarget {
 /// The name that a tree gets in a dump when none is given: its last one.
 /// `None` for `/` and paths that end in `..`.
 #[must_use]
-pub fn root_name(main: &Path) -> Option<&OsStr> {
+pub(crate) fn root_name(main: &Path) -> Option<&OsStr> {
     main.file_name()
 }
 
 /// Can these bytes be the name of a root in a dump?
 #[must_use]
-pub fn is_root_name(name: &[u8]) -> bool {
+pub(crate) fn is_root_name(name: &[u8]) -> bool {
     !name.is_empty()
         && name != b"."
         && name != b".."

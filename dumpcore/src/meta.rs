@@ -6,7 +6,7 @@
 //! fresh copy would have. Comparing against that, too, keeps what cannot be
 //! preserved from being held against an entry in every later dump.
 
-pub use crate::event::Kind;
+pub(crate) use crate::event::Kind;
 
 /// A moment as filesystems store it: seconds since 1970 (negative before)
 /// and nanoseconds 0 to 999,999,999.
@@ -125,15 +125,15 @@ impl Xattrs {
 }
 
 /// Permission bit: runs as its owner.
-pub const SETUID: u16 = 0o4000;
+pub(crate) const SETUID: u16 = 0o4000;
 /// Permission bit: runs as its group.
-pub const SETGID: u16 = 0o2000;
+pub(crate) const SETGID: u16 = 0o2000;
 /// The ACL that says who may do what with an entry.
-pub const ACL_ACCESS: &[u8] = b"system.posix_acl_access";
+pub(crate) const ACL_ACCESS: &[u8] = b"system.posix_acl_access";
 /// The ACL that new entries of a directory start with.
-pub const ACL_DEFAULT: &[u8] = b"system.posix_acl_default";
+pub(crate) const ACL_DEFAULT: &[u8] = b"system.posix_acl_default";
 /// What a program may do that other programs may not.
-pub const CAPABILITY: &[u8] = b"security.capability";
+pub(crate) const CAPABILITY: &[u8] = b"security.capability";
 
 /// What the runner can preserve on the dump's filesystem.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -56,7 +56,14 @@ mod tests {
 
     #[test]
     fn names_never_go_backwards() {
-        let cases: [(&str, Option<&str>, &[&str], &str, bool); 8] = [
+        type Case = (
+            &'static str,
+            Option<&'static str>,
+            &'static [&'static str],
+            &'static str,
+            bool,
+        );
+        let cases: [Case; 8] = [
             ("2026-11-22T23:31", None, &[], "2026-11-22T23:31", false),
             (
                 "2026-11-22T23:31",

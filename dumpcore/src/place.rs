@@ -20,7 +20,7 @@ use crate::meta::{ACL_ACCESS, ACL_DEFAULT, Abilities, CAPABILITY, Id, Kind, Meta
 use crate::probe;
 use crate::sys::file::{CompareError, CopyError};
 use crate::sys::xattr::Subject;
-use crate::sys::{dir, disk, errno, file, link, stat, xattr};
+use crate::sys::{disk, errno, file, link, stat, xattr};
 
 /// A name in an open directory.
 #[derive(Clone, Copy, Debug)]
@@ -284,12 +284,6 @@ impl<'a> Placer<'a> {
         }
         note(Op::SetTimes, set_times(subject, stored.atime, stored.mtime))?;
         Ok(losses)
-    }
-
-    /// Makes a directory, private until it is finished, and takes from it
-    /// what it inherited.
-    pub(crate) fn directory(&self, to: Spot<'_>) -> Result<(), Snag> {
-        dir::make_private(to.dir, to.name).map_err(|e| Snag::target(Op::Create, e))
     }
 
     /// Makes a directory that a run left behind private again: its owner's

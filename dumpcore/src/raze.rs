@@ -144,7 +144,7 @@ mod tests {
         fs::write(at("kept/file"), "kept").expect("written");
         symlink(at("kept"), at("tree/a/link")).expect("linked");
         fs::hard_link(at("kept/file"), at("tree/a/b/file")).expect("linked");
-        let closed = fs::Permissions::from_mode(0);
+        let closed = fs::Permissions::from_mode(0o000);
         fs::set_permissions(at("tree/c"), closed).expect("closed");
         assert!(run(dir.path(), c"tree").expect("removed"));
         assert!(!at("tree").exists());

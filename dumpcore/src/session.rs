@@ -61,16 +61,10 @@ pub(crate) struct Order<'a> {
     pub(crate) at: Option<Stamp>,
     pub(crate) allow_empty: bool,
     pub(crate) one_file_system: bool,
-    /// What is made between the flush and the publishing.
-    pub(crate) before_publishing: &'a mut dyn FnMut(&Making<'_>) -> Result<(), Error>,
 }
 
-/// A dump that is whole and flushed, but not yet published.
-pub(crate) struct Making<'a> {
-    pub(crate) path: PathBuf,
-    pub(crate) handle: &'a OwnedFd,
-    pub(crate) tally: &'a Tally<'a>,
-}
+/// What is done to a dump that is whole and flushed, before it is published.
+pub(crate) type Check<'c> = dyn FnMut(&Site<'_>, &Tally<'_>) -> Result<(), Error> + 'c;
 
 /// A dump root held for one run.
 pub(crate) struct Session<'a> {
@@ -131,8 +125,8 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Makes what is ordered, and publishes it.
-    pub(crate) fn make(&self, order: Order<'_>) -> Result<Report, Error> {
+    /// Makes what is ordered, has it checked, and publishes it.
+    pub(crate) fn make(&self, order: Order<'_>, check: &mut Check<'_>) -> Result<Report, Error> {
         let start = Local::now();
         let tally = Tally::new(self.caller.observer, self.caller.stop);
         let reference = self.reference(&order)?;
@@ -152,14 +146,10 @@ impl<'a> Session<'a> {
             self.merge(order, reference, None, trial::guess(), &tally)?;
         } else {
             let (site, abilities) = self.site(&named, &order, &tally)?;
-            let before_publishing = self.merge(order, reference, Some(&site), abilities, &tally)?;
+            self.merge(order, reference, Some(&site), abilities, &tally)?;
             tally.event(Event::Phase(Phase::Syncing));
             site.sync()?;
-            before_publishing(&Making {
-                path: site.path(),
-                handle: site.handle(),
-                tally: &tally,
-            })?;
+            check(&site, &tally)?;
             tally.verdict()?;
             tally.event(Event::Phase(Phase::Publishing));
             site.publish(time_of(&start), &links)?;
@@ -364,14 +354,14 @@ impl<'a> Session<'a> {
     }
 
     /// Merges all trees; without a site, only to see what would be done.
-    fn merge<'o>(
+    fn merge(
         &self,
-        order: Order<'o>,
+        order: Order<'_>,
         reference: Option<Reference>,
         site: Option<&Site<'_>>,
         abilities: Abilities,
         tally: &Tally<'_>,
-    ) -> Result<&'o mut dyn FnMut(&Making<'_>) -> Result<(), Error>, Error> {
+    ) -> Result<(), Error> {
         tally.event(Event::Phase(Phase::Storing));
         let began = reference.as_ref().and_then(began);
         let slots = self.budget.slots();
@@ -416,8 +406,7 @@ impl<'a> Session<'a> {
         };
         engine::merge(&rules, self.budget, tally, roots);
         tally.verdict()?;
-        still_there(tops)?;
-        Ok(order.before_publishing)
+        still_there(tops)
     }
 
     /// Which links are moved to the new dump: none for an import that is

@@ -185,7 +185,7 @@ impl<'a> Snapshot<'a> {
             dry_run: self.dry_run,
             jobs: self.jobs,
         };
-        Session::open(self.dump, self.init, caller)?.make(Order {
+        let order = Order {
             sources,
             sort: Sort::Dump,
             policy: &self.policy,
@@ -193,8 +193,8 @@ impl<'a> Snapshot<'a> {
             at: self.at,
             allow_empty: self.allow_empty,
             one_file_system: self.one_file_system,
-            before_publishing: &mut |_| Ok(()),
-        })
+        };
+        Session::open(self.dump, self.init, caller)?.make(order, &mut |_, _| Ok(()))
     }
 }
 

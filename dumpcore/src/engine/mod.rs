@@ -25,7 +25,7 @@ use std::ffi::CString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub(crate) use tally::{Sum, Tally};
+pub(crate) use tally::Tally;
 
 use self::node::Job;
 use self::worker::{Run, Worker};

@@ -58,7 +58,7 @@ pub(crate) fn open_parent(dir: BorrowedFd<'_>, purpose: For) -> io::Result<Owned
 /// Opens a directory that a person named: symlinks are followed here only.
 pub(crate) fn open_root(path: &Path, purpose: For) -> io::Result<OwnedFd> {
     use rustix::path::Arg as _;
-    Ok(path.into_with_c_str(|path| Ok(open(CWD, path, purpose, OFlags::empty())))??)
+    path.into_with_c_str(|path| Ok(open(CWD, path, purpose, OFlags::empty())))?
 }
 
 /// A path without symlinks and dots; `None` when it cannot be had.

@@ -1,8 +1,8 @@
 //! Whole filesystems: locks, flushes, free space, sessions of the machine.
 
-use rustix::fs::{FlockOperation, flock, fstatfs, fsync, ftruncate, syncfs};
+use rustix::fs::{FlockOperation, flock, fstatfs, fsync, syncfs};
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::stat;
 
@@ -102,11 +102,6 @@ pub(crate) fn whoami() -> (u32, u32, Vec<u32>) {
         rustix::process::getegid().as_raw(),
         groups.into_iter().map(|g| g.as_raw()).collect(),
     )
-}
-
-/// Sets the size of an open file, by a hole or by cutting.
-pub(crate) fn set_size(file: &OwnedFd, size: u64) -> io::Result<()> {
-    Ok(ftruncate(file, size)?)
 }
 
 #[cfg(test)]

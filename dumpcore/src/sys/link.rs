@@ -93,7 +93,7 @@ pub(crate) fn rename_new(
 fn timespec(time: Time) -> Timespec {
     Timespec {
         tv_sec: time.secs,
-        tv_nsec: i64::from(time.nanos).try_into().unwrap_or(0),
+        tv_nsec: time.nanos.into(),
     }
 }
 
