@@ -1,0 +1,348 @@
+//! The configuration file: TOML, one for all programs.
+//!
+//! An unknown key, a value of the wrong type or a file that is not TOML is an
+//! error that names file, line and column; nothing is ever ignored. Every
+//! value remembers its line, so that a person can be shown where it is from.
+//! Relative paths count from the directory of the file; `~/` is the home.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use std::num::NonZeroU16;
+use toml::Spanned;
+
+use crate::options::LogTarget;
+
+/// The keys of the top level, and of each `[set.NAME]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Section {
+    /// Trees to dump.
+    pub main: Option<Spanned<OneOrMany>>,
+    /// Dump root.
+    pub dump: Option<Spanned<String>>,
+    /// Exclude rules.
+    pub exclude: Option<Spanned<Vec<String>>>,
+    /// Files of exclude rules.
+    pub exclude_from: Option<Spanned<OneOrMany>>,
+    /// Do not enter other filesystems.
+    pub one_file_system: Option<Spanned<bool>>,
+    /// Number of workers.
+    pub jobs: Option<Spanned<NonZeroU16>>,
+    /// Compare contents.
+    pub checksum: Option<Spanned<bool>>,
+    /// Where the log goes.
+    pub log: Option<Spanned<LogTarget>>,
+    /// Show progress.
+    pub progress: Option<Spanned<bool>>,
+    /// The name of the tree in the dump.
+    pub root_name: Option<Spanned<String>>,
+    /// For `dumpslave`.
+    #[serde(default)]
+    pub slave: Slave,
+    /// Commands to run before and after.
+    #[serde(default)]
+    pub hooks: Hooks,
+    /// Named sets; only at the top level.
+    #[serde(default)]
+    pub set: BTreeMap<String, Spanned<Section>>,
+}
+
+/// `[slave]`: the keys of `dumpslave`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slave {
+    /// The dump root to replicate from.
+    pub from: Option<Spanned<String>>,
+    /// The dump root to replicate to.
+    pub dump: Option<Spanned<String>>,
+    /// Exclude rules.
+    pub exclude: Option<Spanned<Vec<String>>>,
+    /// Files of exclude rules.
+    pub exclude_from: Option<Spanned<OneOrMany>>,
+    /// Wait until the dump root to replicate from is there.
+    pub wait: Option<Spanned<bool>>,
+}
+
+/// `[hooks]`: commands around a run. A string is for the shell, a list is a
+/// program and its arguments.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hooks {
+    /// Before the run; its failure stops the run.
+    pub pre: Option<Spanned<OneOrMany>>,
+    /// After the run, however it ended; its failure is a fault.
+    pub post: Option<Spanned<OneOrMany>>,
+}
+
+/// A string, or a list of strings that is not empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OneOrMany {
+    /// A string.
+    One(String),
+    /// A list.
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// As a list in either case.
+    #[must_use]
+    pub fn as_slice(&self) -> &[String] {
+        match self {
+            OneOrMany::One(one) => std::slice::from_ref(one),
+            OneOrMany::Many(many) => many,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = OneOrMany;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or a list of strings")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<OneOrMany, E> {
+                Ok(OneOrMany::One(text.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMany, A::Error> {
+                let mut many = Vec::new();
+                while let Some(text) = list.next_element()? {
+                    many.push(text);
+                }
+                if many.is_empty() {
+                    return Err(de::Error::invalid_length(0, &"at least one string"));
+                }
+                Ok(OneOrMany::Many(many))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// Why a configuration file will not do.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// It cannot be read.
+    #[error("the configuration file {} cannot be read: {cause}", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        cause: io::Error,
+    },
+    /// Something in it is wrong.
+    #[error("{}:{line}:{column}: {message}", .path.display())]
+    Wrong {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// The set that was asked for is in no file.
+    #[error("there is no [set.{name}] in {place}")]
+    NoSuchSet {
+        /// Its name.
+        name: String,
+        /// Where it was looked for.
+        place: String,
+    },
+}
+
+/// A configuration file as read.
+#[derive(Clone, Debug)]
+pub struct File {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its top level, sets included.
+    pub top: Section,
+    text: String,
+}
+
+impl File {
+    /// Reads a file. `None` when there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is wrong.
+    pub fn read(path: &Path) -> Result<Option<Self>, ConfigError> {
+        match fs::read(path) {
+            Ok(bytes) => Self::parse(path, bytes).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(cause) => Err(ConfigError::Unreadable {
+                path: path.to_owned(),
+                cause,
+            }),
+        }
+    }
+
+    fn parse(path: &Path, bytes: Vec<u8>) -> Result<Self, ConfigError> {
+        let wrong = |text: &str, at: usize, message: &str| {
+            let (line, column) = position(text, at);
+            ConfigError::Wrong {
+                path: path.to_owned(),
+                line,
+                column,
+                message: message.to_owned(),
+            }
+        };
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let valid = error.utf8_error().valid_up_to();
+            let text = String::from_utf8_lossy(error.as_bytes());
+            wrong(&text, valid, "this is not UTF-8")
+        })?;
+        let top: Section = toml::from_str(&text).map_err(|error| {
+            let at = error.span().map_or(0, |span| span.start);
+            wrong(&text, at, &one_line(error.message()))
+        })?;
+        for section in top.set.values() {
+            if let Some(inner) = section.get_ref().set.values().next() {
+                let message = "a set cannot have sets of its own";
+                return Err(wrong(&text, inner.span().start, message));
+            }
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            top,
+            text,
+        })
+    }
+
+    /// The line, from 1, that a value is on.
+    #[must_use]
+    pub fn line<T>(&self, value: &Spanned<T>) -> usize {
+        position(&self.text, value.span().start).0
+    }
+
+    /// A path as the file means it: see the head of this page.
+    #[must_use]
+    pub fn resolve(&self, path: &str, home: Option<&Path>) -> PathBuf {
+        if let (Some(rest), Some(home)) = (path.strip_prefix("~/"), home) {
+            return home.join(rest);
+        }
+        match self.path.parent() {
+            Some(base) => base.join(path),
+            None => PathBuf::from(path),
+        }
+    }
+}
+
+fn one_line(message: &str) -> String {
+    let lines: Vec<&str> = message.lines().map(str::trim).collect();
+    lines.join("; ")
+}
+
+/// Line and column, from 1, of a byte of a text.
+fn position(text: &str, at: usize) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    (line, before[start..].chars().count() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<File, ConfigError> {
+        File::parse(Path::new("/etc/dump/dump.toml"), text.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn reads_every_key() {
+        let text = r#"
+            main = ["/home", "/etc"]
+            dump = "/dump"
+            exclude = ["*.o"]
+            exclude_from = "rules"
+            one_file_system = true
+            jobs = 4
+            checksum = false
+            log = "syslog"
+            progress = false
+            root_name = "NEWAGE"
+            [slave]
+            from = "/dump"
+            dump = "/dumpslave"
+            exclude = []
+            exclude_from = ["a", "b"]
+            wait = true
+            [hooks]
+            pre = "mount /dump"
+            post = ["curl", "https://example.org/beat"]
+            [set.photos]
+            main = "/photos"
+            hooks.pre = "true"
+        "#;
+        let file = parsed(text).expect("every key is known");
+        let main = file.top.main.as_ref().expect("main");
+        assert_eq!(main.get_ref().as_slice(), ["/home", "/etc"]);
+        assert_eq!(file.line(main), 2);
+        let log = file.top.log.as_ref().map(|log| *log.get_ref());
+        assert_eq!(log, Some(LogTarget::Syslog));
+        let photos = file.top.set["photos"].get_ref();
+        let main = photos.main.as_ref().expect("main of the set");
+        assert_eq!(main.get_ref(), &OneOrMany::One("/photos".into()));
+        assert_eq!(file.line(main), 21);
+        assert!(photos.dump.is_none() && photos.hooks.pre.is_some());
+    }
+
+    #[test]
+    fn errors_name_line_and_column() {
+        let cases = [
+            ("dump = \"/d\"\njobz = 3\n", "2:1", "unknown field `jobz`"),
+            ("jobs = \"many\"\n", "1:8", "invalid type: string \"many\""),
+            ("jobs = 0\n", "1:8", "a nonzero u16"),
+            ("\n\nmain = 7\n", "3:8", "a string or a list of strings"),
+            ("main = []\n", "1:8", "at least one string"),
+            ("main = [\"a\", 1]\n", "1:14", "expected a string"),
+            ("log = \"paper\"\n", "1:7", "unknown variant `paper`"),
+            ("[set.a]\n  x = 1\n", "2:3", "unknown field `x`"),
+            ("[hooks]\nbefore = 1\n", "2:1", "unknown field `before`"),
+            ("dump = /dump\n", "1:8", ""),
+            ("dump = \"a\"\ndump = \"b\"\n", "2:1", "duplicate key"),
+            ("[set.a.set.b]\n", "1:", "sets of its own"),
+            ("# \u{e9}\u{e9}\njobs = \"\u{e9}\" x\n", "2:12", ""),
+        ];
+        for (text, at, what) in cases {
+            let message = parsed(text).expect_err(text).to_string();
+            let start = format!("/etc/dump/dump.toml:{at}");
+            assert!(message.starts_with(&start), "{text:?}: {message}");
+            assert!(message.contains(what), "{text:?}: {message}");
+            assert!(!message.contains('\n'), "{text:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_text_is_an_error_with_its_line() {
+        let error = File::parse(Path::new("/c"), b"a = 1\nb = \"\xff\"".to_vec());
+        let message = error.expect_err("not UTF-8").to_string();
+        assert_eq!(message, "/c:2:6: this is not UTF-8");
+    }
+
+    #[test]
+    fn paths_count_from_the_file() {
+        let file = parsed("").expect("empty");
+        let home = Some(Path::new("/home/me"));
+        for (path, is) in [
+            ("/a", "/a"),
+            ("a", "/etc/dump/a"),
+            ("~/a", "/home/me/a"),
+            ("~a", "/etc/dump/~a"),
+        ] {
+            assert_eq!(file.resolve(path, home), Path::new(is), "{path}");
+        }
+    }
+}
