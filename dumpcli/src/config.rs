@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
+use dumpcore::{Fault, Op};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
-use std::num::NonZeroU16;
 use toml::Spanned;
 
 use crate::options::LogTarget;
@@ -70,7 +71,8 @@ pub struct Slave {
 }
 
 /// `[hooks]`: commands around a run. A string is for the shell, a list is a
-/// program and its arguments.
+/// program and its arguments; an empty one is none, so that a set can do
+/// without.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hooks {
@@ -80,7 +82,7 @@ pub struct Hooks {
     pub post: Option<Spanned<OneOrMany>>,
 }
 
-/// A string, or a list of strings that is not empty.
+/// A string, or a list of strings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OneOrMany {
     /// A string.
@@ -90,6 +92,12 @@ pub enum OneOrMany {
 }
 
 impl OneOrMany {
+    /// Does it say nothing?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.as_slice().iter().all(String::is_empty)
+    }
+
     /// As a list in either case.
     #[must_use]
     pub fn as_slice(&self) -> &[String] {
@@ -119,9 +127,6 @@ impl<'de> Deserialize<'de> for OneOrMany {
                 while let Some(text) = list.next_element()? {
                     many.push(text);
                 }
-                if many.is_empty() {
-                    return Err(de::Error::invalid_length(0, &"at least one string"));
-                }
                 Ok(OneOrMany::Many(many))
             }
         }
@@ -133,13 +138,8 @@ impl<'de> Deserialize<'de> for OneOrMany {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// It cannot be read.
-    #[error("the configuration file {} cannot be read: {cause}", .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The system's answer.
-        cause: io::Error,
-    },
+    #[error("configuration: {0}")]
+    Unreadable(Fault),
     /// Something in it is wrong.
     #[error("{}:{line}:{column}: {message}", .path.display())]
     Wrong {
@@ -181,10 +181,10 @@ impl File {
         match fs::read(path) {
             Ok(bytes) => Self::parse(path, bytes).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(cause) => Err(ConfigError::Unreadable {
-                path: path.to_owned(),
-                cause,
-            }),
+            Err(cause) => {
+                let fault = Fault::new(Op::Read, path.to_owned(), cause);
+                Err(ConfigError::Unreadable(fault))
+            }
         }
     }
 
@@ -207,6 +207,14 @@ impl File {
             let at = error.span().map_or(0, |span| span.start);
             wrong(&text, at, &one_line(error.message()))
         })?;
+        for section in top.set.values().map(Spanned::get_ref).chain([&top]) {
+            if let Some(main) = &section.main
+                && main.get_ref().as_slice().is_empty()
+            {
+                let message = "this names no tree";
+                return Err(wrong(&text, main.span().start, message));
+            }
+        }
         for section in top.set.values() {
             if let Some(inner) = section.get_ref().set.values().next() {
                 let message = "a set cannot have sets of its own";
@@ -295,7 +303,7 @@ mod tests {
         let photos = file.top.set["photos"].get_ref();
         let main = photos.main.as_ref().expect("main of the set");
         assert_eq!(main.get_ref(), &OneOrMany::One("/photos".into()));
-        assert_eq!(file.line(main), 21);
+        assert_eq!(file.line(main), 22);
         assert!(photos.dump.is_none() && photos.hooks.pre.is_some());
     }
 
@@ -306,7 +314,8 @@ mod tests {
             ("jobs = \"many\"\n", "1:8", "invalid type: string \"many\""),
             ("jobs = 0\n", "1:8", "a nonzero u16"),
             ("\n\nmain = 7\n", "3:8", "a string or a list of strings"),
-            ("main = []\n", "1:8", "at least one string"),
+            ("main = []\n", "1:8", "this names no tree"),
+            ("[set.a]\nmain = []\n", "2:8", "this names no tree"),
             ("main = [\"a\", 1]\n", "1:14", "expected a string"),
             ("log = \"paper\"\n", "1:7", "unknown variant `paper`"),
             ("[set.a]\n  x = 1\n", "2:3", "unknown field `x`"),

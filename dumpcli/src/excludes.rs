@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use dumpcore::{EXCLUDE_FILE, Printable};
+use dumpcore::{EXCLUDE_FILE, Fault, Op};
 
 use crate::exit::Failure;
 use crate::options::Rule;
@@ -26,7 +26,7 @@ fn named(path: &Path) -> Result<Vec<u8>, Failure> {
     } else {
         fs::read(path)
     };
-    read.map_err(|error| Failure::Usage(unreadable(path, &error)))
+    read.map_err(|error| Failure::Usage(unreadable(path, error)))
 }
 
 /// Reads the files of rules that lie with the trees and are there.
@@ -42,16 +42,17 @@ fn lying_about(mains: &[PathBuf], dump: &Path) -> Result<Vec<Lines>, Failure> {
                     error.kind(),
                     io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
                 ) => {}
-            Err(error) => return Err(Failure::Failed(unreadable(&path, &error))),
+            Err(error) => return Err(Failure::Failed(unreadable(&path, error))),
         }
     }
     Ok(found)
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> String {
-    let path = Printable::path(path);
-    format!("the exclude file {path} cannot be read: {error}")
+fn unreadable(path: &Path, error: io::Error) -> String {
+    let fault = Fault::new(Op::Read, path.to_owned(), error);
+    format!("exclude rules: {fault}")
 }
+
 /// The rules of a run, in the order of their weight.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {

@@ -10,7 +10,6 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -44,13 +43,10 @@ pub fn run(command: &OneOrMany, variables: Variables, stop: Option<&Stop>) -> io
     Err(io::Error::other(format!("it ended with {status}")))
 }
 
-/// What a command is called in messages: the program, or the shell's line.
+/// A command as messages show it.
 #[must_use]
-pub fn name(command: &OneOrMany) -> PathBuf {
-    match command {
-        OneOrMany::One(line) => PathBuf::from(line),
-        OneOrMany::Many(words) => words.first().map(PathBuf::from).unwrap_or_default(),
-    }
+pub fn shown(command: &OneOrMany) -> String {
+    command.as_slice().join(" ")
 }
 
 fn prepared(command: &OneOrMany) -> Command {
@@ -112,7 +108,7 @@ mod tests {
         assert!(error.to_string().contains("exit status: 3"), "{error}");
         let words = OneOrMany::Many(vec!["/nowhere/at all".into()]);
         assert!(run(&words, Vec::new(), None).is_err());
-        assert_eq!(name(&words), PathBuf::from("/nowhere/at all"));
+        assert_eq!(shown(&words), "/nowhere/at all");
     }
 
     #[test]

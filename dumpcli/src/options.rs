@@ -50,9 +50,10 @@ pub struct Output {
     /// No report, no warnings: only what went wrong, as cron should mail it
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Where the log goes [default: auto: the journal under systemd, or where
-    /// there is one and stderr is no terminal; else stderr]
-    #[arg(long, value_name = "WHERE", value_enum)]
+    /// Where the log goes: auto, journal, syslog or stderr [default: auto: the
+    /// journal under systemd, or where there is one and stderr is no terminal;
+    /// else stderr]
+    #[arg(long, value_name = "WHERE", value_enum, hide_possible_values = true)]
     pub log: Option<LogTarget>,
     /// Print the report as one JSON object
     #[arg(long)]
@@ -137,7 +138,10 @@ impl Args for Excludes {
                     .value_name("PATTERN")
                     .value_parser(ValueParser::os_string())
                     .action(ArgAction::Append)
-                    .help("Leave out what matches this rule, in rsync's syntax; the first rule that matches wins"),
+                    .help(
+                        "Leave out what matches this rule, in rsync's syntax; \
+                         the first rule that matches wins",
+                    ),
             )
             .arg(
                 Arg::new("exclude_from")
@@ -213,7 +217,7 @@ fn sentence(error: &clap::Error) -> String {
         .map(str::trim)
         .filter(|line| !line.is_empty())
         .collect();
-    format!("{} (see --help)", words.join("; ").replace(":; ", ": "))
+    format!("{} (see --help)", words.join("; ").replace("; [", " ["))
 }
 
 #[cfg(test)]

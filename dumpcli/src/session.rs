@@ -13,7 +13,6 @@ use dumpcore::{Fault, Op, Printable, Report};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::Level;
 
-use crate::config::OneOrMany;
 use crate::exit::{Exit, Failure};
 use crate::progress::{Counters, Ticker};
 use crate::screen::{self, Screen};
@@ -126,12 +125,12 @@ impl Session {
     }
 
     fn before(&self) -> Result<(), Failure> {
-        if let Some(hook) = &self.settings.pre {
+        if let Some(hook) = self.settings.pre.as_ref().filter(|h| !h.value.is_empty()) {
             let ran = hooks::run(&hook.value, self.variables("pre"), Some(&self.stop));
             if !self.stop.is_set()
                 && let Err(error) = ran
             {
-                let text = format!("the hook '{}' failed: {error}", shown(&hook.value));
+                let text = format!("the hook '{}' failed: {error}", hooks::shown(&hook.value));
                 return Err(Failure::Failed(text));
             }
         }
@@ -144,14 +143,14 @@ impl Session {
     /// Runs the hook, also after a failure. Its own failure is a fault of a
     /// dump that was published, and changes nothing for one that was not.
     fn after(&self, outcome: &mut Outcome, begun: Option<Begun>) {
-        let Some(hook) = &self.settings.post else {
+        let Some(hook) = self.settings.post.as_ref().filter(|h| !h.value.is_empty()) else {
             return;
         };
         let mut variables = self.variables("post");
         self.add_outcome(outcome, begun, &mut variables);
         // The run may have been stopped already: the hook still has its say.
         if let Err(error) = hooks::run(&hook.value, variables, None) {
-            let fault = Fault::new(Op::Run, hooks::name(&hook.value), error);
+            let fault = Fault::new(Op::Run, hooks::shown(&hook.value).into(), error);
             tracing::error!(DUMP_OPERATION = fault.op.as_str(), "{fault}");
             if let Ok(report) = outcome {
                 report.counts.faults += 1;
@@ -309,10 +308,6 @@ fn log_report(doing: &str, what: &str, report: &Report, exit: Exit) {
     } else {
         log!(Level::WARN);
     }
-}
-
-fn shown(command: &OneOrMany) -> String {
-    command.as_slice().join(" ")
 }
 
 /// A wide or deep tree takes many directory handles: take all that we may.

@@ -34,8 +34,8 @@ Examples:
   dumpme -q                                   for crontab: silent unless it fails
   dumpme --set photos --exclude '*.tmp'       a set of the configuration";
 
-/// Take a complete, browsable dump of a file tree; files that did not change
-/// are hard links to the dump before.
+/// Take a complete, browsable dump of a file tree, with hard links to the
+/// dump before.
 #[derive(Debug, Parser)]
 #[command(name = "dumpme", version, max_term_width = 100)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
@@ -78,11 +78,13 @@ struct KindOfRun {
 #[command(next_help_heading = "What is dumped")]
 struct Tree {
     /// Compare contents too, not only size, times and attributes
+    /// (--no-checksum: not, whatever the configuration says)
     #[arg(short, long, overrides_with = "no_checksum")]
     checksum: bool,
     #[arg(long, hide = true, overrides_with = "checksum")]
     no_checksum: bool,
-    /// Do not enter other filesystems below a tree
+    /// Do not enter other filesystems below a tree (--no-one-file-system: do,
+    /// whatever the configuration says)
     #[arg(short = 'x', long, overrides_with = "no_one_file_system")]
     one_file_system: bool,
     #[arg(long, hide = true, overrides_with = "one_file_system")]
