@@ -25,6 +25,7 @@ pub mod session;
 pub mod settings;
 pub mod show;
 pub mod signals;
+mod terminal;
 pub mod watch;
 
 /// Which program this is: what it calls itself in logs and messages.

@@ -16,6 +16,7 @@ use dumpcore::{Did, Kind, Locate, Phase};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::screen::{Screen, held, stderr_is_terminal};
+use crate::terminal::Narrow;
 
 /// How often the line is drawn anew.
 const TICK: Duration = Duration::from_millis(100);
@@ -167,7 +168,8 @@ impl Ticker {
     pub fn start(counters: Arc<Counters>, screen: Arc<Screen>, wanted: Option<bool>) -> Self {
         let terminal = stderr_is_terminal();
         let bar = (terminal && wanted != Some(false)).then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+            let target = ProgressDrawTarget::term_like_with_hz(Box::new(Narrow::stderr()), 10);
+            let bar = ProgressBar::with_draw_target(None, target);
             if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
                 bar.set_style(style);
             }

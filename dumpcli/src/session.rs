@@ -105,6 +105,8 @@ impl Session {
         let mut outcome = self.before().and_then(|()| {
             let wanted = match &self.settings.progress {
                 Some(progress) => Some(progress.value),
+                // Whoever reads the list from a pipe may share the terminal.
+                None if listing > 0 && !screen::stdout_is_terminal() => Some(false),
                 None => self.settings.quiet.then_some(false),
             };
             let _ticker = Ticker::start(counters, Arc::clone(&self.screen), wanted);
