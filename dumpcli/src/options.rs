@@ -136,6 +136,8 @@ impl Args for Excludes {
                 Arg::new("exclude")
                     .long("exclude")
                     .value_name("PATTERN")
+                    // A rule may begin with "- ".
+                    .allow_hyphen_values(true)
                     .value_parser(ValueParser::os_string())
                     .action(ArgAction::Append)
                     .help(
@@ -240,12 +242,12 @@ mod tests {
 
     #[test]
     fn rules_keep_the_order_in_which_they_were_given() {
-        let args = ["--exclude", "a", "--exclude-from=f", "--exclude", "+ b"];
+        let args = ["--exclude", "- a", "--exclude-from=f", "--exclude", "+ b"];
         let rules = parsed(&args).expect("valid").excludes.0;
         let pattern = |text: &str| Rule::Pattern(text.into());
         assert_eq!(
             rules,
-            [pattern("a"), Rule::File("f".into()), pattern("+ b")]
+            [pattern("- a"), Rule::File("f".into()), pattern("+ b")]
         );
     }
 

@@ -12,13 +12,13 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser};
 use dumpcli::Program;
-use dumpcli::excludes::Rules;
+use dumpcli::excludes;
 use dumpcli::exit::{self, Exit, Failure};
 use dumpcli::options::{self, Excludes, Output, Places, Progress, Rule, either};
 use dumpcli::session::{Session, Task, give_up};
 use dumpcli::settings::{SessionSettings, Sources, Value};
 use dumpcli::show::Listing;
-use dumpcore::{LinkPolicy, Root, Snapshot, Stamp};
+use dumpcore::{Filter, LinkPolicy, Root, Snapshot, Stamp};
 
 const PROGRAM: Program = Program {
     name: "dumpme",
@@ -130,7 +130,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         dumpcli::screen::print(&settings.listed(listing));
         return Ok(Exit::Done);
     }
-    let rules = Rules::given(&settings.excludes)?;
+    let mut filter = excludes::given(&settings.excludes)?;
     let (main, dump) = (&settings.main.value, &settings.dump.value);
     let task = Task {
         what: main.clone(),
@@ -139,9 +139,9 @@ fn run(options: &Options) -> Result<Exit, Failure> {
     };
     let session = Session::start(PROGRAM, settings.session.clone(), task);
     Ok(session.run(|watch, stop| {
-        let _rules = rules.with_files_of(main, dump)?;
-        let snapshot = settings.snapshot(&options.kind).observer(watch).stop(stop);
-        Ok(snapshot.run()?)
+        excludes::add_files_of(&mut filter, main, dump)?;
+        let snapshot = settings.snapshot(&options.kind, filter);
+        Ok(snapshot.observer(watch).stop(stop).run()?)
     }))
 }
 
@@ -175,7 +175,7 @@ impl Settings {
         }
     }
 
-    fn snapshot(&self, kind: &KindOfRun) -> Snapshot<'_> {
+    fn snapshot(&self, kind: &KindOfRun, _filter: Filter) -> Snapshot<'_> {
         let mut snapshot = Snapshot::new(&self.dump.value)
             .policy(LinkPolicy::new().contents(self.checksum.value))
             .init(kind.init)

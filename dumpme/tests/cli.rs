@@ -24,6 +24,7 @@ fn wrong_usage_exits_2_with_one_sentence() {
         (&["--set", "photos"], "[set.photos]"),
         (&["--config", "/no/such/file"], "/no/such/file"),
         (&["--exclude-from", "/no/such/rules"], "/no/such/rules"),
+        (&["--exclude", "- "], "bad rule"),
         (
             &["--main=a", "--main=b", "--root-name=x"],
             "a root name is for one tree",
