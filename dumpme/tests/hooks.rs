@@ -2,6 +2,9 @@
 
 mod common;
 
+use std::time::{Duration, Instant};
+
+use assert_cmd::Command;
 use assert_fs::prelude::*;
 use common::Place;
 use predicates::prelude::*;
@@ -72,4 +75,61 @@ fn json_stays_one_object_whatever_a_hook_prints() {
     assert_eq!(object["exit"], 1);
     let error = object["error"].as_str().expect("a sentence");
     assert!(error.contains("echo noise"), "{error}");
+}
+
+/// A hook that sends its program signals stands for a person who does.
+fn signalled(line: &str) -> Place {
+    let place = Place::new();
+    place.config(&format!("hooks.pre = \"{line}\"\n"));
+    place
+}
+
+#[test]
+fn a_signal_stops_the_run_with_its_own_code() {
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 143)] {
+        let place = signalled(&format!("kill -{signal} $PPID; exec sleep 60"));
+        let begun = Instant::now();
+        place
+            .dumpme()
+            .args(["--log", "stderr", "--main", "a", "--dump", "b"])
+            .assert()
+            .code(code)
+            .stderr(contains("stopping"))
+            .stderr(contains("warning: Stopped dumping a"));
+        assert!(begun.elapsed() < Duration::from_secs(30), "{signal}");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    // The hook will not be stopped, and nobody waits for it.
+    let place = signalled(
+        "exec > said 2>&1; trap '' TERM; kill -TERM $PPID; sleep 0.3; kill -TERM $PPID; sleep 60",
+    );
+    let begun = Instant::now();
+    place
+        .dumpme()
+        .args(["--log", "stderr", "--main", "a", "--dump", "b"])
+        .assert()
+        .code(143)
+        .stderr(contains("Stopped").not());
+    assert!(begun.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn a_hangup_that_was_ignored_stays_so() {
+    let place = signalled("kill -HUP $PPID; sleep 0.3; exit 3");
+    let run = place.plain_dumpme();
+    let mut outer = Command::new("sh");
+    outer
+        .args(["-c", "trap '' HUP; exec \"$@\"", "sh"])
+        .arg(run.get_program());
+    outer.args(["--log", "stderr", "--main", "a", "--dump", "b"]);
+    for (name, value) in run.get_envs() {
+        outer.env(name, value.expect("only set"));
+    }
+    outer
+        .assert()
+        .code(1)
+        .stderr(contains("the hook").and(contains("exit status: 3")));
 }
