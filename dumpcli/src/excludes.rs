@@ -1,0 +1,175 @@
+//! Gathers the exclude rules of a run into a filter.
+//!
+//! The order is the weight: the first rule that matches wins. First those of
+//! the command line and the configuration, then the files that lie with the
+//! trees: `MAIN/.rsync/exclude` of each, then `DUMP/.rsync/exclude`.
+
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use dumpcore::{EXCLUDE_FILE, Fault, Filter, Op};
+
+use crate::exit::Failure;
+use crate::options::Rule;
+use crate::settings::{Source, Value};
+
+/// The rules of the command line and the configuration.
+///
+/// # Errors
+/// [`Failure::Usage`] when a rule is refused, or a file of rules cannot be
+/// read: both were named by a person.
+pub fn given(rules: &[Value<Rule>]) -> Result<Filter, Failure> {
+    let mut filter = Filter::new();
+    for rule in rules {
+        let added = match &rule.value {
+            Rule::Pattern(text) => filter.add_rule(text.as_bytes()),
+            Rule::File(path) => {
+                let bytes = named(path).map_err(|error| unreadable(path, error));
+                filter.add_lines(path, &bytes.map_err(Failure::Usage)?)
+            }
+        };
+        added.map_err(|error| {
+            // The library knows of no configuration, and says `--exclude`.
+            Failure::Usage(match (&rule.source, &rule.value) {
+                (source @ Source::File { .. }, Rule::Pattern(_)) => {
+                    format!("{error} ({source})")
+                }
+                _ => error.to_string(),
+            })
+        })?;
+    }
+    Ok(filter)
+}
+
+/// Adds the files of rules that lie with the trees and the dumps, where there
+/// are any.
+///
+/// # Errors
+/// [`Failure::Failed`] when one cannot be read, or a rule in it is refused.
+pub fn add_files_of(filter: &mut Filter, mains: &[PathBuf], dump: &Path) -> Result<(), Failure> {
+    for root in mains.iter().map(PathBuf::as_path).chain([dump]) {
+        let path = root.join(EXCLUDE_FILE);
+        match fs::read(&path) {
+            Ok(bytes) => filter
+                .add_lines(&path, &bytes)
+                .map_err(|error| Failure::Failed(error.to_string()))?,
+            // No such file, or no such root: the latter is for the run to say.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) => {}
+            Err(error) => return Err(Failure::Failed(unreadable(&path, error))),
+        }
+    }
+    Ok(())
+}
+
+fn named(path: &Path) -> io::Result<Vec<u8>> {
+    if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        fs::read(path)
+    }
+}
+
+fn unreadable(path: &Path, error: io::Error) -> String {
+    let fault = Fault::new(Op::Read, path.to_owned(), error);
+    format!("exclude rules: {fault}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use assert_fs::TempDir;
+    use assert_fs::prelude::*;
+
+    fn flag(value: Rule) -> Value<Rule> {
+        let source = Source::Flag;
+        Value { value, source }
+    }
+
+    fn pattern(text: &str) -> Value<Rule> {
+        flag(Rule::Pattern(text.into()))
+    }
+
+    fn texts(filter: &Filter) -> Vec<String> {
+        let text = |rule: &dumpcore::FilterRule| String::from_utf8_lossy(rule.text()).into_owned();
+        filter.rules().map(text).collect()
+    }
+
+    #[test]
+    fn rules_stand_in_the_order_of_their_weight() {
+        let dir = TempDir::new().expect("a directory for the test");
+        dir.child("rules")
+            .write_str("# none\nof-file\n")
+            .expect("written");
+        dir.child("one/.rsync/exclude")
+            .write_str("of-one\n")
+            .expect("written");
+        dir.child("two").create_dir_all().expect("made");
+        dir.child("dump/.rsync/exclude")
+            .write_str("of-dump\n")
+            .expect("written");
+        let rules = [
+            pattern("+ first"),
+            flag(Rule::File(dir.path().join("rules"))),
+            pattern("last"),
+        ];
+        let mut filter = given(&rules).expect("good rules");
+        let mains = ["one", "two", "missing"].map(|name| dir.path().join(name));
+        add_files_of(&mut filter, &mains, &dir.path().join("dump")).expect("good files");
+        assert_eq!(
+            texts(&filter),
+            ["+ first", "of-file", "last", "of-one", "of-dump"]
+        );
+    }
+
+    #[test]
+    fn what_a_person_named_wrongly_is_wrong_usage() {
+        let message = |rules: &[Value<Rule>]| match given(rules) {
+            Err(Failure::Usage(text)) => text,
+            other => panic!("{other:?}"),
+        };
+        let text = message(&[flag(Rule::File("/no/such/file".into()))]);
+        assert_eq!(
+            text,
+            "exclude rules: cannot read /no/such/file: No such file or directory"
+        );
+        assert!(
+            message(&[pattern("- ")]).contains("--exclude"),
+            "the option"
+        );
+        let mut written = pattern("- ");
+        written.source = Source::File {
+            path: "/etc/dump/dump.toml".into(),
+            line: 3,
+            set: None,
+        };
+        assert!(
+            message(&[written]).contains("/etc/dump/dump.toml:3"),
+            "the file"
+        );
+    }
+
+    #[test]
+    fn a_bad_file_beside_a_tree_fails_the_run() {
+        let dir = TempDir::new().expect("a directory for the test");
+        let file = dir.child(EXCLUDE_FILE);
+        file.write_str("good\n- \n").expect("written");
+        let mut filter = Filter::new();
+        let added = add_files_of(&mut filter, &[dir.path().to_owned()], Path::new("/no/such"));
+        let Err(Failure::Failed(text)) = added else {
+            panic!("{added:?}");
+        };
+        assert!(text.contains("exclude line 2"), "{text}");
+        let folder = dir.child("main/.rsync/exclude");
+        folder.create_dir_all().expect("made");
+        let main = dir.path().join("main");
+        let added = add_files_of(&mut Filter::new(), &[main], Path::new("/no/such"));
+        assert!(matches!(added, Err(Failure::Failed(_))), "{added:?}");
+    }
+}

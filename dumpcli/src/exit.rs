@@ -1,0 +1,164 @@
+//! The exit codes of all programs, and what leads to which.
+
+use std::process::ExitCode;
+
+use dumpcore::{Error, Report};
+
+use crate::signals::Signal;
+
+/// The table of exit codes, as it stands at the end of every `--help`.
+pub const HELP: &str = "\
+Exit codes:
+  0         done, everything was read and stored
+  1         failed: nothing was published, `current` is as it was
+  2         wrong usage: options, configuration or exclude rules
+  23        published, but some entries could not be read: each is named
+  75        another run holds this dump root
+  130, 143  stopped by SIGINT; by SIGTERM or SIGHUP: nothing was published,
+            the next run goes on from there";
+
+/// How a program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, everything dumped.
+    Done,
+    /// Failed; nothing was published.
+    Failed,
+    /// Wrong options, configuration or rules.
+    Usage,
+    /// Published, with faults.
+    Partial,
+    /// Another run holds the dump root.
+    Busy,
+    /// Stopped by a signal; nothing was published.
+    Stopped(Signal),
+}
+
+impl Exit {
+    /// The code that the system is given.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Partial => 23,
+            Exit::Busy => 75,
+            Exit::Stopped(Signal::Interrupt) => 130,
+            Exit::Stopped(Signal::Terminate) => 143,
+        }
+    }
+
+    /// One word, for machines: `DUMP_STATUS`, and `status` in JSON.
+    #[must_use]
+    pub fn status(self) -> &'static str {
+        match self {
+            Exit::Done => "complete",
+            Exit::Failed => "failed",
+            Exit::Usage => "usage",
+            Exit::Partial => "partial",
+            Exit::Busy => "busy",
+            Exit::Stopped(_) => "stopped",
+        }
+    }
+
+    /// Of a run that published, or in a dry run would have.
+    #[must_use]
+    pub fn of_report(report: &Report) -> Self {
+        if report.is_complete() {
+            Exit::Done
+        } else {
+            Exit::Partial
+        }
+    }
+
+    /// Of a run that did not. `signal` is the one that asked it to stop.
+    #[must_use]
+    pub fn of_error(error: &Error, signal: Option<Signal>) -> Self {
+        match error {
+            Error::Busy { .. } => Exit::Busy,
+            Error::Interrupted => Exit::Stopped(signal.unwrap_or(Signal::Interrupt)),
+            // What a person typed, and no disk needs to be asked about.
+            Error::NoRoots | Error::SameName { .. } | Error::BadRootName { .. } => Exit::Usage,
+            _ => Exit::Failed,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit.code())
+    }
+}
+
+/// Why a program ends without having done its work: one clear sentence each.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The options, the configuration or a rule in them are wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// Anything else that the program itself met.
+    #[error("{0}")]
+    Failed(String),
+    /// A signal came before the work had begun.
+    #[error("stopped; nothing is published")]
+    Stopped,
+    /// The library gave up.
+    #[error(transparent)]
+    Core(#[from] Error),
+}
+
+impl Failure {
+    /// The exit that it leads to.
+    #[must_use]
+    pub fn exit(&self, signal: Option<Signal>) -> Exit {
+        match self {
+            Failure::Usage(_) => Exit::Usage,
+            Failure::Failed(_) => Exit::Failed,
+            Failure::Stopped => Exit::Stopped(signal.unwrap_or(Signal::Interrupt)),
+            Failure::Core(error) => Exit::of_error(error, signal),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use std::path::PathBuf;
+
+    #[test]
+    fn codes_are_those_of_the_table() {
+        let table = [
+            (Exit::Done, 0),
+            (Exit::Failed, 1),
+            (Exit::Usage, 2),
+            (Exit::Partial, 23),
+            (Exit::Busy, 75),
+            (Exit::Stopped(Signal::Interrupt), 130),
+            (Exit::Stopped(Signal::Terminate), 143),
+        ];
+        for (exit, code) in table {
+            assert_eq!(exit.code(), code, "{exit:?}");
+            assert!(HELP.contains(&code.to_string()), "{code} is in the help");
+        }
+    }
+
+    #[test]
+    fn errors_lead_to_their_codes() {
+        let dump = PathBuf::from("/dump");
+        let busy = Error::Busy { dump: dump.clone() };
+        assert_eq!(Exit::of_error(&busy, None), Exit::Busy);
+        let none = Error::NoCurrent { dump: dump.clone() };
+        assert_eq!(Exit::of_error(&none, None), Exit::Failed);
+        let cause = io::Error::from_raw_os_error(2);
+        let main = Error::MainUnusable { path: dump, cause };
+        assert_eq!(Exit::of_error(&main, None), Exit::Failed);
+        assert_eq!(Exit::of_error(&Error::NoRoots, None), Exit::Usage);
+        for signal in [Signal::Interrupt, Signal::Terminate] {
+            let exit = Exit::of_error(&Error::Interrupted, Some(signal));
+            assert_eq!(exit, Exit::Stopped(signal));
+            assert_eq!(Failure::Stopped.exit(Some(signal)), exit);
+        }
+    }
+}

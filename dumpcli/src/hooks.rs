@@ -1,0 +1,130 @@
+//! Commands of the configuration that run before and after the work.
+//!
+//! A string is given to `sh -c`, a list is a program and its arguments. What
+//! they print goes to stderr, since stdout may carry JSON. How the run went
+//! is in their environment: `DUMP_PROGRAM`, `DUMP_HOOK` (`pre` or `post`),
+//! `DUMP_ROOT` (the dump root), `DUMP_DRY_RUN` (`1` when it is one); and for
+//! `post` also `DUMP_STATUS`, `DUMP_EXIT`, `DUMP_PATH`, `DUMP_REFERENCE`,
+//! `DUMP_LINKED`, `DUMP_COPIED`, `DUMP_BYTES`, `DUMP_FAULTS`, `DUMP_SECONDS`
+//! and `DUMP_ERROR`, as far as there is such a thing.
+
+use std::ffi::OsString;
+use std::io;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::config::OneOrMany;
+use crate::signals::Stop;
+
+/// How often it is looked whether a command has ended, or is to be stopped.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Variables for a command.
+pub type Variables = Vec<(&'static str, OsString)>;
+
+/// Runs a command to its end. When `stop` is set meanwhile, the command is
+/// asked to end as well.
+///
+/// # Errors
+/// When it cannot be started, or ends in any other way than with success.
+pub fn run(command: &OneOrMany, variables: Variables, stop: Option<&Stop>) -> io::Result<()> {
+    let mut child = prepared(command)
+        .envs(variables)
+        .stdin(Stdio::null())
+        .stdout(Stdio::from(io::stderr()))
+        .spawn()?;
+    let status = wait(&mut child, stop)?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("it ended with {status}")))
+}
+
+/// A command as messages show it.
+#[must_use]
+pub fn shown(command: &OneOrMany) -> String {
+    command.as_slice().join(" ")
+}
+
+fn prepared(command: &OneOrMany) -> Command {
+    match command {
+        OneOrMany::One(line) => {
+            let mut shell = Command::new("/bin/sh");
+            shell.arg("-c").arg(line);
+            shell
+        }
+        OneOrMany::Many(words) => {
+            let mut program = Command::new(words.first().map_or("", String::as_str));
+            program.args(words.iter().skip(1));
+            program
+        }
+    }
+}
+
+fn wait(child: &mut Child, stop: Option<&Stop>) -> io::Result<ExitStatus> {
+    let mut asked = false;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if !asked && stop.is_some_and(Stop::is_set) {
+            asked = true;
+            let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+            if let Some(id) = id {
+                // Fails only when it has just ended by itself.
+                let _ = kill_process(id, Signal::TERM);
+            }
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::time::Instant;
+
+    #[test]
+    fn a_command_sees_its_variables() {
+        let dir = assert_fs::TempDir::new().expect("a directory for the test");
+        let out = dir.path().join("out");
+        let variables = vec![
+            ("DUMP_STATUS", "complete".into()),
+            ("OUT", out.clone().into()),
+        ];
+        let line = OneOrMany::One("echo \"$DUMP_STATUS\" > \"$OUT\"".into());
+        run(&line, variables, None).expect("succeeds");
+        assert_eq!(fs::read_to_string(out).expect("written"), "complete\n");
+    }
+
+    #[test]
+    fn failure_is_told() {
+        let line = OneOrMany::One("exit 3".into());
+        let error = run(&line, Vec::new(), None).expect_err("fails");
+        assert!(error.to_string().contains("exit status: 3"), "{error}");
+        let words = OneOrMany::Many(vec!["/nowhere/at all".into()]);
+        assert!(run(&words, Vec::new(), None).is_err());
+        assert_eq!(shown(&words), "/nowhere/at all");
+    }
+
+    #[test]
+    fn a_list_is_not_for_the_shell() {
+        let words = ["test", "$HOME", "=", "$HOME"].map(String::from);
+        run(&OneOrMany::Many(words.to_vec()), Vec::new(), None).expect("succeeds");
+    }
+
+    #[test]
+    fn a_stop_ends_the_command_too() {
+        let stop = Stop::default();
+        stop.set_for_test();
+        let words = ["sleep", "60"].map(String::from);
+        let begun = Instant::now();
+        let error = run(&OneOrMany::Many(words.to_vec()), Vec::new(), Some(&stop));
+        assert!(error.is_err());
+        assert!(begun.elapsed() < Duration::from_secs(30));
+    }
+}

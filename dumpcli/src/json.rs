@@ -1,0 +1,152 @@
+//! `--json`: one object on stdout, for machines.
+//!
+//! Keys in snake_case, sizes in bytes, times in RFC 3339 with the offset from
+//! UTC. A path that is not UTF-8 stands there with replacement characters,
+//! and once more, whole, as hexadecimal digits under its key with `_bytes`.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use chrono::{DateTime, Local, SecondsFormat};
+use dumpcore::{Count, Fault, Report};
+use serde_json::{Map, Value, json};
+
+use crate::Program;
+use crate::exit::{Exit, Failure};
+
+/// The object of a run that published, or in a dry run would have.
+#[must_use]
+pub fn of_report(program: Program, report: &Report, exit: Exit) -> Value {
+    let mut object = head(program, exit);
+    put_path(&mut object, "dump", Some(&report.dump));
+    put_path(&mut object, "reference", report.reference.as_deref());
+    let counts = &report.counts;
+    let rest = json!({
+        "start": time(&report.start),
+        "end": time(&report.end),
+        "seconds": report.seconds(),
+        "dry_run": report.dry_run,
+        "resumed": report.resumed,
+        "files": count(counts.files),
+        "directories": counts.directories,
+        "symlinks": counts.symlinks,
+        "specials": counts.specials,
+        "hard_links": counts.hard_links,
+        "linked": count(counts.linked),
+        "copied": {
+            "number": counts.copied().number,
+            "bytes": counts.copied().bytes,
+            "new": count(counts.copied_new),
+            "changed": count(counts.copied_changed),
+            "attributes": count(counts.copied_attributes),
+        },
+        "kept": count(counts.kept),
+        "excluded": counts.excluded,
+        "vanished": counts.vanished,
+        "free_bytes": report.free_bytes,
+        "faults_total": counts.faults,
+        "faults": report.faults.iter().map(fault).collect::<Vec<_>>(),
+        "warnings_total": report.warnings_total,
+        "warnings": report.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    });
+    if let Value::Object(rest) = rest {
+        object.extend(rest);
+    }
+    Value::Object(object)
+}
+
+/// The object of a run that did not.
+#[must_use]
+pub fn of_failure(program: Program, failure: &Failure, exit: Exit) -> Value {
+    let mut object = head(program, exit);
+    object.insert("error".into(), failure.to_string().into());
+    Value::Object(object)
+}
+
+fn head(program: Program, exit: Exit) -> Map<String, Value> {
+    let mut object = Map::new();
+    object.insert("program".into(), program.name.into());
+    object.insert("version".into(), program.version.into());
+    object.insert("status".into(), exit.status().into());
+    object.insert("exit".into(), exit.code().into());
+    object
+}
+
+fn count(count: Count) -> Value {
+    json!({ "number": count.number, "bytes": count.bytes })
+}
+
+fn fault(fault: &Fault) -> Value {
+    let mut object = Map::new();
+    put_path(&mut object, "path", Some(&fault.path));
+    object.insert("operation".into(), fault.op.as_str().into());
+    object.insert("error".into(), fault.cause.to_string().into());
+    Value::Object(object)
+}
+
+fn time(moment: &DateTime<Local>) -> String {
+    moment.to_rfc3339_opts(SecondsFormat::Millis, false)
+}
+
+fn put_path(object: &mut Map<String, Value>, key: &str, path: Option<&Path>) {
+    let value = path.map(|path| path.to_string_lossy().into_owned());
+    object.insert(key.to_owned(), value.into());
+    if let Some(path) = path.filter(|path| path.to_str().is_none()) {
+        let bytes = path.as_os_str().as_bytes();
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        object.insert(format!("{key}_bytes"), hex.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dumpcore::{Error, Op};
+    use std::ffi::OsStr;
+    use std::io;
+    use std::path::PathBuf;
+
+    const PROGRAM: Program = Program {
+        name: "probe",
+        version: "1",
+        doing: "probing",
+    };
+
+    #[test]
+    fn a_path_that_is_no_text_comes_twice() {
+        let mut object = Map::new();
+        put_path(&mut object, "dump", Some(Path::new("/a\u{e9}")));
+        put_path(&mut object, "reference", None);
+        let odd = Path::new(OsStr::from_bytes(b"/\xff"));
+        put_path(&mut object, "path", Some(odd));
+        let expected = json!({
+            "dump": "/a\u{e9}",
+            "reference": null,
+            "path": "/\u{fffd}",
+            "path_bytes": "2fff",
+        });
+        assert_eq!(Value::Object(object), expected);
+    }
+
+    #[test]
+    fn a_fault_has_path_operation_and_error() {
+        let cause = io::Error::from_raw_os_error(13);
+        let shown = fault(&Fault::new(Op::Open, PathBuf::from("/a"), cause));
+        let expected = json!({
+            "path": "/a",
+            "operation": "open",
+            "error": "Permission denied (os error 13)",
+        });
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn a_failure_says_why() {
+        let dump = PathBuf::from("/dump");
+        let failure = Failure::from(Error::Busy { dump });
+        let object = of_failure(PROGRAM, &failure, failure.exit(None));
+        assert_eq!(object["status"], "busy");
+        assert_eq!(object["exit"], 75);
+        assert_eq!(object["error"], failure.to_string());
+    }
+}

@@ -1,0 +1,153 @@
+//! The report at a run's end, for people.
+
+use std::fmt::Write as _;
+
+use dumpcore::{Count, Counts, Printable, Report};
+use indicatif::{HumanBytes, HumanCount, HumanDuration};
+use std::time::Duration;
+
+/// How many faults are listed; all of them are in the log.
+const LISTED: usize = 20;
+
+/// The whole report, several lines.
+#[must_use]
+pub fn text(report: &Report) -> String {
+    let mut text = String::new();
+    let dump = Printable::path(&report.dump);
+    let dry = if report.dry_run {
+        ", if this were no dry run"
+    } else {
+        ""
+    };
+    let _ = writeln!(text, "{dump} in {}{dry}", duration(report.seconds()));
+    match &report.reference {
+        Some(reference) => {
+            let _ = writeln!(text, "linked to {}", Printable::path(reference));
+        }
+        None => text.push_str("the first dump: linked to nothing\n"),
+    }
+    if report.resumed {
+        text.push_str("going on with what an earlier run left\n");
+    }
+    text.push('\n');
+    text.push_str(&table(&report.counts));
+    if let Some(free) = report.free_bytes {
+        text.push_str(&row("still free", "", &bytes(free)));
+    }
+    faults(report, &mut text);
+    text
+}
+
+/// Entries and bytes, by what became of them and by what they are.
+#[must_use]
+pub fn table(counts: &Counts) -> String {
+    let all = counts.files.number + counts.directories + counts.symlinks + counts.specials;
+    let whole = Count {
+        number: all,
+        bytes: counts.files.bytes,
+    };
+    let mut rows = vec![row("", "entries", "bytes")];
+    let mut sized = |name: &str, count: Count| rows.push(sized_row(name, count));
+    sized("linked", counts.linked);
+    sized("copied", counts.copied());
+    sized("  new", counts.copied_new);
+    sized("  changed", counts.copied_changed);
+    sized("  attributes", counts.copied_attributes);
+    if counts.kept.number > 0 {
+        sized("kept", counts.kept);
+    }
+    rows.push(plain_row("excluded", counts.excluded));
+    rows.push(plain_row("vanished", counts.vanished));
+    rows.push(plain_row("faults", counts.faults));
+    rows.push(sized_row("in all", whole));
+    rows.push(plain_row("  files", counts.files.number));
+    rows.push(plain_row("  directories", counts.directories));
+    rows.push(plain_row("  symlinks", counts.symlinks));
+    rows.push(plain_row("  specials", counts.specials));
+    rows.push(plain_row("hard links", counts.hard_links));
+    rows.concat()
+}
+
+fn sized_row(name: &str, count: Count) -> String {
+    let number = HumanCount(count.number).to_string();
+    row(name, &number, &bytes(count.bytes))
+}
+
+fn plain_row(name: &str, number: u64) -> String {
+    row(name, &HumanCount(number).to_string(), "")
+}
+
+fn row(name: &str, number: &str, size: &str) -> String {
+    let line = format!("{name:<14}{number:>14}{size:>14}");
+    format!("{}\n", line.trim_end())
+}
+
+fn faults(report: &Report, text: &mut String) {
+    if report.faults.is_empty() {
+        return;
+    }
+    text.push_str("\nnot dumped as they are:\n");
+    for fault in report.faults.iter().take(LISTED) {
+        let _ = writeln!(text, "  {fault}");
+    }
+    let listed = report.faults.len().min(LISTED) as u64;
+    let more = report.counts.faults.saturating_sub(listed);
+    if more > 0 {
+        let _ = writeln!(text, "  … and {} more, see the log", HumanCount(more));
+    }
+}
+
+/// A size as a person reads it.
+#[must_use]
+pub fn bytes(bytes: u64) -> String {
+    HumanBytes(bytes).to_string()
+}
+
+/// A time as a person reads it.
+#[must_use]
+pub fn duration(seconds: f64) -> String {
+    if seconds < 90.0 {
+        return format!("{seconds:.1} s");
+    }
+    HumanDuration(Duration::from_secs_f64(seconds)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_empty_rows_left_out() {
+        let mut counts = Counts::default();
+        counts.linked = Count {
+            number: 119_812,
+            bytes: 3 << 30,
+        };
+        counts.copied_new = Count {
+            number: 8,
+            bytes: 1536,
+        };
+        counts.copied_changed = Count {
+            number: 4,
+            bytes: 512,
+        };
+        let text = table(&counts);
+        let line = |name: &str| {
+            let line = text
+                .lines()
+                .find(|line| line.trim_start().starts_with(name));
+            line.unwrap_or_else(|| panic!("no {name} in {text}"))
+        };
+        assert_eq!(line("linked"), "linked               119,812      3.00 GiB");
+        assert_eq!(line("copied"), "copied                    12      2.00 KiB");
+        assert_eq!(line("excluded"), "excluded                   0");
+        assert!(!text.contains("kept"));
+    }
+
+    #[test]
+    fn times_are_for_people() {
+        assert_eq!(duration(0.04), "0.0 s");
+        assert_eq!(duration(12.34), "12.3 s");
+        assert_eq!(duration(7200.0), "2 hours");
+    }
+}

@@ -1,0 +1,333 @@
+//! Everything around a run: log, progress, signals, hooks, report, exit code.
+//!
+//! A program hands the work in as a closure; the session starts what watches
+//! it, and tells how it ended: once in the log, once on the screen, and by
+//! the exit code. "Done" is never said of anything but a published dump.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use dumpcore::{Fault, Op, Printable, Report};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tracing::Level;
+
+use crate::exit::{Exit, Failure};
+use crate::progress::{Counters, Ticker};
+use crate::screen::{self, Screen};
+use crate::settings::SessionSettings;
+use crate::signals::Stop;
+use crate::watch::{Begun, Watch};
+use crate::{Program, hooks, json, logging, report};
+
+/// What a session is about.
+#[derive(Clone, Debug)]
+pub struct Task {
+    /// The trees, or the dump, that are read.
+    pub what: Vec<PathBuf>,
+    /// The dump root.
+    pub dump: PathBuf,
+    /// Nothing is to be changed.
+    pub dry_run: bool,
+}
+
+/// A program at work.
+#[derive(Debug)]
+pub struct Session {
+    program: Program,
+    settings: SessionSettings,
+    task: Task,
+    what: String,
+    screen: Arc<Screen>,
+    stop: Stop,
+    began: Instant,
+}
+
+/// How the work ended.
+type Outcome = Result<Report, Failure>;
+
+impl Session {
+    /// Opens the log and begins to listen for signals.
+    #[must_use]
+    pub fn start(program: Program, settings: SessionSettings, task: Task) -> Self {
+        raise_descriptor_limit();
+        let screen = Arc::new(Screen::new(settings.json));
+        logging::open(program, &settings, &screen);
+        let (first, last) = (Arc::clone(&screen), Arc::clone(&screen));
+        let quiet = settings.quiet;
+        let caught = Stop::on_signals(
+            move || {
+                if !quiet {
+                    first.note(&format!("{}: stopping …", program.name));
+                }
+            },
+            move || last.clear(),
+        );
+        let stop = caught.unwrap_or_else(|error| {
+            tracing::warn!("signals cannot be caught, and end the run at once: {error}");
+            Stop::default()
+        });
+        let what: Vec<String> = task
+            .what
+            .iter()
+            .map(|path| Printable::path(path).to_string())
+            .collect();
+        Self {
+            program,
+            settings,
+            what: what.join(", "),
+            task,
+            screen,
+            stop,
+            began: Instant::now(),
+        }
+    }
+
+    /// Does the work between the hooks, and tells how it ended.
+    pub fn run(self, work: impl FnOnce(&Watch, &AtomicBool) -> Outcome) -> Exit {
+        let counters = Arc::new(Counters::default());
+        let listing = if self.settings.quiet {
+            0
+        } else {
+            // A dry run is there to be read.
+            self.settings
+                .verbose
+                .max(u8::from(self.task.dry_run && !self.settings.json))
+        };
+        let watch = Watch::new(
+            self.program,
+            self.what.clone(),
+            Arc::clone(&counters),
+            Arc::clone(&self.screen),
+            listing,
+        );
+        let mut outcome = self.before().and_then(|()| {
+            let wanted = match &self.settings.progress {
+                Some(progress) => Some(progress.value),
+                // Whoever reads the list from a pipe may share the terminal.
+                None if listing > 0 && !screen::stdout_is_terminal() => Some(false),
+                None => self.settings.quiet.then_some(false),
+            };
+            let _ticker = Ticker::start(counters, Arc::clone(&self.screen), wanted);
+            work(&watch, self.stop.flag())
+        });
+        self.after(&mut outcome, watch.begun());
+        let exit = self.exit(&outcome);
+        self.log_end(&outcome, exit);
+        self.tell(&outcome, exit);
+        exit
+    }
+
+    fn exit(&self, outcome: &Outcome) -> Exit {
+        match outcome {
+            Ok(report) => Exit::of_report(report),
+            Err(failure) => failure.exit(self.stop.signal()),
+        }
+    }
+
+    fn before(&self) -> Result<(), Failure> {
+        if let Some(hook) = self.settings.pre.as_ref().filter(|h| !h.value.is_empty()) {
+            let ran = hooks::run(&hook.value, self.variables("pre"), Some(&self.stop));
+            if !self.stop.is_set()
+                && let Err(error) = ran
+            {
+                let text = format!("the hook '{}' failed: {error}", hooks::shown(&hook.value));
+                return Err(Failure::Failed(text));
+            }
+        }
+        if self.stop.is_set() {
+            return Err(Failure::Stopped);
+        }
+        Ok(())
+    }
+
+    /// Runs the hook, also after a failure. Its own failure is a fault of a
+    /// dump that was published, and changes nothing for one that was not.
+    fn after(&self, outcome: &mut Outcome, begun: Option<Begun>) {
+        let Some(hook) = self.settings.post.as_ref().filter(|h| !h.value.is_empty()) else {
+            return;
+        };
+        let mut variables = self.variables("post");
+        self.add_outcome(outcome, begun, &mut variables);
+        // The run may have been stopped already: the hook still has its say.
+        if let Err(error) = hooks::run(&hook.value, variables, None) {
+            let fault = Fault::new(Op::Run, hooks::shown(&hook.value).into(), error);
+            tracing::error!(DUMP_OPERATION = fault.op.as_str(), "{fault}");
+            if let Ok(report) = outcome {
+                report.counts.faults += 1;
+                report.faults.push(fault);
+            }
+        }
+    }
+
+    fn variables(&self, hook: &'static str) -> hooks::Variables {
+        let mut variables: hooks::Variables = vec![
+            ("DUMP_PROGRAM", self.program.name.into()),
+            ("DUMP_HOOK", hook.into()),
+            ("DUMP_ROOT", self.task.dump.clone().into()),
+        ];
+        if self.task.dry_run {
+            variables.push(("DUMP_DRY_RUN", "1".into()));
+        }
+        variables
+    }
+
+    fn add_outcome(
+        &self,
+        outcome: &Outcome,
+        begun: Option<Begun>,
+        variables: &mut hooks::Variables,
+    ) {
+        let exit = self.exit(outcome);
+        variables.push(("DUMP_STATUS", exit.status().into()));
+        variables.push(("DUMP_EXIT", exit.code().to_string().into()));
+        match outcome {
+            Ok(report) => {
+                let counts = &report.counts;
+                variables.push(("DUMP_PATH", report.dump.clone().into()));
+                if let Some(reference) = &report.reference {
+                    variables.push(("DUMP_REFERENCE", reference.clone().into()));
+                }
+                for (name, number) in [
+                    ("DUMP_LINKED", counts.linked.number),
+                    ("DUMP_COPIED", counts.copied().number),
+                    ("DUMP_BYTES", counts.copied().bytes),
+                    ("DUMP_FAULTS", counts.faults),
+                ] {
+                    variables.push((name, number.to_string().into()));
+                }
+                let seconds = format!("{:.3}", report.seconds());
+                variables.push(("DUMP_SECONDS", seconds.into()));
+            }
+            Err(failure) => {
+                variables.push(("DUMP_ERROR", failure.to_string().into()));
+                // Never published, so its path is not told: only what it
+                // would have been linked to.
+                if let Some(reference) = begun.and_then(|begun| begun.reference) {
+                    variables.push(("DUMP_REFERENCE", reference.into()));
+                }
+                let seconds = format!("{:.3}", self.began.elapsed().as_secs_f64());
+                variables.push(("DUMP_SECONDS", seconds.into()));
+            }
+        }
+    }
+
+    fn log_end(&self, outcome: &Outcome, exit: Exit) {
+        let doing = self.program.doing;
+        match outcome {
+            Ok(report) => log_report(doing, &self.what, report, exit),
+            Err(failure) => {
+                let seconds = self.began.elapsed().as_secs_f64();
+                macro_rules! log {
+                    ($level:expr, $word:literal) => {
+                        tracing::event!(
+                            target: logging::END,
+                            $level,
+                            DUMP_STATUS = exit.status(),
+                            DUMP_EXIT = exit.code(),
+                            DUMP_MAIN = self.what.as_str(),
+                            DUMP_SECONDS = seconds,
+                            DUMP_ERROR = %failure,
+                            "{} {doing} {}: {failure}", $word, self.what
+                        )
+                    };
+                }
+                match exit {
+                    Exit::Stopped(_) => log!(Level::WARN, "Stopped"),
+                    Exit::Busy => log!(Level::WARN, "Not"),
+                    _ => log!(Level::ERROR, "Failed"),
+                }
+            }
+        }
+    }
+
+    /// The report, or the object that stands for it.
+    fn tell(&self, outcome: &Outcome, exit: Exit) {
+        let text = match outcome {
+            _ if self.settings.json => {
+                let object = match outcome {
+                    Ok(report) => json::of_report(self.program, report, exit),
+                    Err(failure) => json::of_failure(self.program, failure, exit),
+                };
+                format!("{object}\n")
+            }
+            Ok(_) if self.settings.quiet => return,
+            // The journal has it already, in fields.
+            Ok(_) if logging::is_journal(std::io::stdout()) && self.settings.verbose == 0 => return,
+            Ok(report) => report::text(report),
+            Err(_) => return,
+        };
+        if let Err(error) = screen::try_print(&text) {
+            tracing::warn!("the report cannot be printed: {error}");
+        }
+    }
+}
+
+fn log_report(doing: &str, what: &str, report: &Report, exit: Exit) {
+    let counts = &report.counts;
+    let dump = Printable::path(&report.dump);
+    let shown = |path: &PathBuf| Printable::path(Path::new(path)).to_string();
+    let reference = report.reference.as_ref().map(shown);
+    let copied = counts.copied();
+    let dry = if report.dry_run { " (dry run)" } else { "" };
+    let faults = match counts.faults {
+        0 => String::new(),
+        1 => ", but for 1 fault".to_owned(),
+        n => format!(", but for {n} faults"),
+    };
+    let figures = format!(
+        "{} linked, {} copied ({}), {}",
+        counts.linked.number,
+        copied.number,
+        report::bytes(copied.bytes),
+        report::duration(report.seconds())
+    );
+    macro_rules! log {
+        ($level:expr) => {
+            tracing::event!(
+                target: logging::END,
+                $level,
+                DUMP_PATH = %dump,
+                DUMP_REFERENCE = reference.as_deref(),
+                DUMP_MAIN = what,
+                DUMP_STATUS = exit.status(),
+                DUMP_EXIT = exit.code(),
+                DUMP_LINKED = counts.linked.number,
+                DUMP_COPIED = copied.number,
+                DUMP_BYTES = copied.bytes,
+                DUMP_EXCLUDED = counts.excluded,
+                DUMP_VANISHED = counts.vanished,
+                DUMP_FAULTS = counts.faults,
+                DUMP_WARNINGS = report.warnings_total,
+                DUMP_SECONDS = report.seconds(),
+                "Done {doing} {what} to {dump}{dry}{faults}: {figures}"
+            )
+        };
+    }
+    if exit == Exit::Done {
+        log!(Level::INFO);
+    } else {
+        log!(Level::WARN);
+    }
+}
+
+/// A wide or deep tree takes many directory handles: take all that we may.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current < limit.maximum || (limit.current.is_some() && limit.maximum.is_none()) {
+        let raised = Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        };
+        // The library lives within whatever it is.
+        let _ = setrlimit(Resource::Nofile, raised);
+    }
+}
+
+/// Says what went wrong before there was a session.
+#[must_use]
+pub fn give_up(program: Program, failure: &Failure) -> Exit {
+    screen::complain(program.name, &failure.to_string());
+    failure.exit(None)
+}

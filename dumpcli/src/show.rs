@@ -1,0 +1,131 @@
+//! `--print-config`: what is in force and where each value comes from.
+//!
+//! The text is TOML that would bring the same about as a configuration file;
+//! the sources stand behind the values as comments.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use crate::Program;
+use crate::config::OneOrMany;
+use crate::options::Rule;
+use crate::settings::{SessionSettings, Source, Sources, Value};
+
+/// A listing in the making.
+#[derive(Debug)]
+pub struct Listing(String);
+
+impl Listing {
+    /// Starts with the file in force.
+    #[must_use]
+    pub fn new(program: Program, sources: &Sources) -> Self {
+        let file = match sources.file() {
+            Some(path) => path.display().to_string(),
+            None => "none".to_owned(),
+        };
+        Self(format!(
+            "# What is in force for {} {}; configuration file: {file}\n",
+            program.name, program.version
+        ))
+    }
+
+    /// One key.
+    pub fn value(&mut self, key: &str, value: impl Into<toml::Value>, source: &Source) {
+        let line = format!("{key} = {}", value.into());
+        let _ = writeln!(self.0, "{line:<40} # {source}");
+    }
+
+    /// A key that nobody set, and what then holds.
+    pub fn unset(&mut self, key: &str, meaning: &str) {
+        let _ = writeln!(self.0, "{:<40} # default: {meaning}", format!("# {key} ="));
+    }
+
+    /// A key that may be unset.
+    pub fn maybe<T: Clone + Into<toml::Value>>(
+        &mut self,
+        key: &str,
+        value: Option<&Value<T>>,
+        meaning: &str,
+    ) {
+        match value {
+            Some(value) => self.value(key, value.value.clone(), &value.source),
+            None => self.unset(key, meaning),
+        }
+    }
+
+    /// A path.
+    pub fn path(&mut self, key: &str, path: &Value<PathBuf>) {
+        self.value(key, text(&path.value), &path.source);
+    }
+
+    /// Paths: one alone is written as such.
+    pub fn paths(&mut self, key: &str, paths: &Value<Vec<PathBuf>>) {
+        let mut texts: Vec<String> = paths.value.iter().map(|path| text(path)).collect();
+        match (texts.len(), texts.pop()) {
+            (1, Some(one)) => self.value(key, one, &paths.source),
+            (_, last) => {
+                texts.extend(last);
+                self.value(key, texts, &paths.source);
+            }
+        }
+    }
+
+    /// Exclude rules, one a line, each with its source.
+    pub fn excludes(&mut self, rules: &[Value<Rule>]) {
+        let pattern = |rule: &Rule| match rule {
+            Rule::Pattern(pattern) => Some(pattern.to_string_lossy().into_owned()),
+            Rule::File(_) => None,
+        };
+        let file = |rule: &Rule| match rule {
+            Rule::Pattern(_) => None,
+            Rule::File(file) => Some(text(file)),
+        };
+        self.rules("exclude", rules, pattern);
+        self.rules("exclude_from", rules, file);
+    }
+
+    fn rules(&mut self, key: &str, rules: &[Value<Rule>], of: impl Fn(&Rule) -> Option<String>) {
+        let mut lines = String::new();
+        for rule in rules {
+            if let Some(text) = of(&rule.value) {
+                let item = format!("  {},", toml::Value::from(text));
+                let _ = writeln!(lines, "{item:<40} # {}", rule.source);
+            }
+        }
+        if lines.is_empty() {
+            self.value(key, Vec::<String>::new(), &Source::Default);
+        } else {
+            let _ = writeln!(self.0, "{key} = [\n{lines}]");
+        }
+    }
+
+    /// What every session has; it ends with the table of hooks.
+    #[must_use]
+    pub fn finish(mut self, settings: &SessionSettings) -> String {
+        self.value("log", settings.log.value.as_str(), &settings.log.source);
+        self.maybe(
+            "progress",
+            settings.progress.as_ref(),
+            "when stderr is a terminal",
+        );
+        let _ = writeln!(self.0, "\n[hooks]");
+        for (key, hook) in [("pre", &settings.pre), ("post", &settings.post)] {
+            match hook {
+                Some(hook) => self.value(key, command(&hook.value), &hook.source),
+                None => self.unset(key, "none"),
+            }
+        }
+        self.0
+    }
+}
+
+fn command(command: &OneOrMany) -> toml::Value {
+    match command {
+        OneOrMany::One(line) => line.as_str().into(),
+        OneOrMany::Many(words) => words.clone().into(),
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

@@ -1,0 +1,146 @@
+//! The observer of a run: counts, lists and logs what the library tells.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use dumpcore::{Did, Event, Kind, Locate, Observer, Printable};
+
+use crate::Program;
+use crate::progress::Counters;
+use crate::screen::{Screen, held};
+
+/// What a run said of itself when it began.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Begun {
+    /// The directory that the dump will be.
+    pub dump: PathBuf,
+    /// What unchanged entries are linked to.
+    pub reference: Option<PathBuf>,
+}
+
+/// Hears every event of a run, from several threads.
+#[derive(Debug)]
+pub struct Watch {
+    program: Program,
+    /// The trees, as they are named in the log.
+    what: String,
+    counters: Arc<Counters>,
+    screen: Arc<Screen>,
+    /// 0: nothing; 1: what is not merely linked; 2: everything.
+    listing: u8,
+    begun: Mutex<Option<Begun>>,
+}
+
+impl Watch {
+    /// An observer that counts here, writes there, and lists so much.
+    #[must_use]
+    pub fn new(
+        program: Program,
+        what: String,
+        counters: Arc<Counters>,
+        screen: Arc<Screen>,
+        listing: u8,
+    ) -> Self {
+        Self {
+            program,
+            what,
+            counters,
+            screen,
+            listing,
+            begun: Mutex::default(),
+        }
+    }
+
+    /// What the run said when it began; `None` when it never got so far.
+    #[must_use]
+    pub fn begun(&self) -> Option<Begun> {
+        held(&self.begun).clone()
+    }
+
+    fn started(&self, dump: &Path, reference: Option<&Path>) {
+        *held(&self.begun) = Some(Begun {
+            dump: dump.to_owned(),
+            reference: reference.map(Path::to_owned),
+        });
+        let shown = reference.map(|path| Printable::path(path).to_string());
+        let dump = Printable::path(dump);
+        tracing::info!(
+            DUMP_PATH = %dump,
+            DUMP_REFERENCE = shown.as_deref(),
+            DUMP_MAIN = self.what.as_str(),
+            "Start {} {} to {dump}",
+            self.program.doing,
+            self.what
+        );
+    }
+
+    fn entry(&self, at: &dyn Locate, kind: Kind, did: Did) {
+        self.counters.entry(at, kind, did);
+        if did == Did::Vanished {
+            let path = at.path();
+            tracing::warn!(DUMP_FILE = %path, "{path} vanished before it could be read");
+        } else if self.listing > 0
+            && let Some((act, why)) = words(did, self.listing)
+        {
+            let slash = if kind == Kind::Dir { "/" } else { "" };
+            let line = format!("{act:<8} {why:<8} {}{slash}", at.path());
+            self.screen.line(&line);
+        }
+    }
+}
+
+/// How an entry is listed: what is done with it, and why. `None` when it is
+/// not listed at this level.
+fn words(did: Did, listing: u8) -> Option<(&'static str, &'static str)> {
+    let words = match did {
+        Did::Copied(why) => return Some(("copy", why.as_str())),
+        Did::Excluded => return Some(("exclude", "")),
+        Did::Linked => ("link", ""),
+        Did::Kept => ("keep", ""),
+        Did::HardLinked => ("hardlink", ""),
+        Did::Filled => ("enter", ""),
+        _ => return None,
+    };
+    (listing > 1).then_some(words)
+}
+
+impl Observer for Watch {
+    fn event(&self, event: Event<'_>) {
+        match event {
+            Event::Entry { at, kind, did, .. } => self.entry(at, kind, did),
+            Event::Copied(bytes) => self.counters.bytes(bytes),
+            Event::Phase(phase) => self.counters.phase(phase),
+            Event::Started { dump, reference } => self.started(dump, reference),
+            Event::Fault(fault) => {
+                self.counters.fault();
+                tracing::error!(
+                    DUMP_FILE = %Printable::path(&fault.path),
+                    DUMP_OPERATION = fault.op.as_str(),
+                    DUMP_ERROR = %fault.cause,
+                    "{fault}"
+                );
+            }
+            Event::Warning(warning) => tracing::warn!("{warning}"),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dumpcore::Why;
+
+    #[test]
+    fn lists_as_much_as_was_asked_for() {
+        let copied = Did::Copied(Why::Mtime);
+        assert_eq!(words(copied, 1), Some(("copy", "mtime")));
+        assert_eq!(words(Did::Excluded, 1), Some(("exclude", "")));
+        for did in [Did::Linked, Did::Kept, Did::HardLinked, Did::Filled] {
+            assert_eq!(words(did, 1), None, "{did:?}");
+            assert!(words(did, 2).is_some(), "{did:?}");
+        }
+        // Logged as a warning instead.
+        assert_eq!(words(Did::Vanished, 2), None);
+    }
+}

@@ -1,0 +1,227 @@
+//! `dumpme`: takes a dump of one or several file trees.
+//!
+//! The program as a library, so that manual pages and completions are made
+//! from the same definitions as its `--help`: see [`command`].
+
+#![forbid(unsafe_code)]
+
+use std::ffi::OsString;
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser};
+use dumpcli::Program;
+use dumpcli::excludes;
+use dumpcli::exit::{self, Exit, Failure};
+use dumpcli::options::{self, Excludes, Output, Places, Progress, Rule, either};
+use dumpcli::session::{Session, Task, give_up};
+use dumpcli::settings::{SessionSettings, Sources, Value};
+use dumpcli::show::Listing;
+use dumpcore::{Filter, LinkPolicy, Root, Snapshot, Stamp};
+
+const PROGRAM: Program = Program {
+    name: "dumpme",
+    version: env!("CARGO_PKG_VERSION"),
+    doing: "dumping",
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  dumpme --main /home --dump /dump --init     the first dump of /home
+  dumpme --main /home --dump /dump            every further one
+  dumpme -n                                   what would be copied, and why
+  dumpme -q                                   for crontab: silent unless it fails
+  dumpme --set photos --exclude '*.tmp'       a set of the configuration";
+
+/// Take a complete, browsable dump of a file tree, with hard links to the
+/// dump before.
+#[derive(Debug, Parser)]
+#[command(name = "dumpme", version, max_term_width = 100)]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+struct Options {
+    #[command(flatten)]
+    places: Places,
+    #[command(flatten)]
+    kind: KindOfRun,
+    #[command(flatten)]
+    excludes: Excludes,
+    #[command(flatten)]
+    tree: Tree,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    progress: Progress,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "What kind of run")]
+struct KindOfRun {
+    /// The first dump, into a dump root that has no link `current` yet
+    #[arg(long)]
+    init: bool,
+    /// Only list what would be copied, and why
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// The dump is of this minute, not of now: to import an older copy
+    #[arg(long, value_name = "YYYY-MM-DDTHH:MM")]
+    at: Option<Stamp>,
+    /// Dump a tree that is empty though its last dump is not
+    #[arg(long)]
+    allow_empty: bool,
+    /// Number of workers [default: chosen from the machine]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZeroU16>,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "What is dumped")]
+struct Tree {
+    /// Compare contents too, not only size, times and attributes
+    /// (--no-checksum: not, whatever the configuration says)
+    #[arg(short, long, overrides_with = "no_checksum")]
+    checksum: bool,
+    #[arg(long, hide = true, overrides_with = "checksum")]
+    no_checksum: bool,
+    /// Do not enter other filesystems below a tree (--no-one-file-system: do,
+    /// whatever the configuration says)
+    #[arg(short = 'x', long, overrides_with = "no_one_file_system")]
+    one_file_system: bool,
+    #[arg(long, hide = true, overrides_with = "one_file_system")]
+    no_one_file_system: bool,
+    /// The tree's name in the dump [default: the last name of its path]
+    #[arg(long, value_name = "NAME")]
+    root_name: Option<OsString>,
+}
+
+/// What is in force.
+struct Settings {
+    main: Value<Vec<PathBuf>>,
+    dump: Value<PathBuf>,
+    excludes: Vec<Value<Rule>>,
+    one_file_system: Value<bool>,
+    checksum: Value<bool>,
+    jobs: Option<Value<NonZeroU16>>,
+    root_name: Option<Value<OsString>>,
+    session: SessionSettings,
+}
+
+/// The definition of the command line.
+#[must_use]
+pub fn command() -> clap::Command {
+    Options::command()
+}
+
+/// The program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let exit = match options::parse::<Options>(PROGRAM.name) {
+        Ok(options) => run(&options).unwrap_or_else(|failure| give_up(PROGRAM, &failure)),
+        Err(exit) => exit,
+    };
+    exit.into()
+}
+
+fn run(options: &Options) -> Result<Exit, Failure> {
+    let sources = Sources::load(&options.places)?;
+    let settings = Settings::resolve(options, &sources)?;
+    if options.places.print_config {
+        let listing = Listing::new(PROGRAM, &sources);
+        dumpcli::screen::print(&settings.listed(listing));
+        return Ok(Exit::Done);
+    }
+    let mut filter = excludes::given(&settings.excludes)?;
+    let (main, dump) = (&settings.main.value, &settings.dump.value);
+    let task = Task {
+        what: main.clone(),
+        dump: dump.clone(),
+        dry_run: options.kind.dry_run,
+    };
+    let session = Session::start(PROGRAM, settings.session.clone(), task);
+    Ok(session.run(|watch, stop| {
+        excludes::add_files_of(&mut filter, main, dump)?;
+        let snapshot = settings.snapshot(&options.kind, filter);
+        Ok(snapshot.observer(watch).stop(stop).run()?)
+    }))
+}
+
+impl Settings {
+    fn resolve(options: &Options, sources: &Sources) -> Result<Self, Failure> {
+        let Options { places, tree, .. } = options;
+        let checksum = either(tree.checksum, tree.no_checksum);
+        let one = either(tree.one_file_system, tree.no_one_file_system);
+        let (name, jobs) = (tree.root_name.clone(), options.kind.jobs);
+        let settings = Self {
+            main: sources.main(places),
+            dump: sources.dump(places),
+            excludes: sources.excludes(
+                &options.excludes,
+                |s| s.exclude.as_ref(),
+                |s| s.exclude_from.as_ref(),
+            ),
+            one_file_system: sources.pick(one, None, |s| s.one_file_system.as_ref(), |v| *v, false),
+            checksum: sources.pick(checksum, None, |s| s.checksum.as_ref(), |v| *v, false),
+            jobs: sources.find(jobs, None, |s| s.jobs.as_ref(), |v| *v),
+            root_name: sources.find(name, None, |s| s.root_name.as_ref(), |v| v.into()),
+            session: sources.session(options.output, options.progress),
+        };
+        match (settings.main.value.len(), &settings.root_name) {
+            (0 | 1, _) | (_, None) => Ok(settings),
+            (trees, Some(name)) => Err(Failure::Usage(format!(
+                "a root name is for one tree, but there are {trees}: '{}' ({})",
+                name.value.display(),
+                name.source
+            ))),
+        }
+    }
+
+    fn snapshot(&self, kind: &KindOfRun, _filter: Filter) -> Snapshot<'_> {
+        let mut snapshot = Snapshot::new(&self.dump.value)
+            .policy(LinkPolicy::new().contents(self.checksum.value))
+            .init(kind.init)
+            .dry_run(kind.dry_run)
+            .allow_empty(kind.allow_empty)
+            .one_file_system(self.one_file_system.value);
+        for path in &self.main.value {
+            snapshot = snapshot.root(Root {
+                path: path.clone(),
+                name: self.root_name.as_ref().map(|name| name.value.clone()),
+            });
+        }
+        if let Some(at) = kind.at {
+            snapshot = snapshot.at(at);
+        }
+        if let Some(jobs) = &self.jobs {
+            snapshot = snapshot.jobs(usize::from(jobs.value.get()));
+        }
+        snapshot
+    }
+
+    fn listed(&self, mut listing: Listing) -> String {
+        listing.paths("main", &self.main);
+        listing.path("dump", &self.dump);
+        listing.excludes(&self.excludes);
+        let one = &self.one_file_system;
+        listing.value("one_file_system", one.value, &one.source);
+        listing.value("checksum", self.checksum.value, &self.checksum.source);
+        let jobs = self.jobs.as_ref().map(|jobs| Value {
+            value: i64::from(jobs.value.get()),
+            source: jobs.source.clone(),
+        });
+        listing.maybe("jobs", jobs.as_ref(), "chosen from the machine");
+        let name = self.root_name.as_ref().map(|name| Value {
+            value: name.value.to_string_lossy().into_owned(),
+            source: name.source.clone(),
+        });
+        listing.maybe("root_name", name.as_ref(), "the last name of the tree");
+        listing.finish(&self.session)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+}

@@ -1,0 +1,179 @@
+//! The program as a person meets it, before any tree is read: usage, help,
+//! configuration.
+
+mod common;
+
+use assert_fs::prelude::*;
+use common::Place;
+use predicates::prelude::*;
+use predicates::str::contains;
+
+#[test]
+fn wrong_usage_exits_2_with_one_sentence() {
+    let place = Place::new();
+    for (args, what) in [
+        (&["--exclud=x"][..], "'--exclud'"),
+        (&["tree"], "'tree'"),
+        (&["--jobs", "0"], "'0' for '--jobs"),
+        (&["--jobs", "many"], "'many' for '--jobs"),
+        (&["--at", "yesterday"], "YYYY-MM-DDTHH:MM"),
+        (&["--at", "2026-02-30T00:00"], "YYYY-MM-DDTHH:MM"),
+        (&["--log", "paper"], "journal, syslog, stderr"),
+        (&["-q", "-v"], "cannot be used with"),
+        (&["--main"], "a value is required"),
+        (&["--set", "photos"], "[set.photos]"),
+        (&["--config", "/no/such/file"], "/no/such/file"),
+        (&["--exclude-from", "/no/such/rules"], "/no/such/rules"),
+        (&["--exclude", "- "], "bad rule"),
+        (
+            &["--main=a", "--main=b", "--root-name=x"],
+            "a root name is for one tree",
+        ),
+    ] {
+        let one_line = predicate::str::is_match(r"\Adumpme: [^\n]+\n\z").expect("a pattern");
+        place
+            .dumpme()
+            .args(args)
+            .assert()
+            .code(2)
+            .stdout("")
+            .stderr(contains(what).and(one_line));
+    }
+}
+
+#[test]
+fn help_names_options_examples_and_exit_codes() {
+    let place = Place::new();
+    for flag in ["-h", "--help"] {
+        let mut help = place.dumpme().arg(flag).assert().success().stderr("");
+        for word in [
+            "--main",
+            "--dump",
+            "--config",
+            "--set",
+            "--init",
+            "--exclude",
+            "--exclude-from",
+            "--dry-run",
+            "--checksum",
+            "--one-file-system",
+            "--jobs",
+            "--progress",
+            "--no-progress",
+            "--root-name",
+            "--at",
+            "--allow-empty",
+            "--log",
+            "--json",
+            "--print-config",
+            "MAINROOT",
+            "Examples:",
+            "Exit codes:",
+            "130, 143",
+        ] {
+            help = help.stdout(contains(word));
+        }
+    }
+}
+
+#[test]
+fn version_is_that_of_the_package() {
+    let version = concat!("dumpme ", env!("CARGO_PKG_VERSION"), "\n");
+    let place = Place::new();
+    place
+        .dumpme()
+        .arg("--version")
+        .assert()
+        .success()
+        .stdout(version);
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_place() {
+    let place = Place::new();
+    let file = place.dir.child("my.toml");
+    file.write_str("dump = \"/dump\"\n\n  exlude = [\"*.o\"]\n")
+        .expect("written");
+    place
+        .dumpme()
+        .arg("--config")
+        .arg(file.path())
+        .assert()
+        .code(2)
+        .stdout("")
+        .stderr(contains("my.toml:3:3: unknown field `exlude`"));
+}
+
+#[test]
+fn the_own_configuration_is_found_and_a_wrong_one_refused() {
+    let place = Place::new();
+    place.config("jobs = \"many\"\n");
+    place
+        .dumpme()
+        .assert()
+        .code(2)
+        .stderr(contains("config/dump/dump.toml:1:8: invalid type: string"));
+}
+
+#[test]
+fn print_config_tells_every_source_and_can_be_read_again() {
+    let place = Place::new();
+    place.config(
+        "main = [\"/a\", \"/b\"]\nexclude = [\"*.o\"]\nroot_name = \"x\"\n\
+         hooks.post = [\"true\", \"it's\"]\n[set.one]\nmain = \"/c\"\n",
+    );
+    let printed = place
+        .dumpme()
+        .args([
+            "--print-config",
+            "--set",
+            "one",
+            "--exclude",
+            "say \"hi\"",
+            "-j",
+            "2",
+        ])
+        .env("DUMPROOT", place.dir.path())
+        .assert()
+        .success()
+        .stderr("")
+        .stdout(contains("environment: DUMPROOT"))
+        .stdout(contains("dump.toml:6 [set.one]"))
+        .stdout(contains("jobs = 2").and(contains("# flag")))
+        .stdout(contains("one_file_system = false").and(contains("# default")));
+    // What is printed is a configuration that says the same.
+    let again = place.dir.child("again.toml");
+    again
+        .write_binary(&printed.get_output().stdout)
+        .expect("written");
+    let values = |text: &[u8]| -> String {
+        let text = String::from_utf8_lossy(text);
+        let lines = text.lines().skip(1);
+        let value = |line: &str| line.split(" # ").next().unwrap_or("").trim_end().to_owned();
+        lines.map(value).collect::<Vec<_>>().join("\n")
+    };
+    let second = place
+        .dumpme()
+        .args(["--print-config", "--config"])
+        .arg(again.path())
+        .assert()
+        .success();
+    let (first, second) = (printed.get_output(), second.get_output());
+    assert_eq!(values(&first.stdout), values(&second.stdout));
+}
+
+#[test]
+fn of_mainroot_the_first_existing_directory_counts() {
+    let place = Place::new();
+    let second = place.dir.child("second");
+    second.create_dir_all().expect("made");
+    let list = format!("/no/such/tree:{}", second.path().display());
+    place
+        .dumpme()
+        .arg("--print-config")
+        .env("MAINROOT", list)
+        .assert()
+        .success()
+        .stdout(contains(format!("main = \"{}\"", second.path().display())))
+        .stdout(contains("environment: MAINROOT"));
+}

@@ -1,0 +1,135 @@
+//! The commands around a run, as far as no dump is needed to see them.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use assert_cmd::Command;
+use assert_fs::prelude::*;
+use common::Place;
+use predicates::prelude::*;
+use predicates::str::contains;
+use serde_json::Value;
+
+#[test]
+fn a_failing_pre_stops_the_run_and_post_hears_of_it() {
+    let place = Place::new();
+    place.config(
+        "[hooks]\npre = [\"false\"]\n\
+         post = \"env | grep ^DUMP_ | sort > told; exit 7\"\n",
+    );
+    let main = place.dir.child("main");
+    main.create_dir_all().expect("made");
+    place
+        .dumpme()
+        .args([
+            "--log", "stderr", "--main", "main", "--dump", "dump", "--init",
+        ])
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(contains("Failed dumping main: the hook 'false' failed"))
+        .stderr(contains("cannot run env | grep"))
+        .stderr(contains("Done").not());
+    place.dir.child("dump").assert(predicate::path::missing());
+    let told = std::fs::read_to_string(place.dir.path().join("told")).expect("post ran");
+    for line in [
+        "DUMP_PROGRAM=dumpme",
+        "DUMP_HOOK=post",
+        "DUMP_ROOT=dump",
+        "DUMP_STATUS=failed",
+        "DUMP_EXIT=1",
+    ] {
+        assert!(told.lines().any(|told| told == line), "{line} in {told}");
+    }
+    assert!(!told.contains("DUMP_PATH="), "{told}");
+}
+
+#[test]
+fn a_set_can_do_without_the_hooks_of_the_top_level() {
+    let place = Place::new();
+    place.config("hooks.pre = \"exit 3\"\n[set.plain]\nhooks.pre = []\n");
+    place
+        .dumpme()
+        .args([
+            "--log", "stderr", "--set", "plain", "--main", "none", "--dump", "none",
+        ])
+        .assert()
+        .failure()
+        .stderr(contains("the hook").not());
+}
+
+#[test]
+fn json_stays_one_object_whatever_a_hook_prints() {
+    let place = Place::new();
+    place.config("hooks.pre = \"echo noise; exit 3\"\n");
+    let run = place
+        .dumpme()
+        .args(["--json", "--log", "stderr", "--main", "a", "--dump", "b"])
+        .assert()
+        .code(1)
+        .stderr(contains("noise"));
+    let object: Value = serde_json::from_slice(&run.get_output().stdout).expect("one object");
+    assert_eq!(object["program"], "dumpme");
+    assert_eq!(object["status"], "failed");
+    assert_eq!(object["exit"], 1);
+    let error = object["error"].as_str().expect("a sentence");
+    assert!(error.contains("echo noise"), "{error}");
+}
+
+/// A hook that sends its program signals stands for a person who does.
+fn signalled(line: &str) -> Place {
+    let place = Place::new();
+    place.config(&format!("hooks.pre = \"{line}\"\n"));
+    place
+}
+
+#[test]
+fn a_signal_stops_the_run_with_its_own_code() {
+    for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 143)] {
+        let place = signalled(&format!("kill -{signal} $PPID; exec sleep 60"));
+        let begun = Instant::now();
+        place
+            .dumpme()
+            .args(["--log", "stderr", "--main", "a", "--dump", "b"])
+            .assert()
+            .code(code)
+            .stderr(contains("stopping"))
+            .stderr(contains("warning: Stopped dumping a"));
+        assert!(begun.elapsed() < Duration::from_secs(30), "{signal}");
+    }
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    // The hook will not be stopped, and nobody waits for it.
+    let place = signalled(
+        "exec > said 2>&1; trap '' TERM; kill -TERM $PPID; sleep 0.3; kill -TERM $PPID; sleep 60",
+    );
+    let begun = Instant::now();
+    place
+        .dumpme()
+        .args(["--log", "stderr", "--main", "a", "--dump", "b"])
+        .assert()
+        .code(143)
+        .stderr(contains("Stopped").not());
+    assert!(begun.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn a_hangup_that_was_ignored_stays_so() {
+    let place = signalled("kill -HUP $PPID; sleep 0.3; exit 3");
+    let run = place.plain_dumpme();
+    let mut outer = Command::new("sh");
+    outer
+        .args(["-c", "trap '' HUP; exec \"$@\"", "sh"])
+        .arg(run.get_program());
+    outer.args(["--log", "stderr", "--main", "a", "--dump", "b"]);
+    for (name, value) in run.get_envs() {
+        outer.env(name, value.expect("only set"));
+    }
+    outer
+        .assert()
+        .code(1)
+        .stderr(contains("the hook").and(contains("exit status: 3")));
+}
