@@ -56,7 +56,6 @@ fn names(place: &Place, below: &str) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn a_run_says_where_it_begins_and_ends() {
     let place = place();
     run(&place, &["--init"])
@@ -74,7 +73,6 @@ fn a_run_says_where_it_begins_and_ends() {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn quiet_success_is_silent() {
     let place = begun();
     run(&place, &["-q"]).assert().code(0).stdout("").stderr("");
@@ -88,7 +86,6 @@ fn quiet_success_is_silent() {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn json_has_every_figure() {
     let place = begun();
     let ran = run(&place, &["--json", "-v", "--exclude", "*.o"])
@@ -129,7 +126,6 @@ fn json_has_every_figure() {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn a_dry_run_lists_what_would_be_copied_and_why() {
     let place = begun();
     let tree = place.dir.child("tree");
@@ -154,7 +150,6 @@ fn a_dry_run_lists_what_would_be_copied_and_why() {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn excludes_come_from_options_and_from_beside_the_trees() {
     let place = begun();
     for name in ["a", "b", "c", "d"] {
@@ -184,7 +179,6 @@ fn excludes_come_from_options_and_from_beside_the_trees() {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn what_is_refused_is_one_sentence_and_exit_1() {
     let place = place();
     for (args, what) in [
@@ -222,7 +216,6 @@ fn what_is_refused_is_one_sentence_and_exit_1() {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn a_bad_rule_beside_a_tree_is_named_with_its_line() {
     let place = begun();
     place
@@ -240,7 +233,6 @@ fn a_bad_rule_beside_a_tree_is_named_with_its_line() {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn another_run_holds_the_dump_root() {
     let place = begun();
     let dump = File::open(place.dir.path().join("dump")).expect("opened");
@@ -253,7 +245,6 @@ fn another_run_holds_the_dump_root() {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn an_older_copy_is_taken_in_under_its_own_date_and_name() {
     let place = place();
     let args = [
@@ -272,7 +263,6 @@ fn an_older_copy_is_taken_in_under_its_own_date_and_name() {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn a_failing_post_is_a_fault_of_a_dump_that_is_there() {
     let place = begun();
     place.config("hooks.post = 'echo \"$DUMP_STATUS $DUMP_PATH\" > told; exit 9'\n");
@@ -288,7 +278,6 @@ fn a_failing_post_is_a_fault_of_a_dump_that_is_there() {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn a_reader_that_goes_away_does_not_stop_a_dump() {
     let place = begun();
     let (reader, writer) = std::io::pipe().expect("a pipe");
