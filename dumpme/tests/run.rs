@@ -2,8 +2,10 @@
 
 mod common;
 
-use std::fs::{self, File};
-use std::process::Stdio;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::process::{self, Stdio};
 
 use assert_cmd::Command;
 use assert_fs::prelude::*;
@@ -311,4 +313,67 @@ fn a_terminal_has_a_progress_line_and_is_left_clean() {
     // The last thing done to the line is to clear it; the report stands below.
     let clear = text.rfind("\u{1b}[2K").expect("a progress line was drawn");
     assert!(clear < report, "{text:?}");
+}
+
+/// A plain user over a tree with 25 files that only root may read.
+fn unreadable() -> (Place, Command) {
+    const NOBODY: u32 = 65534;
+    let place = place();
+    let at = place.dir.path();
+    for number in 0..25 {
+        let secret = at.join(format!("tree/secret{number:02}"));
+        fs::write(&secret, "x").expect("written");
+        fs::set_permissions(&secret, Permissions::from_mode(0o600)).expect("root");
+    }
+    fs::set_permissions(at, Permissions::from_mode(0o755)).expect("set");
+    chown(at.join("dump"), Some(NOBODY), Some(NOBODY)).expect("root gives it away");
+    // Where the program was built may be closed to others.
+    let program = at.join("dumpme");
+    fs::copy(env!("CARGO_BIN_EXE_dumpme"), &program).expect("copied");
+    let mut command = process::Command::new(program);
+    command.uid(NOBODY).gid(NOBODY).env_clear().current_dir(at);
+    command.args(["--main", "tree", "--dump", "dump", "--init"]);
+    (place, Command::from_std(command))
+}
+
+#[test]
+#[ignore = "needs root, to become another user"]
+fn every_fault_is_named_and_the_rest_is_dumped() {
+    let (place, mut command) = unreadable();
+    let ran = command.args(["--log", "stderr"]).assert().code(23);
+    let output = ran.get_output();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    for number in 0..25 {
+        let line = format!("tree/secret{number:02}: Permission denied");
+        assert!(stderr.contains(&line), "{line} in {stderr}");
+    }
+    assert!(stderr.contains("but for 25 faults"), "{stderr}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(stdout.matches("Permission denied").count(), 20, "{stdout}");
+    assert!(stdout.contains("and 5 more, see the log"), "{stdout}");
+    assert_eq!(names(&place, "dump/current/tree"), ["other.o", "sub"]);
+}
+
+#[test]
+#[ignore = "needs root, to become another user"]
+fn cron_is_told_of_faults_and_of_nothing_else() {
+    let (_place, mut command) = unreadable();
+    let ran = command.args(["-q", "--json"]).assert().code(23);
+    let output = ran.get_output();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let others: Vec<&str> = stderr
+        .lines()
+        .filter(|line| !line.contains("cannot") && !line.contains("but for 25 faults"))
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
+    let object: Value = serde_json::from_slice(&output.stdout).expect("one object");
+    assert_eq!(object["status"], "partial");
+    assert_eq!(object["faults_total"], 25);
+    let faults = object["faults"].as_array().expect("a list");
+    assert_eq!(faults.len(), 25);
+    for fault in faults {
+        assert_eq!(fault["error"], "Permission denied (os error 13)");
+        let path = fault["path"].as_str().expect("a path");
+        assert!(path.contains("tree/secret"), "{path}");
+    }
 }
