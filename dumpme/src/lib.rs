@@ -175,8 +175,9 @@ impl Settings {
         }
     }
 
-    fn snapshot(&self, kind: &KindOfRun, _filter: Filter) -> Snapshot<'_> {
+    fn snapshot(&self, kind: &KindOfRun, filter: Filter) -> Snapshot<'_> {
         let mut snapshot = Snapshot::new(&self.dump.value)
+            .filter(filter)
             .policy(LinkPolicy::new().contents(self.checksum.value))
             .init(kind.init)
             .dry_run(kind.dry_run)

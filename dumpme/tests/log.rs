@@ -163,6 +163,65 @@ fn under_systemd_nothing_is_said_twice() {
 }
 
 #[test]
+#[ignore = "needs root and systemd-journald"]
+fn a_dump_is_in_the_journal_with_its_figures() {
+    let _journal = Journal::up();
+    let place = Place::new();
+    place
+        .dir
+        .child("tree/file")
+        .write_str("four")
+        .expect("written");
+    place.dir.child("dump").create_dir_all().expect("made");
+    let run = |more: &[&str]| {
+        let child = place
+            .plain_dumpme()
+            .args(["--main", "tree", "--dump", "dump", "-q"])
+            .args(more)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("dumpme starts");
+        let pid = child.id();
+        let output = child.wait_with_output().expect("dumpme ends");
+        assert!(output.status.success(), "{output:?}");
+        // stderr is no terminal, so `auto` is the journal.
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        pid
+    };
+    let first = Journal::end(run(&["--init"]));
+    let pid = run(&[]);
+    let second = Journal::end(pid);
+    for (field, value) in [
+        ("PRIORITY", "6"),
+        ("DUMP_STATUS", "complete"),
+        ("DUMP_EXIT", "0"),
+        ("DUMP_MAIN", "tree"),
+        ("DUMP_LINKED", "1"),
+        ("DUMP_COPIED", "0"),
+        ("DUMP_BYTES", "0"),
+        ("DUMP_FAULTS", "0"),
+    ] {
+        assert_eq!(second[field], value, "{field} of {second}");
+    }
+    assert_eq!(first["DUMP_BYTES"], "4", "{first}");
+    assert_eq!(first.get("DUMP_REFERENCE"), None, "{first}");
+    assert_eq!(second["DUMP_REFERENCE"], first["DUMP_PATH"]);
+    let dump = place
+        .dir
+        .path()
+        .join(second["DUMP_PATH"].as_str().expect("a path"));
+    assert!(dump.join("tree/file").exists());
+    let seconds = second["DUMP_SECONDS"].as_str().expect("a figure");
+    assert!(seconds.parse::<f64>().is_ok_and(|s| s >= 0.0), "{seconds}");
+    let began = Journal::entries(pid).into_iter().find(|entry| {
+        let message = entry["MESSAGE"].as_str();
+        message.is_some_and(|text| text.starts_with("Start dumping tree to dump/"))
+    });
+    assert_eq!(began.expect("a first entry")["PRIORITY"], "6");
+}
+
+#[test]
 #[ignore = "needs root, for a /dev of its own"]
 fn syslog_gets_a_line_with_name_and_severity() {
     let place = Place::new();

@@ -2,8 +2,10 @@
 
 mod common;
 
-use std::fs::{self, File};
-use std::process::Stdio;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::process::{self, Stdio};
 
 use assert_cmd::Command;
 use assert_fs::prelude::*;
@@ -56,7 +58,6 @@ fn names(place: &Place, below: &str) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn a_run_says_where_it_begins_and_ends() {
     let place = place();
     run(&place, &["--init"])
@@ -74,7 +75,6 @@ fn a_run_says_where_it_begins_and_ends() {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn quiet_success_is_silent() {
     let place = begun();
     run(&place, &["-q"]).assert().code(0).stdout("").stderr("");
@@ -88,7 +88,6 @@ fn quiet_success_is_silent() {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn json_has_every_figure() {
     let place = begun();
     let ran = run(&place, &["--json", "-v", "--exclude", "*.o"])
@@ -129,7 +128,6 @@ fn json_has_every_figure() {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn a_dry_run_lists_what_would_be_copied_and_why() {
     let place = begun();
     let tree = place.dir.child("tree");
@@ -154,7 +152,6 @@ fn a_dry_run_lists_what_would_be_copied_and_why() {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn excludes_come_from_options_and_from_beside_the_trees() {
     let place = begun();
     for name in ["a", "b", "c", "d"] {
@@ -184,7 +181,6 @@ fn excludes_come_from_options_and_from_beside_the_trees() {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn what_is_refused_is_one_sentence_and_exit_1() {
     let place = place();
     for (args, what) in [
@@ -222,7 +218,6 @@ fn what_is_refused_is_one_sentence_and_exit_1() {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn a_bad_rule_beside_a_tree_is_named_with_its_line() {
     let place = begun();
     place
@@ -240,7 +235,6 @@ fn a_bad_rule_beside_a_tree_is_named_with_its_line() {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn another_run_holds_the_dump_root() {
     let place = begun();
     let dump = File::open(place.dir.path().join("dump")).expect("opened");
@@ -253,7 +247,6 @@ fn another_run_holds_the_dump_root() {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn an_older_copy_is_taken_in_under_its_own_date_and_name() {
     let place = place();
     let args = [
@@ -272,7 +265,6 @@ fn an_older_copy_is_taken_in_under_its_own_date_and_name() {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn a_failing_post_is_a_fault_of_a_dump_that_is_there() {
     let place = begun();
     place.config("hooks.post = 'echo \"$DUMP_STATUS $DUMP_PATH\" > told; exit 9'\n");
@@ -288,7 +280,6 @@ fn a_failing_post_is_a_fault_of_a_dump_that_is_there() {
 }
 
 #[test]
-#[ignore = "needs Snapshot::run"]
 fn a_reader_that_goes_away_does_not_stop_a_dump() {
     let place = begun();
     let (reader, writer) = std::io::pipe().expect("a pipe");
@@ -322,4 +313,67 @@ fn a_terminal_has_a_progress_line_and_is_left_clean() {
     // The last thing done to the line is to clear it; the report stands below.
     let clear = text.rfind("\u{1b}[2K").expect("a progress line was drawn");
     assert!(clear < report, "{text:?}");
+}
+
+/// A plain user over a tree with 25 files that only root may read.
+fn unreadable() -> (Place, Command) {
+    const NOBODY: u32 = 65534;
+    let place = place();
+    let at = place.dir.path();
+    for number in 0..25 {
+        let secret = at.join(format!("tree/secret{number:02}"));
+        fs::write(&secret, "x").expect("written");
+        fs::set_permissions(&secret, Permissions::from_mode(0o600)).expect("root");
+    }
+    fs::set_permissions(at, Permissions::from_mode(0o755)).expect("set");
+    chown(at.join("dump"), Some(NOBODY), Some(NOBODY)).expect("root gives it away");
+    // Where the program was built may be closed to others.
+    let program = at.join("dumpme");
+    fs::copy(env!("CARGO_BIN_EXE_dumpme"), &program).expect("copied");
+    let mut command = process::Command::new(program);
+    command.uid(NOBODY).gid(NOBODY).env_clear().current_dir(at);
+    command.args(["--main", "tree", "--dump", "dump", "--init"]);
+    (place, Command::from_std(command))
+}
+
+#[test]
+#[ignore = "needs root, to become another user"]
+fn every_fault_is_named_and_the_rest_is_dumped() {
+    let (place, mut command) = unreadable();
+    let ran = command.args(["--log", "stderr"]).assert().code(23);
+    let output = ran.get_output();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    for number in 0..25 {
+        let line = format!("tree/secret{number:02}: Permission denied");
+        assert!(stderr.contains(&line), "{line} in {stderr}");
+    }
+    assert!(stderr.contains("but for 25 faults"), "{stderr}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(stdout.matches("Permission denied").count(), 20, "{stdout}");
+    assert!(stdout.contains("and 5 more, see the log"), "{stdout}");
+    assert_eq!(names(&place, "dump/current/tree"), ["other.o", "sub"]);
+}
+
+#[test]
+#[ignore = "needs root, to become another user"]
+fn cron_is_told_of_faults_and_of_nothing_else() {
+    let (_place, mut command) = unreadable();
+    let ran = command.args(["-q", "--json"]).assert().code(23);
+    let output = ran.get_output();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let others: Vec<&str> = stderr
+        .lines()
+        .filter(|line| !line.contains("cannot") && !line.contains("but for 25 faults"))
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
+    let object: Value = serde_json::from_slice(&output.stdout).expect("one object");
+    assert_eq!(object["status"], "partial");
+    assert_eq!(object["faults_total"], 25);
+    let faults = object["faults"].as_array().expect("a list");
+    assert_eq!(faults.len(), 25);
+    for fault in faults {
+        assert_eq!(fault["error"], "Permission denied (os error 13)");
+        let path = fault["path"].as_str().expect("a path");
+        assert!(path.contains("tree/secret"), "{path}");
+    }
 }
