@@ -221,6 +221,14 @@ pub enum Warning {
         /// Its path.
         path: PathBuf,
     },
+    /// A file of a dump cannot be read any more.
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// A version of the same size and time that can be read, in an older
+        /// dump or in the main tree.
+        good: Option<PathBuf>,
+    },
     /// A leftover of an earlier run is taken over.
     Resuming {
         /// Its path.
@@ -270,6 +278,20 @@ impl fmt::Display for Warning {
                  remove it when that run is not to be resumed",
                 Printable::path(path)
             ),
+            Warning::Damaged { path, good } => match good {
+                Some(good) => write!(
+                    f,
+                    "{} cannot be read any more: a good version is {}",
+                    Printable::path(path),
+                    Printable::path(good)
+                ),
+                None => write!(
+                    f,
+                    "{} cannot be read any more, and no older dump or main tree \
+                     has a good version",
+                    Printable::path(path)
+                ),
+            },
             Warning::Resuming { path, trusted } => write!(
                 f,
                 "going on with {}, left by a run that stopped{}",

@@ -1,6 +1,7 @@
 //! Plan 9 style dumps of a file tree on Linux.
 #![warn(missing_docs)]
 
+mod checkpoint;
 mod engine;
 mod error;
 mod event;
@@ -16,6 +17,7 @@ mod probe;
 mod publish;
 mod raze;
 mod relpath;
+mod replicate;
 mod report;
 mod session;
 mod snapshot;
@@ -25,6 +27,7 @@ mod trial;
 mod vault;
 mod walk;
 
+pub use checkpoint::Checkpoint;
 pub use error::Error;
 pub use event::{Did, Event, Kind, Locate, Observer, Phase, Silent, Warning, Why};
 pub use fault::{Fault, Op, Side};
@@ -34,6 +37,7 @@ pub use link::{Candidate, LinkPolicy, Verdict};
 pub use listing::{Dumps, Listing};
 pub use meta::{Abilities, Id, Meta, Time, Xattrs};
 pub use relpath::{Printable, RelPath};
+pub use replicate::{Replica, Replicated};
 pub use report::{Count, Counts, Report};
 pub use snapshot::{Root, Snapshot};
 pub use stamp::{BadStamp, Stamp};

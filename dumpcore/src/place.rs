@@ -18,7 +18,7 @@ use std::time::SystemTime;
 use crate::fault::{Op, Side, Snag};
 use crate::meta::{ACL_ACCESS, ACL_DEFAULT, Abilities, CAPABILITY, Id, Kind, Meta, Time, Xattrs};
 use crate::probe;
-use crate::sys::file::{CompareError, CopyError};
+use crate::sys::file::{CompareError, CopyError, CopyHow, Pages};
 use crate::sys::xattr::Subject;
 use crate::sys::{disk, errno, file, link, stat, xattr};
 
@@ -66,14 +66,16 @@ const TRIES: u32 = 3;
 #[derive(Debug)]
 pub(crate) struct Placer<'a> {
     abilities: &'a Abilities,
+    pages: Pages,
     buffer: Vec<u8>,
     second: Vec<u8>,
 }
 
 impl<'a> Placer<'a> {
-    pub(crate) fn new(abilities: &'a Abilities) -> Self {
+    pub(crate) fn new(abilities: &'a Abilities, pages: Pages) -> Self {
         Self {
             abilities,
+            pages,
             buffer: Vec::new(),
             second: Vec::new(),
         }
@@ -189,18 +191,15 @@ impl<'a> Placer<'a> {
             && stat::look_at(&twin).is_ok_and(|t| t.size == meta.size && t.mtime == meta.mtime)
             && file::reflink(twin.as_fd(), target.as_fd()).is_ok()
         {
-            return Ok(goes_on(0));
+            return Ok(true);
         }
-        let sparse = meta.blocks.saturating_mul(512) < meta.size;
+        let how = CopyHow {
+            sparse: meta.blocks.saturating_mul(512) < meta.size,
+            pages: self.pages,
+        };
         let (from, to) = (source.as_fd(), target.as_fd());
-        match file::copy(
-            from,
-            to,
-            meta.size,
-            sparse,
-            ready(&mut self.buffer),
-            goes_on,
-        ) {
+        let buffer = ready(&mut self.buffer);
+        match file::copy(from, to, meta.size, how, buffer, goes_on) {
             Ok(copied) => Ok(copied == meta.size),
             Err(CopyError::Read(e)) => Err(Snag::source(Op::Read, e).into()),
             Err(CopyError::Write(e)) => Err(Snag::target(Op::Write, e).into()),

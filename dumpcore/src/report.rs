@@ -37,6 +37,9 @@ pub struct Counts {
     pub copied_changed: Count,
     /// Stored anew: only attributes differ.
     pub copied_attributes: Count,
+    /// Bytes that all that was stored anew takes on disk, holes left out;
+    /// of directories only their number is known.
+    pub allocated: u64,
     /// Found in place, left there by a run that stopped.
     pub kept: Count,
     /// Left out by rules; what is below an excluded directory is not counted.

@@ -193,8 +193,10 @@ impl<'a> Snapshot<'a> {
             at: self.at,
             allow_empty: self.allow_empty,
             one_file_system: self.one_file_system,
+            source_is_dump: false,
+            space_check: false,
         };
-        Session::open(self.dump, self.init, caller)?.make(order, &mut |_, _| Ok(()))
+        Session::open(self.dump, self.init, caller)?.make(order, &mut |_| Ok(()))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use super::directory::Found;
@@ -11,15 +11,13 @@ use super::node::{Hands, Job, Node};
 use super::worker::Worker;
 use crate::event::{Did, Event, Kind, Warning, Why};
 use crate::fault::{Op, Side, Snag};
-use crate::link::{Evidence, LinkPolicy, Verdict};
-use crate::meta::{Id, Meta, Xattrs};
+use crate::link::{LinkPolicy, Verdict};
+use crate::meta::{Id, Meta};
 use crate::place::{Missed, Stored};
 use crate::probe;
 use crate::sys::dir::Listed;
 use crate::sys::errno;
-use crate::sys::file::{self, CompareError};
 use crate::sys::link;
-use crate::sys::xattr::Subject;
 
 /// A file that is copied beside other work.
 #[derive(Debug)]
@@ -38,11 +36,11 @@ const LOOKS: u32 = 5;
 
 /// An entry under way: where it is, and what it looked like.
 #[derive(Clone, Copy)]
-struct Item<'a> {
-    node: &'a Arc<Node>,
-    hands: &'a Hands,
-    name: &'a CStr,
-    meta: &'a Meta,
+pub(super) struct Item<'a> {
+    pub(super) node: &'a Arc<Node>,
+    pub(super) hands: &'a Hands,
+    pub(super) name: &'a CStr,
+    pub(super) meta: &'a Meta,
 }
 
 /// What became of an entry, and its inode in the dump.
@@ -318,43 +316,6 @@ impl Worker<'_> {
         }
     }
 
-    /// Asks the policy about an entry, as far as it needs to know.
-    fn judge(&mut self, item: Item<'_>) -> Result<(Verdict, Option<Meta>), Missed> {
-        let Some(reference) = &item.hands.reference else {
-            return Ok((Verdict::Copy(Why::New), None));
-        };
-        let looked = match probe::look_in_dump(reference.as_fd(), item.name) {
-            Ok(looked) => looked,
-            Err(e) if errno::has_changed(&e) => return Ok((Verdict::Copy(Why::New), None)),
-            Err(e) => {
-                self.unreadable_reference(item.node, item.name, &e);
-                return Ok((Verdict::Copy(Why::New), None));
-            }
-        };
-        let policy = self.run.rules.policy;
-        let verdict = self.weigh(policy, item, reference, &looked, Side::Reference)?;
-        Ok((verdict, Some(looked)))
-    }
-
-    fn weigh(
-        &mut self,
-        policy: &LinkPolicy,
-        item: Item<'_>,
-        other: &OwnedFd,
-        looked: &Meta,
-        side: Side,
-    ) -> Result<Verdict, Missed> {
-        let rules = &self.run.rules;
-        let mut pair = Pair {
-            worker: self,
-            item,
-            other,
-            looked,
-            side,
-        };
-        policy.weigh(rules.abilities, looked, item.meta, &mut pair)
-    }
-
     /// Makes an entry a link to its reference; `None` when that is refused.
     fn link(
         &mut self,
@@ -439,6 +400,12 @@ impl Worker<'_> {
 
     /// Stores an entry anew.
     fn copy(&mut self, item: Item<'_>, why: Why) -> Result<Outcome, Missed> {
+        let outcome = self.copy_now(item, why)?;
+        self.counter.allocate(item.meta.blocks.saturating_mul(512));
+        Ok(outcome)
+    }
+
+    fn copy_now(&mut self, item: Item<'_>, why: Why) -> Result<Outcome, Missed> {
         let Some(target) = &item.hands.target else {
             return Ok(Outcome {
                 did: Did::Copied(why),
@@ -462,13 +429,25 @@ impl Worker<'_> {
                 };
                 self.placer.file(from, to, item.meta, twin, &mut goes_on)?
             }
-            Kind::Symlink => match probe::symlink(from.dir, from.name) {
-                Ok(text) => self.placer.symlink(from, to, &text, item.meta)?,
-                Err(snag) => return Err(changed_or(snag)),
-            },
+            Kind::Symlink => {
+                let text = self.read_symlink(item)?;
+                self.placer.symlink(from, to, &text, item.meta)?
+            }
             _ => self.placer.special(from, to, item.meta)?,
         };
         Ok(self.stored(item, why, stored))
+    }
+
+    /// Where a symlink of the source points.
+    pub(super) fn read_symlink(&self, item: Item<'_>) -> Result<CString, Missed> {
+        let (dir, name) = (item.hands.source.as_fd(), item.name);
+        let text = if self.run.rules.source_is_dump {
+            let text = probe::symlink_in_dump(dir, name, item.meta);
+            text.map_err(|e| Snag::source(Op::ReadLink, e))
+        } else {
+            probe::symlink(dir, name)
+        };
+        text.map_err(changed_or)
     }
 
     fn stored(&mut self, item: Item<'_>, why: Why, stored: Stored) -> Outcome {
@@ -485,15 +464,6 @@ impl Worker<'_> {
             id: stored.id,
         }
     }
-
-    /// What the reference holds cannot be read: it is left alone, and the
-    /// entry is copied anew.
-    pub(super) fn unreadable_reference(&self, node: &Node, name: &CStr, cause: &io::Error) {
-        self.run.tally.warn(Warning::ReferenceUnreadable {
-            path: node.full_path(Side::Reference, name),
-            cause: crate::fault::plain(cause),
-        });
-    }
 }
 
 /// Where the dump has the first name of a group.
@@ -506,88 +476,10 @@ fn first(item: Item<'_>, outcome: &Outcome) -> First {
 }
 
 /// A name that is something else now is looked at anew.
-fn changed_or(snag: Snag) -> Missed {
+pub(super) fn changed_or(snag: Snag) -> Missed {
     if errno::has_changed(&snag.cause) || errno::is_no_symlink(&snag.cause) {
         Missed::Changed
     } else {
         Missed::Snag(snag)
-    }
-}
-
-/// An entry and what a dump has under its name.
-struct Pair<'p, 'w, 'r> {
-    worker: &'p mut Worker<'r>,
-    item: Item<'w>,
-    other: &'w OwnedFd,
-    looked: &'w Meta,
-    side: Side,
-}
-
-impl Pair<'_, '_, '_> {
-    fn unreadable(&self, cause: &io::Error) {
-        if self.side == Side::Reference {
-            let Item { node, name, .. } = self.item;
-            self.worker.unreadable_reference(node, name, cause);
-        }
-    }
-}
-
-impl Evidence<Missed> for Pair<'_, '_, '_> {
-    fn same_target(&mut self) -> Result<bool, Missed> {
-        let Item { hands, name, .. } = self.item;
-        let here = probe::symlink(hands.source.as_fd(), name).map_err(changed_or)?;
-        match probe::symlink_in_dump(self.other.as_fd(), name, self.looked) {
-            Ok(there) => Ok(here == there),
-            Err(e) => {
-                self.unreadable(&e);
-                Ok(false)
-            }
-        }
-    }
-
-    fn xattrs(&mut self) -> Result<Option<(Xattrs, Xattrs)>, Missed> {
-        let Item { hands, name, .. } = self.item;
-        let abilities = self.worker.run.rules.abilities;
-        let source = Subject::Named(hands.source.as_fd(), name);
-        let source = probe::xattrs(source, Side::Source, abilities).map_err(changed_or)?;
-        let other = Subject::Named(self.other.as_fd(), name);
-        match probe::xattrs(other, self.side, abilities) {
-            Ok(other) => Ok(Some((other, source))),
-            Err(snag) => {
-                self.unreadable(&snag.cause);
-                Ok(None)
-            }
-        }
-    }
-
-    fn same_contents(&mut self) -> Result<bool, Missed> {
-        let Item {
-            hands, name, meta, ..
-        } = self.item;
-        let source = file::open_file(hands.source.as_fd(), name);
-        let source = source.map_err(|e| changed_or(Snag::source(Op::Open, e)))?;
-        let other = match file::open_file(self.other.as_fd(), name) {
-            Ok(other) => other,
-            Err(e) => {
-                self.unreadable(&e);
-                return Ok(false);
-            }
-        };
-        let tally = self.worker.run.tally;
-        let mut goes_on = || tally.goes_on();
-        let (a, b) = (source.as_fd(), other.as_fd());
-        let same = self
-            .worker
-            .placer
-            .same_contents(a, b, meta.size, &mut goes_on);
-        match same {
-            Ok(same) => Ok(same),
-            Err(CompareError::First(e)) => Err(Snag::source(Op::Read, e).into()),
-            Err(CompareError::Second(e)) => {
-                self.unreadable(&e);
-                Ok(false)
-            }
-            Err(CompareError::Stopped) => Err(Missed::Stopped),
-        }
     }
 }

@@ -15,6 +15,7 @@
 
 mod directory;
 mod entry;
+mod evidence;
 mod groups;
 mod node;
 mod pool;
@@ -33,6 +34,7 @@ use crate::filter::Filter;
 use crate::link::LinkPolicy;
 use crate::meta::{Abilities, Id, Time};
 use crate::sys::disk;
+use crate::sys::file::Pages;
 use crate::walk::{Entered, Place, Slots};
 
 /// What holds for a whole run.
@@ -47,6 +49,12 @@ pub(crate) struct Rules<'a> {
     pub(crate) one_file_system: bool,
     /// May copies share blocks with the reference?
     pub(crate) may_share: bool,
+    /// Is the source a published dump, whose access times are to be kept?
+    pub(crate) source_is_dump: bool,
+    /// What becomes of the pages of what is copied.
+    pub(crate) pages: Pages,
+    /// Compare contents with what is on the disk, not with what is cached.
+    pub(crate) from_disk: bool,
     /// Has what is in the target surely reached the disk?
     pub(crate) trusted: bool,
     /// Directories that are left out wherever they are met: the dump root,

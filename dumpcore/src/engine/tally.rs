@@ -90,6 +90,16 @@ impl<'a> Tally<'a> {
         }
     }
 
+    /// Looks at the faults so far.
+    pub(crate) fn with_faults<T>(&self, look: impl FnOnce(&[Fault]) -> T) -> T {
+        look(&self.kept().faults)
+    }
+
+    /// What was counted so far, by workers that are done.
+    pub(crate) fn counts(&self) -> Counts {
+        self.kept().counts.clone()
+    }
+
     /// Adds what one worker counted.
     pub(crate) fn add(&self, counts: &Counts) {
         let mut kept = self.kept();
@@ -105,6 +115,7 @@ impl<'a> Tally<'a> {
             sum.number += more.number;
             sum.bytes += more.bytes;
         }
+        sum.allocated += counts.allocated;
         sum.directories += counts.directories;
         sum.symlinks += counts.symlinks;
         sum.specials += counts.specials;
@@ -154,6 +165,11 @@ impl<'a> Counter<'a> {
             tally,
             counts: Counts::default(),
         }
+    }
+
+    /// So many bytes were, or would be, written.
+    pub(super) fn allocate(&mut self, bytes: u64) {
+        self.counts.allocated += bytes;
     }
 
     /// An entry is dealt with: counts it and tells the observer.

@@ -115,7 +115,7 @@ impl<'a> Worker<'a> {
     pub(super) fn new(run: &'a Run<'a>) -> Self {
         Self {
             run,
-            placer: Placer::new(run.rules.abilities),
+            placer: Placer::new(run.rules.abilities, run.rules.pages),
             counter: Counter::new(run.tally),
             chunk: dir::Chunk::default(),
             filter_path: Vec::new(),

@@ -4,13 +4,15 @@
 //! then belongs to one side, and no filesystem shares blocks unasked.
 
 use rustix::fs::{
-    Gid, Mode, OFlags, SeekFrom, Uid, fchmod, fchown, ftruncate, futimens, ioctl_ficlone, openat,
-    seek,
+    Advice, Gid, Mode, OFlags, SeekFrom, Uid, fadvise, fchmod, fchown, ftruncate, futimens,
+    ioctl_ficlone, openat, seek,
 };
-use rustix::io::{Errno, pread, pwrite};
+use rustix::io::{Errno, ReadWriteFlags, pread, preadv2, pwrite, pwritev2};
 use std::ffi::CStr;
-use std::io;
+use std::io::{self, IoSlice, IoSliceMut};
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::link::timestamps;
@@ -59,19 +61,42 @@ pub(crate) enum CopyError {
     Stopped,
 }
 
-/// Copies the first `size` bytes of a file, its holes as holes.
-///
-/// `sparse` says that it may have holes. `goes_on` hears of every so many
+/// What becomes of the pages that a copy reads and writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pages {
+    /// They stay cached, as any others.
+    Keep,
+    /// They leave the cache as soon as they are written, so that a large
+    /// copy does not push out what the machine works with.
+    Drop,
+}
+
+/// How a file is copied.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CopyHow {
+    /// It may have holes.
+    pub(crate) sparse: bool,
+    pub(crate) pages: Pages,
+}
+
+/// Copies the first `size` bytes of a file, its holes as holes. `goes_on` hears of every so many
 /// bytes written and says whether to go on. Returns how many bytes there
 /// were: fewer than `size` when the file has shrunk.
 pub(crate) fn copy(
     from: BorrowedFd<'_>,
     to: BorrowedFd<'_>,
     size: u64,
-    sparse: bool,
+    how: CopyHow,
     buffer: &mut [u8],
     goes_on: &mut dyn FnMut(u64) -> bool,
 ) -> Result<u64, CopyError> {
+    let CopyHow { sparse, pages } = how;
+    let set_size = |size| ftruncate(to, size).map_err(|e| CopyError::Write(e.into()));
+    if sparse {
+        // Before the data: xfs puts blocks behind what is written at the end
+        // of a file, and holes would be lost.
+        set_size(size)?;
+    }
     let mut at = 0;
     while at < size {
         let data = if sparse {
@@ -83,19 +108,19 @@ pub(crate) fn copy(
         while at < data.end {
             let want = usize::try_from(data.end - at).unwrap_or(usize::MAX);
             let want = want.min(buffer.len());
-            let got = read_at(from, &mut buffer[..want], at).map_err(CopyError::Read)?;
+            let got = read_at(from, &mut buffer[..want], at, pages).map_err(CopyError::Read)?;
             if got == 0 {
+                if sparse {
+                    set_size(at)?;
+                }
                 return Ok(at);
             }
-            write_all_at(to, &buffer[..got], at).map_err(CopyError::Write)?;
+            write_all_at(to, &buffer[..got], at, pages).map_err(CopyError::Write)?;
             at += got as u64;
             if !goes_on(got as u64) {
                 return Err(CopyError::Stopped);
             }
         }
-    }
-    if sparse {
-        ftruncate(to, size).map_err(|e| CopyError::Write(e.into()))?;
     }
     Ok(size)
 }
@@ -118,20 +143,73 @@ fn next_data(file: BorrowedFd<'_>, at: u64, size: u64) -> io::Result<std::ops::R
     Ok(start..end.max(start))
 }
 
-fn read_at(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+/// Read or write without leaving pages behind: Linux 6.14 and later.
+const DONTCACHE: ReadWriteFlags = ReadWriteFlags::from_bits_retain(0x80);
+
+/// The kernel or a filesystem does not know that: it says EOPNOTSUPP, or
+/// EINVAL for a flag it has never heard of.
+static NO_DONTCACHE: AtomicBool = AtomicBool::new(false);
+
+/// Does one call uncached where that is asked for and known, plainly
+/// otherwise; and then advises the kernel to drop the pages, which begins to
+/// write those that are not written yet.
+fn with_pages<B: ?Sized>(
+    file: BorrowedFd<'_>,
+    buffer: &mut B,
+    (at, length): (u64, usize),
+    pages: Pages,
+    uncached: impl Fn(&mut B) -> rustix::io::Result<usize>,
+    plain: impl Fn(&mut B) -> rustix::io::Result<usize>,
+) -> io::Result<usize> {
     loop {
-        match pread(file, &mut *buffer, at) {
+        let flagged = pages == Pages::Drop && !NO_DONTCACHE.load(Ordering::Relaxed);
+        let done = if flagged {
+            uncached(buffer)
+        } else {
+            plain(buffer)
+        };
+        match done {
             Err(Errno::INTR) => {}
-            other => return Ok(other?),
+            Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) if flagged => {
+                NO_DONTCACHE.store(true, Ordering::Relaxed);
+            }
+            other => {
+                let done = other?;
+                if pages == Pages::Drop && !flagged {
+                    // The stretch before is written by now, and can go.
+                    let behind = at.saturating_sub(8 << 20);
+                    let all = NonZeroU64::new(at - behind + length as u64);
+                    let _ = fadvise(file, behind, all, Advice::DontNeed);
+                }
+                return Ok(done);
+            }
         }
     }
+}
+
+fn read_at(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64, pages: Pages) -> io::Result<usize> {
+    let length = buffer.len();
+    with_pages(
+        file,
+        buffer,
+        (at, length),
+        pages,
+        |buffer| preadv2(file, &mut [IoSliceMut::new(buffer)], at, DONTCACHE),
+        |buffer| pread(file, buffer, at),
+    )
+}
+
+/// Takes what is cached of a file from the cache, so that it is read from
+/// the disk next; only what has been flushed can go.
+pub(crate) fn forget(file: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(fadvise(file, 0, None, Advice::DontNeed)?)
 }
 
 /// Reads until the buffer is full or the file ends.
 pub(crate) fn read_full_at(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
-        match read_at(file, &mut buffer[filled..], at + filled as u64)? {
+        match read_at(file, &mut buffer[filled..], at + filled as u64, Pages::Keep)? {
             0 => break,
             got => filled += got,
         }
@@ -139,17 +217,27 @@ pub(crate) fn read_full_at(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64) -> 
     Ok(filled)
 }
 
-fn write_all_at(file: BorrowedFd<'_>, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
+fn write_all_at(
+    file: BorrowedFd<'_>,
+    mut bytes: &[u8],
+    mut at: u64,
+    pages: Pages,
+) -> io::Result<()> {
     while !bytes.is_empty() {
-        match pwrite(file, bytes, at) {
-            Err(Errno::INTR) => {}
-            Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero)),
-            Ok(written) => {
-                bytes = &bytes[written..];
-                at += written as u64;
-            }
-            Err(error) => return Err(error.into()),
+        let length = bytes.len();
+        let written = with_pages(
+            file,
+            &mut bytes,
+            (at, length),
+            pages,
+            |bytes| pwritev2(file, &[IoSlice::new(bytes)], at, DONTCACHE),
+            |bytes| pwrite(file, bytes, at),
+        )?;
+        if written == 0 {
+            return Err(io::Error::from(io::ErrorKind::WriteZero));
         }
+        bytes = &bytes[written..];
+        at += written as u64;
     }
     Ok(())
 }
@@ -255,12 +343,13 @@ mod tests {
     }
 
     fn copied(from: &File, to: &File, size: u64, sparse: bool) -> u64 {
+        let pages = Pages::Keep;
         let mut buffer = vec![0; 4096];
         let copied = copy(
             from.as_fd(),
             to.as_fd(),
             size,
-            sparse,
+            CopyHow { sparse, pages },
             &mut buffer,
             &mut |_| true,
         );
@@ -305,6 +394,26 @@ mod tests {
         a.write_all_at(b"short", 0).expect("written");
         assert_eq!(copied(&a, &b, 100, false), 5);
         assert!(!same(&a, &b, 100));
+    }
+
+    #[test]
+    fn uncached_copies_are_the_same() {
+        for refused in [false, true] {
+            NO_DONTCACHE.store(refused, Ordering::Relaxed);
+            let (_dir, a, b) = pair();
+            let text = b"some text that is not a page long".repeat(10_000);
+            a.write_all_at(&text, 0).expect("written");
+            let how = CopyHow {
+                sparse: false,
+                pages: Pages::Drop,
+            };
+            let (size, mut buffer) = (text.len() as u64, vec![0; 4096]);
+            let copied = copy(a.as_fd(), b.as_fd(), size, how, &mut buffer, &mut |_| true);
+            assert_eq!(copied.expect("copied"), size);
+            forget(b.as_fd()).expect("forgotten");
+            assert!(same(&a, &b, size));
+        }
+        NO_DONTCACHE.store(false, Ordering::Relaxed);
     }
 
     #[test]

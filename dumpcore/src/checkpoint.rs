@@ -1,0 +1,277 @@
+//! Making a checkpoint: a copy of the newest dump that shares nothing.
+//!
+//! Hard links mean that one bad sector damages a file in all dumps at once.
+//! A checkpoint is read and written byte by byte: no inode of it, and no
+//! block, is shared with anything, and reading all of a dump is also how bad
+//! sectors are found while there is still a good version somewhere.
+
+use std::collections::{BTreeSet, HashSet};
+use std::ffi::CStr;
+use std::fmt;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
+
+use crate::engine::Tally;
+use crate::error::Error;
+use crate::event::{Did, Event, Observer, Phase, Silent, Warning};
+use crate::fault::Op;
+use crate::filter::Filter;
+use crate::layout::Sort;
+use crate::link::LinkPolicy;
+use crate::meta::{Id, Kind, Meta};
+use crate::relpath::RelPath;
+use crate::report::Report;
+use crate::session::{Caller, Made, Order, Session, Source, roots_of_dump};
+use crate::snapshot::Root;
+use crate::sys::dir::{self, For};
+use crate::sys::file;
+use crate::sys::stat::{self, Fresh};
+use crate::vault::c_name;
+
+/// Makes a physically separate copy of the dump that `current` names, after
+/// which both `current_chk` and `current` point at it, so that later dumps
+/// link to it.
+///
+/// ```no_run
+/// use dumpcore::Checkpoint;
+///
+/// let report = Checkpoint::new("/dump").verify(true).run()?;
+/// println!("{} bytes copied", report.counts.copied().bytes);
+/// # Ok::<(), dumpcore::Error>(())
+/// ```
+#[must_use = "a checkpoint is not made until it is run"]
+pub struct Checkpoint<'a> {
+    dump: PathBuf,
+    mains: Vec<Root>,
+    verify: bool,
+    space_check: bool,
+    dry_run: bool,
+    jobs: Option<usize>,
+    observer: &'a dyn Observer,
+    stop: Option<&'a AtomicBool>,
+}
+
+impl fmt::Debug for Checkpoint<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checkpoint")
+            .field("dump", &self.dump)
+            .field("verify", &self.verify)
+            .field("dry_run", &self.dry_run)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Checkpoint<'a> {
+    /// A checkpoint in this dump root.
+    pub fn new(dump: impl Into<PathBuf>) -> Self {
+        Self {
+            dump: dump.into(),
+            mains: Vec::new(),
+            verify: false,
+            space_check: true,
+            dry_run: false,
+            jobs: None,
+            observer: &Silent,
+            stop: None,
+        }
+    }
+
+    /// A main tree, in which a good version is looked for when a file of the
+    /// dump cannot be read.
+    pub fn main(mut self, root: Root) -> Self {
+        self.mains.push(root);
+        self
+    }
+
+    /// Read the copy back from the disk, past the cache, and compare.
+    pub fn verify(mut self, yes: bool) -> Self {
+        self.verify = yes;
+        self
+    }
+
+    /// Add up what is needed before anything is written, and stop when it is
+    /// more than is free. On unless told.
+    pub fn space_check(mut self, yes: bool) -> Self {
+        self.space_check = yes;
+        self
+    }
+
+    /// Only tell what would be copied: nothing is written, no lock taken.
+    pub fn dry_run(mut self, yes: bool) -> Self {
+        self.dry_run = yes;
+        self
+    }
+
+    /// So many workers at most: files in flight. Unset: as for a dump.
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.jobs = Some(jobs);
+        self
+    }
+
+    /// Is told of every event, from several threads.
+    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// When this becomes true, the run stops and keeps what it did for the
+    /// next.
+    pub fn stop(mut self, flag: &'a AtomicBool) -> Self {
+        self.stop = Some(flag);
+        self
+    }
+
+    /// Makes the checkpoint.
+    ///
+    /// A file that cannot be read is a fault; a warning tells where a good
+    /// version of it still is.
+    ///
+    /// # Errors
+    /// See [`Error`]: nothing was published then. [`Error::NoSpace`] when it
+    /// cannot fit, [`Error::VerifyFailed`] when the disk does not hold what
+    /// was written.
+    pub fn run(self) -> Result<Report, Error> {
+        let caller = Caller {
+            observer: self.observer,
+            stop: self.stop,
+            dry_run: self.dry_run,
+            jobs: self.jobs,
+        };
+        let session = Session::open(self.dump.clone(), false, caller)?;
+        let Some(current) = session.current.clone() else {
+            return Err(Error::NoCurrent {
+                dump: self.dump.clone(),
+            });
+        };
+        let base = current.dir.below(&self.dump);
+        let handle = open(&session, &current.dir)?;
+        let order = Order {
+            sources: roots_of_dump(&handle, &base)?,
+            sort: Sort::Checkpoint,
+            policy: &LinkPolicy::new(),
+            filter: &Filter::new(),
+            at: None,
+            allow_empty: true,
+            one_file_system: false,
+            source_is_dump: true,
+            space_check: self.space_check && !self.dry_run,
+        };
+        session.make(order, &mut |made| {
+            let tally = made.tally;
+            let damaged: BTreeSet<PathBuf> =
+                tally.with_faults(|faults| faults.iter().map(|f| f.path.clone()).collect());
+            if self.verify {
+                tally.event(Event::Phase(Phase::Verifying));
+                let sources = roots_of_dump(&handle, &base)?;
+                read_back(&session, sources, made, &damaged)?;
+            }
+            for path in damaged {
+                let good = self.good_version(&session, &base, &path);
+                tally.warn(Warning::Damaged { path, good });
+            }
+            Ok(())
+        })
+    }
+
+    /// A version of a damaged file that can be read: another inode of the
+    /// same size and time, in the main tree or in an older dump.
+    fn good_version(&self, session: &Session<'_>, base: &Path, damaged: &Path) -> Option<PathBuf> {
+        let below = damaged.strip_prefix(base).ok()?;
+        let bad = look(damaged)?;
+        let mut tried: HashSet<Id> = HashSet::from([bad.id()]);
+        let in_main = self.mains.iter().filter_map(|main| {
+            let name = main.name.as_deref().or(main.path.file_name())?;
+            Some(main.path.join(below.strip_prefix(name).ok()?))
+        });
+        let listing = session.dump.listing();
+        let in_dumps = listing
+            .newest_first(..)
+            .filter_map(|name| Some(listing.path(name.ok()?).join(below)));
+        in_main.chain(in_dumps).find(|path| {
+            look(path).is_some_and(|meta| {
+                meta.kind == Kind::File
+                    && meta.size == bad.size
+                    && meta.mtime == bad.mtime
+                    && tried.insert(meta.id())
+                    && is_readable(path)
+            })
+        })
+    }
+}
+
+fn open(session: &Session<'_>, path: &RelPath) -> Result<OwnedFd, Error> {
+    session
+        .dump
+        .open_dump(path)
+        .and_then(|handle| dir::reopen(handle.as_fd(), For::Reading))
+        .map_err(|e| session.dump.failed(Op::Open, path.as_path(), e))
+}
+
+/// Opens the directory that a path lies in, and names what is in it.
+fn at<T>(path: &Path, act: impl FnOnce(&OwnedFd, &CStr) -> Option<T>) -> Option<T> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let name = c_name(path.file_name()?.as_bytes());
+    let above = dir::open_root(path.parent()?, For::Passing).ok()?;
+    act(&above, &name)
+}
+
+fn look(path: &Path) -> Option<Meta> {
+    at(path, |above, name| {
+        stat::look(above.as_fd(), name, Fresh::AsStat).ok()
+    })
+}
+
+fn is_readable(path: &Path) -> bool {
+    let read = |above: &OwnedFd, name: &CStr| {
+        let file = file::open_file(above.as_fd(), name).ok()?;
+        let size = stat::look_at(&file).ok()?.size;
+        let mut buffer = vec![0; 256 * 1024];
+        let mut done = 0;
+        while done < size {
+            match file::read_full_at(file.as_fd(), &mut buffer, done) {
+                Ok(got) if got > 0 => done += got as u64,
+                _ => return None,
+            }
+        }
+        Some(())
+    };
+    at(path, read).is_some()
+}
+
+/// Compares the copy, as it is on the disk, with what it was copied from;
+/// what was a fault then is missing in it, and passed over.
+fn read_back(
+    session: &Session<'_>,
+    sources: Vec<Source>,
+    made: &Made<'_>,
+    damaged: &BTreeSet<PathBuf>,
+) -> Result<(), Error> {
+    let differs: Mutex<Option<PathBuf>> = Mutex::new(None);
+    let note = |path: PathBuf| {
+        if !damaged.contains(&path) {
+            let mut differs = differs.lock().unwrap_or_else(PoisonError::into_inner);
+            differs.get_or_insert(path);
+        }
+    };
+    let bases: Vec<_> = sources.iter().map(|s| s.path.clone()).collect();
+    let base = bases.first().and_then(|path| path.parent());
+    let base = base.unwrap_or(Path::new(""));
+    let listen = |event: Event<'_>| match event {
+        Event::Entry {
+            at,
+            did: Did::Copied(_) | Did::Vanished,
+            ..
+        } => note(at.path().below(base)),
+        Event::Fault(fault) => note(fault.path.clone()),
+        _ => {}
+    };
+    let tally = Tally::new(&listen, session.stop());
+    session.compare(sources, made, &tally)?;
+    drop(tally);
+    match differs.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(path) => Err(Error::VerifyFailed { path }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,256 @@
+//! Replicating a dump: bringing one to another dump root, on another disk.
+//!
+//! What is replicated is a published dump, which never changes; so nothing
+//! needs to be locked where it is read, and the replica bears its name: in
+//! both roots the same name means the same dump.
+
+use std::fmt;
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use chrono::Local;
+
+use crate::error::Error;
+use crate::event::{Event, Observer, Phase, Silent};
+use crate::fault::Fault;
+use crate::filter::Filter;
+use crate::layout::{self, DumpName, Sort};
+use crate::link::LinkPolicy;
+use crate::relpath::RelPath;
+use crate::report::Report;
+use crate::session::{Caller, Order, Session, roots_of_dump};
+use crate::sys::dir::{self, For};
+use crate::vault::Dump;
+
+/// Brings the last dump before today to another dump root, as a dump of its
+/// own, linked to the one there before.
+///
+/// ```no_run
+/// use dumpcore::{Replica, Replicated};
+///
+/// match Replica::new("/dump", "/dumpslave").run()? {
+///     Replicated::Made(report) => println!("{}", report.dump.display()),
+///     Replicated::There(path) => println!("{} is there already", path.display()),
+///     _ => {}
+/// }
+/// # Ok::<(), dumpcore::Error>(())
+/// ```
+#[must_use = "a replica is not made until it is run"]
+pub struct Replica<'a> {
+    from: PathBuf,
+    dump: PathBuf,
+    filter: Filter,
+    policy: LinkPolicy,
+    latest: bool,
+    wait: bool,
+    init: bool,
+    dry_run: bool,
+    jobs: Option<usize>,
+    observer: &'a dyn Observer,
+    stop: Option<&'a AtomicBool>,
+}
+
+impl fmt::Debug for Replica<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replica")
+            .field("from", &self.from)
+            .field("dump", &self.dump)
+            .field("latest", &self.latest)
+            .field("dry_run", &self.dry_run)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a replication ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Replicated {
+    /// The dump was brought over.
+    Made(Box<Report>),
+    /// It was there already, whole: nothing was done.
+    There(PathBuf),
+}
+
+/// How often somebody looks who waits for a disk.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+impl<'a> Replica<'a> {
+    /// From one dump root to another.
+    pub fn new(from: impl Into<PathBuf>, dump: impl Into<PathBuf>) -> Self {
+        Self {
+            from: from.into(),
+            dump: dump.into(),
+            filter: Filter::new(),
+            policy: LinkPolicy::new(),
+            latest: false,
+            wait: false,
+            init: false,
+            dry_run: false,
+            jobs: None,
+            observer: &Silent,
+            stop: None,
+        }
+    }
+
+    /// Rules that leave entries out. None unless told.
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// Decides what is linked.
+    pub fn policy(mut self, policy: LinkPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The newest dump of all, also one of today.
+    pub fn latest(mut self, yes: bool) -> Self {
+        self.latest = yes;
+        self
+    }
+
+    /// Wait until the dump root that is read has a `current`: for a disk
+    /// that appears late.
+    pub fn wait(mut self, yes: bool) -> Self {
+        self.wait = yes;
+        self
+    }
+
+    /// The first dump into a dump root that has no `current`.
+    pub fn init(mut self, yes: bool) -> Self {
+        self.init = yes;
+        self
+    }
+
+    /// Only tell what would be done: nothing is written, no lock taken.
+    pub fn dry_run(mut self, yes: bool) -> Self {
+        self.dry_run = yes;
+        self
+    }
+
+    /// So many workers at most. Unset: as for a dump.
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.jobs = Some(jobs);
+        self
+    }
+
+    /// Is told of every event, from several threads.
+    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// When this becomes true, the run stops and keeps what it did for the
+    /// next.
+    pub fn stop(mut self, flag: &'a AtomicBool) -> Self {
+        self.stop = Some(flag);
+        self
+    }
+
+    /// Replicates.
+    ///
+    /// # Errors
+    /// See [`Error`]: nothing was published then. [`Error::NoSuchDump`] when
+    /// there is no dump before today.
+    pub fn run(self) -> Result<Replicated, Error> {
+        let from = self.source()?;
+        let name = self.choose(&from)?;
+        let caller = Caller {
+            observer: self.observer,
+            stop: self.stop,
+            dry_run: self.dry_run,
+            jobs: self.jobs,
+        };
+        let session = Session::open(self.dump.clone(), self.init, caller)?;
+        let listing = session.dump.listing();
+        let replica = DumpName::dump(name.stamp);
+        let taken = listing.taken(name.stamp);
+        if taken.map_err(|fault| session.dump.refuses(fault, None))? {
+            return Ok(Replicated::There(listing.path(replica)));
+        }
+        let path = RelPath::from_bytes(name.to_string().as_bytes());
+        let handle = from.open_dump(&path);
+        let handle = handle.and_then(|handle| dir::reopen(handle.as_fd(), For::Reading));
+        let base = path.below(from.path());
+        let sources = match handle {
+            Ok(handle) => roots_of_dump(&handle, &base)?,
+            Err(cause) => return Err(Error::MainUnusable { path: base, cause }),
+        };
+        let order = Order {
+            sources,
+            sort: Sort::Dump,
+            policy: &self.policy,
+            filter: &self.filter,
+            at: Some(name.stamp),
+            allow_empty: false,
+            one_file_system: false,
+            source_is_dump: true,
+            space_check: false,
+        };
+        let report = session.make(order, &mut |_| Ok(()))?;
+        Ok(Replicated::Made(Box::new(report)))
+    }
+
+    /// The dump root that is read, once it has a `current`: that link is also
+    /// the mark that its disk is mounted.
+    fn source(&self) -> Result<Dump, Error> {
+        let mut told = false;
+        loop {
+            let found = Dump::open(&self.from).and_then(|dump| {
+                let current = dump.link(layout::CURRENT)?;
+                Ok(current.map(|_| dump))
+            });
+            match found {
+                Ok(Some(dump)) => return Ok(dump),
+                Ok(None) if !self.wait => {
+                    let dump = self.from.clone();
+                    return Err(Error::NoCurrent { dump });
+                }
+                Err(error) if !self.wait => return Err(error),
+                // Whatever is wrong with a disk that is not there yet.
+                _ => {}
+            }
+            if !told {
+                self.observer.event(Event::Phase(Phase::Waiting));
+                told = true;
+            }
+            self.pause()?;
+        }
+    }
+
+    /// Waits a little, ready to stop.
+    fn pause(&self) -> Result<(), Error> {
+        let step = Duration::from_millis(100);
+        for _ in 0..LOOK_EVERY.as_millis() / step.as_millis() {
+            if self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+                return Err(Error::Interrupted);
+            }
+            std::thread::sleep(step);
+        }
+        Ok(())
+    }
+
+    /// The dump to replicate.
+    fn choose(&self, from: &Dump) -> Result<DumpName, Error> {
+        let listing = from.listing();
+        let (found, what) = if self.latest {
+            (listing.newest(), "at all")
+        } else {
+            let today = Local::now().date_naive();
+            let what = "of a day before today (the newest of all is taken with --latest)";
+            (listing.newest_before_day(today), what)
+        };
+        let unreadable = |fault: Fault| Error::MainUnusable {
+            path: fault.path.clone(),
+            cause: fault.cause,
+        };
+        let found = found.map_err(unreadable)?;
+        found.ok_or_else(|| Error::NoSuchDump {
+            dump: self.from.clone(),
+            what: what.to_owned(),
+        })
+    }
+}

@@ -1,0 +1,315 @@
+//! One run that publishes: the order of its acts, whatever it makes.
+//!
+//! A dump, a checkpoint and a replica differ in what they read, what they
+//! link to and which links they move; everything else is here, once: guards
+//! before anything is made, the lock, the name, what an earlier run left
+//! behind, the merge, the flush, and making it visible. Whatever fails before
+//! the last of these leaves all that was published as it was.
+
+mod merging;
+mod names;
+mod sources;
+
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use chrono::{DateTime, Local};
+
+use self::merging::{Reference, Work};
+use self::names::Named;
+pub(crate) use self::sources::{Source, roots_of_dump};
+use crate::engine::{Budget, Tally};
+use crate::error::Error;
+use crate::event::{Event, Observer, Phase, Warning};
+use crate::fault::{Fault, Op};
+use crate::filter::Filter;
+use crate::layout::{self, DumpName, LinkTarget, Sort};
+use crate::link::LinkPolicy;
+use crate::meta::{Abilities, Time};
+use crate::publish::Site;
+use crate::relpath::RelPath;
+use crate::report::Report;
+use crate::stamp::Stamp;
+use crate::sys::dir::{self, For};
+use crate::sys::file::Pages;
+use crate::sys::{disk, stat};
+use crate::trial::{self, Trial};
+use crate::vault::{Dump, DumpLock};
+
+/// What a run is told by its caller.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller<'a> {
+    pub(crate) observer: &'a dyn Observer,
+    pub(crate) stop: Option<&'a AtomicBool>,
+    pub(crate) dry_run: bool,
+    pub(crate) jobs: Option<usize>,
+}
+
+/// What is to be made.
+pub(crate) struct Order<'a> {
+    pub(crate) sources: Vec<Source>,
+    pub(crate) sort: Sort,
+    pub(crate) policy: &'a LinkPolicy,
+    pub(crate) filter: &'a Filter,
+    /// The minute it is of, when that is not now.
+    pub(crate) at: Option<Stamp>,
+    pub(crate) allow_empty: bool,
+    pub(crate) one_file_system: bool,
+    /// Is a published dump what is read?
+    pub(crate) source_is_dump: bool,
+    /// Add up first what is needed, and stop when that is not free.
+    pub(crate) space_check: bool,
+}
+
+/// A dump that is whole and flushed, but not yet published.
+pub(crate) struct Made<'m> {
+    pub(crate) site: &'m Site<'m>,
+    pub(crate) abilities: &'m Abilities,
+    pub(crate) tally: &'m Tally<'m>,
+}
+
+/// What is done to a dump before it is published.
+pub(crate) type Check<'c> = dyn FnMut(&Made<'_>) -> Result<(), Error> + 'c;
+
+/// A dump root held for one run.
+pub(crate) struct Session<'a> {
+    pub(crate) dump: Dump,
+    _lock: Option<DumpLock>,
+    pub(crate) current: Option<LinkTarget>,
+    init: bool,
+    caller: Caller<'a>,
+    budget: Budget,
+}
+
+impl<'a> Session<'a> {
+    /// Opens a dump root and takes its lock (not for a dry run, which writes
+    /// nothing); `init` says that it must not have a `current` yet.
+    pub(crate) fn open(path: PathBuf, init: bool, caller: Caller<'a>) -> Result<Self, Error> {
+        caller.observer.event(Event::Phase(Phase::Preparing));
+        let dump = Dump::open(path)?;
+        let lock = if caller.dry_run {
+            None
+        } else {
+            Some(dump.lock()?)
+        };
+        let current = dump.link(layout::CURRENT)?;
+        match &current {
+            None if !init => {
+                let dump = dump.path().to_path_buf();
+                return Err(Error::NoCurrent { dump });
+            }
+            Some(current) if init => {
+                return Err(Error::AlreadyInitialised {
+                    target: current.dir.as_path().to_path_buf(),
+                    dump: dump.path().to_path_buf(),
+                });
+            }
+            _ => {}
+        }
+        let budget = Budget::new(caller.jobs.unwrap_or_else(default_jobs));
+        Ok(Self {
+            dump,
+            _lock: lock,
+            current,
+            init,
+            caller,
+            budget,
+        })
+    }
+
+    /// Makes what is ordered, has it checked, and publishes it.
+    pub(crate) fn make(&self, order: Order<'_>, check: &mut Check<'_>) -> Result<Report, Error> {
+        let start = Local::now();
+        let tally = Tally::new(self.caller.observer, self.caller.stop);
+        let reference = self.reference(&order)?;
+        for source in &order.sources {
+            self.guard(source, reference.as_ref(), &order)?;
+        }
+        let named = self.name(&order, Stamp::of(&start), &tally)?;
+        let published = self.dump.path().join(named.name.path());
+        let reference_path = reference.as_ref().map(|r| r.path.below(self.dump.path()));
+        tally.event(Event::Started {
+            dump: &published,
+            reference: reference_path.as_deref(),
+        });
+        let links = self.links(&order, named.name);
+        let resumed = named.leftover.is_some();
+        let mut order = order;
+        let sources = std::mem::take(&mut order.sources);
+        if order.space_check {
+            tally.event(Event::Phase(Phase::Estimating));
+            self.check_space(&order, &sources, named.leftover)?;
+        }
+        let work = Work {
+            policy: order.policy,
+            filter: Some(order.filter),
+            one_file_system: order.one_file_system,
+            may_share: order.sort == Sort::Dump,
+            source_is_dump: order.source_is_dump,
+            pages: if order.source_is_dump {
+                Pages::Drop
+            } else {
+                Pages::Keep
+            },
+            from_disk: false,
+        };
+        tally.event(Event::Phase(Phase::Storing));
+        if self.caller.dry_run {
+            self.merge(&work, sources, reference, None, &trial::guess(), &tally)?;
+        } else {
+            let (site, abilities) = self.site(&named, &sources, &tally)?;
+            self.merge(&work, sources, reference, Some(&site), &abilities, &tally)?;
+            tally.event(Event::Phase(Phase::Syncing));
+            site.sync()?;
+            check(&Made {
+                site: &site,
+                abilities: &abilities,
+                tally: &tally,
+            })?;
+            tally.verdict()?;
+            tally.event(Event::Phase(Phase::Publishing));
+            site.publish(time_of(&start), &links)?;
+        }
+        let sum = tally.sum();
+        Ok(Report {
+            dump: published,
+            reference: reference_path,
+            start,
+            end: Local::now(),
+            dry_run: self.caller.dry_run,
+            resumed,
+            counts: sum.counts,
+            faults: sum.faults,
+            warnings: sum.warnings,
+            warnings_total: sum.warnings_total,
+            free_bytes: self.dump.free().map(|(bytes, _)| bytes),
+        })
+    }
+
+    /// The dump to link to: `current`; for an import the newest that is not
+    /// later; in a dump root that lost its `current`, its newest. A
+    /// checkpoint has none.
+    fn reference(&self, order: &Order<'_>) -> Result<Option<Reference>, Error> {
+        if order.sort == Sort::Checkpoint {
+            return Ok(None);
+        }
+        let listing = self.dump.listing();
+        let listed = |found: Result<Option<DumpName>, Fault>| {
+            let found = found.map_err(|fault| self.dump.refuses(fault, None))?;
+            Ok::<_, Error>(found.map(|name| relative(&name)))
+        };
+        let current = self.current.as_ref().map(|current| current.dir.clone());
+        let path = match order.at {
+            Some(at) => listed(listing.newest_not_later(at))?.or(current),
+            None if self.init => listed(listing.newest())?,
+            None => current,
+        };
+        let Some(path) = path else { return Ok(None) };
+        match self.dump.open_dump(&path) {
+            Ok(handle) => Ok(Some(Reference { path, handle })),
+            Err(e) => Err(self.dump.failed(Op::Open, path.as_path(), e)),
+        }
+    }
+
+    /// A tree that is empty, while its reference is not, is most likely a
+    /// disk that is not mounted.
+    fn guard(
+        &self,
+        source: &Source,
+        reference: Option<&Reference>,
+        order: &Order<'_>,
+    ) -> Result<(), Error> {
+        let name = source.name.to_bytes();
+        if order.filter.excludes(name, true) {
+            return Err(Error::MainExcluded {
+                path: source.path.clone(),
+            });
+        }
+        let unusable = |cause| Error::MainUnusable {
+            path: source.path.clone(),
+            cause,
+        };
+        let id = stat::look_at(&source.handle).map_err(unusable)?.id();
+        let root = stat::look_at(self.dump.handle()).map_err(unusable)?.id();
+        if id == root {
+            return Err(unusable(std::io::Error::other(
+                "it is the dump root itself",
+            )));
+        }
+        if order.allow_empty || !dir::is_empty(source.handle.as_fd()).map_err(unusable)? {
+            return Ok(());
+        }
+        let Some(reference) = reference else {
+            return Ok(());
+        };
+        let copy = dir::open_dir(reference.handle.as_fd(), &source.name, For::Reading);
+        match copy.and_then(|copy| dir::is_empty(copy.as_fd())) {
+            Ok(false) => Err(Error::MainEmpty {
+                path: source.path.clone(),
+                reference: reference.path.join(name).below(self.dump.path()),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Opens the site, and finds out what can be preserved there.
+    fn site(
+        &self,
+        named: &Named,
+        sources: &[Source],
+        tally: &Tally<'_>,
+    ) -> Result<(Site<'_>, Abilities), Error> {
+        let site = Site::open(&self.dump, named.name, named.leftover)?;
+        if site.resumed {
+            tally.warn(Warning::Resuming {
+                path: site.path(),
+                trusted: site.trusted,
+            });
+            self.remove_all(&site, sources, tally)?;
+        }
+        let error = match trial::run(site.handle().as_fd()) {
+            Ok(Trial::Passed(abilities)) => return Ok((site, abilities)),
+            Ok(Trial::NoHardLinks) => Error::NoHardLinks {
+                dump: self.dump.path().to_path_buf(),
+                fs: disk::filesystem_type(self.dump.handle()).unwrap_or_default(),
+            },
+            Err(snag) => self.dump.refuses(snag.at(site.path()), None),
+        };
+        site.abandon();
+        Err(error)
+    }
+
+    pub(crate) fn stop(&self) -> Option<&'a AtomicBool> {
+        self.caller.stop
+    }
+
+    /// Which links are moved to the new dump: none for an import that is
+    /// older than what `current` names.
+    fn links(&self, order: &Order<'_>, name: DumpName) -> Vec<&'static str> {
+        let current = self.current.as_ref().and_then(|current| current.name);
+        if order.at.is_some() && current.is_some_and(|current| current > name) {
+            return Vec::new();
+        }
+        if self.init || order.sort == Sort::Checkpoint {
+            vec![layout::CURRENT_CHECKPOINT, layout::CURRENT]
+        } else {
+            vec![layout::CURRENT]
+        }
+    }
+}
+
+fn time_of(moment: &DateTime<Local>) -> Time {
+    Time::new(moment.timestamp(), moment.timestamp_subsec_nanos())
+}
+
+fn relative(name: &DumpName) -> RelPath {
+    RelPath::from_bytes(name.to_string().as_bytes())
+}
+
+/// Twice as many workers as processors, and four at least: while some wait
+/// for the disk, others go on.
+fn default_jobs() -> usize {
+    let processors = std::thread::available_parallelism();
+    processors.map_or(4, |n| (2 * n.get()).clamp(4, 32))
+}

@@ -1,0 +1,134 @@
+//! What a run is named, and what earlier runs left behind.
+
+use std::os::fd::AsFd as _;
+
+use super::sources::{Source, all_names};
+use super::{Order, Session};
+use crate::engine::Tally;
+use crate::error::Error;
+use crate::event::Warning;
+use crate::fault::{Fault, Op};
+use crate::layout::{self, DumpName};
+use crate::naming;
+use crate::publish::Site;
+use crate::raze;
+use crate::relpath::RelPath;
+use crate::stamp::Stamp;
+
+/// The names a run may take: its own, and whether an earlier run's leftover
+/// is gone on with.
+pub(super) struct Named {
+    pub(super) name: DumpName,
+    pub(super) leftover: Option<DumpName>,
+}
+
+pub(super) fn incomplete(name: &DumpName) -> RelPath {
+    let day = format!("{}/{}", name.year(), name.day());
+    RelPath::from_bytes(day.as_bytes()).join(name.incomplete_leaf().as_bytes())
+}
+
+impl Session<'_> {
+    /// Chooses the name, and what is gone on with.
+    pub(super) fn name(
+        &self,
+        order: &Order<'_>,
+        now: Stamp,
+        tally: &Tally<'_>,
+    ) -> Result<Named, Error> {
+        let listing = self.dump.listing();
+        let refused = |fault| self.dump.refuses(fault, None);
+        let mut leftovers = listing.incompletes().map_err(refused)?;
+        leftovers.retain(|found| found.name.sort == order.sort);
+        let (ours, foreign): (Vec<_>, Vec<_>) = leftovers
+            .into_iter()
+            .map(|found| found.name)
+            .partition(|name| self.is_ours(*name, order));
+        let taken = |stamp| {
+            let foreign = foreign.iter().any(|name| name.stamp == stamp);
+            Ok(foreign || listing.taken(stamp).map_err(refused)?)
+        };
+        let (stamp, warning) = match order.at {
+            Some(at) if taken(at)? => {
+                let path = self.dump.path().join(DumpName::dump(at).path());
+                return Err(Error::NameTaken { path });
+            }
+            Some(at) => (at, None),
+            None => {
+                let current = self.current.as_ref().and_then(|current| current.name);
+                naming::next(now, current.map(|name| name.stamp), taken)?
+            }
+        };
+        if let Some(warning) = warning {
+            tally.warn(warning);
+        }
+        for name in &foreign {
+            let path = self.dump.path().join(incomplete(name).as_path());
+            tally.warn(Warning::ForeignLeftover { path });
+        }
+        let name = DumpName {
+            stamp,
+            sort: order.sort,
+        };
+        let mut ours = ours;
+        let leftover = if self.caller.dry_run {
+            None
+        } else {
+            ours.pop()
+        };
+        if leftover.is_some() {
+            self.remove_leftovers(&ours, tally)?;
+        }
+        Ok(Named { name, leftover })
+    }
+
+    /// Was a leftover made of (some of) the same roots? An empty one serves
+    /// everybody.
+    pub(super) fn is_ours(&self, name: DumpName, order: &Order<'_>) -> bool {
+        let names = self
+            .dump
+            .open_dump(&incomplete(&name))
+            .and_then(|dir| all_names(&dir));
+        let Ok(names) = names else { return false };
+        names.is_empty()
+            || names.iter().any(|name| {
+                name.to_bytes() == layout::TRIAL.as_bytes()
+                    || order.sources.iter().any(|source| source.name == *name)
+            })
+    }
+
+    /// Of several leftovers the newest is gone on with; the others go.
+    pub(super) fn remove_leftovers(
+        &self,
+        names: &[DumpName],
+        tally: &Tally<'_>,
+    ) -> Result<(), Error> {
+        for name in names {
+            let site = Site::open(&self.dump, *name, Some(*name))?;
+            self.remove_all(&site, &[], tally)?;
+            site.abandon();
+        }
+        Ok(())
+    }
+
+    /// Removes from a site what is not one of the trees.
+    pub(super) fn remove_all(
+        &self,
+        site: &Site<'_>,
+        but: &[Source],
+        tally: &Tally<'_>,
+    ) -> Result<(), Error> {
+        let failed = |op| move |e| self.dump.refuses(Fault::new(op, site.path(), e), None);
+        for name in all_names(site.handle()).map_err(failed(Op::List))? {
+            if but.iter().any(|source| source.name == name) {
+                continue;
+            }
+            let goes_on = || tally.goes_on();
+            match raze::raze(site.handle().as_fd(), &name, &goes_on) {
+                Ok(true) => {}
+                Ok(false) => return Err(Error::Interrupted),
+                Err(snag) => return Err(self.dump.refuses(snag.at(site.path()), None)),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,78 @@
+//! The trees that a run reads.
+
+use std::ffi::{CString, OsStr};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::fault::{Fault, Op};
+use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::errno;
+use crate::walk::Place;
+
+/// A tree that is read: its name in the dump, its path, its opened top.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) name: CString,
+    pub(crate) path: PathBuf,
+    pub(crate) handle: OwnedFd,
+}
+
+/// The trees in a dump, to be read from there.
+pub(crate) fn roots_of_dump(handle: &OwnedFd, base: &Path) -> Result<Vec<Source>, Error> {
+    let unusable = |path: &Path, cause| Error::MainUnusable {
+        path: path.to_path_buf(),
+        cause,
+    };
+    let mut roots = Vec::new();
+    for name in all_names(handle).map_err(|e| unusable(base, e))? {
+        let path = base.join(OsStr::from_bytes(name.to_bytes()));
+        match dir::open_dir(handle.as_fd(), &name, For::Reading) {
+            Ok(handle) => roots.push(Source { name, path, handle }),
+            // What is no directory is no tree.
+            Err(e) if errno::has_changed(&e) => {}
+            Err(e) => return Err(unusable(&path, e)),
+        }
+    }
+    Ok(roots)
+}
+
+/// The same trees, opened once more.
+pub(super) fn again(sources: &[Source]) -> Result<Vec<Source>, Error> {
+    let open = |source: &Source| {
+        let handle = dir::reopen(source.handle.as_fd(), For::Reading);
+        Ok(Source {
+            name: source.name.clone(),
+            path: source.path.clone(),
+            handle: handle.map_err(|cause| Error::MainUnusable {
+                path: source.path.clone(),
+                cause,
+            })?,
+        })
+    };
+    sources.iter().map(open).collect()
+}
+
+/// All names in a directory; for those of which there are few.
+pub(super) fn all_names(handle: &OwnedFd) -> std::io::Result<Vec<CString>> {
+    let mut chunk = Chunk::default();
+    Lister::new(dir::reopen(handle.as_fd(), For::Reading)?).rest(&mut chunk)?;
+    Ok(chunk.iter().map(|entry| entry.name.to_owned()).collect())
+}
+
+/// A tree that cannot be listed any more at the end has gone on the way.
+pub(super) fn still_there(tops: Vec<(PathBuf, Arc<Place>)>) -> Result<(), Error> {
+    for (path, top) in tops {
+        let listed = top.open().and_then(|top| dir::is_empty(top.as_fd()));
+        if let Err(cause) = listed {
+            // One that may not be listed was a fault from the beginning.
+            if !errno::is_not_permitted(&cause) {
+                let fault = Fault::new(Op::List, path, cause);
+                return Err(Error::SourceGone { fault });
+            }
+        }
+    }
+    Ok(())
+}
