@@ -363,7 +363,6 @@ impl<'a> Session<'a> {
         tally: &Tally<'_>,
     ) -> Result<(), Error> {
         tally.event(Event::Phase(Phase::Storing));
-        let began = reference.as_ref().and_then(began);
         let slots = self.budget.slots();
         let top = |handle: &OwnedFd, purpose| {
             let handle = dir::reopen(handle.as_fd(), purpose)?;
@@ -401,7 +400,6 @@ impl<'a> Session<'a> {
             may_share: order.sort == Sort::Dump,
             trusted: site.is_none_or(|site| site.trusted),
             leave_out,
-            reference_began: began,
             most_links: disk::most_links(self.dump.handle()),
         };
         engine::merge(&rules, self.budget, tally, roots);
@@ -467,20 +465,6 @@ fn still_there(tops: Vec<(PathBuf, Arc<Place>)>) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// A moment that is not later than the beginning of the reading of a dump:
-/// its directory was made then, or bears that time, and its name is of that
-/// minute unless it had to be named later.
-fn began(reference: &Reference) -> Option<Time> {
-    /// Clocks of servers are a little off.
-    const MARGIN: i64 = 5;
-    let mut began = stat::look_at(&reference.handle).ok()?.mtime;
-    let named = DumpName::parse(reference.path.as_bytes());
-    if let Some(named) = named.and_then(|name| name.stamp.earliest()) {
-        began = began.min(time_of(&named));
-    }
-    Some(Time::new(began.secs.saturating_sub(MARGIN), began.nanos))
 }
 
 fn time_of(moment: &DateTime<Local>) -> Time {

@@ -200,9 +200,7 @@ impl Worker<'_> {
         let why = match verdict {
             Verdict::Copy(why) => why,
             Verdict::Link => {
-                let unclaimed = |r: &Meta| {
-                    !self.run.is_recent(item.meta) || self.run.groups.claim(r.id(), item.meta.id())
-                };
+                let unclaimed = |r: &Meta| self.run.groups.claim_alone(r.id());
                 match reference.filter(unclaimed) {
                     None => Why::NoLink,
                     Some(reference) => match self.link(item, &reference, there)? {
