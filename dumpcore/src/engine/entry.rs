@@ -198,9 +198,7 @@ impl Worker<'_> {
         let why = match verdict {
             Verdict::Copy(why) => why,
             Verdict::Link => {
-                let unclaimed = |r: &Meta| {
-                    !self.run.is_recent(item.meta) || self.run.groups.claim(r.id(), item.meta.id())
-                };
+                let unclaimed = |r: &Meta| self.run.groups.claim_alone(r.id());
                 match reference.filter(unclaimed) {
                     None => Why::NoLink,
                     Some(reference) => match self.link(item, &reference, there)? {
@@ -348,8 +346,12 @@ impl Worker<'_> {
         let (Some(_), Some(target)) = (there, &item.hands.target) else {
             return Ok(None);
         };
-        let looked = probe::look_in_dump(target.as_fd(), item.name);
-        let looked = looked.map_err(|e| Snag::target(Op::Stat, e))?;
+        let looked = match probe::look_in_dump(target.as_fd(), item.name) {
+            Ok(looked) => looked,
+            // It made room for a link, which was then refused.
+            Err(e) if errno::is_missing(&e) => return Ok(None),
+            Err(e) => return Err(Snag::target(Op::Stat, e).into()),
+        };
         let alone = looked.nlink == 1
             || item.meta.nlink > 1 && self.run.groups.claim(looked.id(), item.meta.id());
         if looked.kind == item.meta.kind && alone {

@@ -8,8 +8,10 @@
 //!
 //! Two different source inodes must not become one inode of the dump. That
 //! could happen where the reference still has as one what the source has
-//! parted since: [`Groups::claim`] gives each inode of the dump to the first
-//! source inode that asks for it.
+//! parted since: each inode of the dump is given to the first source inode
+//! that asks for it. No time of change tells that an inode need not ask: its
+//! name may have been another's, whose directory was renamed. So all ask,
+//! which costs a bit for each inode of the reference that is linked to.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -57,6 +59,25 @@ struct Group<J> {
 pub(super) struct Groups<J> {
     groups: Mutex<HashMap<Id, Group<J>>>,
     claims: Mutex<HashMap<Id, Id>>,
+    taken: Taken,
+}
+
+/// Which inodes of the dump's filesystem stand for something: a bit for each,
+/// in words of neighbours, in parts that workers lock apart.
+#[derive(Debug, Default)]
+struct Taken([Mutex<HashMap<u64, u64>>; 16]);
+
+impl Taken {
+    /// Takes an inode; was it free?
+    fn take(&self, ino: u64) -> bool {
+        let (word, bit) = (ino / 64, 1 << (ino % 64));
+        let part = usize::try_from(word % 16).unwrap_or(0);
+        let mut part = lock(&self.0[part]);
+        let bits = part.entry(word).or_insert(0);
+        let free = *bits & bit == 0;
+        *bits |= bit;
+        free
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -68,6 +89,7 @@ impl<J> Groups<J> {
         Self {
             groups: Mutex::new(HashMap::new()),
             claims: Mutex::new(HashMap::new()),
+            taken: Taken::default(),
         }
     }
 
@@ -135,10 +157,24 @@ impl<J> Groups<J> {
         }
     }
 
-    /// May this inode of the dump stand for that source inode? Not when it
-    /// stands for another one already.
+    /// May this inode of the dump stand for that source inode, which has
+    /// several names? Not when it stands for another one already.
     pub(super) fn claim(&self, of_dump: Id, of_source: Id) -> bool {
-        *lock(&self.claims).entry(of_dump).or_insert(of_source) == of_source
+        match lock(&self.claims).entry(of_dump) {
+            Entry::Occupied(claimed) => *claimed.get() == of_source,
+            Entry::Vacant(vacant) => {
+                let free = self.taken.take(of_dump.ino);
+                if free {
+                    vacant.insert(of_source);
+                }
+                free
+            }
+        }
+    }
+
+    /// The same for a source inode with one name, which asks once.
+    pub(super) fn claim_alone(&self, of_dump: Id) -> bool {
+        self.taken.take(of_dump.ino)
     }
 }
 
@@ -186,5 +222,20 @@ mod tests {
         assert!(groups.claim(A, B));
         assert!(groups.claim(A, B));
         assert!(!groups.claim(A, A));
+        assert!(!groups.claim_alone(A));
+        assert!(groups.claim_alone(B));
+        assert!(!groups.claim_alone(B));
+        assert!(!groups.claim(B, A));
+    }
+
+    #[test]
+    fn neighbours_are_told_apart() {
+        let taken = Taken::default();
+        let all = [0, 1, 63, 64, 65, 1 << 40, u64::MAX];
+        for free in [true, false] {
+            for ino in all {
+                assert_eq!(taken.take(ino), free, "{ino}");
+            }
+        }
     }
 }

@@ -32,7 +32,7 @@ use self::node::Job;
 use self::worker::{Run, Worker};
 use crate::filter::Filter;
 use crate::link::LinkPolicy;
-use crate::meta::{Abilities, Id, Time};
+use crate::meta::{Abilities, Id};
 use crate::sys::disk;
 use crate::sys::file::Pages;
 use crate::walk::{Entered, Place, Slots};
@@ -60,8 +60,6 @@ pub(crate) struct Rules<'a> {
     /// Directories that are left out wherever they are met: the dump root,
     /// and what is being made in it.
     pub(crate) leave_out: Vec<Id>,
-    /// When the reading of the reference began, or earlier.
-    pub(crate) reference_began: Option<Time>,
     /// How many names an inode of the dump can have.
     pub(crate) most_links: Option<u32>,
 }

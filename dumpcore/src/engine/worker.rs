@@ -74,13 +74,6 @@ impl<'a> Run<'a> {
         self.copies.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Has this inode changed since the reference was taken? If not, it has
-    /// as many names as then, and its reference stands for no other inode.
-    pub(super) fn is_recent(&self, meta: &Meta) -> bool {
-        let began = self.rules.reference_began;
-        began.is_none_or(|began| meta.ctime >= began)
-    }
-
     /// Can the reference take all names of this inode?
     pub(super) fn has_room_for_links(&self, reference: &Meta, source: &Meta) -> bool {
         let all = u64::from(reference.nlink) + u64::from(source.nlink);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::names::incomplete;
 use super::sources::{Source, again, roots_of_dump, still_there};
-use super::{Made, Order, Session, time_of};
+use super::{Made, Order, Session};
 use crate::engine::{self, Root, Rules, Tally};
 use crate::error::Error;
 use crate::event::Silent;
@@ -16,7 +16,7 @@ use crate::fault::Op;
 use crate::filter::Filter;
 use crate::layout::DumpName;
 use crate::link::LinkPolicy;
-use crate::meta::{Abilities, Time};
+use crate::meta::Abilities;
 use crate::publish::Site;
 use crate::relpath::RelPath;
 use crate::sys::dir::{self, For};
@@ -29,20 +29,6 @@ use crate::walk::{Place, Slots};
 pub(super) struct Reference {
     pub(super) path: RelPath,
     pub(super) handle: OwnedFd,
-}
-
-/// A moment that is not later than the beginning of the reading of a dump:
-/// its directory was made then, or bears that time, and its name is of that
-/// minute unless it had to be named later.
-pub(super) fn began(reference: &Reference) -> Option<Time> {
-    /// Clocks of servers are a little off.
-    const MARGIN: i64 = 5;
-    let mut began = stat::look_at(&reference.handle).ok()?.mtime;
-    let named = DumpName::parse(reference.path.as_bytes());
-    if let Some(named) = named.and_then(|name| name.stamp.earliest()) {
-        began = began.min(time_of(&named));
-    }
-    Some(Time::new(began.secs.saturating_sub(MARGIN), began.nanos))
 }
 
 /// How a merge is done.
@@ -178,7 +164,6 @@ impl Session<'_> {
         abilities: &Abilities,
         tally: &Tally<'_>,
     ) -> Result<(), Error> {
-        let began = reference.as_ref().and_then(began);
         let slots = self.budget.slots();
         let top = |handle: &OwnedFd, purpose| {
             let handle = dir::reopen(handle.as_fd(), purpose)?;
@@ -220,7 +205,6 @@ impl Session<'_> {
             from_disk: work.from_disk,
             trusted: site.is_none_or(|site| site.trusted),
             leave_out,
-            reference_began: began,
             most_links: disk::most_links(self.dump.handle()),
         };
         engine::merge(&rules, self.budget, tally, roots);

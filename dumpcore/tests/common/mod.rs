@@ -1,0 +1,194 @@
+//! What the tests of whole runs share: a stage with a source and a dump
+//! root, one run with all its checks, and a memory of access times.
+
+// Each file of tests takes what it needs.
+#![allow(dead_code)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use dumpcore::{Dump, Report, Snapshot};
+use fixtures::tree::remove_deep;
+use fixtures::walk::{Place, Side, Visit, walk};
+use fixtures::{Fingerprint, Options, diff_trees, is_root};
+use rustix::fs::Stat;
+use rustix::io::Errno;
+
+/// The name of the root in all dumps of these tests.
+pub(crate) const ROOT: &str = "tree";
+
+/// A source and a dump root, gone when dropped, however deep.
+pub(crate) struct Stage {
+    top: PathBuf,
+    pub(crate) source: PathBuf,
+    pub(crate) dump: PathBuf,
+}
+
+impl Stage {
+    /// An empty source beside an empty dump root.
+    pub(crate) fn new() -> Self {
+        Self::within(&fixtures::who::open_dir().keep())
+    }
+
+    /// The same below a directory that is removed with it.
+    pub(crate) fn within(top: &Path) -> Self {
+        let stage = Stage {
+            top: top.to_path_buf(),
+            source: top.join(ROOT),
+            dump: top.join("dump"),
+        };
+        for dir in [&stage.source, &stage.dump] {
+            fs::create_dir_all(dir).expect("made");
+        }
+        stage
+    }
+
+    /// A run with nothing special.
+    pub(crate) fn snapshot(&self) -> Snapshot<'static> {
+        let init = self.dump.join("current").symlink_metadata().is_err();
+        Snapshot::new(&self.dump).main(&self.source).init(init)
+    }
+
+    /// The newest dump of the tree.
+    pub(crate) fn newest(&self) -> PathBuf {
+        let dump = Dump::open(&self.dump).expect("opened");
+        let current = dump.current().expect("read").expect("there is a current");
+        current.join(ROOT)
+    }
+
+    /// Runs, checks all that always holds, and returns the report.
+    #[track_caller]
+    pub(crate) fn run(&self, snapshot: Snapshot<'_>) -> Report {
+        let history = History::of(&self.dump);
+        let report = snapshot.run().unwrap_or_else(|e| panic!("{e}"));
+        history.assert_unchanged(&self.dump);
+        assert!(report.faults.is_empty(), "{:#?}", report.faults);
+        self.assert_published(&report);
+        report
+    }
+
+    /// The dump of this report is the newest, equal to the source, and
+    /// nothing half made stands beside it.
+    #[track_caller]
+    pub(crate) fn assert_published(&self, report: &Report) {
+        let dump = Dump::open(&self.dump).expect("opened");
+        assert_eq!(
+            dump.current().expect("read").as_deref(),
+            Some(&*report.dump)
+        );
+        let newest = dump.list().expect("listed").last().map(|name| name.path());
+        let newest = self.dump.join(newest.expect("a dump"));
+        assert_eq!(newest, report.dump);
+        let target = fs::read_link(self.dump.join("current")).expect("a link");
+        assert!(target.is_relative(), "{target:?}");
+        assert_eq!(leftovers(&self.dump), Vec::<PathBuf>::new());
+        self.assert_same();
+    }
+
+    /// The newest dump is as the source.
+    #[track_caller]
+    pub(crate) fn assert_same(&self) {
+        let lines = diff_trees(&self.source, &self.newest(), &all_we_keep());
+        assert!(lines.is_empty(), "not the same:\n{}", lines.join("\n"));
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        remove_deep(&self.top);
+    }
+}
+
+/// What this runner must keep of its own files.
+pub(crate) fn all_we_keep() -> Options {
+    if is_root() {
+        Options::default()
+    } else {
+        Options::unprivileged()
+    }
+}
+
+/// What runs left behind.
+pub(crate) fn leftovers(dump: &Path) -> Vec<PathBuf> {
+    let list = |dir: &Path| -> Vec<PathBuf> {
+        let entries = fs::read_dir(dir).into_iter().flatten();
+        entries.map(|entry| entry.expect("listed").path()).collect()
+    };
+    let days = list(dump).into_iter().flat_map(|year| list(&year));
+    let minutes = days.flat_map(|day| list(&day));
+    minutes
+        .filter(|path| path.as_os_str().as_bytes().ends_with(b"_incomplete"))
+        .collect()
+}
+
+/// All that is published, access times of every entry included, also those
+/// of directories and symlinks.
+pub(crate) struct History {
+    print: Fingerprint,
+    atimes: BTreeMap<Vec<u8>, (i64, u64)>,
+}
+
+impl History {
+    pub(crate) fn of(dump: &Path) -> Self {
+        // Reading symlinks moves their times, so these are noted last.
+        let print = Fingerprint::of(dump);
+        let atimes = atimes(dump);
+        History { print, atimes }
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_unchanged(&self, dump: &Path) {
+        let now = atimes(dump);
+        let moved = self.atimes.iter().filter(|(path, was)| {
+            let is = now.get(*path);
+            is.is_some_and(|is| is != *was)
+        });
+        let moved: Vec<String> = moved.map(|(path, _)| fixtures::show(path)).collect();
+        assert!(moved.is_empty(), "access times of history: {moved:?}");
+        self.print.assert_unchanged(dump);
+    }
+}
+
+/// Calls for each entry below a directory, which is told by its own path.
+pub(crate) fn each(root: &Path, entry: impl FnMut(&[u8], &Stat)) {
+    struct Each<F>(F);
+    impl<F: FnMut(&[u8], &Stat)> Visit for Each<F> {
+        fn enter(&mut self, path: &[u8], a: Option<Place<'_>>, _: Option<Place<'_>>) -> bool {
+            let Some(place) = a else { return false };
+            if !path.is_empty() {
+                (self.0)(path, place.stat);
+            }
+            place.is_dir()
+        }
+        fn fault(&mut self, path: &[u8], _: Side, act: &str, error: Errno) {
+            panic!("{act} {}: {error}", fixtures::show(path));
+        }
+    }
+    walk(root, &mut Each(entry));
+}
+
+fn atimes(dump: &Path) -> BTreeMap<Vec<u8>, (i64, u64)> {
+    let mut all = BTreeMap::new();
+    each(dump, |path, stat| {
+        // Years and days are no dumps; what is being made is none yet.
+        let inside = path.iter().filter(|byte| **byte == b'/').count() >= 2;
+        let half = path.windows(11).any(|part| part == b"_incomplete");
+        if inside && !half {
+            all.insert(path.to_vec(), (stat.st_atime, stat.st_atime_nsec));
+        }
+    });
+    all
+}
+
+/// The inode of every entry that is no directory.
+pub(crate) fn inodes(root: &Path) -> BTreeMap<Vec<u8>, u64> {
+    let mut all = BTreeMap::new();
+    each(root, |path, stat| {
+        if stat.st_mode & 0o170_000 != 0o040_000 {
+            all.insert(path.to_vec(), stat.st_ino);
+        }
+    });
+    all
+}
