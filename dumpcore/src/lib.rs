@@ -12,6 +12,7 @@ mod link;
 mod listing;
 mod meta;
 mod naming;
+mod navigate;
 mod place;
 mod probe;
 mod publish;
@@ -36,6 +37,10 @@ pub use layout::{DumpName, EXCLUDE_FILE, Found, Sort};
 pub use link::{Candidate, LinkPolicy, Verdict};
 pub use listing::{Dumps, Listing};
 pub use meta::{Abilities, Id, Meta, Time, Xattrs};
+pub use navigate::{
+    Ago, BadDate, Change, Date, Difference, Event as HistoryEvent, Every, FindError, History, Lies,
+    Navigator, Past, Place, Version, difference,
+};
 pub use relpath::{Printable, RelPath};
 pub use replicate::{Replica, Replicated};
 pub use report::{Count, Counts, Report};

@@ -1,0 +1,540 @@
+//! Old versions and histories, against naive searches and replays.
+
+use std::fs::{self, File, FileTimes, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use assert_fs::TempDir;
+use proptest::prelude::*;
+
+use super::*;
+use crate::layout::Sort;
+
+fn at(text: &str) -> Stamp {
+    text.parse().expect(text)
+}
+
+fn dump(text: &str) -> DumpName {
+    DumpName::parse(text.as_bytes()).expect(text)
+}
+
+/// A state of the path, with all that a history tells apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum State {
+    Absent,
+    File { content: u8, mode: u32, mtime: u64 },
+    Dir { names: u8, mode: u32, mtime: u64 },
+    Symlink { target: u8 },
+}
+
+impl State {
+    /// What a naive comparison of two states finds.
+    fn change_from(&self, old: &State) -> Option<&'static str> {
+        let content = |state: &State| match state {
+            State::File { content, .. } => ('f', *content),
+            State::Dir { names, .. } => ('d', *names),
+            State::Symlink { target } => ('l', *target),
+            State::Absent => ('-', 0),
+        };
+        match (old, self) {
+            (old, new) if old == new => None,
+            (State::Absent, _) => Some("create"),
+            (_, State::Absent) => Some("delete"),
+            (old, new) if content(old) == content(new) => Some("wstat"),
+            _ => Some("write"),
+        }
+    }
+
+    fn make(&self, path: &Path) {
+        let (mode, mtime) = match self {
+            State::Absent => return,
+            State::Symlink { target } => return symlink(format!("t{target}"), path).unwrap(),
+            State::File {
+                content,
+                mode,
+                mtime,
+            } => {
+                // The same size whatever the content.
+                fs::write(path, format!("content {}\n", content % 10)).unwrap();
+                (mode, mtime)
+            }
+            State::Dir { names, mode, mtime } => {
+                fs::create_dir(path).unwrap();
+                for bit in (0..8).filter(|bit| names & (1 << bit) != 0) {
+                    File::create(path.join(format!("n{bit}"))).unwrap();
+                }
+                (mode, mtime)
+            }
+        };
+        let modified = SystemTime::UNIX_EPOCH + Duration::new(*mtime, 123_456_789);
+        let file = File::open(path).unwrap();
+        file.set_times(FileTimes::new().set_modified(modified))
+            .unwrap();
+        fs::set_permissions(path, Permissions::from_mode(*mode)).unwrap();
+    }
+}
+
+/// One dump: its state, its minutes after the one before, and whether the
+/// path is stored anew although it is the same, as a checkpoint does.
+#[derive(Clone, Debug)]
+struct Step {
+    state: State,
+    minutes: i64,
+    anew: bool,
+}
+
+fn state() -> impl Strategy<Value = State> {
+    let mode = prop::sample::select(vec![0o600, 0o644, 0o755]);
+    prop_oneof![
+        2 => Just(State::Absent),
+        5 => (0..3u8, mode, 1..3u64)
+            .prop_map(|(content, mode, mtime)| State::File { content, mode, mtime }),
+        2 => (0..3u8, prop::sample::select(vec![0o700, 0o755])).prop_map(|(names, mode)| {
+            // As a filesystem does: other names, another time.
+            State::Dir { names, mode, mtime: 10 + u64::from(names) }
+        }),
+        1 => (0..2u8).prop_map(|target| State::Symlink { target }),
+    ]
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let minutes = prop::sample::select(vec![7, 30, 60, 600, 1500, 40_000, 300_000]);
+    let edit = (state(), minutes, 0..3u8, any::<bool>());
+    prop::collection::vec(edit, 1..14).prop_map(|edits| {
+        let mut steps: Vec<Step> = Vec::new();
+        for (state, minutes, repeat, anew) in edits {
+            for _ in 0..=repeat {
+                let state = state.clone();
+                steps.push(Step {
+                    state,
+                    minutes,
+                    anew,
+                });
+            }
+        }
+        steps
+    })
+}
+
+/// Dumps on disk, and what is known of them.
+struct Ground {
+    dir: TempDir,
+    dumps: Vec<(DumpName, State)>,
+}
+
+impl Ground {
+    const WITHIN: &str = "NEWAGE/a/path";
+
+    fn build(steps: &[Step]) -> Self {
+        let dir = TempDir::new().unwrap();
+        let mut minute = at("2019-12-30T22:11").civil();
+        let mut dumps: Vec<(DumpName, State)> = Vec::new();
+        for step in steps {
+            minute += chrono::TimeDelta::minutes(step.minutes);
+            let name = DumpName::dump(Stamp::from_civil(minute));
+            let path = dir.path().join(name.path()).join(Self::WITHIN);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let last = dumps.last();
+            let is_dir = matches!(step.state, State::Dir { .. });
+            let is_symlink = matches!(step.state, State::Symlink { .. });
+            match last {
+                // A fresh symlink would bear the time of its making.
+                Some((old, state))
+                    if *state == step.state
+                        && *state != State::Absent
+                        && !is_dir
+                        && (!step.anew || is_symlink) =>
+                {
+                    let old = dir.path().join(old.path()).join(Self::WITHIN);
+                    fs::hard_link(old, &path).unwrap();
+                }
+                _ => step.state.make(&path),
+            }
+            dumps.push((name, step.state.clone()));
+        }
+        Self { dir, dumps }
+    }
+
+    fn navigator(&self) -> Navigator {
+        Navigator::new(self.dir.path()).main("/nowhere/NEWAGE")
+    }
+
+    fn place() -> Place {
+        Place {
+            within: RelPath::from_bytes(Self::WITHIN.as_bytes()),
+            lies: Lies::Main("/nowhere/NEWAGE/a/path".into()),
+        }
+    }
+
+    fn path(&self, name: DumpName) -> PathBuf {
+        self.dir.path().join(name.path()).join(Self::WITHIN)
+    }
+}
+
+/// What is compared of an event: kind, path told, and for a deletion the
+/// dump that has it no more.
+type Told = (String, PathBuf, Option<PathBuf>);
+
+fn told(past: &Past) -> Vec<Told> {
+    assert!(past.faults.is_empty(), "{:?}", past.faults);
+    let missing = |change: &Change| match change {
+        Change::Delete { missing } => Some(missing.clone()),
+        _ => None,
+    };
+    past.events
+        .iter()
+        .map(|e| {
+            let kind = e.change.as_str().to_owned();
+            (kind, e.version.path.clone(), missing(&e.change))
+        })
+        .collect()
+}
+
+/// Replays the dumps one by one, with no notion of runs or inodes.
+fn replay(ground: &Ground, dumps: &[(DumpName, State)]) -> Vec<Told> {
+    let mut events = Vec::new();
+    let mut before = (None, State::Absent);
+    for (name, state) in dumps {
+        if let Some(kind) = state.change_from(&before.1) {
+            events.push(match (kind, before.0) {
+                ("delete", Some(last)) => (
+                    kind.to_owned(),
+                    ground.path(last),
+                    Some(ground.dir.path().join(name.path())),
+                ),
+                _ => (kind.to_owned(), ground.path(*name), None),
+            });
+        }
+        before = (Some(*name), state.clone());
+    }
+    events
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_history_is_a_naive_replay(steps in steps(), skip in 0..8usize, take in 1..50usize) {
+        let ground = Ground::build(&steps);
+        let (navigator, place) = (ground.navigator(), Ground::place());
+        let past = navigator.history(&place).run();
+        prop_assert_eq!(past.dumps, ground.dumps.len());
+        prop_assert_eq!(told(&past), replay(&ground, &ground.dumps));
+
+        let some = &ground.dumps[skip.min(ground.dumps.len() - 1)..];
+        let some = &some[..take.min(some.len())];
+        let past = navigator
+            .history(&place)
+            .from(some[0].0.stamp)
+            .until(some[some.len() - 1].0.stamp)
+            .run();
+        prop_assert_eq!(told(&past), replay(&ground, some));
+        // A path in a dump ends with it.
+        let place = Place { lies: Lies::Dump(some[some.len() - 1].0), ..place };
+        let past = navigator.history(&place).from(some[0].0.stamp).run();
+        prop_assert_eq!(told(&past), replay(&ground, some));
+    }
+
+    #[test]
+    fn of_each_span_the_last_version_is_kept(steps in steps()) {
+        let ground = Ground::build(&steps);
+        let spans: [(Every, &str); 4] = [
+            (Every::Year, "%Y"),
+            (Every::Month, "%Y-%m"),
+            (Every::Day, "%Y-%m-%d"),
+            (Every::Hour, "%Y-%m-%d %H"),
+        ];
+        for (every, format) in spans {
+            let past = ground.navigator().history(&Ground::place()).every(every).run();
+            let kinds: Vec<_> = told(&past).into_iter().map(|(kind, ..)| kind).collect();
+            prop_assert_eq!(kinds, naive_spans(&ground, format), "{:?}", every);
+        }
+    }
+
+    #[test]
+    fn an_old_version_is_the_one_a_naive_search_finds(
+        steps in steps(), minutes in 0..3_000_000i64,
+    ) {
+        let ground = Ground::build(&steps);
+        let asked = at("2019-12-30T00:00").civil() + chrono::TimeDelta::minutes(minutes);
+        let asked = Stamp::from_civil(asked);
+        let found = ground.navigator().version_at(&Ground::place(), asked);
+        let early: Vec<_> = ground.dumps.iter().filter(|(n, _)| n.stamp <= asked).collect();
+        let has = |(_, state): &&&(DumpName, State)| *state != State::Absent;
+        match early.last() {
+            None => {
+                let none = matches!(found, Err(FindError::NoneThen { .. }));
+                prop_assert!(none, "there is no dump so old");
+            }
+            Some((name, State::Absent)) => match found {
+                Err(FindError::NotThere { dump, older, .. }) => {
+                    prop_assert_eq!(dump, ground.dir.path().join(name.path()));
+                    let nearest = early.iter().rev().find(has);
+                    prop_assert_eq!(older, nearest.map(|(n, _)| ground.path(*n)));
+                }
+                other => prop_assert!(false, "{:?}", other),
+            },
+            Some((name, _)) => prop_assert_eq!(found.unwrap().path, ground.path(*name)),
+        }
+    }
+}
+
+/// The changes between what each span leaves: its last version, and its
+/// absence when it ends with one.
+fn naive_spans(ground: &Ground, format: &str) -> Vec<String> {
+    // Versions and absences where they begin, each with its span.
+    let mut begun: Vec<(String, State)> = Vec::new();
+    for (name, state) in &ground.dumps {
+        if begun.last().is_none_or(|(_, last)| last != state) {
+            begun.push((name.stamp.civil().format(format).to_string(), state.clone()));
+        }
+    }
+    let mut left: Vec<State> = Vec::new();
+    for span in begun.chunk_by(|a, b| a.0 == b.0) {
+        let states: Vec<_> = span.iter().map(|(_, state)| state.clone()).collect();
+        left.extend(states.iter().rfind(|s| **s != State::Absent).cloned());
+        left.extend(states.last().filter(|s| **s == State::Absent).cloned());
+    }
+    let mut before = State::Absent;
+    let mut kinds = Vec::new();
+    for state in left {
+        kinds.extend(state.change_from(&before).map(String::from));
+        before = state;
+    }
+    kinds
+}
+
+#[test]
+fn ten_o_clock_on_two_days_are_two_hours() {
+    let file = |content| State::File {
+        content,
+        mode: 0o644,
+        mtime: 1,
+    };
+    let step = |content, minutes| Step {
+        state: file(content),
+        minutes,
+        anew: true,
+    };
+    // 22:11 and 22:31, then 22:21 of the day after.
+    let ground = Ground::build(&[step(1, 0), step(2, 20), step(3, 24 * 60 - 10)]);
+    let past = ground
+        .navigator()
+        .history(&Ground::place())
+        .every(Every::Hour)
+        .run();
+    let (second, third) = (ground.dumps[1].0, ground.dumps[2].0);
+    assert_eq!(
+        told(&past),
+        [
+            ("create".into(), ground.path(second), None),
+            ("write".into(), ground.path(third), None),
+        ]
+    );
+}
+
+#[test]
+fn a_dump_in_the_future_is_no_answer() {
+    let file = State::File {
+        content: 1,
+        mode: 0o644,
+        mtime: 1,
+    };
+    let ground = Ground::build(&[Step {
+        state: file,
+        minutes: 60,
+        anew: false,
+    }]);
+    let (name, now) = (ground.dumps[0].0, at("2019-12-30T23:00"));
+    assert!(name.stamp > now);
+    let navigator = ground.navigator();
+    let found = navigator.version_at(&Ground::place(), now);
+    assert!(
+        matches!(found, Err(FindError::NoneThen { .. })),
+        "{found:?}"
+    );
+    let past = navigator.history(&Ground::place()).until(now).run();
+    assert_eq!((past.events.len(), past.dumps), (0, 0));
+}
+
+#[test]
+fn the_checkpoint_of_a_minute_comes_after_its_dump() {
+    let dir = TempDir::new().unwrap();
+    for (leaf, text) in [("1000", "a"), ("1000_chk", "b"), ("1001_incomplete", "c")] {
+        let top = dir.path().join("2026/0101").join(leaf).join("NEWAGE/a");
+        fs::create_dir_all(&top).unwrap();
+        fs::write(top.join("path"), text).unwrap();
+    }
+    let navigator = Navigator::new(dir.path());
+    let found = navigator
+        .version_at(&Ground::place(), at("2026-01-01T10:05"))
+        .unwrap();
+    assert_eq!(found.dump.map(|d| d.sort), Some(Sort::Checkpoint));
+    let in_dump = Place {
+        lies: Lies::Dump(dump("2026/0101/1000")),
+        ..Ground::place()
+    };
+    assert_eq!(navigator.history(&in_dump).run().dumps, 1);
+    assert_eq!(navigator.history(&Ground::place()).run().events.len(), 2);
+}
+
+#[test]
+fn a_symlink_on_the_way_leads_nowhere() {
+    let dir = TempDir::new().unwrap();
+    let outside = TempDir::new().unwrap();
+    fs::write(outside.path().join("path"), "secret").unwrap();
+    let old = dir.path().join("2026/0101/1000/NEWAGE");
+    let new = dir.path().join("2026/0102/1000/NEWAGE");
+    fs::create_dir_all(old.join("a")).unwrap();
+    fs::create_dir_all(&new).unwrap();
+    fs::write(old.join("a/path"), "text").unwrap();
+    symlink(outside.path(), new.join("a")).unwrap();
+    let navigator = Navigator::new(dir.path());
+    let found = navigator.version_at(&Ground::place(), at("2026-01-03T00:00"));
+    let Err(FindError::NotThere { older, .. }) = found else {
+        panic!("{found:?}");
+    };
+    assert_eq!(older, Some(old.join("a/path")));
+    let past = navigator.history(&Ground::place()).run();
+    let kinds: Vec<_> = past.events.iter().map(|e| e.change.as_str()).collect();
+    assert_eq!(kinds, ["create", "delete"]);
+}
+
+#[test]
+fn the_main_tree_is_told_of_as_such() {
+    let file = |content| State::File {
+        content,
+        mode: 0o644,
+        mtime: 1,
+    };
+    let cases = [
+        (file(1), Some(file(1)), Some("same")),
+        (file(1), Some(file(2)), Some("write")),
+        (
+            file(1),
+            Some(State::File {
+                content: 1,
+                mode: 0o600,
+                mtime: 1,
+            }),
+            Some("wstat"),
+        ),
+        (file(1), None, Some("delete")),
+        (State::Absent, Some(file(1)), Some("create")),
+        (State::Absent, None, None),
+    ];
+    for (dumped, now, expected) in cases {
+        let step = Step {
+            state: dumped,
+            minutes: 1,
+            anew: false,
+        };
+        let ground = Ground::build(&[step]);
+        let main = TempDir::new().unwrap();
+        let path = main.path().join("NEWAGE/a/path");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        if let Some(now) = &now {
+            now.make(&path);
+        }
+        let navigator = Navigator::new(ground.dir.path()).main(main.path().join("NEWAGE"));
+        let place = navigator.locate(Path::new("/"), &path).unwrap();
+        let past = navigator.history(&place).with_main(true).run();
+        assert!(past.faults.is_empty());
+        let last = past.events.last().filter(|e| e.main);
+        assert_eq!(last.map(|e| e.change.as_str()), expected);
+        // The same of a path in a dump.
+        let name = ground.path(ground.dumps[0].0);
+        let in_dump = navigator.locate(Path::new("/"), &name).unwrap();
+        let again = navigator.history(&in_dump).with_main(true).run();
+        assert_eq!(again.events, past.events);
+    }
+}
+
+#[test]
+fn follows_a_file_through_its_names() {
+    let dir = TempDir::new().unwrap();
+    let top = |day: u32| dir.path().join(format!("2026/01{day:02}/1000/NEWAGE"));
+    for day in 1..=6 {
+        fs::create_dir_all(top(day).join("x/y")).unwrap();
+    }
+    // Another file bore the newest name before: not its history.
+    fs::write(top(1).join("new"), "another").unwrap();
+    fs::write(top(1).join("x/y/old"), "1").unwrap();
+    fs::write(top(2).join("x/y/old"), "2").unwrap();
+    fs::hard_link(top(2).join("x/y/old"), top(3).join("x/mid")).unwrap();
+    fs::hard_link(top(3).join("x/mid"), top(4).join("x/mid")).unwrap();
+    fs::hard_link(top(4).join("x/mid"), top(5).join("new")).unwrap();
+    fs::write(top(6).join("new"), "3").unwrap();
+    let navigator = Navigator::new(dir.path()).main("/nowhere/NEWAGE");
+    let place = navigator
+        .locate(Path::new("/"), &top(6).join("new"))
+        .unwrap();
+    let past = navigator.history(&place).follow(true).run();
+    assert!(past.faults.is_empty());
+    let told: Vec<_> = past
+        .events
+        .iter()
+        .map(|e| match &e.change {
+            Change::Rename { from } => ("rename", e.version.path.clone(), Some(from.clone())),
+            change => (change.as_str(), e.version.path.clone(), None),
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("create", top(1).join("x/y/old"), None),
+            ("write", top(2).join("x/y/old"), None),
+            ("rename", top(3).join("x/mid"), Some(top(2).join("x/y/old"))),
+            ("rename", top(5).join("new"), Some(top(4).join("x/mid"))),
+            ("write", top(6).join("new"), None),
+        ]
+    );
+    let plain = navigator.history(&place).run();
+    let kinds: Vec<_> = plain.events.iter().map(|e| e.change.as_str()).collect();
+    assert_eq!(kinds, ["create", "delete", "create", "write"]);
+}
+
+#[test]
+#[ignore = "needs a filesystem with user xattrs"]
+fn an_xattr_is_metadata() {
+    let file = State::File {
+        content: 1,
+        mode: 0o644,
+        mtime: 1,
+    };
+    let step = Step {
+        state: file,
+        minutes: 60,
+        anew: true,
+    };
+    let ground = Ground::build(&[step.clone(), step.clone(), step]);
+    xattr::set(ground.path(ground.dumps[1].0), "user.note", b"1").unwrap();
+    xattr::set(ground.path(ground.dumps[2].0), "user.note", b"1").unwrap();
+    let past = ground.navigator().history(&Ground::place()).run();
+    let kinds: Vec<_> = told(&past).into_iter().map(|(kind, ..)| kind).collect();
+    assert_eq!(kinds, ["create", "wstat"]);
+}
+
+#[test]
+fn a_version_carries_its_metadata() {
+    let file = State::File {
+        content: 1,
+        mode: 0o640,
+        mtime: 1_600_000_000,
+    };
+    let ground = Ground::build(&[Step {
+        state: file,
+        minutes: 60,
+        anew: false,
+    }]);
+    let past = ground.navigator().history(&Ground::place()).run();
+    let meta = past.events[0].version.meta;
+    let plain = fs::metadata(ground.path(ground.dumps[0].0)).unwrap();
+    assert_eq!((meta.mode, meta.size), (0o640, 10));
+    assert_eq!(
+        (meta.mtime.secs, meta.mtime.nanos),
+        (1_600_000_000, 123_456_789)
+    );
+    assert_eq!((meta.ino, meta.uid), (plain.ino(), plain.uid()));
+}
