@@ -39,7 +39,7 @@ pub use listing::{Dumps, Listing};
 pub use meta::{Abilities, Id, Meta, Time, Xattrs};
 pub use navigate::{
     Ago, BadDate, Change, Date, Difference, Event as HistoryEvent, Every, FindError, History, Lies,
-    Navigator, Past, Place, Version, difference,
+    Name, Navigator, Past, Place, Version, difference,
 };
 pub use relpath::{Printable, RelPath};
 pub use replicate::{Replica, Replicated};

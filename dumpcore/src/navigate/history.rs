@@ -13,8 +13,9 @@ use std::ops::Bound;
 use std::path::PathBuf;
 
 use super::Navigator;
-use super::compare::{Difference, difference};
+use super::compare::{Difference, Trust, compare};
 use super::locate::{Lies, Place};
+use super::read::makes_up_inodes;
 use super::rename;
 use super::version::{Version, is_inside, look};
 use crate::fault::Fault;
@@ -34,6 +35,7 @@ pub struct History<'a> {
     every: Option<Every>,
     with_main: bool,
     follow: bool,
+    trust: Trust,
 }
 
 /// A span of the calendar of which only the last version is kept.
@@ -151,6 +153,7 @@ impl<'a> History<'a> {
             every: None,
             with_main: false,
             follow: false,
+            trust: Trust::Inode,
         }
     }
 
@@ -188,7 +191,10 @@ impl<'a> History<'a> {
     }
 
     /// Reads the dumps.
-    pub fn run(self) -> Past {
+    pub fn run(mut self) -> Past {
+        if makes_up_inodes(self.navigator.listing.root()) {
+            self.trust = Trust::SizeAndTime;
+        }
         let mut past = Past {
             events: Vec::new(),
             faults: Vec::new(),
@@ -307,7 +313,7 @@ impl<'a> History<'a> {
         };
         if let Some(before) = before
             && let Some(old) = &before.version
-            && judged(old, &version, faults) == Difference::Nothing
+            && self.judged(old, &version, faults) == Difference::Nothing
         {
             before.id = Some(meta.id());
             before.last = dump;
@@ -352,7 +358,7 @@ impl<'a> History<'a> {
                 let last = before.map_or(run.last, |run| run.last);
                 (Change::Delete { missing }, self.in_dump(old, last))
             }
-            (Some(old), Some(new)) => match (judged(old, new, faults), &run.renamed_from) {
+            (Some(old), Some(new)) => match (self.judged(old, new, faults), &run.renamed_from) {
                 (Difference::Nothing, Some(from)) => {
                     (Change::Rename { from: from.clone() }, new.clone())
                 }
@@ -383,6 +389,21 @@ impl<'a> History<'a> {
         }
     }
 
+    /// The difference; what cannot be read is judged by size and time.
+    fn judged(&self, old: &Version, new: &Version, faults: &mut Vec<Fault>) -> Difference {
+        compare(old, new, self.trust).unwrap_or_else(|fault| {
+            faults.push(fault);
+            let (old, new) = (&old.meta, &new.meta);
+            if (old.kind, old.size, old.mtime) != (new.kind, new.size, new.mtime) {
+                Difference::Content
+            } else if (old.mode, old.uid, old.gid) != (new.mode, new.uid, new.gid) {
+                Difference::Metadata
+            } else {
+                Difference::Nothing
+            }
+        })
+    }
+
     /// How the main tree differs from the last dump.
     fn main_event(&self, last: Option<&Run>, faults: &mut Vec<Fault>) -> Option<Event> {
         let path = self.navigator.path_now(self.place)?;
@@ -402,7 +423,7 @@ impl<'a> History<'a> {
                 (Change::Delete { missing: path }, self.in_dump(old, dump))
             }
             (Some(old), Some(new)) => {
-                let change = match judged(old, &new, faults) {
+                let change = match self.judged(old, &new, faults) {
                     Difference::Nothing => Change::Same,
                     Difference::Metadata => Change::Wstat,
                     Difference::Content => Change::Write,
@@ -429,21 +450,6 @@ impl Run {
             renamed_from: None,
         }
     }
-}
-
-/// The difference; what cannot be read is judged by size and time.
-fn judged(old: &Version, new: &Version, faults: &mut Vec<Fault>) -> Difference {
-    difference(old, new).unwrap_or_else(|fault| {
-        faults.push(fault);
-        let (old, new) = (&old.meta, &new.meta);
-        if (old.kind, old.size, old.mtime) != (new.kind, new.size, new.mtime) {
-            Difference::Content
-        } else if (old.mode, old.uid, old.gid) != (new.mode, new.uid, new.gid) {
-            Difference::Metadata
-        } else {
-            Difference::Nothing
-        }
-    })
 }
 
 /// Of each span the last version, and the absence with which it ends.

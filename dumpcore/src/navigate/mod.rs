@@ -8,6 +8,7 @@
 mod compare;
 mod history;
 mod locate;
+mod read;
 mod rename;
 mod version;
 mod when;
@@ -24,6 +25,7 @@ use crate::stamp::Stamp;
 pub use compare::{Difference, difference};
 pub use history::{Change, Event, Every, History, Past};
 pub use locate::{Lies, Place};
+pub use read::Name;
 pub use version::Version;
 pub use when::{Ago, BadDate, Date};
 

@@ -1,6 +1,9 @@
 //! Old versions and histories, against naive searches and replays.
 
+use std::ffi::CString;
 use std::fs::{self, File, FileTimes, Permissions};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -10,6 +13,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::layout::Sort;
+use crate::meta::Time;
+use crate::sys::dir::{For, open_root};
+use crate::sys::link;
 
 fn at(text: &str) -> Stamp {
     text.parse().expect(text)
@@ -49,7 +55,10 @@ impl State {
     fn make(&self, path: &Path) {
         let (mode, mtime) = match self {
             State::Absent => return,
-            State::Symlink { target } => return symlink(format!("t{target}"), path).unwrap(),
+            State::Symlink { target } => {
+                symlink(format!("t{target}"), path).unwrap();
+                return set_link_time(path);
+            }
             State::File {
                 content,
                 mode,
@@ -82,6 +91,14 @@ struct Step {
     state: State,
     minutes: i64,
     anew: bool,
+}
+
+/// A fresh symlink would bear the time of its making.
+fn set_link_time(path: &Path) {
+    let above = open_root(path.parent().unwrap(), For::Passing).unwrap();
+    let name = CString::new(path.file_name().unwrap().as_bytes()).unwrap();
+    let time = Time::new(1, 0);
+    link::set_times(above.as_fd(), &name, time, time).unwrap();
 }
 
 fn state() -> impl Strategy<Value = State> {
@@ -137,14 +154,9 @@ impl Ground {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             let last = dumps.last();
             let is_dir = matches!(step.state, State::Dir { .. });
-            let is_symlink = matches!(step.state, State::Symlink { .. });
             match last {
-                // A fresh symlink would bear the time of its making.
                 Some((old, state))
-                    if *state == step.state
-                        && *state != State::Absent
-                        && !is_dir
-                        && (!step.anew || is_symlink) =>
+                    if *state == step.state && *state != State::Absent && !is_dir && !step.anew =>
                 {
                     let old = dir.path().join(old.path()).join(Self::WITHIN);
                     fs::hard_link(old, &path).unwrap();
