@@ -88,7 +88,8 @@ fn time(moment: &DateTime<Local>) -> String {
     moment.to_rfc3339_opts(SecondsFormat::Millis, false)
 }
 
-fn put_path(object: &mut Map<String, Value>, key: &str, path: Option<&Path>) {
+/// Adds a path, or `null` for none, as described above.
+pub fn put_path(object: &mut Map<String, Value>, key: &str, path: Option<&Path>) {
     let value = path.map(|path| path.to_string_lossy().into_owned());
     object.insert(key.to_owned(), value.into());
     if let Some(path) = path.filter(|path| path.to_str().is_none()) {

@@ -12,12 +12,15 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+pub mod diff;
 pub mod excludes;
 pub mod exit;
 pub mod hooks;
 pub mod json;
 pub mod logging;
+pub mod navigation;
 pub mod options;
+pub mod paging;
 pub mod progress;
 pub mod report;
 pub mod screen;

@@ -407,7 +407,7 @@ impl<'a> History<'a> {
     /// How the main tree differs from the last dump.
     fn main_event(&self, last: Option<&Run>, faults: &mut Vec<Fault>) -> Option<Event> {
         let path = self.navigator.path_now(self.place)?;
-        let now = match Version::look_now(&path) {
+        let now = match Version::at(&path) {
             Ok(now) => now,
             Err(fault) => {
                 faults.push(fault);

@@ -22,7 +22,8 @@ use crate::relpath::RelPath;
 pub struct Version {
     /// Where it can be read.
     pub path: PathBuf,
-    /// The dump; `None` for the main tree.
+    /// The dump; `None` when it was not asked for by its dump, as the main
+    /// tree never is.
     pub dump: Option<DumpName>,
     /// Its metadata. A symlink's are its own.
     pub meta: Meta,
@@ -47,8 +48,11 @@ impl Version {
         }))
     }
 
-    /// In a main tree, now.
-    pub(super) fn look_now(path: &Path) -> Result<Option<Self>, Fault> {
+    /// What bears a name now, in whatever tree; `None` when nothing does.
+    ///
+    /// # Errors
+    /// A name that cannot be looked at, for another reason than its absence.
+    pub fn at(path: &Path) -> Result<Option<Self>, Fault> {
         Ok(look(path)?.map(|meta| Self {
             path: path.to_path_buf(),
             dump: None,

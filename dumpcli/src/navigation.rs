@@ -1,0 +1,176 @@
+//! What `yest` and `hist` share: the roots in force, where a relative path
+//! starts, and how long ago is meant.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Local};
+use clap::Args;
+use dumpcore::{Ago, Date, FindError, Lies, Navigator, Place, Root, Stamp};
+
+use crate::Program;
+use crate::exit::Failure;
+use crate::options::{Output, Places, Progress};
+use crate::settings::{Sources, Value};
+use crate::show::Listing;
+
+/// The roots in force, and from where relative paths start.
+#[derive(Debug)]
+pub struct Ground {
+    /// Finds old versions.
+    pub navigator: Navigator,
+    /// The dump root.
+    pub dump: PathBuf,
+    /// The working directory.
+    pub from: PathBuf,
+    /// The moment at which the program started.
+    pub now: DateTime<Local>,
+}
+
+/// The keys of the configuration that count here.
+struct Settings {
+    main: Value<Vec<PathBuf>>,
+    dump: Value<PathBuf>,
+    root_name: Option<Value<OsString>>,
+}
+
+impl Ground {
+    /// From options, environment and configuration. `None` when these were
+    /// only to be printed.
+    ///
+    /// # Errors
+    /// A configuration that is wrong.
+    pub fn find(program: Program, places: &Places) -> Result<Option<Self>, Failure> {
+        let sources = Sources::load(places)?;
+        let settings = Settings {
+            main: sources.main(places),
+            dump: sources.dump(places),
+            root_name: sources.find(None, None, |s| s.root_name.as_ref(), |v| v.into()),
+        };
+        if places.print_config {
+            let listing = Listing::new(program, &sources);
+            crate::screen::print(&settings.listed(listing, &sources));
+            return Ok(None);
+        }
+        Ok(Some(Self {
+            navigator: settings.navigator(),
+            dump: settings.dump.value,
+            from: working_directory(),
+            now: Local::now(),
+        }))
+    }
+
+    /// The minute that it is.
+    #[must_use]
+    pub fn minute(&self) -> Stamp {
+        Stamp::of(&self.now)
+    }
+
+    /// The tree that a path lies in.
+    ///
+    /// # Errors
+    /// See [`Navigator::locate`].
+    pub fn locate(&self, path: &std::path::Path) -> Result<Place, FindError> {
+        self.navigator.locate(&self.from, path)
+    }
+
+    /// A date as typed, where what is missing is taken from the day of the
+    /// place: today, or the day of the dump it lies in.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] when it is no date.
+    pub fn date(&self, text: &str, place: &Place) -> Result<Date, Failure> {
+        let today = match place.lies {
+            Lies::Main(_) => self.now.date_naive(),
+            Lies::Dump(dump) => dump.stamp.civil().date(),
+        };
+        Date::parse(text, today, &Local).map_err(|bad| Failure::Usage(bad.to_string()))
+    }
+
+    /// So long before now, or before the dump that the place lies in.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] when that is before the calendar.
+    pub fn ago(&self, ago: Ago, place: &Place) -> Result<Stamp, Failure> {
+        let found = match place.lies {
+            Lies::Main(_) => ago.before_moment(&self.now),
+            Lies::Dump(dump) => ago.before_dump(dump.stamp, &Local),
+        };
+        found.ok_or_else(|| Failure::Usage("that is before the year 0".to_owned()))
+    }
+}
+
+impl Settings {
+    fn navigator(&self) -> Navigator {
+        let mut navigator = Navigator::new(&self.dump.value);
+        // A name of its own is for one tree.
+        let one = self.main.value.len() == 1;
+        for path in &self.main.value {
+            let name = self.root_name.as_ref().filter(|_| one);
+            navigator = navigator.root(Root {
+                path: path.clone(),
+                name: name.map(|name| name.value.clone()),
+            });
+        }
+        navigator
+    }
+
+    fn listed(&self, mut listing: Listing, sources: &Sources) -> String {
+        listing.paths("main", &self.main);
+        listing.path("dump", &self.dump);
+        let name = self.root_name.as_ref().map(|name| Value {
+            value: name.value.to_string_lossy().into_owned(),
+            source: name.source.clone(),
+        });
+        listing.maybe("root_name", name.as_ref(), "the last name of the tree");
+        listing.finish(&sources.session(Output::default(), Progress::default()))
+    }
+}
+
+/// A directory that was removed has no path any more, but the shell still
+/// knows what it was.
+fn working_directory() -> PathBuf {
+    let from_shell = || env::var_os("PWD").map(PathBuf::from);
+    env::current_dir()
+        .ok()
+        .filter(|dir| dir.is_absolute())
+        .or_else(from_shell)
+        .unwrap_or_else(|| PathBuf::from("/"))
+}
+
+/// How long ago, as options of `yest`.
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[command(next_help_heading = "When")]
+pub struct AgoOptions {
+    /// So many years ago
+    #[arg(short, long, value_name = "N", overrides_with = "years")]
+    pub years: Option<u32>,
+    /// So many months ago
+    #[arg(short, long, value_name = "N", overrides_with = "months")]
+    pub months: Option<u32>,
+    /// So many days ago [default: 1, when nothing else is said]
+    #[arg(short, long, value_name = "N", overrides_with = "days")]
+    pub days: Option<u32>,
+    /// So many hours ago
+    #[arg(short = 'h', long, value_name = "N", overrides_with = "hours")]
+    pub hours: Option<u32>,
+}
+
+impl AgoOptions {
+    /// What they say together; yesterday when none was given.
+    #[must_use]
+    pub fn ago(self) -> Ago {
+        let given = [self.years, self.months, self.days, self.hours];
+        if given.iter().all(Option::is_none) {
+            return Ago::YESTERDAY;
+        }
+        let [years, months, days, hours] = given.map(Option::unwrap_or_default);
+        Ago {
+            years,
+            months,
+            days,
+            hours,
+        }
+    }
+}

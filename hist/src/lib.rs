@@ -1,0 +1,233 @@
+//! `hist`: the history of a file, directory or symlink through its dumps.
+//!
+//! The program as a library, so that manual pages and completions are made
+//! from the same definitions as its `--help`: see [`command`].
+
+#![forbid(unsafe_code)]
+
+mod tell;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{ArgAction, Args, CommandFactory, Parser, ValueHint};
+use dumpcli::exit::{Exit, Failure};
+use dumpcli::navigation::Ground;
+use dumpcli::options::{self, Places};
+use dumpcli::paging::{Color, Out};
+use dumpcli::{Program, screen};
+use dumpcore::{DumpName, Every, FindError, History, Lies, Place, Printable, Stamp};
+
+use tell::Teller;
+
+const PROGRAM: Program = Program {
+    name: "hist",
+    version: env!("CARGO_PKG_VERSION"),
+    doing: "looking",
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  hist profile                   all its versions, with what changed
+  hist -c -d profile             one line for the last version of each day
+  hist -s 0101 profile           since 1 January of this year
+  hist --with-main profile       up to how it is now
+  hist --follow profile          also under the names it had before
+
+Each line: what happened (#create, #write, #wstat, #delete, #rename), a tab,
+the path in the dump, size in bytes, mode in octal, time of modification, and
+f for a file, d for a directory, l for a symlink (p, s, c, b for others).
+
+Exit codes:
+  0  done
+  1  no dump has the path, or something failed
+  2  wrong usage";
+
+/// Print the history of a file, directory or symlink through all its dumps,
+/// oldest first; of text with what each write changed.
+#[derive(Debug, Parser)]
+#[command(name = "hist", version, max_term_width = 100, disable_help_flag = true)]
+#[command(after_help = EXAMPLES)]
+struct Options {
+    /// A path in a main tree, or in a dump: then its history ends there. It
+    /// need not exist any more
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    path: PathBuf,
+    #[command(flatten)]
+    places: Places,
+    #[command(flatten)]
+    choice: Choice,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Which versions")]
+struct Choice {
+    /// Only the last version of each year
+    #[arg(short = 'y', long, group = "every")]
+    yearly: bool,
+    /// Only the last version of each month
+    #[arg(short = 'm', long, group = "every")]
+    monthly: bool,
+    /// Only the last version of each day
+    #[arg(short = 'd', long, group = "every")]
+    daily: bool,
+    /// Only the last version of each hour
+    #[arg(short = 'h', long, group = "every")]
+    hourly: bool,
+    /// Begin with this dump, or this date: d, dd, mmdd, yymmdd, yyyymmdd,
+    /// yyyy-mm-dd, 2026-11-22T23:31
+    #[arg(short, long, value_name = "EARLIEST")]
+    since: Option<PathBuf>,
+    /// Also the version in the main tree now, marked as such
+    #[arg(long)]
+    with_main: bool,
+    /// When the path appears: under which name the dump before had the same
+    /// inode; and go on there
+    #[arg(long)]
+    follow: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Output")]
+struct Output {
+    /// Also the listing of a directory
+    #[arg(short, long)]
+    verbose: bool,
+    /// No diffs
+    #[arg(short = 'c', long)]
+    no_diff: bool,
+    /// Diffs also of what is no text
+    #[arg(short = 't', long)]
+    text: bool,
+    /// Colours
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    color: Color,
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+    /// Taken for the sake of old habits: it showed how the answer came about
+    #[arg(short = 'D', hide = true)]
+    debug: bool,
+}
+
+impl Choice {
+    fn every(&self) -> Option<Every> {
+        [
+            (self.yearly, Every::Year),
+            (self.monthly, Every::Month),
+            (self.daily, Every::Day),
+            (self.hourly, Every::Hour),
+        ]
+        .into_iter()
+        .find_map(|(given, every)| given.then_some(every))
+    }
+}
+
+/// The definition of the command line.
+#[must_use]
+pub fn command() -> clap::Command {
+    Options::command()
+}
+
+/// The program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let exit = match options::parse::<Options>(PROGRAM.name) {
+        Ok(options) => run(&options).unwrap_or_else(|failure| {
+            screen::complain(PROGRAM.name, &failure.to_string());
+            failure.exit(None)
+        }),
+        Err(exit) => exit,
+    };
+    exit.into()
+}
+
+fn run(options: &Options) -> Result<Exit, Failure> {
+    let Some(ground) = Ground::find(PROGRAM, &options.places)? else {
+        return Ok(Exit::Done);
+    };
+    let failed = |error: FindError| Failure::Failed(error.to_string());
+    let place = ground.locate(&options.path).map_err(failed)?;
+    let past = history(options, &ground, &place)?.run();
+
+    let mut out = Out::open();
+    let mut teller = Teller::new(&options.output, &mut out);
+    let told = past.events.iter().try_for_each(|event| teller.tell(event));
+    let faults = teller.faults();
+    out.close().map_err(|error| Failure::Failed(error.to_string()))?;
+    told?;
+
+    let mut exit = Exit::Done;
+    for fault in past.faults.iter().chain(&faults) {
+        screen::complain(PROGRAM.name, &fault.to_string());
+        exit = Exit::Failed;
+    }
+    if past.events.is_empty() && exit == Exit::Done {
+        let text = format!(
+            "no dump in {} has {} ({} looked at)",
+            Printable::path(&ground.dump),
+            place.within,
+            past.dumps
+        );
+        screen::complain(PROGRAM.name, &text);
+        exit = Exit::Failed;
+    }
+    Ok(exit)
+}
+
+fn history<'a>(
+    options: &Options,
+    ground: &'a Ground,
+    place: &'a Place,
+) -> Result<History<'a>, Failure> {
+    let choice = &options.choice;
+    let mut history = ground
+        .navigator
+        .history(place)
+        .with_main(choice.with_main)
+        .follow(choice.follow);
+    // The path in a dump of the future was asked for by its name.
+    if let Lies::Main(_) = place.lies {
+        history = history.until(ground.minute());
+    }
+    if let Some(every) = choice.every() {
+        history = history.every(every);
+    }
+    if let Some(since) = &choice.since {
+        history = history.from(earliest(ground, place, since)?);
+    }
+    Ok(history)
+}
+
+/// A date, a dump by its name in the dump root, or any path in a dump.
+fn earliest(ground: &Ground, place: &Place, since: &Path) -> Result<Stamp, Failure> {
+    let bytes = since.as_os_str().as_encoded_bytes();
+    if let Some(dump) = DumpName::parse(bytes) {
+        return Ok(dump.stamp);
+    }
+    if bytes.contains(&b'/') {
+        return match ground.locate(since).map(|found| found.lies) {
+            Ok(Lies::Dump(dump)) => Ok(dump.stamp),
+            _ => Err(Failure::Usage(format!(
+                "{} is no path in a dump of {}",
+                Printable::path(since),
+                Printable::path(&ground.dump)
+            ))),
+        };
+    }
+    let text = since.to_string_lossy();
+    Ok(ground.date(&text, place)?.first())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+}

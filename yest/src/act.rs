@@ -1,0 +1,173 @@
+//! What is done with a version that was found.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use dumpcli::diff::{self, DiffError, Style};
+use dumpcli::exit::Failure;
+use dumpcli::paging::{Out, has_enough};
+use dumpcli::{json, screen};
+use dumpcore::{DumpName, Lies, Place, Printable, Version};
+use serde_json::{Map, Value};
+
+use crate::Options;
+
+/// What was asked for, and where its output goes.
+pub(crate) enum Act {
+    Print { out: Out, json: bool },
+    Diff { out: Out, style: Style },
+    Copy { only_if_differs: bool, force: bool },
+    Exec(OsString),
+}
+
+impl Act {
+    pub(crate) fn of(options: &Options) -> Self {
+        let acts = &options.acts;
+        if acts.diff {
+            let style = Style {
+                color: options.output.color.wanted(),
+                binary: false,
+            };
+            Act::Diff {
+                out: Out::open(),
+                style,
+            }
+        } else if acts.copy || acts.copy_if_differs {
+            Act::Copy {
+                only_if_differs: acts.copy_if_differs,
+                force: options.output.force,
+            }
+        } else if let Some(command) = &acts.exec {
+            Act::Exec(command.clone())
+        } else {
+            Act::Print {
+                out: Out::Stdout(io::stdout()),
+                json: options.output.json,
+            }
+        }
+    }
+
+    /// On a version that is there.
+    pub(crate) fn run(
+        &mut self,
+        from: &Path,
+        named: &Path,
+        place: &Place,
+        old: &Version,
+    ) -> Result<(), Failure> {
+        let now = match &place.lies {
+            Lies::Main(path) => path.clone(),
+            Lies::Dump(_) => from.join(named),
+        };
+        match self {
+            Act::Print { .. } => match old.dump {
+                Some(dump) => self.name(named, &old.path, dump),
+                None => Ok(()),
+            },
+            Act::Diff { out, style } => {
+                let new = Version::at(&now).map_err(failed)?;
+                match diff::versions(Some(old), new.as_ref(), *style, out) {
+                    Err(DiffError::Out(error)) if has_enough(&error) => Ok(()),
+                    other => other.map_err(failed),
+                }
+            }
+            Act::Copy {
+                only_if_differs,
+                force,
+            } => {
+                if let Lies::Dump(_) = place.lies {
+                    return Err(Failure::Failed(format!(
+                        "{} lies in a dump, and a dump never changes",
+                        Printable::path(named)
+                    )));
+                }
+                restore(old, &now, *only_if_differs, *force)
+            }
+            Act::Exec(command) => exec(command, &old.path, &now),
+        }
+    }
+
+    /// Prints a name in a dump.
+    pub(crate) fn name(&mut self, named: &Path, old: &Path, dump: DumpName) -> Result<(), Failure> {
+        let Act::Print { out, json } = self else {
+            return Ok(());
+        };
+        let line = if *json {
+            let mut object = Map::new();
+            json::put_path(&mut object, "path", Some(named));
+            json::put_path(&mut object, "old", Some(old));
+            object.insert("dump".into(), dump.to_string().into());
+            Value::Object(object).to_string().into_bytes()
+        } else if screen::stdout_is_terminal() {
+            Printable::path(old).to_string().into_bytes()
+        } else {
+            old.as_os_str().as_bytes().to_vec()
+        };
+        match out.write_all(&[&line, b"\n".as_slice()].concat()) {
+            Err(error) if has_enough(&error) => Ok(()),
+            other => other.map_err(failed),
+        }
+    }
+
+    /// Nothing more will come.
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        match self {
+            Act::Print { out, .. } | Act::Diff { out, .. } => out.close().map_err(failed),
+            Act::Copy { .. } | Act::Exec(_) => Ok(()),
+        }
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Failure {
+    Failure::Failed(error.to_string())
+}
+
+/// The command gets both names as its last words.
+fn exec(command: &OsStr, old: &Path, now: &Path) -> Result<(), Failure> {
+    let mut script = command.to_os_string();
+    script.push(" \"$@\"");
+    let status = Command::new("/bin/sh")
+        .arg("-c")
+        .arg(script)
+        .arg("yest")
+        .args([old, now])
+        .status();
+    match status {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(Failure::Failed(format!(
+            "{} ended with {status}",
+            Printable(command.as_bytes())
+        ))),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn restore(old: &Version, now: &Path, only_if_differs: bool, force: bool) -> Result<(), Failure> {
+    let _ = (old, only_if_differs);
+    if !force && !confirmed(now)? {
+        return Ok(());
+    }
+    Err(Failure::Failed("not yet".to_owned()))
+}
+
+/// Asks before something is replaced, when there is somebody to ask.
+fn confirmed(now: &Path) -> Result<bool, Failure> {
+    let (mut input, mut output) = (io::stdin().lock(), io::stderr().lock());
+    if !io::stdin().is_terminal() {
+        return Ok(true);
+    }
+    let question = format!("yest: replace {}? [y/N] ", Printable::path(now));
+    output.write_all(question.as_bytes()).map_err(failed)?;
+    output.flush().map_err(failed)?;
+    let mut answer = String::new();
+    input.read_line(&mut answer).map_err(failed)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+#[allow(dead_code)]
+fn beside(_: &Path) -> PathBuf {
+    PathBuf::new()
+}

@@ -1,0 +1,197 @@
+//! `yest`: how a file was yesterday, or at any moment that has a dump.
+//!
+//! The program as a library, so that manual pages and completions are made
+//! from the same definitions as its `--help`: see [`command`].
+
+#![forbid(unsafe_code)]
+
+mod act;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{ArgAction, Args, CommandFactory, Parser, ValueHint};
+use dumpcli::exit::{Exit, Failure};
+use dumpcli::navigation::{AgoOptions, Ground};
+use dumpcli::options::{self, Places};
+use dumpcli::paging::Color;
+use dumpcli::{Program, screen};
+use dumpcore::{Place, Stamp};
+
+use act::Act;
+
+const PROGRAM: Program = Program {
+    name: "yest",
+    version: env!("CARGO_PKG_VERSION"),
+    doing: "looking",
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  yest profile                       its name in the last dump of yesterday or before
+  yest -d7 -h 12 profile             seven days and twelve hours ago
+  yest --date 0131 profile           on 31 January of this year
+  yest --diff profile                what has changed since yesterday
+  yest --copy profile                bring yesterday's back
+  cp \"$(yest -m1 profile)\" old       any program can read a dump
+  yest -d1 \"$(yest -d1 profile)\"     a day before that dump
+
+Exit codes:
+  0  done
+  1  a path has no such version, or something failed
+  2  wrong usage";
+
+/// Print a path's name in the newest dump not later than a moment in the
+/// past; or show what changed since, or restore it.
+#[derive(Debug, Parser)]
+#[command(name = "yest", version, max_term_width = 100, disable_help_flag = true)]
+#[command(after_help = EXAMPLES)]
+struct Options {
+    /// Files, directories or symlinks, in a main tree or in a dump; they need
+    /// not exist any more
+    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    paths: Vec<PathBuf>,
+    #[command(flatten)]
+    places: Places,
+    #[command(flatten)]
+    ago: AgoOptions,
+    #[command(flatten)]
+    when: When,
+    #[command(flatten)]
+    acts: Acts,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "When")]
+struct When {
+    /// At the end of a day (d, dd, mmdd, yymmdd, yyyymmdd, yyyy-mm-dd), or at
+    /// a moment (2026-11-22T23:31, 2026-11-22T23:31:00Z)
+    #[arg(long, value_name = "DATE", conflicts_with_all = ["years", "months", "days", "hours"])]
+    date: Option<String>,
+    /// Print the name even if there is nothing of that name
+    #[arg(short, long, conflicts_with = "act")]
+    no_check: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "What to do with it")]
+#[group(id = "act", multiple = false)]
+struct Acts {
+    /// Show what has changed since, as a unified diff
+    #[arg(long)]
+    diff: bool,
+    /// Restore it over the path, with all its metadata; asks first
+    #[arg(long)]
+    copy: bool,
+    /// The same, but only where it differs
+    #[arg(long)]
+    copy_if_differs: bool,
+    /// Run a shell command on the old name and the path: --exec 'cmp -l'
+    #[arg(long, value_name = "CMD", value_hint = ValueHint::CommandString)]
+    exec: Option<OsString>,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Output")]
+struct Output {
+    /// Do not ask before restoring
+    #[arg(long)]
+    force: bool,
+    /// Colours in diffs
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    color: Color,
+    /// Print one JSON object a path
+    #[arg(long, conflicts_with = "act")]
+    json: bool,
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
+    /// Taken for the sake of old habits: it showed how the answer came about
+    #[arg(short = 'D', hide = true)]
+    debug: bool,
+}
+
+/// The definition of the command line.
+#[must_use]
+pub fn command() -> clap::Command {
+    Options::command()
+}
+
+/// The program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let exit = match options::parse::<Options>(PROGRAM.name) {
+        Ok(options) => run(&options).unwrap_or_else(|failure| {
+            screen::complain(PROGRAM.name, &failure.to_string());
+            failure.exit(None)
+        }),
+        Err(exit) => exit,
+    };
+    exit.into()
+}
+
+fn run(options: &Options) -> Result<Exit, Failure> {
+    let Some(ground) = Ground::find(PROGRAM, &options.places)? else {
+        return Ok(Exit::Done);
+    };
+    let mut act = Act::of(options);
+    let mut exit = Exit::Done;
+    for path in &options.paths {
+        match one(options, &ground, path, &mut act) {
+            Ok(()) => {}
+            Err(usage @ Failure::Usage(_)) => return Err(usage),
+            Err(failure) => {
+                screen::complain(PROGRAM.name, &failure.to_string());
+                exit = Exit::Failed;
+            }
+        }
+    }
+    act.finish()?;
+    Ok(exit)
+}
+
+/// Looks for one path and does with it what was asked for.
+fn one(options: &Options, ground: &Ground, path: &Path, act: &mut Act) -> Result<(), Failure> {
+    let failed = |error: dumpcore::FindError| Failure::Failed(error.to_string());
+    let place = ground.locate(path).map_err(failed)?;
+    let at = moment(options, ground, &place)?;
+    if options.when.no_check {
+        let dump = ground.navigator.dump_at(at).map_err(failed)?;
+        return act.name(path, &ground.navigator.path_in(dump, &place), dump);
+    }
+    let old = ground.navigator.version_at(&place, at).map_err(failed)?;
+    act.run(&ground.from, path, &place, &old)
+}
+
+fn moment(options: &Options, ground: &Ground, place: &Place) -> Result<Stamp, Failure> {
+    match &options.when.date {
+        Some(text) => Ok(ground.date(text, place)?.last()),
+        None => ground.ago(options.ago.ago(), place),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn all_ways_to_write_a_number_work() {
+        for args in [
+            ["-d1", "-h=2", "-m3", "x"].as_slice(),
+            &["-d", "1", "-h", "2", "-m", "3", "x"],
+            &["-d=9", "-d=1", "--hours", "2", "--months=3", "x"],
+        ] {
+            let args = std::iter::once(&"yest").chain(args);
+            let ago = Options::try_parse_from(args).expect("valid").ago.ago();
+            assert_eq!((ago.years, ago.months, ago.days, ago.hours), (0, 3, 1, 2));
+        }
+    }
+}
