@@ -159,7 +159,8 @@ fn run(options: &Options) -> Result<Exit, Failure> {
     let mut teller = Teller::new(&options.output, &mut out);
     let told = past.events.iter().try_for_each(|event| teller.tell(event));
     let faults = teller.faults();
-    out.close().map_err(|error| Failure::Failed(error.to_string()))?;
+    out.close()
+        .map_err(|error| Failure::Failed(error.to_string()))?;
     told?;
 
     let mut exit = Exit::Done;

@@ -1,8 +1,8 @@
 //! Do two versions differ, and if so in content or only in metadata?
 //!
-//! The cheap questions come first: type, size, and for a directory its
-//! modification time, which says whether names came or went. Contents are
-//! read only when two different inodes agree on all of these.
+//! The cheap questions come first. Contents are read only when two different
+//! inodes agree on type and size; equal times prove nothing, since programs
+//! set them back.
 
 use super::read::same_bytes;
 use super::version::Version;
@@ -21,20 +21,19 @@ pub enum Difference {
     Content,
 }
 
-/// What tells that two files are the same without reading them.
+/// What tells that two versions are the same without reading them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Trust {
     /// Their inode alone.
     Inode,
-    /// Equal size and modification time as well: where inode numbers mean
+    /// Equal size and modification time as well (of a directory, time): where inode numbers mean
     /// nothing, and reading every version would bring it over a network.
     SizeAndTime,
 }
 
 /// Compares two versions.
 ///
-/// Of a directory its own names count, not what lies below them; with equal
-/// modification times it is taken to be the same.
+/// Of a directory its own names count, not what lies below them.
 ///
 /// # Errors
 /// What could not be read of either.
@@ -70,7 +69,8 @@ fn same_content(old: &Version, new: &Version, trust: Trust) -> Result<bool, Faul
         Kind::File if old.meta.size != new.meta.size => Ok(false),
         Kind::File if trust == Trust::SizeAndTime && same_time => Ok(true),
         Kind::File => same_bytes(&old.path, &new.path, old.meta.size),
-        Kind::Dir => Ok(same_time || old.names()? == new.names()?),
+        Kind::Dir if trust == Trust::SizeAndTime && same_time => Ok(true),
+        Kind::Dir => Ok(old.names()? == new.names()?),
         Kind::Symlink => Ok(old.target()? == new.target()?),
         Kind::Char | Kind::Block => Ok(old.meta.rdev == new.meta.rdev),
         Kind::Fifo | Kind::Socket => Ok(true),

@@ -69,9 +69,9 @@ impl Ago {
             return minute(civil);
         }
         minute(match zone.from_local_datetime(&civil) {
-            LocalResult::Single(at) | LocalResult::Ambiguous(at, _) => {
-                at.checked_sub_signed(hours)?.naive_local()
-            }
+            LocalResult::Single(at) => at.checked_sub_signed(hours)?.naive_local(),
+            // Zones do not agree on the order in which they name the two.
+            LocalResult::Ambiguous(a, b) => a.min(b).checked_sub_signed(hours)?.naive_local(),
             // A minute that the clocks skipped: as if they had not yet.
             LocalResult::None => civil.checked_sub_signed(hours)?,
         })

@@ -1,0 +1,453 @@
+//! `hist` from outside.
+
+use std::fs::{self, File, FileTimes, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use assert_cmd::Command;
+use assert_fs::TempDir;
+use predicates::prelude::*;
+
+struct Ground {
+    dir: TempDir,
+}
+
+impl Ground {
+    fn new() -> Self {
+        let ground = Self {
+            dir: TempDir::new().unwrap(),
+        };
+        fs::create_dir_all(ground.at("NEWAGE/a")).unwrap();
+        fs::create_dir_all(ground.at("dump")).unwrap();
+        fs::create_dir_all(ground.at("home")).unwrap();
+        ground
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        fs::canonicalize(self.dir.path()).unwrap().join(path)
+    }
+
+    fn old(&self, dump: &str, path: &str) -> PathBuf {
+        self.at("dump").join(dump).join("NEWAGE").join(path)
+    }
+
+    fn empty(&self, dump: &str) {
+        fs::create_dir_all(self.old(dump, "a")).unwrap();
+    }
+
+    /// A new file, last modified so many seconds after 2020 began.
+    fn write(&self, dump: &str, bytes: &[u8], mode: u32, seconds: u64) {
+        self.empty(dump);
+        let path = self.old(dump, "a/f");
+        fs::write(&path, bytes).unwrap();
+        let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(1_577_836_800 + seconds);
+        let file = File::open(&path).unwrap();
+        file.set_times(FileTimes::new().set_modified(modified))
+            .unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// The same file as in another dump.
+    fn link(&self, from: &str, to: &str) {
+        self.empty(to);
+        fs::hard_link(self.old(from, "a/f"), self.old(to, "a/f")).unwrap();
+    }
+
+    fn hist(&self) -> Command {
+        let mut command = Command::cargo_bin("hist").unwrap();
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.at("home"))
+            .env("TZ", "UTC")
+            .env("MAINROOT", self.at("NEWAGE"))
+            .env("DUMPROOT", self.at("dump"))
+            .current_dir(self.at("NEWAGE"));
+        command
+    }
+
+    fn tells(&self, words: &[&str], expected: &[String]) {
+        let text: String = expected.iter().map(|line| format!("{line}\n")).collect();
+        self.hist()
+            .args(words)
+            .assert()
+            .success()
+            .stdout(text)
+            .stderr("");
+    }
+
+    /// A line of the history of `a/f`.
+    fn line(&self, change: &str, dump: &str, rest: &str) -> String {
+        format!("#{change}\t{} {rest}", self.old(dump, "a/f").display())
+    }
+}
+
+/// Created, unchanged, written, changed in mode, deleted, made again.
+fn a_life() -> Ground {
+    let ground = Ground::new();
+    ground.empty("2020/0101/0000");
+    ground.write("2020/0101/1000", b"one\n", 0o644, 1);
+    ground.link("2020/0101/1000", "2020/0101/1030");
+    ground.write("2020/0102/1000", b"one\ntwo\n", 0o644, 2);
+    ground.write("2020/0102/1015_chk", b"one\ntwo\n", 0o600, 2);
+    ground.link("2020/0102/1015_chk", "2020/0102/1100");
+    ground.empty("2020/0201/1000");
+    ground.write("2021/0101/0000", b"three\n", 0o644, 3);
+    ground.write("2021/0101/0030_incomplete", b"never\n", 0o644, 4);
+    ground.write("2999/0101/0000", b"future\n", 0o644, 5);
+    ground
+}
+
+#[test]
+fn tells_a_life_line_by_line() {
+    let ground = a_life();
+    let first = ground.line("create", "2020/0101/1000", "4 644 2020-01-01T00:00:01+00:00 f");
+    let second = ground.line("write", "2020/0102/1000", "8 644 2020-01-01T00:00:02+00:00 f");
+    let third = ground.line(
+        "wstat",
+        "2020/0102/1015_chk",
+        "8 600 2020-01-01T00:00:02+00:00 f",
+    );
+    let missing = ground.at("dump/2020/0201/1000");
+    let fourth = format!(
+        "{}\tnot in {}",
+        ground.line("delete", "2020/0102/1100", "8 600 2020-01-01T00:00:02+00:00 f"),
+        missing.display()
+    );
+    let last = ground.line("create", "2021/0101/0000", "6 644 2020-01-01T00:00:03+00:00 f");
+    let all = [first, second, third, fourth, last];
+    let diff = [
+        format!("--- {}", ground.old("2020/0101/1000", "a/f").display()),
+        format!("+++ {}", ground.old("2020/0102/1000", "a/f").display()),
+        "@@ -1 +1,2 @@".into(),
+        " one".into(),
+        "+two".into(),
+    ];
+    ground.tells(&["-c", "a/f"], &all);
+    ground.tells(&["a/f"], &[&all[..2], &diff, &all[2..]].concat());
+    ground.tells(&["-c", "-s", "20200102", "a/f"], &{
+        let begins = all[1].replace("#write", "#create");
+        [&[begins], &all[2..]].concat()
+    });
+    // Up to the dump that the path lies in, and from a dump on.
+    let path = ground.old("2020/0102/1000", "a/f");
+    let path = path.to_str().unwrap();
+    ground.tells(&["-c", path], &all[..2]);
+    for since in [
+        "2020/0102/1100",
+        ground.at("dump/2020/0102/1100/NEWAGE").to_str().unwrap(),
+    ] {
+        let begins = all[2]
+            .replace("#wstat", "#create")
+            .replace("1015_chk", "1100");
+        ground.tells(
+            &["-c", "-s", since, "a/f"],
+            &[&[begins], &all[3..]].concat(),
+        );
+    }
+}
+
+#[test]
+fn keeps_the_last_of_each_span() {
+    let ground = a_life();
+    let kinds = |option: &str| -> Vec<String> {
+        let output = ground.hist().args(["-c", option, "a/f"]).output().unwrap();
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines()
+            .map(|l| l.split('\t').next().unwrap().to_owned())
+            .collect()
+    };
+    let all = ["#create", "#write", "#delete", "#create"];
+    for (option, expected) in [
+        ("-h", &all[..]),
+        ("-d", &all),
+        ("-m", &["#create", "#delete", "#create"]),
+        ("-y", &["#create", "#delete", "#create"]),
+    ] {
+        assert_eq!(kinds(option), expected, "{option}");
+    }
+}
+
+#[test]
+fn binary_is_compared_only_when_asked_for() {
+    let ground = Ground::new();
+    ground.write("2020/0101/1000", b"a\0b\n", 0o644, 1);
+    ground.write("2020/0101/1100", b"a\0c\n", 0o644, 2);
+    let short = predicate::str::contains("@@").not();
+    ground.hist().arg("a/f").assert().success().stdout(short);
+    let diff = predicate::str::contains("-a\0b\n+a\0c\n");
+    ground
+        .hist()
+        .args(["-t", "a/f"])
+        .assert()
+        .success()
+        .stdout(diff);
+}
+
+#[test]
+fn tells_of_directories_and_symlinks() {
+    let ground = Ground::new();
+    ground.write("2020/0101/1000", b"x", 0o644, 1);
+    ground.link("2020/0101/1000", "2020/0101/1100");
+    fs::create_dir(ground.old("2020/0101/1100", "a/sub")).unwrap();
+    for dump in ["2020/0101/1000", "2020/0101/1100"] {
+        symlink(format!("to-{dump}"), ground.old(dump, "link")).unwrap();
+    }
+    let listed =
+        predicate::str::is_match("#create\t[^\n]* d\n\tf\n#write\t[^\n]* d\n\tf\n\tsub/\n$");
+    ground
+        .hist()
+        .args(["-v", "a"])
+        .assert()
+        .success()
+        .stdout(listed.unwrap());
+    let plain = predicate::str::is_match("^#create\t[^\n]* d\n#write\t[^\n]* d\n$").unwrap();
+    ground.hist().arg("a").assert().success().stdout(plain);
+    let targets = predicate::str::contains("-symlink to to-2020/0101/1000\n")
+        .and(predicate::str::contains(" l\n"));
+    ground.hist().arg("link").assert().success().stdout(targets);
+}
+
+#[test]
+fn the_main_tree_is_marked() {
+    let ground = Ground::new();
+    ground.write("2020/0101/1000", b"old\n", 0o644, 1);
+    fs::write(ground.at("NEWAGE/a/f"), "new\n").unwrap();
+    let name = ground.at("NEWAGE/a/f").display().to_string();
+    let marked = predicate::str::is_match(format!("#write\t{name} 4 [^\t]* f\tmain\n")).unwrap();
+    ground
+        .hist()
+        .args(["--with-main", "a/f"])
+        .assert()
+        .success()
+        .stdout(marked.clone());
+    ground
+        .hist()
+        .arg("a/f")
+        .assert()
+        .success()
+        .stdout(marked.not());
+    fs::remove_file(ground.at("NEWAGE/a/f")).unwrap();
+    let gone = predicate::str::contains(format!("\tnot in {name}\tmain\n"));
+    ground
+        .hist()
+        .args(["--with-main", "a/f"])
+        .assert()
+        .success()
+        .stdout(gone);
+}
+
+#[test]
+fn json_has_one_object_a_line() {
+    let ground = a_life();
+    let output = ground.hist().args(["--json", "a/f"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let objects: Vec<serde_json::Value> = text
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    let kinds: Vec<_> = objects
+        .iter()
+        .map(|o| o["change"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds, ["create", "write", "wstat", "delete", "create"]);
+    assert_eq!(objects[1]["size"], 8);
+    assert_eq!(objects[1]["mode"], "0644");
+    assert_eq!(objects[1]["mtime"], "2020-01-01T00:00:02.000000000+00:00");
+    assert_eq!(objects[1]["dump"], "2020/0102/1000");
+    let missing = ground.at("dump/2020/0201/1000");
+    assert_eq!(objects[3]["missing_in"], missing.to_str().unwrap());
+}
+
+#[test]
+fn follows_a_rename() {
+    let ground = Ground::new();
+    ground.write("2020/0101/1000", b"x", 0o644, 1);
+    ground.empty("2020/0101/1100");
+    let new = ground.old("2020/0101/1100", "moved");
+    fs::hard_link(ground.old("2020/0101/1000", "a/f"), &new).unwrap();
+    let from = ground.old("2020/0101/1000", "a/f").display().to_string();
+    let renamed = predicate::str::is_match(format!(
+        "^#create\t{from} [^\n]*\n#rename\t{} [^\n]* f\tfrom {from}\n$",
+        new.display()
+    ));
+    ground
+        .hist()
+        .args(["--follow", "moved"])
+        .assert()
+        .success()
+        .stdout(renamed.unwrap());
+}
+
+#[test]
+fn what_never_was_is_an_error() {
+    let ground = a_life();
+    let none = predicate::str::contains("has NEWAGE/a/x (8 looked at)");
+    ground
+        .hist()
+        .arg("a/x")
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(none);
+    let both = predicate::str::contains(ground.at("NEWAGE").display().to_string()).and(
+        predicate::str::contains(ground.at("dump").display().to_string()),
+    );
+    ground
+        .hist()
+        .arg("/etc/passwd")
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(both);
+    for words in [
+        &["-y", "-d", "a/f"][..],
+        &["-s", "0230", "a/f"],
+        &["-s", "/etc", "a/f"],
+        &[],
+    ] {
+        let one_line = predicate::str::is_match("^hist: [^\n]+\n$").unwrap();
+        ground
+            .hist()
+            .args(words)
+            .assert()
+            .code(2)
+            .stdout("")
+            .stderr(one_line);
+    }
+}
+
+#[test]
+fn colors_are_asked_for() {
+    let ground = a_life();
+    let color = predicate::str::contains("\x1b[32m+two\x1b[0m");
+    ground
+        .hist()
+        .args(["--color", "always", "a/f"])
+        .assert()
+        .success()
+        .stdout(color);
+    let plain = predicate::str::contains("\x1b").not();
+    ground.hist().arg("a/f").assert().success().stdout(plain);
+}
+
+/// A thousand dumps of a file that did not change.
+fn a_thousand() -> Ground {
+    let ground = Ground::new();
+    ground.write("2020/0101/0000", b"the same\n", 0o644, 1);
+    for n in 1..1000 {
+        let (day, hour) = (n / 24, n % 24);
+        let name = format!("2020/{:02}{:02}/{hour:02}00", day / 28 + 1, day % 28 + 1);
+        ground.link("2020/0101/0000", &name);
+    }
+    ground
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_thousand_dumps_cost_one_stat_each() {
+    let ground = a_thousand();
+    let trace = ground.at("trace");
+    let hist = ground.hist();
+    let program = hist.get_program().to_owned();
+    let mut strace = std::process::Command::new("strace");
+    strace
+        .args(["-f", "-e", "trace=%file,read,pread64,getdents64", "-o"])
+        .arg(&trace)
+        .arg(program)
+        .arg("a/f")
+        .env_clear()
+        .env("TZ", "UTC")
+        .env("HOME", ground.at("home"))
+        .env("MAINROOT", ground.at("NEWAGE"))
+        .env("DUMPROOT", ground.at("dump"))
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .current_dir(ground.at("NEWAGE"));
+    let output = strace.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.stdout.iter().filter(|b| **b == b'\n').count(), 1);
+
+    let trace = fs::read_to_string(trace).unwrap();
+    let count = |wanted: &dyn Fn(&str) -> bool| trace.lines().filter(|l| wanted(l)).count();
+    let in_dump = |l: &str| l.contains(ground.at("dump/2020").to_str().unwrap());
+    let stats = count(&|l| l.contains("/NEWAGE/a/f\"") && in_dump(l) && l.contains("stat"));
+    assert_eq!(stats, 1000, "one stat a dump");
+    let opened = count(&|l| l.contains("/a/f\"") && l.contains("open"));
+    assert!(
+        opened <= 1,
+        "the file is read once at most, not {opened} times"
+    );
+    let opens = count(&|l| in_dump(l) && l.contains("open"));
+    // 42 days and a year.
+    assert_eq!(
+        opens, 43,
+        "only the directories of years and days are listed"
+    );
+    let all = count(&in_dump);
+    assert!(all < 1000 + 43 + 20, "{all} calls in the dumps");
+}
+
+#[test]
+#[ignore = "needs root: mounts a dump root read-only, and becomes another user"]
+fn reads_a_dump_root_that_is_not_its_own() {
+    use std::os::unix::process::CommandExt;
+    let ground = a_life();
+    // Everyone may look, only root may write.
+    for path in [ground.at(""), ground.at("NEWAGE"), ground.at("dump")] {
+        fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+    }
+    // The test program lies where another user cannot reach it.
+    let program = ground.at("hist");
+    fs::copy(ground.hist().get_program(), &program).unwrap();
+    let as_nobody = |dump: PathBuf| {
+        let mut command = std::process::Command::new(&program);
+        command
+            .env_clear()
+            .env("TZ", "UTC")
+            .env("MAINROOT", ground.at("NEWAGE"))
+            .env("DUMPROOT", dump)
+            .current_dir(ground.at("NEWAGE"))
+            .uid(65534)
+            .gid(65534)
+            .arg("-c");
+        command
+    };
+    let output = as_nobody(ground.at("dump")).arg("a/f").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    // The mode 600 of one version is no obstacle to telling that it changed,
+    // but its contents could not be compared, and that is said.
+    assert_eq!(text.lines().count(), 5, "{text}");
+    let complaints = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        complaints.contains("1015_chk/NEWAGE/a/f: Permission denied"),
+        "{complaints}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+
+    let closed = ground.at("dump/2020/0102");
+    fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
+    let output = as_nobody(ground.at("dump")).arg("a/f").output().unwrap();
+    let complaints = String::from_utf8(output.stderr).unwrap();
+    let named = format!("cannot list {}: Permission denied", closed.display());
+    assert!(complaints.contains(&named), "{complaints}");
+    assert_eq!(output.status.code(), Some(1));
+    fs::set_permissions(&closed, Permissions::from_mode(0o755)).unwrap();
+
+    // A read-only mount, in a mount namespace of its own.
+    let script = "mount --bind \"$DUMPROOT\" \"$DUMPROOT\" && \
+        mount -o remount,ro,bind \"$DUMPROOT\" && \
+        ! touch \"$DUMPROOT/x\" 2>/dev/null && \"$0\" -c a/f";
+    let output = std::process::Command::new("unshare")
+        .args(["-m", "sh", "-c", script])
+        .arg(&program)
+        .env("TZ", "UTC")
+        .env("MAINROOT", ground.at("NEWAGE"))
+        .env("DUMPROOT", ground.at("dump"))
+        .current_dir(ground.at("NEWAGE"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.stdout.iter().filter(|b| **b == b'\n').count(), 5);
+}

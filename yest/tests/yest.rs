@@ -1,0 +1,376 @@
+//! `yest` from outside.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use assert_fs::TempDir;
+use predicates::prelude::*;
+
+/// A main tree and a dump root in a directory of their own.
+struct Ground {
+    dir: TempDir,
+}
+
+impl Ground {
+    fn new() -> Self {
+        let ground = Self {
+            dir: TempDir::new().unwrap(),
+        };
+        fs::create_dir_all(ground.main("a")).unwrap();
+        fs::create_dir_all(ground.at("dump")).unwrap();
+        fs::create_dir_all(ground.at("home")).unwrap();
+        ground
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        fs::canonicalize(self.dir.path()).unwrap().join(path)
+    }
+
+    fn main(&self, path: &str) -> PathBuf {
+        self.at("NEWAGE").join(path)
+    }
+
+    fn old(&self, dump: &str, path: &str) -> PathBuf {
+        self.at("dump").join(dump).join("NEWAGE").join(path)
+    }
+
+    /// Writes a file into a dump.
+    fn dump(&self, dump: &str, path: &str, text: &str) {
+        let file = self.old(dump, path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, text).unwrap();
+    }
+
+    fn yest(&self) -> Command {
+        let mut command = Command::cargo_bin("yest").unwrap();
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.at("home"))
+            .env("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+            .env("MAINROOT", self.at("NEWAGE"))
+            .env("DUMPROOT", self.at("dump"))
+            .current_dir(self.main(""));
+        command
+    }
+
+    /// Runs with these words and expects one name.
+    fn names(&self, words: &[&str], expected: &Path) {
+        let line = format!("{}\n", expected.display());
+        self.yest()
+            .args(words)
+            .assert()
+            .success()
+            .stdout(line)
+            .stderr("");
+    }
+}
+
+#[test]
+fn names_the_last_dump_of_yesterday_or_before() {
+    let ground = Ground::new();
+    for dump in ["2019/1231/2300", "2020/0101/0000", "2020/0101/0100_chk"] {
+        ground.dump(dump, "a/f", dump);
+    }
+    // Noise, what is being made, and the future.
+    for dump in [
+        "2020/0101/0200_incomplete",
+        "2020/0101/0200.bak",
+        "2999/0101/0000",
+        "first",
+        ".rsync",
+        "lost+found",
+    ] {
+        ground.dump(dump, "a/f", "");
+    }
+    let newest = ground.old("2020/0101/0100_chk", "a/f");
+    ground.names(&["a/f"], &newest);
+    ground.names(&["./a/../a/f"], &newest);
+    ground.names(&[ground.main("a/f").to_str().unwrap()], &newest);
+    symlink(ground.main("a"), ground.at("way")).unwrap();
+    ground.names(&["../way/f"], &newest);
+    // Nothing bears the name now, which is when one needs it most.
+    assert!(!ground.main("a/f").exists());
+    ground.names(&["a"], &ground.old("2020/0101/0100_chk", "a"));
+    ground.names(&["."], &ground.at("dump/2020/0101/0100_chk/NEWAGE"));
+    ground.names(
+        &["--date", "2020-01-01T00:59", "a/f"],
+        &ground.old("2020/0101/0000", "a/f"),
+    );
+    ground.names(
+        &["--date", "20191231", "a/f"],
+        &ground.old("2019/1231/2300", "a/f"),
+    );
+    ground.names(&["--date=200101", "a/f"], &newest);
+    ground.names(
+        &["--date", "2019-12-31T23:00:00Z", "a/f"],
+        &ground.old("2020/0101/0000", "a/f"),
+    );
+}
+
+#[test]
+fn counts_from_the_date_of_the_dump_that_a_path_lies_in() {
+    let ground = Ground::new();
+    let table: [(&str, &[&str], &str); 14] = [
+        // Month ends and leap days.
+        ("2026/0331/1200", &["-m1"], "2026/0228/1200"),
+        ("2024/0331/1200", &["-m", "1"], "2024/0229/1200"),
+        ("2024/0229/1200", &["-y=1"], "2023/0228/1200"),
+        ("2024/0301/1200", &["-d1"], "2024/0229/1200"),
+        ("2024/0301/1200", &["-d=1"], "2024/0229/1200"),
+        ("2024/0301/1200", &["-d", "1"], "2024/0229/1200"),
+        ("2024/0301/1200", &[], "2024/0229/1200"),
+        // New Year, and no dump early enough in the new one.
+        ("2026/0101/0030", &["-h1"], "2025/1231/2330"),
+        ("2026/0102/0000", &["-d1"], "2025/1231/2330"),
+        // The days on which the clocks change.
+        ("2026/0329/0330", &["-h", "1"], "2026/0329/0130"),
+        ("2026/0329/0330", &["-d1"], "2026/0328/0330"),
+        ("2026/1025/0330", &["-h2"], "2026/1025/0230"),
+        ("2026/1025/0230", &["-h1"], "2026/1025/0130"),
+        ("2026/1025/1200", &["-d1", "-h0"], "2026/1024/1200"),
+    ];
+    for (from, _, to) in table {
+        ground.dump(from, "a/f", "");
+        ground.dump(to, "a/f", "");
+    }
+    for (from, words, to) in table {
+        let path = ground.old(from, "a/f");
+        let words = [words, &[path.to_str().unwrap()]].concat();
+        ground.names(&words, &ground.old(to, "a/f"));
+    }
+    // Again and again, as far as there are dumps.
+    let path = ground.old("2024/0301/1200", "a/f");
+    let day_before = ground.old("2024/0229/1200", "a/f");
+    ground.names(&["--date", "29", day_before.to_str().unwrap()], &day_before);
+    ground.names(&["--date", "0229", path.to_str().unwrap()], &day_before);
+}
+
+#[test]
+fn a_file_that_was_not_there_is_an_error() {
+    let ground = Ground::new();
+    ground.dump("2019/0101/0000", "a/f", "");
+    ground.dump("2020/0101/0000", "a/f", "");
+    ground.dump("2020/0102/0000", "a/g", "");
+    let dump = ground.at("dump/2020/0102/0000").display().to_string();
+    let older = ground.old("2020/0101/0000", "a/f").display().to_string();
+    let names_both = predicate::str::contains(&dump).and(predicate::str::contains(&older));
+    ground
+        .yest()
+        .arg("a/f")
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(names_both);
+    let none = predicate::str::contains(&dump).and(predicate::str::contains("nor has any older"));
+    ground
+        .yest()
+        .arg("a/x")
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(none);
+    for option in ["-n", "--no-check"] {
+        ground.names(&[option, "a/f"], &ground.old("2020/0102/0000", "a/f"));
+    }
+    // The others are answered all the same.
+    let found = format!("{}\n", ground.old("2020/0102/0000", "a/g").display());
+    ground
+        .yest()
+        .args(["a/f", "a/g"])
+        .assert()
+        .code(1)
+        .stdout(found);
+    let early = predicate::str::contains("no dump of 2018-12-31T23:59 or earlier");
+    ground
+        .yest()
+        .args(["--date", "20181231", "a/f"])
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(early);
+}
+
+#[test]
+fn a_path_in_neither_tree_names_both_roots() {
+    let ground = Ground::new();
+    let both = predicate::str::contains(ground.at("NEWAGE").display().to_string()).and(
+        predicate::str::contains(ground.at("dump").display().to_string()),
+    );
+    ground
+        .yest()
+        .arg("/etc/passwd")
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(both);
+}
+
+#[test]
+fn wrong_usage_is_told_in_one_line() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f", "");
+    for words in [
+        &[][..],
+        &["-d", "x", "a/f"],
+        &["-d-1", "a/f"],
+        &["--date", "0230", "a/f"],
+        &["--date", "tomorrow", "a/f"],
+        &["--date", "0101", "-d1", "a/f"],
+        &["--diff", "--copy", "a/f"],
+        &["-y", "5000", "a/f"],
+        &["--nonsense", "a/f"],
+    ] {
+        let one_line = predicate::str::is_match("^yest: [^\n]+\n$").unwrap();
+        ground
+            .yest()
+            .args(words)
+            .assert()
+            .code(2)
+            .stdout("")
+            .stderr(one_line);
+    }
+    let hours = predicate::str::contains("-h, --hours");
+    ground.yest().arg("--help").assert().success().stdout(hours);
+}
+
+#[test]
+fn roots_come_from_lists_options_and_configuration() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f", "");
+    let expected = format!("{}\n", ground.old("2020/0101/0000", "a/f").display());
+    let list = |name: &str| format!("/nowhere/at/all:{}", ground.at(name).display());
+    ground
+        .yest()
+        .env("MAINROOT", list("NEWAGE"))
+        .env("DUMPROOT", list("dump"))
+        .arg("a/f")
+        .assert()
+        .success()
+        .stdout(expected.clone());
+    let roots = [ground.at("NEWAGE"), ground.at("dump")];
+    ground
+        .yest()
+        .env_remove("MAINROOT")
+        .env("DUMPROOT", "/nowhere/at/all")
+        .arg("--main")
+        .arg(&roots[0])
+        .arg("--dump")
+        .arg(&roots[1])
+        .arg("a/f")
+        .assert()
+        .success()
+        .stdout(expected.clone());
+    let config = ground.at("dump.toml");
+    fs::write(&config, "main = \"NEWAGE\"\ndump = \"dump\"\n").unwrap();
+    ground
+        .yest()
+        .env_remove("MAINROOT")
+        .env_remove("DUMPROOT")
+        .arg("--config")
+        .arg(&config)
+        .arg("a/f")
+        .assert()
+        .success()
+        .stdout(expected);
+}
+
+#[test]
+fn names_that_are_no_text_come_through_a_pipe_whole() {
+    use std::os::unix::ffi::OsStrExt;
+    let ground = Ground::new();
+    let name = std::ffi::OsStr::from_bytes(b"a\xff\nb");
+    ground.dump("2020/0101/0000", "x", "");
+    fs::write(ground.old("2020/0101/0000", "").join(name), "").unwrap();
+    let output = ground
+        .yest()
+        .arg(name)
+        .assert()
+        .success()
+        .get_output()
+        .clone();
+    assert!(output.stdout.ends_with(b"/NEWAGE/a\xff\nb\n"));
+    ground
+        .yest()
+        .args(["--json", "x"])
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("\"dump\":\"2020/0101/0000\""));
+}
+
+#[test]
+fn shows_what_changed_since() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f", "one\ntwo\n");
+    fs::write(ground.main("a/f"), "one\nzwei\n").unwrap();
+    let old = ground.old("2020/0101/0000", "a/f");
+    let expected = format!(
+        "--- {}\n+++ {}\n@@ -1,2 +1,2 @@\n one\n-two\n+zwei\n",
+        old.display(),
+        ground.main("a/f").display()
+    );
+    ground
+        .yest()
+        .args(["--diff", "a/f"])
+        .assert()
+        .success()
+        .stdout(expected);
+    let color = predicate::str::contains("\x1b[31m-two");
+    ground
+        .yest()
+        .args(["--diff", "--color=always", "a/f"])
+        .assert()
+        .success()
+        .stdout(color);
+    fs::remove_file(ground.main("a/f")).unwrap();
+    let gone = predicate::str::contains("+++ /dev/null").and(predicate::str::contains("-one"));
+    ground
+        .yest()
+        .args(["--diff", "a/f"])
+        .assert()
+        .success()
+        .stdout(gone);
+    let gone = predicate::str::contains(": f\n").and(predicate::str::starts_with("Only in "));
+    ground
+        .yest()
+        .args(["--diff", "a"])
+        .assert()
+        .success()
+        .stdout(gone);
+}
+
+#[test]
+fn runs_a_command_on_both_names() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f f", "old\n");
+    fs::write(ground.main("a/f f"), "now\n").unwrap();
+    ground
+        .yest()
+        .args(["--exec", "cat", "a/f f"])
+        .assert()
+        .success()
+        .stdout("old\nnow\n");
+    let differ = predicate::str::contains("exit status: 1");
+    ground
+        .yest()
+        .args(["--exec", "cmp -s", "a/f f"])
+        .assert()
+        .code(1)
+        .stderr(differ);
+}
+
+#[test]
+fn a_dump_root_that_cannot_be_read_is_named() {
+    let ground = Ground::new();
+    fs::remove_dir(ground.at("dump")).unwrap();
+    let named = predicate::str::contains(ground.at("dump").display().to_string());
+    ground
+        .yest()
+        .arg("a/f")
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(named);
+}
