@@ -102,8 +102,16 @@ fn a_life() -> Ground {
 #[test]
 fn tells_a_life_line_by_line() {
     let ground = a_life();
-    let first = ground.line("create", "2020/0101/1000", "4 644 2020-01-01T00:00:01+00:00 f");
-    let second = ground.line("write", "2020/0102/1000", "8 644 2020-01-01T00:00:02+00:00 f");
+    let first = ground.line(
+        "create",
+        "2020/0101/1000",
+        "4 644 2020-01-01T00:00:01+00:00 f",
+    );
+    let second = ground.line(
+        "write",
+        "2020/0102/1000",
+        "8 644 2020-01-01T00:00:02+00:00 f",
+    );
     let third = ground.line(
         "wstat",
         "2020/0102/1015_chk",
@@ -112,10 +120,18 @@ fn tells_a_life_line_by_line() {
     let missing = ground.at("dump/2020/0201/1000");
     let fourth = format!(
         "{}\tnot in {}",
-        ground.line("delete", "2020/0102/1100", "8 600 2020-01-01T00:00:02+00:00 f"),
+        ground.line(
+            "delete",
+            "2020/0102/1100",
+            "8 600 2020-01-01T00:00:02+00:00 f"
+        ),
         missing.display()
     );
-    let last = ground.line("create", "2021/0101/0000", "6 644 2020-01-01T00:00:03+00:00 f");
+    let last = ground.line(
+        "create",
+        "2021/0101/0000",
+        "6 644 2020-01-01T00:00:03+00:00 f",
+    );
     let all = [first, second, third, fourth, last];
     let diff = [
         format!("--- {}", ground.old("2020/0101/1000", "a/f").display()),

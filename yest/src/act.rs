@@ -3,11 +3,12 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use dumpcli::diff::{self, DiffError, Style};
 use dumpcli::exit::Failure;
+use dumpcli::navigation::Ground;
 use dumpcli::paging::{Out, has_enough};
 use dumpcli::{json, screen};
 use dumpcore::{DumpName, Lies, Place, Printable, Version};
@@ -53,14 +54,14 @@ impl Act {
     /// On a version that is there.
     pub(crate) fn run(
         &mut self,
-        from: &Path,
+        ground: &Ground,
         named: &Path,
         place: &Place,
         old: &Version,
     ) -> Result<(), Failure> {
         let now = match &place.lies {
             Lies::Main(path) => path.clone(),
-            Lies::Dump(_) => from.join(named),
+            Lies::Dump(_) => ground.from.join(named),
         };
         match self {
             Act::Print { .. } => match old.dump {
@@ -77,15 +78,7 @@ impl Act {
             Act::Copy {
                 only_if_differs,
                 force,
-            } => {
-                if let Lies::Dump(_) = place.lies {
-                    return Err(Failure::Failed(format!(
-                        "{} lies in a dump, and a dump never changes",
-                        Printable::path(named)
-                    )));
-                }
-                restore(old, &now, *only_if_differs, *force)
-            }
+            } => restore(ground, place, old, *only_if_differs, *force),
             Act::Exec(command) => exec(command, &old.path, &now),
         }
     }
@@ -145,12 +138,31 @@ fn exec(command: &OsStr, old: &Path, now: &Path) -> Result<(), Failure> {
     }
 }
 
-fn restore(old: &Version, now: &Path, only_if_differs: bool, force: bool) -> Result<(), Failure> {
-    let _ = (old, only_if_differs);
-    if !force && !confirmed(now)? {
-        return Ok(());
+fn restore(
+    ground: &Ground,
+    place: &Place,
+    old: &Version,
+    only_if_differs: bool,
+    force: bool,
+) -> Result<(), Failure> {
+    let navigator = &ground.navigator;
+    if let Lies::Main(now) = &place.lies {
+        if only_if_differs && !navigator.differs(old, place).map_err(failed)? {
+            return Ok(());
+        }
+        let exists = Version::at(now).map_err(failed)?.is_some();
+        if exists && !force && !confirmed(now)? {
+            return Ok(());
+        }
     }
-    Err(Failure::Failed("not yet".to_owned()))
+    let losses = navigator.restore(old, place).map_err(failed)?;
+    match losses.first() {
+        None => Ok(()),
+        Some(first) => Err(Failure::Failed(format!(
+            "restored, but not all of its metadata: {first}{}",
+            if losses.len() > 1 { ", and more" } else { "" }
+        ))),
+    }
 }
 
 /// Asks before something is replaced, when there is somebody to ask.
@@ -165,9 +177,4 @@ fn confirmed(now: &Path) -> Result<bool, Failure> {
     let mut answer = String::new();
     input.read_line(&mut answer).map_err(failed)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
-}
-
-#[allow(dead_code)]
-fn beside(_: &Path) -> PathBuf {
-    PathBuf::new()
 }

@@ -163,7 +163,7 @@ fn one(options: &Options, ground: &Ground, path: &Path, act: &mut Act) -> Result
         return act.name(path, &ground.navigator.path_in(dump, &place), dump);
     }
     let old = ground.navigator.version_at(&place, at).map_err(failed)?;
-    act.run(&ground.from, path, &place, &old)
+    act.run(ground, path, &place, &old)
 }
 
 fn moment(options: &Options, ground: &Ground, place: &Place) -> Result<Stamp, Failure> {

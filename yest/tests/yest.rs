@@ -374,3 +374,89 @@ fn a_dump_root_that_cannot_be_read_is_named() {
         .stdout("")
         .stderr(named);
 }
+
+#[test]
+fn brings_yesterdays_back() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f", "old\n");
+    ground.dump("2020/0101/0000", "b/sub/f", "old\n");
+    let text = |path: &str| fs::read_to_string(ground.main(path)).unwrap();
+    // Nobody to ask: it goes on.
+    fs::write(ground.main("a/f"), "now\n").unwrap();
+    ground
+        .yest()
+        .args(["--copy", "a/f"])
+        .assert()
+        .success()
+        .stdout("")
+        .stderr("");
+    assert_eq!(text("a/f"), "old\n");
+    // It was deleted, and a whole directory with it.
+    fs::remove_file(ground.main("a/f")).unwrap();
+    ground
+        .yest()
+        .args(["--copy", "--force", "a/f", "b"])
+        .assert()
+        .success();
+    assert_eq!(
+        (text("a/f"), text("b/sub/f")),
+        ("old\n".into(), "old\n".into())
+    );
+
+    use std::os::unix::fs::MetadataExt;
+    let inode = || fs::metadata(ground.main("a/f")).unwrap().ino();
+    let before = inode();
+    ground
+        .yest()
+        .args(["--copy-if-differs", "a/f"])
+        .assert()
+        .success();
+    assert_eq!(inode(), before, "it was the same, and is not touched");
+    fs::write(ground.main("a/f"), "now\n").unwrap();
+    ground
+        .yest()
+        .args(["--copy-if-differs", "a/f"])
+        .assert()
+        .success();
+    assert_eq!(text("a/f"), "old\n");
+    let left: Vec<_> = fs::read_dir(ground.main("a")).unwrap().collect();
+    assert_eq!(left.len(), 1);
+
+    let path = ground.old("2020/0101/0000", "a/f");
+    let never = predicate::str::contains("a dump never changes");
+    ground
+        .yest()
+        .args(["--copy", "-d0"])
+        .arg(path)
+        .assert()
+        .code(1)
+        .stderr(never);
+}
+
+#[test]
+#[ignore = "needs script(1), for a terminal"]
+fn asks_on_a_terminal_before_it_replaces() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f", "old\n");
+    let program = ground.yest().get_program().to_str().unwrap().to_owned();
+    for (answer, words, expected, asks) in [
+        ("n\n", "--copy", "now\n", true),
+        ("\n", "--copy", "now\n", true),
+        ("y\n", "--copy", "old\n", true),
+        ("n\n", "--copy --force", "old\n", false),
+    ] {
+        fs::write(ground.main("a/f"), "now\n").unwrap();
+        let mut command = Command::new("script");
+        command
+            .args(["-qec", &format!("{program} {words} a/f"), "/dev/null"])
+            .env("MAINROOT", ground.at("NEWAGE"))
+            .env("DUMPROOT", ground.at("dump"))
+            .current_dir(ground.main(""))
+            .write_stdin(answer);
+        let output = command.assert().success().get_output().stdout.clone();
+        let asked = String::from_utf8_lossy(&output).contains("replace ");
+        assert_eq!(asked, asks, "{words}");
+        let now = fs::read_to_string(ground.main("a/f")).unwrap();
+        assert_eq!(now, expected, "{words} and {answer:?}");
+    }
+}

@@ -10,6 +10,7 @@ mod history;
 mod locate;
 mod read;
 mod rename;
+mod restore;
 mod version;
 mod when;
 
@@ -142,6 +143,38 @@ impl Navigator {
         })
     }
 
+    /// Brings a version back to the place in the main tree, with all its
+    /// metadata: made beside the name and renamed over it, a directory whole.
+    /// What of the metadata the runner could not preserve comes back.
+    ///
+    /// # Errors
+    /// [`FindError::InDump`] for a place in a dump, or a fault; what was there
+    /// is then as it was.
+    pub fn restore(&self, version: &Version, place: &Place) -> Result<Vec<Fault>, FindError> {
+        match &place.lies {
+            Lies::Main(path) => Ok(restore::restore(version, path)?),
+            Lies::Dump(dump) => Err(FindError::InDump {
+                path: self.path_in(*dump, place),
+            }),
+        }
+    }
+
+    /// Does the place in the main tree differ from a version, or anything
+    /// below it? What is missing differs.
+    ///
+    /// # Errors
+    /// What could not be read of either.
+    pub fn differs(&self, version: &Version, place: &Place) -> Result<bool, FindError> {
+        let now = match self.path_now(place) {
+            Some(path) => Version::at(&path)?,
+            None => None,
+        };
+        match now {
+            Some(now) => Ok(restore::differ(version, &now)?),
+            None => Ok(true),
+        }
+    }
+
     /// The history of a place.
     pub fn history<'a>(&'a self, place: &'a Place) -> History<'a> {
         History::new(self, place)
@@ -184,6 +217,12 @@ pub enum FindError {
         path: PathBuf,
         /// The dump root.
         dump: PathBuf,
+    },
+    /// What lies in a dump is never written to.
+    #[error("{} lies in a dump, and a dump never changes", Printable::path(.path))]
+    InDump {
+        /// The path.
+        path: PathBuf,
     },
     /// No dump is as old as that.
     #[error("{} has no dump of {at} or earlier", Printable::path(.dump))]

@@ -138,7 +138,7 @@ fn file(path: &Path) -> Result<OwnedFd, Fault> {
 }
 
 /// The directory above a path, and the last name.
-fn above(path: &Path) -> io::Result<(OwnedFd, CString)> {
+pub(super) fn above(path: &Path) -> io::Result<(OwnedFd, CString)> {
     let (Some(above), Some(name)) = (path.parent(), path.file_name()) else {
         // `/` has no name: it is `.` in itself.
         return Ok((open_root(path, For::Passing)?, c".".to_owned()));

@@ -1,0 +1,332 @@
+//! Bringing an old version back into its main tree, with all its metadata.
+//!
+//! What is brought back is made whole beside the name, and then takes its
+//! place by one rename: whoever looks sees the old or the new, and a failure
+//! leaves what was there. It is made in a directory of its own, which nobody
+//! else may enter and which hands no default ACL down. A directory comes
+//! back as it was: what it has gained since goes.
+//!
+//! Nothing in a dump is written to; files are copied, never linked out of
+//! it, or a later write in the main tree would change history.
+
+use std::collections::HashMap;
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::compare::{Difference, difference};
+use super::read::above;
+use super::version::Version;
+use crate::fault::{Fault, Op, Side, Snag};
+use crate::layout;
+use crate::meta::{Abilities, Id, Kind, Meta};
+use crate::place::{Missed, Placer, Spot, Stored};
+use crate::probe;
+use crate::raze::raze;
+use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::xattr::Subject;
+use crate::sys::{disk, errno, link, stat};
+use crate::trial;
+
+/// Puts a version in the place of `to`. What could not be preserved of it
+/// comes back.
+pub(super) fn restore(version: &Version, to: &Path) -> Result<Vec<Fault>, Fault> {
+    let at_source = |cause| Fault::new(Op::Open, version.path.clone(), cause);
+    let (from_dir, from_name) = above(&version.path).map_err(at_source)?;
+    let at_target = |op: Op| move |cause| Fault::new(op, to.to_path_buf(), cause);
+    let (parent, name) = parent_of(to).map_err(at_target(Op::Open))?;
+    let beside = free_name(parent.as_fd(), &name).map_err(at_target(Op::Create))?;
+
+    let abilities = trial::guess();
+    let mut restorer = Restorer {
+        placer: Placer::new(&abilities),
+        abilities: &abilities,
+        top: parent.as_fd(),
+        to,
+        linked: HashMap::new(),
+        losses: Vec::new(),
+    };
+    let from = Spot {
+        dir: from_dir.as_fd(),
+        name: &from_name,
+    };
+    let is_dir = version.meta.kind == Kind::Dir;
+    let made = if is_dir {
+        // The same directory all the way: moving one to another parent asks
+        // for more permissions than renaming it.
+        let to = Spot {
+            dir: parent.as_fd(),
+            name: &beside,
+        };
+        restorer.entry(from, &version.path, to, beside.as_bytes())
+    } else {
+        restorer.in_a_room(from, &version.path, &beside, &name)
+    };
+    let placed = made.and_then(|()| {
+        disk::sync_filesystem(&parent).map_err(at_target(Op::Sync))?;
+        take_the_place(parent.as_fd(), &beside, &name, is_dir).map_err(at_target(Op::Rename))
+    });
+    let losses = restorer.losses;
+    // Now it holds what was replaced, or what did not become whole.
+    let razed = raze(parent.as_fd(), &beside, &|| true);
+    placed?;
+    razed.map_err(|snag| snag.at(to.with_file_name(os(&beside))))?;
+    disk::sync(&parent).map_err(at_target(Op::Sync))?;
+    Ok(losses)
+}
+
+/// Do two versions, or anything below them, differ? What lies too deep to be
+/// compared by its path counts as different: bringing it back is never wrong.
+pub(super) fn differ(old: &Version, new: &Version) -> Result<bool, Fault> {
+    match compare_all(old, new) {
+        Err(fault) if fault.cause.kind() == io::ErrorKind::InvalidFilename => Ok(true),
+        other => other,
+    }
+}
+
+fn compare_all(old: &Version, new: &Version) -> Result<bool, Fault> {
+    if difference(old, new)? != Difference::Nothing {
+        return Ok(true);
+    }
+    if old.meta.kind != Kind::Dir {
+        return Ok(false);
+    }
+    for entry in old.names()? {
+        let name = std::ffi::OsStr::from_bytes(&entry.name);
+        let children = (
+            Version::at(&old.path.join(name))?,
+            Version::at(&new.path.join(name))?,
+        );
+        match children {
+            (Some(old), Some(new)) if !compare_all(&old, &new)? => {}
+            _ => return Ok(true),
+        }
+    }
+    Ok(false)
+}
+
+/// The directory of a name, opened so that it can be flushed.
+fn parent_of(path: &Path) -> io::Result<(OwnedFd, CString)> {
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    };
+    let name = CString::new(name.as_bytes())?;
+    Ok((dir::open_root(parent, For::Filling)?, name))
+}
+
+/// A name beside `name` that nobody has.
+fn free_name(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<CString> {
+    let first = std::process::id();
+    for id in first..first.saturating_add(1000) {
+        let beside = CString::new(layout::beside(name.to_bytes(), id))?;
+        match stat::look(dir, &beside, stat::Fresh::AsStat) {
+            Err(error) if errno::is_missing(&error) => return Ok(beside),
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+    }
+    Err(io::Error::from(io::ErrorKind::AlreadyExists))
+}
+
+/// Gives what was made its name; what had it is left under the other one.
+fn take_the_place(
+    parent: BorrowedFd<'_>,
+    beside: &CStr,
+    name: &CStr,
+    is_dir: bool,
+) -> io::Result<()> {
+    let room = if is_dir {
+        dir::reopen(parent, For::Passing)?
+    } else {
+        dir::open_dir(parent, beside, For::Passing)?
+    };
+    let made = if is_dir { beside } else { name };
+    let replaces_dir = match stat::look(parent, name, stat::Fresh::AsStat) {
+        Ok(old) => is_dir || old.kind == Kind::Dir,
+        Err(error) if errno::is_missing(&error) => {
+            return link::rename_new(room.as_fd(), made, parent, name);
+        }
+        Err(error) => return Err(error),
+    };
+    if replaces_dir {
+        link::exchange(room.as_fd(), made, parent, name)
+    } else {
+        link::rename_over(room.as_fd(), made, parent, name)
+    }
+}
+
+struct Restorer<'a> {
+    placer: Placer<'a>,
+    abilities: &'a Abilities,
+    /// What the names in `linked` start at.
+    top: BorrowedFd<'a>,
+    /// What is restored, for what is said of it.
+    to: &'a Path,
+    /// Where the inodes with several names were made first.
+    linked: HashMap<Id, Vec<u8>>,
+    losses: Vec<Fault>,
+}
+
+impl Restorer<'_> {
+    /// Makes what is no directory, in a private directory.
+    fn in_a_room(
+        &mut self,
+        from: Spot<'_>,
+        path: &Path,
+        room: &CStr,
+        name: &CStr,
+    ) -> Result<(), Fault> {
+        let spot = Spot {
+            dir: self.top,
+            name: room,
+        };
+        let room_fd = self.directory(spot)?;
+        let to = Spot {
+            dir: room_fd.as_fd(),
+            name,
+        };
+        let below = [room.to_bytes(), b"/", name.to_bytes()].concat();
+        self.entry(from, path, to, &below)
+    }
+
+    /// Makes an entry, and all that is below it. `path` is where it is read,
+    /// `below` where it is made, seen from the top.
+    fn entry(
+        &mut self,
+        from: Spot<'_>,
+        path: &Path,
+        to: Spot<'_>,
+        below: &[u8],
+    ) -> Result<(), Fault> {
+        let meta = probe::look(from.dir, from.name).map_err(|snag| self.fault(snag, path))?;
+        if meta.kind == Kind::Dir {
+            return self.tree(from, path, to, below, &meta);
+        }
+        if let Some(first) = self.linked.get(&meta.id()) {
+            return link_from(self.top, first, to)
+                .map_err(|cause| self.fault(Snag::target(Op::Link, cause), path));
+        }
+        let stored = self.single(from, to, &meta);
+        let stored = stored.map_err(|missed| self.missed(missed, path))?;
+        let losses = stored.losses.into_iter();
+        self.losses
+            .extend(losses.map(|loss| loss.at(self.to.to_path_buf())));
+        if meta.nlink > 1 {
+            self.linked.insert(meta.id(), below.to_vec());
+        }
+        Ok(())
+    }
+
+    fn single(&mut self, from: Spot<'_>, to: Spot<'_>, meta: &Meta) -> Result<Stored, Missed> {
+        match meta.kind {
+            // A filesystem that can share blocks shares them, until written.
+            Kind::File => self.placer.file(from, to, meta, Some(from), &mut |_| true),
+            Kind::Symlink => {
+                let target = probe::symlink_in_dump(from.dir, from.name, meta)
+                    .map_err(|cause| Snag::source(Op::ReadLink, cause))?;
+                self.placer.symlink(from, to, &target, meta)
+            }
+            _ => self.placer.special(from, to, meta),
+        }
+    }
+
+    fn tree(
+        &mut self,
+        from: Spot<'_>,
+        path: &Path,
+        to: Spot<'_>,
+        below: &[u8],
+        meta: &Meta,
+    ) -> Result<(), Fault> {
+        let opened = dir::open_dir(from.dir, from.name, For::Reading);
+        let source = opened.map_err(|cause| self.fault(Snag::source(Op::Open, cause), path))?;
+        let listed = || -> io::Result<Chunk> {
+            let mut chunk = Chunk::default();
+            Lister::new(dir::reopen(source.as_fd(), For::Reading)?).rest(&mut chunk)?;
+            Ok(chunk)
+        };
+        let chunk = listed().map_err(|cause| self.fault(Snag::source(Op::List, cause), path))?;
+        let target = self.directory(to)?;
+        for entry in chunk.iter() {
+            let bytes = entry.name.to_bytes();
+            let child = |dir| Spot {
+                dir,
+                name: entry.name,
+            };
+            self.entry(
+                child(source.as_fd()),
+                &path.join(os(entry.name)),
+                child(target.as_fd()),
+                &[below, b"/", bytes].concat(),
+            )?;
+        }
+        let finish = || {
+            let subject = Subject::Open(source.as_fd());
+            let xattrs = probe::xattrs(subject, Side::Source, self.abilities)?;
+            self.placer
+                .attributes(Subject::Open(target.as_fd()), meta, &xattrs)
+        };
+        let losses = finish().map_err(|snag| self.fault(snag, path))?;
+        let losses = losses.into_iter();
+        self.losses
+            .extend(losses.map(|loss| loss.at(self.to.to_path_buf())));
+        Ok(())
+    }
+
+    /// Makes a private directory without anything inherited.
+    fn directory(&self, spot: Spot<'_>) -> Result<OwnedFd, Fault> {
+        let make = || {
+            dir::make_private(spot.dir, spot.name)
+                .map_err(|cause| Snag::target(Op::Create, cause))?;
+            let opened = dir::open_dir(spot.dir, spot.name, For::Filling);
+            let opened = opened.map_err(|cause| Snag::target(Op::Open, cause))?;
+            self.placer.take_over(opened.as_fd())?;
+            Ok(opened)
+        };
+        make().map_err(|snag: Snag| self.fault(snag, self.to))
+    }
+
+    /// What failed on the side of the dump is told with the path in it.
+    fn fault(&self, snag: Snag, path: &Path) -> Fault {
+        match snag.side {
+            Side::Target => snag.at(self.to.to_path_buf()),
+            _ => snag.at(path.to_path_buf()),
+        }
+    }
+
+    fn missed(&self, missed: Missed, path: &Path) -> Fault {
+        match missed {
+            Missed::Snag(snag) => self.fault(snag, path),
+            // A dump does not change, unless it is being removed.
+            Missed::Changed | Missed::Stopped => {
+                let cause = io::Error::from(io::ErrorKind::NotFound);
+                Fault::new(Op::Read, path.to_path_buf(), cause)
+            }
+        }
+    }
+}
+
+/// Links to what lies `below` a directory, however deep: a path longer than
+/// the system takes is walked in stretches. It is private, and ours.
+fn link_from(top: BorrowedFd<'_>, mut below: &[u8], to: Spot<'_>) -> io::Result<()> {
+    // Half of PATH_MAX, so that a whole name more always fits.
+    const STRETCH: usize = 2048;
+    let mut at = dir::reopen(top, For::Passing)?;
+    while below.len() > STRETCH {
+        let end = below[..STRETCH].iter().rposition(|b| *b == b'/');
+        let end = end.ok_or(io::ErrorKind::InvalidFilename)?;
+        at = dir::open_dir(at.as_fd(), &CString::new(&below[..end])?, For::Passing)?;
+        below = &below[end + 1..];
+    }
+    link::hard_link(at.as_fd(), &CString::new(below)?, to.dir, to.name)
+}
+
+fn os(name: &CStr) -> PathBuf {
+    PathBuf::from(std::ffi::OsStr::from_bytes(name.to_bytes()))
+}
+
+#[cfg(test)]
+#[path = "restore_tests.rs"]
+mod tests;

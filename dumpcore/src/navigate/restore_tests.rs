@@ -1,0 +1,238 @@
+//! Restoring, judged by the tree comparison and the fingerprint of history.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_fs::TempDir;
+use fixtures::compare::{Options, assert_same_tree};
+use fixtures::fingerprint::Fingerprint;
+use fixtures::tree::{Node, Tree, odd_tree};
+
+use super::super::{FindError, Navigator, Place};
+use super::*;
+
+struct Ground {
+    dir: TempDir,
+}
+
+impl Ground {
+    fn new() -> Self {
+        // The system's own directory for such things may lack attributes.
+        let dir = TempDir::new_in(".").unwrap();
+        for path in ["main/NEWAGE/up", "dump/2020/0101/1000/NEWAGE/up"] {
+            fs::create_dir_all(dir.path().join(path)).unwrap();
+        }
+        Self { dir }
+    }
+
+    fn main(&self, path: &str) -> PathBuf {
+        let dir = fs::canonicalize(self.dir.path()).unwrap();
+        dir.join("main/NEWAGE").join(path)
+    }
+
+    fn dump(&self, path: &str) -> PathBuf {
+        let dir = self.dir.path().join("dump/2020/0101/1000/NEWAGE");
+        dir.join(path)
+    }
+
+    fn navigator(&self) -> Navigator {
+        Navigator::new(self.dir.path().join("dump")).main(self.main(""))
+    }
+
+    fn find(&self, path: &str) -> (Navigator, Place, Version) {
+        let navigator = self.navigator();
+        let place = navigator.locate(Path::new("/"), &self.main(path)).unwrap();
+        let at = "2021-01-01T00:00".parse().unwrap();
+        let version = navigator.version_at(&place, at).unwrap();
+        (navigator, place, version)
+    }
+
+    /// Also of what is no directory: each gets a name in one.
+    fn assert_same(&self, old: &Path, new: &Path, options: &Options) {
+        if fs::symlink_metadata(old).unwrap().is_dir() {
+            return assert_same_tree(old, new, options);
+        }
+        let options = Options {
+            links: false,
+            root: false,
+            dir_times: false,
+            ..options.clone()
+        };
+        let [a, b] = [(old, "a"), (new, "b")].map(|(path, name)| {
+            let dir = self.dir.path().join(name);
+            let _ = fs::remove_dir_all(&dir);
+            fs::create_dir(&dir).unwrap();
+            fs::hard_link(path, dir.join(path.file_name().unwrap())).unwrap();
+            dir
+        });
+        assert_same_tree(&a, &b, &options);
+    }
+
+    /// Restores, and holds the outcome against the dump.
+    fn restores(&self, path: &str, options: &Options) {
+        let before = Fingerprint::of(&self.dir.path().join("dump"));
+        let names = names_in(self.main(path).parent().unwrap(), path);
+        let (navigator, place, version) = self.find(path);
+        let losses = navigator.restore(&version, &place).unwrap();
+        assert!(losses.is_empty(), "{losses:?}");
+        before.assert_unchanged(&self.dir.path().join("dump"));
+        let after = names_in(self.main(path).parent().unwrap(), path);
+        assert_eq!(after, names, "nothing is left beside it");
+        self.assert_same(&self.dump(path), &self.main(path), options);
+    }
+}
+
+/// All names in a directory, and that of `path`.
+fn names_in(directory: &Path, path: &str) -> Vec<String> {
+    let own = Path::new(path).file_name().unwrap().to_owned();
+    let mut names: Vec<String> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .chain([own])
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn plain_tree() -> Tree {
+    Tree::new()
+        .with("", Node::dir().mode(0o750).mtime(1_000_000_000, 1))
+        .with(
+            "file",
+            Node::file("text\n").mode(0o640).mtime(1_100_000_000, 2),
+        )
+        .with("again", Node::hard_link("file"))
+        .with("link", Node::symlink("nowhere").mtime(1_200_000_000, 3))
+        .with(
+            "holes",
+            Node::sparse(1 << 20, vec![(500_000, b"x".to_vec())]),
+        )
+        .with("sub", Node::dir().mode(0o500).mtime(1_300_000_000, 4))
+        .with("sub/deeper", Node::dir().mtime(1_400_000_000, 5))
+        .with("sub/deeper/again", Node::hard_link("file"))
+}
+
+fn put(tree: Tree, at: &Path) {
+    fs::create_dir(at).unwrap();
+    tree.write(at);
+}
+
+/// What stands in the way of a restoration.
+fn obstacles() -> [fn(&Path); 5] {
+    [
+        |_| {},
+        |path| fs::write(path, "newer").unwrap(),
+        |path| std::os::unix::fs::symlink("elsewhere", path).unwrap(),
+        |path| fs::create_dir(path).unwrap(),
+        |path| {
+            fs::create_dir_all(path.join("sub/newer")).unwrap();
+            fs::write(path.join("file"), "newer").unwrap();
+        },
+    ]
+}
+
+#[test]
+fn brings_back_whatever_it_was_over_whatever_is_there() {
+    for obstacle in obstacles() {
+        for path in ["up/tree", "up/tree/file", "up/tree/link", "up/tree/sub"] {
+            let ground = Ground::new();
+            put(plain_tree(), &ground.dump("up/tree"));
+            if path != "up/tree" {
+                fs::create_dir(ground.main("up/tree")).unwrap();
+            }
+            obstacle(&ground.main(path));
+            ground.restores(path, &Options::default());
+        }
+    }
+}
+
+#[test]
+fn names_of_one_file_stay_names_of_one_file() {
+    use std::os::unix::fs::MetadataExt;
+    let ground = Ground::new();
+    put(plain_tree(), &ground.dump("up/tree"));
+    ground.restores("up/tree", &Options::default());
+    let inode = |path: PathBuf| fs::metadata(path).unwrap().ino();
+    let first = inode(ground.main("up/tree/file"));
+    assert_eq!(inode(ground.main("up/tree/sub/deeper/again")), first);
+    // But none of the dump's: writing here must not change history.
+    assert_ne!(inode(ground.dump("up/tree/file")), first);
+}
+
+#[test]
+fn what_is_the_same_is_known_to_be() {
+    let ground = Ground::new();
+    put(plain_tree(), &ground.dump("up/tree"));
+    let (navigator, place, version) = ground.find("up/tree");
+    assert!(navigator.differs(&version, &place).unwrap(), "missing");
+    navigator.restore(&version, &place).unwrap();
+    assert!(!navigator.differs(&version, &place).unwrap());
+    fs::write(ground.main("up/tree/sub/deeper/again"), "TEXT\n").unwrap();
+    assert!(navigator.differs(&version, &place).unwrap(), "far below");
+}
+
+#[test]
+fn a_failure_leaves_what_was_there() {
+    let ground = Ground::new();
+    put(plain_tree(), &ground.dump("up/tree"));
+    fs::create_dir(ground.main("up/tree")).unwrap();
+    fs::write(ground.main("up/tree/file"), "newer").unwrap();
+    for path in ["up/tree", "up/tree/file"] {
+        let (navigator, place, version) = ground.find(path);
+        let away = ground.dump("up/away");
+        fs::rename(ground.dump("up/tree"), &away).unwrap();
+        let fault = navigator.restore(&version, &place).unwrap_err();
+        assert!(matches!(fault, FindError::Fault(_)), "{fault}");
+        let newer = fs::read_to_string(ground.main("up/tree/file")).unwrap();
+        assert_eq!(newer, "newer");
+        assert_eq!(names_in(&ground.main("up"), "tree"), ["tree"]);
+        assert_eq!(names_in(&ground.main("up/tree"), "file"), ["file"]);
+        fs::rename(away, ground.dump("up/tree")).unwrap();
+    }
+}
+
+#[test]
+fn a_dump_is_not_restored_into() {
+    let ground = Ground::new();
+    put(plain_tree(), &ground.dump("up/tree"));
+    let (navigator, _, version) = ground.find("up/tree");
+    let path = fs::canonicalize(ground.dump("up/tree")).unwrap();
+    let place = navigator.locate(Path::new("/"), &path).unwrap();
+    let refused = navigator.restore(&version, &place).unwrap_err();
+    assert!(matches!(refused, FindError::InDump { .. }), "{refused}");
+}
+
+#[test]
+fn inherits_nothing_from_the_directory_it_comes_to() {
+    let ground = Ground::new();
+    put(plain_tree(), &ground.dump("up/tree"));
+    let acl = fixtures::acl::with_user(7, 7);
+    let heir = ground.main("up/heir");
+    put(Tree::new().with("", Node::dir().default_acl(acl)), &heir);
+    for path in ["file", "link", "sub"] {
+        let navigator = ground.navigator();
+        let version = Version::at(&ground.dump("up/tree").join(path)).unwrap();
+        let place = Place {
+            within: crate::relpath::RelPath::from_bytes(b"NEWAGE/up/heir"),
+            lies: super::super::Lies::Main(heir.join(path)),
+        };
+        let losses = navigator.restore(&version.unwrap(), &place).unwrap();
+        assert!(losses.is_empty(), "{losses:?}");
+        let (old, new) = (ground.dump("up/tree").join(path), heir.join(path));
+        ground.assert_same(&old, &new, &Options::default());
+    }
+}
+
+#[test]
+#[ignore = "needs root: devices, owners and attributes of all kinds"]
+fn brings_back_the_oddest_tree() {
+    let ground = Ground::new();
+    fs::create_dir(ground.dump("up/odd")).unwrap();
+    odd_tree(&ground.dump("up/odd"), true);
+    fs::create_dir(ground.main("up/odd")).unwrap();
+    odd_tree(&ground.main("up/odd"), false);
+    fs::write(ground.main("up/odd/newer"), "goes").unwrap();
+    ground.restores("up/odd", &Options::default());
+}
