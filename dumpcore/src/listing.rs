@@ -195,7 +195,8 @@ fn vanishing(listed: Result<(), Fault>) -> Result<(), Fault> {
     }
 }
 
-fn is_absent(cause: &io::Error) -> bool {
+/// There is nothing of that name, or what is above it is no directory.
+pub(crate) fn is_absent(cause: &io::Error) -> bool {
     matches!(
         cause.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory

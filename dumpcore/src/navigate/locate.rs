@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use super::FindError;
 use crate::fault::{Fault, Op};
 use crate::layout::{DumpName, root_name};
+use crate::listing::is_absent;
 use crate::relpath::RelPath;
 use crate::snapshot::Root;
 
@@ -163,13 +164,6 @@ fn resolve_but_last(path: &Path) -> io::Result<PathBuf> {
         // What `..` leads to, of something that does not exist, is unknown.
         _ => fs::canonicalize(path),
     }
-}
-
-pub(super) fn is_absent(cause: &io::Error) -> bool {
-    matches!(
-        cause.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use super::version::Version;
 use crate::event::Kind;
 use crate::fault::{Fault, Op};
 use crate::meta::{Abilities, Xattrs};
+use crate::probe;
 use crate::sys::dir::{Chunk, For, Lister, open_dir, open_root};
 use crate::sys::file::{CompareError, open_file, read_full_at, same_contents};
 use crate::sys::{disk, link, xattr};
@@ -83,6 +84,9 @@ impl Version {
     pub fn target(&self) -> Result<PathBuf, Fault> {
         let read = || -> io::Result<CString> {
             let (above, name) = above(&self.path)?;
+            if self.dump.is_some() {
+                return probe::symlink_in_dump(above.as_fd(), &name, &self.meta);
+            }
             link::read_symlink(above.as_fd(), &name)
         };
         let text = read().map_err(fault(Op::ReadLink, &self.path))?;

@@ -15,6 +15,7 @@ use super::version::look;
 use crate::event::Kind;
 use crate::fault::{Fault, Op};
 use crate::layout::DumpName;
+use crate::listing::is_absent;
 use crate::meta::Meta;
 use crate::relpath::RelPath;
 
@@ -50,7 +51,7 @@ pub(super) fn find(
             Ok(Found::Name(name)) => return Some(name),
             Ok(Found::Directories(below)) if deeper || near == 0 => queue.extend(below),
             Ok(Found::Directories(_)) => {}
-            Err(fault) if super::locate::is_absent(&fault.cause) => {}
+            Err(fault) if is_absent(&fault.cause) => {}
             Err(fault) => faults.push(fault),
         }
     }

@@ -550,3 +550,66 @@ fn a_version_carries_its_metadata() {
     );
     assert_eq!((meta.ino, meta.uid), (plain.ino(), plain.uid()));
 }
+
+#[test]
+fn telling_a_history_leaves_no_trace_in_it() {
+    use fixtures::fingerprint::Fingerprint;
+    let file = State::File {
+        content: 1,
+        mode: 0o644,
+        mtime: 1,
+    };
+    let other = State::File {
+        content: 2,
+        mode: 0o644,
+        mtime: 1,
+    };
+    let dir = State::Dir {
+        names: 3,
+        mode: 0o755,
+        mtime: 1,
+    };
+    // No symlink: taking the fingerprint reads it, and moves its time.
+    let states = [&file, &file, &other, &other, &dir, &dir];
+    let steps: Vec<Step> = states
+        .into_iter()
+        .map(|state| Step {
+            state: state.clone(),
+            minutes: 60,
+            anew: true,
+        })
+        .collect();
+    let ground = Ground::build(&steps);
+    let before = Fingerprint::with_atime(ground.dir.path());
+    let past = ground.navigator().history(&Ground::place()).run();
+    let kinds: Vec<_> = told(&past).into_iter().map(|(kind, ..)| kind).collect();
+    assert_eq!(kinds, ["create", "write", "write"]);
+    before.assert_unchanged(ground.dir.path());
+}
+
+#[test]
+fn where_inode_numbers_mean_nothing_size_and_time_count() {
+    use super::compare::{Trust, compare};
+    let dir = TempDir::new().unwrap();
+    let make = |name: &str, content, mtime| {
+        let path = dir.path().join(name);
+        let mode = 0o644;
+        State::File {
+            content,
+            mode,
+            mtime,
+        }
+        .make(&path);
+        Version::at(&path).unwrap().unwrap()
+    };
+    let (a, b, c) = (make("a", 1, 1), make("b", 2, 1), make("c", 1, 2));
+    let table = [
+        (&a, &b, Difference::Content, Difference::Nothing),
+        (&a, &c, Difference::Metadata, Difference::Metadata),
+        (&b, &c, Difference::Content, Difference::Content),
+    ];
+    for (old, new, by_inode, by_time) in table {
+        assert_eq!(compare(old, new, Trust::Inode).unwrap(), by_inode);
+        assert_eq!(compare(old, new, Trust::SizeAndTime).unwrap(), by_time);
+    }
+}

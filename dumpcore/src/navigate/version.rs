@@ -9,11 +9,10 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::locate::is_absent;
 use crate::event::Kind;
 use crate::fault::{Fault, Op};
 use crate::layout::DumpName;
-use crate::listing::Listing;
+use crate::listing::{Listing, is_absent};
 use crate::meta::{Meta, Time};
 use crate::relpath::RelPath;
 
