@@ -1,7 +1,7 @@
 //! Colours, and a pager for long texts: both only for somebody who looks.
 
 use std::env;
-use std::io::{self, Stdout, Write};
+use std::io::{self, BufWriter, Stdout, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use crate::screen;
@@ -41,9 +41,9 @@ impl Color {
 #[derive(Debug)]
 pub enum Out {
     /// Stdout itself.
-    Stdout(Stdout),
+    Stdout(BufWriter<Stdout>),
     /// A pager, and what it reads.
-    Pager(Child, Option<ChildStdin>),
+    Pager(Child, Option<BufWriter<ChildStdin>>),
 }
 
 impl Out {
@@ -52,9 +52,8 @@ impl Out {
     #[must_use]
     pub fn open() -> Self {
         let pager = env::var_os("PAGER").filter(|pager| !pager.is_empty());
-        let plain = || Out::Stdout(io::stdout());
         let Some(pager) = pager.filter(|_| screen::stdout_is_terminal()) else {
-            return plain();
+            return Self::plain();
         };
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(pager).stdin(Stdio::piped());
@@ -64,11 +63,17 @@ impl Out {
         }
         match command.spawn() {
             Ok(mut child) => {
-                let stdin = child.stdin.take();
+                let stdin = child.stdin.take().map(BufWriter::new);
                 Out::Pager(child, stdin)
             }
-            Err(_) => plain(),
+            Err(_) => Self::plain(),
         }
+    }
+
+    /// Stdout in any case.
+    #[must_use]
+    pub fn plain() -> Self {
+        Out::Stdout(BufWriter::new(io::stdout()))
     }
 
     /// Writes what is left and waits until the reader is done.

@@ -157,7 +157,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
 
     let mut out = Out::open();
     let mut teller = Teller::new(&options.output, &mut out);
-    let told = past.events.iter().try_for_each(|event| teller.tell(event));
+    let told = teller.tell_all(&past.events);
     let faults = teller.faults();
     out.close()
         .map_err(|error| Failure::Failed(error.to_string()))?;
@@ -205,24 +205,21 @@ fn history<'a>(
     Ok(history)
 }
 
-/// A date, a dump by its name in the dump root, or any path in a dump.
+/// A dump by its name in the dump root, a date, or any path in a dump.
 fn earliest(ground: &Ground, place: &Place, since: &Path) -> Result<Stamp, Failure> {
-    let bytes = since.as_os_str().as_encoded_bytes();
-    if let Some(dump) = DumpName::parse(bytes) {
+    let dump = DumpName::parse(since.as_os_str().as_encoded_bytes());
+    if let Some(dump) = dump {
         return Ok(dump.stamp);
     }
-    if bytes.contains(&b'/') {
-        return match ground.locate(since).map(|found| found.lies) {
-            Ok(Lies::Dump(dump)) => Ok(dump.stamp),
-            _ => Err(Failure::Usage(format!(
-                "{} is no path in a dump of {}",
-                Printable::path(since),
-                Printable::path(&ground.dump)
-            ))),
-        };
+    let date = ground.date(&since.to_string_lossy(), place);
+    match (date, ground.locate(since).map(|found| found.lies)) {
+        (Ok(date), _) => Ok(date.first()),
+        (Err(_), Ok(Lies::Dump(dump))) => Ok(dump.stamp),
+        (Err(no_date), _) => Err(Failure::Usage(format!(
+            "{no_date}, or a path in a dump of {}",
+            Printable::path(&ground.dump)
+        ))),
     }
-    let text = since.to_string_lossy();
-    Ok(ground.date(&text, place)?.first())
 }
 
 #[cfg(test)]

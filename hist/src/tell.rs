@@ -20,7 +20,7 @@ pub(crate) struct Teller<'a> {
     faults: Vec<Fault>,
 }
 
-/// What an event is told with: text, or a reader who has seen enough.
+/// Why an event could not be told.
 enum Told {
     Fault(Fault),
     Out(io::Error),
@@ -60,21 +60,22 @@ impl<'a> Teller<'a> {
         self.faults
     }
 
-    pub(crate) fn tell(&mut self, event: &HistoryEvent) -> Result<(), Failure> {
-        let told = if self.options.json {
-            writeln!(self.out, "{}", object(event)).map_err(Told::Out)
-        } else {
-            self.text(event)
-        };
-        match told {
-            Ok(()) => Ok(()),
-            Err(Told::Fault(fault)) => {
-                self.faults.push(fault);
-                Ok(())
+    /// Until the reader has seen enough.
+    pub(crate) fn tell_all(&mut self, events: &[HistoryEvent]) -> Result<(), Failure> {
+        for event in events {
+            let told = if self.options.json {
+                writeln!(self.out, "{}", object(event)).map_err(Told::Out)
+            } else {
+                self.text(event)
+            };
+            match told {
+                Ok(()) => {}
+                Err(Told::Fault(fault)) => self.faults.push(fault),
+                Err(Told::Out(error)) if has_enough(&error) => break,
+                Err(Told::Out(error)) => return Err(Failure::Failed(error.to_string())),
             }
-            Err(Told::Out(error)) if has_enough(&error) => Ok(()),
-            Err(Told::Out(error)) => Err(Failure::Failed(error.to_string())),
         }
+        Ok(())
     }
 
     fn text(&mut self, event: &HistoryEvent) -> Result<(), Told> {

@@ -45,7 +45,7 @@ impl Act {
             Act::Exec(command.clone())
         } else {
             Act::Print {
-                out: Out::Stdout(io::stdout()),
+                out: Out::plain(),
                 json: options.output.json,
             }
         }
