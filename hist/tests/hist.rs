@@ -502,3 +502,84 @@ fn pages_and_colors_only_on_a_terminal() {
     pipe.success()
         .stdout(predicate::str::contains("paged:").not());
 }
+
+/// A directory seen over sshfs, whose server is a child of its own.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn new(ground: &Ground, dir: &str) -> Self {
+        let ssh = ground.at("no-ssh");
+        fs::write(&ssh, "#!/bin/sh\nexec /usr/lib/openssh/sftp-server\n").unwrap();
+        fs::set_permissions(&ssh, Permissions::from_mode(0o755)).unwrap();
+        let at = ground.at("mounted");
+        fs::create_dir(&at).unwrap();
+        let status = std::process::Command::new("sshfs")
+            .arg(format!("there:{}", ground.at(dir).display()))
+            .arg(&at)
+            .arg("-o")
+            .arg(format!("ro,ssh_command={}", ssh.display()))
+            .status()
+            .unwrap();
+        assert!(status.success());
+        Self(at)
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let done = std::process::Command::new("fusermount3")
+            .arg("-u")
+            .arg(&self.0)
+            .status();
+        assert!(std::thread::panicking() || done.unwrap().success());
+    }
+}
+
+#[test]
+#[ignore = "needs sshfs and sftp-server"]
+fn tells_the_same_over_a_network_filesystem() {
+    let ground = a_life();
+    let mounted = Mounted::new(&ground, "dump");
+    let here = ground.hist().args(["-c", "a/f"]).output().unwrap();
+    let there = ground
+        .hist()
+        .env("DUMPROOT", &mounted.0)
+        .args(["-c", "a/f"])
+        .output()
+        .unwrap();
+    assert!(there.status.success(), "{there:?}");
+    let path = |text: Vec<u8>, root: &PathBuf| {
+        let text = String::from_utf8(text).unwrap();
+        text.replace(root.to_str().unwrap(), "DUMP")
+    };
+    let (here, there) = (
+        path(here.stdout, &ground.at("dump")),
+        path(there.stdout, &mounted.0),
+    );
+    assert_eq!(here, there);
+}
+
+#[test]
+#[ignore = "needs sshfs, sftp-server and strace"]
+fn reads_no_file_again_over_a_network_filesystem() {
+    let ground = a_thousand();
+    let mounted = Mounted::new(&ground, "dump");
+    let trace = ground.at("trace");
+    let output = std::process::Command::new("strace")
+        .args(["-f", "-e", "trace=open,openat", "-o"])
+        .arg(&trace)
+        .arg(ground.hist().get_program())
+        .arg("a/f")
+        .env("MAINROOT", ground.at("NEWAGE"))
+        .env("DUMPROOT", &mounted.0)
+        .current_dir(ground.at("NEWAGE"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.stdout.iter().filter(|b| **b == b'\n').count(), 1);
+    let trace = fs::read_to_string(trace).unwrap();
+    let read = trace
+        .lines()
+        .filter(|l| l.contains("\"f\"") && l.contains("O_RDONLY"));
+    assert_eq!(read.count(), 0, "no inode number says that it is the same");
+}
