@@ -26,6 +26,7 @@ use crate::place::{Missed, Placer, Spot, Stored};
 use crate::probe;
 use crate::raze::raze;
 use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::file::Pages;
 use crate::sys::xattr::Subject;
 use crate::sys::{disk, errno, link, stat};
 use crate::trial;
@@ -41,7 +42,7 @@ pub(super) fn restore(version: &Version, to: &Path) -> Result<Vec<Fault>, Fault>
 
     let abilities = trial::guess();
     let mut restorer = Restorer {
-        placer: Placer::new(&abilities),
+        placer: Placer::new(&abilities, Pages::Keep),
         abilities: &abilities,
         top: parent.as_fd(),
         to,
