@@ -266,4 +266,6 @@ fn nearest(older: &Option<PathBuf>) -> String {
 }
 
 #[cfg(test)]
+mod ground;
+#[cfg(test)]
 mod tests;
