@@ -11,7 +11,8 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
-use super::node::{At, Hands, Job, Node, Sides, Tree};
+use super::job::{Found, Job, Rest};
+use super::node::{At, Hands, Node, Sides, Tree};
 use super::worker::Worker;
 use crate::event::{Did, Kind, Warning};
 use crate::fault::{Op, Side, Snag};
@@ -24,40 +25,6 @@ use crate::sys::errno;
 use crate::sys::link;
 use crate::sys::xattr::Subject;
 use crate::walk::{Entered, Place};
-
-/// A long listing that others may interrupt.
-#[derive(Debug)]
-pub(super) struct Rest {
-    node: Arc<Node>,
-    lister: Lister,
-    found: Option<Found>,
-    /// Does it count among the listings that may stay open?
-    held: bool,
-}
-
-/// What the target had before: entries by name, and which are dealt with.
-#[derive(Debug)]
-pub(super) struct Found {
-    chunk: Chunk,
-    done: Vec<bool>,
-}
-
-impl Found {
-    fn list(target: &Arc<OwnedFd>) -> io::Result<Self> {
-        let mut chunk = Chunk::default();
-        Lister::new(dir::reopen(target.as_fd(), For::Reading)?).rest(&mut chunk)?;
-        chunk.sort_by_name();
-        let done = vec![false; chunk.len()];
-        Ok(Self { chunk, done })
-    }
-
-    /// The inode number of a name, which is thereby dealt with.
-    pub(super) fn take(&mut self, name: &CStr) -> Option<u64> {
-        let index = self.chunk.find(name)?;
-        self.done[index] = true;
-        Some(self.chunk.get(index).ino)
-    }
-}
 
 /// How entering a directory went.
 enum Way {

@@ -5,9 +5,9 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
-use super::directory::Found;
 use super::groups::{First, Turn};
-use super::node::{Hands, Job, Node};
+use super::job::{Copying, Found, Job};
+use super::node::{Hands, Node};
 use super::worker::Worker;
 use crate::event::{Did, Event, Kind, Warning, Why};
 use crate::fault::{Op, Side, Snag};
@@ -18,15 +18,6 @@ use crate::probe;
 use crate::sys::dir::Listed;
 use crate::sys::errno;
 use crate::sys::link;
-
-/// A file that is copied beside other work.
-#[derive(Debug)]
-pub(super) struct Copying {
-    node: Arc<Node>,
-    name: CString,
-    meta: Meta,
-    why: Why,
-}
 
 /// Files from this size on are copied as jobs of their own.
 const LARGE: u64 = 1 << 20;

@@ -17,6 +17,7 @@ mod directory;
 mod entry;
 mod evidence;
 mod groups;
+mod job;
 mod node;
 mod pool;
 mod tally;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 
 pub(crate) use tally::Tally;
 
-use self::node::Job;
+use self::job::Job;
 use self::worker::{Run, Worker};
 use crate::filter::Filter;
 use crate::link::LinkPolicy;

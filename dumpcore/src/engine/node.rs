@@ -1,6 +1,6 @@
 //! A directory in hand: its three sides, and what is left to do in it.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -129,23 +129,4 @@ pub(super) struct Hands {
     pub(super) source: Arc<OwnedFd>,
     pub(super) reference: Option<Arc<OwnedFd>>,
     pub(super) target: Option<Arc<OwnedFd>>,
-}
-
-/// Something to be done.
-#[derive(Debug)]
-pub(super) enum Job {
-    /// Enter a directory, make it and list it.
-    Enter {
-        above: Arc<Node>,
-        name: CString,
-        tries: u8,
-    },
-    /// Begin with the top of a tree.
-    Root(Box<super::Root>),
-    /// Go on with a long listing.
-    Rest(Box<super::directory::Rest>),
-    /// Deal with an entry: one that had to wait for another name of its inode.
-    Store { node: Arc<Node>, name: CString },
-    /// Copy a large file, beside other work.
-    Copy(Box<super::entry::Copying>),
 }

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Rules;
 use super::groups::Groups;
-use super::node::{Job, Node};
+use super::job::Job;
+use super::node::Node;
 use super::pool::Pool;
 use super::tally::{Counter, Tally};
 use crate::error::Error;

@@ -1,0 +1,76 @@
+//! What workers hand to each other: jobs, and what those carry along.
+//!
+//! A job holds what it needs to go on, and no open file: whatever waits costs
+//! little. The one exception, a listing that was begun, is counted.
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+
+use super::node::Node;
+use crate::event::Why;
+use crate::meta::Meta;
+use crate::sys::dir::{self, Chunk, For, Lister};
+
+/// Something to be done.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// Enter a directory, make it and list it.
+    Enter {
+        above: Arc<Node>,
+        name: CString,
+        tries: u8,
+    },
+    /// Begin with the top of a tree.
+    Root(Box<super::Root>),
+    /// Go on with a long listing.
+    Rest(Box<Rest>),
+    /// Deal with an entry: one that had to wait for another name of its inode.
+    Store { node: Arc<Node>, name: CString },
+    /// Copy a large file, beside other work.
+    Copy(Box<Copying>),
+}
+
+/// A long listing that others may interrupt.
+#[derive(Debug)]
+pub(super) struct Rest {
+    pub(super) node: Arc<Node>,
+    pub(super) lister: Lister,
+    pub(super) found: Option<Found>,
+    /// Does it count among the listings that may stay open?
+    pub(super) held: bool,
+}
+
+/// What the target had before: entries by name, and which are dealt with.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) chunk: Chunk,
+    pub(super) done: Vec<bool>,
+}
+
+impl Found {
+    pub(super) fn list(target: &Arc<OwnedFd>) -> io::Result<Self> {
+        let mut chunk = Chunk::default();
+        Lister::new(dir::reopen(target.as_fd(), For::Reading)?).rest(&mut chunk)?;
+        chunk.sort_by_name();
+        let done = vec![false; chunk.len()];
+        Ok(Self { chunk, done })
+    }
+
+    /// The inode number of a name, which is thereby dealt with.
+    pub(super) fn take(&mut self, name: &CStr) -> Option<u64> {
+        let index = self.chunk.find(name)?;
+        self.done[index] = true;
+        Some(self.chunk.get(index).ino)
+    }
+}
+
+/// A file that is copied beside other work.
+#[derive(Debug)]
+pub(super) struct Copying {
+    pub(super) node: Arc<Node>,
+    pub(super) name: CString,
+    pub(super) meta: Meta,
+    pub(super) why: Why,
+}
