@@ -300,6 +300,10 @@ impl<'a> Placer<'a> {
         for (name, _) in all.iter().filter(|(name, _)| removable(name)) {
             xattr::remove(subject, name).map_err(|e| Snag::target(Op::SetXattr, e))?;
         }
+        // A security module may keep its label; then the source has one, too.
+        for (name, _) in all.iter().filter(|(name, _)| is_label(name)) {
+            let _ = xattr::remove(subject, name);
+        }
         file::set_mode(directory, 0o700).map_err(|e| Snag::target(Op::SetMode, e))
     }
 }
@@ -313,13 +317,16 @@ fn ready(buffer: &mut Vec<u8>) -> &mut [u8] {
     buffer
 }
 
-/// Attributes that a directory does not need while it is filled; labels of
-/// security modules are the system's own.
+/// Attributes that a directory does not need while it is filled.
 fn removable(name: &[u8]) -> bool {
     name == ACL_ACCESS
         || name == ACL_DEFAULT
         || name.starts_with(b"user.")
         || name.starts_with(b"trusted.") && !name.starts_with(b"trusted.SGI_ACL_")
+}
+
+fn is_label(name: &[u8]) -> bool {
+    name.starts_with(b"security.")
 }
 
 /// Removes what was made at a spot.
