@@ -208,7 +208,7 @@ fn environment(command: &Command) -> String {
         );
         item(
             "PAGER",
-            "Shows long output on a terminal; without it `less`.",
+            "What output on a terminal goes through, when it is set.",
         );
     }
     text.push_str(".SH FILES\n");
