@@ -8,11 +8,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use chrono::{DateTime, Local, SecondsFormat};
-use dumpcore::{Count, Fault, Report};
+use dumpcore::{Count, Fault, Report, Warning};
 use serde_json::{Map, Value, json};
 
 use crate::Program;
 use crate::exit::{Exit, Failure};
+
+/// The status of a run that found its work done.
+pub const PRESENT: &str = "present";
 
 /// The object of a run that published, or in a dry run would have.
 #[must_use]
@@ -46,12 +49,22 @@ pub fn of_report(program: Program, report: &Report, exit: Exit) -> Value {
         "free_bytes": report.free_bytes,
         "faults_total": counts.faults,
         "faults": report.faults.iter().map(fault).collect::<Vec<_>>(),
+        "damaged": report.warnings.iter().filter_map(damaged).collect::<Vec<_>>(),
         "warnings_total": report.warnings_total,
         "warnings": report.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
     if let Value::Object(rest) = rest {
         object.extend(rest);
     }
+    Value::Object(object)
+}
+
+/// The object of a run that found its work done.
+#[must_use]
+pub fn of_present(program: Program, dump: &Path, exit: Exit) -> Value {
+    let mut object = head(program, exit);
+    object.insert("status".into(), PRESENT.into());
+    put_path(&mut object, "dump", Some(dump));
     Value::Object(object)
 }
 
@@ -84,6 +97,17 @@ fn fault(fault: &Fault) -> Value {
     Value::Object(object)
 }
 
+/// A damaged file, and where a good version of it is.
+fn damaged(warning: &Warning) -> Option<Value> {
+    let Warning::Damaged { path, good } = warning else {
+        return None;
+    };
+    let mut object = Map::new();
+    put_path(&mut object, "path", Some(path));
+    put_path(&mut object, "good", good.as_deref());
+    Some(Value::Object(object))
+}
+
 fn time(moment: &DateTime<Local>) -> String {
     moment.to_rfc3339_opts(SecondsFormat::Millis, false)
 }
@@ -111,6 +135,7 @@ mod tests {
         name: "probe",
         version: "1",
         doing: "probing",
+        unlinked: "linked to nothing",
     };
 
     #[test]

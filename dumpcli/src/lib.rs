@@ -40,4 +40,6 @@ pub struct Program {
     pub version: &'static str,
     /// What it does to a tree, as in "Start dumping": `dumping`.
     pub doing: &'static str,
+    /// What its report says of a dump that is linked to nothing.
+    pub unlinked: &'static str,
 }

@@ -1,17 +1,20 @@
 //! The report at a run's end, for people.
 
 use std::fmt::Write as _;
-
-use dumpcore::{Count, Counts, Printable, Report};
-use indicatif::{HumanBytes, HumanCount, HumanDuration};
+use std::path::Path;
 use std::time::Duration;
+
+use dumpcore::{Count, Counts, Printable, Report, Warning};
+use indicatif::{HumanBytes, HumanCount, HumanDuration};
+
+use crate::Program;
 
 /// How many faults are listed; all of them are in the log.
 const LISTED: usize = 20;
 
 /// The whole report, several lines.
 #[must_use]
-pub fn text(report: &Report) -> String {
+pub fn text(program: Program, report: &Report) -> String {
     let mut text = String::new();
     let dump = Printable::path(&report.dump);
     let dry = if report.dry_run {
@@ -24,7 +27,9 @@ pub fn text(report: &Report) -> String {
         Some(reference) => {
             let _ = writeln!(text, "linked to {}", Printable::path(reference));
         }
-        None => text.push_str("the first dump: linked to nothing\n"),
+        None => {
+            let _ = writeln!(text, "{}", program.unlinked);
+        }
     }
     if report.resumed {
         text.push_str("going on with what an earlier run left\n");
@@ -35,7 +40,35 @@ pub fn text(report: &Report) -> String {
         text.push_str(&row("still free", "", &bytes(free)));
     }
     faults(report, &mut text);
+    damaged(report, &mut text);
     text
+}
+
+/// The line of a run that found its work done.
+#[must_use]
+pub fn present(dump: &Path) -> String {
+    format!(
+        "{} is there already: nothing to do\n",
+        Printable::path(dump)
+    )
+}
+
+/// Where good versions are of what could not be read.
+fn damaged(report: &Report, text: &mut String) {
+    let good = report.warnings.iter().filter_map(|warning| match warning {
+        Warning::Damaged { path, good } => Some((path, good)),
+        _ => None,
+    });
+    for (number, (path, good)) in good.enumerate().take(LISTED) {
+        if number == 0 {
+            text.push_str("\ngood versions of what cannot be read:\n");
+        }
+        let path = Printable::path(path);
+        let _ = match good {
+            Some(good) => writeln!(text, "  {path}: {}", Printable::path(good)),
+            None => writeln!(text, "  {path}: none found"),
+        };
+    }
 }
 
 /// Entries and bytes, by what became of them and by what they are.

@@ -30,6 +30,23 @@ pub struct Task {
     pub dump: PathBuf,
     /// Nothing is to be changed.
     pub dry_run: bool,
+    /// Does a dry run list what it would do, without being asked to?
+    pub lists_dry_run: bool,
+}
+
+/// How work ended that did not fail.
+#[derive(Debug)]
+pub enum Ended {
+    /// It published, or in a dry run would have.
+    Made(Box<Report>),
+    /// What was to be made is there already.
+    There(PathBuf),
+}
+
+impl From<Report> for Ended {
+    fn from(report: Report) -> Self {
+        Ended::Made(Box::new(report))
+    }
 }
 
 /// A program at work.
@@ -45,7 +62,7 @@ pub struct Session {
 }
 
 /// How the work ended.
-type Outcome = Result<Report, Failure>;
+type Outcome = Result<Ended, Failure>;
 
 impl Session {
     /// Opens the log and begins to listen for signals.
@@ -85,15 +102,19 @@ impl Session {
     }
 
     /// Does the work between the hooks, and tells how it ended.
-    pub fn run(self, work: impl FnOnce(&Watch, &AtomicBool) -> Outcome) -> Exit {
+    pub fn run<W: Into<Ended>>(
+        self,
+        work: impl FnOnce(&Watch, &AtomicBool) -> Result<W, Failure>,
+    ) -> Exit {
         let counters = Arc::new(Counters::default());
         let listing = if self.settings.quiet {
             0
         } else {
             // A dry run is there to be read.
+            let listed = self.task.dry_run && self.task.lists_dry_run;
             self.settings
                 .verbose
-                .max(u8::from(self.task.dry_run && !self.settings.json))
+                .max(u8::from(listed && !self.settings.json))
         };
         let watch = Watch::new(
             self.program,
@@ -110,7 +131,7 @@ impl Session {
                 None => self.settings.quiet.then_some(false),
             };
             let _ticker = Ticker::start(counters, Arc::clone(&self.screen), wanted);
-            work(&watch, self.stop.flag())
+            work(&watch, self.stop.flag()).map(Into::into)
         });
         self.after(&mut outcome, watch.begun());
         let exit = self.exit(&outcome);
@@ -121,7 +142,8 @@ impl Session {
 
     fn exit(&self, outcome: &Outcome) -> Exit {
         match outcome {
-            Ok(report) => Exit::of_report(report),
+            Ok(Ended::Made(report)) => Exit::of_report(report),
+            Ok(Ended::There(_)) => Exit::Done,
             Err(failure) => failure.exit(self.stop.signal()),
         }
     }
@@ -154,7 +176,7 @@ impl Session {
         if let Err(error) = hooks::run(&hook.value, variables, None) {
             let fault = Fault::new(Op::Run, hooks::shown(&hook.value).into(), error);
             tracing::error!(DUMP_OPERATION = fault.op.as_str(), "{fault}");
-            if let Ok(report) = outcome {
+            if let Ok(Ended::Made(report)) = outcome {
                 report.counts.faults += 1;
                 report.faults.push(fault);
             }
@@ -180,10 +202,15 @@ impl Session {
         variables: &mut hooks::Variables,
     ) {
         let exit = self.exit(outcome);
-        variables.push(("DUMP_STATUS", exit.status().into()));
+        let status = match outcome {
+            Ok(Ended::There(_)) => json::PRESENT,
+            _ => exit.status(),
+        };
+        variables.push(("DUMP_STATUS", status.into()));
         variables.push(("DUMP_EXIT", exit.code().to_string().into()));
         match outcome {
-            Ok(report) => {
+            Ok(Ended::There(dump)) => variables.push(("DUMP_PATH", dump.into())),
+            Ok(Ended::Made(report)) => {
                 let counts = &report.counts;
                 variables.push(("DUMP_PATH", report.dump.clone().into()));
                 if let Some(reference) = &report.reference {
@@ -216,7 +243,19 @@ impl Session {
     fn log_end(&self, outcome: &Outcome, exit: Exit) {
         let doing = self.program.doing;
         match outcome {
-            Ok(report) => log_report(doing, &self.what, report, exit),
+            Ok(Ended::Made(report)) => log_report(doing, &self.what, report, exit),
+            Ok(Ended::There(dump)) => {
+                let dump = Printable::path(dump);
+                tracing::info!(
+                    target: logging::END,
+                    DUMP_PATH = %dump,
+                    DUMP_MAIN = self.what.as_str(),
+                    DUMP_STATUS = json::PRESENT,
+                    DUMP_EXIT = exit.code(),
+                    "Nothing to do {doing} {}: {dump} is there already",
+                    self.what
+                );
+            }
             Err(failure) => {
                 let seconds = self.began.elapsed().as_secs_f64();
                 macro_rules! log {
@@ -247,7 +286,8 @@ impl Session {
         let text = match outcome {
             _ if self.settings.json => {
                 let object = match outcome {
-                    Ok(report) => json::of_report(self.program, report, exit),
+                    Ok(Ended::Made(report)) => json::of_report(self.program, report, exit),
+                    Ok(Ended::There(dump)) => json::of_present(self.program, dump, exit),
                     Err(failure) => json::of_failure(self.program, failure, exit),
                 };
                 format!("{object}\n")
@@ -255,7 +295,8 @@ impl Session {
             Ok(_) if self.settings.quiet => return,
             // The journal has it already, in fields.
             Ok(_) if logging::is_journal(std::io::stdout()) && self.settings.verbose == 0 => return,
-            Ok(report) => report::text(report),
+            Ok(Ended::Made(report)) => report::text(self.program, report),
+            Ok(Ended::There(dump)) => report::present(dump),
             Err(_) => return,
         };
         if let Err(error) = screen::try_print(&text) {

@@ -23,6 +23,7 @@ pub const MAINROOT: &str = "MAINROOT";
 pub const DUMPROOT: &str = "DUMPROOT";
 const DEFAULT_MAIN: &str = "/newage/NEWAGE";
 const DEFAULT_DUMP: &str = "/dump";
+const DEFAULT_SLAVE: &str = "/dumpslave";
 const SYSTEM_CONFIG: &str = "/etc/dump/dump.toml";
 
 /// Where a value comes from.
@@ -272,6 +273,33 @@ impl Sources {
             |section| section.dump.as_ref(),
             |text| self.path(text),
             PathBuf::from(DEFAULT_DUMP),
+        )
+    }
+
+    /// The dump root that a replica is of: the one that other programs dump
+    /// into, unless `[slave]` names another.
+    #[must_use]
+    pub fn slave_from(&self, flag: Option<PathBuf>) -> Value<PathBuf> {
+        let env = self.env.dumproot.as_deref().and_then(first_directory);
+        self.pick(
+            flag,
+            env.map(|dir| (DUMPROOT, dir)),
+            |section| section.slave.from.as_ref().or(section.dump.as_ref()),
+            |text| self.path(text),
+            PathBuf::from(DEFAULT_DUMP),
+        )
+    }
+
+    /// The dump root that a replica is made in. `DUMPROOT` is not it: a
+    /// replica beside the original would be none.
+    #[must_use]
+    pub fn slave_dump(&self, flag: Option<PathBuf>) -> Value<PathBuf> {
+        self.pick(
+            flag,
+            None,
+            |section| section.slave.dump.as_ref(),
+            |text| self.path(text),
+            PathBuf::from(DEFAULT_SLAVE),
         )
     }
 

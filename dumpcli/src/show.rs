@@ -4,6 +4,7 @@
 //! the sources stand behind the values as comments.
 
 use std::fmt::Write as _;
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 use crate::Program;
@@ -99,16 +100,41 @@ impl Listing {
         }
     }
 
+    /// The number of workers.
+    pub fn jobs(&mut self, jobs: Option<&Value<NonZeroU16>>) {
+        let jobs = jobs.map(|jobs| Value {
+            value: i64::from(jobs.value.get()),
+            source: jobs.source.clone(),
+        });
+        self.maybe("jobs", jobs.as_ref(), "chosen from the machine");
+    }
+
+    /// What follows stands in this table.
+    pub fn table(&mut self, name: &str) {
+        let _ = writeln!(self.0, "\n[{name}]");
+    }
+
     /// What every session has; it ends with the table of hooks.
     #[must_use]
     pub fn finish(mut self, settings: &SessionSettings) -> String {
+        self.session(settings);
+        self.hooks(settings)
+    }
+
+    /// What every session has on the top level.
+    pub fn session(&mut self, settings: &SessionSettings) {
         self.value("log", settings.log.value.as_str(), &settings.log.source);
         self.maybe(
             "progress",
             settings.progress.as_ref(),
             "when stderr is a terminal",
         );
-        let _ = writeln!(self.0, "\n[hooks]");
+    }
+
+    /// The table of hooks, which is the end.
+    #[must_use]
+    pub fn hooks(mut self, settings: &SessionSettings) -> String {
+        self.table("hooks");
         for (key, hook) in [("pre", &settings.pre), ("post", &settings.post)] {
             match hook {
                 Some(hook) => self.value(key, command(&hook.value), &hook.source),

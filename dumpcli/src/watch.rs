@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use dumpcore::{Did, Event, Kind, Locate, Observer, Printable};
+use dumpcore::{Did, Event, Kind, Locate, Observer, Phase, Printable};
 
 use crate::Program;
 use crate::progress::Counters;
@@ -109,7 +109,12 @@ impl Observer for Watch {
         match event {
             Event::Entry { at, kind, did, .. } => self.entry(at, kind, did),
             Event::Copied(bytes) => self.counters.bytes(bytes),
-            Event::Phase(phase) => self.counters.phase(phase),
+            Event::Phase(phase) => {
+                self.counters.phase(phase);
+                if phase == Phase::Waiting {
+                    tracing::info!("Waiting for {}: it has no link 'current' yet", self.what);
+                }
+            }
             Event::Started { dump, reference } => self.started(dump, reference),
             Event::Fault(fault) => {
                 self.counters.fault();

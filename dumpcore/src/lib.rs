@@ -11,6 +11,7 @@ mod layout;
 mod link;
 mod listing;
 mod meta;
+mod names;
 mod naming;
 mod navigate;
 mod place;

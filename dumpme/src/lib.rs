@@ -24,6 +24,7 @@ const PROGRAM: Program = Program {
     name: "dumpme",
     version: env!("CARGO_PKG_VERSION"),
     doing: "dumping",
+    unlinked: "the first dump: linked to nothing",
 };
 
 const EXAMPLES: &str = "\
@@ -136,6 +137,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         what: main.clone(),
         dump: dump.clone(),
         dry_run: options.kind.dry_run,
+        lists_dry_run: true,
     };
     let session = Session::start(PROGRAM, settings.session.clone(), task);
     Ok(session.run(|watch, stop| {
@@ -205,11 +207,7 @@ impl Settings {
         let one = &self.one_file_system;
         listing.value("one_file_system", one.value, &one.source);
         listing.value("checksum", self.checksum.value, &self.checksum.source);
-        let jobs = self.jobs.as_ref().map(|jobs| Value {
-            value: i64::from(jobs.value.get()),
-            source: jobs.source.clone(),
-        });
-        listing.maybe("jobs", jobs.as_ref(), "chosen from the machine");
+        listing.jobs(self.jobs.as_ref());
         let name = self.root_name.as_ref().map(|name| Value {
             value: name.value.to_string_lossy().into_owned(),
             source: name.source.clone(),

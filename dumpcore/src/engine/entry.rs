@@ -143,7 +143,7 @@ impl Worker<'_> {
                 name,
                 meta: &meta,
             };
-            let stored = if meta.nlink > 1 {
+            let stored = if self.run.names_of(&meta) > 1 {
                 self.grouped(item, there)
             } else {
                 self.single(item, there)
@@ -228,7 +228,8 @@ impl Worker<'_> {
         };
         // Counted before others can see the job.
         item.node.expect(1);
-        match self.run.groups.meet(id, item.meta.nlink, job) {
+        let names = self.run.names_of(item.meta);
+        match self.run.groups.meet(id, names, job) {
             Turn::Wait => {
                 self.clear_after(item.node, item.name, there);
                 return Ok(None);
@@ -344,7 +345,8 @@ impl Worker<'_> {
             Err(e) => return Err(Snag::target(Op::Stat, e).into()),
         };
         let alone = looked.nlink == 1
-            || item.meta.nlink > 1 && self.run.groups.claim(looked.id(), item.meta.id());
+            || self.run.names_of(item.meta) > 1
+                && self.run.groups.claim(looked.id(), item.meta.id());
         if looked.kind == item.meta.kind && alone {
             let strict = LinkPolicy::new().contents(!self.run.rules.trusted);
             let verdict = self.weigh(&strict, item, target, &looked, Side::Target)?;

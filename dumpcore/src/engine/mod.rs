@@ -34,6 +34,7 @@ use self::worker::{Run, Worker};
 use crate::filter::Filter;
 use crate::link::LinkPolicy;
 use crate::meta::{Abilities, Id};
+use crate::names::Names;
 use crate::sys::disk;
 use crate::sys::file::Pages;
 use crate::walk::{Entered, Place, Slots};
@@ -52,6 +53,9 @@ pub(crate) struct Rules<'a> {
     pub(crate) may_share: bool,
     /// Is the source a published dump, whose access times are to be kept?
     pub(crate) source_is_dump: bool,
+    /// How many names each inode has in what is read, where its link count
+    /// does not tell: in a published dump.
+    pub(crate) names: Option<&'a Names>,
     /// What becomes of the pages of what is copied.
     pub(crate) pages: Pages,
     /// Compare contents with what is on the disk, not with what is cached.

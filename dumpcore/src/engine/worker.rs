@@ -75,9 +75,15 @@ impl<'a> Run<'a> {
         self.copies.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// How many names an inode has in what is read, at most.
+    pub(super) fn names_of(&self, source: &Meta) -> u32 {
+        let counted = self.rules.names.map(|names| names.of(source.ino));
+        counted.map_or(source.nlink, |names| names.min(source.nlink))
+    }
+
     /// Can the reference take all names of this inode?
     pub(super) fn has_room_for_links(&self, reference: &Meta, source: &Meta) -> bool {
-        let all = u64::from(reference.nlink) + u64::from(source.nlink);
+        let all = u64::from(reference.nlink) + u64::from(self.names_of(source));
         let most = self.rules.most_links;
         most.is_none_or(|most| all <= u64::from(most))
     }

@@ -17,6 +17,7 @@ use crate::filter::Filter;
 use crate::layout::DumpName;
 use crate::link::LinkPolicy;
 use crate::meta::Abilities;
+use crate::names::Names;
 use crate::publish::Site;
 use crate::relpath::RelPath;
 use crate::sys::dir::{self, For};
@@ -192,6 +193,10 @@ impl Session<'_> {
             tops.push((root.main.clone(), Arc::clone(&root.entered.place)));
             roots.push(root);
         }
+        let places: Vec<_> = tops.iter().map(|(_, top)| Arc::clone(top)).collect();
+        let names = work
+            .source_is_dump
+            .then(|| Names::within(&places, &|| tally.goes_on()));
         let everything = Filter::new();
         let rules = Rules {
             policy: work.policy,
@@ -201,6 +206,7 @@ impl Session<'_> {
             one_file_system: work.one_file_system,
             may_share: work.may_share,
             source_is_dump: work.source_is_dump,
+            names: names.as_ref(),
             pages: work.pages,
             from_disk: work.from_disk,
             trusted: site.is_none_or(|site| site.trusted),

@@ -1,0 +1,205 @@
+//! `chkptme`: makes a checkpoint of the newest dump.
+//!
+//! The program as a library, so that manual pages and completions are made
+//! from the same definitions as its `--help`: see [`command`].
+
+#![forbid(unsafe_code)]
+
+use std::ffi::OsString;
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, ValueHint};
+use dumpcli::Program;
+use dumpcli::exit::{self, Exit, Failure};
+use dumpcli::options::{self, Output, Progress};
+use dumpcli::session::{Session, Task, give_up};
+use dumpcli::settings::{SessionSettings, Sources, Value};
+use dumpcli::show::Listing;
+use dumpcore::{Checkpoint, Root};
+
+const PROGRAM: Program = Program {
+    name: "chkptme",
+    version: env!("CARGO_PKG_VERSION"),
+    doing: "checkpointing",
+    unlinked: "a checkpoint: shares nothing with other dumps",
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  chkptme                        a copy of the newest dump in /dump
+  chkptme --verify               the same, read back from the disk and compared
+  chkptme -n                     how much would be copied
+  chkptme -q --dump /backup      for crontab, once a month";
+
+/// Make a checkpoint: a copy of the newest dump that shares nothing with any
+/// other, and which later dumps are linked to.
+///
+/// Hard links mean that one bad sector damages a file in all dumps at once. A
+/// checkpoint is a second copy, and reading the whole dump finds bad sectors
+/// while there is still a good version somewhere.
+#[derive(Debug, Parser)]
+#[command(name = "chkptme", version, max_term_width = 100)]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+struct Options {
+    #[command(flatten)]
+    places: Places,
+    #[command(flatten)]
+    kind: KindOfRun,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    progress: Progress,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Places")]
+struct Places {
+    /// Dump root, whose newest dump is copied [env: DUMPROOT, the first
+    /// existing of a colon-separated list] [default: /dump]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    dump: Option<PathBuf>,
+    /// Main tree, where a good version of a damaged file is looked for; give
+    /// it again for several [env: MAINROOT, likewise]
+    /// [default: /newage/NEWAGE]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    main: Vec<PathBuf>,
+    /// Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then
+    /// /etc/dump/dump.toml]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
+    /// Use what the configuration has under [set.NAME]
+    #[arg(long, value_name = "NAME")]
+    set: Option<String>,
+    /// Print what is in force and where it comes from, and do nothing
+    #[arg(long)]
+    print_config: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "What kind of run")]
+struct KindOfRun {
+    /// Only tell how much would be copied (with -v: list it)
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Read the copy back from the disk, past the cache, and compare it with
+    /// the dump; a checkpoint that differs is not published
+    #[arg(long)]
+    verify: bool,
+    /// Begin even when the dump disk clearly cannot hold the copy
+    #[arg(long)]
+    no_space_check: bool,
+    /// Number of workers [default: chosen from the machine]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZeroU16>,
+}
+
+/// What is in force.
+struct Settings {
+    main: Value<Vec<PathBuf>>,
+    dump: Value<PathBuf>,
+    jobs: Option<Value<NonZeroU16>>,
+    root_name: Option<Value<OsString>>,
+    session: SessionSettings,
+}
+
+/// The definition of the command line.
+#[must_use]
+pub fn command() -> clap::Command {
+    Options::command()
+}
+
+/// The program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let exit = match options::parse::<Options>(PROGRAM.name) {
+        Ok(options) => run(&options).unwrap_or_else(|failure| give_up(PROGRAM, &failure)),
+        Err(exit) => exit,
+    };
+    exit.into()
+}
+
+fn run(options: &Options) -> Result<Exit, Failure> {
+    let places = options.places.shared();
+    let sources = Sources::load(&places)?;
+    let settings = Settings::resolve(options, &places, &sources);
+    if places.print_config {
+        let listing = Listing::new(PROGRAM, &sources);
+        dumpcli::screen::print(&settings.listed(listing));
+        return Ok(Exit::Done);
+    }
+    let dump = &settings.dump.value;
+    let task = Task {
+        what: vec![dump.clone()],
+        dump: dump.clone(),
+        dry_run: options.kind.dry_run,
+        // All of a dump would be listed, and none of it is a surprise.
+        lists_dry_run: false,
+    };
+    let session = Session::start(PROGRAM, settings.session.clone(), task);
+    Ok(session.run(|watch, stop| {
+        let checkpoint = settings.checkpoint(&options.kind);
+        Ok(checkpoint.observer(watch).stop(stop).run()?)
+    }))
+}
+
+impl Places {
+    fn shared(&self) -> options::Places {
+        options::Places {
+            main: self.main.clone(),
+            dump: self.dump.clone(),
+            config: self.config.clone(),
+            set: self.set.clone(),
+            print_config: self.print_config,
+        }
+    }
+}
+
+impl Settings {
+    fn resolve(options: &Options, places: &options::Places, sources: &Sources) -> Self {
+        let main = sources.main(places);
+        // A name is for one tree.
+        let one = main.value.len() == 1;
+        let named = sources.find(None, None, |s| s.root_name.as_ref(), |v| OsString::from(v));
+        Self {
+            dump: sources.dump(places),
+            jobs: sources.find(options.kind.jobs, None, |s| s.jobs.as_ref(), |v| *v),
+            root_name: named.filter(|_| one),
+            session: sources.session(options.output, options.progress),
+            main,
+        }
+    }
+
+    fn checkpoint(&self, kind: &KindOfRun) -> Checkpoint<'_> {
+        let mut checkpoint = Checkpoint::new(&self.dump.value)
+            .verify(kind.verify)
+            .space_check(!kind.no_space_check)
+            .dry_run(kind.dry_run);
+        for path in &self.main.value {
+            checkpoint = checkpoint.main(Root {
+                path: path.clone(),
+                name: self.root_name.as_ref().map(|name| name.value.clone()),
+            });
+        }
+        if let Some(jobs) = &self.jobs {
+            checkpoint = checkpoint.jobs(usize::from(jobs.value.get()));
+        }
+        checkpoint
+    }
+
+    fn listed(&self, mut listing: Listing) -> String {
+        listing.path("dump", &self.dump);
+        listing.paths("main", &self.main);
+        listing.jobs(self.jobs.as_ref());
+        listing.finish(&self.session)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+}

@@ -1,0 +1,210 @@
+//! `dumpslave`: replicates the last dump before today to a second dump root.
+//!
+//! The program as a library, so that manual pages and completions are made
+//! from the same definitions as its `--help`: see [`command`].
+
+#![forbid(unsafe_code)]
+
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, ValueHint};
+use dumpcli::Program;
+use dumpcli::excludes;
+use dumpcli::exit::{self, Exit, Failure};
+use dumpcli::options::{self, Excludes, Output, Progress, Rule, either};
+use dumpcli::session::{Ended, Session, Task, give_up};
+use dumpcli::settings::{SessionSettings, Sources, Value};
+use dumpcli::show::Listing;
+use dumpcore::{Filter, Replica, Replicated};
+
+const PROGRAM: Program = Program {
+    name: "dumpslave",
+    version: env!("CARGO_PKG_VERSION"),
+    doing: "replicating",
+    unlinked: "the first dump: linked to nothing",
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  dumpslave --init               the first replica from /dump into /dumpslave
+  dumpslave                      every further one: the last dump before today
+  dumpslave --dump /mnt/usb      onto another disk
+  dumpslave --wait               for a disk of dumps that appears late
+  dumpslave --latest             the newest dump of all, also one of today
+
+A dump that is there already is no failure: the run says so and exits 0.";
+
+/// Replicate the last dump of the newest day before today to a second dump
+/// root, as a dump of its own, with hard links to the dump before.
+#[derive(Debug, Parser)]
+#[command(name = "dumpslave", version, max_term_width = 100)]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+struct Options {
+    #[command(flatten)]
+    places: Places,
+    #[command(flatten)]
+    kind: KindOfRun,
+    #[command(flatten)]
+    excludes: Excludes,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
+    progress: Progress,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Places")]
+struct Places {
+    /// Dump root to replicate from [env: DUMPROOT, the first existing of a
+    /// colon-separated list] [default: /dump]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    from: Option<PathBuf>,
+    /// Dump root to replicate to; DUMPROOT does not name this one
+    /// [default: /dumpslave]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    dump: Option<PathBuf>,
+    /// Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then
+    /// /etc/dump/dump.toml]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
+    /// Use what the configuration has under [set.NAME]
+    #[arg(long, value_name = "NAME")]
+    set: Option<String>,
+    /// Print what is in force and where it comes from, and do nothing
+    #[arg(long)]
+    print_config: bool,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "What kind of run")]
+struct KindOfRun {
+    /// The first dump, into a dump root that has no link `current` yet
+    #[arg(long)]
+    init: bool,
+    /// The newest dump of all, not the last one before today
+    #[arg(long)]
+    latest: bool,
+    /// Wait until the dump root to replicate from has its link `current`
+    /// (--no-wait: do not, whatever the configuration says)
+    #[arg(long, overrides_with = "no_wait")]
+    wait: bool,
+    #[arg(long, hide = true, overrides_with = "wait")]
+    no_wait: bool,
+    /// Only list what would be copied, and why
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Number of workers [default: chosen from the machine]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZeroU16>,
+}
+
+/// What is in force.
+struct Settings {
+    from: Value<PathBuf>,
+    dump: Value<PathBuf>,
+    excludes: Vec<Value<Rule>>,
+    wait: Value<bool>,
+    jobs: Option<Value<NonZeroU16>>,
+    session: SessionSettings,
+}
+
+/// The definition of the command line.
+#[must_use]
+pub fn command() -> clap::Command {
+    Options::command()
+}
+
+/// The program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let exit = match options::parse::<Options>(PROGRAM.name) {
+        Ok(options) => run(&options).unwrap_or_else(|failure| give_up(PROGRAM, &failure)),
+        Err(exit) => exit,
+    };
+    exit.into()
+}
+
+fn run(options: &Options) -> Result<Exit, Failure> {
+    let sources = Sources::load(&options::Places {
+        config: options.places.config.clone(),
+        set: options.places.set.clone(),
+        ..options::Places::default()
+    })?;
+    let settings = Settings::resolve(options, &sources);
+    if options.places.print_config {
+        let listing = Listing::new(PROGRAM, &sources);
+        dumpcli::screen::print(&settings.listed(listing));
+        return Ok(Exit::Done);
+    }
+    let mut filter = excludes::given(&settings.excludes)?;
+    let (from, dump) = (&settings.from.value, &settings.dump.value);
+    let task = Task {
+        what: vec![from.clone()],
+        dump: dump.clone(),
+        dry_run: options.kind.dry_run,
+        lists_dry_run: true,
+    };
+    let session = Session::start(PROGRAM, settings.session.clone(), task);
+    Ok(session.run(|watch, stop| {
+        excludes::add_files_of(&mut filter, &[], dump)?;
+        let replica = settings.replica(&options.kind, filter);
+        Ok(match replica.observer(watch).stop(stop).run()? {
+            Replicated::Made(report) => Ended::Made(report),
+            Replicated::There(path) => Ended::There(path),
+            other => return Err(Failure::Failed(format!("unknown outcome: {other:?}"))),
+        })
+    }))
+}
+
+impl Settings {
+    fn resolve(options: &Options, sources: &Sources) -> Self {
+        let Options { places, kind, .. } = options;
+        let wait = either(kind.wait, kind.no_wait);
+        Self {
+            from: sources.slave_from(places.from.clone()),
+            dump: sources.slave_dump(places.dump.clone()),
+            excludes: sources.excludes(
+                &options.excludes,
+                |s| s.slave.exclude.as_ref(),
+                |s| s.slave.exclude_from.as_ref(),
+            ),
+            wait: sources.pick(wait, None, |s| s.slave.wait.as_ref(), |v| *v, false),
+            jobs: sources.find(kind.jobs, None, |s| s.jobs.as_ref(), |v| *v),
+            session: sources.session(options.output, options.progress),
+        }
+    }
+
+    fn replica(&self, kind: &KindOfRun, filter: Filter) -> Replica<'_> {
+        let replica = Replica::new(&self.from.value, &self.dump.value)
+            .filter(filter)
+            .latest(kind.latest)
+            .wait(self.wait.value)
+            .init(kind.init)
+            .dry_run(kind.dry_run);
+        match &self.jobs {
+            Some(jobs) => replica.jobs(usize::from(jobs.value.get())),
+            None => replica,
+        }
+    }
+
+    fn listed(&self, mut listing: Listing) -> String {
+        listing.jobs(self.jobs.as_ref());
+        listing.session(&self.session);
+        listing.table("slave");
+        listing.path("from", &self.from);
+        listing.path("dump", &self.dump);
+        listing.excludes(&self.excludes);
+        listing.value("wait", self.wait.value, &self.wait.source);
+        listing.hooks(&self.session)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+}
