@@ -24,6 +24,7 @@ const PROGRAM: Program = Program {
     name: "hist",
     version: env!("CARGO_PKG_VERSION"),
     doing: "looking",
+    unlinked: "",
 };
 
 const EXAMPLES: &str = "\

@@ -25,6 +25,7 @@ const PROGRAM: Program = Program {
     name: "yest",
     version: env!("CARGO_PKG_VERSION"),
     doing: "looking",
+    unlinked: "",
 };
 
 const EXAMPLES: &str = "\
