@@ -22,7 +22,7 @@ const LEVELS: [(&str, &[&str]); 5] = [
     (
         "single acts",
         &[
-            "probe", "walk", "place", "raze", "listing", "vault", "trial", "publish",
+            "probe", "walk", "names", "place", "raze", "listing", "vault", "trial", "publish",
         ],
     ),
     (
