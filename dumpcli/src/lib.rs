@@ -8,6 +8,49 @@
 //!
 //! The library below ([`dumpcore`]) never prints, reads no environment and
 //! does not exit: all of that is here.
+//!
+//! | what | where |
+//! | --- | --- |
+//! | options that programs share | [`options`] |
+//! | flag, environment, file or default | [`settings`], [`config`], shown by [`show`] |
+//! | exclude rules, in the order of their weight | [`excludes`] |
+//! | a run from its start to its exit code | [`session`], [`exit`], [`signals`], [`hooks`] |
+//! | what is told meanwhile | [`watch`], [`progress`], [`logging`], [`screen`] |
+//! | what is told at the end | [`report`], [`json`] |
+//! | looking at old versions | [`navigation`], [`diff`], [`paging`] |
+//!
+//! A program is then little more than its options and its order to the
+//! library:
+//!
+//! ```no_run
+//! use dumpcli::options::{Output, Places, Progress};
+//! use dumpcli::session::{Session, Task};
+//! use dumpcli::settings::Sources;
+//! use dumpcli::Program;
+//! use dumpcore::Snapshot;
+//!
+//! let program = Program {
+//!     name: "dumphome",
+//!     version: "0.1.0",
+//!     doing: "dumping",
+//!     unlinked: "the first dump: linked to nothing",
+//! };
+//! let sources = Sources::load(&Places::default())?;
+//! let dump = sources.dump(&Places::default()).value;
+//! let settings = sources.session(Output::default(), Progress::default());
+//! let task = Task {
+//!     what: vec!["/home".into()],
+//!     dump: dump.clone(),
+//!     dry_run: false,
+//!     lists_dry_run: true,
+//! };
+//! let exit = Session::start(program, settings, task).run(|watch, stop| {
+//!     let snapshot = Snapshot::new(&dump).main("/home");
+//!     Ok(snapshot.observer(watch).stop(stop).run()?)
+//! });
+//! println!("{}", exit.code());
+//! # Ok::<(), dumpcli::exit::Failure>(())
+//! ```
 
 #![forbid(unsafe_code)]
 

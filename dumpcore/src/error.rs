@@ -7,6 +7,10 @@ use crate::fault::{Fault, plain};
 use crate::relpath::Printable;
 
 /// Why nothing was published. Whatever was published before is as it was.
+///
+/// Displayed as one sentence with the path, which says what can be done. The
+/// system's answer is in the sentence, and as an [`io::Error`] the last of its
+/// `source()`s.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -40,6 +44,7 @@ pub enum Error {
         /// The tree.
         path: PathBuf,
         /// The system's answer.
+        #[source]
         cause: io::Error,
     },
     /// The tree is empty while its reference is not: most likely a disk that
@@ -64,6 +69,7 @@ pub enum Error {
         /// The dump root.
         path: PathBuf,
         /// The system's answer.
+        #[source]
         cause: io::Error,
     },
     /// The dump root has no `current`.
@@ -126,6 +132,7 @@ pub enum Error {
     #[error("{fault}{}", space(.free, .needed))]
     DumpDisk {
         /// What it refused.
+        #[source]
         fault: Fault,
         /// Free bytes for the runner and free inodes, when they matter.
         free: Option<(u64, u64)>,
@@ -138,6 +145,7 @@ pub enum Error {
     )]
     Shortage {
         /// What failed for want of it.
+        #[source]
         fault: Fault,
     },
     /// The copy will not fit.
@@ -155,6 +163,7 @@ pub enum Error {
     #[error("{fault}: the tree has gone while it was read, so nothing is published")]
     SourceGone {
         /// How it was noticed.
+        #[source]
         fault: Fault,
     },
     /// What was read back is not what was written.
@@ -181,4 +190,32 @@ fn space(free: &Option<(u64, u64)>, needed: &Option<u64>) -> String {
         text.push_str("; make room and run again, it goes on from here");
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::Op;
+    use std::error::Error as _;
+
+    #[test]
+    fn the_systems_answer_is_the_last_source() {
+        let cause = || io::Error::from_raw_os_error(2);
+        let path = PathBuf::from("/newage");
+        let gone = Error::SourceGone {
+            fault: Fault::new(Op::List, path.clone(), cause()),
+        };
+        let unusable = Error::MainUnusable {
+            path,
+            cause: cause(),
+        };
+        let code = |error: Option<&(dyn std::error::Error + 'static)>| {
+            error?.downcast_ref::<io::Error>()?.raw_os_error()
+        };
+        assert_eq!(code(unusable.source()), Some(2));
+        assert_eq!(
+            code(gone.source().and_then(|fault| fault.source())),
+            Some(2)
+        );
+    }
 }

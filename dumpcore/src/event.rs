@@ -368,7 +368,22 @@ impl fmt::Debug for Event<'_> {
 
 /// Is told of every event of a run, from several threads at once.
 ///
-/// A call holds up the worker that makes it, so it should be quick.
+/// A call holds up the worker that makes it, so it should be quick. A closure
+/// will do:
+///
+/// ```no_run
+/// use dumpcore::{Event, Snapshot};
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// let bytes = AtomicU64::new(0);
+/// let count = |event: Event<'_>| {
+///     if let Event::Copied(more) = event {
+///         bytes.fetch_add(more, Ordering::Relaxed);
+///     }
+/// };
+/// let report = Snapshot::new("/dump").main("/home").observer(&count).run()?;
+/// # Ok::<(), dumpcore::Error>(())
+/// ```
 pub trait Observer: Sync {
     /// Something happened.
     fn event(&self, event: Event<'_>);

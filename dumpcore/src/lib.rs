@@ -1,4 +1,92 @@
 //! Plan 9 style dumps of a file tree on Linux.
+//!
+//! A dump is a complete, browsable copy of one or several trees. What did not
+//! change since the dump before is a hard link to it, so that a dump of an
+//! unchanged tree costs only its directories.
+//!
+//! ```
+//! use dumpcore::{Dump, Snapshot, Stamp};
+//! use std::fs;
+//! use std::os::unix::fs::MetadataExt;
+//!
+//! let dir = assert_fs::TempDir::new()?;
+//! let (tree, root) = (dir.path().join("tree"), dir.path().join("dump"));
+//! fs::create_dir(&tree)?;
+//! fs::create_dir(&root)?;
+//! fs::write(tree.join("same"), "stays")?;
+//! fs::write(tree.join("letter"), "a draft")?;
+//!
+//! let at = |minute| Stamp::new(2026, 11, 22, 23, minute).expect("a minute");
+//! let first = Snapshot::new(&root).main(&tree).init(true).at(at(30)).run()?;
+//! assert_eq!(first.dump, root.join("2026/1122/2330"));
+//!
+//! fs::write(tree.join("letter"), "the final version")?;
+//! let second = Snapshot::new(&root).main(&tree).at(at(31)).run()?;
+//! assert_eq!(second.counts.linked.number, 1);
+//! assert_eq!(second.counts.copied_changed.number, 1);
+//!
+//! // Both are plain trees, and what did not change is one inode.
+//! let old = fs::read_to_string(first.dump.join("tree/letter"))?;
+//! assert_eq!(old, "a draft");
+//! let inode = |dump: &std::path::Path| fs::metadata(dump.join("tree/same")).map(|m| m.ino());
+//! assert_eq!(inode(&first.dump)?, inode(&second.dump)?);
+//! assert_eq!(Dump::open(&root)?.current()?, Some(second.dump));
+//! # dir.close()?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What there is
+//!
+//! Three operations write. Each is a builder that ends in `run`, which gives a
+//! [`Report`] of what was published, or an [`Error`] when nothing was:
+//!
+//! - [`Snapshot`] takes a dump of one or several trees.
+//! - [`Checkpoint`] makes a physically separate copy of the newest dump, which
+//!   shares no inode and no extent with anything.
+//! - [`Replica`] brings a dump to another dump root, on another disk.
+//!
+//! What they are told:
+//!
+//! - [`Filter`]: which entries to leave out, in rsync's exclude language.
+//! - [`LinkPolicy`]: whether an entry is linked to the dump before or copied,
+//!   and why. It can be asked by itself.
+//! - [`Observer`]: is told of every entry, [`Fault`] and [`Warning`] while a
+//!   run goes on. The library never prints, reads no environment and does not
+//!   exit.
+//! - A flag that stops a run; what was done is kept for the next one.
+//!
+//! What there is to read:
+//!
+//! - [`Dump`]: an opened dump root, with its links and its lock, and
+//!   [`Listing`], its dumps by date. A dump is named by a [`DumpName`].
+//! - [`Navigator`]: where a path lies, how it was at a moment, what has
+//!   changed since, and its [`History`]. It takes no lock and writes nothing,
+//!   unless it is told to restore.
+//!
+//! # On disk
+//!
+//! ```text
+//! DUMP/current      -> 2026/1122/2331        always a complete dump
+//! DUMP/current_chk  -> 2026/1101/0500_chk    the newest checkpoint
+//! DUMP/2026/1122/2331/NEWAGE/…               a dump: one directory for each root
+//! DUMP/2026/1101/0500_chk/NEWAGE/…           a checkpoint
+//! DUMP/2026/1122/2331_incomplete/…           being made, or left by a run that stopped
+//! ```
+//!
+//! # Promises
+//!
+//! - `current`, once made, names a complete dump at every instant.
+//! - A published dump never changes: nothing in it is ever written again.
+//! - No symlink below a given root is followed, for reading or for writing.
+//! - No fault is silent. An entry that could not be read is in the report of a
+//!   dump that was published without it ([`Report::is_complete`]); what makes
+//!   the dump worthless is an [`Error`], and nothing is published.
+//! - Memory does not grow with the number of files, only with the inodes that
+//!   have several names.
+//!
+//! Paths and names are bytes, not UTF-8: show them by [`Printable`]. Sizes are
+//! in bytes, minutes of dumps in local civil time ([`Stamp`]), times of entries
+//! in seconds and nanoseconds since 1970 ([`Time`]).
 #![warn(missing_docs)]
 
 mod checkpoint;

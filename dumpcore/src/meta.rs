@@ -43,7 +43,8 @@ impl Time {
     }
 }
 
-/// An entry's metadata, as read.
+/// An entry's metadata, as read: what statx(2) says of it, and for a symlink of
+/// the link itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meta {
     /// Its type.
@@ -95,6 +96,8 @@ pub struct Id {
 }
 
 /// Extended attributes, ACLs among them: names and values, ordered by name.
+/// Names are whole (`user.note`, `system.posix_acl_access`) and without a NUL;
+/// values are as the kernel gives them. See xattr(7).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Xattrs(Vec<(Vec<u8>, Vec<u8>)>);
 
@@ -136,6 +139,10 @@ pub(crate) const ACL_DEFAULT: &[u8] = b"system.posix_acl_default";
 pub(crate) const CAPABILITY: &[u8] = b"security.capability";
 
 /// What the runner can preserve on the dump's filesystem.
+///
+/// A run finds it out by trying, in the dump root, before it stores anything.
+/// Whoever asks a [`LinkPolicy`](crate::LinkPolicy) alone says it himself, or
+/// takes [`Abilities::everything`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Abilities {
     /// May give files to any owner.

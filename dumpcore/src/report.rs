@@ -65,7 +65,8 @@ impl Counts {
 /// What a run did.
 ///
 /// Made only by a run that published (or, for a dry run, would have): a run
-/// that failed ends in an [`Error`](crate::Error) instead.
+/// that failed ends in an [`Error`](crate::Error) instead. Counts are of names
+/// as they were met, sizes in bytes as the source's metadata says.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Report {

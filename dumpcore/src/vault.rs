@@ -23,6 +23,20 @@ use crate::sys::dir::{self, For};
 use crate::sys::{disk, errno, link};
 
 /// An opened dump root.
+///
+/// ```no_run
+/// use dumpcore::Dump;
+///
+/// let dump = Dump::open("/dump")?;
+/// for name in dump.list().map_err(|fault| fault.to_string())? {
+///     println!("{}", dump.listing().path(name).display());
+/// }
+/// // Nobody else writes here until the lock is dropped.
+/// let lock = dump.lock().map_err(|error| error.to_string())?;
+/// assert!(dump.current().is_ok_and(|current| current.is_some()));
+/// # drop(lock);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Dump {
     path: PathBuf,
