@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::node::{At, Hands, Job, Node, Sides, Tree};
 use super::worker::Worker;
-use crate::event::{Did, Kind, Warning};
+use crate::event::{Did, Kind, Warning, Why};
 use crate::fault::{Op, Side, Snag};
 use crate::meta::{Meta, Xattrs};
 use crate::place::Spot;
@@ -391,7 +391,13 @@ impl Worker<'_> {
             }
             let outcome = self.finish(&node);
             self.settle_attributes(&node, c"", outcome);
-            self.count(&node, c"", Kind::Dir, 0, Did::Filled);
+            let missing = self.run.rules.from_disk && node.reference.is_none();
+            let did = if missing {
+                Did::Copied(Why::New)
+            } else {
+                Did::Filled
+            };
+            self.count(&node, c"", Kind::Dir, 0, did);
             at = node.above.clone();
         }
     }
