@@ -295,19 +295,19 @@ fn a_copy_that_differs_is_not_published() {
     type Act = fn(&Path);
     let acts: [(&str, Act); 6] = [
         ("large", |copy| {
-            overwrite(&copy.join("large"), 2 << 20, b"?")
+            overwrite(&copy.join("large"), 2 << 20, b"?");
         }),
         ("sparse", |copy| {
-            overwrite(&copy.join("sparse"), 1 << 20, b"?")
+            overwrite(&copy.join("sparse"), 1 << 20, b"?");
         }),
         ("other", |copy| {
-            fs::remove_file(copy.join("other")).expect("removed")
+            fs::remove_file(copy.join("other")).expect("removed");
         }),
         ("symlink", |copy| {
-            fs::remove_file(copy.join("symlink")).expect("removed")
+            fs::remove_file(copy.join("symlink")).expect("removed");
         }),
         ("empty", |copy| {
-            fs::remove_dir(copy.join("empty")).expect("removed")
+            fs::remove_dir(copy.join("empty")).expect("removed");
         }),
         ("link", |copy| {
             // A copy in the place of a hard link.
