@@ -101,6 +101,15 @@ impl<'a> Site<'a> {
         sweep(self.dump, self.name);
     }
 
+    /// What is in it is not to be believed, however it came there: the next
+    /// run compares it byte by byte.
+    pub(crate) fn distrust(&self) {
+        // Without a mark, or on a disk that refuses even this, it is not
+        // trusted, or not even read.
+        let name = layout::SESSION_XATTR.as_bytes();
+        let _ = xattr::remove(Subject::Open(self.handle.as_fd()), name);
+    }
+
     /// Flushes all of the dump's filesystem.
     pub(crate) fn sync(&self) -> Result<(), Error> {
         disk::sync_filesystem(&self.handle).map_err(|e| self.failed(Op::Sync, self.path(), e))
@@ -121,7 +130,7 @@ impl<'a> Site<'a> {
         sync(&self.handle, self.path())?;
         // Whatever needs room is made before anything becomes visible.
         for name in links {
-            self.make_link(name)?;
+            make_link(self.dump, self.name, name)?;
         }
         let incomplete = c_name(self.name.incomplete_leaf().as_bytes());
         let leaf = c_name(self.name.leaf().as_bytes());
@@ -133,7 +142,7 @@ impl<'a> Site<'a> {
         }
         let linked = self.sync_names().and_then(|()| {
             for name in links {
-                self.put_link(name)?;
+                put_link(self.dump, name)?;
             }
             disk::sync(self.dump.handle())
                 .map_err(|e| self.failed(Op::Sync, self.dump.path().to_path_buf(), e))
@@ -155,31 +164,40 @@ impl<'a> Site<'a> {
             .map_err(|e| self.failed(Op::Sync, self.dump.path().to_path_buf(), e))
     }
 
-    /// Makes a new link beside the one it will replace.
-    fn make_link(&self, name: &str) -> Result<(), Error> {
-        let root = self.dump.handle().as_fd();
-        let fresh = layout::fresh_link(name);
-        let path = self.dump.path().join(&fresh);
-        let fresh = c_name(fresh.as_bytes());
-        match link::remove(root, &fresh) {
-            Err(e) if !errno::is_missing(&e) => return Err(self.failed(Op::Remove, path, e)),
-            _ => {}
-        }
-        let target = c_name(self.name.to_string().as_bytes());
-        link::symlink(&target, root, &fresh).map_err(|e| self.failed(Op::Create, path, e))
-    }
-
-    fn put_link(&self, name: &str) -> Result<(), Error> {
-        let root = self.dump.handle().as_fd();
-        let fresh = c_name(layout::fresh_link(name).as_bytes());
-        let link = c_name(name.as_bytes());
-        link::rename_over(root, &fresh, root, &link)
-            .map_err(|e| self.failed(Op::Rename, self.dump.path().join(name), e))
-    }
-
     fn failed(&self, op: Op, path: PathBuf, cause: std::io::Error) -> Error {
         self.dump.refuses(Fault::new(op, path, cause), None)
     }
+}
+
+/// Points links at a dump that is published and flushed: for a run that
+/// ended before it came to that.
+pub(crate) fn point(dump: &Dump, name: DumpName, links: &[&str]) -> Result<(), Error> {
+    for link in links {
+        make_link(dump, name, link)?;
+        put_link(dump, link)?;
+    }
+    disk::sync(dump.handle()).map_err(|e| dump.failed(Op::Sync, "".as_ref(), e))
+}
+
+/// Makes a new link beside the one it will replace.
+fn make_link(dump: &Dump, dump_name: DumpName, link_name: &str) -> Result<(), Error> {
+    let root = dump.handle().as_fd();
+    let path = PathBuf::from(layout::fresh_link(link_name));
+    let fresh = c_name(layout::fresh_link(link_name).as_bytes());
+    match link::remove(root, &fresh) {
+        Err(e) if !errno::is_missing(&e) => return Err(dump.failed(Op::Remove, &path, e)),
+        _ => {}
+    }
+    let target = c_name(dump_name.to_string().as_bytes());
+    link::symlink(&target, root, &fresh).map_err(|e| dump.failed(Op::Create, &path, e))
+}
+
+fn put_link(dump: &Dump, link_name: &str) -> Result<(), Error> {
+    let root = dump.handle().as_fd();
+    let fresh = c_name(layout::fresh_link(link_name).as_bytes());
+    let link = c_name(link_name.as_bytes());
+    link::rename_over(root, &fresh, root, &link)
+        .map_err(|e| dump.failed(Op::Rename, link_name.as_ref(), e))
 }
 
 /// Opens a directory of the dump root's own, made if it is missing; a

@@ -10,8 +10,8 @@ mod merging;
 mod names;
 mod sources;
 
-use std::os::fd::AsFd as _;
-use std::path::PathBuf;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use chrono::{DateTime, Local};
@@ -67,6 +67,23 @@ pub(crate) struct Made<'m> {
     pub(crate) site: &'m Site<'m>,
     pub(crate) abilities: &'m Abilities,
     pub(crate) tally: &'m Tally<'m>,
+}
+
+impl Made<'_> {
+    /// A published dump never changes: where something vanished from one
+    /// while it was read, or it has gone itself, somebody removes it, and
+    /// what was copied of it is no dump.
+    pub(crate) fn is_whole(&self, of: &OwnedFd, path: &Path) -> Result<(), Error> {
+        let id = |handle: &OwnedFd| stat::look_at(handle).map(|meta| meta.id());
+        let there = dir::open_root(path, For::Passing);
+        let cause = match there.and_then(|there| Ok(id(&there)? == id(of)?)) {
+            Ok(true) if self.tally.counts().vanished == 0 => return Ok(()),
+            Ok(_) => std::io::Error::other("it was removed while it was read"),
+            Err(cause) => cause,
+        };
+        let fault = Fault::new(Op::Open, path.to_path_buf(), cause);
+        Err(Error::SourceGone { fault })
+    }
 }
 
 /// What is done to a dump before it is published.
