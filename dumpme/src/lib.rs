@@ -5,20 +5,27 @@
 
 #![forbid(unsafe_code)]
 
+mod age;
+
 use std::ffi::OsString;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use chrono::Local;
 use clap::{Args, CommandFactory, Parser};
 use dumpcli::Program;
 use dumpcli::excludes;
 use dumpcli::exit::{self, Exit, Failure};
 use dumpcli::options::{self, Excludes, Output, Places, Progress, Rule, either};
+use dumpcli::screen;
 use dumpcli::session::{Session, Task, give_up};
 use dumpcli::settings::{SessionSettings, Sources, Value};
 use dumpcli::show::Listing;
 use dumpcore::{Filter, LinkPolicy, Root, Snapshot, Stamp};
+
+use age::Newest;
 
 const PROGRAM: Program = Program {
     name: "dumpme",
@@ -33,7 +40,8 @@ Examples:
   dumpme --main /home --dump /dump            every further one
   dumpme -n                                   what would be copied, and why
   dumpme -q                                   for crontab: silent unless it fails
-  dumpme --set photos --exclude '*.tmp'       a set of the configuration";
+  dumpme --set photos --exclude '*.tmp'       a set of the configuration
+  dumpme -q --check-age 26h                   complain when there is no recent one";
 
 /// Take a complete, browsable dump of a file tree, with hard links to the
 /// dump before.
@@ -45,6 +53,8 @@ struct Options {
     places: Places,
     #[command(flatten)]
     kind: KindOfRun,
+    #[command(flatten)]
+    monitoring: Monitoring,
     #[command(flatten)]
     excludes: Excludes,
     #[command(flatten)]
@@ -73,6 +83,20 @@ struct KindOfRun {
     /// Number of workers [default: chosen from the machine]
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroU16>,
+}
+
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Monitoring (no dump is made)")]
+struct Monitoring {
+    /// Tell the newest dump's age and path; exit 1 when it is older than this,
+    /// as 26h or 1day 2h, or when there is none
+    #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration)]
+    #[arg(conflicts_with_all = ["init", "dry_run", "at"])]
+    check_age: Option<Duration>,
+    /// Tell the newest dump's age as metrics for Prometheus, as
+    /// node_exporter's textfile collector reads them
+    #[arg(long, conflicts_with_all = ["init", "dry_run", "at", "json"])]
+    prometheus: bool,
 }
 
 #[derive(Args, Debug)]
@@ -128,8 +152,11 @@ fn run(options: &Options) -> Result<Exit, Failure> {
     let settings = Settings::resolve(options, &sources)?;
     if options.places.print_config {
         let listing = Listing::new(PROGRAM, &sources);
-        dumpcli::screen::print(&settings.listed(listing));
+        screen::print(&settings.listed(listing));
         return Ok(Exit::Done);
+    }
+    if options.monitoring.is_wanted() {
+        return options.monitoring.tell(&settings);
     }
     let mut filter = excludes::given(&settings.excludes)?;
     let (main, dump) = (&settings.main.value, &settings.dump.value);
@@ -145,6 +172,28 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         let snapshot = settings.snapshot(&options.kind, filter);
         Ok(snapshot.observer(watch).stop(stop).run()?)
     }))
+}
+
+impl Monitoring {
+    fn is_wanted(&self) -> bool {
+        self.prometheus || self.check_age.is_some()
+    }
+
+    fn tell(&self, settings: &Settings) -> Result<Exit, Failure> {
+        let newest = Newest::find(&settings.dump.value, Local::now())?;
+        let late = self.check_age.filter(|limit| newest.is_older_than(*limit));
+        if self.prometheus {
+            screen::print(&newest.metrics());
+        } else if settings.session.json {
+            screen::print(&newest.json(self.check_age));
+        } else if !settings.session.quiet && late.is_none() {
+            screen::print(&newest.text());
+        }
+        match late {
+            None => Ok(Exit::Done),
+            Some(limit) => Err(Failure::Failed(newest.complaint(limit))),
+        }
+    }
 }
 
 impl Settings {

@@ -1,0 +1,22 @@
+complete -c hist -l main -d 'Tree to read; give it again for several [env: MAINROOT, the first existing of a colon-separated list] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
+complete -c hist -l dump -d 'Dump root, where dumps are kept [env: DUMPROOT, likewise] [default: /dump]' -r -f -a "(__fish_complete_directories)"
+complete -c hist -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
+complete -c hist -l set -d 'Use what the configuration has under [set.NAME]' -r
+complete -c hist -s s -l since -d 'Begin with this dump, or this date: d, dd, mmdd, yymmdd, yyyymmdd, yyyy-mm-dd, 2026-11-22T23:31' -r -F
+complete -c hist -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c hist -l print-config -d 'Print what is in force and where it comes from, and do nothing'
+complete -c hist -s y -l yearly -d 'Only the last version of each year'
+complete -c hist -s m -l monthly -d 'Only the last version of each month'
+complete -c hist -s d -l daily -d 'Only the last version of each day'
+complete -c hist -s h -l hourly -d 'Only the last version of each hour'
+complete -c hist -l with-main -d 'Also the version in the main tree now, marked as such'
+complete -c hist -l follow -d 'When the path appears: under which name the dump before had the same inode; and go on there'
+complete -c hist -s v -l verbose -d 'Also the listing of a directory'
+complete -c hist -s c -l no-diff -d 'No diffs'
+complete -c hist -s t -l text -d 'Diffs also of what is no text'
+complete -c hist -l json -d 'Print one JSON object a line'
+complete -c hist -l help -d 'Print help'
+complete -c hist -s D -d 'Taken for the sake of old habits: it showed how the answer came about'
+complete -c hist -s V -l version -d 'Print version'

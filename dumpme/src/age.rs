@@ -1,0 +1,258 @@
+//! How old the newest dump is: for monitoring, which notices what no run can
+//! tell of, such as a timer that never fires.
+//!
+//! Nothing is locked, and only names are read: the answer comes while a dump
+//! is being made, and from a dump root that is mounted read-only. The newest
+//! dump is what `current` names, not what the largest date does: after the
+//! clock was wrong, some dump may bear a date of the future. A checkpoint's
+//! contents are those of the dump before it, so that one's age counts.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use chrono::{DateTime, Local, TimeDelta};
+use dumpcli::exit::Failure;
+use dumpcore::{Dump, DumpName, Printable, Sort, Stamp};
+use serde_json::json;
+
+/// Names may run ahead of the clock so far: see the naming of dumps.
+const AHEAD: TimeDelta = TimeDelta::hours(2);
+
+/// The newest dump, and when it was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Newest {
+    root: PathBuf,
+    dump: PathBuf,
+    made: DateTime<Local>,
+    age: TimeDelta,
+}
+
+impl Newest {
+    /// Of a dump root.
+    ///
+    /// # Errors
+    /// When there is none, or none whose age can be told.
+    pub(crate) fn find(root: &Path, now: DateTime<Local>) -> Result<Self, Failure> {
+        let dump = Dump::open(root)?;
+        let shown = Printable::path(root);
+        let current = dump.current()?.ok_or_else(|| {
+            let text = format!("{shown} has no dump: is the dump disk mounted?");
+            Failure::Failed(text)
+        })?;
+        let named = current.strip_prefix(root).ok().and_then(|path| {
+            use std::os::unix::ffi::OsStrExt as _;
+            DumpName::parse(path.as_os_str().as_bytes())
+        });
+        let name = named.ok_or_else(|| {
+            let text = format!("{} bears no date", Printable::path(&current));
+            Failure::Failed(text)
+        })?;
+        let name = copied_by(&dump, name)?;
+        let path = root.join(name.path());
+        let made = moment(name.stamp)
+            .ok_or_else(|| Failure::Failed(format!("{} bears no date", Printable::path(&path))))?;
+        let age = now - made;
+        if age < -AHEAD {
+            let path = Printable::path(&path);
+            let text = format!("{path} is of the future: was the clock wrong?");
+            return Err(Failure::Failed(text));
+        }
+        Ok(Self {
+            root: root.to_owned(),
+            dump: path,
+            made,
+            age: age.max(TimeDelta::zero()),
+        })
+    }
+
+    /// Is it older than that?
+    #[must_use]
+    pub(crate) fn is_older_than(&self, limit: Duration) -> bool {
+        self.age.to_std().is_ok_and(|age| age > limit)
+    }
+
+    /// Age and path, for people.
+    #[must_use]
+    pub(crate) fn text(&self) -> String {
+        format!("{} old: {}\n", self.age(), Printable::path(&self.dump))
+    }
+
+    /// Why it will not do.
+    #[must_use]
+    pub(crate) fn complaint(&self, limit: Duration) -> String {
+        format!(
+            "the newest dump, {}, is {} old, more than {}",
+            Printable::path(&self.dump),
+            self.age(),
+            humantime::format_duration(limit)
+        )
+    }
+
+    /// One object.
+    #[must_use]
+    pub(crate) fn json(&self, limit: Option<Duration>) -> String {
+        let object = json!({
+            "dump": Printable::path(&self.dump).to_string(),
+            "made": self.made.to_rfc3339(),
+            "age_seconds": self.age.num_seconds(),
+            "limit_seconds": limit.map(|limit| limit.as_secs()),
+            "too_old": limit.map(|limit| self.is_older_than(limit)),
+        });
+        format!("{object}\n")
+    }
+
+    /// Metrics in the text format of Prometheus, as `node_exporter`'s textfile
+    /// collector reads them.
+    #[must_use]
+    pub(crate) fn metrics(&self) -> String {
+        let label = escaped(&self.root.to_string_lossy());
+        let mut text = String::new();
+        for (name, help, value) in [
+            (
+                "dump_newest_timestamp_seconds",
+                "When the newest dump was made, in seconds since 1970.",
+                self.made.timestamp(),
+            ),
+            (
+                "dump_newest_age_seconds",
+                "How old the newest dump was when this was written.",
+                self.age.num_seconds(),
+            ),
+        ] {
+            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+            let _ = writeln!(text, "{name}{{dump=\"{label}\"}} {value}");
+        }
+        text
+    }
+
+    fn age(&self) -> humantime::FormattedDuration {
+        let minutes = u64::try_from(self.age.num_minutes()).unwrap_or(0);
+        humantime::format_duration(Duration::from_secs(minutes * 60))
+    }
+}
+
+/// The dump that a checkpoint was made of, as far as it is still there.
+fn copied_by(dump: &Dump, name: DumpName) -> Result<DumpName, Failure> {
+    if name.sort == Sort::Dump {
+        return Ok(name);
+    }
+    let listing = dump.listing();
+    for found in listing.newest_first(..=name.stamp) {
+        let found = found.map_err(|fault| Failure::Failed(fault.to_string()))?;
+        if found.sort == Sort::Dump {
+            return Ok(found);
+        }
+    }
+    Ok(name)
+}
+
+/// When a name's minute was. Of an hour that the clocks repeat the first, so
+/// that the age is never told too low; of one that they leave out, in which a
+/// name can lie that had to follow another one, the end.
+fn moment(stamp: Stamp) -> Option<DateTime<Local>> {
+    const DAY: usize = 24 * 60;
+    let minutes = std::iter::successors(Some(stamp), |stamp| Some(stamp.next()));
+    minutes.take(DAY).find_map(|stamp| stamp.earliest())
+}
+
+/// A label's value, in the text format of Prometheus.
+fn escaped(text: &str) -> String {
+    let escape = |c: char| match c {
+        '\\' => "\\\\".to_owned(),
+        '"' => "\\\"".to_owned(),
+        '\n' => "\\n".to_owned(),
+        c => c.to_string(),
+    };
+    text.chars().map(escape).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use assert_fs::TempDir;
+    use assert_fs::prelude::*;
+
+    fn stamp(text: &str) -> Stamp {
+        text.parse().expect("a minute")
+    }
+
+    fn at(text: &str) -> DateTime<Local> {
+        stamp(text).earliest().expect("the hour is not left out")
+    }
+
+    /// A dump root with these dumps and this link.
+    fn root(dumps: &[&str], current: &str) -> TempDir {
+        let dir = TempDir::new().expect("a directory for the test");
+        for dump in dumps {
+            let tree = dir.child(dump).child("NEWAGE");
+            tree.create_dir_all().expect("made");
+        }
+        dir.child("current")
+            .symlink_to_dir(current)
+            .expect("linked");
+        dir
+    }
+
+    fn age(dir: &TempDir, now: &str) -> Result<i64, String> {
+        let newest = Newest::find(dir.path(), at(now));
+        newest
+            .map(|newest| newest.age.num_minutes())
+            .map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn the_age_is_that_of_current() {
+        let dir = root(
+            &["2026/0610/2331", "2027/0101/0000", "2026/0611/0031"],
+            "2026/0611/0031",
+        );
+        assert_eq!(age(&dir, "2026-06-11T00:31"), Ok(0));
+        assert_eq!(age(&dir, "2026-06-12T02:32"), Ok(26 * 60 + 1));
+    }
+
+    #[test]
+    fn a_checkpoint_is_as_old_as_what_it_copied() {
+        let dir = root(
+            &["2026/0610/0000", "2026/0611/0500_chk"],
+            "2026/0611/0500_chk",
+        );
+        assert_eq!(age(&dir, "2026-06-11T06:00"), Ok(30 * 60));
+        let alone = root(&["2026/0611/0500_chk"], "2026/0611/0500_chk");
+        assert_eq!(age(&alone, "2026-06-11T06:00"), Ok(60));
+    }
+
+    #[test]
+    fn what_is_ahead_of_the_clock_is_new_or_a_fault() {
+        let dir = root(&["2026/0611/0500"], "2026/0611/0500");
+        assert_eq!(age(&dir, "2026-06-11T03:00"), Ok(0));
+        let future = age(&dir, "2026-06-11T02:59").expect_err("refused");
+        assert!(future.contains("of the future"), "{future}");
+    }
+
+    #[test]
+    fn no_dump_has_no_age() {
+        let dir = TempDir::new().expect("a directory for the test");
+        let none = age(&dir, "2026-06-11T03:00").expect_err("refused");
+        assert!(none.contains("is the dump disk mounted?"), "{none}");
+        let first = root(&["first"], "first/NEWAGE");
+        let undated = age(&first, "2026-06-11T03:00").expect_err("refused");
+        assert!(undated.ends_with("first bears no date"), "{undated}");
+        let torn = root(&["2026/0611/0500_incomplete"], "2026/0611/0500");
+        assert!(age(&torn, "2026-06-11T03:00").is_err());
+    }
+
+    #[test]
+    fn the_limit_itself_is_not_older() {
+        let dir = root(&["2026/0611/0500"], "2026/0611/0500");
+        let newest = Newest::find(dir.path(), at("2026-06-12T05:00")).expect("found");
+        assert!(!newest.is_older_than(Duration::from_secs(24 * 3600)));
+        assert!(newest.is_older_than(Duration::from_secs(24 * 3600 - 1)));
+        assert!(newest.text().starts_with("1day old: "), "{}", newest.text());
+    }
+
+    #[test]
+    fn labels_are_escaped() {
+        assert_eq!(escaped("/a \"b\"\\c\n"), "/a \\\"b\\\"\\\\c\\n");
+    }
+}

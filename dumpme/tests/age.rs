@@ -1,0 +1,172 @@
+//! `--check-age` and `--prometheus`: what monitoring is told.
+
+mod common;
+
+use std::fs;
+
+use assert_fs::prelude::*;
+use common::Place;
+use predicates::prelude::*;
+use predicates::str::{contains, is_match};
+use serde_json::Value;
+
+/// A dump made just now, and one of long ago.
+fn places() -> (Place, Place) {
+    let made = |more: &[&str]| {
+        let place = Place::new();
+        place
+            .dir
+            .child("tree/file")
+            .write_str("text")
+            .expect("written");
+        place.dir.child("dump").create_dir_all().expect("made");
+        place
+            .dumpme()
+            .args(["--main", "tree", "--dump", "dump", "--init", "-q"])
+            .args(more)
+            .assert()
+            .success();
+        place
+    };
+    (made(&[]), made(&["--at", "2020-02-29T12:34"]))
+}
+
+#[test]
+fn a_recent_dump_is_told_with_age_and_path() {
+    let (recent, _) = places();
+    let line =
+        is_match(r"\A\d+(s|m|min|h|m.*) old: dump/\d{4}/\d{4}/\d{4}\n\z").expect("a pattern");
+    recent
+        .dumpme()
+        .args(["--dump", "dump", "--check-age", "26h"])
+        .assert()
+        .code(0)
+        .stdout(line)
+        .stderr("");
+    recent
+        .dumpme()
+        .args(["--dump", "dump", "--check-age", "1day 2h", "-q"])
+        .assert()
+        .code(0)
+        .stdout("")
+        .stderr("");
+}
+
+#[test]
+fn an_old_one_is_a_failure_also_for_cron() {
+    let (_, old) = places();
+    for more in [&[][..], &["-q"], &["--json"]] {
+        old.dumpme()
+            .args(["--dump", "dump", "--check-age", "26h"])
+            .args(more)
+            .assert()
+            .code(1)
+            .stderr(contains("the newest dump, dump/2020/0229/1234, is "))
+            .stderr(contains("old, more than 1day 2h"));
+    }
+    let told = old
+        .dumpme()
+        .args(["--dump", "dump", "--check-age", "26h", "--json"])
+        .assert();
+    let object: Value = serde_json::from_slice(&told.get_output().stdout).expect("one object");
+    assert_eq!(object["too_old"], true);
+    assert_eq!(object["limit_seconds"], 26 * 3600);
+    assert_eq!(object["dump"], "dump/2020/0229/1234");
+    assert!(
+        object["age_seconds"]
+            .as_i64()
+            .is_some_and(|s| s > 26 * 3600)
+    );
+}
+
+#[test]
+fn it_answers_while_a_dump_is_made_and_changes_nothing() {
+    let (recent, _) = places();
+    let dump = fs::File::open(recent.dir.path().join("dump")).expect("opened");
+    rustix::fs::flock(&dump, rustix::fs::FlockOperation::LockExclusive).expect("locked");
+    let before = fs::read_dir(recent.dir.path().join("dump"))
+        .expect("listed")
+        .count();
+    recent
+        .dumpme()
+        .args(["--dump", "dump", "--check-age", "1h"])
+        .assert()
+        .code(0);
+    let after = fs::read_dir(recent.dir.path().join("dump"))
+        .expect("listed")
+        .count();
+    assert_eq!(before, after);
+}
+
+#[test]
+fn a_missing_disk_is_a_failure() {
+    let place = Place::new();
+    place.dir.child("empty").create_dir_all().expect("made");
+    for (root, what) in [("empty", "is the dump disk mounted?"), ("none", "none")] {
+        for option in [&["--check-age", "26h"][..], &["--prometheus"]] {
+            place
+                .dumpme()
+                .args(["--dump", root])
+                .args(option)
+                .assert()
+                .code(1)
+                .stdout("")
+                .stderr(contains(what));
+        }
+    }
+}
+
+#[test]
+fn metrics_are_in_the_text_format() {
+    let (_, old) = places();
+    let wanted = old
+        .dumpme()
+        .env("TZ", "UTC")
+        .args(["--dump", "dump", "--prometheus"])
+        .assert()
+        .code(0)
+        .stderr("");
+    let text = String::from_utf8_lossy(&wanted.get_output().stdout).into_owned();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 6, "{text}");
+    for (at, name) in [
+        (0, "dump_newest_timestamp_seconds"),
+        (3, "dump_newest_age_seconds"),
+    ] {
+        assert!(lines[at].starts_with(&format!("# HELP {name} ")), "{text}");
+        assert_eq!(lines[at + 1], format!("# TYPE {name} gauge"));
+    }
+    // 2020-02-29T12:34Z
+    assert_eq!(
+        lines[2],
+        "dump_newest_timestamp_seconds{dump=\"dump\"} 1582979640"
+    );
+    let age = lines[5].strip_prefix("dump_newest_age_seconds{dump=\"dump\"} ");
+    let age: i64 = age.and_then(|text| text.parse().ok()).expect("a number");
+    assert!(age > 26 * 3600, "{age}");
+    // With a limit the metrics come too, and the exit code tells.
+    old.dumpme()
+        .args(["--dump", "dump", "--prometheus", "--check-age", "26h"])
+        .assert()
+        .code(1)
+        .stdout(contains("dump_newest_age_seconds"));
+}
+
+#[test]
+fn what_makes_no_sense_is_wrong_usage() {
+    let place = Place::new();
+    for args in [
+        &["--check-age", "soon"][..],
+        &["--check-age", "26h", "--init"],
+        &["--prometheus", "--json"],
+        &["--prometheus", "-n"],
+    ] {
+        place
+            .dumpme()
+            .args(args)
+            .assert()
+            .code(2)
+            .stdout("")
+            .stderr(contains("dumpme: ").and(contains("(see --help)")));
+    }
+}

@@ -1,0 +1,93 @@
+//! The manual pages and the completions, made from what the programs and the
+//! example configuration say themselves.
+//!
+//! ```text
+//! cargo run -p manual
+//! ```
+//!
+//! writes `man/` and `completions/` of the repository; a test fails when what
+//! is committed there is not what this would write.
+
+#![forbid(unsafe_code)]
+
+mod configuration;
+mod program;
+mod roff;
+
+use std::path::PathBuf;
+
+use clap::Command;
+use clap_complete::Shell;
+
+/// The overview is written by hand: no program says any of it.
+const OVERVIEW: &str = include_str!("dump.7");
+
+/// When the pages last changed; what `man` shows at their foot.
+pub(crate) const DATE: &str = "2026-11-23";
+
+/// A file to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// Its path in the repository.
+    pub path: PathBuf,
+    /// What it holds.
+    pub text: Vec<u8>,
+}
+
+/// The definitions of all programs.
+#[must_use]
+pub fn commands() -> [Command; 5] {
+    [
+        dumpme::command(),
+        chkptme::command(),
+        dumpslave::command(),
+        yest::command(),
+        hist::command(),
+    ]
+}
+
+/// All files, in a fixed order.
+#[must_use]
+pub fn pages() -> Vec<Page> {
+    let page = |path: String, text: Vec<u8>| Page {
+        path: PathBuf::from(path),
+        text,
+    };
+    let mut pages = vec![
+        page(
+            "man/dump.7".to_owned(),
+            OVERVIEW
+                .replace("@VERSION@", env!("CARGO_PKG_VERSION"))
+                .replace("@DATE@", DATE)
+                .into_bytes(),
+        ),
+        page(
+            "man/dump.toml.5".to_owned(),
+            configuration::page().into_bytes(),
+        ),
+    ];
+    for command in commands() {
+        let name = command.get_name().to_owned();
+        pages.push(page(
+            format!("man/{name}.1"),
+            program::page(&command).into_bytes(),
+        ));
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut command.clone(), &name, &mut text);
+            let file = match shell {
+                Shell::Zsh => format!("_{name}"),
+                other => format!("{name}.{other}"),
+            };
+            pages.push(page(format!("completions/{file}"), text));
+        }
+    }
+    pages
+}
+
+/// The directory of the repository.
+#[must_use]
+pub fn repository() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.parent().map_or(here.clone(), PathBuf::from)
+}

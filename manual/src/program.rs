@@ -1,0 +1,267 @@
+//! The page of a program, from the definition of its command line.
+//!
+//! What stands behind the options in `--help` has a form: headings that end in
+//! a colon, under which each line has an item and what it means, and paragraphs.
+//! clap does not know that, so it is read here.
+
+use clap::{ArgAction, Command};
+use clap_mangen::Man;
+
+use crate::roff::{bold, escaped, head, running};
+
+/// A part of what stands behind the options.
+#[derive(Debug, PartialEq, Eq)]
+enum Part {
+    /// A heading, and items with their meanings.
+    List(String, Vec<(String, String)>),
+    /// A paragraph.
+    Text(String),
+}
+
+/// The page.
+pub(crate) fn page(command: &Command) -> String {
+    let name = command.get_name().to_owned();
+    let about = command.get_about().map(ToString::to_string);
+    let mut text = head(&name, 1, &summary(&about.unwrap_or_default()));
+    text.push_str(&synopsis(command));
+    text.push_str(&description(command));
+    text.push_str(&options(command));
+    let after = command.get_after_help().map(ToString::to_string);
+    let (lists, texts): (Vec<_>, Vec<_>) = parts(&after.unwrap_or_default())
+        .into_iter()
+        .partition(|part| matches!(part, Part::List(..)));
+    for part in texts.iter().chain(&lists) {
+        section(part, &mut text);
+    }
+    text.push_str(&environment(command));
+    text.push_str(&see_also(&name));
+    text
+}
+
+/// Every option with its value: clap_mangen leaves the values out.
+fn synopsis(command: &Command) -> String {
+    let mut text = format!(".SH SYNOPSIS\n{}\n", bold(command.get_name()));
+    let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
+    let (places, options): (Vec<_>, Vec<_>) = shown.partition(|arg| arg.is_positional());
+    for arg in options.into_iter().chain(places) {
+        let value = arg
+            .get_value_names()
+            .filter(|_| arg.get_action().takes_values());
+        let value = value.map(|names| format!("\\fI{}\\fR", escaped(&names.join(" "))));
+        let name = match (arg.get_short(), arg.get_long()) {
+            (Some(short), _) => Some(bold(&format!("-{short}"))),
+            (None, long) => long.map(|long| bold(&format!("--{long}"))),
+        };
+        let words: Vec<String> = name.into_iter().chain(value).collect();
+        let many = matches!(arg.get_action(), ArgAction::Append | ArgAction::Count)
+            || arg.get_num_args().is_some_and(|n| n.max_values() > 1);
+        let dots = if many { "\\&..." } else { "" };
+        text.push_str(&match (arg.is_required_set(), words.join("\\ ")) {
+            (true, words) => format!("{words}{dots}\n"),
+            (false, words) => format!("[{words}]{dots}\n"),
+        });
+    }
+    text
+}
+
+fn description(command: &Command) -> String {
+    let about = command.get_long_about().or(command.get_about());
+    let about = about.map(ToString::to_string).unwrap_or_default();
+    let paragraphs: Vec<String> = about
+        .split("\n\n")
+        .map(|paragraph| {
+            let words: Vec<&str> = paragraph.split_whitespace().collect();
+            let text = running(&words.join(" "));
+            let end = if text.ends_with('.') { "" } else { "." };
+            format!("{text}{end}\n")
+        })
+        .collect();
+    format!(".SH DESCRIPTION\n{}", paragraphs.join(".PP\n"))
+}
+
+/// The options, each heading of `--help` a part of one section.
+fn options(command: &Command) -> String {
+    let mut rendered = Vec::new();
+    let written = Man::new(command.clone()).render_options_section(&mut rendered);
+    // Writing to memory cannot fail.
+    debug_assert!(written.is_ok());
+    let rendered = String::from_utf8_lossy(&rendered);
+    let headings: Vec<&str> = command
+        .get_arguments()
+        .filter_map(|arg| arg.get_help_heading())
+        .collect();
+    let mut text = String::new();
+    let mut lines = rendered.lines().peekable();
+    while let Some(line) = lines.next() {
+        let title = line
+            .strip_prefix(".SH ")
+            .map(|title| title.trim_matches('"'));
+        let heading = headings
+            .iter()
+            .find(|heading| title.is_some_and(|title| heading.to_uppercase() == title));
+        match (heading, line) {
+            (Some(heading), _) => text.push_str(&format!(".SS {}\n", escaped(heading))),
+            // Stands at the head of the page.
+            (None, ".ie \\n(.g .ds Aq \\(aq" | ".el .ds Aq '") => {}
+            // Room where there is some already.
+            (None, ".br") if lines.peek().is_some_and(|next| next.is_empty()) => {}
+            (None, ".br") if text.ends_with(".sp\n") => {}
+            (None, "") => {}
+            (None, line) => {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+    }
+    text
+}
+
+/// The line of the index: one sentence without its end, in lower case.
+fn summary(about: &str) -> String {
+    let line = about.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = line.trim_end_matches('.');
+    let mut letters = line.chars();
+    match letters.next() {
+        Some(first) => first.to_lowercase().chain(letters).collect(),
+        None => String::new(),
+    }
+}
+
+fn parts(after: &str) -> Vec<Part> {
+    let blocks = after.split("\n\n").filter(|block| !block.trim().is_empty());
+    blocks.map(part).collect()
+}
+
+fn part(block: &str) -> Part {
+    let mut lines = block.trim_end().lines();
+    let first = lines.next().unwrap_or_default();
+    let Some(heading) = first.strip_suffix(':') else {
+        let words: Vec<&str> = block.split_whitespace().collect();
+        return Part::Text(words.join(" "));
+    };
+    let mut items: Vec<(String, String)> = Vec::new();
+    for line in lines {
+        let item = line.strip_prefix("  ").filter(|l| !l.starts_with(' '));
+        match (item, items.last_mut()) {
+            (Some(item), _) => {
+                let (item, meaning) = item.split_once("  ").unwrap_or((item, ""));
+                items.push((item.to_owned(), meaning.trim().to_owned()));
+            }
+            (None, Some((_, meaning))) => {
+                meaning.push(' ');
+                meaning.push_str(line.trim());
+            }
+            (None, None) => items.push((String::new(), line.trim().to_owned())),
+        }
+    }
+    Part::List(heading.to_owned(), items)
+}
+
+fn section(part: &Part, text: &mut String) {
+    match part {
+        Part::Text(words) => {
+            text.push_str(".SH NOTES\n");
+            text.push_str(&running(words));
+            text.push('\n');
+        }
+        Part::List(heading, items) => {
+            let heading = match heading.as_str() {
+                "Exit codes" => "EXIT STATUS".to_owned(),
+                other => other.to_uppercase(),
+            };
+            text.push_str(&format!(".SH {}\n", escaped(&heading)));
+            for (item, meaning) in items {
+                text.push_str(&format!(".TP\n{}\n{}\n", bold(item), running(meaning)));
+            }
+        }
+    }
+}
+
+fn environment(command: &Command) -> String {
+    let has = |name: &str| command.get_arguments().any(|arg| arg.get_id() == name);
+    let mut text = String::from(".SH ENVIRONMENT\n");
+    let mut item = |name: &str, meaning: &str| {
+        text.push_str(&format!(".TP\n{}\n{}\n", bold(name), running(meaning)));
+    };
+    if has("main") {
+        item(
+            "MAINROOT",
+            "The tree, where no option names one: the first existing directory \
+             of a colon-separated list.",
+        );
+    }
+    let root = if has("from") {
+        "The dump root to replicate from, likewise: the first existing directory of a \
+         colon-separated list. The dump root to replicate to is never taken from it."
+    } else {
+        "The dump root, likewise."
+    };
+    item("DUMPROOT", root);
+    item(
+        "XDG_CONFIG_HOME",
+        "Where the configuration of a user lies; without it `~/.config`.",
+    );
+    if has("color") {
+        item(
+            "NO_COLOR",
+            "When set and not empty: no colours, unless `--color` says so.",
+        );
+        item(
+            "PAGER",
+            "What output on a terminal goes through, when it is set.",
+        );
+    }
+    text.push_str(".SH FILES\n");
+    let mut item = |name: &str, meaning: &str| {
+        text.push_str(&format!(".TP\n{}\n{}\n", bold(name), running(meaning)));
+    };
+    item(
+        "~/.config/dump/dump.toml, /etc/dump/dump.toml",
+        "The configuration, see `dump.toml`(5): the first that exists counts.",
+    );
+    if has("exclude") {
+        let files = if has("from") {
+            "DUMP/.rsync/exclude"
+        } else {
+            "MAIN/.rsync/exclude, DUMP/.rsync/exclude"
+        };
+        item(files, "Rules of what is left out, one a line.");
+    }
+    text
+}
+
+fn see_also(name: &str) -> String {
+    let others = ["chkptme", "dumpme", "dumpslave", "hist", "yest"];
+    let mut pages: Vec<String> = others
+        .iter()
+        .filter(|other| **other != name)
+        .map(|other| format!(".BR {other} (1)"))
+        .collect();
+    pages.push(".BR dump.toml (5)".to_owned());
+    pages.push(".BR dump (7)".to_owned());
+    format!(".SH SEE ALSO\n{}\n", pages.join(",\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_behind_the_options_are_told_apart() {
+        let after = "Examples:\n  a -b     the first\n  c        goes\n           on\n\nMore, in\ntwo lines.";
+        let item = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+        let list = vec![item("a -b", "the first"), item("c", "goes on")];
+        assert_eq!(
+            parts(after),
+            [
+                Part::List("Examples".to_owned(), list),
+                Part::Text("More, in two lines.".to_owned()),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_summary_is_no_sentence() {
+        assert_eq!(summary("Take a dump,\n  of it."), "take a dump, of it");
+    }
+}

@@ -1,0 +1,68 @@
+//! What is committed is what would be written, and is good roff.
+
+use std::fs;
+use std::process::Command;
+
+#[test]
+fn the_committed_files_are_up_to_date() {
+    for page in manual::pages() {
+        let path = manual::repository().join(&page.path);
+        let committed = fs::read(&path).unwrap_or_default();
+        assert!(
+            committed == page.text,
+            "{} is not up to date: run `cargo run -p manual` and commit",
+            page.path.display()
+        );
+    }
+}
+
+#[test]
+fn nothing_else_is_committed_beside_them() {
+    let known: Vec<_> = manual::pages().into_iter().map(|page| page.path).collect();
+    for folder in ["man", "completions"] {
+        let there = fs::read_dir(manual::repository().join(folder)).expect("the folder is there");
+        for entry in there {
+            let name = entry.expect("listed").file_name();
+            let path = std::path::Path::new(folder).join(name);
+            assert!(known.contains(&path), "{} is nobody's", path.display());
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs mandoc"]
+fn mandoc_finds_nothing_wrong_with_the_pages() {
+    for page in manual::pages() {
+        if !page.path.starts_with("man") {
+            continue;
+        }
+        let run = Command::new("mandoc")
+            .args(["-Tlint", "-Wwarning"])
+            .arg(manual::repository().join(&page.path))
+            .output()
+            .expect("mandoc runs");
+        let said = String::from_utf8_lossy(&run.stdout);
+        assert!(run.status.success() && said.is_empty(), "{said}");
+    }
+}
+
+#[test]
+#[ignore = "needs bash, zsh and fish"]
+fn shells_accept_the_completions() {
+    for page in manual::pages() {
+        let name = page.path.display().to_string();
+        let shell = match page.path.extension().and_then(|e| e.to_str()) {
+            _ if !page.path.starts_with("completions") => continue,
+            Some("bash") => "bash",
+            Some("fish") => "fish",
+            _ => "zsh",
+        };
+        let run = Command::new(shell)
+            .arg("-n")
+            .arg(manual::repository().join(&page.path))
+            .output()
+            .expect("the shell runs");
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert!(run.status.success(), "{name}: {said}");
+    }
+}
