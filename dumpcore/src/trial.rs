@@ -27,8 +27,7 @@ pub(crate) enum Trial {
 
 /// Tries in a directory that only this run uses.
 pub(crate) fn run(dir: BorrowedFd<'_>) -> Result<Trial, Snag> {
-    let first = c_name(layout::TRIAL.as_bytes());
-    let second = c_name(&layout::beside(layout::TRIAL.as_bytes(), 2));
+    let [first, second] = layout::TRIALS.map(|name| c_name(name.as_bytes()));
     let clear = || {
         for name in [&first, &second] {
             match link::remove(dir, name) {
@@ -148,7 +147,9 @@ mod tests {
     fn leaves_nothing_behind_and_finds_links() {
         let dir = assert_fs::TempDir::new_in(".").expect("a directory");
         let root = open_root(dir.path(), For::Passing).expect("opened");
-        std::fs::write(dir.path().join(layout::TRIAL), "left behind").expect("written");
+        for name in layout::TRIALS {
+            std::fs::write(dir.path().join(name), "left behind").expect("written");
+        }
         let Trial::Passed(abilities) = run(root.as_fd()).expect("tried") else {
             panic!("no hard links");
         };
