@@ -18,7 +18,6 @@ use crate::fault::Fault;
 use crate::filter::Filter;
 use crate::layout::{self, DumpName, Sort};
 use crate::link::LinkPolicy;
-use crate::publish;
 use crate::relpath::RelPath;
 use crate::report::Report;
 use crate::session::{Caller, Order, Session, Source, roots_of_dump};
@@ -179,11 +178,7 @@ impl<'a> Replica<'a> {
         for there in [DumpName::dump(name.stamp), DumpName::checkpoint(name.stamp)] {
             let path = RelPath::from_bytes(there.to_string().as_bytes());
             if session.dump.open_dump(&path).is_ok() {
-                if session.current.is_none() && !self.dry_run {
-                    // The run that made it was cut off before it came to that.
-                    let links = [layout::CURRENT_CHECKPOINT, layout::CURRENT];
-                    publish::point(&session.dump, there, &links)?;
-                }
+                session.catch_up(there)?;
                 return Ok(Replicated::There(listing.path(there)));
             }
         }

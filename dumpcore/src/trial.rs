@@ -53,19 +53,24 @@ fn try_out(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Trial, Sn
         Err(e) => return Err(Snag::target(Op::Link, e)),
     }
     let subject = Subject::Open(file.as_fd());
-    let can_set = |name: &[u8], value: &[u8]| xattr::set(subject, name, value).is_ok();
+    // A disk that is full or failing tells nothing about what it can do.
+    let able = |op, done: io::Result<()>| match done {
+        Err(e) if errno::is_disk_refusal(&e) => Err(Snag::target(op, e)),
+        done => Ok(done.is_ok()),
+    };
+    let can_set = |name: &[u8], value: &[u8]| able(Op::SetXattr, xattr::set(subject, name, value));
     let times = times(&file).map_err(|e| Snag::target(Op::SetTimes, e))?;
     let (uid, gid, groups) = disk::whoami();
     Ok(Trial::Passed(Abilities {
-        user_xattrs: can_set(b"user.dump.trial", b"x"),
-        trusted_xattrs: can_set(b"trusted.dump.trial", b"x"),
-        security_xattrs: can_set(b"security.dump.trial", b"x"),
-        acls: can_set(ACL_ACCESS, &small_acl(uid)),
+        user_xattrs: can_set(b"user.dump.trial", b"x")?,
+        trusted_xattrs: can_set(b"trusted.dump.trial", b"x")?,
+        security_xattrs: can_set(b"security.dump.trial", b"x")?,
+        acls: can_set(ACL_ACCESS, &small_acl(uid))?,
         time_step: times.step,
         time_min: times.min,
         time_max: times.max,
         // Last: the file is not the runner's own any more.
-        chown: file::set_owner(&file, uid ^ 1, gid ^ 1).is_ok(),
+        chown: able(Op::SetOwner, file::set_owner(&file, uid ^ 1, gid ^ 1))?,
         uid,
         gid,
         groups,

@@ -223,7 +223,7 @@ fn churn_leads_nowhere_and_loses_nothing() {
     let tree = &stage.source;
     symlink(&secret, tree.join("bait")).expect("linked");
     symlink(secret.join("a"), tree.join("bait file")).expect("linked");
-    mknodat(CWD, &tree.join("pipe"), FileType::Fifo, Mode::RUSR, 0).expect("made");
+    mknodat(CWD, tree.join("pipe"), FileType::Fifo, Mode::RUSR, 0).expect("made");
     let swap = |a: &str, b: &str| {
         let (a, b) = (tree.join(a), tree.join(b));
         let _ = renameat_with(CWD, &a, CWD, &b, RenameFlags::EXCHANGE);

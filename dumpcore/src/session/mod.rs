@@ -27,7 +27,7 @@ use crate::filter::Filter;
 use crate::layout::{self, DumpName, LinkTarget, Sort};
 use crate::link::LinkPolicy;
 use crate::meta::{Abilities, Time};
-use crate::publish::Site;
+use crate::publish::{self, Site};
 use crate::relpath::RelPath;
 use crate::report::Report;
 use crate::stamp::Stamp;
@@ -150,7 +150,11 @@ impl<'a> Session<'a> {
             dump: &published,
             reference: reference_path.as_deref(),
         });
-        let links = self.links(&order, named.name);
+        let links = match order.at {
+            // Of an import that is older than what `current` names, none.
+            Some(_) if self.is_older(named.name) => Vec::new(),
+            _ => self.links(order.sort),
+        };
         let resumed = named.leftover.is_some();
         let mut order = order;
         let sources = std::mem::take(&mut order.sources);
@@ -297,22 +301,37 @@ impl<'a> Session<'a> {
         Err(error)
     }
 
+    /// Points the links at a dump that is there, if they point to none or to
+    /// an older one: a run that ended between making it visible and pointing
+    /// to it left them so.
+    pub(crate) fn catch_up(&self, name: DumpName) -> Result<(), Error> {
+        let current = self.current.as_ref().and_then(|current| current.name);
+        let is_there = self.dump.open_dump(&relative(&name)).is_ok();
+        let named = current == Some(name) || self.is_older(name);
+        if self.caller.dry_run || named || !is_there {
+            return Ok(());
+        }
+        let links = self.links(name.sort);
+        publish::point(&self.dump, name, &links)
+    }
+
     pub(crate) fn stop(&self) -> Option<&'a AtomicBool> {
         self.caller.stop
     }
 
-    /// Which links are moved to the new dump: none for an import that is
-    /// older than what `current` names.
-    fn links(&self, order: &Order<'_>, name: DumpName) -> Vec<&'static str> {
-        let current = self.current.as_ref().and_then(|current| current.name);
-        if order.at.is_some() && current.is_some_and(|current| current > name) {
-            return Vec::new();
-        }
-        if self.init || order.sort == Sort::Checkpoint {
+    /// Which links are moved to a new dump.
+    fn links(&self, sort: Sort) -> Vec<&'static str> {
+        if self.init || sort == Sort::Checkpoint {
             vec![layout::CURRENT_CHECKPOINT, layout::CURRENT]
         } else {
             vec![layout::CURRENT]
         }
+    }
+
+    /// Does `current` name a dump that is newer than this one?
+    fn is_older(&self, name: DumpName) -> bool {
+        let current = self.current.as_ref().and_then(|current| current.name);
+        current.is_some_and(|current| current > name)
     }
 }
 
