@@ -6,9 +6,10 @@
 //! sectors are found while there is still a good version somewhere.
 
 use std::collections::{BTreeSet, HashSet};
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::fmt;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
@@ -16,17 +17,18 @@ use std::sync::{Mutex, PoisonError};
 use crate::engine::Tally;
 use crate::error::Error;
 use crate::event::{Did, Event, Observer, Phase, Silent, Warning};
-use crate::fault::Op;
+use crate::fault::{Fault, Op};
 use crate::filter::Filter;
-use crate::layout::Sort;
+use crate::layout::{self, Sort};
 use crate::link::LinkPolicy;
 use crate::meta::{Id, Kind, Meta};
+use crate::probe;
 use crate::relpath::RelPath;
 use crate::report::Report;
 use crate::session::{Caller, Made, Order, Session, Source, roots_of_dump};
 use crate::snapshot::Root;
-use crate::sys::dir::{self, For};
-use crate::sys::file;
+use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::file::{self, Pages};
 use crate::sys::stat::{self, Fresh};
 use crate::vault::c_name;
 
@@ -160,14 +162,16 @@ impl<'a> Checkpoint<'a> {
         };
         session.make(order, &mut |made| {
             let tally = made.tally;
-            let damaged: BTreeSet<PathBuf> =
-                tally.with_faults(|faults| faults.iter().map(|f| f.path.clone()).collect());
+            made.is_whole(&handle, &base)?;
+            let faulty = faulty(made, &base);
             if self.verify {
                 tally.event(Event::Phase(Phase::Verifying));
                 let sources = roots_of_dump(&handle, &base)?;
-                read_back(&session, sources, made, &damaged)?;
+                let same = read_back(&session, sources, made, &faulty);
+                same.inspect_err(|_| made.site.distrust())?;
             }
-            for path in damaged {
+            let unreadable = |path: &&PathBuf| path.starts_with(&base);
+            for path in faulty.iter().filter(unreadable).cloned() {
                 let good = self.good_version(&session, &base, &path);
                 tally.warn(Warning::Damaged { path, good });
             }
@@ -175,29 +179,29 @@ impl<'a> Checkpoint<'a> {
         })
     }
 
-    /// A version of a damaged file that can be read: another inode of the
+    /// A version of a damaged entry that can be read: another inode of the
     /// same size and time, in the main tree or in an older dump.
     fn good_version(&self, session: &Session<'_>, base: &Path, damaged: &Path) -> Option<PathBuf> {
         let below = damaged.strip_prefix(base).ok()?;
-        let bad = look(damaged)?;
-        let mut tried: HashSet<Id> = HashSet::from([bad.id()]);
+        let bad = look(base, below)?;
         let in_main = self.mains.iter().filter_map(|main| {
             let name = main.name.as_deref().or(main.path.file_name())?;
-            Some(main.path.join(below.strip_prefix(name).ok()?))
+            Some((main.path.clone(), below.strip_prefix(name).ok()?))
         });
         let listing = session.dump.listing();
         let in_dumps = listing
             .newest_first(..)
-            .filter_map(|name| Some(listing.path(name.ok()?).join(below)));
-        in_main.chain(in_dumps).find(|path| {
-            look(path).is_some_and(|meta| {
-                meta.kind == Kind::File
-                    && meta.size == bad.size
-                    && meta.mtime == bad.mtime
-                    && tried.insert(meta.id())
-                    && is_readable(path)
+            .filter_map(|name| Some(listing.path(name.ok()?)));
+        let first = session.dump.path().join(layout::FIRST);
+        let in_dumps = in_dumps.chain([first]).map(|dump| (dump, below));
+        // One inode is tried once, however many dumps share it.
+        let mut tried: HashSet<Id> = HashSet::from([bad.id()]);
+        let (root, below) = in_main.chain(in_dumps).find(|(root, below)| {
+            look(root, below).is_some_and(|meta| {
+                is_alike(&meta, &bad) && tried.insert(meta.id()) && is_readable(root, below, &meta)
             })
-        })
+        })?;
+        Some(root.join(below))
     }
 }
 
@@ -209,35 +213,70 @@ fn open(session: &Session<'_>, path: &RelPath) -> Result<OwnedFd, Error> {
         .map_err(|e| session.dump.failed(Op::Open, path.as_path(), e))
 }
 
-/// Opens the directory that a path lies in, and names what is in it.
-fn at<T>(path: &Path, act: impl FnOnce(&OwnedFd, &CStr) -> Option<T>) -> Option<T> {
-    use std::os::unix::ffi::OsStrExt as _;
-    let name = c_name(path.file_name()?.as_bytes());
-    let above = dir::open_root(path.parent()?, For::Passing).ok()?;
-    act(&above, &name)
-}
-
-fn look(path: &Path) -> Option<Meta> {
-    at(path, |above, name| {
-        stat::look(above.as_fd(), name, Fresh::AsStat).ok()
-    })
-}
-
-fn is_readable(path: &Path) -> bool {
-    let read = |above: &OwnedFd, name: &CStr| {
-        let file = file::open_file(above.as_fd(), name).ok()?;
-        let size = stat::look_at(&file).ok()?.size;
-        let mut buffer = vec![0; 256 * 1024];
-        let mut done = 0;
-        while done < size {
-            match file::read_full_at(file.as_fd(), &mut buffer, done) {
-                Ok(got) if got > 0 => done += got as u64,
-                _ => return None,
-            }
-        }
-        Some(())
+/// Where faults were: in the dump, or in what became of the same entry.
+fn faulty(made: &Made<'_>, base: &Path) -> BTreeSet<PathBuf> {
+    let site = made.site.path();
+    let in_dump = |fault: &Fault| match fault.path.strip_prefix(&site) {
+        Ok(below) => [fault.path.clone(), base.join(below)],
+        Err(_) => [fault.path.clone(), fault.path.clone()],
     };
-    at(path, read).is_some()
+    made.tally
+        .with_faults(|faults| faults.iter().flat_map(in_dump).collect())
+}
+
+/// Goes down from a root by names, through no symlink.
+fn reach(root: &Path, below: &Path) -> Option<(OwnedFd, CString)> {
+    let mut handle = dir::open_root(root, For::Passing).ok()?;
+    let names = below.iter().map(|name| c_name(name.as_bytes()));
+    let mut names = names.collect::<Vec<_>>();
+    let last = names.pop().unwrap_or_else(|| c_name(b"."));
+    for name in names {
+        handle = dir::open_dir(handle.as_fd(), &name, For::Passing).ok()?;
+    }
+    Some((handle, last))
+}
+
+fn look(root: &Path, below: &Path) -> Option<Meta> {
+    let (above, name) = reach(root, below)?;
+    stat::look(above.as_fd(), &name, Fresh::AsStat).ok()
+}
+
+/// Is it most likely the same? The size of a directory says nothing.
+fn is_alike(meta: &Meta, bad: &Meta) -> bool {
+    let same_size = meta.size == bad.size || meta.kind == Kind::Dir;
+    meta.kind == bad.kind && same_size && meta.mtime == bad.mtime
+}
+
+fn is_readable(root: &Path, below: &Path, meta: &Meta) -> bool {
+    let Some((above, name)) = reach(root, below) else {
+        return false;
+    };
+    match meta.kind {
+        Kind::File => is_whole_file(&above, &name),
+        Kind::Dir => {
+            let opened = dir::open_dir(above.as_fd(), &name, For::Reading);
+            let listed = opened.and_then(|dir| Lister::new(dir).rest(&mut Chunk::default()));
+            listed.is_ok()
+        }
+        Kind::Symlink => probe::symlink_in_dump(above.as_fd(), &name, meta).is_ok(),
+        Kind::Fifo | Kind::Socket | Kind::Char | Kind::Block => true,
+    }
+}
+
+fn is_whole_file(above: &OwnedFd, name: &CStr) -> bool {
+    let Ok(file) = file::open_file(above.as_fd(), name) else {
+        return false;
+    };
+    let size = stat::look_at(&file).map_or(0, |meta| meta.size);
+    let mut buffer = vec![0; 256 * 1024];
+    let mut done = 0;
+    while done < size {
+        match file::read_full_at(file.as_fd(), &mut buffer, done, Pages::Drop) {
+            Ok(got) if got > 0 => done += got as u64,
+            _ => return false,
+        }
+    }
+    true
 }
 
 /// Compares the copy, as it is on the disk, with what it was copied from;
@@ -246,11 +285,11 @@ fn read_back(
     session: &Session<'_>,
     sources: Vec<Source>,
     made: &Made<'_>,
-    damaged: &BTreeSet<PathBuf>,
+    faulty: &BTreeSet<PathBuf>,
 ) -> Result<(), Error> {
     let differs: Mutex<Option<PathBuf>> = Mutex::new(None);
     let note = |path: PathBuf| {
-        if !damaged.contains(&path) {
+        if !faulty.contains(&path) {
             let mut differs = differs.lock().unwrap_or_else(PoisonError::into_inner);
             differs.get_or_insert(path);
         }

@@ -149,8 +149,8 @@ pub enum Error {
         fault: Fault,
     },
     /// The copy will not fit.
-    #[error("{} has not enough room: {needed} bytes are needed, {free} are free, {} are missing",
-        Printable::path(.dump), needed - free)]
+    #[error("{} has not enough room: {} are needed, {} are free, {} are missing",
+        Printable::path(.dump), size(*.needed), size(*.free), size(.needed.saturating_sub(*.free)))]
     NoSpace {
         /// The dump root.
         dump: PathBuf,
@@ -178,13 +178,27 @@ pub enum Error {
     Interrupted,
 }
 
+/// A number of bytes, and the same as people say it.
+fn size(bytes: u64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let power = bytes.checked_ilog2().unwrap_or(0) / 10;
+    let unit = usize::try_from(power).ok().and_then(|p| p.checked_sub(1));
+    match unit.and_then(|unit| units.get(unit)) {
+        Some(unit) => {
+            let tenths = u128::from(bytes) * 10 / (1 << (10 * power));
+            format!("{bytes} bytes ({}.{} {unit})", tenths / 10, tenths % 10)
+        }
+        None => format!("{bytes} bytes"),
+    }
+}
+
 fn space(free: &Option<(u64, u64)>, needed: &Option<u64>) -> String {
     let mut text = String::new();
     if let Some(needed) = needed {
-        text.push_str(&format!("; {needed} bytes were to be written"));
+        text.push_str(&format!("; {} were to be written", size(*needed)));
     }
     if let Some((bytes, inodes)) = free {
-        text.push_str(&format!("; {bytes} bytes and {inodes} inodes are free"));
+        text.push_str(&format!("; {} and {inodes} inodes are free", size(*bytes)));
     }
     if free.is_some() {
         text.push_str("; make room and run again, it goes on from here");
@@ -217,5 +231,19 @@ mod tests {
             code(gone.source().and_then(|fault| fault.source())),
             Some(2)
         );
+    }
+
+    #[test]
+    fn sizes_are_for_machines_and_people() {
+        let cases = [
+            (0, "0 bytes"),
+            (1023, "1023 bytes"),
+            (1024, "1024 bytes (1.0 KiB)"),
+            (1_610_612_736, "1610612736 bytes (1.5 GiB)"),
+            (u64::MAX, "18446744073709551615 bytes (15.9 EiB)"),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(size(bytes), text);
+        }
     }
 }

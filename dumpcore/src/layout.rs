@@ -32,8 +32,9 @@ pub const EXCLUDE_FILE: &str = ".rsync/exclude";
 /// The extended attribute, on what is being made, that tells in which session
 /// of the machine its contents were written.
 pub(crate) const SESSION_XATTR: &str = "user.dump.session";
-/// The name of the directory in which a run tries what a filesystem can do.
-pub(crate) const TRIAL: &str = ".dump_trial";
+/// The names on which a run tries what a filesystem can do. A run may be
+/// killed with any of them in place, so none is ever a tree's.
+pub(crate) const TRIALS: [&str; 2] = [".dump_trial", ".dump_trial_link"];
 const CHECKPOINT_SUFFIX: &[u8] = b"_chk";
 const INCOMPLETE_SUFFIX: &[u8] = b"_incomplete";
 
@@ -50,6 +51,12 @@ pub(crate) fn beside(name: &[u8], id: u32) -> Vec<u8> {
     // 255 is the longest name that Linux filesystems take.
     let keep = name.len().min(254 - tail.len());
     [b".", &name[..keep], tail.as_bytes()].concat()
+}
+
+/// Is it what a run left behind of its trials?
+#[must_use]
+pub(crate) fn is_trial(name: &[u8]) -> bool {
+    TRIALS.iter().any(|trial| trial.as_bytes() == name)
 }
 
 /// Is it a dump, or a checkpoint?
@@ -328,7 +335,7 @@ pub(crate) fn is_root_name(name: &[u8]) -> bool {
         && name.len() <= 255
         && !name.contains(&b'/')
         && !name.contains(&0)
-        && name != TRIAL.as_bytes()
+        && !is_trial(name)
 }
 
 #[cfg(test)]

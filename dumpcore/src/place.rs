@@ -90,7 +90,7 @@ impl<'a> Placer<'a> {
         goes_on: &mut dyn FnMut() -> bool,
     ) -> Result<bool, CompareError> {
         let buffers = (ready(&mut self.buffer), ready(&mut self.second));
-        file::same_contents(a, b, size, buffers, goes_on)
+        file::same_contents(a, b, size, self.pages, buffers, goes_on)
     }
 
     /// Copies a regular file. `looked` is what it was when it was looked at;

@@ -11,8 +11,9 @@
 //! are not to be trusted.
 
 use std::ffi::CString;
+use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::fault::{Fault, Op};
@@ -101,6 +102,15 @@ impl<'a> Site<'a> {
         sweep(self.dump, self.name);
     }
 
+    /// What is in it is not to be believed, however it came there: the next
+    /// run compares it byte by byte.
+    pub(crate) fn distrust(&self) {
+        // Without a mark, or on a disk that refuses even this, it is not
+        // trusted, or not even read.
+        let name = layout::SESSION_XATTR.as_bytes();
+        let _ = xattr::remove(Subject::Open(self.handle.as_fd()), name);
+    }
+
     /// Flushes all of the dump's filesystem.
     pub(crate) fn sync(&self) -> Result<(), Error> {
         disk::sync_filesystem(&self.handle).map_err(|e| self.failed(Op::Sync, self.path(), e))
@@ -120,9 +130,7 @@ impl<'a> Site<'a> {
             .map_err(|e| self.failed(Op::SetTimes, self.path(), e))?;
         sync(&self.handle, self.path())?;
         // Whatever needs room is made before anything becomes visible.
-        for name in links {
-            self.make_link(name)?;
-        }
+        Links::new(self.dump, self.name).make(links)?;
         let incomplete = c_name(self.name.incomplete_leaf().as_bytes());
         let leaf = c_name(self.name.leaf().as_bytes());
         let day = self.day.as_fd();
@@ -131,19 +139,18 @@ impl<'a> Site<'a> {
             Err(e) if errno::is_taken(&e) => return Err(Error::NameTaken { path: published }),
             Err(e) => return Err(self.failed(Op::Rename, self.path(), e)),
         }
-        let linked = self.sync_names().and_then(|()| {
-            for name in links {
-                self.put_link(name)?;
+        let pointed = self.sync_names().map_err(Unpointed::as_before);
+        let pointed = pointed.and_then(|()| Links::new(self.dump, self.name).put(links));
+        match pointed {
+            Ok(()) => Ok(published),
+            Err(Unpointed { error, as_before }) => {
+                // A dump that nothing names must not look published.
+                if as_before {
+                    let _ = link::rename_new(day, &leaf, day, &incomplete);
+                }
+                Err(error)
             }
-            disk::sync(self.dump.handle())
-                .map_err(|e| self.failed(Op::Sync, self.dump.path().to_path_buf(), e))
-        });
-        if let Err(error) = linked {
-            // A dump that nothing names must not look published.
-            let _ = link::rename_new(day, &leaf, day, &incomplete);
-            return Err(error);
         }
-        Ok(published)
     }
 
     /// Flushes the directories that lead to the dump.
@@ -155,36 +162,105 @@ impl<'a> Site<'a> {
             .map_err(|e| self.failed(Op::Sync, self.dump.path().to_path_buf(), e))
     }
 
-    /// Makes a new link beside the one it will replace.
-    fn make_link(&self, name: &str) -> Result<(), Error> {
-        let root = self.dump.handle().as_fd();
-        let fresh = layout::fresh_link(name);
-        let path = self.dump.path().join(&fresh);
-        let fresh = c_name(fresh.as_bytes());
-        match link::remove(root, &fresh) {
-            Err(e) if !errno::is_missing(&e) => return Err(self.failed(Op::Remove, path, e)),
-            _ => {}
-        }
-        let target = c_name(self.name.to_string().as_bytes());
-        link::symlink(&target, root, &fresh).map_err(|e| self.failed(Op::Create, path, e))
+    fn failed(&self, op: Op, path: PathBuf, cause: io::Error) -> Error {
+        self.dump.refuses(Fault::new(op, path, cause), None)
+    }
+}
+
+/// Points links at a dump that was made visible, and flushed, by a run that
+/// ended before it could.
+pub(crate) fn point(dump: &Dump, name: DumpName, links: &[&str]) -> Result<(), Error> {
+    let links_to = Links::new(dump, name);
+    links_to.make(links)?;
+    disk::sync_filesystem(dump.handle()).map_err(|e| dump.failed(Op::Sync, Path::new(""), e))?;
+    links_to.put(links).map_err(|unpointed| unpointed.error)
+}
+
+/// The links of a dump root, on their way to a dump.
+struct Links<'a> {
+    dump: &'a Dump,
+    target: CString,
+}
+
+/// Links could not be put.
+struct Unpointed {
+    error: Error,
+    /// Do all of them point where they did?
+    as_before: bool,
+}
+
+impl Unpointed {
+    fn as_before(error: Error) -> Self {
+        let as_before = true;
+        Self { error, as_before }
+    }
+}
+
+impl<'a> Links<'a> {
+    fn new(dump: &'a Dump, name: DumpName) -> Self {
+        let target = c_name(name.to_string().as_bytes());
+        Self { dump, target }
     }
 
-    fn put_link(&self, name: &str) -> Result<(), Error> {
+    /// Makes each new link beside the one that it will replace.
+    fn make(&self, links: &[&str]) -> Result<(), Error> {
+        for name in links {
+            let made = self.make_one(name, &self.target);
+            made.map_err(|(op, e)| self.failed(op, &layout::fresh_link(name), e))?;
+        }
+        Ok(())
+    }
+
+    fn make_one(&self, name: &str, target: &CString) -> Result<(), (Op, io::Error)> {
         let root = self.dump.handle().as_fd();
         let fresh = c_name(layout::fresh_link(name).as_bytes());
-        let link = c_name(name.as_bytes());
-        link::rename_over(root, &fresh, root, &link)
-            .map_err(|e| self.failed(Op::Rename, self.dump.path().join(name), e))
+        match link::remove(root, &fresh) {
+            Err(e) if !errno::is_missing(&e) => return Err((Op::Remove, e)),
+            _ => {}
+        }
+        link::symlink(target, root, &fresh).map_err(|e| (Op::Create, e))
     }
 
-    fn failed(&self, op: Op, path: PathBuf, cause: std::io::Error) -> Error {
-        self.dump.refuses(Fault::new(op, path, cause), None)
+    /// Puts the new links over the old ones: all of them, or none unless the
+    /// disk refuses even that. Whatever names a dump must go on naming one.
+    fn put(&self, links: &[&str]) -> Result<(), Unpointed> {
+        let root = self.dump.handle().as_fd();
+        let mut moved: Vec<(&str, Option<CString>)> = Vec::new();
+        for name in links {
+            let before = link::read_symlink(root, &c_name(name.as_bytes())).ok();
+            match self.put_one(name) {
+                Ok(()) => moved.push((name, before)),
+                Err(e) => return Err(self.unpointed(self.failed(Op::Rename, name, e), moved)),
+            }
+        }
+        disk::sync(self.dump.handle())
+            .map_err(|e| self.unpointed(self.failed(Op::Sync, "", e), moved))
+    }
+
+    fn put_one(&self, name: &str) -> io::Result<()> {
+        let root = self.dump.handle().as_fd();
+        let fresh = c_name(layout::fresh_link(name).as_bytes());
+        link::rename_over(root, &fresh, root, &c_name(name.as_bytes()))
+    }
+
+    fn unpointed(&self, error: Error, moved: Vec<(&str, Option<CString>)>) -> Unpointed {
+        let root = self.dump.handle().as_fd();
+        let back = |(name, before): (&str, Option<CString>)| match before {
+            Some(target) => self.make_one(name, &target).is_ok() && self.put_one(name).is_ok(),
+            None => link::remove(root, &c_name(name.as_bytes())).is_ok(),
+        };
+        let as_before = moved.into_iter().rev().all(back);
+        Unpointed { error, as_before }
+    }
+
+    fn failed(&self, op: Op, name: &str, cause: io::Error) -> Error {
+        self.dump.failed(op, Path::new(name), cause)
     }
 }
 
 /// Opens a directory of the dump root's own, made if it is missing; a
 /// symlink in its place is not followed.
-fn enter_or_make(dir: BorrowedFd<'_>, name: &str) -> std::io::Result<OwnedFd> {
+fn enter_or_make(dir: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
     let name = c_name(name.as_bytes());
     match dir::make_plain(dir, &name) {
         Err(e) if !errno::is_taken(&e) => Err(e),

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chrono::Local;
+use chrono::{Local, NaiveDate};
 
 use crate::error::Error;
 use crate::event::{Event, Observer, Phase, Silent};
@@ -20,7 +20,7 @@ use crate::layout::{self, DumpName, Sort};
 use crate::link::LinkPolicy;
 use crate::relpath::RelPath;
 use crate::report::Report;
-use crate::session::{Caller, Order, Session, roots_of_dump};
+use crate::session::{Caller, Order, Session, Source, roots_of_dump};
 use crate::sys::dir::{self, For};
 use crate::vault::Dump;
 
@@ -44,6 +44,7 @@ pub struct Replica<'a> {
     filter: Filter,
     policy: LinkPolicy,
     latest: bool,
+    today: Option<NaiveDate>,
     wait: bool,
     init: bool,
     dry_run: bool,
@@ -85,6 +86,7 @@ impl<'a> Replica<'a> {
             filter: Filter::new(),
             policy: LinkPolicy::new(),
             latest: false,
+            today: None,
             wait: false,
             init: false,
             dry_run: false,
@@ -109,6 +111,13 @@ impl<'a> Replica<'a> {
     /// The newest dump of all, also one of today.
     pub fn latest(mut self, yes: bool) -> Self {
         self.latest = yes;
+        self
+    }
+
+    /// The day of which, and after which, no dump is taken. Unset: that of
+    /// the clock, in local time, when the run begins.
+    pub fn today(mut self, day: NaiveDate) -> Self {
+        self.today = Some(day);
         self
     }
 
@@ -166,32 +175,45 @@ impl<'a> Replica<'a> {
         };
         let session = Session::open(self.dump.clone(), self.init, caller)?;
         let listing = session.dump.listing();
-        let replica = DumpName::dump(name.stamp);
-        let taken = listing.taken(name.stamp);
-        if taken.map_err(|fault| session.dump.refuses(fault, None))? {
-            return Ok(Replicated::There(listing.path(replica)));
+        for there in [DumpName::dump(name.stamp), DumpName::checkpoint(name.stamp)] {
+            let path = RelPath::from_bytes(there.to_string().as_bytes());
+            if session.dump.open_dump(&path).is_ok() {
+                session.catch_up(there)?;
+                return Ok(Replicated::There(listing.path(there)));
+            }
         }
         let path = RelPath::from_bytes(name.to_string().as_bytes());
         let handle = from.open_dump(&path);
         let handle = handle.and_then(|handle| dir::reopen(handle.as_fd(), For::Reading));
         let base = path.below(from.path());
-        let sources = match handle {
-            Ok(handle) => roots_of_dump(&handle, &base)?,
+        let handle = match handle {
+            Ok(handle) => handle,
             Err(cause) => return Err(Error::MainUnusable { path: base, cause }),
         };
+        let mut sources = roots_of_dump(&handle, &base)?;
+        // Nobody named the trees of a dump one by one: the rules may leave
+        // out some of them, but not all.
+        if sources.iter().any(|source| !self.leaves_out(source)) {
+            sources.retain(|source| !self.leaves_out(source));
+        }
         let order = Order {
             sources,
             sort: Sort::Dump,
             policy: &self.policy,
             filter: &self.filter,
             at: Some(name.stamp),
-            allow_empty: false,
+            // What is published was meant, and its disk is there.
+            allow_empty: true,
             one_file_system: false,
             source_is_dump: true,
             space_check: false,
         };
-        let report = session.make(order, &mut |_| Ok(()))?;
+        let report = session.make(order, &mut |made| made.is_whole(&handle, &base))?;
         Ok(Replicated::Made(Box::new(report)))
+    }
+
+    fn leaves_out(&self, source: &Source) -> bool {
+        self.filter.excludes(source.name.to_bytes(), true)
     }
 
     /// The dump root that is read, once it has a `current`: that link is also
@@ -239,7 +261,7 @@ impl<'a> Replica<'a> {
         let (found, what) = if self.latest {
             (listing.newest(), "at all")
         } else {
-            let today = Local::now().date_naive();
+            let today = self.today.unwrap_or_else(|| Local::now().date_naive());
             let what = "of a day before today (the newest of all is taken with --latest)";
             (listing.newest_before_day(today), what)
         };

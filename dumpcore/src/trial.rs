@@ -27,8 +27,7 @@ pub(crate) enum Trial {
 
 /// Tries in a directory that only this run uses.
 pub(crate) fn run(dir: BorrowedFd<'_>) -> Result<Trial, Snag> {
-    let first = c_name(layout::TRIAL.as_bytes());
-    let second = c_name(&layout::beside(layout::TRIAL.as_bytes(), 2));
+    let [first, second] = layout::TRIALS.map(|name| c_name(name.as_bytes()));
     let clear = || {
         for name in [&first, &second] {
             match link::remove(dir, name) {
@@ -54,19 +53,24 @@ fn try_out(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Trial, Sn
         Err(e) => return Err(Snag::target(Op::Link, e)),
     }
     let subject = Subject::Open(file.as_fd());
-    let can_set = |name: &[u8], value: &[u8]| xattr::set(subject, name, value).is_ok();
+    // A disk that is full or failing tells nothing about what it can do.
+    let able = |op, done: io::Result<()>| match done {
+        Err(e) if errno::is_disk_refusal(&e) => Err(Snag::target(op, e)),
+        done => Ok(done.is_ok()),
+    };
+    let can_set = |name: &[u8], value: &[u8]| able(Op::SetXattr, xattr::set(subject, name, value));
     let times = times(&file).map_err(|e| Snag::target(Op::SetTimes, e))?;
     let (uid, gid, groups) = disk::whoami();
     Ok(Trial::Passed(Abilities {
-        user_xattrs: can_set(b"user.dump.trial", b"x"),
-        trusted_xattrs: can_set(b"trusted.dump.trial", b"x"),
-        security_xattrs: can_set(b"security.dump.trial", b"x"),
-        acls: can_set(ACL_ACCESS, &small_acl(uid)),
+        user_xattrs: can_set(b"user.dump.trial", b"x")?,
+        trusted_xattrs: can_set(b"trusted.dump.trial", b"x")?,
+        security_xattrs: can_set(b"security.dump.trial", b"x")?,
+        acls: can_set(ACL_ACCESS, &small_acl(uid))?,
         time_step: times.step,
         time_min: times.min,
         time_max: times.max,
         // Last: the file is not the runner's own any more.
-        chown: file::set_owner(&file, uid ^ 1, gid ^ 1).is_ok(),
+        chown: able(Op::SetOwner, file::set_owner(&file, uid ^ 1, gid ^ 1))?,
         uid,
         gid,
         groups,
@@ -148,7 +152,9 @@ mod tests {
     fn leaves_nothing_behind_and_finds_links() {
         let dir = assert_fs::TempDir::new_in(".").expect("a directory");
         let root = open_root(dir.path(), For::Passing).expect("opened");
-        std::fs::write(dir.path().join(layout::TRIAL), "left behind").expect("written");
+        for name in layout::TRIALS {
+            std::fs::write(dir.path().join(name), "left behind").expect("written");
+        }
         let Trial::Passed(abilities) = run(root.as_fd()).expect("tried") else {
             panic!("no hard links");
         };

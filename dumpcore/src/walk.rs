@@ -142,11 +142,16 @@ impl Place {
             closed.push(place);
             at = place.above.as_ref();
         };
-        for place in closed.into_iter().rev() {
+        // Who comes back from the deep asks next for what is above: a long
+        // way is gone once for many places, not for each.
+        let kept = (self.slots.most / 4).max(1);
+        for (above, place) in closed.into_iter().enumerate().rev() {
             let next = dir::open_dir(handle.as_fd(), &place.name, place.purpose)?;
             handle = Arc::new(place.checked(next)?);
+            if above < kept {
+                place.keep(&handle);
+            }
         }
-        self.keep(&handle);
         Ok(handle)
     }
 

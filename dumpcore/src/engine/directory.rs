@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::job::{Found, Job, Rest};
 use super::node::{At, Hands, Node, Sides, Tree};
 use super::worker::Worker;
-use crate::event::{Did, Kind, Warning};
+use crate::event::{Did, Kind, Warning, Why};
 use crate::fault::{Op, Side, Snag};
 use crate::meta::{Meta, Xattrs};
 use crate::place::Spot;
@@ -358,7 +358,13 @@ impl Worker<'_> {
             }
             let outcome = self.finish(&node);
             self.settle_attributes(&node, c"", outcome);
-            self.count(&node, c"", Kind::Dir, 0, Did::Filled);
+            let missing = self.run.rules.from_disk && node.reference.is_none();
+            let did = if missing {
+                Did::Copied(Why::New)
+            } else {
+                Did::Filled
+            };
+            self.count(&node, c"", Kind::Dir, 0, did);
             at = node.above.clone();
         }
     }

@@ -284,6 +284,9 @@ impl Worker<'_> {
             id: Id { dev: 0, ino },
         };
         let (Some(target), Some(place)) = (&item.hands.target, &first_name.place) else {
+            if self.run.rules.from_disk && !Self::is_reference(item, first_name.ino) {
+                return Ok(outcome(Did::Copied(Why::New), first_name.ino));
+            }
             return Ok(outcome(Did::HardLinked, first_name.ino));
         };
         if there == Some(first_name.ino) {
@@ -304,6 +307,14 @@ impl Worker<'_> {
             }
             Err(e) => Err(Snag::target(Op::Link, e).into()),
         }
+    }
+
+    /// Has the reference this inode under the entry's name?
+    fn is_reference(item: Item<'_>, ino: u64) -> bool {
+        item.hands.reference.as_ref().is_some_and(|reference| {
+            let looked = probe::look_in_dump(reference.as_fd(), item.name);
+            looked.is_ok_and(|looked| looked.ino == ino)
+        })
     }
 
     /// Makes an entry a link to its reference; `None` when that is refused.

@@ -18,7 +18,7 @@ use crate::fault::{Fault, Op};
 use crate::meta::{Abilities, Xattrs};
 use crate::probe;
 use crate::sys::dir::{Chunk, For, Lister, open_dir, open_root};
-use crate::sys::file::{CompareError, open_file, read_full_at, same_contents};
+use crate::sys::file::{CompareError, Pages, open_file, read_full_at, same_contents};
 use crate::sys::{disk, link, xattr};
 
 /// Large enough that a network filesystem is not asked bit by bit.
@@ -45,7 +45,8 @@ impl Version {
         let mut bytes = Vec::new();
         let mut buffer = vec![0; BUFFER];
         loop {
-            let got = read_full_at(file.as_fd(), &mut buffer, bytes.len() as u64)
+            let at = bytes.len() as u64;
+            let got = read_full_at(file.as_fd(), &mut buffer, at, Pages::Keep)
                 .map_err(fault(Op::Read, &self.path))?;
             if bytes.len() + got > most {
                 return Ok(None);
@@ -113,6 +114,7 @@ pub(super) fn same_bytes(old: &Path, new: &Path, size: u64) -> Result<bool, Faul
         old_file.as_fd(),
         new_file.as_fd(),
         size,
+        Pages::Keep,
         (&mut for_old, &mut for_new),
         &mut || true,
     );

@@ -101,8 +101,10 @@ impl Session<'_> {
             let open = self.dump.open_dump(&path);
             let handle = open.and_then(|handle| dir::reopen(handle.as_fd(), For::Reading));
             if let Ok(handle) = handle {
-                let there = roots_of_dump(&handle, &path.below(self.dump.path()))?;
-                needed = needed.saturating_sub(self.space_of(order, there)?);
+                // An empty one saves nothing.
+                if let Ok(there) = roots_of_dump(&handle, &path.below(self.dump.path())) {
+                    needed = needed.saturating_sub(self.space_of(order, there)?);
+                }
             }
         }
         match self.dump.free() {
@@ -150,6 +152,7 @@ impl Session<'_> {
         let work = Work {
             source_is_dump: true,
             from_disk: true,
+            pages: Pages::Drop,
             ..Work::plain(&policy)
         };
         self.merge(&work, sources, Some(copy), None, made.abilities, tally)
@@ -211,7 +214,8 @@ impl Session<'_> {
             from_disk: work.from_disk,
             trusted: site.is_none_or(|site| site.trusted),
             leave_out,
-            most_links: disk::most_links(self.dump.handle()),
+            // What is compared is there already, and is not linked to.
+            most_links: disk::most_links(self.dump.handle()).filter(|_| !work.from_disk),
         };
         engine::merge(&rules, self.budget, tally, roots);
         tally.verdict()?;

@@ -10,8 +10,8 @@ mod merging;
 mod names;
 mod sources;
 
-use std::os::fd::AsFd as _;
-use std::path::PathBuf;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use chrono::{DateTime, Local};
@@ -27,7 +27,7 @@ use crate::filter::Filter;
 use crate::layout::{self, DumpName, LinkTarget, Sort};
 use crate::link::LinkPolicy;
 use crate::meta::{Abilities, Time};
-use crate::publish::Site;
+use crate::publish::{self, Site};
 use crate::relpath::RelPath;
 use crate::report::Report;
 use crate::stamp::Stamp;
@@ -67,6 +67,23 @@ pub(crate) struct Made<'m> {
     pub(crate) site: &'m Site<'m>,
     pub(crate) abilities: &'m Abilities,
     pub(crate) tally: &'m Tally<'m>,
+}
+
+impl Made<'_> {
+    /// A published dump never changes: where something vanished from one
+    /// while it was read, or it has gone itself, somebody removes it, and
+    /// what was copied of it is no dump.
+    pub(crate) fn is_whole(&self, of: &OwnedFd, path: &Path) -> Result<(), Error> {
+        let id = |handle: &OwnedFd| stat::look_at(handle).map(|meta| meta.id());
+        let there = dir::open_root(path, For::Passing);
+        let cause = match there.and_then(|there| Ok(id(&there)? == id(of)?)) {
+            Ok(true) if self.tally.counts().vanished == 0 => return Ok(()),
+            Ok(_) => std::io::Error::other("it was removed while it was read"),
+            Err(cause) => cause,
+        };
+        let fault = Fault::new(Op::Open, path.to_path_buf(), cause);
+        Err(Error::SourceGone { fault })
+    }
 }
 
 /// What is done to a dump before it is published.
@@ -133,7 +150,11 @@ impl<'a> Session<'a> {
             dump: &published,
             reference: reference_path.as_deref(),
         });
-        let links = self.links(&order, named.name);
+        let links = match order.at {
+            // Of an import that is older than what `current` names, none.
+            Some(_) if self.is_older(named.name) => Vec::new(),
+            _ => self.links(order.sort),
+        };
         let resumed = named.leftover.is_some();
         let mut order = order;
         let sources = std::mem::take(&mut order.sources);
@@ -280,22 +301,37 @@ impl<'a> Session<'a> {
         Err(error)
     }
 
+    /// Points the links at a dump that is there, if they point to none or to
+    /// an older one: a run that ended between making it visible and pointing
+    /// to it left them so.
+    pub(crate) fn catch_up(&self, name: DumpName) -> Result<(), Error> {
+        let current = self.current.as_ref().and_then(|current| current.name);
+        let is_there = self.dump.open_dump(&relative(&name)).is_ok();
+        let named = current == Some(name) || self.is_older(name);
+        if self.caller.dry_run || named || !is_there {
+            return Ok(());
+        }
+        let links = self.links(name.sort);
+        publish::point(&self.dump, name, &links)
+    }
+
     pub(crate) fn stop(&self) -> Option<&'a AtomicBool> {
         self.caller.stop
     }
 
-    /// Which links are moved to the new dump: none for an import that is
-    /// older than what `current` names.
-    fn links(&self, order: &Order<'_>, name: DumpName) -> Vec<&'static str> {
-        let current = self.current.as_ref().and_then(|current| current.name);
-        if order.at.is_some() && current.is_some_and(|current| current > name) {
-            return Vec::new();
-        }
-        if self.init || order.sort == Sort::Checkpoint {
+    /// Which links are moved to a new dump.
+    fn links(&self, sort: Sort) -> Vec<&'static str> {
+        if self.init || sort == Sort::Checkpoint {
             vec![layout::CURRENT_CHECKPOINT, layout::CURRENT]
         } else {
             vec![layout::CURRENT]
         }
+    }
+
+    /// Does `current` name a dump that is newer than this one?
+    fn is_older(&self, name: DumpName) -> bool {
+        let current = self.current.as_ref().and_then(|current| current.name);
+        current.is_some_and(|current| current > name)
     }
 }
 

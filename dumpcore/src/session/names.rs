@@ -91,7 +91,7 @@ impl Session<'_> {
         let Ok(names) = names else { return false };
         names.is_empty()
             || names.iter().any(|name| {
-                name.to_bytes() == layout::TRIAL.as_bytes()
+                layout::is_trial(name.to_bytes())
                     || order.sources.iter().any(|source| source.name == *name)
             })
     }

@@ -36,6 +36,10 @@ pub(crate) fn roots_of_dump(handle: &OwnedFd, base: &Path) -> Result<Vec<Source>
             Err(e) => return Err(unusable(&path, e)),
         }
     }
+    if roots.is_empty() {
+        let cause = std::io::Error::other("there is no tree in it");
+        return Err(unusable(base, cause));
+    }
     Ok(roots)
 }
 

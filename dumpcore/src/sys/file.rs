@@ -206,10 +206,15 @@ pub(crate) fn forget(file: BorrowedFd<'_>) -> io::Result<()> {
 }
 
 /// Reads until the buffer is full or the file ends.
-pub(crate) fn read_full_at(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+pub(crate) fn read_full_at(
+    file: BorrowedFd<'_>,
+    buffer: &mut [u8],
+    at: u64,
+    pages: Pages,
+) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
-        match read_at(file, &mut buffer[filled..], at + filled as u64, Pages::Keep)? {
+        match read_at(file, &mut buffer[filled..], at + filled as u64, pages)? {
             0 => break,
             got => filled += got,
         }
@@ -256,6 +261,7 @@ pub(crate) fn same_contents(
     a: BorrowedFd<'_>,
     b: BorrowedFd<'_>,
     size: u64,
+    pages: Pages,
     buffers: (&mut [u8], &mut [u8]),
     goes_on: &mut dyn FnMut() -> bool,
 ) -> Result<bool, CompareError> {
@@ -278,8 +284,10 @@ pub(crate) fn same_contents(
         };
         while at < end {
             let want = usize::try_from(end - at).unwrap_or(step).min(step);
-            let got_a = read_full_at(a, &mut for_a[..want], at).map_err(CompareError::First)?;
-            let got_b = read_full_at(b, &mut for_b[..want], at).map_err(CompareError::Second)?;
+            let got_a = read_full_at(a, &mut for_a[..want], at, pages);
+            let got_a = got_a.map_err(CompareError::First)?;
+            let got_b = read_full_at(b, &mut for_b[..want], at, pages);
+            let got_b = got_b.map_err(CompareError::Second)?;
             if got_a != want || got_b != want || for_a[..want] != for_b[..want] {
                 return Ok(false);
             }
@@ -359,7 +367,15 @@ mod tests {
     fn same(a: &File, b: &File, size: u64) -> bool {
         let (mut x, mut y) = (vec![0; 1000], vec![0; 1000]);
         let buffers = (x.as_mut_slice(), y.as_mut_slice());
-        same_contents(a.as_fd(), b.as_fd(), size, buffers, &mut || true).expect("compared")
+        same_contents(
+            a.as_fd(),
+            b.as_fd(),
+            size,
+            Pages::Keep,
+            buffers,
+            &mut || true,
+        )
+        .expect("compared")
     }
 
     #[test]

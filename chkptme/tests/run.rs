@@ -1,0 +1,346 @@
+//! The program as a person meets it: usage, whole runs, signals, faults.
+
+mod common;
+
+use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use assert_cmd::Command;
+use assert_fs::prelude::*;
+use common::Place;
+use dumpcore::Snapshot;
+use fixtures::mounts::{Fs, Mount};
+use fixtures::strace::{Inject, inject};
+use fixtures::{Fingerprint, diff_trees};
+use predicates::prelude::*;
+use predicates::str::contains;
+use rustix::fs::{FlockOperation, flock};
+use serde_json::Value;
+
+const PLACES: [&str; 6] = ["--main", "tree", "--dump", "dump", "--log", "stderr"];
+
+fn run(place: &Place, args: &[&str]) -> Command {
+    let mut command = place.chkptme();
+    command.args(PLACES).args(args);
+    command
+}
+
+fn leftovers(place: &Place) -> Vec<PathBuf> {
+    let list = |dir: &Path| -> Vec<PathBuf> {
+        let entries = fs::read_dir(dir).into_iter().flatten();
+        entries.map(|entry| entry.expect("listed").path()).collect()
+    };
+    let days = list(&place.dir.path().join("dump"));
+    let days = days.into_iter().flat_map(|year| list(&year));
+    let mut all: Vec<_> = days.flat_map(|day| list(&day)).collect();
+    all.retain(|path| path.display().to_string().ends_with("_incomplete"));
+    all
+}
+
+#[test]
+fn wrong_usage_exits_2_with_one_sentence() {
+    let place = Place::new();
+    for (args, what) in [
+        (&["--exclude=x"][..], "'--exclude'"),
+        (&["--init"], "'--init'"),
+        (&["dump"], "'dump'"),
+        (&["--jobs", "0"], "'0' for '--jobs"),
+        (&["-q", "-v"], "cannot be used with"),
+        (&["--set", "photos"], "[set.photos]"),
+        (&["--config", "/no/such/file"], "/no/such/file"),
+    ] {
+        let one_line = predicate::str::is_match(r"\Achkptme: [^\n]+\n\z").expect("a pattern");
+        place
+            .chkptme()
+            .args(args)
+            .assert()
+            .code(2)
+            .stdout("")
+            .stderr(contains(what).and(one_line));
+    }
+}
+
+#[test]
+fn help_names_options_examples_and_exit_codes() {
+    let place = Place::new();
+    for flag in ["-h", "--help"] {
+        let mut help = place.chkptme().arg(flag).assert().success().stderr("");
+        for word in [
+            "--main",
+            "--dump",
+            "--config",
+            "--set",
+            "--dry-run",
+            "--verify",
+            "--no-space-check",
+            "--jobs",
+            "--progress",
+            "--no-progress",
+            "--log",
+            "--json",
+            "--print-config",
+            "MAINROOT",
+            "DUMPROOT",
+            "Examples:",
+            "Exit codes:",
+        ] {
+            help = help.stdout(contains(word));
+        }
+    }
+}
+
+#[test]
+fn what_is_in_force_can_be_seen() {
+    let place = Place::new();
+    place.config("main = \"/home\"\ndump = \"/backup\"\njobs = 3\n");
+    place
+        .chkptme()
+        .args(["--print-config", "--dump", "/elsewhere"])
+        .env("MAINROOT", "/somewhere")
+        .assert()
+        .code(0)
+        .stdout(contains("dump = \"/elsewhere\"").and(contains("# flag")))
+        .stdout(contains("main = \"/somewhere\"").and(contains("environment: MAINROOT")))
+        .stdout(contains("jobs = 3"));
+}
+
+#[test]
+fn a_checkpoint_is_made_and_told() {
+    let place = Place::begun();
+    let before = place.current();
+    run(&place, &["--verify"])
+        .assert()
+        .code(0)
+        .stderr(contains("chkptme: Start checkpointing dump to dump/"))
+        .stderr(contains("chkptme: Done checkpointing dump to dump/"))
+        .stdout(contains("_chk in "))
+        .stdout(contains("a checkpoint: shares nothing"));
+    let checkpoint = place.current();
+    assert!(checkpoint.display().to_string().ends_with("_chk"));
+    let options = fixtures::Options {
+        root: false,
+        ..fixtures::Options::default()
+    };
+    assert_eq!(
+        diff_trees(&before, &checkpoint, &options),
+        Vec::<String>::new()
+    );
+    run(&place, &["-q"]).assert().code(0).stdout("").stderr("");
+    // Of the next dump all is linked to it.
+    let dump = place.snapshot();
+    assert!(dump > checkpoint);
+}
+
+#[test]
+fn json_has_every_figure() {
+    let place = Place::begun();
+    let ran = run(&place, &["--json"]).assert().code(0);
+    let object: Value = serde_json::from_slice(&ran.get_output().stdout).expect("one object");
+    for (key, value) in [
+        ("program", "chkptme".into()),
+        ("status", "complete".into()),
+        ("exit", Value::from(0)),
+        ("reference", Value::Null),
+        ("dry_run", false.into()),
+        ("damaged", Value::Array(Vec::new())),
+        ("faults_total", 0.into()),
+    ] {
+        assert_eq!(object[key], value, "{key} of {object}");
+    }
+    assert_eq!(object["copied"]["new"]["number"], 2, "{object}");
+    let dump = object["dump"].as_str().expect("a path");
+    assert!(place.dir.path().join(dump).join("tree/sub/file").exists());
+}
+
+#[test]
+fn a_dry_run_lists_only_when_asked_to() {
+    let place = Place::begun();
+    let before = place.current();
+    run(&place, &["-n"])
+        .assert()
+        .code(0)
+        .stdout(contains("if this were no dry run"))
+        .stdout(contains("tree/sub/file").not());
+    run(&place, &["-n", "-v"])
+        .assert()
+        .code(0)
+        .stdout(contains("copy     new      tree/sub/file\n"));
+    assert_eq!(place.current(), before);
+}
+
+#[test]
+fn without_a_dump_it_fails_and_says_what_to_do() {
+    let place = Place::new();
+    place.dir.child("dump").create_dir_all().expect("made");
+    run(&place, &[])
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(contains("Failed checkpointing dump").and(contains("current")))
+        .stderr(contains("Done").not());
+}
+
+#[test]
+fn another_run_holds_the_dump_root() {
+    let place = Place::begun();
+    let dump = File::open(place.dir.path().join("dump")).expect("opened");
+    flock(&dump, FlockOperation::LockExclusive).expect("locked");
+    run(&place, &["--json"])
+        .assert()
+        .code(75)
+        .stdout(contains("\"status\":\"busy\""))
+        .stderr(contains("another run holds"));
+}
+
+/// The program slowed down, so that it can be interrupted.
+fn slow(place: &Place) -> std::process::Command {
+    let mut command = place.plain_chkptme();
+    command.args(PLACES).args(["-j", "1"]);
+    let mut slow = inject(&command, &[Inject::delay("fchmod", 50_000)]);
+    slow.stdout(Stdio::null()).stderr(Stdio::null());
+    slow
+}
+
+fn with_many_files() -> Place {
+    let place = Place::begun();
+    for i in 0..100 {
+        let file = place.dir.child(format!("tree/sub/{i:02}"));
+        file.write_str(&format!("{i}")).expect("written");
+    }
+    place.snapshot();
+    place
+}
+
+/// The program itself, which strace watches.
+fn child_of(tracer: u32) -> i32 {
+    let children = format!("/proc/{tracer}/task/{tracer}/children");
+    let text = fs::read_to_string(children).expect("children");
+    text.split_whitespace()
+        .next()
+        .expect("one")
+        .parse()
+        .expect("an id")
+}
+
+fn wait_for_leftover(place: &Place) {
+    for _ in 0..1000 {
+        if leftovers(place)
+            .iter()
+            .any(|site| site.join("tree/sub").exists())
+        {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("the program made nothing");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn killed_or_stopped_in_the_middle_it_goes_on_next_time() {
+    use rustix::process::{Pid, Signal, kill_process};
+    for (signal, code) in [
+        (Signal::KILL, None),
+        (Signal::TERM, Some(143)),
+        (Signal::INT, Some(130)),
+    ] {
+        let place = with_many_files();
+        let before = place.current();
+        let history = Fingerprint::of(&place.dir.path().join("dump"));
+        let mut child = slow(&place).spawn().expect("started");
+        wait_for_leftover(&place);
+        let id = Pid::from_raw(child_of(child.id())).expect("an id");
+        kill_process(id, signal).expect("sent");
+        let status = child.wait().expect("ended");
+        match code {
+            Some(code) => assert_eq!(status.code(), Some(code), "{status}"),
+            None => assert_eq!(status.signal(), Some(9), "{status}"),
+        }
+        assert_eq!(place.current(), before);
+        history.assert_unchanged(&place.dir.path().join("dump"));
+        assert_eq!(leftovers(&place).len(), 1);
+        run(&place, &["--verify", "--json"])
+            .assert()
+            .code(0)
+            .stdout(contains("\"resumed\":true"));
+        assert!(leftovers(&place).is_empty());
+        let options = fixtures::Options {
+            root: false,
+            ..fixtures::Options::default()
+        };
+        let lines = diff_trees(&before, &place.current(), &options);
+        assert_eq!(lines, Vec::<String>::new());
+        history.assert_unchanged(&place.dir.path().join("dump"));
+    }
+}
+
+#[test]
+#[ignore = "needs root and loop mounts"]
+fn what_cannot_fit_is_said_in_bytes_and_for_people() {
+    let mount = Mount::new(Fs::Ext4, 32);
+    let place = Place::new();
+    let (tree, dump) = (mount.path().join("tree"), mount.path().join("dump"));
+    fs::create_dir(&tree).expect("made");
+    fs::create_dir(&dump).expect("made");
+    fs::write(tree.join("file"), vec![1; 11 << 20]).expect("written");
+    Snapshot::new(&dump)
+        .main(&tree)
+        .init(true)
+        .run()
+        .expect("dumped");
+    let mut command = place.chkptme();
+    command.args(["--log", "stderr", "--dump"]).arg(&dump);
+    command
+        .assert()
+        .code(1)
+        .stderr(contains("has not enough room: ").and(contains(" MiB) are missing")));
+    command
+        .arg("--no-space-check")
+        .assert()
+        .code(1)
+        .stderr(contains("No space left on device").and(contains("make room and run again")));
+    fs::remove_dir_all(&tree).expect("removed");
+    command
+        .assert()
+        .code(0)
+        .stdout(contains("going on with what an earlier run left"));
+}
+
+#[test]
+#[ignore = "needs root, loop mounts and btrfs-progs"]
+fn a_damaged_file_is_told_with_its_good_version() {
+    let needle = b"a text that no other block of this filesystem holds";
+    let mut mount = Mount::new(Fs::Btrfs, 256);
+    let place = Place::new();
+    let tree = place.dir.child("tree");
+    let mut bytes = vec![b'x'; 100_000];
+    bytes[9_000..9_000 + needle.len()].copy_from_slice(needle);
+    tree.child("bad").write_binary(&bytes).expect("written");
+    tree.child("good").write_str("good").expect("written");
+    let dump = mount.path().join("dump");
+    fs::create_dir(&dump).expect("made");
+    Snapshot::new(&dump)
+        .main(tree.path())
+        .init(true)
+        .run()
+        .expect("dumped");
+    assert_eq!(mount.damage(needle), 1);
+    let mut command = place.chkptme();
+    command
+        .args(["--log", "stderr", "--main", "tree", "--dump"])
+        .arg(&dump);
+    let ran = command
+        .assert()
+        .code(23)
+        .stderr(contains("bad: Input/output error"))
+        .stderr(contains("but for 1 fault"))
+        .stdout(contains("good versions of what cannot be read:"))
+        .stdout(contains("tree/bad: tree/bad\n"));
+    drop(ran);
+    let copy = dump.join("current/tree");
+    assert_eq!(fs::read_to_string(copy.join("good")).expect("read"), "good");
+    assert!(!copy.join("bad").exists());
+}

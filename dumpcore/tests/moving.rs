@@ -1,0 +1,271 @@
+//! Sources that change while they are dumped: by an observer that acts at a
+//! chosen moment, and by threads that never rest. Nothing outside the tree
+//! is read, nothing blocks, nothing published changes, and what was caught
+//! in motion is copied again by the next dump.
+
+mod common;
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::{FileExt as _, symlink};
+use std::path::Path;
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use common::{History, ROOT, Stage, each};
+use dumpcore::{Event, Report, Warning};
+use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
+
+const SECRET: &[u8] = b"what nobody may read here";
+
+/// Runs with one worker and does something once, before the first entry is
+/// told of: all directories above are open then, none below.
+fn with(stage: &Stage, act: impl Fn(&Path) + Sync) -> Report {
+    let once = Once::new();
+    let watch = |event: Event<'_>| {
+        if matches!(event, Event::Entry { .. }) {
+            once.call_once(|| act(&stage.source));
+        }
+    };
+    let history = History::of(&stage.dump);
+    let report = stage.snapshot().jobs(1).observer(&watch).run();
+    let report = report.expect("published");
+    history.assert_unchanged(&stage.dump);
+    report
+}
+
+/// A tree whose first entry to be told of is `0`: a file, made first, of a
+/// directory whose other names are dealt with later.
+fn stage() -> Stage {
+    let stage = Stage::new();
+    fs::write(stage.source.join("0"), "first").expect("written");
+    for name in ["a", "b", "c"] {
+        fs::write(stage.source.join(name), format!("file {name}")).expect("written");
+        let dir = stage.source.join(format!("dir {name}"));
+        fs::create_dir(&dir).expect("made");
+        fs::write(dir.join("inner"), format!("inner {name}")).expect("written");
+    }
+    std::thread::sleep(Duration::from_millis(30));
+    stage
+}
+
+/// A directory beside the tree that it must never come to.
+fn secret(stage: &Stage) -> std::path::PathBuf {
+    let secret = stage.source.with_file_name("secret");
+    fs::create_dir(&secret).expect("made");
+    for name in ["inner", "a"] {
+        fs::write(secret.join(name), SECRET).expect("written");
+    }
+    secret
+}
+
+/// Nothing in any dump holds the secret.
+#[track_caller]
+fn assert_no_secret(stage: &Stage) {
+    let mut seen = 0;
+    each(&stage.dump, |path, stat| {
+        if stat.st_mode & 0o170_000 == 0o100_000 {
+            use std::os::unix::ffi::OsStrExt as _;
+            let file = stage.dump.join(std::ffi::OsStr::from_bytes(path));
+            let bytes = fs::read(&file).expect("read");
+            let found = bytes.windows(SECRET.len()).any(|part| part == SECRET);
+            assert!(!found, "{} holds the secret", file.display());
+            seen += 1;
+        }
+    });
+    assert!(seen > 0);
+}
+
+fn replace_by_link(path: &Path, to: &Path) {
+    if path.is_dir() {
+        fs::remove_dir_all(path).expect("removed");
+    } else {
+        fs::remove_file(path).expect("removed");
+    }
+    symlink(to, path).expect("linked");
+}
+
+#[test]
+fn what_vanishes_is_no_fault() {
+    let stage = stage();
+    let report = with(&stage, |tree| {
+        for name in ["a", "b", "c"] {
+            fs::remove_file(tree.join(name)).expect("removed");
+            fs::remove_dir_all(tree.join(format!("dir {name}"))).expect("removed");
+        }
+    });
+    assert!(report.is_complete(), "{:#?}", report.faults);
+    assert_eq!(report.counts.vanished, 6);
+    stage.run(stage.snapshot());
+}
+
+#[test]
+fn a_file_or_directory_swapped_for_a_symlink_is_not_followed() {
+    let stage = stage();
+    let secret = secret(&stage);
+    let report = with(&stage, |tree| {
+        replace_by_link(&tree.join("a"), &secret.join("a"));
+        replace_by_link(&tree.join("dir a"), &secret);
+    });
+    assert!(report.is_complete(), "{:#?}", report.faults);
+    assert_no_secret(&stage);
+    let link = fs::read_link(report.dump.join(ROOT).join("dir a"));
+    assert_eq!(link.expect("a link"), secret);
+    stage.run(stage.snapshot());
+}
+
+#[test]
+fn anything_may_take_the_place_of_anything() {
+    let stage = stage();
+    let report = with(&stage, |tree| {
+        let fifo = |path: &Path| mknodat(CWD, path, FileType::Fifo, Mode::RUSR, 0);
+        for name in ["a", "b", "c"] {
+            fs::remove_file(tree.join(name)).expect("removed");
+            fs::remove_dir_all(tree.join(format!("dir {name}"))).expect("removed");
+        }
+        fifo(&tree.join("a")).expect("made");
+        fifo(&tree.join("dir a")).expect("made");
+        fs::create_dir(tree.join("b")).expect("made");
+        fs::write(tree.join("b/inner"), "now deeper").expect("written");
+        fs::write(tree.join("dir b"), "now a file").expect("written");
+        symlink("nowhere", tree.join("c")).expect("linked");
+        fs::create_dir(tree.join("dir c")).expect("made");
+    });
+    assert!(report.is_complete(), "{:#?}", report.faults);
+    let options = fixtures::Options {
+        // The directory is as it was when it was entered.
+        dir_times: false,
+        ..common::all_we_keep()
+    };
+    fixtures::assert_same_tree(&stage.source, &stage.newest(), &options);
+    stage.run(stage.snapshot());
+}
+
+/// A directory is moved away while it is being read, and another put in its
+/// place: what is stored is of the one that was entered, or it is a fault.
+#[test]
+fn a_directory_moved_out_of_the_tree_leads_nowhere() {
+    let stage = stage();
+    let secret = secret(&stage);
+    let outside = stage.source.with_file_name("outside");
+    let report = with(&stage, |tree| {
+        fs::rename(tree.join("dir a"), &outside).expect("moved");
+        symlink(&secret, tree.join("dir a")).expect("linked");
+        fs::rename(tree.join("dir b"), outside.join("b")).expect("moved");
+    });
+    assert!(report.is_complete(), "{:#?}", report.faults);
+    assert_no_secret(&stage);
+    stage.run(stage.snapshot());
+}
+
+/// What is written to without end is kept, named, and copied again.
+#[test]
+fn an_unstable_file_is_named_and_copied_again() {
+    let stage = stage();
+    let path = stage.source.join("restless");
+    fs::write(&path, vec![b'x'; 3 << 20]).expect("written");
+    let file = File::options().write(true).open(&path).expect("opened");
+    let turn = AtomicUsize::new(0);
+    let watch = |event: Event<'_>| {
+        if let Event::Copied(_) = event {
+            let turn = turn.fetch_add(1, Ordering::Relaxed);
+            let byte = [u8::try_from(turn % 251).expect("small")];
+            file.write_all_at(&byte, turn as u64 % (3 << 20))
+                .expect("written");
+        }
+    };
+    let report = stage.snapshot().observer(&watch).run().expect("published");
+    assert!(report.is_complete());
+    let named: Vec<&Warning> = report.warnings.iter().collect();
+    assert_eq!(named, [&Warning::Unstable { path: path.clone() }]);
+    let next = stage.run(stage.snapshot());
+    assert_eq!(next.counts.copied_changed.number, 1);
+}
+
+/// The same where its time is set back each time: only the time of change
+/// betrays it.
+#[test]
+fn a_file_that_hides_its_changes_is_copied_again() {
+    let stage = stage();
+    let path = stage.source.join("sly");
+    fs::write(&path, vec![b'x'; 1 << 20]).expect("written");
+    let file = File::options().write(true).open(&path).expect("opened");
+    let old = std::time::UNIX_EPOCH + Duration::new(1_000_000, 5);
+    file.set_modified(old).expect("dated");
+    let turn = AtomicUsize::new(0);
+    let watch = |event: Event<'_>| {
+        if let Event::Copied(_) = event {
+            let at = turn.fetch_add(1, Ordering::Relaxed) as u64;
+            file.write_all_at(b"y", at).expect("written");
+            file.set_modified(old).expect("dated");
+        }
+    };
+    let report = stage.snapshot().observer(&watch).run().expect("published");
+    assert_eq!(report.warnings, [Warning::Unstable { path: path.clone() }]);
+    let next = stage.run(stage.snapshot());
+    assert_eq!(next.counts.copied_changed.number, 1);
+    let after = stage.run(stage.snapshot());
+    assert_eq!(after.counts.copied().number, 0);
+}
+
+/// Threads that swap a directory for a symlink to the secret, replace files,
+/// write and remove, as fast as they can, over several dumps.
+#[test]
+fn churn_leads_nowhere_and_loses_nothing() {
+    let stage = stage();
+    let secret = secret(&stage);
+    for i in 0..40 {
+        let dir = stage.source.join(format!("steady {i}"));
+        fs::create_dir(&dir).expect("made");
+        fs::write(dir.join("kept"), i.to_string()).expect("written");
+    }
+    let tree = &stage.source;
+    symlink(&secret, tree.join("bait")).expect("linked");
+    symlink(secret.join("a"), tree.join("bait file")).expect("linked");
+    mknodat(CWD, tree.join("pipe"), FileType::Fifo, Mode::RUSR, 0).expect("made");
+    let swap = |a: &str, b: &str| {
+        let (a, b) = (tree.join(a), tree.join(b));
+        let _ = renameat_with(CWD, &a, CWD, &b, RenameFlags::EXCHANGE);
+    };
+    let over = AtomicBool::new(false);
+    let acts: [&(dyn Fn(usize) + Sync); 3] = [
+        &|_| swap("bait", "dir a"),
+        &|i| swap(["bait file", "pipe"][i % 2], ["a", "b"][i / 2 % 2]),
+        &|i| {
+            let path = tree.join(format!("passing {}", i % 20));
+            let _ = fs::remove_file(&path);
+            if let Ok(mut file) = File::create(&path) {
+                let _ = file.write_all(&vec![b'p'; i % 9000]);
+            }
+        },
+    ];
+    std::thread::scope(|scope| {
+        for act in acts {
+            let over = &over;
+            scope.spawn(move || {
+                (0..)
+                    .take_while(|_| !over.load(Ordering::Relaxed))
+                    .for_each(act);
+            });
+        }
+        let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            for _ in 0..12 {
+                let history = History::of(&stage.dump);
+                let report = stage.snapshot().jobs(4).run().expect("published");
+                history.assert_unchanged(&stage.dump);
+                for i in 0..40 {
+                    let kept = report.dump.join(ROOT).join(format!("steady {i}/kept"));
+                    assert_eq!(fs::read_to_string(kept).expect("kept"), i.to_string());
+                }
+                assert!(report.is_complete(), "{:#?}", report.faults);
+            }
+        }));
+        over.store(true, Ordering::Relaxed);
+        if let Err(panic) = done {
+            std::panic::resume_unwind(panic);
+        }
+    });
+    assert_no_secret(&stage);
+    stage.run(stage.snapshot());
+}

@@ -1,0 +1,70 @@
+//! A place to run the program in, shielded from the machine's own settings.
+
+// Each file of tests takes what it needs.
+#![allow(dead_code)]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process;
+
+use assert_cmd::Command;
+use assert_fs::TempDir;
+use assert_fs::prelude::*;
+
+/// A directory with a configuration of its own, empty at first.
+pub(crate) struct Place {
+    pub(crate) dir: TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let dir = TempDir::new().expect("a directory for the test");
+        let place = Self { dir };
+        place.config("");
+        place.dir.child("slave").create_dir_all().expect("made");
+        place
+    }
+
+    /// With dumps made by hand, the last of which is `current`.
+    pub(crate) fn with(dumps: &[&str]) -> Self {
+        let place = Self::new();
+        for dump in dumps {
+            let tree = place.dir.child(format!("dump/{dump}/tree"));
+            tree.child("sub/file").write_str(dump).expect("written");
+            tree.child("other.o")
+                .write_str("object\n")
+                .expect("written");
+        }
+        let current = place.dir.path().join("dump/current");
+        symlink(dumps[dumps.len() - 1], current).expect("linked");
+        place
+    }
+
+    /// Writes the user's configuration file.
+    pub(crate) fn config(&self, text: &str) {
+        let file = self.dir.child("config/dump/dump.toml");
+        file.write_str(text).expect("the configuration is written");
+    }
+
+    /// What a file below the directory holds.
+    pub(crate) fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.dir.path().join(path)).expect("read")
+    }
+
+    /// The program, with nothing of the surrounding environment.
+    pub(crate) fn dumpslave(&self) -> Command {
+        Command::from_std(self.plain_dumpslave())
+    }
+
+    /// The same as a command of the standard library.
+    pub(crate) fn plain_dumpslave(&self) -> process::Command {
+        let mut command = process::Command::new(env!("CARGO_BIN_EXE_dumpslave"));
+        command
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", self.dir.path())
+            .env("XDG_CONFIG_HOME", self.dir.path().join("config"))
+            .current_dir(self.dir.path());
+        command
+    }
+}

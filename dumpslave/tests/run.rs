@@ -1,0 +1,320 @@
+//! The program as a person meets it: usage, whole runs, waiting, signals.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use assert_cmd::Command;
+use assert_fs::prelude::*;
+use chrono::Local;
+use common::Place;
+use fixtures::strace::{Inject, inject};
+use predicates::prelude::*;
+use predicates::str::contains;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+const PLACES: [&str; 6] = ["--from", "dump", "--dump", "slave", "--log", "stderr"];
+
+fn run(place: &Place, args: &[&str]) -> Command {
+    let mut command = place.dumpslave();
+    command.args(PLACES).args(args);
+    command
+}
+
+fn today() -> String {
+    Local::now().format("%Y/%m%d/0000").to_string()
+}
+
+#[test]
+fn wrong_usage_exits_2_with_one_sentence() {
+    let place = Place::new();
+    for (args, what) in [
+        (&["--main=x"][..], "'--main'"),
+        (&["dump"], "'dump'"),
+        (&["--exclude", "- "], "bad rule"),
+        (&["--exclude-from", "/no/such/rules"], "/no/such/rules"),
+        (&["-q", "-v"], "cannot be used with"),
+        (&["--set", "photos"], "[set.photos]"),
+    ] {
+        let one_line = predicate::str::is_match(r"\Adumpslave: [^\n]+\n\z").expect("a pattern");
+        place
+            .dumpslave()
+            .args(args)
+            .assert()
+            .code(2)
+            .stdout("")
+            .stderr(contains(what).and(one_line));
+    }
+}
+
+#[test]
+fn help_names_options_examples_and_exit_codes() {
+    let place = Place::new();
+    for flag in ["-h", "--help"] {
+        let mut help = place.dumpslave().arg(flag).assert().success().stderr("");
+        for word in [
+            "--from",
+            "--dump",
+            "--config",
+            "--set",
+            "--init",
+            "--latest",
+            "--wait",
+            "--exclude",
+            "--exclude-from",
+            "--dry-run",
+            "--jobs",
+            "--progress",
+            "--json",
+            "--print-config",
+            "DUMPROOT does not name this one",
+            "Examples:",
+            "Exit codes:",
+        ] {
+            help = help.stdout(contains(word));
+        }
+    }
+}
+
+#[test]
+fn dumproot_is_what_is_read_and_never_what_is_written() {
+    let place = Place::new();
+    place
+        .dumpslave()
+        .arg("--print-config")
+        .env("DUMPROOT", "/backup")
+        .assert()
+        .code(0)
+        .stdout(contains("from = \"/backup\"").and(contains("environment: DUMPROOT")))
+        .stdout(contains("dump = \"/dumpslave\"").and(contains("default")));
+    place.config(
+        "dump = \"/of-dumpme\"\n[slave]\ndump = \"/other\"\nwait = true\n\
+         [set.far]\nslave.from = \"/far\"\nslave.exclude = [\"*.o\"]\n",
+    );
+    place
+        .dumpslave()
+        .arg("--print-config")
+        .assert()
+        .code(0)
+        .stdout(contains("from = \"/of-dumpme\"").and(contains("dump = \"/other\"")))
+        .stdout(contains("wait = true"));
+    let ran = place
+        .dumpslave()
+        .args(["--print-config", "--set", "far", "--no-wait"])
+        .env("DUMPROOT", "/backup")
+        .assert()
+        .code(0)
+        .stdout(contains("from = \"/far\"").and(contains("*.o")))
+        .stdout(contains("wait = false"));
+    // What is printed would bring the same about.
+    let printed = String::from_utf8_lossy(&ran.get_output().stdout).into_owned();
+    place.config(&printed);
+    place
+        .dumpslave()
+        .arg("--print-config")
+        .assert()
+        .code(0)
+        .stdout(contains("from = \"/far\"").and(contains("dump = \"/other\"")));
+}
+
+#[test]
+fn the_last_dump_before_today_is_brought_over_once() {
+    let place = Place::with(&["2025/1230/1200", "2025/1231/2355", &today()]);
+    for name in ["2025/1231/2359_incomplete", "2025/1231/notes"] {
+        place
+            .dir
+            .child(format!("dump/{name}/tree"))
+            .create_dir_all()
+            .expect("made");
+    }
+    run(&place, &["--init"])
+        .assert()
+        .code(0)
+        .stderr(contains("Start replicating dump to slave/2025/1231/2355"))
+        .stderr(contains("Done replicating dump to slave/2025/1231/2355"))
+        .stdout(contains("the first dump: linked to nothing"));
+    assert_eq!(place.read("slave/current/tree/sub/file"), "2025/1231/2355");
+    run(&place, &[])
+        .assert()
+        .code(0)
+        .stderr(contains("slave/2025/1231/2355 is there already"))
+        .stderr(contains("Done").not())
+        .stdout("slave/2025/1231/2355 is there already: nothing to do\n");
+    run(&place, &["-q"]).assert().code(0).stdout("").stderr("");
+    let ran = run(&place, &["--json"]).assert().code(0);
+    let object: Value = serde_json::from_slice(&ran.get_output().stdout).expect("one object");
+    assert_eq!(object["status"], "present", "{object}");
+    assert_eq!(object["exit"], 0);
+    assert_eq!(object["dump"], "slave/2025/1231/2355");
+    run(&place, &["--latest", "--json"])
+        .assert()
+        .code(0)
+        .stdout(contains("\"reference\":\"slave/2025/1231/2355\""));
+    assert_eq!(place.read("slave/current/tree/sub/file"), today());
+}
+
+#[test]
+fn a_post_hook_hears_that_it_is_there_already() {
+    let place = Place::with(&["2025/1231/2355"]);
+    run(&place, &["--init"]).assert().code(0);
+    place.config("hooks.post = 'echo \"$DUMP_STATUS $DUMP_EXIT $DUMP_PATH\" > told'\n");
+    run(&place, &[]).assert().code(0);
+    assert_eq!(place.read("told"), "present 0 slave/2025/1231/2355\n");
+}
+
+#[test]
+fn what_is_refused_is_one_sentence_and_exit_1() {
+    let place = Place::with(&[&today()]);
+    run(&place, &["--init"])
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(contains("no dump of a day before today").and(contains("--latest")))
+        .stderr(contains("Done").not());
+    run(&place, &["--latest"])
+        .assert()
+        .code(1)
+        .stderr(contains("slave has no link 'current'").and(contains("--init")));
+    run(&place, &["--latest", "--init"]).assert().code(0);
+}
+
+#[test]
+fn excludes_come_from_options_configuration_and_the_slave() {
+    let place = Place::with(&["2025/1231/2355"]);
+    for name in ["a", "b", "c"] {
+        place
+            .dir
+            .child(format!("dump/2025/1231/2355/tree/{name}"))
+            .touch()
+            .expect("made");
+    }
+    place.config("[slave]\nexclude = [\"/tree/b\"]\n");
+    place
+        .dir
+        .child("slave/.rsync/exclude")
+        .write_str("/tree/c\n")
+        .expect("written");
+    // That of the root that is read is for what is dumped there.
+    place
+        .dir
+        .child("dump/.rsync/exclude")
+        .write_str("/tree/sub\n")
+        .expect("written");
+    run(&place, &["--init", "--exclude", "*.o"])
+        .assert()
+        .code(0);
+    let names = fs::read_dir(place.dir.path().join("slave/current/tree")).expect("listed");
+    let mut names: Vec<_> = names.map(|e| e.expect("listed").file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["a", "sub"]);
+}
+
+/// Waits for a dump root that is not there, its log in a file.
+fn waiting(place: &Place) -> (Child, std::path::PathBuf) {
+    let log = place.dir.path().join("log");
+    let mut child = place
+        .plain_dumpslave()
+        .args(PLACES)
+        .args(["--init", "--wait"])
+        .stdout(Stdio::null())
+        .stderr(fs::File::create(&log).expect("made"))
+        .spawn()
+        .expect("started");
+    for _ in 0..500 {
+        if fs::read_to_string(&log).expect("read").contains("Waiting") {
+            return (child, log);
+        }
+        sleep(Duration::from_millis(10));
+    }
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    panic!("it does not say that it waits");
+}
+
+#[test]
+fn it_waits_for_a_disk_that_appears_late() {
+    let place = Place::with(&["2025/1231/2355"]);
+    let current = place.dir.path().join("dump/current");
+    fs::remove_file(&current).expect("removed");
+    let (mut child, log) = waiting(&place);
+    symlink("2025/1231/2355", &current).expect("linked");
+    assert_eq!(child.wait().expect("ended").code(), Some(0));
+    let log = fs::read_to_string(log).expect("read");
+    assert_eq!(log.matches("Waiting for dump").count(), 1, "{log}");
+    assert_eq!(place.read("slave/current/tree/sub/file"), "2025/1231/2355");
+}
+
+#[test]
+fn signals_end_the_waiting() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let place = Place::new();
+        let (mut child, log) = waiting(&place);
+        let id = Pid::from_child(&child);
+        kill_process(id, signal).expect("sent");
+        assert_eq!(child.wait().expect("ended").code(), Some(code));
+        let log = fs::read_to_string(log).expect("read");
+        assert!(log.contains("Stopped replicating dump"), "{log}");
+        let slave = fs::read_dir(place.dir.path().join("slave")).expect("listed");
+        assert_eq!(slave.count(), 0);
+    }
+}
+
+fn leftover(place: &Place) -> std::path::PathBuf {
+    place.dir.path().join("slave/2025/1231/2355_incomplete")
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn killed_in_the_middle_it_goes_on_next_time() {
+    let place = Place::with(&["2025/1230/1200", "2025/1231/2355"]);
+    let sub = place.dir.child("dump/2025/1231/2355/tree/sub");
+    for i in 0..100 {
+        sub.child(format!("{i:02}"))
+            .write_str("text")
+            .expect("written");
+    }
+    let mut command = place.plain_dumpslave();
+    command.args(PLACES).args(["--init", "-j", "1"]);
+    let mut slow = inject(&command, &[Inject::delay("fchmod", 50_000)]);
+    let mut tracer = slow
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("started");
+    let mut tries = 0;
+    while !leftover(&place).join("tree/sub").exists() {
+        sleep(Duration::from_millis(10));
+        tries += 1;
+        assert!(tries < 1000, "the program made nothing");
+    }
+    let children = format!("/proc/{0}/task/{0}/children", tracer.id());
+    let text = fs::read_to_string(children).expect("children");
+    let id = text.split_whitespace().next().expect("one");
+    let id = Pid::from_raw(id.parse().expect("an id")).expect("an id");
+    kill_process(id, Signal::KILL).expect("sent");
+    tracer.wait().expect("ended");
+    let current = place.dir.path().join("slave/current");
+    assert!(current.symlink_metadata().is_err());
+    assert!(leftover(&place).exists());
+    run(&place, &["--init", "--json"])
+        .assert()
+        .code(0)
+        .stdout(contains("\"resumed\":true"));
+    assert!(!leftover(&place).exists());
+    let trees = [
+        place.dir.path().join("dump/2025/1231/2355/tree"),
+        place.dir.path().join("slave/current/tree"),
+    ];
+    let options = fixtures::Options::default();
+    fixtures::assert_same_tree(&trees[0], &trees[1], &options);
+    assert_eq!(
+        fs::read_link(current).expect("a link"),
+        Path::new("2025/1231/2355")
+    );
+}
