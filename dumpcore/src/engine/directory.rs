@@ -35,6 +35,8 @@ enum Way {
     LeftOut(Meta),
     /// It is no directory any more, or gone.
     Gone,
+    /// It may be anything: it cannot even be looked at.
+    Lost,
 }
 
 /// How many times a name is entered that is no directory after all when that
@@ -49,9 +51,10 @@ impl Worker<'_> {
             Err(e) if errno::has_changed(&e) && tries < TRIES => Way::Gone,
             Err(e) => {
                 self.fault_at_directory(above, name, Snag::source(Op::Open, e));
-                match self.look(above, name) {
+                match Self::look(above, name) {
                     Some(meta) if meta.kind == Kind::Dir => Way::Closed(meta),
-                    _ => Way::Gone,
+                    Some(_) => Way::Gone,
+                    None => Way::Lost,
                 }
             }
         };
@@ -67,6 +70,7 @@ impl Worker<'_> {
                 self.clear(above, name);
                 self.count(above, name, meta.kind, 0, Did::Excluded);
             }
+            Way::Lost => self.clear(above, name),
             Way::Gone => {
                 self.clear(above, name);
                 self.store_again(above, name, tries + 1);

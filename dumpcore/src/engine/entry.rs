@@ -91,16 +91,10 @@ impl Worker<'_> {
         }
     }
 
-    /// The same where the handle is not at hand.
-    pub(super) fn look(&mut self, node: &Arc<Node>, name: &CStr) -> Option<Meta> {
-        let looked = node.source.open().map_err(|e| Snag::source(Op::Open, e));
-        match looked.and_then(|source| probe::look(source.as_fd(), name)) {
-            Ok(meta) => Some(meta),
-            Err(snag) => {
-                self.fault(node, name, snag);
-                None
-            }
-        }
+    /// The same, quietly: for who has told of the entry already.
+    pub(super) fn look(node: &Node, name: &CStr) -> Option<Meta> {
+        let source = node.source.open().ok()?;
+        probe::look(source.as_fd(), name).ok()
     }
 
     /// Deals with a name apart from its listing; nothing is in the target
