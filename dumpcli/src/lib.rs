@@ -71,6 +71,7 @@ pub mod session;
 pub mod settings;
 pub mod show;
 pub mod signals;
+mod stream;
 mod terminal;
 pub mod watch;
 

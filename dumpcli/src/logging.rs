@@ -11,14 +11,12 @@
 //! | warn: what a person should know | warning | unless `-q` |
 //! | info: start and end | info (syslog: notice) | on a terminal, with `-v`, with `--log stderr` |
 
-use std::env;
 use std::ffi::CString;
 use std::fmt;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fd::AsFd;
 use syslog_tracing::{Facility, Options, Syslog};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -33,6 +31,7 @@ use crate::Program;
 use crate::options::LogTarget;
 use crate::screen::{Screen, stderr_is_terminal};
 use crate::settings::SessionSettings;
+use crate::stream::is_journal;
 
 /// The target of the entry that tells how the run ended: stderr has it also
 /// with `-q` when it is no success.
@@ -83,17 +82,6 @@ impl Surroundings {
             LevelFilter::WARN
         }
     }
-}
-
-/// Is this the stream that systemd connected to the journal? It says which
-/// by device and inode number, so that a redirected one is told apart.
-pub(crate) fn is_journal(stream: impl AsFd) -> bool {
-    let named = env::var("JOURNAL_STREAM").ok();
-    let Some((dev, ino)) = named.as_deref().and_then(|text| text.split_once(':')) else {
-        return false;
-    };
-    rustix::fs::fstat(stream)
-        .is_ok_and(|stat| dev.parse() == Ok(stat.st_dev) && ino.parse() == Ok(stat.st_ino))
 }
 
 /// Opens the log. What was asked for and is not there is made up for by

@@ -11,6 +11,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use indicatif::ProgressBar;
 
+use crate::stream;
+
 /// How many bytes of lines are gathered before they are written.
 const BLOCK: usize = 16 * 1024;
 
@@ -44,9 +46,16 @@ pub fn print(text: &str) {
     let _ = try_print(text);
 }
 
-/// Prints `program: text` to stderr, whatever becomes of it.
+/// Prints `program: text` to stderr, whatever becomes of it. To a unit's
+/// stderr it says by systemd's prefix that this is an error: the journal
+/// would have it as a remark.
 pub fn complain(program: &str, text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{program}: {text}");
+    let mut stderr = io::stderr().lock();
+    let _ = if stream::is_journal(&stderr) {
+        writeln!(stderr, "<3>{text}")
+    } else {
+        writeln!(stderr, "{program}: {text}")
+    };
 }
 
 /// A terminal shared by lines and a progress bar.

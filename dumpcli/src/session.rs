@@ -9,17 +9,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use dumpcore::{Fault, Op, Printable, Report};
+use dumpcore::{Dump, Error, Fault, Op, Printable, Report};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::Level;
 
+use crate::config::OneOrMany;
 use crate::exit::{Exit, Failure};
 use crate::progress::{Counters, Ticker};
 use crate::screen::{self, Screen};
 use crate::settings::SessionSettings;
 use crate::signals::Stop;
 use crate::watch::{Begun, Watch};
-use crate::{Program, hooks, json, logging, report};
+use crate::{Program, hooks, json, logging, report, stream};
 
 /// What a session is about.
 #[derive(Clone, Debug)]
@@ -123,6 +124,9 @@ impl Session {
             Arc::clone(&self.screen),
             listing,
         );
+        if let Err(busy) = self.look_for_another() {
+            return self.end(&Err(busy), false);
+        }
         let mut outcome = self.before().and_then(|()| {
             let wanted = match &self.settings.progress {
                 Some(progress) => Some(progress.value),
@@ -133,10 +137,18 @@ impl Session {
             let _ticker = Ticker::start(counters, Arc::clone(&self.screen), wanted);
             work(&watch, self.stop.flag()).map(Into::into)
         });
-        self.after(&mut outcome, watch.begun());
-        let exit = self.exit(&outcome);
-        self.log_end(&outcome, exit);
-        self.tell(&outcome, exit);
+        let hook_failed = self.after(&mut outcome, watch.begun());
+        self.end(&outcome, hook_failed)
+    }
+
+    fn end(&self, outcome: &Outcome, hook_failed: bool) -> Exit {
+        let exit = match self.exit(outcome) {
+            // No fault is silent, also where there was nothing else to do.
+            Exit::Done if hook_failed => Exit::Partial,
+            exit => exit,
+        };
+        self.log_end(outcome, exit);
+        self.tell(outcome, exit);
         exit
     }
 
@@ -145,6 +157,23 @@ impl Session {
             Ok(Ended::Made(report)) => Exit::of_report(report),
             Ok(Ended::There(_)) => Exit::Done,
             Err(failure) => failure.exit(self.stop.signal()),
+        }
+    }
+
+    /// Hooks are of the run that holds the dump root: a second one must not
+    /// thaw what the first has frozen. The run locks the root only behind
+    /// `pre`, which may have to mount it; so here it is merely looked at, and
+    /// two that start at the same instant may still both run their `pre`.
+    fn look_for_another(&self) -> Result<(), Failure> {
+        let SessionSettings { pre, post, .. } = &self.settings;
+        let hooks = [pre, post].into_iter().flatten();
+        if self.task.dry_run || hooks.map(|hook| &hook.value).all(OneOrMany::is_empty) {
+            return Ok(());
+        }
+        // That it cannot be opened is for the run to say, which may mount it.
+        match Dump::open(&self.task.dump).map(|dump| dump.lock()) {
+            Ok(Err(busy @ Error::Busy { .. })) => Err(busy.into()),
+            _ => Ok(()),
         }
     }
 
@@ -166,21 +195,24 @@ impl Session {
 
     /// Runs the hook, also after a failure. Its own failure is a fault of a
     /// dump that was published, and changes nothing for one that was not.
-    fn after(&self, outcome: &mut Outcome, begun: Option<Begun>) {
+    /// Did it fail?
+    fn after(&self, outcome: &mut Outcome, begun: Option<Begun>) -> bool {
         let Some(hook) = self.settings.post.as_ref().filter(|h| !h.value.is_empty()) else {
-            return;
+            return false;
         };
         let mut variables = self.variables("post");
         self.add_outcome(outcome, begun, &mut variables);
         // The run may have been stopped already: the hook still has its say.
-        if let Err(error) = hooks::run(&hook.value, variables, None) {
-            let fault = Fault::new(Op::Run, hooks::shown(&hook.value).into(), error);
-            tracing::error!(DUMP_OPERATION = fault.op.as_str(), "{fault}");
-            if let Ok(Ended::Made(report)) = outcome {
-                report.counts.faults += 1;
-                report.faults.push(fault);
-            }
+        let Err(error) = hooks::run(&hook.value, variables, None) else {
+            return false;
+        };
+        let fault = Fault::new(Op::Run, hooks::shown(&hook.value).into(), error);
+        tracing::error!(DUMP_OPERATION = fault.op.as_str(), "{fault}");
+        if let Ok(Ended::Made(report)) = outcome {
+            report.counts.faults += 1;
+            report.faults.push(fault);
         }
+        true
     }
 
     fn variables(&self, hook: &'static str) -> hooks::Variables {
@@ -294,7 +326,7 @@ impl Session {
             }
             Ok(_) if self.settings.quiet => return,
             // The journal has it already, in fields.
-            Ok(_) if logging::is_journal(std::io::stdout()) && self.settings.verbose == 0 => return,
+            Ok(_) if stream::is_journal(std::io::stdout()) && self.settings.verbose == 0 => return,
             Ok(Ended::Made(report)) => report::text(self.program, report),
             Ok(Ended::There(dump)) => report::present(dump),
             Err(_) => return,

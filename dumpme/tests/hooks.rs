@@ -133,3 +133,28 @@ fn a_hangup_that_was_ignored_stays_so() {
         .code(1)
         .stderr(contains("the hook").and(contains("exit status: 3")));
 }
+
+#[test]
+fn a_run_that_finds_another_at_work_leaves_its_hooks_alone() {
+    let place = Place::new();
+    place.config("[hooks]\npre = \"echo pre >> told\"\npost = \"echo post >> told\"\n");
+    place.dir.child("dump").create_dir_all().expect("made");
+    place
+        .dir
+        .child("tree/file")
+        .write_str("text")
+        .expect("written");
+    let mut run = place.dumpme();
+    run.args([
+        "--init", "--main", "tree", "--dump", "dump", "--log", "stderr",
+    ]);
+    let held = std::fs::File::open(place.dir.path().join("dump")).expect("opened");
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).expect("locked");
+    run.assert()
+        .code(75)
+        .stderr(contains("Not dumping tree: another run holds"));
+    place.dir.child("told").assert(predicate::path::missing());
+    drop(held);
+    run.assert().code(0);
+    place.dir.child("told").assert("pre\npost\n");
+}

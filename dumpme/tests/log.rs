@@ -163,6 +163,27 @@ fn under_systemd_nothing_is_said_twice() {
 }
 
 #[test]
+fn a_unit_that_is_configured_wrongly_fails_as_an_error() {
+    let place = Place::new();
+    place.config("exlude = []\n");
+    let path = place.dir.path().join("stream");
+    let stream = File::create(&path).expect("made");
+    let at = stream.metadata().expect("stat");
+    let status = place
+        .plain_dumpme()
+        .env("JOURNAL_STREAM", format!("{}:{}", at.dev(), at.ino()))
+        .stderr(stream)
+        .status()
+        .expect("dumpme runs");
+    assert_eq!(status.code(), Some(2));
+    let said = fs::read_to_string(path).expect("read");
+    assert!(
+        said.starts_with("<3>") && said.contains("dump.toml:1:1: unknown field"),
+        "{said}"
+    );
+}
+
+#[test]
 #[ignore = "needs root and systemd-journald"]
 fn a_dump_is_in_the_journal_with_its_figures() {
     let _journal = Journal::up();
