@@ -1,0 +1,106 @@
+//! The disk refuses, at every call that changes something.
+//!
+//! Whatever is refused, a run either publishes nothing and leaves all links
+//! as they were, or publishes and names what it lost: it never says that all
+//! is well when it is not.
+
+use std::fs;
+
+use fixtures::strace::{Inject, inject};
+
+use crate::calls::{Run, points};
+use crate::stage::{History, assert_done, assert_stands, end_well, said};
+
+/// What became of one run.
+#[derive(Debug, Default)]
+struct Ends {
+    refused: usize,
+    partial: usize,
+    unhurt: usize,
+}
+
+impl Run {
+    /// Refuses every point, each time from the same beginning.
+    fn refuse_everywhere(&self, errno: &str) {
+        let points = points(&self.one(&self.base.copy()));
+        let mut ends = Ends::default();
+        for (name, nth) in &points {
+            if name != "exit_group" {
+                self.refuse(name, *nth, errno, &mut ends);
+            }
+        }
+        println!("{errno} at {} calls: {ends:?}", points.len() - 1);
+        assert!(ends.refused > 20, "{ends:?}");
+    }
+
+    fn refuse(&self, name: &str, nth: usize, errno: &str, ends: &mut Ends) {
+        println!("{errno} at {name} {nth}");
+        let stage = self.base.copy();
+        let root = (self.writes)(&stage);
+        let roots = [&stage.dump, &stage.slave];
+        let history = roots.map(|root| History::of(root));
+        let links = ["current", "current_chk"];
+        let read = |link: &str| fs::read_link(root.join(link)).ok();
+        let before = links.map(read);
+        let fault = Inject::error(name, errno).when(nth);
+        let output = inject(&self.one(&stage), &[fault]).output().expect("run");
+        let (was, now) = (stage.beside("was"), &stage.source);
+        match output.status.code() {
+            Some(0) => {
+                ends.unhurt += 1;
+                assert_done(root, now);
+            }
+            Some(1) => {
+                ends.refused += 1;
+                assert_eq!(links.map(read), before, "{}", said(&output));
+                assert_stands(root, self.has_current, &[&was, now]);
+                assert!(said(&output).contains("Failed"), "{}", said(&output));
+            }
+            Some(23) => {
+                ends.partial += 1;
+                assert_ne!(links.map(read), before, "{}", said(&output));
+                assert!(said(&output).contains("cannot"), "{}", said(&output));
+            }
+            _ => panic!("{}: {}", output.status, said(&output)),
+        }
+        for (root, history) in roots.iter().zip(&history) {
+            history.assert_unchanged(root);
+        }
+        // What was lost, the next run brings.
+        end_well(&mut (self.start)(&stage));
+        assert_done(root, now);
+        for (root, history) in roots.iter().zip(&history) {
+            history.assert_unchanged(root);
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn no_space_at_every_call_of_a_first_dump() {
+    Run::first_dump().refuse_everywhere("ENOSPC");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn no_space_at_every_call_of_a_dump() {
+    Run::dump().refuse_everywhere("ENOSPC");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn an_io_error_at_every_call_of_a_dump_that_goes_on() {
+    Run::dump_that_goes_on().refuse_everywhere("EIO");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn an_io_error_at_every_call_of_a_checkpoint() {
+    Run::checkpoint().refuse_everywhere("EIO");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn an_io_error_at_every_call_of_a_replica() {
+    Run::replica().refuse_everywhere("EIO");
+}

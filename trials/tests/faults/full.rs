@@ -1,0 +1,205 @@
+//! No room: no blocks, no inodes, no quota, at many points of a run.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use fixtures::mounts::{Fs, Mount};
+use rustix::fs::{FallocateFlags, fallocate, statvfs};
+
+use crate::calls::copy_tree;
+use crate::scene;
+use crate::stage::{History, ROOT, Stage, assert_done, assert_one_of, end_well, end_with};
+
+/// A dump disk with one dump, and a source of 300 files that has changed.
+fn changed(mount: &Mount) -> Stage {
+    let stage = Stage::with_dump_on(mount.path());
+    stage.write(&scene::wide(300, 3, 0));
+    stage.dump_now();
+    copy_tree(&stage.source, &stage.beside("was"));
+    stage.write(&scene::wide(300, 2, 1));
+    stage
+}
+
+/// A run that must be refused for want of room: its message, after checks.
+#[track_caller]
+fn refused(stage: &Stage) -> String {
+    let history = History::of(&stage.dump);
+    let current = fs::read_link(stage.dump.join("current")).expect("a link");
+    let said = end_with(&mut stage.dumpme(), 1);
+    let still = fs::read_link(stage.dump.join("current")).expect("a link");
+    assert_eq!(current, still);
+    let newest = stage.dump.join("current").join(ROOT);
+    assert_one_of(&newest, &[&stage.beside("was")]);
+    history.assert_unchanged(&stage.dump);
+    assert!(said.contains("bytes and"), "{said}");
+    assert!(said.contains("inodes are free"), "{said}");
+    assert!(said.contains("make room and run again"), "{said}");
+    said
+}
+
+/// Fills the disk, and gives back so many bytes, less what rounding takes.
+fn fill(mount: &Path, but: u64) {
+    let ballast = File::create(mount.join("ballast")).expect("made");
+    let mut step = 1_u64 << 30;
+    let mut size = 0;
+    while step >= 4096 {
+        let none = FallocateFlags::empty();
+        match fallocate(&ballast, none, size, step) {
+            Ok(()) => size += step,
+            Err(_) => step /= 2,
+        }
+    }
+    // Where that leaves some blocks, small files take them.
+    let filler = |n: u32| fs::write(mount.join(format!("filler{n}")), [1; 4096]);
+    let mut fillers = 0;
+    while fillers < 10_000 && filler(fillers).is_ok() {
+        fillers += 1;
+    }
+    ballast
+        .set_len(size.saturating_sub(but))
+        .expect("shortened");
+    ballast.sync_all().expect("written");
+}
+
+fn make_room(mount: &Path) {
+    for entry in fs::read_dir(mount).expect("listed").flatten() {
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with(['b', 'f']) {
+            fs::remove_file(entry.path()).expect("removed");
+        }
+    }
+    Command::new("sync")
+        .arg("-f")
+        .arg(mount)
+        .status()
+        .expect("runs");
+}
+
+/// Goes on in the room that was made, with what was stored before.
+#[track_caller]
+fn goes_on(stage: &Stage) {
+    let history = History::of(&stage.dump);
+    end_well(&mut stage.dumpme());
+    history.assert_unchanged(&stage.dump);
+    assert_done(&stage.dump, &stage.source);
+}
+
+/// With more and more room left, the end comes later and later.
+fn no_blocks(fs: Fs, size_mb: u64) {
+    let mount = Mount::new(fs, size_mb);
+    let stage = changed(&mount);
+    let mut refusals = 0;
+    for (round, free) in [0, 16, 64, 160, 320].into_iter().enumerate() {
+        fill(mount.path(), free << 10);
+        let said = refused(&stage);
+        assert!(said.contains("No space left on device"), "{said}");
+        refusals += 1;
+        if round % 2 == 1 {
+            make_room(mount.path());
+            goes_on(&stage);
+            fixtures::tree::remove_deep(&stage.beside("was"));
+            copy_tree(&stage.source, &stage.beside("was"));
+            stage.write(&scene::wide(300, 2, 2 + round as u8));
+        }
+        make_room(mount.path());
+    }
+    goes_on(&stage);
+    println!("{fs:?}: {refusals} refusals");
+}
+
+#[test]
+#[ignore = "needs root and loop mounts"]
+fn no_blocks_on_ext4() {
+    no_blocks(Fs::Ext4, 24);
+}
+
+#[test]
+#[ignore = "needs root and loop mounts"]
+fn no_blocks_on_xfs() {
+    no_blocks(Fs::Xfs, 300);
+}
+
+#[test]
+#[ignore = "needs root and loop mounts"]
+fn no_blocks_on_btrfs() {
+    no_blocks(Fs::Btrfs, 128);
+}
+
+#[test]
+#[ignore = "needs root and mounts"]
+fn no_blocks_on_tmpfs() {
+    no_blocks(Fs::Tmpfs, 8);
+}
+
+#[test]
+#[ignore = "needs root and loop mounts"]
+fn the_size_of_what_did_not_fit_is_told() {
+    let mount = Mount::new(Fs::Ext4, 24);
+    let stage = changed(&mount);
+    fs::write(stage.source.join("huge"), vec![7; 40 << 20]).expect("written");
+    let said = refused(&stage);
+    assert!(said.contains("41943040 bytes were to be written"), "{said}");
+    fs::remove_file(stage.source.join("huge")).expect("removed");
+    goes_on(&stage);
+}
+
+/// `left` inodes are free when the run begins.
+fn no_inodes(mount: &Mount, left: &[u64]) {
+    let stage = changed(mount);
+    let spare = mount.path().join("spare");
+    for left in left {
+        fs::create_dir(&spare).expect("made");
+        let mut taken = 0;
+        while statvfs(mount.path()).expect("asked").f_ffree > *left {
+            File::create(spare.join(format!("{taken}"))).expect("made");
+            taken += 1;
+        }
+        let said = refused(&stage);
+        assert!(said.contains("No space left on device"), "{said}");
+        fs::remove_dir_all(&spare).expect("removed");
+    }
+    goes_on(&stage);
+}
+
+#[test]
+#[ignore = "needs root and loop mounts"]
+fn no_inodes_on_ext4() {
+    no_inodes(
+        &Mount::with(Fs::Ext4, 24, &["-N", "1024"], ""),
+        &[0, 2, 20, 90],
+    );
+}
+
+#[test]
+#[ignore = "needs root and mounts"]
+fn no_inodes_on_tmpfs() {
+    let mount = Mount::with(Fs::Tmpfs, 64, &[], "nr_inodes=2000");
+    no_inodes(&mount, &[0, 2, 20, 90]);
+}
+
+#[test]
+#[ignore = "needs root and loop mounts"]
+fn no_quota_on_btrfs() {
+    let mount = Mount::new(Fs::Btrfs, 200);
+    let btrfs = |args: &[&str]| {
+        let mut command = Command::new("btrfs");
+        command.args(args).arg(mount.path().join("dump"));
+        assert!(
+            command
+                .stdout(Stdio::null())
+                .status()
+                .expect("runs")
+                .success()
+        );
+    };
+    btrfs(&["subvolume", "create"]);
+    btrfs(&["quota", "enable"]);
+    let stage = changed(&mount);
+    fs::write(stage.source.join("large"), vec![7; 8 << 20]).expect("written");
+    btrfs(&["qgroup", "limit", "4M"]);
+    let said = refused(&stage);
+    assert!(said.contains("Disk quota exceeded"), "{said}");
+    btrfs(&["qgroup", "limit", "none"]);
+    goes_on(&stage);
+}

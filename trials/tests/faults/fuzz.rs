@@ -1,0 +1,188 @@
+//! Bad input by the thousand: whatever is read, nothing panics, hangs, or is
+//! taken for what it is not. proptest keeps what it finds beside this file.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use dumpcore::{Dump, DumpName, Filter, Stamp};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::stage::{Stage, temp};
+
+fn cases(number: u32) -> ProptestConfig {
+    ProptestConfig {
+        cases: number,
+        ..ProptestConfig::default()
+    }
+}
+
+/// Bytes that are special to rules, and some that are not.
+fn rule() -> impl Strategy<Value = Vec<u8>> {
+    let piece = select(vec![
+        "*",
+        "**",
+        "***",
+        "?",
+        "[",
+        "]",
+        "[!",
+        "[^",
+        "[[:alpha:]]",
+        "[a-",
+        "\\",
+        "/",
+        "- ",
+        "+ ",
+        "-",
+        "!",
+        "a",
+        "b",
+        "ab",
+        ".",
+        " ",
+        "\n",
+        ";",
+        "#",
+        "-/ ",
+        "-! ",
+        "merge ",
+        "dir-merge ",
+        "P ",
+        "R ",
+        "-C",
+        "\u{e9}",
+        "\0",
+    ]);
+    let known = vec(piece, 0..12).prop_map(|pieces| pieces.concat().into_bytes());
+    prop_oneof![4 => known, 1 => vec(any::<u8>(), 0..40)]
+}
+
+/// Paths of the same pieces.
+fn path() -> impl Strategy<Value = Vec<u8>> {
+    vec(
+        select(vec!["a", "b", "ab", "a/b", "/", ".", "*", "[", "\\"]),
+        1..24,
+    )
+    .prop_map(|pieces| pieces.concat().into_bytes())
+}
+
+proptest! {
+    #![proptest_config(cases(4000))]
+
+    #[test]
+    fn filter_rules(rules in vec(rule(), 1..5), paths in vec(path(), 1..5)) {
+        let began = Instant::now();
+        let mut filter = Filter::new();
+        let mut refused = 0;
+        for rule in &rules {
+            refused += usize::from(filter.add_rule(rule).is_err());
+        }
+        prop_assert!(filter.rules().len() <= rules.len() - refused);
+        let _ = Filter::new().add_lines(Path::new("rules"), &rules.join(&b'\n'));
+        for path in &paths {
+            for is_dir in [false, true] {
+                let excluded = filter.excludes(path, is_dir);
+                let verdict = filter.verdict(path, is_dir);
+                prop_assert_eq!(excluded, verdict.is_some_and(|rule| !rule.is_include()));
+            }
+        }
+        prop_assert!(began.elapsed() < Duration::from_secs(5), "too slow");
+    }
+
+    #[test]
+    fn dates_and_names(text in "[-0-9T:_chk/. ]{0,24}|\\PC{0,24}") {
+        if let Ok(stamp) = text.parse::<Stamp>() {
+            prop_assert_eq!(stamp.to_string().parse::<Stamp>().ok(), Some(stamp));
+        }
+        if let Some(name) = DumpName::parse(text.as_bytes()) {
+            // What is read as a name is that name, and is found by it.
+            prop_assert_eq!(name.path(), Path::new(&text));
+            prop_assert_eq!(DumpName::parse(name.to_string().as_bytes()), Some(name));
+        }
+    }
+}
+
+/// Names that nearly are those of a dump root.
+fn on_disk() -> impl Strategy<Value = Vec<u8>> {
+    let near =
+        "[0-9]{1,5}|[0-9]{4}(_chk|_incomplete|_chk_incomplete|_x)?|first|current|\\.[a-z]{1,4}";
+    let near = near.prop_map(String::into_bytes);
+    let any = vec(
+        any::<u8>().prop_filter("no name", |b| ![0, b'/'].contains(b)),
+        1..12,
+    );
+    prop_oneof![5 => near, 1 => any].prop_filter("no name", |name| name != b"." && name != b"..")
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
+
+    #[test]
+    fn names_on_disk(names in vec((on_disk(), on_disk(), on_disk(), 0..4_u8), 0..12)) {
+        let dir = temp();
+        for (year, day, leaf, kind) in &names {
+            let [year, day, leaf] = [year, day, leaf].map(|name| OsStr::from_bytes(name));
+            let path = dir.path().join(year).join(day);
+            // What is there already may be a file.
+            if fs::create_dir_all(&path).is_ok() {
+                let path = path.join(leaf);
+                let _ = match kind {
+                    0 => fs::write(&path, ""),
+                    1 => symlink("..", &path),
+                    _ => fs::create_dir(&path),
+                };
+            }
+        }
+        let dump = Dump::open(dir.path()).expect("opened");
+        let list = dump.list().expect("listed");
+        prop_assert!(list.is_sorted());
+        for name in &list {
+            prop_assert!(fs::symlink_metadata(dir.path().join(name.path())).is_ok());
+        }
+    }
+
+    #[test]
+    fn forms_of_current(target in "(/?[a-z0-9_]{0,6}){0,5}|/?2026/1122/2331(/tree)?/?|(\\.\\./){0,3}first/tree|\\PC{1,30}") {
+        let dir = temp();
+        for path in ["2026/1122/2331/tree", "first/tree"] {
+            fs::create_dir_all(dir.path().join(path)).expect("made");
+        }
+        if symlink(&target, dir.path().join("current")).is_ok() {
+            let dump = Dump::open(dir.path()).expect("opened");
+            if let Ok(Some(current)) = dump.current() {
+                // Whatever it says, it is a dump of this root.
+                let ours = ["2026/1122/2331", "first"].map(|path| dir.path().join(path));
+                let within = ours.iter().any(|ours| current.starts_with(ours));
+                prop_assert!(within, "{} for {}", current.display(), target);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(120))]
+
+    #[test]
+    fn configuration_files(lines in vec(select(vec![
+        "main = \"/x\"", "main = [\"/x\", \"/y\"]", "dump = 3", "dump = \"\"", "[set.a]", "[set]",
+        "exclude = [\"*.o\", \"- \"]", "jobs = 0", "jobs = -1", "jobs = 99999999999999999999",
+        "hooks.pre = 1", "hooks.post = \"exit 9\"", "checksum = \"yes\"", "log = \"stderr\"",
+        "= 1", "[[[", "x = {", "\u{0}", "\"unended", "checksum = true",
+    ]), 0..6), junk in vec(any::<u8>(), 0..30), with_junk in any::<bool>()) {
+        let stage = Stage::new();
+        let mut text = lines.join("\n").into_bytes();
+        if with_junk {
+            text.extend(junk);
+        }
+        fs::write(stage.beside("config/dump/dump.toml"), text).expect("written");
+        let output = stage.program("dumpme").arg("--print-config").output().expect("it runs");
+        let code = output.status.code();
+        prop_assert!(matches!(code, Some(0 | 2)), "{:?}: {}", code, crate::stage::said(&output));
+    }
+}

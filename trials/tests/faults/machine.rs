@@ -1,0 +1,73 @@
+//! The limits of the machine: few descriptors, little memory, one core; very
+//! deep, very wide, very long.
+
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt as _;
+use std::process::Command;
+
+use fixtures::tree::{deep, depth_of, wide};
+
+use crate::scene;
+use crate::stage::{ROOT, Stage, assert_done, end_well};
+
+/// The program with 64 descriptors and 256 MB of address space.
+fn poor(command: &Command) -> Command {
+    under(&["prlimit", "--nofile=64", "--as=268435456"], command)
+}
+
+fn under(wrapper: &[&str], command: &Command) -> Command {
+    let mut wrapped = Command::new(wrapper[0]);
+    wrapped.args(&wrapper[1..]).arg(command.get_program());
+    wrapped.args(command.get_args());
+    wrapped.env("XDG_CONFIG_HOME", "/nonexistent");
+    wrapped
+}
+
+#[test]
+#[ignore = "needs time and memory: 300,000 directories"]
+fn a_hundred_thousand_directories_deep_with_64_descriptors() {
+    let stage = Stage::new();
+    deep(&stage.source, 100_000);
+    end_well(&mut poor(&stage.dumpme()));
+    end_well(&mut poor(&stage.dumpme()));
+    assert_eq!(depth_of(&stage.dump.join("current").join(ROOT)), 100_000);
+}
+
+#[test]
+#[ignore = "needs time and memory: a million names"]
+fn a_million_names_in_one_directory_with_256_mb() {
+    let stage = Stage::new();
+    wide(&stage.source, 1_000_000);
+    end_well(&mut poor(&stage.dumpme()));
+    end_well(&mut poor(&stage.dumpme()));
+    let newest = stage.dump.join("current").join(ROOT);
+    assert_eq!(fs::read_dir(&newest).expect("listed").count(), 1_000_000);
+    let last = fs::metadata(newest.join("f0999999")).expect("there");
+    assert_eq!(last.nlink(), 2, "the second dump links to the first");
+}
+
+#[test]
+fn a_tebibyte_that_is_all_hole() {
+    let stage = Stage::new();
+    let hole = stage.source.join("hole");
+    File::create(&hole)
+        .expect("made")
+        .set_len(1 << 40)
+        .expect("long");
+    end_well(&mut poor(&stage.dumpme()));
+    end_well(&mut poor(&stage.chkptme()));
+    let copy = fs::metadata(stage.dump.join("current").join(ROOT).join("hole")).expect("there");
+    assert_eq!(copy.len(), 1 << 40);
+    assert!(copy.blocks() < 64, "{} blocks", copy.blocks());
+}
+
+#[test]
+fn on_one_core_with_few_descriptors() {
+    let stage = Stage::new();
+    for round in 0..3 {
+        stage.write(&scene::wide(1000, 3, round));
+        let mut one_core = under(&["taskset", "-c", "0"], &poor(&stage.dumpme()));
+        end_well(&mut one_core);
+        assert_done(&stage.dump, &stage.source);
+    }
+}

@@ -1,0 +1,16 @@
+//! Faults, attacks and bad luck, injected for real: each room of this file
+//! is one kind, and `docs/RELIABILITY.md` tells what each test shows.
+
+mod calls;
+mod clocks;
+mod crowd;
+mod errors;
+mod full;
+mod fuzz;
+mod hostile;
+mod kill;
+mod machine;
+mod power;
+mod scene;
+mod source;
+mod stage;

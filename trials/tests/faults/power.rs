@@ -1,0 +1,289 @@
+//! The power fails: on ext4 and xfs, at calls of a run, at any instant, and
+//! right after a dump was reported done.
+//!
+//! The filesystem is shut down without flushing (the GOINGDOWN call with
+//! NOLOGFLUSH), unmounted and mounted again: what is there then is what the
+//! disk held. A run that is killed just before a call and then loses its
+//! power leaves the same disk as one that lost it there and then.
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use fixtures::mounts::{Fs, Mount};
+use fixtures::strace::{Inject, watch};
+use fixtures::tree::remove_deep;
+
+use crate::calls::{Point, copy_tree, points};
+use crate::scene;
+use crate::stage::{
+    History, ROOT, Stage, assert_done, assert_one_of, assert_stands, end_well, leftovers,
+};
+
+/// How a machine loses its power.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    /// Nothing in memory reaches the disk.
+    Bare,
+    /// The journal does: names, sizes and times without their data.
+    AfterJournal,
+}
+
+/// A stage whose dump roots lie on a disk that can be put back to what it
+/// was.
+struct Disk {
+    mount: Mount,
+    stage: Stage,
+    saved: PathBuf,
+}
+
+impl Disk {
+    /// A source that was dumped, and has changed since.
+    fn new(fs: Fs) -> Self {
+        let mut mount = Mount::new(fs, 64);
+        let mut stage = Stage::with_dump_on(mount.path());
+        stage.slave = mount.path().join("slave");
+        std::fs::create_dir(&stage.slave).expect("made");
+        stage.write(&scene::before());
+        stage.dump_now();
+        end_well(&mut stage.dumpslave());
+        copy_tree(&stage.source, &stage.beside("was"));
+        stage.write(&scene::after());
+        let saved = stage.beside("image");
+        mount.unmount();
+        sparse_copy(&mount.image().to_path_buf(), &saved);
+        mount.mount();
+        Disk {
+            mount,
+            stage,
+            saved,
+        }
+    }
+
+    fn put_back(&mut self) {
+        self.mount.unmount();
+        sparse_copy(&self.saved, &self.mount.image().to_path_buf());
+        self.mount.mount();
+    }
+
+    fn cut(&mut self, how: Cut) {
+        match how {
+            Cut::Bare => self.mount.goingdown(),
+            Cut::AfterJournal => self.mount.goingdown_with_journal(),
+        }
+        self.mount.remount();
+    }
+
+    /// Cuts the power at each of these points, each time from the same
+    /// beginning; the next run goes on.
+    fn cut_at(&mut self, points: &[Point], how: Cut, start: fn(&Stage) -> Command) {
+        let history = History::of(&self.stage.dump);
+        for (name, nth) in points {
+            println!("{how:?} at {name} {nth}");
+            let mut command = start(&self.stage);
+            command.arg("--jobs=1");
+            let seen = watch(&command, &[Inject::kill(name).when(nth)]);
+            assert!(!seen.status.success(), "{name} {nth}: {}", seen.status);
+            self.cut(how);
+            self.assert_whole();
+            history.assert_unchanged(&self.stage.dump);
+            end_well(&mut start(&self.stage));
+            self.cut(Cut::Bare);
+            assert_done(&self.stage.dump, &self.stage.source);
+            history.assert_unchanged(&self.stage.dump);
+            self.put_back();
+        }
+        println!("{} cuts, and one more after each next run", points.len());
+    }
+
+    /// What stands after a cut is whole.
+    #[track_caller]
+    fn assert_whole(&self) {
+        let was = self.stage.beside("was");
+        assert_stands(&self.stage.dump, true, &[&was, &self.stage.source]);
+    }
+}
+
+fn sparse_copy(from: &PathBuf, to: &PathBuf) {
+    let mut command = Command::new("cp");
+    command.arg("--sparse=always").arg(from).arg(to);
+    assert!(command.status().expect("cp runs").success());
+}
+
+/// All calls of making visible, and one of `step` before.
+fn chosen(all: Vec<Point>, step: usize) -> Vec<Point> {
+    let publishing = all.len().saturating_sub(16);
+    let keep = |(at, point): (usize, Point)| (at >= publishing || at % step == 0).then_some(point);
+    all.into_iter()
+        .enumerate()
+        .filter(|(_, point)| point.0 != "exit_group")
+        .filter_map(keep)
+        .collect()
+}
+
+fn at_calls_of_a_dump(fs: Fs) {
+    let mut disk = Disk::new(fs);
+    let mut command = disk.stage.dumpme();
+    let all = points(command.arg("--jobs=1"));
+    disk.put_back();
+    let points = chosen(all, 9);
+    disk.cut_at(&points, Cut::Bare, Stage::dumpme);
+}
+
+#[test]
+#[ignore = "needs root, strace and loop mounts"]
+fn at_calls_of_a_dump_on_ext4() {
+    at_calls_of_a_dump(Fs::Ext4);
+}
+
+#[test]
+#[ignore = "needs root, strace and loop mounts"]
+fn at_calls_of_a_dump_on_xfs() {
+    at_calls_of_a_dump(Fs::Xfs);
+}
+
+/// A run is killed when all is stored and nothing flushed, and the journal
+/// gets to the disk, but not the data: files of the right size and time with
+/// nothing in them. The next run must not take them for what they seem.
+fn never_trusts_what_was_not_flushed(fs: Fs) {
+    let mut disk = Disk::new(fs);
+    let mut command = disk.stage.dumpme();
+    let before_flush = Inject::kill("syncfs").when(1);
+    let seen = watch(command.arg("--jobs=1"), &[before_flush]);
+    assert!(!seen.status.success());
+    disk.cut(Cut::AfterJournal);
+    disk.assert_whole();
+    let stale = stale(&disk.stage);
+    println!("{fs:?}: of the right size and time, but not contents: {stale:?}");
+    assert!(!stale.is_empty(), "the cut was too gentle to show anything");
+    end_well(&mut disk.stage.dumpme());
+    disk.cut(Cut::Bare);
+    assert_done(&disk.stage.dump, &disk.stage.source);
+}
+
+/// Files of the leftover that look like their source, and are not.
+fn stale(stage: &Stage) -> Vec<PathBuf> {
+    use std::os::unix::fs::MetadataExt as _;
+    let mut found = Vec::new();
+    for site in leftovers(&stage.dump) {
+        let tree = site.join(ROOT);
+        for entry in walk(&tree) {
+            let below = entry.strip_prefix(&tree).expect("below it");
+            let source = stage.source.join(below);
+            let (Ok(a), Ok(b)) = (entry.symlink_metadata(), source.symlink_metadata()) else {
+                continue;
+            };
+            let alike = a.is_file()
+                && b.is_file()
+                && (a.len(), a.mtime(), a.mtime_nsec()) == (b.len(), b.mtime(), b.mtime_nsec());
+            if alike && std::fs::read(&entry).ok() != std::fs::read(&source).ok() {
+                found.push(below.to_path_buf());
+            }
+        }
+    }
+    found
+}
+
+/// All entries below a directory that are no directories.
+fn walk(dir: &std::path::Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            all.extend(walk(&entry.path()));
+        } else {
+            all.push(entry.path());
+        }
+    }
+    all
+}
+
+#[test]
+#[ignore = "needs root, strace and loop mounts"]
+fn never_trusts_what_was_not_flushed_on_ext4() {
+    never_trusts_what_was_not_flushed(Fs::Ext4);
+}
+
+#[test]
+#[ignore = "needs root, strace and loop mounts"]
+fn never_trusts_what_was_not_flushed_on_xfs() {
+    never_trusts_what_was_not_flushed(Fs::Xfs);
+}
+
+/// Whatever was reported done is there: dumps, checkpoints and replicas in
+/// turn, the power cut after each.
+fn right_after_it_was_reported(fs: Fs) {
+    let mut disk = Disk::new(fs);
+    let mut cuts = 0;
+    for round in 1..=6 {
+        disk.stage.write(&scene::wide(60, 4, round));
+        for start in [Stage::dumpme, Stage::chkptme, Stage::dumpslave] {
+            end_well(&mut start(&disk.stage));
+            disk.cut(Cut::Bare);
+            cuts += 1;
+            assert_done(&disk.stage.dump, &disk.stage.source);
+        }
+        assert_done(&disk.stage.slave, &disk.stage.source);
+    }
+    println!("{fs:?}: {cuts} cuts");
+}
+
+#[test]
+#[ignore = "needs root and loop mounts"]
+fn right_after_it_was_reported_on_ext4() {
+    right_after_it_was_reported(Fs::Ext4);
+}
+
+#[test]
+#[ignore = "needs root and loop mounts"]
+fn right_after_it_was_reported_on_xfs() {
+    right_after_it_was_reported(Fs::Xfs);
+}
+
+/// The power fails under a run that goes on, and meets a dead disk.
+fn at_random_instants(fs: Fs) {
+    let mut disk = Disk::new(fs);
+    let (mut refused, mut done) = (0, 0);
+    disk.stage.write(&scene::wide(300, 5, 0));
+    let began = Instant::now();
+    disk.stage.dump_now();
+    let usual = began.elapsed();
+    for round in 1..=24_u8 {
+        let was = disk.stage.beside("was");
+        remove_deep(&was);
+        copy_tree(&disk.stage.source, &was);
+        disk.stage.write(&scene::wide(300, 5, round));
+        let current = disk.stage.dump.join("current");
+        let named = std::fs::read_link(&current).expect("a link");
+        let mut child = disk.stage.dumpme();
+        let mut child = child.stderr(Stdio::null()).spawn().expect("it runs");
+        std::thread::sleep(usual.mul_f64(f64::from(round) / 20.0));
+        disk.mount.goingdown();
+        let status = child.wait().expect("it ends");
+        disk.mount.remount();
+        match status.code() {
+            Some(0) => done += 1,
+            Some(1) => refused += 1,
+            _ => panic!("{status}"),
+        }
+        let moved = std::fs::read_link(&current).expect("a link") != named;
+        assert!(moved || !status.success(), "reported, and not there");
+        let newest = current.join(ROOT);
+        assert_one_of(&newest, &[&was, &disk.stage.source]);
+        end_well(&mut disk.stage.dumpme());
+        assert_done(&disk.stage.dump, &disk.stage.source);
+    }
+    println!("{fs:?}: {refused} cuts in the middle, {done} after the end");
+    assert!(refused > 0, "no cut met a run");
+}
+
+#[test]
+#[ignore = "needs root and loop mounts"]
+fn at_random_instants_on_ext4() {
+    at_random_instants(Fs::Ext4);
+}
+
+#[test]
+#[ignore = "needs root and loop mounts"]
+fn at_random_instants_on_xfs() {
+    at_random_instants(Fs::Xfs);
+}

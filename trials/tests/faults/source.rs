@@ -1,0 +1,219 @@
+//! Read errors of the source, and a source that goes away in mid-run.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fixtures::diff_trees;
+use fixtures::strace::{Inject, inject};
+
+use crate::scene;
+use crate::stage::{ROOT, Stage, all_we_keep, assert_done, end_well, said};
+
+/// Six directories of ten files, all dumped, all changed since.
+fn changed() -> Stage {
+    let stage = Stage::new();
+    stage.write(&scene::wide(120, 1, 0));
+    stage.dump_now();
+    stage.write(&scene::wide(120, 1, 1));
+    stage
+}
+
+/// Runs with a fault of one place; the exit code, and what was said.
+fn run_with(stage: &Stage, calls: &str, errno: &str, on: &Path) -> (Option<i32>, String) {
+    let fault = [Inject::error(calls, errno).on(on)];
+    let output = inject(&stage.dumpme(), &fault).output().expect("run");
+    (output.status.code(), said(&output))
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn an_error_of_one_place_is_named_and_the_rest_is_dumped() {
+    for (calls, below) in [
+        ("read,pread64,copy_file_range", "d001/f00025"),
+        ("getdents64", "d001"),
+        ("statx,newfstatat", "d001"),
+        ("openat,openat2", "d001"),
+    ] {
+        let stage = changed();
+        let (code, said) = run_with(&stage, calls, "EIO", &stage.source.join(below));
+        assert_eq!(code, Some(23), "{calls}: {said}");
+        let place = format!("{ROOT}/{below}");
+        assert!(said.contains(&place), "{calls}: {said}");
+        let newest = stage.dump.join("current").join(ROOT);
+        let differences = diff_trees(&stage.source, &newest, &all_we_keep());
+        assert!(!differences.is_empty(), "{calls}");
+        for line in differences {
+            assert!(line.starts_with(below), "{calls}: {line}");
+        }
+        stage.dump_now();
+        assert_done(&stage.dump, &stage.source);
+    }
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_tree_that_can_no_longer_be_listed_ends_the_run() {
+    for (calls, errno, below) in [
+        ("getdents64", "EIO", ""),
+        ("read,pread64,copy_file_range", "ENOTCONN", "d002/f00045"),
+        ("read,pread64,copy_file_range", "ESTALE", "d002/f00045"),
+        ("read,pread64,copy_file_range", "ENODEV", "d002/f00045"),
+        ("statx,newfstatat", "ESHUTDOWN", ""),
+    ] {
+        let stage = changed();
+        let named = fs::read_link(stage.dump.join("current")).expect("a link");
+        let (code, said) = run_with(&stage, calls, errno, &stage.source.join(below));
+        assert_eq!(code, Some(1), "{calls} {errno}: {said}");
+        let still = fs::read_link(stage.dump.join("current")).expect("a link");
+        assert_eq!(named, still, "{calls} {errno}: {said}");
+        stage.dump_now();
+        assert_done(&stage.dump, &stage.source);
+    }
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_reference_that_cannot_be_read_is_copied_anew() {
+    let stage = Stage::new();
+    stage.write(&scene::wide(60, 1, 0));
+    stage.dump_now();
+    let current = fs::read_link(stage.dump.join("current")).expect("a link");
+    let reference = stage.dump.join(current).join(ROOT).join("d001");
+    let (code, said) = run_with(&stage, "statx,newfstatat", "EIO", &reference);
+    assert_eq!(code, Some(0), "{said}");
+    assert_done(&stage.dump, &stage.source);
+    let inode = |dir: &Path, name: &str| fs::metadata(dir.join(name)).expect("there").ino();
+    let newest = stage.dump.join("current").join(ROOT);
+    assert_ne!(inode(&newest, "d001/f00025"), inode(&reference, "f00025"));
+    let well = reference.with_file_name("d000");
+    assert_eq!(inode(&newest, "d000/f00005"), inode(&well, "f00005"));
+}
+
+/// A mount of a directory by sshfs, its server a child of ours.
+struct Sshfs {
+    server: Child,
+    client: Child,
+    at: std::path::PathBuf,
+}
+
+impl Sshfs {
+    fn new(of: &Path, at: &Path) -> Self {
+        fs::create_dir_all(at).expect("made");
+        let mut server = Command::new("/usr/lib/openssh/sftp-server")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("sftp-server runs");
+        let client = Command::new("sshfs")
+            .args(["-f", "-o", "passive,dir_cache=no"])
+            .arg(format!(":{}", of.display()))
+            .arg(at)
+            .stdin(server.stdout.take().expect("piped"))
+            .stdout(server.stdin.take().expect("piped"))
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("sshfs runs");
+        let mount = Sshfs {
+            server,
+            client,
+            at: at.to_path_buf(),
+        };
+        let until = Instant::now() + Duration::from_secs(20);
+        while fs::read_dir(at).map_or(0, Iterator::count) == 0 {
+            assert!(Instant::now() < until, "sshfs does not mount");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        mount
+    }
+}
+
+impl Drop for Sshfs {
+    fn drop(&mut self) {
+        for child in [&mut self.client, &mut self.server] {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        let mut command = Command::new("umount");
+        let _ = command
+            .arg("-l")
+            .arg(&self.at)
+            .stderr(Stdio::null())
+            .status();
+    }
+}
+
+/// What is killed in the middle of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Victim {
+    Mount,
+    Server,
+}
+
+#[test]
+#[ignore = "needs root, FUSE, sshfs and sftp-server"]
+fn a_mount_that_goes_in_mid_run_never_publishes_half_a_dump() {
+    let (mut refused, mut done) = (0, 0);
+    for round in 1..=12_u8 {
+        let stage = Stage::new();
+        stage.write(&scene::wide(150, 1, 0));
+        let at = stage.beside("far").join(ROOT);
+        let run = || {
+            let mut command = stage.program("dumpme");
+            command.args(["--log", "stderr", "-q", "--main"]).arg(&at);
+            command.arg("--dump").arg(&stage.dump);
+            command
+        };
+        let mut mount = Sshfs::new(&stage.source, &at);
+        let began = Instant::now();
+        end_well(run().arg("--init"));
+        let usual = began.elapsed();
+        let before = stage.dump.join("current").canonicalize().expect("there");
+        let mut child = run()
+            .arg("--checksum")
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        std::thread::sleep(usual.mul_f64(f64::from(round) / 16.0));
+        let victim = [Victim::Mount, Victim::Server][usize::from(round % 2)];
+        let killed = match victim {
+            Victim::Mount => mount.client.kill(),
+            Victim::Server => mount.server.kill(),
+        };
+        killed.expect("killed");
+        let _ = child.wait().expect("it ends");
+        let output = child.wait_with_output().expect("read");
+        match output.status.code() {
+            Some(0) => done += 1,
+            Some(1) => {
+                refused += 1;
+                let still = stage.dump.join("current").canonicalize().expect("there");
+                assert_eq!(before, still);
+            }
+            _ => panic!("{victim:?}: {}: {}", output.status, said(&output)),
+        }
+        let newest = stage.dump.join("current").join(ROOT);
+        assert_same_names(&stage.source, &newest);
+    }
+    println!("{refused} mounts gone in the middle, {done} after the end");
+    assert!(refused > 3, "the mount went too late: {refused}");
+}
+
+/// All that the source has, with its contents. (sshfs shows times in whole
+/// seconds, and not all attributes.)
+#[track_caller]
+fn assert_same_names(source: &Path, dump: &Path) {
+    let output = Command::new("diff")
+        .arg("-r")
+        .arg(source)
+        .arg(dump)
+        .output();
+    let output = output.expect("diff runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+}

@@ -1,0 +1,296 @@
+//! A source, two dump roots and the programs, shielded from the machine's
+//! own settings; and what must hold of a dump root at every instant.
+
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Output};
+
+use dumpcore::Dump;
+use fixtures::tree::{Tree, remove_deep};
+use fixtures::{Fingerprint, Options, diff_trees, is_root};
+use tempfile::TempDir;
+
+/// The name of the tree in all dumps of these tests.
+pub(crate) const ROOT: &str = "tree";
+
+/// Where temporary things are quick.
+pub(crate) fn memory() -> PathBuf {
+    let shm = Path::new("/dev/shm");
+    if shm.is_dir() {
+        shm.to_path_buf()
+    } else {
+        std::env::temp_dir()
+    }
+}
+
+/// A temporary directory in memory.
+pub(crate) fn temp() -> TempDir {
+    let dir = TempDir::new_in(memory()).expect("a directory");
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(dir.path(), open).expect("opened up");
+    dir
+}
+
+/// A source, a dump root and a second one, with programs; gone when dropped.
+pub(crate) struct Stage {
+    top: PathBuf,
+    /// What is dumped.
+    pub(crate) source: PathBuf,
+    /// Where it is dumped to.
+    pub(crate) dump: PathBuf,
+    /// Where dumps are replicated to.
+    pub(crate) slave: PathBuf,
+}
+
+impl Stage {
+    /// An empty source and empty dump roots, in memory.
+    pub(crate) fn new() -> Self {
+        let stage = Self::at(temp().keep());
+        for dir in [&stage.source, &stage.dump, &stage.slave] {
+            fs::create_dir_all(dir).expect("made");
+        }
+        stage
+    }
+
+    /// The same with the dump root on a filesystem of the test's own.
+    pub(crate) fn with_dump_on(mount: &Path) -> Self {
+        let mut stage = Self::new();
+        stage.dump = mount.join("dump");
+        fs::create_dir_all(&stage.dump).expect("made");
+        stage
+    }
+
+    /// The same with the source on a filesystem of the test's own.
+    pub(crate) fn with_source_on(mount: &Path) -> Self {
+        let mut stage = Self::new();
+        stage.source = mount.join(ROOT);
+        fs::create_dir_all(&stage.source).expect("made");
+        stage
+    }
+
+    fn at(top: PathBuf) -> Self {
+        let bin = top.join("bin");
+        fs::create_dir_all(&bin).expect("made");
+        for name in ["dumpme", "chkptme", "dumpslave", "yest", "hist"] {
+            let made = symlink(env!("CARGO_BIN_EXE_programs"), bin.join(name));
+            assert!(made.is_ok() || bin.join(name).is_symlink(), "{made:?}");
+        }
+        fs::create_dir_all(top.join("config/dump")).expect("made");
+        fs::write(top.join("config/dump/dump.toml"), "").expect("written");
+        Stage {
+            source: top.join(ROOT),
+            dump: top.join("dump"),
+            slave: top.join("slave"),
+            top,
+        }
+    }
+
+    /// A second stage, the same in all that a dump keeps.
+    pub(crate) fn copy(&self) -> Self {
+        let top = temp().keep();
+        let mut command = Command::new("cp");
+        command.arg("-a").arg(self.top.join(".")).arg(&top);
+        assert!(command.status().expect("cp runs").success());
+        Self::at(top)
+    }
+
+    /// A path beside source and dump root.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.top.join(name)
+    }
+
+    /// One of the programs, without the surrounding environment.
+    pub(crate) fn program(&self, name: &str) -> Command {
+        let mut command = Command::new(self.top.join("bin").join(name));
+        command
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
+            .env("HOME", &self.top)
+            .env("XDG_CONFIG_HOME", self.top.join("config"))
+            .current_dir(&self.top);
+        command
+    }
+
+    /// A dump of the source, the first if there is no `current`.
+    pub(crate) fn dumpme(&self) -> Command {
+        let mut command = self.program("dumpme");
+        command.args(["--log", "stderr", "-q", "--main"]);
+        command.arg(&self.source).arg("--dump").arg(&self.dump);
+        if fs::symlink_metadata(self.dump.join("current")).is_err() {
+            command.arg("--init");
+        }
+        command
+    }
+
+    /// A checkpoint of the newest dump.
+    pub(crate) fn chkptme(&self) -> Command {
+        let mut command = self.program("chkptme");
+        command.args(["--log", "stderr", "-q", "--dump"]);
+        command.arg(&self.dump);
+        command
+    }
+
+    /// A replica of the newest dump, the first if there is no `current`.
+    pub(crate) fn dumpslave(&self) -> Command {
+        let mut command = self.program("dumpslave");
+        command.args(["--log", "stderr", "-q", "--latest", "--from"]);
+        command.arg(&self.dump).arg("--dump").arg(&self.slave);
+        if fs::symlink_metadata(self.slave.join("current")).is_err() {
+            command.arg("--init");
+        }
+        command
+    }
+
+    /// Replaces the source.
+    pub(crate) fn write(&self, tree: &Tree) {
+        if self.source.exists() {
+            let kept = fs::read_dir(&self.source).expect("listed");
+            for entry in kept.map(|entry| entry.expect("listed")) {
+                if entry.file_type().expect("known").is_dir() {
+                    remove_deep(&entry.path());
+                } else {
+                    fs::remove_file(entry.path()).expect("removed");
+                }
+            }
+        }
+        tree.write(&self.source);
+    }
+
+    /// A dump that must end well.
+    #[track_caller]
+    pub(crate) fn dump_now(&self) {
+        end_well(&mut self.dumpme());
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        remove_deep(&self.top);
+    }
+}
+
+/// Runs to the end, which must be a good one.
+#[track_caller]
+pub(crate) fn end_well(command: &mut Command) {
+    let output = command.output().expect("it runs");
+    assert_code(&output, 0);
+}
+
+/// Runs to the end, which must have this exit code; what was said.
+#[track_caller]
+pub(crate) fn end_with(command: &mut Command, code: i32) -> String {
+    let output = command.output().expect("it runs");
+    assert_code(&output, code);
+    said(&output)
+}
+
+#[track_caller]
+pub(crate) fn assert_code(output: &Output, code: i32) {
+    let ended: ExitStatus = output.status;
+    assert_eq!(ended.code(), Some(code), "{ended}: {}", said(output));
+}
+
+/// What a program said on standard error.
+pub(crate) fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What a dump must keep of the runner's own files.
+pub(crate) fn all_we_keep() -> Options {
+    if is_root() {
+        Options::default()
+    } else {
+        Options::unprivileged()
+    }
+}
+
+/// Is a tree the same as one of those that it may be?
+#[track_caller]
+pub(crate) fn assert_one_of(dump: &Path, may_be: &[&Path]) {
+    let mut all = Vec::new();
+    for tree in may_be {
+        let lines = diff_trees(tree, dump, &all_we_keep());
+        if lines.is_empty() {
+            return;
+        }
+        all.push(format!("not {}:\n{}", tree.display(), lines.join("\n")));
+    }
+    panic!("{}: {}", dump.display(), all.join("\n"));
+}
+
+/// What must hold of a dump root at every instant: all that looks published
+/// is one of these trees, whole, and `current` (if it has one, or must have
+/// one) names such a dump.
+#[track_caller]
+pub(crate) fn assert_stands(root: &Path, has_current: bool, may_be: &[&Path]) {
+    let dump = Dump::open(root).expect("opened");
+    let current = dump.current().expect("current names a dump");
+    assert!(current.is_some() || !has_current, "current is missing");
+    for name in dump.list().expect("listed") {
+        assert_one_of(&root.join(name.path()).join(ROOT), may_be);
+    }
+    if let Some(current) = current {
+        assert_one_of(&current.join(ROOT), may_be);
+    }
+}
+
+/// What must hold when a run has ended well: the newest dump is the source,
+/// and nothing half made is left.
+#[track_caller]
+pub(crate) fn assert_done(root: &Path, source: &Path) {
+    assert_stands_newest(root, source);
+    let left = leftovers(root);
+    assert!(left.is_empty(), "left behind: {left:?}");
+}
+
+#[track_caller]
+fn assert_stands_newest(root: &Path, source: &Path) {
+    let dump = Dump::open(root).expect("opened");
+    let current = dump.current().expect("current names a dump");
+    let current = current.expect("there is a current");
+    assert_one_of(&current.join(ROOT), &[source]);
+    let newest = dump.list().expect("listed").last().map(|name| name.path());
+    assert_eq!(newest.map(|newest| root.join(newest)), Some(current));
+}
+
+/// What runs left in a dump root: sites, and names that are no dump's.
+pub(crate) fn leftovers(root: &Path) -> Vec<PathBuf> {
+    let list = |dir: &Path| -> Vec<PathBuf> {
+        let entries = fs::read_dir(dir).into_iter().flatten();
+        entries.map(|entry| entry.expect("listed").path()).collect()
+    };
+    let mut found = Vec::new();
+    for year in list(root) {
+        let name = year.file_name().expect("a name").as_bytes().to_vec();
+        let known = [&b"current"[..], b"current_chk", b"lost+found", b".rsync"];
+        if known.contains(&&name[..]) {
+            continue;
+        }
+        if !name.iter().all(u8::is_ascii_digit) {
+            found.push(year);
+            continue;
+        }
+        for minute in list(&year).iter().flat_map(|day| list(day)) {
+            if minute.as_os_str().as_bytes().ends_with(b"_incomplete") {
+                found.push(minute);
+            }
+        }
+    }
+    found
+}
+
+/// History, and that it still is what it was.
+pub(crate) struct History(Fingerprint);
+
+impl History {
+    pub(crate) fn of(root: &Path) -> Self {
+        History(Fingerprint::of(root))
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_unchanged(&self, root: &Path) {
+        self.0.assert_unchanged(root);
+    }
+}
