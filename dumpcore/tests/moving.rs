@@ -40,11 +40,12 @@ fn with(stage: &Stage, act: impl Fn(&Path) + Sync) -> Report {
 fn stage() -> Stage {
     let stage = Stage::new();
     fs::write(stage.source.join("0"), "first").expect("written");
-    for name in ["a", "b", "c"] {
-        fs::write(stage.source.join(name), format!("file {name}")).expect("written");
+    // Of one size and one time, they would be the same to who goes by these.
+    for (size, name) in (1..).zip(["a", "b", "c"]) {
+        fs::write(stage.source.join(name), name.repeat(size)).expect("written");
         let dir = stage.source.join(format!("dir {name}"));
         fs::create_dir(&dir).expect("made");
-        fs::write(dir.join("inner"), format!("inner {name}")).expect("written");
+        fs::write(dir.join("inner"), name.repeat(10 + size)).expect("written");
     }
     std::thread::sleep(Duration::from_millis(30));
     stage

@@ -1,0 +1,124 @@
+//! What the program needs of memory and descriptors, as a process of its own.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use assert_fs::prelude::*;
+use common::Place;
+use fixtures::tree::{deep, remove_deep, wide};
+use fixtures::{Options, assert_same_tree};
+
+/// The most that a dump of a million names may take.
+const MOST_KB: u64 = 32 << 10;
+
+fn args(command: &mut Command) -> &mut Command {
+    command.args(["-q", "--log", "stderr", "--main", "tree", "--dump", "dump"])
+}
+
+fn place() -> Place {
+    let place = Place::new();
+    for dir in ["tree", "dump"] {
+        place.dir.child(dir).create_dir_all().expect("made");
+    }
+    place
+}
+
+/// The most memory that a process had, in KiB, until it ended.
+fn peak(mut child: Child) -> u64 {
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    loop {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        peak = peak.max(number.and_then(|n| n.trim().parse().ok()).unwrap_or(0));
+        if let Some(status) = child.try_wait().expect("waited for") {
+            assert!(status.success(), "{status}");
+            return peak;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn dump(place: &Place, more: &[&str]) -> u64 {
+    let mut command = place.plain_dumpme();
+    let command = args(&mut command).args(more).stdin(Stdio::null());
+    peak(command.spawn().expect("dumpme runs"))
+}
+
+/// The first dump, and one of the unchanged tree.
+#[test]
+#[ignore = "slow: a million files, two minutes in a release build"]
+fn a_million_names_in_one_directory_need_little_memory() {
+    const NAMES: u64 = 1_000_000;
+    let place = place();
+    wide(&place.dir.path().join("tree/wide"), NAMES as usize);
+    let peaks = [&["--init"][..], &[]].map(|more| {
+        let peak = dump(&place, more);
+        let newest = place.dir.path().join("dump/current/tree/wide");
+        assert_eq!(fs::read_dir(newest).expect("listed").count() as u64, NAMES);
+        peak
+    });
+    assert!(peaks.iter().all(|peak| *peak < MOST_KB), "{peaks:?} KiB");
+    remove_deep(&place.dir.path().join("dump"));
+}
+
+/// Wide at each of many levels, and deep: more directories are begun at once
+/// than can be open.
+fn wide_and_deep(tree: &Path) {
+    deep(&tree.join("deep"), 1_000);
+    let mut at = tree.to_path_buf();
+    for level in 0..40 {
+        for i in 0..30 {
+            let dir = at.join(format!("dir {i}"));
+            fs::create_dir_all(&dir).expect("made");
+            fs::write(dir.join("file"), format!("{level} {i}")).expect("written");
+            if i > 0 {
+                fs::hard_link(at.join("dir 0/file"), dir.join("link")).expect("linked");
+            }
+        }
+        at.push(format!("dir {}", level % 30));
+    }
+    // Listings that take several calls, at several levels.
+    for dir in ["many", "dir 0/many", "dir 0/dir 1/many"] {
+        wide(&tree.join(dir), 10_000);
+    }
+}
+
+#[test]
+#[ignore = "needs prlimit(1)"]
+fn few_descriptors_are_enough() {
+    let place = place();
+    wide_and_deep(&place.dir.path().join("tree"));
+    let tree = place.dir.path().join("tree");
+    for (limit, jobs) in [("64", "8"), ("40", "1"), ("64", "64"), ("256", "16")] {
+        let init = !fs::exists(place.dir.path().join("dump/current")).expect("looked");
+        let program = place.plain_dumpme();
+        let mut command = Command::new("prlimit");
+        // The hard limit too: the program raises the soft one to it.
+        command
+            .arg(format!("--nofile={limit}:{limit}"))
+            .arg(program.get_program());
+        let command = args(&mut command)
+            .args(["--jobs", jobs])
+            .args(init.then_some("--init"));
+        command
+            .current_dir(place.dir.path())
+            .env("XDG_CONFIG_HOME", place.dir.path());
+        let ran = command.output().expect("prlimit runs");
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(
+            ran.status.success(),
+            "{limit} descriptors, {jobs} jobs: {said}"
+        );
+        let newest = place.dir.path().join("dump/current/tree");
+        assert_same_tree(&tree, &newest, &Options::default());
+    }
+    for dir in ["tree", "dump"] {
+        remove_deep(&place.dir.path().join(dir));
+    }
+}
