@@ -4,7 +4,8 @@
 use std::fs;
 use std::process::Command;
 
-use dumpcore::{Dump, DumpName};
+use chrono::DateTime;
+use dumpcore::{Dump, DumpName, Stamp};
 
 use crate::scene;
 use crate::stage::{Stage, assert_done, end_well, end_with};
@@ -24,6 +25,13 @@ fn at(command: &Command, seconds: i64, zone: &str) -> Command {
         faked.current_dir(dir);
     }
     faked
+}
+
+/// What a clock on the wall shows there and then.
+fn civil(seconds: i64, zone: &str) -> Stamp {
+    let zone: chrono_tz::Tz = zone.parse().expect("a zone");
+    let moment = DateTime::from_timestamp(seconds, 0).expect("a moment");
+    Stamp::from_civil(moment.with_timezone(&zone).naive_local())
 }
 
 fn names(stage: &Stage) -> Vec<DumpName> {
@@ -60,6 +68,13 @@ fn names_rise_through_the_days_on_which_clocks_shift() {
             let moment = shift + step * 20 * 60;
             end_well(&mut at(&stage.dumpme(), moment, zone));
             let name = current(&stage);
+            if last.is_none() {
+                assert_eq!(
+                    name,
+                    DumpName::dump(civil(moment, zone)),
+                    "is the clock faked?"
+                );
+            }
             assert!(
                 last.is_none_or(|last| last < name),
                 "{zone} {step}: {last:?}, {name:?}"

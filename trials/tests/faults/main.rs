@@ -1,6 +1,9 @@
 //! Faults, attacks and bad luck, injected for real: each room of this file
 //! is one kind, and `docs/RELIABILITY.md` tells what each test shows.
 
+// The figures that the page tells are printed by the tests that it names.
+#![allow(clippy::print_stdout)]
+
 mod calls;
 mod clocks;
 mod crowd;

@@ -62,14 +62,6 @@ impl Stage {
         stage
     }
 
-    /// The same with the source on a filesystem of the test's own.
-    pub(crate) fn with_source_on(mount: &Path) -> Self {
-        let mut stage = Self::new();
-        stage.source = mount.join(ROOT);
-        fs::create_dir_all(&stage.source).expect("made");
-        stage
-    }
-
     fn at(top: PathBuf) -> Self {
         let bin = top.join("bin");
         fs::create_dir_all(&bin).expect("made");
