@@ -198,7 +198,12 @@ fn space(free: &Option<(u64, u64)>, needed: &Option<u64>) -> String {
         text.push_str(&format!("; {} were to be written", size(*needed)));
     }
     if let Some((bytes, inodes)) = free {
-        text.push_str(&format!("; {} and {inodes} inodes are free", size(*bytes)));
+        text.push_str(&format!("; {}", size(*bytes)));
+        // Some filesystems make inodes as they need them, and have no number.
+        if *inodes != u64::MAX {
+            text.push_str(&format!(" and {inodes} inodes"));
+        }
+        text.push_str(" are free");
     }
     if free.is_some() {
         text.push_str("; make room and run again, it goes on from here");

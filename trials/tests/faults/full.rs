@@ -32,9 +32,9 @@ fn refused(stage: &Stage) -> String {
     let newest = stage.dump.join("current").join(ROOT);
     assert_one_of(&newest, &[&stage.beside("was")]);
     history.assert_unchanged(&stage.dump);
-    assert!(said.contains("bytes and"), "{said}");
-    assert!(said.contains("inodes are free"), "{said}");
-    assert!(said.contains("make room and run again"), "{said}");
+    assert!(said.contains(" bytes"), "{said}");
+    let asks = "are free; make room and run again";
+    assert!(said.contains(asks), "{said}");
     said
 }
 
@@ -139,7 +139,8 @@ fn the_size_of_what_did_not_fit_is_told() {
     let stage = changed(&mount);
     fs::write(stage.source.join("huge"), vec![7; 40 << 20]).expect("written");
     let said = refused(&stage);
-    assert!(said.contains("41943040 bytes were to be written"), "{said}");
+    assert!(said.contains("41943040 bytes"), "{said}");
+    assert!(said.contains("were to be written"), "{said}");
     fs::remove_file(stage.source.join("huge")).expect("removed");
     goes_on(&stage);
 }
