@@ -3,7 +3,7 @@
 //! An unknown key, a value of the wrong type or a file that is not TOML is an
 //! error that names file, line and column; nothing is ever ignored. Every
 //! value remembers its line, so that a person can be shown where it is from.
-//! Relative paths count from the directory of the file; `~/` is the home.
+//! Relative paths count from the directory of the file; `~` and `~/` are the home.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -237,8 +237,10 @@ impl File {
     /// A path as the file means it: see the head of this page.
     #[must_use]
     pub fn resolve(&self, path: &str, home: Option<&Path>) -> PathBuf {
-        if let (Some(rest), Some(home)) = (path.strip_prefix("~/"), home) {
-            return home.join(rest);
+        match (path.strip_prefix("~/"), home) {
+            (Some(rest), Some(home)) => return home.join(rest),
+            (None, Some(home)) if path == "~" => return home.to_path_buf(),
+            _ => {}
         }
         match self.path.parent() {
             Some(base) => base.join(path),

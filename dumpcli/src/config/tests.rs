@@ -87,6 +87,7 @@ fn paths_count_from_the_file() {
         ("/a", "/a"),
         ("a", "/etc/dump/a"),
         ("~/a", "/home/me/a"),
+        ("~", "/home/me"),
         ("~a", "/etc/dump/~a"),
     ] {
         assert_eq!(file.resolve(path, home), Path::new(is), "{path}");
