@@ -421,18 +421,19 @@ impl Worker<'_> {
 
     /// The top of a tree, entered like any directory.
     pub(super) fn open_root(&mut self, root: super::Root) {
+        let reference = root.reference.as_ref().and_then(|place| {
+            let entered = place.enter(&root.name, For::Passing);
+            entered.ok().map(|entered| entered.place)
+        });
         let tree = Arc::new(Tree {
             name: root.name.to_bytes().to_vec(),
             source: root.main,
             reference: root.reference_path,
             target: root.target_path,
             dev: root.entered.meta.dev,
+            has_reference: reference.is_some(),
         });
         let made = self.make_target(root.target.as_ref(), root.target_is_new, &root.name);
-        let reference = root.reference.as_ref().and_then(|place| {
-            let entered = place.enter(&root.name, For::Passing);
-            entered.ok().map(|entered| entered.place)
-        });
         let subject = Subject::Open(root.entered.handle.as_fd());
         let xattrs = probe::xattrs(subject, Side::Source, self.run.rules.abilities);
         let (target, fresh, snag) = match made {

@@ -223,28 +223,42 @@ impl Worker<'_> {
         // Counted before others can see the job.
         item.node.expect(1);
         let names = self.run.names_of(item.meta);
-        match self.run.groups.meet(id, names, job) {
+        let (job, others) = match self.run.groups.meet(id, names, job) {
             Turn::Wait => {
                 self.clear_after(item.node, item.name, there);
                 return Ok(None);
             }
-            Turn::Lead(_) => item.node.tick_off(),
+            Turn::Lead(job, others) => (job, others),
             Turn::Follow(first, _) => {
                 item.node.tick_off();
                 return self.follow(item, there, &first).map(Some);
             }
         };
-        let led = self.lead(item, there);
-        let waiting = match &led {
-            Ok(outcome) => self.run.groups.settle(id, first(item, outcome)),
+        let can_wait = self.run.can_wait(&item.node.tree, others);
+        let led = self.lead(item, there, can_wait);
+        let next = match &led {
+            Ok(Some(outcome)) => self.run.groups.settle(id, first(item, outcome)),
+            // The job goes on belonging to the node.
+            Ok(None) => {
+                let next = self.run.groups.seek(id, job);
+                self.run.pool.add(next);
+                return Ok(None);
+            }
             Err(_) => self.run.groups.give_up(id),
         };
-        self.run.pool.add(waiting);
-        led.map(Some)
+        item.node.tick_off();
+        self.run.pool.add(next);
+        led
     }
 
-    /// Stores the first name of an inode, on which the others wait: at once.
-    fn lead(&mut self, item: Item<'_>, there: Option<u64>) -> Result<Outcome, Missed> {
+    /// Stores the first name of an inode, on which the others wait: at once,
+    /// unless another name may be in the reference, and this is not (`None`).
+    fn lead(
+        &mut self,
+        item: Item<'_>,
+        there: Option<u64>,
+        can_wait: bool,
+    ) -> Result<Option<Outcome>, Missed> {
         let (verdict, reference) = self.judge(item)?;
         let why = match (verdict, reference) {
             (Verdict::Copy(why), _) => why,
@@ -253,16 +267,19 @@ impl Worker<'_> {
                     && self.run.groups.claim(reference.id(), item.meta.id()) =>
             {
                 match self.link(item, &reference, there)? {
-                    Some(outcome) => return Ok(outcome),
+                    Some(outcome) => return Ok(Some(outcome)),
                     None => Why::NoLink,
                 }
             }
             (Verdict::Link, _) => Why::NoLink,
         };
         if let Some(kept) = self.keep(item, there)? {
-            return Ok(kept);
+            return Ok(Some(kept));
         }
-        self.copy(item, why)
+        if can_wait && why != Why::NoLink && !why.attributes_only() {
+            return Ok(None);
+        }
+        self.copy(item, why).map(Some)
     }
 
     /// Links a name to the one that was stored first.

@@ -34,8 +34,9 @@ pub(super) struct First {
 /// What a worker that met a name of a group is to do.
 #[derive(Debug)]
 pub(super) enum Turn<J> {
-    /// Store it, and say how that went.
-    Lead(J),
+    /// Store it, and say how that went. Whether there may be names that were
+    /// not tried yet.
+    Lead(J, bool),
     /// Nothing now: the job is given back when the group is settled.
     Wait,
     /// Link it to this.
@@ -44,8 +45,32 @@ pub(super) enum Turn<J> {
 
 #[derive(Debug)]
 enum State<J> {
-    Led { waiting: Vec<J> },
+    /// A worker tries to store one of its names.
+    Led {
+        waiting: Vec<J>,
+        tried: Vec<J>,
+    },
+    /// No name that was tried is in the reference; others may be.
+    Sought {
+        tried: Vec<J>,
+    },
     Settled(First),
+}
+
+impl<J> State<J> {
+    fn led(tried: Vec<J>) -> Self {
+        let waiting = Vec::new();
+        State::Led { waiting, tried }
+    }
+
+    /// The jobs that wait.
+    fn jobs(self) -> Vec<J> {
+        match self {
+            State::Led { waiting, tried } => waiting.into_iter().chain(tried).collect(),
+            State::Sought { tried } => tried,
+            State::Settled(_) => Vec::new(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -99,17 +124,21 @@ impl<J> Groups<J> {
         match groups.entry(id) {
             Entry::Vacant(vacant) => {
                 vacant.insert(Group {
-                    state: State::Led {
-                        waiting: Vec::new(),
-                    },
+                    state: State::led(Vec::new()),
                     left: u64::from(names.max(1)) - 1,
                 });
-                Turn::Lead(job)
+                Turn::Lead(job, names > 1)
             }
             Entry::Occupied(mut group) => match &mut group.get_mut().state {
-                State::Led { waiting } => {
+                State::Led { waiting, .. } => {
                     waiting.push(job);
                     Turn::Wait
+                }
+                State::Sought { tried } => {
+                    let tried = std::mem::take(tried);
+                    let others = tried.len() as u64 + 1 < u64::from(names);
+                    group.get_mut().state = State::led(tried);
+                    Turn::Lead(job, others)
                 }
                 State::Settled(first) => {
                     let first = first.clone();
@@ -134,20 +163,47 @@ impl<J> Groups<J> {
         if group.left == 0 {
             groups.remove(&id);
         }
-        match state {
-            State::Led { waiting } => waiting,
-            State::Settled(_) => Vec::new(),
+        state.jobs()
+    }
+
+    /// The leader's name is not in the reference, while another of the same
+    /// inode may be: it waits for that. The jobs that are to be tried next.
+    #[must_use]
+    pub(super) fn seek(&self, id: Id, job: J) -> Vec<J> {
+        let mut groups = lock(&self.groups);
+        let Some(group) = groups.get_mut(&id) else {
+            return vec![job];
+        };
+        let state = State::Sought { tried: Vec::new() };
+        match std::mem::replace(&mut group.state, state) {
+            State::Led { waiting, mut tried } => {
+                tried.push(job);
+                group.state = State::Sought { tried };
+                waiting
+            }
+            other => {
+                group.state = other;
+                vec![job]
+            }
         }
+    }
+
+    /// All names that can be met have been: the jobs that still wait for one
+    /// that is in the reference.
+    #[must_use]
+    pub(super) fn stop_seeking(&self) -> Vec<J> {
+        let mut groups = lock(&self.groups);
+        let sought = |group: &Group<J>| matches!(group.state, State::Sought { .. });
+        let given_up = groups.extract_if(|_, group| sought(group));
+        given_up.flat_map(|(_, group)| group.state.jobs()).collect()
     }
 
     /// The leader could not store its name: the jobs that waited, of which
     /// one will lead.
     #[must_use]
     pub(super) fn give_up(&self, id: Id) -> Vec<J> {
-        match lock(&self.groups).remove(&id).map(|group| group.state) {
-            Some(State::Led { waiting }) => waiting,
-            _ => Vec::new(),
-        }
+        let group = lock(&self.groups).remove(&id);
+        group.map_or_else(Vec::new, |group| group.state.jobs())
     }
 
     /// From now on names of this inode are linked to another first one.
@@ -196,9 +252,9 @@ mod tests {
     #[test]
     fn one_leads_and_the_others_follow() {
         let groups = Groups::new();
-        assert!(matches!(groups.meet(A, 3, 'a'), Turn::Lead('a')));
+        assert!(matches!(groups.meet(A, 3, 'a'), Turn::Lead('a', true)));
         assert!(matches!(groups.meet(A, 3, 'b'), Turn::Wait));
-        assert!(matches!(groups.meet(B, 2, 'x'), Turn::Lead('x')));
+        assert!(matches!(groups.meet(B, 2, 'x'), Turn::Lead('x', true)));
         assert_eq!(groups.settle(A, first(7)), ['b']);
         for job in ['b', 'c'] {
             let turn = groups.meet(A, 3, job);
@@ -210,10 +266,38 @@ mod tests {
     #[test]
     fn a_leader_that_fails_is_succeeded() {
         let groups = Groups::new();
-        assert!(matches!(groups.meet(A, 2, 'a'), Turn::Lead('a')));
+        assert!(matches!(groups.meet(A, 2, 'a'), Turn::Lead('a', _)));
         assert!(matches!(groups.meet(A, 2, 'b'), Turn::Wait));
         assert_eq!(groups.give_up(A), ['b']);
-        assert!(matches!(groups.meet(A, 2, 'b'), Turn::Lead('b')));
+        assert!(matches!(groups.meet(A, 2, 'b'), Turn::Lead('b', _)));
+    }
+
+    #[test]
+    fn each_name_is_tried_before_one_is_copied() {
+        let groups = Groups::new();
+        assert!(matches!(groups.meet(A, 3, 'a'), Turn::Lead('a', true)));
+        assert!(matches!(groups.meet(A, 3, 'b'), Turn::Wait));
+        assert_eq!(groups.seek(A, 'a'), ['b'], "b was not tried");
+        assert!(matches!(groups.meet(A, 3, 'b'), Turn::Lead('b', true)));
+        assert!(groups.seek(A, 'b').is_empty());
+        assert!(matches!(groups.meet(A, 3, 'c'), Turn::Lead('c', false)));
+        assert_eq!(groups.settle(A, first(7)), ['a', 'b']);
+        for job in ['a', 'b'] {
+            assert!(matches!(groups.meet(A, 3, job), Turn::Follow(..)));
+        }
+        assert!(lock(&groups.groups).is_empty());
+    }
+
+    #[test]
+    fn names_that_never_come_are_not_waited_for() {
+        let groups = Groups::new();
+        assert!(matches!(groups.meet(A, 3, 'a'), Turn::Lead('a', true)));
+        assert!(groups.seek(A, 'a').is_empty());
+        assert!(matches!(groups.meet(B, 2, 'x'), Turn::Lead('x', true)));
+        assert_eq!(groups.stop_seeking(), ['a']);
+        assert!(groups.stop_seeking().is_empty());
+        assert!(matches!(groups.meet(A, 3, 'a'), Turn::Lead('a', _)));
+        assert!(matches!(groups.meet(B, 2, 'y'), Turn::Wait));
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub(super) struct Tree {
     pub(super) target: PathBuf,
     /// The filesystem of the main tree.
     pub(super) dev: u64,
+    /// Has the dump that is linked to this tree at all?
+    pub(super) has_reference: bool,
 }
 
 /// A directory whose entries are being dealt with.

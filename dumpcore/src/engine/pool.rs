@@ -36,9 +36,10 @@ impl<J> Pool<J> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next job; waits while others may add some. `None`: all is done,
-    /// or nothing more is to be done.
-    pub(super) fn take(&self) -> Option<J> {
+    /// The next job; waits while others may add some. When nobody can, `more`
+    /// is asked for what was put off. `None`: all is done, or nothing more is
+    /// to be done.
+    pub(super) fn take(&self, more: impl Fn() -> Vec<J>) -> Option<J> {
         let mut state = self.state();
         loop {
             if state.closed {
@@ -49,8 +50,12 @@ impl<J> Pool<J> {
                 return Some(job);
             }
             if state.busy == 0 {
+                state.stack = more();
                 self.wake.notify_all();
-                return None;
+                if state.stack.is_empty() {
+                    return None;
+                }
+                continue;
             }
             state = self
                 .wake
@@ -99,7 +104,7 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    while let Some(job) = pool.take() {
+                    while let Some(job) = pool.take(Vec::new) {
                         sum.fetch_add(1, Ordering::Relaxed);
                         if job > 0 {
                             pool.add([job - 1, job - 1]);
@@ -115,9 +120,9 @@ mod tests {
     #[test]
     fn a_closed_pool_lets_nobody_wait() {
         let pool = Pool::new(vec![1, 2]);
-        assert_eq!(pool.take(), Some(2));
+        assert_eq!(pool.take(Vec::new), Some(2));
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| (pool.take(), pool.take()));
+            let waiting = scope.spawn(|| (pool.take(Vec::new), pool.take(Vec::new)));
             std::thread::sleep(std::time::Duration::from_millis(20));
             pool.close();
             let (first, second) = waiting.join().expect("no panic");

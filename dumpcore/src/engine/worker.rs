@@ -2,12 +2,12 @@
 
 use std::ffi::CStr;
 use std::os::fd::AsFd as _;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::Rules;
 use super::groups::Groups;
 use super::job::Job;
-use super::node::Node;
+use super::node::{Node, Tree};
 use super::pool::Pool;
 use super::tally::{Counter, Tally};
 use crate::error::Error;
@@ -27,6 +27,8 @@ pub(super) struct Run<'a> {
     most_listings: usize,
     listings: AtomicUsize,
     copies: AtomicUsize,
+    /// Has every name that can be met been met?
+    all_met: AtomicBool,
 }
 
 impl<'a> Run<'a> {
@@ -44,6 +46,7 @@ impl<'a> Run<'a> {
             most_listings,
             listings: AtomicUsize::new(0),
             copies: AtomicUsize::new(0),
+            all_met: AtomicBool::new(false),
         }
     }
 
@@ -73,6 +76,18 @@ impl<'a> Run<'a> {
 
     pub(super) fn copy_beside_ended(&self) {
         self.copies.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// What was put off until all names of the trees were met.
+    fn put_off(&self) -> Vec<Job> {
+        self.all_met.store(true, Ordering::Relaxed);
+        self.groups.stop_seeking()
+    }
+
+    /// May another name of this inode be in the reference, so that storing it
+    /// can wait for that?
+    pub(super) fn can_wait(&self, tree: &Tree, others: bool) -> bool {
+        others && tree.has_reference && !self.all_met.load(Ordering::Relaxed)
     }
 
     /// How many names an inode has in what is read, at most.
@@ -125,7 +140,7 @@ impl<'a> Worker<'a> {
     /// Works until there is nothing left to do, or the run ends.
     pub(super) fn work(mut self) {
         let _alarm = Alarm(self.run);
-        while let Some(job) = self.run.pool.take() {
+        while let Some(job) = self.run.pool.take(|| self.run.put_off()) {
             if self.run.tally.goes_on() {
                 self.one(job);
             } else {

@@ -1,0 +1,69 @@
+//! Hard links that come and go: a new name of an old inode costs no copy.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use common::Stage;
+
+fn ino(path: &Path) -> u64 {
+    fs::symlink_metadata(path).expect("it is there").ino()
+}
+
+fn dump(stage: &Stage, jobs: usize) -> dumpcore::Report {
+    let report = stage.run(stage.snapshot().jobs(jobs));
+    stage.assert_same();
+    report
+}
+
+/// The new name is met first: files of a directory come before what is in
+/// the directories below it.
+#[test]
+fn a_new_name_that_is_met_first_is_linked_to_what_was_there() {
+    for jobs in [1, 4] {
+        let stage = Stage::new();
+        let old = stage.source.join("d/deeper/old");
+        fs::create_dir_all(old.parent().expect("a directory")).expect("made");
+        fs::write(&old, vec![7; 3 << 20]).expect("written");
+        let before = {
+            dump(&stage, jobs);
+            ino(&stage.newest().join("d/deeper/old"))
+        };
+        for new in ["new", "newer", "d/newest"] {
+            fs::hard_link(&old, stage.source.join(new)).expect("linked");
+        }
+        let report = dump(&stage, jobs);
+        assert_eq!(report.counts.copied().number, 0, "{:#?}", report.counts);
+        assert_eq!(report.counts.hard_links, 3);
+        for name in ["new", "newer", "d/newest", "d/deeper/old"] {
+            assert_eq!(ino(&stage.newest().join(name)), before, "{name}");
+        }
+    }
+}
+
+/// Names outside the tree are never met: what waited for them is copied, once.
+#[test]
+fn names_that_never_come_hold_nothing_up() {
+    for jobs in [1, 4] {
+        let stage = Stage::new();
+        fs::write(stage.source.join("first"), "first").expect("written");
+        dump(&stage, jobs);
+        let outside = stage.source.parent().expect("a directory").join("outside");
+        fs::write(&outside, vec![7; 3 << 20]).expect("written");
+        fs::create_dir(stage.source.join("d")).expect("made");
+        for name in ["a", "d/b"] {
+            fs::hard_link(&outside, stage.source.join(name)).expect("linked");
+        }
+        let report = dump(&stage, jobs);
+        assert_eq!(report.counts.copied().number, 1, "{:#?}", report.counts);
+        let [a, b] = ["a", "d/b"].map(|name| ino(&stage.newest().join(name)));
+        assert_eq!(a, b);
+        fs::write(&outside, "changed in place").expect("written");
+        let report = dump(&stage, jobs);
+        assert_eq!(report.counts.copied().number, 1, "{:#?}", report.counts);
+        assert_eq!(report.counts.linked.number, 1);
+        fs::remove_file(&outside).expect("removed");
+    }
+}
