@@ -32,6 +32,9 @@ pub const EXCLUDE_FILE: &str = ".rsync/exclude";
 /// The extended attribute, on what is being made, that tells in which session
 /// of the machine its contents were written.
 pub(crate) const SESSION_XATTR: &str = "user.dump.session";
+/// The extended attribute, on a dump, in which it remembers where nothing has
+/// attributes.
+pub(crate) const BARE_XATTR: &str = "user.dump.bare";
 /// The names on which a run tries what a filesystem can do. A run may be
 /// killed with any of them in place, so none is ever a tree's.
 pub(crate) const TRIALS: [&str; 2] = [".dump_trial", ".dump_trial_link"];

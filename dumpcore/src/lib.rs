@@ -89,6 +89,7 @@
 //! in seconds and nanoseconds since 1970 ([`Time`]).
 #![warn(missing_docs)]
 
+mod catalog;
 mod checkpoint;
 mod engine;
 mod error;

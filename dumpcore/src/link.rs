@@ -118,6 +118,10 @@ impl LinkPolicy {
         self
     }
 
+    pub(crate) fn compares_xattrs(&self) -> bool {
+        self.xattrs
+    }
+
     /// Decides about one entry. `same_contents` is asked last, only for
     /// files and only when contents are to be compared.
     ///

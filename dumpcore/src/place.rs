@@ -40,6 +40,8 @@ pub(crate) struct Stored {
     pub(crate) losses: Vec<Snag>,
     /// It kept changing while it was read.
     pub(crate) unstable: bool,
+    /// It has no extended attributes.
+    pub(crate) bare: bool,
 }
 
 /// Why an entry was not stored.
@@ -136,6 +138,7 @@ impl<'a> Placer<'a> {
                     id: made.id(),
                     losses,
                     unstable: !steady,
+                    bare: xattrs.is_empty(),
                 }))
             });
             match outcome {
@@ -244,6 +247,7 @@ impl<'a> Placer<'a> {
                 id: made.id(),
                 losses,
                 unstable: false,
+                bare: xattrs.is_empty(),
             })
         };
         outcome().inspect_err(|_| {

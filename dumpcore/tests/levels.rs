@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms in the order of the levels, and of what may import what.
-const LEVELS: [(&str, &[&str]); 5] = [
+const LEVELS: [(&str, &[&str]); 6] = [
     (
         "values",
         &["relpath", "stamp", "fault", "event", "report", "error"],
@@ -25,6 +25,7 @@ const LEVELS: [(&str, &[&str]); 5] = [
             "probe", "walk", "names", "place", "raze", "listing", "vault", "trial", "publish",
         ],
     ),
+    ("memory", &["catalog"]),
     (
         "operations",
         &[

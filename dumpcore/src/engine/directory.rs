@@ -14,6 +14,7 @@ use std::sync::Arc;
 use super::job::{Found, Job, Rest};
 use super::node::{At, Hands, Node, Sides, Tree};
 use super::worker::Worker;
+use crate::catalog::Trail;
 use crate::event::{Did, Kind, Warning, Why};
 use crate::fault::{Op, Side, Snag};
 use crate::meta::{Meta, Xattrs};
@@ -113,8 +114,10 @@ impl Worker<'_> {
             fresh,
         };
         let tree = Arc::clone(&above.tree);
+        let trail = above.trail.below(name.to_bytes());
         let above = Some(Arc::clone(above));
-        Some(Node::new(above, tree, sides, entered.meta, xattrs))
+        let entered = (entered.meta, xattrs);
+        Some(Node::new(above, tree, sides, entered, trail))
     }
 
     fn directory_xattrs(&mut self, above: &Node, name: &CStr, entered: &Entered) -> Xattrs {
@@ -450,7 +453,9 @@ impl Worker<'_> {
             Ok(xattrs) => (xattrs, None),
             Err(snag) => (Xattrs::default(), Some(snag)),
         };
-        let node = Node::new(None, tree, sides, root.entered.meta, xattrs);
+        let trail = Trail::top(root.name.to_bytes());
+        let entered = (root.entered.meta, xattrs);
+        let node = Node::new(None, tree, sides, entered, trail);
         if let Some(snag) = snag {
             // Without its root there is no dump.
             self.halt(&node, c"", snag);

@@ -300,6 +300,14 @@ impl Worker<'_> {
             }
             return Ok(outcome(Did::HardLinked, first_name.ino));
         };
+        if self
+            .run
+            .rules
+            .marks
+            .is_some_and(|m| m.has(first_name.trail))
+        {
+            self.mark(item.node);
+        }
         if there == Some(first_name.ino) {
             return Ok(outcome(Did::HardLinked, first_name.ino));
         }
@@ -468,6 +476,9 @@ impl Worker<'_> {
     }
 
     fn stored(&mut self, item: Item<'_>, why: Why, stored: Stored) -> Outcome {
+        if !stored.bare {
+            self.mark(item.node);
+        }
         for loss in stored.losses {
             self.fault(item.node, item.name, loss);
         }
@@ -488,6 +499,7 @@ fn first(item: Item<'_>, outcome: &Outcome) -> First {
     First {
         ino: outcome.id.ino,
         place: item.node.target.clone(),
+        trail: item.node.trail,
         name: item.name.to_owned(),
     }
 }

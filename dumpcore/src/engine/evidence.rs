@@ -8,6 +8,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use super::entry::{Item, changed_or};
 use super::node::Node;
 use super::worker::Worker;
+use crate::catalog::Bare;
 use crate::event::{Warning, Why};
 use crate::fault::{Op, Side, Snag};
 use crate::link::{Evidence, LinkPolicy, Verdict};
@@ -98,10 +99,20 @@ impl Evidence<Missed> for Pair<'_, '_, '_> {
     }
 
     fn xattrs(&mut self) -> Result<Option<(Xattrs, Xattrs)>, Missed> {
-        let Item { hands, name, .. } = self.item;
-        let abilities = self.worker.run.rules.abilities;
+        let Item {
+            node, hands, name, ..
+        } = self.item;
+        let rules = self.worker.run.rules;
+        let abilities = rules.abilities;
         let source = Subject::Named(hands.source.as_fd(), name);
         let source = probe::xattrs(source, Side::Source, abilities).map_err(changed_or)?;
+        if !source.is_empty() {
+            self.worker.mark(node);
+        }
+        let is_bare = |bare: &&Bare| bare.says_so(node.trail, self.looked.ctime);
+        if self.side == Side::Reference && rules.bare.filter(is_bare).is_some() {
+            return Ok(Some((Xattrs::default(), source)));
+        }
         let other = Subject::Named(self.other.as_fd(), name);
         match probe::xattrs(other, self.side, abilities) {
             Ok(other) => Ok(Some((other, source))),

@@ -31,6 +31,7 @@ pub(crate) use tally::Tally;
 
 use self::job::Job;
 use self::worker::{Run, Worker};
+use crate::catalog::{Bare, Marks};
 use crate::filter::Filter;
 use crate::link::LinkPolicy;
 use crate::meta::{Abilities, Id};
@@ -60,6 +61,10 @@ pub(crate) struct Rules<'a> {
     pub(crate) pages: Pages,
     /// Compare contents with what is on the disk, not with what is cached.
     pub(crate) from_disk: bool,
+    /// What the reference remembers of its attributes.
+    pub(crate) bare: Option<&'a Bare>,
+    /// What is to be remembered of those that are stored.
+    pub(crate) marks: Option<&'a Marks>,
     /// Has what is in the target surely reached the disk?
     pub(crate) trusted: bool,
     /// Directories that are left out wherever they are met: the dump root,

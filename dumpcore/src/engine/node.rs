@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::catalog::Trail;
 use crate::event::Locate;
 use crate::fault::Side;
 use crate::meta::{Meta, Xattrs};
@@ -42,6 +43,7 @@ pub(super) struct Node {
     pub(super) fresh: bool,
     pub(super) meta: Meta,
     pub(super) xattrs: Xattrs,
+    pub(super) trail: Trail,
     /// Jobs that must be done before its attributes can be set: its own
     /// listing, and whatever that brings.
     left: AtomicUsize,
@@ -61,9 +63,10 @@ impl Node {
         above: Option<Arc<Node>>,
         tree: Arc<Tree>,
         sides: Sides,
-        meta: Meta,
-        xattrs: Xattrs,
+        entered: (Meta, Xattrs),
+        trail: Trail,
     ) -> Arc<Self> {
+        let (meta, xattrs) = entered;
         Arc::new(Self {
             above,
             tree,
@@ -73,6 +76,7 @@ impl Node {
             fresh: sides.fresh,
             meta,
             xattrs,
+            trail,
             left: AtomicUsize::new(1),
         })
     }

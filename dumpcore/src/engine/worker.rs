@@ -173,6 +173,13 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// Something in this directory has attributes.
+    pub(super) fn mark(&self, node: &Node) {
+        if let Some(marks) = self.run.rules.marks {
+            marks.mark(node.trail);
+        }
+    }
+
     pub(super) fn is_excluded(&mut self, name: &CStr, is_dir: bool) -> bool {
         let filter = self.run.rules.filter;
         if filter.is_empty() {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::names::incomplete;
 use super::sources::{Source, again, roots_of_dump, still_there};
 use super::{Made, Order, Session};
+use crate::catalog::{Bare, Note};
 use crate::engine::{self, Root, Rules, Tally};
 use crate::error::Error;
 use crate::event::Silent;
@@ -175,7 +176,8 @@ impl Session<'_> {
         };
         let failed = |e| self.dump.failed(Op::Open, "".as_ref(), e);
         let reference_path = reference.as_ref().map(|r| r.path.below(self.dump.path()));
-        let reference = reference.map(|reference| top(&reference.handle, For::Passing));
+        let handle = reference.map(|reference| reference.handle);
+        let reference = handle.as_ref().map(|handle| top(handle, For::Passing));
         let reference = reference.transpose().map_err(failed)?;
         let target = site.map(|site| top(site.handle(), For::Filling));
         let target = target.transpose().map_err(failed)?;
@@ -201,6 +203,11 @@ impl Session<'_> {
             .source_is_dump
             .then(|| Names::within(&places, &|| tally.goes_on()));
         let everything = Filter::new();
+        let remembers = work.policy.compares_xattrs() && !work.from_disk;
+        let bare = handle.filter(|_| remembers);
+        let bare = bare.and_then(|handle| Bare::read(&handle, abilities));
+        let note = site.and_then(|site| Note::begin(site.handle(), abilities));
+        let note = note.filter(|_| remembers);
         let rules = Rules {
             policy: work.policy,
             abilities,
@@ -212,6 +219,8 @@ impl Session<'_> {
             names: names.as_ref(),
             pages: work.pages,
             from_disk: work.from_disk,
+            bare: bare.as_ref(),
+            marks: note.as_ref().map(|note| &note.marks),
             trusted: site.is_none_or(|site| site.trusted),
             leave_out,
             // What is compared is there already, and is not linked to.
@@ -219,6 +228,9 @@ impl Session<'_> {
         };
         engine::merge(&rules, self.budget, tally, roots);
         tally.verdict()?;
+        if let (Some(note), Some(site)) = (note, site) {
+            note.end(site.handle(), abilities);
+        }
         still_there(tops)
     }
 }

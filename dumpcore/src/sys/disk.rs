@@ -68,6 +68,19 @@ pub(crate) fn filesystem_type(on: impl AsFd) -> io::Result<String> {
     Ok(name.to_owned())
 }
 
+/// Is it one whose times this machine's own kernel sets?
+pub(crate) fn is_local(on: impl AsFd) -> bool {
+    const LOCAL: [&str; 6] = [
+        "ext2/ext3/ext4",
+        "xfs",
+        "btrfs",
+        "tmpfs",
+        "f2fs",
+        "bcachefs",
+    ];
+    filesystem_type(on).is_ok_and(|name| LOCAL.contains(&name.as_str()))
+}
+
 /// How many names an inode of this filesystem can have, where that is few.
 pub(crate) fn most_links(on: impl AsFd) -> Option<u32> {
     match fstatfs(on).ok()?.f_type & 0xffff_ffff {
