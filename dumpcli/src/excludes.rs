@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use dumpcore::{EXCLUDE_FILE, Fault, Filter, Op};
+use dumpcore::{EXCLUDE_FILE, Fault, Filter, Op, read_exclude_file};
 
 use crate::exit::Failure;
 use crate::options::Rule;
@@ -47,21 +47,16 @@ pub fn given(rules: &[Value<Rule>]) -> Result<Filter, Failure> {
 /// are any.
 ///
 /// # Errors
-/// [`Failure::Failed`] when one cannot be read, or a rule in it is refused.
+/// [`Failure::Failed`] when one cannot be read, or is nothing to be read;
+/// [`Failure::Usage`] when a rule in it is refused.
 pub fn add_files_of(filter: &mut Filter, mains: &[PathBuf], dump: &Path) -> Result<(), Failure> {
     for root in mains.iter().map(PathBuf::as_path).chain([dump]) {
-        let path = root.join(EXCLUDE_FILE);
-        match fs::read(&path) {
-            Ok(bytes) => filter
-                .add_lines(&path, &bytes)
-                .map_err(|error| Failure::Failed(error.to_string()))?,
-            // No such file, or no such root: the latter is for the run to say.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) => {}
-            Err(error) => return Err(Failure::Failed(unreadable(&path, error))),
+        let read = read_exclude_file(root);
+        let read = read.map_err(|fault| Failure::Failed(format!("exclude rules: {fault}")))?;
+        if let Some(bytes) = read {
+            filter
+                .add_lines(&root.join(EXCLUDE_FILE), &bytes)
+                .map_err(|error| Failure::Usage(error.to_string()))?;
         }
     }
     Ok(())
@@ -156,13 +151,13 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_file_beside_a_tree_fails_the_run() {
+    fn a_bad_file_beside_a_tree_is_told() {
         let dir = TempDir::new().expect("a directory for the test");
         let file = dir.child(EXCLUDE_FILE);
         file.write_str("good\n- \n").expect("written");
         let mut filter = Filter::new();
         let added = add_files_of(&mut filter, &[dir.path().to_owned()], Path::new("/no/such"));
-        let Err(Failure::Failed(text)) = added else {
+        let Err(Failure::Usage(text)) = added else {
             panic!("{added:?}");
         };
         assert!(text.contains("exclude line 2"), "{text}");

@@ -110,6 +110,7 @@ mod raze;
 mod relpath;
 mod replicate;
 mod report;
+mod rulefile;
 mod session;
 mod snapshot;
 mod stamp;
@@ -134,6 +135,7 @@ pub use navigate::{
 pub use relpath::{Printable, RelPath};
 pub use replicate::{Replica, Replicated};
 pub use report::{Count, Counts, Report};
+pub use rulefile::read_exclude_file;
 pub use snapshot::{Root, Snapshot};
 pub use stamp::{BadStamp, Stamp};
 pub use vault::{Dump, DumpLock};

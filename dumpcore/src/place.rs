@@ -339,10 +339,10 @@ pub(crate) fn discard(spot: Spot<'_>) -> Result<(), Snag> {
 }
 
 /// Is a failure to set an attribute a loss of that attribute only? Not when
-/// the disk is full or failing, but an attribute too large for its filesystem
-/// is answered as if the disk were full, so the free space is asked.
+/// the disk is full or failing; but an attribute too large for its filesystem
+/// may be answered as if the disk were full, so the free space is asked.
 fn is_loss(op: Op, error: &io::Error, subject: Subject<'_>) -> bool {
-    if op == Op::SetXattr && errno::is_too_large(error) {
+    if op == Op::SetXattr && errno::is_no_room(error) {
         let (Subject::Named(on, _) | Subject::Open(on)) = subject;
         return disk::free(on).is_ok_and(|free| free.bytes > 1 << 20);
     }

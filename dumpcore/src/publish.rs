@@ -87,6 +87,11 @@ impl<'a> Site<'a> {
         self.day_path().join(self.name.incomplete_leaf())
     }
 
+    /// Its path when it is published.
+    pub(crate) fn published_path(&self) -> PathBuf {
+        self.dump.path().join(self.name.path())
+    }
+
     fn day_path(&self) -> PathBuf {
         let below = [self.name.year(), self.name.day()];
         self.dump.path().join(below.iter().collect::<PathBuf>())
@@ -119,7 +124,7 @@ impl<'a> Site<'a> {
     /// Makes the dump visible, and points these links at it. It must have
     /// been flushed before. Its directory gets the time when reading began.
     pub(crate) fn publish(self, began: Time, links: &[&str]) -> Result<PathBuf, Error> {
-        let published = self.dump.path().join(self.name.path());
+        let published = self.published_path();
         let _ = xattr::remove(
             Subject::Open(self.handle.as_fd()),
             layout::SESSION_XATTR.as_bytes(),

@@ -22,7 +22,8 @@ const LEVELS: [(&str, &[&str]); 6] = [
     (
         "single acts",
         &[
-            "probe", "walk", "names", "place", "raze", "listing", "vault", "trial", "publish",
+            "probe", "walk", "names", "place", "raze", "listing", "vault", "rulefile", "trial",
+            "publish",
         ],
     ),
     ("memory", &["catalog"]),

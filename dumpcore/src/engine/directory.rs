@@ -400,7 +400,7 @@ impl Worker<'_> {
         match outcome {
             Ok(losses) => {
                 for loss in losses {
-                    self.fault(node, name, loss);
+                    self.lost(node, name, loss);
                 }
             }
             Err(snag) => self.fault(node, name, snag),
@@ -433,6 +433,7 @@ impl Worker<'_> {
             source: root.main,
             reference: root.reference_path,
             target: root.target_path,
+            published: root.published_path,
             dev: root.entered.meta.dev,
             has_reference: reference.is_some(),
         });

@@ -480,7 +480,7 @@ impl Worker<'_> {
             self.mark(item.node);
         }
         for loss in stored.losses {
-            self.fault(item.node, item.name, loss);
+            self.lost(item.node, item.name, loss);
         }
         if stored.unstable {
             let path = item.node.full_path(Side::Source, item.name);

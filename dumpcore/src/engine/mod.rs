@@ -89,6 +89,8 @@ pub(crate) struct Root {
     /// The dump that is made; `None` in a dry run.
     pub(crate) target: Option<Arc<Place>>,
     pub(crate) target_path: PathBuf,
+    /// Where it will be.
+    pub(crate) published_path: PathBuf,
     /// Can nothing be in it?
     pub(crate) target_is_new: bool,
 }

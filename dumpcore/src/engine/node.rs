@@ -22,8 +22,10 @@ pub(super) struct Tree {
     pub(super) source: PathBuf,
     /// The dump that is linked to; without the tree's name.
     pub(super) reference: PathBuf,
-    /// The dump that is made; without the tree's name.
+    /// The dump that is made, where it is made; without the tree's name.
     pub(super) target: PathBuf,
+    /// The same, where it will be.
+    pub(super) published: PathBuf,
     /// The filesystem of the main tree.
     pub(super) dev: u64,
     /// Has the dump that is linked to this tree at all?
@@ -106,6 +108,14 @@ impl Node {
             }
             Side::Reference => self.path_of(name).below(&self.tree.reference),
             Side::Target => self.path_of(name).below(&self.tree.target),
+        }
+    }
+
+    /// The path of an entry, for who reads of it when the dump is published.
+    pub(super) fn path_later(&self, side: Side, name: &CStr) -> PathBuf {
+        match side {
+            Side::Target => self.path_of(name).below(&self.tree.published),
+            Side::Source | Side::Reference => self.full_path(side, name),
         }
     }
 }

@@ -204,7 +204,19 @@ impl<'a> Worker<'a> {
         if snag.side == Side::Source && errno::is_missing(&snag.cause) {
             return self.count(node, name, Kind::File, 0, Did::Vanished);
         }
-        let path = node.full_path(snag.side, name);
+        self.tell(node, name, snag);
+    }
+
+    /// An attribute could not be stored, while its entry is: a fault, whatever
+    /// the system answered. Who stored it has judged that.
+    pub(super) fn lost(&self, node: &Node, name: &CStr, loss: Snag) {
+        if self.run.tally.goes_on() {
+            self.tell(node, name, loss);
+        }
+    }
+
+    fn tell(&self, node: &Node, name: &CStr, snag: Snag) {
+        let path = node.path_later(snag.side, name);
         self.run.tally.fault(snag.at(path));
     }
 
@@ -213,8 +225,7 @@ impl<'a> Worker<'a> {
     /// well, it is that entry's fault alone.
     pub(super) fn fault_at_directory(&mut self, node: &Node, name: &CStr, snag: Snag) {
         if errno::is_mount_gone(&snag.cause) && self.can_list(node) {
-            let path = node.full_path(snag.side, name);
-            self.run.tally.fault(snag.at(path));
+            self.tell(node, name, snag);
         } else {
             self.fault(node, name, snag);
         }

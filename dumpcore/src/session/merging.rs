@@ -65,6 +65,7 @@ pub(super) struct Shape<'s> {
     reference_path: PathBuf,
     target: Option<Arc<Place>>,
     target_path: PathBuf,
+    published_path: PathBuf,
     resumed: bool,
 }
 
@@ -83,6 +84,7 @@ impl Shape<'_> {
             reference_path: self.reference_path.clone(),
             target: self.target.clone(),
             target_path: self.target_path.clone(),
+            published_path: self.published_path.clone(),
             target_is_new: !self.resumed,
         })
     }
@@ -189,6 +191,7 @@ impl Session<'_> {
             reference_path: reference_path.unwrap_or_default(),
             target,
             target_path: site.map(Site::path).unwrap_or_default(),
+            published_path: site.map(Site::published_path).unwrap_or_default(),
             resumed: site.is_some_and(|site| site.resumed),
         };
         let mut tops: Vec<(PathBuf, Arc<Place>)> = Vec::new();

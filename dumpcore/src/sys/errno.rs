@@ -108,10 +108,10 @@ pub(crate) fn is_unsupported(error: &io::Error) -> bool {
     )
 }
 
-/// The extended attribute is too large for the filesystem: ext4 says ENOSPC
-/// when its attribute block is full, others E2BIG or ERANGE.
-pub(crate) fn is_too_large(error: &io::Error) -> bool {
-    is(error, &[Errno::TOOBIG, Errno::RANGE, Errno::NOSPC])
+/// There is no room, be it on the disk or, as ext4 says, in the one block that
+/// an inode's extended attributes may take.
+pub(crate) fn is_no_room(error: &io::Error) -> bool {
+    is(error, &[Errno::NOSPC])
 }
 
 /// The lock is held by somebody else.

@@ -1,0 +1,65 @@
+//! What the dump's filesystem cannot keep of an entry: the entry is kept, and
+//! what was lost is told.
+
+mod common;
+
+use std::fs;
+use std::path::PathBuf;
+
+use common::{Stage, leftovers};
+use dumpcore::{Op, Report};
+use fixtures::mounts::{Fs, Mount};
+
+const LARGE: [u8; 10_000] = [b'v'; 10_000];
+
+/// Attributes that tmpfs keeps and ext4 does not: it answers that there is no
+/// space, on an empty disk.
+#[test]
+#[ignore = "needs root and mounts"]
+fn attributes_too_large_for_the_dump_cost_only_themselves() {
+    let (from, to) = (Mount::new(Fs::Tmpfs, 64), Mount::new(Fs::Ext4, 64));
+    let mut stage = Stage::within(&from.path().join("stage"));
+    stage.dump = to.path().join("dump");
+    fs::create_dir(&stage.dump).expect("made");
+    fs::create_dir_all(stage.source.join("dir")).expect("made");
+    for name in ["dir/large", "dir/plain", "dir"] {
+        let path = stage.source.join(name);
+        if !path.exists() {
+            fs::write(&path, name).expect("written");
+        }
+        if name != "dir/plain" {
+            xattr::set(&path, "user.large", &LARGE).expect("set");
+        }
+        xattr::set(&path, "user.small", b"1").expect("set");
+    }
+    for _ in 0..2 {
+        let report = stage.snapshot().run().unwrap_or_else(|e| panic!("{e}"));
+        let newest = stage.newest();
+        assert_eq!(
+            lost(&report),
+            ["dir", "dir/large"].map(|name| newest.join(name))
+        );
+        for name in ["dir/large", "dir/plain"] {
+            let kept = fs::read_to_string(newest.join(name)).expect("read");
+            assert_eq!(kept, name);
+        }
+        for name in ["dir/large", "dir/plain", "dir"] {
+            let small = xattr::get(newest.join(name), "user.small").expect("read");
+            assert_eq!(small.as_deref(), Some(&b"1"[..]), "{name}");
+        }
+        assert_eq!(leftovers(&stage.dump), Vec::<PathBuf>::new());
+    }
+}
+
+/// Where the faults were, all of which must be of attributes.
+#[track_caller]
+fn lost(report: &Report) -> Vec<PathBuf> {
+    let mut paths: Vec<_> = report
+        .faults
+        .iter()
+        .inspect(|fault| assert_eq!(fault.op, Op::SetXattr, "{fault}"))
+        .map(|fault| fault.path.clone())
+        .collect();
+    paths.sort();
+    paths
+}
