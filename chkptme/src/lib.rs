@@ -126,7 +126,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
     let settings = Settings::resolve(options, &places, &sources);
     if places.print_config {
         let listing = Listing::new(PROGRAM, &sources);
-        dumpcli::screen::print(&settings.listed(listing));
+        dumpcli::screen::print(&settings.listed(listing))?;
         return Ok(Exit::Done);
     }
     let dump = &settings.dump.value;

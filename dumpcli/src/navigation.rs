@@ -43,14 +43,15 @@ impl Ground {
     /// A configuration that is wrong.
     pub fn find(program: Program, places: &Places) -> Result<Option<Self>, Failure> {
         let sources = Sources::load(places)?;
+        let main = sources.main(places);
         let settings = Settings {
-            main: sources.main(places),
+            root_name: sources.root_name(None, &main),
+            main,
             dump: sources.dump(places),
-            root_name: sources.find(None, None, |s| s.root_name.as_ref(), |v| v.into()),
         };
         if places.print_config {
             let listing = Listing::new(program, &sources);
-            crate::screen::print(&settings.listed(listing, &sources));
+            crate::screen::print(&settings.listed(listing, &sources))?;
             return Ok(None);
         }
         Ok(Some(Self {

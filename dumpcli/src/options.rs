@@ -191,12 +191,18 @@ pub fn parse<P: Parser>(program: &str) -> Result<P, Exit> {
     P::try_parse().map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             let text = error.render();
-            if screen::stdout_is_terminal() {
-                screen::print(&text.ansi().to_string());
+            let printed = if screen::stdout_is_terminal() {
+                screen::print(&text.ansi().to_string())
             } else {
-                screen::print(&text.to_string());
+                screen::print(&text.to_string())
+            };
+            match printed {
+                Ok(()) => Exit::Done,
+                Err(failure) => {
+                    screen::complain(program, &failure.to_string());
+                    Exit::Failed
+                }
             }
-            Exit::Done
         }
         _ => {
             screen::complain(program, &sentence(&error));

@@ -9,8 +9,10 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use dumpcore::{Fault, Op};
 use indicatif::ProgressBar;
 
+use crate::exit::Failure;
 use crate::stream;
 
 /// How many bytes of lines are gathered before they are written.
@@ -41,9 +43,16 @@ pub fn try_print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Prints to stdout, whatever becomes of it.
-pub fn print(text: &str) {
-    let _ = try_print(text);
+/// Prints to stdout what the program was asked for.
+///
+/// # Errors
+/// [`Failure::Failed`] when it cannot be written: whoever reads a file of it
+/// must not take half of it, or nothing, for the answer.
+pub fn print(text: &str) -> Result<(), Failure> {
+    try_print(text).map_err(|error| {
+        let plain = Fault::new(Op::Write, "standard output".into(), error);
+        Failure::Failed(plain.to_string())
+    })
 }
 
 /// Prints `program: text` to stderr, whatever becomes of it. To a unit's

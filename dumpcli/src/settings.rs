@@ -46,6 +46,19 @@ pub enum Source {
     Default,
 }
 
+impl Source {
+    /// What has the greater one beats the other.
+    fn weight(&self) -> u8 {
+        match self {
+            Source::Flag => 4,
+            Source::File { set: Some(_), .. } => 3,
+            Source::Env(_) => 2,
+            Source::File { set: None, .. } => 1,
+            Source::Default => 0,
+        }
+    }
+}
+
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -261,6 +274,19 @@ impl Sources {
             |texts| self.paths(texts),
             vec![PathBuf::from(DEFAULT_MAIN)],
         )
+    }
+
+    /// A name of its own for the tree. One that stands in the configuration
+    /// is of the tree that stands there, not of one that is named by what
+    /// beats that.
+    #[must_use]
+    pub fn root_name(
+        &self,
+        flag: Option<OsString>,
+        main: &Value<Vec<PathBuf>>,
+    ) -> Option<Value<OsString>> {
+        let name = self.find(flag, None, |s| s.root_name.as_ref(), |v| v.into())?;
+        (name.source.weight() >= main.source.weight()).then_some(name)
     }
 
     /// The dump root.

@@ -293,11 +293,10 @@ impl LinkTarget {
             return None;
         }
         let absolute = text.first() == Some(&b'/');
-        // The end may be the root's name, so that the dump ends before it.
-        for behind in 0..=1 {
-            let Some(names) = names.len().checked_sub(behind).map(|n| &names[..n]) else {
-                continue;
-            };
+        // The end may be the root's name, so that the dump ends before it. A
+        // tree may be named as the first copy is: dates count first.
+        let ends = || (0..=1).filter_map(|behind| Some(&names[..names.len().checked_sub(behind)?]));
+        for names in ends() {
             if let [before @ .., year, day, leaf] = names
                 && (absolute || before.is_empty())
                 && let Some(found) = DumpName::from_names(year, day, leaf)
@@ -308,6 +307,8 @@ impl LinkTarget {
                     name: Some(found.name),
                 });
             }
+        }
+        for names in ends() {
             if let [before @ .., first] = names
                 && (absolute || before.is_empty())
                 && *first == FIRST.as_bytes()
@@ -412,7 +413,11 @@ mod tests {
             "2026/1122/2331/NEWAGE",
             "./2026//1122/2331/",
         ];
-        let absolute = ["/dump/2026/1122/2331", "/mnt/old/2026/1122/2331/NEWAGE"];
+        let absolute = [
+            "/dump/2026/1122/2331",
+            "/mnt/old/2026/1122/2331/NEWAGE",
+            "/dump/2026/1122/2331/first",
+        ];
         for text in dated.into_iter().chain(absolute) {
             let target = LinkTarget::parse(text.as_bytes()).expect(text);
             assert_eq!(target.dir.as_bytes(), b"2026/1122/2331", "{text}");

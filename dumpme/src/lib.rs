@@ -152,7 +152,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
     let settings = Settings::resolve(options, &sources)?;
     if options.places.print_config {
         let listing = Listing::new(PROGRAM, &sources);
-        screen::print(&settings.listed(listing));
+        screen::print(&settings.listed(listing))?;
         return Ok(Exit::Done);
     }
     if options.monitoring.is_wanted() {
@@ -183,11 +183,11 @@ impl Monitoring {
         let newest = Newest::find(&settings.dump.value, Local::now())?;
         let late = self.check_age.filter(|limit| newest.is_older_than(*limit));
         if self.prometheus {
-            screen::print(&newest.metrics());
+            screen::print(&newest.metrics())?;
         } else if settings.session.json {
-            screen::print(&newest.json(self.check_age));
+            screen::print(&newest.json(self.check_age))?;
         } else if !settings.session.quiet && late.is_none() {
-            screen::print(&newest.text());
+            screen::print(&newest.text())?;
         }
         match late {
             None => Ok(Exit::Done),
@@ -202,8 +202,10 @@ impl Settings {
         let checksum = either(tree.checksum, tree.no_checksum);
         let one = either(tree.one_file_system, tree.no_one_file_system);
         let (name, jobs) = (tree.root_name.clone(), options.kind.jobs);
+        let main = sources.main(places);
         let settings = Self {
-            main: sources.main(places),
+            root_name: sources.root_name(name, &main),
+            main,
             dump: sources.dump(places),
             excludes: sources.excludes(
                 &options.excludes,
@@ -213,7 +215,6 @@ impl Settings {
             one_file_system: sources.pick(one, None, |s| s.one_file_system.as_ref(), |v| *v, false),
             checksum: sources.pick(checksum, None, |s| s.checksum.as_ref(), |v| *v, false),
             jobs: sources.find(jobs, None, |s| s.jobs.as_ref(), |v| *v),
-            root_name: sources.find(name, None, |s| s.root_name.as_ref(), |v| v.into()),
             session: sources.session(options.output, options.progress),
         };
         match (settings.main.value.len(), &settings.root_name) {

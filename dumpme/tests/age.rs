@@ -170,3 +170,31 @@ fn what_makes_no_sense_is_wrong_usage() {
             .stderr(contains("dumpme: ").and(contains("(see --help)")));
     }
 }
+
+/// What goes into a file for monitoring is whole, or a failure.
+#[test]
+fn an_answer_that_cannot_be_written_is_a_failure() {
+    let (recent, _) = places();
+    for asked in [
+        &["--prometheus"][..],
+        &["--check-age", "26h"],
+        &["--check-age", "26h", "--json"],
+        &["--print-config"],
+        &["--help"],
+    ] {
+        let full = fs::File::create("/dev/full").expect("opened");
+        let output = recent
+            .plain_dumpme()
+            .args(["--dump", "dump"])
+            .args(asked)
+            .stdout(full)
+            .output()
+            .expect("it runs");
+        assert_eq!(output.status.code(), Some(1), "{asked:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            said, "dumpme: cannot write standard output: No space left on device\n",
+            "{asked:?}"
+        );
+    }
+}

@@ -135,7 +135,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
     let settings = Settings::resolve(options, &sources);
     if options.places.print_config {
         let listing = Listing::new(PROGRAM, &sources);
-        dumpcli::screen::print(&settings.listed(listing));
+        dumpcli::screen::print(&settings.listed(listing))?;
         return Ok(Exit::Done);
     }
     let mut filter = excludes::given(&settings.excludes)?;

@@ -153,3 +153,34 @@ fn a_set_must_be_in_some_file() {
     let error = Sources::load_with(&case.places, case.env).expect_err("no file at all");
     assert!(error.to_string().contains("/etc/dump/dump.toml"), "{error}");
 }
+
+#[test]
+fn a_name_is_of_the_tree_that_it_stands_with() {
+    let mut case = case().with_file();
+    let name = |case: &Case, text: &str, flag: Option<&str>| {
+        let file = case.dir.child("dump.toml");
+        file.write_str(text).expect("written");
+        let sources = Sources::load_with(&case.places, case.env.clone()).expect("valid");
+        let main = sources.main(&case.places);
+        let name = sources.root_name(flag.map(OsString::from), &main);
+        name.map(|name| name.value.into_string().expect("text"))
+    };
+    let both = "main = \"/b\"\nroot_name = \"q\"\n[set.a]\nmain = \"/a\"\n";
+    let q = Some("q".to_owned());
+    assert_eq!(name(&case, both, None), q);
+    assert_eq!(
+        name(&case, "root_name = \"q\"", None),
+        q,
+        "of the default tree"
+    );
+    case.places.set = Some("a".into());
+    assert_eq!(name(&case, both, None), None, "the set has another tree");
+    let of_set = format!("{both}root_name = \"r\"\n");
+    assert_eq!(name(&case, &of_set, None).as_deref(), Some("r"));
+    case.places.set = None;
+    case.env.mainroot = Some("/".into());
+    assert_eq!(name(&case, both, None), None);
+    case.places.main = vec!["/c".into()];
+    assert_eq!(name(&case, both, None), None);
+    assert_eq!(name(&case, both, Some("s")).as_deref(), Some("s"));
+}
