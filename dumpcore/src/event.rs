@@ -229,6 +229,14 @@ pub enum Warning {
         /// dump or in the main tree.
         good: Option<PathBuf>,
     },
+    /// The dump that is linked to has no tree of this name, so all of it is
+    /// copied.
+    NewTree {
+        /// The tree.
+        path: PathBuf,
+        /// Where the dump that is linked to would have it.
+        reference: PathBuf,
+    },
     /// A leftover of an earlier run is taken over.
     Resuming {
         /// Its path.
@@ -292,6 +300,13 @@ impl fmt::Display for Warning {
                     Printable::path(path)
                 ),
             },
+            Warning::NewTree { path, reference } => write!(
+                f,
+                "{} is copied whole, since there is no {}: to keep several trees \
+                 in one dump root, dump them in one run",
+                Printable::path(path),
+                Printable::path(reference)
+            ),
             Warning::Resuming { path, trusted } => write!(
                 f,
                 "going on with {}, left by a run that stopped{}",

@@ -228,7 +228,7 @@ fn a_bad_rule_beside_a_tree_is_named_with_its_line() {
     let before = fs::read_link(place.dir.path().join("dump/current")).expect("a link");
     run(&place, &[])
         .assert()
-        .code(1)
+        .code(2)
         .stderr(contains("tree/.rsync/exclude line 2"));
     let after = fs::read_link(place.dir.path().join("dump/current")).expect("a link");
     assert_eq!(before, after);

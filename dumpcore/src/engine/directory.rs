@@ -6,9 +6,10 @@
 //! directory's own attributes are set when its last entry is done, since
 //! every entry made in it moves its times.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, OsStr};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 
 use super::job::{Found, Job, Rest};
@@ -428,6 +429,13 @@ impl Worker<'_> {
             let entered = place.enter(&root.name, For::Passing);
             entered.ok().map(|entered| entered.place)
         });
+        if root.reference.is_some() && reference.is_none() && !self.run.rules.from_disk {
+            let name = OsStr::from_bytes(root.name.to_bytes());
+            self.run.tally.warn(Warning::NewTree {
+                path: root.main.clone(),
+                reference: root.reference_path.join(name),
+            });
+        }
         let tree = Arc::new(Tree {
             name: root.name.to_bytes().to_vec(),
             source: root.main,

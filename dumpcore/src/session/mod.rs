@@ -319,9 +319,11 @@ impl<'a> Session<'a> {
         self.caller.stop
     }
 
-    /// Which links are moved to a new dump.
+    /// Which links are moved to a new dump. A root that has lost its `current`
+    /// may still know its checkpoint.
     fn links(&self, sort: Sort) -> Vec<&'static str> {
-        if self.init || sort == Sort::Checkpoint {
+        let knows_checkpoint = || matches!(self.dump.link(layout::CURRENT_CHECKPOINT), Ok(Some(_)));
+        if sort == Sort::Checkpoint || self.init && !knows_checkpoint() {
             vec![layout::CURRENT_CHECKPOINT, layout::CURRENT]
         } else {
             vec![layout::CURRENT]

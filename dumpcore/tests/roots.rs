@@ -1,0 +1,62 @@
+//! Dump roots that are used in other ways than they were made for.
+
+mod common;
+
+use std::fs;
+
+use common::Stage;
+use dumpcore::{Checkpoint, Snapshot, Warning};
+
+/// Whoever lost `current` makes a first dump once more: the checkpoint is
+/// what it was, and nobody is led to remove it.
+#[test]
+fn a_first_dump_leaves_a_checkpoint_that_is_there() {
+    let stage = Stage::new();
+    fs::write(stage.source.join("file"), "text").expect("written");
+    stage.run(stage.snapshot());
+    let link = |name: &str| fs::read_link(stage.dump.join(name)).expect("a link");
+    assert_eq!(link("current"), link("current_chk"));
+    Checkpoint::new(&stage.dump).run().expect("a checkpoint");
+    let checkpoint = link("current_chk");
+    assert!(checkpoint.to_string_lossy().ends_with("_chk"));
+    fs::remove_file(stage.dump.join("current")).expect("removed");
+    stage.run(stage.snapshot());
+    assert_eq!(link("current_chk"), checkpoint);
+    assert_ne!(link("current"), checkpoint);
+
+    // One that names nothing is no checkpoint.
+    for name in ["current", "current_chk"] {
+        fs::remove_file(stage.dump.join(name)).expect("removed");
+    }
+    std::os::unix::fs::symlink("2001/0101/0000_chk", stage.dump.join("current_chk"))
+        .expect("linked");
+    stage.run(stage.snapshot());
+    assert_eq!(link("current_chk"), link("current"));
+}
+
+/// The dump that is linked to is of the other tree: all is copied, which must
+/// not go unsaid.
+#[test]
+fn trees_that_take_turns_are_told_what_it_costs() {
+    let stage = Stage::new();
+    let other = stage.source.with_file_name("other");
+    fs::create_dir(&other).expect("made");
+    for tree in [&stage.source, &other] {
+        fs::write(tree.join("file"), "text").expect("written");
+    }
+    stage.run(stage.snapshot());
+    let both = |trees: &[&std::path::PathBuf]| {
+        let snapshot = Snapshot::new(&stage.dump);
+        let snapshot = trees.iter().fold(snapshot, |s, tree| s.main(*tree));
+        let report = snapshot.run().expect("published");
+        let new = |warning: &Warning| match warning {
+            Warning::NewTree { path, .. } => Some(path.clone()),
+            _ => None,
+        };
+        report.warnings.iter().filter_map(new).collect::<Vec<_>>()
+    };
+    assert_eq!(both(&[&other]), [other.clone()]);
+    assert_eq!(both(&[&stage.source]), [stage.source.clone()]);
+    assert_eq!(both(&[&stage.source, &other]), [other.clone()]);
+    assert!(both(&[&stage.source, &other]).is_empty());
+}
