@@ -55,8 +55,8 @@ fn trees_that_take_turns_are_told_what_it_costs() {
         };
         report.warnings.iter().filter_map(new).collect::<Vec<_>>()
     };
-    assert_eq!(both(&[&other]), [other.clone()]);
-    assert_eq!(both(&[&stage.source]), [stage.source.clone()]);
-    assert_eq!(both(&[&stage.source, &other]), [other.clone()]);
+    assert_eq!(both(&[&other]), vec![other.clone()]);
+    assert_eq!(both(&[&stage.source]), vec![stage.source.clone()]);
+    assert_eq!(both(&[&stage.source, &other]), vec![other.clone()]);
     assert!(both(&[&stage.source, &other]).is_empty());
 }
