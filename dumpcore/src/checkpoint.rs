@@ -22,6 +22,7 @@ use crate::filter::Filter;
 use crate::layout::{self, Sort};
 use crate::link::LinkPolicy;
 use crate::meta::{Id, Kind, Meta};
+use crate::pace::Rate;
 use crate::probe;
 use crate::relpath::RelPath;
 use crate::report::Report;
@@ -51,6 +52,7 @@ pub struct Checkpoint<'a> {
     space_check: bool,
     dry_run: bool,
     jobs: Option<usize>,
+    bwlimit: Rate,
     observer: &'a dyn Observer,
     stop: Option<&'a AtomicBool>,
 }
@@ -75,6 +77,7 @@ impl<'a> Checkpoint<'a> {
             space_check: true,
             dry_run: false,
             jobs: None,
+            bwlimit: Rate::UNLIMITED,
             observer: &Silent,
             stop: None,
         }
@@ -106,9 +109,16 @@ impl<'a> Checkpoint<'a> {
         self
     }
 
-    /// So many workers at most: files in flight. Unset: as for a dump.
+    /// So many workers: files in flight. Unset: as for a dump.
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.jobs = Some(jobs);
+        self
+    }
+
+    /// Contents are copied no faster than this, by all workers together;
+    /// looking, linking and comparing are not held up. No limit unless told.
+    pub fn bwlimit(mut self, rate: Rate) -> Self {
+        self.bwlimit = rate;
         self
     }
 
@@ -140,6 +150,7 @@ impl<'a> Checkpoint<'a> {
             stop: self.stop,
             dry_run: self.dry_run,
             jobs: self.jobs,
+            bwlimit: self.bwlimit,
         };
         let session = Session::open(self.dump.clone(), false, caller)?;
         let Some(current) = session.current.clone() else {

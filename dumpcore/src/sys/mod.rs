@@ -11,6 +11,8 @@ pub(crate) mod disk;
 pub(crate) mod errno;
 pub(crate) mod file;
 pub(crate) mod link;
+pub(crate) mod medium;
+pub(crate) mod priority;
 mod raw;
 pub(crate) mod stat;
 pub(crate) mod xattr;

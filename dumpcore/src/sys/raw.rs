@@ -1,7 +1,7 @@
 //! The system calls that rustix does not offer yet: extended attributes by
-//! directory handle and name (Linux 6.13). The only file with unsafe code:
-//! each function hands the kernel pointers to borrowed buffers, with their
-//! lengths, for the duration of one call.
+//! directory handle and name (Linux 6.13), and priorities. The only file with
+//! unsafe code: each function hands the kernel numbers, and pointers to
+//! borrowed buffers with their lengths, for the duration of one call.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_long};
@@ -108,4 +108,29 @@ pub(super) fn removexattrat(dir: BorrowedFd<'_>, name: &CStr, xattr: &CStr) -> i
         )
     })
     .map(drop)
+}
+
+/// Gives the calling thread the idle class of disk access: `ioprio_set`.
+pub(super) fn set_idle_disk_class() -> io::Result<()> {
+    const WHO_PROCESS: c_long = 1;
+    const CLASS_IDLE: c_long = 3;
+    const CLASS_SHIFT: u32 = 13;
+    // SAFETY: three numbers; no memory is involved.
+    outcome(unsafe {
+        libc::syscall(
+            libc::SYS_ioprio_set,
+            WHO_PROCESS,
+            0 as c_long,
+            CLASS_IDLE << CLASS_SHIFT,
+        )
+    })
+    .map(drop)
+}
+
+/// Gives the calling thread the scheduling policy SCHED_IDLE.
+pub(super) fn set_idle_scheduling() -> io::Result<()> {
+    let priority = libc::sched_param { sched_priority: 0 };
+    // SAFETY: `priority` outlives the call, and the kernel only reads it.
+    let done = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const priority) };
+    outcome(done.into()).map(drop)
 }
