@@ -117,7 +117,11 @@ impl Listing {
             value: i64::from(jobs.value.get()),
             source: jobs.source.clone(),
         });
-        self.maybe("jobs", jobs.as_ref(), "chosen from the disks and processors");
+        self.maybe(
+            "jobs",
+            jobs.as_ref(),
+            "chosen from the disks and processors",
+        );
         let limit = &settings.bwlimit;
         self.value("bwlimit", limit.value.to_string(), &limit.source);
         self.value("idle", settings.idle.value, &settings.idle.source);

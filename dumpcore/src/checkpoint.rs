@@ -29,7 +29,8 @@ use crate::report::Report;
 use crate::session::{Caller, Made, Order, Session, Source, roots_of_dump};
 use crate::snapshot::Root;
 use crate::sys::dir::{self, Chunk, For, Lister};
-use crate::sys::file::{self, Pages};
+use crate::sys::file;
+use crate::sys::pages::{Pages, Reader};
 use crate::sys::stat::{self, Fresh};
 use crate::vault::c_name;
 
@@ -280,9 +281,10 @@ fn is_whole_file(above: &OwnedFd, name: &CStr) -> bool {
     };
     let size = stat::look_at(&file).map_or(0, |meta| meta.size);
     let mut buffer = vec![0; 256 * 1024];
+    let mut reader = Reader::new(file.as_fd(), size, Pages::Spare);
     let mut done = 0;
     while done < size {
-        match file::read_full_at(file.as_fd(), &mut buffer, done, Pages::Drop) {
+        match reader.read_full_at(&mut buffer, done) {
             Ok(got) if got > 0 => done += got as u64,
             _ => return false,
         }

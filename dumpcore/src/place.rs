@@ -18,7 +18,8 @@ use std::time::SystemTime;
 use crate::fault::{Op, Side, Snag};
 use crate::meta::{ACL_ACCESS, ACL_DEFAULT, Abilities, CAPABILITY, Id, Kind, Meta, Time, Xattrs};
 use crate::probe;
-use crate::sys::file::{CompareError, CopyError, CopyHow, Pages};
+use crate::sys::file::{CompareError, CopyError, CopyHow};
+use crate::sys::pages::Pages;
 use crate::sys::xattr::Subject;
 use crate::sys::{disk, errno, file, link, stat, xattr};
 

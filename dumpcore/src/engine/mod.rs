@@ -39,7 +39,7 @@ use crate::meta::{Abilities, Id};
 use crate::names::Names;
 use crate::pace::Rate;
 use crate::sys::disk;
-use crate::sys::file::Pages;
+use crate::sys::pages::Pages;
 use crate::walk::{Entered, Place, Slots};
 
 /// What holds for a whole run.

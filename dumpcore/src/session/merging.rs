@@ -21,7 +21,7 @@ use crate::names::Names;
 use crate::publish::Site;
 use crate::relpath::RelPath;
 use crate::sys::dir::{self, For};
-use crate::sys::file::Pages;
+use crate::sys::pages::Pages;
 use crate::sys::{disk, stat};
 use crate::trial;
 use crate::walk::{Place, Slots};
@@ -160,7 +160,7 @@ impl Session<'_> {
         let work = Work {
             source_is_dump: true,
             from_disk: true,
-            pages: Pages::Drop,
+            pages: Pages::Spare,
             ..Work::plain(&policy, made.budget)
         };
         self.merge(&work, sources, Some(copy), None, made.abilities, tally)

@@ -36,7 +36,7 @@ use crate::relpath::RelPath;
 use crate::report::Report;
 use crate::stamp::Stamp;
 use crate::sys::dir::{self, For};
-use crate::sys::file::Pages;
+use crate::sys::pages::Pages;
 use crate::sys::{disk, medium, stat};
 use crate::trial::{self, Trial};
 use crate::vault::{Dump, DumpLock};
@@ -173,11 +173,7 @@ impl<'a> Session<'a> {
             one_file_system: order.one_file_system,
             may_share: order.sort == Sort::Dump,
             source_is_dump: order.source_is_dump,
-            pages: if order.source_is_dump {
-                Pages::Drop
-            } else {
-                Pages::Keep
-            },
+            pages: Pages::Spare,
             from_disk: false,
             budget,
         };

@@ -12,6 +12,7 @@ pub(crate) mod errno;
 pub(crate) mod file;
 pub(crate) mod link;
 pub(crate) mod medium;
+pub(crate) mod pages;
 pub(crate) mod priority;
 mod raw;
 pub(crate) mod stat;
