@@ -3,7 +3,9 @@
 use super::*;
 use assert_fs::TempDir;
 use assert_fs::prelude::*;
+use fixtures::mounts::{Fs, Mount};
 use std::os::unix::fs::symlink;
+use std::process::Command;
 
 /// A folder like `/sys`, and the devices in it.
 struct Fake(TempDir);
@@ -140,6 +142,34 @@ fn a_loop_device_is_what_its_file_lies_on() {
         &["queue/rotational=1", "loop/backing_file=/gone (deleted)"],
     );
     assert_eq!(fake.says(7, 1), Medium::Rotating);
+}
+
+/// Loop devices upon a tmpfs, for real: memory, whatever lies between.
+#[test]
+#[ignore = "needs root for mounts"]
+fn filesystems_in_files_in_memory_are_memory() {
+    let memory = Mount::new(Fs::Tmpfs, 400);
+    for kind in ["ext4", "btrfs"] {
+        let (image, point) = (memory.path().join(kind), memory.path().join("mnt"));
+        let file = fs::File::create(&image).expect("made");
+        file.set_len(150 << 20).expect("sized");
+        fs::create_dir_all(&point).expect("made");
+        let ran = |program: &str, args: &[&OsStr]| {
+            let ran = Command::new(program).args(args).output().expect("it runs");
+            assert!(ran.status.success(), "{program}: {ran:?}");
+        };
+        ran(&format!("mkfs.{kind}"), &["-q".as_ref(), image.as_ref()]);
+        let options = [
+            "-o".as_ref(),
+            "loop".as_ref(),
+            image.as_ref(),
+            point.as_ref(),
+        ];
+        ran("mount", &options);
+        let medium = open_root(&point, For::Passing).map(of);
+        ran("umount", &[point.as_ref()]);
+        assert_eq!(medium.expect("opened"), Medium::Flash, "{kind}");
+    }
 }
 
 fn tempfile_in_memory() -> TempDir {
