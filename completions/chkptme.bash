@@ -23,7 +23,7 @@ _chkptme() {
 
     case "${cmd}" in
         chkptme)
-            opts="-n -j -v -q -h -V --dump --main --config --set --print-config --dry-run --verify --no-space-check --jobs --verbose --quiet --log --json --progress --no-progress --help --version"
+            opts="-n -j -v -q -h -V --dump --main --config --set --print-config --dry-run --verify --no-space-check --jobs --bwlimit --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -67,6 +67,10 @@ _chkptme() {
                     return 0
                     ;;
                 -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bwlimit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -23,7 +23,7 @@ _dumpme() {
 
     case "${cmd}" in
         dumpme)
-            opts="-n -j -c -x -v -q -h -V --main --dump --config --set --print-config --init --dry-run --at --allow-empty --jobs --check-age --prometheus --exclude --exclude-from --checksum --no-checksum --one-file-system --no-one-file-system --root-name --verbose --quiet --log --json --progress --no-progress --help --version"
+            opts="-n -c -x -j -v -q -h -V --main --dump --config --set --print-config --init --dry-run --at --allow-empty --check-age --prometheus --exclude --exclude-from --checksum --no-checksum --one-file-system --no-one-file-system --root-name --jobs --bwlimit --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -66,14 +66,6 @@ _dumpme() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --jobs)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -j)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --check-age)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -98,6 +90,18 @@ _dumpme() {
                     return 0
                     ;;
                 --root-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bwlimit)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -3,11 +3,12 @@ complete -c dumpme -l dump -d 'Dump root, where dumps are kept [env: DUMPROOT, l
 complete -c dumpme -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
 complete -c dumpme -l set -d 'Use what the configuration has under [set.NAME]' -r
 complete -c dumpme -l at -d 'The dump is of this minute, not of now: to import an older copy' -r
-complete -c dumpme -s j -l jobs -d 'Number of workers [default: chosen from the machine]' -r
 complete -c dumpme -l check-age -d 'Tell the newest dump\'s age and path; exit 1 when it is older than this, as 26h or 1day 2h, or when there is none' -r
 complete -c dumpme -l exclude -d 'Leave out what matches this rule, in rsync\'s syntax; the first rule that matches wins' -r
 complete -c dumpme -l exclude-from -d 'Read such rules from a file, one a line (\'-\': standard input)' -r -F
 complete -c dumpme -l root-name -d 'The tree\'s name in the dump [default: the last name of its path]' -r
+complete -c dumpme -s j -l jobs -d 'Number of workers [default: chosen from the disks and processors]' -r
+complete -c dumpme -l bwlimit -d 'Copy contents no faster than this a second, in rsync\'s syntax: 500 for 500 KiB, 1.5m, 20MB; 0 for no limit, the default' -r
 complete -c dumpme -l log -d 'Where the log goes: auto, journal, syslog or stderr [default: auto: the journal under systemd, or where there is one and stderr is no terminal; else stderr]' -r -f -a "auto\t'Chosen by what is there'
 journal\t'The systemd journal'
 syslog\t'The system log'
@@ -21,6 +22,8 @@ complete -c dumpme -s c -l checksum -d 'Compare contents too, not only size, tim
 complete -c dumpme -l no-checksum
 complete -c dumpme -s x -l one-file-system -d 'Do not enter other filesystems below a tree (--no-one-file-system: do, whatever the configuration says)'
 complete -c dumpme -l no-one-file-system
+complete -c dumpme -l idle -d 'Use disks and processors only when nobody else wants them (--no-idle: do not, whatever the configuration says)'
+complete -c dumpme -l no-idle
 complete -c dumpme -s v -l verbose -d 'List what is stored anew and why, and what is excluded; twice: also what is linked'
 complete -c dumpme -s q -l quiet -d 'No report, no warnings: only what went wrong, as cron should mail it'
 complete -c dumpme -l json -d 'Print the report as one JSON object'

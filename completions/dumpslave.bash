@@ -23,7 +23,7 @@ _dumpslave() {
 
     case "${cmd}" in
         dumpslave)
-            opts="-n -j -v -q -h -V --from --dump --config --set --print-config --init --latest --wait --no-wait --dry-run --jobs --exclude --exclude-from --verbose --quiet --log --json --progress --no-progress --help --version"
+            opts="-n -j -v -q -h -V --from --dump --config --set --print-config --init --latest --wait --no-wait --dry-run --exclude --exclude-from --jobs --bwlimit --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -62,14 +62,6 @@ _dumpslave() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --jobs)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                -j)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --exclude)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -87,6 +79,18 @@ _dumpslave() {
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o filenames
                     fi
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --bwlimit)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --log)

@@ -6,14 +6,13 @@
 #![forbid(unsafe_code)]
 
 use std::ffi::OsString;
-use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, ValueHint};
 use dumpcli::Program;
 use dumpcli::exit::{self, Exit, Failure};
-use dumpcli::options::{self, Output, Progress};
+use dumpcli::options::{self, Load, Output, Progress};
 use dumpcli::session::{Session, Task, give_up};
 use dumpcli::settings::{SessionSettings, Sources, Value};
 use dumpcli::show::Listing;
@@ -47,6 +46,8 @@ struct Options {
     places: Places,
     #[command(flatten)]
     kind: KindOfRun,
+    #[command(flatten)]
+    load: Load,
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
@@ -90,16 +91,12 @@ struct KindOfRun {
     /// Begin even when the dump disk clearly cannot hold the copy
     #[arg(long)]
     no_space_check: bool,
-    /// Number of workers [default: chosen from the machine]
-    #[arg(short, long, value_name = "N")]
-    jobs: Option<NonZeroU16>,
 }
 
 /// What is in force.
 struct Settings {
     main: Value<Vec<PathBuf>>,
     dump: Value<PathBuf>,
-    jobs: Option<Value<NonZeroU16>>,
     root_name: Option<Value<OsString>>,
     session: SessionSettings,
 }
@@ -164,9 +161,8 @@ impl Settings {
         let named = sources.find(None, None, |s| s.root_name.as_ref(), |v| OsString::from(v));
         Self {
             dump: sources.dump(places),
-            jobs: sources.find(options.kind.jobs, None, |s| s.jobs.as_ref(), |v| *v),
             root_name: named.filter(|_| one),
-            session: sources.session(options.output, options.progress),
+            session: sources.session(options.output, options.progress, options.load),
             main,
         }
     }
@@ -175,15 +171,16 @@ impl Settings {
         let mut checkpoint = Checkpoint::new(&self.dump.value)
             .verify(kind.verify)
             .space_check(!kind.no_space_check)
-            .dry_run(kind.dry_run);
+            .dry_run(kind.dry_run)
+            .bwlimit(self.session.bwlimit.value);
         for path in &self.main.value {
             checkpoint = checkpoint.main(Root {
                 path: path.clone(),
                 name: self.root_name.as_ref().map(|name| name.value.clone()),
             });
         }
-        if let Some(jobs) = &self.jobs {
-            checkpoint = checkpoint.jobs(usize::from(jobs.value.get()));
+        if let Some(jobs) = self.session.jobs() {
+            checkpoint = checkpoint.jobs(jobs);
         }
         checkpoint
     }
@@ -191,7 +188,7 @@ impl Settings {
     fn listed(&self, mut listing: Listing) -> String {
         listing.path("dump", &self.dump);
         listing.paths("main", &self.main);
-        listing.jobs(self.jobs.as_ref());
+        listing.load(&self.session);
         listing.finish(&self.session)
     }
 }

@@ -77,6 +77,8 @@ fn help_names_options_examples_and_exit_codes() {
             "--verify",
             "--no-space-check",
             "--jobs",
+            "--bwlimit",
+            "--idle",
             "--progress",
             "--no-progress",
             "--log",
@@ -95,16 +97,23 @@ fn help_names_options_examples_and_exit_codes() {
 #[test]
 fn what_is_in_force_can_be_seen() {
     let place = Place::new();
-    place.config("main = \"/home\"\ndump = \"/backup\"\njobs = 3\n");
+    place.config("main = \"/home\"\ndump = \"/backup\"\njobs = 3\nidle = true\n");
     place
         .chkptme()
-        .args(["--print-config", "--dump", "/elsewhere"])
+        .args([
+            "--print-config",
+            "--dump",
+            "/elsewhere",
+            "--bwlimit",
+            "1.5m",
+        ])
         .env("MAINROOT", "/somewhere")
         .assert()
         .code(0)
         .stdout(contains("dump = \"/elsewhere\"").and(contains("# flag")))
         .stdout(contains("main = \"/somewhere\"").and(contains("environment: MAINROOT")))
-        .stdout(contains("jobs = 3"));
+        .stdout(contains("jobs = 3").and(contains("idle = true")))
+        .stdout(contains("bwlimit = \"1536K\""));
 }
 
 #[test]

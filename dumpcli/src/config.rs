@@ -12,7 +12,7 @@ use std::io;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
-use dumpcore::{Fault, Op};
+use dumpcore::{Fault, Op, Rate};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use toml::Spanned;
@@ -35,6 +35,10 @@ pub struct Section {
     pub one_file_system: Option<Spanned<bool>>,
     /// Number of workers.
     pub jobs: Option<Spanned<NonZeroU16>>,
+    /// How fast contents may be copied.
+    pub bwlimit: Option<Spanned<Limit>>,
+    /// Give way to everybody else on the machine.
+    pub idle: Option<Spanned<bool>>,
     /// Compare contents.
     pub checksum: Option<Spanned<bool>>,
     /// Where the log goes.
@@ -128,6 +132,32 @@ impl<'de> Deserialize<'de> for OneOrMany {
                     many.push(text);
                 }
                 Ok(OneOrMany::Many(many))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// A rate as the option takes it, or a whole number of KiB a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit(pub Rate);
+
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl Visitor<'_> for Either {
+            type Value = Limit;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a rate as \"1.5m\", or a number of KiB a second")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Limit, E> {
+                text.parse().map(Limit).map_err(E::custom)
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Limit, E> {
+                self.visit_str(&number.to_string())
             }
         }
         deserializer.deserialize_any(Either)

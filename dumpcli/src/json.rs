@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use chrono::{DateTime, Local, SecondsFormat};
-use dumpcore::{Count, Fault, Report, Warning};
+use dumpcore::{Count, Fault, Medium, Report, Warning};
 use serde_json::{Map, Value, json};
 
 use crate::Program;
@@ -30,6 +30,8 @@ pub fn of_report(program: Program, report: &Report, exit: Exit) -> Value {
         "seconds": report.seconds(),
         "dry_run": report.dry_run,
         "resumed": report.resumed,
+        "jobs": report.jobs.number,
+        "jobs_chosen_for": report.jobs.chosen_for.map(Medium::as_str),
         "files": count(counts.files),
         "directories": counts.directories,
         "symlinks": counts.symlinks,

@@ -23,7 +23,7 @@
 //! library:
 //!
 //! ```no_run
-//! use dumpcli::options::{Output, Places, Progress};
+//! use dumpcli::options::{Load, Output, Places, Progress};
 //! use dumpcli::session::{Session, Task};
 //! use dumpcli::settings::Sources;
 //! use dumpcli::Program;
@@ -37,7 +37,7 @@
 //! };
 //! let sources = Sources::load(&Places::default())?;
 //! let dump = sources.dump(&Places::default()).value;
-//! let settings = sources.session(Output::default(), Progress::default());
+//! let settings = sources.session(Output::default(), Progress::default(), Load::default());
 //! let task = Task {
 //!     what: vec!["/home".into()],
 //!     dump: dump.clone(),

@@ -234,16 +234,21 @@ mod tests {
     use super::*;
     use crate::settings::{Source, Value};
 
+    fn by_default<T>(value: T) -> Value<T> {
+        let source = Source::Default;
+        Value { value, source }
+    }
+
     fn settings(verbose: u8, quiet: bool) -> SessionSettings {
         SessionSettings {
             verbose,
             quiet,
             json: false,
-            log: Value {
-                value: LogTarget::Auto,
-                source: Source::Default,
-            },
+            log: by_default(LogTarget::Auto),
             progress: None,
+            jobs: None,
+            bwlimit: by_default(dumpcore::Rate::UNLIMITED),
+            idle: by_default(false),
             pre: None,
             post: None,
         }

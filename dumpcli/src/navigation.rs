@@ -11,7 +11,7 @@ use dumpcore::{Ago, Date, FindError, Lies, Navigator, Place, Root, Stamp};
 
 use crate::Program;
 use crate::exit::Failure;
-use crate::options::{Output, Places, Progress};
+use crate::options::{Load, Output, Places, Progress};
 use crate::settings::{Sources, Value};
 use crate::show::Listing;
 
@@ -125,7 +125,7 @@ impl Settings {
             source: name.source.clone(),
         });
         listing.maybe("root_name", name.as_ref(), "the last name of the tree");
-        listing.finish(&sources.session(Output::default(), Progress::default()))
+        listing.finish(&sources.session(Output::default(), Progress::default(), Load::default()))
     }
 }
 

@@ -5,11 +5,13 @@
 //! environment and the configuration file.
 
 use std::ffi::OsString;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use clap::builder::ValueParser;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, ValueHint};
+use dumpcore::Rate;
 use serde::Deserialize;
 
 use crate::exit::Exit;
@@ -77,6 +79,33 @@ impl Progress {
     #[must_use]
     pub fn wanted(self) -> Option<bool> {
         either(self.progress, self.no_progress)
+    }
+}
+
+/// How much a run asks of the machine.
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[command(next_help_heading = "Load on the machine")]
+pub struct Load {
+    /// Number of workers [default: chosen from the disks and processors]
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<NonZeroU16>,
+    /// Copy contents no faster than this a second, in rsync's syntax: 500 for
+    /// 500 KiB, 1.5m, 20MB; 0 for no limit, the default
+    #[arg(long, value_name = "RATE")]
+    pub bwlimit: Option<Rate>,
+    /// Use disks and processors only when nobody else wants them (--no-idle:
+    /// do not, whatever the configuration says)
+    #[arg(long, overrides_with = "no_idle")]
+    idle: bool,
+    #[arg(long, hide = true, overrides_with = "idle")]
+    no_idle: bool,
+}
+
+impl Load {
+    /// What was asked for, if anything was.
+    #[must_use]
+    pub fn idle(self) -> Option<bool> {
+        either(self.idle, self.no_idle)
     }
 }
 

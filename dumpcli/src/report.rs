@@ -31,6 +31,7 @@ pub fn text(program: Program, report: &Report) -> String {
             let _ = writeln!(text, "{}", program.unlinked);
         }
     }
+    let _ = writeln!(text, "{}", report.jobs);
     if report.resumed {
         text.push_str("going on with what an earlier run left\n");
     }

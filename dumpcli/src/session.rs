@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use dumpcore::{Dump, Error, Fault, Op, Printable, Report};
+use dumpcore::{Dump, Error, Fault, Op, Printable, Report, give_way};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::Level;
 
@@ -72,6 +72,12 @@ impl Session {
         raise_descriptor_limit();
         let screen = Arc::new(Screen::new(settings.json));
         logging::open(program, &settings, &screen);
+        // Before there are threads, and hooks: they inherit it.
+        if settings.idle.value
+            && let Err(error) = give_way()
+        {
+            tracing::warn!("the system does not let this run idle: {error}");
+        }
         let (first, last) = (Arc::clone(&screen), Arc::clone(&screen));
         let quiet = settings.quiet;
         let caught = Stop::on_signals(

@@ -8,14 +8,16 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::num::NonZeroU16;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use dumpcore::Rate;
 use toml::Spanned;
 
 use crate::config::{ConfigError, File, OneOrMany, Section};
 use crate::exit::Failure;
-use crate::options::{Excludes, LogTarget, Output, Places, Progress, Rule};
+use crate::options::{Excludes, Load, LogTarget, Output, Places, Progress, Rule};
 
 /// The variable that names the main tree.
 pub const MAINROOT: &str = "MAINROOT";
@@ -360,7 +362,7 @@ impl Sources {
 
     /// What a session needs to know.
     #[must_use]
-    pub fn session(&self, output: Output, progress: Progress) -> SessionSettings {
+    pub fn session(&self, output: Output, progress: Progress, load: Load) -> SessionSettings {
         let hook = |command: &OneOrMany| command.clone();
         SessionSettings {
             verbose: output.verbose,
@@ -374,6 +376,15 @@ impl Sources {
                 LogTarget::Auto,
             ),
             progress: self.find(progress.wanted(), None, |s| s.progress.as_ref(), |v| *v),
+            jobs: self.find(load.jobs, None, |s| s.jobs.as_ref(), |v| *v),
+            bwlimit: self.pick(
+                load.bwlimit,
+                None,
+                |s| s.bwlimit.as_ref(),
+                |limit| limit.0,
+                Rate::UNLIMITED,
+            ),
+            idle: self.pick(load.idle(), None, |s| s.idle.as_ref(), |v| *v, false),
             pre: self.find(None, None, |s| s.hooks.pre.as_ref(), hook),
             post: self.find(None, None, |s| s.hooks.post.as_ref(), hook),
         }
@@ -393,10 +404,24 @@ pub struct SessionSettings {
     pub log: Value<LogTarget>,
     /// Show progress; unset: when stderr is a terminal.
     pub progress: Option<Value<bool>>,
+    /// How many workers; unset: chosen by the library.
+    pub jobs: Option<Value<NonZeroU16>>,
+    /// How fast contents may be copied.
+    pub bwlimit: Value<Rate>,
+    /// Give way to everybody else on the machine.
+    pub idle: Value<bool>,
     /// The command to run before.
     pub pre: Option<Value<OneOrMany>>,
     /// The command to run after.
     pub post: Option<Value<OneOrMany>>,
+}
+
+impl SessionSettings {
+    /// How many workers were asked for.
+    #[must_use]
+    pub fn jobs(&self) -> Option<usize> {
+        self.jobs.as_ref().map(|jobs| jobs.value.get().into())
+    }
 }
 
 /// The first existing directory of a colon-separated list. When there is

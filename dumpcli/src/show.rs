@@ -4,7 +4,6 @@
 //! the sources stand behind the values as comments.
 
 use std::fmt::Write as _;
-use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
 use crate::Program;
@@ -100,15 +99,6 @@ impl Listing {
         }
     }
 
-    /// The number of workers.
-    pub fn jobs(&mut self, jobs: Option<&Value<NonZeroU16>>) {
-        let jobs = jobs.map(|jobs| Value {
-            value: i64::from(jobs.value.get()),
-            source: jobs.source.clone(),
-        });
-        self.maybe("jobs", jobs.as_ref(), "chosen from the machine");
-    }
-
     /// What follows stands in this table.
     pub fn table(&mut self, name: &str) {
         let _ = writeln!(self.0, "\n[{name}]");
@@ -119,6 +109,22 @@ impl Listing {
     pub fn finish(mut self, settings: &SessionSettings) -> String {
         self.session(settings);
         self.hooks(settings)
+    }
+
+    /// What a run asks of the machine.
+    pub fn load(&mut self, settings: &SessionSettings) {
+        let jobs = settings.jobs.as_ref().map(|jobs| Value {
+            value: i64::from(jobs.value.get()),
+            source: jobs.source.clone(),
+        });
+        self.maybe(
+            "jobs",
+            jobs.as_ref(),
+            "chosen from the disks and processors",
+        );
+        let limit = &settings.bwlimit;
+        self.value("bwlimit", limit.value.to_string(), &limit.source);
+        self.value("idle", settings.idle.value, &settings.idle.source);
     }
 
     /// What every session has on the top level.

@@ -22,13 +22,15 @@ use crate::filter::Filter;
 use crate::layout::{self, Sort};
 use crate::link::LinkPolicy;
 use crate::meta::{Id, Kind, Meta};
+use crate::pace::Rate;
 use crate::probe;
 use crate::relpath::RelPath;
 use crate::report::Report;
 use crate::session::{Caller, Made, Order, Session, Source, roots_of_dump};
 use crate::snapshot::Root;
 use crate::sys::dir::{self, Chunk, For, Lister};
-use crate::sys::file::{self, Pages};
+use crate::sys::file;
+use crate::sys::pages::{Pages, Reader};
 use crate::sys::stat::{self, Fresh};
 use crate::vault::c_name;
 
@@ -51,6 +53,7 @@ pub struct Checkpoint<'a> {
     space_check: bool,
     dry_run: bool,
     jobs: Option<usize>,
+    bwlimit: Rate,
     observer: &'a dyn Observer,
     stop: Option<&'a AtomicBool>,
 }
@@ -75,6 +78,7 @@ impl<'a> Checkpoint<'a> {
             space_check: true,
             dry_run: false,
             jobs: None,
+            bwlimit: Rate::UNLIMITED,
             observer: &Silent,
             stop: None,
         }
@@ -106,9 +110,16 @@ impl<'a> Checkpoint<'a> {
         self
     }
 
-    /// So many workers at most: files in flight. Unset: as for a dump.
+    /// So many workers: files in flight. Unset: as for a dump.
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.jobs = Some(jobs);
+        self
+    }
+
+    /// Contents are copied no faster than this, by all workers together;
+    /// looking, linking and comparing are not held up. No limit unless told.
+    pub fn bwlimit(mut self, rate: Rate) -> Self {
+        self.bwlimit = rate;
         self
     }
 
@@ -140,6 +151,7 @@ impl<'a> Checkpoint<'a> {
             stop: self.stop,
             dry_run: self.dry_run,
             jobs: self.jobs,
+            bwlimit: self.bwlimit,
         };
         let session = Session::open(self.dump.clone(), false, caller)?;
         let Some(current) = session.current.clone() else {
@@ -269,9 +281,10 @@ fn is_whole_file(above: &OwnedFd, name: &CStr) -> bool {
     };
     let size = stat::look_at(&file).map_or(0, |meta| meta.size);
     let mut buffer = vec![0; 256 * 1024];
+    let mut reader = Reader::new(file.as_fd(), size, Pages::Spare);
     let mut done = 0;
     while done < size {
-        match file::read_full_at(file.as_fd(), &mut buffer, done, Pages::Drop) {
+        match reader.read_full_at(&mut buffer, done) {
             Ok(got) if got > 0 => done += got as u64,
             _ => return false,
         }

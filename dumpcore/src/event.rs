@@ -216,6 +216,15 @@ pub enum Warning {
         /// The first name of the second part.
         path: PathBuf,
     },
+    /// There are fewer workers than were asked for.
+    FewerJobs {
+        /// How many were asked for.
+        asked: usize,
+        /// How many there are.
+        jobs: usize,
+        /// What there was too little of.
+        cause: String,
+    },
     /// What an earlier run left behind is not of the same roots, and stays.
     ForeignLeftover {
         /// Its path.
@@ -280,6 +289,9 @@ impl fmt::Display for Warning {
                  can have: from here on they are linked to a second copy",
                 Printable::path(path)
             ),
+            Warning::FewerJobs { asked, jobs, cause } => {
+                write!(f, "only {jobs} of the {asked} workers asked for: {cause}")
+            }
             Warning::ForeignLeftover { path } => write!(
                 f,
                 "{} was left by a run over other roots: not touched; \

@@ -54,6 +54,8 @@
 //!   run goes on. The library never prints, reads no environment and does not
 //!   exit.
 //! - A flag that stops a run; what was done is kept for the next one.
+//! - A [`Rate`] that copying keeps to, and a number of workers. What a program
+//!   does with its own priority is its own business: [`give_way`].
 //!
 //! What there is to read:
 //!
@@ -96,13 +98,16 @@ mod error;
 mod event;
 mod fault;
 mod filter;
+mod jobs;
 mod layout;
 mod link;
 mod listing;
+mod medium;
 mod meta;
 mod names;
 mod naming;
 mod navigate;
+mod pace;
 mod place;
 mod probe;
 mod publish;
@@ -127,15 +132,18 @@ pub use filter::{Filter, FilterError, FilterRefusal, FilterRule, RuleOrigin};
 pub use layout::{DumpName, EXCLUDE_FILE, Found, Sort};
 pub use link::{Candidate, LinkPolicy, Verdict};
 pub use listing::{Dumps, Listing};
+pub use medium::{Jobs, Medium};
 pub use meta::{Abilities, Id, Meta, Time, Xattrs};
 pub use navigate::{
     Ago, BadDate, Change, Date, Difference, Event as HistoryEvent, Every, FindError, History, Lies,
     Name, Navigator, Past, Place, Version, difference,
 };
+pub use pace::{BadRate, Rate};
 pub use relpath::{Printable, RelPath};
 pub use replicate::{Replica, Replicated};
 pub use report::{Count, Counts, Report};
 pub use rulefile::read_exclude_file;
 pub use snapshot::{Root, Snapshot};
 pub use stamp::{BadStamp, Stamp};
+pub use sys::priority::give_way;
 pub use vault::{Dump, DumpLock};

@@ -18,7 +18,8 @@ use std::time::SystemTime;
 use crate::fault::{Op, Side, Snag};
 use crate::meta::{ACL_ACCESS, ACL_DEFAULT, Abilities, CAPABILITY, Id, Kind, Meta, Time, Xattrs};
 use crate::probe;
-use crate::sys::file::{CompareError, CopyError, CopyHow, Pages};
+use crate::sys::file::{CompareError, CopyError, CopyHow};
+use crate::sys::pages::Pages;
 use crate::sys::xattr::Subject;
 use crate::sys::{disk, errno, file, link, stat, xattr};
 
@@ -69,6 +70,8 @@ const TRIES: u32 = 3;
 pub(crate) struct Placer<'a> {
     abilities: &'a Abilities,
     pages: Pages,
+    /// How much is copied at once, at most.
+    step: usize,
     buffer: Vec<u8>,
     second: Vec<u8>,
 }
@@ -78,9 +81,15 @@ impl<'a> Placer<'a> {
         Self {
             abilities,
             pages,
+            step: usize::MAX,
             buffer: Vec::new(),
             second: Vec::new(),
         }
+    }
+
+    /// Copies no more than this at once.
+    pub(crate) fn by(self, step: usize) -> Self {
+        Self { step, ..self }
     }
 
     /// Do two files hold the same `size` bytes, and end there?
@@ -202,6 +211,8 @@ impl<'a> Placer<'a> {
         };
         let (from, to) = (source.as_fd(), target.as_fd());
         let buffer = ready(&mut self.buffer);
+        let step = self.step.clamp(1, buffer.len());
+        let buffer = &mut buffer[..step];
         match file::copy(from, to, meta.size, how, buffer, goes_on) {
             Ok(copied) => Ok(copied == meta.size),
             Err(CopyError::Read(e)) => Err(Snag::source(Op::Read, e).into()),

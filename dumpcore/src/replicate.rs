@@ -18,6 +18,7 @@ use crate::fault::Fault;
 use crate::filter::Filter;
 use crate::layout::{self, DumpName, Sort};
 use crate::link::LinkPolicy;
+use crate::pace::Rate;
 use crate::relpath::RelPath;
 use crate::report::Report;
 use crate::session::{Caller, Order, Session, Source, roots_of_dump};
@@ -49,6 +50,7 @@ pub struct Replica<'a> {
     init: bool,
     dry_run: bool,
     jobs: Option<usize>,
+    bwlimit: Rate,
     observer: &'a dyn Observer,
     stop: Option<&'a AtomicBool>,
 }
@@ -91,6 +93,7 @@ impl<'a> Replica<'a> {
             init: false,
             dry_run: false,
             jobs: None,
+            bwlimit: Rate::UNLIMITED,
             observer: &Silent,
             stop: None,
         }
@@ -140,9 +143,16 @@ impl<'a> Replica<'a> {
         self
     }
 
-    /// So many workers at most. Unset: as for a dump.
+    /// So many workers. Unset: as for a dump.
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.jobs = Some(jobs);
+        self
+    }
+
+    /// Contents are copied no faster than this, by all workers together;
+    /// looking, linking and comparing are not held up. No limit unless told.
+    pub fn bwlimit(mut self, rate: Rate) -> Self {
+        self.bwlimit = rate;
         self
     }
 
@@ -172,6 +182,7 @@ impl<'a> Replica<'a> {
             stop: self.stop,
             dry_run: self.dry_run,
             jobs: self.jobs,
+            bwlimit: self.bwlimit,
         };
         let session = Session::open(self.dump.clone(), self.init, caller)?;
         let listing = session.dump.listing();

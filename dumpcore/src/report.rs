@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::event::Warning;
 use crate::fault::Fault;
+use crate::medium::Jobs;
 
 /// A number of entries and the bytes of their contents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +83,8 @@ pub struct Report {
     pub dry_run: bool,
     /// Was a leftover of an earlier run taken over?
     pub resumed: bool,
+    /// How many workers there were, and why so many.
+    pub jobs: Jobs,
     /// Entry and byte counts.
     pub counts: Counts,
     /// Every fault, up to [`Report::MAX_LISTED`]; `counts.faults` has the

@@ -11,6 +11,7 @@ use crate::event::{Observer, Silent};
 use crate::filter::Filter;
 use crate::layout::{self, Sort};
 use crate::link::LinkPolicy;
+use crate::pace::Rate;
 use crate::relpath::Printable;
 use crate::report::Report;
 use crate::session::{Caller, Order, Session, Source};
@@ -54,6 +55,7 @@ pub struct Snapshot<'a> {
     dry_run: bool,
     one_file_system: bool,
     jobs: Option<usize>,
+    bwlimit: Rate,
     observer: &'a dyn Observer,
     stop: Option<&'a AtomicBool>,
 }
@@ -85,6 +87,7 @@ impl<'a> Snapshot<'a> {
             dry_run: false,
             one_file_system: false,
             jobs: None,
+            bwlimit: Rate::UNLIMITED,
             observer: &Silent,
             stop: None,
         }
@@ -149,10 +152,18 @@ impl<'a> Snapshot<'a> {
         self
     }
 
-    /// So many workers at most, at least one. Unset: twice the number of
-    /// processors, at least four. Fewer where descriptors are few.
+    /// So many workers, the calling thread among them; at least one. Unset:
+    /// as the disks, the network and the processors ask for. Fewer where
+    /// descriptors are few, which a warning tells of.
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.jobs = Some(jobs);
+        self
+    }
+
+    /// Contents are copied no faster than this, by all workers together;
+    /// looking, linking and comparing are not held up. No limit unless told.
+    pub fn bwlimit(mut self, rate: Rate) -> Self {
+        self.bwlimit = rate;
         self
     }
 
@@ -184,6 +195,7 @@ impl<'a> Snapshot<'a> {
             stop: self.stop,
             dry_run: self.dry_run,
             jobs: self.jobs,
+            bwlimit: self.bwlimit,
         };
         let order = Order {
             sources,

@@ -15,9 +15,14 @@ use std::path::{Path, PathBuf};
 const LEVELS: [(&str, &[&str]); 6] = [
     (
         "values",
-        &["relpath", "stamp", "fault", "event", "report", "error"],
+        &[
+            "relpath", "stamp", "medium", "fault", "event", "report", "error",
+        ],
     ),
-    ("rules", &["layout", "meta", "link", "naming", "filter"]),
+    (
+        "rules",
+        &["layout", "meta", "link", "naming", "pace", "jobs", "filter"],
+    ),
     ("kernel", &["sys"]),
     (
         "single acts",

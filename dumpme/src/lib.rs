@@ -8,7 +8,6 @@
 mod age;
 
 use std::ffi::OsString;
-use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,7 +17,7 @@ use clap::{Args, CommandFactory, Parser};
 use dumpcli::Program;
 use dumpcli::excludes;
 use dumpcli::exit::{self, Exit, Failure};
-use dumpcli::options::{self, Excludes, Output, Places, Progress, Rule, either};
+use dumpcli::options::{self, Excludes, Load, Output, Places, Progress, Rule, either};
 use dumpcli::screen;
 use dumpcli::session::{Session, Task, give_up};
 use dumpcli::settings::{SessionSettings, Sources, Value};
@@ -60,6 +59,8 @@ struct Options {
     #[command(flatten)]
     tree: Tree,
     #[command(flatten)]
+    load: Load,
+    #[command(flatten)]
     output: Output,
     #[command(flatten)]
     progress: Progress,
@@ -80,9 +81,6 @@ struct KindOfRun {
     /// Dump a tree that is empty though its last dump is not
     #[arg(long)]
     allow_empty: bool,
-    /// Number of workers [default: chosen from the machine]
-    #[arg(short, long, value_name = "N")]
-    jobs: Option<NonZeroU16>,
 }
 
 #[derive(Args, Debug)]
@@ -126,7 +124,6 @@ struct Settings {
     excludes: Vec<Value<Rule>>,
     one_file_system: Value<bool>,
     checksum: Value<bool>,
-    jobs: Option<Value<NonZeroU16>>,
     root_name: Option<Value<OsString>>,
     session: SessionSettings,
 }
@@ -201,7 +198,7 @@ impl Settings {
         let Options { places, tree, .. } = options;
         let checksum = either(tree.checksum, tree.no_checksum);
         let one = either(tree.one_file_system, tree.no_one_file_system);
-        let (name, jobs) = (tree.root_name.clone(), options.kind.jobs);
+        let name = tree.root_name.clone();
         let main = sources.main(places);
         let settings = Self {
             root_name: sources.root_name(name, &main),
@@ -214,8 +211,7 @@ impl Settings {
             ),
             one_file_system: sources.pick(one, None, |s| s.one_file_system.as_ref(), |v| *v, false),
             checksum: sources.pick(checksum, None, |s| s.checksum.as_ref(), |v| *v, false),
-            jobs: sources.find(jobs, None, |s| s.jobs.as_ref(), |v| *v),
-            session: sources.session(options.output, options.progress),
+            session: sources.session(options.output, options.progress, options.load),
         };
         match (settings.main.value.len(), &settings.root_name) {
             (0 | 1, _) | (_, None) => Ok(settings),
@@ -234,7 +230,8 @@ impl Settings {
             .init(kind.init)
             .dry_run(kind.dry_run)
             .allow_empty(kind.allow_empty)
-            .one_file_system(self.one_file_system.value);
+            .one_file_system(self.one_file_system.value)
+            .bwlimit(self.session.bwlimit.value);
         for path in &self.main.value {
             snapshot = snapshot.root(Root {
                 path: path.clone(),
@@ -244,8 +241,8 @@ impl Settings {
         if let Some(at) = kind.at {
             snapshot = snapshot.at(at);
         }
-        if let Some(jobs) = &self.jobs {
-            snapshot = snapshot.jobs(usize::from(jobs.value.get()));
+        if let Some(jobs) = self.session.jobs() {
+            snapshot = snapshot.jobs(jobs);
         }
         snapshot
     }
@@ -257,12 +254,12 @@ impl Settings {
         let one = &self.one_file_system;
         listing.value("one_file_system", one.value, &one.source);
         listing.value("checksum", self.checksum.value, &self.checksum.source);
-        listing.jobs(self.jobs.as_ref());
         let name = self.root_name.as_ref().map(|name| Value {
             value: name.value.to_string_lossy().into_owned(),
             source: name.source.clone(),
         });
         listing.maybe("root_name", name.as_ref(), "the last name of the tree");
+        listing.load(&self.session);
         listing.finish(&self.session)
     }
 }

@@ -116,6 +116,10 @@ fn json_has_every_figure() {
     assert_eq!(object["linked"]["number"], 1, "{object}");
     assert_eq!(object["linked"]["bytes"], 10, "{object}");
     assert_eq!(object["files"], object["linked"], "{object}");
+    assert!(object["jobs"].as_u64() >= Some(4), "{object}");
+    let medium = object["jobs_chosen_for"].as_str().expect("a word");
+    let media = ["flash", "rotating", "network", "unknown"];
+    assert!(media.contains(&medium), "{object}");
     for kind in ["new", "changed", "attributes"] {
         assert_eq!(object["copied"][kind]["number"], 0, "{object}");
     }

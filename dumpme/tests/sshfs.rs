@@ -113,7 +113,8 @@ fn dumps_are_made_over_sshfs_and_a_read_only_one_is_refused() {
     {
         let _far = sshd.mount(&place, "dump", "far", "");
         run(&["--init", "-q", "--at", "2026-01-01T00:00"]).code(0);
-        run(&["-q"]).code(0);
+        let second = run(&[]).code(0);
+        second.stdout(contains("16 workers, chosen for a network mount\n"));
     }
     // Seen from the other machine: linked, with its mode.
     let old = place.dir.path().join("dump/2026/0101/0000/tree/file");

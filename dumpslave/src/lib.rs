@@ -5,7 +5,6 @@
 
 #![forbid(unsafe_code)]
 
-use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,7 +12,7 @@ use clap::{Args, CommandFactory, Parser, ValueHint};
 use dumpcli::Program;
 use dumpcli::excludes;
 use dumpcli::exit::{self, Exit, Failure};
-use dumpcli::options::{self, Excludes, Output, Progress, Rule, either};
+use dumpcli::options::{self, Excludes, Load, Output, Progress, Rule, either};
 use dumpcli::session::{Ended, Session, Task, give_up};
 use dumpcli::settings::{SessionSettings, Sources, Value};
 use dumpcli::show::Listing;
@@ -48,6 +47,8 @@ struct Options {
     kind: KindOfRun,
     #[command(flatten)]
     excludes: Excludes,
+    #[command(flatten)]
+    load: Load,
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
@@ -95,9 +96,6 @@ struct KindOfRun {
     /// Only list what would be copied, and why
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Number of workers [default: chosen from the machine]
-    #[arg(short, long, value_name = "N")]
-    jobs: Option<NonZeroU16>,
 }
 
 /// What is in force.
@@ -106,7 +104,6 @@ struct Settings {
     dump: Value<PathBuf>,
     excludes: Vec<Value<Rule>>,
     wait: Value<bool>,
-    jobs: Option<Value<NonZeroU16>>,
     session: SessionSettings,
 }
 
@@ -171,8 +168,7 @@ impl Settings {
                 |s| s.slave.exclude_from.as_ref(),
             ),
             wait: sources.pick(wait, None, |s| s.slave.wait.as_ref(), |v| *v, false),
-            jobs: sources.find(kind.jobs, None, |s| s.jobs.as_ref(), |v| *v),
-            session: sources.session(options.output, options.progress),
+            session: sources.session(options.output, options.progress, options.load),
         }
     }
 
@@ -182,15 +178,16 @@ impl Settings {
             .latest(kind.latest)
             .wait(self.wait.value)
             .init(kind.init)
-            .dry_run(kind.dry_run);
-        match &self.jobs {
-            Some(jobs) => replica.jobs(usize::from(jobs.value.get())),
+            .dry_run(kind.dry_run)
+            .bwlimit(self.session.bwlimit.value);
+        match self.session.jobs() {
+            Some(jobs) => replica.jobs(jobs),
             None => replica,
         }
     }
 
     fn listed(&self, mut listing: Listing) -> String {
-        listing.jobs(self.jobs.as_ref());
+        listing.load(&self.session);
         listing.session(&self.session);
         listing.table("slave");
         listing.path("from", &self.from);

@@ -70,6 +70,8 @@ fn help_names_options_examples_and_exit_codes() {
             "--exclude-from",
             "--dry-run",
             "--jobs",
+            "--bwlimit",
+            "--idle",
             "--progress",
             "--json",
             "--print-config",
@@ -94,7 +96,7 @@ fn dumproot_is_what_is_read_and_never_what_is_written() {
         .stdout(contains("from = \"/backup\"").and(contains("environment: DUMPROOT")))
         .stdout(contains("dump = \"/dumpslave\"").and(contains("default")));
     place.config(
-        "dump = \"/of-dumpme\"\n[slave]\ndump = \"/other\"\nwait = true\n\
+        "dump = \"/of-dumpme\"\nbwlimit = 500\nidle = true\n[slave]\ndump = \"/other\"\nwait = true\n\
          [set.far]\nslave.from = \"/far\"\nslave.exclude = [\"*.o\"]\n",
     );
     place
@@ -106,12 +108,13 @@ fn dumproot_is_what_is_read_and_never_what_is_written() {
         .stdout(contains("wait = true"));
     let ran = place
         .dumpslave()
-        .args(["--print-config", "--set", "far", "--no-wait"])
+        .args(["--print-config", "--set", "far", "--no-wait", "--no-idle"])
         .env("DUMPROOT", "/backup")
         .assert()
         .code(0)
         .stdout(contains("from = \"/far\"").and(contains("*.o")))
-        .stdout(contains("wait = false"));
+        .stdout(contains("wait = false"))
+        .stdout(contains("bwlimit = \"500K\"").and(contains("idle = false")));
     // What is printed would bring the same about.
     let printed = String::from_utf8_lossy(&ran.get_output().stdout).into_owned();
     place.config(&printed);

@@ -15,6 +15,8 @@ fn reads_every_key() {
         exclude_from = "rules"
         one_file_system = true
         jobs = 4
+        bwlimit = "1.5m"
+        idle = true
         checksum = false
         log = "syslog"
         progress = false
@@ -41,7 +43,13 @@ fn reads_every_key() {
     let photos = file.top.set["photos"].get_ref();
     let main = photos.main.as_ref().expect("main of the set");
     assert_eq!(main.get_ref(), &OneOrMany::One("/photos".into()));
-    assert_eq!(file.line(main), 22);
+    assert_eq!(file.line(main), 24);
+    let limit = |text: &str| parsed(text).expect(text).top.bwlimit.expect("a limit");
+    assert_eq!(
+        limit("bwlimit = 500").get_ref().0,
+        Rate::per_second(512_000)
+    );
+    assert_eq!(limit("bwlimit = 0").get_ref().0, Rate::UNLIMITED);
     assert!(photos.dump.is_none() && photos.hooks.pre.is_some());
 }
 
@@ -51,6 +59,10 @@ fn errors_name_line_and_column() {
         ("dump = \"/d\"\njobz = 3\n", "2:1", "unknown field `jobz`"),
         ("jobs = \"many\"\n", "1:8", "invalid type: string \"many\""),
         ("jobs = 0\n", "1:8", "a nonzero u16"),
+        ("bwlimit = \"fast\"\n", "1:11", "not a rate"),
+        ("bwlimit = -1\n", "1:11", "not a rate"),
+        ("bwlimit = true\n", "1:11", "a number of KiB a second"),
+        ("idle = \"yes\"\n", "1:8", "expected a boolean"),
         ("\n\nmain = 7\n", "3:8", "a string or a list of strings"),
         ("main = []\n", "1:8", "this names no tree"),
         ("[set.a]\nmain = []\n", "2:8", "this names no tree"),
@@ -117,6 +129,8 @@ fn the_example_is_valid_and_shows_every_key() {
         exclude_from,
         one_file_system,
         jobs,
+        bwlimit,
+        idle,
         checksum,
         log,
         progress,
@@ -128,6 +142,7 @@ fn the_example_is_valid_and_shows_every_key() {
     assert!(main.is_some() && dump.is_some() && root_name.is_some());
     assert!(exclude.is_some() && exclude_from.is_some());
     assert!(one_file_system.is_some() && checksum.is_some() && jobs.is_some());
+    assert!(bwlimit.is_some() && idle.is_some());
     assert!(log.is_some() && progress.is_some());
     let Slave {
         from,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::groups::{First, Turn};
 use super::job::{Copying, Found, Job};
 use super::node::{Hands, Node};
-use super::worker::Worker;
+use super::worker::{Run, Worker};
 use crate::event::{Did, Event, Kind, Warning, Why};
 use crate::fault::{Op, Side, Snag};
 use crate::link::{LinkPolicy, Verdict};
@@ -445,10 +445,13 @@ impl Worker<'_> {
                 let twin = item.hands.reference.as_ref();
                 let twin = twin.filter(|_| why.attributes_only() && self.run.rules.may_share);
                 let twin = twin.map(|reference| Self::spot(reference, item.name));
-                let tally = self.run.tally;
+                let Run {
+                    tally, throttle, ..
+                } = self.run;
                 let mut goes_on = |bytes| {
                     if bytes > 0 {
                         tally.event(Event::Copied(bytes));
+                        throttle.hold_up(bytes, || tally.goes_on());
                     }
                     tally.goes_on()
                 };

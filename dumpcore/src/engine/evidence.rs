@@ -17,6 +17,7 @@ use crate::place::Missed;
 use crate::probe;
 use crate::sys::errno;
 use crate::sys::file::{self, CompareError};
+use crate::sys::pages;
 use crate::sys::xattr::Subject;
 
 impl Worker<'_> {
@@ -137,7 +138,7 @@ impl Evidence<Missed> for Pair<'_, '_, '_> {
             }
         };
         if self.worker.run.rules.from_disk
-            && let Err(e) = file::forget(other.as_fd())
+            && let Err(e) = pages::forget(other.as_fd())
         {
             return Err(Snag::target(Op::Verify, e).into());
         }

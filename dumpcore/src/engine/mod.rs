@@ -21,6 +21,7 @@ mod job;
 mod node;
 mod pool;
 mod tally;
+mod throttle;
 mod worker;
 
 use std::ffi::CString;
@@ -32,12 +33,14 @@ pub(crate) use tally::Tally;
 use self::job::Job;
 use self::worker::{Run, Worker};
 use crate::catalog::{Bare, Marks};
+use crate::event::Warning;
 use crate::filter::Filter;
 use crate::link::LinkPolicy;
 use crate::meta::{Abilities, Id};
 use crate::names::Names;
+use crate::pace::Rate;
 use crate::sys::disk;
-use crate::sys::file::Pages;
+use crate::sys::pages::Pages;
 use crate::walk::{Entered, Place, Slots};
 
 /// What holds for a whole run.
@@ -46,8 +49,6 @@ pub(crate) struct Rules<'a> {
     pub(crate) policy: &'a LinkPolicy,
     pub(crate) abilities: &'a Abilities,
     pub(crate) filter: &'a Filter,
-    /// How many workers.
-    pub(crate) jobs: usize,
     /// Leave what is mounted below empty.
     pub(crate) one_file_system: bool,
     /// May copies share blocks with the reference?
@@ -57,6 +58,8 @@ pub(crate) struct Rules<'a> {
     /// How many names each inode has in what is read, where its link count
     /// does not tell: in a published dump.
     pub(crate) names: Option<&'a Names>,
+    /// How fast contents may be copied, by all workers together.
+    pub(crate) bwlimit: Rate,
     /// What becomes of the pages of what is copied.
     pub(crate) pages: Pages,
     /// Compare contents with what is on the disk, not with what is cached.
@@ -103,7 +106,9 @@ pub(crate) struct Budget {
     /// Listings that may stay open.
     listings: usize,
     /// Workers that have enough for what they need at once.
-    pub(crate) jobs: usize,
+    jobs: usize,
+    /// Workers that were wanted.
+    wanted: usize,
 }
 
 impl Budget {
@@ -114,16 +119,34 @@ impl Budget {
     const OF_THE_PROCESS: usize = 24;
 
     /// For so many workers, or fewer where descriptors are few.
-    pub(crate) fn new(jobs: usize) -> Self {
-        let limit = disk::descriptor_limit();
+    pub(crate) fn new(wanted: usize) -> Self {
+        Self::within(disk::descriptor_limit(), wanted)
+    }
+
+    fn within(limit: usize, wanted: usize) -> Self {
         let ours = limit.saturating_sub(Self::OF_THE_PROCESS);
-        let jobs = jobs.clamp(1, (ours / 2 / Self::OF_A_WORKER).max(1));
+        let jobs = wanted.clamp(1, (ours / 2 / Self::OF_A_WORKER).max(1));
         let rest = ours.saturating_sub(jobs * Self::OF_A_WORKER);
         Self {
-            places: (rest * 3 / 4).clamp(3, 768),
+            places: (rest / 4 * 3).clamp(3, 768),
             listings: (rest / 4).clamp(0, 256),
             jobs,
+            wanted,
         }
+    }
+
+    /// How many workers there are.
+    pub(crate) fn jobs(&self) -> usize {
+        self.jobs
+    }
+
+    /// That there are fewer than were wanted.
+    pub(crate) fn shortage(&self) -> Option<Warning> {
+        (self.jobs < self.wanted).then(|| Warning::FewerJobs {
+            asked: self.wanted,
+            jobs: self.jobs,
+            cause: "this process may not open enough files for more (RLIMIT_NOFILE)".into(),
+        })
     }
 
     /// The slots for this budget.
@@ -136,11 +159,47 @@ impl Budget {
 pub(crate) fn merge(rules: &Rules<'_>, budget: Budget, tally: &Tally<'_>, roots: Vec<Root>) {
     let first = roots.into_iter().rev();
     let first = first.map(|root| Job::Root(Box::new(root))).collect();
-    let run = Run::new(rules, tally, first, budget.listings);
+    let run = Run::new(rules, tally, first, budget);
     std::thread::scope(|scope| {
-        for _ in 1..rules.jobs {
-            scope.spawn(|| Worker::new(&run).work());
+        // The thread that called is the first of them.
+        for started in 1..budget.jobs {
+            let named = std::thread::Builder::new().name(format!("worker {started}"));
+            let spawned = named.spawn_scoped(scope, || Worker::new(&run).work());
+            if let Err(cause) = spawned {
+                tally.warn(Warning::FewerJobs {
+                    asked: budget.jobs,
+                    jobs: started,
+                    cause: format!("no thread can be started: {cause}"),
+                });
+                break;
+            }
         }
         Worker::new(&run).work();
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fewer_workers_only_where_descriptors_are_few() {
+        for (limit, wanted, jobs) in [
+            (1024, 1, 1),
+            (1024, 32, 32),
+            (1024, 55, 55),
+            (1024, 56, 55),
+            (256, 16, 12),
+            (64, 8, 2),
+            (40, 8, 1),
+            (3, 1, 1),
+            (usize::MAX, 65_535, 65_535),
+        ] {
+            let budget = Budget::within(limit, wanted);
+            assert_eq!(budget.jobs(), jobs, "{wanted} within {limit}");
+            assert_eq!(budget.shortage().is_some(), jobs < wanted);
+            let all = budget.places + budget.listings + jobs * Budget::OF_A_WORKER;
+            assert!(limit < 40 || all <= limit, "{budget:?} within {limit}");
+        }
+    }
 }

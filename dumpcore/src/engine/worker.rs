@@ -4,12 +4,13 @@ use std::ffi::CStr;
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::Rules;
 use super::groups::Groups;
 use super::job::Job;
 use super::node::{Node, Tree};
 use super::pool::Pool;
 use super::tally::{Counter, Tally};
+use super::throttle::Throttle;
+use super::{Budget, Rules};
 use crate::error::Error;
 use crate::event::{Did, Kind};
 use crate::fault::{Fault, Op, Side, Snag};
@@ -23,10 +24,13 @@ pub(super) struct Run<'a> {
     pub(super) tally: &'a Tally<'a>,
     pub(super) pool: Pool<Job>,
     pub(super) groups: Groups<Job>,
+    /// How many workers there are.
+    jobs: usize,
     /// How many long listings may stay open, and how many do.
     most_listings: usize,
     listings: AtomicUsize,
     copies: AtomicUsize,
+    pub(super) throttle: Throttle,
     /// Has every name that can be met been met?
     all_met: AtomicBool,
 }
@@ -36,16 +40,18 @@ impl<'a> Run<'a> {
         rules: &'a Rules<'a>,
         tally: &'a Tally<'a>,
         first: Vec<Job>,
-        most_listings: usize,
+        budget: Budget,
     ) -> Self {
         Self {
             rules,
+            jobs: budget.jobs(),
             tally,
             pool: Pool::new(first),
             groups: Groups::new(),
-            most_listings,
+            most_listings: budget.listings,
             listings: AtomicUsize::new(0),
             copies: AtomicUsize::new(0),
+            throttle: Throttle::new(rules.bwlimit),
             all_met: AtomicBool::new(false),
         }
     }
@@ -71,7 +77,7 @@ impl<'a> Run<'a> {
     /// May a large file wait for another worker? Only few, so that what
     /// waits stays little; and where nobody else is, it is no use.
     pub(super) fn may_copy_beside(&self) -> bool {
-        self.rules.jobs > 1 && Self::take(&self.copies, 4 * self.rules.jobs)
+        self.jobs > 1 && Self::take(&self.copies, 4 * self.jobs)
     }
 
     pub(super) fn copy_beside_ended(&self) {
@@ -130,7 +136,7 @@ impl<'a> Worker<'a> {
     pub(super) fn new(run: &'a Run<'a>) -> Self {
         Self {
             run,
-            placer: Placer::new(run.rules.abilities, run.rules.pages),
+            placer: Placer::new(run.rules.abilities, run.rules.pages).by(run.throttle.step),
             counter: Counter::new(run.tally),
             chunk: dir::Chunk::default(),
             filter_path: Vec::new(),

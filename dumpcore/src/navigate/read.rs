@@ -18,7 +18,8 @@ use crate::fault::{Fault, Op};
 use crate::meta::{Abilities, Xattrs};
 use crate::probe;
 use crate::sys::dir::{Chunk, For, Lister, open_dir, open_root};
-use crate::sys::file::{CompareError, Pages, open_file, read_full_at, same_contents};
+use crate::sys::file::{CompareError, open_file, same_contents};
+use crate::sys::pages::{Pages, Reader};
 use crate::sys::{disk, link, xattr};
 
 /// Large enough that a network filesystem is not asked bit by bit.
@@ -44,9 +45,11 @@ impl Version {
         let file = file(&self.path)?;
         let mut bytes = Vec::new();
         let mut buffer = vec![0; BUFFER];
+        let mut reader = Reader::new(file.as_fd(), self.meta.size, Pages::Keep);
         loop {
             let at = bytes.len() as u64;
-            let got = read_full_at(file.as_fd(), &mut buffer, at, Pages::Keep)
+            let got = reader
+                .read_full_at(&mut buffer, at)
                 .map_err(fault(Op::Read, &self.path))?;
             if bytes.len() + got > most {
                 return Ok(None);

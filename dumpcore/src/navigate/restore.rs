@@ -26,7 +26,8 @@ use crate::place::{Missed, Placer, Spot, Stored};
 use crate::probe;
 use crate::raze::raze;
 use crate::sys::dir::{self, Chunk, For, Lister};
-use crate::sys::file::Pages;
+use crate::sys::pages::Pages;
+
 use crate::sys::xattr::Subject;
 use crate::sys::{disk, errno, link, stat};
 use crate::trial;

@@ -10,7 +10,7 @@ use super::names::incomplete;
 use super::sources::{Source, again, roots_of_dump, still_there};
 use super::{Made, Order, Session};
 use crate::catalog::{Bare, Note};
-use crate::engine::{self, Root, Rules, Tally};
+use crate::engine::{self, Budget, Root, Rules, Tally};
 use crate::error::Error;
 use crate::event::Silent;
 use crate::fault::Op;
@@ -22,7 +22,7 @@ use crate::names::Names;
 use crate::publish::Site;
 use crate::relpath::RelPath;
 use crate::sys::dir::{self, For};
-use crate::sys::file::Pages;
+use crate::sys::pages::Pages;
 use crate::sys::{disk, stat};
 use crate::trial;
 use crate::walk::{Place, Slots};
@@ -42,11 +42,13 @@ pub(super) struct Work<'w> {
     pub(super) source_is_dump: bool,
     pub(super) pages: Pages,
     pub(super) from_disk: bool,
+    pub(super) budget: Budget,
 }
 
 impl<'w> Work<'w> {
-    pub(super) fn plain(policy: &'w LinkPolicy) -> Self {
+    pub(super) fn plain(policy: &'w LinkPolicy, budget: Budget) -> Self {
         Self {
+            budget,
             policy,
             filter: None,
             one_file_system: false,
@@ -97,8 +99,9 @@ impl Session<'_> {
         order: &Order<'_>,
         sources: &[Source],
         leftover: Option<DumpName>,
+        budget: Budget,
     ) -> Result<(), Error> {
-        let mut needed = self.space_of(order, again(sources)?)?;
+        let mut needed = self.space_of(order, again(sources)?, budget)?;
         if let Some(leftover) = leftover {
             let path = incomplete(&leftover);
             let open = self.dump.open_dump(&path);
@@ -106,7 +109,7 @@ impl Session<'_> {
             if let Ok(handle) = handle {
                 // An empty one saves nothing.
                 if let Ok(there) = roots_of_dump(&handle, &path.below(self.dump.path())) {
-                    needed = needed.saturating_sub(self.space_of(order, there)?);
+                    needed = needed.saturating_sub(self.space_of(order, there, budget)?);
                 }
             }
         }
@@ -121,13 +124,18 @@ impl Session<'_> {
     }
 
     /// What a copy of trees takes on disk; a directory is a block.
-    pub(super) fn space_of(&self, order: &Order<'_>, sources: Vec<Source>) -> Result<u64, Error> {
+    fn space_of(
+        &self,
+        order: &Order<'_>,
+        sources: Vec<Source>,
+        budget: Budget,
+    ) -> Result<u64, Error> {
         const BLOCK: u64 = 4096;
         let tally = Tally::new(&Silent, self.caller.stop);
         let work = Work {
             filter: Some(order.filter),
             source_is_dump: true,
-            ..Work::plain(order.policy)
+            ..Work::plain(order.policy, budget)
         };
         self.merge(&work, sources, None, None, &trial::guess(), &tally)?;
         let counts = tally.counts();
@@ -155,8 +163,8 @@ impl Session<'_> {
         let work = Work {
             source_is_dump: true,
             from_disk: true,
-            pages: Pages::Drop,
-            ..Work::plain(&policy)
+            pages: Pages::Spare,
+            ..Work::plain(&policy, made.budget)
         };
         self.merge(&work, sources, Some(copy), None, made.abilities, tally)
     }
@@ -171,7 +179,7 @@ impl Session<'_> {
         abilities: &Abilities,
         tally: &Tally<'_>,
     ) -> Result<(), Error> {
-        let slots = self.budget.slots();
+        let slots = work.budget.slots();
         let top = |handle: &OwnedFd, purpose| {
             let handle = dir::reopen(handle.as_fd(), purpose)?;
             Ok::<_, std::io::Error>(Place::top(handle, purpose, &slots)?.place)
@@ -215,7 +223,7 @@ impl Session<'_> {
             policy: work.policy,
             abilities,
             filter: work.filter.unwrap_or(&everything),
-            jobs: self.budget.jobs,
+            bwlimit: self.caller.bwlimit,
             one_file_system: work.one_file_system,
             may_share: work.may_share,
             source_is_dump: work.source_is_dump,
@@ -229,7 +237,7 @@ impl Session<'_> {
             // What is compared is there already, and is not linked to.
             most_links: disk::most_links(self.dump.handle()).filter(|_| !work.from_disk),
         };
-        engine::merge(&rules, self.budget, tally, roots);
+        engine::merge(&rules, work.budget, tally, roots);
         tally.verdict()?;
         if let (Some(note), Some(site)) = (note, site) {
             note.end(site.handle(), abilities);

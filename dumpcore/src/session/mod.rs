@@ -10,6 +10,7 @@ mod merging;
 mod names;
 mod sources;
 
+use std::num::NonZero;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -24,16 +25,19 @@ use crate::error::Error;
 use crate::event::{Event, Observer, Phase, Warning};
 use crate::fault::{Fault, Op};
 use crate::filter::Filter;
+use crate::jobs::default_jobs;
 use crate::layout::{self, DumpName, LinkTarget, Sort};
 use crate::link::LinkPolicy;
+use crate::medium::Jobs;
 use crate::meta::{Abilities, Time};
+use crate::pace::Rate;
 use crate::publish::{self, Site};
 use crate::relpath::RelPath;
 use crate::report::Report;
 use crate::stamp::Stamp;
 use crate::sys::dir::{self, For};
-use crate::sys::file::Pages;
-use crate::sys::{disk, stat};
+use crate::sys::pages::Pages;
+use crate::sys::{disk, medium, stat};
 use crate::trial::{self, Trial};
 use crate::vault::{Dump, DumpLock};
 
@@ -44,6 +48,8 @@ pub(crate) struct Caller<'a> {
     pub(crate) stop: Option<&'a AtomicBool>,
     pub(crate) dry_run: bool,
     pub(crate) jobs: Option<usize>,
+    /// How fast contents may be copied.
+    pub(crate) bwlimit: Rate,
 }
 
 /// What is to be made.
@@ -67,6 +73,7 @@ pub(crate) struct Made<'m> {
     pub(crate) site: &'m Site<'m>,
     pub(crate) abilities: &'m Abilities,
     pub(crate) tally: &'m Tally<'m>,
+    budget: Budget,
 }
 
 impl Made<'_> {
@@ -96,7 +103,6 @@ pub(crate) struct Session<'a> {
     pub(crate) current: Option<LinkTarget>,
     init: bool,
     caller: Caller<'a>,
-    budget: Budget,
 }
 
 impl<'a> Session<'a> {
@@ -124,14 +130,12 @@ impl<'a> Session<'a> {
             }
             _ => {}
         }
-        let budget = Budget::new(caller.jobs.unwrap_or_else(default_jobs));
         Ok(Self {
             dump,
             _lock: lock,
             current,
             init,
             caller,
-            budget,
         })
     }
 
@@ -143,6 +147,7 @@ impl<'a> Session<'a> {
         for source in &order.sources {
             self.guard(source, reference.as_ref(), &order)?;
         }
+        let (budget, jobs) = self.budget(&order.sources, &tally);
         let named = self.name(&order, Stamp::of(&start), &tally)?;
         let published = self.dump.path().join(named.name.path());
         let reference_path = reference.as_ref().map(|r| r.path.below(self.dump.path()));
@@ -160,7 +165,7 @@ impl<'a> Session<'a> {
         let sources = std::mem::take(&mut order.sources);
         if order.space_check {
             tally.event(Event::Phase(Phase::Estimating));
-            self.check_space(&order, &sources, named.leftover)?;
+            self.check_space(&order, &sources, named.leftover, budget)?;
         }
         let work = Work {
             policy: order.policy,
@@ -168,12 +173,9 @@ impl<'a> Session<'a> {
             one_file_system: order.one_file_system,
             may_share: order.sort == Sort::Dump,
             source_is_dump: order.source_is_dump,
-            pages: if order.source_is_dump {
-                Pages::Drop
-            } else {
-                Pages::Keep
-            },
+            pages: Pages::Spare,
             from_disk: false,
+            budget,
         };
         tally.event(Event::Phase(Phase::Storing));
         if self.caller.dry_run {
@@ -187,6 +189,7 @@ impl<'a> Session<'a> {
                 site: &site,
                 abilities: &abilities,
                 tally: &tally,
+                budget,
             })?;
             tally.verdict()?;
             tally.event(Event::Phase(Phase::Publishing));
@@ -200,12 +203,39 @@ impl<'a> Session<'a> {
             end: Local::now(),
             dry_run: self.caller.dry_run,
             resumed,
+            jobs,
             counts: sum.counts,
             faults: sum.faults,
             warnings: sum.warnings,
             warnings_total: sum.warnings_total,
             free_bytes: self.dump.free().map(|(bytes, _)| bytes),
         })
+    }
+
+    /// How many workers, with what they need: as many as the caller says,
+    /// else as the disks and processors ask for. That they are fewer than
+    /// the caller said is told.
+    fn budget(&self, sources: &[Source], tally: &Tally<'_>) -> (Budget, Jobs) {
+        let wanted = match self.caller.jobs {
+            Some(number) => Jobs {
+                number: number.max(1),
+                chosen_for: None,
+            },
+            None => {
+                let trees = sources.iter().map(|source| medium::of(&source.handle));
+                let media = trees.chain([medium::of(self.dump.handle())]);
+                let processors = std::thread::available_parallelism();
+                default_jobs(media, processors.map_or(2, NonZero::get))
+            }
+        };
+        let budget = Budget::new(wanted.number);
+        if let Some(shortage) = budget.shortage()
+            && wanted.chosen_for.is_none()
+        {
+            tally.warn(shortage);
+        }
+        let number = budget.jobs();
+        (budget, Jobs { number, ..wanted })
     }
 
     /// The dump to link to: `current`; for an import the newest that is not
@@ -343,11 +373,4 @@ fn time_of(moment: &DateTime<Local>) -> Time {
 
 fn relative(name: &DumpName) -> RelPath {
     RelPath::from_bytes(name.to_string().as_bytes())
-}
-
-/// Twice as many workers as processors, and four at least: while some wait
-/// for the disk, others go on.
-fn default_jobs() -> usize {
-    let processors = std::thread::available_parallelism();
-    processors.map_or(4, |n| (2 * n.get()).clamp(4, 32))
 }

@@ -4,18 +4,17 @@
 //! then belongs to one side, and no filesystem shares blocks unasked.
 
 use rustix::fs::{
-    Advice, Gid, Mode, OFlags, SeekFrom, Uid, fadvise, fchmod, fchown, ftruncate, futimens,
-    ioctl_ficlone, openat, seek,
+    Gid, Mode, OFlags, SeekFrom, Uid, fchmod, fchown, ftruncate, futimens, ioctl_ficlone, openat,
+    seek,
 };
-use rustix::io::{Errno, ReadWriteFlags, pread, preadv2, pwrite, pwritev2};
+use rustix::io::Errno;
 use std::ffi::CStr;
-use std::io::{self, IoSlice, IoSliceMut};
-use std::num::NonZeroU64;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::link::timestamps;
+use super::pages::{Pages, Reader, Writer};
 use crate::meta::Time;
 
 /// How long an open waits for somebody's lease to be given back, as file
@@ -61,16 +60,6 @@ pub(crate) enum CopyError {
     Stopped,
 }
 
-/// What becomes of the pages that a copy reads and writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Pages {
-    /// They stay cached, as any others.
-    Keep,
-    /// They leave the cache as soon as they are written, so that a large
-    /// copy does not push out what the machine works with.
-    Drop,
-}
-
 /// How a file is copied.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CopyHow {
@@ -91,6 +80,8 @@ pub(crate) fn copy(
     goes_on: &mut dyn FnMut(u64) -> bool,
 ) -> Result<u64, CopyError> {
     let CopyHow { sparse, pages } = how;
+    let mut reader = Reader::new(from, size, pages);
+    let mut writer = Writer::new(to, size, pages);
     let set_size = |size| ftruncate(to, size).map_err(|e| CopyError::Write(e.into()));
     if sparse {
         // Before the data: xfs puts blocks behind what is written at the end
@@ -108,14 +99,17 @@ pub(crate) fn copy(
         while at < data.end {
             let want = usize::try_from(data.end - at).unwrap_or(usize::MAX);
             let want = want.min(buffer.len());
-            let got = read_at(from, &mut buffer[..want], at, pages).map_err(CopyError::Read)?;
+            let got = reader
+                .read_at(&mut buffer[..want], at)
+                .map_err(CopyError::Read)?;
             if got == 0 {
                 if sparse {
                     set_size(at)?;
                 }
                 return Ok(at);
             }
-            write_all_at(to, &buffer[..got], at, pages).map_err(CopyError::Write)?;
+            let written = writer.write_all_at(&buffer[..got], at);
+            written.map_err(CopyError::Write)?;
             at += got as u64;
             if !goes_on(got as u64) {
                 return Err(CopyError::Stopped);
@@ -143,110 +137,6 @@ fn next_data(file: BorrowedFd<'_>, at: u64, size: u64) -> io::Result<std::ops::R
     Ok(start..end.max(start))
 }
 
-/// Read or write without leaving pages behind: Linux 6.14 and later.
-const DONTCACHE: ReadWriteFlags = ReadWriteFlags::from_bits_retain(0x80);
-
-/// The kernel or a filesystem does not know that: it says EOPNOTSUPP, or
-/// EINVAL for a flag it has never heard of.
-static NO_DONTCACHE: AtomicBool = AtomicBool::new(false);
-
-/// Does one call uncached where that is asked for and known, plainly
-/// otherwise; and then advises the kernel to drop the pages, which begins to
-/// write those that are not written yet.
-fn with_pages<B: ?Sized>(
-    file: BorrowedFd<'_>,
-    buffer: &mut B,
-    (at, length): (u64, usize),
-    pages: Pages,
-    uncached: impl Fn(&mut B) -> rustix::io::Result<usize>,
-    plain: impl Fn(&mut B) -> rustix::io::Result<usize>,
-) -> io::Result<usize> {
-    loop {
-        let flagged = pages == Pages::Drop && !NO_DONTCACHE.load(Ordering::Relaxed);
-        let done = if flagged {
-            uncached(buffer)
-        } else {
-            plain(buffer)
-        };
-        match done {
-            Err(Errno::INTR) => {}
-            Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) if flagged => {
-                NO_DONTCACHE.store(true, Ordering::Relaxed);
-            }
-            other => {
-                let done = other?;
-                if pages == Pages::Drop && !flagged {
-                    // The stretch before is written by now, and can go.
-                    let behind = at.saturating_sub(8 << 20);
-                    let all = NonZeroU64::new(at - behind + length as u64);
-                    let _ = fadvise(file, behind, all, Advice::DontNeed);
-                }
-                return Ok(done);
-            }
-        }
-    }
-}
-
-fn read_at(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64, pages: Pages) -> io::Result<usize> {
-    let length = buffer.len();
-    with_pages(
-        file,
-        buffer,
-        (at, length),
-        pages,
-        |buffer| preadv2(file, &mut [IoSliceMut::new(buffer)], at, DONTCACHE),
-        |buffer| pread(file, buffer, at),
-    )
-}
-
-/// Takes what is cached of a file from the cache, so that it is read from
-/// the disk next; only what has been flushed can go.
-pub(crate) fn forget(file: BorrowedFd<'_>) -> io::Result<()> {
-    Ok(fadvise(file, 0, None, Advice::DontNeed)?)
-}
-
-/// Reads until the buffer is full or the file ends.
-pub(crate) fn read_full_at(
-    file: BorrowedFd<'_>,
-    buffer: &mut [u8],
-    at: u64,
-    pages: Pages,
-) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match read_at(file, &mut buffer[filled..], at + filled as u64, pages)? {
-            0 => break,
-            got => filled += got,
-        }
-    }
-    Ok(filled)
-}
-
-fn write_all_at(
-    file: BorrowedFd<'_>,
-    mut bytes: &[u8],
-    mut at: u64,
-    pages: Pages,
-) -> io::Result<()> {
-    while !bytes.is_empty() {
-        let length = bytes.len();
-        let written = with_pages(
-            file,
-            &mut bytes,
-            (at, length),
-            pages,
-            |bytes| pwritev2(file, &[IoSlice::new(bytes)], at, DONTCACHE),
-            |bytes| pwrite(file, bytes, at),
-        )?;
-        if written == 0 {
-            return Err(io::Error::from(io::ErrorKind::WriteZero));
-        }
-        bytes = &bytes[written..];
-        at += written as u64;
-    }
-    Ok(())
-}
-
 /// Lets `to` share all blocks of `from`, where the filesystem can. A later
 /// write to either parts them.
 pub(crate) fn reflink(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> io::Result<()> {
@@ -267,6 +157,8 @@ pub(crate) fn same_contents(
 ) -> Result<bool, CompareError> {
     let (for_a, for_b) = buffers;
     let step = for_a.len().min(for_b.len());
+    let mut reader_a = Reader::new(a, size, pages);
+    let mut reader_b = Reader::new(b, size, pages);
     let mut at = 0;
     while at < size {
         let in_a = next_data(a, at, size).map_err(CompareError::First)?;
@@ -284,9 +176,9 @@ pub(crate) fn same_contents(
         };
         while at < end {
             let want = usize::try_from(end - at).unwrap_or(step).min(step);
-            let got_a = read_full_at(a, &mut for_a[..want], at, pages);
+            let got_a = reader_a.read_full_at(&mut for_a[..want], at);
             let got_a = got_a.map_err(CompareError::First)?;
-            let got_b = read_full_at(b, &mut for_b[..want], at, pages);
+            let got_b = reader_b.read_full_at(&mut for_b[..want], at);
             let got_b = got_b.map_err(CompareError::Second)?;
             if got_a != want || got_b != want || for_a[..want] != for_b[..want] {
                 return Ok(false);
@@ -410,26 +302,6 @@ mod tests {
         a.write_all_at(b"short", 0).expect("written");
         assert_eq!(copied(&a, &b, 100, false), 5);
         assert!(!same(&a, &b, 100));
-    }
-
-    #[test]
-    fn uncached_copies_are_the_same() {
-        for refused in [false, true] {
-            NO_DONTCACHE.store(refused, Ordering::Relaxed);
-            let (_dir, a, b) = pair();
-            let text = b"some text that is not a page long".repeat(10_000);
-            a.write_all_at(&text, 0).expect("written");
-            let how = CopyHow {
-                sparse: false,
-                pages: Pages::Drop,
-            };
-            let (size, mut buffer) = (text.len() as u64, vec![0; 4096]);
-            let copied = copy(a.as_fd(), b.as_fd(), size, how, &mut buffer, &mut |_| true);
-            assert_eq!(copied.expect("copied"), size);
-            forget(b.as_fd()).expect("forgotten");
-            assert!(same(&a, &b, size));
-        }
-        NO_DONTCACHE.store(false, Ordering::Relaxed);
     }
 
     #[test]

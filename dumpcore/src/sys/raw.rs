@@ -1,7 +1,7 @@
 //! The system calls that rustix does not offer yet: extended attributes by
-//! directory handle and name (Linux 6.13). The only file with unsafe code:
-//! each function hands the kernel pointers to borrowed buffers, with their
-//! lengths, for the duration of one call.
+//! directory handle and name (Linux 6.13), and priorities. The only file with
+//! unsafe code: each function hands the kernel numbers, and pointers to
+//! borrowed buffers with their lengths, for the duration of one call.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_long};
@@ -108,4 +108,71 @@ pub(super) fn removexattrat(dir: BorrowedFd<'_>, name: &CStr, xattr: &CStr) -> i
         )
     })
     .map(drop)
+}
+
+/// Gives the calling thread the idle class of disk access: `ioprio_set`.
+pub(super) fn set_idle_disk_class() -> io::Result<()> {
+    const WHO_PROCESS: c_long = 1;
+    const CLASS_IDLE: c_long = 3;
+    const CLASS_SHIFT: u32 = 13;
+    // SAFETY: three numbers; no memory is involved.
+    outcome(unsafe {
+        libc::syscall(
+            libc::SYS_ioprio_set,
+            WHO_PROCESS,
+            0 as c_long,
+            CLASS_IDLE << CLASS_SHIFT,
+        )
+    })
+    .map(drop)
+}
+
+/// Gives the calling thread the scheduling policy SCHED_IDLE.
+pub(super) fn set_idle_scheduling() -> io::Result<()> {
+    let priority = libc::sched_param { sched_priority: 0 };
+    // SAFETY: `priority` outlives the call, and the kernel only reads it.
+    let done = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const priority) };
+    outcome(done.into()).map(drop)
+}
+
+/// Is any page of a stretch of a file in the page cache? Says yes of a file
+/// that is neither this user's nor writable for them: the kernel does not
+/// tell of those. `at` must be a multiple of the page size.
+pub(super) fn is_cached(file: BorrowedFd<'_>, at: u64, length: u64) -> io::Result<bool> {
+    let offset = libc::off_t::try_from(at).map_err(io::Error::other)?;
+    let length = usize::try_from(length).map_err(io::Error::other)?;
+    let mut pages = vec![0u8; length.div_ceil(rustix::param::page_size())];
+    // SAFETY: a new mapping, at an address that the kernel chooses, which
+    // nothing ever reads: a file that shrinks meanwhile does no harm.
+    let start = unsafe {
+        libc::mmap(
+            std::ptr::null_mut(),
+            length,
+            libc::PROT_READ,
+            libc::MAP_SHARED,
+            file.as_raw_fd(),
+            offset,
+        )
+    };
+    if start == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the mapping just made, and a byte for each of its pages.
+    let told = unsafe { libc::mincore(start, length, pages.as_mut_ptr()) };
+    let told = outcome(told.into());
+    // SAFETY: the same mapping, which nobody else knows of.
+    unsafe { libc::munmap(start, length) };
+    told.map(|_| pages.iter().any(|page| page & 1 != 0))
+}
+
+/// Begins to write a stretch of a file to the disk; and waits until it is
+/// there, too, when `wait` says so.
+pub(super) fn write_out(file: BorrowedFd<'_>, at: u64, length: u64, wait: bool) -> io::Result<()> {
+    let offset = libc::off64_t::try_from(at).map_err(io::Error::other)?;
+    let length = libc::off64_t::try_from(length).map_err(io::Error::other)?;
+    let waits = libc::SYNC_FILE_RANGE_WAIT_BEFORE | libc::SYNC_FILE_RANGE_WAIT_AFTER;
+    let flags = libc::SYNC_FILE_RANGE_WRITE | if wait { waits } else { 0 };
+    // SAFETY: numbers; no memory is involved.
+    let done = unsafe { libc::sync_file_range(file.as_raw_fd(), offset, length, flags) };
+    outcome(done.into()).map(drop)
 }

@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::process::Command;
 
 use fixtures::mounts::{Fs, Mount};
+use fixtures::strace::trace;
 use fixtures::tree::{deep, depth_of, wide};
 
 use crate::scene;
@@ -48,6 +49,50 @@ fn a_million_names_in_one_directory_with_256_mb() {
     assert_eq!(fs::read_dir(&newest).expect("listed").count(), 1_000_000);
     let last = fs::metadata(newest.join("f0999999")).expect("there");
     assert_eq!(last.nlink(), 2, "the second dump links to the first");
+}
+
+/// How many threads a program starts, whichever it is and for what.
+fn threads(command: &Command) -> usize {
+    let calls = trace(command, "clone,clone3");
+    let started = calls.iter().filter(|call| call.contains("CLONE_THREAD"));
+    started.count()
+}
+
+/// One of the workers is the thread that was there from the start; what else
+/// there is does not depend on their number.
+#[test]
+#[ignore = "needs strace"]
+fn as_many_workers_as_were_asked_for() {
+    let stage = Stage::new();
+    stage.write(&scene::before());
+    stage.dump_now();
+    end_well(&mut stage.dumpslave());
+    for program in ["dumpme", "chkptme", "dumpslave"] {
+        let with = |jobs: usize| {
+            // Each of them begins with the same.
+            let stage = stage.copy();
+            stage.write(&scene::after());
+            let mut command = match program {
+                "dumpme" => stage.dumpme(),
+                "chkptme" => {
+                    let mut command = stage.chkptme();
+                    // Which is a merge of its own, and has workers, too.
+                    command.arg("--no-space-check");
+                    command
+                }
+                _ => {
+                    stage.dump_now();
+                    stage.dumpslave()
+                }
+            };
+            command.args(["-j", &jobs.to_string()]);
+            threads(&command)
+        };
+        let alone = with(1);
+        for jobs in [2, 3, 9] {
+            assert_eq!(with(jobs), alone + jobs - 1, "{program} -j {jobs}");
+        }
+    }
 }
 
 #[test]

@@ -1,0 +1,48 @@
+//! Holds up those who copy, so that all of them together keep to a rate.
+//!
+//! Only contents are held up, and only behind what was copied: looking,
+//! linking and comparing are not. Who waits looks every so often whether the
+//! run goes on, so that a stop never waits for the rate.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::pace::{Bucket, Rate};
+
+/// How long somebody who waits does not look whether the run goes on.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+#[derive(Debug)]
+pub(super) struct Throttle {
+    bucket: Option<Mutex<Bucket>>,
+    /// How much to copy between two waits, at most.
+    pub(super) step: usize,
+    began: Instant,
+}
+
+impl Throttle {
+    pub(super) fn new(rate: Rate) -> Self {
+        let bucket = Bucket::new(rate);
+        Self {
+            step: bucket.as_ref().map_or(usize::MAX, Bucket::step),
+            bucket: bucket.map(Mutex::new),
+            began: Instant::now(),
+        }
+    }
+
+    /// So much was copied: waits until more may be.
+    pub(super) fn hold_up(&self, bytes: u64, goes_on: impl Fn() -> bool) {
+        let Some(bucket) = &self.bucket else {
+            return;
+        };
+        let mut left = {
+            let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
+            bucket.take(bytes, self.began.elapsed())
+        };
+        while !left.is_zero() && goes_on() {
+            let pause = left.min(LOOK_EVERY);
+            std::thread::sleep(pause);
+            left -= pause;
+        }
+    }
+}
