@@ -6,7 +6,7 @@
 //! disk held. A run that is killed just before a call and then loses its
 //! power leaves the same disk as one that lost it there and then.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -51,7 +51,7 @@ impl Disk {
         stage.write(&scene::after());
         let saved = stage.beside("image");
         mount.unmount();
-        sparse_copy(&mount.image().to_path_buf(), &saved);
+        sparse_copy(mount.image(), &saved);
         mount.mount();
         Disk {
             mount,
@@ -62,7 +62,7 @@ impl Disk {
 
     fn put_back(&mut self) {
         self.mount.unmount();
-        sparse_copy(&self.saved, &self.mount.image().to_path_buf());
+        sparse_copy(&self.saved, self.mount.image());
         self.mount.mount();
     }
 
@@ -104,7 +104,7 @@ impl Disk {
     }
 }
 
-fn sparse_copy(from: &PathBuf, to: &PathBuf) {
+fn sparse_copy(from: &Path, to: &Path) {
     let mut command = Command::new("cp");
     command.arg("--sparse=always").arg(from).arg(to);
     assert!(command.status().expect("cp runs").success());
@@ -185,7 +185,7 @@ fn stale(stage: &Stage) -> Vec<PathBuf> {
 }
 
 /// All entries below a directory that are no directories.
-fn walk(dir: &std::path::Path) -> Vec<PathBuf> {
+fn walk(dir: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
