@@ -10,8 +10,8 @@
 //!
 //! It never writes to an inode that it did not make itself, and never
 //! follows a symlink. It uses memory for the directories in hand and for
-//! hard-linked inodes of which not all names have been met; descriptors are
-//! bounded however wide or deep the tree is.
+//! hard-linked inodes of which not all names have been met (all of them where
+//! one tree is within another); descriptors are bounded however wide or deep the tree is.
 
 mod directory;
 mod entry;
@@ -24,6 +24,7 @@ mod tally;
 mod worker;
 
 use std::ffi::CString;
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -35,8 +36,9 @@ use crate::filter::Filter;
 use crate::link::LinkPolicy;
 use crate::meta::{Abilities, Id};
 use crate::names::Names;
-use crate::sys::disk;
+use crate::sys::dir::{self, For};
 use crate::sys::file::Pages;
+use crate::sys::{disk, stat};
 use crate::walk::{Entered, Place, Slots};
 
 /// What holds for a whole run.
@@ -127,13 +129,39 @@ impl Budget {
 
 /// Merges trees. What happened is in the tally, also why it ended early.
 pub(crate) fn merge(rules: &Rules<'_>, budget: Budget, tally: &Tally<'_>, roots: Vec<Root>) {
+    let names_repeat = overlap(&roots);
     let first = roots.into_iter().rev();
     let first = first.map(|root| Job::Root(Box::new(root))).collect();
-    let run = Run::new(rules, tally, first, budget.listings);
+    let run = Run::new(rules, tally, first, budget.listings, names_repeat);
     std::thread::scope(|scope| {
         for _ in 1..rules.jobs {
             scope.spawn(|| Worker::new(&run).work());
         }
         Worker::new(&run).work();
     });
+}
+
+/// Is one tree within another, or the same?
+fn overlap(roots: &[Root]) -> bool {
+    let ids: Vec<Id> = roots.iter().map(|root| root.entered.meta.id()).collect();
+    let twice = |(at, id): (usize, &Id)| ids[..at].contains(id);
+    let within = |root: &Root| is_within(root, &ids).unwrap_or(true);
+    roots.len() > 1 && (ids.iter().enumerate().any(twice) || roots.iter().any(within))
+}
+
+/// Is a directory above this tree one of those?
+fn is_within(root: &Root, ids: &[Id]) -> std::io::Result<bool> {
+    let mut below = root.entered.meta.id();
+    let mut handle = dir::open_parent(root.entered.handle.as_fd(), For::Passing)?;
+    loop {
+        let id = stat::look_at(&handle)?.id();
+        if id == below {
+            return Ok(false);
+        }
+        if ids.contains(&id) {
+            return Ok(true);
+        }
+        below = id;
+        handle = dir::open_parent(handle.as_fd(), For::Passing)?;
+    }
 }

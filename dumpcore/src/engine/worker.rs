@@ -37,12 +37,13 @@ impl<'a> Run<'a> {
         tally: &'a Tally<'a>,
         first: Vec<Job>,
         most_listings: usize,
+        names_repeat: bool,
     ) -> Self {
         Self {
             rules,
             tally,
             pool: Pool::new(first),
-            groups: Groups::new(),
+            groups: Groups::new(names_repeat),
             most_listings,
             listings: AtomicUsize::new(0),
             copies: AtomicUsize::new(0),
