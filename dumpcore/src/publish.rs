@@ -112,8 +112,17 @@ impl<'a> Site<'a> {
     }
 
     /// Flushes all of the dump's filesystem.
+    ///
+    /// The kernel tells of a write that failed once, and keeps what it could
+    /// not write as if it had been: the next flush ends well, and what is
+    /// cached looks right. So while it is not known how this ends the mark is
+    /// off, and whoever goes on after a failure, or after a kill right behind
+    /// it, compares what the disk holds.
     pub(crate) fn sync(&self) -> Result<(), Error> {
-        disk::sync_filesystem(&self.handle).map_err(|e| self.failed(Op::Sync, self.path(), e))
+        self.distrust();
+        disk::sync_filesystem(&self.handle).map_err(|e| self.failed(Op::Sync, self.path(), e))?;
+        mark(&self.handle, true);
+        Ok(())
     }
 
     /// Makes the dump visible, and points these links at it. It must have

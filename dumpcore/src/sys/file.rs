@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::link::timestamps;
+use super::raw;
 use crate::meta::Time;
 
 /// How long an open waits for somebody's lease to be given back, as file
@@ -203,6 +204,13 @@ fn read_at(file: BorrowedFd<'_>, buffer: &mut [u8], at: u64, pages: Pages) -> io
 /// the disk next; only what has been flushed can go.
 pub(crate) fn forget(file: BorrowedFd<'_>) -> io::Result<()> {
     Ok(fadvise(file, 0, None, Advice::DontNeed)?)
+}
+
+/// Waits for what is being written of a file, and fails if some of that
+/// failed, now or earlier, unless this was told to someone who flushed this
+/// very file. Writes nothing, and does not make the disk flush.
+pub(crate) fn written(file: BorrowedFd<'_>) -> io::Result<()> {
+    raw::wait_for_writes(file)
 }
 
 /// Reads until the buffer is full or the file ends.

@@ -1,7 +1,8 @@
 //! The system calls that rustix does not offer yet: extended attributes by
-//! directory handle and name (Linux 6.13). The only file with unsafe code:
-//! each function hands the kernel pointers to borrowed buffers, with their
-//! lengths, for the duration of one call.
+//! directory handle and name (Linux 6.13), and waiting for a file's writes.
+//! The only file with unsafe code: each function hands the kernel descriptors
+//! and pointers to borrowed buffers, with their lengths, for the duration of
+//! one call.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_long};
@@ -108,4 +109,11 @@ pub(super) fn removexattrat(dir: BorrowedFd<'_>, name: &CStr, xattr: &CStr) -> i
         )
     })
     .map(drop)
+}
+
+pub(super) fn wait_for_writes(file: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: the descriptor is open, and no memory is handed over.
+    let returned =
+        unsafe { libc::sync_file_range(file.as_raw_fd(), 0, 0, libc::SYNC_FILE_RANGE_WAIT_BEFORE) };
+    outcome(returned.into()).map(drop)
 }

@@ -8,6 +8,7 @@ mod calls;
 mod clocks;
 mod crowd;
 mod errors;
+mod flush;
 mod full;
 mod fuzz;
 mod hostile;

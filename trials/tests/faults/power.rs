@@ -14,7 +14,7 @@ use fixtures::mounts::{Fs, Mount};
 use fixtures::strace::{Inject, watch};
 use fixtures::tree::remove_deep;
 
-use crate::calls::{Point, copy_tree, points};
+use crate::calls::{Point, before_flush, copy_tree, is_marked, points};
 use crate::scene;
 use crate::stage::{
     History, ROOT, Stage, assert_done, assert_one_of, assert_stands, end_well, leftovers,
@@ -148,9 +148,13 @@ fn at_calls_of_a_dump_on_xfs() {
 fn never_trusts_what_was_not_flushed(fs: Fs) {
     let mut disk = Disk::new(fs);
     let mut command = disk.stage.dumpme();
-    let before_flush = Inject::kill("syncfs").when(1);
-    let seen = watch(command.arg("--jobs=1"), &[before_flush]);
+    let seen = watch(command.arg("--jobs=1"), &[before_flush()]);
     assert!(!seen.status.success());
+    assert!(
+        leftovers(&disk.stage.dump)
+            .iter()
+            .all(|site| is_marked(site))
+    );
     disk.cut(Cut::AfterJournal);
     disk.assert_whole();
     let stale = stale(&disk.stage);
