@@ -3,11 +3,14 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use fixtures::mounts::{Fs, Mount};
 use fixtures::tree::Node;
+use fixtures::who::{PlainUser, give};
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
 
 use crate::scene;
@@ -173,4 +176,56 @@ fn a_current_that_is_no_link_is_refused_and_left() {
         assert!(current.join(ROOT).is_dir());
         assert_eq!(fs::read_dir(&stage.dump).expect("listed").count(), 1);
     }
+}
+
+#[test]
+#[ignore = "needs root to become another user"]
+fn a_leftover_of_another_user_is_left_to_them() {
+    let user = PlainUser::new();
+    let (tree, dump) = (user.home().join(ROOT), user.home().join("dump"));
+    let run = |init: &[&str]| {
+        let mut command = user.command(env!("CARGO_BIN_EXE_programs"));
+        command.arg0("dumpme").args(["--log", "stderr", "--main"]);
+        command.arg(&tree).arg("--dump").arg(&dump).args(init);
+        end_with(&mut command, 0)
+    };
+    for dir in [&tree, &dump] {
+        fs::create_dir(dir).expect("made");
+        give(dir);
+    }
+    fs::write(tree.join("file"), "readable").expect("written");
+    run(&["--init"]);
+    let day = fs::canonicalize(dump.join("current")).expect("there");
+    let site = day.with_file_name("0000_incomplete");
+    fs::create_dir_all(site.join(ROOT)).expect("made");
+    fs::write(site.join(ROOT).join("roots"), "").expect("written");
+    let said = run(&[]);
+    assert!(said.contains("0000_incomplete"), "{said}");
+    assert!(site.join(ROOT).join("roots").is_file());
+    let newest = dump.join("current").join(ROOT);
+    assert_eq!(fs::read_dir(newest).expect("listed").count(), 1);
+}
+
+#[test]
+#[ignore = "needs root and loop mounts"]
+fn what_cannot_be_removed_is_named_with_the_systems_answer() {
+    let mount = Mount::new(Fs::Ext4, 24);
+    let stage = Stage::with_dump_on(mount.path());
+    stage.write(&scene::before());
+    stage.dump_now();
+    let site = stage.dump.join("2020/0101/0000_incomplete").join(ROOT);
+    fs::create_dir_all(&site).expect("made");
+    let stuck = site.join("stuck");
+    fs::write(&stuck, "").expect("written");
+    let attribute = |how: &str, on: &Path| {
+        let status = Command::new("chattr").arg(how).arg(on).status();
+        assert!(status.expect("chattr runs").success());
+    };
+    attribute("+i", &stuck);
+    let said = end_with(&mut stage.dumpme(), 23);
+    assert!(said.contains("/stuck: Operation not permitted"), "{said}");
+    let newest = stage.dump.join("current").join(ROOT);
+    attribute("-i", &newest.join("stuck"));
+    stage.dump_now();
+    assert_done(&stage.dump, &stage.source);
 }
