@@ -4,6 +4,7 @@
 // The figures that the page tells are printed by the tests that it names.
 #![allow(clippy::print_stdout)]
 
+mod apart;
 mod calls;
 mod clocks;
 mod crowd;
@@ -15,6 +16,7 @@ mod hostile;
 mod kill;
 mod machine;
 mod power;
+mod quota;
 mod scene;
 mod source;
 mod stage;
