@@ -7,6 +7,7 @@
 mod apart;
 mod calls;
 mod clocks;
+mod corpus;
 mod crowd;
 mod errors;
 mod flush;
