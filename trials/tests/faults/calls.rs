@@ -194,6 +194,19 @@ impl Run {
         }
     }
 
+    /// A checkpoint that is read back from the disk.
+    pub(crate) fn verified_checkpoint() -> Self {
+        let start = |stage: &Stage| {
+            let mut command = stage.chkptme();
+            command.arg("--verify");
+            command
+        };
+        Run {
+            start,
+            ..Self::checkpoint()
+        }
+    }
+
     /// The first replica of all.
     pub(crate) fn first_replica() -> Self {
         Run {

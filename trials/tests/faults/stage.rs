@@ -7,6 +7,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use dumpcore::Dump;
 use fixtures::tree::{Tree, remove_deep};
@@ -314,4 +315,27 @@ impl History {
     pub(crate) fn assert_unchanged(&self, root: &Path) {
         self.0.assert_unchanged(root);
     }
+}
+
+/// Does something again and again, counted from 0, while `act` is done; how
+/// often it was.
+pub(crate) fn meanwhile<T>(again: impl Fn(usize) + Sync, act: impl FnOnce() -> T) -> (T, usize) {
+    /// Also when `act` fails, or nobody would ever end.
+    struct Stop<'s>(&'s AtomicBool);
+    impl Drop for Stop<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let aside = scope.spawn(|| {
+            let running = (0..).take_while(|_| !ended.load(Ordering::Relaxed));
+            running.map(&again).count()
+        });
+        let stop = Stop(&ended);
+        let done = act();
+        drop(stop);
+        (done, aside.join().expect("it ends"))
+    })
 }
