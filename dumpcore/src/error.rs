@@ -129,7 +129,7 @@ pub enum Error {
         what: String,
     },
     /// The dump's disk refuses.
-    #[error("{fault}{}", space(.free, .needed))]
+    #[error("{fault}{}", space(.fault, .free, .needed))]
     DumpDisk {
         /// What it refused.
         #[source]
@@ -192,7 +192,7 @@ fn size(bytes: u64) -> String {
     }
 }
 
-fn space(free: &Option<(u64, u64)>, needed: &Option<u64>) -> String {
+fn space(fault: &Fault, free: &Option<(u64, u64)>, needed: &Option<u64>) -> String {
     let mut text = String::new();
     if let Some(needed) = needed {
         text.push_str(&format!("; {} were to be written", size(*needed)));
@@ -206,6 +206,11 @@ fn space(free: &Option<(u64, u64)>, needed: &Option<u64>) -> String {
         text.push_str(" are free");
     }
     if free.is_some() {
+        // What is free is the disk's: nobody tells of the quota's rest.
+        text.push_str(match fault.cause.kind() {
+            io::ErrorKind::QuotaExceeded => ", but the quota is used up",
+            _ => "",
+        });
         text.push_str("; make room and run again, it goes on from here");
     }
     text
@@ -236,6 +241,28 @@ mod tests {
             code(gone.source().and_then(|fault| fault.source())),
             Some(2)
         );
+    }
+
+    #[test]
+    fn a_full_disk_and_a_full_quota_are_told_apart() {
+        let full = |errno| Error::DumpDisk {
+            fault: Fault::new(
+                Op::Write,
+                PathBuf::from("/dump/f"),
+                io::Error::from_raw_os_error(errno),
+            ),
+            free: Some((2048, 7)),
+            needed: Some(4096),
+        };
+        let text = "cannot write /dump/f: No space left on device; \
+                    4096 bytes (4.0 KiB) were to be written; \
+                    2048 bytes (2.0 KiB) and 7 inodes are free; \
+                    make room and run again, it goes on from here";
+        assert_eq!(full(28).to_string(), text);
+        let text = text
+            .replace("No space left on device", "Disk quota exceeded")
+            .replace("are free", "are free, but the quota is used up");
+        assert_eq!(full(122).to_string(), text);
     }
 
     #[test]

@@ -13,15 +13,17 @@
 use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::fault::{Fault, Op};
 use crate::layout::{self, DumpName};
 use crate::meta::{ACL_DEFAULT, Time};
+use crate::relpath::RelPath;
 use crate::sys::dir::{self, For};
 use crate::sys::xattr::{self, Subject};
-use crate::sys::{disk, errno, file, link};
+use crate::sys::{disk, errno, file, link, stat};
 use crate::vault::{Dump, c_name};
 
 /// The directory in which a dump is built.
@@ -117,8 +119,17 @@ impl<'a> Site<'a> {
     }
 
     /// Flushes all of the dump's filesystem.
+    ///
+    /// The kernel tells of a write that failed once, and keeps what it could
+    /// not write as if it had been: the next flush ends well, and what is
+    /// cached looks right. So while it is not known how this ends the mark is
+    /// off, and whoever goes on after a failure, or after a kill right behind
+    /// it, compares what the disk holds.
     pub(crate) fn sync(&self) -> Result<(), Error> {
-        disk::sync_filesystem(&self.handle).map_err(|e| self.failed(Op::Sync, self.path(), e))
+        self.distrust();
+        disk::sync_filesystem(&self.handle).map_err(|e| self.failed(Op::Sync, self.path(), e))?;
+        mark(&self.handle, true);
+        Ok(())
     }
 
     /// Makes the dump visible, and points these links at it. It must have
@@ -144,7 +155,8 @@ impl<'a> Site<'a> {
             Err(e) if errno::is_taken(&e) => return Err(Error::NameTaken { path: published }),
             Err(e) => return Err(self.failed(Op::Rename, self.path(), e)),
         }
-        let pointed = self.sync_names().map_err(Unpointed::as_before);
+        let pointed = self.is_in_place().and_then(|()| self.sync_names());
+        let pointed = pointed.map_err(Unpointed::as_before);
         let pointed = pointed.and_then(|()| Links::new(self.dump, self.name).put(links));
         match pointed {
             Ok(()) => Ok(published),
@@ -156,6 +168,21 @@ impl<'a> Site<'a> {
                 Err(error)
             }
         }
+    }
+
+    /// Leads its name to what was made? Somebody may have moved it away, or a
+    /// directory above it, and put another in its place.
+    fn is_in_place(&self) -> Result<(), Error> {
+        let path = self.name.path();
+        let below = RelPath::from_bytes(path.as_os_str().as_bytes());
+        let id = |handle: &OwnedFd| stat::look_at(handle).map(|meta| meta.id());
+        let there = self.dump.open_dump(&below);
+        let cause = match there.and_then(|there| Ok(id(&there)? == id(&self.handle)?)) {
+            Ok(true) => return Ok(()),
+            Ok(false) => io::Error::other("it was replaced by another while it was made"),
+            Err(cause) => cause,
+        };
+        Err(self.failed(Op::Open, self.dump.path().join(path), cause))
     }
 
     /// Flushes the directories that lead to the dump.

@@ -25,13 +25,17 @@ pub(crate) fn raze(
     goes_on: &dyn Fn() -> bool,
 ) -> Result<bool, Snag> {
     let failed = |cause: io::Error| Snag::target(Op::Remove, cause);
-    match link::remove(dir, name) {
+    let mut level = match link::remove(dir, name) {
         Ok(()) => return Ok(true),
         Err(e) if errno::is_missing(&e) => return Ok(true),
-        Err(e) if errno::is_directory(&e) || errno::is_not_permitted(&e) => {}
+        Err(e) if errno::is_directory(&e) => Level::enter(dir, name).map_err(failed)?,
+        // Some say so of a directory; of anything else it is the answer.
+        Err(e) if errno::is_not_permitted(&e) => match Level::enter(dir, name) {
+            Err(other) if errno::has_changed(&other) => return Err(failed(e)),
+            entered => entered.map_err(failed)?,
+        },
         Err(e) => return Err(failed(e)),
-    }
-    let mut level = Level::enter(dir, name).map_err(failed)?;
+    };
     let mut above: Vec<(Id, CString)> =
         vec![(stat::look_at(dir).map_err(failed)?.id(), name.to_owned())];
     loop {

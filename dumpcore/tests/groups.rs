@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use common::Stage;
+use fixtures::diff_trees;
 
 fn ino(path: &Path) -> u64 {
     fs::symlink_metadata(path).expect("it is there").ino()
@@ -65,5 +66,29 @@ fn names_that_never_come_hold_nothing_up() {
         assert_eq!(report.counts.copied().number, 1, "{:#?}", report.counts);
         assert_eq!(report.counts.linked.number, 1);
         fs::remove_file(&outside).expect("removed");
+    }
+}
+
+/// The same names are met by way of both trees, in any order.
+#[test]
+fn a_tree_within_another_keeps_the_links_of_both() {
+    for jobs in [1, 3, 4] {
+        let stage = Stage::new();
+        let inner = stage.source.join("inner");
+        for n in 0..8 {
+            let [x, y] = ["x", "y"].map(|dir| inner.join(format!("{dir}{n}")));
+            fs::create_dir_all(&x).expect("made");
+            fs::create_dir_all(&y).expect("made");
+            for name in ["a", "b"] {
+                fs::write(x.join(name), format!("{n}")).expect("written");
+                fs::hard_link(x.join(name), y.join(name)).expect("linked");
+            }
+        }
+        for _ in 0..2 {
+            stage.run(stage.snapshot().main(&inner).jobs(jobs));
+            let copy = stage.newest().with_file_name("inner");
+            let lines = diff_trees(&inner, &copy, &common::all_we_keep());
+            assert!(lines.is_empty(), "not the same:\n{}", lines.join("\n"));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
 use super::groups::{First, Turn};
@@ -16,8 +16,7 @@ use crate::meta::{Id, Meta};
 use crate::place::{Missed, Stored};
 use crate::probe;
 use crate::sys::dir::Listed;
-use crate::sys::errno;
-use crate::sys::link;
+use crate::sys::{errno, file, link};
 
 /// Files from this size on are copied as jobs of their own.
 const LARGE: u64 = 1 << 20;
@@ -380,7 +379,7 @@ impl Worker<'_> {
         if looked.kind == item.meta.kind && alone {
             let strict = LinkPolicy::new().contents(!self.run.rules.trusted);
             let verdict = self.weigh(&strict, item, target, &looked, Side::Target)?;
-            if verdict == Verdict::Link {
+            if verdict == Verdict::Link && self.was_written(target, item.name, &looked) {
                 return Ok(Some(Outcome {
                     did: Did::Kept,
                     size: item.meta.size,
@@ -390,6 +389,21 @@ impl Worker<'_> {
         }
         self.clear(item.node, item.name);
         Ok(None)
+    }
+
+    /// Has nothing failed of what an earlier run wrote to a file? Whoever
+    /// flushed the filesystem since may have been told in our place, and the
+    /// flush before publishing would not tell again; the file does.
+    fn was_written(&self, target: &OwnedFd, name: &CStr, looked: &Meta) -> bool {
+        // One that is not trusted was read from the disk.
+        if looked.kind != Kind::File || !self.run.rules.trusted {
+            return true;
+        }
+        let opened = file::open_file(target.as_fd(), name);
+        match opened.and_then(|file| file::written(file.as_fd())) {
+            Err(e) => errno::is_unsupported(&e),
+            Ok(()) => true,
+        }
     }
 
     /// A large file's turn has come.

@@ -137,9 +137,10 @@ impl Evidence<Missed> for Pair<'_, '_, '_> {
                 return Ok(false);
             }
         };
-        if self.worker.run.rules.from_disk
-            && let Err(e) = pages::forget(other.as_fd())
-        {
+        // Of a leftover that is not trusted, what is cached may be what the
+        // disk refused.
+        let from_disk = self.worker.run.rules.from_disk || self.side == Side::Target;
+        if from_disk && let Err(e) = pages::forget(other.as_fd()) {
             return Err(Snag::target(Op::Verify, e).into());
         }
         let tally = self.worker.run.tally;

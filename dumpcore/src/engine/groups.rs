@@ -87,6 +87,9 @@ pub(super) struct Groups<J> {
     groups: Mutex<HashMap<Id, Group<J>>>,
     claims: Mutex<HashMap<Id, Id>>,
     taken: Taken,
+    /// May a name be met more than once, so that the link count does not tell
+    /// when all have been?
+    names_repeat: bool,
 }
 
 /// Which inodes of the dump's filesystem stand for something: a bit for each,
@@ -112,11 +115,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl<J> Groups<J> {
-    pub(super) fn new() -> Self {
+    /// `names_repeat` where trees overlap: then groups are kept to the end.
+    pub(super) fn new(names_repeat: bool) -> Self {
         Self {
             groups: Mutex::new(HashMap::new()),
             claims: Mutex::new(HashMap::new()),
             taken: Taken::default(),
+            names_repeat,
         }
     }
 
@@ -145,7 +150,7 @@ impl<J> Groups<J> {
                 State::Settled(first) => {
                     let first = first.clone();
                     group.get_mut().left = group.get().left.saturating_sub(1);
-                    if group.get().left == 0 {
+                    if group.get().left == 0 && !self.names_repeat {
                         group.remove();
                     }
                     Turn::Follow(first, job)
@@ -162,7 +167,7 @@ impl<J> Groups<J> {
             return Vec::new();
         };
         let state = std::mem::replace(&mut group.state, State::Settled(first));
-        if group.left == 0 {
+        if group.left == 0 && !self.names_repeat {
             groups.remove(&id);
         }
         state.jobs()
@@ -254,7 +259,7 @@ mod tests {
 
     #[test]
     fn one_leads_and_the_others_follow() {
-        let groups = Groups::new();
+        let groups = Groups::new(false);
         assert!(matches!(groups.meet(A, 3, 'a'), Turn::Lead('a', true)));
         assert!(matches!(groups.meet(A, 3, 'b'), Turn::Wait));
         assert!(matches!(groups.meet(B, 2, 'x'), Turn::Lead('x', true)));
@@ -267,8 +272,19 @@ mod tests {
     }
 
     #[test]
+    fn where_names_repeat_all_are_linked() {
+        let groups = Groups::new(true);
+        assert!(matches!(groups.meet(A, 2, 'a'), Turn::Lead('a', true)));
+        assert!(groups.settle(A, first(7)).is_empty());
+        for job in ['b', 'a', 'b'] {
+            let turn = groups.meet(A, 2, job);
+            assert!(matches!(turn, Turn::Follow(First { ino: 7, .. }, _)));
+        }
+    }
+
+    #[test]
     fn a_leader_that_fails_is_succeeded() {
-        let groups = Groups::new();
+        let groups = Groups::new(false);
         assert!(matches!(groups.meet(A, 2, 'a'), Turn::Lead('a', _)));
         assert!(matches!(groups.meet(A, 2, 'b'), Turn::Wait));
         assert_eq!(groups.give_up(A), ['b']);
@@ -277,7 +293,7 @@ mod tests {
 
     #[test]
     fn each_name_is_tried_before_one_is_copied() {
-        let groups = Groups::new();
+        let groups = Groups::new(false);
         assert!(matches!(groups.meet(A, 3, 'a'), Turn::Lead('a', true)));
         assert!(matches!(groups.meet(A, 3, 'b'), Turn::Wait));
         assert_eq!(groups.seek(A, 'a'), ['b'], "b was not tried");
@@ -293,7 +309,7 @@ mod tests {
 
     #[test]
     fn names_that_never_come_are_not_waited_for() {
-        let groups = Groups::new();
+        let groups = Groups::new(false);
         assert!(matches!(groups.meet(A, 3, 'a'), Turn::Lead('a', true)));
         assert!(groups.seek(A, 'a').is_empty());
         assert!(matches!(groups.meet(B, 2, 'x'), Turn::Lead('x', true)));
@@ -305,7 +321,7 @@ mod tests {
 
     #[test]
     fn an_inode_of_the_dump_stands_for_one_source_inode() {
-        let groups = Groups::<()>::new();
+        let groups = Groups::<()>::new(false);
         assert!(groups.claim(A, B));
         assert!(groups.claim(A, B));
         assert!(!groups.claim(A, A));

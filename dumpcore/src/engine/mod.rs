@@ -10,8 +10,8 @@
 //!
 //! It never writes to an inode that it did not make itself, and never
 //! follows a symlink. It uses memory for the directories in hand and for
-//! hard-linked inodes of which not all names have been met; descriptors are
-//! bounded however wide or deep the tree is.
+//! hard-linked inodes of which not all names have been met (all of them where
+//! one tree is within another); descriptors are bounded however wide or deep the tree is.
 
 mod directory;
 mod entry;
@@ -25,6 +25,7 @@ mod throttle;
 mod worker;
 
 use std::ffi::CString;
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -39,8 +40,9 @@ use crate::link::LinkPolicy;
 use crate::meta::{Abilities, Id};
 use crate::names::Names;
 use crate::pace::Rate;
-use crate::sys::disk;
+use crate::sys::dir::{self, For};
 use crate::sys::pages::Pages;
+use crate::sys::{disk, stat};
 use crate::walk::{Entered, Place, Slots};
 
 /// What holds for a whole run.
@@ -157,9 +159,10 @@ impl Budget {
 
 /// Merges trees. What happened is in the tally, also why it ended early.
 pub(crate) fn merge(rules: &Rules<'_>, budget: Budget, tally: &Tally<'_>, roots: Vec<Root>) {
+    let names_repeat = overlap(&roots);
     let first = roots.into_iter().rev();
     let first = first.map(|root| Job::Root(Box::new(root))).collect();
-    let run = Run::new(rules, tally, first, budget);
+    let run = Run::new(rules, tally, first, budget, names_repeat);
     std::thread::scope(|scope| {
         // The thread that called is the first of them.
         for started in 1..budget.jobs {
@@ -176,6 +179,31 @@ pub(crate) fn merge(rules: &Rules<'_>, budget: Budget, tally: &Tally<'_>, roots:
         }
         Worker::new(&run).work();
     });
+}
+
+/// Is one tree within another, or the same?
+fn overlap(roots: &[Root]) -> bool {
+    let ids: Vec<Id> = roots.iter().map(|root| root.entered.meta.id()).collect();
+    let twice = |(at, id): (usize, &Id)| ids[..at].contains(id);
+    let within = |root: &Root| is_within(root, &ids).unwrap_or(true);
+    roots.len() > 1 && (ids.iter().enumerate().any(twice) || roots.iter().any(within))
+}
+
+/// Is a directory above this tree one of those?
+fn is_within(root: &Root, ids: &[Id]) -> std::io::Result<bool> {
+    let mut below = root.entered.meta.id();
+    let mut handle = dir::open_parent(root.entered.handle.as_fd(), For::Passing)?;
+    loop {
+        let id = stat::look_at(&handle)?.id();
+        if id == below {
+            return Ok(false);
+        }
+        if ids.contains(&id) {
+            return Ok(true);
+        }
+        below = id;
+        handle = dir::open_parent(handle.as_fd(), For::Passing)?;
+    }
 }
 
 #[cfg(test)]

@@ -41,13 +41,14 @@ impl<'a> Run<'a> {
         tally: &'a Tally<'a>,
         first: Vec<Job>,
         budget: Budget,
+        names_repeat: bool,
     ) -> Self {
         Self {
             rules,
             jobs: budget.jobs(),
             tally,
             pool: Pool::new(first),
-            groups: Groups::new(),
+            groups: Groups::new(names_repeat),
             most_listings: budget.listings,
             listings: AtomicUsize::new(0),
             copies: AtomicUsize::new(0),

@@ -14,6 +14,7 @@ use crate::publish::Site;
 use crate::raze;
 use crate::relpath::RelPath;
 use crate::stamp::Stamp;
+use crate::sys::{disk, stat};
 
 /// The names a run may take: its own, and whether an earlier run's leftover
 /// is gone on with.
@@ -81,14 +82,21 @@ impl Session<'_> {
         Ok(Named { name, leftover })
     }
 
-    /// Was a leftover made of (some of) the same roots? An empty one serves
-    /// everybody.
+    /// Was a leftover made of (some of) the same roots, by this user? An empty
+    /// one serves all roots.
     pub(super) fn is_ours(&self, name: DumpName, order: &Order<'_>) -> bool {
-        let names = self
-            .dump
-            .open_dump(&incomplete(&name))
-            .and_then(|dir| all_names(&dir));
-        let Ok(names) = names else { return false };
+        let names = self.dump.open_dump(&incomplete(&name)).and_then(|dir| {
+            let owner = stat::look_at(&dir)?.uid;
+            Ok((owner, all_names(&dir)?))
+        });
+        let Ok((owner, names)) = names else {
+            return false;
+        };
+        // Another user's can neither be gone on with nor removed.
+        let (me, ..) = disk::whoami();
+        if me != 0 && me != owner {
+            return false;
+        }
         names.is_empty()
             || names.iter().any(|name| {
                 layout::is_trial(name.to_bytes())

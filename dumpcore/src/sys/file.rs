@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use super::link::timestamps;
 use super::pages::{Pages, Reader, Writer};
+use super::raw;
 use crate::meta::Time;
 
 /// How long an open waits for somebody's lease to be given back, as file
@@ -135,6 +136,13 @@ fn next_data(file: BorrowedFd<'_>, at: u64, size: u64) -> io::Result<std::ops::R
         Err(error) => return Err(error.into()),
     };
     Ok(start..end.max(start))
+}
+
+/// Waits for what is being written of a file, and fails if some of that
+/// failed, now or earlier, unless this was told to someone who flushed this
+/// very file. Writes nothing, and does not make the disk flush.
+pub(crate) fn written(file: BorrowedFd<'_>) -> io::Result<()> {
+    raw::wait_for_writes(file)
 }
 
 /// Lets `to` share all blocks of `from`, where the filesystem can. A later

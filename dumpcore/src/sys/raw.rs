@@ -1,7 +1,8 @@
 //! The system calls that rustix does not offer yet: extended attributes by
-//! directory handle and name (Linux 6.13), and priorities. The only file with
-//! unsafe code: each function hands the kernel numbers, and pointers to
-//! borrowed buffers with their lengths, for the duration of one call.
+//! directory handle and name (Linux 6.13), priorities, and what becomes of a
+//! file's pages. The only file with unsafe code: each function hands the
+//! kernel numbers, and pointers to borrowed buffers with their lengths, for
+//! the duration of one call.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_long};
@@ -168,10 +169,19 @@ pub(super) fn is_cached(file: BorrowedFd<'_>, at: u64, length: u64) -> io::Resul
 /// Begins to write a stretch of a file to the disk; and waits until it is
 /// there, too, when `wait` says so.
 pub(super) fn write_out(file: BorrowedFd<'_>, at: u64, length: u64, wait: bool) -> io::Result<()> {
-    let offset = libc::off64_t::try_from(at).map_err(io::Error::other)?;
-    let length = libc::off64_t::try_from(length).map_err(io::Error::other)?;
     let waits = libc::SYNC_FILE_RANGE_WAIT_BEFORE | libc::SYNC_FILE_RANGE_WAIT_AFTER;
     let flags = libc::SYNC_FILE_RANGE_WRITE | if wait { waits } else { 0 };
+    sync_range(file, at, length, flags)
+}
+
+/// Waits for what is being written of a file already, and begins nothing.
+pub(super) fn wait_for_writes(file: BorrowedFd<'_>) -> io::Result<()> {
+    sync_range(file, 0, 0, libc::SYNC_FILE_RANGE_WAIT_BEFORE)
+}
+
+fn sync_range(file: BorrowedFd<'_>, at: u64, length: u64, flags: u32) -> io::Result<()> {
+    let offset = libc::off64_t::try_from(at).map_err(io::Error::other)?;
+    let length = libc::off64_t::try_from(length).map_err(io::Error::other)?;
     // SAFETY: numbers; no memory is involved.
     let done = unsafe { libc::sync_file_range(file.as_raw_fd(), offset, length, flags) };
     outcome(done.into()).map(drop)

@@ -119,6 +119,20 @@ pub(crate) fn points(command: &Command) -> Vec<Point> {
     points
 }
 
+/// Kills a run that begins anew when all is stored, and before it takes the
+/// mark off that says in which session that was: what it leaves is trusted as
+/// far as a leftover can be.
+pub(crate) fn before_flush() -> Inject {
+    // The first takes away what the site would inherit.
+    Inject::kill("fremovexattr").when(2)
+}
+
+/// Does a leftover bear the mark of a session?
+pub(crate) fn is_marked(site: &Path) -> bool {
+    let mut value = [0_u8; 256];
+    rustix::fs::getxattr(site, "user.dump.session", &mut value).is_ok()
+}
+
 /// A call that strace has no name for is chosen by its number.
 fn by_number(name: &str) -> String {
     let number = name.strip_prefix("syscall_0x");
@@ -177,6 +191,19 @@ impl Run {
             base: dumped(),
             start: Stage::chkptme,
             ..Self::dump()
+        }
+    }
+
+    /// A checkpoint that is read back from the disk.
+    pub(crate) fn verified_checkpoint() -> Self {
+        let start = |stage: &Stage| {
+            let mut command = stage.chkptme();
+            command.arg("--verify");
+            command
+        };
+        Run {
+            start,
+            ..Self::checkpoint()
         }
     }
 

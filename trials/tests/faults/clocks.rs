@@ -11,7 +11,7 @@ use crate::scene;
 use crate::stage::{Stage, assert_done, end_well, end_with};
 
 /// The program as if it were this moment (`@seconds`) in this zone.
-fn at(command: &Command, seconds: i64, zone: &str) -> Command {
+pub(crate) fn at(command: &Command, seconds: i64, zone: &str) -> Command {
     let mut faked = Command::new("faketime");
     faked.arg(format!("@{seconds}")).arg(command.get_program());
     faked.args(command.get_args());

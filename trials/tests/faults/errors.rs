@@ -92,6 +92,18 @@ fn no_space_at_every_call_of_a_dump() {
 
 #[test]
 #[ignore = "needs strace"]
+fn no_space_at_every_call_of_a_checkpoint() {
+    Run::checkpoint().refuse_everywhere("ENOSPC");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn no_quota_at_every_call_of_a_replica() {
+    Run::replica().refuse_everywhere("EDQUOT");
+}
+
+#[test]
+#[ignore = "needs strace"]
 fn an_io_error_at_every_call_of_a_dump_that_goes_on() {
     Run::dump_that_goes_on().refuse_everywhere("EIO");
 }

@@ -13,7 +13,11 @@ use crate::stage::{History, ROOT, Stage, assert_done, assert_one_of, end_well, e
 
 /// A dump disk with one dump, and a source of 300 files that has changed.
 fn changed(mount: &Mount) -> Stage {
-    let stage = Stage::with_dump_on(mount.path());
+    changed_since(Stage::with_dump_on(mount.path()))
+}
+
+/// The same on a stage.
+pub(crate) fn changed_since(stage: Stage) -> Stage {
     stage.write(&scene::wide(300, 3, 0));
     stage.dump_now();
     copy_tree(&stage.source, &stage.beside("was"));
@@ -23,7 +27,7 @@ fn changed(mount: &Mount) -> Stage {
 
 /// A run that must be refused for want of room: its message, after checks.
 #[track_caller]
-fn refused(stage: &Stage) -> String {
+pub(crate) fn refused(stage: &Stage) -> String {
     let history = History::of(&stage.dump);
     let current = fs::read_link(stage.dump.join("current")).expect("a link");
     let said = end_with(&mut stage.dumpme(), 1);
@@ -33,7 +37,11 @@ fn refused(stage: &Stage) -> String {
     assert_one_of(&newest, &[&stage.beside("was")]);
     history.assert_unchanged(&stage.dump);
     assert!(said.contains(" bytes"), "{said}");
-    let asks = "are free; make room and run again";
+    let asks = if said.contains("Disk quota exceeded") {
+        "are free, but the quota is used up; make room and run again"
+    } else {
+        "are free; make room and run again"
+    };
     assert!(said.contains(asks), "{said}");
     said
 }
@@ -78,7 +86,7 @@ fn make_room(mount: &Path) {
 
 /// Goes on in the room that was made, with what was stored before.
 #[track_caller]
-fn goes_on(stage: &Stage) {
+pub(crate) fn goes_on(stage: &Stage) {
     let history = History::of(&stage.dump);
     end_well(&mut stage.dumpme());
     history.assert_unchanged(&stage.dump);

@@ -1,5 +1,6 @@
 //! Bad input by the thousand: whatever is read, nothing panics, hangs, or is
-//! taken for what it is not. proptest keeps what it finds beside this file.
+//! taken for what it is not. First the corpus and what is made from it, then
+//! inputs made from nothing; what proptest finds it keeps beside this file.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,11 +9,15 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use dumpcore::{Dump, DumpName, Filter, Stamp};
+use chrono::NaiveDate;
+use chrono_tz::{Australia, Europe, UTC};
+use dumpcli::config::File;
+use dumpcore::{Ago, Date, Dump, DumpName, Filter, Stamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use crate::corpus::Corpus;
 use crate::stage::{Stage, temp};
 
 fn cases(number: u32) -> ProptestConfig {
@@ -185,4 +190,109 @@ proptest! {
         let code = output.status.code();
         prop_assert!(matches!(code, Some(0 | 2)), "{:?}: {}", code, crate::stage::said(&output));
     }
+}
+
+/// How many inputs are made from each corpus.
+const OTHERS: u32 = 3000;
+
+/// Rules, and behind each NUL a path that is asked about.
+#[test]
+fn the_corpus_of_filter_rules() {
+    Corpus::of("filter").try_all(OTHERS, |input| {
+        let mut parts = input.split(|byte| *byte == 0);
+        let rules = parts.next().unwrap_or_default();
+        let mut filter = Filter::new();
+        if filter.add_lines(Path::new("rules"), rules).is_err() {
+            // Whatever of it is a rule.
+            filter = Filter::new();
+            for line in rules.split(|byte| *byte == b'\n') {
+                let _ = filter.add_rule(line);
+            }
+        }
+        for path in parts {
+            for is_dir in [false, true] {
+                let excluded = filter.excludes(path, is_dir);
+                let verdict = filter.verdict(path, is_dir);
+                assert_eq!(excluded, verdict.is_some_and(|rule| !rule.is_include()));
+            }
+        }
+    });
+}
+
+#[test]
+fn the_corpus_of_dates_and_names() {
+    let today = NaiveDate::from_ymd_opt(2026, 11, 22).expect("a day");
+    let agos = [(1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 2, 3)];
+    let agos = agos.map(|(years, months, days, hours)| Ago {
+        years,
+        months,
+        days,
+        hours,
+    });
+    Corpus::of("dates").try_all(OTHERS, |input| {
+        if let Some(name) = DumpName::parse(input) {
+            assert_eq!(name.to_string().as_bytes(), input);
+        }
+        if let [year, day, leaf] = input.split(|byte| *byte == b'/').collect::<Vec<_>>()[..]
+            && let Some(found) = DumpName::from_names(year, day, leaf)
+        {
+            let name = found.name;
+            let whole = [name.leaf(), name.incomplete_leaf()];
+            assert_eq!(whole[usize::from(found.incomplete)].as_bytes(), leaf);
+            assert_eq!(name.year().as_bytes(), year);
+            assert_eq!(name.day().as_bytes(), day);
+        }
+        let Ok(text) = std::str::from_utf8(input) else {
+            return;
+        };
+        if let Ok(stamp) = text.parse::<Stamp>() {
+            assert_eq!(stamp.to_string().parse(), Ok(stamp));
+            assert!(stamp.next() > stamp);
+        }
+        for zone in [UTC, Europe::Berlin, Australia::Lord_Howe] {
+            if let Ok(date) = Date::parse(text, today, &zone) {
+                assert!(date.first() <= date.last());
+                for ago in agos {
+                    let before = ago.before_dump(date.first(), &zone);
+                    assert!(before.is_none_or(|before| before < date.first()));
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn the_corpus_of_configuration_files() {
+    let dir = temp();
+    let path = dir.path().join("dump.toml");
+    Corpus::of("config").try_all(OTHERS, |input| {
+        fs::write(&path, input).expect("written");
+        match File::read(&path) {
+            Ok(read) => assert!(read.is_some(), "it is there"),
+            // Whoever reads that finds the place.
+            Err(error) => assert!(error.to_string().contains("dump.toml"), "{error}"),
+        }
+    });
+}
+
+#[test]
+fn the_corpus_of_forms_of_current() {
+    let dir = temp();
+    let ours = ["2026/1122/2331", "first", "2026/1101/0500_chk"];
+    let ours = ours.map(|path| dir.path().join(path));
+    for dump in &ours {
+        fs::create_dir_all(dump.join("tree")).expect("made");
+    }
+    let link = dir.path().join("current");
+    Corpus::of("current").try_all(OTHERS, |input| {
+        let _ = fs::remove_file(&link);
+        // A link's text has an end, and no NUL.
+        if symlink(OsStr::from_bytes(input), &link).is_ok() {
+            let dump = Dump::open(dir.path()).expect("opened");
+            if let Ok(current) = dump.current() {
+                let current = current.expect("there is a link");
+                assert!(ours.contains(&current), "{}", current.display());
+            }
+        }
+    });
 }

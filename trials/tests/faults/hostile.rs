@@ -3,32 +3,25 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use fixtures::mounts::{Fs, Mount};
 use fixtures::tree::Node;
+use fixtures::who::{PlainUser, give};
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
 
+use crate::clocks::at;
 use crate::scene;
-use crate::stage::{ROOT, Stage, assert_done, end_with, temp};
+use crate::stage::{ROOT, Stage, assert_done, end_well, end_with, meanwhile, temp};
 
 const SECRET: &str = "for no eyes but its owner's";
 
 /// Swaps two names again and again while something is done.
 fn swapping<T>(a: &Path, b: &Path, act: impl FnOnce() -> T) -> T {
-    let stop = AtomicBool::new(false);
-    let swap = || renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE).expect("swapped");
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !stop.load(Ordering::Relaxed) {
-                swap();
-            }
-        });
-        let done = act();
-        stop.store(true, Ordering::Relaxed);
-        done
-    })
+    let swap = |_| renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE).expect("swapped");
+    meanwhile(swap, act).0
 }
 
 /// Ends within a minute, well or with faults.
@@ -132,6 +125,65 @@ fn a_symlink_in_the_place_of_a_directory_of_the_dump_root_is_not_followed() {
     }
 }
 
+/// The same for a checkpoint, and for a replica of a dump of that minute.
+#[test]
+#[ignore = "needs faketime"]
+fn nor_is_it_by_a_checkpoint_or_a_replica() {
+    let moment = 1_935_990_480; // 2031-05-08T07:08
+    let day = "2031/0508";
+    type Start = fn(&Stage) -> Command;
+    let checkpoint = (Stage::chkptme as Start, "0708_chk_incomplete");
+    let replica = (Stage::dumpslave as Start, "0708_incomplete");
+    for ((start, site), above) in [checkpoint, replica].into_iter().flat_map(|run| {
+        let place = format!("{day}/{}", run.1);
+        [
+            (run, "2031".to_owned()),
+            (run, day.to_owned()),
+            (run, place),
+        ]
+    }) {
+        let (stage, elsewhere) = (Stage::new(), Elsewhere::new());
+        stage.write(&scene::before());
+        let of_that_minute = ["--at", "2031-05-08T07:08"];
+        let is_replica = site == replica.1;
+        let root = if is_replica {
+            end_well(stage.dumpme().args(of_that_minute));
+            &stage.slave
+        } else {
+            stage.dump_now();
+            &stage.dump
+        };
+        let place = root.join(&above);
+        fs::create_dir_all(place.parent().expect("above")).expect("made");
+        symlink(elsewhere.path(), &place).expect("made");
+        let named = fs::read_link(root.join("current")).ok();
+        let said = end_with(&mut at(&start(&stage), moment, "UTC"), 1);
+        assert!(said.contains("cannot create"), "{above}: {said}");
+        assert!(said.contains("2031"), "{above}: {said}");
+        elsewhere.assert_untouched();
+        assert_eq!(named, fs::read_link(root.join("current")).ok());
+    }
+}
+
+/// What is published leads a reader nowhere when its day becomes a symlink.
+#[test]
+fn a_symlink_in_the_place_of_a_published_day_is_not_followed() {
+    let stage = Stage::new();
+    stage.write(&scene::before());
+    stage.dump_now();
+    let current = fs::canonicalize(stage.dump.join("current")).expect("there");
+    let day = current.parent().expect("a day");
+    let aside = stage.beside("aside");
+    fs::rename(day, &aside).expect("moved");
+    symlink(&aside, day).expect("made");
+    for mut command in [stage.dumpme(), stage.chkptme(), stage.dumpslave()] {
+        let said = end_with(&mut command, 1);
+        assert!(said.contains("is not there"), "{said}");
+    }
+    assert_eq!(fs::read_dir(&aside).expect("listed").count(), 1);
+    assert_eq!(fs::read_dir(&stage.slave).expect("listed").count(), 0);
+}
+
 #[test]
 fn what_is_planted_in_a_leftover_is_neither_followed_nor_written() {
     let (stage, elsewhere) = (Stage::new(), Elsewhere::new());
@@ -173,4 +225,56 @@ fn a_current_that_is_no_link_is_refused_and_left() {
         assert!(current.join(ROOT).is_dir());
         assert_eq!(fs::read_dir(&stage.dump).expect("listed").count(), 1);
     }
+}
+
+#[test]
+#[ignore = "needs root to become another user"]
+fn a_leftover_of_another_user_is_left_to_them() {
+    let user = PlainUser::new();
+    let (tree, dump) = (user.home().join(ROOT), user.home().join("dump"));
+    let run = |init: &[&str]| {
+        let mut command = user.command(env!("CARGO_BIN_EXE_programs"));
+        command.arg0("dumpme").args(["--log", "stderr", "--main"]);
+        command.arg(&tree).arg("--dump").arg(&dump).args(init);
+        end_with(&mut command, 0)
+    };
+    for dir in [&tree, &dump] {
+        fs::create_dir(dir).expect("made");
+        give(dir);
+    }
+    fs::write(tree.join("file"), "readable").expect("written");
+    run(&["--init"]);
+    let day = fs::canonicalize(dump.join("current")).expect("there");
+    let site = day.with_file_name("0000_incomplete");
+    fs::create_dir_all(site.join(ROOT)).expect("made");
+    fs::write(site.join(ROOT).join("roots"), "").expect("written");
+    let said = run(&[]);
+    assert!(said.contains("0000_incomplete"), "{said}");
+    assert!(site.join(ROOT).join("roots").is_file());
+    let newest = dump.join("current").join(ROOT);
+    assert_eq!(fs::read_dir(newest).expect("listed").count(), 1);
+}
+
+#[test]
+#[ignore = "needs root and loop mounts"]
+fn what_cannot_be_removed_is_named_with_the_systems_answer() {
+    let mount = Mount::new(Fs::Ext4, 24);
+    let stage = Stage::with_dump_on(mount.path());
+    stage.write(&scene::before());
+    stage.dump_now();
+    let site = stage.dump.join("2020/0101/0000_incomplete").join(ROOT);
+    fs::create_dir_all(&site).expect("made");
+    let stuck = site.join("stuck");
+    fs::write(&stuck, "").expect("written");
+    let attribute = |how: &str, on: &Path| {
+        let status = Command::new("chattr").arg(how).arg(on).status();
+        assert!(status.expect("chattr runs").success());
+    };
+    attribute("+i", &stuck);
+    let said = end_with(&mut stage.dumpme(), 23);
+    assert!(said.contains("/stuck: Operation not permitted"), "{said}");
+    let newest = stage.dump.join("current").join(ROOT);
+    attribute("-i", &newest.join("stuck"));
+    stage.dump_now();
+    assert_done(&stage.dump, &stage.source);
 }

@@ -84,6 +84,12 @@ fn at_every_call_of_a_checkpoint() {
 
 #[test]
 #[ignore = "needs strace"]
+fn at_every_call_of_a_verified_checkpoint() {
+    Run::verified_checkpoint().kill_everywhere();
+}
+
+#[test]
+#[ignore = "needs strace"]
 fn at_every_call_of_a_first_replica() {
     Run::first_replica().kill_everywhere();
 }

@@ -4,16 +4,20 @@
 // The figures that the page tells are printed by the tests that it names.
 #![allow(clippy::print_stdout)]
 
+mod apart;
 mod calls;
 mod clocks;
+mod corpus;
 mod crowd;
 mod errors;
+mod flush;
 mod full;
 mod fuzz;
 mod hostile;
 mod kill;
 mod machine;
 mod power;
+mod quota;
 mod scene;
 mod source;
 mod stage;

@@ -6,7 +6,7 @@
 //! disk held. A run that is killed just before a call and then loses its
 //! power leaves the same disk as one that lost it there and then.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use fixtures::mounts::{Fs, Mount};
 use fixtures::strace::{Inject, watch};
 use fixtures::tree::remove_deep;
 
-use crate::calls::{Point, copy_tree, points};
+use crate::calls::{Point, before_flush, copy_tree, dump, is_marked, points, slave};
 use crate::scene;
 use crate::stage::{
     History, ROOT, Stage, assert_done, assert_one_of, assert_stands, end_well, leftovers,
@@ -40,7 +40,7 @@ struct Disk {
 impl Disk {
     /// A source that was dumped, and has changed since.
     fn new(fs: Fs) -> Self {
-        let mut mount = Mount::new(fs, 64);
+        let mount = Mount::new(fs, 64);
         let mut stage = Stage::with_dump_on(mount.path());
         stage.slave = mount.path().join("slave");
         std::fs::create_dir(&stage.slave).expect("made");
@@ -50,19 +50,25 @@ impl Disk {
         copy_tree(&stage.source, &stage.beside("was"));
         stage.write(&scene::after());
         let saved = stage.beside("image");
-        mount.unmount();
-        sparse_copy(&mount.image().to_path_buf(), &saved);
-        mount.mount();
-        Disk {
+        let mut disk = Disk {
             mount,
             stage,
             saved,
-        }
+        };
+        disk.save();
+        disk
+    }
+
+    /// This is what it is put back to.
+    fn save(&mut self) {
+        self.mount.unmount();
+        sparse_copy(self.mount.image(), &self.saved);
+        self.mount.mount();
     }
 
     fn put_back(&mut self) {
         self.mount.unmount();
-        sparse_copy(&self.saved, &self.mount.image().to_path_buf());
+        sparse_copy(&self.saved, self.mount.image());
         self.mount.mount();
     }
 
@@ -76,21 +82,29 @@ impl Disk {
 
     /// Cuts the power at each of these points, each time from the same
     /// beginning; the next run goes on.
-    fn cut_at(&mut self, points: &[Point], how: Cut, start: fn(&Stage) -> Command) {
-        let history = History::of(&self.stage.dump);
+    fn cut_at(&mut self, points: &[Point], how: Cut, run: &Cutting) {
+        let roots = [self.stage.dump.clone(), self.stage.slave.clone()];
+        let history = roots.clone().map(|root| History::of(&root));
+        let unchanged = || {
+            for (history, root) in history.iter().zip(&roots) {
+                history.assert_unchanged(root);
+            }
+        };
+        let root = (run.writes)(&self.stage).to_path_buf();
         for (name, nth) in points {
             println!("{how:?} at {name} {nth}");
-            let mut command = start(&self.stage);
+            let mut command = (run.start)(&self.stage);
             command.arg("--jobs=1");
             let seen = watch(&command, &[Inject::kill(name).when(nth)]);
             assert!(!seen.status.success(), "{name} {nth}: {}", seen.status);
             self.cut(how);
-            self.assert_whole();
-            history.assert_unchanged(&self.stage.dump);
-            end_well(&mut start(&self.stage));
+            let may_be = [&*self.stage.beside("was"), &*self.stage.source];
+            assert_stands(&root, run.has_current, &may_be);
+            unchanged();
+            end_well(&mut (run.start)(&self.stage));
             self.cut(Cut::Bare);
-            assert_done(&self.stage.dump, &self.stage.source);
-            history.assert_unchanged(&self.stage.dump);
+            assert_done(&root, &self.stage.source);
+            unchanged();
             self.put_back();
         }
         println!("{} cuts, and one more after each next run", points.len());
@@ -104,7 +118,7 @@ impl Disk {
     }
 }
 
-fn sparse_copy(from: &PathBuf, to: &PathBuf) {
+fn sparse_copy(from: &Path, to: &Path) {
     let mut command = Command::new("cp");
     command.arg("--sparse=always").arg(from).arg(to);
     assert!(command.status().expect("cp runs").success());
@@ -121,25 +135,106 @@ fn chosen(all: Vec<Point>, step: usize) -> Vec<Point> {
         .collect()
 }
 
-fn at_calls_of_a_dump(fs: Fs) {
-    let mut disk = Disk::new(fs);
-    let mut command = disk.stage.dumpme();
-    let all = points(command.arg("--jobs=1"));
-    disk.put_back();
-    let points = chosen(all, 9);
-    disk.cut_at(&points, Cut::Bare, Stage::dumpme);
+/// A run that is to lose its power.
+struct Cutting {
+    /// Makes the disk ready, from a source that was dumped and replicated and
+    /// has changed since.
+    before: fn(&Stage),
+    start: fn(&Stage) -> Command,
+    writes: fn(&Stage) -> &Path,
+    has_current: bool,
+    /// One call of so many is chosen before publishing.
+    step: usize,
+}
+
+impl Cutting {
+    const DUMP: Self = Cutting {
+        before: |_| {},
+        start: Stage::dumpme,
+        writes: dump,
+        has_current: true,
+        step: 9,
+    };
+    const FIRST_DUMP: Self = Cutting {
+        before: |stage| {
+            remove_deep(&stage.dump);
+            std::fs::create_dir(&stage.dump).expect("made");
+        },
+        has_current: false,
+        step: 13,
+        ..Self::DUMP
+    };
+    const CHECKPOINT: Self = Cutting {
+        before: Stage::dump_now,
+        start: Stage::chkptme,
+        step: 13,
+        ..Self::DUMP
+    };
+    const REPLICA: Self = Cutting {
+        before: Stage::dump_now,
+        start: Stage::dumpslave,
+        writes: slave,
+        step: 13,
+        ..Self::DUMP
+    };
+
+    fn at_calls(&self, fs: Fs) {
+        let mut disk = Disk::new(fs);
+        (self.before)(&disk.stage);
+        disk.save();
+        let mut command = (self.start)(&disk.stage);
+        let all = points(command.arg("--jobs=1"));
+        disk.put_back();
+        disk.cut_at(&chosen(all, self.step), Cut::Bare, self);
+    }
 }
 
 #[test]
 #[ignore = "needs root, strace and loop mounts"]
 fn at_calls_of_a_dump_on_ext4() {
-    at_calls_of_a_dump(Fs::Ext4);
+    Cutting::DUMP.at_calls(Fs::Ext4);
 }
 
 #[test]
 #[ignore = "needs root, strace and loop mounts"]
 fn at_calls_of_a_dump_on_xfs() {
-    at_calls_of_a_dump(Fs::Xfs);
+    Cutting::DUMP.at_calls(Fs::Xfs);
+}
+
+#[test]
+#[ignore = "needs root, strace and loop mounts"]
+fn at_calls_of_a_first_dump_on_ext4() {
+    Cutting::FIRST_DUMP.at_calls(Fs::Ext4);
+}
+
+#[test]
+#[ignore = "needs root, strace and loop mounts"]
+fn at_calls_of_a_first_dump_on_xfs() {
+    Cutting::FIRST_DUMP.at_calls(Fs::Xfs);
+}
+
+#[test]
+#[ignore = "needs root, strace and loop mounts"]
+fn at_calls_of_a_checkpoint_on_ext4() {
+    Cutting::CHECKPOINT.at_calls(Fs::Ext4);
+}
+
+#[test]
+#[ignore = "needs root, strace and loop mounts"]
+fn at_calls_of_a_checkpoint_on_xfs() {
+    Cutting::CHECKPOINT.at_calls(Fs::Xfs);
+}
+
+#[test]
+#[ignore = "needs root, strace and loop mounts"]
+fn at_calls_of_a_replica_on_ext4() {
+    Cutting::REPLICA.at_calls(Fs::Ext4);
+}
+
+#[test]
+#[ignore = "needs root, strace and loop mounts"]
+fn at_calls_of_a_replica_on_xfs() {
+    Cutting::REPLICA.at_calls(Fs::Xfs);
 }
 
 /// A run is killed when all is stored and nothing flushed, and the journal
@@ -148,9 +243,13 @@ fn at_calls_of_a_dump_on_xfs() {
 fn never_trusts_what_was_not_flushed(fs: Fs) {
     let mut disk = Disk::new(fs);
     let mut command = disk.stage.dumpme();
-    let before_flush = Inject::kill("syncfs").when(1);
-    let seen = watch(command.arg("--jobs=1"), &[before_flush]);
+    let seen = watch(command.arg("--jobs=1"), &[before_flush()]);
     assert!(!seen.status.success());
+    assert!(
+        leftovers(&disk.stage.dump)
+            .iter()
+            .all(|site| is_marked(site))
+    );
     disk.cut(Cut::AfterJournal);
     disk.assert_whole();
     let stale = stale(&disk.stage);
@@ -185,7 +284,7 @@ fn stale(stage: &Stage) -> Vec<PathBuf> {
 }
 
 /// All entries below a directory that are no directories.
-fn walk(dir: &std::path::Path) -> Vec<PathBuf> {
+fn walk(dir: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {

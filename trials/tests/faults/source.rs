@@ -10,7 +10,7 @@ use fixtures::diff_trees;
 use fixtures::strace::{Inject, inject};
 
 use crate::scene;
-use crate::stage::{ROOT, Stage, all_we_keep, assert_done, end_well, said};
+use crate::stage::{ROOT, Stage, all_we_keep, assert_done, end_well, meanwhile, said};
 
 /// Six directories of ten files, all dumped, all changed since.
 fn changed() -> Stage {
@@ -216,4 +216,72 @@ fn assert_same_names(source: &Path, dump: &Path) {
         "{}",
         String::from_utf8_lossy(&output.stdout)
     );
+}
+
+/// Files that always have all their names, but move between directories, and
+/// are replaced, while they are dumped.
+#[test]
+#[ignore = "needs time: runs against a race"]
+fn what_moves_between_directories_is_whole_where_it_is_found() {
+    let stage = Stage::new();
+    stage.write(&scene::wide(400, 1, 0));
+    stage.dump_now();
+    let dumps = 25;
+    let dump = || {
+        for _ in 0..dumps {
+            let output = stage.dumpme().output().expect("it runs");
+            assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+            assert_whole_files(&stage.dump.join("current").join(ROOT));
+        }
+    };
+    let ((), moves) = meanwhile(|turn| move_about(&stage.source, turn), dump);
+    println!("{dumps} dumps, {moves} moves");
+    stage.dump_now();
+    assert_done(&stage.dump, &stage.source);
+}
+
+/// Moves one file to another directory and back, and one of these ways to
+/// replace its contents.
+fn move_about(source: &Path, turn: usize) {
+    let nth = turn * 7 % 400;
+    let here = source.join(format!("d{:03}/f{nth:05}", nth / 20));
+    let there = source.join(format!("d{:03}/moved", (nth / 20 + 7) % 20));
+    fs::rename(&here, &there).expect("moved");
+    if turn.is_multiple_of(3) {
+        let fresh = source.join(format!("d{:03}/fresh", nth / 20));
+        let text = format!("{turn}\n").repeat(200);
+        fs::write(&fresh, text).expect("written");
+        fs::rename(&fresh, &there).expect("replaced");
+    }
+    if turn.is_multiple_of(5) {
+        // Linked and unlinked instead: for a moment it has both names.
+        fs::hard_link(&there, &here).expect("linked");
+        fs::remove_file(&there).expect("removed");
+    } else {
+        fs::rename(&there, &here).expect("moved back");
+    }
+}
+
+/// No file is torn: those of the beginning are of their length, the others
+/// say one thing all through.
+#[track_caller]
+fn assert_whole_files(tree: &Path) {
+    let mut files = 0;
+    for dir in fs::read_dir(tree).expect("listed") {
+        for file in fs::read_dir(dir.expect("listed").path()).expect("listed") {
+            let path = file.expect("listed").path();
+            let bytes = fs::read(&path).expect("read");
+            let text = String::from_utf8_lossy(&bytes);
+            let mut lines = text.lines();
+            let first = lines.next().unwrap_or_default();
+            let ours = first.parse::<usize>().is_ok();
+            // What is written at this moment is named `fresh`.
+            let being_written = path.ends_with("fresh");
+            let torn = ours && !(lines.all(|line| line == first) && text.lines().count() == 200);
+            assert!(being_written || !torn, "{}", path.display());
+            assert!(being_written || bytes.len() >= 400, "{}", path.display());
+            files += 1;
+        }
+    }
+    assert!(files > 300, "only {files}");
 }

@@ -4,12 +4,14 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use dumpcore::Dump;
 use fixtures::tree::{Tree, remove_deep};
-use fixtures::{Fingerprint, Options, diff_trees, is_root};
+use fixtures::{Fingerprint, Options, diff_trees, is_root, who};
 use tempfile::TempDir;
 
 /// The name of the tree in all dumps of these tests.
@@ -42,6 +44,8 @@ pub(crate) struct Stage {
     pub(crate) dump: PathBuf,
     /// Where dumps are replicated to.
     pub(crate) slave: PathBuf,
+    /// Who runs the programs, when that is not the runner of the tests.
+    user: Option<u32>,
 }
 
 impl Stage {
@@ -75,8 +79,26 @@ impl Stage {
             source: top.join(ROOT),
             dump: top.join("dump"),
             slave: top.join("slave"),
+            user: None,
             top,
         }
+    }
+
+    /// Gives source and dump root to a plain user, who runs the programs from
+    /// now on.
+    pub(crate) fn of_plain_user(mut self) -> Self {
+        self.user = Some(who::PLAIN);
+        // What was built may lie where only we can reach it.
+        let bin = self.top.join("bin");
+        fs::copy(env!("CARGO_BIN_EXE_programs"), bin.join("programs")).expect("copied");
+        for name in ["dumpme", "chkptme", "dumpslave"] {
+            fs::remove_file(bin.join(name)).expect("removed");
+            symlink("programs", bin.join(name)).expect("made");
+        }
+        for dir in [&self.source, &self.dump, &self.slave] {
+            who::give(dir);
+        }
+        self
     }
 
     /// A second stage, the same in all that a dump keeps.
@@ -102,6 +124,9 @@ impl Stage {
             .env("HOME", &self.top)
             .env("XDG_CONFIG_HOME", self.top.join("config"))
             .current_dir(&self.top);
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
         command
     }
 
@@ -148,6 +173,11 @@ impl Stage {
             }
         }
         tree.write(&self.source);
+        if let Some(user) = self.user {
+            let mut command = Command::new("chown");
+            command.arg("-R").arg(format!("{user}:{user}"));
+            end_well(command.arg(&self.source));
+        }
     }
 
     /// A dump that must end well.
@@ -285,4 +315,27 @@ impl History {
     pub(crate) fn assert_unchanged(&self, root: &Path) {
         self.0.assert_unchanged(root);
     }
+}
+
+/// Does something again and again, counted from 0, while `act` is done; how
+/// often it was.
+pub(crate) fn meanwhile<T>(again: impl Fn(usize) + Sync, act: impl FnOnce() -> T) -> (T, usize) {
+    /// Also when `act` fails, or nobody would ever end.
+    struct Stop<'s>(&'s AtomicBool);
+    impl Drop for Stop<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let aside = scope.spawn(|| {
+            let running = (0..).take_while(|_| !ended.load(Ordering::Relaxed));
+            running.map(&again).count()
+        });
+        let stop = Stop(&ended);
+        let done = act();
+        drop(stop);
+        (done, aside.join().expect("it ends"))
+    })
 }
