@@ -68,6 +68,12 @@ pub(crate) fn filesystem_type(on: impl AsFd) -> io::Result<String> {
     Ok(name.to_owned())
 }
 
+/// Is it FUSE, where a call does what some program makes of it? What cannot be
+/// asked counts as such.
+pub(crate) fn is_in_user_space(on: impl AsFd) -> bool {
+    fstatfs(on).map_or(true, |found| found.f_type & 0xffff_ffff == 0x6573_5546)
+}
+
 /// How many names an inode of this filesystem can have, where that is few.
 pub(crate) fn most_links(on: impl AsFd) -> Option<u32> {
     match fstatfs(on).ok()?.f_type & 0xffff_ffff {
