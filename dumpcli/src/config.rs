@@ -58,6 +58,35 @@ pub struct Section {
     pub set: BTreeMap<String, Spanned<Section>>,
 }
 
+impl Section {
+    /// What is of the right type and cannot be meant all the same, with the
+    /// byte where it stands: an empty path, say, would be the directory of the
+    /// file.
+    fn nonsense(&self) -> Option<(usize, &'static str)> {
+        let main = self.main.iter().find_map(|main| {
+            let names = main.get_ref().as_slice();
+            let none = names.is_empty() || names.iter().any(String::is_empty);
+            none.then_some((main.span().start, "this names no tree"))
+        });
+        let files = [&self.exclude_from, &self.slave.exclude_from];
+        let file = files.into_iter().flatten().find_map(|files| {
+            let none = files.get_ref().as_slice().iter().any(String::is_empty);
+            none.then_some((files.span().start, "this names no file"))
+        });
+        let dirs = [&self.dump, &self.slave.from, &self.slave.dump];
+        let dir = dirs.into_iter().flatten().find_map(|dir| {
+            let none = dir.get_ref().is_empty();
+            none.then_some((dir.span().start, "this names no directory"))
+        });
+        let name = self.root_name.as_ref().and_then(|name| {
+            let bad = ["", ".", ".."].contains(&name.get_ref().as_str())
+                || name.get_ref().contains(['/', '\0']);
+            bad.then_some((name.span().start, "this cannot be a name in a dump"))
+        });
+        main.or(file).or(dir).or(name)
+    }
+}
+
 /// `[slave]`: the keys of `dumpslave`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -238,11 +267,8 @@ impl File {
             wrong(&text, at, &one_line(error.message()))
         })?;
         for section in top.set.values().map(Spanned::get_ref).chain([&top]) {
-            if let Some(main) = &section.main
-                && main.get_ref().as_slice().is_empty()
-            {
-                let message = "this names no tree";
-                return Err(wrong(&text, main.span().start, message));
+            if let Some((at, message)) = section.nonsense() {
+                return Err(wrong(&text, at, message));
             }
         }
         for section in top.set.values() {

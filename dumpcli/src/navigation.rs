@@ -11,7 +11,7 @@ use dumpcore::{Ago, Date, FindError, Lies, Navigator, Place, Root, Stamp};
 
 use crate::Program;
 use crate::exit::Failure;
-use crate::options::{Load, Output, Places, Progress};
+use crate::options::Places;
 use crate::settings::{Sources, Value};
 use crate::show::Listing;
 
@@ -51,7 +51,7 @@ impl Ground {
         };
         if places.print_config {
             let listing = Listing::new(program, &sources);
-            crate::screen::print(&settings.listed(listing, &sources))?;
+            crate::screen::print(&settings.listed(listing))?;
             return Ok(None);
         }
         Ok(Some(Self {
@@ -117,7 +117,7 @@ impl Settings {
         navigator
     }
 
-    fn listed(&self, mut listing: Listing, sources: &Sources) -> String {
+    fn listed(&self, mut listing: Listing) -> String {
         listing.paths("main", &self.main);
         listing.path("dump", &self.dump);
         let name = self.root_name.as_ref().map(|name| Value {
@@ -125,7 +125,8 @@ impl Settings {
             source: name.source.clone(),
         });
         listing.maybe("root_name", name.as_ref(), "the last name of the tree");
-        listing.finish(&sources.session(Output::default(), Progress::default(), Load::default()))
+        // No run: neither log nor hooks.
+        listing.end()
     }
 }
 

@@ -137,6 +137,12 @@ impl Listing {
         );
     }
 
+    /// What was listed.
+    #[must_use]
+    pub fn end(self) -> String {
+        self.0
+    }
+
     /// The table of hooks, which is the end.
     #[must_use]
     pub fn hooks(mut self, settings: &SessionSettings) -> String {

@@ -114,6 +114,16 @@ pub enum Error {
         /// The filesystem's type.
         fs: String,
     },
+    /// The dump's filesystem cannot rename over a name, so `current` could
+    /// not be moved without being missing for a moment.
+    #[error("the dump root {} is on a filesystem that cannot replace a name ({fs}), as 'current' must be: for sshfs, the server must be OpenSSH",
+        Printable::path(.dump))]
+    NoReplacing {
+        /// The dump root.
+        dump: PathBuf,
+        /// The filesystem's type.
+        fs: String,
+    },
     /// The name that the dump should get is taken.
     #[error("{} is there already", Printable::path(.path))]
     NameTaken {

@@ -197,11 +197,12 @@ pub enum Warning {
         /// The file.
         path: PathBuf,
     },
-    /// An attribute could not be preserved on the dump's filesystem.
+    /// The dump's filesystem cannot store some of what dumps preserve, whoever
+    /// the runner is: told once a run, whether the tree has any of it or not.
     NotPreserved {
-        /// The entry.
+        /// The dump root.
         path: PathBuf,
-        /// What was lost, for people.
+        /// What is lost, and why, for people.
         what: String,
     },
     /// An entry of the reference could not be read, so it was copied anew.
@@ -276,7 +277,7 @@ impl fmt::Display for Warning {
                 Printable::path(path)
             ),
             Warning::NotPreserved { path, what } => {
-                write!(f, "{}: not preserved: {what}", Printable::path(path))
+                write!(f, "{} does not keep {what}", Printable::path(path))
             }
             Warning::ReferenceUnreadable { path, cause } => write!(
                 f,

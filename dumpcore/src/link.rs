@@ -198,6 +198,7 @@ impl LinkPolicy {
             Kind::Char | Kind::Block if reference.rdev != source.rdev => {
                 return Some(Why::Device);
             }
+            Kind::Symlink if !abilities.symlinks => return None,
             _ => {}
         }
         (!self.same_time(abilities, reference.mtime, source.mtime)).then_some(Why::Mtime)
@@ -213,6 +214,9 @@ impl LinkPolicy {
         reference: &Meta,
         source: &Meta,
     ) -> Option<Why> {
+        if source.kind == Kind::Symlink && !abilities.symlinks {
+            return None;
+        }
         let either = |is: u32, source: u32, stored: u32| is == source || is == stored;
         let uid = either(
             reference.uid,
@@ -247,6 +251,28 @@ impl LinkPolicy {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_symlinks_have_no_attributes_only_their_target_counts() {
+        let abilities = Abilities {
+            symlinks: false,
+            ..Abilities::everything()
+        };
+        let mut old = file();
+        old.meta.kind = Kind::Symlink;
+        old.target = Some(b"there".to_vec());
+        let mut new = old.clone();
+        (new.meta.uid, new.meta.mtime) = (7, Time::new(999, 0));
+        let decide = |abilities: &Abilities, new: &Candidate| {
+            let verdict = LinkPolicy::new().decide(abilities, &old, new, || Ok(true));
+            verdict.expect("decided")
+        };
+        assert_eq!(decide(&abilities, &new), Verdict::Link);
+        let all = Abilities::everything();
+        assert_eq!(decide(&all, &new), Verdict::Copy(Why::Mtime));
+        new.target = Some(b"elsewhere".to_vec());
+        assert_eq!(decide(&abilities, &new), Verdict::Copy(Why::Target));
+    }
 
     fn file() -> Candidate {
         Candidate {

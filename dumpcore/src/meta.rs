@@ -161,6 +161,9 @@ pub struct Abilities {
     pub security_xattrs: bool,
     /// Can ACLs be stored?
     pub acls: bool,
+    /// Can owner and times of a symlink be stored? Where the filesystem sets
+    /// those of what it points to instead (sshfs), they must not even be tried.
+    pub symlinks: bool,
     /// Times are stored in steps of so many nanoseconds.
     pub time_step: u32,
     /// The earliest second that can be stored.
@@ -182,6 +185,7 @@ impl Abilities {
             trusted_xattrs: true,
             security_xattrs: true,
             acls: true,
+            symlinks: true,
             time_step: 1,
             time_min: i64::MIN,
             time_max: i64::MAX,

@@ -285,7 +285,10 @@ impl<'a> Placer<'a> {
             }
             Err(e) => Err(Snag::target(op, e)),
         };
-        note(Op::SetOwner, set_owner(subject, stored.uid, stored.gid))?;
+        let settable = meta.kind != Kind::Symlink || self.abilities.symlinks;
+        if settable {
+            note(Op::SetOwner, set_owner(subject, stored.uid, stored.gid))?;
+        }
         let refines = |name: &[u8]| [ACL_ACCESS, ACL_DEFAULT, CAPABILITY].contains(&name);
         for (name, value) in xattrs.iter().filter(|(name, _)| !refines(name)) {
             note(Op::SetXattr, xattr::set(subject, name, value))?;
@@ -296,7 +299,9 @@ impl<'a> Placer<'a> {
         for (name, value) in xattrs.iter().filter(|(name, _)| refines(name)) {
             note(Op::SetXattr, xattr::set(subject, name, value))?;
         }
-        note(Op::SetTimes, set_times(subject, stored.atime, stored.mtime))?;
+        if settable {
+            note(Op::SetTimes, set_times(subject, stored.atime, stored.mtime))?;
+        }
         Ok(losses)
     }
 

@@ -11,9 +11,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::fault::{Op, Side, Snag};
 use crate::meta::{Abilities, Meta, Time, Xattrs};
-use crate::sys::link;
 use crate::sys::stat::{self, Fresh};
 use crate::sys::xattr::{self, Subject};
+use crate::sys::{disk, link};
 
 /// Looks at a name on the source side.
 pub(crate) fn look(dir: BorrowedFd<'_>, name: &CStr) -> Result<Meta, Snag> {
@@ -33,14 +33,18 @@ pub(crate) fn symlink(dir: BorrowedFd<'_>, name: &CStr) -> Result<CString, Snag>
 
 /// Where a symlink of a published dump points. Reading it moves its access
 /// time, which is all history's: it is set back to what it was. On a
-/// read-only disk it never moved, and only an owner may set it back.
+/// read-only disk it never moved, and only an owner may set it back. In user
+/// space it is left alone: a server behind sshfs would change the times of what
+/// the symlink points to.
 pub(crate) fn symlink_in_dump(
     dir: BorrowedFd<'_>,
     name: &CStr,
     looked: &Meta,
 ) -> io::Result<CString> {
     let target = link::read_symlink(dir, name)?;
-    let _ = link::set_access_time(dir, name, looked.atime);
+    if !disk::is_in_user_space(dir) {
+        let _ = link::set_access_time(dir, name, looked.atime);
+    }
     Ok(target)
 }
 

@@ -19,10 +19,13 @@ use crate::vault::c_name;
 /// The outcome of a trial.
 #[derive(Debug)]
 pub(crate) enum Trial {
-    /// What can be preserved.
-    Passed(Abilities),
+    /// What can be preserved; and, for people, what the filesystem itself
+    /// cannot store, whoever the runner is.
+    Passed(Abilities, Vec<String>),
     /// There are no hard links here.
     NoHardLinks,
+    /// No name can replace another here, as the links to dumps must.
+    NoReplacing,
 }
 
 /// Tries in a directory that only this run uses.
@@ -53,28 +56,77 @@ fn try_out(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Trial, Sn
         Err(e) => return Err(Snag::target(Op::Link, e)),
     }
     let subject = Subject::Open(file.as_fd());
-    // A disk that is full or failing tells nothing about what it can do.
-    let able = |op, done: io::Result<()>| match done {
-        Err(e) if errno::is_disk_refusal(&e) => Err(Snag::target(op, e)),
-        done => Ok(done.is_ok()),
+    let mut lacking = Vec::new();
+    let mut can_set = |what: &str, name: &[u8], value: &[u8]| {
+        let done = able(Op::SetXattr, xattr::set(subject, name, value))?;
+        if done.as_ref().is_err_and(errno::is_unsupported) {
+            lacking.push(what.to_owned());
+        }
+        Ok(done.is_ok())
     };
-    let can_set = |name: &[u8], value: &[u8]| able(Op::SetXattr, xattr::set(subject, name, value));
     let times = times(&file).map_err(|e| Snag::target(Op::SetTimes, e))?;
+    let made = stat::look_at(&file).map_err(|e| Snag::target(Op::Stat, e))?;
     let (uid, gid, groups) = disk::whoami();
-    Ok(Trial::Passed(Abilities {
-        user_xattrs: can_set(b"user.dump.trial", b"x")?,
-        trusted_xattrs: can_set(b"trusted.dump.trial", b"x")?,
-        security_xattrs: can_set(b"security.dump.trial", b"x")?,
-        acls: can_set(ACL_ACCESS, &small_acl(uid))?,
+    let mut abilities = Abilities {
+        acls: can_set("ACLs", ACL_ACCESS, &small_acl(uid))?,
+        user_xattrs: can_set("attributes user.*", b"user.dump.trial", b"x")?,
+        trusted_xattrs: can_set("attributes trusted.*", b"trusted.dump.trial", b"x")?,
+        security_xattrs: can_set("attributes security.*", b"security.dump.trial", b"x")?,
+        symlinks: true,
         time_step: times.step,
         time_min: times.min,
         time_max: times.max,
         // Last: the file is not the runner's own any more.
-        chown: able(Op::SetOwner, file::set_owner(&file, uid ^ 1, gid ^ 1))?,
+        chown: able(Op::SetOwner, file::set_owner(&file, uid ^ 1, gid ^ 1))?.is_ok(),
         uid,
         gid,
         groups,
-    }))
+    };
+    if made.uid != uid && !abilities.chown {
+        lacking.push(format!("owners: user {uid} is user {} there", made.uid));
+        // A server takes the runner for somebody else, whose groups are not
+        // known.
+        (abilities.uid, abilities.gid) = (made.uid, made.gid);
+        abilities.groups = Vec::new();
+    }
+    // FUSE hides a file that is open out of the way first, as no link is.
+    drop(file);
+    let symlinks = try_symlinks(dir, first, second)?;
+    abilities.symlinks = symlinks.own_times;
+    if !symlinks.own_times {
+        lacking.push("owners and times of symlinks".to_owned());
+    }
+    Ok(match symlinks.replace {
+        true => Trial::Passed(abilities, lacking),
+        false => Trial::NoReplacing,
+    })
+}
+
+/// A disk that is full or failing tells nothing about what it can do.
+fn able(op: Op, done: io::Result<()>) -> Result<io::Result<()>, Snag> {
+    match done {
+        Err(e) if errno::is_disk_refusal(&e) => Err(Snag::target(op, e)),
+        done => Ok(done),
+    }
+}
+
+struct Symlinks {
+    own_times: bool,
+    replace: bool,
+}
+
+/// Makes the second name a symlink that leads nowhere, so that where its times
+/// cannot be set its target's would be, and renames it over the first.
+fn try_symlinks(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Symlinks, Snag> {
+    link::remove(dir, second).map_err(|e| Snag::target(Op::Remove, e))?;
+    link::symlink(second, dir, second).map_err(|e| Snag::target(Op::Create, e))?;
+    let then = Time::new(1_000_000_001, 0);
+    let set = able(Op::SetTimes, link::set_times(dir, second, then, then))?;
+    let renamed = able(Op::Rename, link::rename_over(dir, second, dir, first))?;
+    Ok(Symlinks {
+        own_times: set.is_ok(),
+        replace: renamed.is_ok(),
+    })
 }
 
 /// What can be told without writing: for dry runs.
@@ -155,9 +207,11 @@ mod tests {
         for name in layout::TRIALS {
             std::fs::write(dir.path().join(name), "left behind").expect("written");
         }
-        let Trial::Passed(abilities) = run(root.as_fd()).expect("tried") else {
+        let Trial::Passed(abilities, lacking) = run(root.as_fd()).expect("tried") else {
             panic!("no hard links");
         };
+        // For want of rights, not of the filesystem's.
+        assert_eq!(lacking, Vec::<String>::new());
         assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 0);
         let by_root = disk::whoami().0 == 0;
         assert_eq!(abilities.chown, by_root);

@@ -460,3 +460,24 @@ fn asks_on_a_terminal_before_it_replaces() {
         assert_eq!(now, expected, "{words} and {answer:?}");
     }
 }
+
+#[test]
+fn what_is_in_force_is_what_a_reader_heeds() {
+    let ground = Ground::new();
+    let config = ground.at("home/dump.toml");
+    fs::write(&config, "log = \"syslog\"\nhooks.pre = \"false\"\n").unwrap();
+    let output = ground
+        .yest()
+        .arg("--config")
+        .arg(&config)
+        .args(["--print-config", "a"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && text.contains("# environment: DUMPROOT"));
+    // It takes no run: what is of runs is not in force.
+    assert!(
+        !text.contains("hooks") && !text.contains("syslog"),
+        "{text}"
+    );
+}

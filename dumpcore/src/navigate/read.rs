@@ -133,9 +133,7 @@ pub(super) fn same_bytes(old: &Path, new: &Path, size: u64) -> Result<bool, Faul
 /// Does a filesystem make its inode numbers up as it goes? Those in user
 /// space (sshfs) do: there no two names have the same number.
 pub(super) fn makes_up_inodes(path: &Path) -> bool {
-    open_root(path, For::Passing)
-        .and_then(disk::filesystem_type)
-        .is_ok_and(|name| name == "fuse")
+    open_root(path, For::Passing).is_ok_and(disk::is_in_user_space)
 }
 
 fn file(path: &Path) -> Result<OwnedFd, Fault> {

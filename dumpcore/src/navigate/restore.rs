@@ -41,7 +41,11 @@ pub(super) fn restore(version: &Version, to: &Path) -> Result<Vec<Fault>, Fault>
     let (parent, name) = parent_of(to).map_err(at_target(Op::Open))?;
     let beside = free_name(parent.as_fd(), &name).map_err(at_target(Op::Create))?;
 
-    let abilities = trial::guess();
+    let abilities = Abilities {
+        // sshfs would change what they point to instead.
+        symlinks: !disk::is_in_user_space(&parent),
+        ..trial::guess()
+    };
     let mut restorer = Restorer {
         placer: Placer::new(&abilities, Pages::Keep),
         abilities: &abilities,

@@ -320,15 +320,33 @@ impl<'a> Session<'a> {
             self.remove_all(&site, sources, tally)?;
         }
         let error = match trial::run(site.handle().as_fd()) {
-            Ok(Trial::Passed(abilities)) => return Ok((site, abilities)),
+            Ok(Trial::Passed(abilities, lacking)) => {
+                if !lacking.is_empty() {
+                    let lacking = lacking.join(", ");
+                    tally.warn(Warning::NotPreserved {
+                        path: self.dump.path().to_path_buf(),
+                        what: format!("{lacking} (its filesystem, {}, has no such)", self.fs()),
+                    });
+                }
+                return Ok((site, abilities));
+            }
             Ok(Trial::NoHardLinks) => Error::NoHardLinks {
                 dump: self.dump.path().to_path_buf(),
-                fs: disk::filesystem_type(self.dump.handle()).unwrap_or_default(),
+                fs: self.fs(),
+            },
+            Ok(Trial::NoReplacing) => Error::NoReplacing {
+                dump: self.dump.path().to_path_buf(),
+                fs: self.fs(),
             },
             Err(snag) => self.dump.refuses(snag.at(site.path()), None),
         };
         site.abandon();
         Err(error)
+    }
+
+    /// The type of the dump's filesystem, for people.
+    fn fs(&self) -> String {
+        disk::filesystem_type(self.dump.handle()).unwrap_or_default()
     }
 
     /// Points the links at a dump that is there, if they point to none or to

@@ -81,6 +81,12 @@ pub(crate) fn is_local(on: impl AsFd) -> bool {
     filesystem_type(on).is_ok_and(|name| LOCAL.contains(&name.as_str()))
 }
 
+/// Is it FUSE, where a call does what some program makes of it? What cannot be
+/// asked counts as such.
+pub(crate) fn is_in_user_space(on: impl AsFd) -> bool {
+    fstatfs(on).map_or(true, |found| found.f_type & 0xffff_ffff == 0x6573_5546)
+}
+
 /// How many names an inode of this filesystem can have, where that is few.
 pub(crate) fn most_links(on: impl AsFd) -> Option<u32> {
     match fstatfs(on).ok()?.f_type & 0xffff_ffff {
