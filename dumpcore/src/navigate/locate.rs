@@ -89,6 +89,18 @@ impl Trees {
         Some(rest.below(&self.roots.iter().find(named)?.path))
     }
 
+    /// The same trees, by paths that lead through no symlink.
+    pub(super) fn resolved(&self) -> Self {
+        let resolved = |root: &Root| Root {
+            path: resolve(&root.path).unwrap_or_else(|_| root.path.clone()),
+            name: name_in_dump(root),
+        };
+        Self {
+            roots: self.roots.iter().map(resolved).collect(),
+            dump: self.dump.clone(),
+        }
+    }
+
     fn place(&self, path: &Path) -> Option<Result<Place, Undated>> {
         let in_dump = below(path, &self.dump);
         let mains = self

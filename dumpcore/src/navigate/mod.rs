@@ -5,12 +5,14 @@
 //! Dumps come and go while it looks: a dump that is removed meanwhile counts
 //! as one that never was.
 
+mod change;
 mod compare;
 mod history;
 mod locate;
 mod read;
 mod rename;
 mod restore;
+mod runs;
 mod version;
 mod when;
 
@@ -23,10 +25,12 @@ use crate::relpath::{Printable, RelPath};
 use crate::snapshot::Root;
 use crate::stamp::Stamp;
 
+pub use change::{Change, Event, Past};
 pub use compare::{Difference, difference};
-pub use history::{Change, Event, Every, History, Past};
+pub use history::History;
 pub use locate::{Lies, Place};
 pub use read::Name;
+pub use runs::Every;
 pub use version::Version;
 pub use when::{Ago, BadDate, Date};
 
