@@ -51,7 +51,6 @@ impl Trees {
     pub(super) fn locate(&self, from: &Path, path: &Path) -> Result<Place, FindError> {
         let path = from.join(path);
         let fault = |cause| Fault::new(Op::Stat, path.clone(), cause);
-        let followed = resolve(&path);
         let mut undated = false;
         if !asks_to_follow(&path) {
             let unfollowed = resolve_but_last(&path).map_err(fault)?;
@@ -61,7 +60,8 @@ impl Trees {
                 None => {}
             }
         }
-        match self.place(&followed.map_err(fault)?) {
+        // Only now: following a symlink of a dump moves its access time.
+        match self.place(&resolve(&path).map_err(fault)?) {
             Some(Ok(place)) => return Ok(place),
             Some(Err(Undated)) => undated = true,
             None => {}
