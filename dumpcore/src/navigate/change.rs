@@ -38,7 +38,7 @@ pub struct Event {
 pub enum Change {
     /// It is there, and was not before.
     Create,
-    /// Its content is another: see [`Difference::Content`].
+    /// Its content is another: see [`Difference::Content`](super::Difference::Content).
     Write,
     /// Its metadata is another, and its content the same.
     Wstat,
