@@ -180,18 +180,13 @@ fn directories(
     all.sort_unstable();
     all.dedup();
     for name in all {
-        let (was, is) = (child(old, name)?, child(new, name)?);
+        let (was, is) = (old.child(name)?, new.child(name)?);
         match (&was, &is) {
             (Some(one), None) | (None, Some(one)) => only_in(one, out)?,
             _ => versions(was.as_ref(), is.as_ref(), style, out)?,
         }
     }
     Ok(())
-}
-
-fn child(directory: &Version, name: &[u8]) -> Result<Option<Version>, Fault> {
-    use std::os::unix::ffi::OsStrExt;
-    Version::at(&directory.path.join(std::ffi::OsStr::from_bytes(name)))
 }
 
 fn only_in(one: &Version, out: &mut dyn Write) -> io::Result<()> {

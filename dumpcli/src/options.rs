@@ -249,12 +249,24 @@ fn sentence(error: &clap::Error) -> String {
         .iter()
         .filter_map(|mark| text.find(mark))
         .min();
-    let words: Vec<&str> = text[..end.unwrap_or(text.len())]
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
-    format!("{} (see --help)", words.join("; ").replace("; [", " ["))
+    let lines = text[..end.unwrap_or(text.len())].lines();
+    let mut words = String::new();
+    // What follows a colon is a list, a name a line.
+    let mut in_list = false;
+    for line in lines.map(str::trim).filter(|line| !line.is_empty()) {
+        let aside = line.starts_with('[') || line.starts_with("tip: ");
+        words.push_str(match words.chars().last() {
+            None => "",
+            Some(':') => " ",
+            Some(_) if line.starts_with('[') => " ",
+            Some(_) if in_list && !aside => ", ",
+            Some(_) => "; ",
+        });
+        words.push_str(line);
+        in_list = !aside && (in_list || line.ends_with(':'));
+    }
+    words.push_str(" (see --help)");
+    words
 }
 
 #[cfg(test)]
@@ -312,6 +324,59 @@ mod tests {
             let text = sentence(&parsed(args).expect_err("wrong"));
             assert!(text.contains(start), "{text}");
             assert!(!text.contains('\n') && !text.contains("Usage"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_lines_of_a_message_are_joined_as_one_would_write_them() {
+        #[derive(Parser, Debug)]
+        struct Words {
+            #[arg(required = true)]
+            path: String,
+            #[arg(required = true)]
+            other: String,
+            #[arg(long, conflicts_with_all = ["day", "hour"])]
+            year: bool,
+            #[arg(long)]
+            day: bool,
+            #[arg(long)]
+            hour: bool,
+            #[arg(long)]
+            log: Option<LogTarget>,
+        }
+        let cases: [(&[&str], &str); 6] = [
+            (
+                &[],
+                "the following required arguments were not provided: <PATH>, <OTHER>",
+            ),
+            (
+                &["a"],
+                "the following required arguments were not provided: <OTHER>",
+            ),
+            (
+                &["a", "b", "--year", "--day", "--hour"],
+                "the argument '--year' cannot be used with: --day, --hour",
+            ),
+            (
+                &["a", "b", "--year", "--day"],
+                "the argument '--year' cannot be used with '--day'",
+            ),
+            (
+                &["a", "b", "--log", "journel"],
+                "invalid value 'journel' for '--log <LOG>' \
+                 [possible values: auto, journal, syslog, stderr]; \
+                 tip: a similar value exists: 'journal'",
+            ),
+            (
+                &["a", "b", "--yeer"],
+                "unexpected argument '--yeer' found; \
+                 tip: a similar argument exists: '--year'",
+            ),
+        ];
+        for (args, wanted) in cases {
+            let words = std::iter::once(&"probe").chain(args);
+            let error = Words::try_parse_from(words).expect_err("wrong");
+            assert_eq!(sentence(&error), format!("{wanted} (see --help)"));
         }
     }
 }

@@ -84,8 +84,11 @@ struct Choice {
     /// Also the version in the main tree now, marked as such
     #[arg(long)]
     with_main: bool,
-    /// When the path appears: under which name the dump before had the same
-    /// inode; and go on there
+    /// When the path appears: look in the dump before for the name it had, and
+    /// go on there. That is a name of the same inode; or one that is gone
+    /// since, with the same type, size, modification time and contents (of a
+    /// directory: names in it). What was changed as well, or could be either
+    /// of two, is not found. Lists all of both dumps each time
     #[arg(long)]
     follow: bool,
 }

@@ -278,26 +278,6 @@ fn json_has_one_object_a_line() {
 }
 
 #[test]
-fn follows_a_rename() {
-    let ground = Ground::new();
-    ground.write("2020/0101/1000", b"x", 0o644, 1);
-    ground.empty("2020/0101/1100");
-    let new = ground.old("2020/0101/1100", "moved");
-    fs::hard_link(ground.old("2020/0101/1000", "a/f"), &new).unwrap();
-    let from = ground.old("2020/0101/1000", "a/f").display().to_string();
-    let renamed = predicate::str::is_match(format!(
-        "^#create\t{from} [^\n]*\n#rename\t{} [^\n]* f\tfrom {from}\n$",
-        new.display()
-    ));
-    ground
-        .hist()
-        .args(["--follow", "moved"])
-        .assert()
-        .success()
-        .stdout(renamed.unwrap());
-}
-
-#[test]
 fn what_never_was_is_an_error() {
     let ground = a_life();
     let none = predicate::str::contains("has NEWAGE/a/x (8 looked at)");

@@ -69,7 +69,7 @@ impl Act {
                 None => Ok(()),
             },
             Act::Diff { out, style } => {
-                let new = Version::at(&now).map_err(failed)?;
+                let new = ground.navigator.version_now(place).map_err(failed)?;
                 match diff::versions(Some(old), new.as_ref(), *style, out) {
                     Err(DiffError::Out(error)) if has_enough(&error) => Ok(()),
                     other => other.map_err(failed),
@@ -165,12 +165,15 @@ fn restore(
     }
 }
 
-/// Asks before something is replaced, when there is somebody to ask.
+/// Asks before something is replaced; where nobody can answer, nothing is.
 fn confirmed(now: &Path) -> Result<bool, Failure> {
-    let (mut input, mut output) = (io::stdin().lock(), io::stderr().lock());
     if !io::stdin().is_terminal() {
-        return Ok(true);
+        return Err(Failure::Failed(format!(
+            "{} is there, and there is no terminal to ask on: --force replaces it",
+            Printable::path(now)
+        )));
     }
+    let (mut input, mut output) = (io::stdin().lock(), io::stderr().lock());
     let question = format!("yest: replace {}? [y/N] ", Printable::path(now));
     output.write_all(question.as_bytes()).map_err(failed)?;
     output.flush().map_err(failed)?;

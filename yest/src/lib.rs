@@ -84,7 +84,9 @@ struct Acts {
     /// Show what has changed since, as a unified diff
     #[arg(long)]
     diff: bool,
-    /// Restore it over the path, with all its metadata; asks first
+    /// Restore it over the path, with all its metadata and the directories
+    /// above it that are gone. Asks before it replaces something: without a
+    /// terminal that takes --force
     #[arg(long)]
     copy: bool,
     /// The same, but only where it differs
@@ -98,7 +100,7 @@ struct Acts {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Output")]
 struct Output {
-    /// Do not ask before restoring
+    /// Replace what is there without asking
     #[arg(long)]
     force: bool,
     /// Colours in diffs

@@ -15,8 +15,12 @@ struct Ground {
 
 impl Ground {
     fn new() -> Self {
+        Self::within(&std::env::temp_dir())
+    }
+
+    fn within(top: &Path) -> Self {
         let ground = Self {
-            dir: TempDir::new().unwrap(),
+            dir: TempDir::new_in(top).unwrap(),
         };
         fs::create_dir_all(ground.main("a")).unwrap();
         fs::create_dir_all(ground.at("dump")).unwrap();
@@ -381,21 +385,36 @@ fn brings_yesterdays_back() {
     ground.dump("2020/0101/0000", "a/f", "old\n");
     ground.dump("2020/0101/0000", "b/sub/f", "old\n");
     let text = |path: &str| fs::read_to_string(ground.main(path)).unwrap();
-    // Nobody to ask: it goes on.
+    // Nobody to ask: nothing is replaced, unless that was said before.
     fs::write(ground.main("a/f"), "now\n").unwrap();
+    for option in ["--copy", "--copy-if-differs"] {
+        let refused = format!(
+            "yest: {} is there, and there is no terminal to ask on: --force replaces it\n",
+            ground.main("a/f").display()
+        );
+        ground
+            .yest()
+            .args([option, "a/f"])
+            .write_stdin("y\n")
+            .assert()
+            .code(1)
+            .stdout("")
+            .stderr(refused);
+        assert_eq!(text("a/f"), "now\n");
+    }
     ground
         .yest()
-        .args(["--copy", "a/f"])
+        .args(["--copy", "--force", "a/f"])
         .assert()
         .success()
         .stdout("")
         .stderr("");
     assert_eq!(text("a/f"), "old\n");
-    // It was deleted, and a whole directory with it.
+    // It was deleted, and a whole directory with it: no question of asking.
     fs::remove_file(ground.main("a/f")).unwrap();
     ground
         .yest()
-        .args(["--copy", "--force", "a/f", "b"])
+        .args(["--copy", "a/f", "b"])
         .assert()
         .success();
     assert_eq!(
@@ -415,7 +434,7 @@ fn brings_yesterdays_back() {
     fs::write(ground.main("a/f"), "now\n").unwrap();
     ground
         .yest()
-        .args(["--copy-if-differs", "a/f"])
+        .args(["--copy-if-differs", "--force", "a/f"])
         .assert()
         .success();
     assert_eq!(text("a/f"), "old\n");
@@ -431,6 +450,100 @@ fn brings_yesterdays_back() {
         .assert()
         .code(1)
         .stderr(never);
+}
+
+#[test]
+fn directories_above_come_back_as_well() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "d/e/f", "old\n");
+    ground.dump("2020/0101/0000", "d/e/other", "old\n");
+    ground.dump("2020/0101/0000", "d/sub/f", "old\n");
+    ground.yest().args(["--copy", "d/e/f"]).assert().success();
+    let text = fs::read_to_string(ground.main("d/e/f")).unwrap();
+    assert_eq!(text, "old\n");
+    let names = |path: &str| fs::read_dir(ground.main(path)).unwrap().count();
+    assert_eq!((names("d"), names("d/e"), names("")), (1, 1, 2));
+
+    // A file where a directory was is named, and left.
+    fs::remove_dir_all(ground.main("d/e")).unwrap();
+    fs::write(ground.main("d/e"), "newer").unwrap();
+    let in_the_way = format!("{}: not a directory", ground.main("d/e").display());
+    ground
+        .yest()
+        .args(["--copy", "--force", "d/e/f"])
+        .assert()
+        .code(1)
+        .stderr(predicate::str::contains(in_the_way));
+    assert_eq!(fs::read_to_string(ground.main("d/e")).unwrap(), "newer");
+
+    // A tree that is not there at all is most likely not mounted.
+    fs::remove_dir_all(ground.main("")).unwrap();
+    let gone = format!(
+        "the main tree {} is not there",
+        ground.at("NEWAGE").display()
+    );
+    ground
+        .yest()
+        .current_dir(ground.at("home"))
+        .arg("--main")
+        .arg(ground.at("NEWAGE"))
+        .arg("--copy")
+        .arg(ground.main("d/e/f"))
+        .assert()
+        .code(1)
+        .stderr(predicate::str::contains(gone));
+    assert!(!ground.main("").exists());
+}
+
+#[test]
+#[ignore = "needs root: mounts a tmpfs where every access counts"]
+fn looking_at_a_dump_moves_no_access_time_in_it() {
+    use fixtures::mounts::{Fs, Mount};
+    use std::os::unix::fs::MetadataExt;
+    let mount = Mount::with(Fs::Tmpfs, 16, &[], "strictatime");
+    let ground = Ground::within(mount.path());
+    let (first, second) = ("2020/0101/0000", "2020/0103/0000");
+    for (dump, target) in [(first, "old"), (second, "new")] {
+        ground.dump(dump, "d/f", target);
+        symlink(target, ground.old(dump, "d/link")).unwrap();
+        symlink("same", ground.old(dump, "d/same")).unwrap();
+    }
+    fs::create_dir(ground.main("d")).unwrap();
+    fs::write(ground.main("d/f"), "now").unwrap();
+    symlink("now", ground.main("d/link")).unwrap();
+    symlink("same", ground.main("d/same")).unwrap();
+    let names = || {
+        let dumps = [first, second].into_iter();
+        dumps.flat_map(|dump| ["d/f", "d/link", "d/same"].map(|name| ground.old(dump, name)))
+    };
+    let accessed = |path: PathBuf| {
+        let meta = fs::symlink_metadata(&path).unwrap();
+        (path, meta.atime(), meta.atime_nsec())
+    };
+    let before: Vec<_> = names().map(accessed).collect();
+    // An access within the same tick of the clock would not show.
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    assert_ne!(
+        fs::read_link(ground.main("d/link"))
+            .map(|_| accessed(ground.main("d/link")))
+            .unwrap()
+            .2,
+        before[1].2,
+        "an access shows here"
+    );
+    let (old, in_dump) = (ground.old(first, "d"), ground.old(second, "d"));
+    assert!(old.is_dir());
+    for words in [
+        &["--diff", "d"][..],
+        &["--diff", "d/link"],
+        &["--diff", "-d1", in_dump.to_str().unwrap()],
+        &["--diff", "-d1", in_dump.join("link").to_str().unwrap()],
+        &["--copy-if-differs", "--force", "d"],
+    ] {
+        ground.yest().args(words).assert().success();
+        let after: Vec<_> = names().map(accessed).collect();
+        assert_eq!(after, before, "{words:?}");
+    }
 }
 
 #[test]

@@ -26,8 +26,9 @@ pub enum Difference {
 pub(super) enum Trust {
     /// Their inode alone.
     Inode,
-    /// Equal size and modification time as well (of a directory, time): where inode numbers mean
-    /// nothing, and reading every version would bring it over a network.
+    /// Equal size and modification time as well (of a directory, time): where
+    /// inode numbers mean nothing, and reading every version would bring it
+    /// over a network.
     SizeAndTime,
 }
 
@@ -60,7 +61,8 @@ pub(super) fn compare(old: &Version, new: &Version, trust: Trust) -> Result<Diff
     })
 }
 
-fn same_content(old: &Version, new: &Version, trust: Trust) -> Result<bool, Fault> {
+/// The same bytes, names, target or number?
+pub(super) fn same_content(old: &Version, new: &Version, trust: Trust) -> Result<bool, Fault> {
     if old.meta.kind != new.meta.kind {
         return Ok(false);
     }

@@ -2,8 +2,8 @@
 //!
 //! Fast by design: one `lstat` a dump, and a version with the inode of the
 //! version before is that version, unread. What the dumps cost besides is one
-//! listing of each year and day. Only the named path is touched, and the
-//! rest of one dump only when a rename is to be followed.
+//! listing of each year and day. Only the named path is touched; when renames
+//! are to be followed, also the listings of two dumps wherever it appears.
 //!
 //! Dumps are first condensed into runs of the same state (a version, or its
 //! absence); what is asked for is chosen among the runs; and the changes are
@@ -13,14 +13,15 @@ use std::ops::Bound;
 use std::path::PathBuf;
 
 use super::Navigator;
+use super::change::{Change, Event, Past, told};
 use super::compare::{Difference, Trust, compare};
 use super::locate::{Lies, Place};
 use super::read::makes_up_inodes;
-use super::rename;
+use super::rename::{Renamed, Search};
+use super::runs::{Every, Run, thinned};
 use super::version::{Version, is_inside, look};
 use crate::fault::Fault;
 use crate::layout::DumpName;
-use crate::meta::Id;
 use crate::relpath::RelPath;
 use crate::stamp::Stamp;
 
@@ -36,111 +37,6 @@ pub struct History<'a> {
     with_main: bool,
     follow: bool,
     trust: Trust,
-}
-
-/// A span of the calendar of which only the last version is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Every {
-    /// A calendar year.
-    Year,
-    /// A month of one year.
-    Month,
-    /// A day of one year.
-    Day,
-    /// An hour of one day.
-    Hour,
-}
-
-impl Every {
-    /// What two minutes of the same span have in common.
-    fn span(self, at: Stamp) -> (i32, u32, u32, u32) {
-        let all = (at.year(), at.month(), at.day(), at.hour());
-        match self {
-            Every::Year => (all.0, 0, 0, 0),
-            Every::Month => (all.0, all.1, 0, 0),
-            Every::Day => (all.0, all.1, all.2, 0),
-            Every::Hour => all,
-        }
-    }
-}
-
-/// What a history is made of.
-#[derive(Debug)]
-pub struct Past {
-    /// The changes, the oldest first.
-    pub events: Vec<Event>,
-    /// What could not be read. A dump in which the path cannot be looked at
-    /// is passed over; contents that cannot be read are judged by size and
-    /// modification time.
-    pub faults: Vec<Fault>,
-    /// In how many dumps the path was looked for.
-    pub dumps: usize,
-}
-
-/// A change of the path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
-    /// What happened.
-    pub change: Change,
-    /// The version that it led to; for [`Change::Delete`] the last one, in
-    /// the last dump that had it.
-    pub version: Version,
-    /// The version before, when there was one.
-    pub before: Option<Version>,
-    /// Does it speak of the main tree as it is now?
-    pub main: bool,
-}
-
-/// What happened to a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Change {
-    /// It is there, and was not before.
-    Create,
-    /// Its content is another: see [`Difference::Content`].
-    Write,
-    /// Its metadata is another, and its content the same.
-    Wstat,
-    /// It is no longer there.
-    Delete {
-        /// The first dump that has it no more, or its path in the main tree.
-        missing: PathBuf,
-    },
-    /// It is there, and the dump before had it under another name.
-    Rename {
-        /// That name, in the dump before.
-        from: PathBuf,
-    },
-    /// Nothing: only said of the main tree.
-    Same,
-}
-
-impl Change {
-    /// The name that Plan 9 has for it.
-    #[must_use]
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Change::Create => "create",
-            Change::Write => "write",
-            Change::Wstat => "wstat",
-            Change::Delete { .. } => "delete",
-            Change::Rename { .. } => "rename",
-            Change::Same => "same",
-        }
-    }
-}
-
-/// Consecutive dumps in which the path was the same.
-#[derive(Clone, Debug)]
-struct Run {
-    /// The version in the first of them; `None` for its absence.
-    version: Option<Version>,
-    /// The inode in the last of them.
-    id: Option<Id>,
-    first: DumpName,
-    last: DumpName,
-    /// The name in the dump before, when it was another.
-    renamed_from: Option<PathBuf>,
 }
 
 impl<'a> History<'a> {
@@ -183,8 +79,15 @@ impl<'a> History<'a> {
         self
     }
 
-    /// When a file appears: look in the dump before for its inode under
-    /// another name, and go on there.
+    /// When the path appears: look in the dump before for the name it had,
+    /// and go on there. With [`History::with_main`], also when it appears in
+    /// the main tree.
+    ///
+    /// That name is one with the same inode; or one that is gone since, of the
+    /// same type, size, modification time and contents (of a directory: the
+    /// same names in it), if there is one that fits best. What was renamed and
+    /// changed between two dumps is not found. The cost is a listing of all of
+    /// both dumps for each appearance, and one look at each name that is gone.
     pub fn follow(mut self, yes: bool) -> Self {
         self.follow = yes;
         self
@@ -200,27 +103,39 @@ impl<'a> History<'a> {
             faults: Vec::new(),
             dumps: 0,
         };
-        let mut runs = self.runs(&mut past);
+        let now = self.now(&mut past);
+        let (mut runs, renamed_from) = self.runs(now.as_ref(), &mut past);
         if let Some(every) = self.every {
             runs = thinned(runs, every);
         }
         let mut before: Option<Run> = None;
         for run in runs {
-            let event = self.event(before.as_ref(), &run, &mut past.faults);
-            match (&mut before, event) {
+            let events = self.events(before.as_ref(), &run, &mut past.faults);
+            match &mut before {
                 // The same as before, now that those between are left out.
-                (Some(before), None) => before.last = run.last,
-                (before, event) => {
-                    past.events.extend(event);
-                    *before = Some(run);
-                }
+                Some(before) if events.is_empty() => before.last = run.last,
+                before => *before = Some(run),
             }
+            past.events.extend(events);
         }
-        if self.with_main {
-            let event = self.main_event(before.as_ref(), &mut past.faults);
-            past.events.extend(event);
+        if let Some(now) = now {
+            let events = self.main_events(before.as_ref(), now, renamed_from, &mut past.faults);
+            past.events.extend(events);
         }
         past
+    }
+
+    /// How the main tree has the path, when that is asked for and known.
+    fn now(&self, past: &mut Past) -> Option<Now> {
+        let path = self.navigator.path_now(self.place)?;
+        let looked = self.with_main.then(|| Version::at(&path))?;
+        match looked {
+            Ok(version) => Some(Now { path, version }),
+            Err(fault) => {
+                past.faults.push(fault);
+                None
+            }
+        }
     }
 
     /// The last dump that counts, in order of their names.
@@ -236,22 +151,30 @@ impl<'a> History<'a> {
         }
     }
 
-    /// All runs, under whatever names the path had.
-    fn runs(&self, past: &mut Past) -> Vec<Run> {
+    /// All runs, under whatever names the path had; and the name in the last
+    /// dump of what has another one now.
+    fn runs(&self, now: Option<&Now>, past: &mut Past) -> (Vec<Run>, Option<PathBuf>) {
         let mut within = self.place.within.clone();
         let mut limit = self.limit();
         let mut later = Vec::new();
+        let mut runs = self.scan(&within, limit, past);
+        let mut renamed_now = None;
+        if let Some((dump, from)) = now.and_then(|now| self.find_rename_now(now, &runs, past)) {
+            renamed_now = Some(from.below(&self.navigator.listing.path(dump)));
+            runs = self.scan(&from, Some(dump), past);
+            within = from;
+        }
         loop {
-            let mut runs = self.scan(&within, limit, past);
             let Some(renamed) = self.find_rename(&within, &mut runs, past) else {
                 runs.append(&mut later);
-                return runs;
+                return (runs, renamed_now);
             };
             let mut newer = runs.split_off(renamed.at);
             newer.append(&mut later);
             later = newer;
             within = renamed.from;
             limit = Some(renamed.dump);
+            runs = self.scan(&within, limit, past);
         }
     }
 
@@ -324,12 +247,7 @@ impl<'a> History<'a> {
     }
 
     /// The newest appearance that is a rename, if any is to be found.
-    fn find_rename(
-        &self,
-        within: &RelPath,
-        runs: &mut [Run],
-        past: &mut Past,
-    ) -> Option<rename::Renamed> {
+    fn find_rename(&self, within: &RelPath, runs: &mut [Run], past: &mut Past) -> Option<Renamed> {
         if !self.follow {
             return None;
         }
@@ -338,41 +256,85 @@ impl<'a> History<'a> {
             let (None, Some(version)) = (&runs[at - 1].version, &runs[at].version) else {
                 continue;
             };
-            let top = self.navigator.listing.path(dump);
-            if let Some(from) = rename::find(&top, within, &version.meta, &mut past.faults) {
-                runs[at].renamed_from = Some(from.below(&top));
-                return Some(rename::Renamed { at, dump, from });
+            let listing = &self.navigator.listing;
+            let after = listing.path(runs[at].first);
+            let search = Search {
+                listing,
+                before: dump,
+                after: &|name| Some(name.below(&after)),
+                inodes: self.trust == Trust::Inode,
+            };
+            if let Some(from) = search.find(within, version, &mut past.faults) {
+                runs[at].renamed_from = Some(from.below(&listing.path(dump)));
+                return Some(Renamed { at, dump, from });
             }
         }
         None
     }
 
+    /// The last dump, and the name in it of what appears in the main tree.
+    fn find_rename_now(
+        &self,
+        now: &Now,
+        runs: &[Run],
+        past: &mut Past,
+    ) -> Option<(DumpName, RelPath)> {
+        let (Some(version), Some(last)) = (&now.version, runs.last()) else {
+            return None;
+        };
+        // After the dump that a path lies in there may be others.
+        let is_next = matches!(self.place.lies, Lies::Main(_));
+        if !self.follow || !is_next || last.version.is_some() {
+            return None;
+        }
+        let trees = self.navigator.trees.resolved();
+        let search = Search {
+            listing: &self.navigator.listing,
+            before: last.last,
+            after: &|name| trees.main_path(name),
+            // The dumps have copies, never the inode itself.
+            inodes: false,
+        };
+        let from = search.find(&self.place.within, version, &mut past.faults)?;
+        Some((last.last, from))
+    }
+
     /// What happened between two runs; nothing when they are the same.
-    fn event(&self, before: Option<&Run>, run: &Run, faults: &mut Vec<Fault>) -> Option<Event> {
+    fn events(&self, before: Option<&Run>, run: &Run, faults: &mut Vec<Fault>) -> Vec<Event> {
         let old = before.and_then(|run| run.version.as_ref());
-        let (change, version) = match (old, &run.version) {
-            (None, None) => return None,
-            (None, Some(new)) => (Change::Create, new.clone()),
+        let (changes, version) = match (old, &run.version) {
+            (None, None) => return Vec::new(),
             (Some(old), None) => {
                 let missing = self.navigator.listing.path(run.first);
                 let last = before.map_or(run.last, |run| run.last);
-                (Change::Delete { missing }, self.in_dump(old, last))
+                (vec![Change::Delete { missing }], self.in_dump(old, last))
             }
-            (Some(old), Some(new)) => match (self.judged(old, new, faults), &run.renamed_from) {
-                (Difference::Nothing, Some(from)) => {
-                    (Change::Rename { from: from.clone() }, new.clone())
-                }
-                (Difference::Nothing, None) => return None,
-                (Difference::Metadata, _) => (Change::Wstat, new.clone()),
-                (Difference::Content, _) => (Change::Write, new.clone()),
-            },
+            (old, Some(new)) => {
+                let changes = self.changes(old, new, run.renamed_from.clone(), faults);
+                (changes, new.clone())
+            }
         };
-        Some(Event {
-            change,
-            version,
-            before: old.cloned(),
-            main: false,
-        })
+        told(changes, &version, old, false)
+    }
+
+    /// What led from one version, or its absence, to the next.
+    fn changes(
+        &self,
+        old: Option<&Version>,
+        new: &Version,
+        renamed_from: Option<PathBuf>,
+        faults: &mut Vec<Fault>,
+    ) -> Vec<Change> {
+        let Some(old) = old else {
+            return vec![Change::Create];
+        };
+        let rename = renamed_from.map(|from| Change::Rename { from });
+        let other = match self.judged(old, new, faults) {
+            Difference::Nothing => None,
+            Difference::Metadata => Some(Change::Wstat),
+            Difference::Content => Some(Change::Write),
+        };
+        rename.into_iter().chain(other).collect()
     }
 
     /// The same version, under its name in another dump.
@@ -405,67 +367,35 @@ impl<'a> History<'a> {
     }
 
     /// How the main tree differs from the last dump.
-    fn main_event(&self, last: Option<&Run>, faults: &mut Vec<Fault>) -> Option<Event> {
-        let path = self.navigator.path_now(self.place)?;
-        let now = match Version::at(&path) {
-            Ok(now) => now,
-            Err(fault) => {
-                faults.push(fault);
-                return None;
-            }
-        };
+    fn main_events(
+        &self,
+        last: Option<&Run>,
+        now: Now,
+        renamed_from: Option<PathBuf>,
+        faults: &mut Vec<Fault>,
+    ) -> Vec<Event> {
         let old = last.and_then(|run| run.version.as_ref());
-        let (change, version) = match (old, now) {
-            (None, None) => return None,
-            (None, Some(new)) => (Change::Create, new),
+        let (changes, version) = match (old, now.version) {
+            (None, None) => return Vec::new(),
             (Some(old), None) => {
-                let dump = last.map(|run| run.last).or(old.dump)?;
-                (Change::Delete { missing: path }, self.in_dump(old, dump))
+                let dump = last.map(|run| run.last).or(old.dump);
+                let version = dump.map_or_else(|| old.clone(), |dump| self.in_dump(old, dump));
+                (vec![Change::Delete { missing: now.path }], version)
             }
-            (Some(old), Some(new)) => {
-                let change = match self.judged(old, &new, faults) {
-                    Difference::Nothing => Change::Same,
-                    Difference::Metadata => Change::Wstat,
-                    Difference::Content => Change::Write,
-                };
-                (change, new)
+            (old, Some(new)) => {
+                let mut changes = self.changes(old, &new, renamed_from, faults);
+                if changes.is_empty() {
+                    changes.push(Change::Same);
+                }
+                (changes, new)
             }
         };
-        Some(Event {
-            change,
-            version,
-            before: old.cloned(),
-            main: true,
-        })
+        told(changes, &version, old, true)
     }
 }
 
-impl Run {
-    fn new(dump: DumpName, version: Option<Version>) -> Self {
-        Self {
-            id: version.as_ref().map(|v| v.meta.id()),
-            version,
-            first: dump,
-            last: dump,
-            renamed_from: None,
-        }
-    }
-}
-
-/// Of each span the last version, and the absence with which it ends.
-fn thinned(runs: Vec<Run>, every: Every) -> Vec<Run> {
-    let mut kept: Vec<Run> = Vec::new();
-    for run in runs {
-        let span = every.span(run.first.stamp);
-        // An absence does not take the place of the version before it; a
-        // version takes the place of all that its span had.
-        while kept.last().is_some_and(|last| {
-            every.span(last.first.stamp) == span
-                && (run.version.is_some() || last.version.is_none())
-        }) {
-            kept.pop();
-        }
-        kept.push(run);
-    }
-    kept
+/// The same path in the main tree, and what bears it there.
+struct Now {
+    path: PathBuf,
+    version: Option<Version>,
 }

@@ -51,7 +51,6 @@ impl Trees {
     pub(super) fn locate(&self, from: &Path, path: &Path) -> Result<Place, FindError> {
         let path = from.join(path);
         let fault = |cause| Fault::new(Op::Stat, path.clone(), cause);
-        let followed = resolve(&path);
         let mut undated = false;
         if !asks_to_follow(&path) {
             let unfollowed = resolve_but_last(&path).map_err(fault)?;
@@ -61,7 +60,8 @@ impl Trees {
                 None => {}
             }
         }
-        match self.place(&followed.map_err(fault)?) {
+        // Only now: following a symlink of a dump moves its access time.
+        match self.place(&resolve(&path).map_err(fault)?) {
             Some(Ok(place)) => return Ok(place),
             Some(Err(Undated)) => undated = true,
             None => {}
@@ -87,6 +87,18 @@ impl Trees {
         let rest = RelPath::from_bytes(names.next().unwrap_or_default());
         let named = |root: &&Root| name_in_dump(root).is_some_and(|n| n.as_bytes() == root_name);
         Some(rest.below(&self.roots.iter().find(named)?.path))
+    }
+
+    /// The same trees, by paths that lead through no symlink.
+    pub(super) fn resolved(&self) -> Self {
+        let resolved = |root: &Root| Root {
+            path: resolve(&root.path).unwrap_or_else(|_| root.path.clone()),
+            name: name_in_dump(root),
+        };
+        Self {
+            roots: self.roots.iter().map(resolved).collect(),
+            dump: self.dump.clone(),
+        }
     }
 
     fn place(&self, path: &Path) -> Option<Result<Place, Undated>> {

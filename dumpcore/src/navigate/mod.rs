@@ -5,12 +5,14 @@
 //! Dumps come and go while it looks: a dump that is removed meanwhile counts
 //! as one that never was.
 
+mod change;
 mod compare;
 mod history;
 mod locate;
 mod read;
 mod rename;
 mod restore;
+mod runs;
 mod version;
 mod when;
 
@@ -23,10 +25,12 @@ use crate::relpath::{Printable, RelPath};
 use crate::snapshot::Root;
 use crate::stamp::Stamp;
 
+pub use change::{Change, Event, Past};
 pub use compare::{Difference, difference};
-pub use history::{Change, Event, Every, History, Past};
+pub use history::History;
 pub use locate::{Lies, Place};
 pub use read::Name;
+pub use runs::Every;
 pub use version::Version;
 pub use when::{Ago, BadDate, Date};
 
@@ -145,18 +149,41 @@ impl Navigator {
 
     /// Brings a version back to the place in the main tree, with all its
     /// metadata: made beside the name and renamed over it, a directory whole.
-    /// What of the metadata the runner could not preserve comes back.
+    /// Directories above it that are gone come back as they were in the dump,
+    /// without what else was in them. What of the metadata the runner could
+    /// not preserve comes back.
     ///
     /// # Errors
-    /// [`FindError::InDump`] for a place in a dump, or a fault; what was there
-    /// is then as it was.
+    /// [`FindError::InDump`] for a place in a dump, [`FindError::NoTree`] when
+    /// the main tree itself is gone, or a fault; what was there is then as it
+    /// was.
     pub fn restore(&self, version: &Version, place: &Place) -> Result<Vec<Fault>, FindError> {
         match &place.lies {
-            Lies::Main(path) => Ok(restore::restore(version, path)?),
+            Lies::Main(path) => {
+                let names = place.within.as_bytes().iter();
+                let depth = names.filter(|b| **b == b'/').count();
+                let tree = path.ancestors().nth(depth).filter(|_| depth > 0);
+                if let Some(tree) = tree.filter(|tree| !tree.exists()) {
+                    let path = tree.to_path_buf();
+                    return Err(FindError::NoTree { path });
+                }
+                Ok(restore::restore(version, path, depth)?)
+            }
             Lies::Dump(dump) => Err(FindError::InDump {
                 path: self.path_in(*dump, place),
             }),
         }
+    }
+
+    /// What bears the name of a place now, in the tree that it lies in.
+    ///
+    /// # Errors
+    /// A name that cannot be looked at, for another reason than its absence.
+    pub fn version_now(&self, place: &Place) -> Result<Option<Version>, FindError> {
+        Ok(match &place.lies {
+            Lies::Main(path) => Version::at(path)?,
+            Lies::Dump(dump) => Version::look(&self.listing, *dump, &place.within)?,
+        })
     }
 
     /// Does the place in the main tree differ from a version, or anything
@@ -222,6 +249,12 @@ pub enum FindError {
     #[error("{} lies in a dump, and a dump never changes", Printable::path(.path))]
     InDump {
         /// The path.
+        path: PathBuf,
+    },
+    /// Nothing is restored into a main tree that is not there.
+    #[error("the main tree {} is not there: is its disk mounted?", Printable::path(.path))]
+    NoTree {
+        /// The main tree.
         path: PathBuf,
     },
     /// No dump is as old as that.

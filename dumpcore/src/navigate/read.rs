@@ -66,19 +66,13 @@ impl Version {
     /// # Errors
     /// A directory that cannot be opened or listed.
     pub fn names(&self) -> Result<Vec<Name>, Fault> {
-        let listed = || -> io::Result<Vec<Name>> {
-            let (above, name) = above(&self.path)?;
-            let mut chunk = Chunk::default();
-            Lister::new(open_dir(above.as_fd(), &name, For::Reading)?).rest(&mut chunk)?;
-            chunk.sort_by_name();
-            let names = chunk.iter().map(|entry| Name {
-                name: entry.name.to_bytes().to_vec(),
-                is_dir: entry.kind == Some(Kind::Dir),
-                is_symlink: entry.kind == Some(Kind::Symlink),
-            });
-            Ok(names.collect())
-        };
-        listed().map_err(fault(Op::List, &self.path))
+        let chunk = list(&self.path).map_err(fault(Op::List, &self.path))?;
+        let names = chunk.iter().map(|entry| Name {
+            name: entry.name.to_bytes().to_vec(),
+            is_dir: entry.kind == Some(Kind::Dir),
+            is_symlink: entry.kind == Some(Kind::Symlink),
+        });
+        Ok(names.collect())
     }
 
     /// What a symlink holds.
@@ -107,6 +101,15 @@ impl Version {
         };
         read().map_err(fault(Op::ReadXattr, &self.path))
     }
+}
+
+/// What a directory holds, ordered by name.
+pub(super) fn list(path: &Path) -> io::Result<Chunk> {
+    let (above, name) = above(path)?;
+    let mut chunk = Chunk::default();
+    Lister::new(open_dir(above.as_fd(), &name, For::Reading)?).rest(&mut chunk)?;
+    chunk.sort_by_name();
+    Ok(chunk)
 }
 
 /// Do two files of this size hold the same bytes?

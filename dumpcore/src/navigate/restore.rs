@@ -4,7 +4,9 @@
 //! place by one rename: whoever looks sees the old or the new, and a failure
 //! leaves what was there. It is made in a directory of its own, which nobody
 //! else may enter and which hands no default ACL down. A directory comes
-//! back as it was: what it has gained since goes.
+//! back as it was: what it has gained since goes. Directories above it that
+//! are gone come back as the dump has them, but with nothing else in them: all
+//! together, by the same rename.
 //!
 //! Nothing in a dump is written to; files are copied, never linked out of
 //! it, or a later write in the main tree would change history.
@@ -18,7 +20,7 @@ use std::path::{Path, PathBuf};
 
 use super::compare::{Difference, difference};
 use super::read::above;
-use super::version::Version;
+use super::version::{Version, look};
 use crate::fault::{Fault, Op, Side, Snag};
 use crate::layout;
 use crate::meta::{Abilities, Id, Kind, Meta};
@@ -32,13 +34,15 @@ use crate::sys::xattr::Subject;
 use crate::sys::{disk, errno, link, stat};
 use crate::trial;
 
-/// Puts a version in the place of `to`. What could not be preserved of it
-/// comes back.
-pub(super) fn restore(version: &Version, to: &Path) -> Result<Vec<Fault>, Fault> {
-    let at_source = |cause| Fault::new(Op::Open, version.path.clone(), cause);
-    let (from_dir, from_name) = above(&version.path).map_err(at_source)?;
+/// Puts a version in the place of `to`, of whose names `depth` lie below the
+/// main root. What could not be preserved of it comes back.
+pub(super) fn restore(version: &Version, to: &Path, depth: usize) -> Result<Vec<Fault>, Fault> {
+    let only = missing_above(version, to, depth)?;
+    let source = ancestor(&version.path, only.len());
+    let at_source = |cause| Fault::new(Op::Open, source.to_path_buf(), cause);
+    let (from_dir, from_name) = above(source).map_err(at_source)?;
     let at_target = |op: Op| move |cause| Fault::new(op, to.to_path_buf(), cause);
-    let (parent, name) = parent_of(to).map_err(at_target(Op::Open))?;
+    let (parent, name) = parent_of(ancestor(to, only.len())).map_err(at_target(Op::Open))?;
     let beside = free_name(parent.as_fd(), &name).map_err(at_target(Op::Create))?;
 
     let abilities = Abilities {
@@ -58,7 +62,7 @@ pub(super) fn restore(version: &Version, to: &Path) -> Result<Vec<Fault>, Fault>
         dir: from_dir.as_fd(),
         name: &from_name,
     };
-    let is_dir = version.meta.kind == Kind::Dir;
+    let is_dir = version.meta.kind == Kind::Dir || !only.is_empty();
     let made = if is_dir {
         // The same directory all the way: moving one to another parent asks
         // for more permissions than renaming it.
@@ -66,13 +70,20 @@ pub(super) fn restore(version: &Version, to: &Path) -> Result<Vec<Fault>, Fault>
             dir: parent.as_fd(),
             name: &beside,
         };
-        restorer.entry(from, &version.path, to, beside.as_bytes())
+        restorer.entry(from, source, to, (beside.as_bytes(), &only))
     } else {
         restorer.in_a_room(from, &version.path, &beside, &name)
     };
     let placed = made.and_then(|()| {
         disk::sync_filesystem(&parent).map_err(at_target(Op::Sync))?;
-        take_the_place(parent.as_fd(), &beside, &name, is_dir).map_err(at_target(Op::Rename))
+        let parent = parent.as_fd();
+        let moved = if only.is_empty() {
+            take_the_place(parent, &beside, &name, is_dir)
+        } else {
+            // What somebody has made meanwhile is not replaced.
+            link::rename_new(parent, &beside, parent, &name)
+        };
+        moved.map_err(at_target(Op::Rename))
     });
     let losses = restorer.losses;
     // Now it holds what was replaced, or what did not become whole.
@@ -100,17 +111,40 @@ fn compare_all(old: &Version, new: &Version) -> Result<bool, Fault> {
         return Ok(false);
     }
     for entry in old.names()? {
-        let name = std::ffi::OsStr::from_bytes(&entry.name);
-        let children = (
-            Version::at(&old.path.join(name))?,
-            Version::at(&new.path.join(name))?,
-        );
-        match children {
+        match (old.child(&entry.name)?, new.child(&entry.name)?) {
             (Some(old), Some(new)) if !compare_all(&old, &new)? => {}
             _ => return Ok(true),
         }
     }
     Ok(false)
+}
+
+/// The names below the lowest directory above `to` that there is; none when it
+/// is the one that `to` lies in.
+fn missing_above(version: &Version, to: &Path, depth: usize) -> Result<Vec<CString>, Fault> {
+    let mut names = Vec::new();
+    // The main root itself is not made: most likely its disk is not mounted.
+    for parent in to.ancestors().skip(1).take(depth.saturating_sub(1)) {
+        let fault = |cause: io::Error| Fault::new(Op::Open, parent.to_path_buf(), cause);
+        match look(parent)? {
+            Some(meta) if meta.kind == Kind::Dir => break,
+            Some(_) => return Err(fault(io::ErrorKind::NotADirectory.into())),
+            None => {}
+        }
+        let (old, new) = (
+            ancestor(&version.path, names.len()),
+            ancestor(to, names.len()),
+        );
+        let name = new.file_name().filter(|new| old.file_name() == Some(new));
+        let name = name.ok_or_else(|| fault(io::ErrorKind::NotFound.into()))?;
+        names.push(CString::new(name.as_bytes()).map_err(|error| fault(error.into()))?);
+    }
+    names.reverse();
+    Ok(names)
+}
+
+fn ancestor(path: &Path, up: usize) -> &Path {
+    path.ancestors().nth(up).unwrap_or(path)
 }
 
 /// The directory of a name, opened so that it can be flushed.
@@ -194,21 +228,27 @@ impl Restorer<'_> {
             name,
         };
         let below = [room.to_bytes(), b"/", name.to_bytes()].concat();
-        self.entry(from, path, to, &below)
+        self.entry(from, path, to, (&below, &[]))
     }
 
-    /// Makes an entry, and all that is below it. `path` is where it is read,
-    /// `below` where it is made, seen from the top.
+    /// Makes an entry, and all that is below it; when there are names in
+    /// `only`, just what they lead to. `path` is where it is read, `below`
+    /// where it is made, seen from the top.
     fn entry(
         &mut self,
         from: Spot<'_>,
         path: &Path,
         to: Spot<'_>,
-        below: &[u8],
+        (below, only): (&[u8], &[CString]),
     ) -> Result<(), Fault> {
         let meta = probe::look(from.dir, from.name).map_err(|snag| self.fault(snag, path))?;
         if meta.kind == Kind::Dir {
-            return self.tree(from, path, to, below, &meta);
+            let made = self.tree(from, path, to, (below, only))?;
+            return self.finish(made, path, &meta);
+        }
+        if !only.is_empty() {
+            let cause = io::Error::from(io::ErrorKind::NotADirectory);
+            return Err(self.fault(Snag::source(Op::Open, cause), path));
         }
         if let Some(first) = self.linked.get(&meta.id()) {
             return link_from(self.top, first, to)
@@ -238,36 +278,46 @@ impl Restorer<'_> {
         }
     }
 
+    /// Makes a directory and what is below it. From its source and the one
+    /// made, its attributes are to be taken and given.
     fn tree(
         &mut self,
         from: Spot<'_>,
         path: &Path,
         to: Spot<'_>,
-        below: &[u8],
-        meta: &Meta,
-    ) -> Result<(), Fault> {
+        (below, only): (&[u8], &[CString]),
+    ) -> Result<[OwnedFd; 2], Fault> {
         let opened = dir::open_dir(from.dir, from.name, For::Reading);
         let source = opened.map_err(|cause| self.fault(Snag::source(Op::Open, cause), path))?;
-        let listed = || -> io::Result<Chunk> {
+        let listed = || -> io::Result<Vec<CString>> {
             let mut chunk = Chunk::default();
             Lister::new(dir::reopen(source.as_fd(), For::Reading)?).rest(&mut chunk)?;
-            Ok(chunk)
+            Ok(chunk.iter().map(|entry| entry.name.to_owned()).collect())
         };
-        let chunk = listed().map_err(|cause| self.fault(Snag::source(Op::List, cause), path))?;
+        let (names, only) = match only {
+            [name, rest @ ..] => (vec![name.clone()], rest),
+            [] => {
+                let fault = |cause| self.fault(Snag::source(Op::List, cause), path);
+                (listed().map_err(fault)?, only)
+            }
+        };
         let target = self.directory(to)?;
-        for entry in chunk.iter() {
-            let bytes = entry.name.to_bytes();
-            let child = |dir| Spot {
-                dir,
-                name: entry.name,
-            };
-            self.entry(
-                child(source.as_fd()),
-                &path.join(os(entry.name)),
-                child(target.as_fd()),
-                &[below, b"/", bytes].concat(),
-            )?;
+        for name in &names {
+            let child = |dir| Spot { dir, name };
+            let below = [below, b"/", name.to_bytes()].concat();
+            let (from, to) = (child(source.as_fd()), child(target.as_fd()));
+            self.entry(from, &path.join(os(name)), to, (&below, only))?;
         }
+        Ok([source, target])
+    }
+
+    /// Gives a directory its attributes, once all is in it.
+    fn finish(
+        &mut self,
+        [source, target]: [OwnedFd; 2],
+        path: &Path,
+        meta: &Meta,
+    ) -> Result<(), Fault> {
         let finish = || {
             let subject = Subject::Open(source.as_fd());
             let xattrs = probe::xattrs(subject, Side::Source, self.abilities)?;

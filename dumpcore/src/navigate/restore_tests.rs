@@ -194,6 +194,46 @@ fn a_failure_leaves_what_was_there() {
 }
 
 #[test]
+fn directories_above_come_back_with_their_metadata_and_nothing_else() {
+    for path in ["up/tree/sub/deeper/again", "up/tree/sub/deeper"] {
+        let ground = Ground::new();
+        put(plain_tree(), &ground.dump("up/tree"));
+        fs::remove_dir(ground.main("up")).unwrap();
+        let before = Fingerprint::of(&ground.dir.path().join("dump"));
+        let (navigator, place, version) = ground.find(path);
+        let losses = navigator.restore(&version, &place).unwrap();
+        assert!(losses.is_empty(), "{losses:?}");
+        before.assert_unchanged(&ground.dir.path().join("dump"));
+        // What the dump has besides is not brought back with them.
+        let dump = ground.dump("up");
+        for other in ["file", "again", "link", "holes"] {
+            fs::remove_file(dump.join("tree").join(other)).unwrap();
+        }
+        let root = fs::File::open(dump.join("tree")).unwrap();
+        let times = fs::FileTimes::new();
+        let old = std::time::UNIX_EPOCH + std::time::Duration::new(1_000_000_000, 1);
+        root.set_times(times.set_modified(old)).unwrap();
+        assert_same_tree(&dump, &ground.main("up"), &Options::default());
+        assert_eq!(names_in(&ground.main(""), "up"), ["up"]);
+    }
+}
+
+#[test]
+fn a_failure_below_directories_that_are_gone_makes_none() {
+    let ground = Ground::new();
+    put(plain_tree(), &ground.dump("up/tree"));
+    fs::remove_dir(ground.main("up")).unwrap();
+    let (navigator, place, version) = ground.find("up/tree/file");
+    fs::remove_file(ground.dump("up/tree/file")).unwrap();
+    let fault = navigator.restore(&version, &place).unwrap_err();
+    assert!(matches!(fault, FindError::Fault(_)), "{fault}");
+    assert_eq!(fs::read_dir(ground.main("")).unwrap().count(), 0);
+    fs::remove_dir(ground.main("")).unwrap();
+    let refused = navigator.restore(&version, &place).unwrap_err();
+    assert!(matches!(refused, FindError::NoTree { .. }), "{refused}");
+}
+
+#[test]
 fn a_dump_is_not_restored_into() {
     let ground = Ground::new();
     put(plain_tree(), &ground.dump("up/tree"));

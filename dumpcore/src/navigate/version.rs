@@ -5,7 +5,9 @@
 //! for the names above it as well; what has the inode of a version that was
 //! seen before needs no second look.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -21,8 +23,8 @@ use crate::relpath::RelPath;
 pub struct Version {
     /// Where it can be read.
     pub path: PathBuf,
-    /// The dump; `None` when it was not asked for by its dump, as the main
-    /// tree never is.
+    /// The dump; `None` for what lies in none, as the main tree. What reading
+    /// a dump moves in it is set back.
     pub dump: Option<DumpName>,
     /// Its metadata. A symlink's are its own.
     pub meta: Meta,
@@ -47,7 +49,20 @@ impl Version {
         }))
     }
 
-    /// What bears a name now, in whatever tree; `None` when nothing does.
+    /// What bears a name in this directory.
+    ///
+    /// # Errors
+    /// A name that cannot be looked at, for another reason than its absence.
+    pub fn child(&self, name: &[u8]) -> Result<Option<Self>, Fault> {
+        let path = self.path.join(OsStr::from_bytes(name));
+        Ok(look(&path)?.map(|meta| Self {
+            path,
+            dump: self.dump,
+            meta,
+        }))
+    }
+
+    /// What bears a name now, in whatever tree that is no dump; `None` when nothing does.
     ///
     /// # Errors
     /// A name that cannot be looked at, for another reason than its absence.
