@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 const LEVELS: [(&str, &[&str]); 6] = [
     (
         "values",
-        &["relpath", "stamp", "fault", "event", "report", "error"],
+        &["relpath", "stamp", "fault", "error", "event", "report"],
     ),
     ("rules", &["layout", "meta", "link", "naming", "filter"]),
     ("kernel", &["sys"]),

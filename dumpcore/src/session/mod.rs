@@ -95,6 +95,9 @@ pub(crate) struct Session<'a> {
     _lock: Option<DumpLock>,
     pub(crate) current: Option<LinkTarget>,
     init: bool,
+    /// A `current` that is later than this is of a clock that was wrong, and
+    /// keeps no other from becoming `current`.
+    pub(crate) latest: Option<Stamp>,
     caller: Caller<'a>,
     budget: Budget,
 }
@@ -130,6 +133,7 @@ impl<'a> Session<'a> {
             _lock: lock,
             current,
             init,
+            latest: None,
             caller,
             budget,
         })
@@ -188,14 +192,16 @@ impl<'a> Session<'a> {
                 abilities: &abilities,
                 tally: &tally,
             })?;
-            tally.verdict()?;
+            // Told before the last look: what comes after it is too late.
             tally.event(Event::Phase(Phase::Publishing));
+            tally.verdict()?;
             site.publish(time_of(&start), &links)?;
         }
         let sum = tally.sum();
         Ok(Report {
             dump: published,
             reference: reference_path,
+            source: None,
             start,
             end: Local::now(),
             dry_run: self.caller.dry_run,
@@ -331,7 +337,10 @@ impl<'a> Session<'a> {
     /// Does `current` name a dump that is newer than this one?
     fn is_older(&self, name: DumpName) -> bool {
         let current = self.current.as_ref().and_then(|current| current.name);
-        current.is_some_and(|current| current > name)
+        let is_real = |current: &DumpName| self.latest.is_none_or(|at| current.stamp <= at);
+        current
+            .filter(is_real)
+            .is_some_and(|current| current > name)
     }
 }
 
