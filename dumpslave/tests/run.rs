@@ -316,6 +316,27 @@ fn it_tells_what_it_waits_for() {
 }
 
 #[test]
+#[ignore = "needs strace"]
+fn a_mount_that_comes_back_is_waited_for_and_a_closed_door_is_not() {
+    for (errno, waits) in [("ENOTCONN", true), ("EHOSTDOWN", true), ("EACCES", false)] {
+        let place = Place::with(&["2025/1231/2355"]);
+        let mut command = place.plain_dumpslave();
+        command.args(PLACES).args(["--init", "--wait"]);
+        let once = Inject::error("openat", errno).when(1);
+        let once = once.on(place.dir.path().join("dump"));
+        let output = inject(&command, &[once]).output().expect("ran");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            said.contains("Waiting for dump: "),
+            waits,
+            "{errno}: {said}"
+        );
+        let code = if waits { 0 } else { 1 };
+        assert_eq!(output.status.code(), Some(code), "{errno}: {said}");
+    }
+}
+
+#[test]
 fn signals_end_the_waiting() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let place = Place::new();
