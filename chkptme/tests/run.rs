@@ -125,7 +125,7 @@ fn a_checkpoint_is_made_and_told() {
         .code(0)
         .stderr(contains("chkptme: Start checkpointing dump to dump/"))
         .stderr(contains("chkptme: Done checkpointing dump to dump/"))
-        .stdout(contains("_chk in "))
+        .stdout(contains("_chk in ").and(contains("\na copy of dump/")))
         .stdout(contains("a checkpoint: shares nothing"));
     let checkpoint = place.current();
     assert!(checkpoint.display().to_string().ends_with("_chk"));
@@ -160,8 +160,11 @@ fn json_has_every_figure() {
         assert_eq!(object[key], value, "{key} of {object}");
     }
     assert_eq!(object["copied"]["new"]["number"], 2, "{object}");
-    let dump = object["dump"].as_str().expect("a path");
-    assert!(place.dir.path().join(dump).join("tree/sub/file").exists());
+    let dump = Path::new(object["dump"].as_str().expect("a path"));
+    assert!(dump.is_absolute() && dump.join("tree/sub/file").exists());
+    let source = Path::new(object["source"].as_str().expect("a path"));
+    assert!(source.is_absolute() && source != dump, "{object}");
+    assert!(source.join("tree/sub/file").exists(), "{object}");
 }
 
 #[test]
@@ -188,7 +191,8 @@ fn without_a_dump_it_fails_and_says_what_to_do() {
         .assert()
         .code(1)
         .stdout("")
-        .stderr(contains("Failed checkpointing dump").and(contains("current")))
+        .stderr(contains("Failed checkpointing dump").and(contains("'current'")))
+        .stderr(contains("make the first one with 'dumpme --init'"))
         .stderr(contains("Done").not());
 }
 
@@ -202,6 +206,52 @@ fn another_run_holds_the_dump_root() {
         .code(75)
         .stdout(contains("\"status\":\"busy\""))
         .stderr(contains("another run holds"));
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_filesystem_without_locks_is_told_as_that() {
+    let place = Place::begun();
+    let mut command = place.plain_chkptme();
+    command.args(PLACES);
+    for (errno, advice) in [("ENOLCK", true), ("EOPNOTSUPP", true), ("EIO", false)] {
+        let mut refused = inject(&command, &[Inject::error("flock", errno)]);
+        let output = refused.output().expect("ran");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            said.contains("the dump root dump cannot be locked: "),
+            "{said}"
+        );
+        assert_eq!(said.contains("'nolock'"), advice, "{said}");
+    }
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_signal_that_comes_too_late_to_stop_it_is_told_so() {
+    let place = Place::begun();
+    let before = place.current();
+    let mut command = place.plain_chkptme();
+    command.args(PLACES);
+    // The first flush of a directory comes when the name is about to change;
+    // what follows is slow enough for the signal to be answered.
+    let signal = Inject::signal("fsync", "TERM").when(1);
+    let slow = Inject::delay("renameat2", 500_000);
+    let output = inject(&command, &[signal, slow]).output().expect("ran");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("too late to stop"), "{said}");
+    assert!(!said.contains("stopping"), "{said}");
+    assert_ne!(place.current(), before);
+    // One before that stops it.
+    let before = place.current();
+    let signal = Inject::signal("syncfs", "TERM").when(1);
+    let output = inject(&command, &[signal]).output().expect("ran");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(143), "{said}");
+    assert!(!said.contains("too late"), "{said}");
+    assert_eq!(place.current(), before);
 }
 
 /// The program slowed down, so that it can be interrupted.

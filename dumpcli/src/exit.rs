@@ -2,8 +2,11 @@
 
 use std::process::ExitCode;
 
+use std::path::PathBuf;
+
 use dumpcore::{Error, Report};
 
+use crate::hint;
 use crate::signals::Signal;
 
 /// The table of exit codes, as it stands at the end of every `--help`.
@@ -104,11 +107,37 @@ pub enum Failure {
     #[error("stopped; nothing is published")]
     Stopped,
     /// The library gave up.
-    #[error(transparent)]
-    Core(#[from] Error),
+    #[error("{error}{hint}")]
+    Core {
+        /// Why.
+        #[source]
+        error: Error,
+        /// What can be done about it, see [`hint`].
+        hint: &'static str,
+    },
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let hint = "";
+        Failure::Core { error, hint }
+    }
 }
 
 impl Failure {
+    /// With what can be done about it by an option of this program, which
+    /// reads these trees or this dump root.
+    #[must_use]
+    pub fn explained(self, program: &str, read: &[PathBuf]) -> Self {
+        match self {
+            Failure::Core { error, .. } => Failure::Core {
+                hint: hint::of(program, read, &error),
+                error,
+            },
+            other => other,
+        }
+    }
+
     /// The exit that it leads to.
     #[must_use]
     pub fn exit(&self, signal: Option<Signal>) -> Exit {
@@ -116,7 +145,7 @@ impl Failure {
             Failure::Usage(_) => Exit::Usage,
             Failure::Failed(_) => Exit::Failed,
             Failure::Stopped => Exit::Stopped(signal.unwrap_or(Signal::Interrupt)),
-            Failure::Core(error) => Exit::of_error(error, signal),
+            Failure::Core { error, .. } => Exit::of_error(error, signal),
         }
     }
 }

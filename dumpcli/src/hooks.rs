@@ -4,9 +4,10 @@
 //! they print goes to stderr, since stdout may carry JSON. How the run went
 //! is in their environment: `DUMP_PROGRAM`, `DUMP_HOOK` (`pre` or `post`),
 //! `DUMP_ROOT` (the dump root), `DUMP_DRY_RUN` (`1` when it is one); and for
-//! `post` also `DUMP_STATUS`, `DUMP_EXIT`, `DUMP_PATH`, `DUMP_REFERENCE`,
-//! `DUMP_LINKED`, `DUMP_COPIED`, `DUMP_BYTES`, `DUMP_FAULTS`, `DUMP_SECONDS`
-//! and `DUMP_ERROR`, as far as there is such a thing.
+//! `post` also `DUMP_STATUS`, `DUMP_EXIT`, `DUMP_PATH`, `DUMP_SOURCE`,
+//! `DUMP_REFERENCE`, `DUMP_LINKED`, `DUMP_COPIED`, `DUMP_BYTES`, `DUMP_FAULTS`,
+//! `DUMP_SECONDS` and `DUMP_ERROR`, as far as there is such a thing. All paths
+//! are absolute.
 
 use std::ffi::OsString;
 use std::io;
@@ -14,8 +15,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use dumpcore::Report;
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::absolute;
 use crate::config::OneOrMany;
 use crate::signals::Stop;
 
@@ -41,6 +44,30 @@ pub fn run(command: &OneOrMany, variables: Variables, stop: Option<&Stop>) -> io
         return Ok(());
     }
     Err(io::Error::other(format!("it ended with {status}")))
+}
+
+/// What `post` is told of a dump that was published.
+#[must_use]
+pub fn of_report(report: &Report) -> Variables {
+    let mut variables: Variables = vec![("DUMP_PATH", absolute(&report.dump).into())];
+    for (name, path) in [
+        ("DUMP_SOURCE", &report.source),
+        ("DUMP_REFERENCE", &report.reference),
+    ] {
+        variables.extend(path.as_ref().map(|path| (name, absolute(path).into())));
+    }
+    let counts = &report.counts;
+    for (name, number) in [
+        ("DUMP_LINKED", counts.linked.number),
+        ("DUMP_COPIED", counts.copied().number),
+        ("DUMP_BYTES", counts.copied().bytes),
+        ("DUMP_FAULTS", counts.faults),
+    ] {
+        variables.push((name, number.to_string().into()));
+    }
+    let seconds = format!("{:.3}", report.seconds());
+    variables.push(("DUMP_SECONDS", seconds.into()));
+    variables
 }
 
 /// A command as messages show it.

@@ -1,18 +1,18 @@
 //! `--json`: one object on stdout, for machines.
 //!
 //! Keys in snake_case, sizes in bytes, times in RFC 3339 with the offset from
-//! UTC. A path that is not UTF-8 stands there with replacement characters,
+//! UTC. Paths are absolute, whatever a person gave. A path that is not UTF-8 stands there with replacement characters,
 //! and once more, whole, as hexadecimal digits under its key with `_bytes`.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use chrono::{DateTime, Local, SecondsFormat};
-use dumpcore::{Count, Fault, Medium, Report, Warning};
+use dumpcore::{Count, Fault, Medium, Op, Report, Warning};
 use serde_json::{Map, Value, json};
 
-use crate::Program;
 use crate::exit::{Exit, Failure};
+use crate::{Program, absolute};
 
 /// The status of a run that found its work done.
 pub const PRESENT: &str = "present";
@@ -21,8 +21,9 @@ pub const PRESENT: &str = "present";
 #[must_use]
 pub fn of_report(program: Program, report: &Report, exit: Exit) -> Value {
     let mut object = head(program, exit);
-    put_path(&mut object, "dump", Some(&report.dump));
-    put_path(&mut object, "reference", report.reference.as_deref());
+    put_absolute(&mut object, "dump", Some(&report.dump));
+    put_absolute(&mut object, "source", report.source.as_deref());
+    put_absolute(&mut object, "reference", report.reference.as_deref());
     let counts = &report.counts;
     let rest = json!({
         "start": time(&report.start),
@@ -66,7 +67,7 @@ pub fn of_report(program: Program, report: &Report, exit: Exit) -> Value {
 pub fn of_present(program: Program, dump: &Path, exit: Exit) -> Value {
     let mut object = head(program, exit);
     object.insert("status".into(), PRESENT.into());
-    put_path(&mut object, "dump", Some(dump));
+    put_absolute(&mut object, "dump", Some(dump));
     Value::Object(object)
 }
 
@@ -93,7 +94,12 @@ fn count(count: Count) -> Value {
 
 fn fault(fault: &Fault) -> Value {
     let mut object = Map::new();
-    put_path(&mut object, "path", Some(&fault.path));
+    // What a hook is called is no path.
+    if fault.op == Op::Run {
+        put_path(&mut object, "path", Some(&fault.path));
+    } else {
+        put_absolute(&mut object, "path", Some(&fault.path));
+    }
     object.insert("operation".into(), fault.op.as_str().into());
     object.insert("error".into(), fault.cause.to_string().into());
     Value::Object(object)
@@ -105,8 +111,8 @@ fn damaged(warning: &Warning) -> Option<Value> {
         return None;
     };
     let mut object = Map::new();
-    put_path(&mut object, "path", Some(path));
-    put_path(&mut object, "good", good.as_deref());
+    put_absolute(&mut object, "path", Some(path));
+    put_absolute(&mut object, "good", good.as_deref());
     Some(Value::Object(object))
 }
 
@@ -114,7 +120,12 @@ fn time(moment: &DateTime<Local>) -> String {
     moment.to_rfc3339_opts(SecondsFormat::Millis, false)
 }
 
-/// Adds a path, or `null` for none, as described above.
+fn put_absolute(object: &mut Map<String, Value>, key: &str, path: Option<&Path>) {
+    put_path(object, key, path.map(absolute).as_deref());
+}
+
+/// Adds a path as it is, or `null` for none; one that is not UTF-8 as
+/// described above.
 pub fn put_path(object: &mut Map<String, Value>, key: &str, path: Option<&Path>) {
     let value = path.map(|path| path.to_string_lossy().into_owned());
     object.insert(key.to_owned(), value.into());
@@ -128,7 +139,7 @@ pub fn put_path(object: &mut Map<String, Value>, key: &str, path: Option<&Path>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dumpcore::{Error, Op};
+    use dumpcore::Error;
     use std::ffi::OsStr;
     use std::io;
     use std::path::PathBuf;
@@ -166,6 +177,18 @@ mod tests {
             "error": "Permission denied (os error 13)",
         });
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn a_path_holds_in_any_directory() {
+        let here = std::env::current_dir().expect("a directory");
+        let cause = || io::Error::from_raw_os_error(13);
+        let shown = fault(&Fault::new(Op::Open, PathBuf::from("tree/a"), cause()));
+        assert_eq!(shown["path"], here.join("tree/a").to_str().expect("text"));
+        let shown = fault(&Fault::new(Op::Run, PathBuf::from("mount a b"), cause()));
+        assert_eq!(shown["path"], "mount a b");
+        let object = of_present(PROGRAM, Path::new("to/2026"), Exit::Done);
+        assert_eq!(object["dump"], here.join("to/2026").to_str().expect("text"));
     }
 
     #[test]

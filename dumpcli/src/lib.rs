@@ -16,7 +16,7 @@
 //! | exclude rules, in the order of their weight | [`excludes`] |
 //! | a run from its start to its exit code | [`session`], [`exit`], [`signals`], [`hooks`] |
 //! | what is told meanwhile | [`watch`], [`progress`], [`logging`], [`screen`] |
-//! | what is told at the end | [`report`], [`json`] |
+//! | what is told at the end | [`report`], [`json`], [`hint`] |
 //! | looking at old versions | [`navigation`], [`diff`], [`paging`] |
 //!
 //! A program is then little more than its options and its order to the
@@ -58,12 +58,14 @@ pub mod config;
 pub mod diff;
 pub mod excludes;
 pub mod exit;
+pub mod hint;
 pub mod hooks;
 pub mod json;
 pub mod logging;
 pub mod navigation;
 pub mod options;
 pub mod paging;
+mod paths;
 pub mod progress;
 pub mod report;
 pub mod screen;
@@ -74,6 +76,8 @@ pub mod signals;
 mod stream;
 mod terminal;
 pub mod watch;
+
+pub use paths::{What, absolute};
 
 /// Which program this is: what it calls itself in logs and messages.
 #[derive(Clone, Copy, Debug)]

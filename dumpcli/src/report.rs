@@ -23,6 +23,9 @@ pub fn text(program: Program, report: &Report) -> String {
         ""
     };
     let _ = writeln!(text, "{dump} in {}{dry}", duration(report.seconds()));
+    if let Some(source) = &report.source {
+        let _ = writeln!(text, "a copy of {}", Printable::path(source));
+    }
     match &report.reference {
         Some(reference) => {
             let _ = writeln!(text, "linked to {}", Printable::path(reference));

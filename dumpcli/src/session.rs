@@ -4,7 +4,7 @@
 //! it, and tells how it ended: once in the log, once on the screen, and by
 //! the exit code. "Done" is never said of anything but a published dump.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
@@ -18,9 +18,9 @@ use crate::exit::{Exit, Failure};
 use crate::progress::{Counters, Ticker};
 use crate::screen::{self, Screen};
 use crate::settings::SessionSettings;
-use crate::signals::Stop;
+use crate::signals::{Came, Stop};
 use crate::watch::{Begun, Watch};
-use crate::{Program, hooks, json, logging, report, stream};
+use crate::{Program, What, absolute, hooks, json, logging, report, stream};
 
 /// What a session is about.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ pub struct Session {
     program: Program,
     settings: SessionSettings,
     task: Task,
-    what: String,
+    what: What,
     screen: Arc<Screen>,
     stop: Stop,
     began: Instant,
@@ -81,9 +81,9 @@ impl Session {
         let (first, last) = (Arc::clone(&screen), Arc::clone(&screen));
         let quiet = settings.quiet;
         let caught = Stop::on_signals(
-            move || {
+            move |came| {
                 if !quiet {
-                    first.note(&format!("{}: stopping …", program.name));
+                    first.note(&format!("{}: {}", program.name, answer(came)));
                 }
             },
             move || last.clear(),
@@ -92,15 +92,10 @@ impl Session {
             tracing::warn!("signals cannot be caught, and end the run at once: {error}");
             Stop::default()
         });
-        let what: Vec<String> = task
-            .what
-            .iter()
-            .map(|path| Printable::path(path).to_string())
-            .collect();
         Self {
             program,
             settings,
-            what: what.join(", "),
+            what: What::new(&task.what),
             task,
             screen,
             stop,
@@ -129,6 +124,7 @@ impl Session {
             Arc::clone(&counters),
             Arc::clone(&self.screen),
             listing,
+            self.stop.clone(),
         );
         if let Err(busy) = self.look_for_another() {
             return self.end(&Err(busy), false);
@@ -141,10 +137,24 @@ impl Session {
                 None => self.settings.quiet.then_some(false),
             };
             let _ticker = Ticker::start(counters, Arc::clone(&self.screen), wanted);
-            work(&watch, self.stop.flag()).map(Into::into)
+            work(&watch, self.stop.flag()).map_or_else(
+                |failure| Err(failure.explained(self.program.name, &self.task.what)),
+                |done| Ok(self.finished(done.into())),
+            )
         });
         let hook_failed = self.after(&mut outcome, watch.begun());
         self.end(&outcome, hook_failed)
+    }
+
+    /// Whatever comes now stops nothing; and what came just before it was all
+    /// done did not either.
+    fn finished(&self, ended: Ended) -> Ended {
+        if self.stop.close() == Came::InTime && !self.settings.quiet {
+            let too_late = answer(Came::TooLate);
+            self.screen
+                .note(&format!("{}: {too_late}", self.program.name));
+        }
+        ended
     }
 
     fn end(&self, outcome: &Outcome, hook_failed: bool) -> Exit {
@@ -225,7 +235,7 @@ impl Session {
         let mut variables: hooks::Variables = vec![
             ("DUMP_PROGRAM", self.program.name.into()),
             ("DUMP_HOOK", hook.into()),
-            ("DUMP_ROOT", self.task.dump.clone().into()),
+            ("DUMP_ROOT", absolute(&self.task.dump).into()),
         ];
         if self.task.dry_run {
             variables.push(("DUMP_DRY_RUN", "1".into()));
@@ -247,30 +257,14 @@ impl Session {
         variables.push(("DUMP_STATUS", status.into()));
         variables.push(("DUMP_EXIT", exit.code().to_string().into()));
         match outcome {
-            Ok(Ended::There(dump)) => variables.push(("DUMP_PATH", dump.into())),
-            Ok(Ended::Made(report)) => {
-                let counts = &report.counts;
-                variables.push(("DUMP_PATH", report.dump.clone().into()));
-                if let Some(reference) = &report.reference {
-                    variables.push(("DUMP_REFERENCE", reference.clone().into()));
-                }
-                for (name, number) in [
-                    ("DUMP_LINKED", counts.linked.number),
-                    ("DUMP_COPIED", counts.copied().number),
-                    ("DUMP_BYTES", counts.copied().bytes),
-                    ("DUMP_FAULTS", counts.faults),
-                ] {
-                    variables.push((name, number.to_string().into()));
-                }
-                let seconds = format!("{:.3}", report.seconds());
-                variables.push(("DUMP_SECONDS", seconds.into()));
-            }
+            Ok(Ended::There(dump)) => variables.push(("DUMP_PATH", absolute(dump).into())),
+            Ok(Ended::Made(report)) => variables.extend(hooks::of_report(report)),
             Err(failure) => {
                 variables.push(("DUMP_ERROR", failure.to_string().into()));
                 // Never published, so its path is not told: only what it
                 // would have been linked to.
                 if let Some(reference) = begun.and_then(|begun| begun.reference) {
-                    variables.push(("DUMP_REFERENCE", reference.into()));
+                    variables.push(("DUMP_REFERENCE", absolute(&reference).into()));
                 }
                 let seconds = format!("{:.3}", self.began.elapsed().as_secs_f64());
                 variables.push(("DUMP_SECONDS", seconds.into()));
@@ -283,11 +277,12 @@ impl Session {
         match outcome {
             Ok(Ended::Made(report)) => log_report(doing, &self.what, report, exit),
             Ok(Ended::There(dump)) => {
-                let dump = Printable::path(dump);
+                let (whole, dump) = (absolute(dump), Printable::path(dump));
+                let whole = Printable::path(&whole);
                 tracing::info!(
                     target: logging::END,
-                    DUMP_PATH = %dump,
-                    DUMP_MAIN = self.what.as_str(),
+                    DUMP_PATH = %whole,
+                    DUMP_MAIN = self.what.absolute(),
                     DUMP_STATUS = json::PRESENT,
                     DUMP_EXIT = exit.code(),
                     "Nothing to do {doing} {}: {dump} is there already",
@@ -303,7 +298,7 @@ impl Session {
                             $level,
                             DUMP_STATUS = exit.status(),
                             DUMP_EXIT = exit.code(),
-                            DUMP_MAIN = self.what.as_str(),
+                            DUMP_MAIN = self.what.absolute(),
                             DUMP_SECONDS = seconds,
                             DUMP_ERROR = %failure,
                             "{} {doing} {}: {failure}", $word, self.what
@@ -343,11 +338,11 @@ impl Session {
     }
 }
 
-fn log_report(doing: &str, what: &str, report: &Report, exit: Exit) {
+fn log_report(doing: &str, what: &What, report: &Report, exit: Exit) {
     let counts = &report.counts;
     let dump = Printable::path(&report.dump);
-    let shown = |path: &PathBuf| Printable::path(Path::new(path)).to_string();
-    let reference = report.reference.as_ref().map(shown);
+    let shown = |path: &PathBuf| Printable::path(&absolute(path)).to_string();
+    let [source, reference] = [&report.source, &report.reference].map(|p| p.as_ref().map(shown));
     let copied = counts.copied();
     let dry = if report.dry_run { " (dry run)" } else { "" };
     let faults = match counts.faults {
@@ -367,9 +362,10 @@ fn log_report(doing: &str, what: &str, report: &Report, exit: Exit) {
             tracing::event!(
                 target: logging::END,
                 $level,
-                DUMP_PATH = %dump,
+                DUMP_PATH = shown(&report.dump),
+                DUMP_SOURCE = source.as_deref(),
                 DUMP_REFERENCE = reference.as_deref(),
-                DUMP_MAIN = what,
+                DUMP_MAIN = what.absolute(),
                 DUMP_STATUS = exit.status(),
                 DUMP_EXIT = exit.code(),
                 DUMP_LINKED = counts.linked.number,
@@ -388,6 +384,14 @@ fn log_report(doing: &str, what: &str, report: &Report, exit: Exit) {
         log!(Level::INFO);
     } else {
         log!(Level::WARN);
+    }
+}
+
+/// What is said to whoever sends a first signal.
+fn answer(came: Came) -> &'static str {
+    match came {
+        Came::InTime => "stopping …",
+        Came::TooLate => "too late to stop: it is as good as done",
     }
 }
 

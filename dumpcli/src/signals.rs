@@ -3,13 +3,15 @@
 //! SIGINT, SIGTERM and SIGHUP set a flag that the library looks at; what was
 //! done is kept for the next run. A second signal is from someone who will
 //! not wait: the process ends right there, which is harmless, since whatever
-//! is unpublished may be cut off at any point. SIGHUP counts as SIGTERM, and
+//! is unpublished may be cut off at any point. A first one that comes when the
+//! dump is already being made visible stops nothing, and says so: which of the
+//! two came first is decided once, by [`Stop::close`]. SIGHUP counts as SIGTERM, and
 //! not at all when the program was started with it ignored, as by `nohup`.
 
 use std::fs;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 use std::thread;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -41,6 +43,23 @@ impl Signal {
 pub struct Stop {
     flag: Arc<AtomicBool>,
     number: Arc<AtomicI32>,
+    turn: Arc<AtomicU8>,
+}
+
+/// Nothing has been decided yet.
+const OPEN: u8 = 0;
+/// A signal came in time.
+const ASKED: u8 = 1;
+/// The run cannot be stopped any more.
+const CLOSED: u8 = 2;
+
+/// Was the run asked to stop while it still could?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Came {
+    /// It will stop.
+    InTime,
+    /// It will not.
+    TooLate,
 }
 
 impl Stop {
@@ -62,22 +81,54 @@ impl Stop {
         Signal::of(self.number.load(Ordering::Relaxed))
     }
 
+    /// From now on a signal comes too late; unless one came before, which the
+    /// flag then tells of.
+    pub fn close(&self) -> Came {
+        match self.decide(CLOSED) {
+            CLOSED => Came::TooLate,
+            // Whoever sent it may be between its decision and the flag.
+            _ => {
+                self.flag.store(true, Ordering::Relaxed);
+                Came::InTime
+            }
+        }
+    }
+
+    /// A first signal has come.
+    fn ask(&self, number: i32) -> Came {
+        self.number.store(number, Ordering::Relaxed);
+        match self.decide(ASKED) {
+            ASKED => {
+                self.flag.store(true, Ordering::Relaxed);
+                Came::InTime
+            }
+            _ => Came::TooLate,
+        }
+    }
+
+    /// What was decided: by this call, if there was nothing yet.
+    fn decide(&self, wanted: u8) -> u8 {
+        let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
+        let decided = self.turn.compare_exchange(OPEN, wanted, success, failure);
+        decided.map_or_else(|decided| decided, |_| wanted)
+    }
+
     /// As if SIGTERM had come.
     #[cfg(test)]
     pub(crate) fn set_for_test(&self) {
-        self.number.store(SIGTERM, Ordering::Relaxed);
-        self.flag.store(true, Ordering::Relaxed);
+        self.ask(SIGTERM);
     }
 
     /// Waits for signals from now on, in a thread of its own.
     ///
-    /// `first` runs when the first one has set the flag, `last` before a
-    /// second one ends the process: to leave the terminal clean.
+    /// `first` runs when the first one has come, and is told whether it still
+    /// stops the run; `last` before a second one ends the process: to leave
+    /// the terminal clean.
     ///
     /// # Errors
     /// When the system will not let the signals be caught.
     pub fn on_signals(
-        first: impl Fn() + Send + 'static,
+        first: impl Fn(Came) + Send + 'static,
         last: impl Fn() + Send + 'static,
     ) -> io::Result<Self> {
         let mut wanted = vec![SIGINT, SIGTERM];
@@ -91,10 +142,8 @@ impl Stop {
             .name("signals".into())
             .spawn(move || {
                 for number in signals.forever() {
-                    if !shared.is_set() {
-                        shared.number.store(number, Ordering::Relaxed);
-                        shared.flag.store(true, Ordering::Relaxed);
-                        first();
+                    if shared.signal().is_none() {
+                        first(shared.ask(number));
                     } else {
                         last();
                         let signal = shared.signal().unwrap_or(Signal::Interrupt);
@@ -129,6 +178,20 @@ mod tests {
         assert_eq!(Signal::of(SIGINT), Some(Signal::Interrupt));
         assert_eq!(Signal::of(0), None);
         assert_eq!(Stop::default().signal(), None);
+    }
+
+    #[test]
+    fn whichever_comes_first_decides() {
+        let stop = Stop::default();
+        assert_eq!(stop.ask(SIGTERM), Came::InTime);
+        assert_eq!(stop.close(), Came::InTime);
+        assert!(stop.is_set());
+        let stop = Stop::default();
+        assert_eq!(stop.close(), Came::TooLate);
+        assert_eq!(stop.ask(SIGINT), Came::TooLate);
+        assert_eq!(stop.close(), Came::TooLate);
+        assert!(!stop.is_set());
+        assert_eq!(stop.signal(), Some(Signal::Interrupt));
     }
 
     #[test]

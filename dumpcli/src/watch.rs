@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use dumpcore::{Did, Event, Kind, Locate, Observer, Phase, Printable};
 
-use crate::Program;
 use crate::progress::Counters;
 use crate::screen::{Screen, held};
+use crate::signals::Stop;
+use crate::{Program, What, absolute};
 
 /// What a run said of itself when it began.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,24 +23,26 @@ pub struct Begun {
 #[derive(Debug)]
 pub struct Watch {
     program: Program,
-    /// The trees, as they are named in the log.
-    what: String,
+    what: What,
     counters: Arc<Counters>,
     screen: Arc<Screen>,
     /// 0: nothing; 1: what is not merely linked; 2: everything.
     listing: u8,
+    stop: Stop,
     begun: Mutex<Option<Begun>>,
 }
 
 impl Watch {
-    /// An observer that counts here, writes there, and lists so much.
+    /// An observer that counts here, writes there, lists so much, and says
+    /// when it is too late to stop.
     #[must_use]
     pub fn new(
         program: Program,
-        what: String,
+        what: What,
         counters: Arc<Counters>,
         screen: Arc<Screen>,
         listing: u8,
+        stop: Stop,
     ) -> Self {
         Self {
             program,
@@ -47,6 +50,7 @@ impl Watch {
             counters,
             screen,
             listing,
+            stop,
             begun: Mutex::default(),
         }
     }
@@ -62,12 +66,13 @@ impl Watch {
             dump: dump.to_owned(),
             reference: reference.map(Path::to_owned),
         });
-        let shown = reference.map(|path| Printable::path(path).to_string());
-        let dump = Printable::path(dump);
+        let path = |path| Printable::path(&absolute(path)).to_string();
+        let shown = reference.map(path);
+        let (whole, dump) = (path(dump), Printable::path(dump));
         tracing::info!(
-            DUMP_PATH = %dump,
+            DUMP_PATH = whole.as_str(),
             DUMP_REFERENCE = shown.as_deref(),
-            DUMP_MAIN = self.what.as_str(),
+            DUMP_MAIN = self.what.absolute(),
             "Start {} {} to {dump}",
             self.program.doing,
             self.what
@@ -111,15 +116,16 @@ impl Observer for Watch {
             Event::Copied(bytes) => self.counters.bytes(bytes),
             Event::Phase(phase) => {
                 self.counters.phase(phase);
-                if phase == Phase::Waiting {
-                    tracing::info!("Waiting for {}: it has no link 'current' yet", self.what);
+                if phase == Phase::Publishing {
+                    self.stop.close();
                 }
             }
+            Event::Waiting(error) => tracing::info!("Waiting for {}: {error}", self.what),
             Event::Started { dump, reference } => self.started(dump, reference),
             Event::Fault(fault) => {
                 self.counters.fault();
                 tracing::error!(
-                    DUMP_FILE = %Printable::path(&fault.path),
+                    DUMP_FILE = %Printable::path(&absolute(&fault.path)),
                     DUMP_OPERATION = fault.op.as_str(),
                     DUMP_ERROR = %fault.cause,
                     "{fault}"

@@ -172,7 +172,7 @@ impl<'a> Checkpoint<'a> {
             source_is_dump: true,
             space_check: self.space_check && !self.dry_run,
         };
-        session.make(order, &mut |made| {
+        let made = session.make(order, &mut |made| {
             let tally = made.tally;
             made.is_whole(&handle, &base)?;
             let faulty = faulty(made, &base);
@@ -188,6 +188,10 @@ impl<'a> Checkpoint<'a> {
                 tally.warn(Warning::Damaged { path, good });
             }
             Ok(())
+        });
+        made.map(|report| Report {
+            source: Some(base),
+            ..report
         })
     }
 

@@ -30,7 +30,7 @@ pub enum Error {
     },
     /// A tree has no last name that the dump could use (`/`, `..`), or the
     /// name given for it is none.
-    #[error("{}: '{name}' cannot be the name of a root in a dump: give one with a root name",
+    #[error("{}: '{name}' cannot be the name of a root in a dump: give it another name",
         Printable::path(.path))]
     BadRootName {
         /// The tree.
@@ -49,7 +49,7 @@ pub enum Error {
     },
     /// The tree is empty while its reference is not: most likely a disk that
     /// is not mounted.
-    #[error("{} is empty, but its last dump {} is not: is its disk mounted? (to dump it all the same, allow an empty tree)",
+    #[error("{} is empty, but its last dump {} is not: most likely its disk is not mounted",
         Printable::path(.path), Printable::path(.reference))]
     MainEmpty {
         /// The tree.
@@ -72,8 +72,20 @@ pub enum Error {
         #[source]
         cause: io::Error,
     },
+    /// The dump root cannot be locked, and nobody holds it.
+    #[error("the dump root {} cannot be locked: {}{}",
+        Printable::path(.path), plain(.cause), lockless(*.unsupported))]
+    Unlockable {
+        /// The dump root.
+        path: PathBuf,
+        /// The system's answer.
+        #[source]
+        cause: io::Error,
+        /// Is it that the filesystem has no locks?
+        unsupported: bool,
+    },
     /// The dump root has no `current`.
-    #[error("{} has no link 'current': either its disk is not mounted, or it never had a dump (then make the first one with --init)",
+    #[error("{} has no link 'current': either its disk is not mounted, or it never had a dump",
         Printable::path(.dump))]
     NoCurrent {
         /// The dump root.
@@ -91,7 +103,7 @@ pub enum Error {
         reason: String,
     },
     /// A first dump was asked for where there is one.
-    #[error("{} has dumps already ('current' points to {}): leave out --init",
+    #[error("{} has dumps already: 'current' points to {}",
         Printable::path(.dump), Printable::path(.target))]
     AlreadyInitialised {
         /// The dump root.
@@ -103,6 +115,15 @@ pub enum Error {
     #[error("another run holds the dump root {}: try again when it is done", Printable::path(.dump))]
     Busy {
         /// The dump root.
+        dump: PathBuf,
+    },
+    /// A replica would be made where it is read from.
+    #[error("{} and {} are the same directory: a replica of a dump belongs in another dump root, on another disk",
+        Printable::path(.from), Printable::path(.dump))]
+    SameRoot {
+        /// The dump root that is read.
+        from: PathBuf,
+        /// The dump root that would be written.
         dump: PathBuf,
     },
     /// The dump's filesystem has no hard links.
@@ -186,6 +207,17 @@ pub enum Error {
     /// The run was asked to stop.
     #[error("stopped; nothing is published, and the next run goes on from here")]
     Interrupted,
+}
+
+/// What can be done about a filesystem that has no locks to give.
+fn lockless(unsupported: bool) -> &'static str {
+    if unsupported {
+        ": its filesystem has no locks, so that two runs could meet; over NFS it needs \
+         the lock service of both machines, or the mount option 'nolock' where only \
+         this machine writes"
+    } else {
+        ""
+    }
 }
 
 /// A number of bytes, and the same as people say it.

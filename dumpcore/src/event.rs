@@ -8,6 +8,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::error::Error;
 use crate::fault::Fault;
 use crate::relpath::{Printable, RelPath};
 use crate::stamp::Stamp;
@@ -247,6 +248,13 @@ pub enum Warning {
         /// Where the dump that is linked to would have it.
         reference: PathBuf,
     },
+    /// A first replica is made on the very filesystem that it is read from.
+    SameFilesystem {
+        /// The dump root that is read.
+        from: PathBuf,
+        /// The dump root that is written.
+        dump: PathBuf,
+    },
     /// A leftover of an earlier run is taken over.
     Resuming {
         /// Its path.
@@ -320,6 +328,12 @@ impl fmt::Display for Warning {
                 Printable::path(path),
                 Printable::path(reference)
             ),
+            Warning::SameFilesystem { from, dump } => write!(
+                f,
+                "{} is on the same filesystem as {}: what that disk loses, both lose",
+                Printable::path(dump),
+                Printable::path(from)
+            ),
             Warning::Resuming { path, trusted } => write!(
                 f,
                 "going on with {}, left by a run that stopped{}",
@@ -340,6 +354,8 @@ impl fmt::Display for Warning {
 pub enum Event<'a> {
     /// A new phase begins.
     Phase(Phase),
+    /// The run waits, because of this; said again when it becomes another.
+    Waiting(&'a Error),
     /// The run has its name and its reference (`None` for a first dump).
     Started {
         /// The directory that the dump will be, published.
@@ -370,6 +386,7 @@ impl fmt::Debug for Event<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Event::Phase(phase) => f.debug_tuple("Phase").field(phase).finish(),
+            Event::Waiting(error) => f.debug_tuple("Waiting").field(error).finish(),
             Event::Started { dump, reference } => f
                 .debug_struct("Started")
                 .field("dump", dump)

@@ -13,16 +13,18 @@ use std::time::Duration;
 use chrono::{Local, NaiveDate};
 
 use crate::error::Error;
-use crate::event::{Event, Observer, Phase, Silent};
+use crate::event::{Event, Observer, Phase, Silent, Warning};
 use crate::fault::Fault;
 use crate::filter::Filter;
-use crate::layout::{self, DumpName, Sort};
+use crate::layout::{self, DumpName, LinkTarget, Sort};
 use crate::link::LinkPolicy;
 use crate::pace::Rate;
 use crate::relpath::RelPath;
 use crate::report::Report;
 use crate::session::{Caller, Order, Session, Source, roots_of_dump};
+use crate::stamp::Stamp;
 use crate::sys::dir::{self, For};
+use crate::sys::{errno, stat};
 use crate::vault::Dump;
 
 /// Brings the last dump before today to another dump root, as a dump of its
@@ -111,7 +113,8 @@ impl<'a> Replica<'a> {
         self
     }
 
-    /// The newest dump of all, also one of today.
+    /// The newest dump, also one of today: the one that `current` names. What
+    /// bears a later date is of a clock that was wrong.
     pub fn latest(mut self, yes: bool) -> Self {
         self.latest = yes;
         self
@@ -125,7 +128,8 @@ impl<'a> Replica<'a> {
     }
 
     /// Wait until the dump root that is read has a `current`: for a disk
-    /// that appears late.
+    /// that appears late. Anything else that is wrong with it is an error at
+    /// once.
     pub fn wait(mut self, yes: bool) -> Self {
         self.wait = yes;
         self
@@ -173,10 +177,12 @@ impl<'a> Replica<'a> {
     ///
     /// # Errors
     /// See [`Error`]: nothing was published then. [`Error::NoSuchDump`] when
-    /// there is no dump before today.
+    /// there is no dump before today, [`Error::SameRoot`] when both dump roots
+    /// are one.
     pub fn run(self) -> Result<Replicated, Error> {
-        let from = self.source()?;
-        let name = self.choose(&from)?;
+        let (from, current) = self.source()?;
+        let now = Stamp::of(&Local::now());
+        let name = self.choose(&from, &current, now)?;
         let caller = Caller {
             observer: self.observer,
             stop: self.stop,
@@ -184,7 +190,8 @@ impl<'a> Replica<'a> {
             jobs: self.jobs,
             bwlimit: self.bwlimit,
         };
-        let session = Session::open(self.dump.clone(), self.init, caller)?;
+        let mut session = Session::open(self.dump.clone(), self.init, caller)?;
+        session.latest = Some(current.name.map_or(now, |current| current.stamp.max(now)));
         let listing = session.dump.listing();
         for there in [DumpName::dump(name.stamp), DumpName::checkpoint(name.stamp)] {
             let path = RelPath::from_bytes(there.to_string().as_bytes());
@@ -219,7 +226,19 @@ impl<'a> Replica<'a> {
             source_is_dump: true,
             space_check: false,
         };
-        let report = session.make(order, &mut |made| made.is_whole(&handle, &base))?;
+        // Said once, when the disk is set up: each day it would only annoy.
+        let near = self.init && self.distance(&from) == Some(Distance::SameFilesystem);
+        let warning = near.then(|| Warning::SameFilesystem {
+            from: self.from.clone(),
+            dump: self.dump.clone(),
+        });
+        if let Some(warning) = &warning {
+            self.observer.event(Event::Warning(warning));
+        }
+        let mut report = session.make(order, &mut |made| made.is_whole(&handle, &base))?;
+        report.source = Some(base);
+        report.warnings_total += u64::from(near);
+        report.warnings.extend(warning);
         Ok(Replicated::Made(Box::new(report)))
     }
 
@@ -227,31 +246,54 @@ impl<'a> Replica<'a> {
         self.filter.excludes(source.name.to_bytes(), true)
     }
 
-    /// The dump root that is read, once it has a `current`: that link is also
-    /// the mark that its disk is mounted.
-    fn source(&self) -> Result<Dump, Error> {
-        let mut told = false;
+    /// The dump root that is read and its `current`, once it has one: that
+    /// link is also the mark that its disk is mounted.
+    fn source(&self) -> Result<(Dump, LinkTarget), Error> {
+        let mut told = None;
         loop {
-            let found = Dump::open(&self.from).and_then(|dump| {
-                let current = dump.link(layout::CURRENT)?;
-                Ok(current.map(|_| dump))
-            });
-            match found {
-                Ok(Some(dump)) => return Ok(dump),
-                Ok(None) if !self.wait => {
-                    let dump = self.from.clone();
-                    return Err(Error::NoCurrent { dump });
-                }
-                Err(error) if !self.wait => return Err(error),
-                // Whatever is wrong with a disk that is not there yet.
-                _ => {}
-            }
-            if !told {
+            let missing = match self.look() {
+                Err(error) if self.wait && may_appear(&error) => error,
+                found => return found,
+            };
+            if told.is_none() {
                 self.observer.event(Event::Phase(Phase::Waiting));
-                told = true;
+            }
+            let reason = missing.to_string();
+            if told.as_ref() != Some(&reason) {
+                self.observer.event(Event::Waiting(&missing));
+                told = Some(reason);
             }
             self.pause()?;
         }
+    }
+
+    fn look(&self) -> Result<(Dump, LinkTarget), Error> {
+        let from = Dump::open(&self.from)?;
+        if self.distance(&from) == Some(Distance::None) {
+            return Err(Error::SameRoot {
+                from: self.from.clone(),
+                dump: self.dump.clone(),
+            });
+        }
+        match from.link(layout::CURRENT)? {
+            Some(current) => Ok((from, current)),
+            None => Err(Error::NoCurrent {
+                dump: self.from.clone(),
+            }),
+        }
+    }
+
+    /// How far the two dump roots are from each other, as far as can be told:
+    /// what is wrong with the one to be written is for its opening to say.
+    fn distance(&self, from: &Dump) -> Option<Distance> {
+        let dump = Dump::open(&self.dump).ok()?;
+        let from = stat::look_at(from.handle()).ok()?.id();
+        let dump = stat::look_at(dump.handle()).ok()?.id();
+        Some(match (from == dump, from.dev == dump.dev) {
+            (true, _) => Distance::None,
+            (_, true) => Distance::SameFilesystem,
+            _ => Distance::Apart,
+        })
     }
 
     /// Waits a little, ready to stop.
@@ -267,14 +309,16 @@ impl<'a> Replica<'a> {
     }
 
     /// The dump to replicate.
-    fn choose(&self, from: &Dump) -> Result<DumpName, Error> {
+    fn choose(&self, from: &Dump, current: &LinkTarget, now: Stamp) -> Result<DumpName, Error> {
         let listing = from.listing();
-        let (found, what) = if self.latest {
-            (listing.newest(), "at all")
-        } else {
-            let today = self.today.unwrap_or_else(|| Local::now().date_naive());
-            let what = "of a day before today (the newest of all is taken with --latest)";
-            (listing.newest_before_day(today), what)
+        let (found, what) = match (self.latest, current.name) {
+            (true, Some(name)) => return Ok(name),
+            // A first copy made by hand has no date.
+            (true, None) => (listing.newest_not_later(now), "that bears a date"),
+            (false, _) => {
+                let today = self.today.unwrap_or_else(|| now.civil().date());
+                (listing.newest_before_day(today), "of a day before today")
+            }
         };
         let unreadable = |fault: Fault| Error::MainUnusable {
             path: fault.path.clone(),
@@ -285,5 +329,26 @@ impl<'a> Replica<'a> {
             dump: self.from.clone(),
             what: what.to_owned(),
         })
+    }
+}
+
+/// Of two directories.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Distance {
+    /// They are one.
+    None,
+    /// Two on one filesystem; subvolumes count as filesystems.
+    SameFilesystem,
+    /// On two.
+    Apart,
+}
+
+/// Is that what a dump root looks like whose disk is not mounted yet?
+fn may_appear(error: &Error) -> bool {
+    match error {
+        // An empty mount point has none.
+        Error::NoCurrent { .. } => true,
+        Error::DumpUnusable { cause, .. } => errno::is_yet_to_appear(cause),
+        _ => false,
     }
 }

@@ -75,6 +75,8 @@ pub struct Report {
     pub dump: PathBuf,
     /// The dump that unchanged entries were linked to.
     pub reference: Option<PathBuf>,
+    /// The dump that this is a copy of; `None` for a dump of trees.
+    pub source: Option<PathBuf>,
     /// When reading began.
     pub start: DateTime<Local>,
     /// When the dump was published.

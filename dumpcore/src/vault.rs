@@ -111,19 +111,24 @@ impl Dump {
     /// Locks the dump root for this process alone.
     ///
     /// # Errors
-    /// [`Error::Busy`] at once when another run holds it.
+    /// [`Error::Busy`] at once when another run holds it,
+    /// [`Error::Unlockable`] when the system has no lock to give.
     pub fn lock(&self) -> Result<DumpLock, Error> {
-        let failed = |cause| Error::DumpUnusable {
+        let handle = dir::reopen(self.handle.as_fd(), For::Reading);
+        let handle = handle.map_err(|cause| Error::DumpUnusable {
             path: self.path.clone(),
             cause,
-        };
-        let handle = dir::reopen(self.handle.as_fd(), For::Reading).map_err(failed)?;
+        })?;
         match disk::lock(handle.as_fd()) {
             Ok(()) => Ok(DumpLock { _handle: handle }),
             Err(e) if errno::is_locked(&e) => Err(Error::Busy {
                 dump: self.path.clone(),
             }),
-            Err(e) => Err(failed(e)),
+            Err(cause) => Err(Error::Unlockable {
+                path: self.path.clone(),
+                unsupported: errno::is_lockless(&cause),
+                cause,
+            }),
         }
     }
 

@@ -16,7 +16,7 @@ const LEVELS: [(&str, &[&str]); 6] = [
     (
         "values",
         &[
-            "relpath", "stamp", "medium", "fault", "event", "report", "error",
+            "relpath", "stamp", "medium", "fault", "error", "event", "report",
         ],
     ),
     (

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Local, TimeDelta};
+use dumpcli::absolute;
 use dumpcli::exit::Failure;
 use dumpcore::{Dump, DumpName, Printable, Sort, Stamp};
 use serde_json::json;
@@ -93,7 +94,7 @@ impl Newest {
     #[must_use]
     pub(crate) fn json(&self, limit: Option<Duration>) -> String {
         let object = json!({
-            "dump": Printable::path(&self.dump).to_string(),
+            "dump": Printable::path(&absolute(&self.dump)).to_string(),
             "made": self.made.to_rfc3339(),
             "age_seconds": self.age.num_seconds(),
             "limit_seconds": limit.map(|limit| limit.as_secs()),

@@ -180,11 +180,11 @@ fn a_main_tree_that_is_none() {
         &place,
         &with(&DUMP, &["--main", "/"]),
         2,
-        &["/", "root name"],
+        &["/", "another name, with --root-name"],
     );
     fs::remove_dir_all(place.dir.path().join("tree")).expect("removed");
     fs::create_dir(place.dir.path().join("tree")).expect("made");
-    let said = ["tree is empty", "mounted", "allow"];
+    let said = ["tree is empty", "not mounted", "with --allow-empty"];
     refused(&place, &with(&TREE, &DUMP), 1, &said);
     run(&place, &with(&with(&TREE, &DUMP), &["--allow-empty"])).code(0);
     // Now it was empty the last time, too.
@@ -195,7 +195,12 @@ fn a_main_tree_that_is_none() {
 fn two_trees_of_one_name() {
     let place = place();
     let args = ["--main", "tree", "--main", "other/tree", "--dump", "dump"];
-    refused(&place, &args, 2, &["tree", "other/tree", "another name"]);
+    refused(
+        &place,
+        &args,
+        2,
+        &["tree", "other/tree", "another name, as that of a symlink"],
+    );
     let args = [
         "--main",
         "tree",

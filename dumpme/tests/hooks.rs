@@ -33,10 +33,11 @@ fn a_failing_pre_stops_the_run_and_post_hears_of_it() {
         .stderr(contains("Done").not());
     place.dir.child("dump").assert(predicate::path::missing());
     let told = std::fs::read_to_string(place.dir.path().join("told")).expect("post ran");
+    let root = place.dir.path().join("dump");
     for line in [
         "DUMP_PROGRAM=dumpme",
         "DUMP_HOOK=post",
-        "DUMP_ROOT=dump",
+        &format!("DUMP_ROOT={}", root.display()),
         "DUMP_STATUS=failed",
         "DUMP_EXIT=1",
     ] {

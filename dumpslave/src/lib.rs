@@ -31,7 +31,7 @@ Examples:
   dumpslave                      every further one: the last dump before today
   dumpslave --dump /mnt/usb      onto another disk
   dumpslave --wait               for a disk of dumps that appears late
-  dumpslave --latest             the newest dump of all, also one of today
+  dumpslave --latest             the newest dump, also one of today
 
 A dump that is there already is no failure: the run says so and exits 0.";
 
@@ -84,11 +84,12 @@ struct KindOfRun {
     /// The first dump, into a dump root that has no link `current` yet
     #[arg(long)]
     init: bool,
-    /// The newest dump of all, not the last one before today
+    /// The newest dump, the one that `current` names, not the last one before
+    /// today
     #[arg(long)]
     latest: bool,
-    /// Wait until the dump root to replicate from has its link `current`
-    /// (--no-wait: do not, whatever the configuration says)
+    /// Wait until the dump root to replicate from is there and has its link
+    /// `current` (--no-wait: do not, whatever the configuration says)
     #[arg(long, overrides_with = "no_wait")]
     wait: bool,
     #[arg(long, hide = true, overrides_with = "wait")]

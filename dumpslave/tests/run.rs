@@ -141,6 +141,7 @@ fn the_last_dump_before_today_is_brought_over_once() {
         .code(0)
         .stderr(contains("Start replicating dump to slave/2025/1231/2355"))
         .stderr(contains("Done replicating dump to slave/2025/1231/2355"))
+        .stdout(contains("a copy of dump/2025/1231/2355\n"))
         .stdout(contains("the first dump: linked to nothing"));
     assert_eq!(place.read("slave/current/tree/sub/file"), "2025/1231/2355");
     run(&place, &[])
@@ -154,11 +155,11 @@ fn the_last_dump_before_today_is_brought_over_once() {
     let object: Value = serde_json::from_slice(&ran.get_output().stdout).expect("one object");
     assert_eq!(object["status"], "present", "{object}");
     assert_eq!(object["exit"], 0);
-    assert_eq!(object["dump"], "slave/2025/1231/2355");
-    run(&place, &["--latest", "--json"])
-        .assert()
-        .code(0)
-        .stdout(contains("\"reference\":\"slave/2025/1231/2355\""));
+    assert_eq!(object["dump"], place.whole("slave/2025/1231/2355"));
+    let ran = run(&place, &["--latest", "--json"]).assert().code(0);
+    let object: Value = serde_json::from_slice(&ran.get_output().stdout).expect("one object");
+    assert_eq!(object["reference"], place.whole("slave/2025/1231/2355"));
+    assert_eq!(object["source"], place.whole(&format!("dump/{}", today())));
     assert_eq!(place.read("slave/current/tree/sub/file"), today());
 }
 
@@ -168,7 +169,8 @@ fn a_post_hook_hears_that_it_is_there_already() {
     run(&place, &["--init"]).assert().code(0);
     place.config("hooks.post = 'echo \"$DUMP_STATUS $DUMP_EXIT $DUMP_PATH\" > told'\n");
     run(&place, &[]).assert().code(0);
-    assert_eq!(place.read("told"), "present 0 slave/2025/1231/2355\n");
+    let there = place.whole("slave/2025/1231/2355");
+    assert_eq!(place.read("told"), format!("present 0 {there}\n"));
 }
 
 #[test]
@@ -185,6 +187,49 @@ fn what_is_refused_is_one_sentence_and_exit_1() {
         .code(1)
         .stderr(contains("slave has no link 'current'").and(contains("--init")));
     run(&place, &["--latest", "--init"]).assert().code(0);
+    run(&place, &["--latest", "--init"])
+        .assert()
+        .code(1)
+        .stderr(contains("has dumps already").and(contains("leave out --init")));
+    // Of the root that is read, another program makes the first dump.
+    fs::remove_file(place.dir.path().join("dump/current")).expect("removed");
+    for args in [&[][..], &["--init"]] {
+        run(&place, args)
+            .assert()
+            .code(1)
+            .stderr(contains("dump has no link 'current'"))
+            .stderr(contains("make the first one with 'dumpme --init'"));
+    }
+}
+
+#[test]
+fn a_dump_root_is_no_second_disk_of_itself() {
+    let place = Place::with(&["2025/1231/2355"]);
+    for args in [&["--dump", "dump"][..], &["--dump", "./dump", "--latest"]] {
+        place
+            .dumpslave()
+            .args(["--log", "stderr", "--from", "dump"])
+            .args(args)
+            .assert()
+            .code(1)
+            .stdout("")
+            .stderr(contains("are the same directory").and(contains("with --dump")))
+            .stderr(contains("there already").not());
+    }
+}
+
+#[test]
+fn two_roots_on_one_filesystem_are_told_once() {
+    let place = Place::with(&["2025/1230/1200", &today()]);
+    let told = "warning: slave is on the same filesystem as dump";
+    run(&place, &["--init"])
+        .assert()
+        .code(0)
+        .stderr(contains(told));
+    run(&place, &["--latest"])
+        .assert()
+        .code(0)
+        .stderr(contains(told).not());
 }
 
 #[test]
@@ -251,6 +296,47 @@ fn it_waits_for_a_disk_that_appears_late() {
     let log = fs::read_to_string(log).expect("read");
     assert_eq!(log.matches("Waiting for dump").count(), 1, "{log}");
     assert_eq!(place.read("slave/current/tree/sub/file"), "2025/1231/2355");
+}
+
+#[test]
+fn it_tells_what_it_waits_for() {
+    let place = Place::new();
+    let (mut child, log) = waiting(&place);
+    child.kill().expect("killed");
+    child.wait().expect("ended");
+    let log = fs::read_to_string(log).expect("read");
+    assert!(
+        log.contains("Waiting for dump: the dump root dump cannot be opened: No such file"),
+        "{log}"
+    );
+    // What is there and wrong is not waited for.
+    place.dir.child("dump").create_dir_all().expect("made");
+    symlink("/etc", place.dir.path().join("dump/current")).expect("linked");
+    run(&place, &["--wait", "--init", "--latest"])
+        .assert()
+        .code(1)
+        .stderr(contains("points to /etc").and(contains("Waiting").not()));
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_mount_that_comes_back_is_waited_for_and_a_closed_door_is_not() {
+    for (errno, waits) in [("ENOTCONN", true), ("EHOSTDOWN", true), ("EACCES", false)] {
+        let place = Place::with(&["2025/1231/2355"]);
+        let mut command = place.plain_dumpslave();
+        command.args(PLACES).args(["--init", "--wait"]);
+        let once = Inject::error("openat", errno).when(1);
+        let once = once.on(place.dir.path().join("dump"));
+        let output = inject(&command, &[once]).output().expect("ran");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            said.contains("Waiting for dump: "),
+            waits,
+            "{errno}: {said}"
+        );
+        let code = if waits { 0 } else { 1 };
+        assert_eq!(output.status.code(), Some(code), "{errno}: {said}");
+    }
 }
 
 #[test]

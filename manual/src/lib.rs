@@ -23,7 +23,7 @@ use clap_complete::Shell;
 const OVERVIEW: &str = include_str!("dump.7");
 
 /// When the pages last changed; what `man` shows at their foot.
-pub(crate) const DATE: &str = "2026-11-23";
+pub(crate) const DATE: &str = "2026-11-24";
 
 /// A file to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]

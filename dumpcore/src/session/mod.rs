@@ -102,6 +102,9 @@ pub(crate) struct Session<'a> {
     _lock: Option<DumpLock>,
     pub(crate) current: Option<LinkTarget>,
     init: bool,
+    /// A `current` that is later than this is of a clock that was wrong, and
+    /// keeps no other from becoming `current`.
+    pub(crate) latest: Option<Stamp>,
     caller: Caller<'a>,
 }
 
@@ -135,6 +138,7 @@ impl<'a> Session<'a> {
             _lock: lock,
             current,
             init,
+            latest: None,
             caller,
         })
     }
@@ -191,14 +195,16 @@ impl<'a> Session<'a> {
                 tally: &tally,
                 budget,
             })?;
-            tally.verdict()?;
+            // Told before the last look: what comes after it is too late.
             tally.event(Event::Phase(Phase::Publishing));
+            tally.verdict()?;
             site.publish(time_of(&start), &links)?;
         }
         let sum = tally.sum();
         Ok(Report {
             dump: published,
             reference: reference_path,
+            source: None,
             start,
             end: Local::now(),
             dry_run: self.caller.dry_run,
@@ -381,7 +387,10 @@ impl<'a> Session<'a> {
     /// Does `current` name a dump that is newer than this one?
     fn is_older(&self, name: DumpName) -> bool {
         let current = self.current.as_ref().and_then(|current| current.name);
-        current.is_some_and(|current| current > name)
+        let is_real = |current: &DumpName| self.latest.is_none_or(|at| current.stamp <= at);
+        current
+            .filter(is_real)
+            .is_some_and(|current| current > name)
     }
 }
 

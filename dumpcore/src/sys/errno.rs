@@ -119,6 +119,20 @@ pub(crate) fn is_locked(error: &io::Error) -> bool {
     is(error, &[Errno::WOULDBLOCK])
 }
 
+/// The filesystem gives no locks: it has none (ENOSYS, EOPNOTSUPP, EINVAL), or
+/// its server's lock service does not answer (ENOLCK, of NFS).
+pub(crate) fn is_lockless(error: &io::Error) -> bool {
+    is(error, &[Errno::NOLCK]) || is_unsupported(error)
+}
+
+/// What stands for a disk that has not appeared yet: nothing (ENOENT), an
+/// automount point that found no device (ENODEV) or was let go meanwhile
+/// (EHOSTDOWN), or a mount whose device or peer has gone, and which comes back
+/// by being mounted anew.
+pub(crate) fn is_yet_to_appear(error: &io::Error) -> bool {
+    is(error, &[Errno::NOENT, Errno::HOSTDOWN]) || is_mount_gone(error)
+}
+
 /// An I/O error that the disk reports for this place.
 pub(crate) fn is_io(error: &io::Error) -> bool {
     is(error, &[Errno::IO])

@@ -51,6 +51,11 @@ impl Place {
         fs::read_to_string(self.dir.path().join(path)).expect("read")
     }
 
+    /// A path below the directory, as machines are told it.
+    pub(crate) fn whole(&self, path: &str) -> String {
+        self.dir.path().join(path).display().to_string()
+    }
+
     /// The program, with nothing of the surrounding environment.
     pub(crate) fn dumpslave(&self) -> Command {
         Command::from_std(self.plain_dumpslave())
