@@ -1,6 +1,9 @@
 //! Benches of the library: what an hourly dump is made of.
 //!
 //! They run on the filesystem of `TMPDIR`: set it to what you care about.
+//! Each also holds what it measures to have been done. What is copied is
+//! removed at the end of a group only: ext4 is slow to make files after many
+//! were removed (`docs/PERFORMANCE.md`).
 
 use std::fs;
 use std::hint::black_box;
@@ -9,10 +12,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use assert_fs::TempDir;
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Bencher, Criterion, SamplingMode, Throughput};
+use criterion::{criterion_group, criterion_main};
 use dumpcore::{
-    Abilities, Candidate, Checkpoint, Filter, Kind, LinkPolicy, Meta, Navigator, Snapshot, Stamp,
-    Time, Xattrs,
+    Abilities, Candidate, Checkpoint, Filter, Kind, LinkPolicy, Meta, Navigator, Report, Snapshot,
+    Stamp, Time, Verdict, Xattrs,
 };
 
 const FILES: usize = 4_000;
@@ -41,12 +45,22 @@ impl Bed {
         self.dir.path().join("dump")
     }
 
-    fn dump(&self, init: bool) {
+    fn dump(&self, init: bool) -> Report {
         let report = Snapshot::new(self.root())
             .main(self.tree())
             .init(init)
             .run();
-        assert!(report.expect("a dump").is_complete());
+        let report = report.expect("a dump");
+        assert!(report.is_complete());
+        report
+    }
+
+    /// A dump that finds so many files changed, and nothing else.
+    fn dump_with_changed(&self, changed: usize) {
+        let counts = self.dump(false).counts;
+        let found = counts.copied_changed.number;
+        assert_eq!((found, counts.copied().number), (changed as u64, found));
+        assert!(counts.linked.number >= (FILES - changed) as u64);
     }
 
     /// Changes the contents of every hundredth file.
@@ -78,7 +92,7 @@ fn dumps(c: &mut Criterion) {
         .measurement_time(Duration::from_secs(10));
     group.throughput(Throughput::Elements(FILES as u64));
     let bed = Bed::new();
-    group.bench_function("unchanged", |b| b.iter(|| bed.dump(false)));
+    group.bench_function("unchanged", |b| b.iter(|| bed.dump_with_changed(0)));
     let mut round = 0;
     group.bench_function("1% changed", |b| {
         let change = || {
@@ -87,19 +101,38 @@ fn dumps(c: &mut Criterion) {
             // A file so young would be waited for.
             std::thread::sleep(Duration::from_millis(25));
         };
-        b.iter_batched(change, |()| bed.dump(false), BatchSize::PerIteration);
+        let dump = |()| bed.dump_with_changed(FILES / 100);
+        b.iter_batched(change, dump, BatchSize::PerIteration);
     });
+    group.finish();
+}
+
+fn copies(c: &mut Criterion) {
+    let mut group = c.benchmark_group("copy");
+    // As few as can be: each of them is kept.
+    group
+        .sample_size(10)
+        .sampling_mode(SamplingMode::Flat)
+        .warm_up_time(Duration::from_secs(1))
+        .measurement_time(Duration::from_secs(5));
+    group.throughput(Throughput::Elements(FILES as u64));
+    let bed = Bed::new();
+    let mut kept = Vec::new();
     group.bench_function("full copy", |b| {
         let fresh = || TempDir::new().expect("a directory");
         let copy = |root: TempDir| {
             let first = Snapshot::new(root.path()).main(bed.tree()).init(true);
-            assert!(first.run().expect("a dump").is_complete());
-            root
+            let counts = first.run().expect("a dump").counts;
+            assert!(counts.copied_new.number >= FILES as u64);
+            kept.push(root);
         };
         b.iter_batched(fresh, copy, BatchSize::PerIteration);
     });
     group.bench_function("checkpoint", |b| {
-        b.iter(|| Checkpoint::new(bed.root()).run().expect("a checkpoint"));
+        b.iter(|| {
+            let report = Checkpoint::new(bed.root()).run().expect("a checkpoint");
+            assert!(report.counts.copied().number >= FILES as u64);
+        });
     });
     group.finish();
 }
@@ -129,6 +162,21 @@ fn rules(c: &mut Criterion) {
             paths.iter().filter(excluded).count()
         });
     });
+    group.throughput(Throughput::Elements(1));
+    let plain = candidate(Xattrs::default());
+    group.bench_function("metadata comparison", |b| compare(b, &plain));
+    let acl = b"\x02\0\0\0\x01\0\x06\0\xff\xff\xff\xff\x04\0\x04\0\xff\xff\xff\xff";
+    let attributes = candidate(Xattrs::new(vec![
+        (b"system.posix_acl_access".to_vec(), acl.to_vec()),
+        (b"user.comment".to_vec(), vec![b'x'; 100]),
+    ]));
+    group.bench_function("metadata comparison, with an ACL", |b| {
+        compare(b, &attributes);
+    });
+    group.finish();
+}
+
+fn candidate(xattrs: Xattrs) -> Candidate {
     let meta = Meta {
         kind: Kind::File,
         mode: 0o644,
@@ -144,37 +192,37 @@ fn rules(c: &mut Criterion) {
         nlink: 1,
         rdev: 0,
     };
-    let candidate = Candidate {
+    Candidate {
         meta,
-        xattrs: Xattrs::default(),
+        xattrs,
         target: None,
-    };
-    let (policy, abilities) = (LinkPolicy::new(), Abilities::everything());
-    group.throughput(Throughput::Elements(1));
-    group.bench_function("metadata comparison", |b| {
-        b.iter(|| {
-            let (old, new) = (black_box(&candidate), black_box(&candidate));
-            policy
-                .decide(&abilities, old, new, || Ok(true))
-                .expect("no I/O")
-        });
-    });
-    group.finish();
+    }
 }
 
-/// A thousand dumps of one unchanged file.
-fn thousand_dumps(root: &Path) {
+/// Both sides are the same, so that nothing is left uncompared.
+fn compare(b: &mut Bencher<'_>, candidate: &Candidate) {
+    let (policy, abilities) = (LinkPolicy::new(), Abilities::everything());
+    let other = candidate.clone();
+    b.iter(|| {
+        let (old, new) = (black_box(candidate), black_box(&other));
+        let decided = policy.decide(&abilities, old, new, || Ok(true));
+        assert!(matches!(decided, Ok(Verdict::Link)));
+    });
+}
+
+/// A thousand dumps of one file, which was written to before every so many.
+fn thousand_dumps(root: &Path, every: usize) {
     let mut last: Option<PathBuf> = None;
     let mut minute = Stamp::new(2026, 1, 1, 0, 0).expect("a minute");
-    for _ in 0..1_000 {
+    for number in 0..1_000 {
         let day = format!("{:02}{:02}", minute.month(), minute.day());
         let leaf = format!("{:02}{:02}", minute.hour(), minute.minute());
         let dir = root.join("2026").join(day).join(leaf).join("tree");
         fs::create_dir_all(&dir).expect("made");
         let file = dir.join("file");
         match &last {
-            Some(last) => fs::hard_link(last, &file).expect("linked"),
-            None => fs::write(&file, "text\n").expect("written"),
+            Some(last) if number % every > 0 => fs::hard_link(last, &file).expect("linked"),
+            _ => fs::write(&file, format!("text {number}\n")).expect("written"),
         }
         last = Some(file);
         for _ in 0..60 {
@@ -184,20 +232,28 @@ fn thousand_dumps(root: &Path) {
 }
 
 fn history(c: &mut Criterion) {
-    let dir = TempDir::new().expect("a directory");
-    thousand_dumps(dir.path());
-    fs::create_dir(dir.path().join("tree")).expect("made");
-    let tree = dir.path().join("tree");
-    let navigator = Navigator::new(dir.path()).main(&tree);
-    let place = navigator.locate(dir.path(), &tree.join("file"));
-    let place = place.expect("located");
-    c.bench_function("history of a file in 1000 dumps", |b| {
-        b.iter(|| {
-            let past = navigator.history(&place).run();
-            assert_eq!(past.dumps, 1_000);
+    let mut group = c.benchmark_group("history in 1000 dumps");
+    for (name, every) in [
+        ("of a file that never changed", 1_000),
+        ("of a file that changed a hundred times", 10),
+    ] {
+        let dir = TempDir::new().expect("a directory");
+        thousand_dumps(dir.path(), every);
+        fs::create_dir(dir.path().join("tree")).expect("made");
+        let tree = dir.path().join("tree");
+        let navigator = Navigator::new(dir.path()).main(&tree);
+        let place = navigator.locate(dir.path(), &tree.join("file"));
+        let place = place.expect("located");
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                let past = navigator.history(&place).run();
+                assert_eq!(past.dumps, 1_000);
+                assert_eq!(past.events.len(), 1_000 / every);
+            });
         });
-    });
+    }
+    group.finish();
 }
 
-criterion_group!(benches, dumps, rules, history);
+criterion_group!(benches, dumps, copies, rules, history);
 criterion_main!(benches);

@@ -1,8 +1,18 @@
-//! Benchmarks of `dump`.
+//! Benchmarks of `dump`. `README.md` beside this tells how each is run.
 //!
-//! - `cargo bench -p benches --bench library`: the library, by criterion.
-//! - `cargo bench -p benches --bench peers`: whole programs against their
-//!   peers on a realistic tree, in turn, with ratios from the same round.
-//!   See the head of `benches/peers/main.rs` for its settings.
+//! - `library`: the library, by criterion.
+//! - `peers`: whole programs against their peers on a realistic tree.
+//! - `scale`: memory, instructions and system calls as trees grow; no clock.
+//! - `latency`: what workers hide of a disk or a network that is slow to
+//!   answer.
 //!
-//! Speed claims live here and nowhere else: no test measures time.
+//! Speed claims live here and nowhere else: no test measures time. What the
+//! benches do is in this library, so that tests can try it on small trees.
+
+#![forbid(unsafe_code)]
+
+pub mod latency;
+pub mod machine;
+pub mod peers;
+pub mod programs;
+pub mod scale;

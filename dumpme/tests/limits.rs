@@ -4,12 +4,13 @@ mod common;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::Command;
 
 use assert_fs::prelude::*;
 use common::Place;
-use fixtures::tree::{deep, remove_deep, wide};
+use fixtures::memory::peak_kib;
+use fixtures::mounts::{Fs, Mount};
+use fixtures::tree::{deep, many, remove_deep, wide};
 use fixtures::{Options, assert_same_tree};
 
 /// The most that a dump of a million names may take.
@@ -27,27 +28,10 @@ fn place() -> Place {
     place
 }
 
-/// The most memory that a process had, in KiB, until it ended.
-fn peak(mut child: Child) -> u64 {
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    loop {
-        let text = fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let number = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        peak = peak.max(number.and_then(|n| n.trim().parse().ok()).unwrap_or(0));
-        if let Some(status) = child.try_wait().expect("waited for") {
-            assert!(status.success(), "{status}");
-            return peak;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
+/// The most memory resident in a dump of `tree` into `dump`, in KiB.
 fn dump(place: &Place, more: &[&str]) -> u64 {
     let mut command = place.plain_dumpme();
-    let command = args(&mut command).args(more).stdin(Stdio::null());
-    peak(command.spawn().expect("dumpme runs"))
+    peak_kib(args(&mut command).args(more))
 }
 
 /// The first dump, and one of the unchanged tree.
@@ -65,6 +49,32 @@ fn a_million_names_in_one_directory_need_little_memory() {
     });
     assert!(peaks.iter().all(|peak| *peak < MOST_KB), "{peaks:?} KiB");
     remove_deep(&place.dir.path().join("dump"));
+}
+
+/// The first dump of so many files, each an inode of its own, and one of the
+/// unchanged tree.
+fn peaks_of(files: usize) -> [u64; 2] {
+    let place = Place::new();
+    // Nothing is waited for but the processor.
+    let memory = Mount::new(Fs::Tmpfs, 4 << 10);
+    let [tree, root] = ["tree", "dump"].map(|name| memory.path().join(name));
+    many(&tree, files, files / 50);
+    fs::create_dir(&root).expect("made");
+    [&["--init"][..], &[]].map(|more| {
+        let mut command = place.plain_dumpme();
+        peak_kib(args(command.current_dir(memory.path())).args(more))
+    })
+}
+
+/// A million need as much: `docs/PERFORMANCE.md`.
+#[test]
+#[ignore = "needs root for a tmpfs"]
+fn memory_does_not_grow_with_the_number_of_files() {
+    let (few, many) = (peaks_of(20_000), peaks_of(200_000));
+    for (few, many) in few.into_iter().zip(many) {
+        assert!(many < MOST_KB, "{many} KiB");
+        assert!(many < few + (4 << 10), "{few} KiB, ten times: {many} KiB");
+    }
 }
 
 /// Wide at each of many levels, and deep: more directories are begun at once

@@ -3,106 +3,14 @@
 mod common;
 
 use std::fs::{self, Permissions};
-use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, lchown, symlink};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::Duration;
+use std::path::Path;
+use std::process::Command;
 
 use assert_fs::prelude::*;
 use common::Place;
+use fixtures::far::Sshd;
 use predicates::str::contains;
-
-/// An sshd of the test's own, for root, on a port that was free.
-struct Sshd {
-    child: Child,
-    port: u16,
-    key: PathBuf,
-}
-
-impl Sshd {
-    fn up(place: &Place) -> Self {
-        Self::without(place, "")
-    }
-
-    /// A server that refuses some requests of SFTP, comma-separated, and does
-    /// not offer their extensions.
-    fn without(place: &Place, requests: &str) -> Self {
-        let at = |name: &str| place.dir.path().join(name);
-        for name in ["host", "key"] {
-            let mut keygen = Command::new("ssh-keygen");
-            keygen
-                .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-                .arg(at(name));
-            assert!(keygen.status().expect("ssh-keygen runs").success());
-        }
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = free.local_addr().expect("bound").port();
-        drop(free);
-        let config = format!(
-            "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\n\
-             PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\n\
-             Subsystem sftp internal-sftp {}\n",
-            at("host").display(),
-            at("key.pub").display(),
-            match requests {
-                "" => String::new(),
-                some => format!("-P {some}"),
-            }
-        );
-        fs::write(at("sshd_config"), config).expect("written");
-        fs::create_dir_all("/run/sshd").expect("root makes directories in /run");
-        let child = Command::new("/usr/sbin/sshd")
-            .args(["-D", "-e", "-f"])
-            .arg(at("sshd_config"))
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("sshd starts");
-        let key = at("key");
-        Self { child, port, key }
-    }
-
-    /// Mounts a directory on another; sshd may need a moment at first.
-    fn mount(&self, place: &Place, dir: &str, on: &str, more: &str) -> Mounted {
-        let at = place.dir.path().join(on);
-        fs::create_dir_all(&at).expect("made");
-        let options = format!(
-            "IdentityFile={},port={},StrictHostKeyChecking=no,UserKnownHostsFile=/dev/null{more}",
-            self.key.display(),
-            self.port
-        );
-        for _ in 0..50 {
-            let mut sshfs = Command::new("sshfs");
-            sshfs.args(["-o", &options]);
-            sshfs.arg(format!(
-                "root@127.0.0.1:{}",
-                place.dir.path().join(dir).display()
-            ));
-            let ran = sshfs.arg(&at).stderr(Stdio::null()).status();
-            if ran.expect("sshfs runs").success() {
-                return Mounted(at);
-            }
-            thread::sleep(Duration::from_millis(200));
-        }
-        panic!("sshfs never mounted {dir}");
-    }
-}
-
-impl Drop for Sshd {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-struct Mounted(PathBuf);
-
-impl Drop for Mounted {
-    fn drop(&mut self) {
-        let _ = Command::new("fusermount3").arg("-u").arg(&self.0).status();
-    }
-}
 
 #[test]
 #[ignore = "needs root, sshd, sshfs and FUSE"]
@@ -113,7 +21,8 @@ fn dumps_are_made_over_sshfs_and_a_read_only_one_is_refused() {
     let file = tree.path().join("file");
     fs::set_permissions(&file, Permissions::from_mode(0o4755)).expect("set");
     place.dir.child("dump").create_dir_all().expect("made");
-    let sshd = Sshd::up(&place);
+    let sshd = Sshd::up(place.dir.path());
+    let [there, far] = ["dump", "far"].map(|name| place.dir.path().join(name));
     let run = |args: &[&str]| {
         let mut run = place.dumpme();
         run.args(["--main", "tree", "--dump", "far", "--log", "stderr"])
@@ -121,7 +30,7 @@ fn dumps_are_made_over_sshfs_and_a_read_only_one_is_refused() {
         run.assert()
     };
     {
-        let _far = sshd.mount(&place, "dump", "far", "");
+        let _far = sshd.mount(&there, &far, "");
         let lost = "warning: far does not keep ACLs, attributes user.*, attributes trusted.*, \
                     attributes security.*, owners and times of symlinks \
                     (its filesystem, fuse, has no such)";
@@ -139,7 +48,7 @@ fn dumps_are_made_over_sshfs_and_a_read_only_one_is_refused() {
     assert_eq!(old.ino(), new.ino());
     assert_eq!(new.mode() & 0o7777, 0o4755);
 
-    let _far = sshd.mount(&place, "dump", "far", ",ro");
+    let _far = sshd.mount(&there, &far, "ro");
     let current = fs::read_link(place.dir.path().join("dump/current")).expect("a link");
     run(&[]).code(1).stderr(contains("Read-only file system"));
     run(&["--check-age", "26h"]).code(0);
@@ -164,17 +73,18 @@ fn nothing_is_changed_through_a_symlink_on_the_server() {
     }
     place.dir.child("dump").create_dir_all().expect("made");
     let before = fs::metadata(outside.path()).expect("there");
-    let sshd = Sshd::up(&place);
+    let sshd = Sshd::up(place.dir.path());
+    let [there, far] = ["dump", "far"].map(|name| place.dir.path().join(name));
     // Newer versions of sshfs do not show where such symlinks point, unless
     // told; others would not know the word.
     let help = Command::new("sshfs").arg("--help").output();
     let help = String::from_utf8_lossy(&help.expect("sshfs runs").stdout).into_owned();
     let show = if help.contains("no_contain_symlinks") {
-        ",no_contain_symlinks"
+        "no_contain_symlinks"
     } else {
         ""
     };
-    let _far = sshd.mount(&place, "dump", "far", show);
+    let _far = sshd.mount(&there, &far, show);
     let run = |args: &[&str]| {
         let mut run = place.dumpme();
         run.args(["--main", "tree", "--dump", "far", "--log", "stderr"])
@@ -209,8 +119,9 @@ fn a_server_without_what_dumps_need_is_refused_with_the_reason() {
         let tree = place.dir.child("tree");
         tree.child("file").write_str("text\n").expect("written");
         place.dir.child("dump").create_dir_all().expect("made");
-        let sshd = Sshd::without(&place, lacking);
-        let _far = sshd.mount(&place, "dump", "far", "");
+        let sshd = Sshd::without(place.dir.path(), lacking);
+        let [there, far] = ["dump", "far"].map(|name| place.dir.path().join(name));
+        let _far = sshd.mount(&there, &far, "");
         let mut run = place.dumpme();
         run.args(["--main", "tree", "--dump", "far", "--init"])
             .args(["--log", "stderr"]);

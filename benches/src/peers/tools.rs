@@ -1,0 +1,172 @@
+//! Who is compared, and how each is asked: to begin, to go on, and to show
+//! what it kept.
+
+use std::path::{Path, PathBuf};
+
+use crate::programs::word;
+
+/// What a program is told.
+#[derive(Debug)]
+pub(crate) struct Site<'a> {
+    /// What to copy.
+    pub(crate) tree: &'a Path,
+    /// Where copies go; another directory for each program, but one for all
+    /// that link to the same first copy.
+    pub(crate) at: &'a Path,
+    /// Where our programs are.
+    pub(crate) ours: &'a Path,
+    /// The compiled limit.
+    pub(crate) limit: &'a Path,
+    /// For what is restored.
+    pub(crate) scratch: &'a Path,
+}
+
+impl Site<'_> {
+    fn tree(&self) -> String {
+        word(self.tree)
+    }
+
+    fn at(&self, name: impl ToString) -> String {
+        word(&self.at.join(name.to_string()))
+    }
+
+    fn scratch(&self) -> String {
+        word(self.scratch)
+    }
+}
+
+/// A program, or a way to call one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tool {
+    Dumpme,
+    Rsync,
+    CpAl,
+    CpA,
+    Limit(usize),
+    Restic,
+    Borg,
+    RdiffBackup,
+    Chkptme,
+    CpAh,
+}
+
+impl Tool {
+    /// As it stands in the tables, when it begins or goes on.
+    pub(crate) fn name(self, begins: bool) -> String {
+        match (self, begins) {
+            (Self::Dumpme, true) => "dumpme --init".into(),
+            (Self::Dumpme, false) => "dumpme".into(),
+            (Self::Rsync, true) => "rsync -aHAXU".into(),
+            (Self::Rsync, false) => "rsync -aHAXU --link-dest".into(),
+            (Self::CpAl, _) => "cp -al (compares nothing)".into(),
+            (Self::CpA, _) => "cp -a".into(),
+            (Self::Limit(1), _) => "limit in C, 1 thread".into(),
+            (Self::Limit(n), _) => format!("limit in C, {n} threads"),
+            (Self::Restic, _) => "restic backup".into(),
+            (Self::Borg, _) => "borg create".into(),
+            (Self::RdiffBackup, _) => "rdiff-backup".into(),
+            (Self::Chkptme, _) => "chkptme".into(),
+            (Self::CpAh, _) => "cp -aH".into(),
+        }
+    }
+
+    /// The program that must be installed, and what makes it tell its version.
+    pub(crate) fn program(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Dumpme | Self::Chkptme | Self::Limit(_) => None,
+            Self::Rsync => Some(("rsync", "--version")),
+            Self::CpAl | Self::CpA | Self::CpAh => Some(("cp", "--version")),
+            Self::Restic => Some(("restic", "version")),
+            Self::Borg => Some(("borg", "--version")),
+            Self::RdiffBackup => Some(("rdiff-backup", "--version")),
+        }
+    }
+
+    /// The directory that its copies go to.
+    pub(crate) fn directory(self) -> &'static str {
+        match self {
+            Self::Dumpme | Self::Chkptme => "dump",
+            Self::Rsync | Self::CpAl | Self::CpA | Self::Limit(_) | Self::CpAh => "copies",
+            Self::Restic => "restic",
+            Self::Borg => "borg",
+            Self::RdiffBackup => "rdiff",
+        }
+    }
+
+    /// Makes what is there before the first copy.
+    pub(crate) fn init(self, site: &Site<'_>) -> String {
+        let at = word(site.at);
+        match self {
+            Self::Restic => format!("RESTIC_PASSWORD=x restic -q init -r {at}"),
+            Self::Borg => format!("borg init -e none {at}"),
+            _ => format!("mkdir -p {at}"),
+        }
+    }
+
+    /// The first copy, as number 0.
+    pub(crate) fn first(self, site: &Site<'_>) -> String {
+        let (tree, to) = (site.tree(), site.at(0));
+        match self {
+            Self::Dumpme => format!("{} --init", dumpme(site)),
+            Self::Rsync => format!("rsync -aHAXU {tree}/ {to}/"),
+            Self::CpA | Self::CpAl | Self::Limit(_) => format!("cp -a {tree} {to}"),
+            Self::Chkptme | Self::CpAh => format!("{} --init", dumpme(site)),
+            Self::Restic | Self::Borg | Self::RdiffBackup => self.next(site, 0),
+        }
+    }
+
+    /// A further copy.
+    pub(crate) fn next(self, site: &Site<'_>, number: u64) -> String {
+        let (tree, first, to) = (site.tree(), site.at(0), site.at(number));
+        let at = word(site.at);
+        match self {
+            Self::Dumpme => dumpme(site),
+            Self::Rsync => format!("rsync -aHAXU --link-dest={first} {tree}/ {to}/"),
+            Self::CpAl => format!("cp -al {first} {to}"),
+            Self::CpA => format!("cp -a {tree} {to}"),
+            Self::Limit(n) => format!("{} {n} {tree} {first} {to}", word(site.limit)),
+            Self::Restic => format!("RESTIC_PASSWORD=x restic -q -r {at} backup {tree}"),
+            Self::Borg => format!("borg create {at}::n{number} {tree}"),
+            Self::RdiffBackup => format!("rdiff-backup backup {tree} {at}"),
+            Self::Chkptme => format!(
+                "{} -q --log stderr --dump {at}",
+                word(&site.ours.join("chkptme"))
+            ),
+            Self::CpAh => format!("cp -aH {} {to}", site.at("current")),
+        }
+    }
+
+    /// How to get back what was copied last, and where it is then.
+    pub(crate) fn restore(self, site: &Site<'_>, number: u64) -> (String, PathBuf) {
+        let (at, out) = (word(site.at), site.scratch());
+        let below = |dir: &Path| dir.join(site.tree.strip_prefix("/").unwrap_or(site.tree));
+        match self {
+            Self::Dumpme | Self::Chkptme => (":".into(), site.at.join("current/tree")),
+            Self::CpAh => (":".into(), site.at.join(number.to_string()).join("tree")),
+            Self::Rsync | Self::CpAl | Self::CpA | Self::Limit(_) => {
+                (":".into(), site.at.join(number.to_string()))
+            }
+            Self::Restic => (
+                format!("RESTIC_PASSWORD=x restic -q -r {at} restore latest --target {out}"),
+                below(site.scratch),
+            ),
+            Self::Borg => (
+                format!("mkdir {out} && cd {out} && borg extract {at}::n{number}"),
+                below(site.scratch),
+            ),
+            Self::RdiffBackup => (
+                format!("rdiff-backup restore {at} {out}"),
+                site.scratch.to_path_buf(),
+            ),
+        }
+    }
+}
+
+fn dumpme(site: &Site<'_>) -> String {
+    format!(
+        "{} -q --log stderr --main {} --dump {}",
+        word(&site.ours.join("dumpme")),
+        site.tree(),
+        word(site.at)
+    )
+}
