@@ -6,7 +6,7 @@ use std::process::Command;
 use fixtures::mounts::{Fs, Mount};
 use fixtures::who::PLAIN;
 
-use crate::apart::in_own_kernel;
+use crate::apart::on_own_machine;
 use crate::full::{changed_since, goes_on, refused};
 use crate::stage::{Stage, end_well};
 
@@ -120,25 +120,25 @@ fn no_quota(fs: Fs, of: Of) {
 #[test]
 #[ignore = "needs root, user-mode-linux, kmod and quota"]
 fn of_a_user_on_ext4() {
-    in_own_kernel("quota::of_a_user_on_ext4", || no_quota(Fs::Ext4, Of::User));
+    on_own_machine("quota::of_a_user_on_ext4", || no_quota(Fs::Ext4, Of::User));
 }
 
 #[test]
 #[ignore = "needs root, user-mode-linux, kmod and quota"]
 fn of_a_user_on_xfs() {
-    in_own_kernel("quota::of_a_user_on_xfs", || no_quota(Fs::Xfs, Of::User));
+    on_own_machine("quota::of_a_user_on_xfs", || no_quota(Fs::Xfs, Of::User));
 }
 
 #[test]
 #[ignore = "needs root, user-mode-linux, kmod and quota"]
 fn of_a_project_on_ext4() {
     let name = "quota::of_a_project_on_ext4";
-    in_own_kernel(name, || no_quota(Fs::Ext4, Of::Project));
+    on_own_machine(name, || no_quota(Fs::Ext4, Of::Project));
 }
 
 #[test]
 #[ignore = "needs root, user-mode-linux, kmod and quota"]
 fn of_a_project_on_xfs() {
     let name = "quota::of_a_project_on_xfs";
-    in_own_kernel(name, || no_quota(Fs::Xfs, Of::Project));
+    on_own_machine(name, || no_quota(Fs::Xfs, Of::Project));
 }
