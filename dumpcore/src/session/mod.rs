@@ -23,7 +23,7 @@ pub(crate) use self::sources::{Source, roots_of_dump};
 use crate::engine::{Budget, Tally};
 use crate::error::Error;
 use crate::event::{Event, Observer, Phase, Warning};
-use crate::fault::{Fault, Op};
+use crate::fault::{Fault, Op, Snag};
 use crate::filter::Filter;
 use crate::jobs::default_jobs;
 use crate::layout::{self, DumpName, LinkTarget, Sort};
@@ -37,7 +37,7 @@ use crate::report::Report;
 use crate::stamp::Stamp;
 use crate::sys::dir::{self, For};
 use crate::sys::pages::Pages;
-use crate::sys::{disk, medium, stat};
+use crate::sys::{disk, errno, medium, stat};
 use crate::trial::{self, Trial};
 use crate::vault::{Dump, DumpLock};
 
@@ -325,7 +325,7 @@ impl<'a> Session<'a> {
             });
             self.remove_all(&site, sources, tally)?;
         }
-        let error = match trial::run(site.handle().as_fd()) {
+        let error = match self.try_out(&site, tally)? {
             Ok(Trial::Passed(abilities, lacking)) => {
                 if !lacking.is_empty() {
                     let lacking = lacking.join(", ");
@@ -348,6 +348,19 @@ impl<'a> Session<'a> {
         };
         site.abandon();
         Err(error)
+    }
+
+    /// Tries what can be preserved. A leftover that has taken the last inode
+    /// leaves none for that, and holds perhaps what the tree has no longer: it
+    /// goes, and this run begins anew.
+    fn try_out(&self, site: &Site<'_>, tally: &Tally<'_>) -> Result<Result<Trial, Snag>, Error> {
+        match trial::run(site.handle().as_fd()) {
+            Err(snag) if site.resumed && errno::is_full(&snag.cause) => {
+                self.remove_all(site, &[], tally)?;
+                Ok(trial::run(site.handle().as_fd()))
+            }
+            outcome => Ok(outcome),
+        }
     }
 
     /// The type of the dump's filesystem, for people.

@@ -180,6 +180,25 @@ fn no_inodes_on_ext4() {
     );
 }
 
+/// What the stopped run left has the last inode, and most of it is of what the
+/// tree has no longer.
+#[test]
+#[ignore = "needs root and loop mounts"]
+fn a_tree_that_has_shrunk_needs_no_other_room() {
+    let mount = Mount::with(Fs::Ext4, 24, &["-N", "1024"], "");
+    let stage = changed(&mount);
+    let many = stage.source.join("many");
+    fs::create_dir(&many).expect("made");
+    for n in 0..1_500 {
+        File::create(many.join(n.to_string())).expect("made");
+    }
+    let said = refused(&stage);
+    assert!(said.contains("No space left on device"), "{said}");
+    assert_eq!(statvfs(mount.path()).expect("asked").f_ffree, 0);
+    fs::remove_dir_all(&many).expect("removed");
+    goes_on(&stage);
+}
+
 #[test]
 #[ignore = "needs root and mounts"]
 fn no_inodes_on_tmpfs() {
