@@ -235,7 +235,7 @@ fn exclude_rules_that_are_none() {
             beside.write_str(&format!("{rule}\n")).expect("written");
             let path = beside.path().strip_prefix(place.dir.path()).expect("below");
             let named = format!("{} line 1", path.display());
-            refused(&place, &with(&TREE, &DUMP), 1, &[&named]);
+            refused(&place, &with(&TREE, &DUMP), 2, &[&named]);
             fs::remove_dir_all(beside.path().parent().expect("above")).expect("removed");
         }
     }
