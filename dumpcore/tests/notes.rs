@@ -135,3 +135,16 @@ fn what_a_stopped_run_left_is_looked_at() {
     assert_eq!(report.counts.copied().number, 1, "{:#?}", report.counts);
     assert_eq!(get(&stage.newest().join("bare/a")), None);
 }
+
+/// Whoever moves a directory in a dump, as its source was moved, moves what is
+/// known of it.
+#[test]
+fn a_directory_that_is_moved_in_a_dump_is_still_known() {
+    let stage = stage();
+    for top in [&stage.newest(), &stage.source] {
+        fs::rename(top.join("mixed"), top.join("moved")).expect("renamed");
+    }
+    xattr::remove(stage.source.join("moved/a"), NAME).expect("removed");
+    assert_eq!(dump(&stage), (3, 1));
+    assert_eq!(get(&stage.newest().join("moved/a")), None);
+}

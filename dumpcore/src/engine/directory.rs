@@ -15,7 +15,6 @@ use std::sync::Arc;
 use super::job::{Found, Job, Rest};
 use super::node::{At, Hands, Node, Sides, Tree};
 use super::worker::Worker;
-use crate::catalog::Trail;
 use crate::event::{Did, Kind, Warning, Why};
 use crate::fault::{Op, Side, Snag};
 use crate::meta::{Meta, Xattrs};
@@ -115,10 +114,9 @@ impl Worker<'_> {
             fresh,
         };
         let tree = Arc::clone(&above.tree);
-        let trail = above.trail.below(name.to_bytes());
         let above = Some(Arc::clone(above));
         let entered = (entered.meta, xattrs);
-        Some(Node::new(above, tree, sides, entered, trail))
+        Some(Node::new(above, tree, sides, entered))
     }
 
     fn directory_xattrs(&mut self, above: &Node, name: &CStr, entered: &Entered) -> Xattrs {
@@ -462,9 +460,8 @@ impl Worker<'_> {
             Ok(xattrs) => (xattrs, None),
             Err(snag) => (Xattrs::default(), Some(snag)),
         };
-        let trail = Trail::top(root.name.to_bytes());
         let entered = (root.entered.meta, xattrs);
-        let node = Node::new(None, tree, sides, entered, trail);
+        let node = Node::new(None, tree, sides, entered);
         if let Some(snag) = snag {
             // Without its root there is no dump.
             self.halt(&node, c"", snag);

@@ -299,12 +299,7 @@ impl Worker<'_> {
             }
             return Ok(outcome(Did::HardLinked, first_name.ino));
         };
-        if self
-            .run
-            .rules
-            .marks
-            .is_some_and(|m| m.has(first_name.trail))
-        {
+        if self.run.rules.marks.is_some_and(|m| m.has(place.id().ino)) {
             self.mark(item.node);
         }
         if there == Some(first_name.ino) {
@@ -484,7 +479,7 @@ impl Worker<'_> {
     pub(super) fn read_symlink(&self, item: Item<'_>) -> Result<CString, Missed> {
         let (dir, name) = (item.hands.source.as_fd(), item.name);
         let text = if self.run.rules.source_is_dump {
-            let text = probe::symlink_in_dump(dir, name, item.meta);
+            let text = probe::symlink_in_some_dump(dir, name, item.meta);
             text.map_err(|e| Snag::source(Op::ReadLink, e))
         } else {
             probe::symlink(dir, name)
@@ -516,7 +511,6 @@ fn first(item: Item<'_>, outcome: &Outcome) -> First {
     First {
         ino: outcome.id.ino,
         place: item.node.target.clone(),
-        trail: item.node.trail,
         name: item.name.to_owned(),
     }
 }

@@ -90,7 +90,8 @@ impl Evidence<Missed> for Pair<'_, '_, '_> {
     fn same_target(&mut self) -> Result<bool, Missed> {
         let here = self.worker.read_symlink(self.item)?;
         let name = self.item.name;
-        match probe::symlink_in_dump(self.other.as_fd(), name, self.looked) {
+        let settable = self.worker.run.rules.abilities.symlinks;
+        match probe::symlink_in_dump(self.other.as_fd(), name, self.looked, settable) {
             Ok(there) => Ok(here == there),
             Err(e) => {
                 self.unreadable(&e);
@@ -110,8 +111,9 @@ impl Evidence<Missed> for Pair<'_, '_, '_> {
         if !source.is_empty() {
             self.worker.mark(node);
         }
-        let is_bare = |bare: &&Bare| bare.says_so(node.trail, self.looked.ctime);
-        if self.side == Side::Reference && rules.bare.filter(is_bare).is_some() {
+        let dir = node.reference.as_ref().map(|place| place.id().ino);
+        let is_bare = |(bare, dir): (&Bare, u64)| bare.says_so(dir, self.looked.ctime);
+        if self.side == Side::Reference && rules.bare.zip(dir).is_some_and(is_bare) {
             return Ok(Some((Xattrs::default(), source)));
         }
         let other = Subject::Named(self.other.as_fd(), name);

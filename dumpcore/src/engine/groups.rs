@@ -18,7 +18,6 @@ use std::collections::hash_map::Entry;
 use std::ffi::CString;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::catalog::Trail;
 use crate::meta::Id;
 use crate::walk::Place;
 
@@ -29,7 +28,6 @@ pub(super) struct First {
     pub(super) ino: u64,
     /// The directory; `None` in a dry run.
     pub(super) place: Option<Arc<Place>>,
-    pub(super) trail: Trail,
     pub(super) name: CString,
 }
 
@@ -252,7 +250,6 @@ mod tests {
         First {
             ino,
             place: None,
-            trail: Trail::top(b"tree"),
             name: CString::default(),
         }
     }

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::catalog::Trail;
 use crate::event::Locate;
 use crate::fault::Side;
 use crate::meta::{Meta, Xattrs};
@@ -45,7 +44,6 @@ pub(super) struct Node {
     pub(super) fresh: bool,
     pub(super) meta: Meta,
     pub(super) xattrs: Xattrs,
-    pub(super) trail: Trail,
     /// Jobs that must be done before its attributes can be set: its own
     /// listing, and whatever that brings.
     left: AtomicUsize,
@@ -66,7 +64,6 @@ impl Node {
         tree: Arc<Tree>,
         sides: Sides,
         entered: (Meta, Xattrs),
-        trail: Trail,
     ) -> Arc<Self> {
         let (meta, xattrs) = entered;
         Arc::new(Self {
@@ -78,7 +75,6 @@ impl Node {
             fresh: sides.fresh,
             meta,
             xattrs,
-            trail,
             left: AtomicUsize::new(1),
         })
     }

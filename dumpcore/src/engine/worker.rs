@@ -182,8 +182,8 @@ impl<'a> Worker<'a> {
 
     /// Something in this directory has attributes.
     pub(super) fn mark(&self, node: &Node) {
-        if let Some(marks) = self.run.rules.marks {
-            marks.mark(node.trail);
+        if let (Some(marks), Some(dir)) = (self.run.rules.marks, &node.target) {
+            marks.mark(dir.id().ino);
         }
     }
 
