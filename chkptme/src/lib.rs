@@ -158,7 +158,7 @@ impl Settings {
         let main = sources.main(places);
         // A name is for one tree.
         let one = main.value.len() == 1;
-        let named = sources.find(None, None, |s| s.root_name.as_ref(), |v| OsString::from(v));
+        let named = sources.root_name(None, &main);
         Self {
             dump: sources.dump(places),
             root_name: named.filter(|_| one),

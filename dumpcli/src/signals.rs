@@ -4,7 +4,8 @@
 //! done is kept for the next run. A second signal is from someone who will
 //! not wait: the process ends right there, which is harmless, since whatever
 //! is unpublished may be cut off at any point. A first one that comes when the
-//! dump is already being made visible stops nothing, and says so: which of the
+//! dump is already being made visible stops nothing, and says so, as does a
+//! second one then (a service manager may send two): which of the
 //! two came first is decided once, by [`Stop::close`]. SIGHUP counts as SIGTERM, and
 //! not at all when the program was started with it ignored, as by `nohup`.
 
@@ -141,9 +142,12 @@ impl Stop {
         thread::Builder::new()
             .name("signals".into())
             .spawn(move || {
+                let mut too_late = 0;
                 for number in signals.forever() {
-                    if shared.signal().is_none() {
-                        first(shared.ask(number));
+                    if shared.signal().is_none() || too_late == 1 {
+                        let came = shared.ask(number);
+                        too_late += u8::from(came == Came::TooLate);
+                        first(came);
                     } else {
                         last();
                         let signal = shared.signal().unwrap_or(Signal::Interrupt);

@@ -117,7 +117,7 @@ impl<'a> Checkpoint<'a> {
     }
 
     /// Contents are copied no faster than this, by all workers together;
-    /// looking, linking and comparing are not held up. No limit unless told.
+    /// looking, linking and comparing do not count. No limit unless told.
     pub fn bwlimit(mut self, rate: Rate) -> Self {
         self.bwlimit = rate;
         self
@@ -231,7 +231,7 @@ fn open(session: &Session<'_>, path: &RelPath) -> Result<OwnedFd, Error> {
 
 /// Where faults were: in the dump, or in what became of the same entry.
 fn faulty(made: &Made<'_>, base: &Path) -> BTreeSet<PathBuf> {
-    let site = made.site.path();
+    let site = made.site.published_path();
     let in_dump = |fault: &Fault| match fault.path.strip_prefix(&site) {
         Ok(below) => [fault.path.clone(), base.join(below)],
         Err(_) => [fault.path.clone(), fault.path.clone()],
@@ -274,7 +274,7 @@ fn is_readable(root: &Path, below: &Path, meta: &Meta) -> bool {
             let listed = opened.and_then(|dir| Lister::new(dir).rest(&mut Chunk::default()));
             listed.is_ok()
         }
-        Kind::Symlink => probe::symlink_in_dump(above.as_fd(), &name, meta).is_ok(),
+        Kind::Symlink => probe::symlink_in_some_dump(above.as_fd(), &name, meta).is_ok(),
         Kind::Fifo | Kind::Socket | Kind::Char | Kind::Block => true,
     }
 }

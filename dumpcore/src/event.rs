@@ -255,6 +255,12 @@ pub enum Warning {
         /// The dump root that is written.
         dump: PathBuf,
     },
+    /// A leftover of an earlier run had taken the last inode of the disk, and
+    /// was removed.
+    LeftoverRemoved {
+        /// Its path.
+        path: PathBuf,
+    },
     /// A leftover of an earlier run is taken over.
     Resuming {
         /// Its path.
@@ -299,7 +305,7 @@ impl fmt::Display for Warning {
                 Printable::path(path)
             ),
             Warning::FewerJobs { asked, jobs, cause } => {
-                write!(f, "only {jobs} of the {asked} workers asked for: {cause}")
+                write!(f, "only {jobs} of {asked} workers: {cause}")
             }
             Warning::ForeignLeftover { path } => write!(
                 f,
@@ -333,6 +339,12 @@ impl fmt::Display for Warning {
                 "{} is on the same filesystem as {}: what that disk loses, both lose",
                 Printable::path(dump),
                 Printable::path(from)
+            ),
+            Warning::LeftoverRemoved { path } => write!(
+                f,
+                "{} had taken the last inode of its disk, and is emptied: \
+                 this run begins anew",
+                Printable::path(path)
             ),
             Warning::Resuming { path, trusted } => write!(
                 f,

@@ -33,19 +33,29 @@ pub(crate) fn symlink(dir: BorrowedFd<'_>, name: &CStr) -> Result<CString, Snag>
 
 /// Where a symlink of a published dump points. Reading it moves its access
 /// time, which is all history's: it is set back to what it was. On a
-/// read-only disk it never moved, and only an owner may set it back. In user
-/// space it is left alone: a server behind sshfs would change the times of what
-/// the symlink points to.
+/// read-only disk it never moved, and only an owner may set it back. Where a
+/// symlink's own times cannot be set, `settable` says no: a server behind sshfs
+/// would change those of what it points to.
 pub(crate) fn symlink_in_dump(
     dir: BorrowedFd<'_>,
     name: &CStr,
     looked: &Meta,
+    settable: bool,
 ) -> io::Result<CString> {
     let target = link::read_symlink(dir, name)?;
-    if !disk::is_in_user_space(dir) {
+    if settable {
         let _ = link::set_access_time(dir, name, looked.atime);
     }
     Ok(target)
+}
+
+/// The same where nothing was tried: in user space times are left alone.
+pub(crate) fn symlink_in_some_dump(
+    dir: BorrowedFd<'_>,
+    name: &CStr,
+    looked: &Meta,
+) -> io::Result<CString> {
+    symlink_in_dump(dir, name, looked, !disk::is_in_user_space(dir))
 }
 
 /// The attributes that count, of a name or of what a handle holds.

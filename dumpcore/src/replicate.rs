@@ -154,7 +154,7 @@ impl<'a> Replica<'a> {
     }
 
     /// Contents are copied no faster than this, by all workers together;
-    /// looking, linking and comparing are not held up. No limit unless told.
+    /// looking, linking and comparing do not count. No limit unless told.
     pub fn bwlimit(mut self, rate: Rate) -> Self {
         self.bwlimit = rate;
         self

@@ -7,7 +7,7 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::fault::{Op, Snag};
 use crate::layout;
@@ -130,7 +130,7 @@ fn try_symlinks(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Syml
 }
 
 /// What can be told without writing: for dry runs.
-pub(crate) fn guess() -> Abilities {
+pub(crate) fn guess(on: impl AsFd) -> Abilities {
     let (uid, gid, groups) = disk::whoami();
     let root = uid == 0;
     Abilities {
@@ -140,6 +140,8 @@ pub(crate) fn guess() -> Abilities {
         groups,
         trusted_xattrs: root,
         security_xattrs: root,
+        // Of filesystems in user space some set what they point to instead.
+        symlinks: !disk::is_in_user_space(on),
         ..Abilities::everything()
     }
 }

@@ -83,7 +83,7 @@ impl Version {
         let read = || -> io::Result<CString> {
             let (above, name) = above(&self.path)?;
             if self.dump.is_some() {
-                return probe::symlink_in_dump(above.as_fd(), &name, &self.meta);
+                return probe::symlink_in_some_dump(above.as_fd(), &name, &self.meta);
             }
             link::read_symlink(above.as_fd(), &name)
         };

@@ -45,11 +45,7 @@ pub(super) fn restore(version: &Version, to: &Path, depth: usize) -> Result<Vec<
     let (parent, name) = parent_of(ancestor(to, only.len())).map_err(at_target(Op::Open))?;
     let beside = free_name(parent.as_fd(), &name).map_err(at_target(Op::Create))?;
 
-    let abilities = Abilities {
-        // sshfs would change what they point to instead.
-        symlinks: !disk::is_in_user_space(&parent),
-        ..trial::guess()
-    };
+    let abilities = trial::guess(&parent);
     let mut restorer = Restorer {
         placer: Placer::new(&abilities, Pages::Keep),
         abilities: &abilities,
@@ -57,6 +53,7 @@ pub(super) fn restore(version: &Version, to: &Path, depth: usize) -> Result<Vec<
         to,
         linked: HashMap::new(),
         losses: Vec::new(),
+        lost_symlinks: false,
     };
     let from = Spot {
         dir: from_dir.as_fd(),
@@ -207,6 +204,8 @@ struct Restorer<'a> {
     /// Where the inodes with several names were made first.
     linked: HashMap<Id, Vec<u8>>,
     losses: Vec<Fault>,
+    /// Were owners and times of symlinks left out, and is that told?
+    lost_symlinks: bool,
 }
 
 impl Restorer<'_> {
@@ -270,8 +269,14 @@ impl Restorer<'_> {
             // A filesystem that can share blocks shares them, until written.
             Kind::File => self.placer.file(from, to, meta, Some(from), &mut |_| true),
             Kind::Symlink => {
-                let target = probe::symlink_in_dump(from.dir, from.name, meta)
+                let target = probe::symlink_in_some_dump(from.dir, from.name, meta)
                     .map_err(|cause| Snag::source(Op::ReadLink, cause))?;
+                if !self.abilities.symlinks && !self.lost_symlinks {
+                    self.lost_symlinks = true;
+                    let cause = "not of symlinks, on a filesystem in user space";
+                    let loss = Fault::new(Op::SetTimes, self.to.into(), io::Error::other(cause));
+                    self.losses.push(loss);
+                }
                 self.placer.symlink(from, to, &target, meta)
             }
             _ => self.placer.special(from, to, meta),

@@ -137,7 +137,14 @@ impl Session<'_> {
             source_is_dump: true,
             ..Work::plain(order.policy, budget)
         };
-        self.merge(&work, sources, None, None, &trial::guess(), &tally)?;
+        self.merge(
+            &work,
+            sources,
+            None,
+            None,
+            &trial::guess(self.dump.handle()),
+            &tally,
+        )?;
         let counts = tally.counts();
         Ok(counts.allocated + counts.directories * BLOCK)
     }

@@ -164,7 +164,7 @@ impl<'a> Session<'a> {
             Some(_) if self.is_older(named.name) => Vec::new(),
             _ => self.links(order.sort),
         };
-        let resumed = named.leftover.is_some();
+        let mut resumed = named.leftover.is_some();
         let mut order = order;
         let sources = std::mem::take(&mut order.sources);
         if order.space_check {
@@ -183,9 +183,17 @@ impl<'a> Session<'a> {
         };
         tally.event(Event::Phase(Phase::Storing));
         if self.caller.dry_run {
-            self.merge(&work, sources, reference, None, &trial::guess(), &tally)?;
+            self.merge(
+                &work,
+                sources,
+                reference,
+                None,
+                &trial::guess(self.dump.handle()),
+                &tally,
+            )?;
         } else {
             let (site, abilities) = self.site(&named, &sources, &tally)?;
+            resumed = site.resumed;
             self.merge(&work, sources, reference, Some(&site), &abilities, &tally)?;
             tally.event(Event::Phase(Phase::Syncing));
             site.sync()?;
@@ -317,7 +325,7 @@ impl<'a> Session<'a> {
         sources: &[Source],
         tally: &Tally<'_>,
     ) -> Result<(Site<'_>, Abilities), Error> {
-        let site = Site::open(&self.dump, named.name, named.leftover)?;
+        let mut site = Site::open(&self.dump, named.name, named.leftover)?;
         if site.resumed {
             tally.warn(Warning::Resuming {
                 path: site.path(),
@@ -325,7 +333,7 @@ impl<'a> Session<'a> {
             });
             self.remove_all(&site, sources, tally)?;
         }
-        let error = match self.try_out(&site, tally)? {
+        let error = match self.try_out(&mut site, tally)? {
             Ok(Trial::Passed(abilities, lacking)) => {
                 if !lacking.is_empty() {
                     let lacking = lacking.join(", ");
@@ -353,14 +361,22 @@ impl<'a> Session<'a> {
     /// Tries what can be preserved. A leftover that has taken the last inode
     /// leaves none for that, and holds perhaps what the tree has no longer: it
     /// goes, and this run begins anew.
-    fn try_out(&self, site: &Site<'_>, tally: &Tally<'_>) -> Result<Result<Trial, Snag>, Error> {
-        match trial::run(site.handle().as_fd()) {
-            Err(snag) if site.resumed && errno::is_full(&snag.cause) => {
-                self.remove_all(site, &[], tally)?;
-                Ok(trial::run(site.handle().as_fd()))
-            }
-            outcome => Ok(outcome),
+    fn try_out(
+        &self,
+        site: &mut Site<'_>,
+        tally: &Tally<'_>,
+    ) -> Result<Result<Trial, Snag>, Error> {
+        let outcome = trial::run(site.handle().as_fd());
+        let full = |snag: &Snag| errno::is_full(&snag.cause);
+        let no_inode = || self.dump.free().is_some_and(|(_, inodes)| inodes == 0);
+        if !(site.resumed && outcome.as_ref().is_err_and(full) && no_inode()) {
+            return Ok(outcome);
         }
+        let path = site.path();
+        tally.warn(Warning::LeftoverRemoved { path });
+        self.remove_all(site, &[], tally)?;
+        site.resumed = false;
+        Ok(trial::run(site.handle().as_fd()))
     }
 
     /// The type of the dump's filesystem, for people.

@@ -14,7 +14,7 @@ use crate::publish::Site;
 use crate::raze;
 use crate::relpath::RelPath;
 use crate::stamp::Stamp;
-use crate::sys::{disk, stat};
+use crate::sys::dir;
 
 /// The names a run may take: its own, and whether an earlier run's leftover
 /// is gone on with.
@@ -82,21 +82,17 @@ impl Session<'_> {
         Ok(Named { name, leftover })
     }
 
-    /// Was a leftover made of (some of) the same roots, by this user? An empty
+    /// Was a leftover made of (some of) the same roots, and may this user fill
+    /// it? An empty
     /// one serves all roots.
     pub(super) fn is_ours(&self, name: DumpName, order: &Order<'_>) -> bool {
+        // Another user's can neither be gone on with nor removed. Its owner's
+        // number does not tell: a server may show our own under another.
         let names = self.dump.open_dump(&incomplete(&name)).and_then(|dir| {
-            let owner = stat::look_at(&dir)?.uid;
-            Ok((owner, all_names(&dir)?))
+            dir::may_fill(dir.as_fd())?;
+            all_names(&dir)
         });
-        let Ok((owner, names)) = names else {
-            return false;
-        };
-        // Another user's can neither be gone on with nor removed.
-        let (me, ..) = disk::whoami();
-        if me != 0 && me != owner {
-            return false;
-        }
+        let Ok(names) = names else { return false };
         names.is_empty()
             || names.iter().any(|name| {
                 layout::is_trial(name.to_bytes())

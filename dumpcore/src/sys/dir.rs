@@ -3,7 +3,7 @@
 //! A listing comes in chunks of bounded size, so that a directory of a
 //! million names costs no more memory than one of a thousand.
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RawDir, mkdirat, openat, unlinkat};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, RawDir, accessat, mkdirat, openat, unlinkat};
 use rustix::io::Errno;
 use std::ffi::CStr;
 use std::io;
@@ -79,6 +79,12 @@ pub(crate) fn make_private(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
 /// Makes a directory with the permissions that the runner's umask leaves.
 pub(crate) fn make_plain(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     Ok(mkdirat(dir, name, Mode::from_raw_mode(0o777))?)
+}
+
+/// May this process make names in a directory? The system's answer when not.
+pub(crate) fn may_fill(dir: BorrowedFd<'_>) -> io::Result<()> {
+    let access = Access::WRITE_OK | Access::EXEC_OK;
+    Ok(accessat(dir, c".", access, AtFlags::EACCESS)?)
 }
 
 /// Removes an empty directory.
