@@ -165,10 +165,12 @@ pub(crate) struct Note {
 
 impl Note {
     /// Begins one. `None` where it would be of no use.
-    pub(crate) fn begin(site: &OwnedFd, abilities: &Abilities) -> Option<Self> {
-        // What an earlier run left behind has one perhaps.
-        let name = layout::BARE_XATTR.as_bytes();
-        xattr::remove(Subject::Open(site.as_fd()), name).ok()?;
+    pub(crate) fn begin(site: &OwnedFd, resumed: bool, abilities: &Abilities) -> Option<Self> {
+        if resumed {
+            // What an earlier run left behind has one perhaps.
+            let name = layout::BARE_XATTR.as_bytes();
+            xattr::remove(Subject::Open(site.as_fd()), name).ok()?;
+        }
         let from = touch(site).filter(|_| is_fit(site, abilities))?;
         let marks = Marks::new();
         Some(Self { from, marks })

@@ -224,7 +224,7 @@ impl Session<'_> {
         let remembers = work.policy.compares_xattrs() && !work.from_disk;
         let bare = handle.filter(|_| remembers);
         let bare = bare.and_then(|handle| Bare::read(&handle, abilities));
-        let note = site.and_then(|site| Note::begin(site.handle(), abilities));
+        let note = site.and_then(|site| Note::begin(site.handle(), site.resumed, abilities));
         let note = note.filter(|_| remembers);
         let rules = Rules {
             policy: work.policy,
