@@ -90,9 +90,16 @@ fn a_signal_stops_the_run_with_its_own_code() {
     for (signal, code) in [("INT", 130), ("TERM", 143), ("HUP", 143)] {
         let place = signalled(&format!("kill -{signal} $PPID; exec sleep 60"));
         let begun = Instant::now();
-        place
-            .dumpme()
-            .args(["--log", "stderr", "--main", "a", "--dump", "b"])
+        let run = place.plain_dumpme();
+        // The test itself may have been started with SIGHUP ignored.
+        let mut outer = Command::new("env");
+        outer.arg("--default-signal=HUP").arg(run.get_program());
+        outer.args(["--log", "stderr", "--main", "a", "--dump", "b"]);
+        for (name, value) in run.get_envs() {
+            outer.env(name, value.expect("only set"));
+        }
+        outer
+            .current_dir(place.dir.path())
             .assert()
             .code(code)
             .stderr(contains("stopping"))
