@@ -47,8 +47,7 @@ impl Exit {
             Exit::Usage => 2,
             Exit::Partial => 23,
             Exit::Busy => 75,
-            Exit::Stopped(Signal::Interrupt) => 130,
-            Exit::Stopped(Signal::Terminate) => 143,
+            Exit::Stopped(signal) => signal.code(),
         }
     }
 

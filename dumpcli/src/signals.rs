@@ -18,8 +18,6 @@ use std::thread;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::exit::Exit;
-
 /// A signal that asks a run to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
@@ -30,6 +28,14 @@ pub enum Signal {
 }
 
 impl Signal {
+    /// The exit code of a program that it stopped, as a shell counts them.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Signal::Interrupt => 130,
+            Signal::Terminate => 143,
+        }
+    }
+
     fn of(number: i32) -> Option<Self> {
         match number {
             SIGINT => Some(Signal::Interrupt),
@@ -151,7 +157,7 @@ impl Stop {
                     } else {
                         last();
                         let signal = shared.signal().unwrap_or(Signal::Interrupt);
-                        std::process::exit(i32::from(Exit::Stopped(signal).code()));
+                        std::process::exit(i32::from(signal.code()));
                     }
                 }
             })?;
