@@ -29,6 +29,7 @@ const HARMLESS: &[&str] = &[
     "close",
     "connect",
     "execve",
+    "faccessat2",
     "fadvise64",
     "fcntl",
     "flistxattr",
