@@ -97,17 +97,23 @@ impl<'a> Subject<'a> {
 }
 
 /// Does the whole subject match the whole pattern?
+pub(super) fn matches(tokens: &[Token], subject: Subject<'_>) -> bool {
+    matches_by(tokens, subject, || ())
+}
+
+/// The same; `step` hears of each look at a token.
 ///
 /// Each wildcard first takes as little as it can. Only the last `*` need ever
 /// be moved: it cannot cross a slash, so an earlier one that took more would
 /// leave it a part of the same component. Likewise only the last `**`, since
 /// what stands before it ended as early as possible.
-pub(super) fn matches(tokens: &[Token], subject: Subject<'_>) -> bool {
+fn matches_by(tokens: &[Token], subject: Subject<'_>, mut step: impl FnMut()) -> bool {
     let len = subject.len();
     let (mut token, mut at) = (0, 0);
     let mut star = None;
     let mut star_star = None;
     loop {
+        step();
         match tokens.get(token) {
             Some(Token::Star) => {
                 token += 1;
@@ -123,7 +129,7 @@ pub(super) fn matches(tokens: &[Token], subject: Subject<'_>) -> bool {
                 star_star = Some((token, at));
                 continue;
             }
-            Some(step) if at < len && step.accepts(subject.at(at)) => {
+            Some(one) if at < len && one.accepts(subject.at(at)) => {
                 token += 1;
                 at += 1;
                 continue;
@@ -163,7 +169,10 @@ pub(super) fn matches(tokens: &[Token], subject: Subject<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Subject, matches, tokens};
+    use super::{Subject, matches, matches_by, tokens};
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
 
     fn glob(pattern: &str, path: &str) -> bool {
         tokens(pattern.as_bytes())
@@ -236,5 +245,25 @@ mod tests {
         let mixed = format!("{}b", "**a*a/*a".repeat(12));
         assert!(!glob(&mixed, &path));
         assert!(glob(&mixed, &format!("{path}b")));
+    }
+
+    proptest! {
+        /// The last `**` and the last `*` each move on by a byte at most as
+        /// often as there are bytes, and the pattern is gone through between.
+        #[test]
+        fn no_pattern_takes_more_than_its_steps(
+            pattern in vec(select(vec!["*", "**", "a", "?", "[ab]", "/"]), 1..24),
+            path in vec(select(vec!["a", "b", "ab", "/"]), 0..60),
+        ) {
+            let (pattern, path) = (pattern.concat(), path.concat());
+            let Some(tokens) = tokens(pattern.as_bytes()) else {
+                return Ok(());
+            };
+            let mut steps = 0;
+            matches_by(&tokens, Subject::plain(path.as_bytes()), || steps += 1);
+            let (tokens, bytes) = (tokens.len() + 1, path.len() + 1);
+            let most = bytes * (bytes + tokens) * tokens;
+            prop_assert!(steps <= most, "{steps} steps, at most {most}");
+        }
     }
 }

@@ -7,7 +7,6 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use chrono::NaiveDate;
 use chrono_tz::{Australia, Europe, UTC};
@@ -82,7 +81,6 @@ proptest! {
 
     #[test]
     fn filter_rules(rules in vec(rule(), 1..5), paths in vec(path(), 1..5)) {
-        let began = Instant::now();
         let mut filter = Filter::new();
         let mut refused = 0;
         for rule in &rules {
@@ -97,7 +95,6 @@ proptest! {
                 prop_assert_eq!(excluded, verdict.is_some_and(|rule| !rule.is_include()));
             }
         }
-        prop_assert!(began.elapsed() < Duration::from_secs(5), "too slow");
     }
 
     #[test]
