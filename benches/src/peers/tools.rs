@@ -66,7 +66,7 @@ impl Tool {
             (Self::Borg, _) => "borg create".into(),
             (Self::RdiffBackup, _) => "rdiff-backup".into(),
             (Self::Chkptme, _) => "chkptme".into(),
-            (Self::CpAh, _) => "cp -aH".into(),
+            (Self::CpAh, _) => "cp -aH --reflink=never".into(),
         }
     }
 
@@ -132,7 +132,8 @@ impl Tool {
                 "{} -q --log stderr --dump {at}",
                 word(&site.ours.join("chkptme"))
             ),
-            Self::CpAh => format!("cp -aH {} {to}", site.at("current")),
+            // A checkpoint shares no byte with what it is of.
+            Self::CpAh => format!("cp -aH --reflink=never {} {to}", site.at("current")),
         }
     }
 
