@@ -25,8 +25,9 @@ use std::time::Duration;
 
 use crate::layout;
 use crate::meta::{Abilities, Time};
+use crate::sys::fstype::FsType;
 use crate::sys::xattr::{self, Subject};
-use crate::sys::{disk, file, stat};
+use crate::sys::{file, stat};
 use crate::vault::c_name;
 
 /// Two kilobytes, which every filesystem takes for a value: of a thousand
@@ -211,7 +212,7 @@ fn touch(site: &OwnedFd) -> Option<Time> {
 
 /// Are the times of change fine, and this machine's own?
 fn is_fit(dump: &OwnedFd, abilities: &Abilities) -> bool {
-    abilities.time_step == 1 && disk::is_local(dump)
+    abilities.time_step == 1 && FsType::of(dump).is_ok_and(FsType::is_local)
 }
 
 #[cfg(test)]

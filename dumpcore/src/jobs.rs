@@ -9,12 +9,20 @@ use crate::medium::{Jobs, Medium};
 /// What is slowest to answer decides: a server's answers, of which many can
 /// be under way; then heads, which each further worker sends elsewhere while
 /// contents are copied. Where neither is known, the processors do.
-pub(crate) fn default_jobs(media: impl IntoIterator<Item = Medium>, processors: usize) -> Jobs {
+///
+/// `contended` says that names are made in the dump root under locks that all
+/// share, as on btrfs: there more workers than processors hold each other up.
+pub(crate) fn default_jobs(
+    media: impl IntoIterator<Item = Medium>,
+    processors: usize,
+    contended: bool,
+) -> Jobs {
     let slowest = media.into_iter().max().unwrap_or(Medium::Unknown);
     let twice = processors.saturating_mul(2);
     let number = match slowest {
         Medium::Network => twice.clamp(16, 32),
         Medium::Rotating => 4,
+        Medium::Flash | Medium::Unknown if contended => processors.clamp(2, 32),
         Medium::Flash | Medium::Unknown => twice.clamp(4, 32),
     };
     Jobs {
@@ -42,12 +50,27 @@ mod tests {
             (&[Network, Rotating], 12, 24, Network),
             (&[Flash, Network], 64, 32, Network),
         ] {
-            let jobs = default_jobs(media.iter().copied(), processors);
+            let jobs = default_jobs(media.iter().copied(), processors, false);
             let expected = Jobs {
                 number,
                 chosen_for: Some(slowest),
             };
             assert_eq!(jobs, expected, "{media:?} with {processors}");
+        }
+    }
+
+    #[test]
+    fn where_workers_hold_each_other_up_there_are_fewer() {
+        for (medium, processors, number) in [
+            (Flash, 1, 2),
+            (Unknown, 2, 2),
+            (Flash, 8, 8),
+            (Flash, 64, 32),
+            (Rotating, 8, 4),
+            (Network, 2, 16),
+        ] {
+            let jobs = default_jobs([medium], processors, true);
+            assert_eq!(jobs.number, number, "{medium:?} with {processors}");
         }
     }
 }

@@ -136,7 +136,8 @@ impl<'a> Placer<'a> {
                     return Ok(None);
                 }
                 let mut as_read = before;
-                if !steady && after.mtime == before.mtime {
+                let stored = |meta: &Meta| self.abilities.storable_time(meta.mtime);
+                if !steady && stored(&after) == stored(&before) {
                     // The next run must not take it for unchanged.
                     as_read.mtime = earlier(before.mtime, self.abilities);
                 }
@@ -172,7 +173,8 @@ impl<'a> Placer<'a> {
     ) -> Result<Meta, Missed> {
         let look = || stat::look_at(source).map_err(|e| Snag::source(Op::Stat, e));
         let meta = look()?;
-        let Some(wait) = probe::still_young(meta.mtime, SystemTime::now()) else {
+        let step = self.abilities.time_step;
+        let Some(wait) = probe::still_young(meta.mtime, step, SystemTime::now()) else {
             return Ok(meta);
         };
         std::thread::sleep(wait);

@@ -11,9 +11,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::fault::{Op, Side, Snag};
 use crate::meta::{Abilities, Meta, Time, Xattrs};
+use crate::sys::fstype::may_be_in_user_space;
+use crate::sys::link;
 use crate::sys::stat::{self, Fresh};
 use crate::sys::xattr::{self, Subject};
-use crate::sys::{disk, link};
 
 /// Looks at a name on the source side.
 pub(crate) fn look(dir: BorrowedFd<'_>, name: &CStr) -> Result<Meta, Snag> {
@@ -55,7 +56,7 @@ pub(crate) fn symlink_in_some_dump(
     name: &CStr,
     looked: &Meta,
 ) -> io::Result<CString> {
-    symlink_in_dump(dir, name, looked, !disk::is_in_user_space(dir))
+    symlink_in_dump(dir, name, looked, !may_be_in_user_space(dir))
 }
 
 /// The attributes that count, of a name or of what a handle holds.
@@ -79,14 +80,16 @@ const TICK: Duration = Duration::from_millis(20);
 /// nanoseconds.
 const WHOLE_SECONDS: Duration = Duration::from_secs(2);
 
-/// How long until no later write can carry this time any more; `None` when
+/// How long until no later write can carry this time any more, or one that is
+/// the same where the dump stores steps of `stored` nanoseconds; `None` when
 /// that is so already, or lies in the future, which no write of now carries.
-pub(crate) fn still_young(mtime: Time, now: SystemTime) -> Option<Duration> {
+pub(crate) fn still_young(mtime: Time, stored: u32, now: SystemTime) -> Option<Duration> {
     let step = if mtime.nanos == 0 {
         WHOLE_SECONDS
     } else {
         TICK
     };
+    let step = step.max(Duration::from_nanos(stored.into()));
     let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
     let now = i128::try_from(now.as_nanos()).unwrap_or(i128::MAX);
     let age = now - mtime.as_nanos();
@@ -118,7 +121,16 @@ mod tests {
             (Time::new(i64::MAX, 0), false),
         ];
         for (mtime, young) in cases {
-            assert_eq!(still_young(mtime, now).is_some(), young, "{mtime:?}");
+            assert_eq!(still_young(mtime, 1, now).is_some(), young, "{mtime:?}");
+        }
+        let whole_seconds = 1_000_000_000;
+        for (mtime, young) in [
+            (Time::new(1_000, 470_000_000), true),
+            (Time::new(999, 600_000_000), true),
+            (Time::new(999, 500_000_000), false),
+        ] {
+            let found = still_young(mtime, whole_seconds, now);
+            assert_eq!(found.is_some(), young, "{mtime:?}");
         }
     }
 }

@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use crate::fault::{Op, Snag};
 use crate::layout;
 use crate::meta::{ACL_ACCESS, Abilities, Time};
+use crate::sys::fstype::may_be_in_user_space;
 use crate::sys::xattr::Subject;
 use crate::sys::{disk, errno, file, link, stat, xattr};
 use crate::vault::c_name;
@@ -141,7 +142,7 @@ pub(crate) fn guess(on: impl AsFd) -> Abilities {
         trusted_xattrs: root,
         security_xattrs: root,
         // Of filesystems in user space some set what they point to instead.
-        symlinks: !disk::is_in_user_space(on),
+        symlinks: !may_be_in_user_space(on),
         ..Abilities::everything()
     }
 }

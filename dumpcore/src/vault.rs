@@ -47,7 +47,14 @@ pub struct Dump {
 #[derive(Debug)]
 #[must_use = "the lock is let go when this is dropped"]
 pub struct DumpLock {
-    _handle: OwnedFd,
+    handle: OwnedFd,
+}
+
+impl Drop for DumpLock {
+    fn drop(&mut self) {
+        // Where that fails, closing the handle does it.
+        let _ = disk::unlock(self.handle.as_fd());
+    }
 }
 
 impl Dump {
@@ -120,7 +127,7 @@ impl Dump {
             cause,
         })?;
         match disk::lock(handle.as_fd()) {
-            Ok(()) => Ok(DumpLock { _handle: handle }),
+            Ok(()) => Ok(DumpLock { handle }),
             Err(e) if errno::is_locked(&e) => Err(Error::Busy {
                 dump: self.path.clone(),
             }),

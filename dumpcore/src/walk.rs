@@ -109,6 +109,11 @@ impl Place {
         self.id
     }
 
+    /// The directory above, and the name in it; `None` of a top.
+    pub(crate) fn above(&self) -> Option<(&Arc<Self>, &CStr)> {
+        self.above.as_ref().map(|above| (above, &*self.name))
+    }
+
     /// The top of its tree.
     pub(crate) fn top_of(self: &Arc<Self>) -> Arc<Self> {
         let mut at = self;

@@ -7,7 +7,7 @@ mod common;
 
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::os::unix::fs::{FileExt as _, symlink};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, symlink};
 use std::path::Path;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -35,14 +35,24 @@ fn with(stage: &Stage, act: impl Fn(&Path) + Sync) -> Report {
     report
 }
 
-/// A tree whose first entry to be told of is `0`: a file, made first, of a
-/// directory whose other names are dealt with later.
+/// A tree whose first entry to be told of is `0`: of the files the one with
+/// the lowest inode, which need not be the one that was made first.
 fn stage() -> Stage {
     let stage = Stage::new();
-    fs::write(stage.source.join("0"), "first").expect("written");
+    let at = |name: &str| stage.source.join(name);
+    let inode = |name: &&str| fs::metadata(at(name)).expect("there").ino();
+    let mut made = ["new 0", "new 1", "new 2", "new 3"];
+    for name in made {
+        File::create(at(name)).expect("made");
+    }
+    made.sort_by_key(inode);
+    for (made, name) in made.into_iter().zip(["0", "a", "b", "c"]) {
+        fs::rename(at(made), at(name)).expect("renamed");
+    }
+    fs::write(at("0"), "first").expect("written");
     // Of one size and one time, they would be the same to who goes by these.
     for (size, name) in (1..).zip(["a", "b", "c"]) {
-        fs::write(stage.source.join(name), name.repeat(size)).expect("written");
+        fs::write(at(name), name.repeat(size)).expect("written");
         let dir = stage.source.join(format!("dir {name}"));
         fs::create_dir(&dir).expect("made");
         fs::write(dir.join("inner"), name.repeat(10 + size)).expect("written");
@@ -99,6 +109,23 @@ fn what_vanishes_is_no_fault() {
     assert!(report.is_complete(), "{:#?}", report.faults);
     assert_eq!(report.counts.vanished, 6);
     stage.run(stage.snapshot());
+}
+
+/// What two names of one inode hold may not be the same when both are met:
+/// one was written to, or both are gone and the number is another file's.
+#[test]
+fn a_name_that_holds_something_else_by_now_is_not_linked() {
+    let stage = stage();
+    fs::hard_link(stage.source.join("0"), stage.source.join("dir a/link")).expect("linked");
+    let now = "what it holds by now";
+    let report = with(&stage, |tree| {
+        fs::write(tree.join("dir a/link"), now).expect("written");
+    });
+    assert!(report.is_complete(), "{:#?}", report.faults);
+    let copy = |name: &str| fs::read_to_string(report.dump.join(ROOT).join(name)).expect("read");
+    assert_eq!([copy("0"), copy("dir a/link")], ["first", now]);
+    let report = stage.run(stage.snapshot());
+    assert_eq!(report.counts.hard_links, 1);
 }
 
 #[test]

@@ -7,11 +7,11 @@
 //! every entry made in it moves its times.
 
 use std::ffi::{CStr, OsStr};
-use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 
+use super::filling::Told;
 use super::job::{Found, Job, Rest};
 use super::node::{At, Hands, Node, Sides, Tree};
 use super::worker::Worker;
@@ -20,18 +20,17 @@ use crate::fault::{Op, Side, Snag};
 use crate::meta::{Meta, Xattrs};
 use crate::place::Spot;
 use crate::probe;
-use crate::raze;
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::errno;
-use crate::sys::link;
 use crate::sys::xattr::Subject;
 use crate::walk::{Entered, Place};
 
 /// How entering a directory went.
 enum Way {
     In(Entered),
-    /// It may not be read: it stands in the dump with its attributes, empty.
-    Closed(Meta),
+    /// It may not be read, which was told, or is not to be: it stands in the
+    /// dump with its attributes, empty.
+    Closed(Meta, Told),
     /// It is the dump root itself.
     LeftOut(Meta),
     /// It is no directory any more, or gone.
@@ -53,7 +52,7 @@ impl Worker<'_> {
             Err(e) => {
                 self.fault_at_directory(above, name, Snag::source(Op::Open, e));
                 match Self::look(above, name) {
-                    Some(meta) if meta.kind == Kind::Dir => Way::Closed(meta),
+                    Some(meta) if meta.kind == Kind::Dir => Way::Closed(meta, Told::Yes),
                     Some(_) => Way::Gone,
                     None => Way::Lost,
                 }
@@ -66,7 +65,7 @@ impl Worker<'_> {
                     return;
                 }
             }
-            Way::Closed(meta) => self.empty_directory(above, name, &meta),
+            Way::Closed(meta, told) => self.empty_directory(above, name, &meta, told),
             Way::LeftOut(meta) => {
                 self.clear(above, name);
                 self.count(above, name, meta.kind, 0, Did::Excluded);
@@ -88,7 +87,7 @@ impl Worker<'_> {
             return Way::LeftOut(entered.meta);
         }
         if self.run.rules.one_file_system && entered.meta.dev != above.tree.dev {
-            return Way::Closed(entered.meta);
+            return Way::Closed(entered.meta, Told::No);
         }
         Way::In(entered)
     }
@@ -141,88 +140,6 @@ impl Worker<'_> {
         }
     }
 
-    /// Makes a directory of the target, or takes over the one that is there;
-    /// says whether it is new. `None` in a dry run.
-    fn make_target(
-        &self,
-        above: Option<&Arc<Place>>,
-        fresh_above: bool,
-        name: &CStr,
-    ) -> Result<(Option<Arc<Place>>, bool), Snag> {
-        let Some(above) = above else {
-            return Ok((None, true));
-        };
-        let failed = |op| move |e: io::Error| Snag::target(op, e);
-        let handle = above.open().map_err(failed(Op::Open))?;
-        let made = dir::make_private(handle.as_fd(), name);
-        let fresh = match made {
-            Ok(()) => true,
-            Err(e) if errno::is_taken(&e) && !fresh_above => {
-                !self.is_directory_there(&handle, name)?
-            }
-            Err(e) => return Err(Snag::target(Op::Create, e)),
-        };
-        let entered = match above.enter(name, For::Filling) {
-            Err(e) if errno::is_not_permitted(&e) && !fresh => {
-                // Left behind with the permissions of its source. It is no
-                // symlink: opening one is refused in another way.
-                link::set_mode(handle.as_fd(), name, 0o700).map_err(failed(Op::SetMode))?;
-                above.enter(name, For::Filling)
-            }
-            other => other,
-        };
-        let entered = entered.map_err(failed(Op::Open))?;
-        if !fresh {
-            self.placer.take_over(entered.handle.as_fd())?;
-        }
-        Ok((Some(entered.place), fresh))
-    }
-
-    /// Something has the name of a directory to be made: if it is one, it
-    /// serves; anything else makes room.
-    fn is_directory_there(&self, dir: &OwnedFd, name: &CStr) -> Result<bool, Snag> {
-        let there = probe::look_in_dump(dir.as_fd(), name);
-        let there = there.map_err(|e| Snag::target(Op::Stat, e))?;
-        if there.kind == Kind::Dir {
-            return Ok(true);
-        }
-        link::remove(dir.as_fd(), name).map_err(|e| Snag::target(Op::Remove, e))?;
-        dir::make_private(dir.as_fd(), name).map_err(|e| Snag::target(Op::Create, e))?;
-        Ok(false)
-    }
-
-    /// Makes a directory with its attributes and nothing in it: one that may
-    /// not be read, or on which something is mounted that is left out.
-    fn empty_directory(&mut self, above: &Arc<Node>, name: &CStr, meta: &Meta) {
-        self.clear(above, name);
-        let outcome = self.make_empty(above, name, meta);
-        self.settle_attributes(above, name, outcome);
-        self.count(above, name, Kind::Dir, 0, Did::Filled);
-    }
-
-    fn make_empty(&self, above: &Arc<Node>, name: &CStr, meta: &Meta) -> Result<Vec<Snag>, Snag> {
-        let Some(target) = &above.target else {
-            return Ok(Vec::new());
-        };
-        let open = |place: &Arc<Place>, side| {
-            let failed = move |cause| Snag {
-                side,
-                op: Op::Open,
-                cause,
-            };
-            place.open().map_err(failed)
-        };
-        let target = open(target, Side::Target)?;
-        let source = open(&above.source, Side::Source)?;
-        dir::make_private(target.as_fd(), name).map_err(|e| Snag::target(Op::Create, e))?;
-        let subject = Subject::Named(source.as_fd(), name);
-        let xattrs = probe::xattrs(subject, Side::Source, self.run.rules.abilities);
-        // The fault of the directory itself is told already.
-        let xattrs = xattrs.unwrap_or_default();
-        let subject = Subject::Named(target.as_fd(), name);
-        self.placer.attributes(subject, meta, &xattrs)
-    }
-
     /// Lists a directory just entered, from its beginning.
     pub(super) fn list(&mut self, node: &Arc<Node>) {
         let (lister, found) = match self.open_listing(node) {
@@ -243,7 +160,12 @@ impl Worker<'_> {
 
     fn open_listing(&self, node: &Arc<Node>) -> Result<(Lister, Option<Found>), Snag> {
         let source = node.source.open();
-        let source = source.map_err(|e| Snag::source(Op::Open, e))?;
+        let mut source = source.map_err(|e| Snag::source(Op::Open, e))?;
+        if node.above.is_none() {
+            // Opened when the run began. btrfs does not list what came since.
+            let anew = dir::reopen(source.as_fd(), For::Reading);
+            source = Arc::new(anew.map_err(|e| Snag::source(Op::Open, e))?);
+        }
         let found = match &node.target {
             Some(target) if !node.fresh => {
                 let listed = target.open().and_then(|handle| Found::list(&handle));
@@ -269,12 +191,11 @@ impl Worker<'_> {
             rest.lister.rest(&mut chunk)
         });
         if let Err(e) = listed {
+            // What was listed before that is dealt with all the same.
             self.fault(&node, c"", Snag::source(Op::List, e));
-            chunk.clear();
-            self.finish_listing(rest, &[]);
-        } else {
-            self.deal_with(&node, &mut chunk, rest);
+            rest.lister.end();
         }
+        self.deal_with(&node, &mut chunk, rest);
         self.chunk = chunk;
     }
 
@@ -403,21 +324,6 @@ impl Worker<'_> {
                 }
             }
             Err(snag) => self.fault(node, name, snag),
-        }
-    }
-
-    /// Removes what the target has under a name, if it can have anything.
-    pub(super) fn clear(&mut self, node: &Node, name: &CStr) {
-        let Some(target) = node.target.as_ref().filter(|_| !node.fresh) else {
-            return;
-        };
-        let goes_on = || self.run.tally.goes_on();
-        let razed = target
-            .open()
-            .map_err(|e| Snag::target(Op::Open, e))
-            .and_then(|handle| raze::raze(handle.as_fd(), name, &goes_on));
-        if let Err(snag) = razed {
-            self.fault(node, name, snag);
         }
     }
 

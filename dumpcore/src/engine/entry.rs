@@ -5,7 +5,6 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
-use super::groups::{First, Turn};
 use super::job::{Copying, Found, Job};
 use super::node::{Hands, Node};
 use super::worker::{Run, Worker};
@@ -31,13 +30,15 @@ pub(super) struct Item<'a> {
     pub(super) hands: &'a Hands,
     pub(super) name: &'a CStr,
     pub(super) meta: &'a Meta,
+    /// May it be copied beside other work?
+    beside: bool,
 }
 
 /// What became of an entry, and its inode in the dump.
-struct Outcome {
-    did: Did,
-    size: u64,
-    id: Id,
+pub(super) struct Outcome {
+    pub(super) did: Did,
+    pub(super) size: u64,
+    pub(super) id: Id,
 }
 
 impl Worker<'_> {
@@ -69,7 +70,7 @@ impl Worker<'_> {
             };
             if looked.kind != Kind::Dir {
                 let there = found.and_then(|found| found.take(name));
-                return self.store(node, hands, name, looked, there);
+                return self.store(node, hands, name, (looked, true), there);
             }
         }
         if let Some(found) = found {
@@ -106,8 +107,8 @@ impl Worker<'_> {
         let Some(meta) = self.look_by(node, &hands, name) else {
             return;
         };
-        let is_directory =
-            meta.kind == Kind::Dir || self.store(node, &hands, name, meta, None) == Kind::Dir;
+        let is_directory = meta.kind == Kind::Dir
+            || self.store(node, &hands, name, (meta, tries == 0), None) == Kind::Dir;
         if is_directory {
             node.expect(1);
             self.run.pool.add([Job::Enter {
@@ -125,7 +126,7 @@ impl Worker<'_> {
         node: &Arc<Node>,
         hands: &Hands,
         name: &CStr,
-        looked: Meta,
+        (looked, beside): (Meta, bool),
         there: Option<u64>,
     ) -> Kind {
         let (mut meta, mut there) = (looked, there);
@@ -135,6 +136,7 @@ impl Worker<'_> {
                 hands,
                 name,
                 meta: &meta,
+                beside,
             };
             let stored = if self.run.names_of(&meta) > 1 {
                 self.grouped(item, there)
@@ -148,12 +150,12 @@ impl Worker<'_> {
                     return Kind::File;
                 }
                 Err(Missed::Stopped) => return Kind::File,
-                Err(Missed::Snag(snag)) => {
+                Err(Missed::Snag(snag)) if !Self::is_replaced(item, &snag) => {
                     self.clear_after(node, name, there);
                     self.fault(node, name, snag);
                     return Kind::File;
                 }
-                Err(Missed::Changed) => {
+                Err(Missed::Changed | Missed::Snag(_)) => {
                     self.clear_after(node, name, there.take());
                     let Some(again) = self.look_by(node, hands, name) else {
                         return Kind::File;
@@ -170,7 +172,15 @@ impl Worker<'_> {
         Kind::File
     }
 
-    fn clear_after(&mut self, node: &Node, name: &CStr, there: Option<u64>) {
+    /// Has another file taken this name? A server then says of the one that
+    /// was open that it is stale.
+    fn is_replaced(item: Item<'_>, snag: &Snag) -> bool {
+        let stale = snag.side == Side::Source && errno::is_stale(&snag.cause);
+        let look = || probe::look(item.hands.source.as_fd(), item.name);
+        stale && look().is_ok_and(|there| there.id() != item.meta.id())
+    }
+
+    pub(super) fn clear_after(&mut self, node: &Node, name: &CStr, there: Option<u64>) {
         if there.is_some() {
             self.clear(node, name);
         }
@@ -198,6 +208,7 @@ impl Worker<'_> {
         if item.meta.kind == Kind::File
             && item.meta.size >= LARGE
             && item.hands.target.is_some()
+            && item.beside
             && self.run.may_copy_beside()
         {
             item.node.expect(1);
@@ -212,126 +223,8 @@ impl Worker<'_> {
         self.copy(item, why).map(Some)
     }
 
-    /// One name of an inode that has several.
-    fn grouped(&mut self, item: Item<'_>, there: Option<u64>) -> Result<Option<Outcome>, Missed> {
-        let id = item.meta.id();
-        let job = Job::Store {
-            node: Arc::clone(item.node),
-            name: item.name.to_owned(),
-        };
-        // Counted before others can see the job.
-        item.node.expect(1);
-        let names = self.run.names_of(item.meta);
-        let (job, others) = match self.run.groups.meet(id, names, job) {
-            Turn::Wait => {
-                self.clear_after(item.node, item.name, there);
-                return Ok(None);
-            }
-            Turn::Lead(job, others) => (job, others),
-            Turn::Follow(first, _) => {
-                item.node.tick_off();
-                return self.follow(item, there, &first).map(Some);
-            }
-        };
-        let can_wait = self.run.can_wait(&item.node.tree, others);
-        let led = self.lead(item, there, can_wait);
-        let next = match &led {
-            Ok(Some(outcome)) => self.run.groups.settle(id, first(item, outcome)),
-            // The job goes on belonging to the node.
-            Ok(None) => {
-                let next = self.run.groups.seek(id, job);
-                self.run.pool.add(next);
-                return Ok(None);
-            }
-            Err(_) => self.run.groups.give_up(id),
-        };
-        item.node.tick_off();
-        self.run.pool.add(next);
-        led
-    }
-
-    /// Stores the first name of an inode, on which the others wait: at once,
-    /// unless another name may be in the reference, and this is not (`None`).
-    fn lead(
-        &mut self,
-        item: Item<'_>,
-        there: Option<u64>,
-        can_wait: bool,
-    ) -> Result<Option<Outcome>, Missed> {
-        let (verdict, reference) = self.judge(item)?;
-        let why = match (verdict, reference) {
-            (Verdict::Copy(why), _) => why,
-            (Verdict::Link, Some(reference))
-                if self.run.has_room_for_links(&reference, item.meta)
-                    && self.run.groups.claim(reference.id(), item.meta.id()) =>
-            {
-                match self.link(item, &reference, there)? {
-                    Some(outcome) => return Ok(Some(outcome)),
-                    None => Why::NoLink,
-                }
-            }
-            (Verdict::Link, _) => Why::NoLink,
-        };
-        if let Some(kept) = self.keep(item, there)? {
-            return Ok(Some(kept));
-        }
-        if can_wait && why != Why::NoLink && !why.attributes_only() {
-            return Ok(None);
-        }
-        self.copy(item, why).map(Some)
-    }
-
-    /// Links a name to the one that was stored first.
-    fn follow(
-        &mut self,
-        item: Item<'_>,
-        there: Option<u64>,
-        first_name: &First,
-    ) -> Result<Outcome, Missed> {
-        let outcome = |did, ino| Outcome {
-            did,
-            size: item.meta.size,
-            id: Id { dev: 0, ino },
-        };
-        let (Some(target), Some(place)) = (&item.hands.target, &first_name.place) else {
-            if self.run.rules.from_disk && !Self::is_reference(item, first_name.ino) {
-                return Ok(outcome(Did::Copied(Why::New), first_name.ino));
-            }
-            return Ok(outcome(Did::HardLinked, first_name.ino));
-        };
-        if self.run.rules.marks.is_some_and(|m| m.has(place.id().ino)) {
-            self.mark(item.node);
-        }
-        if there == Some(first_name.ino) {
-            return Ok(outcome(Did::HardLinked, first_name.ino));
-        }
-        self.clear_after(item.node, item.name, there);
-        let from = place.open().map_err(|e| Snag::target(Op::Open, e))?;
-        let (from, to) = (from.as_fd(), target.as_fd());
-        match link::hard_link(from, &first_name.name, to, item.name) {
-            Ok(()) => Ok(outcome(Did::HardLinked, first_name.ino)),
-            Err(e) if errno::is_link_refused(&e) => {
-                let copied = self.copy(item, Why::NoLink)?;
-                let path = item.node.full_path(Side::Source, item.name);
-                self.run.tally.warn(Warning::GroupSplit { path });
-                let replacement = first(item, &copied);
-                self.run.groups.replace(item.meta.id(), replacement);
-                Ok(copied)
-            }
-            Err(e) => Err(Snag::target(Op::Link, e).into()),
-        }
-    }
-
-    /// Has the reference this inode under the entry's name?
-    fn is_reference(item: Item<'_>, ino: u64) -> bool {
-        item.hands.reference.as_ref().is_some_and(|reference| {
-            let looked = probe::look_in_dump(reference.as_fd(), item.name);
-            looked.is_ok_and(|looked| looked.ino == ino)
-        })
-    }
-
     /// Makes an entry a link to its reference; `None` when that is refused.
-    fn link(
+    pub(super) fn link(
         &mut self,
         item: Item<'_>,
         reference: &Meta,
@@ -358,7 +251,11 @@ impl Worker<'_> {
 
     /// Keeps what an earlier run stored, when a fresh copy would be the same;
     /// otherwise makes room for one.
-    fn keep(&mut self, item: Item<'_>, there: Option<u64>) -> Result<Option<Outcome>, Missed> {
+    pub(super) fn keep(
+        &mut self,
+        item: Item<'_>,
+        there: Option<u64>,
+    ) -> Result<Option<Outcome>, Missed> {
         let (Some(_), Some(target)) = (there, &item.hands.target) else {
             return Ok(None);
         };
@@ -418,14 +315,17 @@ impl Worker<'_> {
                     hands: &hands,
                     name: &name,
                     meta: &meta,
+                    beside: false,
                 };
                 match self.copy(item, why) {
                     Ok(outcome) => {
                         self.count(&node, &name, meta.kind, outcome.size, outcome.did);
                     }
                     Err(Missed::Stopped) => {}
-                    Err(Missed::Snag(snag)) => self.fault(&node, &name, snag),
-                    Err(Missed::Changed) => self.store_again(&node, &name, 0),
+                    Err(Missed::Snag(snag)) if !Self::is_replaced(item, &snag) => {
+                        self.fault(&node, &name, snag);
+                    }
+                    Err(Missed::Changed | Missed::Snag(_)) => self.store_again(&node, &name, 1),
                 }
             }
         }
@@ -433,7 +333,7 @@ impl Worker<'_> {
     }
 
     /// Stores an entry anew.
-    fn copy(&mut self, item: Item<'_>, why: Why) -> Result<Outcome, Missed> {
+    pub(super) fn copy(&mut self, item: Item<'_>, why: Why) -> Result<Outcome, Missed> {
         let outcome = self.copy_now(item, why)?;
         self.counter.allocate(item.meta.blocks.saturating_mul(512));
         Ok(outcome)
@@ -441,6 +341,9 @@ impl Worker<'_> {
 
     fn copy_now(&mut self, item: Item<'_>, why: Why) -> Result<Outcome, Missed> {
         let Some(target) = &item.hands.target else {
+            if item.meta.kind == Kind::File && !self.run.rules.source_is_dump {
+                Self::try_to_open(item)?;
+            }
             return Ok(Outcome {
                 did: Did::Copied(why),
                 size: item.meta.size,
@@ -475,6 +378,15 @@ impl Worker<'_> {
         Ok(self.stored(item, why, stored))
     }
 
+    /// A dry run finds what may not be read, as the run itself would.
+    fn try_to_open(item: Item<'_>) -> Result<(), Missed> {
+        match file::open_file(item.hands.source.as_fd(), item.name) {
+            Ok(_) => Ok(()),
+            Err(e) if errno::has_changed(&e) => Err(Missed::Changed),
+            Err(e) => Err(Snag::source(Op::Open, e).into()),
+        }
+    }
+
     /// Where a symlink of the source points.
     pub(super) fn read_symlink(&self, item: Item<'_>) -> Result<CString, Missed> {
         let (dir, name) = (item.hands.source.as_fd(), item.name);
@@ -503,15 +415,6 @@ impl Worker<'_> {
             size: stored.meta.size,
             id: stored.id,
         }
-    }
-}
-
-/// Where the dump has the first name of a group.
-fn first(item: Item<'_>, outcome: &Outcome) -> First {
-    First {
-        ino: outcome.id.ino,
-        place: item.node.target.clone(),
-        name: item.name.to_owned(),
     }
 }
 

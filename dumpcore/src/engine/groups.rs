@@ -18,17 +18,38 @@ use std::collections::hash_map::Entry;
 use std::ffi::CString;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::meta::Id;
+use crate::meta::{Id, Kind, Meta, Time};
 use crate::walk::Place;
 
 /// Where the dump has an inode's first name.
 #[derive(Clone, Debug)]
 pub(super) struct First {
+    /// What it was when that name was met.
+    pub(super) was: Was,
     /// Its inode in the dump.
     pub(super) ino: u64,
     /// The directory; `None` in a dry run.
     pub(super) place: Option<Arc<Place>>,
     pub(super) name: CString,
+}
+
+/// By what a source inode is known again: its number may be another file's
+/// before the run is at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Was {
+    kind: Kind,
+    size: u64,
+    mtime: Time,
+}
+
+impl Was {
+    pub(super) fn of(meta: &Meta) -> Self {
+        Self {
+            kind: meta.kind,
+            size: meta.size,
+            mtime: meta.mtime,
+        }
+    }
 }
 
 /// What a worker that met a name of a group is to do.
@@ -248,6 +269,11 @@ mod tests {
 
     fn first(ino: u64) -> First {
         First {
+            was: Was {
+                kind: Kind::File,
+                size: 0,
+                mtime: Time::default(),
+            },
             ino,
             place: None,
             name: CString::default(),

@@ -16,11 +16,14 @@
 mod directory;
 mod entry;
 mod evidence;
+mod filling;
+mod grouped;
 mod groups;
 mod job;
 mod node;
 mod pool;
 mod tally;
+mod thin;
 mod throttle;
 mod worker;
 
@@ -30,6 +33,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(crate) use tally::Tally;
+pub(crate) use thin::{Pair, Wanted, thin};
 
 use self::job::Job;
 use self::worker::{Run, Worker};

@@ -92,6 +92,18 @@ impl<J> Pool<J> {
     }
 }
 
+/// Closes its pool when a worker panics, so that the others do not wait for
+/// that one for ever.
+pub(super) struct Alarm<'a, J>(pub(super) &'a Pool<J>);
+
+impl<J> Drop for Alarm<'_, J> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.close();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -113,9 +113,10 @@ impl<'a> Tally<'a> {
             (&mut sum.kept, counts.kept),
         ] {
             sum.number += more.number;
-            sum.bytes += more.bytes;
+            // Holes make files that are larger than any disk.
+            sum.bytes = sum.bytes.saturating_add(more.bytes);
         }
-        sum.allocated += counts.allocated;
+        sum.allocated = sum.allocated.saturating_add(counts.allocated);
         sum.directories += counts.directories;
         sum.symlinks += counts.symlinks;
         sum.specials += counts.specials;
@@ -169,7 +170,7 @@ impl<'a> Counter<'a> {
 
     /// So many bytes were, or would be, written.
     pub(super) fn allocate(&mut self, bytes: u64) {
-        self.counts.allocated += bytes;
+        self.counts.allocated = self.counts.allocated.saturating_add(bytes);
     }
 
     /// An entry is dealt with: counts it and tells the observer.
@@ -192,7 +193,7 @@ impl<'a> Counter<'a> {
             _ => match kind {
                 Kind::File => {
                     counts.files.number += 1;
-                    counts.files.bytes += bytes;
+                    counts.files.bytes = counts.files.bytes.saturating_add(bytes);
                 }
                 Kind::Dir => counts.directories += 1,
                 Kind::Symlink => counts.symlinks += 1,
@@ -212,7 +213,7 @@ impl<'a> Counter<'a> {
             Did::Filled | Did::Excluded | Did::Vanished => return,
         };
         sum.number += 1;
-        sum.bytes += bytes;
+        sum.bytes = sum.bytes.saturating_add(bytes);
     }
 }
 

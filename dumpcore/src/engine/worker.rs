@@ -5,9 +5,9 @@ use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::groups::Groups;
-use super::job::Job;
+use super::job::{Found, Job};
 use super::node::{Node, Tree};
-use super::pool::Pool;
+use super::pool::{Alarm, Pool};
 use super::tally::{Counter, Tally};
 use super::throttle::Throttle;
 use super::{Budget, Rules};
@@ -16,6 +16,7 @@ use crate::event::{Did, Kind};
 use crate::fault::{Fault, Op, Side, Snag};
 use crate::meta::Meta;
 use crate::place::Placer;
+use crate::probe;
 use crate::sys::{dir, disk, errno};
 
 /// What all workers of a run share.
@@ -121,18 +122,6 @@ pub(super) struct Worker<'a> {
     filter_path: Vec<u8>,
 }
 
-/// Closes the pool when its worker panics, so that the others do not wait
-/// for it for ever.
-struct Alarm<'a, 'r>(&'a Run<'r>);
-
-impl Drop for Alarm<'_, '_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.pool.close();
-        }
-    }
-}
-
 impl<'a> Worker<'a> {
     pub(super) fn new(run: &'a Run<'a>) -> Self {
         Self {
@@ -146,7 +135,7 @@ impl<'a> Worker<'a> {
 
     /// Works until there is nothing left to do, or the run ends.
     pub(super) fn work(mut self) {
-        let _alarm = Alarm(self.run);
+        let _alarm = Alarm(&self.run.pool);
         while let Some(job) = self.run.pool.take(|| self.run.put_off()) {
             if self.run.tally.goes_on() {
                 self.one(job);
@@ -205,13 +194,56 @@ impl<'a> Worker<'a> {
         if !self.run.tally.goes_on() {
             return;
         }
+        let source = snag.side == Side::Source;
+        if source && (errno::is_missing(&snag.cause) || self.has_gone(node, name, &snag)) {
+            return self.count(node, name, Kind::File, 0, Did::Vanished);
+        }
         if self.ends_the_run(node, &snag) {
             return self.halt(node, name, snag);
         }
-        if snag.side == Side::Source && errno::is_missing(&snag.cause) {
-            return self.count(node, name, Kind::File, 0, Did::Vanished);
+        if self.was_listed_twice(node, name, &snag) {
+            return;
         }
         self.tell(node, name, snag);
+    }
+
+    /// Is an entry no longer there that a server says to be stale? That it says
+    /// of what was removed there as well as of an export that is gone. The name
+    /// is looked up, and if its directory is stale too, that one's.
+    fn has_gone(&self, node: &Node, name: &CStr, snag: &Snag) -> bool {
+        if !errno::is_stale(&snag.cause) {
+            return false;
+        }
+        let (mut place, mut name, mut was) = (&node.source, name, None);
+        loop {
+            if !name.is_empty() {
+                let looked = place.open().map(|dir| probe::look(dir.as_fd(), name));
+                match looked {
+                    Ok(Ok(meta)) => return was.is_some_and(|was| was != meta.id()),
+                    Ok(Err(snag)) if errno::is_missing(&snag.cause) => return true,
+                    Ok(Err(snag)) if !errno::is_stale(&snag.cause) => return false,
+                    _ => {}
+                }
+            }
+            let Some((above, last)) = place.above() else {
+                return false;
+            };
+            (place, name, was) = (above, last, Some(place.id()));
+        }
+    }
+
+    /// Was this name stored already? A listing may tell a name twice that was
+    /// made anew meanwhile. It is looked for byte by byte: where two names are
+    /// one for the dump's filesystem, the second is a fault.
+    fn was_listed_twice(&self, node: &Node, name: &CStr, snag: &Snag) -> bool {
+        if snag.side != Side::Target || !errno::is_taken(&snag.cause) {
+            return false;
+        }
+        let Some(target) = &node.target else {
+            return false;
+        };
+        let there = target.open().and_then(|handle| Found::list(&handle));
+        there.is_ok_and(|mut there| there.take(name).is_some())
     }
 
     /// An attribute could not be stored, while its entry is: a fault, whatever
@@ -252,7 +284,7 @@ impl<'a> Worker<'a> {
         }
         match snag.side {
             Side::Source if errno::is_mount_gone(cause) => true,
-            Side::Source if errno::is_io(cause) => {
+            Side::Source if errno::is_io(cause) || errno::is_unreachable(cause) => {
                 let top = node.source.top_of();
                 top.open().and_then(|h| dir::is_empty(h.as_fd())).is_err()
             }
@@ -298,7 +330,7 @@ impl<'a> Worker<'a> {
             return None;
         }
         let source = node.source.open().ok()?;
-        let meta = crate::probe::look(source.as_fd(), name).ok()?;
+        let meta = probe::look(source.as_fd(), name).ok()?;
         Some(meta.size)
     }
 }

@@ -19,8 +19,9 @@ use crate::meta::{Abilities, Xattrs};
 use crate::probe;
 use crate::sys::dir::{Chunk, For, Lister, open_dir, open_root};
 use crate::sys::file::{CompareError, open_file, same_contents};
+use crate::sys::fstype::may_be_in_user_space;
 use crate::sys::pages::{Pages, Reader};
-use crate::sys::{disk, link, xattr};
+use crate::sys::{link, xattr};
 
 /// Large enough that a network filesystem is not asked bit by bit.
 const BUFFER: usize = 128 * 1024;
@@ -136,7 +137,7 @@ pub(super) fn same_bytes(old: &Path, new: &Path, size: u64) -> Result<bool, Faul
 /// Does a filesystem make its inode numbers up as it goes? Those in user
 /// space (sshfs) do: there no two names have the same number.
 pub(super) fn makes_up_inodes(path: &Path) -> bool {
-    open_root(path, For::Passing).is_ok_and(disk::is_in_user_space)
+    open_root(path, For::Passing).is_ok_and(may_be_in_user_space)
 }
 
 fn file(path: &Path) -> Result<OwnedFd, Fault> {

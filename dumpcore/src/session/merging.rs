@@ -22,8 +22,9 @@ use crate::names::Names;
 use crate::publish::Site;
 use crate::relpath::RelPath;
 use crate::sys::dir::{self, For};
+use crate::sys::fstype::FsType;
 use crate::sys::pages::Pages;
-use crate::sys::{disk, stat};
+use crate::sys::stat;
 use crate::trial;
 use crate::walk::{Place, Slots};
 
@@ -226,6 +227,8 @@ impl Session<'_> {
         let bare = bare.and_then(|handle| Bare::read(&handle, abilities));
         let note = site.and_then(|site| Note::begin(site.handle(), site.resumed, abilities));
         let note = note.filter(|_| remembers);
+        let most_links = FsType::of(self.dump.handle()).ok();
+        let most_links = most_links.and_then(FsType::most_links);
         let rules = Rules {
             policy: work.policy,
             abilities,
@@ -242,7 +245,7 @@ impl Session<'_> {
             trusted: site.is_none_or(|site| site.trusted),
             leave_out,
             // What is compared is there already, and is not linked to.
-            most_links: disk::most_links(self.dump.handle()).filter(|_| !work.from_disk),
+            most_links: most_links.filter(|_| !work.from_disk),
         };
         engine::merge(&rules, work.budget, tally, roots);
         tally.verdict()?;

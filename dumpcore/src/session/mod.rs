@@ -36,8 +36,9 @@ use crate::relpath::RelPath;
 use crate::report::Report;
 use crate::stamp::Stamp;
 use crate::sys::dir::{self, For};
+use crate::sys::fstype::FsType;
 use crate::sys::pages::Pages;
-use crate::sys::{disk, errno, medium, stat};
+use crate::sys::{errno, medium, stat};
 use crate::trial::{self, Trial};
 use crate::vault::{Dump, DumpLock};
 
@@ -192,7 +193,10 @@ impl<'a> Session<'a> {
                 &tally,
             )?;
         } else {
-            let (site, abilities) = self.site(&named, &sources, &tally)?;
+            if let Some(leftover) = named.leftover {
+                self.thin_out(leftover, &order, &sources, (budget, &tally))?;
+            }
+            let (site, abilities) = self.site(&named, &tally)?;
             resumed = site.resumed;
             self.merge(&work, sources, reference, Some(&site), &abilities, &tally)?;
             tally.event(Event::Phase(Phase::Syncing));
@@ -239,7 +243,8 @@ impl<'a> Session<'a> {
                 let trees = sources.iter().map(|source| medium::of(&source.handle));
                 let media = trees.chain([medium::of(self.dump.handle())]);
                 let processors = std::thread::available_parallelism();
-                default_jobs(media, processors.map_or(2, NonZero::get))
+                let contended = FsType::of(self.dump.handle()).is_ok_and(FsType::is_contended);
+                default_jobs(media, processors.map_or(2, NonZero::get), contended)
             }
         };
         let budget = Budget::new(wanted.number);
@@ -319,19 +324,13 @@ impl<'a> Session<'a> {
     }
 
     /// Opens the site, and finds out what can be preserved there.
-    fn site(
-        &self,
-        named: &Named,
-        sources: &[Source],
-        tally: &Tally<'_>,
-    ) -> Result<(Site<'_>, Abilities), Error> {
+    fn site(&self, named: &Named, tally: &Tally<'_>) -> Result<(Site<'_>, Abilities), Error> {
         let mut site = Site::open(&self.dump, named.name, named.leftover)?;
         if site.resumed {
             tally.warn(Warning::Resuming {
                 path: site.path(),
                 trusted: site.trusted,
             });
-            self.remove_all(&site, sources, tally)?;
         }
         let error = match self.try_out(&mut site, tally)? {
             Ok(Trial::Passed(abilities, lacking)) => {
@@ -374,14 +373,14 @@ impl<'a> Session<'a> {
         }
         let path = site.path();
         tally.warn(Warning::LeftoverRemoved { path });
-        self.remove_all(site, &[], tally)?;
+        self.remove_all(site.handle(), &site.path(), &[], tally)?;
         site.resumed = false;
         Ok(trial::run(site.handle().as_fd()))
     }
 
     /// The type of the dump's filesystem, for people.
     fn fs(&self) -> String {
-        disk::filesystem_type(self.dump.handle()).unwrap_or_default()
+        FsType::of(self.dump.handle()).map_or_else(|_| String::new(), |found| found.to_string())
     }
 
     /// Points the links at a dump that is there, if they point to none or to

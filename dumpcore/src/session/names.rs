@@ -1,10 +1,11 @@
 //! What a run is named, and what earlier runs left behind.
 
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
 
-use super::sources::{Source, all_names};
+use super::sources::{Source, again, all_names};
 use super::{Order, Session};
-use crate::engine::Tally;
+use crate::engine::{self, Budget, Pair, Tally, Wanted};
 use crate::error::Error;
 use crate::event::Warning;
 use crate::fault::{Fault, Op};
@@ -14,7 +15,8 @@ use crate::publish::Site;
 use crate::raze;
 use crate::relpath::RelPath;
 use crate::stamp::Stamp;
-use crate::sys::dir;
+use crate::sys::dir::{self, For};
+use crate::walk::Place;
 
 /// The names a run may take: its own, and whether an earlier run's leftover
 /// is gone on with.
@@ -108,29 +110,71 @@ impl Session<'_> {
     ) -> Result<(), Error> {
         for name in names {
             let site = Site::open(&self.dump, *name, Some(*name))?;
-            self.remove_all(&site, &[], tally)?;
+            self.remove_all(site.handle(), &site.path(), &[], tally)?;
             site.abandon();
         }
         Ok(())
     }
 
-    /// Removes from a site what is not one of the trees.
+    /// Takes from a leftover that is gone on with what is not wanted any more:
+    /// before anything is made, since the disk may be full.
+    pub(super) fn thin_out(
+        &self,
+        leftover: DumpName,
+        order: &Order<'_>,
+        sources: &[Source],
+        (budget, tally): (Budget, &Tally<'_>),
+    ) -> Result<(), Error> {
+        let path = incomplete(&leftover);
+        let failed = |e| self.dump.failed(Op::Open, path.as_path(), e);
+        let there = self.dump.open_dump(&path).map_err(failed)?;
+        self.remove_all(&there, &path.below(self.dump.path()), sources, tally)?;
+        let slots = budget.slots();
+        let mut pairs = Vec::new();
+        for source in again(sources)? {
+            // What cannot be entered, or is no directory, is the merge's.
+            let target = dir::open_dir(there.as_fd(), &source.name, For::Filling);
+            let target = target.and_then(|dir| Place::top(dir, For::Filling, &slots));
+            let entered = Place::top(source.handle, For::Reading, &slots);
+            if let (Ok(target), Ok(entered)) = (target, entered) {
+                pairs.push(Pair {
+                    name: source.name,
+                    source: entered,
+                    target,
+                });
+            }
+        }
+        let wanted = Wanted {
+            filter: order.filter,
+            one_file_system: order.one_file_system,
+        };
+        engine::thin(wanted, budget.jobs(), tally, pairs);
+        tally.verdict()
+    }
+
+    /// Removes from what a run left behind what is not one of the trees.
     pub(super) fn remove_all(
         &self,
-        site: &Site<'_>,
+        of: &OwnedFd,
+        path: &Path,
         but: &[Source],
         tally: &Tally<'_>,
     ) -> Result<(), Error> {
-        let failed = |op| move |e| self.dump.refuses(Fault::new(op, site.path(), e), None);
-        for name in all_names(site.handle()).map_err(failed(Op::List))? {
+        let failed = |op| {
+            move |e| {
+                self.dump
+                    .refuses(Fault::new(op, path.to_path_buf(), e), None)
+            }
+        };
+        for name in all_names(of).map_err(failed(Op::List))? {
             if but.iter().any(|source| source.name == name) {
                 continue;
             }
             let goes_on = || tally.goes_on();
-            match raze::raze(site.handle().as_fd(), &name, &goes_on) {
+            match raze::raze(of.as_fd(), &name, &goes_on) {
                 Ok(true) => {}
                 Ok(false) => return Err(Error::Interrupted),
-                Err(snag) => return Err(self.dump.refuses(snag.at(site.path()), None)),
+                Err(snag) => return Err(self.dump.refuses(snag.at(path.to_path_buf()), None)),
             }
         }
         Ok(())

@@ -206,6 +206,11 @@ impl Lister {
         self.done
     }
 
+    /// Lists no more.
+    pub(crate) fn end(&mut self) {
+        self.done = true;
+    }
+
     /// Reads the next entries into `chunk`, at least `FULL` of them unless
     /// the end comes first; `.` and `..` are passed over.
     pub(crate) fn next(&mut self, chunk: &mut Chunk) -> io::Result<()> {

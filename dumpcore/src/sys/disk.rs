@@ -1,4 +1,5 @@
 //! Whole filesystems: locks, flushes, free space, sessions of the machine.
+//! Of which type they are is told by `fstype`.
 
 use rustix::fs::{FlockOperation, flock, fstatfs, fsync, syncfs};
 use std::io;
@@ -10,6 +11,12 @@ use super::stat;
 /// It is let go when the handle is closed, also by the end of the process.
 pub(crate) fn lock(dir: BorrowedFd<'_>) -> io::Result<()> {
     Ok(flock(dir, FlockOperation::NonBlockingLockExclusive)?)
+}
+
+/// Lets the lock go at once, whoever else still has the handle: a child that
+/// another thread is just starting has it until it runs its program.
+pub(crate) fn unlock(dir: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(flock(dir, FlockOperation::Unlock)?)
 }
 
 /// Flushes the whole filesystem that a handle lies on.
@@ -42,58 +49,6 @@ pub(crate) fn free(on: impl AsFd) -> io::Result<Free> {
         bytes: found.f_bavail.saturating_mul(unit),
         inodes: (found.f_files > 0).then_some(found.f_ffree),
     })
-}
-
-/// The type of the filesystem that a handle lies on, by its usual name where
-/// that is known, else by its number.
-pub(crate) fn filesystem_type(on: impl AsFd) -> io::Result<String> {
-    let magic = fstatfs(on)?.f_type & 0xffff_ffff;
-    let name = match magic {
-        0xef53 => "ext2/ext3/ext4",
-        0x5846_5342 => "xfs",
-        0x9123_683e => "btrfs",
-        0x0102_1994 => "tmpfs",
-        0x4d44 => "vfat",
-        0x2011_bab0 => "exfat",
-        0x6573_5546 => "fuse",
-        0x6969 => "nfs",
-        0xff53_4d42 | 0xfe53_4d42 => "cifs",
-        0x794c_7630 => "overlayfs",
-        0x2fc1_2fc1 => "zfs",
-        0xf2f5_2010 => "f2fs",
-        0x5346_544e | 0x7366_746e => "ntfs",
-        0xca45_1a4e => "bcachefs",
-        _ => return Ok(format!("type 0x{magic:x}")),
-    };
-    Ok(name.to_owned())
-}
-
-/// Is it one whose times this machine's own kernel sets?
-pub(crate) fn is_local(on: impl AsFd) -> bool {
-    const LOCAL: [&str; 6] = [
-        "ext2/ext3/ext4",
-        "xfs",
-        "btrfs",
-        "tmpfs",
-        "f2fs",
-        "bcachefs",
-    ];
-    filesystem_type(on).is_ok_and(|name| LOCAL.contains(&name.as_str()))
-}
-
-/// Is it FUSE, where a call does what some program makes of it? What cannot be
-/// asked counts as such.
-pub(crate) fn is_in_user_space(on: impl AsFd) -> bool {
-    fstatfs(on).map_or(true, |found| found.f_type & 0xffff_ffff == 0x6573_5546)
-}
-
-/// How many names an inode of this filesystem can have, where that is few.
-pub(crate) fn most_links(on: impl AsFd) -> Option<u32> {
-    match fstatfs(on).ok()?.f_type & 0xffff_ffff {
-        0xef53 => Some(65_000),
-        0x9123_683e => Some(65_535),
-        _ => None,
-    }
 }
 
 /// Names the time between two boots of the machine and one mount of the
@@ -138,6 +93,12 @@ mod tests {
         assert!(super::super::errno::is_locked(&error));
         drop(first);
         lock(second.as_fd()).expect("locked after the first is gone");
+        let copy = second
+            .try_clone()
+            .expect("another descriptor of the same handle");
+        unlock(second.as_fd()).expect("unlocked");
+        lock(open().as_fd()).expect("locked although the handle is still open");
+        drop(copy);
     }
 
     #[test]

@@ -56,9 +56,32 @@ pub(crate) fn is_mount_gone(error: &io::Error) -> bool {
     )
 }
 
+/// The file that a handle holds is gone from its server. So may the whole
+/// export be.
+pub(crate) fn is_stale(error: &io::Error) -> bool {
+    is(error, &[Errno::STALE])
+}
+
+/// The server does not answer, or the way to it is closed: NFS and CIFS say so
+/// of whatever is asked meanwhile, where their mounts are not to wait for ever.
+pub(crate) fn is_unreachable(error: &io::Error) -> bool {
+    is(
+        error,
+        &[
+            Errno::TIMEDOUT,
+            Errno::HOSTDOWN,
+            Errno::HOSTUNREACH,
+            Errno::NETDOWN,
+            Errno::NETUNREACH,
+            Errno::CONNABORTED,
+            Errno::CONNRESET,
+        ],
+    )
+}
+
 /// What no further entry on this disk will survive: it is full (ENOSPC,
-/// EDQUOT), read-only (EROFS), failing (EIO, EUCLEAN: damaged structure) or
-/// gone.
+/// EDQUOT), read-only (EROFS), failing (EIO, EUCLEAN: damaged structure),
+/// unreachable or gone.
 pub(crate) fn is_disk_refusal(error: &io::Error) -> bool {
     is(
         error,
@@ -70,6 +93,7 @@ pub(crate) fn is_disk_refusal(error: &io::Error) -> bool {
             Errno::UCLEAN,
         ],
     ) || is_mount_gone(error)
+        || is_unreachable(error)
 }
 
 /// The disk has no room, for this user.

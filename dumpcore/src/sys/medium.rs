@@ -5,7 +5,7 @@
 //! volume or an array is asked for what it is made of, a loop device for the
 //! file that it lies in; one rotating disk among them makes all of it one.
 
-use rustix::fs::{AtFlags, StatxFlags, fstatfs, major, minor, statx};
+use rustix::fs::{AtFlags, StatxFlags, major, minor, statx};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::AsFd;
@@ -14,6 +14,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::dir::{For, open_root};
+use super::fstype::FsType;
 use crate::medium::Medium;
 
 /// Devices upon devices: more is a circle.
@@ -33,9 +34,7 @@ fn below(handle: impl AsFd, depth: u8) -> Medium {
     if is_network(fs_type) {
         return Medium::Network;
     }
-    const TMPFS: i64 = 0x0102_1994;
-    const RAMFS: i64 = 0x8584_58f6;
-    if fstatfs(&handle).is_ok_and(|fs| [TMPFS, RAMFS].contains(&(fs.f_type & 0xffff_ffff))) {
+    if FsType::of(&handle).is_ok_and(FsType::is_in_memory) {
         return Medium::Flash;
     }
     let Ok(found) = statx(&handle, c"", AtFlags::EMPTY_PATH, StatxFlags::empty()) else {

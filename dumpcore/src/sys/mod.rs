@@ -10,6 +10,7 @@ pub(crate) mod dir;
 pub(crate) mod disk;
 pub(crate) mod errno;
 pub(crate) mod file;
+pub(crate) mod fstype;
 pub(crate) mod link;
 pub(crate) mod medium;
 pub(crate) mod pages;

@@ -51,8 +51,18 @@ fn by_handle_or_path<B: ?Sized, T>(
 ) -> io::Result<T> {
     if !BY_PATH.load(Ordering::Relaxed) {
         match by_handle(buffer) {
-            Err(error) if error.raw_os_error() == Some(Errno::NOSYS.raw_os_error()) => {
+            Err(error) if is(&error, Errno::NOSYS) => {
                 BY_PATH.store(true, Ordering::Relaxed);
+            }
+            // Of a sandbox, or of the filesystem: the other way tells which.
+            Err(error) if is(&error, Errno::PERM) => {
+                return match by_path(buffer) {
+                    Ok(done) => {
+                        BY_PATH.store(true, Ordering::Relaxed);
+                        Ok(done)
+                    }
+                    Err(_) => Err(error),
+                };
             }
             other => return other,
         }

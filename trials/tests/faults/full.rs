@@ -199,6 +199,45 @@ fn a_tree_that_has_shrunk_needs_no_other_room() {
     goes_on(&stage);
 }
 
+/// What filled the disk is no longer wanted: what the stopped run stored of it
+/// makes room for the rest, nobody else has to.
+fn what_is_not_wanted_makes_room(fs: Fs, size_mb: u64) {
+    let mount = Mount::new(fs, size_mb);
+    let stage = changed(&mount);
+    let heavy = stage.source.join("wanted/heavy");
+    fs::create_dir_all(&heavy).expect("made");
+    for n in 0..size_mb {
+        fs::write(heavy.join(n.to_string()), vec![n as u8; 1 << 20]).expect("written");
+    }
+    let said = refused(&stage);
+    assert!(said.contains("No space left on device"), "{said}");
+    fs::remove_dir_all(&heavy).expect("removed");
+    // More than one file that was half written leaves room for.
+    for n in 0..6 {
+        let new = stage.source.join(format!("new {n}"));
+        fs::write(new, vec![1; 512 << 10]).expect("written");
+    }
+    goes_on(&stage);
+}
+
+#[test]
+#[ignore = "needs root and loop mounts"]
+fn what_is_not_wanted_makes_room_on_ext4() {
+    what_is_not_wanted_makes_room(Fs::Ext4, 24);
+}
+
+#[test]
+#[ignore = "needs root and loop mounts"]
+fn what_is_not_wanted_makes_room_on_xfs() {
+    what_is_not_wanted_makes_room(Fs::Xfs, 300);
+}
+
+#[test]
+#[ignore = "needs root and mounts"]
+fn what_is_not_wanted_makes_room_on_tmpfs() {
+    what_is_not_wanted_makes_room(Fs::Tmpfs, 8);
+}
+
 #[test]
 #[ignore = "needs root and mounts"]
 fn no_inodes_on_tmpfs() {

@@ -62,6 +62,7 @@ fn a_tree_that_can_no_longer_be_listed_ends_the_run() {
         ("read,pread64,copy_file_range", "ESTALE", "d002/f00045"),
         ("read,pread64,copy_file_range", "ENODEV", "d002/f00045"),
         ("statx,newfstatat", "ESHUTDOWN", ""),
+        ("getdents64", "ETIMEDOUT", ""),
     ] {
         let stage = changed();
         let named = fs::read_link(stage.dump.join("current")).expect("a link");
@@ -69,6 +70,49 @@ fn a_tree_that_can_no_longer_be_listed_ends_the_run() {
         assert_eq!(code, Some(1), "{calls} {errno}: {said}");
         let still = fs::read_link(stage.dump.join("current")).expect("a link");
         assert_eq!(named, still, "{calls} {errno}: {said}");
+        stage.dump_now();
+        assert_done(&stage.dump, &stage.source);
+    }
+}
+
+/// Has a program this file open?
+fn is_open(file: &Path) -> bool {
+    let list = |dir: &Path| fs::read_dir(dir).into_iter().flatten().flatten();
+    let mut handles = list(Path::new("/proc")).flat_map(|one| list(&one.path().join("fd")));
+    handles.any(|handle| fs::read_link(handle.path()).is_ok_and(|to| to == file))
+}
+
+/// A server says so of a file that was removed there while it is read, also by
+/// a new one that takes its name: neither means that the tree is gone.
+#[test]
+#[ignore = "needs strace"]
+fn a_stale_file_is_looked_for_by_its_name() {
+    for replaced in [false, true] {
+        let stage = changed();
+        let file = stage.source.join("d002/f00045");
+        let other = stage.beside("other");
+        fs::write(&other, "what has its name now").expect("written");
+        // Each call is counted apart; this is the first that reads.
+        let fault = [Inject::error("preadv2", "ESTALE")
+            .late(1_000_000)
+            .when(1)
+            .on(&file)];
+        let mut run = inject(stage.dumpme().arg("-j1"), &fault);
+        let mut run = run.stderr(Stdio::piped()).spawn().expect("runs");
+        while !is_open(&file) {
+            assert!(run.try_wait().expect("asked").is_none(), "it was not read");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if replaced {
+            fs::rename(&other, &file).expect("renamed");
+        } else {
+            fs::remove_file(&file).expect("removed");
+        }
+        let output = run.wait_with_output().expect("ended");
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(0), "{replaced}: {said}");
+        let copy = stage.dump.join("current").join(ROOT).join("d002/f00045");
+        assert_eq!(fs::read(copy).ok(), fs::read(&file).ok(), "{replaced}");
         stage.dump_now();
         assert_done(&stage.dump, &stage.source);
     }

@@ -1,0 +1,155 @@
+//! Of which type a filesystem is, and what follows from that.
+//!
+//! The one place that knows the kernel's magic numbers. What a filesystem can
+//! do is found out by trying, wherever that is possible; here is only what
+//! cannot be tried: what its times are worth, how many names an inode may
+//! have, what a symlink's attributes are set on.
+
+use rustix::fs::fstatfs;
+use std::fmt;
+use std::io;
+use std::os::fd::AsFd;
+
+/// The type of a filesystem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FsType {
+    Bcachefs,
+    Btrfs,
+    Cifs,
+    Exfat,
+    Ext,
+    F2fs,
+    Fuse,
+    Nfs,
+    Ntfs,
+    Overlay,
+    Ramfs,
+    Tmpfs,
+    Vfat,
+    Xfs,
+    Zfs,
+    /// Another one, by its magic number.
+    Other(i64),
+}
+
+impl FsType {
+    /// That of the filesystem that a handle lies on.
+    pub(crate) fn of(handle: impl AsFd) -> io::Result<Self> {
+        Ok(Self::of_magic(fstatfs(handle)?.f_type & 0xffff_ffff))
+    }
+
+    fn of_magic(magic: i64) -> Self {
+        match magic {
+            0xca45_1a4e => Self::Bcachefs,
+            0x9123_683e => Self::Btrfs,
+            0xff53_4d42 | 0xfe53_4d42 => Self::Cifs,
+            0x2011_bab0 => Self::Exfat,
+            0xef53 => Self::Ext,
+            0xf2f5_2010 => Self::F2fs,
+            0x6573_5546 => Self::Fuse,
+            0x6969 => Self::Nfs,
+            0x5346_544e | 0x7366_746e => Self::Ntfs,
+            0x794c_7630 => Self::Overlay,
+            0x8584_58f6 => Self::Ramfs,
+            0x0102_1994 => Self::Tmpfs,
+            0x4d44 => Self::Vfat,
+            0x5846_5342 => Self::Xfs,
+            0x2fc1_2fc1 => Self::Zfs,
+            other => Self::Other(other),
+        }
+    }
+
+    /// Does this machine's own kernel set the times of its inodes?
+    pub(crate) fn is_local(self) -> bool {
+        matches!(
+            self,
+            Self::Bcachefs | Self::Btrfs | Self::Ext | Self::F2fs | Self::Tmpfs | Self::Xfs
+        )
+    }
+
+    /// Does a call do what some program makes of it?
+    pub(crate) fn is_in_user_space(self) -> bool {
+        self == Self::Fuse
+    }
+
+    /// Is there no disk below it?
+    pub(crate) fn is_in_memory(self) -> bool {
+        matches!(self, Self::Ramfs | Self::Tmpfs)
+    }
+
+    /// Are all names made under locks of one tree?
+    pub(crate) fn is_contended(self) -> bool {
+        self == Self::Btrfs
+    }
+
+    /// How many names an inode can have, where that is few.
+    pub(crate) fn most_links(self) -> Option<u32> {
+        match self {
+            Self::Btrfs => Some(65_535),
+            Self::Ext => Some(65_000),
+            _ => None,
+        }
+    }
+}
+
+/// May a call do what some program makes of it? What cannot be asked counts
+/// as such.
+pub(crate) fn may_be_in_user_space(handle: impl AsFd) -> bool {
+    FsType::of(handle).map_or(true, FsType::is_in_user_space)
+}
+
+/// Its usual name, where it has one.
+impl fmt::Display for FsType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bcachefs => "bcachefs",
+            Self::Btrfs => "btrfs",
+            Self::Cifs => "cifs",
+            Self::Exfat => "exfat",
+            Self::Ext => "ext2/ext3/ext4",
+            Self::F2fs => "f2fs",
+            Self::Fuse => "fuse",
+            Self::Nfs => "nfs",
+            Self::Ntfs => "ntfs",
+            Self::Overlay => "overlayfs",
+            Self::Ramfs => "ramfs",
+            Self::Tmpfs => "tmpfs",
+            Self::Vfat => "vfat",
+            Self::Xfs => "xfs",
+            Self::Zfs => "zfs",
+            Self::Other(magic) => return write!(f, "type 0x{magic:x}"),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_follows_from_a_type() {
+        for (magic, name, local, user, memory, links) in [
+            (0xef53, "ext2/ext3/ext4", true, false, false, Some(65_000)),
+            (0x9123_683e, "btrfs", true, false, false, Some(65_535)),
+            (0x5846_5342, "xfs", true, false, false, None),
+            (0x0102_1994, "tmpfs", true, false, true, None),
+            (0x8584_58f6, "ramfs", false, false, true, None),
+            (0x6573_5546, "fuse", false, true, false, None),
+            (0x6969, "nfs", false, false, false, None),
+            (0x1234, "type 0x1234", false, false, false, None),
+        ] {
+            let found = FsType::of_magic(magic);
+            assert_eq!(found.to_string(), name);
+            assert_eq!(found.is_local(), local, "{name}");
+            assert_eq!(found.is_in_user_space(), user, "{name}");
+            assert_eq!(found.is_in_memory(), memory, "{name}");
+            assert_eq!(found.most_links(), links, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_kernel_tells() {
+        let proc = std::fs::File::open("/proc").expect("mounted");
+        assert_eq!(FsType::of(&proc).expect("told").to_string(), "type 0x9fa0");
+    }
+}
