@@ -248,6 +248,12 @@ pub enum Warning {
         /// Where the dump that is linked to would have it.
         reference: PathBuf,
     },
+    /// The dump that is linked to has a tree that this run does not read, so
+    /// that this dump is without it.
+    MissingTree {
+        /// The tree in the dump that is linked to.
+        reference: PathBuf,
+    },
     /// A first replica is made on the very filesystem that it is read from.
     SameFilesystem {
         /// The dump root that is read.
@@ -332,6 +338,12 @@ impl fmt::Display for Warning {
                 "{} is copied whole, since there is no {}: to keep several trees \
                  in one dump root, dump them in one run",
                 Printable::path(path),
+                Printable::path(reference)
+            ),
+            Warning::MissingTree { reference } => write!(
+                f,
+                "{} is not in this dump, since this run does not read its tree: \
+                 to have it in the next one again, dump all trees in one run",
                 Printable::path(reference)
             ),
             Warning::SameFilesystem { from, dump } => write!(

@@ -34,6 +34,40 @@ fn a_first_dump_leaves_a_checkpoint_that_is_there() {
     assert_eq!(link("current_chk"), link("current"));
 }
 
+/// Whoever names one tree of two is told what the new dump lacks, once; what is
+/// brought in from elsewhere lacks nothing.
+#[test]
+fn a_tree_that_is_left_out_is_told() {
+    let stage = Stage::new();
+    let other = stage.source.with_file_name("other");
+    fs::create_dir(&other).expect("made");
+    for tree in [&stage.source, &other] {
+        fs::write(tree.join("file"), "text").expect("written");
+    }
+    let lacking = |snapshot: Snapshot<'_>| {
+        let report = snapshot.run().expect("published");
+        let lacking = |warning: &Warning| match warning {
+            Warning::MissingTree { reference } => Some(reference.clone()),
+            _ => None,
+        };
+        let lacking: Vec<_> = report.warnings.iter().filter_map(lacking).collect();
+        (report.dump, lacking)
+    };
+    let root = || Snapshot::new(&stage.dump);
+    let (both, none) = lacking(root().main(&stage.source).main(&other).init(true));
+    assert_eq!(none, Vec::<std::path::PathBuf>::new());
+    let dry = root().main(&stage.source).dry_run(true);
+    assert_eq!(lacking(dry).1, [both.join("other")]);
+    let old = "2020-02-29T12:34".parse().expect("a minute");
+    assert_eq!(lacking(root().main(&stage.source).at(old)).1.len(), 0);
+    let (one, told) = lacking(root().main(&stage.source));
+    assert_eq!(told, [both.join("other")]);
+    assert!(!one.join("other").exists());
+    assert_eq!(lacking(root().main(&stage.source)).1.len(), 0);
+    let checkpoint = Checkpoint::new(&stage.dump).run().expect("a checkpoint");
+    assert_eq!(checkpoint.warnings, []);
+}
+
 /// The dump that is linked to is of the other tree: all is copied, which must
 /// not go unsaid.
 #[test]

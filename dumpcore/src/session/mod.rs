@@ -159,6 +159,15 @@ impl<'a> Session<'a> {
             dump: &published,
             reference: reference_path.as_deref(),
         });
+        // What is copied of a dump, or brought in from elsewhere, is what it is.
+        if !order.source_is_dump
+            && order.at.is_none()
+            && let (Some(reference), Some(path)) = (&reference, &reference_path)
+        {
+            for reference in sources::missing(&reference.handle, path, &order.sources) {
+                tally.warn(Warning::MissingTree { reference });
+            }
+        }
         let links = match order.at {
             // Of an import that is older than what `current` names, none.
             Some(_) if self.is_older(named.name) => Vec::new(),
