@@ -126,6 +126,19 @@ pub enum Error {
         /// The dump root that would be written.
         dump: PathBuf,
     },
+    /// The dump root lies in a dump, which would be written.
+    #[error("{} lies in {}, a dump of {}, and what is published is never written again: \
+             take {} itself, or a directory outside of it",
+        Printable::path(.path), Printable::path(.dump), Printable::path(.root),
+        Printable::path(.root))]
+    InsideDump {
+        /// The dump root that was named.
+        path: PathBuf,
+        /// The dump that it lies in.
+        dump: PathBuf,
+        /// The dump root of that dump.
+        root: PathBuf,
+    },
     /// The dump's filesystem has no hard links.
     #[error("the dump root {} is on a filesystem without hard links ({fs}): use ext4, xfs or btrfs",
         Printable::path(.dump))]

@@ -132,6 +132,34 @@ impl Dump {
         }
     }
 
+    /// It is not to be written when it lies in a dump, of whatever root.
+    ///
+    /// By real path, upwards: a dump root is told by its links. What is bound
+    /// or mounted to somewhere else cannot be seen from there.
+    pub(crate) fn outside_of_dumps(&self) -> Result<(), Error> {
+        let Some(real) = dir::real_path(&self.path) else {
+            return Ok(());
+        };
+        let is_link = |path: &Path| path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+        let is_root = |above: &Path| {
+            let links = [layout::CURRENT, layout::CURRENT_CHECKPOINT];
+            links.iter().any(|link| is_link(&above.join(link)))
+        };
+        for root in real.ancestors().skip(1) {
+            let below = real.strip_prefix(root).unwrap_or(&real);
+            if let Some(dump) = layout::dump_around(below)
+                && is_root(root)
+            {
+                return Err(Error::InsideDump {
+                    path: self.path.clone(),
+                    dump: root.join(dump),
+                    root: root.to_path_buf(),
+                });
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn handle(&self) -> &OwnedFd {
         &self.handle
     }

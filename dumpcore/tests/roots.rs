@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 
 use common::Stage;
-use dumpcore::{Checkpoint, Snapshot, Warning};
+use dumpcore::{Checkpoint, Error, Replica, Snapshot, Warning};
 
 /// Whoever lost `current` makes a first dump once more: the checkpoint is
 /// what it was, and nobody is led to remove it.
@@ -66,6 +66,60 @@ fn a_tree_that_is_left_out_is_told() {
     assert_eq!(lacking(root().main(&stage.source)).1.len(), 0);
     let checkpoint = Checkpoint::new(&stage.dump).run().expect("a checkpoint");
     assert_eq!(checkpoint.warnings, []);
+}
+
+/// A dump root in a dump would write into what is published: no name of it
+/// leads there, whoever is to write.
+#[test]
+fn a_dump_root_inside_a_dump_is_refused() {
+    let stage = Stage::new();
+    fs::create_dir(stage.source.join("sub")).expect("made");
+    stage.run(stage.snapshot());
+    let half = "2001/0101/0000_incomplete/tree";
+    for dir in ["first/tree", half, "2001/0101/notes"] {
+        fs::create_dir_all(stage.dump.join(dir)).expect("made");
+    }
+    let link = stage.dump.with_file_name("link");
+    std::os::unix::fs::symlink(stage.newest(), &link).expect("linked");
+    let slave = stage.dump.with_file_name("slave");
+    fs::create_dir(&slave).expect("made");
+    let history = common::History::of(&stage.dump);
+    let in_dump = stage.newest();
+    for root in [
+        in_dump.parent().expect("the dump").to_path_buf(),
+        in_dump.join("sub"),
+        in_dump,
+        stage.dump.join("first"),
+        stage.dump.join("first/tree"),
+        stage.dump.join(half),
+        link.join("sub"),
+    ] {
+        let first = || Snapshot::new(&root).main(&stage.source).init(true);
+        let replica = Replica::new(&stage.dump, &root).init(true).latest(true);
+        for error in [
+            first().run().err(),
+            first().dry_run(true).run().err(),
+            Checkpoint::new(&root).run().err(),
+            replica.run().err(),
+        ] {
+            let error = error.expect("refused");
+            assert!(matches!(error, Error::InsideDump { .. }), "{error}");
+            let said = error.to_string();
+            assert!(said.contains(&*root.to_string_lossy()), "{said}");
+        }
+    }
+    history.assert_unchanged(&stage.dump);
+    // Where no dump is, a dump root may be.
+    let beside = stage.dump.join("2001/0101/notes");
+    let report = Snapshot::new(&beside).main(&stage.source).init(true).run();
+    assert!(report.is_ok(), "{report:?}");
+    // A root that has only a checkpoint is one as well.
+    fs::remove_file(stage.dump.join("current")).expect("removed");
+    let refused = Snapshot::new(link).main(&stage.source).init(true).run();
+    assert!(
+        matches!(refused, Err(Error::InsideDump { .. })),
+        "{refused:?}"
+    );
 }
 
 /// The dump that is linked to is of the other tree: all is copied, which must

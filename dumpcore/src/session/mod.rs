@@ -114,6 +114,7 @@ impl<'a> Session<'a> {
     pub(crate) fn open(path: PathBuf, init: bool, caller: Caller<'a>) -> Result<Self, Error> {
         caller.observer.event(Event::Phase(Phase::Preparing));
         let dump = Dump::open(path)?;
+        dump.outside_of_dumps()?;
         let lock = if caller.dry_run {
             None
         } else {
