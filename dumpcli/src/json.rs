@@ -16,6 +16,8 @@ use crate::{Program, absolute};
 
 /// The status of a run that found its work done.
 pub const PRESENT: &str = "present";
+/// The status of a run whose work is not due yet.
+pub const NOT_YET: &str = "not_yet";
 
 /// The object of a run that published, or in a dry run would have.
 #[must_use]
@@ -68,6 +70,14 @@ pub fn of_present(program: Program, dump: &Path, exit: Exit) -> Value {
     let mut object = head(program, exit);
     object.insert("status".into(), PRESENT.into());
     put_absolute(&mut object, "dump", Some(dump));
+    Value::Object(object)
+}
+
+/// The object of a run whose work is not due yet.
+#[must_use]
+pub fn of_not_yet(program: Program, exit: Exit) -> Value {
+    let mut object = head(program, exit);
+    object.insert("status".into(), NOT_YET.into());
     Value::Object(object)
 }
 

@@ -57,6 +57,15 @@ pub fn present(dump: &Path) -> String {
     )
 }
 
+/// Why a replica is not due yet, and what there is meanwhile.
+#[must_use]
+pub fn not_yet(newest: &Path) -> String {
+    format!(
+        "no day before today has a dump yet, and {} is there already",
+        Printable::path(newest)
+    )
+}
+
 /// Where good versions are of what could not be read.
 fn damaged(report: &Report, text: &mut String) {
     let good = report.warnings.iter().filter_map(|warning| match warning {

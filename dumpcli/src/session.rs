@@ -42,6 +42,9 @@ pub enum Ended {
     Made(Box<Report>),
     /// What was to be made is there already.
     There(PathBuf),
+    /// What was to be made cannot be due yet, and that is as it should be; the
+    /// newest dump that is there.
+    NotYet(PathBuf),
 }
 
 impl From<Report> for Ended {
@@ -171,7 +174,7 @@ impl Session {
     fn exit(&self, outcome: &Outcome) -> Exit {
         match outcome {
             Ok(Ended::Made(report)) => Exit::of_report(report),
-            Ok(Ended::There(_)) => Exit::Done,
+            Ok(Ended::There(_) | Ended::NotYet(_)) => Exit::Done,
             Err(failure) => failure.exit(self.stop.signal()),
         }
     }
@@ -252,12 +255,14 @@ impl Session {
         let exit = self.exit(outcome);
         let status = match outcome {
             Ok(Ended::There(_)) => json::PRESENT,
+            Ok(Ended::NotYet(_)) => json::NOT_YET,
             _ => exit.status(),
         };
         variables.push(("DUMP_STATUS", status.into()));
         variables.push(("DUMP_EXIT", exit.code().to_string().into()));
         match outcome {
             Ok(Ended::There(dump)) => variables.push(("DUMP_PATH", absolute(dump).into())),
+            Ok(Ended::NotYet(_)) => {}
             Ok(Ended::Made(report)) => variables.extend(hooks::of_report(report)),
             Err(failure) => {
                 variables.push(("DUMP_ERROR", failure.to_string().into()));
@@ -289,6 +294,15 @@ impl Session {
                     self.what
                 );
             }
+            Ok(Ended::NotYet(newest)) => tracing::info!(
+                target: logging::END,
+                DUMP_MAIN = self.what.absolute(),
+                DUMP_STATUS = json::NOT_YET,
+                DUMP_EXIT = exit.code(),
+                "Nothing to do {doing} {}: {}",
+                self.what,
+                report::not_yet(newest)
+            ),
             Err(failure) => {
                 let seconds = self.began.elapsed().as_secs_f64();
                 macro_rules! log {
@@ -321,6 +335,7 @@ impl Session {
                 let object = match outcome {
                     Ok(Ended::Made(report)) => json::of_report(self.program, report, exit),
                     Ok(Ended::There(dump)) => json::of_present(self.program, dump, exit),
+                    Ok(Ended::NotYet(_)) => json::of_not_yet(self.program, exit),
                     Err(failure) => json::of_failure(self.program, failure, exit),
                 };
                 format!("{object}\n")
@@ -330,6 +345,7 @@ impl Session {
             Ok(_) if stream::is_journal(std::io::stdout()) && self.settings.verbose == 0 => return,
             Ok(Ended::Made(report)) => report::text(self.program, report),
             Ok(Ended::There(dump)) => report::present(dump),
+            Ok(Ended::NotYet(newest)) => format!("nothing to do: {}\n", report::not_yet(newest)),
             Err(_) => return,
         };
         if let Err(error) = screen::try_print(&text) {

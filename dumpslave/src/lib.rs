@@ -27,13 +27,15 @@ const PROGRAM: Program = Program {
 
 const EXAMPLES: &str = "\
 Examples:
-  dumpslave --init               the first replica from /dump into /dumpslave
+  dumpslave --init --latest      the first replica from /dump into /dumpslave
   dumpslave                      every further one: the last dump before today
   dumpslave --dump /mnt/usb      onto another disk
   dumpslave --wait               for a disk of dumps that appears late
   dumpslave --latest             the newest dump, also one of today
 
-A dump that is there already is no failure: the run says so and exits 0.";
+A dump that is there already is no failure: the run says so and exits 0. Nor is
+the first day of dumps, when there is none of a day before today yet but a first
+replica is there.";
 
 /// Replicate the last dump of the newest day before today to a second dump
 /// root, as a dump of its own, with hard links to the dump before.
@@ -151,6 +153,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         Ok(match replica.observer(watch).stop(stop).run()? {
             Replicated::Made(report) => Ended::Made(report),
             Replicated::There(path) => Ended::There(path),
+            Replicated::NotYet(newest) => Ended::NotYet(newest),
             other => return Err(Failure::Failed(format!("unknown outcome: {other:?}"))),
         })
     }))
