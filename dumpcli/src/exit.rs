@@ -2,11 +2,9 @@
 
 use std::process::ExitCode;
 
-use std::path::PathBuf;
-
 use dumpcore::{Error, Report};
 
-use crate::hint;
+use crate::hint::{self, About};
 use crate::signals::Signal;
 
 /// The table of exit codes, as it stands at the end of every `--help`.
@@ -81,7 +79,10 @@ impl Exit {
             Error::Busy { .. } => Exit::Busy,
             Error::Interrupted => Exit::Stopped(signal.unwrap_or(Signal::Interrupt)),
             // What a person typed, and no disk needs to be asked about.
-            Error::NoRoots | Error::SameName { .. } | Error::BadRootName { .. } => Exit::Usage,
+            Error::NoRoots
+            | Error::SameTree { .. }
+            | Error::SameName { .. }
+            | Error::BadRootName { .. } => Exit::Usage,
             _ => Exit::Failed,
         }
     }
@@ -112,25 +113,24 @@ pub enum Failure {
         #[source]
         error: Error,
         /// What can be done about it, see [`hint`].
-        hint: &'static str,
+        hint: String,
     },
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let hint = "";
+        let hint = String::new();
         Failure::Core { error, hint }
     }
 }
 
 impl Failure {
-    /// With what can be done about it by an option of this program, which
-    /// reads these trees or this dump root.
+    /// With what can be done about it, by an option of this program say.
     #[must_use]
-    pub fn explained(self, program: &str, read: &[PathBuf]) -> Self {
+    pub fn explained(self, about: About<'_>) -> Self {
         match self {
             Failure::Core { error, .. } => Failure::Core {
-                hint: hint::of(program, read, &error),
+                hint: hint::of(about, &error),
                 error,
             },
             other => other,

@@ -15,6 +15,7 @@ use tracing::Level;
 
 use crate::config::OneOrMany;
 use crate::exit::{Exit, Failure};
+use crate::hint::{About, Origin};
 use crate::progress::{Counters, Ticker};
 use crate::screen::{self, Screen};
 use crate::settings::SessionSettings;
@@ -33,6 +34,8 @@ pub struct Task {
     pub dry_run: bool,
     /// Does a dry run list what it would do, without being asked to?
     pub lists_dry_run: bool,
+    /// Who named these places: said of one that cannot be opened.
+    pub origins: Vec<Origin>,
 }
 
 /// How work ended that did not fail.
@@ -141,12 +144,21 @@ impl Session {
             };
             let _ticker = Ticker::start(counters, Arc::clone(&self.screen), wanted);
             work(&watch, self.stop.flag()).map_or_else(
-                |failure| Err(failure.explained(self.program.name, &self.task.what)),
+                |failure| Err(failure.explained(self.about())),
                 |done| Ok(self.finished(done.into())),
             )
         });
         let hook_failed = self.after(&mut outcome, watch.begun());
         self.end(&outcome, hook_failed)
+    }
+
+    fn about(&self) -> About<'_> {
+        About {
+            program: self.program.name,
+            read: &self.task.what,
+            dump: &self.task.dump,
+            origins: &self.task.origins,
+        }
     }
 
     /// Whatever comes now stops nothing; and what came just before it was all

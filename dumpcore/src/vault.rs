@@ -172,16 +172,22 @@ impl Dump {
             Err(e) if errno::is_missing(&e) => return Ok(None),
             Err(e) if errno::is_no_symlink(&e) => {
                 return Err(Error::BadCurrent {
-                    target: path.clone(),
+                    target: None,
                     link: path,
                     reason: "is no symlink".to_owned(),
                 });
+            }
+            // What is in a closed root cannot be asked for: the root is what is
+            // the matter.
+            Err(cause) if errno::is_not_permitted(&cause) => {
+                let path = self.path.clone();
+                return Err(Error::DumpUnusable { path, cause });
             }
             Err(cause) => return Err(Error::DumpUnusable { path, cause }),
         };
         let bad = |reason: &str| Error::BadCurrent {
             link: path.clone(),
-            target: PathBuf::from(OsStr::from_bytes(text.to_bytes())),
+            target: Some(PathBuf::from(OsStr::from_bytes(text.to_bytes()))),
             reason: reason.to_owned(),
         };
         let target = LinkTarget::parse(text.to_bytes());

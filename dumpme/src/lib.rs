@@ -17,6 +17,7 @@ use clap::{Args, CommandFactory, Parser};
 use dumpcli::Program;
 use dumpcli::excludes;
 use dumpcli::exit::{self, Exit, Failure};
+use dumpcli::hint::Origin;
 use dumpcli::options::{self, Excludes, Load, Output, Places, Progress, Rule, either};
 use dumpcli::screen;
 use dumpcli::session::{Session, Task, give_up};
@@ -162,6 +163,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         dump: dump.clone(),
         dry_run: options.kind.dry_run,
         lists_dry_run: true,
+        origins: settings.origins(),
     };
     let session = Session::start(PROGRAM, settings.session.clone(), task);
     Ok(session.run(|watch, stop| {
@@ -221,6 +223,11 @@ impl Settings {
                 name.source
             ))),
         }
+    }
+
+    fn origins(&self) -> Vec<Origin> {
+        let dump = Origin::of("--dump", &self.dump);
+        Origin::of_all("--main", &self.main).chain([dump]).collect()
     }
 
     fn snapshot(&self, kind: &KindOfRun, filter: Filter) -> Snapshot<'_> {

@@ -12,6 +12,7 @@ use clap::{Args, CommandFactory, Parser, ValueHint};
 use dumpcli::Program;
 use dumpcli::excludes;
 use dumpcli::exit::{self, Exit, Failure};
+use dumpcli::hint::Origin;
 use dumpcli::options::{self, Excludes, Load, Output, Progress, Rule, either};
 use dumpcli::session::{Ended, Session, Task, give_up};
 use dumpcli::settings::{SessionSettings, Sources, Value};
@@ -145,6 +146,10 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         dump: dump.clone(),
         dry_run: options.kind.dry_run,
         lists_dry_run: true,
+        origins: vec![
+            Origin::of("--from", &settings.from),
+            Origin::of("--dump", &settings.dump),
+        ],
     };
     let session = Session::start(PROGRAM, settings.session.clone(), task);
     Ok(session.run(|watch, stop| {
