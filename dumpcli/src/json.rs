@@ -49,6 +49,7 @@ pub fn of_report(program: Program, report: &Report, exit: Exit) -> Value {
             "attributes": count(counts.copied_attributes),
         },
         "kept": count(counts.kept),
+        "verified": report.verified.map(count),
         "excluded": counts.excluded,
         "vanished": counts.vanished,
         "free_bytes": report.free_bytes,

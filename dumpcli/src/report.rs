@@ -38,6 +38,17 @@ pub fn text(program: Program, report: &Report) -> String {
     if report.resumed {
         text.push_str("going on with what an earlier run left\n");
     }
+    if let Some(same) = report.verified {
+        let files = match same.number {
+            1 => "1 file".to_owned(),
+            n => format!("{} files", HumanCount(n)),
+        };
+        let size = bytes(same.bytes);
+        let _ = writeln!(
+            text,
+            "read back from the disk and compared: {files}, {size}"
+        );
+    }
     text.push('\n');
     text.push_str(&table(&report.counts));
     if let Some(free) = report.free_bytes {

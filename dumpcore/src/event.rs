@@ -254,6 +254,12 @@ pub enum Warning {
         /// The tree in the dump that is linked to.
         reference: PathBuf,
     },
+    /// An entry was gone before it could be read. Only in a report: an observer
+    /// is told by [`Did::Vanished`].
+    Vanished {
+        /// Its path from the transfer root: root name first.
+        path: PathBuf,
+    },
     /// A first replica is made on the very filesystem that it is read from.
     SameFilesystem {
         /// The dump root that is read.
@@ -346,6 +352,10 @@ impl fmt::Display for Warning {
                  to have it in the next one again, dump all trees in one run",
                 Printable::path(reference)
             ),
+            Warning::Vanished { path } => {
+                let path = Printable::path(path);
+                write!(f, "{path} vanished before it could be read")
+            }
             Warning::SameFilesystem { from, dump } => write!(
                 f,
                 "{} is on the same filesystem as {}: what that disk loses, both lose",

@@ -9,6 +9,7 @@
 mod merging;
 mod names;
 mod sources;
+mod vanished;
 
 use std::num::NonZero;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -20,6 +21,7 @@ use chrono::{DateTime, Local};
 use self::merging::{Reference, Work};
 use self::names::Named;
 pub(crate) use self::sources::{Source, roots_of_dump};
+use self::vanished::Vanished;
 use crate::engine::{Budget, Tally};
 use crate::error::Error;
 use crate::event::{Event, Observer, Phase, Warning};
@@ -147,7 +149,8 @@ impl<'a> Session<'a> {
     /// Makes what is ordered, has it checked, and publishes it.
     pub(crate) fn make(&self, order: Order<'_>, check: &mut Check<'_>) -> Result<Report, Error> {
         let start = Local::now();
-        let tally = Tally::new(self.caller.observer, self.caller.stop);
+        let vanished = Vanished::new(self.caller.observer);
+        let tally = Tally::new(&vanished, self.caller.stop);
         let reference = self.reference(&order)?;
         for source in &order.sources {
             self.guard(source, reference.as_ref(), &order)?;
@@ -228,10 +231,11 @@ impl<'a> Session<'a> {
             dry_run: self.caller.dry_run,
             resumed,
             jobs,
+            warnings_total: sum.warnings_total + sum.counts.vanished,
             counts: sum.counts,
+            verified: None,
             faults: sum.faults,
-            warnings: sum.warnings,
-            warnings_total: sum.warnings_total,
+            warnings: vanished.behind(sum.warnings),
             free_bytes: self.dump.free().map(|(bytes, _)| bytes),
         })
     }
