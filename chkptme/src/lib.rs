@@ -41,7 +41,7 @@ Examples:
 /// while there is still a good version somewhere.
 #[derive(Debug, Parser)]
 #[command(name = "chkptme", version, max_term_width = 100)]
-#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP_WITHOUT_RULES))]
 struct Options {
     #[command(flatten)]
     places: Places,

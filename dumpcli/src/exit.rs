@@ -7,16 +7,29 @@ use dumpcore::{Error, Report};
 use crate::hint::{self, About};
 use crate::signals::Signal;
 
-/// The table of exit codes, as it stands at the end of every `--help`.
-pub const HELP: &str = "\
+macro_rules! help {
+    ($usage:literal) => {
+        concat!(
+            "\
 Exit codes:
   0         done, everything was read and stored
   1         failed: nothing was published, `current` is as it was
-  2         wrong usage: options, configuration or exclude rules
-  23        published, but some entries could not be read: each is named
+  2         wrong usage: ",
+            $usage,
+            "
+  23        published, but some entries could not be read, or the `post` hook
+            failed: each is named
   75        another run holds this dump root
   130, 143  stopped by SIGINT; by SIGTERM or SIGHUP: nothing was published,
-            the next run goes on from there";
+            the next run goes on from there"
+        )
+    };
+}
+
+/// The table of exit codes, as it stands at the end of every `--help`.
+pub const HELP: &str = help!("options, configuration or exclude rules");
+/// The same of a program that has no exclude rules.
+pub const HELP_WITHOUT_RULES: &str = help!("options or configuration");
 
 /// How a program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

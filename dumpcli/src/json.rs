@@ -106,7 +106,7 @@ fn count(count: Count) -> Value {
 fn fault(fault: &Fault) -> Value {
     let mut object = Map::new();
     // What a hook is called is no path.
-    if fault.op == Op::Run {
+    if fault.op == Op::Hook {
         put_path(&mut object, "path", Some(&fault.path));
     } else {
         put_absolute(&mut object, "path", Some(&fault.path));
@@ -196,8 +196,9 @@ mod tests {
         let cause = || io::Error::from_raw_os_error(13);
         let shown = fault(&Fault::new(Op::Open, PathBuf::from("tree/a"), cause()));
         assert_eq!(shown["path"], here.join("tree/a").to_str().expect("text"));
-        let shown = fault(&Fault::new(Op::Run, PathBuf::from("mount a b"), cause()));
+        let shown = fault(&Fault::new(Op::Hook, PathBuf::from("mount a b"), cause()));
         assert_eq!(shown["path"], "mount a b");
+        assert_eq!(shown["operation"], "hook");
         let object = of_present(PROGRAM, Path::new("to/2026"), Exit::Done);
         assert_eq!(object["dump"], here.join("to/2026").to_str().expect("text"));
     }

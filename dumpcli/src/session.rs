@@ -237,8 +237,14 @@ impl Session {
         let Err(error) = hooks::run(&hook.value, variables, None) else {
             return false;
         };
-        let fault = Fault::new(Op::Run, hooks::shown(&hook.value).into(), error);
-        tracing::error!(DUMP_OPERATION = fault.op.as_str(), "{fault}");
+        let fault = Fault::new(Op::Hook, hooks::shown(&hook.value).into(), error);
+        tracing::error!(
+            DUMP_OPERATION = fault.op.as_str(),
+            DUMP_ERROR = %fault.cause,
+            "the post hook '{}' failed: {}",
+            Printable::path(&fault.path),
+            fault.cause
+        );
         if let Ok(Ended::Made(report)) = outcome {
             report.counts.faults += 1;
             report.faults.push(fault);
@@ -373,10 +379,15 @@ fn log_report(doing: &str, what: &What, report: &Report, exit: Exit) {
     let [source, reference] = [&report.source, &report.reference].map(|p| p.as_ref().map(shown));
     let copied = counts.copied();
     let dry = if report.dry_run { " (dry run)" } else { "" };
-    let faults = match counts.faults {
+    let hooks = report::hooks(report).count() as u64;
+    let faults = match counts.faults.saturating_sub(hooks) {
         0 => String::new(),
         1 => ", but for 1 fault".to_owned(),
         n => format!(", but for {n} faults"),
+    };
+    let hook = match hooks {
+        0 => "",
+        _ => ", but the post hook failed",
     };
     let figures = format!(
         "{} linked, {} copied ({}), {}",
@@ -404,7 +415,7 @@ fn log_report(doing: &str, what: &What, report: &Report, exit: Exit) {
                 DUMP_FAULTS = counts.faults,
                 DUMP_WARNINGS = report.warnings_total,
                 DUMP_SECONDS = report.seconds(),
-                "Done {doing} {what} to {dump}{dry}{faults}: {figures}"
+                "Done {doing} {what} to {dump}{dry}{faults}{hook}: {figures}"
             )
         };
     }
