@@ -90,7 +90,9 @@ pub fn of_failure(program: Program, failure: &Failure, exit: Exit) -> Value {
     Value::Object(object)
 }
 
-fn head(program: Program, exit: Exit) -> Map<String, Value> {
+/// What every object begins with.
+#[must_use]
+pub fn head(program: Program, exit: Exit) -> Map<String, Value> {
     let mut object = Map::new();
     object.insert("program".into(), program.name.into());
     object.insert("version".into(), program.version.into());

@@ -17,7 +17,8 @@ use clap::{Args, CommandFactory, Parser};
 use dumpcli::Program;
 use dumpcli::excludes;
 use dumpcli::exit::{self, Exit, Failure};
-use dumpcli::hint::Origin;
+use dumpcli::hint::{About, Origin};
+use dumpcli::json;
 use dumpcli::options::{self, Excludes, Load, Output, Places, Progress, Rule, either};
 use dumpcli::screen;
 use dumpcli::session::{Session, Task, give_up};
@@ -179,12 +180,28 @@ impl Monitoring {
     }
 
     fn tell(&self, settings: &Settings) -> Result<Exit, Failure> {
-        let newest = Newest::find(&settings.dump.value, Local::now())?;
+        let dump = &settings.dump.value;
+        let newest = match Newest::find(dump, Local::now()) {
+            Ok(newest) => newest,
+            Err(failure) => {
+                let failure = failure.explained(About {
+                    program: PROGRAM.name,
+                    read: &settings.main.value,
+                    dump,
+                    origins: &settings.origins(),
+                });
+                if settings.session.json {
+                    let object = json::of_failure(PROGRAM, &failure, failure.exit(None));
+                    screen::print(&format!("{object}\n"))?;
+                }
+                return Err(failure);
+            }
+        };
         let late = self.check_age.filter(|limit| newest.is_older_than(*limit));
         if self.prometheus {
             screen::print(&newest.metrics())?;
         } else if settings.session.json {
-            screen::print(&newest.json(self.check_age))?;
+            screen::print(&newest.json(PROGRAM, self.check_age))?;
         } else if !settings.session.quiet && late.is_none() {
             screen::print(&newest.text())?;
         }
