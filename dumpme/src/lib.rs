@@ -71,7 +71,8 @@ struct Options {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "What kind of run")]
 struct KindOfRun {
-    /// The first dump, into a dump root that has no link `current` yet
+    /// The first dump, into a dump root that has no link `current` yet; until
+    /// the first checkpoint `current_chk` names it too
     #[arg(long)]
     init: bool,
     /// Only list what would be copied, and why
