@@ -14,7 +14,7 @@ journal\t'The systemd journal'
 syslog\t'The system log'
 stderr\t'Standard error'"
 complete -c dumpme -l print-config -d 'Print what is in force and where it comes from, and do nothing'
-complete -c dumpme -l init -d 'The first dump, into a dump root that has no link `current` yet'
+complete -c dumpme -l init -d 'The first dump, into a dump root that has no link `current` yet; until the first checkpoint `current_chk` names it too'
 complete -c dumpme -s n -l dry-run -d 'Only list what would be copied, and why'
 complete -c dumpme -l allow-empty -d 'Dump a tree that is empty though its last dump is not'
 complete -c dumpme -l prometheus -d 'Tell the newest dump\'s age as metrics for Prometheus, as node_exporter\'s textfile collector reads them'

@@ -11,7 +11,7 @@ journal\t'The systemd journal'
 syslog\t'The system log'
 stderr\t'Standard error'"
 complete -c dumpslave -l print-config -d 'Print what is in force and where it comes from, and do nothing'
-complete -c dumpslave -l init -d 'The first dump, into a dump root that has no link `current` yet'
+complete -c dumpslave -l init -d 'The first dump, into a dump root that has no link `current` yet; until the first checkpoint `current_chk` names it too'
 complete -c dumpslave -l latest -d 'The newest dump, the one that `current` names, not the last one before today'
 complete -c dumpslave -l wait -d 'Wait until the dump root to replicate from is there and has its link `current` (--no-wait: do not, whatever the configuration says)'
 complete -c dumpslave -l no-wait

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, ValueHint};
 use dumpcli::Program;
 use dumpcli::exit::{self, Exit, Failure};
+use dumpcli::hint::Origin;
 use dumpcli::options::{self, Load, Output, Progress};
 use dumpcli::session::{Session, Task, give_up};
 use dumpcli::settings::{SessionSettings, Sources, Value};
@@ -40,7 +41,7 @@ Examples:
 /// while there is still a good version somewhere.
 #[derive(Debug, Parser)]
 #[command(name = "chkptme", version, max_term_width = 100)]
-#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP_WITHOUT_RULES))]
 struct Options {
     #[command(flatten)]
     places: Places,
@@ -133,6 +134,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         dry_run: options.kind.dry_run,
         // All of a dump would be listed, and none of it is a surprise.
         lists_dry_run: false,
+        origins: vec![Origin::of("--dump", &settings.dump)],
     };
     let session = Session::start(PROGRAM, settings.session.clone(), task);
     Ok(session.run(|watch, stop| {

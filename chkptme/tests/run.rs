@@ -124,7 +124,11 @@ fn a_checkpoint_is_made_and_told() {
         .assert()
         .code(0)
         .stderr(contains("chkptme: Start checkpointing dump to dump/"))
+        .stderr(contains(
+            "chkptme: Reading what was written back from the disk",
+        ))
         .stderr(contains("chkptme: Done checkpointing dump to dump/"))
+        .stdout(contains("\nread back from the disk and compared: "))
         .stdout(contains("_chk in ").and(contains("\na copy of dump/")))
         .stdout(contains("a checkpoint: shares nothing"));
     let checkpoint = place.current();
@@ -349,7 +353,8 @@ fn killed_or_stopped_in_the_middle_it_goes_on_next_time() {
         run(&place, &["--verify", "--json"])
             .assert()
             .code(0)
-            .stdout(contains("\"resumed\":true"));
+            .stdout(contains("\"resumed\":true"))
+            .stdout(contains("\"verified\":{"));
         assert!(leftovers(&place).is_empty());
         let options = fixtures::Options {
             root: false,

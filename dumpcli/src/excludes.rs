@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use dumpcore::{EXCLUDE_FILE, Fault, Filter, Op, read_exclude_file};
+use dumpcore::{EXCLUDE_FILE, Error, Fault, Filter, Op, read_exclude_file};
 
 use crate::exit::Failure;
 use crate::options::Rule;
@@ -47,12 +47,25 @@ pub fn given(rules: &[Value<Rule>]) -> Result<Filter, Failure> {
 /// are any.
 ///
 /// # Errors
-/// [`Failure::Failed`] when one cannot be read, or is nothing to be read;
+/// [`Failure::Core`] when a root cannot be entered; [`Failure::Failed`] when
+/// such a file cannot be read, or is nothing to be read;
 /// [`Failure::Usage`] when a rule in it is refused.
 pub fn add_files_of(filter: &mut Filter, mains: &[PathBuf], dump: &Path) -> Result<(), Failure> {
     for root in mains.iter().map(PathBuf::as_path).chain([dump]) {
-        let read = read_exclude_file(root);
-        let read = read.map_err(|fault| Failure::Failed(format!("exclude rules: {fault}")))?;
+        let read = read_exclude_file(root).map_err(|fault| {
+            // That there are rules would be the last that matters of a closed root.
+            match (fault.path == root, root == dump) {
+                (false, _) => Failure::Failed(format!("exclude rules: {fault}")),
+                (true, false) => Failure::from(Error::MainUnusable {
+                    path: fault.path,
+                    cause: fault.cause,
+                }),
+                (true, true) => Failure::from(Error::DumpUnusable {
+                    path: fault.path,
+                    cause: fault.cause,
+                }),
+            }
+        })?;
         if let Some(bytes) = read {
             filter
                 .add_lines(&root.join(EXCLUDE_FILE), &bytes)

@@ -2,23 +2,34 @@
 
 use std::process::ExitCode;
 
-use std::path::PathBuf;
-
 use dumpcore::{Error, Report};
 
-use crate::hint;
+use crate::hint::{self, About};
 use crate::signals::Signal;
 
-/// The table of exit codes, as it stands at the end of every `--help`.
-pub const HELP: &str = "\
+macro_rules! help {
+    ($usage:literal) => {
+        concat!(
+            "\
 Exit codes:
   0         done, everything was read and stored
   1         failed: nothing was published, `current` is as it was
-  2         wrong usage: options, configuration or exclude rules
-  23        published, but some entries could not be read: each is named
+  2         wrong usage: ",
+            $usage,
+            "
+  23        published, but some entries could not be read, or the `post` hook
+            failed: each is named
   75        another run holds this dump root
   130, 143  stopped by SIGINT; by SIGTERM or SIGHUP: nothing was published,
-            the next run goes on from there";
+            the next run goes on from there"
+        )
+    };
+}
+
+/// The table of exit codes, as it stands at the end of every `--help`.
+pub const HELP: &str = help!("options, configuration or exclude rules");
+/// The same of a program that has no exclude rules.
+pub const HELP_WITHOUT_RULES: &str = help!("options or configuration");
 
 /// How a program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,7 +92,10 @@ impl Exit {
             Error::Busy { .. } => Exit::Busy,
             Error::Interrupted => Exit::Stopped(signal.unwrap_or(Signal::Interrupt)),
             // What a person typed, and no disk needs to be asked about.
-            Error::NoRoots | Error::SameName { .. } | Error::BadRootName { .. } => Exit::Usage,
+            Error::NoRoots
+            | Error::SameTree { .. }
+            | Error::SameName { .. }
+            | Error::BadRootName { .. } => Exit::Usage,
             _ => Exit::Failed,
         }
     }
@@ -112,25 +126,24 @@ pub enum Failure {
         #[source]
         error: Error,
         /// What can be done about it, see [`hint`].
-        hint: &'static str,
+        hint: String,
     },
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let hint = "";
+        let hint = String::new();
         Failure::Core { error, hint }
     }
 }
 
 impl Failure {
-    /// With what can be done about it by an option of this program, which
-    /// reads these trees or this dump root.
+    /// With what can be done about it, by an option of this program say.
     #[must_use]
-    pub fn explained(self, program: &str, read: &[PathBuf]) -> Self {
+    pub fn explained(self, about: About<'_>) -> Self {
         match self {
             Failure::Core { error, .. } => Failure::Core {
-                hint: hint::of(program, read, &error),
+                hint: hint::of(about, &error),
                 error,
             },
             other => other,

@@ -16,6 +16,8 @@ use crate::{Program, absolute};
 
 /// The status of a run that found its work done.
 pub const PRESENT: &str = "present";
+/// The status of a run whose work is not due yet.
+pub const NOT_YET: &str = "not_yet";
 
 /// The object of a run that published, or in a dry run would have.
 #[must_use]
@@ -47,6 +49,7 @@ pub fn of_report(program: Program, report: &Report, exit: Exit) -> Value {
             "attributes": count(counts.copied_attributes),
         },
         "kept": count(counts.kept),
+        "verified": report.verified.map(count),
         "excluded": counts.excluded,
         "vanished": counts.vanished,
         "free_bytes": report.free_bytes,
@@ -71,6 +74,14 @@ pub fn of_present(program: Program, dump: &Path, exit: Exit) -> Value {
     Value::Object(object)
 }
 
+/// The object of a run whose work is not due yet.
+#[must_use]
+pub fn of_not_yet(program: Program, exit: Exit) -> Value {
+    let mut object = head(program, exit);
+    object.insert("status".into(), NOT_YET.into());
+    Value::Object(object)
+}
+
 /// The object of a run that did not.
 #[must_use]
 pub fn of_failure(program: Program, failure: &Failure, exit: Exit) -> Value {
@@ -79,7 +90,9 @@ pub fn of_failure(program: Program, failure: &Failure, exit: Exit) -> Value {
     Value::Object(object)
 }
 
-fn head(program: Program, exit: Exit) -> Map<String, Value> {
+/// What every object begins with.
+#[must_use]
+pub fn head(program: Program, exit: Exit) -> Map<String, Value> {
     let mut object = Map::new();
     object.insert("program".into(), program.name.into());
     object.insert("version".into(), program.version.into());
@@ -95,7 +108,7 @@ fn count(count: Count) -> Value {
 fn fault(fault: &Fault) -> Value {
     let mut object = Map::new();
     // What a hook is called is no path.
-    if fault.op == Op::Run {
+    if fault.op == Op::Hook {
         put_path(&mut object, "path", Some(&fault.path));
     } else {
         put_absolute(&mut object, "path", Some(&fault.path));
@@ -185,8 +198,9 @@ mod tests {
         let cause = || io::Error::from_raw_os_error(13);
         let shown = fault(&Fault::new(Op::Open, PathBuf::from("tree/a"), cause()));
         assert_eq!(shown["path"], here.join("tree/a").to_str().expect("text"));
-        let shown = fault(&Fault::new(Op::Run, PathBuf::from("mount a b"), cause()));
+        let shown = fault(&Fault::new(Op::Hook, PathBuf::from("mount a b"), cause()));
         assert_eq!(shown["path"], "mount a b");
+        assert_eq!(shown["operation"], "hook");
         let object = of_present(PROGRAM, Path::new("to/2026"), Exit::Done);
         assert_eq!(object["dump"], here.join("to/2026").to_str().expect("text"));
     }

@@ -43,6 +43,7 @@
 //!     dump: dump.clone(),
 //!     dry_run: false,
 //!     lists_dry_run: true,
+//!     origins: Vec::new(),
 //! };
 //! let exit = Session::start(program, settings, task).run(|watch, stop| {
 //!     let snapshot = Snapshot::new(&dump).main("/home");

@@ -3,14 +3,16 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use chrono::{DateTime, Local};
 use clap::Args;
-use dumpcore::{Ago, Date, FindError, Lies, Navigator, Place, Root, Stamp};
+use dumpcore::{Ago, Date, Error, FindError, Lies, Navigator, Place, Root, Stamp};
 
 use crate::Program;
 use crate::exit::Failure;
+use crate::hint::{About, Origin};
 use crate::options::Places;
 use crate::settings::{Sources, Value};
 use crate::show::Listing;
@@ -40,7 +42,7 @@ impl Ground {
     /// only to be printed.
     ///
     /// # Errors
-    /// A configuration that is wrong.
+    /// A configuration that is wrong, and a dump root that is not there.
     pub fn find(program: Program, places: &Places) -> Result<Option<Self>, Failure> {
         let sources = Sources::load(places)?;
         let main = sources.main(places);
@@ -54,6 +56,7 @@ impl Ground {
             crate::screen::print(&settings.listed(listing))?;
             return Ok(None);
         }
+        settings.has_dumps(program)?;
         Ok(Some(Self {
             navigator: settings.navigator(),
             dump: settings.dump.value,
@@ -103,6 +106,25 @@ impl Ground {
 }
 
 impl Settings {
+    /// A dump root that is not there is told here, with who named it: later it
+    /// would only be one more directory that cannot be listed.
+    fn has_dumps(&self, program: Program) -> Result<(), Failure> {
+        let path = &self.dump.value;
+        match path.metadata() {
+            Err(cause) if cause.kind() == ErrorKind::NotFound => {
+                let path = path.clone();
+                let failure = Failure::from(Error::DumpUnusable { path, cause });
+                Err(failure.explained(About {
+                    program: program.name,
+                    read: &[],
+                    dump: &self.dump.value,
+                    origins: &[Origin::of("--dump", &self.dump)],
+                }))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn navigator(&self) -> Navigator {
         let mut navigator = Navigator::new(&self.dump.value);
         // A name of its own is for one tree.
@@ -174,5 +196,43 @@ impl AgoOptions {
             days,
             hours,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use assert_fs::TempDir;
+    use assert_fs::prelude::*;
+
+    #[test]
+    fn a_dump_root_that_is_not_there_says_who_named_it_and_what_to_do() {
+        let dir = TempDir::new().expect("a directory for the test");
+        let config = dir.child("dump.toml");
+        config
+            .write_str("main = \".\"\ndump = \"none\"\n")
+            .expect("written");
+        let program = Program {
+            name: "yest",
+            version: "1",
+            doing: "looking",
+            unlinked: "",
+        };
+        let mut places = Places {
+            config: Some(config.path().to_owned()),
+            dump: Some(dir.path().join("gone")),
+            ..Places::default()
+        };
+        let failure = Ground::find(program, &places).expect_err("refused");
+        let said = failure.to_string();
+        for words in [
+            "gone cannot be opened",
+            "(named by --dump)",
+            "'dumpme --init'",
+        ] {
+            assert!(said.contains(words), "{said}");
+        }
+        places.dump = Some(dir.path().to_owned());
+        assert!(Ground::find(program, &places).is_ok());
     }
 }

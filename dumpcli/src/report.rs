@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use dumpcore::{Count, Counts, Printable, Report, Warning};
+use dumpcore::{Count, Counts, Fault, Op, Printable, Report, Warning};
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
 use crate::Program;
@@ -38,12 +38,27 @@ pub fn text(program: Program, report: &Report) -> String {
     if report.resumed {
         text.push_str("going on with what an earlier run left\n");
     }
+    if let Some(same) = report.verified {
+        let files = match same.number {
+            1 => "1 file".to_owned(),
+            n => format!("{} files", HumanCount(n)),
+        };
+        let size = bytes(same.bytes);
+        let _ = writeln!(
+            text,
+            "read back from the disk and compared: {files}, {size}"
+        );
+    }
     text.push('\n');
-    text.push_str(&table(&report.counts));
+    let hooks = hooks(report).count() as u64;
+    let mut counts = report.counts.clone();
+    counts.faults = counts.faults.saturating_sub(hooks);
+    text.push_str(&table(&counts));
     if let Some(free) = report.free_bytes {
         text.push_str(&row("still free", "", &bytes(free)));
     }
-    faults(report, &mut text);
+    faults(report, counts.faults, &mut text);
+    hook_failures(report, counts.faults, &mut text);
     damaged(report, &mut text);
     text
 }
@@ -54,6 +69,15 @@ pub fn present(dump: &Path) -> String {
     format!(
         "{} is there already: nothing to do\n",
         Printable::path(dump)
+    )
+}
+
+/// Why a replica is not due yet, and what there is meanwhile.
+#[must_use]
+pub fn not_yet(newest: &Path) -> String {
+    format!(
+        "no day before today has a dump yet, and {} is there already",
+        Printable::path(newest)
     )
 }
 
@@ -119,16 +143,38 @@ fn row(name: &str, number: &str, size: &str) -> String {
     format!("{}\n", line.trim_end())
 }
 
-fn faults(report: &Report, text: &mut String) {
-    if report.faults.is_empty() {
+/// What failed of the hooks: nothing that the dump lacks.
+pub(crate) fn hooks(report: &Report) -> impl Iterator<Item = &Fault> {
+    report.faults.iter().filter(|fault| fault.op == Op::Hook)
+}
+
+fn hook_failures(report: &Report, lacking: u64, text: &mut String) {
+    for fault in hooks(report) {
+        let hook = Printable::path(&fault.path);
+        let dump = match lacking {
+            0 => "the dump itself is complete",
+            _ => "the dump is there all the same",
+        };
+        let _ = writeln!(
+            text,
+            "\nthe post hook '{hook}' failed: {}; {dump}",
+            fault.cause
+        );
+    }
+}
+
+fn faults(report: &Report, number: u64, text: &mut String) {
+    if number == 0 {
         return;
     }
     text.push_str("\nnot dumped as they are:\n");
-    for fault in report.faults.iter().take(LISTED) {
+    let entries = report.faults.iter().filter(|fault| fault.op != Op::Hook);
+    let mut listed = 0;
+    for fault in entries.take(LISTED) {
         let _ = writeln!(text, "  {fault}");
+        listed += 1;
     }
-    let listed = report.faults.len().min(LISTED) as u64;
-    let more = report.counts.faults.saturating_sub(listed);
+    let more = number.saturating_sub(listed);
     if more > 0 {
         let _ = writeln!(text, "  … and {} more, see the log", HumanCount(more));
     }

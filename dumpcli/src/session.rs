@@ -15,6 +15,7 @@ use tracing::Level;
 
 use crate::config::OneOrMany;
 use crate::exit::{Exit, Failure};
+use crate::hint::{About, Origin};
 use crate::progress::{Counters, Ticker};
 use crate::screen::{self, Screen};
 use crate::settings::SessionSettings;
@@ -33,6 +34,8 @@ pub struct Task {
     pub dry_run: bool,
     /// Does a dry run list what it would do, without being asked to?
     pub lists_dry_run: bool,
+    /// Who named these places: said of one that cannot be opened.
+    pub origins: Vec<Origin>,
 }
 
 /// How work ended that did not fail.
@@ -42,6 +45,9 @@ pub enum Ended {
     Made(Box<Report>),
     /// What was to be made is there already.
     There(PathBuf),
+    /// What was to be made cannot be due yet, and that is as it should be; the
+    /// newest dump that is there.
+    NotYet(PathBuf),
 }
 
 impl From<Report> for Ended {
@@ -138,12 +144,21 @@ impl Session {
             };
             let _ticker = Ticker::start(counters, Arc::clone(&self.screen), wanted);
             work(&watch, self.stop.flag()).map_or_else(
-                |failure| Err(failure.explained(self.program.name, &self.task.what)),
+                |failure| Err(failure.explained(self.about())),
                 |done| Ok(self.finished(done.into())),
             )
         });
         let hook_failed = self.after(&mut outcome, watch.begun());
         self.end(&outcome, hook_failed)
+    }
+
+    fn about(&self) -> About<'_> {
+        About {
+            program: self.program.name,
+            read: &self.task.what,
+            dump: &self.task.dump,
+            origins: &self.task.origins,
+        }
     }
 
     /// Whatever comes now stops nothing; and what came just before it was all
@@ -171,7 +186,7 @@ impl Session {
     fn exit(&self, outcome: &Outcome) -> Exit {
         match outcome {
             Ok(Ended::Made(report)) => Exit::of_report(report),
-            Ok(Ended::There(_)) => Exit::Done,
+            Ok(Ended::There(_) | Ended::NotYet(_)) => Exit::Done,
             Err(failure) => failure.exit(self.stop.signal()),
         }
     }
@@ -222,8 +237,14 @@ impl Session {
         let Err(error) = hooks::run(&hook.value, variables, None) else {
             return false;
         };
-        let fault = Fault::new(Op::Run, hooks::shown(&hook.value).into(), error);
-        tracing::error!(DUMP_OPERATION = fault.op.as_str(), "{fault}");
+        let fault = Fault::new(Op::Hook, hooks::shown(&hook.value).into(), error);
+        tracing::error!(
+            DUMP_OPERATION = fault.op.as_str(),
+            DUMP_ERROR = %fault.cause,
+            "the post hook '{}' failed: {}",
+            Printable::path(&fault.path),
+            fault.cause
+        );
         if let Ok(Ended::Made(report)) = outcome {
             report.counts.faults += 1;
             report.faults.push(fault);
@@ -252,12 +273,14 @@ impl Session {
         let exit = self.exit(outcome);
         let status = match outcome {
             Ok(Ended::There(_)) => json::PRESENT,
+            Ok(Ended::NotYet(_)) => json::NOT_YET,
             _ => exit.status(),
         };
         variables.push(("DUMP_STATUS", status.into()));
         variables.push(("DUMP_EXIT", exit.code().to_string().into()));
         match outcome {
             Ok(Ended::There(dump)) => variables.push(("DUMP_PATH", absolute(dump).into())),
+            Ok(Ended::NotYet(_)) => {}
             Ok(Ended::Made(report)) => variables.extend(hooks::of_report(report)),
             Err(failure) => {
                 variables.push(("DUMP_ERROR", failure.to_string().into()));
@@ -289,6 +312,15 @@ impl Session {
                     self.what
                 );
             }
+            Ok(Ended::NotYet(newest)) => tracing::info!(
+                target: logging::END,
+                DUMP_MAIN = self.what.absolute(),
+                DUMP_STATUS = json::NOT_YET,
+                DUMP_EXIT = exit.code(),
+                "Nothing to do {doing} {}: {}",
+                self.what,
+                report::not_yet(newest)
+            ),
             Err(failure) => {
                 let seconds = self.began.elapsed().as_secs_f64();
                 macro_rules! log {
@@ -321,6 +353,7 @@ impl Session {
                 let object = match outcome {
                     Ok(Ended::Made(report)) => json::of_report(self.program, report, exit),
                     Ok(Ended::There(dump)) => json::of_present(self.program, dump, exit),
+                    Ok(Ended::NotYet(_)) => json::of_not_yet(self.program, exit),
                     Err(failure) => json::of_failure(self.program, failure, exit),
                 };
                 format!("{object}\n")
@@ -330,6 +363,7 @@ impl Session {
             Ok(_) if stream::is_journal(std::io::stdout()) && self.settings.verbose == 0 => return,
             Ok(Ended::Made(report)) => report::text(self.program, report),
             Ok(Ended::There(dump)) => report::present(dump),
+            Ok(Ended::NotYet(newest)) => format!("nothing to do: {}\n", report::not_yet(newest)),
             Err(_) => return,
         };
         if let Err(error) = screen::try_print(&text) {
@@ -345,10 +379,15 @@ fn log_report(doing: &str, what: &What, report: &Report, exit: Exit) {
     let [source, reference] = [&report.source, &report.reference].map(|p| p.as_ref().map(shown));
     let copied = counts.copied();
     let dry = if report.dry_run { " (dry run)" } else { "" };
-    let faults = match counts.faults {
+    let hooks = report::hooks(report).count() as u64;
+    let faults = match counts.faults.saturating_sub(hooks) {
         0 => String::new(),
         1 => ", but for 1 fault".to_owned(),
         n => format!(", but for {n} faults"),
+    };
+    let hook = match hooks {
+        0 => "",
+        _ => ", but the post hook failed",
     };
     let figures = format!(
         "{} linked, {} copied ({}), {}",
@@ -376,7 +415,7 @@ fn log_report(doing: &str, what: &What, report: &Report, exit: Exit) {
                 DUMP_FAULTS = counts.faults,
                 DUMP_WARNINGS = report.warnings_total,
                 DUMP_SECONDS = report.seconds(),
-                "Done {doing} {what} to {dump}{dry}{faults}: {figures}"
+                "Done {doing} {what} to {dump}{dry}{faults}{hook}: {figures}"
             )
         };
     }

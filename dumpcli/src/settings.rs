@@ -8,6 +8,7 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::io::ErrorKind;
 use std::num::NonZeroU16;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -134,6 +135,26 @@ impl Env {
     }
 }
 
+impl Env {
+    /// What can be done when nobody named the file that may not be read: as
+    /// root by way of su or sudo, or the other way round, `HOME` is easily that
+    /// of another user.
+    fn closed(&self, error: &ConfigError) -> String {
+        match error {
+            ConfigError::Unreadable(fault) if fault.cause.kind() == ErrorKind::PermissionDenied => {
+                let variable = match &self.config_home {
+                    Some(home) if fault.path.starts_with(home) => "XDG_CONFIG_HOME",
+                    _ => "HOME",
+                };
+                format!(
+                    "; is {variable} that of another user? Set it, or name a file with --config"
+                )
+            }
+            _ => String::new(),
+        }
+    }
+}
+
 impl Sources {
     /// Finds and reads the configuration file.
     ///
@@ -160,7 +181,10 @@ impl Sources {
             }
         } else {
             for path in &looked {
-                file = File::read(path).map_err(wrong)?;
+                file = File::read(path).map_err(|error| {
+                    let hint = env.closed(&error);
+                    Failure::Usage(format!("{error}{hint}"))
+                })?;
                 if file.is_some() {
                     break;
                 }

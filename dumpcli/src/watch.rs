@@ -116,8 +116,16 @@ impl Observer for Watch {
             Event::Copied(bytes) => self.counters.bytes(bytes),
             Event::Phase(phase) => {
                 self.counters.phase(phase);
-                if phase == Phase::Publishing {
-                    self.stop.close();
+                match phase {
+                    Phase::Verifying => {
+                        tracing::info!(
+                            "Reading what was written back from the disk, to compare it"
+                        );
+                    }
+                    Phase::Publishing => {
+                        self.stop.close();
+                    }
+                    _ => {}
                 }
             }
             Event::Waiting(error) => tracing::info!("Waiting for {}: {error}", self.what),

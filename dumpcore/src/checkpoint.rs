@@ -11,7 +11,7 @@ use std::fmt;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::engine::Tally;
@@ -25,7 +25,7 @@ use crate::meta::{Id, Kind, Meta};
 use crate::pace::Rate;
 use crate::probe;
 use crate::relpath::RelPath;
-use crate::report::Report;
+use crate::report::{Count, Report};
 use crate::session::{Caller, Made, Order, Session, Source, roots_of_dump};
 use crate::snapshot::Root;
 use crate::sys::dir::{self, Chunk, For, Lister};
@@ -172,6 +172,7 @@ impl<'a> Checkpoint<'a> {
             source_is_dump: true,
             space_check: self.space_check && !self.dry_run,
         };
+        let mut verified = None;
         let made = session.make(order, &mut |made| {
             let tally = made.tally;
             made.is_whole(&handle, &base)?;
@@ -180,7 +181,7 @@ impl<'a> Checkpoint<'a> {
                 tally.event(Event::Phase(Phase::Verifying));
                 let sources = roots_of_dump(&handle, &base)?;
                 let same = read_back(&session, sources, made, &faulty);
-                same.inspect_err(|_| made.site.distrust())?;
+                verified = Some(same.inspect_err(|_| made.site.distrust())?);
             }
             let unreadable = |path: &&PathBuf| path.starts_with(&base);
             for path in faulty.iter().filter(unreadable).cloned() {
@@ -191,6 +192,7 @@ impl<'a> Checkpoint<'a> {
         });
         made.map(|report| Report {
             source: Some(base),
+            verified,
             ..report
         })
     }
@@ -297,13 +299,15 @@ fn is_whole_file(above: &OwnedFd, name: &CStr) -> bool {
 }
 
 /// Compares the copy, as it is on the disk, with what it was copied from;
-/// what was a fault then is missing in it, and passed over.
+/// what was a fault then is missing in it, and passed over. How many files were
+/// found to be the same.
 fn read_back(
     session: &Session<'_>,
     sources: Vec<Source>,
     made: &Made<'_>,
     faulty: &BTreeSet<PathBuf>,
-) -> Result<(), Error> {
+) -> Result<Count, Error> {
+    let (files, same_bytes) = (AtomicU64::new(0), AtomicU64::new(0));
     let differs: Mutex<Option<PathBuf>> = Mutex::new(None);
     let note = |path: PathBuf| {
         if !faulty.contains(&path) {
@@ -320,6 +324,15 @@ fn read_back(
             did: Did::Copied(_) | Did::Vanished,
             ..
         } => note(at.path().below(base)),
+        Event::Entry {
+            kind: Kind::File,
+            bytes,
+            did: Did::Linked | Did::HardLinked,
+            ..
+        } => {
+            files.fetch_add(1, Ordering::Relaxed);
+            same_bytes.fetch_add(bytes, Ordering::Relaxed);
+        }
         Event::Fault(fault) => note(fault.path.clone()),
         _ => {}
     };
@@ -328,6 +341,9 @@ fn read_back(
     drop(tally);
     match differs.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(path) => Err(Error::VerifyFailed { path }),
-        None => Ok(()),
+        None => Ok(Count {
+            number: files.into_inner(),
+            bytes: same_bytes.into_inner(),
+        }),
     }
 }

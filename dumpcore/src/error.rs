@@ -17,6 +17,15 @@ pub enum Error {
     /// No tree was named.
     #[error("no tree to dump was named")]
     NoRoots,
+    /// One tree was named twice.
+    #[error("{} and {} are the same tree: give it once",
+        Printable::path(.first), Printable::path(.second))]
+    SameTree {
+        /// As it was named first.
+        first: PathBuf,
+        /// As it was named once more.
+        second: PathBuf,
+    },
     /// Two trees would get the same name in the dump.
     #[error("{} and {} would both be named '{name}' in the dump: give one another name",
         Printable::path(.first), Printable::path(.second))]
@@ -92,13 +101,13 @@ pub enum Error {
         dump: PathBuf,
     },
     /// `current` names no dump.
-    #[error("{} points to {}, which {reason}: point it at a complete dump",
-        Printable::path(.link), Printable::path(.target))]
+    #[error("{}{} {reason}: {} at a complete dump",
+        Printable::path(.link), which(.target), pointing(.target))]
     BadCurrent {
         /// The link.
         link: PathBuf,
-        /// What it holds.
-        target: PathBuf,
+        /// What it holds; `None` when it is no symlink.
+        target: Option<PathBuf>,
         /// What is wrong with it, as a clause.
         reason: String,
     },
@@ -125,6 +134,19 @@ pub enum Error {
         from: PathBuf,
         /// The dump root that would be written.
         dump: PathBuf,
+    },
+    /// The dump root lies in a dump, which would be written.
+    #[error("{} lies in {}, a dump of {}, and what is published is never written again: \
+             take {} itself, or a directory outside of it",
+        Printable::path(.path), Printable::path(.dump), Printable::path(.root),
+        Printable::path(.root))]
+    InsideDump {
+        /// The dump root that was named.
+        path: PathBuf,
+        /// The dump that it lies in.
+        dump: PathBuf,
+        /// The dump root of that dump.
+        root: PathBuf,
     },
     /// The dump's filesystem has no hard links.
     #[error("the dump root {} is on a filesystem without hard links ({fs}): use ext4, xfs or btrfs",
@@ -207,6 +229,22 @@ pub enum Error {
     /// The run was asked to stop.
     #[error("stopped; nothing is published, and the next run goes on from here")]
     Interrupted,
+}
+
+/// Where a bad link points.
+fn which(target: &Option<PathBuf>) -> String {
+    match target {
+        Some(target) => format!(" points to {}, which", Printable::path(target)),
+        None => String::new(),
+    }
+}
+
+/// What can be done about a bad link.
+fn pointing(target: &Option<PathBuf>) -> &'static str {
+    match target {
+        Some(_) => "point it",
+        None => "put a symlink in its place that points",
+    }
 }
 
 /// What can be done about a filesystem that has no locks to give.
@@ -305,6 +343,28 @@ mod tests {
             .replace("No space left on device", "Disk quota exceeded")
             .replace("are free", "are free, but the quota is used up");
         assert_eq!(full(122).to_string(), text);
+    }
+
+    #[test]
+    fn a_bad_current_says_what_it_is() {
+        let bad = |target: Option<&str>, reason: &str| {
+            Error::BadCurrent {
+                link: PathBuf::from("/dump/current"),
+                target: target.map(PathBuf::from),
+                reason: reason.to_owned(),
+            }
+            .to_string()
+        };
+        assert_eq!(
+            bad(Some("2026/1122/2331"), "is not there"),
+            "/dump/current points to 2026/1122/2331, which is not there: \
+             point it at a complete dump"
+        );
+        assert_eq!(
+            bad(None, "is no symlink"),
+            "/dump/current is no symlink: \
+             put a symlink in its place that points at a complete dump"
+        );
     }
 
     #[test]

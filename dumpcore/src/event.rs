@@ -248,6 +248,18 @@ pub enum Warning {
         /// Where the dump that is linked to would have it.
         reference: PathBuf,
     },
+    /// The dump that is linked to has a tree that this run does not read, so
+    /// that this dump is without it.
+    MissingTree {
+        /// The tree in the dump that is linked to.
+        reference: PathBuf,
+    },
+    /// An entry was gone before it could be read. Only in a report: an observer
+    /// is told by [`Did::Vanished`].
+    Vanished {
+        /// Its path from the transfer root: root name first.
+        path: PathBuf,
+    },
     /// A first replica is made on the very filesystem that it is read from.
     SameFilesystem {
         /// The dump root that is read.
@@ -334,6 +346,16 @@ impl fmt::Display for Warning {
                 Printable::path(path),
                 Printable::path(reference)
             ),
+            Warning::MissingTree { reference } => write!(
+                f,
+                "{} is not in this dump, since this run does not read its tree: \
+                 to have it in the next one again, dump all trees in one run",
+                Printable::path(reference)
+            ),
+            Warning::Vanished { path } => {
+                let path = Printable::path(path);
+                write!(f, "{path} vanished before it could be read")
+            }
             Warning::SameFilesystem { from, dump } => write!(
                 f,
                 "{} is on the same filesystem as {}: what that disk loses, both lose",

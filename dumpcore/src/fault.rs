@@ -51,8 +51,8 @@ pub enum Op {
     Lock,
     /// Comparing what was written with what was read.
     Verify,
-    /// Running a command that the user configured.
-    Run,
+    /// Running a command that the user configured, in place of a path.
+    Hook,
 }
 
 impl Op {
@@ -78,7 +78,7 @@ impl Op {
             Op::Sync => "sync",
             Op::Lock => "lock",
             Op::Verify => "verify",
-            Op::Run => "run",
+            Op::Hook => "hook",
         }
     }
 }
@@ -105,7 +105,7 @@ impl fmt::Display for Op {
             Op::Sync => "flush",
             Op::Lock => "lock",
             Op::Verify => "verify",
-            Op::Run => "run",
+            Op::Hook => "run the hook",
         })
     }
 }

@@ -323,6 +323,21 @@ impl LinkTarget {
     }
 }
 
+/// The dump that a path below a dump root lies in, relative to that root: one
+/// that bears a date, also one that is being made, or a first copy. `None` for
+/// what lies in none.
+#[must_use]
+pub(crate) fn dump_around(below: &Path) -> Option<PathBuf> {
+    let mut names = below.iter();
+    let first = names.next()?;
+    if first.as_bytes() == FIRST.as_bytes() {
+        return Some(first.into());
+    }
+    let (day, leaf) = (names.next()?, names.next()?);
+    DumpName::from_names(first.as_bytes(), day.as_bytes(), leaf.as_bytes())?;
+    Some([first, day, leaf].iter().collect())
+}
+
 /// The name that a tree gets in a dump when none is given: its last one.
 /// `None` for `/` and paths that end in `..`.
 #[must_use]
@@ -442,6 +457,28 @@ mod tests {
             "other",
         ] {
             assert_eq!(LinkTarget::parse(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_in_a_dump_is_known_by_its_names() {
+        for (below, dump) in [
+            ("2026/1122/2331", Some("2026/1122/2331")),
+            ("2026/1122/2331/NEWAGE/a", Some("2026/1122/2331")),
+            ("2026/1101/0500_chk/NEWAGE", Some("2026/1101/0500_chk")),
+            (
+                "2026/1122/2331_incomplete",
+                Some("2026/1122/2331_incomplete"),
+            ),
+            ("first/NEWAGE", Some("first")),
+            ("", None),
+            ("2026/1122", None),
+            ("2026/1122/notes/2331", None),
+            ("alice/2026/1122/2331", None),
+            ("first.old/NEWAGE", None),
+        ] {
+            let found = dump_around(Path::new(below));
+            assert_eq!(found.as_deref(), dump.map(Path::new), "{below}");
         }
     }
 

@@ -69,7 +69,7 @@
 //!
 //! ```text
 //! DUMP/current      -> 2026/1122/2331        always a complete dump
-//! DUMP/current_chk  -> 2026/1101/0500_chk    the newest checkpoint
+//! DUMP/current_chk  -> 2026/1101/0500_chk    the newest checkpoint (before: the first dump)
 //! DUMP/2026/1122/2331/NEWAGE/…               a dump: one directory for each root
 //! DUMP/2026/1101/0500_chk/NEWAGE/…           a checkpoint
 //! DUMP/2026/1122/2331_incomplete/…           being made, or left by a run that stopped
@@ -83,8 +83,9 @@
 //! - No fault is silent. An entry that could not be read is in the report of a
 //!   dump that was published without it ([`Report::is_complete`]); what makes
 //!   the dump worthless is an [`Error`], and nothing is published.
-//! - Memory does not grow with the number of files, only with the inodes that
-//!   have several names.
+//! - Memory grows by about a bit for each inode that is linked to (some bytes
+//!   where inode numbers are strewn), and by some hundred bytes for each inode
+//!   that has several names; not otherwise with the number of files.
 //!
 //! Paths and names are bytes, not UTF-8: show them by [`Printable`]. Sizes are
 //! in bytes, minutes of dumps in local civil time ([`Stamp`]), times of entries

@@ -76,6 +76,9 @@ pub enum Replicated {
     Made(Box<Report>),
     /// It was there already, whole: nothing was done.
     There(PathBuf),
+    /// The first dumps are of today, and a day is brought over when it is over:
+    /// nothing was done. The newest dump that the second root has.
+    NotYet(PathBuf),
 }
 
 /// How often somebody looks who waits for a disk.
@@ -177,12 +180,17 @@ impl<'a> Replica<'a> {
     ///
     /// # Errors
     /// See [`Error`]: nothing was published then. [`Error::NoSuchDump`] when
-    /// there is no dump before today, [`Error::SameRoot`] when both dump roots
-    /// are one.
+    /// there is no dump before today, and the dump root that is written has
+    /// none, or there is none of today either; [`Error::SameRoot`] when both
+    /// dump roots are one.
     pub fn run(self) -> Result<Replicated, Error> {
         let (from, current) = self.source()?;
         let now = Stamp::of(&Local::now());
-        let name = self.choose(&from, &current, now)?;
+        let today = self.today.unwrap_or_else(|| now.civil().date());
+        let name = match self.choose(&from, &current, now, today)? {
+            Some(name) => name,
+            None => return self.not_yet(&from, today),
+        };
         let caller = Caller {
             observer: self.observer,
             stop: self.stop,
@@ -240,6 +248,26 @@ impl<'a> Replica<'a> {
         report.warnings_total += u64::from(near);
         report.warnings.extend(warning);
         Ok(Replicated::Made(Box::new(report)))
+    }
+
+    /// There is no dump of a day before today. That is the first day of the
+    /// root that is read, when it has one of today: no failure for whoever has
+    /// brought that over already and is run by a timer. On the next day there
+    /// is one.
+    fn not_yet(&self, from: &Dump, today: NaiveDate) -> Result<Replicated, Error> {
+        let none = Error::NoSuchDump {
+            dump: self.from.clone(),
+            what: "of a day before today".to_owned(),
+        };
+        let tomorrow = today.succ_opt().unwrap_or(today);
+        let of_today = from.listing().newest_before_day(tomorrow);
+        if self.init || of_today.map_err(unreadable)?.is_none() {
+            return Err(none);
+        }
+        match Dump::open(&self.dump)?.current()? {
+            Some(newest) => Ok(Replicated::NotYet(newest)),
+            None => Err(none),
+        }
     }
 
     fn leaves_out(&self, source: &Source) -> bool {
@@ -308,27 +336,35 @@ impl<'a> Replica<'a> {
         Ok(())
     }
 
-    /// The dump to replicate.
-    fn choose(&self, from: &Dump, current: &LinkTarget, now: Stamp) -> Result<DumpName, Error> {
+    /// The dump to replicate; `None` when there is none of a day before today.
+    fn choose(
+        &self,
+        from: &Dump,
+        current: &LinkTarget,
+        now: Stamp,
+        today: NaiveDate,
+    ) -> Result<Option<DumpName>, Error> {
         let listing = from.listing();
-        let (found, what) = match (self.latest, current.name) {
-            (true, Some(name)) => return Ok(name),
+        match (self.latest, current.name) {
+            (true, Some(name)) => Ok(Some(name)),
             // A first copy made by hand has no date.
-            (true, None) => (listing.newest_not_later(now), "that bears a date"),
-            (false, _) => {
-                let today = self.today.unwrap_or_else(|| now.civil().date());
-                (listing.newest_before_day(today), "of a day before today")
+            (true, None) => {
+                let found = listing.newest_not_later(now).map_err(unreadable)?;
+                let none = || Error::NoSuchDump {
+                    dump: self.from.clone(),
+                    what: "that bears a date".to_owned(),
+                };
+                found.map(Some).ok_or_else(none)
             }
-        };
-        let unreadable = |fault: Fault| Error::MainUnusable {
-            path: fault.path.clone(),
-            cause: fault.cause,
-        };
-        let found = found.map_err(unreadable)?;
-        found.ok_or_else(|| Error::NoSuchDump {
-            dump: self.from.clone(),
-            what: what.to_owned(),
-        })
+            (false, _) => listing.newest_before_day(today).map_err(unreadable),
+        }
+    }
+}
+
+fn unreadable(fault: Fault) -> Error {
+    Error::MainUnusable {
+        path: fault.path,
+        cause: fault.cause,
     }
 }
 

@@ -89,10 +89,13 @@ pub struct Report {
     pub jobs: Jobs,
     /// Entry and byte counts.
     pub counts: Counts,
+    /// Files that were read back from the disk and found to be what was read;
+    /// each name counts. `None` where that was not asked for.
+    pub verified: Option<Count>,
     /// Every fault, up to [`Report::MAX_LISTED`]; `counts.faults` has the
     /// whole number.
     pub faults: Vec<Fault>,
-    /// Every warning, up to [`Report::MAX_LISTED`].
+    /// Every warning, up to [`Report::MAX_LISTED`]; last what vanished.
     pub warnings: Vec<Warning>,
     /// How many warnings there were.
     pub warnings_total: u64,

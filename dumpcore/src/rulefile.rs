@@ -30,31 +30,40 @@ const LARGEST: u64 = 16 << 20;
 ///
 /// # Errors
 /// A [`Fault`] with the file's path when it cannot be read, is a symlink or
-/// anything else than a regular file, or is larger than 16 MiB.
+/// anything else than a regular file, or is larger than 16 MiB; with the root's
+/// own path when it is the root that cannot be opened or entered.
 pub fn read_exclude_file(root: &Path) -> Result<Option<Vec<u8>>, Fault> {
-    let path = root.join(layout::EXCLUDE_FILE);
-    read(root).map_err(|(op, cause)| Fault::new(op, path, cause))
+    read(root).map_err(|(op, cause)| match op {
+        Some(op) => Fault::new(op, root.join(layout::EXCLUDE_FILE), cause),
+        None => Fault::new(Op::Open, root.to_path_buf(), cause),
+    })
 }
 
-/// An act, and what the system or this file has against it.
-type Failed = (Op, io::Error);
+/// An act, `None` for the opening of the root, and what the system or this file
+/// has against it.
+type Failed = (Option<Op>, io::Error);
 
 fn read(root: &Path) -> Result<Option<Vec<u8>>, Failed> {
     let mut dir = match dir::open_root(root, For::Passing) {
         Ok(dir) => dir,
         // For the run to say, which needs the root itself.
         Err(e) if errno::has_changed(&e) => return Ok(None),
-        Err(e) => return Err((Op::Open, e)),
+        Err(e) => return Err((None, e)),
     };
     let mut names = layout::EXCLUDE_FILE
         .split('/')
         .map(|name| c_name(name.as_bytes()));
     let mut name = names.next().unwrap_or_default();
     for below in names {
-        if !is_there(dir.as_fd(), &name, Kind::Dir)? {
+        // The first look is the first that has to enter the root.
+        let there = is_there(dir.as_fd(), &name, Kind::Dir).map_err(|(op, cause)| {
+            let closed = errno::is_not_permitted(&cause);
+            (op.filter(|_| !closed), cause)
+        });
+        if !there? {
             return Ok(None);
         }
-        dir = dir::open_dir(dir.as_fd(), &name, For::Passing).map_err(|e| (Op::Open, e))?;
+        dir = dir::open_dir(dir.as_fd(), &name, For::Passing).map_err(|e| (Some(Op::Open), e))?;
         name = below;
     }
     if !is_there(dir.as_fd(), &name, Kind::File)? {
@@ -70,19 +79,21 @@ fn is_there(dir: BorrowedFd<'_>, name: &CStr, kind: Kind) -> Result<bool, Failed
         Ok(meta) if meta.kind == Kind::Symlink => Err(refused("a symlink is not followed here")),
         Ok(_) => Err(refused("it is no regular file in a directory")),
         Err(e) if errno::is_missing(&e) => Ok(false),
-        Err(e) => Err((Op::Stat, e)),
+        Err(e) => Err((Some(Op::Stat), e)),
     }
 }
 
 fn contents(dir: BorrowedFd<'_>, name: &CStr) -> Result<Vec<u8>, Failed> {
-    let file = file::open_file(dir, name).map_err(|e| (Op::Open, e))?;
-    let opened = stat::look_at(&file).map_err(|e| (Op::Stat, e))?;
+    let file = file::open_file(dir, name).map_err(|e| (Some(Op::Open), e))?;
+    let opened = stat::look_at(&file).map_err(|e| (Some(Op::Stat), e))?;
     if opened.kind != Kind::File {
         return Err(refused("it is no regular file any more"));
     }
     let mut bytes = Vec::new();
     let mut rules = File::from(file).take(LARGEST + 1);
-    rules.read_to_end(&mut bytes).map_err(|e| (Op::Read, e))?;
+    rules
+        .read_to_end(&mut bytes)
+        .map_err(|e| (Some(Op::Read), e))?;
     if bytes.len() as u64 > LARGEST {
         return Err(refused("it is larger than any list of rules"));
     }
@@ -90,7 +101,7 @@ fn contents(dir: BorrowedFd<'_>, name: &CStr) -> Result<Vec<u8>, Failed> {
 }
 
 fn refused(why: &str) -> Failed {
-    (Op::Read, io::Error::other(why))
+    (Some(Op::Read), io::Error::other(why))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::ffi::{CString, OsString};
 use std::fmt;
+use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -17,6 +18,7 @@ use crate::report::Report;
 use crate::session::{Caller, Order, Session, Source};
 use crate::stamp::Stamp;
 use crate::sys::dir::{self, For};
+use crate::sys::stat;
 
 /// A tree to dump, and its name in the dump.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -226,6 +228,12 @@ fn open_roots(roots: &[Root]) -> Result<Vec<Source>, Error> {
         };
         let name = name_of(root)?;
         if let Some(first) = sources.iter().find(|source| source.name == name) {
+            if is_same(&first.handle, &handle) {
+                return Err(Error::SameTree {
+                    first: first.path.clone(),
+                    second: path,
+                });
+            }
             return Err(Error::SameName {
                 name: Printable(name.to_bytes()).to_string(),
                 first: first.path.clone(),
@@ -235,6 +243,13 @@ fn open_roots(roots: &[Root]) -> Result<Vec<Source>, Error> {
         sources.push(Source { name, path, handle });
     }
     Ok(sources)
+}
+
+fn is_same(a: &OwnedFd, b: &OwnedFd) -> bool {
+    match (stat::look_at(a), stat::look_at(b)) {
+        (Ok(a), Ok(b)) => a.id() == b.id(),
+        _ => false,
+    }
 }
 
 /// The name a root gets in the dump: the one given, the last of its path, or

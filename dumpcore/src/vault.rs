@@ -139,6 +139,34 @@ impl Dump {
         }
     }
 
+    /// It is not to be written when it lies in a dump, of whatever root.
+    ///
+    /// By real path, upwards: a dump root is told by its links. What is bound
+    /// or mounted to somewhere else cannot be seen from there.
+    pub(crate) fn outside_of_dumps(&self) -> Result<(), Error> {
+        let Some(real) = dir::real_path(&self.path) else {
+            return Ok(());
+        };
+        let is_link = |path: &Path| path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+        let is_root = |above: &Path| {
+            let links = [layout::CURRENT, layout::CURRENT_CHECKPOINT];
+            links.iter().any(|link| is_link(&above.join(link)))
+        };
+        for root in real.ancestors().skip(1) {
+            let below = real.strip_prefix(root).unwrap_or(&real);
+            if let Some(dump) = layout::dump_around(below)
+                && is_root(root)
+            {
+                return Err(Error::InsideDump {
+                    path: self.path.clone(),
+                    dump: root.join(dump),
+                    root: root.to_path_buf(),
+                });
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn handle(&self) -> &OwnedFd {
         &self.handle
     }
@@ -151,16 +179,22 @@ impl Dump {
             Err(e) if errno::is_missing(&e) => return Ok(None),
             Err(e) if errno::is_no_symlink(&e) => {
                 return Err(Error::BadCurrent {
-                    target: path.clone(),
+                    target: None,
                     link: path,
                     reason: "is no symlink".to_owned(),
                 });
+            }
+            // What is in a closed root cannot be asked for: the root is what is
+            // the matter.
+            Err(cause) if errno::is_not_permitted(&cause) => {
+                let path = self.path.clone();
+                return Err(Error::DumpUnusable { path, cause });
             }
             Err(cause) => return Err(Error::DumpUnusable { path, cause }),
         };
         let bad = |reason: &str| Error::BadCurrent {
             link: path.clone(),
-            target: PathBuf::from(OsStr::from_bytes(text.to_bytes())),
+            target: Some(PathBuf::from(OsStr::from_bytes(text.to_bytes()))),
             reason: reason.to_owned(),
         };
         let target = LinkTarget::parse(text.to_bytes());

@@ -109,6 +109,7 @@ fn a_checkpoint_is_equal_and_shares_nothing() {
     assert_eq!(report.counts.linked.number, 0);
     assert_eq!(report.counts.hard_links, 2, "{:?}", report.counts);
     assert_eq!(report.counts.copied().number, 4, "{:?}", report.counts);
+    assert_eq!(report.verified, Some(report.counts.files));
     let large = report.dump.join("tree/large").metadata().expect("stat");
     assert_eq!((large.atime(), large.atime_nsec()), (1_000, 1));
 }
@@ -117,7 +118,8 @@ fn a_checkpoint_is_equal_and_shares_nothing() {
 fn the_next_dump_links_to_the_checkpoint() {
     let stage = begun();
     let old = inodes(&stage.newest());
-    made(&stage, Checkpoint::new(&stage.dump));
+    let report = made(&stage, Checkpoint::new(&stage.dump));
+    assert_eq!(report.verified, None);
     let checkpoint = inodes(&stage.newest());
     assert_ne!(old, checkpoint);
     let report = stage.run(stage.snapshot());

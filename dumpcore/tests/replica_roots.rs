@@ -149,6 +149,32 @@ fn the_latest_is_what_current_names() {
 }
 
 #[test]
+fn on_the_first_day_a_day_is_not_over_yet() {
+    let roots = Roots::new(&["2025/1231/1200", "2025/1231/1300"]);
+    let on = |text: &str| roots.replica().today(text.parse().expect("a day"));
+    // A second root that has nothing is not helped by waiting.
+    for first in [on("2025-12-31"), on("2025-12-31").init(true)] {
+        let error = refused(first);
+        assert!(matches!(error, Error::NoSuchDump { .. }), "{error}");
+    }
+    roots.point("2025/1231/1200");
+    let first = roots.replica().latest(true).init(true);
+    roots.made(first, "2025/1231/1200");
+    for dry in [false, true] {
+        match on("2025-12-31").dry_run(dry).run() {
+            Ok(Replicated::NotYet(newest)) => {
+                assert_eq!(newest, roots.to().join("2025/1231/1200"));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    // Nothing of today either: that is no first day, but a clock that is wrong.
+    let error = refused(on("2025-12-30"));
+    assert!(matches!(error, Error::NoSuchDump { .. }), "{error}");
+    roots.made(on("2026-01-01"), "2025/1231/1300");
+}
+
+#[test]
 fn beside_a_first_copy_the_latest_is_the_last_until_now() {
     let roots = Roots::new(&["9999/1231/2359", "2025/1230/1200"]);
     fs::create_dir_all(roots.from().join("first/tree")).expect("made");

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 
 use common::Stage;
-use dumpcore::{Checkpoint, Snapshot, Warning};
+use dumpcore::{Checkpoint, Error, Replica, Snapshot, Warning};
 
 /// Whoever lost `current` makes a first dump once more: the checkpoint is
 /// what it was, and nobody is led to remove it.
@@ -32,6 +32,94 @@ fn a_first_dump_leaves_a_checkpoint_that_is_there() {
         .expect("linked");
     stage.run(stage.snapshot());
     assert_eq!(link("current_chk"), link("current"));
+}
+
+/// Whoever names one tree of two is told what the new dump lacks, once; what is
+/// brought in from elsewhere lacks nothing.
+#[test]
+fn a_tree_that_is_left_out_is_told() {
+    let stage = Stage::new();
+    let other = stage.source.with_file_name("other");
+    fs::create_dir(&other).expect("made");
+    for tree in [&stage.source, &other] {
+        fs::write(tree.join("file"), "text").expect("written");
+    }
+    let lacking = |snapshot: Snapshot<'_>| {
+        let report = snapshot.run().expect("published");
+        let lacking = |warning: &Warning| match warning {
+            Warning::MissingTree { reference } => Some(reference.clone()),
+            _ => None,
+        };
+        let lacking: Vec<_> = report.warnings.iter().filter_map(lacking).collect();
+        (report.dump, lacking)
+    };
+    let root = || Snapshot::new(&stage.dump);
+    let (both, none) = lacking(root().main(&stage.source).main(&other).init(true));
+    assert_eq!(none, Vec::<std::path::PathBuf>::new());
+    let dry = root().main(&stage.source).dry_run(true);
+    assert_eq!(lacking(dry).1, [both.join("other")]);
+    let old = "2020-02-29T12:34".parse().expect("a minute");
+    assert_eq!(lacking(root().main(&stage.source).at(old)).1.len(), 0);
+    let (one, told) = lacking(root().main(&stage.source));
+    assert_eq!(told, [both.join("other")]);
+    assert!(!one.join("other").exists());
+    assert_eq!(lacking(root().main(&stage.source)).1.len(), 0);
+    let checkpoint = Checkpoint::new(&stage.dump).run().expect("a checkpoint");
+    assert_eq!(checkpoint.warnings, []);
+}
+
+/// A dump root in a dump would write into what is published: no name of it
+/// leads there, whoever is to write.
+#[test]
+fn a_dump_root_inside_a_dump_is_refused() {
+    let stage = Stage::new();
+    fs::create_dir(stage.source.join("sub")).expect("made");
+    stage.run(stage.snapshot());
+    let half = "2001/0101/0000_incomplete/tree";
+    for dir in ["first/tree", half, "2001/0101/notes"] {
+        fs::create_dir_all(stage.dump.join(dir)).expect("made");
+    }
+    let link = stage.dump.with_file_name("link");
+    std::os::unix::fs::symlink(stage.newest(), &link).expect("linked");
+    let slave = stage.dump.with_file_name("slave");
+    fs::create_dir(&slave).expect("made");
+    let history = common::History::of(&stage.dump);
+    let in_dump = stage.newest();
+    for root in [
+        in_dump.parent().expect("the dump").to_path_buf(),
+        in_dump.join("sub"),
+        in_dump,
+        stage.dump.join("first"),
+        stage.dump.join("first/tree"),
+        stage.dump.join(half),
+        link.join("sub"),
+    ] {
+        let first = || Snapshot::new(&root).main(&stage.source).init(true);
+        let replica = Replica::new(&stage.dump, &root).init(true).latest(true);
+        for error in [
+            first().run().err(),
+            first().dry_run(true).run().err(),
+            Checkpoint::new(&root).run().err(),
+            replica.run().err(),
+        ] {
+            let error = error.expect("refused");
+            assert!(matches!(error, Error::InsideDump { .. }), "{error}");
+            let said = error.to_string();
+            assert!(said.contains(&*root.to_string_lossy()), "{said}");
+        }
+    }
+    history.assert_unchanged(&stage.dump);
+    // Where no dump is, a dump root may be.
+    let beside = stage.dump.join("2001/0101/notes");
+    let report = Snapshot::new(&beside).main(&stage.source).init(true).run();
+    assert!(report.is_ok(), "{report:?}");
+    // A root that has only a checkpoint is one as well.
+    fs::remove_file(stage.dump.join("current")).expect("removed");
+    let refused = Snapshot::new(link).main(&stage.source).init(true).run();
+    assert!(
+        matches!(refused, Err(Error::InsideDump { .. })),
+        "{refused:?}"
+    );
 }
 
 /// The dump that is linked to is of the other tree: all is copied, which must

@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Local, TimeDelta};
-use dumpcli::absolute;
-use dumpcli::exit::Failure;
+use dumpcli::exit::{Exit, Failure};
+use dumpcli::{Program, absolute, json};
 use dumpcore::{Dump, DumpName, Printable, Sort, Stamp};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Names may run ahead of the clock so far: see the naming of dumps.
 const AHEAD: TimeDelta = TimeDelta::hours(2);
@@ -90,17 +90,26 @@ impl Newest {
         )
     }
 
-    /// One object.
+    /// One object, as a run would print it.
     #[must_use]
-    pub(crate) fn json(&self, limit: Option<Duration>) -> String {
-        let object = json!({
+    pub(crate) fn json(&self, program: Program, limit: Option<Duration>) -> String {
+        let late = limit.filter(|limit| self.is_older_than(*limit));
+        let exit = late.map_or(Exit::Done, |_| Exit::Failed);
+        let mut object = json::head(program, exit);
+        if let Some(limit) = late {
+            object.insert("error".into(), self.complaint(limit).into());
+        }
+        let figures = json!({
             "dump": Printable::path(&absolute(&self.dump)).to_string(),
             "made": self.made.to_rfc3339(),
             "age_seconds": self.age.num_seconds(),
             "limit_seconds": limit.map(|limit| limit.as_secs()),
-            "too_old": limit.map(|limit| self.is_older_than(limit)),
+            "too_old": limit.map(|_| late.is_some()),
         });
-        format!("{object}\n")
+        if let Value::Object(figures) = figures {
+            object.extend(figures);
+        }
+        format!("{}\n", Value::Object(object))
     }
 
     /// Metrics in the text format of Prometheus, as `node_exporter`'s textfile

@@ -17,6 +17,8 @@ use clap::{Args, CommandFactory, Parser};
 use dumpcli::Program;
 use dumpcli::excludes;
 use dumpcli::exit::{self, Exit, Failure};
+use dumpcli::hint::{About, Origin};
+use dumpcli::json;
 use dumpcli::options::{self, Excludes, Load, Output, Places, Progress, Rule, either};
 use dumpcli::screen;
 use dumpcli::session::{Session, Task, give_up};
@@ -69,7 +71,8 @@ struct Options {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "What kind of run")]
 struct KindOfRun {
-    /// The first dump, into a dump root that has no link `current` yet
+    /// The first dump, into a dump root that has no link `current` yet; until
+    /// the first checkpoint `current_chk` names it too
     #[arg(long)]
     init: bool,
     /// Only list what would be copied, and why
@@ -162,6 +165,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         dump: dump.clone(),
         dry_run: options.kind.dry_run,
         lists_dry_run: true,
+        origins: settings.origins(),
     };
     let session = Session::start(PROGRAM, settings.session.clone(), task);
     Ok(session.run(|watch, stop| {
@@ -177,12 +181,28 @@ impl Monitoring {
     }
 
     fn tell(&self, settings: &Settings) -> Result<Exit, Failure> {
-        let newest = Newest::find(&settings.dump.value, Local::now())?;
+        let dump = &settings.dump.value;
+        let newest = match Newest::find(dump, Local::now()) {
+            Ok(newest) => newest,
+            Err(failure) => {
+                let failure = failure.explained(About {
+                    program: PROGRAM.name,
+                    read: &settings.main.value,
+                    dump,
+                    origins: &settings.origins(),
+                });
+                if settings.session.json {
+                    let object = json::of_failure(PROGRAM, &failure, failure.exit(None));
+                    screen::print(&format!("{object}\n"))?;
+                }
+                return Err(failure);
+            }
+        };
         let late = self.check_age.filter(|limit| newest.is_older_than(*limit));
         if self.prometheus {
             screen::print(&newest.metrics())?;
         } else if settings.session.json {
-            screen::print(&newest.json(self.check_age))?;
+            screen::print(&newest.json(PROGRAM, self.check_age))?;
         } else if !settings.session.quiet && late.is_none() {
             screen::print(&newest.text())?;
         }
@@ -221,6 +241,11 @@ impl Settings {
                 name.source
             ))),
         }
+    }
+
+    fn origins(&self) -> Vec<Origin> {
+        let dump = Origin::of("--dump", &self.dump);
+        Origin::of_all("--main", &self.main).chain([dump]).collect()
     }
 
     fn snapshot(&self, kind: &KindOfRun, filter: Filter) -> Snapshot<'_> {

@@ -69,6 +69,11 @@ fn an_old_one_is_a_failure_also_for_cron() {
         .args(["--dump", "dump", "--check-age", "26h", "--json"])
         .assert();
     let object: Value = serde_json::from_slice(&told.get_output().stdout).expect("one object");
+    assert_eq!(object["program"], "dumpme");
+    assert_eq!(object["status"], "failed");
+    assert_eq!(object["exit"], 1);
+    let error = object["error"].as_str().expect("a sentence");
+    assert!(error.starts_with("the newest dump, "), "{error}");
     assert_eq!(object["too_old"], true);
     assert_eq!(object["limit_seconds"], 26 * 3600);
     let dump = old.dir.path().join("dump/2020/0229/1234");
@@ -114,6 +119,31 @@ fn a_missing_disk_is_a_failure() {
                 .stdout("")
                 .stderr(contains(what));
         }
+    }
+}
+
+#[test]
+fn an_answer_in_json_is_an_object_as_of_a_run() {
+    let (recent, _) = places();
+    let asked = |root: &str, code: i32| -> Value {
+        let mut command = recent.dumpme();
+        command.args(["--dump", root, "--check-age", "26h", "--json"]);
+        let told = command.assert().code(code);
+        serde_json::from_slice(&told.get_output().stdout).expect("one object")
+    };
+    let object = asked("dump", 0);
+    assert_eq!(object["status"], "complete", "{object}");
+    assert_eq!(object["exit"], 0);
+    assert_eq!(object["too_old"], false);
+    assert!(object.get("error").is_none(), "{object}");
+    recent.dir.child("empty").create_dir_all().expect("made");
+    for (root, what) in [("none", "No such file"), ("empty", "has no dump")] {
+        let object = asked(root, 1);
+        assert_eq!(object["program"], "dumpme", "{object}");
+        assert_eq!(object["status"], "failed");
+        assert_eq!(object["exit"], 1);
+        let error = object["error"].as_str().expect("a sentence");
+        assert!(error.contains(what), "{error}");
     }
 }
 

@@ -122,6 +122,54 @@ fn a_dump_root_that_is_none() {
 }
 
 #[test]
+fn what_cannot_be_opened_says_who_named_it_and_what_to_do() {
+    let place = place();
+    refused(
+        &place,
+        &with(&TREE, &["--dump", "nowhere"]),
+        1,
+        &["nowhere", "(named by --dump)", "mkdir", "--init"],
+    );
+    place.config("main = 'gone'\ndump = '../../dump'\n");
+    refused(&place, &[], 1, &["gone", "dump.toml:1)"]);
+    place
+        .dumpme()
+        .args(["-q", "--log", "stderr"])
+        .env("MAINROOT", "/no/such/tree")
+        .assert()
+        .code(1)
+        .stderr(predicates::str::contains("MAINROOT in the environment"));
+}
+
+#[test]
+fn a_dump_root_that_lies_in_a_dump() {
+    let place = place();
+    let current = fs::read_link(place.dir.path().join("dump/current")).expect("a link");
+    let inside = format!("dump/{}/tree/sub", current.display());
+    let args = with(&TREE, &["--dump", &inside, "--init"]);
+    refused(&place, &args, 1, &[&inside, "a dump of", "take"]);
+}
+
+#[test]
+fn a_tree_that_is_left_out_is_told() {
+    let place = place();
+    let both = ["--main", "tree", "--main", "other", "--dump", "dump"];
+    run(&place, &both).code(0);
+    let mut command = place.dumpme();
+    command.args(["--main", "tree", "--dump", "dump", "--log", "stderr"]);
+    let ran = command.assert().code(0);
+    let said = String::from_utf8_lossy(&ran.get_output().stderr).into_owned();
+    let told = said
+        .lines()
+        .filter(|line| line.contains("is not in this dump"));
+    let told: Vec<&str> = told.collect();
+    assert!(
+        matches!(told[..], [one] if one.contains("/other is not in this dump")),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_current_that_names_no_dump() {
     let place = place();
     let current = place.dir.path().join("fresh/current");
@@ -152,7 +200,7 @@ fn a_current_that_names_no_dump() {
         &place,
         &with(&TREE, &["--dump", "fresh"]),
         1,
-        &["fresh/current", "symlink"],
+        &["fresh/current is no symlink"],
     );
 }
 
@@ -212,6 +260,15 @@ fn two_trees_of_one_name() {
         "x",
     ];
     refused(&place, &args, 2, &["root name"]);
+    for twice in ["tree", "./tree", "tree/sub/../../tree"] {
+        let args = ["--main", "tree", "--main", twice, "--dump", "dump"];
+        refused(
+            &place,
+            &args,
+            2,
+            &[twice, "are the same tree: give it once"],
+        );
+    }
     for name in ["a/b", "..", ".", ""] {
         let args = with(&with(&TREE, &DUMP), &["--root-name", name]);
         refused(&place, &args, 2, &["tree"]);
@@ -382,6 +439,16 @@ fn a_full_dump_disk_says_how_much_is_missing() {
     let args = with(&TREE, &["--dump", dump, "--init"]);
     refused(&place, &args, 1, &[dump, "No space", "free"]);
     assert!(!Path::new(dump).join("current").exists());
+    // What the other program left is named: this one cannot go on with it.
+    let chk = Path::new(dump).join("2020/0101/0500_chk_incomplete");
+    fs::create_dir_all(&chk).expect("made");
+    let left = chk.to_str().expect("text");
+    refused(
+        &place,
+        &args,
+        1,
+        &[dump, "No space", left, "chkptme goes on"],
+    );
     // What was done is kept: it is gone on with when there is room.
     fs::remove_file(large.path()).expect("removed");
     run(&place, &args).code(0);

@@ -29,7 +29,7 @@ fn a_failing_pre_stops_the_run_and_post_hears_of_it() {
         .code(1)
         .stdout("")
         .stderr(contains("Failed dumping main: the hook 'false' failed"))
-        .stderr(contains("cannot run env | grep"))
+        .stderr(contains("the post hook 'env | grep"))
         .stderr(contains("Done").not());
     place.dir.child("dump").assert(predicate::path::missing());
     let told = std::fs::read_to_string(place.dir.path().join("told")).expect("post ran");

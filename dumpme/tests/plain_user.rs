@@ -209,3 +209,46 @@ fn what_a_plain_user_may_not_read_is_named_and_the_rest_dumped() {
     assert_eq!((closed.mode() & 0o7777, closed.mtime()), (0o700, 44));
     assert!(!current.join("secret file").exists() && current.join("z").exists());
 }
+
+/// What is closed is told as such: not as rules that cannot be looked at, nor as
+/// a configuration that cannot be read.
+#[test]
+#[ignore = "needs root, to become a plain user"]
+fn what_is_closed_to_a_plain_user_is_told_as_such() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let (user, others) = plain_user();
+    let set = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
+    };
+    let closed = others.0.with_file_name("closed");
+    fs::create_dir(&closed).expect("made");
+    for mode in [0o700, 0o744] {
+        set(&closed, mode);
+        let path = closed.to_str().expect("text");
+        for (main, more, what) in [
+            (&closed, &[][..], "the tree "),
+            (&others.0, &["--dump", path], "the dump root "),
+        ] {
+            let mut command: Command = user.command(env!("CARGO_BIN_EXE_dumpme"));
+            command
+                .args(["--log", "stderr", "--init", "--main"])
+                .arg(main);
+            let dump = ["--dump", "dump"];
+            command.args(if more.is_empty() { &dump[..] } else { more });
+            let output = command.output().expect("dumpme runs");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{said}");
+            let sentence = format!("{what}{path} cannot be opened: Permission denied (named by");
+            assert!(said.contains(&sentence), "{said}");
+            assert!(!said.contains("exclude"), "{said}");
+        }
+    }
+    set(&closed, 0o700);
+    let mut command: Command = user.command(env!("CARGO_BIN_EXE_dumpme"));
+    command.env("HOME", &closed).env_remove("XDG_CONFIG_HOME");
+    let output = command.output().expect("dumpme runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("is HOME that of another user?"), "{said}");
+}

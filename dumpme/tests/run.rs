@@ -275,8 +275,17 @@ fn a_failing_post_is_a_fault_of_a_dump_that_is_there() {
     run(&place, &[])
         .assert()
         .code(23)
-        .stderr(contains("but for 1 fault"))
-        .stdout(contains("exit status: 9"));
+        .stderr(contains("the post hook 'echo").and(contains("failed: it ended with")))
+        .stderr(contains("Done").and(contains(", but the post hook failed: ")))
+        .stderr(contains("fault").not())
+        .stdout(contains("\nthe post hook 'echo"))
+        .stdout(contains("exit status: 9; the dump itself is complete\n"))
+        .stdout(contains("not dumped").not());
+    let ran = run(&place, &["--json"]).assert().code(23);
+    let object: Value = serde_json::from_slice(&ran.get_output().stdout).expect("one object");
+    assert_eq!(object["faults_total"], 1, "{object}");
+    assert_eq!(object["faults"][0]["operation"], "hook", "{object}");
+    assert_eq!(object["faults"][0]["error"], "it ended with exit status: 9");
     let told = fs::read_to_string(place.dir.path().join("told")).expect("post ran");
     let (status, path) = told.trim_end().split_once(' ').expect("two words");
     assert_eq!(status, "complete");

@@ -12,6 +12,7 @@ use clap::{Args, CommandFactory, Parser, ValueHint};
 use dumpcli::Program;
 use dumpcli::excludes;
 use dumpcli::exit::{self, Exit, Failure};
+use dumpcli::hint::Origin;
 use dumpcli::options::{self, Excludes, Load, Output, Progress, Rule, either};
 use dumpcli::session::{Ended, Session, Task, give_up};
 use dumpcli::settings::{SessionSettings, Sources, Value};
@@ -27,13 +28,15 @@ const PROGRAM: Program = Program {
 
 const EXAMPLES: &str = "\
 Examples:
-  dumpslave --init               the first replica from /dump into /dumpslave
+  dumpslave --init --latest      the first replica from /dump into /dumpslave
   dumpslave                      every further one: the last dump before today
   dumpslave --dump /mnt/usb      onto another disk
   dumpslave --wait               for a disk of dumps that appears late
   dumpslave --latest             the newest dump, also one of today
 
-A dump that is there already is no failure: the run says so and exits 0.";
+A dump that is there already is no failure: the run says so and exits 0. Nor is
+the first day of dumps, when there is none of a day before today yet but a first
+replica is there.";
 
 /// Replicate the last dump of the newest day before today to a second dump
 /// root, as a dump of its own, with hard links to the dump before.
@@ -81,7 +84,8 @@ struct Places {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "What kind of run")]
 struct KindOfRun {
-    /// The first dump, into a dump root that has no link `current` yet
+    /// The first dump, into a dump root that has no link `current` yet; until
+    /// the first checkpoint `current_chk` names it too
     #[arg(long)]
     init: bool,
     /// The newest dump, the one that `current` names, not the last one before
@@ -143,6 +147,10 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         dump: dump.clone(),
         dry_run: options.kind.dry_run,
         lists_dry_run: true,
+        origins: vec![
+            Origin::of("--from", &settings.from),
+            Origin::of("--dump", &settings.dump),
+        ],
     };
     let session = Session::start(PROGRAM, settings.session.clone(), task);
     Ok(session.run(|watch, stop| {
@@ -151,6 +159,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         Ok(match replica.observer(watch).stop(stop).run()? {
             Replicated::Made(report) => Ended::Made(report),
             Replicated::There(path) => Ended::There(path),
+            Replicated::NotYet(newest) => Ended::NotYet(newest),
             other => return Err(Failure::Failed(format!("unknown outcome: {other:?}"))),
         })
     }))

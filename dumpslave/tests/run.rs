@@ -202,6 +202,35 @@ fn what_is_refused_is_one_sentence_and_exit_1() {
     }
 }
 
+/// What is run by a timer on the first day fails only where it has nothing.
+#[test]
+fn the_first_day_is_no_failure_for_a_replica_that_has_begun() {
+    let place = Place::with(&[&today()]);
+    run(&place, &[])
+        .assert()
+        .code(1)
+        .stderr(contains("no dump of a day before today"))
+        .stderr(contains("--init --latest"));
+    run(&place, &["--init", "--latest", "-q"]).assert().code(0);
+    let newest = format!("slave/{}", today());
+    run(&place, &[])
+        .assert()
+        .code(0)
+        .stderr(contains("Nothing to do replicating dump: no day before"))
+        .stderr(contains("Done").not())
+        .stdout(format!(
+            "nothing to do: no day before today has a dump yet, and {newest} is there already\n"
+        ));
+    run(&place, &["-q"]).assert().code(0).stdout("").stderr("");
+    let ran = run(&place, &["--json"]).assert().code(0);
+    let object: Value = serde_json::from_slice(&ran.get_output().stdout).expect("one object");
+    assert_eq!(object["status"], "not_yet", "{object}");
+    assert_eq!(object["exit"], 0);
+    place.config("hooks.post = 'echo \"$DUMP_STATUS $DUMP_EXIT\" > told'\n");
+    run(&place, &[]).assert().code(0);
+    assert_eq!(place.read("told"), "not_yet 0\n");
+}
+
 #[test]
 fn a_dump_root_is_no_second_disk_of_itself() {
     let place = Place::with(&["2025/1231/2355"]);

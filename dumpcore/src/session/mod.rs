@@ -9,6 +9,7 @@
 mod merging;
 mod names;
 mod sources;
+mod vanished;
 
 use std::num::NonZero;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -20,6 +21,7 @@ use chrono::{DateTime, Local};
 use self::merging::{Reference, Work};
 use self::names::Named;
 pub(crate) use self::sources::{Source, roots_of_dump};
+use self::vanished::Vanished;
 use crate::engine::{Budget, Tally};
 use crate::error::Error;
 use crate::event::{Event, Observer, Phase, Warning};
@@ -115,6 +117,7 @@ impl<'a> Session<'a> {
     pub(crate) fn open(path: PathBuf, init: bool, caller: Caller<'a>) -> Result<Self, Error> {
         caller.observer.event(Event::Phase(Phase::Preparing));
         let dump = Dump::open(path)?;
+        dump.outside_of_dumps()?;
         let lock = if caller.dry_run {
             None
         } else {
@@ -147,7 +150,8 @@ impl<'a> Session<'a> {
     /// Makes what is ordered, has it checked, and publishes it.
     pub(crate) fn make(&self, order: Order<'_>, check: &mut Check<'_>) -> Result<Report, Error> {
         let start = Local::now();
-        let tally = Tally::new(self.caller.observer, self.caller.stop);
+        let vanished = Vanished::new(self.caller.observer);
+        let tally = Tally::new(&vanished, self.caller.stop);
         let reference = self.reference(&order)?;
         for source in &order.sources {
             self.guard(source, reference.as_ref(), &order)?;
@@ -160,6 +164,15 @@ impl<'a> Session<'a> {
             dump: &published,
             reference: reference_path.as_deref(),
         });
+        // What is copied of a dump, or brought in from elsewhere, is what it is.
+        if !order.source_is_dump
+            && order.at.is_none()
+            && let (Some(reference), Some(path)) = (&reference, &reference_path)
+        {
+            for reference in sources::missing(&reference.handle, path, &order.sources) {
+                tally.warn(Warning::MissingTree { reference });
+            }
+        }
         let links = match order.at {
             // Of an import that is older than what `current` names, none.
             Some(_) if self.is_older(named.name) => Vec::new(),
@@ -222,10 +235,11 @@ impl<'a> Session<'a> {
             dry_run: self.caller.dry_run,
             resumed,
             jobs,
+            warnings_total: sum.warnings_total + sum.counts.vanished,
             counts: sum.counts,
+            verified: None,
             faults: sum.faults,
-            warnings: sum.warnings,
-            warnings_total: sum.warnings_total,
+            warnings: vanished.behind(sum.warnings),
             free_bytes: self.dump.free().map(|(bytes, _)| bytes),
         })
     }

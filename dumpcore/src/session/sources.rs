@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::fault::{Fault, Op};
+use crate::layout;
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::errno;
 use crate::walk::Place;
@@ -41,6 +42,21 @@ pub(crate) fn roots_of_dump(handle: &OwnedFd, base: &Path) -> Result<Vec<Source>
         return Err(unusable(base, cause));
     }
     Ok(roots)
+}
+
+/// The trees of a dump that are none of these, as paths: whoever names one tree
+/// of two would else lose the other from `current` without a word.
+pub(super) fn missing(dump: &OwnedFd, base: &Path, sources: &[Source]) -> Vec<PathBuf> {
+    // A dump that cannot be listed is for the merge to meet.
+    let mut missing = all_names(dump).unwrap_or_default();
+    missing.retain(|name| {
+        !sources.iter().any(|source| source.name == *name)
+            && !layout::is_trial(name.to_bytes())
+            && dir::open_dir(dump.as_fd(), name, For::Passing).is_ok()
+    });
+    missing.sort();
+    let path = |name: &CString| base.join(OsStr::from_bytes(name.to_bytes()));
+    missing.iter().map(path).collect()
 }
 
 /// The same trees, opened once more.
