@@ -173,6 +173,28 @@ fn what_is_the_same_is_known_to_be() {
     assert!(navigator.differs(&version, &place).unwrap(), "far below");
 }
 
+#[test]
+fn what_symlinks_cannot_keep_is_not_held_against_them() {
+    let ground = Ground::new();
+    put(plain_tree(), &ground.dump("up/tree"));
+    let (navigator, place, version) = ground.find("up/tree");
+    navigator.restore(&version, &place).unwrap();
+    let link = ground.main("up/tree/link");
+    let again = || {
+        let root = ground.main("up/tree");
+        // The directory keeps its time.
+        let time = fs::metadata(&root).unwrap().modified().unwrap();
+        fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        let times = fs::FileTimes::new().set_modified(time);
+        fs::File::open(&root).unwrap().set_times(times).unwrap();
+    };
+    again();
+    let now = Version::at(&ground.main("up/tree")).unwrap().unwrap();
+    assert!(compare_all(&version, &now, true).unwrap(), "another time");
+    assert!(!compare_all(&version, &now, false).unwrap());
+}
+
 fn gained(ground: &Ground, path: &str) -> (u64, Vec<PathBuf>) {
     let (navigator, place, version) = ground.find(path);
     let gained = navigator.gained(&version, &place).unwrap();
