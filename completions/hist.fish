@@ -2,7 +2,11 @@ complete -c hist -l main -d 'Tree to read; give it again for several [env: MAINR
 complete -c hist -l dump -d 'Dump root, where dumps are kept [env: DUMPROOT, likewise] [default: /dump]' -r -f -a "(__fish_complete_directories)"
 complete -c hist -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
 complete -c hist -l set -d 'Use what the configuration has under [set.NAME]' -r
-complete -c hist -s s -l since -d 'Begin with this dump, or this date: d, dd, mmdd, yymmdd, yyyymmdd, yyyy-mm-dd, 2026-11-22T23:31' -r -F
+complete -c hist -s s -l since -d 'Begin with this dump, or this date: d or dd of this month, mmdd of this year, yymmdd, yyyymmdd, yyyy-mm-dd, 2026-11-22T23:31; where PATH lies in a dump, d, dd and mmdd are of that dump\'s month and year' -r -F
+complete -c hist -l log -d 'Where warnings and errors go besides stderr: auto, journal, syslog or stderr [default: nowhere else]' -r -f -a "auto\t'Chosen by what is there'
+journal\t'The systemd journal'
+syslog\t'The system log'
+stderr\t'Standard error'"
 complete -c hist -l color -d 'Colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
@@ -13,7 +17,8 @@ complete -c hist -s d -l daily -d 'Only the last version of each day'
 complete -c hist -s h -l hourly -d 'Only the last version of each hour'
 complete -c hist -l with-main -d 'Also the version in the main tree now, marked as such'
 complete -c hist -l follow -d 'When the path appears: look in the dump before for the name it had, and go on there. That is a name of the same inode; or one that is gone since, with the same type, size, modification time and contents (of a directory: names in it). What was changed as well, or could be either of two, is not found. Lists all of both dumps each time'
-complete -c hist -s v -l verbose -d 'Also the listing of a directory'
+complete -c hist -s q -l quiet -d 'No warnings: only what went wrong'
+complete -c hist -s v -l verbose -d 'Also the listing of a directory; with --json as `names`'
 complete -c hist -s c -l no-diff -d 'No diffs'
 complete -c hist -s t -l text -d 'Diffs also of what is no text'
 complete -c hist -l json -d 'Print one JSON object a line'

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use dumpcore::{Difference, Fault, Kind, Name, Printable, Version, difference};
+use chrono::{DateTime, Local, SecondsFormat};
+use dumpcore::{Difference, Fault, Kind, Name, Printable, Time, Version, difference};
 use similar::TextDiff;
 
 /// How differences are shown.
@@ -34,8 +35,9 @@ pub enum DiffError {
 }
 
 /// Writes how two versions of a path differ; one that is missing counts as
-/// empty, and is named `/dev/null`. Directories are gone through. Nothing is
-/// written of versions with the same content.
+/// empty, and is named `/dev/null`. Directories are gone through. Of versions
+/// with the same content one line says in which metadata they differ, if they
+/// do.
 ///
 /// # Errors
 /// What could not be read or written.
@@ -54,13 +56,84 @@ pub fn versions(
             Printable::path(&new.path),
             new.meta.kind
         )?,
-        (Some(old), Some(new)) if old.meta.kind == Kind::Dir => directories(old, new, style, out)?,
-        (Some(old), Some(new)) if difference(old, new)? != Difference::Content => {}
+        (Some(old), Some(new)) if old.meta.kind == Kind::Dir => {
+            metadata(old, new, out)?;
+            directories(old, new, style, out)?;
+        }
+        (Some(old), Some(new)) if difference(old, new)? != Difference::Content => {
+            metadata(old, new, out)?;
+        }
         (Some(one), None) | (None, Some(one)) if one.meta.kind == Kind::Dir => only_in(one, out)?,
         (None, None) => {}
         (old, new) => contents(old, new, style, out)?,
     }
     Ok(())
+}
+
+/// One line, if mode, owner, time or attributes differ. A directory has
+/// another time whenever it has another name in it, which is told anyway.
+fn metadata(old: &Version, new: &Version, out: &mut dyn Write) -> Result<(), DiffError> {
+    let (was, is) = (&old.meta, &new.meta);
+    if was.id() == is.id() {
+        return Ok(());
+    }
+    let mut changes = Vec::new();
+    if was.mode != is.mode {
+        changes.push(format!("mode {:o}, now {:o}", was.mode, is.mode));
+    }
+    if (was.uid, was.gid) != (is.uid, is.gid) {
+        let (uid, gid) = (was.uid, was.gid);
+        changes.push(format!("owner {uid}:{gid}, now {}:{}", is.uid, is.gid));
+    }
+    if was.mtime != is.mtime && was.kind != Kind::Dir {
+        changes.push(format!(
+            "modified {}, now {}",
+            moment(was.mtime),
+            moment(is.mtime)
+        ));
+    }
+    changes.extend(attributes(old, new)?);
+    if changes.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "Metadata of {} and {} differ: {}",
+        Printable::path(&old.path),
+        Printable::path(&new.path),
+        changes.join("; ")
+    )?;
+    Ok(())
+}
+
+/// The names of the extended attributes that are not the same in both.
+fn attributes(old: &Version, new: &Version) -> Result<Option<String>, Fault> {
+    let (was, is) = (old.xattrs()?, new.xattrs()?);
+    let mut differ: Vec<&[u8]> = was
+        .iter()
+        .filter(|one| !is.iter().any(|other| other == *one))
+        .chain(is.iter().filter(|one| !was.iter().any(|old| old == *one)))
+        .map(|(name, _)| name)
+        // It belongs to where a file lies, and is another in each tree.
+        .filter(|name| *name != b"security.selinux")
+        .collect();
+    differ.sort_unstable();
+    differ.dedup();
+    let names: Vec<String> = differ.iter().map(|n| Printable(n).to_string()).collect();
+    Ok((!names.is_empty()).then(|| format!("attributes {}", names.join(", "))))
+}
+
+/// Local time in RFC 3339, as exact as it is; seconds since 1970 for what no
+/// calendar has.
+fn moment(time: Time) -> String {
+    let at = DateTime::from_timestamp(time.secs, time.nanos);
+    at.map_or_else(
+        || format!("@{}", time.secs),
+        |at| {
+            let local = at.with_timezone(&Local);
+            local.to_rfc3339_opts(SecondsFormat::AutoSi, false)
+        },
+    )
 }
 
 /// The content as one text, to be compared line by line.
@@ -219,6 +292,15 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
+    /// Bears the same time as all others.
+    fn write(path: &Path, text: &str) {
+        fs::write(path, text).unwrap();
+        let then = std::time::UNIX_EPOCH + Duration::from_secs(1_577_836_800);
+        let times = fs::FileTimes::new().set_modified(then);
+        let file = fs::File::options().write(true).open(path).unwrap();
+        file.set_times(times).unwrap();
+    }
+
     fn shown(old: &Path, new: &Path, style: Style) -> String {
         let (old, new) = (Version::at(old).unwrap(), Version::at(new).unwrap());
         let mut out = Vec::new();
@@ -274,7 +356,7 @@ mod tests {
         let (a, b) = (dir.path().join("a"), dir.path().join("b"));
         for top in [&a, &b] {
             fs::create_dir_all(top.join("sub")).unwrap();
-            fs::write(top.join("same"), "same").unwrap();
+            write(&top.join("same"), "same");
             fs::write(top.join("sub/file"), top.as_os_str().as_encoded_bytes()).unwrap();
         }
         fs::write(a.join("gone"), "").unwrap();
@@ -296,5 +378,44 @@ mod tests {
             assert!(text.lines().any(|l| l == line), "{line} in\n{text}");
         }
         assert!(!text.contains("same"), "{text}");
+    }
+    #[test]
+    fn metadata_alone_are_told_in_one_line() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = TempDir::new().unwrap();
+        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
+        for top in [&a, &b] {
+            fs::create_dir(top).unwrap();
+            write(&top.join("file"), "same");
+        }
+        let mode = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        for path in [&a, &b] {
+            mode(path, 0o755);
+            mode(&path.join("file"), 0o644);
+        }
+        // Times of directories are no news.
+        assert_eq!(shown(&a, &b, Style::default()), "");
+        mode(&b, 0o700);
+        mode(&b.join("file"), 0o4755);
+        let (top_a, top_b) = (a.display(), b.display());
+        let expected = format!(
+            "Metadata of {top_a} and {top_b} differ: mode 755, now 700\n\
+             Metadata of {top_a}/file and {top_b}/file differ: mode 644, now 4755\n"
+        );
+        assert_eq!(shown(&a, &b, Style::default()), expected);
+        mode(&b, 0o755);
+        mode(&b.join("file"), 0o644);
+        let file = fs::File::options().write(true).open(b.join("file"));
+        let later = std::time::UNIX_EPOCH + Duration::new(1_577_836_801, 500_000_000);
+        let times = fs::FileTimes::new().set_modified(later);
+        file.unwrap().set_times(times).unwrap();
+        let text = shown(&a, &b, Style::default());
+        assert!(text.contains("file differ: modified ") && text.contains(":01.500"));
+        assert_eq!(text.lines().count(), 1, "{text}");
+        // Other contents are what is shown then.
+        fs::write(b.join("file"), "more\n").unwrap();
+        assert!(!shown(&a, &b, Style::default()).contains("Metadata"));
     }
 }

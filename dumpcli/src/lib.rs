@@ -17,7 +17,7 @@
 //! | a run from its start to its exit code | [`session`], [`exit`], [`signals`], [`hooks`] |
 //! | what is told meanwhile | [`watch`], [`progress`], [`logging`], [`screen`] |
 //! | what is told at the end | [`report`], [`json`], [`hint`] |
-//! | looking at old versions | [`navigation`], [`diff`], [`paging`] |
+//! | looking at old versions | [`navigation`], [`aside`], [`diff`], [`paging`] |
 //!
 //! A program is then little more than its options and its order to the
 //! library:
@@ -55,6 +55,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod aside;
 pub mod config;
 pub mod diff;
 pub mod excludes;

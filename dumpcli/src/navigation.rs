@@ -4,13 +4,14 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use chrono::{DateTime, Local};
 use clap::Args;
 use dumpcore::{Ago, Date, Error, FindError, Lies, Navigator, Place, Root, Stamp};
 
 use crate::Program;
+use crate::aside::{Aside, AsideOptions};
 use crate::exit::Failure;
 use crate::hint::{About, Origin};
 use crate::options::Places;
@@ -20,10 +21,13 @@ use crate::show::Listing;
 /// The roots in force, and from where relative paths start.
 #[derive(Debug)]
 pub struct Ground {
-    /// Finds old versions.
+    /// Finds old versions. Its roots are absolute, so that they can be
+    /// compared with what a person names, wherever that is.
     pub navigator: Navigator,
-    /// The dump root.
+    /// The dump root, absolute.
     pub dump: PathBuf,
+    /// Where warnings and failures are told.
+    pub aside: Aside,
     /// The working directory.
     pub from: PathBuf,
     /// The moment at which the program started.
@@ -39,11 +43,16 @@ struct Settings {
 
 impl Ground {
     /// From options, environment and configuration. `None` when these were
-    /// only to be printed.
+    /// only to be printed. `verbose`: what is done is told as well.
     ///
     /// # Errors
     /// A configuration that is wrong, and a dump root that is not there.
-    pub fn find(program: Program, places: &Places) -> Result<Option<Self>, Failure> {
+    pub fn find(
+        program: Program,
+        places: &Places,
+        aside: AsideOptions,
+        verbose: bool,
+    ) -> Result<Option<Self>, Failure> {
         let sources = Sources::load(places)?;
         let main = sources.main(places);
         let settings = Settings {
@@ -57,10 +66,12 @@ impl Ground {
             return Ok(None);
         }
         settings.has_dumps(program)?;
+        let from = working_directory();
         Ok(Some(Self {
-            navigator: settings.navigator(),
-            dump: settings.dump.value,
-            from: working_directory(),
+            navigator: settings.navigator(&from),
+            dump: rooted(&from, &settings.dump.value),
+            aside: Aside::open(program, &sources, aside, verbose),
+            from,
             now: Local::now(),
         }))
     }
@@ -71,11 +82,23 @@ impl Ground {
         Stamp::of(&self.now)
     }
 
+    /// A path for machines.
+    #[must_use]
+    pub fn absolute(&self, path: &Path) -> PathBuf {
+        rooted(&self.from, path)
+    }
+
+    /// Does it lie in the future as a whole?
+    #[must_use]
+    pub fn is_future(&self, date: &Date) -> bool {
+        date.first() > self.minute()
+    }
+
     /// The tree that a path lies in.
     ///
     /// # Errors
     /// See [`Navigator::locate`].
-    pub fn locate(&self, path: &std::path::Path) -> Result<Place, FindError> {
+    pub fn locate(&self, path: &Path) -> Result<Place, FindError> {
         self.navigator.locate(&self.from, path)
     }
 
@@ -125,14 +148,14 @@ impl Settings {
         }
     }
 
-    fn navigator(&self) -> Navigator {
-        let mut navigator = Navigator::new(&self.dump.value);
+    fn navigator(&self, from: &Path) -> Navigator {
+        let mut navigator = Navigator::new(rooted(from, &self.dump.value));
         // A name of its own is for one tree.
         let one = self.main.value.len() == 1;
         for path in &self.main.value {
             let name = self.root_name.as_ref().filter(|_| one);
             navigator = navigator.root(Root {
-                path: path.clone(),
+                path: rooted(from, path),
                 name: name.map(|name| name.value.clone()),
             });
         }
@@ -150,6 +173,21 @@ impl Settings {
         // No run: neither log nor hooks.
         listing.end()
     }
+}
+
+/// A path as it is found from anywhere. The working directory leads through no
+/// symlink, so that `..` at the start goes up from there by name; whatever
+/// else the path holds stays.
+fn rooted(from: &Path, path: &Path) -> PathBuf {
+    let mut whole = from.to_path_buf();
+    let mut names = path.components().peekable();
+    while let Some(Component::ParentDir | Component::CurDir) = names.peek() {
+        if names.next() == Some(Component::ParentDir) {
+            whole.pop();
+        }
+    }
+    whole.extend(names);
+    whole
 }
 
 /// A directory that was removed has no path any more, but the shell still
@@ -223,7 +261,8 @@ mod tests {
             dump: Some(dir.path().join("gone")),
             ..Places::default()
         };
-        let failure = Ground::find(program, &places).expect_err("refused");
+        let failure =
+            Ground::find(program, &places, AsideOptions::default(), false).expect_err("refused");
         let said = failure.to_string();
         for words in [
             "gone cannot be opened",
@@ -233,6 +272,23 @@ mod tests {
             assert!(said.contains(words), "{said}");
         }
         places.dump = Some(dir.path().to_owned());
-        assert!(Ground::find(program, &places).is_ok());
+        assert!(Ground::find(program, &places, AsideOptions::default(), false).is_ok());
+    }
+
+    #[test]
+    fn a_path_is_found_from_anywhere() {
+        for (path, expected) in [
+            ("/a/../b", "/a/../b"),
+            ("/a/", "/a"),
+            ("", "/x/y"),
+            (".", "/x/y"),
+            ("./a", "/x/y/a"),
+            ("..", "/x"),
+            ("../a/../b", "/x/a/../b"),
+            ("../../../../a", "/a"),
+        ] {
+            let found = rooted(Path::new("/x/y"), Path::new(path));
+            assert_eq!(found.as_os_str(), expected, "{path}");
+        }
     }
 }

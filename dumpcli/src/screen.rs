@@ -67,6 +67,11 @@ pub fn complain(program: &str, text: &str) {
     };
 }
 
+/// Prints `program: text` to stderr: nothing that went wrong.
+pub fn remark(program: &str, text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{program}: {text}");
+}
+
 /// A terminal shared by lines and a progress bar.
 #[derive(Debug, Default)]
 pub struct Screen {

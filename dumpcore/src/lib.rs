@@ -136,8 +136,8 @@ pub use listing::{Dumps, Listing};
 pub use medium::{Jobs, Medium};
 pub use meta::{Abilities, Id, Meta, Time, Xattrs};
 pub use navigate::{
-    Ago, BadDate, Change, Date, Difference, Event as HistoryEvent, Every, FindError, History, Lies,
-    Name, Navigator, Past, Place, Version, difference,
+    Ago, BadDate, Change, Date, Difference, Event as HistoryEvent, Every, FindError, Gained,
+    History, Lies, Name, Navigator, Past, Place, Version, difference,
 };
 pub use pace::{BadRate, Rate};
 pub use relpath::{Printable, RelPath};

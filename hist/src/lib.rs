@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, ValueHint};
+use dumpcli::aside::AsideOptions;
 use dumpcli::exit::{Exit, Failure};
 use dumpcli::navigation::Ground;
 use dumpcli::options::{self, Places};
@@ -35,9 +36,26 @@ Examples:
   hist --with-main profile       up to how it is now
   hist --follow profile          also under the names it had before
 
-Each line: what happened (#create, #write, #wstat, #delete, #rename), a tab,
-the path in the dump, size in bytes, mode in octal, time of modification, and
-f for a file, d for a directory, l for a symlink (p, s, c, b for others).
+Each line: what happened, a tab, the path in the dump, size in bytes, mode in
+octal, time of modification, and f for a file, d for a directory, l for a
+symlink (p for a FIFO, s for a socket, c and b for devices). Under #write stands
+what changed in a text or a symlink; with -v, under any directory its listing.
+
+What happened:
+  #create  it is there, and was not before
+  #write   another content: bytes of a file, names in a directory, target of
+           a symlink; or another type
+  #wstat   another mode, owner, time of modification, ACL or attribute, and
+           the same content
+  #delete  it is no longer there; the rest of the line is its last version
+  #rename  it is there, and had another name in the dump before (--follow)
+  #same    nothing: the main tree has what the last dump has (--with-main)
+
+Behind a further tab:
+  not in PATH  after #delete: the first dump without it, or its path in the
+               main tree
+  from PATH    after #rename: its name in the dump before
+  main         the line speaks of the main tree as it is now (--with-main)
 
 Exit codes:
   0  done
@@ -52,12 +70,15 @@ Exit codes:
 struct Options {
     /// A path in a main tree, or in a dump: then its history ends there. It
     /// need not exist any more
-    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
-    path: PathBuf,
+    #[arg(required_unless_present = "print_config", value_name = "PATH")]
+    #[arg(value_hint = ValueHint::AnyPath)]
+    path: Option<PathBuf>,
     #[command(flatten)]
     places: Places,
     #[command(flatten)]
     choice: Choice,
+    #[command(flatten)]
+    aside: AsideOptions,
     #[command(flatten)]
     output: Output,
 }
@@ -77,8 +98,9 @@ struct Choice {
     /// Only the last version of each hour
     #[arg(short = 'h', long, group = "every")]
     hourly: bool,
-    /// Begin with this dump, or this date: d, dd, mmdd, yymmdd, yyyymmdd,
-    /// yyyy-mm-dd, 2026-11-22T23:31
+    /// Begin with this dump, or this date: d or dd of this month, mmdd of
+    /// this year, yymmdd, yyyymmdd, yyyy-mm-dd, 2026-11-22T23:31; where PATH
+    /// lies in a dump, d, dd and mmdd are of that dump's month and year
     #[arg(short, long, value_name = "EARLIEST")]
     since: Option<PathBuf>,
     /// Also the version in the main tree now, marked as such
@@ -96,7 +118,7 @@ struct Choice {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Output")]
 struct Output {
-    /// Also the listing of a directory
+    /// Also the listing of a directory; with --json as `names`
     #[arg(short, long)]
     verbose: bool,
     /// No diffs
@@ -152,12 +174,23 @@ pub fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<Exit, Failure> {
-    let Some(ground) = Ground::find(PROGRAM, &options.places)? else {
+    let ground = Ground::find(PROGRAM, &options.places, options.aside, false)?;
+    let (Some(ground), Some(path)) = (ground, &options.path) else {
         return Ok(Exit::Done);
     };
+    tell(options, &ground, path).or_else(|failure| match failure {
+        Failure::Usage(_) => Err(failure),
+        failure => {
+            ground.aside.failure(&failure.to_string());
+            Ok(Exit::Failed)
+        }
+    })
+}
+
+fn tell(options: &Options, ground: &Ground, path: &Path) -> Result<Exit, Failure> {
     let failed = |error: FindError| Failure::Failed(error.to_string());
-    let place = ground.locate(&options.path).map_err(failed)?;
-    let past = history(options, &ground, &place)?.run();
+    let place = ground.locate(path).map_err(failed)?;
+    let past = history(options, ground, &place)?.run();
 
     let mut out = Out::open();
     let mut teller = Teller::new(&options.output, &mut out);
@@ -169,18 +202,16 @@ fn run(options: &Options) -> Result<Exit, Failure> {
 
     let mut exit = Exit::Done;
     for fault in past.faults.iter().chain(&faults) {
-        screen::complain(PROGRAM.name, &fault.to_string());
+        ground.aside.failure(&fault.to_string());
         exit = Exit::Failed;
     }
     if past.events.is_empty() && exit == Exit::Done {
-        let text = format!(
+        return Err(Failure::Failed(format!(
             "no dump in {} has {} ({} looked at)",
             Printable::path(&ground.dump),
             place.within,
             past.dumps
-        );
-        screen::complain(PROGRAM.name, &text);
-        exit = Exit::Failed;
+        )));
     }
     Ok(exit)
 }
@@ -204,7 +235,13 @@ fn history<'a>(
         history = history.every(every);
     }
     if let Some(since) = &choice.since {
-        history = history.from(earliest(ground, place, since)?);
+        let start = earliest(ground, place, since)?;
+        // A path in a dump of the future has a history up to there.
+        if matches!(place.lies, Lies::Main(_)) && start > ground.minute() {
+            let text = format!("the start of the history, {start}, is in the future");
+            return Err(Failure::Failed(text));
+        }
+        history = history.from(start);
     }
     Ok(history)
 }

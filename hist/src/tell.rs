@@ -1,13 +1,16 @@
 //! One event in words: a line, and what belongs under it.
 
+use std::ffi::OsStr;
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use chrono::{DateTime, Local, SecondsFormat};
 use dumpcli::diff::{self, DiffError, Style};
 use dumpcli::exit::Failure;
 use dumpcli::json;
 use dumpcli::paging::{Out, has_enough};
-use dumpcore::{Change, Fault, HistoryEvent, Kind, Printable, Time};
+use dumpcore::{Change, Fault, HistoryEvent, Kind, Name, Printable, Time};
 use serde_json::{Map, Value};
 
 use crate::Output;
@@ -64,7 +67,7 @@ impl<'a> Teller<'a> {
     pub(crate) fn tell_all(&mut self, events: &[HistoryEvent]) -> Result<(), Failure> {
         for event in events {
             let told = if self.options.json {
-                writeln!(self.out, "{}", object(event)).map_err(Told::Out)
+                self.object(event)
             } else {
                 self.text(event)
             };
@@ -78,6 +81,24 @@ impl<'a> Teller<'a> {
         Ok(())
     }
 
+    /// Is a listing wanted with it?
+    fn lists(&self, event: &HistoryEvent) -> bool {
+        let gone = matches!(event.change, Change::Delete { .. });
+        self.options.verbose && !gone && event.version.meta.kind == Kind::Dir
+    }
+
+    fn object(&mut self, event: &HistoryEvent) -> Result<(), Told> {
+        let mut object = object(event);
+        let mut fault = None;
+        if self.lists(event) {
+            // What cannot be listed is an event all the same.
+            let listed = event.version.names().map_err(|why| fault = Some(why)).ok();
+            object.insert("names".into(), listed.as_deref().map(names).into());
+        }
+        writeln!(self.out, "{}", Value::Object(object))?;
+        fault.map_or(Ok(()), |fault| Err(Told::Fault(fault)))
+    }
+
     fn text(&mut self, event: &HistoryEvent) -> Result<(), Told> {
         let line = line(event);
         if self.style.color {
@@ -86,8 +107,7 @@ impl<'a> Teller<'a> {
             writeln!(self.out, "{line}")?;
         }
         let kind = event.version.meta.kind;
-        let gone = matches!(event.change, Change::Delete { .. });
-        if kind == Kind::Dir && self.options.verbose && !gone {
+        if self.lists(event) {
             let names = event.version.names().map_err(Told::Fault)?;
             diff::listing(&names, self.out)?;
         }
@@ -134,7 +154,19 @@ fn line(event: &HistoryEvent) -> String {
     line
 }
 
-fn object(event: &HistoryEvent) -> Value {
+/// A listing for machines.
+fn names(names: &[Name]) -> Value {
+    let name = |entry: &Name| {
+        let mut object = Map::new();
+        let name = Path::new(OsStr::from_bytes(&entry.name));
+        json::put_path(&mut object, "name", Some(name));
+        object.insert("directory".into(), entry.is_dir.into());
+        Value::Object(object)
+    };
+    names.iter().map(name).collect()
+}
+
+fn object(event: &HistoryEvent) -> Map<String, Value> {
     let version = &event.version;
     let meta = &version.meta;
     let mut object = Map::new();
@@ -159,7 +191,7 @@ fn object(event: &HistoryEvent) -> Value {
         Change::Rename { from } => json::put_path(&mut object, "from", Some(from)),
         _ => {}
     }
-    Value::Object(object)
+    object
 }
 
 fn local(time: Time) -> Option<DateTime<Local>> {

@@ -316,6 +316,138 @@ fn what_never_was_is_an_error() {
 }
 
 #[test]
+fn a_start_in_the_future_is_named() {
+    let ground = a_life();
+    for (since, start) in [
+        ("2099-01-01", "2099-01-01T00:00"),
+        ("2999/0101/0000", "2999-01-01T00:00"),
+    ] {
+        let said = format!("hist: the start of the history, {start}, is in the future\n");
+        let run = ground.hist().args(["-s", since, "a/f"]).assert();
+        run.code(1).stdout("").stderr(said);
+    }
+    // A path in a dump of the future has a history up to there.
+    let path = ground.old("2999/0101/0000", "a/f");
+    ground
+        .hist()
+        .args(["-c", "-s", "2099-01-01"])
+        .arg(path)
+        .assert()
+        .success()
+        .stdout(predicate::str::starts_with("#create\t"));
+}
+
+#[test]
+fn relative_roots_are_found_from_anywhere() {
+    let ground = Ground::new();
+    ground.write("2020/0101/1000", b"old\n", 0o644, 1);
+    // Under another name since: all of the tree is listed to find that out.
+    let (old, now) = (ground.old("2020/0101/1000", "a/f"), ground.at("NEWAGE/a/g"));
+    fs::copy(&old, &now).unwrap();
+    let time = fs::metadata(&old).unwrap().modified().unwrap();
+    let times = FileTimes::new().set_modified(time);
+    let file = File::options().write(true).open(&now).unwrap();
+    file.set_times(times).unwrap();
+    for (dir, main, dump, path) in [
+        ("", "NEWAGE", "dump", "NEWAGE/a/g"),
+        ("NEWAGE", ".", "../dump", "a/g"),
+        ("NEWAGE/a", "..", "../../dump", "g"),
+    ] {
+        let output = ground
+            .hist()
+            .env_remove("MAINROOT")
+            .env_remove("DUMPROOT")
+            .current_dir(ground.at(dir))
+            .args(["--main", main, "--dump", dump, "--with-main", "--follow"])
+            .args(["--json", path])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success() && output.stderr.is_empty());
+        let events: Vec<serde_json::Value> = text
+            .lines()
+            .map(|l| serde_json::from_str(l).unwrap())
+            .collect();
+        assert_eq!(events[0]["change"], "create", "{text}");
+        assert_eq!(events[1]["change"], "rename", "{text}");
+        for path in [&events[0]["path"], &events[1]["path"], &events[1]["from"]] {
+            assert!(path.as_str().unwrap().starts_with('/'), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_listing_is_in_the_object() {
+    use std::os::unix::ffi::OsStrExt;
+    let ground = Ground::new();
+    ground.write("2020/0101/1000", b"x", 0o644, 1);
+    ground.link("2020/0101/1000", "2020/0101/1100");
+    fs::create_dir(ground.old("2020/0101/1100", "a/sub")).unwrap();
+    let odd = std::ffi::OsStr::from_bytes(b"z\xff");
+    File::create(ground.old("2020/0101/1100", "a").join(odd)).unwrap();
+    let objects = |words: &[&str]| -> Vec<serde_json::Value> {
+        let output = ground.hist().args(words).output().unwrap();
+        assert!(output.status.success());
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines()
+            .map(|l| serde_json::from_str(l).unwrap())
+            .collect()
+    };
+    let events = objects(&["--json", "-v", "a"]);
+    let file = serde_json::json!({"name": "f", "directory": false});
+    assert_eq!(events[0]["names"], serde_json::json!([file]));
+    let sub = serde_json::json!({"name": "sub", "directory": true});
+    let odd = serde_json::json!({
+        "name": "z\u{fffd}", "name_bytes": "7aff", "directory": false,
+    });
+    assert_eq!(events[1]["names"], serde_json::json!([file, sub, odd]));
+    for words in [&["--json", "a"][..], &["--json", "-v", "a/f"]] {
+        assert!(objects(words)[0].get("names").is_none(), "{words:?}");
+    }
+}
+
+#[test]
+fn the_options_that_all_programs_share_are_taken() {
+    let ground = a_life();
+    let plain = ground.hist().arg("a/f").output().unwrap().stdout;
+    for words in [&["-q"][..], &["--log", "stderr"], &["-q", "-v"]] {
+        let run = ground.hist().args(words).arg("a/f").assert();
+        run.success().stdout(plain.clone()).stderr("");
+    }
+    ground
+        .hist()
+        .args(["--log", "stderr", "a/x"])
+        .assert()
+        .code(1)
+        .stderr(predicate::str::starts_with("hist: no dump in "));
+    ground
+        .hist()
+        .arg("--print-config")
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("main = "));
+}
+
+#[test]
+fn every_form_of_a_line_is_in_the_help() {
+    let output = Ground::new().hist().arg("--help").output().unwrap();
+    let help = String::from_utf8(output.stdout).unwrap();
+    for word in [
+        "#create",
+        "#write",
+        "#wstat",
+        "#delete",
+        "#rename",
+        "#same",
+        "not in PATH",
+        "from PATH",
+        "  main  ",
+    ] {
+        assert!(help.contains(word), "{word}");
+    }
+}
+
+#[test]
 fn colors_are_asked_for() {
     let ground = a_life();
     let color = predicate::str::contains("\x1b[32m+two\x1b[0m");

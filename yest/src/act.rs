@@ -7,14 +7,14 @@ use std::path::Path;
 use std::process::Command;
 
 use dumpcli::diff::{self, DiffError, Style};
-use dumpcli::exit::Failure;
+use dumpcli::exit::{Exit, Failure};
 use dumpcli::navigation::Ground;
 use dumpcli::paging::{Out, has_enough};
 use dumpcli::{json, screen};
-use dumpcore::{DumpName, Lies, Place, Printable, Version};
+use dumpcore::{DumpName, Gained, Lies, Place, Printable, Version};
 use serde_json::{Map, Value};
 
-use crate::Options;
+use crate::{Options, PROGRAM};
 
 /// What was asked for, and where its output goes.
 pub(crate) enum Act {
@@ -65,7 +65,7 @@ impl Act {
         };
         match self {
             Act::Print { .. } => match old.dump {
-                Some(dump) => self.name(named, &old.path, dump),
+                Some(dump) => self.name(ground, named, &old.path, dump),
                 None => Ok(()),
             },
             Act::Diff { out, style } => {
@@ -84,13 +84,19 @@ impl Act {
     }
 
     /// Prints a name in a dump.
-    pub(crate) fn name(&mut self, named: &Path, old: &Path, dump: DumpName) -> Result<(), Failure> {
+    pub(crate) fn name(
+        &mut self,
+        ground: &Ground,
+        named: &Path,
+        old: &Path,
+        dump: DumpName,
+    ) -> Result<(), Failure> {
         let Act::Print { out, json } = self else {
             return Ok(());
         };
         let line = if *json {
             let mut object = Map::new();
-            json::put_path(&mut object, "path", Some(named));
+            json::put_path(&mut object, "path", Some(&ground.absolute(named)));
             json::put_path(&mut object, "old", Some(old));
             object.insert("dump".into(), dump.to_string().into());
             Value::Object(object).to_string().into_bytes()
@@ -99,10 +105,25 @@ impl Act {
         } else {
             old.as_os_str().as_bytes().to_vec()
         };
-        match out.write_all(&[&line, b"\n".as_slice()].concat()) {
-            Err(error) if has_enough(&error) => Ok(()),
-            other => other.map_err(failed),
+        print_line(out, &line)
+    }
+
+    /// There is nothing to be done with a path, or it did not succeed: for
+    /// machines that is an object as well.
+    pub(crate) fn none(
+        &mut self,
+        ground: &Ground,
+        named: &Path,
+        why: &Failure,
+    ) -> Result<(), Failure> {
+        let Act::Print { out, json: true } = self else {
+            return Ok(());
+        };
+        let mut object = json::of_failure(PROGRAM, why, Exit::Failed);
+        if let Value::Object(object) = &mut object {
+            json::put_path(object, "path", Some(&ground.absolute(named)));
         }
+        print_line(out, object.to_string().as_bytes())
     }
 
     /// Nothing more will come.
@@ -111,6 +132,13 @@ impl Act {
             Act::Print { out, .. } | Act::Diff { out, .. } => out.close().map_err(failed),
             Act::Copy { .. } | Act::Exec(_) => Ok(()),
         }
+    }
+}
+
+fn print_line(out: &mut Out, line: &[u8]) -> Result<(), Failure> {
+    match out.write_all(&[line, b"\n".as_slice()].concat()) {
+        Err(error) if has_enough(&error) => Ok(()),
+        other => other.map_err(failed),
     }
 }
 
@@ -146,16 +174,28 @@ fn restore(
     force: bool,
 ) -> Result<(), Failure> {
     let navigator = &ground.navigator;
+    let mut goes = Gained::default();
     if let Lies::Main(now) = &place.lies {
         if only_if_differs && !navigator.differs(old, place).map_err(failed)? {
             return Ok(());
         }
+        goes = navigator.gained(old, place).map_err(failed)?;
         let exists = Version::at(now).map_err(failed)?.is_some();
-        if exists && !force && !confirmed(now)? {
+        if exists && !force && !confirmed(now, old, &goes)? {
             return Ok(());
         }
     }
     let losses = navigator.restore(old, place).map_err(failed)?;
+    if let Lies::Main(now) = &place.lies {
+        let now = Printable::path(now);
+        let old = Printable::path(&old.path);
+        // Whoever was asked has been told.
+        if force && goes.entries > 0 {
+            let text = format!("{now} has lost {}", lost(&goes, &old.to_string()));
+            ground.aside.warning(&text);
+        }
+        ground.aside.done(&format!("restored {now} from {old}"));
+    }
     match losses.first() {
         None => Ok(()),
         Some(first) => Err(Failure::Failed(format!(
@@ -165,16 +205,44 @@ fn restore(
     }
 }
 
+/// What goes for good, in words.
+fn lost(goes: &Gained, dump: &str) -> String {
+    let named: Vec<String> = goes
+        .first
+        .iter()
+        .map(|path| Printable::path(path).to_string())
+        .collect();
+    let entries = if goes.entries == 1 {
+        "entry"
+    } else {
+        "entries"
+    };
+    let more = match goes.entries.saturating_sub(named.len() as u64) {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    format!(
+        "{} {entries} that {dump} does not have: {}{more}",
+        goes.entries,
+        named.join(", ")
+    )
+}
+
 /// Asks before something is replaced; where nobody can answer, nothing is.
-fn confirmed(now: &Path) -> Result<bool, Failure> {
+fn confirmed(now: &Path, old: &Version, goes: &Gained) -> Result<bool, Failure> {
+    let (now, old) = (Printable::path(now), Printable::path(&old.path));
+    let losing = match goes.entries {
+        0 => String::new(),
+        _ => format!(", and lose {}", lost(goes, "this dump")),
+    };
     if !io::stdin().is_terminal() {
         return Err(Failure::Failed(format!(
-            "{} is there, and there is no terminal to ask on: --force replaces it",
-            Printable::path(now)
+            "{now} is there, and there is no terminal to ask on: \
+             with --force it would be replaced by {old}{losing}"
         )));
     }
     let (mut input, mut output) = (io::stdin().lock(), io::stderr().lock());
-    let question = format!("yest: replace {}? [y/N] ", Printable::path(now));
+    let question = format!("yest: replace {now} by {old}{losing}? [y/N] ");
     output.write_all(question.as_bytes()).map_err(failed)?;
     output.flush().map_err(failed)?;
     let mut answer = String::new();

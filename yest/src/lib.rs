@@ -12,12 +12,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, ValueHint};
+use dumpcli::aside::AsideOptions;
 use dumpcli::exit::{Exit, Failure};
 use dumpcli::navigation::{AgoOptions, Ground};
 use dumpcli::options::{self, Places};
 use dumpcli::paging::Color;
 use dumpcli::{Program, screen};
-use dumpcore::{Place, Stamp};
+use dumpcore::{Date, Place, Stamp};
 
 use act::Act;
 
@@ -38,6 +39,11 @@ Examples:
   cp \"$(yest -m1 profile)\" old       any program can read a dump
   yest -d1 \"$(yest -d1 profile)\"     a day before that dump
 
+With --copy a directory becomes as it was: what it has gained since goes, also
+what no dump has because it is excluded. Before it is replaced, yest says how
+many entries that are and names the first; with --force it says so afterwards.
+Where something is mounted on or below the path, nothing is replaced.
+
 Exit codes:
   0  done
   1  a path has no such version, or something failed
@@ -51,7 +57,8 @@ Exit codes:
 struct Options {
     /// Files, directories or symlinks, in a main tree or in a dump; they need
     /// not exist any more
-    #[arg(required = true, value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    #[arg(required_unless_present = "print_config", value_name = "PATH")]
+    #[arg(value_hint = ValueHint::AnyPath)]
     paths: Vec<PathBuf>,
     #[command(flatten)]
     places: Places,
@@ -62,14 +69,18 @@ struct Options {
     #[command(flatten)]
     acts: Acts,
     #[command(flatten)]
+    aside: AsideOptions,
+    #[command(flatten)]
     output: Output,
 }
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "When")]
 struct When {
-    /// At the end of a day (d, dd, mmdd, yymmdd, yyyymmdd, yyyy-mm-dd), or at
-    /// a moment (2026-11-22T23:31, 2026-11-22T23:31:00Z)
+    /// At the end of a day (d or dd of this month, mmdd of this year, yymmdd,
+    /// yyyymmdd, yyyy-mm-dd), or at a moment (2026-11-22T23:31,
+    /// 2026-11-22T23:31:00Z); of a path in a dump, d, dd and mmdd are of that
+    /// dump's month and year. In the future it means the newest dump
     #[arg(long, value_name = "DATE", conflicts_with_all = ["years", "months", "days", "hours"])]
     date: Option<String>,
     /// Print the name even if there is nothing of that name
@@ -85,8 +96,9 @@ struct Acts {
     #[arg(long)]
     diff: bool,
     /// Restore it over the path, with all its metadata and the directories
-    /// above it that are gone. Asks before it replaces something: without a
-    /// terminal that takes --force
+    /// above it that are gone. A directory becomes as it was: what it has
+    /// gained since goes. Asks before it replaces something, and says what
+    /// would go: without a terminal that takes --force
     #[arg(long)]
     copy: bool,
     /// The same, but only where it differs
@@ -103,6 +115,9 @@ struct Output {
     /// Replace what is there without asking
     #[arg(long)]
     force: bool,
+    /// Say what was restored, and from where
+    #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
+    verbose: u8,
     /// Colours in diffs
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     color: Color,
@@ -137,18 +152,21 @@ pub fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<Exit, Failure> {
-    let Some(ground) = Ground::find(PROGRAM, &options.places)? else {
+    let verbose = options.output.verbose > 0;
+    let Some(ground) = Ground::find(PROGRAM, &options.places, options.aside, verbose)? else {
         return Ok(Exit::Done);
     };
     let mut act = Act::of(options);
     let mut exit = Exit::Done;
+    let mut future = None;
     for path in &options.paths {
-        match one(options, &ground, path, &mut act) {
+        match one(options, &ground, path, &mut act, &mut future) {
             Ok(()) => {}
             Err(usage @ Failure::Usage(_)) => return Err(usage),
             Err(failure) => {
-                screen::complain(PROGRAM.name, &failure.to_string());
                 exit = Exit::Failed;
+                act.none(&ground, path, &failure)?;
+                ground.aside.failure(&failure.to_string());
             }
         }
     }
@@ -156,22 +174,48 @@ fn run(options: &Options) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// Looks for one path and does with it what was asked for.
-fn one(options: &Options, ground: &Ground, path: &Path, act: &mut Act) -> Result<(), Failure> {
+/// Looks for one path and does with it what was asked for. `future` is the
+/// date in the future that was told of.
+fn one(
+    options: &Options,
+    ground: &Ground,
+    path: &Path,
+    act: &mut Act,
+    future: &mut Option<Date>,
+) -> Result<(), Failure> {
     let failed = |error: dumpcore::FindError| Failure::Failed(error.to_string());
     let place = ground.locate(path).map_err(failed)?;
-    let at = moment(options, ground, &place)?;
+    let date = match &options.when.date {
+        Some(text) => Some(ground.date(text, &place)?),
+        None => None,
+    };
+    let at = moment(date, options, ground, &place)?;
+    let mut warn = || {
+        if let Some(date) = date.filter(|date| ground.is_future(date))
+            && future.replace(date) != Some(date)
+        {
+            let text = format!("{date} is in the future; this is the newest dump");
+            ground.aside.warning(&text);
+        }
+    };
     if options.when.no_check {
         let dump = ground.navigator.dump_at(at).map_err(failed)?;
-        return act.name(path, &ground.navigator.path_in(dump, &place), dump);
+        warn();
+        return act.name(ground, path, &ground.navigator.path_in(dump, &place), dump);
     }
     let old = ground.navigator.version_at(&place, at).map_err(failed)?;
+    warn();
     act.run(ground, path, &place, &old)
 }
 
-fn moment(options: &Options, ground: &Ground, place: &Place) -> Result<Stamp, Failure> {
-    match &options.when.date {
-        Some(text) => Ok(ground.date(text, place)?.last()),
+fn moment(
+    date: Option<Date>,
+    options: &Options,
+    ground: &Ground,
+    place: &Place,
+) -> Result<Stamp, Failure> {
+    match date {
+        Some(date) => Ok(date.last()),
         None => ground.ago(options.ago.ago(), place),
     }
 }

@@ -389,8 +389,10 @@ fn brings_yesterdays_back() {
     fs::write(ground.main("a/f"), "now\n").unwrap();
     for option in ["--copy", "--copy-if-differs"] {
         let refused = format!(
-            "yest: {} is there, and there is no terminal to ask on: --force replaces it\n",
-            ground.main("a/f").display()
+            "yest: {} is there, and there is no terminal to ask on: \
+             with --force it would be replaced by {}\n",
+            ground.main("a/f").display(),
+            ground.old("2020/0101/0000", "a/f").display()
         );
         ground
             .yest()
@@ -450,6 +452,207 @@ fn brings_yesterdays_back() {
         .assert()
         .code(1)
         .stderr(never);
+}
+
+#[test]
+fn what_a_directory_has_gained_does_not_go_unsaid() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f", "old\n");
+    let old = ground.old("2020/0101/0000", "a").display().to_string();
+    let main = |path: &str| ground.main(path).display().to_string();
+    let gain = |names: &[&str]| {
+        for name in names {
+            fs::create_dir_all(ground.main(name).parent().unwrap()).unwrap();
+            fs::write(ground.main(name), "since\n").unwrap();
+        }
+    };
+    let copies = |words: &[&str], code: i32, said: String| {
+        let run = ground.yest().args(words).arg("a").assert();
+        run.code(code).stdout("").stderr(said);
+    };
+    gain(&["a/new", "a/cache/1", "a/cache/2", "a/x", "a/y"]);
+    let lost = |whose: &str| {
+        let first = [main("a/cache"), main("a/new"), main("a/x")].join(", ");
+        format!("6 entries that {whose} does not have: {first}, and 3 more")
+    };
+    let refused = format!(
+        "yest: {} is there, and there is no terminal to ask on: \
+         with --force it would be replaced by {old}, and lose {}\n",
+        main("a"),
+        lost("this dump")
+    );
+    copies(&["--copy"], 1, refused);
+    assert!(ground.main("a/cache/1").exists());
+    let said = format!("yest: {} has lost {}\n", main("a"), lost(&old));
+    copies(&["--copy", "--force"], 0, said);
+    assert!(!ground.main("a/cache").exists() && ground.main("a/f").exists());
+    // One, and nothing that would be worth a word.
+    gain(&["a/new"]);
+    let one = format!("1 entry that {old} does not have: {}", main("a/new"));
+    let said = format!("yest: {} has lost {one}\n", main("a"));
+    copies(&["--copy-if-differs", "--force"], 0, said);
+    gain(&["a/f"]);
+    copies(&["--copy", "--force"], 0, String::new());
+    gain(&["a/new"]);
+    copies(&["--copy", "--force", "-q"], 0, String::new());
+    let said = format!("yest: restored {} from {old}\n", main("a"));
+    copies(&["--copy", "--force", "-v"], 0, said);
+}
+
+#[test]
+fn a_date_in_the_future_is_told_of() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f", "");
+    ground.dump("2020/0101/0000", "a/g", "");
+    let found = ground.old("2020/0101/0000", "a/f").display().to_string();
+    let both = format!("{found}\n{}g\n", found.trim_end_matches('f'));
+    for (words, said) in [
+        (&["--date", "2099-01-01", "a/f", "a/g"][..], "2099-01-01"),
+        (&["--date", "20990101", "-n", "a/f", "a/g"], "2099-01-01"),
+        (
+            &["--date", "2099-01-01T10:00", "a/f", "a/g"],
+            "2099-01-01T10:00",
+        ),
+    ] {
+        let said = format!("yest: {said} is in the future; this is the newest dump\n");
+        let run = ground.yest().args(words).assert().success();
+        run.stdout(both.clone()).stderr(said);
+    }
+    ground.names(&["-q", "--date", "2099-01-01", "a/f"], Path::new(&found));
+    ground.names(&["--date", "2020-01-02", "a/f"], Path::new(&found));
+}
+
+#[test]
+fn relative_roots_are_found_from_anywhere() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f", "old\n");
+    fs::write(ground.main("a/f"), "now\n").unwrap();
+    let within = |dir: &str| {
+        let mut command = ground.yest();
+        command.current_dir(ground.at(dir));
+        command.env_remove("MAINROOT").env_remove("DUMPROOT");
+        command
+    };
+    let named = ground.old("2020/0101/0000", "a/f");
+    for (dir, main, dump, path) in [
+        ("", "NEWAGE", "dump", "NEWAGE/a/f"),
+        ("NEWAGE", ".", "../dump", "a/f"),
+        ("NEWAGE/a", "..", "../../dump", "f"),
+        ("dump", "../NEWAGE", ".", "../NEWAGE/a/f"),
+    ] {
+        within(dir)
+            .args(["--main", main, "--dump", dump, path])
+            .assert()
+            .success()
+            .stdout(format!("{}\n", named.display()))
+            .stderr("");
+    }
+    let output = within("NEWAGE")
+        .args(["--json", "--main", ".", "--dump", "../dump", "a/f"])
+        .output()
+        .unwrap();
+    let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(object["path"], ground.main("a/f").to_str().unwrap());
+    assert_eq!(object["old"], named.to_str().unwrap());
+    within("")
+        .args(["--main", "NEWAGE", "--dump", "dump"])
+        .args(["--copy", "--force", "NEWAGE"])
+        .assert()
+        .success();
+    let text = fs::read_to_string(ground.main("a/f")).unwrap();
+    assert_eq!(text, "old\n");
+}
+
+#[test]
+fn a_path_without_a_version_is_an_object_too() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f", "");
+    let output = ground
+        .yest()
+        .args(["--json", "a/none", "a/f"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let objects: Vec<serde_json::Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let [none, found] = objects.as_slice() else {
+        panic!("{text}");
+    };
+    assert_eq!(none["program"], "yest");
+    assert_eq!(none["status"], "failed");
+    assert_eq!(none["exit"], 1);
+    assert_eq!(none["path"], ground.main("a/none").to_str().unwrap());
+    let error = none["error"].as_str().unwrap();
+    assert!(error.contains("has no NEWAGE/a/none"), "{error}");
+    assert_eq!(found["dump"], "2020/0101/0000");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(stderr, format!("yest: {error}\n"));
+}
+
+#[test]
+fn a_change_of_metadata_alone_is_shown() {
+    use std::os::unix::fs::PermissionsExt;
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f", "same\n");
+    let old = ground.old("2020/0101/0000", "a/f");
+    fs::write(ground.main("a/f"), "same\n").unwrap();
+    let time = fs::metadata(&old).unwrap().modified().unwrap();
+    let file = fs::File::options().write(true).open(ground.main("a/f"));
+    let times = fs::FileTimes::new().set_modified(time);
+    file.unwrap().set_times(times).unwrap();
+    for (path, mode) in [(&old, 0o644), (&ground.main("a/f"), 0o600)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let expected = format!(
+        "Metadata of {} and {} differ: mode 644, now 600\n",
+        old.display(),
+        ground.main("a/f").display()
+    );
+    for path in ["a/f", "a"] {
+        let run = ground.yest().args(["--diff", path]).assert();
+        run.success().stdout(expected.clone()).stderr("");
+    }
+}
+
+#[test]
+fn the_options_that_all_programs_share_are_taken() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f", "");
+    let found = ground.old("2020/0101/0000", "a/f");
+    for words in [
+        &["-v", "a/f"][..],
+        &["-q", "a/f"],
+        &["--log", "stderr", "a/f"],
+        &["--log", "auto", "a/f"],
+    ] {
+        ground.names(words, &found);
+    }
+    // The log has what stderr would have.
+    let said = "yest: warning: 2099-01-01 is in the future; this is the newest dump\n";
+    ground
+        .yest()
+        .args(["--log", "stderr", "--date", "2099-01-01", "a/f"])
+        .assert()
+        .success()
+        .stderr(said);
+    ground
+        .yest()
+        .args(["--log", "stderr", "a/none"])
+        .assert()
+        .code(1)
+        .stderr(predicate::str::starts_with("yest: ").and(predicate::str::contains("a/none")));
+    for words in [&["-q", "-v", "a/f"][..], &["--log", "paper", "a/f"]] {
+        ground.yest().args(words).assert().code(2);
+    }
+    ground
+        .yest()
+        .arg("--print-config")
+        .assert()
+        .success()
+        .stdout(predicate::str::contains("main = "));
 }
 
 #[test]

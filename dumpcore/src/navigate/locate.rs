@@ -133,11 +133,12 @@ fn main_place(root: &Root, rest: &RelPath) -> Option<Result<Place, Undated>> {
     }))
 }
 
+/// The one given, the last of its path or, of what ends in `..`, the last of
+/// its real path: as it is dumped.
 fn name_in_dump(root: &Root) -> Option<OsString> {
-    match &root.name {
-        Some(name) => Some(name.clone()),
-        None => root_name(&root.path).map(OsString::from),
-    }
+    let own = |path: &Path| root_name(path).map(OsString::from);
+    let given = root.name.clone().or_else(|| own(&root.path));
+    given.or_else(|| own(&resolve(&root.path).ok()?))
 }
 
 fn dump_place(rest: &RelPath) -> Option<Place> {
@@ -308,6 +309,15 @@ mod tests {
             let place = trees.locate(&base, Path::new(path)).unwrap();
             assert_eq!(place.within.as_bytes(), within.as_bytes(), "{path}");
         }
+    }
+
+    #[test]
+    fn a_tree_that_ends_in_dots_has_its_real_name() {
+        let (ground, mut trees) = ground();
+        let base = fs::canonicalize(ground.path()).unwrap();
+        trees.roots[0].path = base.join("disk/NEWAGE/a/..");
+        let place = trees.locate(&base, Path::new("disk/NEWAGE/a/f")).unwrap();
+        assert_eq!(place.within.as_bytes(), b"NEWAGE/a/f");
     }
 
     #[test]

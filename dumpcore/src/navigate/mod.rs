@@ -7,6 +7,7 @@
 
 mod change;
 mod compare;
+mod gained;
 mod history;
 mod locate;
 mod read;
@@ -27,6 +28,7 @@ use crate::stamp::Stamp;
 
 pub use change::{Change, Event, Past};
 pub use compare::{Difference, difference};
+pub use gained::Gained;
 pub use history::History;
 pub use locate::{Lies, Place};
 pub use read::Name;
@@ -79,7 +81,9 @@ impl Navigator {
         })
     }
 
-    /// Of a main tree, and the name that it is dumped under.
+    /// Of a main tree, and the name that it is dumped under. Its path should
+    /// be absolute, as that of the dump root: what is found in it is named by
+    /// it.
     #[must_use]
     pub fn root(mut self, root: Root) -> Self {
         self.trees.roots.push(root);
@@ -153,9 +157,12 @@ impl Navigator {
     /// without what else was in them. What of the metadata the runner could
     /// not preserve comes back.
     ///
+    /// A directory becomes as it was: what [`Navigator::gained`] finds goes.
+    ///
     /// # Errors
     /// [`FindError::InDump`] for a place in a dump, [`FindError::NoTree`] when
-    /// the main tree itself is gone, or a fault; what was there is then as it
+    /// the main tree itself is gone, [`FindError::Mounted`] when something is
+    /// mounted on or below the place, or a fault; what was there is then as it
     /// was.
     pub fn restore(&self, version: &Version, place: &Place) -> Result<Vec<Fault>, FindError> {
         match &place.lies {
@@ -167,8 +174,26 @@ impl Navigator {
                     let path = tree.to_path_buf();
                     return Err(FindError::NoTree { path });
                 }
+                // For what is mounted there, which must not go.
+                gained::gained(version, path)?;
                 Ok(restore::restore(version, path, depth)?)
             }
+            Lies::Dump(dump) => Err(FindError::InDump {
+                path: self.path_in(*dump, place),
+            }),
+        }
+    }
+
+    /// What [`Navigator::restore`] would remove for good: what the place in
+    /// the main tree has, and the version has not, by name or by type. Nothing
+    /// where nothing bears the name. Reads every directory of both.
+    ///
+    /// # Errors
+    /// [`FindError::InDump`] for a place in a dump, [`FindError::Mounted`]
+    /// when something is mounted on or below the place, or a fault.
+    pub fn gained(&self, version: &Version, place: &Place) -> Result<Gained, FindError> {
+        match &place.lies {
+            Lies::Main(path) => gained::gained(version, path),
             Lies::Dump(dump) => Err(FindError::InDump {
                 path: self.path_in(*dump, place),
             }),
@@ -255,6 +280,13 @@ pub enum FindError {
     #[error("the main tree {} is not there: is its disk mounted?", Printable::path(.path))]
     NoTree {
         /// The main tree.
+        path: PathBuf,
+    },
+    /// What is mounted there would be removed with the rest.
+    #[error("something is mounted on {}, and would be removed with the rest: unmount it first",
+        Printable::path(.path))]
+    Mounted {
+        /// The directory it is mounted on.
         path: PathBuf,
     },
     /// No dump is as old as that.

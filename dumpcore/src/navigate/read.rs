@@ -93,7 +93,10 @@ impl Version {
     }
 
     /// The extended attributes that a dump preserves, ACLs among them.
-    pub(super) fn xattrs(&self) -> Result<Xattrs, Fault> {
+    ///
+    /// # Errors
+    /// Attributes that cannot be read.
+    pub fn xattrs(&self) -> Result<Xattrs, Fault> {
         let all = Abilities::everything();
         let read = || -> io::Result<Xattrs> {
             let (above, name) = above(&self.path)?;

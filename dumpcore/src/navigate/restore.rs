@@ -93,23 +93,30 @@ pub(super) fn restore(version: &Version, to: &Path, depth: usize) -> Result<Vec<
 
 /// Do two versions, or anything below them, differ? What lies too deep to be
 /// compared by its path counts as different: bringing it back is never wrong.
+/// What [`restore`] would leave out of a symlink is not held against it, or it
+/// would be brought back each time.
 pub(super) fn differ(old: &Version, new: &Version) -> Result<bool, Fault> {
-    match compare_all(old, new) {
+    let at_target = |cause| Fault::new(Op::Open, new.path.clone(), cause);
+    let (parent, _) = above(&new.path).map_err(at_target)?;
+    match compare_all(old, new, trial::guess(&parent).symlinks) {
         Err(fault) if fault.cause.kind() == io::ErrorKind::InvalidFilename => Ok(true),
         other => other,
     }
 }
 
-fn compare_all(old: &Version, new: &Version) -> Result<bool, Fault> {
-    if difference(old, new)? != Difference::Nothing {
-        return Ok(true);
+/// `symlinks`: can owner and times of symlinks be kept?
+fn compare_all(old: &Version, new: &Version, symlinks: bool) -> Result<bool, Fault> {
+    match difference(old, new)? {
+        Difference::Nothing => {}
+        Difference::Metadata if old.meta.kind == Kind::Symlink && !symlinks => {}
+        Difference::Metadata | Difference::Content => return Ok(true),
     }
     if old.meta.kind != Kind::Dir {
         return Ok(false);
     }
     for entry in old.names()? {
         match (old.child(&entry.name)?, new.child(&entry.name)?) {
-            (Some(old), Some(new)) if !compare_all(&old, &new)? => {}
+            (Some(old), Some(new)) if !compare_all(&old, &new, symlinks)? => {}
             _ => return Ok(true),
         }
     }

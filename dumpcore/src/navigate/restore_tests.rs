@@ -174,6 +174,103 @@ fn what_is_the_same_is_known_to_be() {
 }
 
 #[test]
+fn what_symlinks_cannot_keep_is_not_held_against_them() {
+    let ground = Ground::new();
+    put(plain_tree(), &ground.dump("up/tree"));
+    let (navigator, place, version) = ground.find("up/tree");
+    navigator.restore(&version, &place).unwrap();
+    let link = ground.main("up/tree/link");
+    let again = || {
+        let root = ground.main("up/tree");
+        // The directory keeps its time.
+        let time = fs::metadata(&root).unwrap().modified().unwrap();
+        fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink("nowhere", &link).unwrap();
+        let times = fs::FileTimes::new().set_modified(time);
+        fs::File::open(&root).unwrap().set_times(times).unwrap();
+    };
+    again();
+    let now = Version::at(&ground.main("up/tree")).unwrap().unwrap();
+    assert!(compare_all(&version, &now, true).unwrap(), "another time");
+    assert!(!compare_all(&version, &now, false).unwrap());
+}
+
+fn gained(ground: &Ground, path: &str) -> (u64, Vec<PathBuf>) {
+    let (navigator, place, version) = ground.find(path);
+    let gained = navigator.gained(&version, &place).unwrap();
+    (gained.entries, gained.first)
+}
+
+#[test]
+fn what_would_go_is_found_before() {
+    let ground = Ground::new();
+    put(plain_tree(), &ground.dump("up/tree"));
+    let top = ground.main("up/tree");
+    assert_eq!(gained(&ground, "up/tree"), (0, Vec::new()), "nothing there");
+    let (navigator, place, version) = ground.find("up/tree");
+    navigator.restore(&version, &place).unwrap();
+    assert_eq!(gained(&ground, "up/tree"), (0, Vec::new()), "the same");
+
+    // What was written to is older again: that is what was asked for. What
+    // has gone costs nothing.
+    fs::write(top.join("file"), "newer").unwrap();
+    fs::remove_file(top.join("holes")).unwrap();
+    assert_eq!(gained(&ground, "up/tree"), (0, Vec::new()));
+
+    // New far below, new with something in it, and of another type.
+    fs::write(top.join("sub/deeper/new"), "").unwrap();
+    fs::create_dir_all(top.join("came/with")).unwrap();
+    fs::write(top.join("came/with/file"), "").unwrap();
+    // A symlink is not followed.
+    std::os::unix::fs::symlink("..", top.join("came/up")).unwrap();
+    fs::remove_file(top.join("link")).unwrap();
+    fs::create_dir(top.join("link")).unwrap();
+    fs::write(top.join("link/below"), "").unwrap();
+    let first = ["came", "link", "sub/deeper/new"].map(|name| top.join(name));
+    assert_eq!(gained(&ground, "up/tree"), (7, first.to_vec()));
+    // No more are named, but they are counted.
+    fs::write(top.join("zzz"), "").unwrap();
+    assert_eq!(gained(&ground, "up/tree"), (8, first.to_vec()));
+    assert_eq!(gained(&ground, "up/tree/file"), (0, Vec::new()));
+    // A directory where a symlink was is such an entry itself.
+    let whole = (2, vec![top.join("link")]);
+    assert_eq!(gained(&ground, "up/tree/link"), whole);
+}
+
+#[test]
+#[ignore = "needs root: mounts a tmpfs inside the tree"]
+fn what_is_mounted_inside_is_not_removed() {
+    use fixtures::mounts::{Fs, Mount};
+    let ground = Ground::new();
+    put(plain_tree(), &ground.dump("up/tree"));
+    let at = ground.main("up/tree/sub");
+    fs::create_dir_all(&at).unwrap();
+    fs::write(ground.main("up/tree/newer"), "stays").unwrap();
+    let mount = Mount::new(Fs::Tmpfs, 16);
+    fs::write(mount.path().join("precious"), "stays").unwrap();
+    let run = |program: &str, words: &[&Path]| {
+        let mut command = std::process::Command::new(program);
+        assert!(command.args(words).status().unwrap().success());
+    };
+    run("mount", &[Path::new("--bind"), mount.path(), &at]);
+    let (navigator, place, version) = ground.find("up/tree");
+    let asked = navigator.gained(&version, &place).unwrap_err();
+    let refused = navigator.restore(&version, &place).unwrap_err();
+    let names = names_in(&ground.main("up"), "tree");
+    let there = at.join("precious").exists() && ground.main("up/tree/newer").exists();
+    run("umount", &[&at]);
+    for error in [asked, refused] {
+        let FindError::Mounted { path } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(path, at);
+    }
+    assert!(there);
+    assert_eq!(names, ["tree"]);
+    ground.restores("up/tree", &Options::default());
+}
+
+#[test]
 fn a_failure_leaves_what_was_there() {
     let ground = Ground::new();
     put(plain_tree(), &ground.dump("up/tree"));

@@ -5,6 +5,8 @@
 //! counted on the clock, so that on the day the clocks change `one hour ago`
 //! is sixty minutes ago. `now` and the zone are always arguments.
 
+use std::fmt;
+
 use chrono::{
     DateTime, Datelike, Days, FixedOffset, LocalResult, Months, NaiveDate, NaiveDateTime,
     NaiveTime, TimeDelta, TimeZone,
@@ -161,6 +163,16 @@ impl Date {
                 Stamp::from_civil(midnight + TimeDelta::minutes(24 * 60 - 1))
             }
             Self::Minute(stamp) => *stamp,
+        }
+    }
+}
+
+impl fmt::Display for Date {
+    /// `yyyy-mm-dd`, or with the minute `yyyy-mm-ddThh:mm`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Day(day) => write!(f, "{}", day.format("%Y-%m-%d")),
+            Self::Minute(stamp) => fmt::Display::fmt(stamp, f),
         }
     }
 }
@@ -336,6 +348,9 @@ mod tests {
         for (text, first, last) in table {
             let date = Date::parse(text, today, &Berlin).expect(text);
             assert_eq!((date.first(), date.last()), (at(first), at(last)), "{text}");
+            let shown = date.to_string();
+            assert!(first.starts_with(&shown), "{text}: {shown}");
+            assert_eq!(Date::parse(&shown, today, &Berlin), Ok(date), "{text}");
         }
         for text in [
             "",

@@ -1,0 +1,95 @@
+//! What programs that only look say beside their answer: what failed, what a
+//! person should know, and what they did where they did something.
+//!
+//! It goes to stderr, a line each. They keep no log of their own accord, and
+//! heed none of the configuration: a look at an old letter is nobody's
+//! business. With `--log` they do, by the rules of [`logging`]: `yest --copy
+//! --log journal` leaves a trace of what was restored.
+
+use std::sync::Arc;
+
+use clap::Args;
+
+use crate::Program;
+use crate::logging;
+use crate::options::{Load, LogTarget, Output, Progress};
+use crate::screen::{self, Screen};
+use crate::settings::Sources;
+
+/// How much is said, and where, as options.
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[command(next_help_heading = "Output")]
+pub struct AsideOptions {
+    /// No warnings: only what went wrong
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Where warnings and errors go besides stderr: auto, journal, syslog or
+    /// stderr [default: nowhere else]
+    #[arg(long, value_name = "WHERE", value_enum, hide_possible_values = true)]
+    pub log: Option<LogTarget>,
+}
+
+/// Says things beside the answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Aside {
+    program: Program,
+    quiet: bool,
+    verbose: bool,
+    logged: bool,
+}
+
+impl Aside {
+    /// Opens the log, if one is asked for. `verbose`: also what was done.
+    pub(crate) fn open(
+        program: Program,
+        sources: &Sources,
+        options: AsideOptions,
+        verbose: bool,
+    ) -> Self {
+        let AsideOptions { quiet, log } = options;
+        if log.is_some() {
+            let output = Output {
+                verbose: verbose.into(),
+                quiet,
+                json: false,
+                log,
+            };
+            let settings = sources.session(output, Progress::default(), Load::default());
+            // stdout is for the answer.
+            logging::open(program, &settings, &Arc::new(Screen::new(true)));
+        }
+        Self {
+            program,
+            quiet,
+            verbose,
+            logged: log.is_some(),
+        }
+    }
+
+    /// What went wrong.
+    pub fn failure(&self, text: &str) {
+        if self.logged {
+            tracing::error!("{text}");
+        } else {
+            screen::complain(self.program.name, text);
+        }
+    }
+
+    /// What a person should know; not with `-q`.
+    pub fn warning(&self, text: &str) {
+        if self.logged {
+            tracing::warn!("{text}");
+        } else if !self.quiet {
+            screen::remark(self.program.name, text);
+        }
+    }
+
+    /// What was done; on stderr only with `-v`.
+    pub fn done(&self, text: &str) {
+        if self.logged {
+            tracing::info!("{text}");
+        } else if self.verbose {
+            screen::remark(self.program.name, text);
+        }
+    }
+}
