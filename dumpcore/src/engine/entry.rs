@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
+use super::groups::Was;
 use super::job::{Copying, Found, Job};
 use super::node::{Hands, Node};
 use super::worker::{Run, Worker};
@@ -39,6 +40,8 @@ pub(super) struct Outcome {
     pub(super) did: Did,
     pub(super) size: u64,
     pub(super) id: Id,
+    /// What was stored, or linked to.
+    pub(super) was: Was,
 }
 
 impl Worker<'_> {
@@ -234,6 +237,7 @@ impl Worker<'_> {
             did: Did::Linked,
             size: item.meta.size,
             id: reference.id(),
+            was: Was::of(item.meta),
         };
         let (Some(from), Some(to)) = (&item.hands.reference, &item.hands.target) else {
             return Ok(Some(outcome));
@@ -276,6 +280,7 @@ impl Worker<'_> {
                     did: Did::Kept,
                     size: item.meta.size,
                     id: looked.id(),
+                    was: Was::of(item.meta),
                 }));
             }
         }
@@ -348,6 +353,7 @@ impl Worker<'_> {
                 did: Did::Copied(why),
                 size: item.meta.size,
                 id: item.meta.id(),
+                was: Was::of(item.meta),
             });
         };
         let from = Self::spot(&item.hands.source, item.name);
@@ -414,6 +420,7 @@ impl Worker<'_> {
             did: Did::Copied(why),
             size: stored.meta.size,
             id: stored.id,
+            was: Was::of(&stored.meta),
         }
     }
 }

@@ -105,6 +105,7 @@ impl Worker<'_> {
             did,
             size: item.meta.size,
             id: Id { dev: 0, ino },
+            was: Was::of(item.meta),
         };
         if first_name.was != Was::of(item.meta) {
             // Written to since, or another file that has its number by now.
@@ -155,7 +156,7 @@ impl Worker<'_> {
 /// Where the dump has the first name of a group.
 fn first(item: Item<'_>, outcome: &Outcome) -> First {
     First {
-        was: Was::of(item.meta),
+        was: outcome.was,
         ino: outcome.id.ino,
         place: item.node.target.clone(),
         name: item.name.to_owned(),

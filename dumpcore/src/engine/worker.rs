@@ -233,17 +233,24 @@ impl<'a> Worker<'a> {
     }
 
     /// Was this name stored already? A listing may tell a name twice that was
-    /// made anew meanwhile. It is looked for byte by byte: where two names are
-    /// one for the dump's filesystem, the second is a fault.
+    /// made anew meanwhile. It is looked for byte by byte, since two names may
+    /// be one for the dump's filesystem, and must be what it is in the source:
+    /// else what was to be stored is missing, and that is a fault.
     fn was_listed_twice(&self, node: &Node, name: &CStr, snag: &Snag) -> bool {
-        if snag.side != Side::Target || !errno::is_taken(&snag.cause) {
+        let makes = matches!(snag.op, Op::Create | Op::Link);
+        if snag.side != Side::Target || !makes || !errno::exists(&snag.cause) {
             return false;
         }
         let Some(target) = &node.target else {
             return false;
         };
-        let there = target.open().and_then(|handle| Found::list(&handle));
-        there.is_ok_and(|mut there| there.take(name).is_some())
+        let stored = target.open().and_then(|handle| {
+            let listed = Found::list(&handle)?.take(name).is_some();
+            let there = probe::look_in_dump(handle.as_fd(), name)?;
+            Ok(listed.then_some(there.kind))
+        });
+        let source = Self::look(node, name).map(|meta| meta.kind);
+        stored.is_ok_and(|stored| stored.is_some() && stored == source)
     }
 
     /// An attribute could not be stored, while its entry is: a fault, whatever
@@ -263,7 +270,8 @@ impl<'a> Worker<'a> {
     /// whose server has gone, while the directory that it is mounted on is
     /// well, it is that entry's fault alone.
     pub(super) fn fault_at_directory(&mut self, node: &Node, name: &CStr, snag: Snag) {
-        if errno::is_mount_gone(&snag.cause) && self.can_list(node) {
+        let gone = errno::is_mount_gone(&snag.cause) && !self.has_gone(node, name, &snag);
+        if gone && self.can_list(node) {
             self.tell(node, name, snag);
         } else {
             self.fault(node, name, snag);

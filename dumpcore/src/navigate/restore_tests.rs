@@ -1,6 +1,9 @@
 //! Restoring, judged by the tree comparison and the fingerprint of history.
 
+use std::ffi::CString;
 use std::fs;
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use assert_fs::TempDir;
@@ -10,6 +13,7 @@ use fixtures::tree::{Node, Tree, odd_tree};
 
 use super::super::{FindError, Navigator, Place};
 use super::*;
+use crate::sys::dir::{For, make_plain, open_dir, open_root};
 
 struct Ground {
     dir: TempDir,
@@ -228,13 +232,47 @@ fn what_would_go_is_found_before() {
     fs::write(top.join("link/below"), "").unwrap();
     let first = ["came", "link", "sub/deeper/new"].map(|name| top.join(name));
     assert_eq!(gained(&ground, "up/tree"), (7, first.to_vec()));
-    // No more are named, but they are counted.
+    // No more are named, but they are counted; the nearest are named.
     fs::write(top.join("zzz"), "").unwrap();
+    let first = ["came", "link", "zzz"].map(|name| top.join(name));
     assert_eq!(gained(&ground, "up/tree"), (8, first.to_vec()));
+    // Depth costs neither stack nor descriptors.
+    let deep = (0..3_000).fold(PathBuf::from("came"), |path, _| path.join("d"));
+    make_deep(&top, &deep);
+    assert_eq!(gained(&ground, "up/tree"), (3_008, first.to_vec()));
+    fixtures::tree::remove_deep(&top.join("came"));
+    fs::create_dir_all(top.join("came/with")).unwrap();
     assert_eq!(gained(&ground, "up/tree/file"), (0, Vec::new()));
     // A directory where a symlink was is such an entry itself.
     let whole = (2, vec![top.join("link")]);
     assert_eq!(gained(&ground, "up/tree/link"), whole);
+}
+
+/// Makes directories deeper than any path may be long.
+fn make_deep(top: &Path, below: &Path) {
+    let mut at = open_root(top, For::Passing).unwrap();
+    for name in below.components() {
+        let name = CString::new(name.as_os_str().as_encoded_bytes()).unwrap();
+        // The first is there.
+        let _ = make_plain(at.as_fd(), &name);
+        at = open_dir(at.as_fd(), &name, For::Passing).unwrap();
+    }
+}
+
+/// A directory that may not be listed is one entry more that goes, unseen.
+/// Root lists it.
+#[test]
+fn what_may_not_be_listed_counts_as_one() {
+    let ground = Ground::new();
+    put(plain_tree(), &ground.dump("up/tree"));
+    put(plain_tree(), &ground.main("up/tree"));
+    let closed = ground.main("up/tree").join("sub");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
+    let found = gained(&ground, "up/tree");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
+    let unseen = (1, vec![closed]);
+    let by_root = disk::whoami().0 == 0;
+    assert_eq!(found, if by_root { (0, Vec::new()) } else { unseen });
 }
 
 #[test]

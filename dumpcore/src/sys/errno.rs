@@ -31,6 +31,11 @@ pub(crate) fn is_taken(error: &io::Error) -> bool {
     is(error, &[Errno::EXIST, Errno::NOTEMPTY])
 }
 
+/// The very name exists.
+pub(crate) fn exists(error: &io::Error) -> bool {
+    is(error, &[Errno::EXIST])
+}
+
 /// It is a directory, where something else was expected: Linux says EISDIR
 /// to `unlink`, POSIX would say EPERM.
 pub(crate) fn is_directory(error: &io::Error) -> bool {

@@ -1,11 +1,11 @@
 //! Extended attributes and ACLs, by directory handle and name.
 //!
 //! Linux 6.13 and later: `listxattrat` and its like, which open nothing and
-//! take one name. Before that the kernel says ENOSYS (a sandbox may say
-//! EPERM): then, for the rest of the process, the same through the path
-//! `/proc/self/fd/N/name`, which starts at the handle and does not follow
-//! the last name either. A filesystem without attributes (EOPNOTSUPP) has
-//! none.
+//! take one name. Before that the kernel says ENOSYS: then, for the rest of
+//! the process, the same through the path `/proc/self/fd/N/name`, which starts
+//! at the handle and does not follow the last name either. So it is asked when
+//! the answer is EPERM, which may be a sandbox's. A filesystem without
+//! attributes (EOPNOTSUPP) has none.
 
 use rustix::fs::{
     XattrFlags, fgetxattr, flistxattr, fremovexattr, fsetxattr, lgetxattr, llistxattr,
@@ -56,13 +56,7 @@ fn by_handle_or_path<B: ?Sized, T>(
             }
             // Of a sandbox, or of the filesystem: the other way tells which.
             Err(error) if is(&error, Errno::PERM) => {
-                return match by_path(buffer) {
-                    Ok(done) => {
-                        BY_PATH.store(true, Ordering::Relaxed);
-                        Ok(done)
-                    }
-                    Err(_) => Err(error),
-                };
+                return by_path(buffer).map_err(|_| error);
             }
             other => return other,
         }

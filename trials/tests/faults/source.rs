@@ -94,7 +94,7 @@ fn a_stale_file_is_looked_for_by_its_name() {
         fs::write(&other, "what has its name now").expect("written");
         // Each call is counted apart; this is the first that reads.
         let fault = [Inject::error("preadv2", "ESTALE")
-            .late(1_000_000)
+            .late(4_000_000)
             .when(1)
             .on(&file)];
         let mut run = inject(stage.dumpme().arg("-j1"), &fault);
