@@ -4,16 +4,11 @@ use std::fs::{self, File, FileTimes, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Output;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use assert_cmd::Command;
 use assert_fs::TempDir;
 use dumpcore::{Snapshot, Stamp};
-
-/// A child of one test holds the lock that the run of another test has just
-/// let go, from its fork until it executes a program: they take turns.
-static TURN: Mutex<()> = Mutex::new(());
 
 /// A main tree, of which a dump is taken on one day after the other.
 struct Ground {
@@ -64,7 +59,6 @@ impl Ground {
     }
 
     fn dump_at(&self, at: &str) {
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let at: Stamp = at.parse().unwrap();
         let run = Snapshot::new(self.at("dump")).main(self.main("")).at(at);
         let first = !self.at("dump/current").is_symlink();
@@ -74,7 +68,6 @@ impl Ground {
 
     /// Runs a program, which succeeds and has nothing to complain of.
     fn run(&self, program: &Path, with: impl FnOnce(&mut Command)) -> Output {
-        let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let mut command = Command::new(program);
         command
             .env_clear()

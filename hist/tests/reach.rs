@@ -1,0 +1,209 @@
+//! How `hist` reads: a thousand dumps, those of others, those on a network.
+
+mod common;
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use common::{Ground, a_life};
+
+/// A thousand dumps of a file that did not change.
+fn a_thousand() -> Ground {
+    let ground = Ground::new();
+    ground.write("2020/0101/0000", b"the same\n", 0o644, 1);
+    for n in 1..1000 {
+        let (day, hour) = (n / 24, n % 24);
+        let name = format!("2020/{:02}{:02}/{hour:02}00", day / 28 + 1, day % 28 + 1);
+        ground.link("2020/0101/0000", &name);
+    }
+    ground
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_thousand_dumps_cost_one_stat_each() {
+    let ground = a_thousand();
+    let trace = ground.at("trace");
+    let hist = ground.hist();
+    let program = hist.get_program().to_owned();
+    let mut strace = std::process::Command::new("strace");
+    strace
+        .args(["-f", "-e", "trace=%file,read,pread64,getdents64", "-o"])
+        .arg(&trace)
+        .arg(program)
+        .arg("a/f")
+        .env_clear()
+        .env("TZ", "UTC")
+        .env("HOME", ground.at("home"))
+        .env("MAINROOT", ground.at("NEWAGE"))
+        .env("DUMPROOT", ground.at("dump"))
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .current_dir(ground.at("NEWAGE"));
+    let output = strace.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.stdout.iter().filter(|b| **b == b'\n').count(), 1);
+
+    let trace = fs::read_to_string(trace).unwrap();
+    let count = |wanted: &dyn Fn(&str) -> bool| trace.lines().filter(|l| wanted(l)).count();
+    let in_dump = |l: &str| l.contains(ground.at("dump/2020").to_str().unwrap());
+    let stats = count(&|l| l.contains("/NEWAGE/a/f\"") && in_dump(l) && l.contains("stat"));
+    assert_eq!(stats, 1000, "one stat a dump");
+    let opened = count(&|l| l.contains("/a/f\"") && l.contains("open"));
+    assert!(
+        opened <= 1,
+        "the file is read once at most, not {opened} times"
+    );
+    let opens = count(&|l| in_dump(l) && l.contains("open"));
+    // 42 days and a year.
+    assert_eq!(
+        opens, 43,
+        "only the directories of years and days are listed"
+    );
+    let all = count(&in_dump);
+    assert!(all < 1000 + 43 + 20, "{all} calls in the dumps");
+}
+
+#[test]
+#[ignore = "needs root: mounts a dump root read-only, and becomes another user"]
+fn reads_a_dump_root_that_is_not_its_own() {
+    use std::os::unix::process::CommandExt;
+    let ground = a_life();
+    // Everyone may look, only root may write.
+    for path in [ground.at(""), ground.at("NEWAGE"), ground.at("dump")] {
+        fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+    }
+    // The test program lies where another user cannot reach it.
+    let program = ground.at("hist");
+    fixtures::who::copy_program(ground.hist().get_program(), &program);
+    let as_nobody = |dump: PathBuf| {
+        let mut command = std::process::Command::new(&program);
+        command
+            .env_clear()
+            .env("TZ", "UTC")
+            .env("MAINROOT", ground.at("NEWAGE"))
+            .env("DUMPROOT", dump)
+            .current_dir(ground.at("NEWAGE"))
+            .uid(65534)
+            .gid(65534)
+            .arg("-c");
+        command
+    };
+    let output = as_nobody(ground.at("dump")).arg("a/f").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    // The mode 600 of one version is no obstacle to telling that it changed,
+    // but its contents could not be compared, and that is said.
+    assert_eq!(text.lines().count(), 5, "{text}");
+    let complaints = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        complaints.contains("1015_chk/NEWAGE/a/f: Permission denied"),
+        "{complaints}"
+    );
+    assert_eq!(output.status.code(), Some(1));
+
+    let closed = ground.at("dump/2020/0102");
+    fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
+    let output = as_nobody(ground.at("dump")).arg("a/f").output().unwrap();
+    let complaints = String::from_utf8(output.stderr).unwrap();
+    let named = format!("cannot list {}: Permission denied", closed.display());
+    assert!(complaints.contains(&named), "{complaints}");
+    assert_eq!(output.status.code(), Some(1));
+    fs::set_permissions(&closed, Permissions::from_mode(0o755)).unwrap();
+
+    // A read-only mount, in a mount namespace of its own.
+    let script = "mount --bind \"$DUMPROOT\" \"$DUMPROOT\" && \
+        mount -o remount,ro,bind \"$DUMPROOT\" && \
+        ! touch \"$DUMPROOT/x\" 2>/dev/null && \"$0\" -c a/f";
+    let output = std::process::Command::new("unshare")
+        .args(["-m", "sh", "-c", script])
+        .arg(&program)
+        .env("TZ", "UTC")
+        .env("MAINROOT", ground.at("NEWAGE"))
+        .env("DUMPROOT", ground.at("dump"))
+        .current_dir(ground.at("NEWAGE"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.stdout.iter().filter(|b| **b == b'\n').count(), 5);
+}
+
+/// A directory seen over sshfs, whose server is a child of its own.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn new(ground: &Ground, dir: &str) -> Self {
+        let ssh = ground.at("no-ssh");
+        fs::write(&ssh, "#!/bin/sh\nexec /usr/lib/openssh/sftp-server\n").unwrap();
+        fs::set_permissions(&ssh, Permissions::from_mode(0o755)).unwrap();
+        let at = ground.at("mounted");
+        fs::create_dir(&at).unwrap();
+        let status = std::process::Command::new("sshfs")
+            .arg(format!("there:{}", ground.at(dir).display()))
+            .arg(&at)
+            .arg("-o")
+            .arg(format!("ro,ssh_command={}", ssh.display()))
+            .status()
+            .unwrap();
+        assert!(status.success());
+        Self(at)
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let done = std::process::Command::new("fusermount3")
+            .arg("-u")
+            .arg(&self.0)
+            .status();
+        assert!(std::thread::panicking() || done.unwrap().success());
+    }
+}
+
+#[test]
+#[ignore = "needs sshfs and sftp-server"]
+fn tells_the_same_over_a_network_filesystem() {
+    let ground = a_life();
+    let mounted = Mounted::new(&ground, "dump");
+    let here = ground.hist().args(["-c", "a/f"]).output().unwrap();
+    let there = ground
+        .hist()
+        .env("DUMPROOT", &mounted.0)
+        .args(["-c", "a/f"])
+        .output()
+        .unwrap();
+    assert!(there.status.success(), "{there:?}");
+    let path = |text: Vec<u8>, root: &PathBuf| {
+        let text = String::from_utf8(text).unwrap();
+        text.replace(root.to_str().unwrap(), "DUMP")
+    };
+    let (here, there) = (
+        path(here.stdout, &ground.at("dump")),
+        path(there.stdout, &mounted.0),
+    );
+    assert_eq!(here, there);
+}
+
+#[test]
+#[ignore = "needs sshfs, sftp-server and strace"]
+fn reads_no_file_again_over_a_network_filesystem() {
+    let ground = a_thousand();
+    let mounted = Mounted::new(&ground, "dump");
+    let trace = ground.at("trace");
+    let output = std::process::Command::new("strace")
+        .args(["-f", "-e", "trace=open,openat", "-o"])
+        .arg(&trace)
+        .arg(ground.hist().get_program())
+        .arg("a/f")
+        .env("MAINROOT", ground.at("NEWAGE"))
+        .env("DUMPROOT", &mounted.0)
+        .current_dir(ground.at("NEWAGE"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.stdout.iter().filter(|b| **b == b'\n').count(), 1);
+    let trace = fs::read_to_string(trace).unwrap();
+    let read = trace
+        .lines()
+        .filter(|l| l.contains("\"f\"") && l.contains("O_RDONLY"));
+    assert_eq!(read.count(), 0, "no inode number says that it is the same");
+}

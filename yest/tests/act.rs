@@ -1,0 +1,341 @@
+//! What `yest` does with what it found: shows what changed, runs a command,
+//! brings it back.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+
+use common::Ground;
+
+#[test]
+fn shows_what_changed_since() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f", "one\ntwo\n");
+    fs::write(ground.main("a/f"), "one\nzwei\n").unwrap();
+    let old = ground.old("2020/0101/0000", "a/f");
+    let expected = format!(
+        "--- {}\n+++ {}\n@@ -1,2 +1,2 @@\n one\n-two\n+zwei\n",
+        old.display(),
+        ground.main("a/f").display()
+    );
+    ground
+        .yest()
+        .args(["--diff", "a/f"])
+        .assert()
+        .success()
+        .stdout(expected);
+    let color = predicate::str::contains("\x1b[31m-two");
+    ground
+        .yest()
+        .args(["--diff", "--color=always", "a/f"])
+        .assert()
+        .success()
+        .stdout(color);
+    fs::remove_file(ground.main("a/f")).unwrap();
+    let gone = predicate::str::contains("+++ /dev/null").and(predicate::str::contains("-one"));
+    ground
+        .yest()
+        .args(["--diff", "a/f"])
+        .assert()
+        .success()
+        .stdout(gone);
+    let gone = predicate::str::contains(": f\n").and(predicate::str::starts_with("Only in "));
+    ground
+        .yest()
+        .args(["--diff", "a"])
+        .assert()
+        .success()
+        .stdout(gone);
+}
+
+#[test]
+fn runs_a_command_on_both_names() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f f", "old\n");
+    fs::write(ground.main("a/f f"), "now\n").unwrap();
+    ground
+        .yest()
+        .args(["--exec", "cat", "a/f f"])
+        .assert()
+        .success()
+        .stdout("old\nnow\n");
+    let differ = predicate::str::contains("exit status: 1");
+    ground
+        .yest()
+        .args(["--exec", "cmp -s", "a/f f"])
+        .assert()
+        .code(1)
+        .stderr(differ);
+}
+
+#[test]
+fn brings_yesterdays_back() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f", "old\n");
+    ground.dump("2020/0101/0000", "b/sub/f", "old\n");
+    let text = |path: &str| fs::read_to_string(ground.main(path)).unwrap();
+    // Nobody to ask: nothing is replaced, unless that was said before.
+    fs::write(ground.main("a/f"), "now\n").unwrap();
+    for option in ["--copy", "--copy-if-differs"] {
+        let refused = format!(
+            "yest: {} is there, and there is no terminal to ask on: \
+             with --force it would be replaced by {}\n",
+            ground.main("a/f").display(),
+            ground.old("2020/0101/0000", "a/f").display()
+        );
+        ground
+            .yest()
+            .args([option, "a/f"])
+            .write_stdin("y\n")
+            .assert()
+            .code(1)
+            .stdout("")
+            .stderr(refused);
+        assert_eq!(text("a/f"), "now\n");
+    }
+    ground
+        .yest()
+        .args(["--copy", "--force", "a/f"])
+        .assert()
+        .success()
+        .stdout("")
+        .stderr("");
+    assert_eq!(text("a/f"), "old\n");
+    // It was deleted, and a whole directory with it: no question of asking.
+    fs::remove_file(ground.main("a/f")).unwrap();
+    ground
+        .yest()
+        .args(["--copy", "a/f", "b"])
+        .assert()
+        .success();
+    assert_eq!(
+        (text("a/f"), text("b/sub/f")),
+        ("old\n".into(), "old\n".into())
+    );
+
+    use std::os::unix::fs::MetadataExt;
+    let inode = || fs::metadata(ground.main("a/f")).unwrap().ino();
+    let before = inode();
+    ground
+        .yest()
+        .args(["--copy-if-differs", "a/f"])
+        .assert()
+        .success();
+    assert_eq!(inode(), before, "it was the same, and is not touched");
+    fs::write(ground.main("a/f"), "now\n").unwrap();
+    ground
+        .yest()
+        .args(["--copy-if-differs", "--force", "a/f"])
+        .assert()
+        .success();
+    assert_eq!(text("a/f"), "old\n");
+    let left: Vec<_> = fs::read_dir(ground.main("a")).unwrap().collect();
+    assert_eq!(left.len(), 1);
+
+    let path = ground.old("2020/0101/0000", "a/f");
+    let never = predicate::str::contains("a dump never changes");
+    ground
+        .yest()
+        .args(["--copy", "-d0"])
+        .arg(path)
+        .assert()
+        .code(1)
+        .stderr(never);
+}
+
+#[test]
+fn what_a_directory_has_gained_does_not_go_unsaid() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f", "old\n");
+    let old = ground.old("2020/0101/0000", "a").display().to_string();
+    let main = |path: &str| ground.main(path).display().to_string();
+    let gain = |names: &[&str]| {
+        for name in names {
+            fs::create_dir_all(ground.main(name).parent().unwrap()).unwrap();
+            fs::write(ground.main(name), "since\n").unwrap();
+        }
+    };
+    let copies = |words: &[&str], code: i32, said: String| {
+        let run = ground.yest().args(words).arg("a").assert();
+        run.code(code).stdout("").stderr(said);
+    };
+    gain(&["a/new", "a/cache/1", "a/cache/2", "a/x", "a/y"]);
+    let lost = |whose: &str| {
+        let first = [main("a/cache"), main("a/new"), main("a/x")].join(", ");
+        format!("6 entries that {whose} does not have: {first}, and 3 more")
+    };
+    let refused = format!(
+        "yest: {} is there, and there is no terminal to ask on: \
+         with --force it would be replaced by {old}, and lose {}\n",
+        main("a"),
+        lost("this dump")
+    );
+    copies(&["--copy"], 1, refused);
+    assert!(ground.main("a/cache/1").exists());
+    let said = format!("yest: {} has lost {}\n", main("a"), lost(&old));
+    copies(&["--copy", "--force"], 0, said);
+    assert!(!ground.main("a/cache").exists() && ground.main("a/f").exists());
+    // One, and nothing that would be worth a word.
+    gain(&["a/new"]);
+    let one = format!("1 entry that {old} does not have: {}", main("a/new"));
+    let said = format!("yest: {} has lost {one}\n", main("a"));
+    copies(&["--copy-if-differs", "--force"], 0, said);
+    gain(&["a/f"]);
+    copies(&["--copy", "--force"], 0, String::new());
+    gain(&["a/new"]);
+    copies(&["--copy", "--force", "-q"], 0, String::new());
+    let said = format!("yest: restored {} from {old}\n", main("a"));
+    copies(&["--copy", "--force", "-v"], 0, said);
+}
+
+#[test]
+fn a_change_of_metadata_alone_is_shown() {
+    use std::os::unix::fs::PermissionsExt;
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f", "same\n");
+    let old = ground.old("2020/0101/0000", "a/f");
+    fs::write(ground.main("a/f"), "same\n").unwrap();
+    let time = fs::metadata(&old).unwrap().modified().unwrap();
+    let file = fs::File::options().write(true).open(ground.main("a/f"));
+    let times = fs::FileTimes::new().set_modified(time);
+    file.unwrap().set_times(times).unwrap();
+    for (path, mode) in [(&old, 0o644), (&ground.main("a/f"), 0o600)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let expected = format!(
+        "Metadata of {} and {} differ: mode 644, now 600\n",
+        old.display(),
+        ground.main("a/f").display()
+    );
+    for path in ["a/f", "a"] {
+        let run = ground.yest().args(["--diff", path]).assert();
+        run.success().stdout(expected.clone()).stderr("");
+    }
+}
+
+#[test]
+fn directories_above_come_back_as_well() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "d/e/f", "old\n");
+    ground.dump("2020/0101/0000", "d/e/other", "old\n");
+    ground.dump("2020/0101/0000", "d/sub/f", "old\n");
+    ground.yest().args(["--copy", "d/e/f"]).assert().success();
+    let text = fs::read_to_string(ground.main("d/e/f")).unwrap();
+    assert_eq!(text, "old\n");
+    let names = |path: &str| fs::read_dir(ground.main(path)).unwrap().count();
+    assert_eq!((names("d"), names("d/e"), names("")), (1, 1, 2));
+
+    // A file where a directory was is named, and left.
+    fs::remove_dir_all(ground.main("d/e")).unwrap();
+    fs::write(ground.main("d/e"), "newer").unwrap();
+    let in_the_way = format!("{}: not a directory", ground.main("d/e").display());
+    ground
+        .yest()
+        .args(["--copy", "--force", "d/e/f"])
+        .assert()
+        .code(1)
+        .stderr(predicate::str::contains(in_the_way));
+    assert_eq!(fs::read_to_string(ground.main("d/e")).unwrap(), "newer");
+
+    // A tree that is not there at all is most likely not mounted.
+    fs::remove_dir_all(ground.main("")).unwrap();
+    let gone = format!(
+        "the main tree {} is not there",
+        ground.at("NEWAGE").display()
+    );
+    ground
+        .yest()
+        .current_dir(ground.at("home"))
+        .arg("--main")
+        .arg(ground.at("NEWAGE"))
+        .arg("--copy")
+        .arg(ground.main("d/e/f"))
+        .assert()
+        .code(1)
+        .stderr(predicate::str::contains(gone));
+    assert!(!ground.main("").exists());
+}
+
+#[test]
+#[ignore = "needs root: mounts a tmpfs where every access counts"]
+fn looking_at_a_dump_moves_no_access_time_in_it() {
+    use fixtures::mounts::{Fs, Mount};
+    use std::os::unix::fs::MetadataExt;
+    let mount = Mount::with(Fs::Tmpfs, 16, &[], "strictatime");
+    let ground = Ground::within(mount.path());
+    let (first, second) = ("2020/0101/0000", "2020/0103/0000");
+    for (dump, target) in [(first, "old"), (second, "new")] {
+        ground.dump(dump, "d/f", target);
+        symlink(target, ground.old(dump, "d/link")).unwrap();
+        symlink("same", ground.old(dump, "d/same")).unwrap();
+    }
+    fs::create_dir(ground.main("d")).unwrap();
+    fs::write(ground.main("d/f"), "now").unwrap();
+    symlink("now", ground.main("d/link")).unwrap();
+    symlink("same", ground.main("d/same")).unwrap();
+    let names = || {
+        let dumps = [first, second].into_iter();
+        dumps.flat_map(|dump| ["d/f", "d/link", "d/same"].map(|name| ground.old(dump, name)))
+    };
+    let accessed = |path: PathBuf| {
+        let meta = fs::symlink_metadata(&path).unwrap();
+        (path, meta.atime(), meta.atime_nsec())
+    };
+    let before: Vec<_> = names().map(accessed).collect();
+    // An access within the same tick of the clock would not show.
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    assert_ne!(
+        fs::read_link(ground.main("d/link"))
+            .map(|_| accessed(ground.main("d/link")))
+            .unwrap()
+            .2,
+        before[1].2,
+        "an access shows here"
+    );
+    let (old, in_dump) = (ground.old(first, "d"), ground.old(second, "d"));
+    assert!(old.is_dir());
+    for words in [
+        &["--diff", "d"][..],
+        &["--diff", "d/link"],
+        &["--diff", "-d1", in_dump.to_str().unwrap()],
+        &["--diff", "-d1", in_dump.join("link").to_str().unwrap()],
+        &["--copy-if-differs", "--force", "d"],
+    ] {
+        ground.yest().args(words).assert().success();
+        let after: Vec<_> = names().map(accessed).collect();
+        assert_eq!(after, before, "{words:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs script(1), for a terminal"]
+fn asks_on_a_terminal_before_it_replaces() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f", "old\n");
+    let program = ground.yest().get_program().to_str().unwrap().to_owned();
+    for (answer, words, expected, asks) in [
+        ("n\n", "--copy", "now\n", true),
+        ("\n", "--copy", "now\n", true),
+        ("y\n", "--copy", "old\n", true),
+        ("n\n", "--copy --force", "old\n", false),
+    ] {
+        fs::write(ground.main("a/f"), "now\n").unwrap();
+        let mut command = Command::new("script");
+        command
+            .args(["-qec", &format!("{program} {words} a/f"), "/dev/null"])
+            .env("MAINROOT", ground.at("NEWAGE"))
+            .env("DUMPROOT", ground.at("dump"))
+            .current_dir(ground.main(""))
+            .write_stdin(answer);
+        let output = command.assert().success().get_output().stdout.clone();
+        let asked = String::from_utf8_lossy(&output).contains("replace ");
+        assert_eq!(asked, asks, "{words}");
+        let now = fs::read_to_string(ground.main("a/f")).unwrap();
+        assert_eq!(now, expected, "{words} and {answer:?}");
+    }
+}
