@@ -14,7 +14,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{History, ROOT, Stage, each};
-use dumpcore::{Event, Report, Warning};
+use dumpcore::{Event, Phase, Report, Warning};
+use fixtures::mounts::{Fs, Mount};
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
 
 const SECRET: &[u8] = b"what nobody may read here";
@@ -307,4 +308,48 @@ fn churn_leads_nowhere_and_loses_nothing() {
     });
     assert_no_secret(&stage);
     stage.run(stage.snapshot());
+}
+
+/// btrfs lists of an open directory only what was in it when it was opened,
+/// and the top is opened long before it is listed.
+#[test]
+#[ignore = "needs root and a loop mount"]
+fn what_comes_to_the_top_before_it_is_listed_is_dumped() {
+    let mount = Mount::new(Fs::Btrfs, 128);
+    let stage = Stage::within(&mount.path().join("stage"));
+    fs::write(stage.source.join("old"), "old").expect("written");
+    let come = |event: Event<'_>| {
+        if matches!(event, Event::Phase(Phase::Storing)) {
+            let [new, old] = ["new", "old"].map(|name| stage.source.join(name));
+            fs::write(&new, "by now").expect("written");
+            fs::rename(new, old).expect("renamed");
+        }
+    };
+    let report = stage.run(stage.snapshot().observer(&come));
+    assert_eq!(report.counts.files.number, 1);
+    // Whose names are all in one tree: more workers would wait for each other.
+    let processors = std::thread::available_parallelism().expect("told").get();
+    assert_eq!(report.jobs.number, processors.clamp(2, 32));
+}
+
+/// Inodes of 128 bytes know whole seconds only: the file is written again when
+/// it is dumped, within its second or not.
+#[test]
+#[ignore = "needs root and a loop mount"]
+fn a_second_write_within_a_second_is_seen_where_only_seconds_are_kept() {
+    let mount = Mount::with(Fs::Ext4, 32, &["-I", "128"], "");
+    let source = Stage::new();
+    let stage = Stage::within(&mount.path().join("stage"));
+    let file = source.source.join("file");
+    let run = |text: &str| {
+        fs::write(&file, text).expect("written");
+        let init = stage.dump.join("current").symlink_metadata().is_err();
+        let run = dumpcore::Snapshot::new(&stage.dump).main(&source.source);
+        let report = run.init(init).run().expect("published");
+        let copy = report.dump.join(ROOT).join("file");
+        assert_eq!(fs::read_to_string(copy).expect("read"), text);
+    };
+    for text in ["one", "two", "six", "ten"] {
+        run(text);
+    }
 }

@@ -166,7 +166,8 @@ fn what_a_plain_user_may_not_read_is_named_and_the_rest_dumped() {
         "unsearchable/one",
         "unsearchable/two",
     ];
-    for args in [&["--init"][..], &[]] {
+    // A dry run finds the same.
+    for args in [&["-n", "--init"][..], &["--init"], &["-n"], &[]] {
         let output = by(&user, &others.0, args);
         let report = ran(&output, 23);
         let faults = report["faults"].as_array().expect("faults");

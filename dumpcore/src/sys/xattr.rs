@@ -181,6 +181,21 @@ mod tests {
     use super::*;
     use std::os::fd::AsFd as _;
 
+    /// What a sandbox refuses is asked for the other way; what the filesystem
+    /// refuses stays refused, and later calls are as before.
+    #[test]
+    fn a_refusal_is_tried_the_other_way() {
+        let refused = |(): &mut ()| Err(io::Error::from(Errno::PERM));
+        let before = BY_PATH.swap(false, Ordering::Relaxed);
+        let by_path = by_handle_or_path(&mut (), refused, |()| Ok(7));
+        let neither = by_handle_or_path(&mut (), refused, |()| Err::<i32, _>(Errno::NOENT));
+        BY_PATH.store(before, Ordering::Relaxed);
+        assert_eq!(by_path.expect("the other way"), 7);
+        let neither = neither.expect_err("refused");
+        // In a test beside this one the process may have gone over to paths.
+        assert!(is(&neither, Errno::PERM) || is(&neither, Errno::NOENT));
+    }
+
     /// Both ways must give the same; the switch is the process's, and either
     /// way is right for tests that run beside this one.
     #[test]

@@ -53,6 +53,28 @@ fn an_error_of_one_place_is_named_and_the_rest_is_dumped() {
     }
 }
 
+/// What a directory told before it could be read no further is dumped, with
+/// all that lies below.
+#[test]
+#[ignore = "needs strace"]
+fn what_was_listed_before_an_error_is_dumped() {
+    let stage = Stage::new();
+    let wide = stage.source.join("wide");
+    // More than one call takes.
+    for n in 0..2_000 {
+        fs::create_dir_all(wide.join(format!("a directory of a long name, {n}"))).expect("made");
+    }
+    let fault = [Inject::error("getdents64", "EIO").when(2).on(&wide)];
+    let mut command = stage.dumpme();
+    let output = inject(command.arg("-j1"), &fault).output().expect("run");
+    assert_eq!(output.status.code(), Some(23), "{}", said(&output));
+    let copy = stage.dump.join("current").join(ROOT).join("wide");
+    let there = fs::read_dir(copy).expect("listed").count();
+    assert!((100..2_000).contains(&there), "{there}");
+    stage.dump_now();
+    assert_done(&stage.dump, &stage.source);
+}
+
 #[test]
 #[ignore = "needs strace"]
 fn a_tree_that_can_no_longer_be_listed_ends_the_run() {

@@ -90,7 +90,7 @@ impl Stage {
         self.user = Some(who::PLAIN);
         // What was built may lie where only we can reach it.
         let bin = self.top.join("bin");
-        fs::copy(env!("CARGO_BIN_EXE_programs"), bin.join("programs")).expect("copied");
+        who::copy_program(env!("CARGO_BIN_EXE_programs"), &bin.join("programs"));
         for name in ["dumpme", "chkptme", "dumpslave"] {
             fs::remove_file(bin.join(name)).expect("removed");
             symlink("programs", bin.join(name)).expect("made");
