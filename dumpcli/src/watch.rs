@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use dumpcore::{Did, Event, Kind, Locate, Observer, Phase, Printable};
+use dumpcore::{Did, Event, Kind, Locate, Observer, Phase, Printable, Warning};
 
 use crate::progress::Counters;
 use crate::screen::{Screen, held};
@@ -82,8 +82,10 @@ impl Watch {
     fn entry(&self, at: &dyn Locate, kind: Kind, did: Did) {
         self.counters.entry(at, kind, did);
         if did == Did::Vanished {
-            let path = at.path();
-            tracing::warn!(DUMP_FILE = %path, "{path} vanished before it could be read");
+            let path = at.source();
+            let file = Printable::path(&absolute(&path)).to_string();
+            let warning = Warning::Vanished { path };
+            tracing::warn!(DUMP_FILE = file, "{warning}");
         } else if self.listing > 0
             && let Some((act, why)) = words(did, self.listing)
         {

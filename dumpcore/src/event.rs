@@ -133,6 +133,11 @@ pub enum Did {
 pub trait Locate {
     /// The path from the transfer root: root name first.
     fn path(&self) -> RelPath;
+
+    /// The path in the tree that is read, as that was named.
+    fn source(&self) -> PathBuf {
+        self.path().as_path().to_path_buf()
+    }
 }
 
 impl Locate for RelPath {
@@ -257,7 +262,7 @@ pub enum Warning {
     /// An entry was gone before it could be read. Only in a report: an observer
     /// is told by [`Did::Vanished`].
     Vanished {
-        /// Its path from the transfer root: root name first.
+        /// Where it was, in the tree that is read.
         path: PathBuf,
     },
     /// A first replica is made on the very filesystem that it is read from.

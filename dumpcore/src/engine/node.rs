@@ -133,6 +133,10 @@ impl Locate for At<'_> {
     fn path(&self) -> RelPath {
         self.0.path_of(self.1)
     }
+
+    fn source(&self) -> PathBuf {
+        self.0.full_path(Side::Source, self.1)
+    }
 }
 
 /// The open handles of a node, for as long as a worker is at it.

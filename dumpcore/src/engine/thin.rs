@@ -17,6 +17,7 @@ use crate::filter::Filter;
 use crate::meta::Meta;
 use crate::probe;
 use crate::raze::raze;
+use crate::relpath::RelPath;
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::errno;
 use crate::walk::{Entered, Place};
@@ -130,17 +131,9 @@ impl Both {
         if wanted.one_file_system && is_dir && meta.dev != self.tree.dev {
             return false;
         }
-        let mut path = Vec::new();
-        if wanted.filter.needs_path() {
-            path.extend_from_slice(&self.tree.name);
-            path.push(b'/');
-            path.extend_from_slice(self.source.path().as_bytes());
-            if !path.ends_with(b"/") {
-                path.push(b'/');
-            }
-        }
-        path.extend_from_slice(name.to_bytes());
-        !wanted.filter.excludes(&path, is_dir)
+        let below = self.source.path().join(name.to_bytes());
+        let path = RelPath::from_bytes(&self.tree.name).join(below.as_bytes());
+        !wanted.filter.excludes(path.as_bytes(), is_dir)
     }
 }
 

@@ -42,7 +42,7 @@ impl Observer for Vanished<'_> {
         {
             let mut paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
             if paths.len() < Report::MAX_LISTED {
-                paths.push(at.path().as_path().to_path_buf());
+                paths.push(at.source());
             }
         }
         self.observer.event(event);
