@@ -15,24 +15,24 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::engine::Tally;
-use crate::error::Error;
-use crate::event::{Did, Event, Observer, Phase, Silent, Warning};
-use crate::fault::{Fault, Op};
-use crate::filter::Filter;
-use crate::layout::{self, Sort};
-use crate::link::LinkPolicy;
-use crate::meta::{Id, Kind, Meta};
-use crate::pace::Rate;
-use crate::probe;
-use crate::relpath::RelPath;
-use crate::report::{Count, Report};
-use crate::session::{Caller, Made, Order, Session, Source, roots_of_dump};
-use crate::snapshot::Root;
+use crate::fs::inspect;
+use crate::model::error::Error;
+use crate::model::event::{Did, Event, Observer, Phase, Silent, Warning};
+use crate::model::fault::{Fault, Op};
+use crate::model::metadata::{Id, Kind, Meta};
+use crate::model::path::RelPath;
+use crate::model::report::{Count, Report};
+use crate::model::tree::Root;
+use crate::policy::filter::Filter;
+use crate::policy::layout::{self, Sort};
+use crate::policy::link::LinkPolicy;
+use crate::policy::rate_limit::Rate;
+use crate::run::{Caller, Made, Order, Session, Source, roots_of_dump};
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::file;
+use crate::sys::name::c_name;
 use crate::sys::pages::{Pages, Reader};
 use crate::sys::stat::{self, Fresh};
-use crate::vault::c_name;
 
 /// Makes a physically separate copy of the dump that `current` names, after
 /// which both `current_chk` and `current` point at it, so that later dumps
@@ -276,7 +276,7 @@ fn is_readable(root: &Path, below: &Path, meta: &Meta) -> bool {
             let listed = opened.and_then(|dir| Lister::new(dir).rest(&mut Chunk::default()));
             listed.is_ok()
         }
-        Kind::Symlink => probe::symlink_in_some_dump(above.as_fd(), &name, meta).is_ok(),
+        Kind::Symlink => inspect::symlink_in_some_dump(above.as_fd(), &name, meta).is_ok(),
         Kind::Fifo | Kind::Socket | Kind::Char | Kind::Block => true,
     }
 }

@@ -92,59 +92,40 @@
 //! in seconds and nanoseconds since 1970 ([`Time`]).
 #![warn(missing_docs)]
 
-mod catalog;
 mod checkpoint;
 mod engine;
-mod error;
-mod event;
-mod fault;
-mod filter;
-mod jobs;
-mod layout;
-mod link;
-mod listing;
-mod medium;
-mod meta;
-mod names;
-mod naming;
-mod navigate;
-mod pace;
-mod place;
-mod probe;
-mod publish;
-mod raze;
-mod relpath;
-mod replicate;
-mod report;
-mod rulefile;
-mod session;
+mod fs;
+mod history;
+mod model;
+mod policy;
+mod replica;
+mod root;
+mod run;
 mod snapshot;
-mod stamp;
 mod sys;
-mod trial;
-mod vault;
-mod walk;
 
 pub use checkpoint::Checkpoint;
-pub use error::Error;
-pub use event::{Did, Event, Kind, Locate, Observer, Phase, Silent, Warning, Why};
-pub use fault::{Fault, Op, Side};
-pub use filter::{Filter, FilterError, FilterRefusal, FilterRule, RuleOrigin};
-pub use layout::{DumpName, EXCLUDE_FILE, Found, Sort};
-pub use link::{Candidate, LinkPolicy, Verdict};
-pub use listing::{Dumps, Listing};
-pub use medium::{Jobs, Medium};
-pub use meta::{Abilities, Id, Meta, Time, Xattrs};
-pub use navigate::{
+pub use history::{
     Ago, BadDate, Change, Date, Difference, Event as HistoryEvent, Every, FindError, Gained,
     History, Lies, Name, Navigator, Past, Place, Version, difference,
 };
-pub use pace::{BadRate, Rate};
-pub use relpath::{Printable, RelPath};
-pub use replicate::{Replica, Replicated};
-pub use report::{Count, Counts, Report};
-pub use rulefile::read_exclude_file;
-pub use snapshot::{Root, Snapshot};
-pub use stamp::{BadStamp, Stamp};
+pub use model::error::Error;
+pub use model::event::{Did, Event, Locate, Observer, Phase, Silent, Warning, Why};
+pub use model::fault::{Fault, Op, Side};
+pub use model::kind::Kind;
+pub use model::metadata::{Abilities, Id, Meta, Time, Xattrs};
+pub use model::minute::{BadStamp, Stamp};
+pub use model::path::{Printable, RelPath};
+pub use model::report::{Count, Counts, Report};
+pub use model::storage::{Jobs, Medium};
+pub use model::tree::Root;
+pub use policy::filter::{Filter, FilterError, FilterRefusal, FilterRule, RuleOrigin};
+pub use policy::layout::{DumpName, EXCLUDE_FILE, Found, Sort};
+pub use policy::link::{Candidate, LinkPolicy, Verdict};
+pub use policy::rate_limit::{BadRate, Rate};
+pub use replica::{Replica, Replicated};
+pub use root::exclude_file::read_exclude_file;
+pub use root::listing::{Dumps, Listing};
+pub use root::{Dump, DumpLock};
+pub use snapshot::Snapshot;
 pub use sys::priority::give_way;
-pub use vault::{Dump, DumpLock};

@@ -7,27 +7,19 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use crate::error::Error;
-use crate::event::{Observer, Silent};
-use crate::filter::Filter;
-use crate::layout::{self, Sort};
-use crate::link::LinkPolicy;
-use crate::pace::Rate;
-use crate::relpath::Printable;
-use crate::report::Report;
-use crate::session::{Caller, Order, Session, Source};
-use crate::stamp::Stamp;
+use crate::model::error::Error;
+use crate::model::event::{Observer, Silent};
+use crate::model::minute::Stamp;
+use crate::model::path::Printable;
+use crate::model::report::Report;
+use crate::model::tree::Root;
+use crate::policy::filter::Filter;
+use crate::policy::layout::{self, Sort};
+use crate::policy::link::LinkPolicy;
+use crate::policy::rate_limit::Rate;
+use crate::run::{Caller, Order, Session, Source};
 use crate::sys::dir::{self, For};
 use crate::sys::stat;
-
-/// A tree to dump, and its name in the dump.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Root {
-    /// The tree; the path may lead through symlinks.
-    pub path: PathBuf,
-    /// Its name in the dump; `None` for the last name of `path`.
-    pub name: Option<OsString>,
-}
 
 /// Takes a dump of one or several trees into a dump root.
 ///

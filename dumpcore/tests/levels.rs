@@ -1,52 +1,33 @@
-//! Holds every file of the library to its level.
+//! Holds every file of the library to its level: the folders are the levels.
 //!
-//! A room is a file `src/room.rs` or a folder `src/room/`. It imports only
-//! from rooms of lower levels, or from rooms listed before it in its own.
-//! Within a folder no two files import each other, not by a detour either;
-//! what the whole folder shares stands in its `mod.rs`.
-//! Only `sys` names a system call or an errno, only `layout` spells names on
-//! disk, and nobody prints or reads the environment.
+//! A file imports only from folders further down the list below; within a
+//! folder no two files import each other, not by a detour either, and what the
+//! whole folder shares stands in its `mod.rs`. Only `sys` names a system call
+//! or an errno, only `policy/layout` spells names on disk, and nobody prints or
+//! reads the environment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms in the order of the levels, and of what may import what.
-const LEVELS: [(&str, &[&str]); 6] = [
-    (
-        "values",
-        &[
-            "relpath", "stamp", "medium", "fault", "error", "event", "report",
-        ],
-    ),
-    (
-        "rules",
-        &["layout", "meta", "link", "naming", "pace", "jobs", "filter"],
-    ),
-    ("kernel", &["sys"]),
-    (
-        "single acts",
-        &[
-            "probe", "walk", "names", "place", "raze", "listing", "vault", "rulefile", "trial",
-            "publish",
-        ],
-    ),
-    ("memory", &["catalog"]),
-    (
-        "operations",
-        &[
-            "engine",
-            "session",
-            "snapshot",
-            "checkpoint",
-            "replicate",
-            "navigate",
-        ],
-    ),
+/// The levels from the bottom up: what stands later imports what stands before.
+/// The last are the operations, each a file of its own.
+const LEVELS: [&str; 11] = [
+    "model",
+    "policy",
+    "sys",
+    "fs",
+    "root",
+    "history",
+    "engine",
+    "run",
+    "snapshot",
+    "checkpoint",
+    "replica",
 ];
 
-/// Rooms that know values alone: they do no I/O.
-const PURE: [&str; 2] = ["values", "rules"];
+/// Levels that know values alone: they do no I/O.
+const PURE: [&str; 2] = ["model", "policy"];
 
 /// Source text with comments, literals and tests taken out, and the literals.
 struct Code {
@@ -123,13 +104,17 @@ impl Source {
         first.with_extension("").display().to_string()
     }
 
-    /// Its name within the folder of its room; `mod` for that of the room.
-    fn file(&self) -> String {
-        self.path
-            .file_stem()
-            .expect("a name")
-            .to_string_lossy()
-            .into_owned()
+    /// Its module, as a path from the crate: `policy::filter::glob`; that of a
+    /// `mod.rs` is its folder's.
+    fn module(&self) -> String {
+        let path = self.path.with_extension("");
+        let names = path.iter().map(|name| name.to_string_lossy());
+        let names: Vec<_> = names.filter(|name| name != "mod").collect();
+        names.join("::")
+    }
+
+    fn is_mod(&self) -> bool {
+        self.path.file_stem().is_some_and(|stem| stem == "mod")
     }
 
     fn in_folder(&self) -> bool {
@@ -230,17 +215,9 @@ fn sources() -> Vec<Source> {
     sources
 }
 
-/// Level and place of a room.
+/// The place of a level in the list.
 fn rank(room: &str) -> Option<usize> {
-    LEVELS
-        .iter()
-        .flat_map(|(_, rooms)| *rooms)
-        .position(|name| *name == room)
-}
-
-fn level(room: &str) -> &'static str {
-    let found = LEVELS.iter().find(|(_, rooms)| rooms.contains(&room));
-    found.map_or("none", |(name, _)| name)
+    LEVELS.iter().position(|name| *name == room)
 }
 
 #[test]
@@ -276,35 +253,43 @@ fn imports_go_down_only() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
+/// What a file imports of the other files: by their path from the crate, or as
+/// neighbours. What a folder shares stands in its `mod.rs`, and is of no file.
+fn imports(source: &Source, modules: &[String]) -> BTreeSet<String> {
+    let own = source.module();
+    let folder = own.rsplit_once("::").map_or("", |(folder, _)| folder);
+    let neighbours = source.named_after("super::");
+    let is_named = |module: &String| {
+        let (above, last) = module.rsplit_once("::").unwrap_or(("", module));
+        let from_crate = match above {
+            "" => source.named_after("crate::"),
+            above => source.named_after(&format!("crate::{above}::")),
+        };
+        *module != own
+            && (from_crate.contains(last) || (above == folder && neighbours.contains(last)))
+    };
+    modules.iter().filter(|m| is_named(m)).cloned().collect()
+}
+
 #[test]
-fn no_circles_within_a_folder() {
-    let mut imports: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+fn there_are_no_circles() {
     let all = sources();
-    for source in all.iter().filter(|source| source.in_folder()) {
-        let (room, file) = (source.room(), source.file());
-        let has = |name: &String| all.iter().any(|s| s.room() == room && s.file() == *name);
-        if file == "mod" {
-            continue;
-        }
-        let of_crate = format!("crate::{room}::");
-        let named = source.named_after("super::").into_iter();
-        let named = named.chain(source.named_after(&of_crate));
-        let to = named.filter(|name| has(name) && *name != file).collect();
-        imports.insert((room, file), to);
-    }
+    let files: Vec<&Source> = all.iter().filter(|source| !source.is_mod()).collect();
+    let modules: Vec<String> = files.iter().map(|source| source.module()).collect();
+    let of = |source: &&Source| (source.module(), imports(source, &modules));
+    let mut left: BTreeMap<String, BTreeSet<String>> = files.iter().map(of).collect();
+    let edges: usize = left.values().map(BTreeSet::len).sum();
+    assert!(edges > 100, "imports are found: {edges}");
     // Takes away what imports nothing that is left; circles stay.
     loop {
-        let before = imports.len();
-        let left: BTreeSet<(String, String)> = imports.keys().cloned().collect();
-        imports.retain(|(room, _), to| {
-            to.iter()
-                .any(|to| left.contains(&(room.clone(), to.clone())))
-        });
-        if imports.len() == before {
+        let before = left.len();
+        let names: BTreeSet<String> = left.keys().cloned().collect();
+        left.retain(|_, to| to.iter().any(|to| names.contains(to)));
+        if left.len() == before {
             break;
         }
     }
-    assert!(imports.is_empty(), "in circles: {imports:#?}");
+    assert!(left.is_empty(), "in circles: {left:#?}");
 }
 
 #[test]
@@ -326,11 +311,12 @@ fn only_sys_speaks_to_the_kernel() {
         if source.code.text.contains("unsafe {") {
             assert_eq!(source.path, Path::new("sys/raw.rs"), "unsafe code");
         }
-        if PURE.contains(&level(&room)) {
+        if PURE.contains(&&*room) {
             // Rules of a filter come from a file that a person names.
             let acts = ["fs::", "net::", "process::", "thread::"];
             let acts = acts.iter().any(|act| source.code.text.contains(act));
-            assert!(room == "filter" || !acts, "{path} does I/O");
+            let filter = source.path.starts_with("policy/filter");
+            assert!(filter || !acts, "{path} does I/O");
         }
     }
 }
@@ -358,7 +344,8 @@ fn nobody_prints_or_reads_the_environment() {
 
 #[test]
 fn only_layout_spells_names_on_disk() {
-    for source in sources().iter().filter(|source| source.room() != "layout") {
+    let layout = Path::new("policy/layout.rs");
+    for source in sources().iter().filter(|source| source.path != layout) {
         for literal in &source.code.literals {
             let name = ["current", "current_chk", "first", ".rsync"].contains(&literal.as_str());
             let part = ["_incomplete", "_chk", ".rsync/", "user.dump.session"];
@@ -396,6 +383,9 @@ fn the_reader_reads() {
         source.code.literals,
         ["crate::i // \\\" ", "raw \" crate::j"]
     );
-    assert_eq!((source.room(), source.file()), ("p".into(), "q".into()));
+    assert_eq!(
+        (source.room(), source.module()),
+        ("p".into(), "p::q".into())
+    );
     assert!(source.uses("static") && !source.uses("stat"));
 }

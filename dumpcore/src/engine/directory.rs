@@ -11,19 +11,20 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 
-use super::filling::Told;
 use super::job::{Found, Job, Rest};
 use super::node::{At, Hands, Node, Sides, Tree};
+use super::target_dir::Told;
 use super::worker::Worker;
-use crate::event::{Did, Kind, Warning, Why};
-use crate::fault::{Op, Side, Snag};
-use crate::meta::{Meta, Xattrs};
-use crate::place::Spot;
-use crate::probe;
+use crate::fs::dir_handle::{Entered, Place};
+use crate::fs::inspect;
+use crate::fs::store::Spot;
+use crate::model::event::{Did, Warning, Why};
+use crate::model::fault::{Op, Side, Snag};
+use crate::model::kind::Kind;
+use crate::model::metadata::{Meta, Xattrs};
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::errno;
 use crate::sys::xattr::Subject;
-use crate::walk::{Entered, Place};
 
 /// How entering a directory went.
 enum Way {
@@ -120,7 +121,7 @@ impl Worker<'_> {
 
     fn directory_xattrs(&mut self, above: &Node, name: &CStr, entered: &Entered) -> Xattrs {
         let subject = Subject::Open(entered.handle.as_fd());
-        match probe::xattrs(subject, Side::Source, self.run.rules.abilities) {
+        match inspect::xattrs(subject, Side::Source, self.run.rules.abilities) {
             Ok(xattrs) => xattrs,
             Err(snag) => {
                 self.fault(above, name, snag);
@@ -351,7 +352,7 @@ impl Worker<'_> {
         });
         let made = self.make_target(root.target.as_ref(), root.target_is_new, &root.name);
         let subject = Subject::Open(root.entered.handle.as_fd());
-        let xattrs = probe::xattrs(subject, Side::Source, self.run.rules.abilities);
+        let xattrs = inspect::xattrs(subject, Side::Source, self.run.rules.abilities);
         let (target, fresh, snag) = match made {
             Ok((target, fresh)) => (target, fresh, None),
             Err(snag) => (None, true, Some(snag)),

@@ -5,16 +5,17 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
-use super::groups::Was;
+use super::hardlinks::Was;
 use super::job::{Copying, Found, Job};
 use super::node::{Hands, Node};
 use super::worker::{Run, Worker};
-use crate::event::{Did, Event, Kind, Warning, Why};
-use crate::fault::{Op, Side, Snag};
-use crate::link::{LinkPolicy, Verdict};
-use crate::meta::{Id, Meta};
-use crate::place::{Missed, Stored};
-use crate::probe;
+use crate::fs::inspect;
+use crate::fs::store::{Missed, Stored};
+use crate::model::event::{Did, Event, Warning, Why};
+use crate::model::fault::{Op, Side, Snag};
+use crate::model::kind::Kind;
+use crate::model::metadata::{Id, Meta};
+use crate::policy::link::{LinkPolicy, Verdict};
 use crate::sys::dir::Listed;
 use crate::sys::{errno, file, link};
 
@@ -85,7 +86,7 @@ impl Worker<'_> {
 
     /// Looks at a name of the source; what cannot be is told.
     fn look_by(&mut self, node: &Node, hands: &Hands, name: &CStr) -> Option<Meta> {
-        match probe::look(hands.source.as_fd(), name) {
+        match inspect::look(hands.source.as_fd(), name) {
             Ok(meta) => Some(meta),
             Err(snag) => {
                 self.fault(node, name, snag);
@@ -97,7 +98,7 @@ impl Worker<'_> {
     /// The same, quietly: for who has told of the entry already.
     pub(super) fn look(node: &Node, name: &CStr) -> Option<Meta> {
         let source = node.source.open().ok()?;
-        probe::look(source.as_fd(), name).ok()
+        inspect::look(source.as_fd(), name).ok()
     }
 
     /// Deals with a name apart from its listing; nothing is in the target
@@ -179,7 +180,7 @@ impl Worker<'_> {
     /// was open that it is stale.
     fn is_replaced(item: Item<'_>, snag: &Snag) -> bool {
         let stale = snag.side == Side::Source && errno::is_stale(&snag.cause);
-        let look = || probe::look(item.hands.source.as_fd(), item.name);
+        let look = || inspect::look(item.hands.source.as_fd(), item.name);
         stale && look().is_ok_and(|there| there.id() != item.meta.id())
     }
 
@@ -263,7 +264,7 @@ impl Worker<'_> {
         let (Some(_), Some(target)) = (there, &item.hands.target) else {
             return Ok(None);
         };
-        let looked = match probe::look_in_dump(target.as_fd(), item.name) {
+        let looked = match inspect::look_in_dump(target.as_fd(), item.name) {
             Ok(looked) => looked,
             // It made room for a link, which was then refused.
             Err(e) if errno::is_missing(&e) => return Ok(None),
@@ -397,10 +398,10 @@ impl Worker<'_> {
     pub(super) fn read_symlink(&self, item: Item<'_>) -> Result<CString, Missed> {
         let (dir, name) = (item.hands.source.as_fd(), item.name);
         let text = if self.run.rules.source_is_dump {
-            let text = probe::symlink_in_some_dump(dir, name, item.meta);
+            let text = inspect::symlink_in_some_dump(dir, name, item.meta);
             text.map_err(|e| Snag::source(Op::ReadLink, e))
         } else {
-            probe::symlink(dir, name)
+            inspect::symlink(dir, name)
         };
         text.map_err(changed_or)
     }

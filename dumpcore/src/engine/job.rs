@@ -9,8 +9,8 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
 use super::node::Node;
-use crate::event::Why;
-use crate::meta::Meta;
+use crate::model::event::Why;
+use crate::model::metadata::Meta;
 use crate::sys::dir::{self, Chunk, For, Lister};
 
 /// Something to be done.

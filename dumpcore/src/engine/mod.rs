@@ -13,18 +13,18 @@
 //! hard-linked inodes of which not all names have been met (all of them where
 //! one tree is within another); descriptors are bounded however wide or deep the tree is.
 
+mod compare;
 mod directory;
 mod entry;
-mod evidence;
-mod filling;
-mod grouped;
-mod groups;
+mod hardlink_entry;
+mod hardlinks;
 mod job;
 mod node;
-mod pool;
-mod tally;
-mod thin;
+mod queue;
+mod target_dir;
 mod throttle;
+mod totals;
+mod trim_target;
 mod worker;
 
 use std::ffi::CString;
@@ -32,22 +32,22 @@ use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub(crate) use tally::Tally;
-pub(crate) use thin::{Pair, Wanted, thin};
+pub(crate) use totals::Tally;
+pub(crate) use trim_target::{Pair, Wanted, thin};
 
 use self::job::Job;
 use self::worker::{Run, Worker};
-use crate::catalog::{Bare, Marks};
-use crate::event::Warning;
-use crate::filter::Filter;
-use crate::link::LinkPolicy;
-use crate::meta::{Abilities, Id};
-use crate::names::Names;
-use crate::pace::Rate;
+use crate::fs::dir_handle::{Entered, Place, Slots};
+use crate::fs::link_counts::Names;
+use crate::fs::xattr_map::{Bare, Marks};
+use crate::model::event::Warning;
+use crate::model::metadata::{Abilities, Id};
+use crate::policy::filter::Filter;
+use crate::policy::link::LinkPolicy;
+use crate::policy::rate_limit::Rate;
 use crate::sys::dir::{self, For};
 use crate::sys::pages::Pages;
 use crate::sys::{disk, stat};
-use crate::walk::{Entered, Place, Slots};
 
 /// What holds for a whole run.
 #[derive(Debug)]

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::event::Locate;
-use crate::fault::Side;
-use crate::meta::{Meta, Xattrs};
-use crate::relpath::RelPath;
-use crate::walk::Place;
+use crate::fs::dir_handle::Place;
+use crate::model::event::Locate;
+use crate::model::fault::Side;
+use crate::model::metadata::{Meta, Xattrs};
+use crate::model::path::RelPath;
 
 /// A tree that is dumped, and how its paths are told to people.
 #[derive(Debug)]

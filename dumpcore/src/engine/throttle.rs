@@ -7,7 +7,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::pace::{Bucket, Rate};
+use crate::policy::rate_limit::{Bucket, Rate};
 
 /// How long somebody who waits does not look whether the run goes on.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

@@ -4,19 +4,20 @@ use std::ffi::CStr;
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::groups::Groups;
+use super::hardlinks::Groups;
 use super::job::{Found, Job};
 use super::node::{Node, Tree};
-use super::pool::{Alarm, Pool};
-use super::tally::{Counter, Tally};
+use super::queue::{Alarm, Pool};
 use super::throttle::Throttle;
+use super::totals::{Counter, Tally};
 use super::{Budget, Rules};
-use crate::error::Error;
-use crate::event::{Did, Kind};
-use crate::fault::{Fault, Op, Side, Snag};
-use crate::meta::Meta;
-use crate::place::Placer;
-use crate::probe;
+use crate::fs::inspect;
+use crate::fs::store::Placer;
+use crate::model::error::Error;
+use crate::model::event::Did;
+use crate::model::fault::{Fault, Op, Side, Snag};
+use crate::model::kind::Kind;
+use crate::model::metadata::Meta;
 use crate::sys::{dir, disk, errno};
 
 /// What all workers of a run share.
@@ -217,7 +218,7 @@ impl<'a> Worker<'a> {
         let (mut place, mut name, mut was) = (&node.source, name, None);
         loop {
             if !name.is_empty() {
-                let looked = place.open().map(|dir| probe::look(dir.as_fd(), name));
+                let looked = place.open().map(|dir| inspect::look(dir.as_fd(), name));
                 match looked {
                     Ok(Ok(meta)) => return was.is_some_and(|was| was != meta.id()),
                     Ok(Err(snag)) if errno::is_missing(&snag.cause) => return true,
@@ -246,7 +247,7 @@ impl<'a> Worker<'a> {
         };
         let stored = target.open().and_then(|handle| {
             let listed = Found::list(&handle)?.take(name).is_some();
-            let there = probe::look_in_dump(handle.as_fd(), name)?;
+            let there = inspect::look_in_dump(handle.as_fd(), name)?;
             Ok(listed.then_some(there.kind))
         });
         let source = Self::look(node, name).map(|meta| meta.kind);
@@ -338,7 +339,7 @@ impl<'a> Worker<'a> {
             return None;
         }
         let source = node.source.open().ok()?;
-        let meta = probe::look(source.as_fd(), name).ok()?;
+        let meta = inspect::look(source.as_fd(), name).ok()?;
         Some(meta.size)
     }
 }

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::stat::kind_of;
-use crate::meta::Kind;
+use crate::model::metadata::Kind;
 
 const DIR: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
 

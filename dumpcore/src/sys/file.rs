@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::link::timestamps;
 use super::pages::{Pages, Reader, Writer};
 use super::raw;
-use crate::meta::Time;
+use crate::model::metadata::Time;
 
 /// How long an open waits for somebody's lease to be given back, as file
 /// servers hold: the kernel breaks a lease after 45 s unless told otherwise.
@@ -317,8 +317,13 @@ mod tests {
         let (dir, ..) = pair();
         let root = super::super::dir::open_root(dir.path(), super::super::dir::For::Passing);
         let root = root.expect("opened");
-        super::super::link::make_special(root.as_fd(), c"pipe", crate::meta::Kind::Fifo, 0)
-            .expect("made");
+        super::super::link::make_special(
+            root.as_fd(),
+            c"pipe",
+            crate::model::metadata::Kind::Fifo,
+            0,
+        )
+        .expect("made");
         assert!(open_file(root.as_fd(), c"pipe").is_ok());
     }
 }

@@ -10,7 +10,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 
 use super::{errno, stat};
-use crate::meta::{Kind, Time};
+use crate::model::metadata::{Kind, Time};
 
 /// Gives the inode of `from` another name; a symlink is linked itself.
 pub(crate) fn hard_link(

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use super::dir::{For, open_root};
 use super::fstype::FsType;
-use crate::medium::Medium;
+use crate::model::storage::Medium;
 
 /// Devices upon devices: more is a circle.
 const DEEPEST: u8 = 8;

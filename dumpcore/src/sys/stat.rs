@@ -5,7 +5,7 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::meta::{Kind, Meta, Time};
+use crate::model::metadata::{Kind, Meta, Time};
 
 /// Whether attributes may come from a cache, on filesystems that ask a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::raw;
-use crate::meta::Xattrs;
+use crate::model::metadata::Xattrs;
 
 /// The largest value and the largest list of names that Linux has.
 const LARGEST: usize = 64 * 1024;

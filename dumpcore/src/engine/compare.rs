@@ -1,0 +1,165 @@
+//! Asking the policy about an entry: evidence is sought only as far as it is
+//! needed, since each piece of it is a system call or more.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use super::entry::{Item, changed_or};
+use super::node::Node;
+use super::worker::Worker;
+use crate::fs::inspect;
+use crate::fs::store::Missed;
+use crate::fs::xattr_map::Bare;
+use crate::model::event::{Warning, Why};
+use crate::model::fault::{Op, Side, Snag};
+use crate::model::metadata::{Meta, Xattrs};
+use crate::policy::link::{Evidence, LinkPolicy, Verdict};
+use crate::sys::errno;
+use crate::sys::file::{self, CompareError};
+use crate::sys::pages;
+use crate::sys::xattr::Subject;
+
+impl Worker<'_> {
+    /// Asks the policy about an entry, as far as it needs to know.
+    pub(super) fn judge(&mut self, item: Item<'_>) -> Result<(Verdict, Option<Meta>), Missed> {
+        let Some(reference) = &item.hands.reference else {
+            return Ok((Verdict::Copy(Why::New), None));
+        };
+        let looked = match inspect::look_in_dump(reference.as_fd(), item.name) {
+            Ok(looked) => looked,
+            Err(e) if errno::has_changed(&e) => return Ok((Verdict::Copy(Why::New), None)),
+            Err(e) => {
+                self.unreadable_reference(item.node, item.name, &e);
+                return Ok((Verdict::Copy(Why::New), None));
+            }
+        };
+        let policy = self.run.rules.policy;
+        let verdict = self.weigh(policy, item, reference, &looked, Side::Reference)?;
+        Ok((verdict, Some(looked)))
+    }
+
+    pub(super) fn weigh(
+        &mut self,
+        policy: &LinkPolicy,
+        item: Item<'_>,
+        other: &OwnedFd,
+        looked: &Meta,
+        side: Side,
+    ) -> Result<Verdict, Missed> {
+        let rules = &self.run.rules;
+        let mut pair = Pair {
+            worker: self,
+            item,
+            other,
+            looked,
+            side,
+        };
+        policy.weigh(rules.abilities, looked, item.meta, &mut pair)
+    }
+
+    /// What the reference holds cannot be read: it is left alone, and the
+    /// entry is copied anew.
+    pub(super) fn unreadable_reference(&self, node: &Node, name: &CStr, cause: &io::Error) {
+        self.run.tally.warn(Warning::ReferenceUnreadable {
+            path: node.full_path(Side::Reference, name),
+            cause: crate::model::fault::plain(cause),
+        });
+    }
+}
+
+/// An entry and what a dump has under its name.
+struct Pair<'p, 'w, 'r> {
+    worker: &'p mut Worker<'r>,
+    item: Item<'w>,
+    other: &'w OwnedFd,
+    looked: &'w Meta,
+    side: Side,
+}
+
+impl Pair<'_, '_, '_> {
+    fn unreadable(&self, cause: &io::Error) {
+        if self.side == Side::Reference {
+            let Item { node, name, .. } = self.item;
+            self.worker.unreadable_reference(node, name, cause);
+        }
+    }
+}
+
+impl Evidence<Missed> for Pair<'_, '_, '_> {
+    fn same_target(&mut self) -> Result<bool, Missed> {
+        let here = self.worker.read_symlink(self.item)?;
+        let name = self.item.name;
+        let settable = self.worker.run.rules.abilities.symlinks;
+        match inspect::symlink_in_dump(self.other.as_fd(), name, self.looked, settable) {
+            Ok(there) => Ok(here == there),
+            Err(e) => {
+                self.unreadable(&e);
+                Ok(false)
+            }
+        }
+    }
+
+    fn xattrs(&mut self) -> Result<Option<(Xattrs, Xattrs)>, Missed> {
+        let Item {
+            node, hands, name, ..
+        } = self.item;
+        let rules = self.worker.run.rules;
+        let abilities = rules.abilities;
+        let source = Subject::Named(hands.source.as_fd(), name);
+        let source = inspect::xattrs(source, Side::Source, abilities).map_err(changed_or)?;
+        if !source.is_empty() {
+            self.worker.mark(node);
+        }
+        let dir = node.reference.as_ref().map(|place| place.id().ino);
+        let is_bare = |(bare, dir): (&Bare, u64)| bare.says_so(dir, self.looked.ctime);
+        if self.side == Side::Reference && rules.bare.zip(dir).is_some_and(is_bare) {
+            return Ok(Some((Xattrs::default(), source)));
+        }
+        let other = Subject::Named(self.other.as_fd(), name);
+        match inspect::xattrs(other, self.side, abilities) {
+            Ok(other) => Ok(Some((other, source))),
+            Err(snag) => {
+                self.unreadable(&snag.cause);
+                Ok(None)
+            }
+        }
+    }
+
+    fn same_contents(&mut self) -> Result<bool, Missed> {
+        let Item {
+            hands, name, meta, ..
+        } = self.item;
+        let source = file::open_file(hands.source.as_fd(), name);
+        let source = source.map_err(|e| changed_or(Snag::source(Op::Open, e)))?;
+        let other = match file::open_file(self.other.as_fd(), name) {
+            Ok(other) => other,
+            Err(e) => {
+                self.unreadable(&e);
+                return Ok(false);
+            }
+        };
+        // Of a leftover that is not trusted, what is cached may be what the
+        // disk refused.
+        let from_disk = self.worker.run.rules.from_disk || self.side == Side::Target;
+        if from_disk && let Err(e) = pages::forget(other.as_fd()) {
+            return Err(Snag::target(Op::Verify, e).into());
+        }
+        let tally = self.worker.run.tally;
+        let mut goes_on = || tally.goes_on();
+        let (a, b) = (source.as_fd(), other.as_fd());
+        let same = self
+            .worker
+            .placer
+            .same_contents(a, b, meta.size, &mut goes_on);
+        match same {
+            Ok(same) => Ok(same),
+            Err(CompareError::First(e)) => Err(Snag::source(Op::Read, e).into()),
+            Err(CompareError::Second(e)) => {
+                self.unreadable(&e);
+                Ok(false)
+            }
+            Err(CompareError::Stopped) => Err(Missed::Stopped),
+        }
+    }
+}

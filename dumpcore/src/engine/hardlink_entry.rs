@@ -1,0 +1,164 @@
+//! One name of an inode that has several: it waits for the first, leads, or
+//! follows.
+//!
+//! The source's names of one inode become names of one inode of the dump,
+//! also where the filesystem refuses some links, or the number is another
+//! file's before the run is over.
+
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+
+use super::entry::{Item, Outcome};
+use super::hardlinks::{First, Turn, Was};
+use super::job::Job;
+use super::worker::Worker;
+use crate::fs::inspect;
+use crate::fs::store::Missed;
+use crate::model::event::{Did, Warning, Why};
+use crate::model::fault::{Op, Side, Snag};
+use crate::model::metadata::Id;
+use crate::policy::link::Verdict;
+use crate::sys::{errno, link};
+
+impl Worker<'_> {
+    /// One name of an inode that has several.
+    pub(super) fn grouped(
+        &mut self,
+        item: Item<'_>,
+        there: Option<u64>,
+    ) -> Result<Option<Outcome>, Missed> {
+        let id = item.meta.id();
+        let job = Job::Store {
+            node: Arc::clone(item.node),
+            name: item.name.to_owned(),
+        };
+        // Counted before others can see the job.
+        item.node.expect(1);
+        let names = self.run.names_of(item.meta);
+        let (job, others) = match self.run.groups.meet(id, names, job) {
+            Turn::Wait => {
+                self.clear_after(item.node, item.name, there);
+                return Ok(None);
+            }
+            Turn::Lead(job, others) => (job, others),
+            Turn::Follow(first, _) => {
+                item.node.tick_off();
+                return self.follow(item, there, &first).map(Some);
+            }
+        };
+        let can_wait = self.run.can_wait(&item.node.tree, others);
+        let led = self.lead(item, there, can_wait);
+        let next = match &led {
+            Ok(Some(outcome)) => self.run.groups.settle(id, first(item, outcome)),
+            // The job goes on belonging to the node.
+            Ok(None) => {
+                let next = self.run.groups.seek(id, job);
+                self.run.pool.add(next);
+                return Ok(None);
+            }
+            Err(_) => self.run.groups.give_up(id),
+        };
+        item.node.tick_off();
+        self.run.pool.add(next);
+        led
+    }
+
+    /// Stores the first name of an inode, on which the others wait: at once,
+    /// unless another name may be in the reference, and this is not (`None`).
+    fn lead(
+        &mut self,
+        item: Item<'_>,
+        there: Option<u64>,
+        can_wait: bool,
+    ) -> Result<Option<Outcome>, Missed> {
+        let (verdict, reference) = self.judge(item)?;
+        let why = match (verdict, reference) {
+            (Verdict::Copy(why), _) => why,
+            (Verdict::Link, Some(reference))
+                if self.run.has_room_for_links(&reference, item.meta)
+                    && self.run.groups.claim(reference.id(), item.meta.id()) =>
+            {
+                match self.link(item, &reference, there)? {
+                    Some(outcome) => return Ok(Some(outcome)),
+                    None => Why::NoLink,
+                }
+            }
+            (Verdict::Link, _) => Why::NoLink,
+        };
+        if let Some(kept) = self.keep(item, there)? {
+            return Ok(Some(kept));
+        }
+        if can_wait && why != Why::NoLink && !why.attributes_only() {
+            return Ok(None);
+        }
+        self.copy(item, why).map(Some)
+    }
+
+    /// Links a name to the one that was stored first.
+    fn follow(
+        &mut self,
+        item: Item<'_>,
+        there: Option<u64>,
+        first_name: &First,
+    ) -> Result<Outcome, Missed> {
+        let outcome = |did, ino| Outcome {
+            did,
+            size: item.meta.size,
+            id: Id { dev: 0, ino },
+            was: Was::of(item.meta),
+        };
+        if first_name.was != Was::of(item.meta) {
+            // Written to since, or another file that has its number by now.
+            self.clear_after(item.node, item.name, there);
+            let copied = self.copy(item, Why::NoLink)?;
+            let replacement = first(item, &copied);
+            self.run.groups.replace(item.meta.id(), replacement);
+            return Ok(copied);
+        }
+        let (Some(target), Some(place)) = (&item.hands.target, &first_name.place) else {
+            if self.run.rules.from_disk && !Self::is_reference(item, first_name.ino) {
+                return Ok(outcome(Did::Copied(Why::New), first_name.ino));
+            }
+            return Ok(outcome(Did::HardLinked, first_name.ino));
+        };
+        if self.run.rules.marks.is_some_and(|m| m.has(place.id().ino)) {
+            self.mark(item.node);
+        }
+        if there == Some(first_name.ino) {
+            return Ok(outcome(Did::HardLinked, first_name.ino));
+        }
+        self.clear_after(item.node, item.name, there);
+        let from = place.open().map_err(|e| Snag::target(Op::Open, e))?;
+        let (from, to) = (from.as_fd(), target.as_fd());
+        match link::hard_link(from, &first_name.name, to, item.name) {
+            Ok(()) => Ok(outcome(Did::HardLinked, first_name.ino)),
+            Err(e) if errno::is_link_refused(&e) => {
+                let copied = self.copy(item, Why::NoLink)?;
+                let path = item.node.full_path(Side::Source, item.name);
+                self.run.tally.warn(Warning::GroupSplit { path });
+                let replacement = first(item, &copied);
+                self.run.groups.replace(item.meta.id(), replacement);
+                Ok(copied)
+            }
+            Err(e) => Err(Snag::target(Op::Link, e).into()),
+        }
+    }
+
+    /// Has the reference this inode under the entry's name?
+    fn is_reference(item: Item<'_>, ino: u64) -> bool {
+        item.hands.reference.as_ref().is_some_and(|reference| {
+            let looked = inspect::look_in_dump(reference.as_fd(), item.name);
+            looked.is_ok_and(|looked| looked.ino == ino)
+        })
+    }
+}
+
+/// Where the dump has the first name of a group.
+fn first(item: Item<'_>, outcome: &Outcome) -> First {
+    First {
+        was: outcome.was,
+        ino: outcome.id.ino,
+        place: item.node.target.clone(),
+        name: item.name.to_owned(),
+    }
+}

@@ -1,0 +1,367 @@
+//! Hard links among the dumped files: which source inode is which inode of
+//! the dump.
+//!
+//! A source inode with several names is stored once, by whichever worker
+//! meets it first; the others wait without holding anybody up, and become
+//! links to what was stored. Memory is needed only for inodes whose names
+//! have not all been met.
+//!
+//! Two different source inodes must not become one inode of the dump. That
+//! could happen where the reference still has as one what the source has
+//! parted since: each inode of the dump is given to the first source inode
+//! that asks for it. No time of change tells that an inode need not ask: its
+//! name may have been another's, whose directory was renamed. So all ask,
+//! which costs a bit for each inode of the reference that is linked to.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::ffi::CString;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::fs::dir_handle::Place;
+use crate::model::metadata::{Id, Kind, Meta, Time};
+
+/// Where the dump has an inode's first name.
+#[derive(Clone, Debug)]
+pub(super) struct First {
+    /// What it was when that name was met.
+    pub(super) was: Was,
+    /// Its inode in the dump.
+    pub(super) ino: u64,
+    /// The directory; `None` in a dry run.
+    pub(super) place: Option<Arc<Place>>,
+    pub(super) name: CString,
+}
+
+/// By what a source inode is known again: its number may be another file's
+/// before the run is at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Was {
+    kind: Kind,
+    size: u64,
+    mtime: Time,
+}
+
+impl Was {
+    pub(super) fn of(meta: &Meta) -> Self {
+        Self {
+            kind: meta.kind,
+            size: meta.size,
+            mtime: meta.mtime,
+        }
+    }
+}
+
+/// What a worker that met a name of a group is to do.
+#[derive(Debug)]
+pub(super) enum Turn<J> {
+    /// Store it, and say how that went. Whether there may be names that were
+    /// not tried yet.
+    Lead(J, bool),
+    /// Nothing now: the job is given back when the group is settled.
+    Wait,
+    /// Link it to this.
+    Follow(First, J),
+}
+
+#[derive(Debug)]
+enum State<J> {
+    /// A worker tries to store one of its names.
+    Led {
+        waiting: Vec<J>,
+        tried: Vec<J>,
+    },
+    /// No name that was tried is in the reference; others may be.
+    Sought {
+        tried: Vec<J>,
+    },
+    Settled(First),
+}
+
+impl<J> State<J> {
+    fn led(tried: Vec<J>) -> Self {
+        let waiting = Vec::new();
+        State::Led { waiting, tried }
+    }
+
+    /// The jobs that wait.
+    fn jobs(self) -> Vec<J> {
+        match self {
+            State::Led { waiting, tried } => waiting.into_iter().chain(tried).collect(),
+            State::Sought { tried } => tried,
+            State::Settled(_) => Vec::new(),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Group<J> {
+    state: State<J>,
+    /// Names that have not been met.
+    left: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Groups<J> {
+    groups: Mutex<HashMap<Id, Group<J>>>,
+    claims: Mutex<HashMap<Id, Id>>,
+    taken: Taken,
+    /// May a name be met more than once, so that the link count does not tell
+    /// when all have been?
+    names_repeat: bool,
+}
+
+/// Which inodes of the dump's filesystem stand for something: a bit for each,
+/// in words of neighbours, in parts that workers lock apart.
+#[derive(Debug, Default)]
+struct Taken([Mutex<HashMap<u64, u64>>; 16]);
+
+impl Taken {
+    /// Takes an inode; was it free?
+    fn take(&self, ino: u64) -> bool {
+        let (word, bit) = (ino / 64, 1 << (ino % 64));
+        let part = usize::try_from(word % 16).unwrap_or(0);
+        let mut part = lock(&self.0[part]);
+        let bits = part.entry(word).or_insert(0);
+        let free = *bits & bit == 0;
+        *bits |= bit;
+        free
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<J> Groups<J> {
+    /// `names_repeat` where trees overlap: then groups are kept to the end.
+    pub(super) fn new(names_repeat: bool) -> Self {
+        Self {
+            groups: Mutex::new(HashMap::new()),
+            claims: Mutex::new(HashMap::new()),
+            taken: Taken::default(),
+            names_repeat,
+        }
+    }
+
+    /// A name of the source inode `id`, which has `names` of them, is met.
+    pub(super) fn meet(&self, id: Id, names: u32, job: J) -> Turn<J> {
+        let mut groups = lock(&self.groups);
+        match groups.entry(id) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(Group {
+                    state: State::led(Vec::new()),
+                    left: u64::from(names.max(1)) - 1,
+                });
+                Turn::Lead(job, names > 1)
+            }
+            Entry::Occupied(mut group) => match &mut group.get_mut().state {
+                State::Led { waiting, .. } => {
+                    waiting.push(job);
+                    Turn::Wait
+                }
+                State::Sought { tried } => {
+                    let tried = std::mem::take(tried);
+                    let others = tried.len() as u64 + 1 < u64::from(names);
+                    group.get_mut().state = State::led(tried);
+                    Turn::Lead(job, others)
+                }
+                State::Settled(first) => {
+                    let first = first.clone();
+                    group.get_mut().left = group.get().left.saturating_sub(1);
+                    if group.get().left == 0 && !self.names_repeat {
+                        group.remove();
+                    }
+                    Turn::Follow(first, job)
+                }
+            },
+        }
+    }
+
+    /// The leader has stored its name: the jobs that waited for it.
+    #[must_use]
+    pub(super) fn settle(&self, id: Id, first: First) -> Vec<J> {
+        let mut groups = lock(&self.groups);
+        let Some(group) = groups.get_mut(&id) else {
+            return Vec::new();
+        };
+        let state = std::mem::replace(&mut group.state, State::Settled(first));
+        if group.left == 0 && !self.names_repeat {
+            groups.remove(&id);
+        }
+        state.jobs()
+    }
+
+    /// The leader's name is not in the reference, while another of the same
+    /// inode may be: it waits for that. The jobs that are to be tried next.
+    #[must_use]
+    pub(super) fn seek(&self, id: Id, job: J) -> Vec<J> {
+        let mut groups = lock(&self.groups);
+        let Some(group) = groups.get_mut(&id) else {
+            return vec![job];
+        };
+        let state = State::Sought { tried: Vec::new() };
+        match std::mem::replace(&mut group.state, state) {
+            State::Led { waiting, mut tried } => {
+                tried.push(job);
+                group.state = State::Sought { tried };
+                waiting
+            }
+            other => {
+                group.state = other;
+                vec![job]
+            }
+        }
+    }
+
+    /// All names that can be met have been: the jobs that still wait for one
+    /// that is in the reference.
+    #[must_use]
+    pub(super) fn stop_seeking(&self) -> Vec<J> {
+        let mut groups = lock(&self.groups);
+        let sought = |group: &Group<J>| matches!(group.state, State::Sought { .. });
+        let given_up = groups.extract_if(|_, group| sought(group));
+        given_up.flat_map(|(_, group)| group.state.jobs()).collect()
+    }
+
+    /// The leader could not store its name: the jobs that waited, of which
+    /// one will lead.
+    #[must_use]
+    pub(super) fn give_up(&self, id: Id) -> Vec<J> {
+        let group = lock(&self.groups).remove(&id);
+        group.map_or_else(Vec::new, |group| group.state.jobs())
+    }
+
+    /// From now on names of this inode are linked to another first one.
+    pub(super) fn replace(&self, id: Id, first: First) {
+        if let Some(group) = lock(&self.groups).get_mut(&id) {
+            group.state = State::Settled(first);
+        }
+    }
+
+    /// May this inode of the dump stand for that source inode, which has
+    /// several names? Not when it stands for another one already.
+    pub(super) fn claim(&self, of_dump: Id, of_source: Id) -> bool {
+        match lock(&self.claims).entry(of_dump) {
+            Entry::Occupied(claimed) => *claimed.get() == of_source,
+            Entry::Vacant(vacant) => {
+                let free = self.taken.take(of_dump.ino);
+                if free {
+                    vacant.insert(of_source);
+                }
+                free
+            }
+        }
+    }
+
+    /// The same for a source inode with one name, which asks once.
+    pub(super) fn claim_alone(&self, of_dump: Id) -> bool {
+        self.taken.take(of_dump.ino)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Id = Id { dev: 1, ino: 1 };
+    const B: Id = Id { dev: 1, ino: 2 };
+
+    fn first(ino: u64) -> First {
+        First {
+            was: Was {
+                kind: Kind::File,
+                size: 0,
+                mtime: Time::default(),
+            },
+            ino,
+            place: None,
+            name: CString::default(),
+        }
+    }
+
+    #[test]
+    fn one_leads_and_the_others_follow() {
+        let groups = Groups::new(false);
+        assert!(matches!(groups.meet(A, 3, 'a'), Turn::Lead('a', true)));
+        assert!(matches!(groups.meet(A, 3, 'b'), Turn::Wait));
+        assert!(matches!(groups.meet(B, 2, 'x'), Turn::Lead('x', true)));
+        assert_eq!(groups.settle(A, first(7)), ['b']);
+        for job in ['b', 'c'] {
+            let turn = groups.meet(A, 3, job);
+            assert!(matches!(turn, Turn::Follow(First { ino: 7, .. }, _)));
+        }
+        assert_eq!(lock(&groups.groups).len(), 1, "all names of A were met");
+    }
+
+    #[test]
+    fn where_names_repeat_all_are_linked() {
+        let groups = Groups::new(true);
+        assert!(matches!(groups.meet(A, 2, 'a'), Turn::Lead('a', true)));
+        assert!(groups.settle(A, first(7)).is_empty());
+        for job in ['b', 'a', 'b'] {
+            let turn = groups.meet(A, 2, job);
+            assert!(matches!(turn, Turn::Follow(First { ino: 7, .. }, _)));
+        }
+    }
+
+    #[test]
+    fn a_leader_that_fails_is_succeeded() {
+        let groups = Groups::new(false);
+        assert!(matches!(groups.meet(A, 2, 'a'), Turn::Lead('a', _)));
+        assert!(matches!(groups.meet(A, 2, 'b'), Turn::Wait));
+        assert_eq!(groups.give_up(A), ['b']);
+        assert!(matches!(groups.meet(A, 2, 'b'), Turn::Lead('b', _)));
+    }
+
+    #[test]
+    fn each_name_is_tried_before_one_is_copied() {
+        let groups = Groups::new(false);
+        assert!(matches!(groups.meet(A, 3, 'a'), Turn::Lead('a', true)));
+        assert!(matches!(groups.meet(A, 3, 'b'), Turn::Wait));
+        assert_eq!(groups.seek(A, 'a'), ['b'], "b was not tried");
+        assert!(matches!(groups.meet(A, 3, 'b'), Turn::Lead('b', true)));
+        assert!(groups.seek(A, 'b').is_empty());
+        assert!(matches!(groups.meet(A, 3, 'c'), Turn::Lead('c', false)));
+        assert_eq!(groups.settle(A, first(7)), ['a', 'b']);
+        for job in ['a', 'b'] {
+            assert!(matches!(groups.meet(A, 3, job), Turn::Follow(..)));
+        }
+        assert!(lock(&groups.groups).is_empty());
+    }
+
+    #[test]
+    fn names_that_never_come_are_not_waited_for() {
+        let groups = Groups::new(false);
+        assert!(matches!(groups.meet(A, 3, 'a'), Turn::Lead('a', true)));
+        assert!(groups.seek(A, 'a').is_empty());
+        assert!(matches!(groups.meet(B, 2, 'x'), Turn::Lead('x', true)));
+        assert_eq!(groups.stop_seeking(), ['a']);
+        assert!(groups.stop_seeking().is_empty());
+        assert!(matches!(groups.meet(A, 3, 'a'), Turn::Lead('a', _)));
+        assert!(matches!(groups.meet(B, 2, 'y'), Turn::Wait));
+    }
+
+    #[test]
+    fn an_inode_of_the_dump_stands_for_one_source_inode() {
+        let groups = Groups::<()>::new(false);
+        assert!(groups.claim(A, B));
+        assert!(groups.claim(A, B));
+        assert!(!groups.claim(A, A));
+        assert!(!groups.claim_alone(A));
+        assert!(groups.claim_alone(B));
+        assert!(!groups.claim_alone(B));
+        assert!(!groups.claim(B, A));
+    }
+
+    #[test]
+    fn neighbours_are_told_apart() {
+        let taken = Taken::default();
+        let all = [0, 1, 63, 64, 65, 1 << 40, u64::MAX];
+        for free in [true, false] {
+            for ino in all {
+                assert_eq!(taken.take(ino), free, "{ino}");
+            }
+        }
+    }
+}

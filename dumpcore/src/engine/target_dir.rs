@@ -1,0 +1,145 @@
+//! The target's side of a directory: it is made, or taken over from an earlier
+//! run, or made to stand empty; and what is in its way goes.
+
+use std::ffi::CStr;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
+
+use super::node::Node;
+use super::worker::Worker;
+use crate::fs::dir_handle::Place;
+use crate::fs::inspect;
+use crate::fs::remove_tree;
+use crate::model::event::Did;
+use crate::model::fault::{Op, Side, Snag};
+use crate::model::kind::Kind;
+use crate::model::metadata::{Meta, Xattrs};
+use crate::sys::dir::{self, For};
+use crate::sys::xattr::Subject;
+use crate::sys::{errno, link};
+
+/// Was a fault of this directory told?
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    Yes,
+    No,
+}
+
+impl Worker<'_> {
+    /// Makes a directory of the target, or takes over the one that is there;
+    /// says whether it is new. `None` in a dry run.
+    pub(super) fn make_target(
+        &self,
+        above: Option<&Arc<Place>>,
+        fresh_above: bool,
+        name: &CStr,
+    ) -> Result<(Option<Arc<Place>>, bool), Snag> {
+        let Some(above) = above else {
+            return Ok((None, true));
+        };
+        let failed = |op| move |e: io::Error| Snag::target(op, e);
+        let handle = above.open().map_err(failed(Op::Open))?;
+        let made = dir::make_private(handle.as_fd(), name);
+        let fresh = match made {
+            Ok(()) => true,
+            Err(e) if errno::is_taken(&e) && !fresh_above => {
+                !self.is_directory_there(&handle, name)?
+            }
+            Err(e) => return Err(Snag::target(Op::Create, e)),
+        };
+        let entered = match above.enter(name, For::Filling) {
+            Err(e) if errno::is_not_permitted(&e) && !fresh => {
+                // Left behind with the permissions of its source. It is no
+                // symlink: opening one is refused in another way.
+                link::set_mode(handle.as_fd(), name, 0o700).map_err(failed(Op::SetMode))?;
+                above.enter(name, For::Filling)
+            }
+            other => other,
+        };
+        let entered = entered.map_err(failed(Op::Open))?;
+        if !fresh {
+            self.placer.take_over(entered.handle.as_fd())?;
+        }
+        Ok((Some(entered.place), fresh))
+    }
+
+    /// Something has the name of a directory to be made: if it is one, it
+    /// serves; anything else makes room.
+    fn is_directory_there(&self, dir: &OwnedFd, name: &CStr) -> Result<bool, Snag> {
+        let there = inspect::look_in_dump(dir.as_fd(), name);
+        let there = there.map_err(|e| Snag::target(Op::Stat, e))?;
+        if there.kind == Kind::Dir {
+            return Ok(true);
+        }
+        link::remove(dir.as_fd(), name).map_err(|e| Snag::target(Op::Remove, e))?;
+        dir::make_private(dir.as_fd(), name).map_err(|e| Snag::target(Op::Create, e))?;
+        Ok(false)
+    }
+
+    /// Makes a directory with its attributes and nothing in it: one that may
+    /// not be read, or on which something is mounted that is left out.
+    pub(super) fn empty_directory(
+        &mut self,
+        above: &Arc<Node>,
+        name: &CStr,
+        meta: &Meta,
+        told: Told,
+    ) {
+        self.clear(above, name);
+        let outcome = self.make_empty(above, name, meta, told);
+        let made = outcome.is_ok();
+        self.settle_attributes(above, name, outcome);
+        if made {
+            self.count(above, name, Kind::Dir, 0, Did::Filled);
+        }
+    }
+
+    fn make_empty(
+        &self,
+        above: &Arc<Node>,
+        name: &CStr,
+        meta: &Meta,
+        told: Told,
+    ) -> Result<Vec<Snag>, Snag> {
+        let Some(target) = &above.target else {
+            return Ok(Vec::new());
+        };
+        let open = |place: &Arc<Place>, side| {
+            let failed = move |cause| Snag {
+                side,
+                op: Op::Open,
+                cause,
+            };
+            place.open().map_err(failed)
+        };
+        let target = open(target, Side::Target)?;
+        let source = open(&above.source, Side::Source)?;
+        dir::make_private(target.as_fd(), name).map_err(|e| Snag::target(Op::Create, e))?;
+        let subject = Subject::Named(source.as_fd(), name);
+        let xattrs = inspect::xattrs(subject, Side::Source, self.run.rules.abilities);
+        let (xattrs, unread) = match xattrs {
+            Ok(xattrs) => (xattrs, None),
+            Err(snag) => (Xattrs::default(), Some(snag)),
+        };
+        let subject = Subject::Named(target.as_fd(), name);
+        let mut losses = self.placer.attributes(subject, meta, &xattrs)?;
+        losses.extend(unread.filter(|_| told == Told::No));
+        Ok(losses)
+    }
+
+    /// Removes what the target has under a name, if it can have anything.
+    pub(super) fn clear(&mut self, node: &Node, name: &CStr) {
+        let Some(target) = node.target.as_ref().filter(|_| !node.fresh) else {
+            return;
+        };
+        let goes_on = || self.run.tally.goes_on();
+        let razed = target
+            .open()
+            .map_err(|e| Snag::target(Op::Open, e))
+            .and_then(|handle| remove_tree::raze(handle.as_fd(), name, &goes_on));
+        if let Err(snag) = razed {
+            self.fault(node, name, snag);
+        }
+    }
+}

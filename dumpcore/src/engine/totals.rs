@@ -1,0 +1,225 @@
+//! What happened so far: counts, faults, warnings, and whether to go on.
+//!
+//! Every fault passes through [`Tally::fault`]: it is counted, kept for the
+//! report, told to the observer, and decides with that about the exit code.
+//! None can be dropped on the way, since nothing else can make one known.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::model::error::Error;
+use crate::model::event::{Did, Event, Locate, Observer, Warning, Why};
+use crate::model::fault::Fault;
+use crate::model::kind::Kind;
+use crate::model::report::{Counts, Report};
+
+pub(crate) struct Tally<'a> {
+    observer: &'a dyn Observer,
+    stop: Option<&'a AtomicBool>,
+    halted: AtomicBool,
+    faults: AtomicU64,
+    warnings: AtomicU64,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    error: Option<Error>,
+    faults: Vec<Fault>,
+    warnings: Vec<Warning>,
+    counts: Counts,
+}
+
+/// All that a tally holds, at the end.
+pub(crate) struct Sum {
+    pub(crate) counts: Counts,
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) warnings: Vec<Warning>,
+    pub(crate) warnings_total: u64,
+}
+
+impl<'a> Tally<'a> {
+    pub(crate) fn new(observer: &'a dyn Observer, stop: Option<&'a AtomicBool>) -> Self {
+        Self {
+            observer,
+            stop,
+            halted: AtomicBool::new(false),
+            faults: AtomicU64::new(0),
+            warnings: AtomicU64::new(0),
+            kept: Mutex::default(),
+        }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// May the run go on? Not after a failure that ends it, nor when it was
+    /// asked to stop.
+    pub(crate) fn goes_on(&self) -> bool {
+        !self.halted.load(Ordering::Relaxed)
+            && !self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+
+    /// Ends the run; the first reason is the one that is told.
+    pub(crate) fn halt(&self, error: Error) {
+        self.kept().error.get_or_insert(error);
+        self.halted.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn event(&self, event: Event<'_>) {
+        self.observer.event(event);
+    }
+
+    /// An entry could not be stored, or not wholly.
+    pub(crate) fn fault(&self, fault: Fault) {
+        self.observer.event(Event::Fault(&fault));
+        self.faults.fetch_add(1, Ordering::Relaxed);
+        let mut kept = self.kept();
+        if kept.faults.len() < Report::MAX_LISTED {
+            kept.faults.push(fault);
+        }
+    }
+
+    /// Something that a person should know.
+    pub(crate) fn warn(&self, warning: Warning) {
+        self.observer.event(Event::Warning(&warning));
+        self.warnings.fetch_add(1, Ordering::Relaxed);
+        let mut kept = self.kept();
+        if kept.warnings.len() < Report::MAX_LISTED {
+            kept.warnings.push(warning);
+        }
+    }
+
+    /// Looks at the faults so far.
+    pub(crate) fn with_faults<T>(&self, look: impl FnOnce(&[Fault]) -> T) -> T {
+        look(&self.kept().faults)
+    }
+
+    /// What was counted so far, by workers that are done.
+    pub(crate) fn counts(&self) -> Counts {
+        self.kept().counts.clone()
+    }
+
+    /// Adds what one worker counted.
+    pub(crate) fn add(&self, counts: &Counts) {
+        let mut kept = self.kept();
+        let sum = &mut kept.counts;
+        for (sum, more) in [
+            (&mut sum.files, counts.files),
+            (&mut sum.linked, counts.linked),
+            (&mut sum.copied_new, counts.copied_new),
+            (&mut sum.copied_changed, counts.copied_changed),
+            (&mut sum.copied_attributes, counts.copied_attributes),
+            (&mut sum.kept, counts.kept),
+        ] {
+            sum.number += more.number;
+            // Holes make files that are larger than any disk.
+            sum.bytes = sum.bytes.saturating_add(more.bytes);
+        }
+        sum.allocated = sum.allocated.saturating_add(counts.allocated);
+        sum.directories += counts.directories;
+        sum.symlinks += counts.symlinks;
+        sum.specials += counts.specials;
+        sum.hard_links += counts.hard_links;
+        sum.excluded += counts.excluded;
+        sum.vanished += counts.vanished;
+    }
+
+    /// Why the run must end, if it must.
+    pub(crate) fn verdict(&self) -> Result<(), Error> {
+        if let Some(error) = self.kept().error.take() {
+            return Err(error);
+        }
+        if self.goes_on() {
+            Ok(())
+        } else {
+            Err(Error::Interrupted)
+        }
+    }
+
+    /// All of it, for the report.
+    pub(crate) fn sum(self) -> Sum {
+        let kept = self
+            .kept
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut counts = kept.counts;
+        counts.faults = self.faults.into_inner();
+        Sum {
+            counts,
+            faults: kept.faults,
+            warnings: kept.warnings,
+            warnings_total: self.warnings.into_inner(),
+        }
+    }
+}
+
+/// What one worker counts, without asking the others.
+pub(super) struct Counter<'a> {
+    tally: &'a Tally<'a>,
+    counts: Counts,
+}
+
+impl<'a> Counter<'a> {
+    pub(super) fn new(tally: &'a Tally<'a>) -> Self {
+        Self {
+            tally,
+            counts: Counts::default(),
+        }
+    }
+
+    /// So many bytes were, or would be, written.
+    pub(super) fn allocate(&mut self, bytes: u64) {
+        self.counts.allocated = self.counts.allocated.saturating_add(bytes);
+    }
+
+    /// An entry is dealt with: counts it and tells the observer.
+    pub(super) fn entry(&mut self, at: &dyn Locate, kind: Kind, size: u64, did: Did) {
+        let bytes = if kind == Kind::File { size } else { 0 };
+        self.count(kind, bytes, did);
+        self.tally.event(Event::Entry {
+            at,
+            kind,
+            bytes,
+            did,
+        });
+    }
+
+    fn count(&mut self, kind: Kind, bytes: u64, did: Did) {
+        let counts = &mut self.counts;
+        match did {
+            Did::Excluded => counts.excluded += 1,
+            Did::Vanished => counts.vanished += 1,
+            _ => match kind {
+                Kind::File => {
+                    counts.files.number += 1;
+                    counts.files.bytes = counts.files.bytes.saturating_add(bytes);
+                }
+                Kind::Dir => counts.directories += 1,
+                Kind::Symlink => counts.symlinks += 1,
+                Kind::Fifo | Kind::Socket | Kind::Char | Kind::Block => counts.specials += 1,
+            },
+        }
+        let sum = match did {
+            Did::Linked => &mut counts.linked,
+            Did::Kept => &mut counts.kept,
+            Did::Copied(Why::New) => &mut counts.copied_new,
+            Did::Copied(why) if why.attributes_only() => &mut counts.copied_attributes,
+            Did::Copied(_) => &mut counts.copied_changed,
+            Did::HardLinked => {
+                counts.hard_links += 1;
+                return;
+            }
+            Did::Filled | Did::Excluded | Did::Vanished => return,
+        };
+        sum.number += 1;
+        sum.bytes = sum.bytes.saturating_add(bytes);
+    }
+}
+
+impl Drop for Counter<'_> {
+    fn drop(&mut self) {
+        self.tally.add(&self.counts);
+    }
+}

@@ -1,0 +1,144 @@
+//! Takes from what an earlier run left behind what its trees have no longer,
+//! before anything is added to it: a run that goes on with it on a full disk
+//! has that room first.
+//!
+//! It only removes names, and only such as the merge would remove or replace
+//! as well. What cannot be looked at or removed is left to the merge, which
+//! tells of it.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+
+use super::queue::{Alarm, Pool};
+use super::totals::Tally;
+use crate::fs::dir_handle::{Entered, Place};
+use crate::fs::inspect;
+use crate::fs::remove_tree::raze;
+use crate::model::kind::Kind;
+use crate::model::metadata::Meta;
+use crate::model::path::RelPath;
+use crate::policy::filter::Filter;
+use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::errno;
+
+/// A tree, and what was stored of it.
+pub(crate) struct Pair {
+    /// The tree's name in the dump.
+    pub(crate) name: CString,
+    pub(crate) source: Entered,
+    pub(crate) target: Entered,
+}
+
+/// What belongs into a dump.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) filter: &'a Filter,
+    pub(crate) one_file_system: bool,
+}
+
+/// A directory on both sides.
+#[derive(Clone)]
+struct Both {
+    tree: Arc<Top>,
+    source: Arc<Place>,
+    target: Arc<Place>,
+}
+
+struct Top {
+    name: Vec<u8>,
+    dev: u64,
+}
+
+/// Thins what is there of these trees, by so many workers.
+pub(crate) fn thin(wanted: Wanted<'_>, jobs: usize, tally: &Tally<'_>, pairs: Vec<Pair>) {
+    let first = pairs.into_iter().map(|pair| Both {
+        tree: Arc::new(Top {
+            name: pair.name.into_bytes(),
+            dev: pair.source.meta.dev,
+        }),
+        source: pair.source.place,
+        target: pair.target.place,
+    });
+    let pool = Pool::new(first.collect());
+    let work = || {
+        let _alarm = Alarm(&pool);
+        while let Some(both) = pool.take(Vec::new) {
+            let below = both.thin(wanted, tally);
+            pool.add(below);
+            pool.done();
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..jobs {
+            // With fewer threads it only takes longer.
+            if std::thread::Builder::new()
+                .spawn_scoped(scope, work)
+                .is_err()
+            {
+                break;
+            }
+        }
+        work();
+    });
+}
+
+impl Both {
+    /// Thins one directory; those below it that both sides have.
+    fn thin(&self, wanted: Wanted<'_>, tally: &Tally<'_>) -> Vec<Both> {
+        let mut below = Vec::new();
+        let (Ok(source), Ok(target)) = (self.source.open(), self.target.open()) else {
+            return below;
+        };
+        let mut chunk = Chunk::default();
+        let listed = dir::reopen(target.as_fd(), For::Reading);
+        if listed
+            .and_then(|dir| Lister::new(dir).rest(&mut chunk))
+            .is_err()
+        {
+            return below;
+        }
+        for entry in chunk.iter() {
+            if !tally.goes_on() {
+                return Vec::new();
+            }
+            let Ok(there) = inspect::look_in_dump(target.as_fd(), entry.name) else {
+                continue;
+            };
+            let stays = match inspect::look(source.as_fd(), entry.name) {
+                Ok(meta) => self.is_wanted(wanted, entry.name, &meta) && may_stay(&there, &meta),
+                Err(snag) => !errno::is_missing(&snag.cause),
+            };
+            if !stays {
+                let _ = raze(target.as_fd(), entry.name, &|| tally.goes_on());
+            } else if there.kind == Kind::Dir {
+                below.extend(self.enter(entry.name));
+            }
+        }
+        below
+    }
+
+    fn enter(&self, name: &CStr) -> Option<Both> {
+        Some(Both {
+            tree: Arc::clone(&self.tree),
+            source: self.source.enter(name, For::Reading).ok()?.place,
+            target: self.target.enter(name, For::Filling).ok()?.place,
+        })
+    }
+
+    fn is_wanted(&self, wanted: Wanted<'_>, name: &CStr, meta: &Meta) -> bool {
+        let is_dir = meta.kind == Kind::Dir;
+        if wanted.one_file_system && is_dir && meta.dev != self.tree.dev {
+            return false;
+        }
+        let below = self.source.path().join(name.to_bytes());
+        let path = RelPath::from_bytes(&self.tree.name).join(below.as_bytes());
+        !wanted.filter.excludes(path.as_bytes(), is_dir)
+    }
+}
+
+/// May what is there be what is to be stored? Only the size of a file says so
+/// for little; the merge compares the rest.
+fn may_stay(there: &Meta, source: &Meta) -> bool {
+    there.kind == source.kind && (there.kind != Kind::File || there.size == source.size)
+}

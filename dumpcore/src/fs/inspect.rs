@@ -1,0 +1,136 @@
+//! Reading one entry: what it is, and whether it may be read yet.
+//!
+//! The race it closes: a file that was written a moment ago may be written
+//! again within the same step of the clock, and then bear the same time with
+//! other contents. Such a file is read only once that step has passed.
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::model::fault::{Op, Side, Snag};
+use crate::model::metadata::{Abilities, Meta, Time, Xattrs};
+use crate::sys::fstype::may_be_in_user_space;
+use crate::sys::link;
+use crate::sys::stat::{self, Fresh};
+use crate::sys::xattr::{self, Subject};
+
+/// Looks at a name on the source side.
+pub(crate) fn look(dir: BorrowedFd<'_>, name: &CStr) -> Result<Meta, Snag> {
+    stat::look(dir, name, Fresh::AsStat).map_err(|e| Snag::source(Op::Stat, e))
+}
+
+/// Looks at a name in a dump; only we write there.
+pub(crate) fn look_in_dump(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<Meta> {
+    stat::look(dir, name, Fresh::Cached)
+}
+
+/// Where a symlink of the source points. That moves its access time, and no
+/// flag of the kernel's prevents it.
+pub(crate) fn symlink(dir: BorrowedFd<'_>, name: &CStr) -> Result<CString, Snag> {
+    link::read_symlink(dir, name).map_err(|e| Snag::source(Op::ReadLink, e))
+}
+
+/// Where a symlink of a published dump points. Reading it moves its access
+/// time, which is all history's: it is set back to what it was. On a
+/// read-only disk it never moved, and only an owner may set it back. Where a
+/// symlink's own times cannot be set, `settable` says no: a server behind sshfs
+/// would change those of what it points to.
+pub(crate) fn symlink_in_dump(
+    dir: BorrowedFd<'_>,
+    name: &CStr,
+    looked: &Meta,
+    settable: bool,
+) -> io::Result<CString> {
+    let target = link::read_symlink(dir, name)?;
+    if settable {
+        let _ = link::set_access_time(dir, name, looked.atime);
+    }
+    Ok(target)
+}
+
+/// The same where nothing was tried: in user space times are left alone.
+pub(crate) fn symlink_in_some_dump(
+    dir: BorrowedFd<'_>,
+    name: &CStr,
+    looked: &Meta,
+) -> io::Result<CString> {
+    symlink_in_dump(dir, name, looked, !may_be_in_user_space(dir))
+}
+
+/// The attributes that count, of a name or of what a handle holds.
+pub(crate) fn xattrs(
+    subject: Subject<'_>,
+    side: Side,
+    abilities: &Abilities,
+) -> Result<Xattrs, Snag> {
+    xattr::read(subject, |name| abilities.keeps_xattr(name)).map_err(|cause| Snag {
+        side,
+        op: Op::ReadXattr,
+        cause,
+    })
+}
+
+/// The kernel stamps files with the time of its last tick, at most 10 ms ago
+/// on the slowest of them; twice that is on the safe side.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Filesystems that store whole seconds, or pairs of them, show no
+/// nanoseconds.
+const WHOLE_SECONDS: Duration = Duration::from_secs(2);
+
+/// How long until no later write can carry this time any more, or one that is
+/// the same where the dump stores steps of `stored` nanoseconds; `None` when
+/// that is so already, or lies in the future, which no write of now carries.
+pub(crate) fn still_young(mtime: Time, stored: u32, now: SystemTime) -> Option<Duration> {
+    let step = if mtime.nanos == 0 {
+        WHOLE_SECONDS
+    } else {
+        TICK
+    };
+    let step = step.max(Duration::from_nanos(stored.into()));
+    let now = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = i128::try_from(now.as_nanos()).unwrap_or(i128::MAX);
+    let age = now - mtime.as_nanos();
+    let step = i128::try_from(step.as_nanos()).unwrap_or(0);
+    // A tick that the clock of a server is ahead still counts.
+    if age >= step || age < -step {
+        return None;
+    }
+    u64::try_from(step - age).ok().map(Duration::from_nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_step_of_the_clock_is_young() {
+        let now = UNIX_EPOCH + Duration::new(1_000, 500_000_000);
+        let cases = [
+            (Time::new(1_000, 500_000_000), true),
+            (Time::new(1_000, 490_000_000), true),
+            (Time::new(1_000, 470_000_000), false),
+            (Time::new(999, 1), false),
+            (Time::new(1_000, 0), true),
+            (Time::new(999, 0), true),
+            (Time::new(998, 0), false),
+            (Time::new(2_000, 0), false),
+            (Time::new(-5, 7), false),
+            (Time::new(i64::MAX, 0), false),
+        ];
+        for (mtime, young) in cases {
+            assert_eq!(still_young(mtime, 1, now).is_some(), young, "{mtime:?}");
+        }
+        let whole_seconds = 1_000_000_000;
+        for (mtime, young) in [
+            (Time::new(1_000, 470_000_000), true),
+            (Time::new(999, 600_000_000), true),
+            (Time::new(999, 500_000_000), false),
+        ] {
+            let found = still_young(mtime, whole_seconds, now);
+            assert_eq!(found.is_some(), young, "{mtime:?}");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Single acts on one entry or one tree: open, inspect, store, remove, and
+//! try what a filesystem can do.
+
+pub(crate) mod capabilities;
+pub(crate) mod dir_handle;
+pub(crate) mod inspect;
+pub(crate) mod link_counts;
+pub(crate) mod remove_tree;
+pub(crate) mod store;
+pub(crate) mod xattr_map;

@@ -1,0 +1,176 @@
+//! Removing a tree: by handles, without recursion, in bounded descriptors.
+//!
+//! It removes names, never writes to what they name: an inode that a
+//! published dump shares only loses a link. Symlinks are removed, not
+//! followed. It goes down by name and up by `..`, and goes up only into the
+//! directory it came from, so that nothing outside the tree is reached even
+//! when somebody moves directories under its feet.
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+
+use crate::model::fault::{Op, Snag};
+use crate::model::metadata::Id;
+use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::{errno, file, link, stat};
+
+/// Removes whatever has this name; a missing one is no error.
+///
+/// `goes_on` is asked now and then; when it says no, the rest stays and the
+/// outcome is `false`.
+pub(crate) fn raze(
+    dir: BorrowedFd<'_>,
+    name: &CStr,
+    goes_on: &dyn Fn() -> bool,
+) -> Result<bool, Snag> {
+    let failed = |cause: io::Error| Snag::target(Op::Remove, cause);
+    let mut level = match link::remove(dir, name) {
+        Ok(()) => return Ok(true),
+        Err(e) if errno::is_missing(&e) => return Ok(true),
+        Err(e) if errno::is_directory(&e) => Level::enter(dir, name).map_err(failed)?,
+        // Some say so of a directory; of anything else it is the answer.
+        Err(e) if errno::is_not_permitted(&e) => match Level::enter(dir, name) {
+            Err(other) if errno::has_changed(&other) => return Err(failed(e)),
+            entered => entered.map_err(failed)?,
+        },
+        Err(e) => return Err(failed(e)),
+    };
+    let mut above: Vec<(Id, CString)> =
+        vec![(stat::look_at(dir).map_err(failed)?.id(), name.to_owned())];
+    loop {
+        if !goes_on() {
+            return Ok(false);
+        }
+        match level.remove_files().map_err(failed)? {
+            Some(subdirectory) => {
+                let below = Level::enter(level.dir.as_fd(), &subdirectory).map_err(failed)?;
+                above.push((level.id, subdirectory));
+                level = below;
+            }
+            None => {
+                let Some((id, name)) = above.pop() else {
+                    return Ok(true);
+                };
+                if above.is_empty() {
+                    dir::remove_empty(dir, &name).map_err(failed)?;
+                    return Ok(true);
+                }
+                level = level.leave(id).map_err(failed)?;
+                dir::remove_empty(level.dir.as_fd(), &name).map_err(failed)?;
+            }
+        }
+    }
+}
+
+/// The directory that is being emptied.
+struct Level {
+    dir: OwnedFd,
+    id: Id,
+}
+
+impl Level {
+    /// Opens a directory to empty it; what its permissions forbid its owner
+    /// is allowed first.
+    fn enter(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<Self> {
+        let opened = match dir::open_dir(dir, name, For::Filling) {
+            Err(e) if errno::is_not_permitted(&e) => {
+                // The name is no symlink: opening it would have said so.
+                link::set_mode(dir, name, 0o700)?;
+                dir::open_dir(dir, name, For::Filling)?
+            }
+            other => other?,
+        };
+        let meta = stat::look_at(&opened)?;
+        if meta.mode & 0o300 != 0o300 {
+            file::set_mode(&opened, 0o700)?;
+        }
+        Ok(Self {
+            dir: opened,
+            id: meta.id(),
+        })
+    }
+
+    /// Goes up, into the directory of this identity and no other.
+    fn leave(self, id: Id) -> io::Result<Self> {
+        let dir = dir::open_parent(self.dir.as_fd(), For::Filling)?;
+        if stat::look_at(&dir)?.id() == id {
+            Ok(Self { dir, id })
+        } else {
+            Err(io::Error::other(
+                "it was moved to another directory while it was removed",
+            ))
+        }
+    }
+
+    /// Removes what is no directory; the name of the first directory it meets.
+    fn remove_files(&self) -> io::Result<Option<CString>> {
+        // Names may be passed over by a listing that goes on while names are
+        // removed, so it starts anew until there is nothing left.
+        loop {
+            let mut lister = Lister::new(dir::reopen(self.dir.as_fd(), For::Filling)?);
+            let mut chunk = Chunk::default();
+            lister.next(&mut chunk)?;
+            if chunk.is_empty() {
+                return Ok(None);
+            }
+            for entry in chunk.iter() {
+                match link::remove(self.dir.as_fd(), entry.name) {
+                    Ok(()) => {}
+                    Err(e) if errno::is_missing(&e) => {}
+                    Err(e) if errno::is_directory(&e) => return Ok(Some(entry.name.to_owned())),
+                    Err(e) => return Err(e),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::path::Path;
+
+    fn run(at: &Path, name: &CStr) -> Result<bool, Snag> {
+        let dir = dir::open_root(at, For::Passing).expect("opened");
+        raze(dir.as_fd(), name, &|| true)
+    }
+
+    #[test]
+    fn removes_all_below_and_nothing_else() {
+        let dir = assert_fs::TempDir::new().expect("a directory");
+        let at = |path: &str| dir.path().join(path);
+        fs::create_dir_all(at("tree/a/b")).expect("made");
+        fs::create_dir_all(at("tree/c")).expect("made");
+        fs::create_dir_all(at("kept/d")).expect("made");
+        fs::write(at("kept/file"), "kept").expect("written");
+        symlink(at("kept"), at("tree/a/link")).expect("linked");
+        fs::hard_link(at("kept/file"), at("tree/a/b/file")).expect("linked");
+        let closed = fs::Permissions::from_mode(0o000);
+        fs::set_permissions(at("tree/c"), closed).expect("closed");
+        assert!(run(dir.path(), c"tree").expect("removed"));
+        assert!(!at("tree").exists());
+        assert!(at("kept/d").exists());
+        assert_eq!(fs::read_to_string(at("kept/file")).expect("read"), "kept");
+        assert!(run(dir.path(), c"tree").expect("nothing to do"));
+        symlink(at("kept"), at("link")).expect("linked");
+        assert!(run(dir.path(), c"link").expect("removed"));
+        assert!(at("kept/d").exists());
+    }
+
+    #[test]
+    fn depth_costs_no_stack_and_no_descriptors() {
+        let dir = assert_fs::TempDir::new().expect("a directory");
+        let root = dir::open_root(dir.path(), For::Passing).expect("opened");
+        dir::make_private(root.as_fd(), c"deep").expect("made");
+        let mut at = dir::open_dir(root.as_fd(), c"deep", For::Passing).expect("opened");
+        for _ in 0..5_000 {
+            dir::make_private(at.as_fd(), c"deeper").expect("made");
+            at = dir::open_dir(at.as_fd(), c"deeper", For::Passing).expect("opened");
+        }
+        assert!(raze(root.as_fd(), c"deep", &|| true).expect("removed"));
+        assert!(!dir.path().join("deep").exists());
+    }
+}

@@ -1,0 +1,401 @@
+//! Storing one entry: its data, then its attributes in the right order.
+//!
+//! Order matters: the owner first, since changing it takes setuid bits and
+//! capabilities away; then attributes `user.*`, which need the owner's write
+//! permission; then the permission bits; then ACLs and capabilities, which
+//! refine them; and the times last of all, since every other act moves them.
+//! A regular file therefore has its times only when it is whole: that is how
+//! a later run knows one that was left half-written.
+//!
+//! An entry is made under a name that is free, as somebody's own private
+//! one. Nothing that exists is ever written to.
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::time::SystemTime;
+
+use crate::fs::inspect;
+use crate::model::fault::{Op, Side, Snag};
+use crate::model::metadata::{
+    ACL_ACCESS, ACL_DEFAULT, Abilities, CAPABILITY, Id, Kind, Meta, Time, Xattrs,
+};
+use crate::sys::file::{CompareError, CopyError, CopyHow};
+use crate::sys::pages::Pages;
+use crate::sys::xattr::Subject;
+use crate::sys::{disk, errno, file, link, stat, xattr};
+
+/// A name in an open directory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spot<'a> {
+    pub(crate) dir: BorrowedFd<'a>,
+    pub(crate) name: &'a CStr,
+}
+
+/// What storing an entry came to.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    /// The source as it was when it was read.
+    pub(crate) meta: Meta,
+    /// The inode that was made.
+    pub(crate) id: Id,
+    /// Attributes that could not be stored; the entry itself is.
+    pub(crate) losses: Vec<Snag>,
+    /// It kept changing while it was read.
+    pub(crate) unstable: bool,
+    /// It has no extended attributes.
+    pub(crate) bare: bool,
+}
+
+/// Why an entry was not stored.
+#[derive(Debug)]
+pub(crate) enum Missed {
+    /// It is not what it was when it was looked at: look again.
+    Changed,
+    /// An act failed.
+    Snag(Snag),
+    /// The run was asked to stop.
+    Stopped,
+}
+
+impl From<Snag> for Missed {
+    fn from(snag: Snag) -> Self {
+        Missed::Snag(snag)
+    }
+}
+
+/// How many times a file is read that changes while it is read.
+const TRIES: u32 = 3;
+
+/// Stores entries: what a run knows, and buffers that are used again.
+#[derive(Debug)]
+pub(crate) struct Placer<'a> {
+    abilities: &'a Abilities,
+    pages: Pages,
+    /// How much is copied at once, at most.
+    step: usize,
+    buffer: Vec<u8>,
+    second: Vec<u8>,
+}
+
+impl<'a> Placer<'a> {
+    pub(crate) fn new(abilities: &'a Abilities, pages: Pages) -> Self {
+        Self {
+            abilities,
+            pages,
+            step: usize::MAX,
+            buffer: Vec::new(),
+            second: Vec::new(),
+        }
+    }
+
+    /// Copies no more than this at once.
+    pub(crate) fn by(self, step: usize) -> Self {
+        Self { step, ..self }
+    }
+
+    /// Do two files hold the same `size` bytes, and end there?
+    pub(crate) fn same_contents(
+        &mut self,
+        a: BorrowedFd<'_>,
+        b: BorrowedFd<'_>,
+        size: u64,
+        goes_on: &mut dyn FnMut() -> bool,
+    ) -> Result<bool, CompareError> {
+        let buffers = (ready(&mut self.buffer), ready(&mut self.second));
+        file::same_contents(a, b, size, self.pages, buffers, goes_on)
+    }
+
+    /// Copies a regular file. `looked` is what it was when it was looked at;
+    /// `twin` holds the same data, and lends its blocks where it can.
+    ///
+    /// `goes_on` hears of bytes copied, and says whether to go on.
+    pub(crate) fn file(
+        &mut self,
+        from: Spot<'_>,
+        to: Spot<'_>,
+        looked: &Meta,
+        twin: Option<Spot<'_>>,
+        goes_on: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Stored, Missed> {
+        let source = match file::open_file(from.dir, from.name) {
+            Err(e) if errno::has_changed(&e) => return Err(Missed::Changed),
+            other => other.map_err(|e| Snag::source(Op::Open, e))?,
+        };
+        for attempt in 1..=TRIES {
+            let before = self.settled(&source, goes_on)?;
+            if before.id() != looked.id() || before.kind != Kind::File {
+                return Err(Missed::Changed);
+            }
+            let xattrs = self.xattrs_of(&source)?;
+            let target = file::create_file(to.dir, to.name);
+            let target = target.map_err(|e| Snag::target(Op::Create, e))?;
+            let copied = self.contents(&source, &target, &before, twin, goes_on);
+            let outcome = copied.and_then(|whole| {
+                let after = stat::look_at(&source).map_err(|e| Snag::source(Op::Stat, e))?;
+                let steady = whole && unchanged(&before, &after);
+                if !steady && attempt < TRIES {
+                    return Ok(None);
+                }
+                let mut as_read = before;
+                let stored = |meta: &Meta| self.abilities.storable_time(meta.mtime);
+                if !steady && stored(&after) == stored(&before) {
+                    // The next run must not take it for unchanged.
+                    as_read.mtime = earlier(before.mtime, self.abilities);
+                }
+                let losses = self.attributes(Subject::Open(target.as_fd()), &as_read, &xattrs)?;
+                let made = stat::look_at(&target).map_err(|e| Snag::target(Op::Stat, e))?;
+                Ok(Some(Stored {
+                    meta: before,
+                    id: made.id(),
+                    losses,
+                    unstable: !steady,
+                    bare: xattrs.is_empty(),
+                }))
+            });
+            match outcome {
+                Ok(Some(stored)) => return Ok(stored),
+                Ok(None) => discard(to)?,
+                Err(missed) => {
+                    // What is half made must not stand; the first failure
+                    // is the one to tell of.
+                    let _ = discard(to);
+                    return Err(missed);
+                }
+            }
+        }
+        Err(Missed::Changed)
+    }
+
+    /// Waits until the file's time is settled, and looks at it.
+    fn settled(
+        &self,
+        source: &OwnedFd,
+        goes_on: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Meta, Missed> {
+        let look = || stat::look_at(source).map_err(|e| Snag::source(Op::Stat, e));
+        let meta = look()?;
+        let step = self.abilities.time_step;
+        let Some(wait) = inspect::still_young(meta.mtime, step, SystemTime::now()) else {
+            return Ok(meta);
+        };
+        std::thread::sleep(wait);
+        if !goes_on(0) {
+            return Err(Missed::Stopped);
+        }
+        // One that is written all the time is never settled: it is read as
+        // it is, and found to change.
+        Ok(look()?)
+    }
+
+    fn xattrs_of(&self, source: &OwnedFd) -> Result<Xattrs, Snag> {
+        inspect::xattrs(Subject::Open(source.as_fd()), Side::Source, self.abilities)
+    }
+
+    /// The data: blocks of the twin where they can be shared, else a copy.
+    /// Whether all of it was there.
+    fn contents(
+        &mut self,
+        source: &OwnedFd,
+        target: &OwnedFd,
+        meta: &Meta,
+        twin: Option<Spot<'_>>,
+        goes_on: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<bool, Missed> {
+        if let Some(twin) = twin
+            && let Ok(twin) = file::open_file(twin.dir, twin.name)
+            && stat::look_at(&twin).is_ok_and(|t| t.size == meta.size && t.mtime == meta.mtime)
+            && file::reflink(twin.as_fd(), target.as_fd()).is_ok()
+        {
+            return Ok(true);
+        }
+        let how = CopyHow {
+            sparse: meta.blocks.saturating_mul(512) < meta.size,
+            pages: self.pages,
+        };
+        let (from, to) = (source.as_fd(), target.as_fd());
+        let buffer = ready(&mut self.buffer);
+        let step = self.step.clamp(1, buffer.len());
+        let buffer = &mut buffer[..step];
+        match file::copy(from, to, meta.size, how, buffer, goes_on) {
+            Ok(copied) => Ok(copied == meta.size),
+            Err(CopyError::Read(e)) => Err(Snag::source(Op::Read, e).into()),
+            Err(CopyError::Write(e)) => Err(Snag::target(Op::Write, e).into()),
+            Err(CopyError::Stopped) => Err(Missed::Stopped),
+        }
+    }
+
+    /// Makes a symlink like the one at `from`.
+    pub(crate) fn symlink(
+        &self,
+        from: Spot<'_>,
+        to: Spot<'_>,
+        target: &CString,
+        meta: &Meta,
+    ) -> Result<Stored, Missed> {
+        link::symlink(target, to.dir, to.name).map_err(|e| Snag::target(Op::Create, e))?;
+        self.made(from, to, meta)
+    }
+
+    /// Makes a FIFO, socket or device like the one at `from`.
+    pub(crate) fn special(
+        &self,
+        from: Spot<'_>,
+        to: Spot<'_>,
+        meta: &Meta,
+    ) -> Result<Stored, Missed> {
+        link::make_special(to.dir, to.name, meta.kind, meta.rdev)
+            .map_err(|e| Snag::target(Op::Create, e))?;
+        self.made(from, to, meta)
+    }
+
+    /// Gives what was just made at `to` the attributes of what is at `from`.
+    fn made(&self, from: Spot<'_>, to: Spot<'_>, meta: &Meta) -> Result<Stored, Missed> {
+        let outcome = || {
+            let source = Subject::Named(from.dir, from.name);
+            let xattrs = inspect::xattrs(source, Side::Source, self.abilities)?;
+            let losses = self.attributes(Subject::Named(to.dir, to.name), meta, &xattrs)?;
+            let made = inspect::look_in_dump(to.dir, to.name);
+            let made = made.map_err(|e| Snag::target(Op::Stat, e))?;
+            Ok(Stored {
+                meta: *meta,
+                id: made.id(),
+                losses,
+                unstable: false,
+                bare: xattrs.is_empty(),
+            })
+        };
+        outcome().inspect_err(|_| {
+            let _ = discard(to);
+        })
+    }
+
+    /// Sets all attributes of a new entry, in the order that the head of
+    /// this file tells; what could not be set comes back, unless the disk
+    /// itself refuses.
+    pub(crate) fn attributes(
+        &self,
+        subject: Subject<'_>,
+        meta: &Meta,
+        xattrs: &Xattrs,
+    ) -> Result<Vec<Snag>, Snag> {
+        let stored = self.abilities.storable(meta);
+        let mut losses = Vec::new();
+        let mut note = |op: Op, done: io::Result<()>| match done {
+            Ok(()) => Ok(()),
+            Err(e) if is_loss(op, &e, subject) => {
+                losses.push(Snag::target(op, e));
+                Ok(())
+            }
+            Err(e) => Err(Snag::target(op, e)),
+        };
+        let settable = meta.kind != Kind::Symlink || self.abilities.symlinks;
+        if settable {
+            note(Op::SetOwner, set_owner(subject, stored.uid, stored.gid))?;
+        }
+        let refines = |name: &[u8]| [ACL_ACCESS, ACL_DEFAULT, CAPABILITY].contains(&name);
+        for (name, value) in xattrs.iter().filter(|(name, _)| !refines(name)) {
+            note(Op::SetXattr, xattr::set(subject, name, value))?;
+        }
+        if meta.kind != Kind::Symlink {
+            note(Op::SetMode, set_mode(subject, stored.mode))?;
+        }
+        for (name, value) in xattrs.iter().filter(|(name, _)| refines(name)) {
+            note(Op::SetXattr, xattr::set(subject, name, value))?;
+        }
+        if settable {
+            note(Op::SetTimes, set_times(subject, stored.atime, stored.mtime))?;
+        }
+        Ok(losses)
+    }
+
+    /// Makes a directory that a run left behind private again: its owner's
+    /// alone, and without a default ACL that new entries would inherit.
+    pub(crate) fn take_over(&self, directory: BorrowedFd<'_>) -> Result<(), Snag> {
+        let uid = self.abilities.uid;
+        let gid = self.abilities.gid;
+        let meta = stat::look_at(directory).map_err(|e| Snag::target(Op::Stat, e))?;
+        if meta.uid != uid || meta.gid != gid {
+            file::set_owner(directory, uid, gid).map_err(|e| Snag::target(Op::SetOwner, e))?;
+        }
+        // Without its access ACL first: the mode would only change its mask.
+        let subject = Subject::Open(directory);
+        let all = xattr::read(subject, |_| true).map_err(|e| Snag::target(Op::ReadXattr, e))?;
+        for (name, _) in all.iter().filter(|(name, _)| removable(name)) {
+            xattr::remove(subject, name).map_err(|e| Snag::target(Op::SetXattr, e))?;
+        }
+        // A security module may keep its label; then the source has one, too.
+        for (name, _) in all.iter().filter(|(name, _)| is_label(name)) {
+            let _ = xattr::remove(subject, name);
+        }
+        file::set_mode(directory, 0o700).map_err(|e| Snag::target(Op::SetMode, e))
+    }
+}
+
+/// A buffer, made when it is first needed.
+fn ready(buffer: &mut Vec<u8>) -> &mut [u8] {
+    const SIZE: usize = 256 * 1024;
+    if buffer.is_empty() {
+        buffer.resize(SIZE, 0);
+    }
+    buffer
+}
+
+/// Attributes that a directory does not need while it is filled.
+fn removable(name: &[u8]) -> bool {
+    name == ACL_ACCESS
+        || name == ACL_DEFAULT
+        || name.starts_with(b"user.")
+        || name.starts_with(b"trusted.") && !name.starts_with(b"trusted.SGI_ACL_")
+}
+
+fn is_label(name: &[u8]) -> bool {
+    name.starts_with(b"security.")
+}
+
+/// Removes what was made at a spot.
+pub(crate) fn discard(spot: Spot<'_>) -> Result<(), Snag> {
+    link::remove(spot.dir, spot.name).map_err(|e| Snag::target(Op::Remove, e))
+}
+
+/// Is a failure to set an attribute a loss of that attribute only? Not when
+/// the disk is full or failing; but an attribute too large for its filesystem
+/// may be answered as if the disk were full, so the free space is asked.
+fn is_loss(op: Op, error: &io::Error, subject: Subject<'_>) -> bool {
+    if op == Op::SetXattr && errno::is_no_room(error) {
+        let (Subject::Named(on, _) | Subject::Open(on)) = subject;
+        return disk::free(on).is_ok_and(|free| free.bytes > 1 << 20);
+    }
+    !errno::is_disk_refusal(error) && !errno::is_shortage(error)
+}
+
+/// Nothing that a reader could notice happened between two looks.
+fn unchanged(before: &Meta, after: &Meta) -> bool {
+    before.mtime == after.mtime && before.ctime == after.ctime && before.size == after.size
+}
+
+/// The time one step of the dump's filesystem before.
+fn earlier(time: Time, abilities: &Abilities) -> Time {
+    Time::from_nanos(time.as_nanos() - i128::from(abilities.time_step.max(1)))
+}
+
+fn set_owner(subject: Subject<'_>, uid: u32, gid: u32) -> io::Result<()> {
+    match subject {
+        Subject::Open(fd) => file::set_owner(fd, uid, gid),
+        Subject::Named(dir, name) => link::set_owner(dir, name, uid, gid),
+    }
+}
+
+fn set_mode(subject: Subject<'_>, mode: u16) -> io::Result<()> {
+    match subject {
+        Subject::Open(fd) => file::set_mode(fd, mode),
+        Subject::Named(dir, name) => link::set_mode(dir, name, mode),
+    }
+}
+
+fn set_times(subject: Subject<'_>, atime: Time, mtime: Time) -> io::Result<()> {
+    match subject {
+        Subject::Open(fd) => file::set_times(fd, atime, mtime),
+        Subject::Named(dir, name) => link::set_times(dir, name, atime, mtime),
+    }
+}

@@ -1,0 +1,80 @@
+//! Do two versions differ, and if so in content or only in metadata?
+//!
+//! The cheap questions come first. Contents are read only when two different
+//! inodes agree on type and size; equal times prove nothing, since programs
+//! set them back.
+
+use super::read::same_bytes;
+use super::version::Version;
+use crate::model::fault::Fault;
+use crate::model::kind::Kind;
+
+/// In what two versions differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// In nothing that dumps preserve.
+    Nothing,
+    /// In mode, owner, modification time, extended attributes or ACLs.
+    Metadata,
+    /// In content: bytes of a file, names in a directory, target of a
+    /// symlink, number of a device; or in type.
+    Content,
+}
+
+/// What tells that two versions are the same without reading them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// Their inode alone.
+    Inode,
+    /// Equal size and modification time as well (of a directory, time): where
+    /// inode numbers mean nothing, and reading every version would bring it
+    /// over a network.
+    SizeAndTime,
+}
+
+/// Compares two versions.
+///
+/// Of a directory its own names count, not what lies below them.
+///
+/// # Errors
+/// What could not be read of either.
+pub fn difference(old: &Version, new: &Version) -> Result<Difference, Fault> {
+    compare(old, new, Trust::Inode)
+}
+
+pub(super) fn compare(old: &Version, new: &Version, trust: Trust) -> Result<Difference, Fault> {
+    if old.meta.id() == new.meta.id() {
+        return Ok(Difference::Nothing);
+    }
+    if !same_content(old, new, trust)? {
+        return Ok(Difference::Content);
+    }
+    let same = old.meta.mode == new.meta.mode
+        && old.meta.uid == new.meta.uid
+        && old.meta.gid == new.meta.gid
+        && old.meta.mtime == new.meta.mtime
+        && old.xattrs()? == new.xattrs()?;
+    Ok(if same {
+        Difference::Nothing
+    } else {
+        Difference::Metadata
+    })
+}
+
+/// The same bytes, names, target or number?
+pub(super) fn same_content(old: &Version, new: &Version, trust: Trust) -> Result<bool, Fault> {
+    if old.meta.kind != new.meta.kind {
+        return Ok(false);
+    }
+    let same_time = old.meta.mtime == new.meta.mtime;
+    match old.meta.kind {
+        Kind::File if old.meta.size != new.meta.size => Ok(false),
+        Kind::File if trust == Trust::SizeAndTime && same_time => Ok(true),
+        Kind::File => same_bytes(&old.path, &new.path, old.meta.size),
+        Kind::Dir if trust == Trust::SizeAndTime && same_time => Ok(true),
+        Kind::Dir => Ok(old.names()? == new.names()?),
+        Kind::Symlink => Ok(old.target()? == new.target()?),
+        Kind::Char | Kind::Block => Ok(old.meta.rdev == new.meta.rdev),
+        Kind::Fifo | Kind::Socket => Ok(true),
+    }
+}

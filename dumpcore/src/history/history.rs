@@ -1,0 +1,401 @@
+//! The history of one path: its versions through the dumps, oldest first.
+//!
+//! Fast by design: one `lstat` a dump, and a version with the inode of the
+//! version before is that version, unread. What the dumps cost besides is one
+//! listing of each year and day. Only the named path is touched; when renames
+//! are to be followed, also the listings of two dumps wherever it appears.
+//!
+//! Dumps are first condensed into runs of the same state (a version, or its
+//! absence); what is asked for is chosen among the runs; and the changes are
+//! those between the runs that are left.
+
+use std::ops::Bound;
+use std::path::PathBuf;
+
+use super::Navigator;
+use super::change::{Change, Event, Past, told};
+use super::compare::{Difference, Trust, compare};
+use super::locate::{Lies, Place};
+use super::read::makes_up_inodes;
+use super::rename::{Renamed, Search};
+use super::spans::{Every, Run, thinned};
+use super::version::{Version, is_inside, look};
+use crate::model::fault::Fault;
+use crate::model::minute::Stamp;
+use crate::model::path::RelPath;
+use crate::policy::layout::DumpName;
+
+/// Tells the history of a place.
+#[derive(Clone, Debug)]
+#[must_use = "a history does nothing until it is run"]
+pub struct History<'a> {
+    navigator: &'a Navigator,
+    place: &'a Place,
+    from: Option<Stamp>,
+    until: Option<Stamp>,
+    every: Option<Every>,
+    with_main: bool,
+    follow: bool,
+    trust: Trust,
+}
+
+impl<'a> History<'a> {
+    pub(super) fn new(navigator: &'a Navigator, place: &'a Place) -> Self {
+        Self {
+            navigator,
+            place,
+            from: None,
+            until: None,
+            every: None,
+            with_main: false,
+            follow: false,
+            trust: Trust::Inode,
+        }
+    }
+
+    /// Dumps of this minute and later only.
+    pub fn from(mut self, earliest: Stamp) -> Self {
+        self.from = Some(earliest);
+        self
+    }
+
+    /// Dumps of this minute and earlier only: now, in general. A path in a
+    /// dump ends with that dump in any case.
+    pub fn until(mut self, latest: Stamp) -> Self {
+        self.until = Some(latest);
+        self
+    }
+
+    /// Only the last version of each span, and a deletion that follows it
+    /// within the span.
+    pub fn every(mut self, every: Every) -> Self {
+        self.every = Some(every);
+        self
+    }
+
+    /// Also how the main tree has it now.
+    pub fn with_main(mut self, yes: bool) -> Self {
+        self.with_main = yes;
+        self
+    }
+
+    /// When the path appears: look in the dump before for the name it had,
+    /// and go on there. With [`History::with_main`], also when it appears in
+    /// the main tree.
+    ///
+    /// That name is one with the same inode; or one that is gone since, of the
+    /// same type, size, modification time and contents (of a directory: the
+    /// same names in it), if there is one that fits best. What was renamed and
+    /// changed between two dumps is not found. The cost is a listing of all of
+    /// both dumps for each appearance, and one look at each name that is gone.
+    pub fn follow(mut self, yes: bool) -> Self {
+        self.follow = yes;
+        self
+    }
+
+    /// Reads the dumps.
+    pub fn run(mut self) -> Past {
+        if makes_up_inodes(self.navigator.listing.root()) {
+            self.trust = Trust::SizeAndTime;
+        }
+        let mut past = Past {
+            events: Vec::new(),
+            faults: Vec::new(),
+            dumps: 0,
+        };
+        let now = self.now(&mut past);
+        let (mut runs, renamed_from) = self.runs(now.as_ref(), &mut past);
+        if let Some(every) = self.every {
+            runs = thinned(runs, every);
+        }
+        let mut before: Option<Run> = None;
+        for run in runs {
+            let events = self.events(before.as_ref(), &run, &mut past.faults);
+            match &mut before {
+                // The same as before, now that those between are left out.
+                Some(before) if events.is_empty() => before.last = run.last,
+                before => *before = Some(run),
+            }
+            past.events.extend(events);
+        }
+        if let Some(now) = now {
+            let events = self.main_events(before.as_ref(), now, renamed_from, &mut past.faults);
+            past.events.extend(events);
+        }
+        past
+    }
+
+    /// How the main tree has the path, when that is asked for and known.
+    fn now(&self, past: &mut Past) -> Option<Now> {
+        let path = self.navigator.path_now(self.place)?;
+        let looked = self.with_main.then(|| Version::at(&path))?;
+        match looked {
+            Ok(version) => Some(Now { path, version }),
+            Err(fault) => {
+                past.faults.push(fault);
+                None
+            }
+        }
+    }
+
+    /// The last dump that counts, in order of their names.
+    fn limit(&self) -> Option<DumpName> {
+        let by_date = self.until.map(DumpName::checkpoint);
+        let by_place = match self.place.lies {
+            Lies::Dump(dump) => Some(dump),
+            Lies::Main(_) => None,
+        };
+        match (by_date, by_place) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// All runs, under whatever names the path had; and the name in the last
+    /// dump of what has another one now.
+    fn runs(&self, now: Option<&Now>, past: &mut Past) -> (Vec<Run>, Option<PathBuf>) {
+        let mut within = self.place.within.clone();
+        let mut limit = self.limit();
+        let mut later = Vec::new();
+        let mut runs = self.scan(&within, limit, past);
+        let mut renamed_now = None;
+        if let Some((dump, from)) = now.and_then(|now| self.find_rename_now(now, &runs, past)) {
+            renamed_now = Some(from.below(&self.navigator.listing.path(dump)));
+            runs = self.scan(&from, Some(dump), past);
+            within = from;
+        }
+        loop {
+            let Some(renamed) = self.find_rename(&within, &mut runs, past) else {
+                runs.append(&mut later);
+                return (runs, renamed_now);
+            };
+            let mut newer = runs.split_off(renamed.at);
+            newer.append(&mut later);
+            later = newer;
+            within = renamed.from;
+            limit = Some(renamed.dump);
+            runs = self.scan(&within, limit, past);
+        }
+    }
+
+    /// The runs of one name, up to a dump.
+    fn scan(&self, within: &RelPath, limit: Option<DumpName>, past: &mut Past) -> Vec<Run> {
+        let listing = &self.navigator.listing;
+        let first = self.from.map_or(Bound::Unbounded, Bound::Included);
+        let last = limit.map_or(Bound::Unbounded, |dump| Bound::Included(dump.stamp));
+        let mut runs = Vec::new();
+        for dump in listing.oldest_first((first, last)) {
+            match dump {
+                Ok(dump) if limit.is_some_and(|limit| dump > limit) => {}
+                Ok(dump) => {
+                    past.dumps += 1;
+                    if let Err(fault) = self.extend(&mut runs, dump, within, &mut past.faults) {
+                        past.faults.push(fault);
+                    }
+                }
+                Err(fault) => past.faults.push(fault),
+            }
+        }
+        runs
+    }
+
+    /// Adds what one dump has to the runs.
+    fn extend(
+        &self,
+        runs: &mut Vec<Run>,
+        dump: DumpName,
+        within: &RelPath,
+        faults: &mut Vec<Fault>,
+    ) -> Result<(), Fault> {
+        let top = self.navigator.listing.path(dump);
+        let path = within.below(&top);
+        let mut found = look(&path)?;
+        let mut before = runs.last_mut();
+        if let (Some(before), Some(meta)) = (&mut before, &found)
+            && before.id == Some(meta.id())
+        {
+            before.last = dump;
+            return Ok(());
+        }
+        if found.is_some() && !is_inside(&top, &path)? {
+            found = None;
+        }
+        let Some(meta) = found else {
+            match before {
+                Some(before) if before.version.is_none() => before.last = dump,
+                // A dump that was removed meanwhile says nothing.
+                _ if look(&top)?.is_none() => {}
+                _ => runs.push(Run::new(dump, None)),
+            }
+            return Ok(());
+        };
+        let version = Version {
+            path,
+            dump: Some(dump),
+            meta,
+        };
+        if let Some(before) = before
+            && let Some(old) = &before.version
+            && self.judged(old, &version, faults) == Difference::Nothing
+        {
+            before.id = Some(meta.id());
+            before.last = dump;
+        } else {
+            runs.push(Run::new(dump, Some(version)));
+        }
+        Ok(())
+    }
+
+    /// The newest appearance that is a rename, if any is to be found.
+    fn find_rename(&self, within: &RelPath, runs: &mut [Run], past: &mut Past) -> Option<Renamed> {
+        if !self.follow {
+            return None;
+        }
+        for at in (1..runs.len()).rev() {
+            let dump = runs[at - 1].last;
+            let (None, Some(version)) = (&runs[at - 1].version, &runs[at].version) else {
+                continue;
+            };
+            let listing = &self.navigator.listing;
+            let after = listing.path(runs[at].first);
+            let search = Search {
+                listing,
+                before: dump,
+                after: &|name| Some(name.below(&after)),
+                inodes: self.trust == Trust::Inode,
+            };
+            if let Some(from) = search.find(within, version, &mut past.faults) {
+                runs[at].renamed_from = Some(from.below(&listing.path(dump)));
+                return Some(Renamed { at, dump, from });
+            }
+        }
+        None
+    }
+
+    /// The last dump, and the name in it of what appears in the main tree.
+    fn find_rename_now(
+        &self,
+        now: &Now,
+        runs: &[Run],
+        past: &mut Past,
+    ) -> Option<(DumpName, RelPath)> {
+        let (Some(version), Some(last)) = (&now.version, runs.last()) else {
+            return None;
+        };
+        // After the dump that a path lies in there may be others.
+        let is_next = matches!(self.place.lies, Lies::Main(_));
+        if !self.follow || !is_next || last.version.is_some() {
+            return None;
+        }
+        let trees = self.navigator.trees.resolved();
+        let search = Search {
+            listing: &self.navigator.listing,
+            before: last.last,
+            after: &|name| trees.main_path(name),
+            // The dumps have copies, never the inode itself.
+            inodes: false,
+        };
+        let from = search.find(&self.place.within, version, &mut past.faults)?;
+        Some((last.last, from))
+    }
+
+    /// What happened between two runs; nothing when they are the same.
+    fn events(&self, before: Option<&Run>, run: &Run, faults: &mut Vec<Fault>) -> Vec<Event> {
+        let old = before.and_then(|run| run.version.as_ref());
+        let (changes, version) = match (old, &run.version) {
+            (None, None) => return Vec::new(),
+            (Some(old), None) => {
+                let missing = self.navigator.listing.path(run.first);
+                let last = before.map_or(run.last, |run| run.last);
+                (vec![Change::Delete { missing }], self.in_dump(old, last))
+            }
+            (old, Some(new)) => {
+                let changes = self.changes(old, new, run.renamed_from.clone(), faults);
+                (changes, new.clone())
+            }
+        };
+        told(changes, &version, old, false)
+    }
+
+    /// What led from one version, or its absence, to the next.
+    fn changes(
+        &self,
+        old: Option<&Version>,
+        new: &Version,
+        renamed_from: Option<PathBuf>,
+        faults: &mut Vec<Fault>,
+    ) -> Vec<Change> {
+        let Some(old) = old else {
+            return vec![Change::Create];
+        };
+        let rename = renamed_from.map(|from| Change::Rename { from });
+        let other = match self.judged(old, new, faults) {
+            Difference::Nothing => None,
+            Difference::Metadata => Some(Change::Wstat),
+            Difference::Content => Some(Change::Write),
+        };
+        rename.into_iter().chain(other).collect()
+    }
+
+    /// The same version, under its name in another dump.
+    fn in_dump(&self, version: &Version, dump: DumpName) -> Version {
+        let listing = &self.navigator.listing;
+        let within = version.dump.and_then(|had| {
+            let rest = version.path.strip_prefix(listing.path(had)).ok()?;
+            Some(listing.path(dump).join(rest))
+        });
+        Version {
+            path: within.unwrap_or_else(|| version.path.clone()),
+            dump: Some(dump),
+            meta: version.meta,
+        }
+    }
+
+    /// The difference; what cannot be read is judged by size and time.
+    fn judged(&self, old: &Version, new: &Version, faults: &mut Vec<Fault>) -> Difference {
+        compare(old, new, self.trust).unwrap_or_else(|fault| {
+            faults.push(fault);
+            let (old, new) = (&old.meta, &new.meta);
+            if (old.kind, old.size, old.mtime) != (new.kind, new.size, new.mtime) {
+                Difference::Content
+            } else if (old.mode, old.uid, old.gid) != (new.mode, new.uid, new.gid) {
+                Difference::Metadata
+            } else {
+                Difference::Nothing
+            }
+        })
+    }
+
+    /// How the main tree differs from the last dump.
+    fn main_events(
+        &self,
+        last: Option<&Run>,
+        now: Now,
+        renamed_from: Option<PathBuf>,
+        faults: &mut Vec<Fault>,
+    ) -> Vec<Event> {
+        let old = last.and_then(|run| run.version.as_ref());
+        let (changes, version) = match (old, now.version) {
+            (None, None) => return Vec::new(),
+            (Some(old), None) => {
+                let dump = last.map(|run| run.last).or(old.dump);
+                let version = dump.map_or_else(|| old.clone(), |dump| self.in_dump(old, dump));
+                (vec![Change::Delete { missing: now.path }], version)
+            }
+            (old, Some(new)) => {
+                let mut changes = self.changes(old, &new, renamed_from, faults);
+                if changes.is_empty() {
+                    changes.push(Change::Same);
+                }
+                (changes, new)
+            }
+        };
+        told(changes, &version, old, true)
+    }
+}
+
+/// The same path in the main tree, and what bears it there.
+struct Now {
+    path: PathBuf,
+    version: Option<Version>,
+}

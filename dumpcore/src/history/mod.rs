@@ -1,0 +1,336 @@
+//! Finding old versions: where a path lies, how it was at a moment, and its
+//! whole history. Reads only, takes no lock, and touches no path but the
+//! named one.
+//!
+//! Dumps come and go while it looks: a dump that is removed meanwhile counts
+//! as one that never was.
+
+mod change;
+mod compare;
+mod date;
+mod history;
+mod locate;
+mod read;
+mod rename;
+mod restore;
+mod spans;
+mod version;
+mod would_remove;
+
+use std::path::{Path, PathBuf};
+
+use crate::model::fault::{Fault, plain};
+use crate::model::minute::Stamp;
+use crate::model::path::{Printable, RelPath};
+use crate::model::tree::Root;
+use crate::policy::layout::DumpName;
+use crate::root::listing::Listing;
+
+pub use change::{Change, Event, Past};
+pub use compare::{Difference, difference};
+pub use date::{Ago, BadDate, Date};
+pub use history::History;
+pub use locate::{Lies, Place};
+pub use read::Name;
+pub use spans::Every;
+pub use version::Version;
+pub use would_remove::Gained;
+
+use locate::Trees;
+
+/// Finds old versions of what lies in some trees, in one dump root.
+///
+/// ```no_run
+/// use dumpcore::{Ago, Navigator};
+///
+/// let navigator = Navigator::new("/dump").main("/newage/NEWAGE");
+/// let place = navigator.locate("/home/glenda".as_ref(), "lib/profile".as_ref())?;
+/// let now = chrono::Local::now();
+/// if let Some(at) = Ago::YESTERDAY.before_moment(&now) {
+///     let old = navigator.version_at(&place, at)?;
+///     assert!(old.path.starts_with("/dump"));
+/// }
+/// # Ok::<(), dumpcore::FindError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Navigator {
+    trees: Trees,
+    listing: Listing,
+}
+
+impl Navigator {
+    /// In this dump root, which is written nowhere and may be read-only.
+    #[must_use]
+    pub fn new(dump: impl Into<PathBuf>) -> Self {
+        let dump = dump.into();
+        Self {
+            listing: Listing::new(&dump),
+            trees: Trees {
+                roots: Vec::new(),
+                dump,
+            },
+        }
+    }
+
+    /// Of a main tree that is dumped under its own last name.
+    #[must_use]
+    pub fn main(self, path: impl Into<PathBuf>) -> Self {
+        self.root(Root {
+            path: path.into(),
+            name: None,
+        })
+    }
+
+    /// Of a main tree, and the name that it is dumped under. Its path should
+    /// be absolute, as that of the dump root: what is found in it is named by
+    /// it.
+    #[must_use]
+    pub fn root(mut self, root: Root) -> Self {
+        self.trees.roots.push(root);
+        self
+    }
+
+    /// The dumps that are searched.
+    #[must_use]
+    pub fn listing(&self) -> &Listing {
+        &self.listing
+    }
+
+    /// Which tree a path lies in. `from` is the directory that a relative one
+    /// starts in. The path need not exist any more.
+    ///
+    /// # Errors
+    /// [`FindError::InNeither`], [`FindError::NoDump`], or a fault in what
+    /// leads to the path.
+    pub fn locate(&self, from: &Path, path: &Path) -> Result<Place, FindError> {
+        self.trees.locate(from, path)
+    }
+
+    /// The newest dump of this minute or earlier.
+    ///
+    /// # Errors
+    /// [`FindError::NoneThen`], or a fault in listing the dumps.
+    pub fn dump_at(&self, at: Stamp) -> Result<DumpName, FindError> {
+        let found = self.listing.newest_not_later(at)?;
+        found.ok_or_else(|| FindError::NoneThen {
+            dump: self.trees.dump.clone(),
+            at,
+        })
+    }
+
+    /// The name of a place in a dump, whether it is there or not.
+    #[must_use]
+    pub fn path_in(&self, dump: DumpName, place: &Place) -> PathBuf {
+        place.within.below(&self.listing.path(dump))
+    }
+
+    /// The same place in the main tree, whether it is there or not. `None`
+    /// for a path in a dump of a tree that is not among the main trees.
+    #[must_use]
+    pub fn path_now(&self, place: &Place) -> Option<PathBuf> {
+        match &place.lies {
+            Lies::Main(path) => Some(path.clone()),
+            Lies::Dump(_) => self.trees.main_path(&place.within),
+        }
+    }
+
+    /// The place as it was in the newest dump of this minute or earlier.
+    ///
+    /// # Errors
+    /// [`FindError::NotThere`] with the nearest older dump that has it,
+    /// [`FindError::NoneThen`], or a fault.
+    pub fn version_at(&self, place: &Place, at: Stamp) -> Result<Version, FindError> {
+        let dump = self.dump_at(at)?;
+        if let Some(version) = Version::look(&self.listing, dump, &place.within)? {
+            return Ok(version);
+        }
+        Err(FindError::NotThere {
+            within: place.within.clone(),
+            dump: self.listing.path(dump),
+            older: self.newest_with(place, dump)?,
+        })
+    }
+
+    /// Brings a version back to the place in the main tree, with all its
+    /// metadata: made beside the name and renamed over it, a directory whole.
+    /// Directories above it that are gone come back as they were in the dump,
+    /// without what else was in them. What of the metadata the runner could
+    /// not preserve comes back.
+    ///
+    /// A directory becomes as it was: what [`Navigator::gained`] finds goes.
+    ///
+    /// # Errors
+    /// [`FindError::InDump`] for a place in a dump, [`FindError::NoTree`] when
+    /// the main tree itself is gone, [`FindError::Mounted`] when something is
+    /// mounted on or below the place, or a fault; what was there is then as it
+    /// was.
+    pub fn restore(&self, version: &Version, place: &Place) -> Result<Vec<Fault>, FindError> {
+        match &place.lies {
+            Lies::Main(path) => {
+                let names = place.within.as_bytes().iter();
+                let depth = names.filter(|b| **b == b'/').count();
+                let tree = path.ancestors().nth(depth).filter(|_| depth > 0);
+                if let Some(tree) = tree.filter(|tree| !tree.exists()) {
+                    let path = tree.to_path_buf();
+                    return Err(FindError::NoTree { path });
+                }
+                // For what is mounted there, which must not go.
+                would_remove::gained(version, path)?;
+                Ok(restore::restore(version, path, depth)?)
+            }
+            Lies::Dump(dump) => Err(FindError::InDump {
+                path: self.path_in(*dump, place),
+            }),
+        }
+    }
+
+    /// What [`Navigator::restore`] would remove for good: what the place in
+    /// the main tree has, and the version has not, by name or by type. Nothing
+    /// where nothing bears the name. Reads every directory of both.
+    ///
+    /// # Errors
+    /// [`FindError::InDump`] for a place in a dump, [`FindError::Mounted`]
+    /// when something is mounted on or below the place, or a fault.
+    pub fn gained(&self, version: &Version, place: &Place) -> Result<Gained, FindError> {
+        match &place.lies {
+            Lies::Main(path) => would_remove::gained(version, path),
+            Lies::Dump(dump) => Err(FindError::InDump {
+                path: self.path_in(*dump, place),
+            }),
+        }
+    }
+
+    /// What bears the name of a place now, in the tree that it lies in.
+    ///
+    /// # Errors
+    /// A name that cannot be looked at, for another reason than its absence.
+    pub fn version_now(&self, place: &Place) -> Result<Option<Version>, FindError> {
+        Ok(match &place.lies {
+            Lies::Main(path) => Version::at(path)?,
+            Lies::Dump(dump) => Version::look(&self.listing, *dump, &place.within)?,
+        })
+    }
+
+    /// Does the place in the main tree differ from a version, or anything
+    /// below it? What is missing differs.
+    ///
+    /// # Errors
+    /// What could not be read of either.
+    pub fn differs(&self, version: &Version, place: &Place) -> Result<bool, FindError> {
+        let now = match self.path_now(place) {
+            Some(path) => Version::at(&path)?,
+            None => None,
+        };
+        match now {
+            Some(now) => Ok(restore::differ(version, &now)?),
+            None => Ok(true),
+        }
+    }
+
+    /// The history of a place.
+    pub fn history<'a>(&'a self, place: &'a Place) -> History<'a> {
+        History::new(self, place)
+    }
+
+    /// The path in the newest dump before this one that has it.
+    fn newest_with(&self, place: &Place, before: DumpName) -> Result<Option<PathBuf>, Fault> {
+        for dump in self.listing.newest_first(..=before.stamp) {
+            let dump = dump?;
+            if dump < before
+                && let Some(found) = Version::look(&self.listing, dump, &place.within)?
+            {
+                return Ok(Some(found.path));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Why no old version is the answer.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FindError {
+    /// The path lies neither in a main tree nor in the dump root.
+    #[error("{} lies neither in {} nor in the dump root {}",
+        Printable::path(.path), trees(.main), Printable::path(.dump))]
+    InNeither {
+        /// The path, absolute.
+        path: PathBuf,
+        /// The main trees.
+        main: Vec<PathBuf>,
+        /// The dump root.
+        dump: PathBuf,
+    },
+    /// The path lies in the dump root, but in no dump.
+    #[error("{} lies in the dump root {}, but in no dump of it",
+        Printable::path(.path), Printable::path(.dump))]
+    NoDump {
+        /// The path, absolute.
+        path: PathBuf,
+        /// The dump root.
+        dump: PathBuf,
+    },
+    /// What lies in a dump is never written to.
+    #[error("{} lies in a dump, and a dump never changes", Printable::path(.path))]
+    InDump {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Nothing is restored into a main tree that is not there.
+    #[error("the main tree {} is not there: is its disk mounted?", Printable::path(.path))]
+    NoTree {
+        /// The main tree.
+        path: PathBuf,
+    },
+    /// What is mounted there would be removed with the rest.
+    #[error("something is mounted on {}, and would be removed with the rest: unmount it first",
+        Printable::path(.path))]
+    Mounted {
+        /// The directory it is mounted on.
+        path: PathBuf,
+    },
+    /// No dump is as old as that.
+    #[error("{} has no dump of {at} or earlier", Printable::path(.dump))]
+    NoneThen {
+        /// The dump root.
+        dump: PathBuf,
+        /// The minute asked for.
+        at: Stamp,
+    },
+    /// The dump does not have it.
+    #[error("{} has no {within}{}", Printable::path(.dump), nearest(.older))]
+    NotThere {
+        /// The path looked for, inside the dump.
+        within: RelPath,
+        /// The dump.
+        dump: PathBuf,
+        /// The same in the nearest older dump that has it.
+        older: Option<PathBuf>,
+    },
+    /// Something on the way could not be read.
+    #[error("cannot {} {}: {}", .0.op, Printable::path(&.0.path), plain(&.0.cause))]
+    Fault(#[from] Fault),
+}
+
+fn trees(main: &[PathBuf]) -> String {
+    let names: Vec<String> = main
+        .iter()
+        .map(|path| Printable::path(path).to_string())
+        .collect();
+    if names.is_empty() {
+        return "a main tree (none is named)".to_owned();
+    }
+    names.join(" nor in ")
+}
+
+fn nearest(older: &Option<PathBuf>) -> String {
+    match older {
+        Some(path) => format!("; the nearest older one is {}", Printable::path(path)),
+        None => "; nor has any older dump".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod test_dumps;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! Reading a version: bytes of a file, names in a directory, target of a
+//! symlink, extended attributes.
+//!
+//! All by the handle of the directory above and the last name, so that a
+//! name in the main tree that turns into a symlink or a FIFO between look
+//! and open is not followed and not waited on. Access times are left alone
+//! where that is allowed: telling the history of a file is no use of it.
+
+use std::ffi::{CString, OsStr};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::version::Version;
+use crate::fs::inspect;
+use crate::model::fault::{Fault, Op};
+use crate::model::kind::Kind;
+use crate::model::metadata::{Abilities, Xattrs};
+use crate::sys::dir::{Chunk, For, Lister, open_dir, open_root};
+use crate::sys::file::{CompareError, open_file, same_contents};
+use crate::sys::fstype::may_be_in_user_space;
+use crate::sys::pages::{Pages, Reader};
+use crate::sys::{link, xattr};
+
+/// Large enough that a network filesystem is not asked bit by bit.
+const BUFFER: usize = 128 * 1024;
+
+/// One name in a directory's listing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name {
+    /// The bytes of the name.
+    pub name: Vec<u8>,
+    /// Is it a directory? `false` also where the filesystem does not tell.
+    pub is_dir: bool,
+    /// Is it a symlink? `false` also where the filesystem does not tell.
+    pub is_symlink: bool,
+}
+
+impl Version {
+    /// The bytes of a file; `None` when there are more than `most`.
+    ///
+    /// # Errors
+    /// A file that cannot be opened or read.
+    pub fn bytes(&self, most: usize) -> Result<Option<Vec<u8>>, Fault> {
+        let file = file(&self.path)?;
+        let mut bytes = Vec::new();
+        let mut buffer = vec![0; BUFFER];
+        let mut reader = Reader::new(file.as_fd(), self.meta.size, Pages::Keep);
+        loop {
+            let at = bytes.len() as u64;
+            let got = reader
+                .read_full_at(&mut buffer, at)
+                .map_err(fault(Op::Read, &self.path))?;
+            if bytes.len() + got > most {
+                return Ok(None);
+            }
+            bytes.extend_from_slice(&buffer[..got]);
+            if got < buffer.len() {
+                return Ok(Some(bytes));
+            }
+        }
+    }
+
+    /// The names in a directory, ordered by their bytes.
+    ///
+    /// # Errors
+    /// A directory that cannot be opened or listed.
+    pub fn names(&self) -> Result<Vec<Name>, Fault> {
+        let chunk = list(&self.path).map_err(fault(Op::List, &self.path))?;
+        let names = chunk.iter().map(|entry| Name {
+            name: entry.name.to_bytes().to_vec(),
+            is_dir: entry.kind == Some(Kind::Dir),
+            is_symlink: entry.kind == Some(Kind::Symlink),
+        });
+        Ok(names.collect())
+    }
+
+    /// What a symlink holds.
+    ///
+    /// # Errors
+    /// A symlink that cannot be read.
+    pub fn target(&self) -> Result<PathBuf, Fault> {
+        let read = || -> io::Result<CString> {
+            let (above, name) = above(&self.path)?;
+            if self.dump.is_some() {
+                return inspect::symlink_in_some_dump(above.as_fd(), &name, &self.meta);
+            }
+            link::read_symlink(above.as_fd(), &name)
+        };
+        let text = read().map_err(fault(Op::ReadLink, &self.path))?;
+        Ok(PathBuf::from(OsStr::from_bytes(text.to_bytes())))
+    }
+
+    /// The extended attributes that a dump preserves, ACLs among them.
+    ///
+    /// # Errors
+    /// Attributes that cannot be read.
+    pub fn xattrs(&self) -> Result<Xattrs, Fault> {
+        let all = Abilities::everything();
+        let read = || -> io::Result<Xattrs> {
+            let (above, name) = above(&self.path)?;
+            let subject = xattr::Subject::Named(above.as_fd(), &name);
+            xattr::read(subject, |name| all.keeps_xattr(name))
+        };
+        read().map_err(fault(Op::ReadXattr, &self.path))
+    }
+}
+
+/// What a directory holds, ordered by name.
+pub(super) fn list(path: &Path) -> io::Result<Chunk> {
+    let (above, name) = above(path)?;
+    let mut chunk = Chunk::default();
+    Lister::new(open_dir(above.as_fd(), &name, For::Reading)?).rest(&mut chunk)?;
+    chunk.sort_by_name();
+    Ok(chunk)
+}
+
+/// Do two files of this size hold the same bytes?
+pub(super) fn same_bytes(old: &Path, new: &Path, size: u64) -> Result<bool, Fault> {
+    let (old_file, new_file) = (file(old)?, file(new)?);
+    let (mut for_old, mut for_new) = (vec![0; BUFFER], vec![0; BUFFER]);
+    let same = same_contents(
+        old_file.as_fd(),
+        new_file.as_fd(),
+        size,
+        Pages::Keep,
+        (&mut for_old, &mut for_new),
+        &mut || true,
+    );
+    match same {
+        Ok(same) => Ok(same),
+        Err(CompareError::First(cause)) => Err(fault(Op::Read, old)(cause)),
+        Err(CompareError::Second(cause)) => Err(fault(Op::Read, new)(cause)),
+        // Nobody asks it to stop.
+        Err(CompareError::Stopped) => Ok(false),
+    }
+}
+
+/// Does a filesystem make its inode numbers up as it goes? Those in user
+/// space (sshfs) do: there no two names have the same number.
+pub(super) fn makes_up_inodes(path: &Path) -> bool {
+    open_root(path, For::Passing).is_ok_and(may_be_in_user_space)
+}
+
+fn file(path: &Path) -> Result<OwnedFd, Fault> {
+    let open = || -> io::Result<OwnedFd> {
+        let (above, name) = above(path)?;
+        open_file(above.as_fd(), &name)
+    };
+    open().map_err(fault(Op::Open, path))
+}
+
+/// The directory above a path, and the last name.
+pub(super) fn above(path: &Path) -> io::Result<(OwnedFd, CString)> {
+    let (Some(above), Some(name)) = (path.parent(), path.file_name()) else {
+        // `/` has no name: it is `.` in itself.
+        return Ok((open_root(path, For::Passing)?, c".".to_owned()));
+    };
+    let name = CString::new(name.as_bytes())?;
+    Ok((open_root(above, For::Passing)?, name))
+}
+
+fn fault(op: Op, path: &Path) -> impl Fn(io::Error) -> Fault {
+    move |cause| Fault::new(op, path.to_path_buf(), cause)
+}

@@ -1,0 +1,84 @@
+//! Dumps condensed: runs of the same state, and of these what each span of
+//! the calendar leaves.
+
+use std::path::PathBuf;
+
+use super::version::Version;
+use crate::model::metadata::Id;
+use crate::model::minute::Stamp;
+use crate::policy::layout::DumpName;
+
+/// A span of the calendar of which only the last version is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Every {
+    /// A calendar year.
+    Year,
+    /// A month of one year.
+    Month,
+    /// A day of one year.
+    Day,
+    /// An hour of one day.
+    Hour,
+}
+
+impl Every {
+    /// What two minutes of the same span have in common.
+    fn span(self, at: Stamp) -> (i32, u32, u32, u32) {
+        let all = (at.year(), at.month(), at.day(), at.hour());
+        match self {
+            Every::Year => (all.0, 0, 0, 0),
+            Every::Month => (all.0, all.1, 0, 0),
+            Every::Day => (all.0, all.1, all.2, 0),
+            Every::Hour => all,
+        }
+    }
+}
+
+/// Consecutive dumps in which the path was the same.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    /// The version in the first of them; `None` for its absence.
+    pub(super) version: Option<Version>,
+    /// The inode in the last of them.
+    pub(super) id: Option<Id>,
+    pub(super) first: DumpName,
+    pub(super) last: DumpName,
+    /// The name in the dump before, when it was another.
+    pub(super) renamed_from: Option<PathBuf>,
+}
+
+impl Run {
+    pub(super) fn new(dump: DumpName, version: Option<Version>) -> Self {
+        Self {
+            id: version.as_ref().map(|v| v.meta.id()),
+            version,
+            first: dump,
+            last: dump,
+            renamed_from: None,
+        }
+    }
+}
+
+/// Of each span the last version, and the absence with which it ends.
+pub(super) fn thinned(runs: Vec<Run>, every: Every) -> Vec<Run> {
+    let mut kept: Vec<Run> = Vec::new();
+    for mut run in runs {
+        let span = every.span(run.first.stamp);
+        // What was renamed and then changed was renamed all the same; but
+        // what lies before an absence was another file.
+        let mut same_file = true;
+        // An absence does not take the place of the version before it; a
+        // version takes the place of all that its span had.
+        while let Some(last) = kept.pop_if(|last| {
+            every.span(last.first.stamp) == span
+                && (run.version.is_some() || last.version.is_none())
+        }) {
+            same_file &= last.version.is_some();
+            if same_file && last.renamed_from.is_some() {
+                run.renamed_from = last.renamed_from;
+            }
+        }
+        kept.push(run);
+    }
+    kept
+}

@@ -1,0 +1,357 @@
+//! What is preserved of an entry, and what a runner can preserve of it.
+//!
+//! A [`Meta`] is an entry's metadata as read; [`Abilities`] say what of it
+//! the runner can store on the dump's filesystem, found out by trying.
+//! [`Abilities::storable`] projects the one through the other: it is what a
+//! fresh copy would have. Comparing against that, too, keeps what cannot be
+//! preserved from being held against an entry in every later dump.
+
+pub(crate) use crate::model::kind::Kind;
+
+/// A moment as filesystems store it: seconds since 1970 (negative before)
+/// and nanoseconds 0 to 999,999,999.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Time {
+    /// Seconds since 1970-01-01 00:00 UTC.
+    pub secs: i64,
+    /// Nanoseconds behind them.
+    pub nanos: u32,
+}
+
+impl Time {
+    /// A moment of these parts.
+    #[must_use]
+    pub fn new(secs: i64, nanos: u32) -> Self {
+        Self { secs, nanos }
+    }
+
+    /// Nanoseconds since 1970.
+    #[must_use]
+    pub fn as_nanos(self) -> i128 {
+        i128::from(self.secs) * 1_000_000_000 + i128::from(self.nanos)
+    }
+
+    /// The moment so many nanoseconds since 1970, within what `secs` can hold.
+    #[must_use]
+    pub fn from_nanos(nanos: i128) -> Self {
+        let secs = nanos.div_euclid(1_000_000_000);
+        let secs = secs.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
+        Self {
+            secs: i64::try_from(secs).unwrap_or(i64::MAX),
+            nanos: u32::try_from(nanos.rem_euclid(1_000_000_000)).unwrap_or(0),
+        }
+    }
+}
+
+/// An entry's metadata, as read: what statx(2) says of it, and for a symlink of
+/// the link itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meta {
+    /// Its type.
+    pub kind: Kind,
+    /// Permission bits with setuid, setgid and sticky: `0o7777` at most.
+    pub mode: u16,
+    /// Owner's number.
+    pub uid: u32,
+    /// Group's number.
+    pub gid: u32,
+    /// Size in bytes.
+    pub size: u64,
+    /// Space taken, in units of 512 bytes.
+    pub blocks: u64,
+    /// Last modification of the contents.
+    pub mtime: Time,
+    /// Last access.
+    pub atime: Time,
+    /// Last change of the inode.
+    pub ctime: Time,
+    /// Inode number.
+    pub ino: u64,
+    /// Number of the filesystem.
+    pub dev: u64,
+    /// Number of names.
+    pub nlink: u32,
+    /// A device's own number; 0 for others.
+    pub rdev: u64,
+}
+
+impl Meta {
+    /// Which inode this is, on which filesystem.
+    #[must_use]
+    pub fn id(&self) -> Id {
+        Id {
+            dev: self.dev,
+            ino: self.ino,
+        }
+    }
+}
+
+/// An inode's identity on this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Id {
+    /// Number of the filesystem.
+    pub dev: u64,
+    /// Inode number.
+    pub ino: u64,
+}
+
+/// Extended attributes, ACLs among them: names and values, ordered by name.
+/// Names are whole (`user.note`, `system.posix_acl_access`) and without a NUL;
+/// values are as the kernel gives them. See xattr(7).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Xattrs(Vec<(Vec<u8>, Vec<u8>)>);
+
+impl Xattrs {
+    /// Takes names and values in any order.
+    #[must_use]
+    pub fn new(mut list: Vec<(Vec<u8>, Vec<u8>)>) -> Self {
+        list.sort();
+        Self(list)
+    }
+
+    /// No attribute at all?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Names and values, ordered by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.0.iter().map(|(n, v)| (n.as_slice(), v.as_slice()))
+    }
+
+    /// Those that `keep` wants.
+    #[must_use]
+    pub fn filtered(&self, keep: impl Fn(&[u8]) -> bool) -> Self {
+        Self(self.0.iter().filter(|(n, _)| keep(n)).cloned().collect())
+    }
+}
+
+/// Permission bit: runs as its owner.
+pub(crate) const SETUID: u16 = 0o4000;
+/// Permission bit: runs as its group.
+pub(crate) const SETGID: u16 = 0o2000;
+/// The ACL that says who may do what with an entry.
+pub(crate) const ACL_ACCESS: &[u8] = b"system.posix_acl_access";
+/// The ACL that new entries of a directory start with.
+pub(crate) const ACL_DEFAULT: &[u8] = b"system.posix_acl_default";
+/// What a program may do that other programs may not.
+pub(crate) const CAPABILITY: &[u8] = b"security.capability";
+
+/// What the runner can preserve on the dump's filesystem.
+///
+/// A run finds it out by trying, in the dump root, before it stores anything.
+/// Whoever asks a [`LinkPolicy`](crate::LinkPolicy) alone says it himself, or
+/// takes [`Abilities::everything`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Abilities {
+    /// May give files to any owner.
+    pub chown: bool,
+    /// The runner's own user number: what a file gets otherwise.
+    pub uid: u32,
+    /// The runner's own group number: what a file gets otherwise.
+    pub gid: u32,
+    /// Further groups that the runner may give files to.
+    pub groups: Vec<u32>,
+    /// Can attributes `user.*` be stored?
+    pub user_xattrs: bool,
+    /// Can attributes `trusted.*` be stored?
+    pub trusted_xattrs: bool,
+    /// Can attributes `security.*` be stored?
+    pub security_xattrs: bool,
+    /// Can ACLs be stored?
+    pub acls: bool,
+    /// Can owner and times of a symlink be stored? Where the filesystem sets
+    /// those of what it points to instead (sshfs), they must not even be tried.
+    pub symlinks: bool,
+    /// Times are stored in steps of so many nanoseconds.
+    pub time_step: u32,
+    /// The earliest second that can be stored.
+    pub time_min: i64,
+    /// The latest second that can be stored.
+    pub time_max: i64,
+}
+
+impl Abilities {
+    /// All is preserved: what two listings of trees are compared with.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self {
+            chown: true,
+            uid: 0,
+            gid: 0,
+            groups: Vec::new(),
+            user_xattrs: true,
+            trusted_xattrs: true,
+            security_xattrs: true,
+            acls: true,
+            symlinks: true,
+            time_step: 1,
+            time_min: i64::MIN,
+            time_max: i64::MAX,
+        }
+    }
+
+    /// The owner that a fresh copy would have.
+    #[must_use]
+    pub fn storable_uid(&self, uid: u32) -> u32 {
+        if self.chown { uid } else { self.uid }
+    }
+
+    /// The group that a fresh copy would have.
+    #[must_use]
+    pub fn storable_gid(&self, gid: u32) -> u32 {
+        if self.chown || self.groups.contains(&gid) {
+            gid
+        } else {
+            self.gid
+        }
+    }
+
+    /// The permission bits that a fresh copy would have: setuid and setgid
+    /// go when the owner or group they speak of cannot be kept.
+    #[must_use]
+    pub fn storable_mode(&self, meta: &Meta) -> u16 {
+        let mut mode = meta.mode;
+        if meta.kind != Kind::Dir {
+            if self.storable_uid(meta.uid) != meta.uid {
+                mode &= !SETUID;
+            }
+            if self.storable_gid(meta.gid) != meta.gid {
+                mode &= !SETGID;
+            }
+        }
+        mode
+    }
+
+    /// The time as the dump's filesystem would store it.
+    #[must_use]
+    pub fn storable_time(&self, time: Time) -> Time {
+        // The kernel drops the nanoseconds at both ends of the range.
+        if time.secs >= self.time_max {
+            return Time::new(self.time_max, 0);
+        }
+        if time.secs <= self.time_min {
+            return Time::new(self.time_min, 0);
+        }
+        let step = i128::from(self.time_step.max(1));
+        Time::from_nanos(time.as_nanos().div_euclid(step) * step)
+    }
+
+    /// Does this attribute count, and can it be stored?
+    ///
+    /// `trusted.SGI_ACL_*`, which xfs shows to root, only mirror the ACLs.
+    #[must_use]
+    pub fn keeps_xattr(&self, name: &[u8]) -> bool {
+        if name.starts_with(b"trusted.SGI_ACL_") {
+            return false;
+        }
+        if name == ACL_ACCESS || name == ACL_DEFAULT {
+            return self.acls;
+        }
+        match name.split(|b| *b == b'.').next() {
+            Some(b"user") => self.user_xattrs,
+            Some(b"trusted") => self.trusted_xattrs,
+            Some(b"security") => self.security_xattrs,
+            _ => false,
+        }
+    }
+
+    /// The metadata that a fresh copy of this entry would have.
+    #[must_use]
+    pub fn storable(&self, meta: &Meta) -> Meta {
+        Meta {
+            mode: self.storable_mode(meta),
+            uid: self.storable_uid(meta.uid),
+            gid: self.storable_gid(meta.gid),
+            mtime: self.storable_time(meta.mtime),
+            atime: self.storable_time(meta.atime),
+            ..*meta
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(crate) fn meta() -> Meta {
+        Meta {
+            kind: Kind::File,
+            mode: 0o6755,
+            uid: 0,
+            gid: 5,
+            size: 7,
+            blocks: 8,
+            mtime: Time::new(1_000, 123_456_789),
+            atime: Time::new(2_000, 1),
+            ctime: Time::new(3_000, 1),
+            ino: 12,
+            dev: 1,
+            nlink: 1,
+            rdev: 0,
+        }
+    }
+
+    fn plain_user() -> Abilities {
+        Abilities {
+            chown: false,
+            uid: 1000,
+            gid: 1000,
+            groups: vec![5],
+            trusted_xattrs: false,
+            security_xattrs: false,
+            ..Abilities::everything()
+        }
+    }
+
+    #[test]
+    fn a_plain_user_keeps_what_a_plain_user_can() {
+        let stored = plain_user().storable(&meta());
+        assert_eq!((stored.uid, stored.gid), (1000, 5));
+        assert_eq!(stored.mode, 0o2755, "setuid goes with its owner");
+        let other_group = Meta { gid: 6, ..meta() };
+        assert_eq!(plain_user().storable(&other_group).mode, 0o755);
+        assert_eq!(plain_user().storable(&other_group).gid, 1000);
+        assert_eq!(Abilities::everything().storable(&meta()), meta());
+    }
+
+    #[test]
+    fn times_are_cut_and_clamped() {
+        let coarse = Abilities {
+            time_step: 1_000_000_000,
+            time_min: -10,
+            time_max: 10,
+            ..Abilities::everything()
+        };
+        let cases = [
+            ((5, 999), (5, 0)),
+            ((-3, 500_000_000), (-3, 0)),
+            ((11, 1), (10, 0)),
+            ((10, 1), (10, 0)),
+            ((-11, 1), (-10, 0)),
+        ];
+        for (given, stored) in cases {
+            let given = Time::new(given.0, given.1);
+            assert_eq!(coarse.storable_time(given), Time::new(stored.0, stored.1));
+        }
+    }
+
+    #[test]
+    fn which_xattrs_count() {
+        let (root, user) = (Abilities::everything(), plain_user());
+        let cases: [(&[u8], bool, bool); 7] = [
+            (b"user.note", true, true),
+            (b"trusted.x", true, false),
+            (b"trusted.SGI_ACL_FILE", false, false),
+            (b"security.capability", true, false),
+            (ACL_ACCESS, true, true),
+            (ACL_DEFAULT, true, true),
+            (b"system.nfs4_acl", false, false),
+        ];
+        for (name, by_root, by_user) in cases {
+            assert_eq!(root.keeps_xattr(name), by_root);
+            assert_eq!(user.keeps_xattr(name), by_user);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Values: what the library speaks of, without any I/O.
+
+pub(crate) mod error;
+pub(crate) mod event;
+pub(crate) mod fault;
+pub(crate) mod kind;
+pub(crate) mod metadata;
+pub(crate) mod minute;
+pub(crate) mod path;
+pub(crate) mod report;
+pub(crate) mod storage;
+pub(crate) mod tree;

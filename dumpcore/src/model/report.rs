@@ -1,0 +1,122 @@
+//! What a run did: the figures that are printed at its end.
+
+use chrono::{DateTime, Local};
+use std::path::PathBuf;
+
+use crate::model::event::Warning;
+use crate::model::fault::Fault;
+use crate::model::storage::Jobs;
+
+/// A number of entries and the bytes of their contents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// How many.
+    pub number: u64,
+    /// The sum of their sizes in bytes; symlinks and specials count 0.
+    pub bytes: u64,
+}
+
+/// The counts of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Regular files in the dump; each name counts.
+    pub files: Count,
+    /// Directories in the dump, roots included.
+    pub directories: u64,
+    /// Symlinks in the dump.
+    pub symlinks: u64,
+    /// FIFOs, sockets and devices in the dump.
+    pub specials: u64,
+    /// Names that are hard links to another name of the same dump.
+    pub hard_links: u64,
+    /// Linked to the reference.
+    pub linked: Count,
+    /// Stored anew: not in the reference.
+    pub copied_new: Count,
+    /// Stored anew: the contents changed, or may have.
+    pub copied_changed: Count,
+    /// Stored anew: only attributes differ.
+    pub copied_attributes: Count,
+    /// Bytes that all that was stored anew takes on disk, holes left out;
+    /// of directories only their number is known.
+    pub allocated: u64,
+    /// Found in place, left there by a run that stopped.
+    pub kept: Count,
+    /// Left out by rules; what is below an excluded directory is not counted.
+    pub excluded: u64,
+    /// Gone before they could be read.
+    pub vanished: u64,
+    /// Entries that could not be stored.
+    pub faults: u64,
+}
+
+impl Counts {
+    /// All that was stored anew.
+    #[must_use]
+    pub fn copied(&self) -> Count {
+        let parts = [self.copied_new, self.copied_changed, self.copied_attributes];
+        Count {
+            number: parts.iter().map(|c| c.number).sum(),
+            bytes: parts.iter().map(|c| c.bytes).sum(),
+        }
+    }
+}
+
+/// What a run did.
+///
+/// Made only by a run that published (or, for a dry run, would have): a run
+/// that failed ends in an [`Error`](crate::Error) instead. Counts are of names
+/// as they were met, sizes in bytes as the source's metadata says.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Report {
+    /// The dump, as published: `DUMP/2026/1122/2331`.
+    pub dump: PathBuf,
+    /// The dump that unchanged entries were linked to.
+    pub reference: Option<PathBuf>,
+    /// The dump that this is a copy of; `None` for a dump of trees.
+    pub source: Option<PathBuf>,
+    /// When reading began.
+    pub start: DateTime<Local>,
+    /// When the dump was published.
+    pub end: DateTime<Local>,
+    /// Was it a dry run?
+    pub dry_run: bool,
+    /// Was a leftover of an earlier run taken over?
+    pub resumed: bool,
+    /// How many workers there were, and why so many.
+    pub jobs: Jobs,
+    /// Entry and byte counts.
+    pub counts: Counts,
+    /// Files that were read back from the disk and found to be what was read;
+    /// each name counts. `None` where that was not asked for.
+    pub verified: Option<Count>,
+    /// Every fault, up to [`Report::MAX_LISTED`]; `counts.faults` has the
+    /// whole number.
+    pub faults: Vec<Fault>,
+    /// Every warning, up to [`Report::MAX_LISTED`]; last what vanished.
+    pub warnings: Vec<Warning>,
+    /// How many warnings there were.
+    pub warnings_total: u64,
+    /// Free bytes for the runner on the dump's filesystem, at the end.
+    pub free_bytes: Option<u64>,
+}
+
+impl Report {
+    /// How many faults and warnings a report holds at most, so that a tree
+    /// full of them does not fill the memory; observers hear of all.
+    pub const MAX_LISTED: usize = 10_000;
+
+    /// Duration of the run in seconds.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        (self.end - self.start).as_seconds_f64()
+    }
+
+    /// Was everything dumped? Vanished files do not count against it.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.counts.faults == 0
+    }
+}

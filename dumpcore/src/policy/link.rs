@@ -1,0 +1,432 @@
+//! LinkPolicy: (reference, source) → link, or copy and why.
+//!
+//! An entry is linked when all that dumps preserve is the same, so that the
+//! link shows what a copy would show. The rules are pure: whoever asks brings
+//! the metadata and, when contents are to be compared, the answer to that.
+
+use std::io;
+use std::time::Duration;
+
+use crate::model::event::Why;
+use crate::model::metadata::{Abilities, Kind, Meta, Time, Xattrs};
+
+/// An entry as the policy sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its metadata.
+    pub meta: Meta,
+    /// Its extended attributes, ACLs among them.
+    pub xattrs: Xattrs,
+    /// Where it points, when it is a symlink.
+    pub target: Option<Vec<u8>>,
+}
+
+/// What is to be done with an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Link it to the reference.
+    Link,
+    /// Store it anew.
+    Copy(Why),
+}
+
+/// Decides whether an entry may be a hard link to its reference.
+///
+/// Compared are type, size, modification time to the nanosecond, permission
+/// bits, owner and group, extended attributes with ACLs, a symlink's target,
+/// a device's number; contents too when asked for. Access time never.
+///
+/// ```
+/// use dumpcore::{Abilities, Candidate, Kind, LinkPolicy, Meta, Time, Verdict, Why, Xattrs};
+///
+/// let meta = Meta {
+///     kind: Kind::File, mode: 0o644, uid: 1000, gid: 1000, size: 12, blocks: 8,
+///     mtime: Time::new(1_700_000_000, 1), atime: Time::default(), ctime: Time::default(),
+///     ino: 7, dev: 1, nlink: 1, rdev: 0,
+/// };
+/// let old = Candidate { meta, xattrs: Xattrs::default(), target: None };
+/// let mut new = old.clone();
+/// let (policy, all) = (LinkPolicy::new(), Abilities::everything());
+/// let unread = || Ok(true);
+/// assert_eq!(policy.decide(&all, &old, &new, unread)?, Verdict::Link);
+/// new.meta.mtime.nanos += 1;
+/// assert_eq!(policy.decide(&all, &old, &new, unread)?, Verdict::Copy(Why::Mtime));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkPolicy {
+    contents: bool,
+    mtime_tolerance: Duration,
+    owner: bool,
+    xattrs: bool,
+}
+
+/// What is not in the metadata, and costs further calls to find out.
+pub(crate) trait Evidence<E> {
+    /// Do two symlinks point to the same?
+    fn same_target(&mut self) -> Result<bool, E>;
+    /// The extended attributes: the reference's, the source's. `None` when
+    /// the reference's cannot be known: then they count as different.
+    fn xattrs(&mut self) -> Result<Option<(Xattrs, Xattrs)>, E>;
+    /// Do two files hold the same?
+    fn same_contents(&mut self) -> Result<bool, E>;
+}
+
+impl Default for LinkPolicy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl LinkPolicy {
+    /// Everything but contents is compared, times to the nanosecond.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            contents: false,
+            mtime_tolerance: Duration::ZERO,
+            owner: true,
+            xattrs: true,
+        }
+    }
+
+    /// Compare the contents of files as well. Costs reading both.
+    #[must_use]
+    pub fn contents(mut self, yes: bool) -> Self {
+        self.contents = yes;
+        self
+    }
+
+    /// Modification times that are at most this far apart count as the same.
+    #[must_use]
+    pub fn mtime_tolerance(mut self, tolerance: Duration) -> Self {
+        self.mtime_tolerance = tolerance;
+        self
+    }
+
+    /// Compare owner and group? On unless told.
+    #[must_use]
+    pub fn owner(mut self, yes: bool) -> Self {
+        self.owner = yes;
+        self
+    }
+
+    /// Compare extended attributes and ACLs? On unless told.
+    #[must_use]
+    pub fn xattrs(mut self, yes: bool) -> Self {
+        self.xattrs = yes;
+        self
+    }
+
+    pub(crate) fn compares_xattrs(&self) -> bool {
+        self.xattrs
+    }
+
+    /// Decides about one entry. `same_contents` is asked last, only for
+    /// files and only when contents are to be compared.
+    ///
+    /// # Errors
+    /// Those of `same_contents`.
+    pub fn decide(
+        &self,
+        abilities: &Abilities,
+        reference: &Candidate,
+        source: &Candidate,
+        same_contents: impl FnOnce() -> io::Result<bool>,
+    ) -> io::Result<Verdict> {
+        struct Known<'a, F>(&'a Candidate, &'a Candidate, Option<F>);
+        impl<F: FnOnce() -> io::Result<bool>> Evidence<io::Error> for Known<'_, F> {
+            fn same_target(&mut self) -> io::Result<bool> {
+                Ok(self.0.target == self.1.target)
+            }
+            fn xattrs(&mut self) -> io::Result<Option<(Xattrs, Xattrs)>> {
+                Ok(Some((self.0.xattrs.clone(), self.1.xattrs.clone())))
+            }
+            fn same_contents(&mut self) -> io::Result<bool> {
+                self.2.take().map_or(Ok(false), |same| same())
+            }
+        }
+        let mut known = Known(reference, source, Some(same_contents));
+        self.weigh(abilities, &reference.meta, &source.meta, &mut known)
+    }
+
+    /// The same, with evidence that is sought only as far as it is needed.
+    pub(crate) fn weigh<E>(
+        &self,
+        abilities: &Abilities,
+        reference: &Meta,
+        source: &Meta,
+        evidence: &mut impl Evidence<E>,
+    ) -> Result<Verdict, E> {
+        if let Some(why) = self.data_differs(abilities, reference, source) {
+            return Ok(Verdict::Copy(why));
+        }
+        if source.kind == Kind::Symlink && !evidence.same_target()? {
+            return Ok(Verdict::Copy(Why::Target));
+        }
+        if self.contents && source.kind == Kind::File && !evidence.same_contents()? {
+            return Ok(Verdict::Copy(Why::Contents));
+        }
+        if let Some(why) = self.attributes_differ(abilities, reference, source) {
+            return Ok(Verdict::Copy(why));
+        }
+        if self.xattrs {
+            let Some((of_reference, of_source)) = evidence.xattrs()? else {
+                return Ok(Verdict::Copy(Why::Xattrs));
+            };
+            let counted = |xattrs: Xattrs| {
+                if xattrs.is_empty() {
+                    xattrs
+                } else {
+                    xattrs.filtered(|name| abilities.keeps_xattr(name))
+                }
+            };
+            if counted(of_reference) != counted(of_source) {
+                return Ok(Verdict::Copy(Why::Xattrs));
+            }
+        }
+        Ok(Verdict::Link)
+    }
+
+    /// Does what stands for the data differ: type, size, time, device?
+    fn data_differs(&self, abilities: &Abilities, reference: &Meta, source: &Meta) -> Option<Why> {
+        if reference.kind != source.kind {
+            return Some(Why::Kind);
+        }
+        match source.kind {
+            Kind::File if reference.size != source.size => return Some(Why::Size),
+            Kind::Char | Kind::Block if reference.rdev != source.rdev => {
+                return Some(Why::Device);
+            }
+            Kind::Symlink if !abilities.symlinks => return None,
+            _ => {}
+        }
+        (!self.same_time(abilities, reference.mtime, source.mtime)).then_some(Why::Mtime)
+    }
+
+    /// Do permission bits, owner or group differ?
+    ///
+    /// The reference may have either what the source has (somebody could
+    /// preserve it) or what this runner would store.
+    fn attributes_differ(
+        &self,
+        abilities: &Abilities,
+        reference: &Meta,
+        source: &Meta,
+    ) -> Option<Why> {
+        if source.kind == Kind::Symlink && !abilities.symlinks {
+            return None;
+        }
+        let either = |is: u32, source: u32, stored: u32| is == source || is == stored;
+        let uid = either(
+            reference.uid,
+            source.uid,
+            abilities.storable_uid(source.uid),
+        );
+        let gid = either(
+            reference.gid,
+            source.gid,
+            abilities.storable_gid(source.gid),
+        );
+        if self.owner && !(uid && gid) {
+            return Some(Why::Owner);
+        }
+        // A symlink has no permission bits of its own.
+        if source.kind == Kind::Symlink || reference.mode == source.mode {
+            return None;
+        }
+        let dropped = abilities.storable_mode(source);
+        (reference.mode != dropped).then_some(Why::Mode)
+    }
+
+    fn same_time(&self, abilities: &Abilities, reference: Time, source: Time) -> bool {
+        if reference == source || reference == abilities.storable_time(source) {
+            return true;
+        }
+        let apart = (reference.as_nanos() - source.as_nanos()).unsigned_abs();
+        apart <= self.mtime_tolerance.as_nanos()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_symlinks_have_no_attributes_only_their_target_counts() {
+        let abilities = Abilities {
+            symlinks: false,
+            ..Abilities::everything()
+        };
+        let mut old = file();
+        old.meta.kind = Kind::Symlink;
+        old.target = Some(b"there".to_vec());
+        let mut new = old.clone();
+        (new.meta.uid, new.meta.mtime) = (7, Time::new(999, 0));
+        let decide = |abilities: &Abilities, new: &Candidate| {
+            let verdict = LinkPolicy::new().decide(abilities, &old, new, || Ok(true));
+            verdict.expect("decided")
+        };
+        assert_eq!(decide(&abilities, &new), Verdict::Link);
+        let all = Abilities::everything();
+        assert_eq!(decide(&all, &new), Verdict::Copy(Why::Mtime));
+        new.target = Some(b"elsewhere".to_vec());
+        assert_eq!(decide(&abilities, &new), Verdict::Copy(Why::Target));
+    }
+
+    fn file() -> Candidate {
+        Candidate {
+            meta: Meta {
+                kind: Kind::File,
+                mode: 0o4755,
+                uid: 0,
+                gid: 0,
+                size: 3,
+                blocks: 8,
+                mtime: Time::new(100, 5),
+                atime: Time::new(1, 1),
+                ctime: Time::new(2, 2),
+                ino: 3,
+                dev: 4,
+                nlink: 1,
+                rdev: 0,
+            },
+            xattrs: Xattrs::new(vec![(b"user.a".to_vec(), b"1".to_vec())]),
+            target: None,
+        }
+    }
+
+    fn plain_user() -> Abilities {
+        Abilities {
+            chown: false,
+            uid: 1000,
+            gid: 1000,
+            groups: vec![],
+            trusted_xattrs: false,
+            security_xattrs: false,
+            ..Abilities::everything()
+        }
+    }
+
+    fn decide(policy: &LinkPolicy, who: &Abilities, old: &Candidate, new: &Candidate) -> Verdict {
+        let unread = || -> io::Result<bool> { panic!("contents were not asked for") };
+        policy.decide(who, old, new, unread).expect("no I/O")
+    }
+
+    #[test]
+    fn each_difference_has_its_reason() {
+        type Change = fn(&mut Candidate);
+        let cases: [(Change, Verdict); 11] = [
+            (|_| {}, Verdict::Link),
+            (|c| c.meta.atime.secs += 1, Verdict::Link),
+            (|c| c.meta.nlink += 1, Verdict::Link),
+            (|c| c.meta.kind = Kind::Fifo, Verdict::Copy(Why::Kind)),
+            (|c| c.meta.size += 1, Verdict::Copy(Why::Size)),
+            (|c| c.meta.mtime.nanos += 1, Verdict::Copy(Why::Mtime)),
+            (|c| c.meta.mode = 0o755, Verdict::Copy(Why::Mode)),
+            (|c| c.meta.uid = 1, Verdict::Copy(Why::Owner)),
+            (|c| c.meta.gid = 1, Verdict::Copy(Why::Owner)),
+            (|c| c.xattrs = Xattrs::default(), Verdict::Copy(Why::Xattrs)),
+            (
+                |c| {
+                    c.meta.kind = Kind::Char;
+                    c.meta.rdev = 5;
+                },
+                Verdict::Copy(Why::Kind),
+            ),
+        ];
+        for (i, (change, verdict)) in cases.into_iter().enumerate() {
+            let mut new = file();
+            change(&mut new);
+            let got = decide(&LinkPolicy::new(), &Abilities::everything(), &file(), &new);
+            assert_eq!(got, verdict, "case {i}");
+        }
+    }
+
+    #[test]
+    fn symlinks_by_target_and_devices_by_number() {
+        let all = Abilities::everything();
+        let mut old = file();
+        old.meta.kind = Kind::Symlink;
+        old.target = Some(b"here".to_vec());
+        let mut new = old.clone();
+        new.meta.mode = 0o777;
+        let policy = LinkPolicy::new();
+        assert_eq!(decide(&policy, &all, &old, &new), Verdict::Link);
+        new.target = Some(b"away".to_vec());
+        let verdict = decide(&policy, &all, &old, &new);
+        assert_eq!(verdict, Verdict::Copy(Why::Target));
+
+        old.meta.kind = Kind::Char;
+        let mut new = old.clone();
+        assert_eq!(decide(&policy, &all, &old, &new), Verdict::Link);
+        new.meta.rdev = 7;
+        let verdict = decide(&policy, &all, &old, &new);
+        assert_eq!(verdict, Verdict::Copy(Why::Device));
+    }
+
+    #[test]
+    fn what_cannot_be_preserved_is_not_held_against_it() {
+        let (policy, user) = (LinkPolicy::new(), plain_user());
+        let mut stored = file();
+        stored.meta.uid = 1000;
+        stored.meta.gid = 1000;
+        stored.meta.mode = 0o755;
+        assert_eq!(decide(&policy, &user, &stored, &file()), Verdict::Link);
+        let by_root = file();
+        assert_eq!(decide(&policy, &user, &by_root, &file()), Verdict::Link);
+        stored.meta.mode = 0o700;
+        let verdict = decide(&policy, &user, &stored, &file());
+        assert_eq!(verdict, Verdict::Copy(Why::Mode));
+        stored.meta.uid = 7;
+        let verdict = decide(&policy, &user, &stored, &file());
+        assert_eq!(verdict, Verdict::Copy(Why::Owner));
+
+        let mut labelled = file();
+        let label = (b"security.selinux".to_vec(), b"x".to_vec());
+        labelled.xattrs = Xattrs::new(vec![(b"user.a".to_vec(), b"1".to_vec()), label]);
+        assert_eq!(decide(&policy, &user, &file(), &labelled), Verdict::Link);
+        let root = Abilities::everything();
+        let verdict = decide(&policy, &root, &file(), &labelled);
+        assert_eq!(verdict, Verdict::Copy(Why::Xattrs));
+    }
+
+    #[test]
+    fn coarse_filesystems_still_link() {
+        let coarse = Abilities {
+            time_step: 1_000_000_000,
+            ..Abilities::everything()
+        };
+        let mut stored = file();
+        stored.meta.mtime.nanos = 0;
+        let policy = LinkPolicy::new();
+        assert_eq!(decide(&policy, &coarse, &stored, &file()), Verdict::Link);
+        let fine = Abilities::everything();
+        let verdict = decide(&policy, &fine, &stored, &file());
+        assert_eq!(verdict, Verdict::Copy(Why::Mtime));
+        let tolerant = policy.mtime_tolerance(Duration::from_nanos(5));
+        assert_eq!(decide(&tolerant, &fine, &stored, &file()), Verdict::Link);
+    }
+
+    #[test]
+    fn switches_switch() {
+        let all = Abilities::everything();
+        let mut new = file();
+        new.meta.uid = 9;
+        let policy = LinkPolicy::new().owner(false);
+        assert_eq!(decide(&policy, &all, &file(), &new), Verdict::Link);
+        new.xattrs = Xattrs::default();
+        let policy = policy.xattrs(false);
+        assert_eq!(decide(&policy, &all, &file(), &new), Verdict::Link);
+
+        let policy = LinkPolicy::new().contents(true);
+        let differ = policy.decide(&all, &file(), &file(), || Ok(false));
+        assert_eq!(differ.ok(), Some(Verdict::Copy(Why::Contents)));
+        let same = policy.decide(&all, &file(), &file(), || Ok(true));
+        assert_eq!(same.ok(), Some(Verdict::Link));
+        let unread = policy.decide(&all, &file(), &file(), || {
+            Err(io::Error::from_raw_os_error(5))
+        });
+        assert!(unread.is_err());
+    }
+}

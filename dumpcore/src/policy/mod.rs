@@ -1,0 +1,8 @@
+//! Rules without I/O: what is answered from values alone.
+
+pub(crate) mod filter;
+pub(crate) mod layout;
+pub(crate) mod link;
+pub(crate) mod next_name;
+pub(crate) mod rate_limit;
+pub(crate) mod workers;

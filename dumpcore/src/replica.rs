@@ -1,0 +1,390 @@
+//! Replicating a dump: bringing one to another dump root, on another disk.
+//!
+//! What is replicated is a published dump, which never changes; so nothing
+//! needs to be locked where it is read, and the replica bears its name: in
+//! both roots the same name means the same dump.
+
+use std::fmt;
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use chrono::{Local, NaiveDate};
+
+use crate::model::error::Error;
+use crate::model::event::{Event, Observer, Phase, Silent, Warning};
+use crate::model::fault::Fault;
+use crate::model::minute::Stamp;
+use crate::model::path::RelPath;
+use crate::model::report::Report;
+use crate::policy::filter::Filter;
+use crate::policy::layout::{self, DumpName, LinkTarget, Sort};
+use crate::policy::link::LinkPolicy;
+use crate::policy::rate_limit::Rate;
+use crate::root::Dump;
+use crate::run::{Caller, Order, Session, Source, roots_of_dump};
+use crate::sys::dir::{self, For};
+use crate::sys::{errno, stat};
+
+/// Brings the last dump before today to another dump root, as a dump of its
+/// own, linked to the one there before.
+///
+/// ```no_run
+/// use dumpcore::{Replica, Replicated};
+///
+/// match Replica::new("/dump", "/dumpslave").run()? {
+///     Replicated::Made(report) => println!("{}", report.dump.display()),
+///     Replicated::There(path) => println!("{} is there already", path.display()),
+///     _ => {}
+/// }
+/// # Ok::<(), dumpcore::Error>(())
+/// ```
+#[must_use = "a replica is not made until it is run"]
+pub struct Replica<'a> {
+    from: PathBuf,
+    dump: PathBuf,
+    filter: Filter,
+    policy: LinkPolicy,
+    latest: bool,
+    today: Option<NaiveDate>,
+    wait: bool,
+    init: bool,
+    dry_run: bool,
+    jobs: Option<usize>,
+    bwlimit: Rate,
+    observer: &'a dyn Observer,
+    stop: Option<&'a AtomicBool>,
+}
+
+impl fmt::Debug for Replica<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replica")
+            .field("from", &self.from)
+            .field("dump", &self.dump)
+            .field("latest", &self.latest)
+            .field("dry_run", &self.dry_run)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How a replication ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Replicated {
+    /// The dump was brought over.
+    Made(Box<Report>),
+    /// It was there already, whole: nothing was done.
+    There(PathBuf),
+    /// The first dumps are of today, and a day is brought over when it is over:
+    /// nothing was done. The newest dump that the second root has.
+    NotYet(PathBuf),
+}
+
+/// How often somebody looks who waits for a disk.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+impl<'a> Replica<'a> {
+    /// From one dump root to another.
+    pub fn new(from: impl Into<PathBuf>, dump: impl Into<PathBuf>) -> Self {
+        Self {
+            from: from.into(),
+            dump: dump.into(),
+            filter: Filter::new(),
+            policy: LinkPolicy::new(),
+            latest: false,
+            today: None,
+            wait: false,
+            init: false,
+            dry_run: false,
+            jobs: None,
+            bwlimit: Rate::UNLIMITED,
+            observer: &Silent,
+            stop: None,
+        }
+    }
+
+    /// Rules that leave entries out. None unless told.
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filter = filter;
+        self
+    }
+
+    /// Decides what is linked.
+    pub fn policy(mut self, policy: LinkPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// The newest dump, also one of today: the one that `current` names. What
+    /// bears a later date is of a clock that was wrong.
+    pub fn latest(mut self, yes: bool) -> Self {
+        self.latest = yes;
+        self
+    }
+
+    /// The day of which, and after which, no dump is taken. Unset: that of
+    /// the clock, in local time, when the run begins.
+    pub fn today(mut self, day: NaiveDate) -> Self {
+        self.today = Some(day);
+        self
+    }
+
+    /// Wait until the dump root that is read has a `current`: for a disk
+    /// that appears late. Anything else that is wrong with it is an error at
+    /// once.
+    pub fn wait(mut self, yes: bool) -> Self {
+        self.wait = yes;
+        self
+    }
+
+    /// The first dump into a dump root that has no `current`.
+    pub fn init(mut self, yes: bool) -> Self {
+        self.init = yes;
+        self
+    }
+
+    /// Only tell what would be done: nothing is written, no lock taken.
+    pub fn dry_run(mut self, yes: bool) -> Self {
+        self.dry_run = yes;
+        self
+    }
+
+    /// So many workers. Unset: as for a dump.
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.jobs = Some(jobs);
+        self
+    }
+
+    /// Contents are copied no faster than this, by all workers together;
+    /// looking, linking and comparing do not count. No limit unless told.
+    pub fn bwlimit(mut self, rate: Rate) -> Self {
+        self.bwlimit = rate;
+        self
+    }
+
+    /// Is told of every event, from several threads.
+    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// When this becomes true, the run stops and keeps what it did for the
+    /// next.
+    pub fn stop(mut self, flag: &'a AtomicBool) -> Self {
+        self.stop = Some(flag);
+        self
+    }
+
+    /// Replicates.
+    ///
+    /// # Errors
+    /// See [`Error`]: nothing was published then. [`Error::NoSuchDump`] when
+    /// there is no dump before today, and the dump root that is written has
+    /// none, or there is none of today either; [`Error::SameRoot`] when both
+    /// dump roots are one.
+    pub fn run(self) -> Result<Replicated, Error> {
+        let (from, current) = self.source()?;
+        let now = Stamp::of(&Local::now());
+        let today = self.today.unwrap_or_else(|| now.civil().date());
+        let name = match self.choose(&from, &current, now, today)? {
+            Some(name) => name,
+            None => return self.not_yet(&from, today),
+        };
+        let caller = Caller {
+            observer: self.observer,
+            stop: self.stop,
+            dry_run: self.dry_run,
+            jobs: self.jobs,
+            bwlimit: self.bwlimit,
+        };
+        let mut session = Session::open(self.dump.clone(), self.init, caller)?;
+        session.latest = Some(current.name.map_or(now, |current| current.stamp.max(now)));
+        let listing = session.dump.listing();
+        for there in [DumpName::dump(name.stamp), DumpName::checkpoint(name.stamp)] {
+            let path = RelPath::from_bytes(there.to_string().as_bytes());
+            if session.dump.open_dump(&path).is_ok() {
+                session.catch_up(there)?;
+                return Ok(Replicated::There(listing.path(there)));
+            }
+        }
+        let path = RelPath::from_bytes(name.to_string().as_bytes());
+        let handle = from.open_dump(&path);
+        let handle = handle.and_then(|handle| dir::reopen(handle.as_fd(), For::Reading));
+        let base = path.below(from.path());
+        let handle = match handle {
+            Ok(handle) => handle,
+            Err(cause) => return Err(Error::MainUnusable { path: base, cause }),
+        };
+        let mut sources = roots_of_dump(&handle, &base)?;
+        // Nobody named the trees of a dump one by one: the rules may leave
+        // out some of them, but not all.
+        if sources.iter().any(|source| !self.leaves_out(source)) {
+            sources.retain(|source| !self.leaves_out(source));
+        }
+        let order = Order {
+            sources,
+            sort: Sort::Dump,
+            policy: &self.policy,
+            filter: &self.filter,
+            at: Some(name.stamp),
+            // What is published was meant, and its disk is there.
+            allow_empty: true,
+            one_file_system: false,
+            source_is_dump: true,
+            space_check: false,
+        };
+        // Said once, when the disk is set up: each day it would only annoy.
+        let near = self.init && self.distance(&from) == Some(Distance::SameFilesystem);
+        let warning = near.then(|| Warning::SameFilesystem {
+            from: self.from.clone(),
+            dump: self.dump.clone(),
+        });
+        if let Some(warning) = &warning {
+            self.observer.event(Event::Warning(warning));
+        }
+        let mut report = session.make(order, &mut |made| made.is_whole(&handle, &base))?;
+        report.source = Some(base);
+        report.warnings_total += u64::from(near);
+        report.warnings.extend(warning);
+        Ok(Replicated::Made(Box::new(report)))
+    }
+
+    /// There is no dump of a day before today. That is the first day of the
+    /// root that is read, when it has one of today: no failure for whoever has
+    /// brought that over already and is run by a timer. On the next day there
+    /// is one.
+    fn not_yet(&self, from: &Dump, today: NaiveDate) -> Result<Replicated, Error> {
+        let none = Error::NoSuchDump {
+            dump: self.from.clone(),
+            what: "of a day before today".to_owned(),
+        };
+        let tomorrow = today.succ_opt().unwrap_or(today);
+        let of_today = from.listing().newest_before_day(tomorrow);
+        if self.init || of_today.map_err(unreadable)?.is_none() {
+            return Err(none);
+        }
+        match Dump::open(&self.dump)?.current()? {
+            Some(newest) => Ok(Replicated::NotYet(newest)),
+            None => Err(none),
+        }
+    }
+
+    fn leaves_out(&self, source: &Source) -> bool {
+        self.filter.excludes(source.name.to_bytes(), true)
+    }
+
+    /// The dump root that is read and its `current`, once it has one: that
+    /// link is also the mark that its disk is mounted.
+    fn source(&self) -> Result<(Dump, LinkTarget), Error> {
+        let mut told = None;
+        loop {
+            let missing = match self.look() {
+                Err(error) if self.wait && may_appear(&error) => error,
+                found => return found,
+            };
+            if told.is_none() {
+                self.observer.event(Event::Phase(Phase::Waiting));
+            }
+            let reason = missing.to_string();
+            if told.as_ref() != Some(&reason) {
+                self.observer.event(Event::Waiting(&missing));
+                told = Some(reason);
+            }
+            self.pause()?;
+        }
+    }
+
+    fn look(&self) -> Result<(Dump, LinkTarget), Error> {
+        let from = Dump::open(&self.from)?;
+        if self.distance(&from) == Some(Distance::None) {
+            return Err(Error::SameRoot {
+                from: self.from.clone(),
+                dump: self.dump.clone(),
+            });
+        }
+        match from.link(layout::CURRENT)? {
+            Some(current) => Ok((from, current)),
+            None => Err(Error::NoCurrent {
+                dump: self.from.clone(),
+            }),
+        }
+    }
+
+    /// How far the two dump roots are from each other, as far as can be told:
+    /// what is wrong with the one to be written is for its opening to say.
+    fn distance(&self, from: &Dump) -> Option<Distance> {
+        let dump = Dump::open(&self.dump).ok()?;
+        let from = stat::look_at(from.handle()).ok()?.id();
+        let dump = stat::look_at(dump.handle()).ok()?.id();
+        Some(match (from == dump, from.dev == dump.dev) {
+            (true, _) => Distance::None,
+            (_, true) => Distance::SameFilesystem,
+            _ => Distance::Apart,
+        })
+    }
+
+    /// Waits a little, ready to stop.
+    fn pause(&self) -> Result<(), Error> {
+        let step = Duration::from_millis(100);
+        for _ in 0..LOOK_EVERY.as_millis() / step.as_millis() {
+            if self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+                return Err(Error::Interrupted);
+            }
+            std::thread::sleep(step);
+        }
+        Ok(())
+    }
+
+    /// The dump to replicate; `None` when there is none of a day before today.
+    fn choose(
+        &self,
+        from: &Dump,
+        current: &LinkTarget,
+        now: Stamp,
+        today: NaiveDate,
+    ) -> Result<Option<DumpName>, Error> {
+        let listing = from.listing();
+        match (self.latest, current.name) {
+            (true, Some(name)) => Ok(Some(name)),
+            // A first copy made by hand has no date.
+            (true, None) => {
+                let found = listing.newest_not_later(now).map_err(unreadable)?;
+                let none = || Error::NoSuchDump {
+                    dump: self.from.clone(),
+                    what: "that bears a date".to_owned(),
+                };
+                found.map(Some).ok_or_else(none)
+            }
+            (false, _) => listing.newest_before_day(today).map_err(unreadable),
+        }
+    }
+}
+
+fn unreadable(fault: Fault) -> Error {
+    Error::MainUnusable {
+        path: fault.path,
+        cause: fault.cause,
+    }
+}
+
+/// Of two directories.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Distance {
+    /// They are one.
+    None,
+    /// Two on one filesystem; subvolumes count as filesystems.
+    SameFilesystem,
+    /// On two.
+    Apart,
+}
+
+/// Is that what a dump root looks like whose disk is not mounted yet?
+fn may_appear(error: &Error) -> bool {
+    match error {
+        // An empty mount point has none.
+        Error::NoCurrent { .. } => true,
+        Error::DumpUnusable { cause, .. } => errno::is_yet_to_appear(cause),
+        _ => false,
+    }
+}

@@ -1,0 +1,246 @@
+//! An opened dump root: its lock, its links, what its filesystem can do.
+//!
+//! A dump root is opened once, by the path that a person gave; everything in
+//! it is reached from that handle by single names, and no symlink but
+//! `current` and `current_chk` is ever read, none followed: whoever may write
+//! in the dump root cannot lead a run out of it.
+//!
+//! The lock is `flock` on the directory itself: it ends with its holder, and
+//! leaves nothing to clean up. Readers take none.
+
+pub(crate) mod exclude_file;
+pub(crate) mod listing;
+pub(crate) mod staging;
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::model::error::Error;
+use crate::model::fault::{Fault, Op};
+use crate::model::path::RelPath;
+use crate::policy::layout::{self, DumpName, LinkTarget};
+use crate::root::listing::{Dumps, Listing};
+use crate::sys::dir::{self, For};
+use crate::sys::name::c_name;
+use crate::sys::{disk, errno, link};
+
+/// An opened dump root.
+///
+/// ```no_run
+/// use dumpcore::Dump;
+///
+/// let dump = Dump::open("/dump")?;
+/// for name in dump.list().map_err(|fault| fault.to_string())? {
+///     println!("{}", dump.listing().path(name).display());
+/// }
+/// // Nobody else writes here until the lock is dropped.
+/// let lock = dump.lock().map_err(|error| error.to_string())?;
+/// assert!(dump.current().is_ok_and(|current| current.is_some()));
+/// # drop(lock);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Dump {
+    path: PathBuf,
+    handle: OwnedFd,
+}
+
+/// Holds the lock of a dump root until it is dropped.
+#[derive(Debug)]
+#[must_use = "the lock is let go when this is dropped"]
+pub struct DumpLock {
+    handle: OwnedFd,
+}
+
+impl Drop for DumpLock {
+    fn drop(&mut self) {
+        // Where that fails, closing the handle does it.
+        let _ = disk::unlock(self.handle.as_fd());
+    }
+}
+
+impl Dump {
+    /// Opens a dump root; the path may lead through symlinks.
+    ///
+    /// # Errors
+    /// [`Error::DumpUnusable`] when it is missing or no directory.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        let path = path.into();
+        match dir::open_root(&path, For::Reading) {
+            Ok(handle) => Ok(Self { path, handle }),
+            Err(cause) => Err(Error::DumpUnusable { path, cause }),
+        }
+    }
+
+    /// The path it was opened by.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its dumps and checkpoints.
+    #[must_use]
+    pub fn listing(&self) -> Listing {
+        Listing::new(&self.path)
+    }
+
+    /// Its published dumps and checkpoints, the oldest first.
+    ///
+    /// # Errors
+    /// A [`Fault`] when a directory of it cannot be listed.
+    pub fn list(&self) -> Result<Vec<DumpName>, Fault> {
+        let listing = self.listing();
+        let dumps: Dumps<'_> = listing.oldest_first(..);
+        dumps.collect()
+    }
+
+    /// The dump that `current` names, as a path; `None` when there is no
+    /// such link.
+    ///
+    /// # Errors
+    /// [`Error::BadCurrent`] when it names none, [`Error::DumpUnusable`] when
+    /// it cannot be read.
+    pub fn current(&self) -> Result<Option<PathBuf>, Error> {
+        Ok(self
+            .link(layout::CURRENT)?
+            .map(|current| current.dir.below(&self.path)))
+    }
+
+    /// The checkpoint that `current_chk` names, as a path; `None` when there
+    /// is no such link.
+    ///
+    /// # Errors
+    /// As for [`Dump::current`].
+    pub fn current_checkpoint(&self) -> Result<Option<PathBuf>, Error> {
+        Ok(self
+            .link(layout::CURRENT_CHECKPOINT)?
+            .map(|checkpoint| checkpoint.dir.below(&self.path)))
+    }
+
+    /// Locks the dump root for this process alone.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] at once when another run holds it,
+    /// [`Error::Unlockable`] when the system has no lock to give.
+    pub fn lock(&self) -> Result<DumpLock, Error> {
+        let handle = dir::reopen(self.handle.as_fd(), For::Reading);
+        let handle = handle.map_err(|cause| Error::DumpUnusable {
+            path: self.path.clone(),
+            cause,
+        })?;
+        match disk::lock(handle.as_fd()) {
+            Ok(()) => Ok(DumpLock { handle }),
+            Err(e) if errno::is_locked(&e) => Err(Error::Busy {
+                dump: self.path.clone(),
+            }),
+            Err(cause) => Err(Error::Unlockable {
+                path: self.path.clone(),
+                unsupported: errno::is_lockless(&cause),
+                cause,
+            }),
+        }
+    }
+
+    /// It is not to be written when it lies in a dump, of whatever root.
+    ///
+    /// By real path, upwards: a dump root is told by its links. What is bound
+    /// or mounted to somewhere else cannot be seen from there.
+    pub(crate) fn outside_of_dumps(&self) -> Result<(), Error> {
+        let Some(real) = dir::real_path(&self.path) else {
+            return Ok(());
+        };
+        let is_link = |path: &Path| path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+        let is_root = |above: &Path| {
+            let links = [layout::CURRENT, layout::CURRENT_CHECKPOINT];
+            links.iter().any(|link| is_link(&above.join(link)))
+        };
+        for root in real.ancestors().skip(1) {
+            let below = real.strip_prefix(root).unwrap_or(&real);
+            if let Some(dump) = layout::dump_around(below)
+                && is_root(root)
+            {
+                return Err(Error::InsideDump {
+                    path: self.path.clone(),
+                    dump: root.join(dump),
+                    root: root.to_path_buf(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn handle(&self) -> &OwnedFd {
+        &self.handle
+    }
+
+    /// Where one of its links points; `None` when there is no such link.
+    pub(crate) fn link(&self, name: &str) -> Result<Option<LinkTarget>, Error> {
+        let path = self.path.join(name);
+        let text = match link::read_symlink(self.handle.as_fd(), &c_name(name.as_bytes())) {
+            Ok(text) => text,
+            Err(e) if errno::is_missing(&e) => return Ok(None),
+            Err(e) if errno::is_no_symlink(&e) => {
+                return Err(Error::BadCurrent {
+                    target: None,
+                    link: path,
+                    reason: "is no symlink".to_owned(),
+                });
+            }
+            // What is in a closed root cannot be asked for: the root is what is
+            // the matter.
+            Err(cause) if errno::is_not_permitted(&cause) => {
+                let path = self.path.clone();
+                return Err(Error::DumpUnusable { path, cause });
+            }
+            Err(cause) => return Err(Error::DumpUnusable { path, cause }),
+        };
+        let bad = |reason: &str| Error::BadCurrent {
+            link: path.clone(),
+            target: Some(PathBuf::from(OsStr::from_bytes(text.to_bytes()))),
+            reason: reason.to_owned(),
+        };
+        let target = LinkTarget::parse(text.to_bytes());
+        let target = target.ok_or_else(|| bad("is no dump of this dump root"))?;
+        match self.open_dump(&target.dir) {
+            Ok(_) => Ok(Some(target)),
+            Err(e) if errno::has_changed(&e) => Err(bad("is not there")),
+            Err(cause) => Err(Error::DumpUnusable {
+                path: target.dir.below(&self.path),
+                cause,
+            }),
+        }
+    }
+
+    /// Opens a dump of this root, name by name, following no symlink.
+    pub(crate) fn open_dump(&self, path: &RelPath) -> io::Result<OwnedFd> {
+        let mut handle = dir::reopen(self.handle.as_fd(), For::Passing)?;
+        for name in path.as_bytes().split(|b| *b == b'/') {
+            handle = dir::open_dir(handle.as_fd(), &c_name(name), For::Passing)?;
+        }
+        Ok(handle)
+    }
+
+    /// Free bytes and inodes for the runner.
+    pub(crate) fn free(&self) -> Option<(u64, u64)> {
+        let free = disk::free(&self.handle).ok()?;
+        Some((free.bytes, free.inodes.unwrap_or(u64::MAX)))
+    }
+
+    /// What it means that the dump's disk refuses an act.
+    pub(crate) fn refuses(&self, fault: Fault, needed: Option<u64>) -> Error {
+        let full = errno::is_full(&fault.cause);
+        Error::DumpDisk {
+            free: if full { self.free() } else { None },
+            needed: needed.filter(|_| full),
+            fault,
+        }
+    }
+
+    /// A failed act on one of its own directories.
+    pub(crate) fn failed(&self, op: Op, below: &Path, cause: io::Error) -> Error {
+        self.refuses(Fault::new(op, self.path.join(below), cause), None)
+    }
+}

@@ -1,0 +1,351 @@
+//! The site where a dump is built, and making it visible.
+//!
+//! A dump is built under a name that no reader takes for a dump. It becomes
+//! visible by one rename, after everything in it has been flushed, and
+//! `current` moves to it by another rename, after the first has been flushed:
+//! at every instant, power loss included, `current` names a complete dump.
+//!
+//! What a run left behind can be taken over. Whether its contents have
+//! reached the disk is known only within one boot and one mount; the site
+//! bears a mark of those, and without it, or with another one, its contents
+//! are not to be trusted.
+
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::model::error::Error;
+use crate::model::fault::{Fault, Op};
+use crate::model::metadata::{ACL_DEFAULT, Time};
+use crate::model::path::RelPath;
+use crate::policy::layout::{self, DumpName};
+use crate::root::Dump;
+use crate::sys::dir::{self, For};
+use crate::sys::name::c_name;
+use crate::sys::xattr::{self, Subject};
+use crate::sys::{disk, errno, file, link, stat};
+
+/// The directory in which a dump is built.
+#[derive(Debug)]
+pub(crate) struct Site<'a> {
+    dump: &'a Dump,
+    name: DumpName,
+    year: OwnedFd,
+    day: OwnedFd,
+    handle: OwnedFd,
+    /// Was it left behind by an earlier run?
+    pub(crate) resumed: bool,
+    /// Has what is in it surely reached the kernel of this session?
+    pub(crate) trusted: bool,
+}
+
+impl<'a> Site<'a> {
+    /// Makes the site of a dump, or takes over what a run left behind.
+    pub(crate) fn open(
+        dump: &'a Dump,
+        name: DumpName,
+        leftover: Option<DumpName>,
+    ) -> Result<Self, Error> {
+        let root = dump.handle().as_fd();
+        let year_path = PathBuf::from(name.year());
+        let year = enter_or_make(root, &name.year())
+            .map_err(|e| dump.failed(Op::Create, &year_path, e))?;
+        let day_path = year_path.join(name.day());
+        let day = enter_or_make(year.as_fd(), &name.day())
+            .map_err(|e| dump.failed(Op::Create, &day_path, e))?;
+        let path = day_path.join(name.incomplete_leaf());
+        let leaf = c_name(name.incomplete_leaf().as_bytes());
+        if let Some(old) = leftover.filter(|old| *old != name) {
+            move_here(dump, old, day.as_fd(), &leaf)?;
+        }
+        if leftover.is_none() {
+            dir::make_plain(day.as_fd(), &leaf).map_err(|e| dump.failed(Op::Create, &path, e))?;
+        }
+        let handle = dir::open_dir(day.as_fd(), &leaf, For::Filling)
+            .map_err(|e| dump.failed(Op::Open, &path, e))?;
+        // What is made in it must not inherit from the dump root.
+        xattr::remove(Subject::Open(handle.as_fd()), ACL_DEFAULT)
+            .map_err(|e| dump.failed(Op::SetXattr, &path, e))?;
+        let trusted = mark(&handle, leftover.is_none());
+        Ok(Self {
+            dump,
+            name,
+            year,
+            day,
+            handle,
+            resumed: leftover.is_some(),
+            trusted,
+        })
+    }
+
+    /// The directory that is being filled.
+    pub(crate) fn handle(&self) -> &OwnedFd {
+        &self.handle
+    }
+
+    /// Its path as long as it is being filled.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.day_path().join(self.name.incomplete_leaf())
+    }
+
+    /// Its path when it is published.
+    pub(crate) fn published_path(&self) -> PathBuf {
+        self.dump.path().join(self.name.path())
+    }
+
+    fn day_path(&self) -> PathBuf {
+        let below = [self.name.year(), self.name.day()];
+        self.dump.path().join(below.iter().collect::<PathBuf>())
+    }
+
+    /// Takes the site away again, if nothing is in it, with the directories
+    /// that it needed: for a run that ends before it began.
+    pub(crate) fn abandon(self) {
+        let leaf = c_name(self.name.incomplete_leaf().as_bytes());
+        drop(self.handle);
+        // What is not empty stays, and is not ours to remove.
+        let _ = dir::remove_empty(self.day.as_fd(), &leaf);
+        sweep(self.dump, self.name);
+    }
+
+    /// What is in it is not to be believed, however it came there: the next
+    /// run compares it byte by byte.
+    pub(crate) fn distrust(&self) {
+        // Without a mark, or on a disk that refuses even this, it is not
+        // trusted, or not even read.
+        let name = layout::SESSION_XATTR.as_bytes();
+        let _ = xattr::remove(Subject::Open(self.handle.as_fd()), name);
+    }
+
+    /// Flushes all of the dump's filesystem.
+    ///
+    /// The kernel tells of a write that failed once, and keeps what it could
+    /// not write as if it had been: the next flush ends well, and what is
+    /// cached looks right. So while it is not known how this ends the mark is
+    /// off, and whoever goes on after a failure, or after a kill right behind
+    /// it, compares what the disk holds.
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        self.distrust();
+        disk::sync_filesystem(&self.handle).map_err(|e| self.failed(Op::Sync, self.path(), e))?;
+        mark(&self.handle, true);
+        Ok(())
+    }
+
+    /// Makes the dump visible, and points these links at it. It must have
+    /// been flushed before. Its directory gets the time when reading began.
+    pub(crate) fn publish(self, began: Time, links: &[&str]) -> Result<PathBuf, Error> {
+        let published = self.published_path();
+        let _ = xattr::remove(
+            Subject::Open(self.handle.as_fd()),
+            layout::SESSION_XATTR.as_bytes(),
+        );
+        let sync =
+            |what: &OwnedFd, path| disk::sync(what).map_err(|e| self.failed(Op::Sync, path, e));
+        file::set_times(&self.handle, began, began)
+            .map_err(|e| self.failed(Op::SetTimes, self.path(), e))?;
+        sync(&self.handle, self.path())?;
+        // Whatever needs room is made before anything becomes visible.
+        Links::new(self.dump, self.name).make(links)?;
+        let incomplete = c_name(self.name.incomplete_leaf().as_bytes());
+        let leaf = c_name(self.name.leaf().as_bytes());
+        let day = self.day.as_fd();
+        match link::rename_new(day, &incomplete, day, &leaf) {
+            Ok(()) => {}
+            Err(e) if errno::is_taken(&e) => return Err(Error::NameTaken { path: published }),
+            Err(e) => return Err(self.failed(Op::Rename, self.path(), e)),
+        }
+        let pointed = self.is_in_place().and_then(|()| self.sync_names());
+        let pointed = pointed.map_err(Unpointed::as_before);
+        let pointed = pointed.and_then(|()| Links::new(self.dump, self.name).put(links));
+        match pointed {
+            Ok(()) => Ok(published),
+            Err(Unpointed { error, as_before }) => {
+                // A dump that nothing names must not look published.
+                if as_before {
+                    let _ = link::rename_new(day, &leaf, day, &incomplete);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Leads its name to what was made? Somebody may have moved it away, or a
+    /// directory above it, and put another in its place.
+    fn is_in_place(&self) -> Result<(), Error> {
+        let path = self.name.path();
+        let below = RelPath::from_bytes(path.as_os_str().as_bytes());
+        let id = |handle: &OwnedFd| stat::look_at(handle).map(|meta| meta.id());
+        let there = self.dump.open_dump(&below);
+        let cause = match there.and_then(|there| Ok(id(&there)? == id(&self.handle)?)) {
+            Ok(true) => return Ok(()),
+            Ok(false) => io::Error::other("it was replaced by another while it was made"),
+            Err(cause) => cause,
+        };
+        Err(self.failed(Op::Open, self.dump.path().join(path), cause))
+    }
+
+    /// Flushes the directories that lead to the dump.
+    fn sync_names(&self) -> Result<(), Error> {
+        let day = self.day_path();
+        disk::sync(&self.day).map_err(|e| self.failed(Op::Sync, day.clone(), e))?;
+        disk::sync(&self.year).map_err(|e| self.failed(Op::Sync, day, e))?;
+        disk::sync(self.dump.handle())
+            .map_err(|e| self.failed(Op::Sync, self.dump.path().to_path_buf(), e))
+    }
+
+    fn failed(&self, op: Op, path: PathBuf, cause: io::Error) -> Error {
+        self.dump.refuses(Fault::new(op, path, cause), None)
+    }
+}
+
+/// Points links at a dump that was made visible, and flushed, by a run that
+/// ended before it could.
+pub(crate) fn point(dump: &Dump, name: DumpName, links: &[&str]) -> Result<(), Error> {
+    let links_to = Links::new(dump, name);
+    links_to.make(links)?;
+    disk::sync_filesystem(dump.handle()).map_err(|e| dump.failed(Op::Sync, Path::new(""), e))?;
+    links_to.put(links).map_err(|unpointed| unpointed.error)
+}
+
+/// The links of a dump root, on their way to a dump.
+struct Links<'a> {
+    dump: &'a Dump,
+    target: CString,
+}
+
+/// Links could not be put.
+struct Unpointed {
+    error: Error,
+    /// Do all of them point where they did?
+    as_before: bool,
+}
+
+impl Unpointed {
+    fn as_before(error: Error) -> Self {
+        let as_before = true;
+        Self { error, as_before }
+    }
+}
+
+impl<'a> Links<'a> {
+    fn new(dump: &'a Dump, name: DumpName) -> Self {
+        let target = c_name(name.to_string().as_bytes());
+        Self { dump, target }
+    }
+
+    /// Makes each new link beside the one that it will replace.
+    fn make(&self, links: &[&str]) -> Result<(), Error> {
+        for name in links {
+            let made = self.make_one(name, &self.target);
+            made.map_err(|(op, e)| self.failed(op, &layout::fresh_link(name), e))?;
+        }
+        Ok(())
+    }
+
+    fn make_one(&self, name: &str, target: &CString) -> Result<(), (Op, io::Error)> {
+        let root = self.dump.handle().as_fd();
+        let fresh = c_name(layout::fresh_link(name).as_bytes());
+        match link::remove(root, &fresh) {
+            Err(e) if !errno::is_missing(&e) => return Err((Op::Remove, e)),
+            _ => {}
+        }
+        link::symlink(target, root, &fresh).map_err(|e| (Op::Create, e))
+    }
+
+    /// Puts the new links over the old ones: all of them, or none unless the
+    /// disk refuses even that. Whatever names a dump must go on naming one.
+    fn put(&self, links: &[&str]) -> Result<(), Unpointed> {
+        let root = self.dump.handle().as_fd();
+        let mut moved: Vec<(&str, Option<CString>)> = Vec::new();
+        for name in links {
+            let before = link::read_symlink(root, &c_name(name.as_bytes())).ok();
+            match self.put_one(name) {
+                Ok(()) => moved.push((name, before)),
+                Err(e) => return Err(self.unpointed(self.failed(Op::Rename, name, e), moved)),
+            }
+        }
+        disk::sync(self.dump.handle())
+            .map_err(|e| self.unpointed(self.failed(Op::Sync, "", e), moved))
+    }
+
+    fn put_one(&self, name: &str) -> io::Result<()> {
+        let root = self.dump.handle().as_fd();
+        let fresh = c_name(layout::fresh_link(name).as_bytes());
+        link::rename_over(root, &fresh, root, &c_name(name.as_bytes()))
+    }
+
+    fn unpointed(&self, error: Error, moved: Vec<(&str, Option<CString>)>) -> Unpointed {
+        let root = self.dump.handle().as_fd();
+        let back = |(name, before): (&str, Option<CString>)| match before {
+            Some(target) => self.make_one(name, &target).is_ok() && self.put_one(name).is_ok(),
+            None => link::remove(root, &c_name(name.as_bytes())).is_ok(),
+        };
+        let as_before = moved.into_iter().rev().all(back);
+        Unpointed { error, as_before }
+    }
+
+    fn failed(&self, op: Op, name: &str, cause: io::Error) -> Error {
+        self.dump.failed(op, Path::new(name), cause)
+    }
+}
+
+/// Opens a directory of the dump root's own, made if it is missing; a
+/// symlink in its place is not followed.
+fn enter_or_make(dir: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
+    let name = c_name(name.as_bytes());
+    match dir::make_plain(dir, &name) {
+        Err(e) if !errno::is_taken(&e) => Err(e),
+        _ => dir::open_dir(dir, &name, For::Reading),
+    }
+}
+
+/// Moves what another minute's run left behind to this one's place.
+fn move_here(dump: &Dump, old: DumpName, day: BorrowedFd<'_>, leaf: &CString) -> Result<(), Error> {
+    let old_path = PathBuf::from(old.year()).join(old.day());
+    let failed = |e| dump.failed(Op::Rename, &old_path.join(old.incomplete_leaf()), e);
+    let old_day = dir::open_dir(
+        dump.handle().as_fd(),
+        &c_name(old.year().as_bytes()),
+        For::Passing,
+    );
+    let old_day = old_day
+        .and_then(|year| dir::open_dir(year.as_fd(), &c_name(old.day().as_bytes()), For::Passing))
+        .map_err(failed)?;
+    let old_leaf = c_name(old.incomplete_leaf().as_bytes());
+    link::rename_new(old_day.as_fd(), &old_leaf, day, leaf).map_err(failed)?;
+    sweep(dump, old);
+    Ok(())
+}
+
+/// Removes the day and year directories of a dump that is not there, if
+/// nothing else is in them.
+fn sweep(dump: &Dump, name: DumpName) {
+    let root = dump.handle().as_fd();
+    let (year, day) = (
+        c_name(name.year().as_bytes()),
+        c_name(name.day().as_bytes()),
+    );
+    // Each fails, as it should, when something is left in it.
+    if let Ok(handle) = dir::open_dir(root, &year, For::Passing) {
+        let _ = dir::remove_empty(handle.as_fd(), &day);
+    }
+    let _ = dir::remove_empty(root, &year);
+}
+
+/// Marks a new site with this session of the machine; tells of one that was
+/// left behind whether it bears that mark. An unmarked one cannot be trusted,
+/// and neither can one on a filesystem that takes no marks.
+fn mark(handle: &OwnedFd, new: bool) -> bool {
+    let subject = Subject::Open(handle.as_fd());
+    let Some(session) = disk::session(handle) else {
+        return false;
+    };
+    let name = layout::SESSION_XATTR;
+    if new {
+        return xattr::set(subject, name.as_bytes(), session.as_bytes()).is_ok();
+    }
+    let found = xattr::get(subject, &c_name(name.as_bytes()));
+    matches!(found, Ok(Some(found)) if found == session.as_bytes())
+}

@@ -1,0 +1,182 @@
+//! What a run is named, and what earlier runs left behind.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
+
+use super::trees::{Source, again, all_names};
+use super::{Order, Session};
+use crate::engine::{self, Budget, Pair, Tally, Wanted};
+use crate::fs::dir_handle::Place;
+use crate::fs::remove_tree;
+use crate::model::error::Error;
+use crate::model::event::Warning;
+use crate::model::fault::{Fault, Op};
+use crate::model::minute::Stamp;
+use crate::model::path::RelPath;
+use crate::policy::layout::{self, DumpName};
+use crate::policy::next_name;
+use crate::root::staging::Site;
+use crate::sys::dir::{self, For};
+
+/// The names a run may take: its own, and whether an earlier run's leftover
+/// is gone on with.
+pub(super) struct Named {
+    pub(super) name: DumpName,
+    pub(super) leftover: Option<DumpName>,
+}
+
+pub(super) fn incomplete(name: &DumpName) -> RelPath {
+    let day = format!("{}/{}", name.year(), name.day());
+    RelPath::from_bytes(day.as_bytes()).join(name.incomplete_leaf().as_bytes())
+}
+
+impl Session<'_> {
+    /// Chooses the name, and what is gone on with.
+    pub(super) fn name(
+        &self,
+        order: &Order<'_>,
+        now: Stamp,
+        tally: &Tally<'_>,
+    ) -> Result<Named, Error> {
+        let listing = self.dump.listing();
+        let refused = |fault| self.dump.refuses(fault, None);
+        let mut leftovers = listing.incompletes().map_err(refused)?;
+        leftovers.retain(|found| found.name.sort == order.sort);
+        let (ours, foreign): (Vec<_>, Vec<_>) = leftovers
+            .into_iter()
+            .map(|found| found.name)
+            .partition(|name| self.is_ours(*name, order));
+        let taken = |stamp| {
+            let foreign = foreign.iter().any(|name| name.stamp == stamp);
+            Ok(foreign || listing.taken(stamp).map_err(refused)?)
+        };
+        let (stamp, warning) = match order.at {
+            Some(at) if taken(at)? => {
+                let path = self.dump.path().join(DumpName::dump(at).path());
+                return Err(Error::NameTaken { path });
+            }
+            Some(at) => (at, None),
+            None => {
+                let current = self.current.as_ref().and_then(|current| current.name);
+                next_name::next(now, current.map(|name| name.stamp), taken)?
+            }
+        };
+        if let Some(warning) = warning {
+            tally.warn(warning);
+        }
+        for name in &foreign {
+            let path = self.dump.path().join(incomplete(name).as_path());
+            tally.warn(Warning::ForeignLeftover { path });
+        }
+        let name = DumpName {
+            stamp,
+            sort: order.sort,
+        };
+        let mut ours = ours;
+        let leftover = if self.caller.dry_run {
+            None
+        } else {
+            ours.pop()
+        };
+        if leftover.is_some() {
+            self.remove_leftovers(&ours, tally)?;
+        }
+        Ok(Named { name, leftover })
+    }
+
+    /// Was a leftover made of (some of) the same roots, and may this user fill
+    /// it? An empty
+    /// one serves all roots.
+    pub(super) fn is_ours(&self, name: DumpName, order: &Order<'_>) -> bool {
+        // Another user's can neither be gone on with nor removed. Its owner's
+        // number does not tell: a server may show our own under another.
+        let names = self.dump.open_dump(&incomplete(&name)).and_then(|dir| {
+            dir::may_fill(dir.as_fd())?;
+            all_names(&dir)
+        });
+        let Ok(names) = names else { return false };
+        names.is_empty()
+            || names.iter().any(|name| {
+                layout::is_trial(name.to_bytes())
+                    || order.sources.iter().any(|source| source.name == *name)
+            })
+    }
+
+    /// Of several leftovers the newest is gone on with; the others go.
+    pub(super) fn remove_leftovers(
+        &self,
+        names: &[DumpName],
+        tally: &Tally<'_>,
+    ) -> Result<(), Error> {
+        for name in names {
+            let site = Site::open(&self.dump, *name, Some(*name))?;
+            self.remove_all(site.handle(), &site.path(), &[], tally)?;
+            site.abandon();
+        }
+        Ok(())
+    }
+
+    /// Takes from a leftover that is gone on with what is not wanted any more:
+    /// before anything is made, since the disk may be full.
+    pub(super) fn thin_out(
+        &self,
+        leftover: DumpName,
+        order: &Order<'_>,
+        sources: &[Source],
+        (budget, tally): (Budget, &Tally<'_>),
+    ) -> Result<(), Error> {
+        let path = incomplete(&leftover);
+        let failed = |e| self.dump.failed(Op::Open, path.as_path(), e);
+        let there = self.dump.open_dump(&path).map_err(failed)?;
+        self.remove_all(&there, &path.below(self.dump.path()), sources, tally)?;
+        let slots = budget.slots();
+        let mut pairs = Vec::new();
+        for source in again(sources)? {
+            // What cannot be entered, or is no directory, is the merge's.
+            let target = dir::open_dir(there.as_fd(), &source.name, For::Filling);
+            let target = target.and_then(|dir| Place::top(dir, For::Filling, &slots));
+            let entered = Place::top(source.handle, For::Reading, &slots);
+            if let (Ok(target), Ok(entered)) = (target, entered) {
+                pairs.push(Pair {
+                    name: source.name,
+                    source: entered,
+                    target,
+                });
+            }
+        }
+        let wanted = Wanted {
+            filter: order.filter,
+            one_file_system: order.one_file_system,
+        };
+        engine::thin(wanted, budget.jobs(), tally, pairs);
+        tally.verdict()
+    }
+
+    /// Removes from what a run left behind what is not one of the trees.
+    pub(super) fn remove_all(
+        &self,
+        of: &OwnedFd,
+        path: &Path,
+        but: &[Source],
+        tally: &Tally<'_>,
+    ) -> Result<(), Error> {
+        let failed = |op| {
+            move |e| {
+                self.dump
+                    .refuses(Fault::new(op, path.to_path_buf(), e), None)
+            }
+        };
+        for name in all_names(of).map_err(failed(Op::List))? {
+            if but.iter().any(|source| source.name == name) {
+                continue;
+            }
+            let goes_on = || tally.goes_on();
+            match remove_tree::raze(of.as_fd(), &name, &goes_on) {
+                Ok(true) => {}
+                Ok(false) => return Err(Error::Interrupted),
+                Err(snag) => return Err(self.dump.refuses(snag.at(path.to_path_buf()), None)),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,257 @@
+//! Merging for a session: a dump's own, one that only adds up what would be
+//! written, and one that compares a copy with what it was made of.
+
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::leftover::incomplete;
+use super::trees::{Source, again, roots_of_dump, still_there};
+use super::{Made, Order, Session};
+use crate::engine::{self, Budget, Root, Rules, Tally};
+use crate::fs::capabilities;
+use crate::fs::dir_handle::{Place, Slots};
+use crate::fs::link_counts::Names;
+use crate::fs::xattr_map::{Bare, Note};
+use crate::model::error::Error;
+use crate::model::event::Silent;
+use crate::model::fault::Op;
+use crate::model::metadata::Abilities;
+use crate::model::path::RelPath;
+use crate::policy::filter::Filter;
+use crate::policy::layout::DumpName;
+use crate::policy::link::LinkPolicy;
+use crate::root::staging::Site;
+use crate::sys::dir::{self, For};
+use crate::sys::fstype::FsType;
+use crate::sys::pages::Pages;
+use crate::sys::stat;
+
+/// The dump that is linked to.
+pub(super) struct Reference {
+    pub(super) path: RelPath,
+    pub(super) handle: OwnedFd,
+}
+
+/// How a merge is done.
+pub(super) struct Work<'w> {
+    pub(super) policy: &'w LinkPolicy,
+    pub(super) filter: Option<&'w Filter>,
+    pub(super) one_file_system: bool,
+    pub(super) may_share: bool,
+    pub(super) source_is_dump: bool,
+    pub(super) pages: Pages,
+    pub(super) from_disk: bool,
+    pub(super) budget: Budget,
+}
+
+impl<'w> Work<'w> {
+    pub(super) fn plain(policy: &'w LinkPolicy, budget: Budget) -> Self {
+        Self {
+            budget,
+            policy,
+            filter: None,
+            one_file_system: false,
+            may_share: false,
+            source_is_dump: false,
+            pages: Pages::Keep,
+            from_disk: false,
+        }
+    }
+}
+
+/// What all trees of a run have in common.
+pub(super) struct Shape<'s> {
+    slots: &'s Arc<Slots>,
+    reference: Option<Arc<Place>>,
+    reference_path: PathBuf,
+    target: Option<Arc<Place>>,
+    target_path: PathBuf,
+    published_path: PathBuf,
+    resumed: bool,
+}
+
+impl Shape<'_> {
+    pub(super) fn root(&self, source: Source) -> Result<Root, Error> {
+        let Source { name, path, handle } = source;
+        let entered = Place::top(handle, For::Reading, self.slots);
+        Ok(Root {
+            entered: entered.map_err(|cause| Error::MainUnusable {
+                path: path.clone(),
+                cause,
+            })?,
+            name,
+            main: path,
+            reference: self.reference.clone(),
+            reference_path: self.reference_path.clone(),
+            target: self.target.clone(),
+            target_path: self.target_path.clone(),
+            published_path: self.published_path.clone(),
+            target_is_new: !self.resumed,
+        })
+    }
+}
+
+impl Session<'_> {
+    /// Stops when what is to be copied clearly is more than what is free.
+    pub(super) fn check_space(
+        &self,
+        order: &Order<'_>,
+        sources: &[Source],
+        leftover: Option<DumpName>,
+        budget: Budget,
+    ) -> Result<(), Error> {
+        let mut needed = self.space_of(order, again(sources)?, budget)?;
+        if let Some(leftover) = leftover {
+            let path = incomplete(&leftover);
+            let open = self.dump.open_dump(&path);
+            let handle = open.and_then(|handle| dir::reopen(handle.as_fd(), For::Reading));
+            if let Ok(handle) = handle {
+                // An empty one saves nothing.
+                if let Ok(there) = roots_of_dump(&handle, &path.below(self.dump.path())) {
+                    needed = needed.saturating_sub(self.space_of(order, there, budget)?);
+                }
+            }
+        }
+        match self.dump.free() {
+            Some((free, _)) if needed > free => Err(Error::NoSpace {
+                dump: self.dump.path().to_path_buf(),
+                needed,
+                free,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a copy of trees takes on disk; a directory is a block.
+    fn space_of(
+        &self,
+        order: &Order<'_>,
+        sources: Vec<Source>,
+        budget: Budget,
+    ) -> Result<u64, Error> {
+        const BLOCK: u64 = 4096;
+        let tally = Tally::new(&Silent, self.caller.stop);
+        let work = Work {
+            filter: Some(order.filter),
+            source_is_dump: true,
+            ..Work::plain(order.policy, budget)
+        };
+        self.merge(
+            &work,
+            sources,
+            None,
+            None,
+            &capabilities::guess(self.dump.handle()),
+            &tally,
+        )?;
+        let counts = tally.counts();
+        Ok(counts.allocated + counts.directories * BLOCK)
+    }
+
+    /// Compares trees with what was made of them, as it is on the disk: what
+    /// would be copied again, differs.
+    pub(crate) fn compare(
+        &self,
+        sources: Vec<Source>,
+        made: &Made<'_>,
+        tally: &Tally<'_>,
+    ) -> Result<(), Error> {
+        let site = made.site;
+        let handle = dir::reopen(site.handle().as_fd(), For::Passing);
+        let handle = handle.map_err(|e| self.dump.failed(Op::Open, &site.path(), e))?;
+        let path = site.path();
+        let path = path.strip_prefix(self.dump.path()).unwrap_or(&path);
+        let copy = Reference {
+            path: RelPath::from_bytes(path.as_os_str().as_bytes()),
+            handle,
+        };
+        let policy = LinkPolicy::new().contents(true);
+        let work = Work {
+            source_is_dump: true,
+            from_disk: true,
+            pages: Pages::Spare,
+            ..Work::plain(&policy, made.budget)
+        };
+        self.merge(&work, sources, Some(copy), None, made.abilities, tally)
+    }
+
+    /// Merges all trees; without a site, only to see what would be done.
+    pub(super) fn merge(
+        &self,
+        work: &Work<'_>,
+        sources: Vec<Source>,
+        reference: Option<Reference>,
+        site: Option<&Site<'_>>,
+        abilities: &Abilities,
+        tally: &Tally<'_>,
+    ) -> Result<(), Error> {
+        let slots = work.budget.slots();
+        let top = |handle: &OwnedFd, purpose| {
+            let handle = dir::reopen(handle.as_fd(), purpose)?;
+            Ok::<_, std::io::Error>(Place::top(handle, purpose, &slots)?.place)
+        };
+        let failed = |e| self.dump.failed(Op::Open, "".as_ref(), e);
+        let reference_path = reference.as_ref().map(|r| r.path.below(self.dump.path()));
+        let handle = reference.map(|reference| reference.handle);
+        let reference = handle.as_ref().map(|handle| top(handle, For::Passing));
+        let reference = reference.transpose().map_err(failed)?;
+        let target = site.map(|site| top(site.handle(), For::Filling));
+        let target = target.transpose().map_err(failed)?;
+        let mut leave_out = vec![stat::look_at(self.dump.handle()).map_err(failed)?.id()];
+        leave_out.extend(target.as_ref().map(|target| target.id()));
+        let shape = Shape {
+            slots: &slots,
+            reference,
+            reference_path: reference_path.unwrap_or_default(),
+            target,
+            target_path: site.map(Site::path).unwrap_or_default(),
+            published_path: site.map(Site::published_path).unwrap_or_default(),
+            resumed: site.is_some_and(|site| site.resumed),
+        };
+        let mut tops: Vec<(PathBuf, Arc<Place>)> = Vec::new();
+        let mut roots = Vec::new();
+        for source in sources {
+            let root = shape.root(source)?;
+            tops.push((root.main.clone(), Arc::clone(&root.entered.place)));
+            roots.push(root);
+        }
+        let places: Vec<_> = tops.iter().map(|(_, top)| Arc::clone(top)).collect();
+        let names = work
+            .source_is_dump
+            .then(|| Names::within(&places, &|| tally.goes_on()));
+        let everything = Filter::new();
+        let remembers = work.policy.compares_xattrs() && !work.from_disk;
+        let bare = handle.filter(|_| remembers);
+        let bare = bare.and_then(|handle| Bare::read(&handle, abilities));
+        let note = site.and_then(|site| Note::begin(site.handle(), site.resumed, abilities));
+        let note = note.filter(|_| remembers);
+        let most_links = FsType::of(self.dump.handle()).ok();
+        let most_links = most_links.and_then(FsType::most_links);
+        let rules = Rules {
+            policy: work.policy,
+            abilities,
+            filter: work.filter.unwrap_or(&everything),
+            bwlimit: self.caller.bwlimit,
+            one_file_system: work.one_file_system,
+            may_share: work.may_share,
+            source_is_dump: work.source_is_dump,
+            names: names.as_ref(),
+            pages: work.pages,
+            from_disk: work.from_disk,
+            bare: bare.as_ref(),
+            marks: note.as_ref().map(|note| &note.marks),
+            trusted: site.is_none_or(|site| site.trusted),
+            leave_out,
+            // What is compared is there already, and is not linked to.
+            most_links: most_links.filter(|_| !work.from_disk),
+        };
+        engine::merge(&rules, work.budget, tally, roots);
+        tally.verdict()?;
+        if let (Some(note), Some(site)) = (note, site) {
+            note.end(site.handle(), abilities);
+        }
+        still_there(tops)
+    }
+}

@@ -1,0 +1,445 @@
+//! One run that publishes: the order of its acts, whatever it makes.
+//!
+//! A dump, a checkpoint and a replica differ in what they read, what they
+//! link to and which links they move; everything else is here, once: guards
+//! before anything is made, the lock, the name, what an earlier run left
+//! behind, the merge, the flush, and making it visible. Whatever fails before
+//! the last of these leaves all that was published as it was.
+
+mod leftover;
+mod merge;
+mod trees;
+mod vanished;
+
+use std::num::NonZero;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use chrono::{DateTime, Local};
+
+use self::leftover::Named;
+use self::merge::{Reference, Work};
+pub(crate) use self::trees::{Source, roots_of_dump};
+use self::vanished::Vanished;
+use crate::engine::{Budget, Tally};
+use crate::fs::capabilities::{self, Trial};
+use crate::model::error::Error;
+use crate::model::event::{Event, Observer, Phase, Warning};
+use crate::model::fault::{Fault, Op, Snag};
+use crate::model::metadata::{Abilities, Time};
+use crate::model::minute::Stamp;
+use crate::model::path::RelPath;
+use crate::model::report::Report;
+use crate::model::storage::Jobs;
+use crate::policy::filter::Filter;
+use crate::policy::layout::{self, DumpName, LinkTarget, Sort};
+use crate::policy::link::LinkPolicy;
+use crate::policy::rate_limit::Rate;
+use crate::policy::workers::default_jobs;
+use crate::root::staging::{self, Site};
+use crate::root::{Dump, DumpLock};
+use crate::sys::dir::{self, For};
+use crate::sys::fstype::FsType;
+use crate::sys::pages::Pages;
+use crate::sys::{errno, medium, stat};
+
+/// What a run is told by its caller.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller<'a> {
+    pub(crate) observer: &'a dyn Observer,
+    pub(crate) stop: Option<&'a AtomicBool>,
+    pub(crate) dry_run: bool,
+    pub(crate) jobs: Option<usize>,
+    /// How fast contents may be copied.
+    pub(crate) bwlimit: Rate,
+}
+
+/// What is to be made.
+pub(crate) struct Order<'a> {
+    pub(crate) sources: Vec<Source>,
+    pub(crate) sort: Sort,
+    pub(crate) policy: &'a LinkPolicy,
+    pub(crate) filter: &'a Filter,
+    /// The minute it is of, when that is not now.
+    pub(crate) at: Option<Stamp>,
+    pub(crate) allow_empty: bool,
+    pub(crate) one_file_system: bool,
+    /// Is a published dump what is read?
+    pub(crate) source_is_dump: bool,
+    /// Add up first what is needed, and stop when that is not free.
+    pub(crate) space_check: bool,
+}
+
+/// A dump that is whole and flushed, but not yet published.
+pub(crate) struct Made<'m> {
+    pub(crate) site: &'m Site<'m>,
+    pub(crate) abilities: &'m Abilities,
+    pub(crate) tally: &'m Tally<'m>,
+    budget: Budget,
+}
+
+impl Made<'_> {
+    /// A published dump never changes: where something vanished from one
+    /// while it was read, or it has gone itself, somebody removes it, and
+    /// what was copied of it is no dump.
+    pub(crate) fn is_whole(&self, of: &OwnedFd, path: &Path) -> Result<(), Error> {
+        let id = |handle: &OwnedFd| stat::look_at(handle).map(|meta| meta.id());
+        let there = dir::open_root(path, For::Passing);
+        let cause = match there.and_then(|there| Ok(id(&there)? == id(of)?)) {
+            Ok(true) if self.tally.counts().vanished == 0 => return Ok(()),
+            Ok(_) => std::io::Error::other("it was removed while it was read"),
+            Err(cause) => cause,
+        };
+        let fault = Fault::new(Op::Open, path.to_path_buf(), cause);
+        Err(Error::SourceGone { fault })
+    }
+}
+
+/// What is done to a dump before it is published.
+pub(crate) type Check<'c> = dyn FnMut(&Made<'_>) -> Result<(), Error> + 'c;
+
+/// A dump root held for one run.
+pub(crate) struct Session<'a> {
+    pub(crate) dump: Dump,
+    _lock: Option<DumpLock>,
+    pub(crate) current: Option<LinkTarget>,
+    init: bool,
+    /// A `current` that is later than this is of a clock that was wrong, and
+    /// keeps no other from becoming `current`.
+    pub(crate) latest: Option<Stamp>,
+    caller: Caller<'a>,
+}
+
+impl<'a> Session<'a> {
+    /// Opens a dump root and takes its lock (not for a dry run, which writes
+    /// nothing); `init` says that it must not have a `current` yet.
+    pub(crate) fn open(path: PathBuf, init: bool, caller: Caller<'a>) -> Result<Self, Error> {
+        caller.observer.event(Event::Phase(Phase::Preparing));
+        let dump = Dump::open(path)?;
+        dump.outside_of_dumps()?;
+        let lock = if caller.dry_run {
+            None
+        } else {
+            Some(dump.lock()?)
+        };
+        let current = dump.link(layout::CURRENT)?;
+        match &current {
+            None if !init => {
+                let dump = dump.path().to_path_buf();
+                return Err(Error::NoCurrent { dump });
+            }
+            Some(current) if init => {
+                return Err(Error::AlreadyInitialised {
+                    target: current.dir.as_path().to_path_buf(),
+                    dump: dump.path().to_path_buf(),
+                });
+            }
+            _ => {}
+        }
+        Ok(Self {
+            dump,
+            _lock: lock,
+            current,
+            init,
+            latest: None,
+            caller,
+        })
+    }
+
+    /// Makes what is ordered, has it checked, and publishes it.
+    pub(crate) fn make(&self, order: Order<'_>, check: &mut Check<'_>) -> Result<Report, Error> {
+        let start = Local::now();
+        let vanished = Vanished::new(self.caller.observer);
+        let tally = Tally::new(&vanished, self.caller.stop);
+        let reference = self.reference(&order)?;
+        for source in &order.sources {
+            self.guard(source, reference.as_ref(), &order)?;
+        }
+        let (budget, jobs) = self.budget(&order.sources, &tally);
+        let named = self.name(&order, Stamp::of(&start), &tally)?;
+        let published = self.dump.path().join(named.name.path());
+        let reference_path = reference.as_ref().map(|r| r.path.below(self.dump.path()));
+        tally.event(Event::Started {
+            dump: &published,
+            reference: reference_path.as_deref(),
+        });
+        // What is copied of a dump, or brought in from elsewhere, is what it is.
+        if !order.source_is_dump
+            && order.at.is_none()
+            && let (Some(reference), Some(path)) = (&reference, &reference_path)
+        {
+            for reference in trees::missing(&reference.handle, path, &order.sources) {
+                tally.warn(Warning::MissingTree { reference });
+            }
+        }
+        let links = match order.at {
+            // Of an import that is older than what `current` names, none.
+            Some(_) if self.is_older(named.name) => Vec::new(),
+            _ => self.links(order.sort),
+        };
+        let mut resumed = named.leftover.is_some();
+        let mut order = order;
+        let sources = std::mem::take(&mut order.sources);
+        if order.space_check {
+            tally.event(Event::Phase(Phase::Estimating));
+            self.check_space(&order, &sources, named.leftover, budget)?;
+        }
+        let work = Work {
+            policy: order.policy,
+            filter: Some(order.filter),
+            one_file_system: order.one_file_system,
+            may_share: order.sort == Sort::Dump,
+            source_is_dump: order.source_is_dump,
+            pages: Pages::Spare,
+            from_disk: false,
+            budget,
+        };
+        tally.event(Event::Phase(Phase::Storing));
+        if self.caller.dry_run {
+            self.merge(
+                &work,
+                sources,
+                reference,
+                None,
+                &capabilities::guess(self.dump.handle()),
+                &tally,
+            )?;
+        } else {
+            if let Some(leftover) = named.leftover {
+                self.thin_out(leftover, &order, &sources, (budget, &tally))?;
+            }
+            let (site, abilities) = self.site(&named, &tally)?;
+            resumed = site.resumed;
+            self.merge(&work, sources, reference, Some(&site), &abilities, &tally)?;
+            tally.event(Event::Phase(Phase::Syncing));
+            site.sync()?;
+            check(&Made {
+                site: &site,
+                abilities: &abilities,
+                tally: &tally,
+                budget,
+            })?;
+            // Told before the last look: what comes after it is too late.
+            tally.event(Event::Phase(Phase::Publishing));
+            tally.verdict()?;
+            site.publish(time_of(&start), &links)?;
+        }
+        let sum = tally.sum();
+        Ok(Report {
+            dump: published,
+            reference: reference_path,
+            source: None,
+            start,
+            end: Local::now(),
+            dry_run: self.caller.dry_run,
+            resumed,
+            jobs,
+            warnings_total: sum.warnings_total + sum.counts.vanished,
+            counts: sum.counts,
+            verified: None,
+            faults: sum.faults,
+            warnings: vanished.behind(sum.warnings),
+            free_bytes: self.dump.free().map(|(bytes, _)| bytes),
+        })
+    }
+
+    /// How many workers, with what they need: as many as the caller says,
+    /// else as the disks and processors ask for. That they are fewer than
+    /// the caller said is told.
+    fn budget(&self, sources: &[Source], tally: &Tally<'_>) -> (Budget, Jobs) {
+        let wanted = match self.caller.jobs {
+            Some(number) => Jobs {
+                number: number.max(1),
+                chosen_for: None,
+            },
+            None => {
+                let trees = sources.iter().map(|source| medium::of(&source.handle));
+                let media = trees.chain([medium::of(self.dump.handle())]);
+                let processors = std::thread::available_parallelism();
+                let contended = FsType::of(self.dump.handle()).is_ok_and(FsType::is_contended);
+                default_jobs(media, processors.map_or(2, NonZero::get), contended)
+            }
+        };
+        let budget = Budget::new(wanted.number);
+        if let Some(shortage) = budget.shortage()
+            && wanted.chosen_for.is_none()
+        {
+            tally.warn(shortage);
+        }
+        let number = budget.jobs();
+        (budget, Jobs { number, ..wanted })
+    }
+
+    /// The dump to link to: `current`; for an import the newest that is not
+    /// later; in a dump root that lost its `current`, its newest. A
+    /// checkpoint has none.
+    fn reference(&self, order: &Order<'_>) -> Result<Option<Reference>, Error> {
+        if order.sort == Sort::Checkpoint {
+            return Ok(None);
+        }
+        let listing = self.dump.listing();
+        let listed = |found: Result<Option<DumpName>, Fault>| {
+            let found = found.map_err(|fault| self.dump.refuses(fault, None))?;
+            Ok::<_, Error>(found.map(|name| relative(&name)))
+        };
+        let current = self.current.as_ref().map(|current| current.dir.clone());
+        let path = match order.at {
+            Some(at) => listed(listing.newest_not_later(at))?.or(current),
+            None if self.init => listed(listing.newest())?,
+            None => current,
+        };
+        let Some(path) = path else { return Ok(None) };
+        match self.dump.open_dump(&path) {
+            Ok(handle) => Ok(Some(Reference { path, handle })),
+            Err(e) => Err(self.dump.failed(Op::Open, path.as_path(), e)),
+        }
+    }
+
+    /// A tree that is empty, while its reference is not, is most likely a
+    /// disk that is not mounted.
+    fn guard(
+        &self,
+        source: &Source,
+        reference: Option<&Reference>,
+        order: &Order<'_>,
+    ) -> Result<(), Error> {
+        let name = source.name.to_bytes();
+        if order.filter.excludes(name, true) {
+            return Err(Error::MainExcluded {
+                path: source.path.clone(),
+            });
+        }
+        let unusable = |cause| Error::MainUnusable {
+            path: source.path.clone(),
+            cause,
+        };
+        let id = stat::look_at(&source.handle).map_err(unusable)?.id();
+        let root = stat::look_at(self.dump.handle()).map_err(unusable)?.id();
+        if id == root {
+            return Err(unusable(std::io::Error::other(
+                "it is the dump root itself",
+            )));
+        }
+        if order.allow_empty || !dir::is_empty(source.handle.as_fd()).map_err(unusable)? {
+            return Ok(());
+        }
+        let Some(reference) = reference else {
+            return Ok(());
+        };
+        let copy = dir::open_dir(reference.handle.as_fd(), &source.name, For::Reading);
+        match copy.and_then(|copy| dir::is_empty(copy.as_fd())) {
+            Ok(false) => Err(Error::MainEmpty {
+                path: source.path.clone(),
+                reference: reference.path.join(name).below(self.dump.path()),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Opens the site, and finds out what can be preserved there.
+    fn site(&self, named: &Named, tally: &Tally<'_>) -> Result<(Site<'_>, Abilities), Error> {
+        let mut site = Site::open(&self.dump, named.name, named.leftover)?;
+        if site.resumed {
+            tally.warn(Warning::Resuming {
+                path: site.path(),
+                trusted: site.trusted,
+            });
+        }
+        let error = match self.try_out(&mut site, tally)? {
+            Ok(Trial::Passed(abilities, lacking)) => {
+                if !lacking.is_empty() {
+                    let lacking = lacking.join(", ");
+                    tally.warn(Warning::NotPreserved {
+                        path: self.dump.path().to_path_buf(),
+                        what: format!("{lacking} (its filesystem, {}, has no such)", self.fs()),
+                    });
+                }
+                return Ok((site, abilities));
+            }
+            Ok(Trial::NoHardLinks) => Error::NoHardLinks {
+                dump: self.dump.path().to_path_buf(),
+                fs: self.fs(),
+            },
+            Ok(Trial::NoReplacing) => Error::NoReplacing {
+                dump: self.dump.path().to_path_buf(),
+                fs: self.fs(),
+            },
+            Err(snag) => self.dump.refuses(snag.at(site.path()), None),
+        };
+        site.abandon();
+        Err(error)
+    }
+
+    /// Tries what can be preserved. A leftover that has taken the last inode
+    /// leaves none for that, and holds perhaps what the tree has no longer: it
+    /// goes, and this run begins anew.
+    fn try_out(
+        &self,
+        site: &mut Site<'_>,
+        tally: &Tally<'_>,
+    ) -> Result<Result<Trial, Snag>, Error> {
+        let outcome = capabilities::run(site.handle().as_fd());
+        let full = |snag: &Snag| errno::is_full(&snag.cause);
+        let no_inode = || self.dump.free().is_some_and(|(_, inodes)| inodes == 0);
+        if !(site.resumed && outcome.as_ref().is_err_and(full) && no_inode()) {
+            return Ok(outcome);
+        }
+        let path = site.path();
+        tally.warn(Warning::LeftoverRemoved { path });
+        self.remove_all(site.handle(), &site.path(), &[], tally)?;
+        site.resumed = false;
+        Ok(capabilities::run(site.handle().as_fd()))
+    }
+
+    /// The type of the dump's filesystem, for people.
+    fn fs(&self) -> String {
+        FsType::of(self.dump.handle()).map_or_else(|_| String::new(), |found| found.to_string())
+    }
+
+    /// Points the links at a dump that is there, if they point to none or to
+    /// an older one: a run that ended between making it visible and pointing
+    /// to it left them so.
+    pub(crate) fn catch_up(&self, name: DumpName) -> Result<(), Error> {
+        let current = self.current.as_ref().and_then(|current| current.name);
+        let is_there = self.dump.open_dump(&relative(&name)).is_ok();
+        let named = current == Some(name) || self.is_older(name);
+        if self.caller.dry_run || named || !is_there {
+            return Ok(());
+        }
+        let links = self.links(name.sort);
+        staging::point(&self.dump, name, &links)
+    }
+
+    pub(crate) fn stop(&self) -> Option<&'a AtomicBool> {
+        self.caller.stop
+    }
+
+    /// Which links are moved to a new dump. A root that has lost its `current`
+    /// may still know its checkpoint.
+    fn links(&self, sort: Sort) -> Vec<&'static str> {
+        let knows_checkpoint = || matches!(self.dump.link(layout::CURRENT_CHECKPOINT), Ok(Some(_)));
+        if sort == Sort::Checkpoint || self.init && !knows_checkpoint() {
+            vec![layout::CURRENT_CHECKPOINT, layout::CURRENT]
+        } else {
+            vec![layout::CURRENT]
+        }
+    }
+
+    /// Does `current` name a dump that is newer than this one?
+    fn is_older(&self, name: DumpName) -> bool {
+        let current = self.current.as_ref().and_then(|current| current.name);
+        let is_real = |current: &DumpName| self.latest.is_none_or(|at| current.stamp <= at);
+        current
+            .filter(is_real)
+            .is_some_and(|current| current > name)
+    }
+}
+
+fn time_of(moment: &DateTime<Local>) -> Time {
+    Time::new(moment.timestamp(), moment.timestamp_subsec_nanos())
+}
+
+fn relative(name: &DumpName) -> RelPath {
+    RelPath::from_bytes(name.to_string().as_bytes())
+}

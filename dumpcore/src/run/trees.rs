@@ -1,0 +1,98 @@
+//! The trees that a run reads.
+
+use std::ffi::{CString, OsStr};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::fs::dir_handle::Place;
+use crate::model::error::Error;
+use crate::model::fault::{Fault, Op};
+use crate::policy::layout;
+use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::errno;
+
+/// A tree that is read: its name in the dump, its path, its opened top.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) name: CString,
+    pub(crate) path: PathBuf,
+    pub(crate) handle: OwnedFd,
+}
+
+/// The trees in a dump, to be read from there.
+pub(crate) fn roots_of_dump(handle: &OwnedFd, base: &Path) -> Result<Vec<Source>, Error> {
+    let unusable = |path: &Path, cause| Error::MainUnusable {
+        path: path.to_path_buf(),
+        cause,
+    };
+    let mut roots = Vec::new();
+    for name in all_names(handle).map_err(|e| unusable(base, e))? {
+        let path = base.join(OsStr::from_bytes(name.to_bytes()));
+        match dir::open_dir(handle.as_fd(), &name, For::Reading) {
+            Ok(handle) => roots.push(Source { name, path, handle }),
+            // What is no directory is no tree.
+            Err(e) if errno::has_changed(&e) => {}
+            Err(e) => return Err(unusable(&path, e)),
+        }
+    }
+    if roots.is_empty() {
+        let cause = std::io::Error::other("there is no tree in it");
+        return Err(unusable(base, cause));
+    }
+    Ok(roots)
+}
+
+/// The trees of a dump that are none of these, as paths: whoever names one tree
+/// of two would else lose the other from `current` without a word.
+pub(super) fn missing(dump: &OwnedFd, base: &Path, sources: &[Source]) -> Vec<PathBuf> {
+    // A dump that cannot be listed is for the merge to meet.
+    let mut missing = all_names(dump).unwrap_or_default();
+    missing.retain(|name| {
+        !sources.iter().any(|source| source.name == *name)
+            && !layout::is_trial(name.to_bytes())
+            && dir::open_dir(dump.as_fd(), name, For::Passing).is_ok()
+    });
+    missing.sort();
+    let path = |name: &CString| base.join(OsStr::from_bytes(name.to_bytes()));
+    missing.iter().map(path).collect()
+}
+
+/// The same trees, opened once more.
+pub(super) fn again(sources: &[Source]) -> Result<Vec<Source>, Error> {
+    let open = |source: &Source| {
+        let handle = dir::reopen(source.handle.as_fd(), For::Reading);
+        Ok(Source {
+            name: source.name.clone(),
+            path: source.path.clone(),
+            handle: handle.map_err(|cause| Error::MainUnusable {
+                path: source.path.clone(),
+                cause,
+            })?,
+        })
+    };
+    sources.iter().map(open).collect()
+}
+
+/// All names in a directory; for those of which there are few.
+pub(super) fn all_names(handle: &OwnedFd) -> std::io::Result<Vec<CString>> {
+    let mut chunk = Chunk::default();
+    Lister::new(dir::reopen(handle.as_fd(), For::Reading)?).rest(&mut chunk)?;
+    Ok(chunk.iter().map(|entry| entry.name.to_owned()).collect())
+}
+
+/// A tree that cannot be listed any more at the end has gone on the way.
+pub(super) fn still_there(tops: Vec<(PathBuf, Arc<Place>)>) -> Result<(), Error> {
+    for (path, top) in tops {
+        let listed = top.open().and_then(|top| dir::is_empty(top.as_fd()));
+        if let Err(cause) = listed {
+            // One that may not be listed was a fault from the beginning.
+            if !errno::is_not_permitted(&cause) {
+                let fault = Fault::new(Op::List, path, cause);
+                return Err(Error::SourceGone { fault });
+            }
+        }
+    }
+    Ok(())
+}
