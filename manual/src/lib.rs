@@ -5,7 +5,7 @@
 //! cargo run -p manual
 //! ```
 //!
-//! writes `man/` and `completions/` of the repository; a test fails when what
+//! writes `man/` and `completions/` beside this crate; a test fails when what
 //! is committed there is not what this would write.
 
 #![forbid(unsafe_code)]
@@ -85,9 +85,8 @@ pub fn pages() -> Vec<Page> {
     pages
 }
 
-/// The directory of the repository.
+/// The folder that they are written to: this crate's.
 #[must_use]
-pub fn repository() -> PathBuf {
-    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    here.parent().map_or(here.clone(), PathBuf::from)
+pub fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }

@@ -7,7 +7,7 @@ use std::io;
 
 fn main() -> io::Result<()> {
     for page in manual::pages() {
-        let path = manual::repository().join(page.path);
+        let path = manual::folder().join(page.path);
         if let Some(above) = path.parent() {
             fs::create_dir_all(above)?;
         }

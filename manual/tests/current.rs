@@ -6,7 +6,7 @@ use std::process::Command;
 #[test]
 fn the_committed_files_are_up_to_date() {
     for page in manual::pages() {
-        let path = manual::repository().join(&page.path);
+        let path = manual::folder().join(&page.path);
         let committed = fs::read(&path).unwrap_or_default();
         assert!(
             committed == page.text,
@@ -20,7 +20,7 @@ fn the_committed_files_are_up_to_date() {
 fn nothing_else_is_committed_beside_them() {
     let known: Vec<_> = manual::pages().into_iter().map(|page| page.path).collect();
     for folder in ["man", "completions"] {
-        let there = fs::read_dir(manual::repository().join(folder)).expect("the folder is there");
+        let there = fs::read_dir(manual::folder().join(folder)).expect("the folder is there");
         for entry in there {
             let name = entry.expect("listed").file_name();
             let path = std::path::Path::new(folder).join(name);
@@ -38,7 +38,7 @@ fn mandoc_finds_nothing_wrong_with_the_pages() {
         }
         let run = Command::new("mandoc")
             .args(["-Tlint", "-Wwarning"])
-            .arg(manual::repository().join(&page.path))
+            .arg(manual::folder().join(&page.path))
             .output()
             .expect("mandoc runs");
         let said = String::from_utf8_lossy(&run.stdout);
@@ -59,7 +59,7 @@ fn shells_accept_the_completions() {
         };
         let run = Command::new(shell)
             .arg("-n")
-            .arg(manual::repository().join(&page.path))
+            .arg(manual::folder().join(&page.path))
             .output()
             .expect("the shell runs");
         let said = String::from_utf8_lossy(&run.stderr);

@@ -8,12 +8,12 @@
 mod change;
 mod compare;
 mod date;
-mod history;
 mod locate;
 mod read;
 mod rename;
 mod restore;
 mod spans;
+mod timeline;
 mod version;
 mod would_remove;
 
@@ -29,10 +29,10 @@ use crate::root::listing::Listing;
 pub use change::{Change, Event, Past};
 pub use compare::{Difference, difference};
 pub use date::{Ago, BadDate, Date};
-pub use history::History;
 pub use locate::{Lies, Place};
 pub use read::Name;
 pub use spans::Every;
+pub use timeline::History;
 pub use version::Version;
 pub use would_remove::Gained;
 

@@ -1,5 +1,5 @@
 //! The corpus: inputs that were worth trying once, and are tried again each
-//! time, one file for each target in `trials/corpus`, one input a line, with
+//! time, one file for each target in `fault-tests/corpus`, one input a line, with
 //! Rust's escapes. Then come inputs made from these by a few edits.
 //!
 //! What fails is made as small as it can be and added to the file, to be
