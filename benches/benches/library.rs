@@ -15,8 +15,8 @@ use assert_fs::TempDir;
 use criterion::{BatchSize, Bencher, Criterion, SamplingMode, Throughput};
 use criterion::{criterion_group, criterion_main};
 use dumpcore::{
-    Abilities, Candidate, Checkpoint, Filter, Kind, LinkPolicy, Meta, Navigator, Report, Snapshot,
-    Stamp, Time, Verdict, Xattrs,
+    Candidate, Capabilities, Checkpoint, Filter, Kind, LinkPolicy, Meta, Navigator, Report,
+    Snapshot, Stamp, Time, Verdict, Xattrs,
 };
 
 const FILES: usize = 4_000;
@@ -201,11 +201,11 @@ fn candidate(xattrs: Xattrs) -> Candidate {
 
 /// Both sides are the same, so that nothing is left uncompared.
 fn compare(b: &mut Bencher<'_>, candidate: &Candidate) {
-    let (policy, abilities) = (LinkPolicy::new(), Abilities::everything());
+    let (policy, capabilities) = (LinkPolicy::new(), Capabilities::everything());
     let other = candidate.clone();
     b.iter(|| {
         let (old, new) = (black_box(candidate), black_box(&other));
-        let decided = policy.decide(&abilities, old, new, || Ok(true));
+        let decided = policy.decide(&capabilities, old, new, || Ok(true));
         assert!(matches!(decided, Ok(Verdict::Link)));
     });
 }

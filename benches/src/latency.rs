@@ -12,8 +12,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
-use fixtures::far::{SlowLine, Sshd};
 use fixtures::mounts::{Fs, Mount};
+use fixtures::sshfs_server::{SlowLine, Sshd};
 use fixtures::strace::{Inject, inject};
 use fixtures::tree::real_tree;
 use tempfile::TempDir;

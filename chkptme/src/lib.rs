@@ -11,12 +11,12 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, ValueHint};
 use dumpcli::Program;
+use dumpcli::advice::Origin;
 use dumpcli::exit::{self, Exit, Failure};
-use dumpcli::hint::Origin;
 use dumpcli::options::{self, Load, Output, Progress};
+use dumpcli::print_config::Listing;
 use dumpcli::session::{Session, Task, give_up};
 use dumpcli::settings::{SessionSettings, Sources, Value};
-use dumpcli::show::Listing;
 use dumpcore::{Checkpoint, Root};
 
 const PROGRAM: Program = Program {

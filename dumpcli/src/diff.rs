@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, Local, SecondsFormat};
-use dumpcore::{Difference, Fault, Kind, Name, Printable, Time, Version, difference};
+use dumpcore::{Difference, DirEntry, Fault, Kind, Printable, Time, Version, difference};
 use similar::TextDiff;
 
 /// How differences are shown.
@@ -277,7 +277,7 @@ fn only_in(one: &Version, out: &mut dyn Write) -> io::Result<()> {
 ///
 /// # Errors
 /// What could not be written.
-pub fn listing(names: &[Name], out: &mut dyn Write) -> io::Result<()> {
+pub fn listing(names: &[DirEntry], out: &mut dyn Write) -> io::Result<()> {
     for entry in names {
         let mark = if entry.is_dir { "/" } else { "" };
         writeln!(out, "\t{}{mark}", Printable(&entry.name))?;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use dumpcore::{Error, Report};
 
-use crate::hint::{self, About};
+use crate::advice::{self, About};
 use crate::signals::Signal;
 
 macro_rules! help {
@@ -125,7 +125,7 @@ pub enum Failure {
         /// Why.
         #[source]
         error: Error,
-        /// What can be done about it, see [`hint`].
+        /// What can be done about it, see [`advice`].
         hint: String,
     },
 }
@@ -143,7 +143,7 @@ impl Failure {
     pub fn explained(self, about: About<'_>) -> Self {
         match self {
             Failure::Core { error, .. } => Failure::Core {
-                hint: hint::of(about, &error),
+                hint: advice::of(about, &error),
                 error,
             },
             other => other,

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use chrono::{DateTime, Local, SecondsFormat};
-use dumpcore::{Count, Fault, Medium, Op, Report, Warning};
+use dumpcore::{Count, Fault, Op, Report, Storage, Warning};
 use serde_json::{Map, Value, json};
 
 use crate::exit::{Exit, Failure};
@@ -34,7 +34,7 @@ pub fn of_report(program: Program, report: &Report, exit: Exit) -> Value {
         "dry_run": report.dry_run,
         "resumed": report.resumed,
         "jobs": report.jobs.number,
-        "jobs_chosen_for": report.jobs.chosen_for.map(Medium::as_str),
+        "jobs_chosen_for": report.jobs.chosen_for.map(Storage::as_str),
         "files": count(counts.files),
         "directories": counts.directories,
         "symlinks": counts.symlinks,

@@ -12,12 +12,12 @@
 //! | what | where |
 //! | --- | --- |
 //! | options that programs share | [`options`] |
-//! | flag, environment, file or default | [`settings`], [`config`], shown by [`show`] |
+//! | flag, environment, file or default | [`settings`], [`config`], shown by [`print_config`] |
 //! | exclude rules, in the order of their weight | [`excludes`] |
 //! | a run from its start to its exit code | [`session`], [`exit`], [`signals`], [`hooks`] |
-//! | what is told meanwhile | [`watch`], [`progress`], [`logging`], [`screen`] |
-//! | what is told at the end | [`report`], [`json`], [`hint`] |
-//! | looking at old versions | [`navigation`], [`aside`], [`diff`], [`paging`] |
+//! | what is told meanwhile | [`observer`], [`progress`], [`logging`], [`screen`] |
+//! | what is told at the end | [`report`], [`json`], [`advice`] |
+//! | looking at old versions | [`lookup`], [`notices`], [`diff`], [`paging`] |
 //!
 //! A program is then little more than its options and its order to the
 //! library:
@@ -55,29 +55,29 @@
 
 #![forbid(unsafe_code)]
 
-pub mod aside;
+pub mod advice;
 pub mod config;
 pub mod diff;
 pub mod excludes;
 pub mod exit;
-pub mod hint;
 pub mod hooks;
 pub mod json;
 pub mod logging;
-pub mod navigation;
+pub mod lookup;
+pub mod notices;
+pub mod observer;
 pub mod options;
 pub mod paging;
 mod paths;
+pub mod print_config;
 pub mod progress;
 pub mod report;
 pub mod screen;
 pub mod session;
 pub mod settings;
-pub mod show;
 pub mod signals;
 mod stream;
 mod terminal;
-pub mod watch;
 
 pub use paths::{What, absolute};
 

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use dumpcore::{Did, Kind, Locate, Phase};
+use dumpcore::{Action, Kind, Locate, Phase};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::screen::{Screen, held, stderr_is_terminal};
@@ -69,11 +69,11 @@ fn own_shard() -> usize {
 
 impl Counters {
     /// An entry is dealt with.
-    pub fn entry(&self, at: &dyn Locate, kind: Kind, did: Did) {
+    pub fn entry(&self, at: &dyn Locate, kind: Kind, did: Action) {
         let shard = &self.shards[own_shard()];
         let counter = match did {
-            Did::Linked | Did::Kept | Did::HardLinked => &shard.linked,
-            Did::Copied(_) => &shard.copied,
+            Action::Linked | Action::Kept | Action::HardLinked => &shard.linked,
+            Action::Copied(_) => &shard.copied,
             _ => &shard.others,
         };
         counter.fetch_add(1, Relaxed);
@@ -248,7 +248,7 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dumpcore::{RelPath, Why};
+    use dumpcore::{CopyReason, RelPath};
 
     #[test]
     fn sums_what_several_threads_count() {
@@ -258,11 +258,11 @@ mod tests {
             for _ in 0..40 {
                 scope.spawn(|| {
                     for _ in 0..100 {
-                        counters.entry(&at, Kind::File, Did::Linked);
-                        counters.entry(&at, Kind::File, Did::Copied(Why::New));
+                        counters.entry(&at, Kind::File, Action::Linked);
+                        counters.entry(&at, Kind::File, Action::Copied(CopyReason::New));
                         counters.bytes(3);
                     }
-                    counters.entry(&at, Kind::Dir, Did::Filled);
+                    counters.entry(&at, Kind::Dir, Action::Filled);
                 });
             }
         });
@@ -283,9 +283,9 @@ mod tests {
         counters.phase(Phase::Storing);
         counters.wants_place.store(true, Relaxed);
         let at = RelPath::from_bytes(b"root/\x1b[2J/file");
-        counters.entry(&at, Kind::File, Did::Linked);
+        counters.entry(&at, Kind::File, Action::Linked);
         let other = RelPath::from_bytes(b"root/other/file");
-        counters.entry(&other, Kind::File, Did::Linked);
+        counters.entry(&other, Kind::File, Action::Linked);
         let line = counters.line(0.0);
         assert_eq!(
             line,

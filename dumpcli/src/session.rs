@@ -9,18 +9,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use dumpcore::{Dump, Error, Fault, Op, Printable, Report, give_way};
+use dumpcore::{DumpRoot, Error, Fault, Op, Printable, Report, give_way};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::Level;
 
+use crate::advice::{About, Origin};
 use crate::config::OneOrMany;
 use crate::exit::{Exit, Failure};
-use crate::hint::{About, Origin};
+use crate::observer::{Begun, Watch};
 use crate::progress::{Counters, Ticker};
 use crate::screen::{self, Screen};
 use crate::settings::SessionSettings;
 use crate::signals::{Came, Stop};
-use crate::watch::{Begun, Watch};
 use crate::{Program, What, absolute, hooks, json, logging, report, stream};
 
 /// What a session is about.
@@ -202,7 +202,7 @@ impl Session {
             return Ok(());
         }
         // That it cannot be opened is for the run to say, which may mount it.
-        match Dump::open(&self.task.dump).map(|dump| dump.lock()) {
+        match DumpRoot::open(&self.task.dump).map(|dump| dump.lock()) {
             Ok(Err(busy @ Error::Busy { .. })) => Err(busy.into()),
             _ => Ok(()),
         }

@@ -12,7 +12,7 @@ use std::error::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use dumpcore::{Did, Event, LinkPolicy, Observer, Snapshot};
+use dumpcore::{Action, Event, LinkPolicy, Observer, Snapshot};
 
 /// Counts, and tells of what is new.
 #[derive(Default)]
@@ -26,7 +26,7 @@ impl Observer for Teller {
             Event::Entry { at, kind, did, .. } => {
                 self.seen.fetch_add(1, Ordering::Relaxed);
                 // Paths are built only when asked for.
-                if let Did::Copied(why) = did {
+                if let Action::Copied(why) = did {
                     println!("{kind} {}: {}", at.path(), why.as_str());
                 }
             }

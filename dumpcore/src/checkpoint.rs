@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::engine::Tally;
+use crate::engine::Totals;
 use crate::fs::inspect;
 use crate::model::error::Error;
-use crate::model::event::{Did, Event, Observer, Phase, Silent, Warning};
+use crate::model::event::{Action, Event, Observer, Phase, Silent, Warning};
 use crate::model::fault::{Fault, Op};
 use crate::model::metadata::{Id, Kind, Meta};
 use crate::model::path::RelPath;
@@ -27,7 +27,7 @@ use crate::policy::filter::Filter;
 use crate::policy::layout::{self, Sort};
 use crate::policy::link::LinkPolicy;
 use crate::policy::rate_limit::Rate;
-use crate::run::{Caller, Made, Order, Session, Source, roots_of_dump};
+use crate::run::{Caller, Made, Order, Run, Source, roots_of_dump};
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::file;
 use crate::sys::name::c_name;
@@ -153,7 +153,7 @@ impl<'a> Checkpoint<'a> {
             jobs: self.jobs,
             bwlimit: self.bwlimit,
         };
-        let session = Session::open(self.dump.clone(), false, caller)?;
+        let session = Run::open(self.dump.clone(), false, caller)?;
         let Some(current) = session.current.clone() else {
             return Err(Error::NoCurrent {
                 dump: self.dump.clone(),
@@ -174,19 +174,19 @@ impl<'a> Checkpoint<'a> {
         };
         let mut verified = None;
         let made = session.make(order, &mut |made| {
-            let tally = made.tally;
+            let totals = made.totals;
             made.is_whole(&handle, &base)?;
             let faulty = faulty(made, &base);
             if self.verify {
-                tally.event(Event::Phase(Phase::Verifying));
+                totals.event(Event::Phase(Phase::Verifying));
                 let sources = roots_of_dump(&handle, &base)?;
                 let same = read_back(&session, sources, made, &faulty);
-                verified = Some(same.inspect_err(|_| made.site.distrust())?);
+                verified = Some(same.inspect_err(|_| made.staging.distrust())?);
             }
             let unreadable = |path: &&PathBuf| path.starts_with(&base);
             for path in faulty.iter().filter(unreadable).cloned() {
                 let good = self.good_version(&session, &base, &path);
-                tally.warn(Warning::Damaged { path, good });
+                totals.warn(Warning::Damaged { path, good });
             }
             Ok(())
         });
@@ -199,7 +199,7 @@ impl<'a> Checkpoint<'a> {
 
     /// A version of a damaged entry that can be read: another inode of the
     /// same size and time, in the main tree or in an older dump.
-    fn good_version(&self, session: &Session<'_>, base: &Path, damaged: &Path) -> Option<PathBuf> {
+    fn good_version(&self, session: &Run<'_>, base: &Path, damaged: &Path) -> Option<PathBuf> {
         let below = damaged.strip_prefix(base).ok()?;
         let bad = look(base, below)?;
         let in_main = self.mains.iter().filter_map(|main| {
@@ -223,7 +223,7 @@ impl<'a> Checkpoint<'a> {
     }
 }
 
-fn open(session: &Session<'_>, path: &RelPath) -> Result<OwnedFd, Error> {
+fn open(session: &Run<'_>, path: &RelPath) -> Result<OwnedFd, Error> {
     session
         .dump
         .open_dump(path)
@@ -233,12 +233,12 @@ fn open(session: &Session<'_>, path: &RelPath) -> Result<OwnedFd, Error> {
 
 /// Where faults were: in the dump, or in what became of the same entry.
 fn faulty(made: &Made<'_>, base: &Path) -> BTreeSet<PathBuf> {
-    let site = made.site.published_path();
-    let in_dump = |fault: &Fault| match fault.path.strip_prefix(&site) {
+    let staging = made.staging.published_path();
+    let in_dump = |fault: &Fault| match fault.path.strip_prefix(&staging) {
         Ok(below) => [fault.path.clone(), base.join(below)],
         Err(_) => [fault.path.clone(), fault.path.clone()],
     };
-    made.tally
+    made.totals
         .with_faults(|faults| faults.iter().flat_map(in_dump).collect())
 }
 
@@ -302,7 +302,7 @@ fn is_whole_file(above: &OwnedFd, name: &CStr) -> bool {
 /// what was a fault then is missing in it, and passed over. How many files were
 /// found to be the same.
 fn read_back(
-    session: &Session<'_>,
+    session: &Run<'_>,
     sources: Vec<Source>,
     made: &Made<'_>,
     faulty: &BTreeSet<PathBuf>,
@@ -321,13 +321,13 @@ fn read_back(
     let listen = |event: Event<'_>| match event {
         Event::Entry {
             at,
-            did: Did::Copied(_) | Did::Vanished,
+            did: Action::Copied(_) | Action::Vanished,
             ..
         } => note(at.path().below(base)),
         Event::Entry {
             kind: Kind::File,
             bytes,
-            did: Did::Linked | Did::HardLinked,
+            did: Action::Linked | Action::HardLinked,
             ..
         } => {
             files.fetch_add(1, Ordering::Relaxed);
@@ -336,9 +336,9 @@ fn read_back(
         Event::Fault(fault) => note(fault.path.clone()),
         _ => {}
     };
-    let tally = Tally::new(&listen, session.stop());
-    session.compare(sources, made, &tally)?;
-    drop(tally);
+    let totals = Totals::new(&listen, session.stop());
+    session.compare(sources, made, &totals)?;
+    drop(totals);
     match differs.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(path) => Err(Error::VerifyFailed { path }),
         None => Ok(Count {

@@ -5,7 +5,7 @@
 //! unchanged tree costs only its directories.
 //!
 //! ```
-//! use dumpcore::{Dump, Snapshot, Stamp};
+//! use dumpcore::{DumpRoot, Snapshot, Stamp};
 //! use std::fs;
 //! use std::os::unix::fs::MetadataExt;
 //!
@@ -30,7 +30,7 @@
 //! assert_eq!(old, "a draft");
 //! let inode = |dump: &std::path::Path| fs::metadata(dump.join("tree/same")).map(|m| m.ino());
 //! assert_eq!(inode(&first.dump)?, inode(&second.dump)?);
-//! assert_eq!(Dump::open(&root)?.current()?, Some(second.dump));
+//! assert_eq!(DumpRoot::open(&root)?.current()?, Some(second.dump));
 //! # dir.close()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -59,7 +59,7 @@
 //!
 //! What there is to read:
 //!
-//! - [`Dump`]: an opened dump root, with its links and its lock, and
+//! - [`DumpRoot`]: an opened dump root, with its links and its lock, and
 //!   [`Listing`], its dumps by date. A dump is named by a [`DumpName`].
 //! - [`Navigator`]: where a path lies, how it was at a moment, what has
 //!   changed since, and its [`History`]. It takes no lock and writes nothing,
@@ -106,18 +106,18 @@ mod sys;
 
 pub use checkpoint::Checkpoint;
 pub use history::{
-    Ago, BadDate, Change, Date, Difference, Event as HistoryEvent, Every, FindError, Gained,
-    History, Lies, Name, Navigator, Past, Place, Version, difference,
+    Ago, BadDate, Change, Changes, Date, Difference, DirEntry, Event as HistoryEvent, FindError,
+    History, Keep, LocatedIn, Location, Navigator, Version, WouldRemove, difference,
 };
 pub use model::error::Error;
-pub use model::event::{Did, Event, Locate, Observer, Phase, Silent, Warning, Why};
+pub use model::event::{Action, CopyReason, Event, Locate, Observer, Phase, Silent, Warning};
 pub use model::fault::{Fault, Op, Side};
 pub use model::kind::Kind;
-pub use model::metadata::{Abilities, Id, Meta, Time, Xattrs};
+pub use model::metadata::{Capabilities, Id, Meta, Time, Xattrs};
 pub use model::minute::{BadStamp, Stamp};
 pub use model::path::{Printable, RelPath};
 pub use model::report::{Count, Counts, Report};
-pub use model::storage::{Jobs, Medium};
+pub use model::storage::{Jobs, Storage};
 pub use model::tree::Root;
 pub use policy::filter::{Filter, FilterError, FilterRefusal, FilterRule, RuleOrigin};
 pub use policy::layout::{DumpName, EXCLUDE_FILE, Found, Sort};
@@ -126,6 +126,6 @@ pub use policy::rate_limit::{BadRate, Rate};
 pub use replica::{Replica, Replicated};
 pub use root::exclude_file::read_exclude_file;
 pub use root::listing::{Dumps, Listing};
-pub use root::{Dump, DumpLock};
+pub use root::{DumpLock, DumpRoot};
 pub use snapshot::Snapshot;
 pub use sys::priority::give_way;

@@ -22,8 +22,8 @@ use crate::policy::filter::Filter;
 use crate::policy::layout::{self, DumpName, LinkTarget, Sort};
 use crate::policy::link::LinkPolicy;
 use crate::policy::rate_limit::Rate;
-use crate::root::Dump;
-use crate::run::{Caller, Order, Session, Source, roots_of_dump};
+use crate::root::DumpRoot;
+use crate::run::{Caller, Order, Run, Source, roots_of_dump};
 use crate::sys::dir::{self, For};
 use crate::sys::{errno, stat};
 
@@ -198,7 +198,7 @@ impl<'a> Replica<'a> {
             jobs: self.jobs,
             bwlimit: self.bwlimit,
         };
-        let mut session = Session::open(self.dump.clone(), self.init, caller)?;
+        let mut session = Run::open(self.dump.clone(), self.init, caller)?;
         session.latest = Some(current.name.map_or(now, |current| current.stamp.max(now)));
         let listing = session.dump.listing();
         for there in [DumpName::dump(name.stamp), DumpName::checkpoint(name.stamp)] {
@@ -254,7 +254,7 @@ impl<'a> Replica<'a> {
     /// root that is read, when it has one of today: no failure for whoever has
     /// brought that over already and is run by a timer. On the next day there
     /// is one.
-    fn not_yet(&self, from: &Dump, today: NaiveDate) -> Result<Replicated, Error> {
+    fn not_yet(&self, from: &DumpRoot, today: NaiveDate) -> Result<Replicated, Error> {
         let none = Error::NoSuchDump {
             dump: self.from.clone(),
             what: "of a day before today".to_owned(),
@@ -264,7 +264,7 @@ impl<'a> Replica<'a> {
         if self.init || of_today.map_err(unreadable)?.is_none() {
             return Err(none);
         }
-        match Dump::open(&self.dump)?.current()? {
+        match DumpRoot::open(&self.dump)?.current()? {
             Some(newest) => Ok(Replicated::NotYet(newest)),
             None => Err(none),
         }
@@ -276,7 +276,7 @@ impl<'a> Replica<'a> {
 
     /// The dump root that is read and its `current`, once it has one: that
     /// link is also the mark that its disk is mounted.
-    fn source(&self) -> Result<(Dump, LinkTarget), Error> {
+    fn source(&self) -> Result<(DumpRoot, LinkTarget), Error> {
         let mut told = None;
         loop {
             let missing = match self.look() {
@@ -295,8 +295,8 @@ impl<'a> Replica<'a> {
         }
     }
 
-    fn look(&self) -> Result<(Dump, LinkTarget), Error> {
-        let from = Dump::open(&self.from)?;
+    fn look(&self) -> Result<(DumpRoot, LinkTarget), Error> {
+        let from = DumpRoot::open(&self.from)?;
         if self.distance(&from) == Some(Distance::None) {
             return Err(Error::SameRoot {
                 from: self.from.clone(),
@@ -313,8 +313,8 @@ impl<'a> Replica<'a> {
 
     /// How far the two dump roots are from each other, as far as can be told:
     /// what is wrong with the one to be written is for its opening to say.
-    fn distance(&self, from: &Dump) -> Option<Distance> {
-        let dump = Dump::open(&self.dump).ok()?;
+    fn distance(&self, from: &DumpRoot) -> Option<Distance> {
+        let dump = DumpRoot::open(&self.dump).ok()?;
         let from = stat::look_at(from.handle()).ok()?.id();
         let dump = stat::look_at(dump.handle()).ok()?.id();
         Some(match (from == dump, from.dev == dump.dev) {
@@ -339,7 +339,7 @@ impl<'a> Replica<'a> {
     /// The dump to replicate; `None` when there is none of a day before today.
     fn choose(
         &self,
-        from: &Dump,
+        from: &DumpRoot,
         current: &LinkTarget,
         now: Stamp,
         today: NaiveDate,

@@ -17,7 +17,7 @@ use crate::policy::filter::Filter;
 use crate::policy::layout::{self, Sort};
 use crate::policy::link::LinkPolicy;
 use crate::policy::rate_limit::Rate;
-use crate::run::{Caller, Order, Session, Source};
+use crate::run::{Caller, Order, Run, Source};
 use crate::sys::dir::{self, For};
 use crate::sys::stat;
 
@@ -202,7 +202,7 @@ impl<'a> Snapshot<'a> {
             source_is_dump: false,
             space_check: false,
         };
-        Session::open(self.dump, self.init, caller)?.make(order, &mut |_| Ok(()))
+        Run::open(self.dump, self.init, caller)?.make(order, &mut |_| Ok(()))
     }
 }
 

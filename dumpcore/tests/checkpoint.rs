@@ -11,13 +11,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use common::{History, ROOT, Stage, all_we_keep, each, inodes, leftovers};
-use dumpcore::{Checkpoint, Dump, Error, Event, Phase, Report, Root, Snapshot, Warning};
+use dumpcore::{Checkpoint, DumpRoot, Error, Event, Phase, Report, Root, Snapshot, Warning};
 use fixtures::mounts::{Fs, Mount};
 use fixtures::tree::{Node, OddOptions, Tree, odd_tree_with};
 use fixtures::{Options, assert_rsync_same, diff_trees, fiemap};
 
 fn current(stage: &Stage) -> PathBuf {
-    let dump = Dump::open(&stage.dump).expect("opened");
+    let dump = DumpRoot::open(&stage.dump).expect("opened");
     dump.current().expect("read").expect("there is a current")
 }
 
@@ -55,7 +55,7 @@ fn made(stage: &Stage, checkpoint: Checkpoint<'_>) -> Report {
 fn assert_published(stage: &Stage, report: &Report) {
     let name = report.dump.file_name().expect("a name").to_string_lossy();
     assert!(name.ends_with("_chk"), "{name}");
-    let dump = Dump::open(&stage.dump).expect("opened");
+    let dump = DumpRoot::open(&stage.dump).expect("opened");
     let checkpoint = dump.current_checkpoint().expect("read");
     assert_eq!(checkpoint.as_deref(), Some(&*report.dump));
     assert_eq!(current(stage), report.dump);
@@ -494,7 +494,7 @@ fn with_a_damaged_file(mount: &mut Mount, needle: &[u8]) -> Stage {
 }
 
 fn dumps(stage: &Stage) -> Vec<PathBuf> {
-    let dump = Dump::open(&stage.dump).expect("opened");
+    let dump = DumpRoot::open(&stage.dump).expect("opened");
     let names = dump.list().expect("listed").into_iter();
     names.map(|name| stage.dump.join(name.path())).collect()
 }

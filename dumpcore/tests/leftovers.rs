@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use common::{Stage, leftovers};
-use dumpcore::{Dump, Replica, Replicated};
+use dumpcore::{DumpRoot, Replica, Replicated};
 
 #[test]
 fn a_site_with_nothing_in_it_but_what_was_tried_is_taken_over() {
@@ -59,7 +59,7 @@ fn a_replica_that_is_there_is_pointed_to() {
             panic!("it was there before");
         };
         assert_eq!(path, report.dump);
-        let dump = Dump::open(&slave).expect("opened");
+        let dump = DumpRoot::open(&slave).expect("opened");
         assert_eq!(dump.current().expect("a link"), Some(path.clone()));
         let checkpoint = dump.current_checkpoint().expect("a link");
         assert_eq!(checkpoint == Some(path), before.is_none());

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{ROOT, Stage, inodes, leftovers};
-use dumpcore::{Did, Error, Event, Report, Snapshot, Warning, Why};
+use dumpcore::{Action, CopyReason, Error, Event, Report, Snapshot, Warning};
 use fixtures::diff_trees;
 use fixtures::mounts::{Fs, Mount};
 use fixtures::tree::{Node, Tree, bushy, deep};
@@ -131,7 +131,7 @@ fn exhaust(file: &Path, spare: &Path, left: u32) {
 /// What was said about each entry.
 #[derive(Default)]
 struct Told {
-    copied: Mutex<BTreeMap<String, Why>>,
+    copied: Mutex<BTreeMap<String, CopyReason>>,
     splits: Mutex<Vec<PathBuf>>,
 }
 
@@ -140,7 +140,7 @@ impl dumpcore::Observer for Told {
         match event {
             Event::Entry {
                 at,
-                did: Did::Copied(why),
+                did: Action::Copied(why),
                 ..
             } => {
                 let path = at.path().to_string();
@@ -174,7 +174,10 @@ fn an_inode_without_a_link_left_is_copied_and_the_copy_linked() {
     let told = Told::default();
     stage.run(stage.snapshot().observer(&told));
     let copied = told.copied.into_inner().expect("no panic");
-    assert_eq!(copied, [(format!("{ROOT}/full"), Why::NoLink)].into());
+    assert_eq!(
+        copied,
+        [(format!("{ROOT}/full"), CopyReason::NoLink)].into()
+    );
     let fresh = inodes(&stage.newest());
     assert_eq!(fresh[&b"free"[..]], before[&b"free"[..]]);
     assert_ne!(fresh[&b"full"[..]], before[&b"full"[..]]);
@@ -196,13 +199,13 @@ fn a_group_that_does_not_fit_is_copied_whole() {
         exhaust(&first.join("c"), &mount.path().join("spare"), 3);
         let told = Told::default();
         let report = stage.run(stage.snapshot().jobs(jobs).observer(&told));
-        let copied: Vec<Why> = told
+        let copied: Vec<CopyReason> = told
             .copied
             .into_inner()
             .expect("no panic")
             .into_values()
             .collect();
-        assert_eq!(copied, [Why::NoLink]);
+        assert_eq!(copied, [CopyReason::NoLink]);
         assert_eq!(report.counts.hard_links, 4);
         let fresh = inodes(&stage.newest());
         assert_ne!(fresh, inodes(&first));

@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use common::Stage;
-use dumpcore::{Counts, Dump};
+use dumpcore::{Counts, DumpRoot};
 use fixtures::tree::remove_deep;
 
 const NAME: &str = "user.color";
@@ -109,7 +109,7 @@ fn every_directory_with_a_name_of_it_is_known() {
 #[test]
 fn removing_an_older_dump_costs_nothing_but_calls() {
     let stage = stage();
-    let dumps = Dump::open(&stage.dump).expect("opened").list();
+    let dumps = DumpRoot::open(&stage.dump).expect("opened").list();
     let oldest = dumps.expect("listed")[0].path();
     remove_deep(&stage.dump.join(oldest));
     set(&stage.newest().join("bare/b"), "blue");

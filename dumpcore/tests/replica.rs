@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use chrono::NaiveDate;
 use common::{History, ROOT, all_we_keep, inodes, leftovers};
-use dumpcore::{Checkpoint, Dump, Error, Event, Filter, Phase, Replica, Replicated, Report};
+use dumpcore::{Checkpoint, DumpRoot, Error, Event, Filter, Phase, Replica, Replicated, Report};
 use fixtures::mounts::{Fs, Mount};
 use fixtures::tree::{Node, OddOptions, Tree, odd_tree_with};
 use fixtures::{assert_rsync_same, diff_trees};
@@ -492,7 +492,7 @@ fn from_each_filesystem_to_another_everything_is_kept() {
             report.counts
         );
         assert_rsync_same(&checkpoint.join(ROOT), &report.dump.join(ROOT));
-        let found = Dump::open(&pair.slave)
+        let found = DumpRoot::open(&pair.slave)
             .expect("opened")
             .list()
             .expect("listed");

@@ -14,7 +14,7 @@ use std::time::Duration;
 use chrono::{DateTime, Local, TimeDelta};
 use dumpcli::exit::{Exit, Failure};
 use dumpcli::{Program, absolute, json};
-use dumpcore::{Dump, DumpName, Printable, Sort, Stamp};
+use dumpcore::{DumpName, DumpRoot, Printable, Sort, Stamp};
 use serde_json::{Value, json};
 
 /// Names may run ahead of the clock so far: see the naming of dumps.
@@ -35,7 +35,7 @@ impl Newest {
     /// # Errors
     /// When there is none, or none whose age can be told.
     pub(crate) fn find(root: &Path, now: DateTime<Local>) -> Result<Self, Failure> {
-        let dump = Dump::open(root)?;
+        let dump = DumpRoot::open(root)?;
         let shown = Printable::path(root);
         let current = dump.current()?.ok_or_else(|| {
             let text = format!("{shown} has no dump: is the dump disk mounted?");
@@ -143,7 +143,7 @@ impl Newest {
 }
 
 /// The dump that a checkpoint was made of, as far as it is still there.
-fn copied_by(dump: &Dump, name: DumpName) -> Result<DumpName, Failure> {
+fn copied_by(dump: &DumpRoot, name: DumpName) -> Result<DumpName, Failure> {
     if name.sort == Sort::Dump {
         return Ok(name);
     }

@@ -15,15 +15,15 @@ use std::time::Duration;
 use chrono::Local;
 use clap::{Args, CommandFactory, Parser};
 use dumpcli::Program;
+use dumpcli::advice::{About, Origin};
 use dumpcli::excludes;
 use dumpcli::exit::{self, Exit, Failure};
-use dumpcli::hint::{About, Origin};
 use dumpcli::json;
 use dumpcli::options::{self, Excludes, Load, Output, Places, Progress, Rule, either};
+use dumpcli::print_config::Listing;
 use dumpcli::screen;
 use dumpcli::session::{Session, Task, give_up};
 use dumpcli::settings::{SessionSettings, Sources, Value};
-use dumpcli::show::Listing;
 use dumpcore::{Filter, LinkPolicy, Root, Snapshot, Stamp};
 
 use age::Newest;

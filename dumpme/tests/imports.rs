@@ -93,7 +93,7 @@ impl Copies {
 }
 
 fn dumps(place: &Place) -> usize {
-    let dump = dumpcore::Dump::open(place.dir.path().join("dump")).expect("opened");
+    let dump = dumpcore::DumpRoot::open(place.dir.path().join("dump")).expect("opened");
     dump.list().expect("listed").len()
 }
 

@@ -6,8 +6,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use fixtures::plain_user::PlainUser;
 use fixtures::tree::{Node, Tree};
-use fixtures::who::PlainUser;
 use fixtures::{Fingerprint, Options, acl, assert_same_tree};
 use serde_json::Value;
 
@@ -68,7 +68,7 @@ fn plain_user() -> (PlainUser, Others) {
     let user = PlainUser::new();
     let others = Others::new();
     fs::create_dir(user.home().join("dump")).expect("made");
-    fixtures::who::give(&user.home().join("dump"));
+    fixtures::plain_user::give(&user.home().join("dump"));
     (user, others)
 }
 
@@ -77,7 +77,7 @@ struct Others(PathBuf);
 
 impl Others {
     fn new() -> Self {
-        let top = fixtures::who::open_dir().keep();
+        let top = fixtures::plain_user::open_dir().keep();
         fs::create_dir(top.join("tree")).expect("made");
         Others(top.join("tree"))
     }

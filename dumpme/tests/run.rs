@@ -342,7 +342,7 @@ fn unreadable() -> (Place, Command) {
     chown(at.join("dump"), Some(NOBODY), Some(NOBODY)).expect("root gives it away");
     // Where the program was built may be closed to others.
     let program = at.join("dumpme");
-    fixtures::who::copy_program(env!("CARGO_BIN_EXE_dumpme"), &program);
+    fixtures::plain_user::copy_program(env!("CARGO_BIN_EXE_dumpme"), &program);
     let mut command = process::Command::new(program);
     command.uid(NOBODY).gid(NOBODY).env_clear().current_dir(at);
     command.args(["--main", "tree", "--dump", "dump", "--init"]);

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use assert_fs::prelude::*;
 use common::Place;
-use fixtures::far::Sshd;
+use fixtures::sshfs_server::Sshd;
 use predicates::str::contains;
 
 #[test]

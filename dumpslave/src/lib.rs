@@ -10,13 +10,13 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, ValueHint};
 use dumpcli::Program;
+use dumpcli::advice::Origin;
 use dumpcli::excludes;
 use dumpcli::exit::{self, Exit, Failure};
-use dumpcli::hint::Origin;
 use dumpcli::options::{self, Excludes, Load, Output, Progress, Rule, either};
+use dumpcli::print_config::Listing;
 use dumpcli::session::{Ended, Session, Task, give_up};
 use dumpcli::settings::{SessionSettings, Sources, Value};
-use dumpcli::show::Listing;
 use dumpcore::{Filter, Replica, Replicated};
 
 const PROGRAM: Program = Program {

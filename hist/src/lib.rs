@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, ValueHint};
-use dumpcli::aside::AsideOptions;
 use dumpcli::exit::{Exit, Failure};
-use dumpcli::navigation::Ground;
+use dumpcli::lookup::Lookup;
+use dumpcli::notices::NoticeOptions;
 use dumpcli::options::{self, Places};
 use dumpcli::paging::{Color, Out};
 use dumpcli::{Program, screen};
-use dumpcore::{DumpName, Every, FindError, History, Lies, Place, Printable, Stamp};
+use dumpcore::{DumpName, FindError, History, Keep, LocatedIn, Location, Printable, Stamp};
 
 use tell::Teller;
 
@@ -78,7 +78,7 @@ struct Options {
     #[command(flatten)]
     choice: Choice,
     #[command(flatten)]
-    aside: AsideOptions,
+    aside: NoticeOptions,
     #[command(flatten)]
     output: Output,
 }
@@ -142,12 +142,12 @@ struct Output {
 }
 
 impl Choice {
-    fn every(&self) -> Option<Every> {
+    fn every(&self) -> Option<Keep> {
         [
-            (self.yearly, Every::Year),
-            (self.monthly, Every::Month),
-            (self.daily, Every::Day),
-            (self.hourly, Every::Hour),
+            (self.yearly, Keep::Year),
+            (self.monthly, Keep::Month),
+            (self.daily, Keep::Day),
+            (self.hourly, Keep::Hour),
         ]
         .into_iter()
         .find_map(|(given, every)| given.then_some(every))
@@ -174,7 +174,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<Exit, Failure> {
-    let ground = Ground::find(PROGRAM, &options.places, options.aside, false)?;
+    let ground = Lookup::find(PROGRAM, &options.places, options.aside, false)?;
     let (Some(ground), Some(path)) = (ground, &options.path) else {
         return Ok(Exit::Done);
     };
@@ -187,7 +187,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
     })
 }
 
-fn tell(options: &Options, ground: &Ground, path: &Path) -> Result<Exit, Failure> {
+fn tell(options: &Options, ground: &Lookup, path: &Path) -> Result<Exit, Failure> {
     let failed = |error: FindError| Failure::Failed(error.to_string());
     let place = ground.locate(path).map_err(failed)?;
     let past = history(options, ground, &place)?.run();
@@ -218,8 +218,8 @@ fn tell(options: &Options, ground: &Ground, path: &Path) -> Result<Exit, Failure
 
 fn history<'a>(
     options: &Options,
-    ground: &'a Ground,
-    place: &'a Place,
+    ground: &'a Lookup,
+    place: &'a Location,
 ) -> Result<History<'a>, Failure> {
     let choice = &options.choice;
     let mut history = ground
@@ -228,7 +228,7 @@ fn history<'a>(
         .with_main(choice.with_main)
         .follow(choice.follow);
     // The path in a dump of the future was asked for by its name.
-    if let Lies::Main(_) = place.lies {
+    if let LocatedIn::Main(_) = place.located_in {
         history = history.until(ground.minute());
     }
     if let Some(every) = choice.every() {
@@ -237,7 +237,7 @@ fn history<'a>(
     if let Some(since) = &choice.since {
         let start = earliest(ground, place, since)?;
         // A path in a dump of the future has a history up to there.
-        if matches!(place.lies, Lies::Main(_)) && start > ground.minute() {
+        if matches!(place.located_in, LocatedIn::Main(_)) && start > ground.minute() {
             let text = format!("the start of the history, {start}, is in the future");
             return Err(Failure::Failed(text));
         }
@@ -247,15 +247,15 @@ fn history<'a>(
 }
 
 /// A dump by its name in the dump root, a date, or any path in a dump.
-fn earliest(ground: &Ground, place: &Place, since: &Path) -> Result<Stamp, Failure> {
+fn earliest(ground: &Lookup, place: &Location, since: &Path) -> Result<Stamp, Failure> {
     let dump = DumpName::parse(since.as_os_str().as_encoded_bytes());
     if let Some(dump) = dump {
         return Ok(dump.stamp);
     }
     let date = ground.date(&since.to_string_lossy(), place);
-    match (date, ground.locate(since).map(|found| found.lies)) {
+    match (date, ground.locate(since).map(|found| found.located_in)) {
         (Ok(date), _) => Ok(date.first()),
-        (Err(_), Ok(Lies::Dump(dump))) => Ok(dump.stamp),
+        (Err(_), Ok(LocatedIn::Dump(dump))) => Ok(dump.stamp),
         (Err(no_date), _) => Err(Failure::Usage(format!(
             "{no_date}, or a path in a dump of {}",
             Printable::path(&ground.dump)

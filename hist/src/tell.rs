@@ -10,7 +10,7 @@ use dumpcli::diff::{self, DiffError, Style};
 use dumpcli::exit::Failure;
 use dumpcli::json;
 use dumpcli::paging::{Out, has_enough};
-use dumpcore::{Change, Fault, HistoryEvent, Kind, Name, Printable, Time};
+use dumpcore::{Change, DirEntry, Fault, HistoryEvent, Kind, Printable, Time};
 use serde_json::{Map, Value};
 
 use crate::Output;
@@ -155,8 +155,8 @@ fn line(event: &HistoryEvent) -> String {
 }
 
 /// A listing for machines.
-fn names(names: &[Name]) -> Value {
-    let name = |entry: &Name| {
+fn names(names: &[DirEntry]) -> Value {
+    let name = |entry: &DirEntry| {
         let mut object = Map::new();
         let name = Path::new(OsStr::from_bytes(&entry.name));
         json::put_path(&mut object, "name", Some(name));

@@ -75,7 +75,7 @@ fn reads_a_dump_root_that_is_not_its_own() {
     }
     // The test program lies where another user cannot reach it.
     let program = ground.at("hist");
-    fixtures::who::copy_program(ground.hist().get_program(), &program);
+    fixtures::plain_user::copy_program(ground.hist().get_program(), &program);
     let as_nobody = |dump: PathBuf| {
         let mut command = std::process::Command::new(&program);
         command

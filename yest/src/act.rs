@@ -8,10 +8,10 @@ use std::process::Command;
 
 use dumpcli::diff::{self, DiffError, Style};
 use dumpcli::exit::{Exit, Failure};
-use dumpcli::navigation::Ground;
+use dumpcli::lookup::Lookup;
 use dumpcli::paging::{Out, has_enough};
 use dumpcli::{json, screen};
-use dumpcore::{DumpName, Gained, Lies, Place, Printable, Version};
+use dumpcore::{DumpName, LocatedIn, Location, Printable, Version, WouldRemove};
 use serde_json::{Map, Value};
 
 use crate::{Options, PROGRAM};
@@ -54,14 +54,14 @@ impl Act {
     /// On a version that is there.
     pub(crate) fn run(
         &mut self,
-        ground: &Ground,
+        ground: &Lookup,
         named: &Path,
-        place: &Place,
+        place: &Location,
         old: &Version,
     ) -> Result<(), Failure> {
-        let now = match &place.lies {
-            Lies::Main(path) => path.clone(),
-            Lies::Dump(_) => ground.from.join(named),
+        let now = match &place.located_in {
+            LocatedIn::Main(path) => path.clone(),
+            LocatedIn::Dump(_) => ground.from.join(named),
         };
         match self {
             Act::Print { .. } => match old.dump {
@@ -86,7 +86,7 @@ impl Act {
     /// Prints a name in a dump.
     pub(crate) fn name(
         &mut self,
-        ground: &Ground,
+        ground: &Lookup,
         named: &Path,
         old: &Path,
         dump: DumpName,
@@ -112,7 +112,7 @@ impl Act {
     /// machines that is an object as well.
     pub(crate) fn none(
         &mut self,
-        ground: &Ground,
+        ground: &Lookup,
         named: &Path,
         why: &Failure,
     ) -> Result<(), Failure> {
@@ -167,26 +167,26 @@ fn exec(command: &OsStr, old: &Path, now: &Path) -> Result<(), Failure> {
 }
 
 fn restore(
-    ground: &Ground,
-    place: &Place,
+    ground: &Lookup,
+    place: &Location,
     old: &Version,
     only_if_differs: bool,
     force: bool,
 ) -> Result<(), Failure> {
     let navigator = &ground.navigator;
-    let mut goes = Gained::default();
-    if let Lies::Main(now) = &place.lies {
+    let mut goes = WouldRemove::default();
+    if let LocatedIn::Main(now) = &place.located_in {
         if only_if_differs && !navigator.differs(old, place).map_err(failed)? {
             return Ok(());
         }
-        goes = navigator.gained(old, place).map_err(failed)?;
+        goes = navigator.would_remove(old, place).map_err(failed)?;
         let exists = Version::at(now).map_err(failed)?.is_some();
         if exists && !force && !confirmed(now, old, &goes)? {
             return Ok(());
         }
     }
     let losses = navigator.restore(old, place).map_err(failed)?;
-    if let Lies::Main(now) = &place.lies {
+    if let LocatedIn::Main(now) = &place.located_in {
         let now = Printable::path(now);
         let old = Printable::path(&old.path);
         // Whoever was asked has been told.
@@ -206,7 +206,7 @@ fn restore(
 }
 
 /// What goes for good, in words.
-fn lost(goes: &Gained, dump: &str) -> String {
+fn lost(goes: &WouldRemove, dump: &str) -> String {
     let named: Vec<String> = goes
         .first
         .iter()
@@ -229,7 +229,7 @@ fn lost(goes: &Gained, dump: &str) -> String {
 }
 
 /// Asks before something is replaced; where nobody can answer, nothing is.
-fn confirmed(now: &Path, old: &Version, goes: &Gained) -> Result<bool, Failure> {
+fn confirmed(now: &Path, old: &Version, goes: &WouldRemove) -> Result<bool, Failure> {
     let (now, old) = (Printable::path(now), Printable::path(&old.path));
     let losing = match goes.entries {
         0 => String::new(),

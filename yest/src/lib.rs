@@ -12,13 +12,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, ValueHint};
-use dumpcli::aside::AsideOptions;
 use dumpcli::exit::{Exit, Failure};
-use dumpcli::navigation::{AgoOptions, Ground};
+use dumpcli::lookup::{AgoOptions, Lookup};
+use dumpcli::notices::NoticeOptions;
 use dumpcli::options::{self, Places};
 use dumpcli::paging::Color;
 use dumpcli::{Program, screen};
-use dumpcore::{Date, Place, Stamp};
+use dumpcore::{Date, Location, Stamp};
 
 use act::Act;
 
@@ -69,7 +69,7 @@ struct Options {
     #[command(flatten)]
     acts: Acts,
     #[command(flatten)]
-    aside: AsideOptions,
+    aside: NoticeOptions,
     #[command(flatten)]
     output: Output,
 }
@@ -153,7 +153,7 @@ pub fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<Exit, Failure> {
     let verbose = options.output.verbose > 0;
-    let Some(ground) = Ground::find(PROGRAM, &options.places, options.aside, verbose)? else {
+    let Some(ground) = Lookup::find(PROGRAM, &options.places, options.aside, verbose)? else {
         return Ok(Exit::Done);
     };
     let mut act = Act::of(options);
@@ -178,7 +178,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
 /// date in the future that was told of.
 fn one(
     options: &Options,
-    ground: &Ground,
+    ground: &Lookup,
     path: &Path,
     act: &mut Act,
     future: &mut Option<Date>,
@@ -211,8 +211,8 @@ fn one(
 fn moment(
     date: Option<Date>,
     options: &Options,
-    ground: &Ground,
-    place: &Place,
+    ground: &Lookup,
+    place: &Location,
 ) -> Result<Stamp, Failure> {
     match date {
         Some(date) => Ok(date.last()),

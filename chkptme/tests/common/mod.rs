@@ -10,7 +10,7 @@ use std::time::Duration;
 use assert_cmd::Command;
 use assert_fs::TempDir;
 use assert_fs::prelude::*;
-use dumpcore::{Dump, Error, Snapshot};
+use dumpcore::{DumpRoot, Error, Snapshot};
 
 /// A directory with a configuration of its own, empty at first.
 pub(crate) struct Place {
@@ -54,7 +54,7 @@ impl Place {
     }
 
     pub(crate) fn current(&self) -> PathBuf {
-        let dump = Dump::open(self.dir.path().join("dump")).expect("opened");
+        let dump = DumpRoot::open(self.dir.path().join("dump")).expect("opened");
         dump.current().expect("read").expect("there is one")
     }
 

@@ -9,10 +9,10 @@ use super::entry::{Item, changed_or};
 use super::node::Node;
 use super::worker::Worker;
 use crate::fs::inspect;
-use crate::fs::store::Missed;
+use crate::fs::store::StoreError;
 use crate::fs::xattr_map::Bare;
-use crate::model::event::{Warning, Why};
-use crate::model::fault::{Op, Side, Snag};
+use crate::model::event::{CopyReason, Warning};
+use crate::model::fault::{Op, OpError, Side};
 use crate::model::metadata::{Meta, Xattrs};
 use crate::policy::link::{Evidence, LinkPolicy, Verdict};
 use crate::sys::errno;
@@ -22,16 +22,16 @@ use crate::sys::xattr::Subject;
 
 impl Worker<'_> {
     /// Asks the policy about an entry, as far as it needs to know.
-    pub(super) fn judge(&mut self, item: Item<'_>) -> Result<(Verdict, Option<Meta>), Missed> {
+    pub(super) fn judge(&mut self, item: Item<'_>) -> Result<(Verdict, Option<Meta>), StoreError> {
         let Some(reference) = &item.hands.reference else {
-            return Ok((Verdict::Copy(Why::New), None));
+            return Ok((Verdict::Copy(CopyReason::New), None));
         };
         let looked = match inspect::look_in_dump(reference.as_fd(), item.name) {
             Ok(looked) => looked,
-            Err(e) if errno::has_changed(&e) => return Ok((Verdict::Copy(Why::New), None)),
+            Err(e) if errno::has_changed(&e) => return Ok((Verdict::Copy(CopyReason::New), None)),
             Err(e) => {
                 self.unreadable_reference(item.node, item.name, &e);
-                return Ok((Verdict::Copy(Why::New), None));
+                return Ok((Verdict::Copy(CopyReason::New), None));
             }
         };
         let policy = self.run.rules.policy;
@@ -46,7 +46,7 @@ impl Worker<'_> {
         other: &OwnedFd,
         looked: &Meta,
         side: Side,
-    ) -> Result<Verdict, Missed> {
+    ) -> Result<Verdict, StoreError> {
         let rules = &self.run.rules;
         let mut pair = Pair {
             worker: self,
@@ -55,13 +55,13 @@ impl Worker<'_> {
             looked,
             side,
         };
-        policy.weigh(rules.abilities, looked, item.meta, &mut pair)
+        policy.weigh(rules.capabilities, looked, item.meta, &mut pair)
     }
 
     /// What the reference holds cannot be read: it is left alone, and the
     /// entry is copied anew.
     pub(super) fn unreadable_reference(&self, node: &Node, name: &CStr, cause: &io::Error) {
-        self.run.tally.warn(Warning::ReferenceUnreadable {
+        self.run.totals.warn(Warning::ReferenceUnreadable {
             path: node.full_path(Side::Reference, name),
             cause: crate::model::fault::plain(cause),
         });
@@ -86,11 +86,11 @@ impl Pair<'_, '_, '_> {
     }
 }
 
-impl Evidence<Missed> for Pair<'_, '_, '_> {
-    fn same_target(&mut self) -> Result<bool, Missed> {
+impl Evidence<StoreError> for Pair<'_, '_, '_> {
+    fn same_target(&mut self) -> Result<bool, StoreError> {
         let here = self.worker.read_symlink(self.item)?;
         let name = self.item.name;
-        let settable = self.worker.run.rules.abilities.symlinks;
+        let settable = self.worker.run.rules.capabilities.symlinks;
         match inspect::symlink_in_dump(self.other.as_fd(), name, self.looked, settable) {
             Ok(there) => Ok(here == there),
             Err(e) => {
@@ -100,14 +100,14 @@ impl Evidence<Missed> for Pair<'_, '_, '_> {
         }
     }
 
-    fn xattrs(&mut self) -> Result<Option<(Xattrs, Xattrs)>, Missed> {
+    fn xattrs(&mut self) -> Result<Option<(Xattrs, Xattrs)>, StoreError> {
         let Item {
             node, hands, name, ..
         } = self.item;
         let rules = self.worker.run.rules;
-        let abilities = rules.abilities;
+        let capabilities = rules.capabilities;
         let source = Subject::Named(hands.source.as_fd(), name);
-        let source = inspect::xattrs(source, Side::Source, abilities).map_err(changed_or)?;
+        let source = inspect::xattrs(source, Side::Source, capabilities).map_err(changed_or)?;
         if !source.is_empty() {
             self.worker.mark(node);
         }
@@ -117,21 +117,21 @@ impl Evidence<Missed> for Pair<'_, '_, '_> {
             return Ok(Some((Xattrs::default(), source)));
         }
         let other = Subject::Named(self.other.as_fd(), name);
-        match inspect::xattrs(other, self.side, abilities) {
+        match inspect::xattrs(other, self.side, capabilities) {
             Ok(other) => Ok(Some((other, source))),
-            Err(snag) => {
-                self.unreadable(&snag.cause);
+            Err(op_error) => {
+                self.unreadable(&op_error.cause);
                 Ok(None)
             }
         }
     }
 
-    fn same_contents(&mut self) -> Result<bool, Missed> {
+    fn same_contents(&mut self) -> Result<bool, StoreError> {
         let Item {
             hands, name, meta, ..
         } = self.item;
         let source = file::open_file(hands.source.as_fd(), name);
-        let source = source.map_err(|e| changed_or(Snag::source(Op::Open, e)))?;
+        let source = source.map_err(|e| changed_or(OpError::source(Op::Open, e)))?;
         let other = match file::open_file(self.other.as_fd(), name) {
             Ok(other) => other,
             Err(e) => {
@@ -143,23 +143,23 @@ impl Evidence<Missed> for Pair<'_, '_, '_> {
         // disk refused.
         let from_disk = self.worker.run.rules.from_disk || self.side == Side::Target;
         if from_disk && let Err(e) = pages::forget(other.as_fd()) {
-            return Err(Snag::target(Op::Verify, e).into());
+            return Err(OpError::target(Op::Verify, e).into());
         }
-        let tally = self.worker.run.tally;
-        let mut goes_on = || tally.goes_on();
+        let totals = self.worker.run.totals;
+        let mut keep_going = || totals.keep_going();
         let (a, b) = (source.as_fd(), other.as_fd());
         let same = self
             .worker
-            .placer
-            .same_contents(a, b, meta.size, &mut goes_on);
+            .writer
+            .same_contents(a, b, meta.size, &mut keep_going);
         match same {
             Ok(same) => Ok(same),
-            Err(CompareError::First(e)) => Err(Snag::source(Op::Read, e).into()),
+            Err(CompareError::First(e)) => Err(OpError::source(Op::Read, e).into()),
             Err(CompareError::Second(e)) => {
                 self.unreadable(&e);
                 Ok(false)
             }
-            Err(CompareError::Stopped) => Err(Missed::Stopped),
+            Err(CompareError::Stopped) => Err(StoreError::Stopped),
         }
     }
 }

@@ -12,14 +12,14 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 
 use super::job::{Found, Job, Rest};
-use super::node::{At, Hands, Node, Sides, Tree};
-use super::target_dir::Told;
+use super::node::{At, Node, OpenDirs, Sides, Tree};
+use super::target_dir::Reported;
 use super::worker::Worker;
-use crate::fs::dir_handle::{Entered, Place};
+use crate::fs::dir_handle::{DirHandle, Entered};
 use crate::fs::inspect;
-use crate::fs::store::Spot;
-use crate::model::event::{Did, Warning, Why};
-use crate::model::fault::{Op, Side, Snag};
+use crate::fs::store::NameAt;
+use crate::model::event::{Action, CopyReason, Warning};
+use crate::model::fault::{Op, OpError, Side};
 use crate::model::kind::Kind;
 use crate::model::metadata::{Meta, Xattrs};
 use crate::sys::dir::{self, Chunk, For, Lister};
@@ -27,11 +27,11 @@ use crate::sys::errno;
 use crate::sys::xattr::Subject;
 
 /// How entering a directory went.
-enum Way {
+enum Entering {
     In(Entered),
     /// It may not be read, which was told, or is not to be: it stands in the
     /// dump with its attributes, empty.
-    Closed(Meta, Told),
+    Closed(Meta, Reported),
     /// It is the dump root itself.
     LeftOut(Meta),
     /// It is no directory any more, or gone.
@@ -49,30 +49,30 @@ impl Worker<'_> {
     pub(super) fn enter(&mut self, above: &Arc<Node>, name: &CStr, tries: u8) {
         let way = match above.source.enter(name, For::Reading) {
             Ok(entered) => self.may_enter(above, name, entered),
-            Err(e) if errno::has_changed(&e) && tries < TRIES => Way::Gone,
+            Err(e) if errno::has_changed(&e) && tries < TRIES => Entering::Gone,
             Err(e) => {
-                self.fault_at_directory(above, name, Snag::source(Op::Open, e));
+                self.fault_at_directory(above, name, OpError::source(Op::Open, e));
                 match Self::look(above, name) {
-                    Some(meta) if meta.kind == Kind::Dir => Way::Closed(meta, Told::Yes),
-                    Some(_) => Way::Gone,
-                    None => Way::Lost,
+                    Some(meta) if meta.kind == Kind::Dir => Entering::Closed(meta, Reported::Yes),
+                    Some(_) => Entering::Gone,
+                    None => Entering::Lost,
                 }
             }
         };
         match way {
-            Way::In(entered) => {
+            Entering::In(entered) => {
                 if let Some(node) = self.open_node(above, name, entered) {
                     self.list(&node);
                     return;
                 }
             }
-            Way::Closed(meta, told) => self.empty_directory(above, name, &meta, told),
-            Way::LeftOut(meta) => {
+            Entering::Closed(meta, told) => self.empty_directory(above, name, &meta, told),
+            Entering::LeftOut(meta) => {
                 self.clear(above, name);
-                self.count(above, name, meta.kind, 0, Did::Excluded);
+                self.count(above, name, meta.kind, 0, Action::Excluded);
             }
-            Way::Lost => self.clear(above, name),
-            Way::Gone => {
+            Entering::Lost => self.clear(above, name),
+            Entering::Gone => {
                 self.clear(above, name);
                 self.store_again(above, name, tries + 1);
             }
@@ -81,16 +81,16 @@ impl Worker<'_> {
     }
 
     /// Is this directory to be filled, or left empty, or left out?
-    fn may_enter(&mut self, above: &Arc<Node>, name: &CStr, entered: Entered) -> Way {
+    fn may_enter(&mut self, above: &Arc<Node>, name: &CStr, entered: Entered) -> Entering {
         if self.run.rules.leave_out.contains(&entered.meta.id()) {
             let path = above.full_path(Side::Source, name);
-            self.run.tally.warn(Warning::DumpInsideMain { path });
-            return Way::LeftOut(entered.meta);
+            self.run.totals.warn(Warning::DumpInsideMain { path });
+            return Entering::LeftOut(entered.meta);
         }
         if self.run.rules.one_file_system && entered.meta.dev != above.tree.dev {
-            return Way::Closed(entered.meta, Told::No);
+            return Entering::Closed(entered.meta, Reported::No);
         }
-        Way::In(entered)
+        Entering::In(entered)
     }
 
     /// Opens the other sides of a directory that was entered.
@@ -101,8 +101,8 @@ impl Worker<'_> {
             .and_then(|place| self.enter_reference(place, above, name));
         let (target, fresh) = match self.make_target(above.target.as_ref(), above.fresh, name) {
             Ok(made) => made,
-            Err(snag) => {
-                self.fault(above, name, snag);
+            Err(op_error) => {
+                self.fault(above, name, op_error);
                 return None;
             }
         };
@@ -121,16 +121,21 @@ impl Worker<'_> {
 
     fn directory_xattrs(&mut self, above: &Node, name: &CStr, entered: &Entered) -> Xattrs {
         let subject = Subject::Open(entered.handle.as_fd());
-        match inspect::xattrs(subject, Side::Source, self.run.rules.abilities) {
+        match inspect::xattrs(subject, Side::Source, self.run.rules.capabilities) {
             Ok(xattrs) => xattrs,
-            Err(snag) => {
-                self.fault(above, name, snag);
+            Err(op_error) => {
+                self.fault(above, name, op_error);
                 Xattrs::default()
             }
         }
     }
 
-    fn enter_reference(&self, place: &Arc<Place>, above: &Node, name: &CStr) -> Option<Arc<Place>> {
+    fn enter_reference(
+        &self,
+        place: &Arc<DirHandle>,
+        above: &Node,
+        name: &CStr,
+    ) -> Option<Arc<DirHandle>> {
         match place.enter(name, For::Passing) {
             Ok(entered) => Some(entered.place),
             Err(e) if errno::has_changed(&e) => None,
@@ -145,8 +150,8 @@ impl Worker<'_> {
     pub(super) fn list(&mut self, node: &Arc<Node>) {
         let (lister, found) = match self.open_listing(node) {
             Ok(opened) => opened,
-            Err(snag) => {
-                self.fault(node, c"", snag);
+            Err(op_error) => {
+                self.fault(node, c"", op_error);
                 self.release(Arc::clone(node));
                 return;
             }
@@ -159,18 +164,18 @@ impl Worker<'_> {
         });
     }
 
-    fn open_listing(&self, node: &Arc<Node>) -> Result<(Lister, Option<Found>), Snag> {
+    fn open_listing(&self, node: &Arc<Node>) -> Result<(Lister, Option<Found>), OpError> {
         let source = node.source.open();
-        let mut source = source.map_err(|e| Snag::source(Op::Open, e))?;
+        let mut source = source.map_err(|e| OpError::source(Op::Open, e))?;
         if node.above.is_none() {
             // Opened when the run began. btrfs does not list what came since.
             let anew = dir::reopen(source.as_fd(), For::Reading);
-            source = Arc::new(anew.map_err(|e| Snag::source(Op::Open, e))?);
+            source = Arc::new(anew.map_err(|e| OpError::source(Op::Open, e))?);
         }
         let found = match &node.target {
             Some(target) if !node.fresh => {
                 let listed = target.open().and_then(|handle| Found::list(&handle));
-                Some(listed.map_err(|e| Snag::target(Op::List, e))?)
+                Some(listed.map_err(|e| OpError::target(Op::List, e))?)
             }
             _ => None,
         };
@@ -193,7 +198,7 @@ impl Worker<'_> {
         });
         if let Err(e) = listed {
             // What was listed before that is dealt with all the same.
-            self.fault(&node, c"", Snag::source(Op::List, e));
+            self.fault(&node, c"", OpError::source(Op::List, e));
             rest.lister.end();
         }
         self.deal_with(&node, &mut chunk, rest);
@@ -203,8 +208,8 @@ impl Worker<'_> {
     fn deal_with(&mut self, node: &Arc<Node>, chunk: &mut Chunk, mut rest: Rest) {
         let hands = match self.hands(node) {
             Ok(hands) => hands,
-            Err(snag) => {
-                self.fault(node, c"", snag);
+            Err(op_error) => {
+                self.fault(node, c"", op_error);
                 self.finish_listing(rest, &[]);
                 return;
             }
@@ -213,7 +218,7 @@ impl Worker<'_> {
         self.set_filter_path(node);
         let mut directories = Vec::new();
         for entry in chunk.iter() {
-            if !self.run.tally.goes_on() {
+            if !self.run.totals.keep_going() {
                 return;
             }
             let found = rest.found.as_mut();
@@ -226,7 +231,7 @@ impl Worker<'_> {
             self.finish_listing(rest, &directories);
         } else {
             // The rest waits below the directories: what waits stays little.
-            self.run.pool.add([Job::Rest(Box::new(rest))]);
+            self.run.queue.add([Job::Rest(Box::new(rest))]);
             self.add_directories(node, &directories);
         }
     }
@@ -252,27 +257,29 @@ impl Worker<'_> {
 
     fn add_directories(&self, node: &Arc<Node>, directories: &[std::ffi::CString]) {
         node.expect(directories.len());
-        self.run.pool.add(directories.iter().map(|name| Job::Enter {
-            above: Arc::clone(node),
-            name: name.clone(),
-            tries: 0,
-        }));
+        self.run
+            .queue
+            .add(directories.iter().map(|name| Job::Enter {
+                above: Arc::clone(node),
+                name: name.clone(),
+                tries: 0,
+            }));
     }
 
     /// The handles of a node's sides.
-    pub(super) fn hands(&self, node: &Node) -> Result<Hands, Snag> {
+    pub(super) fn hands(&self, node: &Node) -> Result<OpenDirs, OpError> {
         let source = node.source.open();
-        let target = node.target.as_ref().map(Place::open).transpose();
+        let target = node.target.as_ref().map(DirHandle::open).transpose();
         let reference = node.reference.as_ref().and_then(|place| {
             let opened = place.open();
             opened
                 .inspect_err(|e| self.unreadable_reference(node, c"", e))
                 .ok()
         });
-        Ok(Hands {
-            source: source.map_err(|e| Snag::source(Op::Open, e))?,
+        Ok(OpenDirs {
+            source: source.map_err(|e| OpError::source(Op::Open, e))?,
             reference,
-            target: target.map_err(|e| Snag::target(Op::Open, e))?,
+            target: target.map_err(|e| OpError::target(Op::Open, e))?,
         })
     }
 
@@ -281,23 +288,23 @@ impl Worker<'_> {
     pub(super) fn release(&mut self, node: Arc<Node>) {
         let mut at = Some(node);
         while let Some(node) = at.take() {
-            if !node.tick_off() || !self.run.tally.goes_on() {
+            if !node.tick_off() || !self.run.totals.keep_going() {
                 return;
             }
             let outcome = self.finish(&node);
             self.settle_attributes(&node, c"", outcome);
             let missing = self.run.rules.from_disk && node.reference.is_none();
             let did = if missing {
-                Did::Copied(Why::New)
+                Action::Copied(CopyReason::New)
             } else {
-                Did::Filled
+                Action::Filled
             };
             self.count(&node, c"", Kind::Dir, 0, did);
             at = node.above.clone();
         }
     }
 
-    fn finish(&self, node: &Arc<Node>) -> Result<Vec<Snag>, Snag> {
+    fn finish(&self, node: &Arc<Node>) -> Result<Vec<OpError>, OpError> {
         // While it may still be searched, it is the shortest way up.
         if let Ok(source) = node.source.open() {
             node.source.open_above(source.as_fd());
@@ -305,10 +312,10 @@ impl Worker<'_> {
         let Some(target) = &node.target else {
             return Ok(Vec::new());
         };
-        let handle = target.open().map_err(|e| Snag::target(Op::Open, e))?;
+        let handle = target.open().map_err(|e| OpError::target(Op::Open, e))?;
         target.open_above(handle.as_fd());
         let subject = Subject::Open(handle.as_fd());
-        self.placer.attributes(subject, &node.meta, &node.xattrs)
+        self.writer.attributes(subject, &node.meta, &node.xattrs)
     }
 
     /// Tells what of an entry's attributes was lost.
@@ -316,7 +323,7 @@ impl Worker<'_> {
         &mut self,
         node: &Node,
         name: &CStr,
-        outcome: Result<Vec<Snag>, Snag>,
+        outcome: Result<Vec<OpError>, OpError>,
     ) {
         match outcome {
             Ok(losses) => {
@@ -324,7 +331,7 @@ impl Worker<'_> {
                     self.lost(node, name, loss);
                 }
             }
-            Err(snag) => self.fault(node, name, snag),
+            Err(op_error) => self.fault(node, name, op_error),
         }
     }
 
@@ -336,7 +343,7 @@ impl Worker<'_> {
         });
         if root.reference.is_some() && reference.is_none() && !self.run.rules.from_disk {
             let name = OsStr::from_bytes(root.name.to_bytes());
-            self.run.tally.warn(Warning::NewTree {
+            self.run.totals.warn(Warning::NewTree {
                 path: root.main.clone(),
                 reference: root.reference_path.join(name),
             });
@@ -352,10 +359,10 @@ impl Worker<'_> {
         });
         let made = self.make_target(root.target.as_ref(), root.target_is_new, &root.name);
         let subject = Subject::Open(root.entered.handle.as_fd());
-        let xattrs = inspect::xattrs(subject, Side::Source, self.run.rules.abilities);
-        let (target, fresh, snag) = match made {
+        let xattrs = inspect::xattrs(subject, Side::Source, self.run.rules.capabilities);
+        let (target, fresh, op_error) = match made {
             Ok((target, fresh)) => (target, fresh, None),
-            Err(snag) => (None, true, Some(snag)),
+            Err(op_error) => (None, true, Some(op_error)),
         };
         let sides = Sides {
             source: root.entered.place,
@@ -365,28 +372,28 @@ impl Worker<'_> {
         };
         let (xattrs, other) = match xattrs {
             Ok(xattrs) => (xattrs, None),
-            Err(snag) => (Xattrs::default(), Some(snag)),
+            Err(op_error) => (Xattrs::default(), Some(op_error)),
         };
         let entered = (root.entered.meta, xattrs);
         let node = Node::new(None, tree, sides, entered);
-        if let Some(snag) = snag {
+        if let Some(op_error) = op_error {
             // Without its root there is no dump.
-            self.halt(&node, c"", snag);
+            self.halt(&node, c"", op_error);
             return;
         }
-        if let Some(snag) = other {
-            self.fault(&node, c"", snag);
+        if let Some(op_error) = other {
+            self.fault(&node, c"", op_error);
         }
         self.list(&node);
     }
 
-    pub(super) fn count(&mut self, node: &Node, name: &CStr, kind: Kind, size: u64, did: Did) {
+    pub(super) fn count(&mut self, node: &Node, name: &CStr, kind: Kind, size: u64, did: Action) {
         self.counter.entry(&At(node, name), kind, size, did);
     }
 
     /// A name in a directory's three sides.
-    pub(super) fn spot<'h>(handle: &'h Arc<OwnedFd>, name: &'h CStr) -> Spot<'h> {
-        Spot {
+    pub(super) fn name_at<'h>(handle: &'h Arc<OwnedFd>, name: &'h CStr) -> NameAt<'h> {
+        NameAt {
             dir: handle.as_fd(),
             name,
         }

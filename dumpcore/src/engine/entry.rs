@@ -5,14 +5,14 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
-use super::hardlinks::Was;
+use super::hardlinks::SourceState;
 use super::job::{Copying, Found, Job};
-use super::node::{Hands, Node};
-use super::worker::{Run, Worker};
+use super::node::{Node, OpenDirs};
+use super::worker::{Shared, Worker};
 use crate::fs::inspect;
-use crate::fs::store::{Missed, Stored};
-use crate::model::event::{Did, Event, Warning, Why};
-use crate::model::fault::{Op, Side, Snag};
+use crate::fs::store::{StoreError, Stored};
+use crate::model::event::{Action, CopyReason, Event, Warning};
+use crate::model::fault::{Op, OpError, Side};
 use crate::model::kind::Kind;
 use crate::model::metadata::{Id, Meta};
 use crate::policy::link::{LinkPolicy, Verdict};
@@ -29,20 +29,20 @@ const LOOKS: u32 = 5;
 #[derive(Clone, Copy)]
 pub(super) struct Item<'a> {
     pub(super) node: &'a Arc<Node>,
-    pub(super) hands: &'a Hands,
+    pub(super) hands: &'a OpenDirs,
     pub(super) name: &'a CStr,
     pub(super) meta: &'a Meta,
     /// May it be copied beside other work?
-    beside: bool,
+    may_defer: bool,
 }
 
 /// What became of an entry, and its inode in the dump.
 pub(super) struct Outcome {
-    pub(super) did: Did,
+    pub(super) did: Action,
     pub(super) size: u64,
     pub(super) id: Id,
     /// What was stored, or linked to.
-    pub(super) was: Was,
+    pub(super) was: SourceState,
 }
 
 impl Worker<'_> {
@@ -51,7 +51,7 @@ impl Worker<'_> {
     pub(super) fn entry(
         &mut self,
         node: &Arc<Node>,
-        hands: &Hands,
+        hands: &OpenDirs,
         entry: Listed<'_>,
         found: Option<&mut Found>,
     ) -> Kind {
@@ -65,7 +65,7 @@ impl Worker<'_> {
             },
         };
         if self.is_excluded(name, kind == Kind::Dir) {
-            self.count(node, name, kind, 0, Did::Excluded);
+            self.count(node, name, kind, 0, Action::Excluded);
             return Kind::File;
         }
         if kind != Kind::Dir {
@@ -73,8 +73,8 @@ impl Worker<'_> {
                 return Kind::File;
             };
             if looked.kind != Kind::Dir {
-                let there = found.and_then(|found| found.take(name));
-                return self.store(node, hands, name, (looked, true), there);
+                let existing = found.and_then(|found| found.take(name));
+                return self.store(node, hands, name, (looked, true), existing);
             }
         }
         if let Some(found) = found {
@@ -85,11 +85,11 @@ impl Worker<'_> {
     }
 
     /// Looks at a name of the source; what cannot be is told.
-    fn look_by(&mut self, node: &Node, hands: &Hands, name: &CStr) -> Option<Meta> {
+    fn look_by(&mut self, node: &Node, hands: &OpenDirs, name: &CStr) -> Option<Meta> {
         match inspect::look(hands.source.as_fd(), name) {
             Ok(meta) => Some(meta),
-            Err(snag) => {
-                self.fault(node, name, snag);
+            Err(op_error) => {
+                self.fault(node, name, op_error);
                 None
             }
         }
@@ -106,7 +106,7 @@ impl Worker<'_> {
     pub(super) fn store_again(&mut self, node: &Arc<Node>, name: &CStr, tries: u8) {
         let hands = match self.hands(node) {
             Ok(hands) => hands,
-            Err(snag) => return self.fault(node, name, snag),
+            Err(op_error) => return self.fault(node, name, op_error),
         };
         let Some(meta) = self.look_by(node, &hands, name) else {
             return;
@@ -115,7 +115,7 @@ impl Worker<'_> {
             || self.store(node, &hands, name, (meta, tries == 0), None) == Kind::Dir;
         if is_directory {
             node.expect(1);
-            self.run.pool.add([Job::Enter {
+            self.run.queue.add([Job::Enter {
                 above: Arc::clone(node),
                 name: name.to_owned(),
                 tries,
@@ -123,29 +123,29 @@ impl Worker<'_> {
         }
     }
 
-    /// Stores an entry. `there` is the inode number that the target has under
+    /// Stores an entry. `existing` is the inode number that the target has under
     /// its name. Says so when it has become a directory in the meantime.
     fn store(
         &mut self,
         node: &Arc<Node>,
-        hands: &Hands,
+        hands: &OpenDirs,
         name: &CStr,
-        (looked, beside): (Meta, bool),
-        there: Option<u64>,
+        (looked, may_defer): (Meta, bool),
+        existing: Option<u64>,
     ) -> Kind {
-        let (mut meta, mut there) = (looked, there);
+        let (mut meta, mut existing) = (looked, existing);
         for _ in 0..LOOKS {
             let item = Item {
                 node,
                 hands,
                 name,
                 meta: &meta,
-                beside,
+                may_defer,
             };
             let stored = if self.run.names_of(&meta) > 1 {
-                self.grouped(item, there)
+                self.hardlinked(item, existing)
             } else {
-                self.single(item, there)
+                self.single(item, existing)
             };
             match stored {
                 Ok(None) => return Kind::File,
@@ -153,14 +153,14 @@ impl Worker<'_> {
                     self.count(node, name, meta.kind, outcome.size, outcome.did);
                     return Kind::File;
                 }
-                Err(Missed::Stopped) => return Kind::File,
-                Err(Missed::Snag(snag)) if !Self::is_replaced(item, &snag) => {
-                    self.clear_after(node, name, there);
-                    self.fault(node, name, snag);
+                Err(StoreError::Stopped) => return Kind::File,
+                Err(StoreError::Op(op_error)) if !Self::is_replaced(item, &op_error) => {
+                    self.clear_after(node, name, existing);
+                    self.fault(node, name, op_error);
                     return Kind::File;
                 }
-                Err(Missed::Changed | Missed::Snag(_)) => {
-                    self.clear_after(node, name, there.take());
+                Err(StoreError::Changed | StoreError::Op(_)) => {
+                    self.clear_after(node, name, existing.take());
                     let Some(again) = self.look_by(node, hands, name) else {
                         return Kind::File;
                     };
@@ -172,51 +172,55 @@ impl Worker<'_> {
             }
         }
         let busy = io::Error::other("it is replaced again and again while it is read");
-        self.fault(node, name, Snag::source(Op::Read, busy));
+        self.fault(node, name, OpError::source(Op::Read, busy));
         Kind::File
     }
 
     /// Has another file taken this name? A server then says of the one that
     /// was open that it is stale.
-    fn is_replaced(item: Item<'_>, snag: &Snag) -> bool {
-        let stale = snag.side == Side::Source && errno::is_stale(&snag.cause);
+    fn is_replaced(item: Item<'_>, op_error: &OpError) -> bool {
+        let stale = op_error.side == Side::Source && errno::is_stale(&op_error.cause);
         let look = || inspect::look(item.hands.source.as_fd(), item.name);
-        stale && look().is_ok_and(|there| there.id() != item.meta.id())
+        stale && look().is_ok_and(|existing| existing.id() != item.meta.id())
     }
 
-    pub(super) fn clear_after(&mut self, node: &Node, name: &CStr, there: Option<u64>) {
-        if there.is_some() {
+    pub(super) fn clear_after(&mut self, node: &Node, name: &CStr, existing: Option<u64>) {
+        if existing.is_some() {
             self.clear(node, name);
         }
     }
 
     /// An entry with one name.
-    fn single(&mut self, item: Item<'_>, there: Option<u64>) -> Result<Option<Outcome>, Missed> {
+    fn single(
+        &mut self,
+        item: Item<'_>,
+        existing: Option<u64>,
+    ) -> Result<Option<Outcome>, StoreError> {
         let (verdict, reference) = self.judge(item)?;
         let why = match verdict {
             Verdict::Copy(why) => why,
             Verdict::Link => {
                 let unclaimed = |r: &Meta| self.run.groups.claim_alone(r.id());
                 match reference.filter(unclaimed) {
-                    None => Why::NoLink,
-                    Some(reference) => match self.link(item, &reference, there)? {
+                    None => CopyReason::NoLink,
+                    Some(reference) => match self.link(item, &reference, existing)? {
                         Some(outcome) => return Ok(Some(outcome)),
-                        None => Why::NoLink,
+                        None => CopyReason::NoLink,
                     },
                 }
             }
         };
-        if let Some(kept) = self.keep(item, there)? {
+        if let Some(kept) = self.keep(item, existing)? {
             return Ok(Some(kept));
         }
         if item.meta.kind == Kind::File
             && item.meta.size >= LARGE
             && item.hands.target.is_some()
-            && item.beside
-            && self.run.may_copy_beside()
+            && item.may_defer
+            && self.run.may_defer_copy()
         {
             item.node.expect(1);
-            self.run.pool.add([Job::Copy(Box::new(Copying {
+            self.run.queue.add([Job::Copy(Box::new(Copying {
                 node: Arc::clone(item.node),
                 name: item.name.to_owned(),
                 meta: *item.meta,
@@ -232,25 +236,25 @@ impl Worker<'_> {
         &mut self,
         item: Item<'_>,
         reference: &Meta,
-        there: Option<u64>,
-    ) -> Result<Option<Outcome>, Missed> {
+        existing: Option<u64>,
+    ) -> Result<Option<Outcome>, StoreError> {
         let outcome = Outcome {
-            did: Did::Linked,
+            did: Action::Linked,
             size: item.meta.size,
             id: reference.id(),
-            was: Was::of(item.meta),
+            was: SourceState::of(item.meta),
         };
         let (Some(from), Some(to)) = (&item.hands.reference, &item.hands.target) else {
             return Ok(Some(outcome));
         };
-        if there == Some(reference.ino) {
+        if existing == Some(reference.ino) {
             return Ok(Some(outcome));
         }
-        self.clear_after(item.node, item.name, there);
+        self.clear_after(item.node, item.name, existing);
         match link::hard_link(from.as_fd(), item.name, to.as_fd(), item.name) {
             Ok(()) => Ok(Some(outcome)),
             Err(e) if errno::is_link_refused(&e) => Ok(None),
-            Err(e) => Err(Snag::target(Op::Link, e).into()),
+            Err(e) => Err(OpError::target(Op::Link, e).into()),
         }
     }
 
@@ -259,16 +263,16 @@ impl Worker<'_> {
     pub(super) fn keep(
         &mut self,
         item: Item<'_>,
-        there: Option<u64>,
-    ) -> Result<Option<Outcome>, Missed> {
-        let (Some(_), Some(target)) = (there, &item.hands.target) else {
+        existing: Option<u64>,
+    ) -> Result<Option<Outcome>, StoreError> {
+        let (Some(_), Some(target)) = (existing, &item.hands.target) else {
             return Ok(None);
         };
         let looked = match inspect::look_in_dump(target.as_fd(), item.name) {
             Ok(looked) => looked,
             // It made room for a link, which was then refused.
             Err(e) if errno::is_missing(&e) => return Ok(None),
-            Err(e) => return Err(Snag::target(Op::Stat, e).into()),
+            Err(e) => return Err(OpError::target(Op::Stat, e).into()),
         };
         let alone = looked.nlink == 1
             || self.run.names_of(item.meta) > 1
@@ -278,10 +282,10 @@ impl Worker<'_> {
             let verdict = self.weigh(&strict, item, target, &looked, Side::Target)?;
             if verdict == Verdict::Link && self.was_written(target, item.name, &looked) {
                 return Ok(Some(Outcome {
-                    did: Did::Kept,
+                    did: Action::Kept,
                     size: item.meta.size,
                     id: looked.id(),
-                    was: Was::of(item.meta),
+                    was: SourceState::of(item.meta),
                 }));
             }
         }
@@ -305,33 +309,35 @@ impl Worker<'_> {
     }
 
     /// A large file's turn has come.
-    pub(super) fn copy_beside(&mut self, copying: Copying) {
+    pub(super) fn deferred_copy(&mut self, copying: Copying) {
         let Copying {
             node,
             name,
             meta,
             why,
         } = copying;
-        self.run.copy_beside_ended();
+        self.run.deferred_copy_ended();
         match self.hands(&node) {
-            Err(snag) => self.fault(&node, &name, snag),
+            Err(op_error) => self.fault(&node, &name, op_error),
             Ok(hands) => {
                 let item = Item {
                     node: &node,
                     hands: &hands,
                     name: &name,
                     meta: &meta,
-                    beside: false,
+                    may_defer: false,
                 };
                 match self.copy(item, why) {
                     Ok(outcome) => {
                         self.count(&node, &name, meta.kind, outcome.size, outcome.did);
                     }
-                    Err(Missed::Stopped) => {}
-                    Err(Missed::Snag(snag)) if !Self::is_replaced(item, &snag) => {
-                        self.fault(&node, &name, snag);
+                    Err(StoreError::Stopped) => {}
+                    Err(StoreError::Op(op_error)) if !Self::is_replaced(item, &op_error) => {
+                        self.fault(&node, &name, op_error);
                     }
-                    Err(Missed::Changed | Missed::Snag(_)) => self.store_again(&node, &name, 1),
+                    Err(StoreError::Changed | StoreError::Op(_)) => {
+                        self.store_again(&node, &name, 1);
+                    }
                 }
             }
         }
@@ -339,74 +345,77 @@ impl Worker<'_> {
     }
 
     /// Stores an entry anew.
-    pub(super) fn copy(&mut self, item: Item<'_>, why: Why) -> Result<Outcome, Missed> {
+    pub(super) fn copy(&mut self, item: Item<'_>, why: CopyReason) -> Result<Outcome, StoreError> {
         let outcome = self.copy_now(item, why)?;
         self.counter.allocate(item.meta.blocks.saturating_mul(512));
         Ok(outcome)
     }
 
-    fn copy_now(&mut self, item: Item<'_>, why: Why) -> Result<Outcome, Missed> {
+    fn copy_now(&mut self, item: Item<'_>, why: CopyReason) -> Result<Outcome, StoreError> {
         let Some(target) = &item.hands.target else {
             if item.meta.kind == Kind::File && !self.run.rules.source_is_dump {
                 Self::try_to_open(item)?;
             }
             return Ok(Outcome {
-                did: Did::Copied(why),
+                did: Action::Copied(why),
                 size: item.meta.size,
                 id: item.meta.id(),
-                was: Was::of(item.meta),
+                was: SourceState::of(item.meta),
             });
         };
-        let from = Self::spot(&item.hands.source, item.name);
-        let to = Self::spot(target, item.name);
+        let from = Self::name_at(&item.hands.source, item.name);
+        let to = Self::name_at(target, item.name);
         let stored = match item.meta.kind {
             Kind::File => {
-                let twin = item.hands.reference.as_ref();
-                let twin = twin.filter(|_| why.attributes_only() && self.run.rules.may_share);
-                let twin = twin.map(|reference| Self::spot(reference, item.name));
-                let Run {
-                    tally, throttle, ..
+                let reflink_from = item.hands.reference.as_ref();
+                let reflink_from =
+                    reflink_from.filter(|_| why.attributes_only() && self.run.rules.may_share);
+                let reflink_from =
+                    reflink_from.map(|reference| Self::name_at(reference, item.name));
+                let Shared {
+                    totals, throttle, ..
                 } = self.run;
-                let mut goes_on = |bytes| {
+                let mut keep_going = |bytes| {
                     if bytes > 0 {
-                        tally.event(Event::Copied(bytes));
-                        throttle.hold_up(bytes, || tally.goes_on());
+                        totals.event(Event::Copied(bytes));
+                        throttle.hold_up(bytes, || totals.keep_going());
                     }
-                    tally.goes_on()
+                    totals.keep_going()
                 };
-                self.placer.file(from, to, item.meta, twin, &mut goes_on)?
+                self.writer
+                    .file(from, to, item.meta, reflink_from, &mut keep_going)?
             }
             Kind::Symlink => {
                 let text = self.read_symlink(item)?;
-                self.placer.symlink(from, to, &text, item.meta)?
+                self.writer.symlink(from, to, &text, item.meta)?
             }
-            _ => self.placer.special(from, to, item.meta)?,
+            _ => self.writer.special(from, to, item.meta)?,
         };
         Ok(self.stored(item, why, stored))
     }
 
     /// A dry run finds what may not be read, as the run itself would.
-    fn try_to_open(item: Item<'_>) -> Result<(), Missed> {
+    fn try_to_open(item: Item<'_>) -> Result<(), StoreError> {
         match file::open_file(item.hands.source.as_fd(), item.name) {
             Ok(_) => Ok(()),
-            Err(e) if errno::has_changed(&e) => Err(Missed::Changed),
-            Err(e) => Err(Snag::source(Op::Open, e).into()),
+            Err(e) if errno::has_changed(&e) => Err(StoreError::Changed),
+            Err(e) => Err(OpError::source(Op::Open, e).into()),
         }
     }
 
     /// Where a symlink of the source points.
-    pub(super) fn read_symlink(&self, item: Item<'_>) -> Result<CString, Missed> {
+    pub(super) fn read_symlink(&self, item: Item<'_>) -> Result<CString, StoreError> {
         let (dir, name) = (item.hands.source.as_fd(), item.name);
         let text = if self.run.rules.source_is_dump {
             let text = inspect::symlink_in_some_dump(dir, name, item.meta);
-            text.map_err(|e| Snag::source(Op::ReadLink, e))
+            text.map_err(|e| OpError::source(Op::ReadLink, e))
         } else {
             inspect::symlink(dir, name)
         };
         text.map_err(changed_or)
     }
 
-    fn stored(&mut self, item: Item<'_>, why: Why, stored: Stored) -> Outcome {
+    fn stored(&mut self, item: Item<'_>, why: CopyReason, stored: Stored) -> Outcome {
         if !stored.bare {
             self.mark(item.node);
         }
@@ -415,22 +424,22 @@ impl Worker<'_> {
         }
         if stored.unstable {
             let path = item.node.full_path(Side::Source, item.name);
-            self.run.tally.warn(Warning::Unstable { path });
+            self.run.totals.warn(Warning::Unstable { path });
         }
         Outcome {
-            did: Did::Copied(why),
+            did: Action::Copied(why),
             size: stored.meta.size,
             id: stored.id,
-            was: Was::of(&stored.meta),
+            was: SourceState::of(&stored.meta),
         }
     }
 }
 
 /// A name that is something else now is looked at anew.
-pub(super) fn changed_or(snag: Snag) -> Missed {
-    if errno::has_changed(&snag.cause) || errno::is_no_symlink(&snag.cause) {
-        Missed::Changed
+pub(super) fn changed_or(op_error: OpError) -> StoreError {
+    if errno::has_changed(&op_error.cause) || errno::is_no_symlink(&op_error.cause) {
+        StoreError::Changed
     } else {
-        Missed::Snag(snag)
+        StoreError::Op(op_error)
     }
 }

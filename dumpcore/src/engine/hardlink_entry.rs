@@ -9,24 +9,24 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use super::entry::{Item, Outcome};
-use super::hardlinks::{First, Turn, Was};
+use super::hardlinks::{FirstName, Role, SourceState};
 use super::job::Job;
 use super::worker::Worker;
 use crate::fs::inspect;
-use crate::fs::store::Missed;
-use crate::model::event::{Did, Warning, Why};
-use crate::model::fault::{Op, Side, Snag};
+use crate::fs::store::StoreError;
+use crate::model::event::{Action, CopyReason, Warning};
+use crate::model::fault::{Op, OpError, Side};
 use crate::model::metadata::Id;
 use crate::policy::link::Verdict;
 use crate::sys::{errno, link};
 
 impl Worker<'_> {
     /// One name of an inode that has several.
-    pub(super) fn grouped(
+    pub(super) fn hardlinked(
         &mut self,
         item: Item<'_>,
-        there: Option<u64>,
-    ) -> Result<Option<Outcome>, Missed> {
+        existing: Option<u64>,
+    ) -> Result<Option<Outcome>, StoreError> {
         let id = item.meta.id();
         let job = Job::Store {
             node: Arc::clone(item.node),
@@ -36,30 +36,30 @@ impl Worker<'_> {
         item.node.expect(1);
         let names = self.run.names_of(item.meta);
         let (job, others) = match self.run.groups.meet(id, names, job) {
-            Turn::Wait => {
-                self.clear_after(item.node, item.name, there);
+            Role::Wait => {
+                self.clear_after(item.node, item.name, existing);
                 return Ok(None);
             }
-            Turn::Lead(job, others) => (job, others),
-            Turn::Follow(first, _) => {
+            Role::Lead(job, others) => (job, others),
+            Role::Follow(first, _) => {
                 item.node.tick_off();
-                return self.follow(item, there, &first).map(Some);
+                return self.follow(item, existing, &first).map(Some);
             }
         };
         let can_wait = self.run.can_wait(&item.node.tree, others);
-        let led = self.lead(item, there, can_wait);
+        let led = self.lead(item, existing, can_wait);
         let next = match &led {
             Ok(Some(outcome)) => self.run.groups.settle(id, first(item, outcome)),
             // The job goes on belonging to the node.
             Ok(None) => {
                 let next = self.run.groups.seek(id, job);
-                self.run.pool.add(next);
+                self.run.queue.add(next);
                 return Ok(None);
             }
             Err(_) => self.run.groups.give_up(id),
         };
         item.node.tick_off();
-        self.run.pool.add(next);
+        self.run.queue.add(next);
         led
     }
 
@@ -68,9 +68,9 @@ impl Worker<'_> {
     fn lead(
         &mut self,
         item: Item<'_>,
-        there: Option<u64>,
+        existing: Option<u64>,
         can_wait: bool,
-    ) -> Result<Option<Outcome>, Missed> {
+    ) -> Result<Option<Outcome>, StoreError> {
         let (verdict, reference) = self.judge(item)?;
         let why = match (verdict, reference) {
             (Verdict::Copy(why), _) => why,
@@ -78,17 +78,17 @@ impl Worker<'_> {
                 if self.run.has_room_for_links(&reference, item.meta)
                     && self.run.groups.claim(reference.id(), item.meta.id()) =>
             {
-                match self.link(item, &reference, there)? {
+                match self.link(item, &reference, existing)? {
                     Some(outcome) => return Ok(Some(outcome)),
-                    None => Why::NoLink,
+                    None => CopyReason::NoLink,
                 }
             }
-            (Verdict::Link, _) => Why::NoLink,
+            (Verdict::Link, _) => CopyReason::NoLink,
         };
-        if let Some(kept) = self.keep(item, there)? {
+        if let Some(kept) = self.keep(item, existing)? {
             return Ok(Some(kept));
         }
-        if can_wait && why != Why::NoLink && !why.attributes_only() {
+        if can_wait && why != CopyReason::NoLink && !why.attributes_only() {
             return Ok(None);
         }
         self.copy(item, why).map(Some)
@@ -98,49 +98,49 @@ impl Worker<'_> {
     fn follow(
         &mut self,
         item: Item<'_>,
-        there: Option<u64>,
-        first_name: &First,
-    ) -> Result<Outcome, Missed> {
+        existing: Option<u64>,
+        first_name: &FirstName,
+    ) -> Result<Outcome, StoreError> {
         let outcome = |did, ino| Outcome {
             did,
             size: item.meta.size,
             id: Id { dev: 0, ino },
-            was: Was::of(item.meta),
+            was: SourceState::of(item.meta),
         };
-        if first_name.was != Was::of(item.meta) {
+        if first_name.was != SourceState::of(item.meta) {
             // Written to since, or another file that has its number by now.
-            self.clear_after(item.node, item.name, there);
-            let copied = self.copy(item, Why::NoLink)?;
+            self.clear_after(item.node, item.name, existing);
+            let copied = self.copy(item, CopyReason::NoLink)?;
             let replacement = first(item, &copied);
             self.run.groups.replace(item.meta.id(), replacement);
             return Ok(copied);
         }
         let (Some(target), Some(place)) = (&item.hands.target, &first_name.place) else {
             if self.run.rules.from_disk && !Self::is_reference(item, first_name.ino) {
-                return Ok(outcome(Did::Copied(Why::New), first_name.ino));
+                return Ok(outcome(Action::Copied(CopyReason::New), first_name.ino));
             }
-            return Ok(outcome(Did::HardLinked, first_name.ino));
+            return Ok(outcome(Action::HardLinked, first_name.ino));
         };
         if self.run.rules.marks.is_some_and(|m| m.has(place.id().ino)) {
             self.mark(item.node);
         }
-        if there == Some(first_name.ino) {
-            return Ok(outcome(Did::HardLinked, first_name.ino));
+        if existing == Some(first_name.ino) {
+            return Ok(outcome(Action::HardLinked, first_name.ino));
         }
-        self.clear_after(item.node, item.name, there);
-        let from = place.open().map_err(|e| Snag::target(Op::Open, e))?;
+        self.clear_after(item.node, item.name, existing);
+        let from = place.open().map_err(|e| OpError::target(Op::Open, e))?;
         let (from, to) = (from.as_fd(), target.as_fd());
         match link::hard_link(from, &first_name.name, to, item.name) {
-            Ok(()) => Ok(outcome(Did::HardLinked, first_name.ino)),
+            Ok(()) => Ok(outcome(Action::HardLinked, first_name.ino)),
             Err(e) if errno::is_link_refused(&e) => {
-                let copied = self.copy(item, Why::NoLink)?;
+                let copied = self.copy(item, CopyReason::NoLink)?;
                 let path = item.node.full_path(Side::Source, item.name);
-                self.run.tally.warn(Warning::GroupSplit { path });
+                self.run.totals.warn(Warning::GroupSplit { path });
                 let replacement = first(item, &copied);
                 self.run.groups.replace(item.meta.id(), replacement);
                 Ok(copied)
             }
-            Err(e) => Err(Snag::target(Op::Link, e).into()),
+            Err(e) => Err(OpError::target(Op::Link, e).into()),
         }
     }
 
@@ -154,8 +154,8 @@ impl Worker<'_> {
 }
 
 /// Where the dump has the first name of a group.
-fn first(item: Item<'_>, outcome: &Outcome) -> First {
-    First {
+fn first(item: Item<'_>, outcome: &Outcome) -> FirstName {
+    FirstName {
         was: outcome.was,
         ino: outcome.id.ino,
         place: item.node.target.clone(),

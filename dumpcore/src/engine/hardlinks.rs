@@ -18,31 +18,31 @@ use std::collections::hash_map::Entry;
 use std::ffi::CString;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::fs::dir_handle::Place;
+use crate::fs::dir_handle::DirHandle;
 use crate::model::metadata::{Id, Kind, Meta, Time};
 
 /// Where the dump has an inode's first name.
 #[derive(Clone, Debug)]
-pub(super) struct First {
+pub(super) struct FirstName {
     /// What it was when that name was met.
-    pub(super) was: Was,
+    pub(super) was: SourceState,
     /// Its inode in the dump.
     pub(super) ino: u64,
     /// The directory; `None` in a dry run.
-    pub(super) place: Option<Arc<Place>>,
+    pub(super) place: Option<Arc<DirHandle>>,
     pub(super) name: CString,
 }
 
 /// By what a source inode is known again: its number may be another file's
 /// before the run is at its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Was {
+pub(super) struct SourceState {
     kind: Kind,
     size: u64,
     mtime: Time,
 }
 
-impl Was {
+impl SourceState {
     pub(super) fn of(meta: &Meta) -> Self {
         Self {
             kind: meta.kind,
@@ -54,14 +54,14 @@ impl Was {
 
 /// What a worker that met a name of a group is to do.
 #[derive(Debug)]
-pub(super) enum Turn<J> {
+pub(super) enum Role<J> {
     /// Store it, and say how that went. Whether there may be names that were
     /// not tried yet.
     Lead(J, bool),
     /// Nothing now: the job is given back when the group is settled.
     Wait,
     /// Link it to this.
-    Follow(First, J),
+    Follow(FirstName, J),
 }
 
 #[derive(Debug)]
@@ -75,7 +75,7 @@ enum State<J> {
     Sought {
         tried: Vec<J>,
     },
-    Settled(First),
+    Settled(FirstName),
 }
 
 impl<J> State<J> {
@@ -102,7 +102,7 @@ struct Group<J> {
 }
 
 #[derive(Debug)]
-pub(super) struct Groups<J> {
+pub(super) struct Hardlinks<J> {
     groups: Mutex<HashMap<Id, Group<J>>>,
     claims: Mutex<HashMap<Id, Id>>,
     taken: Taken,
@@ -133,7 +133,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<J> Groups<J> {
+impl<J> Hardlinks<J> {
     /// `names_repeat` where trees overlap: then groups are kept to the end.
     pub(super) fn new(names_repeat: bool) -> Self {
         Self {
@@ -145,7 +145,7 @@ impl<J> Groups<J> {
     }
 
     /// A name of the source inode `id`, which has `names` of them, is met.
-    pub(super) fn meet(&self, id: Id, names: u32, job: J) -> Turn<J> {
+    pub(super) fn meet(&self, id: Id, names: u32, job: J) -> Role<J> {
         let mut groups = lock(&self.groups);
         match groups.entry(id) {
             Entry::Vacant(vacant) => {
@@ -153,18 +153,18 @@ impl<J> Groups<J> {
                     state: State::led(Vec::new()),
                     left: u64::from(names.max(1)) - 1,
                 });
-                Turn::Lead(job, names > 1)
+                Role::Lead(job, names > 1)
             }
             Entry::Occupied(mut group) => match &mut group.get_mut().state {
                 State::Led { waiting, .. } => {
                     waiting.push(job);
-                    Turn::Wait
+                    Role::Wait
                 }
                 State::Sought { tried } => {
                     let tried = std::mem::take(tried);
                     let others = tried.len() as u64 + 1 < u64::from(names);
                     group.get_mut().state = State::led(tried);
-                    Turn::Lead(job, others)
+                    Role::Lead(job, others)
                 }
                 State::Settled(first) => {
                     let first = first.clone();
@@ -172,7 +172,7 @@ impl<J> Groups<J> {
                     if group.get().left == 0 && !self.names_repeat {
                         group.remove();
                     }
-                    Turn::Follow(first, job)
+                    Role::Follow(first, job)
                 }
             },
         }
@@ -180,7 +180,7 @@ impl<J> Groups<J> {
 
     /// The leader has stored its name: the jobs that waited for it.
     #[must_use]
-    pub(super) fn settle(&self, id: Id, first: First) -> Vec<J> {
+    pub(super) fn settle(&self, id: Id, first: FirstName) -> Vec<J> {
         let mut groups = lock(&self.groups);
         let Some(group) = groups.get_mut(&id) else {
             return Vec::new();
@@ -233,7 +233,7 @@ impl<J> Groups<J> {
     }
 
     /// From now on names of this inode are linked to another first one.
-    pub(super) fn replace(&self, id: Id, first: First) {
+    pub(super) fn replace(&self, id: Id, first: FirstName) {
         if let Some(group) = lock(&self.groups).get_mut(&id) {
             group.state = State::Settled(first);
         }
@@ -267,9 +267,9 @@ mod tests {
     const A: Id = Id { dev: 1, ino: 1 };
     const B: Id = Id { dev: 1, ino: 2 };
 
-    fn first(ino: u64) -> First {
-        First {
-            was: Was {
+    fn first(ino: u64) -> FirstName {
+        FirstName {
+            was: SourceState {
                 kind: Kind::File,
                 size: 0,
                 mtime: Time::default(),
@@ -282,69 +282,69 @@ mod tests {
 
     #[test]
     fn one_leads_and_the_others_follow() {
-        let groups = Groups::new(false);
-        assert!(matches!(groups.meet(A, 3, 'a'), Turn::Lead('a', true)));
-        assert!(matches!(groups.meet(A, 3, 'b'), Turn::Wait));
-        assert!(matches!(groups.meet(B, 2, 'x'), Turn::Lead('x', true)));
+        let groups = Hardlinks::new(false);
+        assert!(matches!(groups.meet(A, 3, 'a'), Role::Lead('a', true)));
+        assert!(matches!(groups.meet(A, 3, 'b'), Role::Wait));
+        assert!(matches!(groups.meet(B, 2, 'x'), Role::Lead('x', true)));
         assert_eq!(groups.settle(A, first(7)), ['b']);
         for job in ['b', 'c'] {
             let turn = groups.meet(A, 3, job);
-            assert!(matches!(turn, Turn::Follow(First { ino: 7, .. }, _)));
+            assert!(matches!(turn, Role::Follow(FirstName { ino: 7, .. }, _)));
         }
         assert_eq!(lock(&groups.groups).len(), 1, "all names of A were met");
     }
 
     #[test]
     fn where_names_repeat_all_are_linked() {
-        let groups = Groups::new(true);
-        assert!(matches!(groups.meet(A, 2, 'a'), Turn::Lead('a', true)));
+        let groups = Hardlinks::new(true);
+        assert!(matches!(groups.meet(A, 2, 'a'), Role::Lead('a', true)));
         assert!(groups.settle(A, first(7)).is_empty());
         for job in ['b', 'a', 'b'] {
             let turn = groups.meet(A, 2, job);
-            assert!(matches!(turn, Turn::Follow(First { ino: 7, .. }, _)));
+            assert!(matches!(turn, Role::Follow(FirstName { ino: 7, .. }, _)));
         }
     }
 
     #[test]
     fn a_leader_that_fails_is_succeeded() {
-        let groups = Groups::new(false);
-        assert!(matches!(groups.meet(A, 2, 'a'), Turn::Lead('a', _)));
-        assert!(matches!(groups.meet(A, 2, 'b'), Turn::Wait));
+        let groups = Hardlinks::new(false);
+        assert!(matches!(groups.meet(A, 2, 'a'), Role::Lead('a', _)));
+        assert!(matches!(groups.meet(A, 2, 'b'), Role::Wait));
         assert_eq!(groups.give_up(A), ['b']);
-        assert!(matches!(groups.meet(A, 2, 'b'), Turn::Lead('b', _)));
+        assert!(matches!(groups.meet(A, 2, 'b'), Role::Lead('b', _)));
     }
 
     #[test]
     fn each_name_is_tried_before_one_is_copied() {
-        let groups = Groups::new(false);
-        assert!(matches!(groups.meet(A, 3, 'a'), Turn::Lead('a', true)));
-        assert!(matches!(groups.meet(A, 3, 'b'), Turn::Wait));
+        let groups = Hardlinks::new(false);
+        assert!(matches!(groups.meet(A, 3, 'a'), Role::Lead('a', true)));
+        assert!(matches!(groups.meet(A, 3, 'b'), Role::Wait));
         assert_eq!(groups.seek(A, 'a'), ['b'], "b was not tried");
-        assert!(matches!(groups.meet(A, 3, 'b'), Turn::Lead('b', true)));
+        assert!(matches!(groups.meet(A, 3, 'b'), Role::Lead('b', true)));
         assert!(groups.seek(A, 'b').is_empty());
-        assert!(matches!(groups.meet(A, 3, 'c'), Turn::Lead('c', false)));
+        assert!(matches!(groups.meet(A, 3, 'c'), Role::Lead('c', false)));
         assert_eq!(groups.settle(A, first(7)), ['a', 'b']);
         for job in ['a', 'b'] {
-            assert!(matches!(groups.meet(A, 3, job), Turn::Follow(..)));
+            assert!(matches!(groups.meet(A, 3, job), Role::Follow(..)));
         }
         assert!(lock(&groups.groups).is_empty());
     }
 
     #[test]
     fn names_that_never_come_are_not_waited_for() {
-        let groups = Groups::new(false);
-        assert!(matches!(groups.meet(A, 3, 'a'), Turn::Lead('a', true)));
+        let groups = Hardlinks::new(false);
+        assert!(matches!(groups.meet(A, 3, 'a'), Role::Lead('a', true)));
         assert!(groups.seek(A, 'a').is_empty());
-        assert!(matches!(groups.meet(B, 2, 'x'), Turn::Lead('x', true)));
+        assert!(matches!(groups.meet(B, 2, 'x'), Role::Lead('x', true)));
         assert_eq!(groups.stop_seeking(), ['a']);
         assert!(groups.stop_seeking().is_empty());
-        assert!(matches!(groups.meet(A, 3, 'a'), Turn::Lead('a', _)));
-        assert!(matches!(groups.meet(B, 2, 'y'), Turn::Wait));
+        assert!(matches!(groups.meet(A, 3, 'a'), Role::Lead('a', _)));
+        assert!(matches!(groups.meet(B, 2, 'y'), Role::Wait));
     }
 
     #[test]
     fn an_inode_of_the_dump_stands_for_one_source_inode() {
-        let groups = Groups::<()>::new(false);
+        let groups = Hardlinks::<()>::new(false);
         assert!(groups.claim(A, B));
         assert!(groups.claim(A, B));
         assert!(!groups.claim(A, A));

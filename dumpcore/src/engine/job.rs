@@ -9,7 +9,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
 use super::node::Node;
-use crate::model::event::Why;
+use crate::model::event::CopyReason;
 use crate::model::metadata::Meta;
 use crate::sys::dir::{self, Chunk, For, Lister};
 
@@ -72,5 +72,5 @@ pub(super) struct Copying {
     pub(super) node: Arc<Node>,
     pub(super) name: CString,
     pub(super) meta: Meta,
-    pub(super) why: Why,
+    pub(super) why: CopyReason,
 }

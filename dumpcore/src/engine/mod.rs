@@ -32,16 +32,16 @@ use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub(crate) use totals::Tally;
-pub(crate) use trim_target::{Pair, Wanted, thin};
+pub(crate) use totals::Totals;
+pub(crate) use trim_target::{Pair, Wanted, trim_target};
 
 use self::job::Job;
-use self::worker::{Run, Worker};
-use crate::fs::dir_handle::{Entered, Place, Slots};
-use crate::fs::link_counts::Names;
+use self::worker::{Shared, Worker};
+use crate::fs::dir_handle::{DirHandle, Entered, HandleCache};
+use crate::fs::link_counts::LinkCounts;
 use crate::fs::xattr_map::{Bare, Marks};
 use crate::model::event::Warning;
-use crate::model::metadata::{Abilities, Id};
+use crate::model::metadata::{Capabilities, Id};
 use crate::policy::filter::Filter;
 use crate::policy::link::LinkPolicy;
 use crate::policy::rate_limit::Rate;
@@ -53,7 +53,7 @@ use crate::sys::{disk, stat};
 #[derive(Debug)]
 pub(crate) struct Rules<'a> {
     pub(crate) policy: &'a LinkPolicy,
-    pub(crate) abilities: &'a Abilities,
+    pub(crate) capabilities: &'a Capabilities,
     pub(crate) filter: &'a Filter,
     /// Leave what is mounted below empty.
     pub(crate) one_file_system: bool,
@@ -63,7 +63,7 @@ pub(crate) struct Rules<'a> {
     pub(crate) source_is_dump: bool,
     /// How many names each inode has in what is read, where its link count
     /// does not tell: in a published dump.
-    pub(crate) names: Option<&'a Names>,
+    pub(crate) names: Option<&'a LinkCounts>,
     /// How fast contents may be copied, by all workers together.
     pub(crate) bwlimit: Rate,
     /// What becomes of the pages of what is copied.
@@ -93,10 +93,10 @@ pub(crate) struct Root {
     /// Its top, opened.
     pub(crate) entered: Entered,
     /// The dump that is linked to.
-    pub(crate) reference: Option<Arc<Place>>,
+    pub(crate) reference: Option<Arc<DirHandle>>,
     pub(crate) reference_path: PathBuf,
     /// The dump that is made; `None` in a dry run.
-    pub(crate) target: Option<Arc<Place>>,
+    pub(crate) target: Option<Arc<DirHandle>>,
     pub(crate) target_path: PathBuf,
     /// Where it will be.
     pub(crate) published_path: PathBuf,
@@ -156,24 +156,24 @@ impl Budget {
     }
 
     /// The slots for this budget.
-    pub(crate) fn slots(&self) -> Arc<Slots> {
-        Slots::new(self.places)
+    pub(crate) fn slots(&self) -> Arc<HandleCache> {
+        HandleCache::new(self.places)
     }
 }
 
 /// Merges trees. What happened is in the tally, also why it ended early.
-pub(crate) fn merge(rules: &Rules<'_>, budget: Budget, tally: &Tally<'_>, roots: Vec<Root>) {
+pub(crate) fn merge(rules: &Rules<'_>, budget: Budget, totals: &Totals<'_>, roots: Vec<Root>) {
     let names_repeat = overlap(&roots);
     let first = roots.into_iter().rev();
     let first = first.map(|root| Job::Root(Box::new(root))).collect();
-    let run = Run::new(rules, tally, first, budget, names_repeat);
+    let run = Shared::new(rules, totals, first, budget, names_repeat);
     std::thread::scope(|scope| {
         // The thread that called is the first of them.
         for started in 1..budget.jobs {
             let named = std::thread::Builder::new().name(format!("worker {started}"));
             let spawned = named.spawn_scoped(scope, || Worker::new(&run).work());
             if let Err(cause) = spawned {
-                tally.warn(Warning::FewerJobs {
+                totals.warn(Warning::FewerJobs {
                     asked: budget.jobs,
                     jobs: started,
                     cause: format!("no thread can be started: {cause}"),

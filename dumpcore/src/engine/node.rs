@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::fs::dir_handle::Place;
+use crate::fs::dir_handle::DirHandle;
 use crate::model::event::Locate;
 use crate::model::fault::Side;
 use crate::model::metadata::{Meta, Xattrs};
@@ -36,10 +36,10 @@ pub(super) struct Tree {
 pub(super) struct Node {
     pub(super) above: Option<Arc<Node>>,
     pub(super) tree: Arc<Tree>,
-    pub(super) source: Arc<Place>,
-    pub(super) reference: Option<Arc<Place>>,
+    pub(super) source: Arc<DirHandle>,
+    pub(super) reference: Option<Arc<DirHandle>>,
     /// `None` in a dry run.
-    pub(super) target: Option<Arc<Place>>,
+    pub(super) target: Option<Arc<DirHandle>>,
     /// Is the target new, so that nothing can be in it?
     pub(super) fresh: bool,
     pub(super) meta: Meta,
@@ -51,9 +51,9 @@ pub(super) struct Node {
 
 /// The parts of a [`Node`] that its opener knows.
 pub(super) struct Sides {
-    pub(super) source: Arc<Place>,
-    pub(super) reference: Option<Arc<Place>>,
-    pub(super) target: Option<Arc<Place>>,
+    pub(super) source: Arc<DirHandle>,
+    pub(super) reference: Option<Arc<DirHandle>>,
+    pub(super) target: Option<Arc<DirHandle>>,
     pub(super) fresh: bool,
 }
 
@@ -141,7 +141,7 @@ impl Locate for At<'_> {
 
 /// The open handles of a node, for as long as a worker is at it.
 #[derive(Debug)]
-pub(super) struct Hands {
+pub(super) struct OpenDirs {
     pub(super) source: Arc<OwnedFd>,
     pub(super) reference: Option<Arc<OwnedFd>>,
     pub(super) target: Option<Arc<OwnedFd>>,

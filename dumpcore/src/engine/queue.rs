@@ -7,7 +7,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug)]
-pub(super) struct Pool<J> {
+pub(super) struct Queue<J> {
     state: Mutex<State<J>>,
     wake: Condvar,
 }
@@ -20,7 +20,7 @@ struct State<J> {
     closed: bool,
 }
 
-impl<J> Pool<J> {
+impl<J> Queue<J> {
     pub(super) fn new(first: Vec<J>) -> Self {
         Self {
             state: Mutex::new(State {
@@ -94,7 +94,7 @@ impl<J> Pool<J> {
 
 /// Closes its pool when a worker panics, so that the others do not wait for
 /// that one for ever.
-pub(super) struct Alarm<'a, J>(pub(super) &'a Pool<J>);
+pub(super) struct Alarm<'a, J>(pub(super) &'a Queue<J>);
 
 impl<J> Drop for Alarm<'_, J> {
     fn drop(&mut self) {
@@ -111,17 +111,17 @@ mod tests {
 
     #[test]
     fn every_job_is_done_once_and_everybody_goes_home() {
-        let pool = Pool::new(vec![16u64]);
+        let queue = Queue::new(vec![16u64]);
         let sum = AtomicU64::new(0);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    while let Some(job) = pool.take(Vec::new) {
+                    while let Some(job) = queue.take(Vec::new) {
                         sum.fetch_add(1, Ordering::Relaxed);
                         if job > 0 {
-                            pool.add([job - 1, job - 1]);
+                            queue.add([job - 1, job - 1]);
                         }
-                        pool.done();
+                        queue.done();
                     }
                 });
             }
@@ -131,12 +131,12 @@ mod tests {
 
     #[test]
     fn a_closed_pool_lets_nobody_wait() {
-        let pool = Pool::new(vec![1, 2]);
-        assert_eq!(pool.take(Vec::new), Some(2));
+        let queue = Queue::new(vec![1, 2]);
+        assert_eq!(queue.take(Vec::new), Some(2));
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| (pool.take(Vec::new), pool.take(Vec::new)));
+            let waiting = scope.spawn(|| (queue.take(Vec::new), queue.take(Vec::new)));
             std::thread::sleep(std::time::Duration::from_millis(20));
-            pool.close();
+            queue.close();
             let (first, second) = waiting.join().expect("no panic");
             assert_eq!((first, second), (Some(1), None));
         });

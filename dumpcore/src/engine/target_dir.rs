@@ -8,11 +8,11 @@ use std::sync::Arc;
 
 use super::node::Node;
 use super::worker::Worker;
-use crate::fs::dir_handle::Place;
+use crate::fs::dir_handle::DirHandle;
 use crate::fs::inspect;
 use crate::fs::remove_tree;
-use crate::model::event::Did;
-use crate::model::fault::{Op, Side, Snag};
+use crate::model::event::Action;
+use crate::model::fault::{Op, OpError, Side};
 use crate::model::kind::Kind;
 use crate::model::metadata::{Meta, Xattrs};
 use crate::sys::dir::{self, For};
@@ -21,7 +21,7 @@ use crate::sys::{errno, link};
 
 /// Was a fault of this directory told?
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Told {
+pub(super) enum Reported {
     Yes,
     No,
 }
@@ -31,14 +31,14 @@ impl Worker<'_> {
     /// says whether it is new. `None` in a dry run.
     pub(super) fn make_target(
         &self,
-        above: Option<&Arc<Place>>,
+        above: Option<&Arc<DirHandle>>,
         fresh_above: bool,
         name: &CStr,
-    ) -> Result<(Option<Arc<Place>>, bool), Snag> {
+    ) -> Result<(Option<Arc<DirHandle>>, bool), OpError> {
         let Some(above) = above else {
             return Ok((None, true));
         };
-        let failed = |op| move |e: io::Error| Snag::target(op, e);
+        let failed = |op| move |e: io::Error| OpError::target(op, e);
         let handle = above.open().map_err(failed(Op::Open))?;
         let made = dir::make_private(handle.as_fd(), name);
         let fresh = match made {
@@ -46,7 +46,7 @@ impl Worker<'_> {
             Err(e) if errno::is_taken(&e) && !fresh_above => {
                 !self.is_directory_there(&handle, name)?
             }
-            Err(e) => return Err(Snag::target(Op::Create, e)),
+            Err(e) => return Err(OpError::target(Op::Create, e)),
         };
         let entered = match above.enter(name, For::Filling) {
             Err(e) if errno::is_not_permitted(&e) && !fresh => {
@@ -59,21 +59,21 @@ impl Worker<'_> {
         };
         let entered = entered.map_err(failed(Op::Open))?;
         if !fresh {
-            self.placer.take_over(entered.handle.as_fd())?;
+            self.writer.take_over(entered.handle.as_fd())?;
         }
         Ok((Some(entered.place), fresh))
     }
 
     /// Something has the name of a directory to be made: if it is one, it
     /// serves; anything else makes room.
-    fn is_directory_there(&self, dir: &OwnedFd, name: &CStr) -> Result<bool, Snag> {
+    fn is_directory_there(&self, dir: &OwnedFd, name: &CStr) -> Result<bool, OpError> {
         let there = inspect::look_in_dump(dir.as_fd(), name);
-        let there = there.map_err(|e| Snag::target(Op::Stat, e))?;
+        let there = there.map_err(|e| OpError::target(Op::Stat, e))?;
         if there.kind == Kind::Dir {
             return Ok(true);
         }
-        link::remove(dir.as_fd(), name).map_err(|e| Snag::target(Op::Remove, e))?;
-        dir::make_private(dir.as_fd(), name).map_err(|e| Snag::target(Op::Create, e))?;
+        link::remove(dir.as_fd(), name).map_err(|e| OpError::target(Op::Remove, e))?;
+        dir::make_private(dir.as_fd(), name).map_err(|e| OpError::target(Op::Create, e))?;
         Ok(false)
     }
 
@@ -84,14 +84,14 @@ impl Worker<'_> {
         above: &Arc<Node>,
         name: &CStr,
         meta: &Meta,
-        told: Told,
+        told: Reported,
     ) {
         self.clear(above, name);
         let outcome = self.make_empty(above, name, meta, told);
         let made = outcome.is_ok();
         self.settle_attributes(above, name, outcome);
         if made {
-            self.count(above, name, Kind::Dir, 0, Did::Filled);
+            self.count(above, name, Kind::Dir, 0, Action::Filled);
         }
     }
 
@@ -100,13 +100,13 @@ impl Worker<'_> {
         above: &Arc<Node>,
         name: &CStr,
         meta: &Meta,
-        told: Told,
-    ) -> Result<Vec<Snag>, Snag> {
+        told: Reported,
+    ) -> Result<Vec<OpError>, OpError> {
         let Some(target) = &above.target else {
             return Ok(Vec::new());
         };
-        let open = |place: &Arc<Place>, side| {
-            let failed = move |cause| Snag {
+        let open = |place: &Arc<DirHandle>, side| {
+            let failed = move |cause| OpError {
                 side,
                 op: Op::Open,
                 cause,
@@ -115,16 +115,16 @@ impl Worker<'_> {
         };
         let target = open(target, Side::Target)?;
         let source = open(&above.source, Side::Source)?;
-        dir::make_private(target.as_fd(), name).map_err(|e| Snag::target(Op::Create, e))?;
+        dir::make_private(target.as_fd(), name).map_err(|e| OpError::target(Op::Create, e))?;
         let subject = Subject::Named(source.as_fd(), name);
-        let xattrs = inspect::xattrs(subject, Side::Source, self.run.rules.abilities);
+        let xattrs = inspect::xattrs(subject, Side::Source, self.run.rules.capabilities);
         let (xattrs, unread) = match xattrs {
             Ok(xattrs) => (xattrs, None),
-            Err(snag) => (Xattrs::default(), Some(snag)),
+            Err(op_error) => (Xattrs::default(), Some(op_error)),
         };
         let subject = Subject::Named(target.as_fd(), name);
-        let mut losses = self.placer.attributes(subject, meta, &xattrs)?;
-        losses.extend(unread.filter(|_| told == Told::No));
+        let mut losses = self.writer.attributes(subject, meta, &xattrs)?;
+        losses.extend(unread.filter(|_| told == Reported::No));
         Ok(losses)
     }
 
@@ -133,13 +133,13 @@ impl Worker<'_> {
         let Some(target) = node.target.as_ref().filter(|_| !node.fresh) else {
             return;
         };
-        let goes_on = || self.run.tally.goes_on();
-        let razed = target
+        let keep_going = || self.run.totals.keep_going();
+        let removed = target
             .open()
-            .map_err(|e| Snag::target(Op::Open, e))
-            .and_then(|handle| remove_tree::raze(handle.as_fd(), name, &goes_on));
-        if let Err(snag) = razed {
-            self.fault(node, name, snag);
+            .map_err(|e| OpError::target(Op::Open, e))
+            .and_then(|handle| remove_tree::remove_tree(handle.as_fd(), name, &keep_going));
+        if let Err(op_error) = removed {
+            self.fault(node, name, op_error);
         }
     }
 }

@@ -31,7 +31,7 @@ impl Throttle {
     }
 
     /// So much was copied: waits until more may be.
-    pub(super) fn hold_up(&self, bytes: u64, goes_on: impl Fn() -> bool) {
+    pub(super) fn hold_up(&self, bytes: u64, keep_going: impl Fn() -> bool) {
         let Some(bucket) = &self.bucket else {
             return;
         };
@@ -39,7 +39,7 @@ impl Throttle {
             let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
             bucket.take(bytes, self.began.elapsed())
         };
-        while !left.is_zero() && goes_on() {
+        while !left.is_zero() && keep_going() {
             let pause = left.min(LOOK_EVERY);
             std::thread::sleep(pause);
             left -= pause;

@@ -1,6 +1,6 @@
 //! What happened so far: counts, faults, warnings, and whether to go on.
 //!
-//! Every fault passes through [`Tally::fault`]: it is counted, kept for the
+//! Every fault passes through [`Totals::fault`]: it is counted, kept for the
 //! report, told to the observer, and decides with that about the exit code.
 //! None can be dropped on the way, since nothing else can make one known.
 
@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::model::error::Error;
-use crate::model::event::{Did, Event, Locate, Observer, Warning, Why};
+use crate::model::event::{Action, CopyReason, Event, Locate, Observer, Warning};
 use crate::model::fault::Fault;
 use crate::model::kind::Kind;
 use crate::model::report::{Counts, Report};
 
-pub(crate) struct Tally<'a> {
+pub(crate) struct Totals<'a> {
     observer: &'a dyn Observer,
     stop: Option<&'a AtomicBool>,
     halted: AtomicBool,
@@ -38,7 +38,7 @@ pub(crate) struct Sum {
     pub(crate) warnings_total: u64,
 }
 
-impl<'a> Tally<'a> {
+impl<'a> Totals<'a> {
     pub(crate) fn new(observer: &'a dyn Observer, stop: Option<&'a AtomicBool>) -> Self {
         Self {
             observer,
@@ -56,7 +56,7 @@ impl<'a> Tally<'a> {
 
     /// May the run go on? Not after a failure that ends it, nor when it was
     /// asked to stop.
-    pub(crate) fn goes_on(&self) -> bool {
+    pub(crate) fn keep_going(&self) -> bool {
         !self.halted.load(Ordering::Relaxed)
             && !self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
@@ -131,7 +131,7 @@ impl<'a> Tally<'a> {
         if let Some(error) = self.kept().error.take() {
             return Err(error);
         }
-        if self.goes_on() {
+        if self.keep_going() {
             Ok(())
         } else {
             Err(Error::Interrupted)
@@ -157,14 +157,14 @@ impl<'a> Tally<'a> {
 
 /// What one worker counts, without asking the others.
 pub(super) struct Counter<'a> {
-    tally: &'a Tally<'a>,
+    totals: &'a Totals<'a>,
     counts: Counts,
 }
 
 impl<'a> Counter<'a> {
-    pub(super) fn new(tally: &'a Tally<'a>) -> Self {
+    pub(super) fn new(totals: &'a Totals<'a>) -> Self {
         Self {
-            tally,
+            totals,
             counts: Counts::default(),
         }
     }
@@ -175,10 +175,10 @@ impl<'a> Counter<'a> {
     }
 
     /// An entry is dealt with: counts it and tells the observer.
-    pub(super) fn entry(&mut self, at: &dyn Locate, kind: Kind, size: u64, did: Did) {
+    pub(super) fn entry(&mut self, at: &dyn Locate, kind: Kind, size: u64, did: Action) {
         let bytes = if kind == Kind::File { size } else { 0 };
         self.count(kind, bytes, did);
-        self.tally.event(Event::Entry {
+        self.totals.event(Event::Entry {
             at,
             kind,
             bytes,
@@ -186,11 +186,11 @@ impl<'a> Counter<'a> {
         });
     }
 
-    fn count(&mut self, kind: Kind, bytes: u64, did: Did) {
+    fn count(&mut self, kind: Kind, bytes: u64, did: Action) {
         let counts = &mut self.counts;
         match did {
-            Did::Excluded => counts.excluded += 1,
-            Did::Vanished => counts.vanished += 1,
+            Action::Excluded => counts.excluded += 1,
+            Action::Vanished => counts.vanished += 1,
             _ => match kind {
                 Kind::File => {
                     counts.files.number += 1;
@@ -202,16 +202,16 @@ impl<'a> Counter<'a> {
             },
         }
         let sum = match did {
-            Did::Linked => &mut counts.linked,
-            Did::Kept => &mut counts.kept,
-            Did::Copied(Why::New) => &mut counts.copied_new,
-            Did::Copied(why) if why.attributes_only() => &mut counts.copied_attributes,
-            Did::Copied(_) => &mut counts.copied_changed,
-            Did::HardLinked => {
+            Action::Linked => &mut counts.linked,
+            Action::Kept => &mut counts.kept,
+            Action::Copied(CopyReason::New) => &mut counts.copied_new,
+            Action::Copied(why) if why.attributes_only() => &mut counts.copied_attributes,
+            Action::Copied(_) => &mut counts.copied_changed,
+            Action::HardLinked => {
                 counts.hard_links += 1;
                 return;
             }
-            Did::Filled | Did::Excluded | Did::Vanished => return,
+            Action::Filled | Action::Excluded | Action::Vanished => return,
         };
         sum.number += 1;
         sum.bytes = sum.bytes.saturating_add(bytes);
@@ -220,6 +220,6 @@ impl<'a> Counter<'a> {
 
 impl Drop for Counter<'_> {
     fn drop(&mut self) {
-        self.tally.add(&self.counts);
+        self.totals.add(&self.counts);
     }
 }

@@ -10,11 +10,11 @@ use std::ffi::{CStr, CString};
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
-use super::queue::{Alarm, Pool};
-use super::totals::Tally;
-use crate::fs::dir_handle::{Entered, Place};
+use super::queue::{Alarm, Queue};
+use super::totals::Totals;
+use crate::fs::dir_handle::{DirHandle, Entered};
 use crate::fs::inspect;
-use crate::fs::remove_tree::raze;
+use crate::fs::remove_tree::remove_tree;
 use crate::model::kind::Kind;
 use crate::model::metadata::Meta;
 use crate::model::path::RelPath;
@@ -41,8 +41,8 @@ pub(crate) struct Wanted<'a> {
 #[derive(Clone)]
 struct Both {
     tree: Arc<Top>,
-    source: Arc<Place>,
-    target: Arc<Place>,
+    source: Arc<DirHandle>,
+    target: Arc<DirHandle>,
 }
 
 struct Top {
@@ -51,7 +51,7 @@ struct Top {
 }
 
 /// Thins what is there of these trees, by so many workers.
-pub(crate) fn thin(wanted: Wanted<'_>, jobs: usize, tally: &Tally<'_>, pairs: Vec<Pair>) {
+pub(crate) fn trim_target(wanted: Wanted<'_>, jobs: usize, totals: &Totals<'_>, pairs: Vec<Pair>) {
     let first = pairs.into_iter().map(|pair| Both {
         tree: Arc::new(Top {
             name: pair.name.into_bytes(),
@@ -60,13 +60,13 @@ pub(crate) fn thin(wanted: Wanted<'_>, jobs: usize, tally: &Tally<'_>, pairs: Ve
         source: pair.source.place,
         target: pair.target.place,
     });
-    let pool = Pool::new(first.collect());
+    let queue = Queue::new(first.collect());
     let work = || {
-        let _alarm = Alarm(&pool);
-        while let Some(both) = pool.take(Vec::new) {
-            let below = both.thin(wanted, tally);
-            pool.add(below);
-            pool.done();
+        let _alarm = Alarm(&queue);
+        while let Some(both) = queue.take(Vec::new) {
+            let below = both.trim_target(wanted, totals);
+            queue.add(below);
+            queue.done();
         }
     };
     std::thread::scope(|scope| {
@@ -85,7 +85,7 @@ pub(crate) fn thin(wanted: Wanted<'_>, jobs: usize, tally: &Tally<'_>, pairs: Ve
 
 impl Both {
     /// Thins one directory; those below it that both sides have.
-    fn thin(&self, wanted: Wanted<'_>, tally: &Tally<'_>) -> Vec<Both> {
+    fn trim_target(&self, wanted: Wanted<'_>, totals: &Totals<'_>) -> Vec<Both> {
         let mut below = Vec::new();
         let (Ok(source), Ok(target)) = (self.source.open(), self.target.open()) else {
             return below;
@@ -99,7 +99,7 @@ impl Both {
             return below;
         }
         for entry in chunk.iter() {
-            if !tally.goes_on() {
+            if !totals.keep_going() {
                 return Vec::new();
             }
             let Ok(there) = inspect::look_in_dump(target.as_fd(), entry.name) else {
@@ -107,10 +107,10 @@ impl Both {
             };
             let stays = match inspect::look(source.as_fd(), entry.name) {
                 Ok(meta) => self.is_wanted(wanted, entry.name, &meta) && may_stay(&there, &meta),
-                Err(snag) => !errno::is_missing(&snag.cause),
+                Err(op_error) => !errno::is_missing(&op_error.cause),
             };
             if !stays {
-                let _ = raze(target.as_fd(), entry.name, &|| tally.goes_on());
+                let _ = remove_tree(target.as_fd(), entry.name, &|| totals.keep_going());
             } else if there.kind == Kind::Dir {
                 below.extend(self.enter(entry.name));
             }

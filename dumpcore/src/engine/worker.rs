@@ -4,28 +4,28 @@ use std::ffi::CStr;
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use super::hardlinks::Groups;
+use super::hardlinks::Hardlinks;
 use super::job::{Found, Job};
 use super::node::{Node, Tree};
-use super::queue::{Alarm, Pool};
+use super::queue::{Alarm, Queue};
 use super::throttle::Throttle;
-use super::totals::{Counter, Tally};
+use super::totals::{Counter, Totals};
 use super::{Budget, Rules};
 use crate::fs::inspect;
-use crate::fs::store::Placer;
+use crate::fs::store::EntryWriter;
 use crate::model::error::Error;
-use crate::model::event::Did;
-use crate::model::fault::{Fault, Op, Side, Snag};
+use crate::model::event::Action;
+use crate::model::fault::{Fault, Op, OpError, Side};
 use crate::model::kind::Kind;
 use crate::model::metadata::Meta;
 use crate::sys::{dir, disk, errno};
 
 /// What all workers of a run share.
-pub(super) struct Run<'a> {
+pub(super) struct Shared<'a> {
     pub(super) rules: &'a Rules<'a>,
-    pub(super) tally: &'a Tally<'a>,
-    pub(super) pool: Pool<Job>,
-    pub(super) groups: Groups<Job>,
+    pub(super) totals: &'a Totals<'a>,
+    pub(super) queue: Queue<Job>,
+    pub(super) groups: Hardlinks<Job>,
     /// How many workers there are.
     jobs: usize,
     /// How many long listings may stay open, and how many do.
@@ -37,10 +37,10 @@ pub(super) struct Run<'a> {
     all_met: AtomicBool,
 }
 
-impl<'a> Run<'a> {
+impl<'a> Shared<'a> {
     pub(super) fn new(
         rules: &'a Rules<'a>,
-        tally: &'a Tally<'a>,
+        totals: &'a Totals<'a>,
         first: Vec<Job>,
         budget: Budget,
         names_repeat: bool,
@@ -48,9 +48,9 @@ impl<'a> Run<'a> {
         Self {
             rules,
             jobs: budget.jobs(),
-            tally,
-            pool: Pool::new(first),
-            groups: Groups::new(names_repeat),
+            totals,
+            queue: Queue::new(first),
+            groups: Hardlinks::new(names_repeat),
             most_listings: budget.listings,
             listings: AtomicUsize::new(0),
             copies: AtomicUsize::new(0),
@@ -79,11 +79,11 @@ impl<'a> Run<'a> {
 
     /// May a large file wait for another worker? Only few, so that what
     /// waits stays little; and where nobody else is, it is no use.
-    pub(super) fn may_copy_beside(&self) -> bool {
+    pub(super) fn may_defer_copy(&self) -> bool {
         self.jobs > 1 && Self::take(&self.copies, 4 * self.jobs)
     }
 
-    pub(super) fn copy_beside_ended(&self) {
+    pub(super) fn deferred_copy_ended(&self) {
         self.copies.fetch_sub(1, Ordering::Relaxed);
     }
 
@@ -115,8 +115,8 @@ impl<'a> Run<'a> {
 
 /// One thread's work.
 pub(super) struct Worker<'a> {
-    pub(super) run: &'a Run<'a>,
-    pub(super) placer: Placer<'a>,
+    pub(super) run: &'a Shared<'a>,
+    pub(super) writer: EntryWriter<'a>,
     pub(super) counter: Counter<'a>,
     pub(super) chunk: dir::Chunk,
     /// The path of the directory in hand with a slash, for the filter.
@@ -124,11 +124,11 @@ pub(super) struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(run: &'a Run<'a>) -> Self {
+    pub(super) fn new(run: &'a Shared<'a>) -> Self {
         Self {
             run,
-            placer: Placer::new(run.rules.abilities, run.rules.pages).by(run.throttle.step),
-            counter: Counter::new(run.tally),
+            writer: EntryWriter::new(run.rules.capabilities, run.rules.pages).by(run.throttle.step),
+            counter: Counter::new(run.totals),
             chunk: dir::Chunk::default(),
             filter_path: Vec::new(),
         }
@@ -136,14 +136,14 @@ impl<'a> Worker<'a> {
 
     /// Works until there is nothing left to do, or the run ends.
     pub(super) fn work(mut self) {
-        let _alarm = Alarm(&self.run.pool);
-        while let Some(job) = self.run.pool.take(|| self.run.put_off()) {
-            if self.run.tally.goes_on() {
+        let _alarm = Alarm(&self.run.queue);
+        while let Some(job) = self.run.queue.take(|| self.run.put_off()) {
+            if self.run.totals.keep_going() {
                 self.one(job);
             } else {
-                self.run.pool.close();
+                self.run.queue.close();
             }
-            self.run.pool.done();
+            self.run.queue.done();
         }
     }
 
@@ -152,7 +152,7 @@ impl<'a> Worker<'a> {
             Job::Root(root) => self.open_root(*root),
             Job::Enter { above, name, tries } => self.enter(&above, &name, tries),
             Job::Rest(rest) => self.go_on(*rest),
-            Job::Copy(copying) => self.copy_beside(*copying),
+            Job::Copy(copying) => self.deferred_copy(*copying),
             Job::Store { node, name } => {
                 self.store_again(&node, &name, 0);
                 self.release(node);
@@ -191,28 +191,28 @@ impl<'a> Worker<'a> {
 
     /// An entry of a directory could not be dealt with: decides what that
     /// means for the run. An empty name is the directory itself.
-    pub(super) fn fault(&mut self, node: &Node, name: &CStr, snag: Snag) {
-        if !self.run.tally.goes_on() {
+    pub(super) fn fault(&mut self, node: &Node, name: &CStr, op_error: OpError) {
+        if !self.run.totals.keep_going() {
             return;
         }
-        let source = snag.side == Side::Source;
-        if source && (errno::is_missing(&snag.cause) || self.has_gone(node, name, &snag)) {
-            return self.count(node, name, Kind::File, 0, Did::Vanished);
+        let source = op_error.side == Side::Source;
+        if source && (errno::is_missing(&op_error.cause) || self.has_gone(node, name, &op_error)) {
+            return self.count(node, name, Kind::File, 0, Action::Vanished);
         }
-        if self.ends_the_run(node, &snag) {
-            return self.halt(node, name, snag);
+        if self.ends_the_run(node, &op_error) {
+            return self.halt(node, name, op_error);
         }
-        if self.was_listed_twice(node, name, &snag) {
+        if self.was_listed_twice(node, name, &op_error) {
             return;
         }
-        self.tell(node, name, snag);
+        self.tell(node, name, op_error);
     }
 
     /// Is an entry no longer there that a server says to be stale? That it says
     /// of what was removed there as well as of an export that is gone. The name
     /// is looked up, and if its directory is stale too, that one's.
-    fn has_gone(&self, node: &Node, name: &CStr, snag: &Snag) -> bool {
-        if !errno::is_stale(&snag.cause) {
+    fn has_gone(&self, node: &Node, name: &CStr, op_error: &OpError) -> bool {
+        if !errno::is_stale(&op_error.cause) {
             return false;
         }
         let (mut place, mut name, mut was) = (&node.source, name, None);
@@ -221,8 +221,8 @@ impl<'a> Worker<'a> {
                 let looked = place.open().map(|dir| inspect::look(dir.as_fd(), name));
                 match looked {
                     Ok(Ok(meta)) => return was.is_some_and(|was| was != meta.id()),
-                    Ok(Err(snag)) if errno::is_missing(&snag.cause) => return true,
-                    Ok(Err(snag)) if !errno::is_stale(&snag.cause) => return false,
+                    Ok(Err(op_error)) if errno::is_missing(&op_error.cause) => return true,
+                    Ok(Err(op_error)) if !errno::is_stale(&op_error.cause) => return false,
                     _ => {}
                 }
             }
@@ -237,9 +237,9 @@ impl<'a> Worker<'a> {
     /// made anew meanwhile. It is looked for byte by byte, since two names may
     /// be one for the dump's filesystem, and must be what it is in the source:
     /// else what was to be stored is missing, and that is a fault.
-    fn was_listed_twice(&self, node: &Node, name: &CStr, snag: &Snag) -> bool {
-        let makes = matches!(snag.op, Op::Create | Op::Link);
-        if snag.side != Side::Target || !makes || !errno::exists(&snag.cause) {
+    fn was_listed_twice(&self, node: &Node, name: &CStr, op_error: &OpError) -> bool {
+        let makes = matches!(op_error.op, Op::Create | Op::Link);
+        if op_error.side != Side::Target || !makes || !errno::exists(&op_error.cause) {
             return false;
         }
         let Some(target) = &node.target else {
@@ -247,8 +247,8 @@ impl<'a> Worker<'a> {
         };
         let stored = target.open().and_then(|handle| {
             let listed = Found::list(&handle)?.take(name).is_some();
-            let there = inspect::look_in_dump(handle.as_fd(), name)?;
-            Ok(listed.then_some(there.kind))
+            let existing = inspect::look_in_dump(handle.as_fd(), name)?;
+            Ok(listed.then_some(existing.kind))
         });
         let source = Self::look(node, name).map(|meta| meta.kind);
         stored.is_ok_and(|stored| stored.is_some() && stored == source)
@@ -256,26 +256,26 @@ impl<'a> Worker<'a> {
 
     /// An attribute could not be stored, while its entry is: a fault, whatever
     /// the system answered. Who stored it has judged that.
-    pub(super) fn lost(&self, node: &Node, name: &CStr, loss: Snag) {
-        if self.run.tally.goes_on() {
+    pub(super) fn lost(&self, node: &Node, name: &CStr, loss: OpError) {
+        if self.run.totals.keep_going() {
             self.tell(node, name, loss);
         }
     }
 
-    fn tell(&self, node: &Node, name: &CStr, snag: Snag) {
-        let path = node.path_later(snag.side, name);
-        self.run.tally.fault(snag.at(path));
+    fn tell(&self, node: &Node, name: &CStr, op_error: OpError) {
+        let path = node.path_later(op_error.side, name);
+        self.run.totals.fault(op_error.at(path));
     }
 
     /// The same of a directory that could not be entered: when it is a mount
     /// whose server has gone, while the directory that it is mounted on is
     /// well, it is that entry's fault alone.
-    pub(super) fn fault_at_directory(&mut self, node: &Node, name: &CStr, snag: Snag) {
-        let gone = errno::is_mount_gone(&snag.cause) && !self.has_gone(node, name, &snag);
+    pub(super) fn fault_at_directory(&mut self, node: &Node, name: &CStr, op_error: OpError) {
+        let gone = errno::is_mount_gone(&op_error.cause) && !self.has_gone(node, name, &op_error);
         if gone && self.can_list(node) {
-            self.tell(node, name, snag);
+            self.tell(node, name, op_error);
         } else {
-            self.fault(node, name, snag);
+            self.fault(node, name, op_error);
         }
     }
 
@@ -286,12 +286,12 @@ impl<'a> Worker<'a> {
     }
 
     /// Would other entries meet with the same?
-    fn ends_the_run(&self, node: &Node, snag: &Snag) -> bool {
-        let cause = &snag.cause;
+    fn ends_the_run(&self, node: &Node, op_error: &OpError) -> bool {
+        let cause = &op_error.cause;
         if errno::is_shortage(cause) {
             return true;
         }
-        match snag.side {
+        match op_error.side {
             Side::Source if errno::is_mount_gone(cause) => true,
             Side::Source if errno::is_io(cause) || errno::is_unreachable(cause) => {
                 let top = node.source.top_of();
@@ -305,11 +305,11 @@ impl<'a> Worker<'a> {
     }
 
     /// Ends the run for this reason.
-    pub(super) fn halt(&self, node: &Node, name: &CStr, snag: Snag) {
-        let side = snag.side;
-        let shortage = errno::is_shortage(&snag.cause);
-        let full = errno::is_full(&snag.cause);
-        let fault = snag.at(node.full_path(side, name));
+    pub(super) fn halt(&self, node: &Node, name: &CStr, op_error: OpError) {
+        let side = op_error.side;
+        let shortage = errno::is_shortage(&op_error.cause);
+        let full = errno::is_full(&op_error.cause);
+        let fault = op_error.at(node.full_path(side, name));
         let error = if shortage {
             Error::Shortage { fault }
         } else if side == Side::Source {
@@ -322,8 +322,8 @@ impl<'a> Worker<'a> {
                 fault,
             }
         };
-        self.run.tally.halt(error);
-        self.run.pool.close();
+        self.run.totals.halt(error);
+        self.run.queue.close();
     }
 
     /// Bytes and inodes that are free where the dump is made.

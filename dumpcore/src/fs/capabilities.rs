@@ -9,8 +9,8 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::model::fault::{Op, Snag};
-use crate::model::metadata::{ACL_ACCESS, Abilities, Time};
+use crate::model::fault::{Op, OpError};
+use crate::model::metadata::{ACL_ACCESS, Capabilities, Time};
 use crate::policy::layout;
 use crate::sys::fstype::may_be_in_user_space;
 use crate::sys::name::c_name;
@@ -22,7 +22,7 @@ use crate::sys::{disk, errno, file, link, stat, xattr};
 pub(crate) enum Trial {
     /// What can be preserved; and, for people, what the filesystem itself
     /// cannot store, whoever the runner is.
-    Passed(Abilities, Vec<String>),
+    Passed(Capabilities, Vec<String>),
     /// There are no hard links here.
     NoHardLinks,
     /// No name can replace another here, as the links to dumps must.
@@ -30,12 +30,12 @@ pub(crate) enum Trial {
 }
 
 /// Tries in a directory that only this run uses.
-pub(crate) fn run(dir: BorrowedFd<'_>) -> Result<Trial, Snag> {
+pub(crate) fn run(dir: BorrowedFd<'_>) -> Result<Trial, OpError> {
     let [first, second] = layout::TRIALS.map(|name| c_name(name.as_bytes()));
     let clear = || {
         for name in [&first, &second] {
             match link::remove(dir, name) {
-                Err(e) if !errno::is_missing(&e) => return Err(Snag::target(Op::Remove, e)),
+                Err(e) if !errno::is_missing(&e) => return Err(OpError::target(Op::Remove, e)),
                 _ => {}
             }
         }
@@ -47,14 +47,14 @@ pub(crate) fn run(dir: BorrowedFd<'_>) -> Result<Trial, Snag> {
     outcome
 }
 
-fn try_out(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Trial, Snag> {
-    let file = file::create_file(dir, first).map_err(|e| Snag::target(Op::Create, e))?;
+fn try_out(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Trial, OpError> {
+    let file = file::create_file(dir, first).map_err(|e| OpError::target(Op::Create, e))?;
     match link::hard_link(dir, first, dir, second) {
         Ok(()) => {}
         Err(e) if errno::is_unsupported(&e) || errno::is_link_refused(&e) => {
             return Ok(Trial::NoHardLinks);
         }
-        Err(e) => return Err(Snag::target(Op::Link, e)),
+        Err(e) => return Err(OpError::target(Op::Link, e)),
     }
     let subject = Subject::Open(file.as_fd());
     let mut lacking = Vec::new();
@@ -65,10 +65,10 @@ fn try_out(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Trial, Sn
         }
         Ok(done.is_ok())
     };
-    let times = times(&file).map_err(|e| Snag::target(Op::SetTimes, e))?;
-    let made = stat::look_at(&file).map_err(|e| Snag::target(Op::Stat, e))?;
+    let times = times(&file).map_err(|e| OpError::target(Op::SetTimes, e))?;
+    let made = stat::look_at(&file).map_err(|e| OpError::target(Op::Stat, e))?;
     let (uid, gid, groups) = disk::whoami();
-    let mut abilities = Abilities {
+    let mut capabilities = Capabilities {
         acls: can_set("ACLs", ACL_ACCESS, &small_acl(uid))?,
         user_xattrs: can_set("attributes user.*", b"user.dump.trial", b"x")?,
         trusted_xattrs: can_set("attributes trusted.*", b"trusted.dump.trial", b"x")?,
@@ -83,30 +83,30 @@ fn try_out(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Trial, Sn
         gid,
         groups,
     };
-    if made.uid != uid && !abilities.chown {
+    if made.uid != uid && !capabilities.chown {
         lacking.push(format!("owners: user {uid} is user {} there", made.uid));
         // A server takes the runner for somebody else, whose groups are not
         // known.
-        (abilities.uid, abilities.gid) = (made.uid, made.gid);
-        abilities.groups = Vec::new();
+        (capabilities.uid, capabilities.gid) = (made.uid, made.gid);
+        capabilities.groups = Vec::new();
     }
     // FUSE hides a file that is open out of the way first, as no link is.
     drop(file);
     let symlinks = try_symlinks(dir, first, second)?;
-    abilities.symlinks = symlinks.own_times;
+    capabilities.symlinks = symlinks.own_times;
     if !symlinks.own_times {
         lacking.push("owners and times of symlinks".to_owned());
     }
     Ok(match symlinks.replace {
-        true => Trial::Passed(abilities, lacking),
+        true => Trial::Passed(capabilities, lacking),
         false => Trial::NoReplacing,
     })
 }
 
 /// A disk that is full or failing tells nothing about what it can do.
-fn able(op: Op, done: io::Result<()>) -> Result<io::Result<()>, Snag> {
+fn able(op: Op, done: io::Result<()>) -> Result<io::Result<()>, OpError> {
     match done {
-        Err(e) if errno::is_disk_refusal(&e) => Err(Snag::target(op, e)),
+        Err(e) if errno::is_disk_refusal(&e) => Err(OpError::target(op, e)),
         done => Ok(done),
     }
 }
@@ -118,9 +118,9 @@ struct Symlinks {
 
 /// Makes the second name a symlink that leads nowhere, so that where its times
 /// cannot be set its target's would be, and renames it over the first.
-fn try_symlinks(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Symlinks, Snag> {
-    link::remove(dir, second).map_err(|e| Snag::target(Op::Remove, e))?;
-    link::symlink(second, dir, second).map_err(|e| Snag::target(Op::Create, e))?;
+fn try_symlinks(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Symlinks, OpError> {
+    link::remove(dir, second).map_err(|e| OpError::target(Op::Remove, e))?;
+    link::symlink(second, dir, second).map_err(|e| OpError::target(Op::Create, e))?;
     let then = Time::new(1_000_000_001, 0);
     let set = able(Op::SetTimes, link::set_times(dir, second, then, then))?;
     let renamed = able(Op::Rename, link::rename_over(dir, second, dir, first))?;
@@ -131,10 +131,10 @@ fn try_symlinks(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Syml
 }
 
 /// What can be told without writing: for dry runs.
-pub(crate) fn guess(on: impl AsFd) -> Abilities {
+pub(crate) fn guess(on: impl AsFd) -> Capabilities {
     let (uid, gid, groups) = disk::whoami();
     let root = uid == 0;
-    Abilities {
+    Capabilities {
         chown: root,
         uid,
         gid,
@@ -143,7 +143,7 @@ pub(crate) fn guess(on: impl AsFd) -> Abilities {
         security_xattrs: root,
         // Of filesystems in user space some set what they point to instead.
         symlinks: !may_be_in_user_space(on),
-        ..Abilities::everything()
+        ..Capabilities::everything()
     }
 }
 
@@ -210,15 +210,15 @@ mod tests {
         for name in layout::TRIALS {
             std::fs::write(dir.path().join(name), "left behind").expect("written");
         }
-        let Trial::Passed(abilities, lacking) = run(root.as_fd()).expect("tried") else {
+        let Trial::Passed(capabilities, lacking) = run(root.as_fd()).expect("tried") else {
             panic!("no hard links");
         };
         // For want of rights, not of the filesystem's.
         assert_eq!(lacking, Vec::<String>::new());
         assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 0);
         let by_root = disk::whoami().0 == 0;
-        assert_eq!(abilities.chown, by_root);
-        assert!(abilities.time_step <= 1_000_000_000);
-        assert!(abilities.time_min <= 0 && abilities.time_max > 1 << 31);
+        assert_eq!(capabilities.chown, by_root);
+        assert!(capabilities.time_step <= 1_000_000_000);
+        assert!(capabilities.time_min <= 0 && capabilities.time_max > 1 << 31);
     }
 }

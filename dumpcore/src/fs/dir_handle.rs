@@ -1,6 +1,6 @@
 //! Walking by directory handles: directories that can always be opened again.
 //!
-//! A [`Place`] is a directory on the way: its name, the place above it, and
+//! A [`DirHandle`] is a directory on the way: its name, the place above it, and
 //! which inode it was when it was first opened. Its handle may be closed
 //! behind its back when too many are open, so that neither depth nor breadth
 //! of a tree is bounded by the descriptor limit; it is opened again by its
@@ -21,12 +21,12 @@ use crate::sys::stat;
 
 /// How many places may be open at once, over all trees of a run.
 #[derive(Debug)]
-pub(crate) struct Slots {
+pub(crate) struct HandleCache {
     most: usize,
-    open: Mutex<VecDeque<Weak<Place>>>,
+    open: Mutex<VecDeque<Weak<DirHandle>>>,
 }
 
-impl Slots {
+impl HandleCache {
     pub(crate) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
             most: most.max(1),
@@ -35,7 +35,7 @@ impl Slots {
     }
 
     /// Notes a newly opened place, and closes those opened longest ago.
-    fn note(&self, place: &Arc<Place>) {
+    fn note(&self, place: &Arc<DirHandle>) {
         let mut open = lock(&self.open);
         open.push_back(Arc::downgrade(place));
         while open.len() > self.most {
@@ -54,18 +54,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// A directory that can always be opened again.
 #[derive(Debug)]
-pub(crate) struct Place {
-    above: Option<Arc<Place>>,
+pub(crate) struct DirHandle {
+    above: Option<Arc<DirHandle>>,
     name: CString,
     id: Id,
     purpose: For,
     handle: Mutex<Option<Arc<OwnedFd>>>,
-    slots: Arc<Slots>,
+    slots: Arc<HandleCache>,
 }
 
-impl Place {
+impl DirHandle {
     /// The top of a tree: its handle stays open.
-    pub(crate) fn top(handle: OwnedFd, purpose: For, slots: &Arc<Slots>) -> io::Result<Entered> {
+    pub(crate) fn top(
+        handle: OwnedFd,
+        purpose: For,
+        slots: &Arc<HandleCache>,
+    ) -> io::Result<Entered> {
         let meta = stat::look_at(&handle)?;
         let handle = Arc::new(handle);
         let place = Arc::new(Self {
@@ -194,7 +198,7 @@ fn replaced() -> io::Error {
     io::Error::other("the directory was replaced by another one in the meantime")
 }
 
-impl Drop for Place {
+impl Drop for DirHandle {
     /// A chain of a hundred thousand places must not be dropped by recursion.
     fn drop(&mut self) {
         let mut above = self.above.take();
@@ -208,7 +212,7 @@ impl Drop for Place {
 #[derive(Debug)]
 pub(crate) struct Entered {
     /// The place.
-    pub(crate) place: Arc<Place>,
+    pub(crate) place: Arc<DirHandle>,
     /// Its handle.
     pub(crate) handle: Arc<OwnedFd>,
     /// What it looked like when it was opened.
@@ -220,11 +224,15 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn chain(slots: usize, depth: usize) -> (assert_fs::TempDir, Vec<Arc<Place>>) {
+    fn chain(slots: usize, depth: usize) -> (assert_fs::TempDir, Vec<Arc<DirHandle>>) {
         let dir = assert_fs::TempDir::new().expect("a directory");
-        let slots = Slots::new(slots);
+        let slots = HandleCache::new(slots);
         let top = dir::open_root(dir.path(), For::Passing).expect("opened");
-        let mut places = vec![Place::top(top, For::Passing, &slots).expect("top").place];
+        let mut places = vec![
+            DirHandle::top(top, For::Passing, &slots)
+                .expect("top")
+                .place,
+        ];
         for _ in 0..depth {
             let last = places.last().expect("not empty");
             let handle = last.open().expect("open");
@@ -275,13 +283,15 @@ mod tests {
 
     #[test]
     fn a_long_chain_is_dropped_without_recursion() {
-        let slots = Slots::new(1);
+        let slots = HandleCache::new(1);
         let top = dir::open_root("/".as_ref(), For::Passing).expect("opened");
-        let top = Place::top(top, For::Passing, &slots).expect("top").place;
+        let top = DirHandle::top(top, For::Passing, &slots)
+            .expect("top")
+            .place;
         let before = Arc::strong_count(&top);
         let mut last = Arc::clone(&top);
         for _ in 0..1_000_000 {
-            last = Arc::new(Place {
+            last = Arc::new(DirHandle {
                 above: Some(last),
                 name: CString::default(),
                 id: top.id,

@@ -9,16 +9,16 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::model::fault::{Op, Side, Snag};
-use crate::model::metadata::{Abilities, Meta, Time, Xattrs};
+use crate::model::fault::{Op, OpError, Side};
+use crate::model::metadata::{Capabilities, Meta, Time, Xattrs};
 use crate::sys::fstype::may_be_in_user_space;
 use crate::sys::link;
 use crate::sys::stat::{self, Fresh};
 use crate::sys::xattr::{self, Subject};
 
 /// Looks at a name on the source side.
-pub(crate) fn look(dir: BorrowedFd<'_>, name: &CStr) -> Result<Meta, Snag> {
-    stat::look(dir, name, Fresh::AsStat).map_err(|e| Snag::source(Op::Stat, e))
+pub(crate) fn look(dir: BorrowedFd<'_>, name: &CStr) -> Result<Meta, OpError> {
+    stat::look(dir, name, Fresh::AsStat).map_err(|e| OpError::source(Op::Stat, e))
 }
 
 /// Looks at a name in a dump; only we write there.
@@ -28,8 +28,8 @@ pub(crate) fn look_in_dump(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<Meta>
 
 /// Where a symlink of the source points. That moves its access time, and no
 /// flag of the kernel's prevents it.
-pub(crate) fn symlink(dir: BorrowedFd<'_>, name: &CStr) -> Result<CString, Snag> {
-    link::read_symlink(dir, name).map_err(|e| Snag::source(Op::ReadLink, e))
+pub(crate) fn symlink(dir: BorrowedFd<'_>, name: &CStr) -> Result<CString, OpError> {
+    link::read_symlink(dir, name).map_err(|e| OpError::source(Op::ReadLink, e))
 }
 
 /// Where a symlink of a published dump points. Reading it moves its access
@@ -63,9 +63,9 @@ pub(crate) fn symlink_in_some_dump(
 pub(crate) fn xattrs(
     subject: Subject<'_>,
     side: Side,
-    abilities: &Abilities,
-) -> Result<Xattrs, Snag> {
-    xattr::read(subject, |name| abilities.keeps_xattr(name)).map_err(|cause| Snag {
+    capabilities: &Capabilities,
+) -> Result<Xattrs, OpError> {
+    xattr::read(subject, |name| capabilities.keeps_xattr(name)).map_err(|cause| OpError {
         side,
         op: Op::ReadXattr,
         cause,
@@ -83,7 +83,7 @@ const WHOLE_SECONDS: Duration = Duration::from_secs(2);
 /// How long until no later write can carry this time any more, or one that is
 /// the same where the dump stores steps of `stored` nanoseconds; `None` when
 /// that is so already, or lies in the future, which no write of now carries.
-pub(crate) fn still_young(mtime: Time, stored: u32, now: SystemTime) -> Option<Duration> {
+pub(crate) fn racy_for(mtime: Time, stored: u32, now: SystemTime) -> Option<Duration> {
     let step = if mtime.nanos == 0 {
         WHOLE_SECONDS
     } else {
@@ -121,7 +121,7 @@ mod tests {
             (Time::new(i64::MAX, 0), false),
         ];
         for (mtime, young) in cases {
-            assert_eq!(still_young(mtime, 1, now).is_some(), young, "{mtime:?}");
+            assert_eq!(racy_for(mtime, 1, now).is_some(), young, "{mtime:?}");
         }
         let whole_seconds = 1_000_000_000;
         for (mtime, young) in [
@@ -129,7 +129,7 @@ mod tests {
             (Time::new(999, 600_000_000), true),
             (Time::new(999, 500_000_000), false),
         ] {
-            let found = still_young(mtime, whole_seconds, now);
+            let found = racy_for(mtime, whole_seconds, now);
             assert_eq!(found.is_some(), young, "{mtime:?}");
         }
     }

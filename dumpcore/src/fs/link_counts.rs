@@ -11,26 +11,26 @@ use std::ffi::CString;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
-use crate::fs::dir_handle::Place;
+use crate::fs::dir_handle::DirHandle;
 use crate::model::metadata::Kind;
 use crate::sys::dir::{self, Chunk, For, Lister};
 
 /// Inode numbers that were met more than once, and how often.
 #[derive(Debug, Default)]
-pub(crate) struct Names {
+pub(crate) struct LinkCounts {
     several: HashMap<u64, u32>,
 }
 
-impl Names {
+impl LinkCounts {
     /// Counts the names below these directories. What cannot be listed has
     /// none: whoever deals with its entries will meet with the same.
-    pub(crate) fn within(tops: &[Arc<Place>], goes_on: &dyn Fn() -> bool) -> Self {
+    pub(crate) fn within(tops: &[Arc<DirHandle>], keep_going: &dyn Fn() -> bool) -> Self {
         let mut count = Count::default();
         let mut chunk = Chunk::default();
         for top in tops {
             count.list(top, &mut chunk);
             while let Some((above, name)) = count.directories.pop() {
-                if !goes_on() {
+                if !keep_going() {
                     return count.names;
                 }
                 if let Ok(entered) = above.enter(&name, For::Reading) {
@@ -51,12 +51,12 @@ impl Names {
 struct Count {
     /// A bit for each inode number, in words of neighbours.
     seen: HashMap<u64, u64>,
-    names: Names,
-    directories: Vec<(Arc<Place>, CString)>,
+    names: LinkCounts,
+    directories: Vec<(Arc<DirHandle>, CString)>,
 }
 
 impl Count {
-    fn list(&mut self, place: &Arc<Place>, chunk: &mut Chunk) {
+    fn list(&mut self, place: &Arc<DirHandle>, chunk: &mut Chunk) {
         // The place's own handle is another's to list with.
         let opened = place
             .open()
@@ -93,14 +93,14 @@ impl Count {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fs::dir_handle::Slots;
+    use crate::fs::dir_handle::HandleCache;
     use std::fs;
     use std::os::unix::fs::MetadataExt as _;
     use std::path::Path;
 
-    fn top(path: &Path) -> Arc<Place> {
+    fn top(path: &Path) -> Arc<DirHandle> {
         let handle = dir::open_root(path, For::Reading).expect("opened");
-        let entered = Place::top(handle, For::Reading, &Slots::new(3));
+        let entered = DirHandle::top(handle, For::Reading, &HandleCache::new(3));
         entered.expect("a directory").place
     }
 
@@ -120,7 +120,7 @@ mod tests {
         link("one/a/thrice", "two/thrice");
         link("one/a/thrice", "two/c/thrice");
         let tops = [top(&at("one")), top(&at("two"))];
-        let names = Names::within(&tops, &|| true);
+        let names = LinkCounts::within(&tops, &|| true);
         let of = |path: &str| names.of(fs::metadata(at(path)).expect("stat").ino());
         assert_eq!(
             [of("one/alone"), of("one/twice"), of("two/thrice")],

@@ -10,21 +10,21 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
-use crate::model::fault::{Op, Snag};
+use crate::model::fault::{Op, OpError};
 use crate::model::metadata::Id;
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::{errno, file, link, stat};
 
 /// Removes whatever has this name; a missing one is no error.
 ///
-/// `goes_on` is asked now and then; when it says no, the rest stays and the
+/// `keep_going` is asked now and then; when it says no, the rest stays and the
 /// outcome is `false`.
-pub(crate) fn raze(
+pub(crate) fn remove_tree(
     dir: BorrowedFd<'_>,
     name: &CStr,
-    goes_on: &dyn Fn() -> bool,
-) -> Result<bool, Snag> {
-    let failed = |cause: io::Error| Snag::target(Op::Remove, cause);
+    keep_going: &dyn Fn() -> bool,
+) -> Result<bool, OpError> {
+    let failed = |cause: io::Error| OpError::target(Op::Remove, cause);
     let mut level = match link::remove(dir, name) {
         Ok(()) => return Ok(true),
         Err(e) if errno::is_missing(&e) => return Ok(true),
@@ -39,7 +39,7 @@ pub(crate) fn raze(
     let mut above: Vec<(Id, CString)> =
         vec![(stat::look_at(dir).map_err(failed)?.id(), name.to_owned())];
     loop {
-        if !goes_on() {
+        if !keep_going() {
             return Ok(false);
         }
         match level.remove_files().map_err(failed)? {
@@ -133,9 +133,9 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
     use std::path::Path;
 
-    fn run(at: &Path, name: &CStr) -> Result<bool, Snag> {
+    fn run(at: &Path, name: &CStr) -> Result<bool, OpError> {
         let dir = dir::open_root(at, For::Passing).expect("opened");
-        raze(dir.as_fd(), name, &|| true)
+        remove_tree(dir.as_fd(), name, &|| true)
     }
 
     #[test]
@@ -170,7 +170,7 @@ mod tests {
             dir::make_private(at.as_fd(), c"deeper").expect("made");
             at = dir::open_dir(at.as_fd(), c"deeper", For::Passing).expect("opened");
         }
-        assert!(raze(root.as_fd(), c"deep", &|| true).expect("removed"));
+        assert!(remove_tree(root.as_fd(), c"deep", &|| true).expect("removed"));
         assert!(!dir.path().join("deep").exists());
     }
 }

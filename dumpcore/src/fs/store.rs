@@ -16,9 +16,9 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::SystemTime;
 
 use crate::fs::inspect;
-use crate::model::fault::{Op, Side, Snag};
+use crate::model::fault::{Op, OpError, Side};
 use crate::model::metadata::{
-    ACL_ACCESS, ACL_DEFAULT, Abilities, CAPABILITY, Id, Kind, Meta, Time, Xattrs,
+    ACL_ACCESS, ACL_DEFAULT, CAPABILITY, Capabilities, Id, Kind, Meta, Time, Xattrs,
 };
 use crate::sys::file::{CompareError, CopyError, CopyHow};
 use crate::sys::pages::Pages;
@@ -27,7 +27,7 @@ use crate::sys::{disk, errno, file, link, stat, xattr};
 
 /// A name in an open directory.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Spot<'a> {
+pub(crate) struct NameAt<'a> {
     pub(crate) dir: BorrowedFd<'a>,
     pub(crate) name: &'a CStr,
 }
@@ -40,7 +40,7 @@ pub(crate) struct Stored {
     /// The inode that was made.
     pub(crate) id: Id,
     /// Attributes that could not be stored; the entry itself is.
-    pub(crate) losses: Vec<Snag>,
+    pub(crate) losses: Vec<OpError>,
     /// It kept changing while it was read.
     pub(crate) unstable: bool,
     /// It has no extended attributes.
@@ -49,18 +49,18 @@ pub(crate) struct Stored {
 
 /// Why an entry was not stored.
 #[derive(Debug)]
-pub(crate) enum Missed {
+pub(crate) enum StoreError {
     /// It is not what it was when it was looked at: look again.
     Changed,
     /// An act failed.
-    Snag(Snag),
+    Op(OpError),
     /// The run was asked to stop.
     Stopped,
 }
 
-impl From<Snag> for Missed {
-    fn from(snag: Snag) -> Self {
-        Missed::Snag(snag)
+impl From<OpError> for StoreError {
+    fn from(op_error: OpError) -> Self {
+        StoreError::Op(op_error)
     }
 }
 
@@ -69,8 +69,8 @@ const TRIES: u32 = 3;
 
 /// Stores entries: what a run knows, and buffers that are used again.
 #[derive(Debug)]
-pub(crate) struct Placer<'a> {
-    abilities: &'a Abilities,
+pub(crate) struct EntryWriter<'a> {
+    capabilities: &'a Capabilities,
     pages: Pages,
     /// How much is copied at once, at most.
     step: usize,
@@ -78,10 +78,10 @@ pub(crate) struct Placer<'a> {
     second: Vec<u8>,
 }
 
-impl<'a> Placer<'a> {
-    pub(crate) fn new(abilities: &'a Abilities, pages: Pages) -> Self {
+impl<'a> EntryWriter<'a> {
+    pub(crate) fn new(capabilities: &'a Capabilities, pages: Pages) -> Self {
         Self {
-            abilities,
+            capabilities,
             pages,
             step: usize::MAX,
             buffer: Vec::new(),
@@ -100,51 +100,51 @@ impl<'a> Placer<'a> {
         a: BorrowedFd<'_>,
         b: BorrowedFd<'_>,
         size: u64,
-        goes_on: &mut dyn FnMut() -> bool,
+        keep_going: &mut dyn FnMut() -> bool,
     ) -> Result<bool, CompareError> {
         let buffers = (ready(&mut self.buffer), ready(&mut self.second));
-        file::same_contents(a, b, size, self.pages, buffers, goes_on)
+        file::same_contents(a, b, size, self.pages, buffers, keep_going)
     }
 
     /// Copies a regular file. `looked` is what it was when it was looked at;
-    /// `twin` holds the same data, and lends its blocks where it can.
+    /// `reflink_from` holds the same data, and lends its blocks where it can.
     ///
-    /// `goes_on` hears of bytes copied, and says whether to go on.
+    /// `keep_going` hears of bytes copied, and says whether to go on.
     pub(crate) fn file(
         &mut self,
-        from: Spot<'_>,
-        to: Spot<'_>,
+        from: NameAt<'_>,
+        to: NameAt<'_>,
         looked: &Meta,
-        twin: Option<Spot<'_>>,
-        goes_on: &mut dyn FnMut(u64) -> bool,
-    ) -> Result<Stored, Missed> {
+        reflink_from: Option<NameAt<'_>>,
+        keep_going: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Stored, StoreError> {
         let source = match file::open_file(from.dir, from.name) {
-            Err(e) if errno::has_changed(&e) => return Err(Missed::Changed),
-            other => other.map_err(|e| Snag::source(Op::Open, e))?,
+            Err(e) if errno::has_changed(&e) => return Err(StoreError::Changed),
+            other => other.map_err(|e| OpError::source(Op::Open, e))?,
         };
         for attempt in 1..=TRIES {
-            let before = self.settled(&source, goes_on)?;
+            let before = self.settled(&source, keep_going)?;
             if before.id() != looked.id() || before.kind != Kind::File {
-                return Err(Missed::Changed);
+                return Err(StoreError::Changed);
             }
             let xattrs = self.xattrs_of(&source)?;
             let target = file::create_file(to.dir, to.name);
-            let target = target.map_err(|e| Snag::target(Op::Create, e))?;
-            let copied = self.contents(&source, &target, &before, twin, goes_on);
+            let target = target.map_err(|e| OpError::target(Op::Create, e))?;
+            let copied = self.contents(&source, &target, &before, reflink_from, keep_going);
             let outcome = copied.and_then(|whole| {
-                let after = stat::look_at(&source).map_err(|e| Snag::source(Op::Stat, e))?;
+                let after = stat::look_at(&source).map_err(|e| OpError::source(Op::Stat, e))?;
                 let steady = whole && unchanged(&before, &after);
                 if !steady && attempt < TRIES {
                     return Ok(None);
                 }
                 let mut as_read = before;
-                let stored = |meta: &Meta| self.abilities.storable_time(meta.mtime);
+                let stored = |meta: &Meta| self.capabilities.storable_time(meta.mtime);
                 if !steady && stored(&after) == stored(&before) {
                     // The next run must not take it for unchanged.
-                    as_read.mtime = earlier(before.mtime, self.abilities);
+                    as_read.mtime = earlier(before.mtime, self.capabilities);
                 }
                 let losses = self.attributes(Subject::Open(target.as_fd()), &as_read, &xattrs)?;
-                let made = stat::look_at(&target).map_err(|e| Snag::target(Op::Stat, e))?;
+                let made = stat::look_at(&target).map_err(|e| OpError::target(Op::Stat, e))?;
                 Ok(Some(Stored {
                     meta: before,
                     id: made.id(),
@@ -164,32 +164,36 @@ impl<'a> Placer<'a> {
                 }
             }
         }
-        Err(Missed::Changed)
+        Err(StoreError::Changed)
     }
 
     /// Waits until the file's time is settled, and looks at it.
     fn settled(
         &self,
         source: &OwnedFd,
-        goes_on: &mut dyn FnMut(u64) -> bool,
-    ) -> Result<Meta, Missed> {
-        let look = || stat::look_at(source).map_err(|e| Snag::source(Op::Stat, e));
+        keep_going: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Meta, StoreError> {
+        let look = || stat::look_at(source).map_err(|e| OpError::source(Op::Stat, e));
         let meta = look()?;
-        let step = self.abilities.time_step;
-        let Some(wait) = inspect::still_young(meta.mtime, step, SystemTime::now()) else {
+        let step = self.capabilities.time_step;
+        let Some(wait) = inspect::racy_for(meta.mtime, step, SystemTime::now()) else {
             return Ok(meta);
         };
         std::thread::sleep(wait);
-        if !goes_on(0) {
-            return Err(Missed::Stopped);
+        if !keep_going(0) {
+            return Err(StoreError::Stopped);
         }
         // One that is written all the time is never settled: it is read as
         // it is, and found to change.
         Ok(look()?)
     }
 
-    fn xattrs_of(&self, source: &OwnedFd) -> Result<Xattrs, Snag> {
-        inspect::xattrs(Subject::Open(source.as_fd()), Side::Source, self.abilities)
+    fn xattrs_of(&self, source: &OwnedFd) -> Result<Xattrs, OpError> {
+        inspect::xattrs(
+            Subject::Open(source.as_fd()),
+            Side::Source,
+            self.capabilities,
+        )
     }
 
     /// The data: blocks of the twin where they can be shared, else a copy.
@@ -199,13 +203,14 @@ impl<'a> Placer<'a> {
         source: &OwnedFd,
         target: &OwnedFd,
         meta: &Meta,
-        twin: Option<Spot<'_>>,
-        goes_on: &mut dyn FnMut(u64) -> bool,
-    ) -> Result<bool, Missed> {
-        if let Some(twin) = twin
-            && let Ok(twin) = file::open_file(twin.dir, twin.name)
-            && stat::look_at(&twin).is_ok_and(|t| t.size == meta.size && t.mtime == meta.mtime)
-            && file::reflink(twin.as_fd(), target.as_fd()).is_ok()
+        reflink_from: Option<NameAt<'_>>,
+        keep_going: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<bool, StoreError> {
+        if let Some(reflink_from) = reflink_from
+            && let Ok(reflink_from) = file::open_file(reflink_from.dir, reflink_from.name)
+            && stat::look_at(&reflink_from)
+                .is_ok_and(|t| t.size == meta.size && t.mtime == meta.mtime)
+            && file::reflink(reflink_from.as_fd(), target.as_fd()).is_ok()
         {
             return Ok(true);
         }
@@ -217,46 +222,46 @@ impl<'a> Placer<'a> {
         let buffer = ready(&mut self.buffer);
         let step = self.step.clamp(1, buffer.len());
         let buffer = &mut buffer[..step];
-        match file::copy(from, to, meta.size, how, buffer, goes_on) {
+        match file::copy(from, to, meta.size, how, buffer, keep_going) {
             Ok(copied) => Ok(copied == meta.size),
-            Err(CopyError::Read(e)) => Err(Snag::source(Op::Read, e).into()),
-            Err(CopyError::Write(e)) => Err(Snag::target(Op::Write, e).into()),
-            Err(CopyError::Stopped) => Err(Missed::Stopped),
+            Err(CopyError::Read(e)) => Err(OpError::source(Op::Read, e).into()),
+            Err(CopyError::Write(e)) => Err(OpError::target(Op::Write, e).into()),
+            Err(CopyError::Stopped) => Err(StoreError::Stopped),
         }
     }
 
     /// Makes a symlink like the one at `from`.
     pub(crate) fn symlink(
         &self,
-        from: Spot<'_>,
-        to: Spot<'_>,
+        from: NameAt<'_>,
+        to: NameAt<'_>,
         target: &CString,
         meta: &Meta,
-    ) -> Result<Stored, Missed> {
-        link::symlink(target, to.dir, to.name).map_err(|e| Snag::target(Op::Create, e))?;
+    ) -> Result<Stored, StoreError> {
+        link::symlink(target, to.dir, to.name).map_err(|e| OpError::target(Op::Create, e))?;
         self.made(from, to, meta)
     }
 
     /// Makes a FIFO, socket or device like the one at `from`.
     pub(crate) fn special(
         &self,
-        from: Spot<'_>,
-        to: Spot<'_>,
+        from: NameAt<'_>,
+        to: NameAt<'_>,
         meta: &Meta,
-    ) -> Result<Stored, Missed> {
+    ) -> Result<Stored, StoreError> {
         link::make_special(to.dir, to.name, meta.kind, meta.rdev)
-            .map_err(|e| Snag::target(Op::Create, e))?;
+            .map_err(|e| OpError::target(Op::Create, e))?;
         self.made(from, to, meta)
     }
 
     /// Gives what was just made at `to` the attributes of what is at `from`.
-    fn made(&self, from: Spot<'_>, to: Spot<'_>, meta: &Meta) -> Result<Stored, Missed> {
+    fn made(&self, from: NameAt<'_>, to: NameAt<'_>, meta: &Meta) -> Result<Stored, StoreError> {
         let outcome = || {
             let source = Subject::Named(from.dir, from.name);
-            let xattrs = inspect::xattrs(source, Side::Source, self.abilities)?;
+            let xattrs = inspect::xattrs(source, Side::Source, self.capabilities)?;
             let losses = self.attributes(Subject::Named(to.dir, to.name), meta, &xattrs)?;
             let made = inspect::look_in_dump(to.dir, to.name);
-            let made = made.map_err(|e| Snag::target(Op::Stat, e))?;
+            let made = made.map_err(|e| OpError::target(Op::Stat, e))?;
             Ok(Stored {
                 meta: *meta,
                 id: made.id(),
@@ -278,18 +283,18 @@ impl<'a> Placer<'a> {
         subject: Subject<'_>,
         meta: &Meta,
         xattrs: &Xattrs,
-    ) -> Result<Vec<Snag>, Snag> {
-        let stored = self.abilities.storable(meta);
+    ) -> Result<Vec<OpError>, OpError> {
+        let stored = self.capabilities.storable(meta);
         let mut losses = Vec::new();
         let mut note = |op: Op, done: io::Result<()>| match done {
             Ok(()) => Ok(()),
             Err(e) if is_loss(op, &e, subject) => {
-                losses.push(Snag::target(op, e));
+                losses.push(OpError::target(op, e));
                 Ok(())
             }
-            Err(e) => Err(Snag::target(op, e)),
+            Err(e) => Err(OpError::target(op, e)),
         };
-        let settable = meta.kind != Kind::Symlink || self.abilities.symlinks;
+        let settable = meta.kind != Kind::Symlink || self.capabilities.symlinks;
         if settable {
             note(Op::SetOwner, set_owner(subject, stored.uid, stored.gid))?;
         }
@@ -311,24 +316,24 @@ impl<'a> Placer<'a> {
 
     /// Makes a directory that a run left behind private again: its owner's
     /// alone, and without a default ACL that new entries would inherit.
-    pub(crate) fn take_over(&self, directory: BorrowedFd<'_>) -> Result<(), Snag> {
-        let uid = self.abilities.uid;
-        let gid = self.abilities.gid;
-        let meta = stat::look_at(directory).map_err(|e| Snag::target(Op::Stat, e))?;
+    pub(crate) fn take_over(&self, directory: BorrowedFd<'_>) -> Result<(), OpError> {
+        let uid = self.capabilities.uid;
+        let gid = self.capabilities.gid;
+        let meta = stat::look_at(directory).map_err(|e| OpError::target(Op::Stat, e))?;
         if meta.uid != uid || meta.gid != gid {
-            file::set_owner(directory, uid, gid).map_err(|e| Snag::target(Op::SetOwner, e))?;
+            file::set_owner(directory, uid, gid).map_err(|e| OpError::target(Op::SetOwner, e))?;
         }
         // Without its access ACL first: the mode would only change its mask.
         let subject = Subject::Open(directory);
-        let all = xattr::read(subject, |_| true).map_err(|e| Snag::target(Op::ReadXattr, e))?;
+        let all = xattr::read(subject, |_| true).map_err(|e| OpError::target(Op::ReadXattr, e))?;
         for (name, _) in all.iter().filter(|(name, _)| removable(name)) {
-            xattr::remove(subject, name).map_err(|e| Snag::target(Op::SetXattr, e))?;
+            xattr::remove(subject, name).map_err(|e| OpError::target(Op::SetXattr, e))?;
         }
         // A security module may keep its label; then the source has one, too.
         for (name, _) in all.iter().filter(|(name, _)| is_label(name)) {
             let _ = xattr::remove(subject, name);
         }
-        file::set_mode(directory, 0o700).map_err(|e| Snag::target(Op::SetMode, e))
+        file::set_mode(directory, 0o700).map_err(|e| OpError::target(Op::SetMode, e))
     }
 }
 
@@ -354,8 +359,8 @@ fn is_label(name: &[u8]) -> bool {
 }
 
 /// Removes what was made at a spot.
-pub(crate) fn discard(spot: Spot<'_>) -> Result<(), Snag> {
-    link::remove(spot.dir, spot.name).map_err(|e| Snag::target(Op::Remove, e))
+pub(crate) fn discard(name_at: NameAt<'_>) -> Result<(), OpError> {
+    link::remove(name_at.dir, name_at.name).map_err(|e| OpError::target(Op::Remove, e))
 }
 
 /// Is a failure to set an attribute a loss of that attribute only? Not when
@@ -375,8 +380,8 @@ fn unchanged(before: &Meta, after: &Meta) -> bool {
 }
 
 /// The time one step of the dump's filesystem before.
-fn earlier(time: Time, abilities: &Abilities) -> Time {
-    Time::from_nanos(time.as_nanos() - i128::from(abilities.time_step.max(1)))
+fn earlier(time: Time, capabilities: &Capabilities) -> Time {
+    Time::from_nanos(time.as_nanos() - i128::from(capabilities.time_step.max(1)))
 }
 
 fn set_owner(subject: Subject<'_>, uid: u32, gid: u32) -> io::Result<()> {

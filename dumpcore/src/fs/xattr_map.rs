@@ -23,7 +23,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::model::metadata::{Abilities, Time};
+use crate::model::metadata::{Capabilities, Time};
 use crate::policy::layout;
 use crate::sys::fstype::FsType;
 use crate::sys::name::c_name;
@@ -94,12 +94,12 @@ impl Marks {
 
 /// Which attributes a runner sees and keeps: a note serves those who see no
 /// others.
-fn kept(abilities: &Abilities) -> String {
+fn kept(capabilities: &Capabilities) -> String {
     let kept = [
-        (abilities.user_xattrs, 'u'),
-        (abilities.trusted_xattrs, 't'),
-        (abilities.security_xattrs, 's'),
-        (abilities.acls, 'a'),
+        (capabilities.user_xattrs, 'u'),
+        (capabilities.trusted_xattrs, 't'),
+        (capabilities.security_xattrs, 's'),
+        (capabilities.acls, 'a'),
     ];
     let letters = kept.iter().filter(|(kept, _)| *kept);
     letters.map(|(_, letter)| letter).collect()
@@ -116,14 +116,14 @@ pub(crate) struct Bare {
 impl Bare {
     /// Reads the note that a dump bears; `None` when it has none, or none
     /// that would serve this runner.
-    pub(crate) fn read(dump: &OwnedFd, abilities: &Abilities) -> Option<Self> {
-        if !is_fit(dump, abilities) {
+    pub(crate) fn read(dump: &OwnedFd, capabilities: &Capabilities) -> Option<Self> {
+        if !is_fit(dump, capabilities) {
             return None;
         }
         let name = c_name(layout::BARE_XATTR.as_bytes());
         let dump = Subject::Named(dump.as_fd(), c".");
         let note = xattr::get(dump, &name).ok()??;
-        Self::parse(&note, &kept(abilities))
+        Self::parse(&note, &kept(capabilities))
     }
 
     /// `bare 1 KEPT FROM UNTIL`, with times in nanoseconds since 1970, a
@@ -166,29 +166,33 @@ pub(crate) struct Note {
 
 impl Note {
     /// Begins one. `None` where it would be of no use.
-    pub(crate) fn begin(site: &OwnedFd, resumed: bool, abilities: &Abilities) -> Option<Self> {
+    pub(crate) fn begin(
+        staging: &OwnedFd,
+        resumed: bool,
+        capabilities: &Capabilities,
+    ) -> Option<Self> {
         if resumed {
             // What an earlier run left behind has one perhaps.
             let name = layout::BARE_XATTR.as_bytes();
-            xattr::remove(Subject::Open(site.as_fd()), name).ok()?;
+            xattr::remove(Subject::Open(staging.as_fd()), name).ok()?;
         }
-        let from = touch(site).filter(|_| is_fit(site, abilities))?;
+        let from = touch(staging).filter(|_| is_fit(staging, capabilities))?;
         let marks = Marks::new();
         Some(Self { from, marks })
     }
 
     /// Writes it, when all entries are in place. A dump without a note is as
     /// good; what fails here is no fault.
-    pub(crate) fn end(self, site: &OwnedFd, abilities: &Abilities) {
+    pub(crate) fn end(self, staging: &OwnedFd, capabilities: &Capabilities) {
         const TICK: Duration = Duration::from_millis(1);
         // Longer than a step of the slowest clock that kernels are built with.
         const TICKS: u32 = 25;
-        let Some(last) = touch(site) else { return };
+        let Some(last) = touch(staging) else { return };
         let later = (0..TICKS).find_map(|tick| {
             if tick > 1 {
                 std::thread::sleep(TICK);
             }
-            touch(site).filter(|time| *time > last)
+            touch(staging).filter(|time| *time > last)
         });
         let Some(until) = later else { return };
         let bare = Bare {
@@ -196,23 +200,23 @@ impl Note {
             until,
             marks: self.marks,
         };
-        let note = bare.format(&kept(abilities));
-        let subject = Subject::Open(site.as_fd());
+        let note = bare.format(&kept(capabilities));
+        let subject = Subject::Open(staging.as_fd());
         let _ = xattr::set(subject, layout::BARE_XATTR.as_bytes(), &note);
     }
 }
 
 /// Changes a directory's inode, and tells when that was by its own clock. The
 /// same mode once more is a change; the same attribute is none for ext4.
-fn touch(site: &OwnedFd) -> Option<Time> {
-    let mode = stat::look_at(site).ok()?.mode;
-    file::set_mode(site.as_fd(), mode).ok()?;
-    stat::look_at(site).ok().map(|meta| meta.ctime)
+fn touch(staging: &OwnedFd) -> Option<Time> {
+    let mode = stat::look_at(staging).ok()?.mode;
+    file::set_mode(staging.as_fd(), mode).ok()?;
+    stat::look_at(staging).ok().map(|meta| meta.ctime)
 }
 
 /// Are the times of change fine, and this machine's own?
-fn is_fit(dump: &OwnedFd, abilities: &Abilities) -> bool {
-    abilities.time_step == 1 && FsType::of(dump).is_ok_and(FsType::is_local)
+fn is_fit(dump: &OwnedFd, capabilities: &Capabilities) -> bool {
+    capabilities.time_step == 1 && FsType::of(dump).is_ok_and(FsType::is_local)
 }
 
 #[cfg(test)]

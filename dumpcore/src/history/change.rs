@@ -7,7 +7,7 @@ use crate::model::fault::Fault;
 
 /// What a history is made of.
 #[derive(Debug)]
-pub struct Past {
+pub struct Changes {
     /// The changes, the oldest first.
     pub events: Vec<Event>,
     /// What could not be read. A dump in which the path cannot be looked at

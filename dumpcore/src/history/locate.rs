@@ -28,17 +28,17 @@ pub(super) struct Trees {
 
 /// Where a path lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// The same path inside a dump: the root's name, then the path below it.
     /// Empty for a dump itself.
     pub within: RelPath,
     /// The tree it lies in.
-    pub lies: Lies,
+    pub located_in: LocatedIn,
 }
 
 /// The tree that a path lies in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Lies {
+pub enum LocatedIn {
     /// A main tree; with the path there, as the tree was named.
     Main(PathBuf),
     /// A dump.
@@ -48,7 +48,7 @@ pub enum Lies {
 impl Trees {
     /// Finds the tree that `path`, taken from the directory `from`, lies in.
     /// Of trees inside one another the innermost counts.
-    pub(super) fn locate(&self, from: &Path, path: &Path) -> Result<Place, FindError> {
+    pub(super) fn locate(&self, from: &Path, path: &Path) -> Result<Location, FindError> {
         let path = from.join(path);
         let fault = |cause| Fault::new(Op::Stat, path.clone(), cause);
         let mut undated = false;
@@ -101,7 +101,7 @@ impl Trees {
         }
     }
 
-    fn place(&self, path: &Path) -> Option<Result<Place, Undated>> {
+    fn place(&self, path: &Path) -> Option<Result<Location, Undated>> {
         let in_dump = below(path, &self.dump);
         let mains = self
             .roots
@@ -125,11 +125,11 @@ impl Trees {
 /// It lies in the dump root, but in nothing that bears a date.
 struct Undated;
 
-fn main_place(root: &Root, rest: &RelPath) -> Option<Result<Place, Undated>> {
+fn main_place(root: &Root, rest: &RelPath) -> Option<Result<Location, Undated>> {
     let name = name_in_dump(root)?;
-    Some(Ok(Place {
+    Some(Ok(Location {
         within: RelPath::from_bytes(name.as_bytes()).join(rest.as_bytes()),
-        lies: Lies::Main(rest.below(&root.path)),
+        located_in: LocatedIn::Main(rest.below(&root.path)),
     }))
 }
 
@@ -141,12 +141,12 @@ fn name_in_dump(root: &Root) -> Option<OsString> {
     given.or_else(|| own(&resolve(&root.path).ok()?))
 }
 
-fn dump_place(rest: &RelPath) -> Option<Place> {
+fn dump_place(rest: &RelPath) -> Option<Location> {
     let mut names = rest.as_bytes().splitn(4, |b| *b == b'/');
     let found = DumpName::from_names(names.next()?, names.next()?, names.next()?)?;
-    (!found.incomplete).then(|| Place {
+    (!found.incomplete).then(|| Location {
         within: RelPath::from_bytes(names.next().unwrap_or_default()),
-        lies: Lies::Dump(found.name),
+        located_in: LocatedIn::Dump(found.name),
     })
 }
 
@@ -246,7 +246,11 @@ mod tests {
             let place = trees.locate(&base.join(from), Path::new(path));
             let place = place.unwrap_or_else(|e| panic!("{from} {path}: {e}"));
             assert_eq!(place.within.as_bytes(), expected.as_bytes(), "{path}");
-            assert_eq!(place.lies, Lies::Main(base.join(expected)), "{path}");
+            assert_eq!(
+                place.located_in,
+                LocatedIn::Main(base.join(expected)),
+                "{path}"
+            );
         }
         let dump = [
             ("dump/2026/1122/2331/NEWAGE/a", "NEWAGE/a"),
@@ -260,7 +264,7 @@ mod tests {
         for (path, within) in dump {
             let place = trees.locate(&base, Path::new(path)).unwrap();
             assert_eq!(place.within.as_bytes(), within.as_bytes(), "{path}");
-            assert!(matches!(place.lies, Lies::Dump(_)), "{path}");
+            assert!(matches!(place.located_in, LocatedIn::Dump(_)), "{path}");
         }
     }
 

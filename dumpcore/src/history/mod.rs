@@ -26,15 +26,15 @@ use crate::model::tree::Root;
 use crate::policy::layout::DumpName;
 use crate::root::listing::Listing;
 
-pub use change::{Change, Event, Past};
+pub use change::{Change, Changes, Event};
 pub use compare::{Difference, difference};
 pub use date::{Ago, BadDate, Date};
-pub use locate::{Lies, Place};
-pub use read::Name;
-pub use spans::Every;
+pub use locate::{LocatedIn, Location};
+pub use read::DirEntry;
+pub use spans::Keep;
 pub use timeline::History;
 pub use version::Version;
-pub use would_remove::Gained;
+pub use would_remove::WouldRemove;
 
 use locate::Trees;
 
@@ -102,7 +102,7 @@ impl Navigator {
     /// # Errors
     /// [`FindError::InNeither`], [`FindError::NoDump`], or a fault in what
     /// leads to the path.
-    pub fn locate(&self, from: &Path, path: &Path) -> Result<Place, FindError> {
+    pub fn locate(&self, from: &Path, path: &Path) -> Result<Location, FindError> {
         self.trees.locate(from, path)
     }
 
@@ -120,17 +120,17 @@ impl Navigator {
 
     /// The name of a place in a dump, whether it is there or not.
     #[must_use]
-    pub fn path_in(&self, dump: DumpName, place: &Place) -> PathBuf {
+    pub fn path_in(&self, dump: DumpName, place: &Location) -> PathBuf {
         place.within.below(&self.listing.path(dump))
     }
 
     /// The same place in the main tree, whether it is there or not. `None`
     /// for a path in a dump of a tree that is not among the main trees.
     #[must_use]
-    pub fn path_now(&self, place: &Place) -> Option<PathBuf> {
-        match &place.lies {
-            Lies::Main(path) => Some(path.clone()),
-            Lies::Dump(_) => self.trees.main_path(&place.within),
+    pub fn path_now(&self, place: &Location) -> Option<PathBuf> {
+        match &place.located_in {
+            LocatedIn::Main(path) => Some(path.clone()),
+            LocatedIn::Dump(_) => self.trees.main_path(&place.within),
         }
     }
 
@@ -139,7 +139,7 @@ impl Navigator {
     /// # Errors
     /// [`FindError::NotThere`] with the nearest older dump that has it,
     /// [`FindError::NoneThen`], or a fault.
-    pub fn version_at(&self, place: &Place, at: Stamp) -> Result<Version, FindError> {
+    pub fn version_at(&self, place: &Location, at: Stamp) -> Result<Version, FindError> {
         let dump = self.dump_at(at)?;
         if let Some(version) = Version::look(&self.listing, dump, &place.within)? {
             return Ok(version);
@@ -157,16 +157,16 @@ impl Navigator {
     /// without what else was in them. What of the metadata the runner could
     /// not preserve comes back.
     ///
-    /// A directory becomes as it was: what [`Navigator::gained`] finds goes.
+    /// A directory becomes as it was: what [`Navigator::would_remove`] finds goes.
     ///
     /// # Errors
     /// [`FindError::InDump`] for a place in a dump, [`FindError::NoTree`] when
     /// the main tree itself is gone, [`FindError::Mounted`] when something is
     /// mounted on or below the place, or a fault; what was there is then as it
     /// was.
-    pub fn restore(&self, version: &Version, place: &Place) -> Result<Vec<Fault>, FindError> {
-        match &place.lies {
-            Lies::Main(path) => {
+    pub fn restore(&self, version: &Version, place: &Location) -> Result<Vec<Fault>, FindError> {
+        match &place.located_in {
+            LocatedIn::Main(path) => {
                 let names = place.within.as_bytes().iter();
                 let depth = names.filter(|b| **b == b'/').count();
                 let tree = path.ancestors().nth(depth).filter(|_| depth > 0);
@@ -175,10 +175,10 @@ impl Navigator {
                     return Err(FindError::NoTree { path });
                 }
                 // For what is mounted there, which must not go.
-                would_remove::gained(version, path)?;
+                would_remove::would_remove(version, path)?;
                 Ok(restore::restore(version, path, depth)?)
             }
-            Lies::Dump(dump) => Err(FindError::InDump {
+            LocatedIn::Dump(dump) => Err(FindError::InDump {
                 path: self.path_in(*dump, place),
             }),
         }
@@ -191,10 +191,14 @@ impl Navigator {
     /// # Errors
     /// [`FindError::InDump`] for a place in a dump, [`FindError::Mounted`]
     /// when something is mounted on or below the place, or a fault.
-    pub fn gained(&self, version: &Version, place: &Place) -> Result<Gained, FindError> {
-        match &place.lies {
-            Lies::Main(path) => would_remove::gained(version, path),
-            Lies::Dump(dump) => Err(FindError::InDump {
+    pub fn would_remove(
+        &self,
+        version: &Version,
+        place: &Location,
+    ) -> Result<WouldRemove, FindError> {
+        match &place.located_in {
+            LocatedIn::Main(path) => would_remove::would_remove(version, path),
+            LocatedIn::Dump(dump) => Err(FindError::InDump {
                 path: self.path_in(*dump, place),
             }),
         }
@@ -204,10 +208,10 @@ impl Navigator {
     ///
     /// # Errors
     /// A name that cannot be looked at, for another reason than its absence.
-    pub fn version_now(&self, place: &Place) -> Result<Option<Version>, FindError> {
-        Ok(match &place.lies {
-            Lies::Main(path) => Version::at(path)?,
-            Lies::Dump(dump) => Version::look(&self.listing, *dump, &place.within)?,
+    pub fn version_now(&self, place: &Location) -> Result<Option<Version>, FindError> {
+        Ok(match &place.located_in {
+            LocatedIn::Main(path) => Version::at(path)?,
+            LocatedIn::Dump(dump) => Version::look(&self.listing, *dump, &place.within)?,
         })
     }
 
@@ -216,7 +220,7 @@ impl Navigator {
     ///
     /// # Errors
     /// What could not be read of either.
-    pub fn differs(&self, version: &Version, place: &Place) -> Result<bool, FindError> {
+    pub fn differs(&self, version: &Version, place: &Location) -> Result<bool, FindError> {
         let now = match self.path_now(place) {
             Some(path) => Version::at(&path)?,
             None => None,
@@ -228,12 +232,12 @@ impl Navigator {
     }
 
     /// The history of a place.
-    pub fn history<'a>(&'a self, place: &'a Place) -> History<'a> {
+    pub fn history<'a>(&'a self, place: &'a Location) -> History<'a> {
         History::new(self, place)
     }
 
     /// The path in the newest dump before this one that has it.
-    fn newest_with(&self, place: &Place, before: DumpName) -> Result<Option<PathBuf>, Fault> {
+    fn newest_with(&self, place: &Location, before: DumpName) -> Result<Option<PathBuf>, Fault> {
         for dump in self.listing.newest_first(..=before.stamp) {
             let dump = dump?;
             if dump < before

@@ -16,7 +16,7 @@ use super::version::Version;
 use crate::fs::inspect;
 use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
-use crate::model::metadata::{Abilities, Xattrs};
+use crate::model::metadata::{Capabilities, Xattrs};
 use crate::sys::dir::{Chunk, For, Lister, open_dir, open_root};
 use crate::sys::file::{CompareError, open_file, same_contents};
 use crate::sys::fstype::may_be_in_user_space;
@@ -28,7 +28,7 @@ const BUFFER: usize = 128 * 1024;
 
 /// One name in a directory's listing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Name {
+pub struct DirEntry {
     /// The bytes of the name.
     pub name: Vec<u8>,
     /// Is it a directory? `false` also where the filesystem does not tell.
@@ -66,9 +66,9 @@ impl Version {
     ///
     /// # Errors
     /// A directory that cannot be opened or listed.
-    pub fn names(&self) -> Result<Vec<Name>, Fault> {
+    pub fn names(&self) -> Result<Vec<DirEntry>, Fault> {
         let chunk = list(&self.path).map_err(fault(Op::List, &self.path))?;
-        let names = chunk.iter().map(|entry| Name {
+        let names = chunk.iter().map(|entry| DirEntry {
             name: entry.name.to_bytes().to_vec(),
             is_dir: entry.kind == Some(Kind::Dir),
             is_symlink: entry.kind == Some(Kind::Symlink),
@@ -97,7 +97,7 @@ impl Version {
     /// # Errors
     /// Attributes that cannot be read.
     pub fn xattrs(&self) -> Result<Xattrs, Fault> {
-        let all = Abilities::everything();
+        let all = Capabilities::everything();
         let read = || -> io::Result<Xattrs> {
             let (above, name) = above(&self.path)?;
             let subject = xattr::Subject::Named(above.as_fd(), &name);

@@ -22,10 +22,10 @@ use super::compare::{Difference, difference};
 use super::read::above;
 use super::version::{Version, look};
 use crate::fs::inspect;
-use crate::fs::remove_tree::raze;
-use crate::fs::store::{Missed, Placer, Spot, Stored};
-use crate::model::fault::{Fault, Op, Side, Snag};
-use crate::model::metadata::{Abilities, Id, Kind, Meta};
+use crate::fs::remove_tree::remove_tree;
+use crate::fs::store::{EntryWriter, NameAt, StoreError, Stored};
+use crate::model::fault::{Fault, Op, OpError, Side};
+use crate::model::metadata::{Capabilities, Id, Kind, Meta};
 use crate::policy::layout;
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::pages::Pages;
@@ -45,17 +45,17 @@ pub(super) fn restore(version: &Version, to: &Path, depth: usize) -> Result<Vec<
     let (parent, name) = parent_of(ancestor(to, only.len())).map_err(at_target(Op::Open))?;
     let beside = free_name(parent.as_fd(), &name).map_err(at_target(Op::Create))?;
 
-    let abilities = capabilities::guess(&parent);
+    let capabilities = capabilities::guess(&parent);
     let mut restorer = Restorer {
-        placer: Placer::new(&abilities, Pages::Keep),
-        abilities: &abilities,
+        writer: EntryWriter::new(&capabilities, Pages::Keep),
+        capabilities: &capabilities,
         top: parent.as_fd(),
         to,
         linked: HashMap::new(),
         losses: Vec::new(),
         lost_symlinks: false,
     };
-    let from = Spot {
+    let from = NameAt {
         dir: from_dir.as_fd(),
         name: &from_name,
     };
@@ -63,7 +63,7 @@ pub(super) fn restore(version: &Version, to: &Path, depth: usize) -> Result<Vec<
     let made = if is_dir {
         // The same directory all the way: moving one to another parent asks
         // for more permissions than renaming it.
-        let to = Spot {
+        let to = NameAt {
             dir: parent.as_fd(),
             name: &beside,
         };
@@ -84,9 +84,9 @@ pub(super) fn restore(version: &Version, to: &Path, depth: usize) -> Result<Vec<
     });
     let losses = restorer.losses;
     // Now it holds what was replaced, or what did not become whole.
-    let razed = raze(parent.as_fd(), &beside, &|| true);
+    let removed = remove_tree(parent.as_fd(), &beside, &|| true);
     placed?;
-    razed.map_err(|snag| snag.at(to.with_file_name(os(&beside))))?;
+    removed.map_err(|op_error| op_error.at(to.with_file_name(os(&beside))))?;
     disk::sync(&parent).map_err(at_target(Op::Sync))?;
     Ok(losses)
 }
@@ -202,8 +202,8 @@ fn take_the_place(
 }
 
 struct Restorer<'a> {
-    placer: Placer<'a>,
-    abilities: &'a Abilities,
+    writer: EntryWriter<'a>,
+    capabilities: &'a Capabilities,
     /// What the names in `linked` start at.
     top: BorrowedFd<'a>,
     /// What is restored, for what is said of it.
@@ -219,17 +219,17 @@ impl Restorer<'_> {
     /// Makes what is no directory, in a private directory.
     fn in_a_room(
         &mut self,
-        from: Spot<'_>,
+        from: NameAt<'_>,
         path: &Path,
         room: &CStr,
         name: &CStr,
     ) -> Result<(), Fault> {
-        let spot = Spot {
+        let name_at = NameAt {
             dir: self.top,
             name: room,
         };
-        let room_fd = self.directory(spot)?;
-        let to = Spot {
+        let room_fd = self.directory(name_at)?;
+        let to = NameAt {
             dir: room_fd.as_fd(),
             name,
         };
@@ -242,23 +242,24 @@ impl Restorer<'_> {
     /// where it is made, seen from the top.
     fn entry(
         &mut self,
-        from: Spot<'_>,
+        from: NameAt<'_>,
         path: &Path,
-        to: Spot<'_>,
+        to: NameAt<'_>,
         (below, only): (&[u8], &[CString]),
     ) -> Result<(), Fault> {
-        let meta = inspect::look(from.dir, from.name).map_err(|snag| self.fault(snag, path))?;
+        let meta =
+            inspect::look(from.dir, from.name).map_err(|op_error| self.fault(op_error, path))?;
         if meta.kind == Kind::Dir {
             let made = self.tree(from, path, to, (below, only))?;
             return self.finish(made, path, &meta);
         }
         if !only.is_empty() {
             let cause = io::Error::from(io::ErrorKind::NotADirectory);
-            return Err(self.fault(Snag::source(Op::Open, cause), path));
+            return Err(self.fault(OpError::source(Op::Open, cause), path));
         }
         if let Some(first) = self.linked.get(&meta.id()) {
             return link_from(self.top, first, to)
-                .map_err(|cause| self.fault(Snag::target(Op::Link, cause), path));
+                .map_err(|cause| self.fault(OpError::target(Op::Link, cause), path));
         }
         let stored = self.single(from, to, &meta);
         let stored = stored.map_err(|missed| self.missed(missed, path))?;
@@ -271,22 +272,27 @@ impl Restorer<'_> {
         Ok(())
     }
 
-    fn single(&mut self, from: Spot<'_>, to: Spot<'_>, meta: &Meta) -> Result<Stored, Missed> {
+    fn single(
+        &mut self,
+        from: NameAt<'_>,
+        to: NameAt<'_>,
+        meta: &Meta,
+    ) -> Result<Stored, StoreError> {
         match meta.kind {
             // A filesystem that can share blocks shares them, until written.
-            Kind::File => self.placer.file(from, to, meta, Some(from), &mut |_| true),
+            Kind::File => self.writer.file(from, to, meta, Some(from), &mut |_| true),
             Kind::Symlink => {
                 let target = inspect::symlink_in_some_dump(from.dir, from.name, meta)
-                    .map_err(|cause| Snag::source(Op::ReadLink, cause))?;
-                if !self.abilities.symlinks && !self.lost_symlinks {
+                    .map_err(|cause| OpError::source(Op::ReadLink, cause))?;
+                if !self.capabilities.symlinks && !self.lost_symlinks {
                     self.lost_symlinks = true;
                     let cause = "not of symlinks, on a filesystem in user space";
                     let loss = Fault::new(Op::SetTimes, self.to.into(), io::Error::other(cause));
                     self.losses.push(loss);
                 }
-                self.placer.symlink(from, to, &target, meta)
+                self.writer.symlink(from, to, &target, meta)
             }
-            _ => self.placer.special(from, to, meta),
+            _ => self.writer.special(from, to, meta),
         }
     }
 
@@ -294,13 +300,13 @@ impl Restorer<'_> {
     /// made, its attributes are to be taken and given.
     fn tree(
         &mut self,
-        from: Spot<'_>,
+        from: NameAt<'_>,
         path: &Path,
-        to: Spot<'_>,
+        to: NameAt<'_>,
         (below, only): (&[u8], &[CString]),
     ) -> Result<[OwnedFd; 2], Fault> {
         let opened = dir::open_dir(from.dir, from.name, For::Reading);
-        let source = opened.map_err(|cause| self.fault(Snag::source(Op::Open, cause), path))?;
+        let source = opened.map_err(|cause| self.fault(OpError::source(Op::Open, cause), path))?;
         let listed = || -> io::Result<Vec<CString>> {
             let mut chunk = Chunk::default();
             Lister::new(dir::reopen(source.as_fd(), For::Reading)?).rest(&mut chunk)?;
@@ -309,13 +315,13 @@ impl Restorer<'_> {
         let (names, only) = match only {
             [name, rest @ ..] => (vec![name.clone()], rest),
             [] => {
-                let fault = |cause| self.fault(Snag::source(Op::List, cause), path);
+                let fault = |cause| self.fault(OpError::source(Op::List, cause), path);
                 (listed().map_err(fault)?, only)
             }
         };
         let target = self.directory(to)?;
         for name in &names {
-            let child = |dir| Spot { dir, name };
+            let child = |dir| NameAt { dir, name };
             let below = [below, b"/", name.to_bytes()].concat();
             let (from, to) = (child(source.as_fd()), child(target.as_fd()));
             self.entry(from, &path.join(os(name)), to, (&below, only))?;
@@ -332,11 +338,11 @@ impl Restorer<'_> {
     ) -> Result<(), Fault> {
         let finish = || {
             let subject = Subject::Open(source.as_fd());
-            let xattrs = inspect::xattrs(subject, Side::Source, self.abilities)?;
-            self.placer
+            let xattrs = inspect::xattrs(subject, Side::Source, self.capabilities)?;
+            self.writer
                 .attributes(Subject::Open(target.as_fd()), meta, &xattrs)
         };
-        let losses = finish().map_err(|snag| self.fault(snag, path))?;
+        let losses = finish().map_err(|op_error| self.fault(op_error, path))?;
         let losses = losses.into_iter();
         self.losses
             .extend(losses.map(|loss| loss.at(self.to.to_path_buf())));
@@ -344,31 +350,31 @@ impl Restorer<'_> {
     }
 
     /// Makes a private directory without anything inherited.
-    fn directory(&self, spot: Spot<'_>) -> Result<OwnedFd, Fault> {
+    fn directory(&self, name_at: NameAt<'_>) -> Result<OwnedFd, Fault> {
         let make = || {
-            dir::make_private(spot.dir, spot.name)
-                .map_err(|cause| Snag::target(Op::Create, cause))?;
-            let opened = dir::open_dir(spot.dir, spot.name, For::Filling);
-            let opened = opened.map_err(|cause| Snag::target(Op::Open, cause))?;
-            self.placer.take_over(opened.as_fd())?;
+            dir::make_private(name_at.dir, name_at.name)
+                .map_err(|cause| OpError::target(Op::Create, cause))?;
+            let opened = dir::open_dir(name_at.dir, name_at.name, For::Filling);
+            let opened = opened.map_err(|cause| OpError::target(Op::Open, cause))?;
+            self.writer.take_over(opened.as_fd())?;
             Ok(opened)
         };
-        make().map_err(|snag: Snag| self.fault(snag, self.to))
+        make().map_err(|op_error: OpError| self.fault(op_error, self.to))
     }
 
     /// What failed on the side of the dump is told with the path in it.
-    fn fault(&self, snag: Snag, path: &Path) -> Fault {
-        match snag.side {
-            Side::Target => snag.at(self.to.to_path_buf()),
-            _ => snag.at(path.to_path_buf()),
+    fn fault(&self, op_error: OpError, path: &Path) -> Fault {
+        match op_error.side {
+            Side::Target => op_error.at(self.to.to_path_buf()),
+            _ => op_error.at(path.to_path_buf()),
         }
     }
 
-    fn missed(&self, missed: Missed, path: &Path) -> Fault {
+    fn missed(&self, missed: StoreError, path: &Path) -> Fault {
         match missed {
-            Missed::Snag(snag) => self.fault(snag, path),
+            StoreError::Op(op_error) => self.fault(op_error, path),
             // A dump does not change, unless it is being removed.
-            Missed::Changed | Missed::Stopped => {
+            StoreError::Changed | StoreError::Stopped => {
                 let cause = io::Error::from(io::ErrorKind::NotFound);
                 Fault::new(Op::Read, path.to_path_buf(), cause)
             }
@@ -378,7 +384,7 @@ impl Restorer<'_> {
 
 /// Links to what lies `below` a directory, however deep: a path longer than
 /// the system takes is walked in stretches. It is private, and ours.
-fn link_from(top: BorrowedFd<'_>, mut below: &[u8], to: Spot<'_>) -> io::Result<()> {
+fn link_from(top: BorrowedFd<'_>, mut below: &[u8], to: NameAt<'_>) -> io::Result<()> {
     // Half of PATH_MAX, so that a whole name more always fits.
     const STRETCH: usize = 2048;
     let mut at = dir::reopen(top, For::Passing)?;

@@ -11,7 +11,7 @@ use fixtures::compare::{Options, assert_same_tree};
 use fixtures::fingerprint::Fingerprint;
 use fixtures::tree::{Node, Tree, odd_tree};
 
-use super::super::{FindError, Navigator, Place};
+use super::super::{FindError, Location, Navigator};
 use super::*;
 use crate::sys::dir::{For, make_plain, open_dir, open_root};
 
@@ -43,7 +43,7 @@ impl Ground {
         Navigator::new(self.dir.path().join("dump")).main(self.main(""))
     }
 
-    fn find(&self, path: &str) -> (Navigator, Place, Version) {
+    fn find(&self, path: &str) -> (Navigator, Location, Version) {
         let navigator = self.navigator();
         let place = navigator.locate(Path::new("/"), &self.main(path)).unwrap();
         let at = "2021-01-01T00:00".parse().unwrap();
@@ -199,10 +199,10 @@ fn what_symlinks_cannot_keep_is_not_held_against_them() {
     assert!(!compare_all(&version, &now, false).unwrap());
 }
 
-fn gained(ground: &Ground, path: &str) -> (u64, Vec<PathBuf>) {
+fn would_remove(ground: &Ground, path: &str) -> (u64, Vec<PathBuf>) {
     let (navigator, place, version) = ground.find(path);
-    let gained = navigator.gained(&version, &place).unwrap();
-    (gained.entries, gained.first)
+    let would_remove = navigator.would_remove(&version, &place).unwrap();
+    (would_remove.entries, would_remove.first)
 }
 
 #[test]
@@ -210,16 +210,24 @@ fn what_would_go_is_found_before() {
     let ground = Ground::new();
     put(plain_tree(), &ground.dump("up/tree"));
     let top = ground.main("up/tree");
-    assert_eq!(gained(&ground, "up/tree"), (0, Vec::new()), "nothing there");
+    assert_eq!(
+        would_remove(&ground, "up/tree"),
+        (0, Vec::new()),
+        "nothing there"
+    );
     let (navigator, place, version) = ground.find("up/tree");
     navigator.restore(&version, &place).unwrap();
-    assert_eq!(gained(&ground, "up/tree"), (0, Vec::new()), "the same");
+    assert_eq!(
+        would_remove(&ground, "up/tree"),
+        (0, Vec::new()),
+        "the same"
+    );
 
     // What was written to is older again: that is what was asked for. What
     // has gone costs nothing.
     fs::write(top.join("file"), "newer").unwrap();
     fs::remove_file(top.join("holes")).unwrap();
-    assert_eq!(gained(&ground, "up/tree"), (0, Vec::new()));
+    assert_eq!(would_remove(&ground, "up/tree"), (0, Vec::new()));
 
     // New far below, new with something in it, and of another type.
     fs::write(top.join("sub/deeper/new"), "").unwrap();
@@ -231,21 +239,21 @@ fn what_would_go_is_found_before() {
     fs::create_dir(top.join("link")).unwrap();
     fs::write(top.join("link/below"), "").unwrap();
     let first = ["came", "link", "sub/deeper/new"].map(|name| top.join(name));
-    assert_eq!(gained(&ground, "up/tree"), (7, first.to_vec()));
+    assert_eq!(would_remove(&ground, "up/tree"), (7, first.to_vec()));
     // No more are named, but they are counted; the nearest are named.
     fs::write(top.join("zzz"), "").unwrap();
     let first = ["came", "link", "zzz"].map(|name| top.join(name));
-    assert_eq!(gained(&ground, "up/tree"), (8, first.to_vec()));
+    assert_eq!(would_remove(&ground, "up/tree"), (8, first.to_vec()));
     // Depth costs neither stack nor descriptors.
     let deep = (0..3_000).fold(PathBuf::from("came"), |path, _| path.join("d"));
     make_deep(&top, &deep);
-    assert_eq!(gained(&ground, "up/tree"), (3_008, first.to_vec()));
+    assert_eq!(would_remove(&ground, "up/tree"), (3_008, first.to_vec()));
     fixtures::tree::remove_deep(&top.join("came"));
     fs::create_dir_all(top.join("came/with")).unwrap();
-    assert_eq!(gained(&ground, "up/tree/file"), (0, Vec::new()));
+    assert_eq!(would_remove(&ground, "up/tree/file"), (0, Vec::new()));
     // A directory where a symlink was is such an entry itself.
     let whole = (2, vec![top.join("link")]);
-    assert_eq!(gained(&ground, "up/tree/link"), whole);
+    assert_eq!(would_remove(&ground, "up/tree/link"), whole);
 }
 
 /// Makes directories deeper than any path may be long.
@@ -268,7 +276,7 @@ fn what_may_not_be_listed_counts_as_one() {
     put(plain_tree(), &ground.main("up/tree"));
     let closed = ground.main("up/tree").join("sub");
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
-    let found = gained(&ground, "up/tree");
+    let found = would_remove(&ground, "up/tree");
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
     let unseen = (1, vec![closed]);
     let by_root = disk::whoami().0 == 0;
@@ -292,7 +300,7 @@ fn what_is_mounted_inside_is_not_removed() {
     };
     run("mount", &[Path::new("--bind"), mount.path(), &at]);
     let (navigator, place, version) = ground.find("up/tree");
-    let asked = navigator.gained(&version, &place).unwrap_err();
+    let asked = navigator.would_remove(&version, &place).unwrap_err();
     let refused = navigator.restore(&version, &place).unwrap_err();
     let names = names_in(&ground.main("up"), "tree");
     let there = at.join("precious").exists() && ground.main("up/tree/newer").exists();
@@ -389,9 +397,9 @@ fn inherits_nothing_from_the_directory_it_comes_to() {
     for path in ["file", "link", "sub"] {
         let navigator = ground.navigator();
         let version = Version::at(&ground.dump("up/tree").join(path)).unwrap();
-        let place = Place {
+        let place = Location {
             within: crate::model::path::RelPath::from_bytes(b"NEWAGE/up/heir"),
-            lies: super::super::Lies::Main(heir.join(path)),
+            located_in: super::super::LocatedIn::Main(heir.join(path)),
         };
         let losses = navigator.restore(&version.unwrap(), &place).unwrap();
         assert!(losses.is_empty(), "{losses:?}");

@@ -10,7 +10,7 @@ use crate::policy::layout::DumpName;
 
 /// A span of the calendar of which only the last version is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Every {
+pub enum Keep {
     /// A calendar year.
     Year,
     /// A month of one year.
@@ -21,22 +21,22 @@ pub enum Every {
     Hour,
 }
 
-impl Every {
+impl Keep {
     /// What two minutes of the same span have in common.
     fn span(self, at: Stamp) -> (i32, u32, u32, u32) {
         let all = (at.year(), at.month(), at.day(), at.hour());
         match self {
-            Every::Year => (all.0, 0, 0, 0),
-            Every::Month => (all.0, all.1, 0, 0),
-            Every::Day => (all.0, all.1, all.2, 0),
-            Every::Hour => all,
+            Keep::Year => (all.0, 0, 0, 0),
+            Keep::Month => (all.0, all.1, 0, 0),
+            Keep::Day => (all.0, all.1, all.2, 0),
+            Keep::Hour => all,
         }
     }
 }
 
 /// Consecutive dumps in which the path was the same.
 #[derive(Clone, Debug)]
-pub(super) struct Run {
+pub(super) struct Span {
     /// The version in the first of them; `None` for its absence.
     pub(super) version: Option<Version>,
     /// The inode in the last of them.
@@ -47,7 +47,7 @@ pub(super) struct Run {
     pub(super) renamed_from: Option<PathBuf>,
 }
 
-impl Run {
+impl Span {
     pub(super) fn new(dump: DumpName, version: Option<Version>) -> Self {
         Self {
             id: version.as_ref().map(|v| v.meta.id()),
@@ -60,8 +60,8 @@ impl Run {
 }
 
 /// Of each span the last version, and the absence with which it ends.
-pub(super) fn thinned(runs: Vec<Run>, every: Every) -> Vec<Run> {
-    let mut kept: Vec<Run> = Vec::new();
+pub(super) fn thinned(runs: Vec<Span>, every: Keep) -> Vec<Span> {
+    let mut kept: Vec<Span> = Vec::new();
     for mut run in runs {
         let span = every.span(run.first.stamp);
         // What was renamed and then changed was renamed all the same; but

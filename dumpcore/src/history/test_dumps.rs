@@ -163,10 +163,10 @@ impl Ground {
         Navigator::new(self.dir.path()).main("/nowhere/NEWAGE")
     }
 
-    pub(super) fn place() -> Place {
-        Place {
+    pub(super) fn place() -> Location {
+        Location {
             within: RelPath::from_bytes(Self::WITHIN.as_bytes()),
-            lies: Lies::Main("/nowhere/NEWAGE/a/path".into()),
+            located_in: LocatedIn::Main("/nowhere/NEWAGE/a/path".into()),
         }
     }
 

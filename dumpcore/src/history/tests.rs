@@ -19,7 +19,7 @@ fn dump(text: &str) -> DumpName {
 /// dump that has it no more.
 type Told = (String, PathBuf, Option<PathBuf>);
 
-fn told(past: &Past) -> Vec<Told> {
+fn told(past: &Changes) -> Vec<Told> {
     assert!(past.faults.is_empty(), "{:?}", past.faults);
     let missing = |change: &Change| match change {
         Change::Delete { missing } => Some(missing.clone()),
@@ -74,7 +74,7 @@ proptest! {
             .run();
         prop_assert_eq!(told(&past), replay(&ground, some));
         // A path in a dump ends with it.
-        let place = Place { lies: Lies::Dump(some[some.len() - 1].0), ..place };
+        let place = Location { located_in: LocatedIn::Dump(some[some.len() - 1].0), ..place };
         let past = navigator.history(&place).from(some[0].0.stamp).run();
         prop_assert_eq!(told(&past), replay(&ground, some));
     }
@@ -82,11 +82,11 @@ proptest! {
     #[test]
     fn of_each_span_the_last_version_is_kept(steps in steps()) {
         let ground = Ground::build(&steps);
-        let spans: [(Every, &str); 4] = [
-            (Every::Year, "%Y"),
-            (Every::Month, "%Y-%m"),
-            (Every::Day, "%Y-%m-%d"),
-            (Every::Hour, "%Y-%m-%d %H"),
+        let spans: [(Keep, &str); 4] = [
+            (Keep::Year, "%Y"),
+            (Keep::Month, "%Y-%m"),
+            (Keep::Day, "%Y-%m-%d"),
+            (Keep::Hour, "%Y-%m-%d %H"),
         ];
         for (every, format) in spans {
             let past = ground.navigator().history(&Ground::place()).every(every).run();
@@ -165,7 +165,7 @@ fn ten_o_clock_on_two_days_are_two_hours() {
     let past = ground
         .navigator()
         .history(&Ground::place())
-        .every(Every::Hour)
+        .every(Keep::Hour)
         .run();
     let (second, third) = (ground.dumps[1].0, ground.dumps[2].0);
     assert_eq!(
@@ -214,8 +214,8 @@ fn the_checkpoint_of_a_minute_comes_after_its_dump() {
         .version_at(&Ground::place(), at("2026-01-01T10:05"))
         .unwrap();
     assert_eq!(found.dump.map(|d| d.sort), Some(Sort::Checkpoint));
-    let in_dump = Place {
-        lies: Lies::Dump(dump("2026/0101/1000")),
+    let in_dump = Location {
+        located_in: LocatedIn::Dump(dump("2026/0101/1000")),
         ..Ground::place()
     };
     assert_eq!(navigator.history(&in_dump).run().dumps, 1);

@@ -13,12 +13,12 @@ use std::ops::Bound;
 use std::path::PathBuf;
 
 use super::Navigator;
-use super::change::{Change, Event, Past, told};
+use super::change::{Change, Changes, Event, told};
 use super::compare::{Difference, Trust, compare};
-use super::locate::{Lies, Place};
+use super::locate::{LocatedIn, Location};
 use super::read::makes_up_inodes;
 use super::rename::{Renamed, Search};
-use super::spans::{Every, Run, thinned};
+use super::spans::{Keep, Span, thinned};
 use super::version::{Version, is_inside, look};
 use crate::model::fault::Fault;
 use crate::model::minute::Stamp;
@@ -30,17 +30,17 @@ use crate::policy::layout::DumpName;
 #[must_use = "a history does nothing until it is run"]
 pub struct History<'a> {
     navigator: &'a Navigator,
-    place: &'a Place,
+    place: &'a Location,
     from: Option<Stamp>,
     until: Option<Stamp>,
-    every: Option<Every>,
+    every: Option<Keep>,
     with_main: bool,
     follow: bool,
     trust: Trust,
 }
 
 impl<'a> History<'a> {
-    pub(super) fn new(navigator: &'a Navigator, place: &'a Place) -> Self {
+    pub(super) fn new(navigator: &'a Navigator, place: &'a Location) -> Self {
         Self {
             navigator,
             place,
@@ -68,7 +68,7 @@ impl<'a> History<'a> {
 
     /// Only the last version of each span, and a deletion that follows it
     /// within the span.
-    pub fn every(mut self, every: Every) -> Self {
+    pub fn every(mut self, every: Keep) -> Self {
         self.every = Some(every);
         self
     }
@@ -94,11 +94,11 @@ impl<'a> History<'a> {
     }
 
     /// Reads the dumps.
-    pub fn run(mut self) -> Past {
+    pub fn run(mut self) -> Changes {
         if makes_up_inodes(self.navigator.listing.root()) {
             self.trust = Trust::SizeAndTime;
         }
-        let mut past = Past {
+        let mut past = Changes {
             events: Vec::new(),
             faults: Vec::new(),
             dumps: 0,
@@ -108,7 +108,7 @@ impl<'a> History<'a> {
         if let Some(every) = self.every {
             runs = thinned(runs, every);
         }
-        let mut before: Option<Run> = None;
+        let mut before: Option<Span> = None;
         for run in runs {
             let events = self.events(before.as_ref(), &run, &mut past.faults);
             match &mut before {
@@ -126,7 +126,7 @@ impl<'a> History<'a> {
     }
 
     /// How the main tree has the path, when that is asked for and known.
-    fn now(&self, past: &mut Past) -> Option<Now> {
+    fn now(&self, past: &mut Changes) -> Option<Now> {
         let path = self.navigator.path_now(self.place)?;
         let looked = self.with_main.then(|| Version::at(&path))?;
         match looked {
@@ -141,9 +141,9 @@ impl<'a> History<'a> {
     /// The last dump that counts, in order of their names.
     fn limit(&self) -> Option<DumpName> {
         let by_date = self.until.map(DumpName::checkpoint);
-        let by_place = match self.place.lies {
-            Lies::Dump(dump) => Some(dump),
-            Lies::Main(_) => None,
+        let by_place = match self.place.located_in {
+            LocatedIn::Dump(dump) => Some(dump),
+            LocatedIn::Main(_) => None,
         };
         match (by_date, by_place) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -153,7 +153,7 @@ impl<'a> History<'a> {
 
     /// All runs, under whatever names the path had; and the name in the last
     /// dump of what has another one now.
-    fn runs(&self, now: Option<&Now>, past: &mut Past) -> (Vec<Run>, Option<PathBuf>) {
+    fn runs(&self, now: Option<&Now>, past: &mut Changes) -> (Vec<Span>, Option<PathBuf>) {
         let mut within = self.place.within.clone();
         let mut limit = self.limit();
         let mut later = Vec::new();
@@ -179,7 +179,7 @@ impl<'a> History<'a> {
     }
 
     /// The runs of one name, up to a dump.
-    fn scan(&self, within: &RelPath, limit: Option<DumpName>, past: &mut Past) -> Vec<Run> {
+    fn scan(&self, within: &RelPath, limit: Option<DumpName>, past: &mut Changes) -> Vec<Span> {
         let listing = &self.navigator.listing;
         let first = self.from.map_or(Bound::Unbounded, Bound::Included);
         let last = limit.map_or(Bound::Unbounded, |dump| Bound::Included(dump.stamp));
@@ -202,7 +202,7 @@ impl<'a> History<'a> {
     /// Adds what one dump has to the runs.
     fn extend(
         &self,
-        runs: &mut Vec<Run>,
+        runs: &mut Vec<Span>,
         dump: DumpName,
         within: &RelPath,
         faults: &mut Vec<Fault>,
@@ -225,7 +225,7 @@ impl<'a> History<'a> {
                 Some(before) if before.version.is_none() => before.last = dump,
                 // A dump that was removed meanwhile says nothing.
                 _ if look(&top)?.is_none() => {}
-                _ => runs.push(Run::new(dump, None)),
+                _ => runs.push(Span::new(dump, None)),
             }
             return Ok(());
         };
@@ -241,13 +241,18 @@ impl<'a> History<'a> {
             before.id = Some(meta.id());
             before.last = dump;
         } else {
-            runs.push(Run::new(dump, Some(version)));
+            runs.push(Span::new(dump, Some(version)));
         }
         Ok(())
     }
 
     /// The newest appearance that is a rename, if any is to be found.
-    fn find_rename(&self, within: &RelPath, runs: &mut [Run], past: &mut Past) -> Option<Renamed> {
+    fn find_rename(
+        &self,
+        within: &RelPath,
+        runs: &mut [Span],
+        past: &mut Changes,
+    ) -> Option<Renamed> {
         if !self.follow {
             return None;
         }
@@ -276,14 +281,14 @@ impl<'a> History<'a> {
     fn find_rename_now(
         &self,
         now: &Now,
-        runs: &[Run],
-        past: &mut Past,
+        runs: &[Span],
+        past: &mut Changes,
     ) -> Option<(DumpName, RelPath)> {
         let (Some(version), Some(last)) = (&now.version, runs.last()) else {
             return None;
         };
         // After the dump that a path lies in there may be others.
-        let is_next = matches!(self.place.lies, Lies::Main(_));
+        let is_next = matches!(self.place.located_in, LocatedIn::Main(_));
         if !self.follow || !is_next || last.version.is_some() {
             return None;
         }
@@ -300,7 +305,7 @@ impl<'a> History<'a> {
     }
 
     /// What happened between two runs; nothing when they are the same.
-    fn events(&self, before: Option<&Run>, run: &Run, faults: &mut Vec<Fault>) -> Vec<Event> {
+    fn events(&self, before: Option<&Span>, run: &Span, faults: &mut Vec<Fault>) -> Vec<Event> {
         let old = before.and_then(|run| run.version.as_ref());
         let (changes, version) = match (old, &run.version) {
             (None, None) => return Vec::new(),
@@ -369,7 +374,7 @@ impl<'a> History<'a> {
     /// How the main tree differs from the last dump.
     fn main_events(
         &self,
-        last: Option<&Run>,
+        last: Option<&Span>,
         now: Now,
         renamed_from: Option<PathBuf>,
         faults: &mut Vec<Fault>,

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use super::FindError;
 use super::read::above;
 use super::version::{Version, look};
-use crate::fs::dir_handle::{Place, Slots};
+use crate::fs::dir_handle::{DirHandle, HandleCache};
 use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
 use crate::sys::dir::{self, Chunk, For, Listed, Lister};
@@ -28,16 +28,16 @@ use crate::sys::{errno, stat};
 /// What a place in the main tree has and a version of it has not, by name or
 /// by type.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Gained {
+pub struct WouldRemove {
     /// How many entries, those below them included.
     pub entries: u64,
     /// The first of them, nearest to the place and then by name,
-    /// [`Gained::NAMED`] at most: paths in the main tree. Of what lies in a directory that is such an entry itself,
+    /// [`WouldRemove::NAMED`] at most: paths in the main tree. Of what lies in a directory that is such an entry itself,
     /// only that directory is named.
     pub first: Vec<PathBuf>,
 }
 
-impl Gained {
+impl WouldRemove {
     /// How many are named.
     pub const NAMED: usize = 3;
 }
@@ -46,7 +46,7 @@ impl Gained {
 const OPEN: usize = 64;
 
 /// What goes when `version` takes the place of what is called `to`.
-pub(super) fn gained(version: &Version, to: &Path) -> Result<Gained, FindError> {
+pub(super) fn would_remove(version: &Version, to: &Path) -> Result<WouldRemove, FindError> {
     let mut walk = Walk::default();
     let Some(now) = look(to)? else {
         return Ok(walk.found);
@@ -60,7 +60,7 @@ pub(super) fn gained(version: &Version, to: &Path) -> Result<Gained, FindError> 
     }
     let (dir, _) = above(to).map_err(fault(Op::Open, to))?;
     walk.mount = stat::mount_id(&dir).map_err(fault(Op::Stat, to))?;
-    let slots = Slots::new(OPEN);
+    let slots = HandleCache::new(OPEN);
     let Some(now) = Side::top(to, &slots)? else {
         walk.closed(to, same);
         return Ok(walk.found);
@@ -78,13 +78,13 @@ pub(super) fn gained(version: &Version, to: &Path) -> Result<Gained, FindError> 
 struct Walk {
     /// The mount that all of it must lie on.
     mount: u64,
-    found: Gained,
+    found: WouldRemove,
 }
 
 impl Walk {
     fn count(&mut self, path: &Path, named: bool) {
         self.found.entries += 1;
-        if named && self.found.first.len() < Gained::NAMED {
+        if named && self.found.first.len() < WouldRemove::NAMED {
             self.found.first.push(path.to_path_buf());
         }
     }
@@ -165,16 +165,16 @@ impl Walk {
 
 /// A directory of one side.
 struct Side {
-    place: Arc<Place>,
+    place: Arc<DirHandle>,
     path: PathBuf,
 }
 
 impl Side {
     /// The first one; `None` when it may not be listed.
-    fn top(path: &Path, slots: &Arc<Slots>) -> Result<Option<Self>, Fault> {
+    fn top(path: &Path, slots: &Arc<HandleCache>) -> Result<Option<Self>, Fault> {
         let (above, name) = above(path).map_err(fault(Op::Open, path))?;
         let opened = dir::open_dir(above.as_fd(), &name, For::Reading);
-        match opened.and_then(|dir| Place::top(dir, For::Reading, slots)) {
+        match opened.and_then(|dir| DirHandle::top(dir, For::Reading, slots)) {
             Ok(entered) => Ok(Some(Self {
                 place: entered.place,
                 path: path.to_path_buf(),

@@ -17,7 +17,7 @@ use crate::model::path::{Printable, RelPath};
 /// Why an entry was stored anew instead of being linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Why {
+pub enum CopyReason {
     /// The reference has no such entry.
     New,
     /// It was of another type.
@@ -43,28 +43,31 @@ pub enum Why {
     NoLink,
 }
 
-impl Why {
+impl CopyReason {
     /// Is the data the same, and only attributes differ?
     #[must_use]
     pub fn attributes_only(self) -> bool {
-        matches!(self, Why::Mode | Why::Owner | Why::Xattrs)
+        matches!(
+            self,
+            CopyReason::Mode | CopyReason::Owner | CopyReason::Xattrs
+        )
     }
 
     /// One word in snake_case.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Why::New => "new",
-            Why::Kind => "type",
-            Why::Size => "size",
-            Why::Mtime => "mtime",
-            Why::Target => "target",
-            Why::Device => "device",
-            Why::Contents => "contents",
-            Why::Mode => "mode",
-            Why::Owner => "owner",
-            Why::Xattrs => "xattrs",
-            Why::NoLink => "no_link",
+            CopyReason::New => "new",
+            CopyReason::Kind => "type",
+            CopyReason::Size => "size",
+            CopyReason::Mtime => "mtime",
+            CopyReason::Target => "target",
+            CopyReason::Device => "device",
+            CopyReason::Contents => "contents",
+            CopyReason::Mode => "mode",
+            CopyReason::Owner => "owner",
+            CopyReason::Xattrs => "xattrs",
+            CopyReason::NoLink => "no_link",
         }
     }
 }
@@ -72,11 +75,11 @@ impl Why {
 /// What became of one entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Did {
+pub enum Action {
     /// Linked to the reference, or found in the target as such a link.
     Linked,
     /// Stored anew.
-    Copied(Why),
+    Copied(CopyReason),
     /// Found in the target as it should be, left there by a run that stopped.
     Kept,
     /// Linked to another name of the same inode in this dump.
@@ -220,7 +223,7 @@ pub enum Warning {
         reference: PathBuf,
     },
     /// An entry was gone before it could be read. Only in a report: an observer
-    /// is told by [`Did::Vanished`].
+    /// is told by [`Action::Vanished`].
     Vanished {
         /// Where it was, in the tree that is read.
         path: PathBuf,
@@ -371,7 +374,7 @@ pub enum Event<'a> {
         /// Its size in bytes, for files; 0 for others.
         bytes: u64,
         /// What became of it.
-        did: Did,
+        did: Action,
     },
     /// So many bytes more have been copied.
     Copied(u64),

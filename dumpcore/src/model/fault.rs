@@ -1,6 +1,6 @@
 //! What went wrong with one entry: {operation, path, cause}.
 //!
-//! Inside the library a failing act yields a [`Snag`]: which operation, on
+//! Inside the library a failing act yields a [`OpError`]: which operation, on
 //! which side, and the cause, without a path, since acts work by handle and
 //! name. Whoever knows the path turns it into a [`Fault`], the form that
 //! observers, reports and people see.
@@ -123,7 +123,7 @@ pub enum Side {
 
 /// A failed act, before its path is known.
 #[derive(Debug)]
-pub(crate) struct Snag {
+pub(crate) struct OpError {
     /// The tree it failed on.
     pub side: Side,
     /// What was tried.
@@ -132,7 +132,7 @@ pub(crate) struct Snag {
     pub cause: io::Error,
 }
 
-impl Snag {
+impl OpError {
     /// On the source side.
     pub(crate) fn source(op: Op, cause: impl Into<io::Error>) -> Self {
         Self {
@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn a_fault_reads_as_a_sentence() {
         let cause = io::Error::from_raw_os_error(13);
-        let fault = Snag::source(Op::Open, cause).at(PathBuf::from("/home/a\nb"));
+        let fault = OpError::source(Op::Open, cause).at(PathBuf::from("/home/a\nb"));
         assert_eq!(
             fault.to_string(),
             "cannot open /home/a\\012b: Permission denied"

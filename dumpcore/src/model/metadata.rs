@@ -1,8 +1,8 @@
 //! What is preserved of an entry, and what a runner can preserve of it.
 //!
-//! A [`Meta`] is an entry's metadata as read; [`Abilities`] say what of it
+//! A [`Meta`] is an entry's metadata as read; [`Capabilities`] say what of it
 //! the runner can store on the dump's filesystem, found out by trying.
-//! [`Abilities::storable`] projects the one through the other: it is what a
+//! [`Capabilities::storable`] projects the one through the other: it is what a
 //! fresh copy would have. Comparing against that, too, keeps what cannot be
 //! preserved from being held against an entry in every later dump.
 
@@ -142,9 +142,9 @@ pub(crate) const CAPABILITY: &[u8] = b"security.capability";
 ///
 /// A run finds it out by trying, in the dump root, before it stores anything.
 /// Whoever asks a [`LinkPolicy`](crate::LinkPolicy) alone says it himself, or
-/// takes [`Abilities::everything`].
+/// takes [`Capabilities::everything`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Abilities {
+pub struct Capabilities {
     /// May give files to any owner.
     pub chown: bool,
     /// The runner's own user number: what a file gets otherwise.
@@ -172,7 +172,7 @@ pub struct Abilities {
     pub time_max: i64,
 }
 
-impl Abilities {
+impl Capabilities {
     /// All is preserved: what two listings of trees are compared with.
     #[must_use]
     pub fn everything() -> Self {
@@ -293,15 +293,15 @@ mod tests {
         }
     }
 
-    fn plain_user() -> Abilities {
-        Abilities {
+    fn plain_user() -> Capabilities {
+        Capabilities {
             chown: false,
             uid: 1000,
             gid: 1000,
             groups: vec![5],
             trusted_xattrs: false,
             security_xattrs: false,
-            ..Abilities::everything()
+            ..Capabilities::everything()
         }
     }
 
@@ -313,16 +313,16 @@ mod tests {
         let other_group = Meta { gid: 6, ..meta() };
         assert_eq!(plain_user().storable(&other_group).mode, 0o755);
         assert_eq!(plain_user().storable(&other_group).gid, 1000);
-        assert_eq!(Abilities::everything().storable(&meta()), meta());
+        assert_eq!(Capabilities::everything().storable(&meta()), meta());
     }
 
     #[test]
     fn times_are_cut_and_clamped() {
-        let coarse = Abilities {
+        let coarse = Capabilities {
             time_step: 1_000_000_000,
             time_min: -10,
             time_max: 10,
-            ..Abilities::everything()
+            ..Capabilities::everything()
         };
         let cases = [
             ((5, 999), (5, 0)),
@@ -339,7 +339,7 @@ mod tests {
 
     #[test]
     fn which_xattrs_count() {
-        let (root, user) = (Abilities::everything(), plain_user());
+        let (root, user) = (Capabilities::everything(), plain_user());
         let cases: [(&[u8], bool, bool); 7] = [
             (b"user.note", true, true),
             (b"trusted.x", true, false),

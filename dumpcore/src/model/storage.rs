@@ -5,7 +5,7 @@ use std::fmt;
 /// What a tree lies on, as far as can be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
-pub enum Medium {
+pub enum Storage {
     /// Nobody tells: a virtual disk, or a filesystem of its own kind.
     Unknown,
     /// Memory, or a disk without moving parts.
@@ -16,15 +16,15 @@ pub enum Medium {
     Network,
 }
 
-impl Medium {
+impl Storage {
     /// One word, for machines.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
-            Medium::Unknown => "unknown",
-            Medium::Flash => "flash",
-            Medium::Rotating => "rotating",
-            Medium::Network => "network",
+            Storage::Unknown => "unknown",
+            Storage::Flash => "flash",
+            Storage::Rotating => "rotating",
+            Storage::Network => "network",
         }
     }
 }
@@ -35,7 +35,7 @@ pub struct Jobs {
     /// How many, the thread that called among them.
     pub number: usize,
     /// What they were chosen for; `None` when the caller gave their number.
-    pub chosen_for: Option<Medium>,
+    pub chosen_for: Option<Storage>,
 }
 
 impl fmt::Display for Jobs {
@@ -48,10 +48,10 @@ impl fmt::Display for Jobs {
         write!(f, "{} {workers}, ", self.number)?;
         f.write_str(match self.chosen_for {
             None => "as asked",
-            Some(Medium::Unknown) => "chosen for a disk of unknown kind",
-            Some(Medium::Flash) => "chosen for flash",
-            Some(Medium::Rotating) => "chosen for a rotating disk",
-            Some(Medium::Network) => "chosen for a network mount",
+            Some(Storage::Unknown) => "chosen for a disk of unknown kind",
+            Some(Storage::Flash) => "chosen for flash",
+            Some(Storage::Rotating) => "chosen for a rotating disk",
+            Some(Storage::Network) => "chosen for a network mount",
         })
     }
 }

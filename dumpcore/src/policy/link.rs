@@ -7,8 +7,8 @@
 use std::io;
 use std::time::Duration;
 
-use crate::model::event::Why;
-use crate::model::metadata::{Abilities, Kind, Meta, Time, Xattrs};
+use crate::model::event::CopyReason;
+use crate::model::metadata::{Capabilities, Kind, Meta, Time, Xattrs};
 
 /// An entry as the policy sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub enum Verdict {
     /// Link it to the reference.
     Link,
     /// Store it anew.
-    Copy(Why),
+    Copy(CopyReason),
 }
 
 /// Decides whether an entry may be a hard link to its reference.
@@ -37,7 +37,7 @@ pub enum Verdict {
 /// a device's number; contents too when asked for. Access time never.
 ///
 /// ```
-/// use dumpcore::{Abilities, Candidate, Kind, LinkPolicy, Meta, Time, Verdict, Why, Xattrs};
+/// use dumpcore::{Capabilities, Candidate, Kind, LinkPolicy, Meta, Time, Verdict, CopyReason, Xattrs};
 ///
 /// let meta = Meta {
 ///     kind: Kind::File, mode: 0o644, uid: 1000, gid: 1000, size: 12, blocks: 8,
@@ -46,11 +46,11 @@ pub enum Verdict {
 /// };
 /// let old = Candidate { meta, xattrs: Xattrs::default(), target: None };
 /// let mut new = old.clone();
-/// let (policy, all) = (LinkPolicy::new(), Abilities::everything());
+/// let (policy, all) = (LinkPolicy::new(), Capabilities::everything());
 /// let unread = || Ok(true);
 /// assert_eq!(policy.decide(&all, &old, &new, unread)?, Verdict::Link);
 /// new.meta.mtime.nanos += 1;
-/// assert_eq!(policy.decide(&all, &old, &new, unread)?, Verdict::Copy(Why::Mtime));
+/// assert_eq!(policy.decide(&all, &old, &new, unread)?, Verdict::Copy(CopyReason::Mtime));
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl LinkPolicy {
     /// Those of `same_contents`.
     pub fn decide(
         &self,
-        abilities: &Abilities,
+        capabilities: &Capabilities,
         reference: &Candidate,
         source: &Candidate,
         same_contents: impl FnOnce() -> io::Result<bool>,
@@ -147,61 +147,66 @@ impl LinkPolicy {
             }
         }
         let mut known = Known(reference, source, Some(same_contents));
-        self.weigh(abilities, &reference.meta, &source.meta, &mut known)
+        self.weigh(capabilities, &reference.meta, &source.meta, &mut known)
     }
 
     /// The same, with evidence that is sought only as far as it is needed.
     pub(crate) fn weigh<E>(
         &self,
-        abilities: &Abilities,
+        capabilities: &Capabilities,
         reference: &Meta,
         source: &Meta,
         evidence: &mut impl Evidence<E>,
     ) -> Result<Verdict, E> {
-        if let Some(why) = self.data_differs(abilities, reference, source) {
+        if let Some(why) = self.data_differs(capabilities, reference, source) {
             return Ok(Verdict::Copy(why));
         }
         if source.kind == Kind::Symlink && !evidence.same_target()? {
-            return Ok(Verdict::Copy(Why::Target));
+            return Ok(Verdict::Copy(CopyReason::Target));
         }
         if self.contents && source.kind == Kind::File && !evidence.same_contents()? {
-            return Ok(Verdict::Copy(Why::Contents));
+            return Ok(Verdict::Copy(CopyReason::Contents));
         }
-        if let Some(why) = self.attributes_differ(abilities, reference, source) {
+        if let Some(why) = self.attributes_differ(capabilities, reference, source) {
             return Ok(Verdict::Copy(why));
         }
         if self.xattrs {
             let Some((of_reference, of_source)) = evidence.xattrs()? else {
-                return Ok(Verdict::Copy(Why::Xattrs));
+                return Ok(Verdict::Copy(CopyReason::Xattrs));
             };
             let counted = |xattrs: Xattrs| {
                 if xattrs.is_empty() {
                     xattrs
                 } else {
-                    xattrs.filtered(|name| abilities.keeps_xattr(name))
+                    xattrs.filtered(|name| capabilities.keeps_xattr(name))
                 }
             };
             if counted(of_reference) != counted(of_source) {
-                return Ok(Verdict::Copy(Why::Xattrs));
+                return Ok(Verdict::Copy(CopyReason::Xattrs));
             }
         }
         Ok(Verdict::Link)
     }
 
     /// Does what stands for the data differ: type, size, time, device?
-    fn data_differs(&self, abilities: &Abilities, reference: &Meta, source: &Meta) -> Option<Why> {
+    fn data_differs(
+        &self,
+        capabilities: &Capabilities,
+        reference: &Meta,
+        source: &Meta,
+    ) -> Option<CopyReason> {
         if reference.kind != source.kind {
-            return Some(Why::Kind);
+            return Some(CopyReason::Kind);
         }
         match source.kind {
-            Kind::File if reference.size != source.size => return Some(Why::Size),
+            Kind::File if reference.size != source.size => return Some(CopyReason::Size),
             Kind::Char | Kind::Block if reference.rdev != source.rdev => {
-                return Some(Why::Device);
+                return Some(CopyReason::Device);
             }
-            Kind::Symlink if !abilities.symlinks => return None,
+            Kind::Symlink if !capabilities.symlinks => return None,
             _ => {}
         }
-        (!self.same_time(abilities, reference.mtime, source.mtime)).then_some(Why::Mtime)
+        (!self.same_time(capabilities, reference.mtime, source.mtime)).then_some(CopyReason::Mtime)
     }
 
     /// Do permission bits, owner or group differ?
@@ -210,37 +215,37 @@ impl LinkPolicy {
     /// preserve it) or what this runner would store.
     fn attributes_differ(
         &self,
-        abilities: &Abilities,
+        capabilities: &Capabilities,
         reference: &Meta,
         source: &Meta,
-    ) -> Option<Why> {
-        if source.kind == Kind::Symlink && !abilities.symlinks {
+    ) -> Option<CopyReason> {
+        if source.kind == Kind::Symlink && !capabilities.symlinks {
             return None;
         }
         let either = |is: u32, source: u32, stored: u32| is == source || is == stored;
         let uid = either(
             reference.uid,
             source.uid,
-            abilities.storable_uid(source.uid),
+            capabilities.storable_uid(source.uid),
         );
         let gid = either(
             reference.gid,
             source.gid,
-            abilities.storable_gid(source.gid),
+            capabilities.storable_gid(source.gid),
         );
         if self.owner && !(uid && gid) {
-            return Some(Why::Owner);
+            return Some(CopyReason::Owner);
         }
         // A symlink has no permission bits of its own.
         if source.kind == Kind::Symlink || reference.mode == source.mode {
             return None;
         }
-        let dropped = abilities.storable_mode(source);
-        (reference.mode != dropped).then_some(Why::Mode)
+        let dropped = capabilities.storable_mode(source);
+        (reference.mode != dropped).then_some(CopyReason::Mode)
     }
 
-    fn same_time(&self, abilities: &Abilities, reference: Time, source: Time) -> bool {
-        if reference == source || reference == abilities.storable_time(source) {
+    fn same_time(&self, capabilities: &Capabilities, reference: Time, source: Time) -> bool {
+        if reference == source || reference == capabilities.storable_time(source) {
             return true;
         }
         let apart = (reference.as_nanos() - source.as_nanos()).unsigned_abs();
@@ -254,24 +259,27 @@ mod tests {
 
     #[test]
     fn where_symlinks_have_no_attributes_only_their_target_counts() {
-        let abilities = Abilities {
+        let capabilities = Capabilities {
             symlinks: false,
-            ..Abilities::everything()
+            ..Capabilities::everything()
         };
         let mut old = file();
         old.meta.kind = Kind::Symlink;
         old.target = Some(b"there".to_vec());
         let mut new = old.clone();
         (new.meta.uid, new.meta.mtime) = (7, Time::new(999, 0));
-        let decide = |abilities: &Abilities, new: &Candidate| {
-            let verdict = LinkPolicy::new().decide(abilities, &old, new, || Ok(true));
+        let decide = |capabilities: &Capabilities, new: &Candidate| {
+            let verdict = LinkPolicy::new().decide(capabilities, &old, new, || Ok(true));
             verdict.expect("decided")
         };
-        assert_eq!(decide(&abilities, &new), Verdict::Link);
-        let all = Abilities::everything();
-        assert_eq!(decide(&all, &new), Verdict::Copy(Why::Mtime));
+        assert_eq!(decide(&capabilities, &new), Verdict::Link);
+        let all = Capabilities::everything();
+        assert_eq!(decide(&all, &new), Verdict::Copy(CopyReason::Mtime));
         new.target = Some(b"elsewhere".to_vec());
-        assert_eq!(decide(&abilities, &new), Verdict::Copy(Why::Target));
+        assert_eq!(
+            decide(&capabilities, &new),
+            Verdict::Copy(CopyReason::Target)
+        );
     }
 
     fn file() -> Candidate {
@@ -296,19 +304,24 @@ mod tests {
         }
     }
 
-    fn plain_user() -> Abilities {
-        Abilities {
+    fn plain_user() -> Capabilities {
+        Capabilities {
             chown: false,
             uid: 1000,
             gid: 1000,
             groups: vec![],
             trusted_xattrs: false,
             security_xattrs: false,
-            ..Abilities::everything()
+            ..Capabilities::everything()
         }
     }
 
-    fn decide(policy: &LinkPolicy, who: &Abilities, old: &Candidate, new: &Candidate) -> Verdict {
+    fn decide(
+        policy: &LinkPolicy,
+        who: &Capabilities,
+        old: &Candidate,
+        new: &Candidate,
+    ) -> Verdict {
         let unread = || -> io::Result<bool> { panic!("contents were not asked for") };
         policy.decide(who, old, new, unread).expect("no I/O")
     }
@@ -320,32 +333,46 @@ mod tests {
             (|_| {}, Verdict::Link),
             (|c| c.meta.atime.secs += 1, Verdict::Link),
             (|c| c.meta.nlink += 1, Verdict::Link),
-            (|c| c.meta.kind = Kind::Fifo, Verdict::Copy(Why::Kind)),
-            (|c| c.meta.size += 1, Verdict::Copy(Why::Size)),
-            (|c| c.meta.mtime.nanos += 1, Verdict::Copy(Why::Mtime)),
-            (|c| c.meta.mode = 0o755, Verdict::Copy(Why::Mode)),
-            (|c| c.meta.uid = 1, Verdict::Copy(Why::Owner)),
-            (|c| c.meta.gid = 1, Verdict::Copy(Why::Owner)),
-            (|c| c.xattrs = Xattrs::default(), Verdict::Copy(Why::Xattrs)),
+            (
+                |c| c.meta.kind = Kind::Fifo,
+                Verdict::Copy(CopyReason::Kind),
+            ),
+            (|c| c.meta.size += 1, Verdict::Copy(CopyReason::Size)),
+            (
+                |c| c.meta.mtime.nanos += 1,
+                Verdict::Copy(CopyReason::Mtime),
+            ),
+            (|c| c.meta.mode = 0o755, Verdict::Copy(CopyReason::Mode)),
+            (|c| c.meta.uid = 1, Verdict::Copy(CopyReason::Owner)),
+            (|c| c.meta.gid = 1, Verdict::Copy(CopyReason::Owner)),
+            (
+                |c| c.xattrs = Xattrs::default(),
+                Verdict::Copy(CopyReason::Xattrs),
+            ),
             (
                 |c| {
                     c.meta.kind = Kind::Char;
                     c.meta.rdev = 5;
                 },
-                Verdict::Copy(Why::Kind),
+                Verdict::Copy(CopyReason::Kind),
             ),
         ];
         for (i, (change, verdict)) in cases.into_iter().enumerate() {
             let mut new = file();
             change(&mut new);
-            let got = decide(&LinkPolicy::new(), &Abilities::everything(), &file(), &new);
+            let got = decide(
+                &LinkPolicy::new(),
+                &Capabilities::everything(),
+                &file(),
+                &new,
+            );
             assert_eq!(got, verdict, "case {i}");
         }
     }
 
     #[test]
     fn symlinks_by_target_and_devices_by_number() {
-        let all = Abilities::everything();
+        let all = Capabilities::everything();
         let mut old = file();
         old.meta.kind = Kind::Symlink;
         old.target = Some(b"here".to_vec());
@@ -355,14 +382,14 @@ mod tests {
         assert_eq!(decide(&policy, &all, &old, &new), Verdict::Link);
         new.target = Some(b"away".to_vec());
         let verdict = decide(&policy, &all, &old, &new);
-        assert_eq!(verdict, Verdict::Copy(Why::Target));
+        assert_eq!(verdict, Verdict::Copy(CopyReason::Target));
 
         old.meta.kind = Kind::Char;
         let mut new = old.clone();
         assert_eq!(decide(&policy, &all, &old, &new), Verdict::Link);
         new.meta.rdev = 7;
         let verdict = decide(&policy, &all, &old, &new);
-        assert_eq!(verdict, Verdict::Copy(Why::Device));
+        assert_eq!(verdict, Verdict::Copy(CopyReason::Device));
     }
 
     #[test]
@@ -377,40 +404,40 @@ mod tests {
         assert_eq!(decide(&policy, &user, &by_root, &file()), Verdict::Link);
         stored.meta.mode = 0o700;
         let verdict = decide(&policy, &user, &stored, &file());
-        assert_eq!(verdict, Verdict::Copy(Why::Mode));
+        assert_eq!(verdict, Verdict::Copy(CopyReason::Mode));
         stored.meta.uid = 7;
         let verdict = decide(&policy, &user, &stored, &file());
-        assert_eq!(verdict, Verdict::Copy(Why::Owner));
+        assert_eq!(verdict, Verdict::Copy(CopyReason::Owner));
 
         let mut labelled = file();
         let label = (b"security.selinux".to_vec(), b"x".to_vec());
         labelled.xattrs = Xattrs::new(vec![(b"user.a".to_vec(), b"1".to_vec()), label]);
         assert_eq!(decide(&policy, &user, &file(), &labelled), Verdict::Link);
-        let root = Abilities::everything();
+        let root = Capabilities::everything();
         let verdict = decide(&policy, &root, &file(), &labelled);
-        assert_eq!(verdict, Verdict::Copy(Why::Xattrs));
+        assert_eq!(verdict, Verdict::Copy(CopyReason::Xattrs));
     }
 
     #[test]
     fn coarse_filesystems_still_link() {
-        let coarse = Abilities {
+        let coarse = Capabilities {
             time_step: 1_000_000_000,
-            ..Abilities::everything()
+            ..Capabilities::everything()
         };
         let mut stored = file();
         stored.meta.mtime.nanos = 0;
         let policy = LinkPolicy::new();
         assert_eq!(decide(&policy, &coarse, &stored, &file()), Verdict::Link);
-        let fine = Abilities::everything();
+        let fine = Capabilities::everything();
         let verdict = decide(&policy, &fine, &stored, &file());
-        assert_eq!(verdict, Verdict::Copy(Why::Mtime));
+        assert_eq!(verdict, Verdict::Copy(CopyReason::Mtime));
         let tolerant = policy.mtime_tolerance(Duration::from_nanos(5));
         assert_eq!(decide(&tolerant, &fine, &stored, &file()), Verdict::Link);
     }
 
     #[test]
     fn switches_switch() {
-        let all = Abilities::everything();
+        let all = Capabilities::everything();
         let mut new = file();
         new.meta.uid = 9;
         let policy = LinkPolicy::new().owner(false);
@@ -421,7 +448,7 @@ mod tests {
 
         let policy = LinkPolicy::new().contents(true);
         let differ = policy.decide(&all, &file(), &file(), || Ok(false));
-        assert_eq!(differ.ok(), Some(Verdict::Copy(Why::Contents)));
+        assert_eq!(differ.ok(), Some(Verdict::Copy(CopyReason::Contents)));
         let same = policy.decide(&all, &file(), &file(), || Ok(true));
         assert_eq!(same.ok(), Some(Verdict::Link));
         let unread = policy.decide(&all, &file(), &file(), || {

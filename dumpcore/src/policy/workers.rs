@@ -2,7 +2,7 @@
 //!
 //! The figures and how they were found are in `docs/PERFORMANCE.md`.
 
-use crate::model::storage::{Jobs, Medium};
+use crate::model::storage::{Jobs, Storage};
 
 /// Workers for trees on these media, of which the dump root is one.
 ///
@@ -13,17 +13,17 @@ use crate::model::storage::{Jobs, Medium};
 /// `contended` says that names are made in the dump root under locks that all
 /// share, as on btrfs: there more workers than processors hold each other up.
 pub(crate) fn default_jobs(
-    media: impl IntoIterator<Item = Medium>,
+    media: impl IntoIterator<Item = Storage>,
     processors: usize,
     contended: bool,
 ) -> Jobs {
-    let slowest = media.into_iter().max().unwrap_or(Medium::Unknown);
+    let slowest = media.into_iter().max().unwrap_or(Storage::Unknown);
     let twice = processors.saturating_mul(2);
     let number = match slowest {
-        Medium::Network => twice.clamp(16, 32),
-        Medium::Rotating => 4,
-        Medium::Flash | Medium::Unknown if contended => processors.clamp(2, 32),
-        Medium::Flash | Medium::Unknown => twice.clamp(4, 32),
+        Storage::Network => twice.clamp(16, 32),
+        Storage::Rotating => 4,
+        Storage::Flash | Storage::Unknown if contended => processors.clamp(2, 32),
+        Storage::Flash | Storage::Unknown => twice.clamp(4, 32),
     };
     Jobs {
         number,
@@ -34,7 +34,7 @@ pub(crate) fn default_jobs(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use Medium::{Flash, Network, Rotating, Unknown};
+    use Storage::{Flash, Network, Rotating, Unknown};
 
     #[test]
     fn the_slowest_medium_decides() {

@@ -30,9 +30,9 @@ use crate::sys::{disk, errno, link};
 /// An opened dump root.
 ///
 /// ```no_run
-/// use dumpcore::Dump;
+/// use dumpcore::DumpRoot;
 ///
-/// let dump = Dump::open("/dump")?;
+/// let dump = DumpRoot::open("/dump")?;
 /// for name in dump.list().map_err(|fault| fault.to_string())? {
 ///     println!("{}", dump.listing().path(name).display());
 /// }
@@ -43,7 +43,7 @@ use crate::sys::{disk, errno, link};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct Dump {
+pub struct DumpRoot {
     path: PathBuf,
     handle: OwnedFd,
 }
@@ -62,7 +62,7 @@ impl Drop for DumpLock {
     }
 }
 
-impl Dump {
+impl DumpRoot {
     /// Opens a dump root; the path may lead through symlinks.
     ///
     /// # Errors
@@ -113,7 +113,7 @@ impl Dump {
     /// is no such link.
     ///
     /// # Errors
-    /// As for [`Dump::current`].
+    /// As for [`DumpRoot::current`].
     pub fn current_checkpoint(&self) -> Result<Option<PathBuf>, Error> {
         Ok(self
             .link(layout::CURRENT_CHECKPOINT)?

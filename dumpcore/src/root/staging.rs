@@ -21,7 +21,7 @@ use crate::model::fault::{Fault, Op};
 use crate::model::metadata::{ACL_DEFAULT, Time};
 use crate::model::path::RelPath;
 use crate::policy::layout::{self, DumpName};
-use crate::root::Dump;
+use crate::root::DumpRoot;
 use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
 use crate::sys::xattr::{self, Subject};
@@ -29,8 +29,8 @@ use crate::sys::{disk, errno, file, link, stat};
 
 /// The directory in which a dump is built.
 #[derive(Debug)]
-pub(crate) struct Site<'a> {
-    dump: &'a Dump,
+pub(crate) struct Staging<'a> {
+    dump: &'a DumpRoot,
     name: DumpName,
     year: OwnedFd,
     day: OwnedFd,
@@ -41,10 +41,10 @@ pub(crate) struct Site<'a> {
     pub(crate) trusted: bool,
 }
 
-impl<'a> Site<'a> {
+impl<'a> Staging<'a> {
     /// Makes the site of a dump, or takes over what a run left behind.
     pub(crate) fn open(
-        dump: &'a Dump,
+        dump: &'a DumpRoot,
         name: DumpName,
         leftover: Option<DumpName>,
     ) -> Result<Self, Error> {
@@ -202,7 +202,7 @@ impl<'a> Site<'a> {
 
 /// Points links at a dump that was made visible, and flushed, by a run that
 /// ended before it could.
-pub(crate) fn point(dump: &Dump, name: DumpName, links: &[&str]) -> Result<(), Error> {
+pub(crate) fn point(dump: &DumpRoot, name: DumpName, links: &[&str]) -> Result<(), Error> {
     let links_to = Links::new(dump, name);
     links_to.make(links)?;
     disk::sync_filesystem(dump.handle()).map_err(|e| dump.failed(Op::Sync, Path::new(""), e))?;
@@ -211,7 +211,7 @@ pub(crate) fn point(dump: &Dump, name: DumpName, links: &[&str]) -> Result<(), E
 
 /// The links of a dump root, on their way to a dump.
 struct Links<'a> {
-    dump: &'a Dump,
+    dump: &'a DumpRoot,
     target: CString,
 }
 
@@ -230,7 +230,7 @@ impl Unpointed {
 }
 
 impl<'a> Links<'a> {
-    fn new(dump: &'a Dump, name: DumpName) -> Self {
+    fn new(dump: &'a DumpRoot, name: DumpName) -> Self {
         let target = c_name(name.to_string().as_bytes());
         Self { dump, target }
     }
@@ -302,7 +302,12 @@ fn enter_or_make(dir: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
 }
 
 /// Moves what another minute's run left behind to this one's place.
-fn move_here(dump: &Dump, old: DumpName, day: BorrowedFd<'_>, leaf: &CString) -> Result<(), Error> {
+fn move_here(
+    dump: &DumpRoot,
+    old: DumpName,
+    day: BorrowedFd<'_>,
+    leaf: &CString,
+) -> Result<(), Error> {
     let old_path = PathBuf::from(old.year()).join(old.day());
     let failed = |e| dump.failed(Op::Rename, &old_path.join(old.incomplete_leaf()), e);
     let old_day = dir::open_dir(
@@ -321,7 +326,7 @@ fn move_here(dump: &Dump, old: DumpName, day: BorrowedFd<'_>, leaf: &CString) ->
 
 /// Removes the day and year directories of a dump that is not there, if
 /// nothing else is in them.
-fn sweep(dump: &Dump, name: DumpName) {
+fn sweep(dump: &DumpRoot, name: DumpName) {
     let root = dump.handle().as_fd();
     let (year, day) = (
         c_name(name.year().as_bytes()),

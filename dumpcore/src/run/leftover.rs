@@ -4,9 +4,9 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 
 use super::trees::{Source, again, all_names};
-use super::{Order, Session};
-use crate::engine::{self, Budget, Pair, Tally, Wanted};
-use crate::fs::dir_handle::Place;
+use super::{Order, Run};
+use crate::engine::{self, Budget, Pair, Totals, Wanted};
+use crate::fs::dir_handle::DirHandle;
 use crate::fs::remove_tree;
 use crate::model::error::Error;
 use crate::model::event::Warning;
@@ -15,7 +15,7 @@ use crate::model::minute::Stamp;
 use crate::model::path::RelPath;
 use crate::policy::layout::{self, DumpName};
 use crate::policy::next_name;
-use crate::root::staging::Site;
+use crate::root::staging::Staging;
 use crate::sys::dir::{self, For};
 
 /// The names a run may take: its own, and whether an earlier run's leftover
@@ -30,13 +30,13 @@ pub(super) fn incomplete(name: &DumpName) -> RelPath {
     RelPath::from_bytes(day.as_bytes()).join(name.incomplete_leaf().as_bytes())
 }
 
-impl Session<'_> {
+impl Run<'_> {
     /// Chooses the name, and what is gone on with.
     pub(super) fn name(
         &self,
         order: &Order<'_>,
         now: Stamp,
-        tally: &Tally<'_>,
+        totals: &Totals<'_>,
     ) -> Result<Named, Error> {
         let listing = self.dump.listing();
         let refused = |fault| self.dump.refuses(fault, None);
@@ -62,11 +62,11 @@ impl Session<'_> {
             }
         };
         if let Some(warning) = warning {
-            tally.warn(warning);
+            totals.warn(warning);
         }
         for name in &foreign {
             let path = self.dump.path().join(incomplete(name).as_path());
-            tally.warn(Warning::ForeignLeftover { path });
+            totals.warn(Warning::ForeignLeftover { path });
         }
         let name = DumpName {
             stamp,
@@ -79,7 +79,7 @@ impl Session<'_> {
             ours.pop()
         };
         if leftover.is_some() {
-            self.remove_leftovers(&ours, tally)?;
+            self.remove_leftovers(&ours, totals)?;
         }
         Ok(Named { name, leftover })
     }
@@ -106,36 +106,36 @@ impl Session<'_> {
     pub(super) fn remove_leftovers(
         &self,
         names: &[DumpName],
-        tally: &Tally<'_>,
+        totals: &Totals<'_>,
     ) -> Result<(), Error> {
         for name in names {
-            let site = Site::open(&self.dump, *name, Some(*name))?;
-            self.remove_all(site.handle(), &site.path(), &[], tally)?;
-            site.abandon();
+            let staging = Staging::open(&self.dump, *name, Some(*name))?;
+            self.remove_all(staging.handle(), &staging.path(), &[], totals)?;
+            staging.abandon();
         }
         Ok(())
     }
 
     /// Takes from a leftover that is gone on with what is not wanted any more:
     /// before anything is made, since the disk may be full.
-    pub(super) fn thin_out(
+    pub(super) fn trim_leftover(
         &self,
         leftover: DumpName,
         order: &Order<'_>,
         sources: &[Source],
-        (budget, tally): (Budget, &Tally<'_>),
+        (budget, totals): (Budget, &Totals<'_>),
     ) -> Result<(), Error> {
         let path = incomplete(&leftover);
         let failed = |e| self.dump.failed(Op::Open, path.as_path(), e);
         let there = self.dump.open_dump(&path).map_err(failed)?;
-        self.remove_all(&there, &path.below(self.dump.path()), sources, tally)?;
+        self.remove_all(&there, &path.below(self.dump.path()), sources, totals)?;
         let slots = budget.slots();
         let mut pairs = Vec::new();
         for source in again(sources)? {
             // What cannot be entered, or is no directory, is the merge's.
             let target = dir::open_dir(there.as_fd(), &source.name, For::Filling);
-            let target = target.and_then(|dir| Place::top(dir, For::Filling, &slots));
-            let entered = Place::top(source.handle, For::Reading, &slots);
+            let target = target.and_then(|dir| DirHandle::top(dir, For::Filling, &slots));
+            let entered = DirHandle::top(source.handle, For::Reading, &slots);
             if let (Ok(target), Ok(entered)) = (target, entered) {
                 pairs.push(Pair {
                     name: source.name,
@@ -148,8 +148,8 @@ impl Session<'_> {
             filter: order.filter,
             one_file_system: order.one_file_system,
         };
-        engine::thin(wanted, budget.jobs(), tally, pairs);
-        tally.verdict()
+        engine::trim_target(wanted, budget.jobs(), totals, pairs);
+        totals.verdict()
     }
 
     /// Removes from what a run left behind what is not one of the trees.
@@ -158,7 +158,7 @@ impl Session<'_> {
         of: &OwnedFd,
         path: &Path,
         but: &[Source],
-        tally: &Tally<'_>,
+        totals: &Totals<'_>,
     ) -> Result<(), Error> {
         let failed = |op| {
             move |e| {
@@ -170,11 +170,13 @@ impl Session<'_> {
             if but.iter().any(|source| source.name == name) {
                 continue;
             }
-            let goes_on = || tally.goes_on();
-            match remove_tree::raze(of.as_fd(), &name, &goes_on) {
+            let keep_going = || totals.keep_going();
+            match remove_tree::remove_tree(of.as_fd(), &name, &keep_going) {
                 Ok(true) => {}
                 Ok(false) => return Err(Error::Interrupted),
-                Err(snag) => return Err(self.dump.refuses(snag.at(path.to_path_buf()), None)),
+                Err(op_error) => {
+                    return Err(self.dump.refuses(op_error.at(path.to_path_buf()), None));
+                }
             }
         }
         Ok(())

@@ -8,21 +8,21 @@ use std::sync::Arc;
 
 use super::leftover::incomplete;
 use super::trees::{Source, again, roots_of_dump, still_there};
-use super::{Made, Order, Session};
-use crate::engine::{self, Budget, Root, Rules, Tally};
+use super::{Made, Order, Run};
+use crate::engine::{self, Budget, Root, Rules, Totals};
 use crate::fs::capabilities;
-use crate::fs::dir_handle::{Place, Slots};
-use crate::fs::link_counts::Names;
+use crate::fs::dir_handle::{DirHandle, HandleCache};
+use crate::fs::link_counts::LinkCounts;
 use crate::fs::xattr_map::{Bare, Note};
 use crate::model::error::Error;
 use crate::model::event::Silent;
 use crate::model::fault::Op;
-use crate::model::metadata::Abilities;
+use crate::model::metadata::Capabilities;
 use crate::model::path::RelPath;
 use crate::policy::filter::Filter;
 use crate::policy::layout::DumpName;
 use crate::policy::link::LinkPolicy;
-use crate::root::staging::Site;
+use crate::root::staging::Staging;
 use crate::sys::dir::{self, For};
 use crate::sys::fstype::FsType;
 use crate::sys::pages::Pages;
@@ -63,10 +63,10 @@ impl<'w> Work<'w> {
 
 /// What all trees of a run have in common.
 pub(super) struct Shape<'s> {
-    slots: &'s Arc<Slots>,
-    reference: Option<Arc<Place>>,
+    slots: &'s Arc<HandleCache>,
+    reference: Option<Arc<DirHandle>>,
     reference_path: PathBuf,
-    target: Option<Arc<Place>>,
+    target: Option<Arc<DirHandle>>,
     target_path: PathBuf,
     published_path: PathBuf,
     resumed: bool,
@@ -75,7 +75,7 @@ pub(super) struct Shape<'s> {
 impl Shape<'_> {
     pub(super) fn root(&self, source: Source) -> Result<Root, Error> {
         let Source { name, path, handle } = source;
-        let entered = Place::top(handle, For::Reading, self.slots);
+        let entered = DirHandle::top(handle, For::Reading, self.slots);
         Ok(Root {
             entered: entered.map_err(|cause| Error::MainUnusable {
                 path: path.clone(),
@@ -93,7 +93,7 @@ impl Shape<'_> {
     }
 }
 
-impl Session<'_> {
+impl Run<'_> {
     /// Stops when what is to be copied clearly is more than what is free.
     pub(super) fn check_space(
         &self,
@@ -132,7 +132,7 @@ impl Session<'_> {
         budget: Budget,
     ) -> Result<u64, Error> {
         const BLOCK: u64 = 4096;
-        let tally = Tally::new(&Silent, self.caller.stop);
+        let totals = Totals::new(&Silent, self.caller.stop);
         let work = Work {
             filter: Some(order.filter),
             source_is_dump: true,
@@ -144,9 +144,9 @@ impl Session<'_> {
             None,
             None,
             &capabilities::guess(self.dump.handle()),
-            &tally,
+            &totals,
         )?;
-        let counts = tally.counts();
+        let counts = totals.counts();
         Ok(counts.allocated + counts.directories * BLOCK)
     }
 
@@ -156,12 +156,12 @@ impl Session<'_> {
         &self,
         sources: Vec<Source>,
         made: &Made<'_>,
-        tally: &Tally<'_>,
+        totals: &Totals<'_>,
     ) -> Result<(), Error> {
-        let site = made.site;
-        let handle = dir::reopen(site.handle().as_fd(), For::Passing);
-        let handle = handle.map_err(|e| self.dump.failed(Op::Open, &site.path(), e))?;
-        let path = site.path();
+        let staging = made.staging;
+        let handle = dir::reopen(staging.handle().as_fd(), For::Passing);
+        let handle = handle.map_err(|e| self.dump.failed(Op::Open, &staging.path(), e))?;
+        let path = staging.path();
         let path = path.strip_prefix(self.dump.path()).unwrap_or(&path);
         let copy = Reference {
             path: RelPath::from_bytes(path.as_os_str().as_bytes()),
@@ -174,7 +174,7 @@ impl Session<'_> {
             pages: Pages::Spare,
             ..Work::plain(&policy, made.budget)
         };
-        self.merge(&work, sources, Some(copy), None, made.abilities, tally)
+        self.merge(&work, sources, Some(copy), None, made.capabilities, totals)
     }
 
     /// Merges all trees; without a site, only to see what would be done.
@@ -183,21 +183,21 @@ impl Session<'_> {
         work: &Work<'_>,
         sources: Vec<Source>,
         reference: Option<Reference>,
-        site: Option<&Site<'_>>,
-        abilities: &Abilities,
-        tally: &Tally<'_>,
+        staging: Option<&Staging<'_>>,
+        capabilities: &Capabilities,
+        totals: &Totals<'_>,
     ) -> Result<(), Error> {
         let slots = work.budget.slots();
         let top = |handle: &OwnedFd, purpose| {
             let handle = dir::reopen(handle.as_fd(), purpose)?;
-            Ok::<_, std::io::Error>(Place::top(handle, purpose, &slots)?.place)
+            Ok::<_, std::io::Error>(DirHandle::top(handle, purpose, &slots)?.place)
         };
         let failed = |e| self.dump.failed(Op::Open, "".as_ref(), e);
         let reference_path = reference.as_ref().map(|r| r.path.below(self.dump.path()));
         let handle = reference.map(|reference| reference.handle);
         let reference = handle.as_ref().map(|handle| top(handle, For::Passing));
         let reference = reference.transpose().map_err(failed)?;
-        let target = site.map(|site| top(site.handle(), For::Filling));
+        let target = staging.map(|staging| top(staging.handle(), For::Filling));
         let target = target.transpose().map_err(failed)?;
         let mut leave_out = vec![stat::look_at(self.dump.handle()).map_err(failed)?.id()];
         leave_out.extend(target.as_ref().map(|target| target.id()));
@@ -206,11 +206,11 @@ impl Session<'_> {
             reference,
             reference_path: reference_path.unwrap_or_default(),
             target,
-            target_path: site.map(Site::path).unwrap_or_default(),
-            published_path: site.map(Site::published_path).unwrap_or_default(),
-            resumed: site.is_some_and(|site| site.resumed),
+            target_path: staging.map(Staging::path).unwrap_or_default(),
+            published_path: staging.map(Staging::published_path).unwrap_or_default(),
+            resumed: staging.is_some_and(|staging| staging.resumed),
         };
-        let mut tops: Vec<(PathBuf, Arc<Place>)> = Vec::new();
+        let mut tops: Vec<(PathBuf, Arc<DirHandle>)> = Vec::new();
         let mut roots = Vec::new();
         for source in sources {
             let root = shape.root(source)?;
@@ -220,18 +220,19 @@ impl Session<'_> {
         let places: Vec<_> = tops.iter().map(|(_, top)| Arc::clone(top)).collect();
         let names = work
             .source_is_dump
-            .then(|| Names::within(&places, &|| tally.goes_on()));
+            .then(|| LinkCounts::within(&places, &|| totals.keep_going()));
         let everything = Filter::new();
         let remembers = work.policy.compares_xattrs() && !work.from_disk;
         let bare = handle.filter(|_| remembers);
-        let bare = bare.and_then(|handle| Bare::read(&handle, abilities));
-        let note = site.and_then(|site| Note::begin(site.handle(), site.resumed, abilities));
+        let bare = bare.and_then(|handle| Bare::read(&handle, capabilities));
+        let note = staging
+            .and_then(|staging| Note::begin(staging.handle(), staging.resumed, capabilities));
         let note = note.filter(|_| remembers);
         let most_links = FsType::of(self.dump.handle()).ok();
         let most_links = most_links.and_then(FsType::most_links);
         let rules = Rules {
             policy: work.policy,
-            abilities,
+            capabilities,
             filter: work.filter.unwrap_or(&everything),
             bwlimit: self.caller.bwlimit,
             one_file_system: work.one_file_system,
@@ -242,15 +243,15 @@ impl Session<'_> {
             from_disk: work.from_disk,
             bare: bare.as_ref(),
             marks: note.as_ref().map(|note| &note.marks),
-            trusted: site.is_none_or(|site| site.trusted),
+            trusted: staging.is_none_or(|staging| staging.trusted),
             leave_out,
             // What is compared is there already, and is not linked to.
             most_links: most_links.filter(|_| !work.from_disk),
         };
-        engine::merge(&rules, work.budget, tally, roots);
-        tally.verdict()?;
-        if let (Some(note), Some(site)) = (note, site) {
-            note.end(site.handle(), abilities);
+        engine::merge(&rules, work.budget, totals, roots);
+        totals.verdict()?;
+        if let (Some(note), Some(staging)) = (note, staging) {
+            note.end(staging.handle(), capabilities);
         }
         still_there(tops)
     }

@@ -22,12 +22,12 @@ use self::leftover::Named;
 use self::merge::{Reference, Work};
 pub(crate) use self::trees::{Source, roots_of_dump};
 use self::vanished::Vanished;
-use crate::engine::{Budget, Tally};
+use crate::engine::{Budget, Totals};
 use crate::fs::capabilities::{self, Trial};
 use crate::model::error::Error;
 use crate::model::event::{Event, Observer, Phase, Warning};
-use crate::model::fault::{Fault, Op, Snag};
-use crate::model::metadata::{Abilities, Time};
+use crate::model::fault::{Fault, Op, OpError};
+use crate::model::metadata::{Capabilities, Time};
 use crate::model::minute::Stamp;
 use crate::model::path::RelPath;
 use crate::model::report::Report;
@@ -37,8 +37,8 @@ use crate::policy::layout::{self, DumpName, LinkTarget, Sort};
 use crate::policy::link::LinkPolicy;
 use crate::policy::rate_limit::Rate;
 use crate::policy::workers::default_jobs;
-use crate::root::staging::{self, Site};
-use crate::root::{Dump, DumpLock};
+use crate::root::staging::{self, Staging};
+use crate::root::{DumpLock, DumpRoot};
 use crate::sys::dir::{self, For};
 use crate::sys::fstype::FsType;
 use crate::sys::pages::Pages;
@@ -73,9 +73,9 @@ pub(crate) struct Order<'a> {
 
 /// A dump that is whole and flushed, but not yet published.
 pub(crate) struct Made<'m> {
-    pub(crate) site: &'m Site<'m>,
-    pub(crate) abilities: &'m Abilities,
-    pub(crate) tally: &'m Tally<'m>,
+    pub(crate) staging: &'m Staging<'m>,
+    pub(crate) capabilities: &'m Capabilities,
+    pub(crate) totals: &'m Totals<'m>,
     budget: Budget,
 }
 
@@ -87,7 +87,7 @@ impl Made<'_> {
         let id = |handle: &OwnedFd| stat::look_at(handle).map(|meta| meta.id());
         let there = dir::open_root(path, For::Passing);
         let cause = match there.and_then(|there| Ok(id(&there)? == id(of)?)) {
-            Ok(true) if self.tally.counts().vanished == 0 => return Ok(()),
+            Ok(true) if self.totals.counts().vanished == 0 => return Ok(()),
             Ok(_) => std::io::Error::other("it was removed while it was read"),
             Err(cause) => cause,
         };
@@ -100,8 +100,8 @@ impl Made<'_> {
 pub(crate) type Check<'c> = dyn FnMut(&Made<'_>) -> Result<(), Error> + 'c;
 
 /// A dump root held for one run.
-pub(crate) struct Session<'a> {
-    pub(crate) dump: Dump,
+pub(crate) struct Run<'a> {
+    pub(crate) dump: DumpRoot,
     _lock: Option<DumpLock>,
     pub(crate) current: Option<LinkTarget>,
     init: bool,
@@ -111,12 +111,12 @@ pub(crate) struct Session<'a> {
     caller: Caller<'a>,
 }
 
-impl<'a> Session<'a> {
+impl<'a> Run<'a> {
     /// Opens a dump root and takes its lock (not for a dry run, which writes
     /// nothing); `init` says that it must not have a `current` yet.
     pub(crate) fn open(path: PathBuf, init: bool, caller: Caller<'a>) -> Result<Self, Error> {
         caller.observer.event(Event::Phase(Phase::Preparing));
-        let dump = Dump::open(path)?;
+        let dump = DumpRoot::open(path)?;
         dump.outside_of_dumps()?;
         let lock = if caller.dry_run {
             None
@@ -151,16 +151,16 @@ impl<'a> Session<'a> {
     pub(crate) fn make(&self, order: Order<'_>, check: &mut Check<'_>) -> Result<Report, Error> {
         let start = Local::now();
         let vanished = Vanished::new(self.caller.observer);
-        let tally = Tally::new(&vanished, self.caller.stop);
+        let totals = Totals::new(&vanished, self.caller.stop);
         let reference = self.reference(&order)?;
         for source in &order.sources {
             self.guard(source, reference.as_ref(), &order)?;
         }
-        let (budget, jobs) = self.budget(&order.sources, &tally);
-        let named = self.name(&order, Stamp::of(&start), &tally)?;
+        let (budget, jobs) = self.budget(&order.sources, &totals);
+        let named = self.name(&order, Stamp::of(&start), &totals)?;
         let published = self.dump.path().join(named.name.path());
         let reference_path = reference.as_ref().map(|r| r.path.below(self.dump.path()));
-        tally.event(Event::Started {
+        totals.event(Event::Started {
             dump: &published,
             reference: reference_path.as_deref(),
         });
@@ -170,7 +170,7 @@ impl<'a> Session<'a> {
             && let (Some(reference), Some(path)) = (&reference, &reference_path)
         {
             for reference in trees::missing(&reference.handle, path, &order.sources) {
-                tally.warn(Warning::MissingTree { reference });
+                totals.warn(Warning::MissingTree { reference });
             }
         }
         let links = match order.at {
@@ -182,7 +182,7 @@ impl<'a> Session<'a> {
         let mut order = order;
         let sources = std::mem::take(&mut order.sources);
         if order.space_check {
-            tally.event(Event::Phase(Phase::Estimating));
+            totals.event(Event::Phase(Phase::Estimating));
             self.check_space(&order, &sources, named.leftover, budget)?;
         }
         let work = Work {
@@ -195,7 +195,7 @@ impl<'a> Session<'a> {
             from_disk: false,
             budget,
         };
-        tally.event(Event::Phase(Phase::Storing));
+        totals.event(Event::Phase(Phase::Storing));
         if self.caller.dry_run {
             self.merge(
                 &work,
@@ -203,29 +203,36 @@ impl<'a> Session<'a> {
                 reference,
                 None,
                 &capabilities::guess(self.dump.handle()),
-                &tally,
+                &totals,
             )?;
         } else {
             if let Some(leftover) = named.leftover {
-                self.thin_out(leftover, &order, &sources, (budget, &tally))?;
+                self.trim_leftover(leftover, &order, &sources, (budget, &totals))?;
             }
-            let (site, abilities) = self.site(&named, &tally)?;
-            resumed = site.resumed;
-            self.merge(&work, sources, reference, Some(&site), &abilities, &tally)?;
-            tally.event(Event::Phase(Phase::Syncing));
-            site.sync()?;
+            let (staging, capabilities) = self.staging(&named, &totals)?;
+            resumed = staging.resumed;
+            self.merge(
+                &work,
+                sources,
+                reference,
+                Some(&staging),
+                &capabilities,
+                &totals,
+            )?;
+            totals.event(Event::Phase(Phase::Syncing));
+            staging.sync()?;
             check(&Made {
-                site: &site,
-                abilities: &abilities,
-                tally: &tally,
+                staging: &staging,
+                capabilities: &capabilities,
+                totals: &totals,
                 budget,
             })?;
             // Told before the last look: what comes after it is too late.
-            tally.event(Event::Phase(Phase::Publishing));
-            tally.verdict()?;
-            site.publish(time_of(&start), &links)?;
+            totals.event(Event::Phase(Phase::Publishing));
+            totals.verdict()?;
+            staging.publish(time_of(&start), &links)?;
         }
-        let sum = tally.sum();
+        let sum = totals.sum();
         Ok(Report {
             dump: published,
             reference: reference_path,
@@ -247,7 +254,7 @@ impl<'a> Session<'a> {
     /// How many workers, with what they need: as many as the caller says,
     /// else as the disks and processors ask for. That they are fewer than
     /// the caller said is told.
-    fn budget(&self, sources: &[Source], tally: &Tally<'_>) -> (Budget, Jobs) {
+    fn budget(&self, sources: &[Source], totals: &Totals<'_>) -> (Budget, Jobs) {
         let wanted = match self.caller.jobs {
             Some(number) => Jobs {
                 number: number.max(1),
@@ -265,7 +272,7 @@ impl<'a> Session<'a> {
         if let Some(shortage) = budget.shortage()
             && wanted.chosen_for.is_none()
         {
-            tally.warn(shortage);
+            totals.warn(shortage);
         }
         let number = budget.jobs();
         (budget, Jobs { number, ..wanted })
@@ -338,24 +345,28 @@ impl<'a> Session<'a> {
     }
 
     /// Opens the site, and finds out what can be preserved there.
-    fn site(&self, named: &Named, tally: &Tally<'_>) -> Result<(Site<'_>, Abilities), Error> {
-        let mut site = Site::open(&self.dump, named.name, named.leftover)?;
-        if site.resumed {
-            tally.warn(Warning::Resuming {
-                path: site.path(),
-                trusted: site.trusted,
+    fn staging(
+        &self,
+        named: &Named,
+        totals: &Totals<'_>,
+    ) -> Result<(Staging<'_>, Capabilities), Error> {
+        let mut staging = Staging::open(&self.dump, named.name, named.leftover)?;
+        if staging.resumed {
+            totals.warn(Warning::Resuming {
+                path: staging.path(),
+                trusted: staging.trusted,
             });
         }
-        let error = match self.try_out(&mut site, tally)? {
-            Ok(Trial::Passed(abilities, lacking)) => {
+        let error = match self.try_out(&mut staging, totals)? {
+            Ok(Trial::Passed(capabilities, lacking)) => {
                 if !lacking.is_empty() {
                     let lacking = lacking.join(", ");
-                    tally.warn(Warning::NotPreserved {
+                    totals.warn(Warning::NotPreserved {
                         path: self.dump.path().to_path_buf(),
                         what: format!("{lacking} (its filesystem, {}, has no such)", self.fs()),
                     });
                 }
-                return Ok((site, abilities));
+                return Ok((staging, capabilities));
             }
             Ok(Trial::NoHardLinks) => Error::NoHardLinks {
                 dump: self.dump.path().to_path_buf(),
@@ -365,9 +376,9 @@ impl<'a> Session<'a> {
                 dump: self.dump.path().to_path_buf(),
                 fs: self.fs(),
             },
-            Err(snag) => self.dump.refuses(snag.at(site.path()), None),
+            Err(op_error) => self.dump.refuses(op_error.at(staging.path()), None),
         };
-        site.abandon();
+        staging.abandon();
         Err(error)
     }
 
@@ -376,20 +387,20 @@ impl<'a> Session<'a> {
     /// goes, and this run begins anew.
     fn try_out(
         &self,
-        site: &mut Site<'_>,
-        tally: &Tally<'_>,
-    ) -> Result<Result<Trial, Snag>, Error> {
-        let outcome = capabilities::run(site.handle().as_fd());
-        let full = |snag: &Snag| errno::is_full(&snag.cause);
+        staging: &mut Staging<'_>,
+        totals: &Totals<'_>,
+    ) -> Result<Result<Trial, OpError>, Error> {
+        let outcome = capabilities::run(staging.handle().as_fd());
+        let full = |op_error: &OpError| errno::is_full(&op_error.cause);
         let no_inode = || self.dump.free().is_some_and(|(_, inodes)| inodes == 0);
-        if !(site.resumed && outcome.as_ref().is_err_and(full) && no_inode()) {
+        if !(staging.resumed && outcome.as_ref().is_err_and(full) && no_inode()) {
             return Ok(outcome);
         }
-        let path = site.path();
-        tally.warn(Warning::LeftoverRemoved { path });
-        self.remove_all(site.handle(), &site.path(), &[], tally)?;
-        site.resumed = false;
-        Ok(capabilities::run(site.handle().as_fd()))
+        let path = staging.path();
+        totals.warn(Warning::LeftoverRemoved { path });
+        self.remove_all(staging.handle(), &staging.path(), &[], totals)?;
+        staging.resumed = false;
+        Ok(capabilities::run(staging.handle().as_fd()))
     }
 
     /// The type of the dump's filesystem, for people.

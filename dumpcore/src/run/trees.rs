@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::fs::dir_handle::Place;
+use crate::fs::dir_handle::DirHandle;
 use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
 use crate::policy::layout;
@@ -83,7 +83,7 @@ pub(super) fn all_names(handle: &OwnedFd) -> std::io::Result<Vec<CString>> {
 }
 
 /// A tree that cannot be listed any more at the end has gone on the way.
-pub(super) fn still_there(tops: Vec<(PathBuf, Arc<Place>)>) -> Result<(), Error> {
+pub(super) fn still_there(tops: Vec<(PathBuf, Arc<DirHandle>)>) -> Result<(), Error> {
     for (path, top) in tops {
         let listed = top.open().and_then(|top| dir::is_empty(top.as_fd()));
         if let Err(cause) = listed {

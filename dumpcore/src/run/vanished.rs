@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use crate::model::event::{Did, Event, Observer, Warning};
+use crate::model::event::{Action, Event, Observer, Warning};
 use crate::model::report::Report;
 
 /// Passes everything on, and keeps the paths of what vanished.
@@ -36,7 +36,7 @@ impl Observer for Vanished<'_> {
     fn event(&self, event: Event<'_>) {
         if let Event::Entry {
             at,
-            did: Did::Vanished,
+            did: Action::Vanished,
             ..
         } = event
         {

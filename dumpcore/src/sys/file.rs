@@ -69,7 +69,7 @@ pub(crate) struct CopyHow {
     pub(crate) pages: Pages,
 }
 
-/// Copies the first `size` bytes of a file, its holes as holes. `goes_on` hears of every so many
+/// Copies the first `size` bytes of a file, its holes as holes. `keep_going` hears of every so many
 /// bytes written and says whether to go on. Returns how many bytes there
 /// were: fewer than `size` when the file has shrunk.
 pub(crate) fn copy(
@@ -78,7 +78,7 @@ pub(crate) fn copy(
     size: u64,
     how: CopyHow,
     buffer: &mut [u8],
-    goes_on: &mut dyn FnMut(u64) -> bool,
+    keep_going: &mut dyn FnMut(u64) -> bool,
 ) -> Result<u64, CopyError> {
     let CopyHow { sparse, pages } = how;
     let mut reader = Reader::new(from, size, pages);
@@ -112,7 +112,7 @@ pub(crate) fn copy(
             let written = writer.write_all_at(&buffer[..got], at);
             written.map_err(CopyError::Write)?;
             at += got as u64;
-            if !goes_on(got as u64) {
+            if !keep_going(got as u64) {
                 return Err(CopyError::Stopped);
             }
         }
@@ -161,7 +161,7 @@ pub(crate) fn same_contents(
     size: u64,
     pages: Pages,
     buffers: (&mut [u8], &mut [u8]),
-    goes_on: &mut dyn FnMut() -> bool,
+    keep_going: &mut dyn FnMut() -> bool,
 ) -> Result<bool, CompareError> {
     let (for_a, for_b) = buffers;
     let step = for_a.len().min(for_b.len());
@@ -192,7 +192,7 @@ pub(crate) fn same_contents(
                 return Ok(false);
             }
             at += want as u64;
-            if !goes_on() {
+            if !keep_going() {
                 return Err(CompareError::Stopped);
             }
         }

@@ -15,30 +15,30 @@ use std::path::{Path, PathBuf};
 
 use super::dir::{For, open_root};
 use super::fstype::FsType;
-use crate::model::storage::Medium;
+use crate::model::storage::Storage;
 
 /// Devices upon devices: more is a circle.
 const DEEPEST: u8 = 8;
 
 /// What a handle's filesystem lies on.
-pub(crate) fn of(handle: impl AsFd) -> Medium {
+pub(crate) fn of(handle: impl AsFd) -> Storage {
     below(handle.as_fd(), DEEPEST)
 }
 
-fn below(handle: impl AsFd, depth: u8) -> Medium {
+fn below(handle: impl AsFd, depth: u8) -> Storage {
     if depth == 0 {
-        return Medium::Unknown;
+        return Storage::Unknown;
     }
     let mount = mount_of(&handle);
     let fs_type = mount.as_ref().map_or("", |mount| &mount.fs_type);
     if is_network(fs_type) {
-        return Medium::Network;
+        return Storage::Network;
     }
     if FsType::of(&handle).is_ok_and(FsType::is_in_memory) {
-        return Medium::Flash;
+        return Storage::Flash;
     }
     let Ok(found) = statx(&handle, c"", AtFlags::EMPTY_PATH, StatxFlags::empty()) else {
-        return Medium::Unknown;
+        return Storage::Unknown;
     };
     let sysfs = Sysfs::new(depth);
     if found.stx_dev_major != 0 {
@@ -46,7 +46,7 @@ fn below(handle: impl AsFd, depth: u8) -> Medium {
     }
     // A device number of the filesystem's own: btrfs, FUSE, overlayfs, ZFS.
     let Some(mount) = mount.filter(|mount| mount.source.is_absolute()) else {
-        return Medium::Unknown;
+        return Storage::Unknown;
     };
     match fs::metadata(&mount.source) {
         Ok(meta) if meta.rdev() != 0 => {
@@ -55,7 +55,7 @@ fn below(handle: impl AsFd, depth: u8) -> Medium {
                 .btrfs_with(device)
                 .unwrap_or_else(|| sysfs.device(device.0, device.1))
         }
-        _ => Medium::Unknown,
+        _ => Storage::Unknown,
     }
 }
 
@@ -145,13 +145,13 @@ impl Sysfs {
         Self { root, depth }
     }
 
-    fn device(&self, major: u32, minor: u32) -> Medium {
+    fn device(&self, major: u32, minor: u32) -> Storage {
         let link = self.root.join(format!("dev/block/{major}:{minor}"));
         self.block(&link, self.depth)
     }
 
     /// The devices of the btrfs that this one belongs to.
-    fn btrfs_with(&self, (major, minor): (u32, u32)) -> Option<Medium> {
+    fn btrfs_with(&self, (major, minor): (u32, u32)) -> Option<Storage> {
         let name = format!("{major}:{minor}");
         let devices = |fs: PathBuf| entries(&fs.join("devices"));
         let has = |all: &Vec<PathBuf>| all.iter().any(|one| text(one, "dev") == name);
@@ -161,22 +161,22 @@ impl Sysfs {
     }
 
     /// One rotating disk makes all of it one.
-    fn any_of(&self, devices: &[PathBuf], depth: u8) -> Medium {
-        let media: Vec<Medium> = devices.iter().map(|one| self.block(one, depth)).collect();
-        let unknown = media.contains(&Medium::Unknown);
+    fn any_of(&self, devices: &[PathBuf], depth: u8) -> Storage {
+        let media: Vec<Storage> = devices.iter().map(|one| self.block(one, depth)).collect();
+        let unknown = media.contains(&Storage::Unknown);
         match media.into_iter().max() {
-            Some(Medium::Flash) if unknown => Medium::Unknown,
-            other => other.unwrap_or(Medium::Unknown),
+            Some(Storage::Flash) if unknown => Storage::Unknown,
+            other => other.unwrap_or(Storage::Unknown),
         }
     }
 
     /// A device by its folder, which may be given through links.
-    fn block(&self, folder: &Path, depth: u8) -> Medium {
+    fn block(&self, folder: &Path, depth: u8) -> Storage {
         let Ok(mut folder) = fs::canonicalize(folder) else {
-            return Medium::Unknown;
+            return Storage::Unknown;
         };
         if depth == 0 {
-            return Medium::Unknown;
+            return Storage::Unknown;
         }
         if folder.join("partition").exists() {
             folder.pop();
@@ -197,12 +197,12 @@ impl Sysfs {
             .iter()
             .any(|net| name.starts_with(net))
         {
-            return Medium::Network;
+            return Storage::Network;
         }
         match text(&folder, "queue/rotational").as_str() {
-            "0" => Medium::Flash,
-            "1" if !is_doubtful(&folder) => Medium::Rotating,
-            _ => Medium::Unknown,
+            "0" => Storage::Flash,
+            "1" if !is_doubtful(&folder) => Storage::Rotating,
+            _ => Storage::Unknown,
         }
     }
 }

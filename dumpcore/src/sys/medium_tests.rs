@@ -38,7 +38,7 @@ impl Fake {
         symlink(to, at.path()).expect("linked");
     }
 
-    fn says(&self, major: u32, minor: u32) -> Medium {
+    fn says(&self, major: u32, minor: u32) -> Storage {
         let root = self.0.path().to_path_buf();
         Sysfs { root, depth: 8 }.device(major, minor)
     }
@@ -54,13 +54,13 @@ fn disks_tell_and_partitions_are_their_disks() {
     fake.device("nbd0", "43:0", &["queue/rotational=0"]);
     fake.device("odd", "7:7", &[]);
     for ((major, minor), medium) in [
-        ((8, 0), Medium::Rotating),
-        ((8, 1), Medium::Rotating),
-        ((259, 0), Medium::Flash),
-        ((259, 2), Medium::Flash),
-        ((43, 0), Medium::Network),
-        ((7, 7), Medium::Unknown),
-        ((99, 99), Medium::Unknown),
+        ((8, 0), Storage::Rotating),
+        ((8, 1), Storage::Rotating),
+        ((259, 0), Storage::Flash),
+        ((259, 2), Storage::Flash),
+        ((43, 0), Storage::Network),
+        ((7, 7), Storage::Unknown),
+        ((99, 99), Storage::Unknown),
     ] {
         assert_eq!(fake.says(major, minor), medium, "{major}:{minor}");
     }
@@ -83,8 +83,8 @@ fn virtual_disks_and_sticks_are_not_believed_to_rotate() {
     symlink(driver.path(), vda.join("device/driver")).expect("linked");
     fake.device("vdb", "254:16", &["queue/rotational=0"]);
     let said = [(8, 0), (8, 16), (254, 0), (254, 16)].map(|(a, b)| fake.says(a, b));
-    let unknown = Medium::Unknown;
-    assert_eq!(said, [unknown, unknown, unknown, Medium::Flash]);
+    let unknown = Storage::Unknown;
+    assert_eq!(said, [unknown, unknown, unknown, Storage::Flash]);
 }
 
 #[test]
@@ -115,12 +115,12 @@ fn volumes_and_arrays_are_what_they_are_made_of() {
     let dm3 = fake.device("dm-3", "252:3", &["queue/rotational=0"]);
     fake.link("devices/dm-3/slaves/dm-3", &dm3);
     for ((major, minor), medium) in [
-        ((252, 0), Medium::Rotating),
-        ((252, 1), Medium::Flash),
-        ((9, 0), Medium::Rotating),
-        ((9, 1), Medium::Unknown),
-        ((252, 2), Medium::Rotating),
-        ((252, 3), Medium::Unknown),
+        ((252, 0), Storage::Rotating),
+        ((252, 1), Storage::Flash),
+        ((9, 0), Storage::Rotating),
+        ((9, 1), Storage::Unknown),
+        ((252, 2), Storage::Rotating),
+        ((252, 3), Storage::Unknown),
     ] {
         assert_eq!(fake.says(major, minor), medium, "{major}:{minor}");
     }
@@ -130,18 +130,18 @@ fn volumes_and_arrays_are_what_they_are_made_of() {
 fn a_loop_device_is_what_its_file_lies_on() {
     let fake = Fake::new();
     let here = open_root("/dev/shm".as_ref(), For::Passing).expect("opened");
-    assert_eq!(of(&here), Medium::Flash, "a tmpfs is memory");
+    assert_eq!(of(&here), Storage::Flash, "a tmpfs is memory");
     let image = tempfile_in_memory();
     let file = format!("loop/backing_file={}", image.path().join("image").display());
     fake.device("loop0", "7:0", &["queue/rotational=1", &file]);
-    assert_eq!(fake.says(7, 0), Medium::Flash);
+    assert_eq!(fake.says(7, 0), Storage::Flash);
     // A file that is not to be seen from here.
     fake.device(
         "loop1",
         "7:1",
         &["queue/rotational=1", "loop/backing_file=/gone (deleted)"],
     );
-    assert_eq!(fake.says(7, 1), Medium::Rotating);
+    assert_eq!(fake.says(7, 1), Storage::Rotating);
 }
 
 /// Loop devices upon a tmpfs, for real: memory, whatever lies between.
@@ -168,7 +168,7 @@ fn filesystems_in_files_in_memory_are_memory() {
         ran("mount", &options);
         let medium = open_root(&point, For::Passing).map(of);
         ran("umount", &[point.as_ref()]);
-        assert_eq!(medium.expect("opened"), Medium::Flash, "{kind}");
+        assert_eq!(medium.expect("opened"), Storage::Flash, "{kind}");
     }
 }
 
@@ -190,8 +190,8 @@ fn a_btrfs_is_all_of_its_devices() {
     fs::create_dir(fake.0.path().join("fs/btrfs/features")).expect("made");
     let root = fake.0.path().to_path_buf();
     let sysfs = Sysfs { root, depth: 8 };
-    assert_eq!(sysfs.btrfs_with((8, 0)), Some(Medium::Rotating));
-    assert_eq!(sysfs.btrfs_with((8, 32)), Some(Medium::Flash));
+    assert_eq!(sysfs.btrfs_with((8, 0)), Some(Storage::Rotating));
+    assert_eq!(sysfs.btrfs_with((8, 32)), Some(Storage::Flash));
     assert_eq!(sysfs.btrfs_with((8, 48)), None);
 }
 
@@ -231,5 +231,5 @@ fn this_machine_is_found_out_without_trouble() {
     let mount = mount_of(&here).expect("everything is mounted");
     assert!(!mount.fs_type.is_empty());
     // No test runs from a mount of another machine's that is not known so.
-    assert_eq!(of(&here) == Medium::Network, is_network(&mount.fs_type));
+    assert_eq!(of(&here) == Storage::Network, is_network(&mount.fs_type));
 }

@@ -9,7 +9,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use dumpcore::{Dump, Report, Snapshot};
+use dumpcore::{DumpRoot, Report, Snapshot};
 use fixtures::tree::remove_deep;
 use fixtures::walk::{Place, Side, Visit, walk};
 use fixtures::{Fingerprint, Options, diff_trees, is_root};
@@ -29,7 +29,7 @@ pub(crate) struct Stage {
 impl Stage {
     /// An empty source beside an empty dump root.
     pub(crate) fn new() -> Self {
-        Self::within(&fixtures::who::open_dir().keep())
+        Self::within(&fixtures::plain_user::open_dir().keep())
     }
 
     /// The same below a directory that is removed with it.
@@ -53,7 +53,7 @@ impl Stage {
 
     /// The newest dump of the tree.
     pub(crate) fn newest(&self) -> PathBuf {
-        let dump = Dump::open(&self.dump).expect("opened");
+        let dump = DumpRoot::open(&self.dump).expect("opened");
         let current = dump.current().expect("read").expect("there is a current");
         current.join(ROOT)
     }
@@ -73,7 +73,7 @@ impl Stage {
     /// nothing half made stands beside it.
     #[track_caller]
     pub(crate) fn assert_published(&self, report: &Report) {
-        let dump = Dump::open(&self.dump).expect("opened");
+        let dump = DumpRoot::open(&self.dump).expect("opened");
         assert_eq!(
             dump.current().expect("read").as_deref(),
             Some(&*report.dump)

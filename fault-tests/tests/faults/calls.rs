@@ -14,8 +14,8 @@ use std::process::Command;
 use fixtures::strace::{Inject, trace, watch};
 use fixtures::tree::Node;
 
-use crate::scene;
-use crate::stage::{Stage, end_well};
+use crate::sample_trees;
+use crate::setup::{Stage, end_well};
 
 /// Calls that change nothing on a disk; all others are points to be killed
 /// at, also those that the tracer knows only by number.
@@ -179,7 +179,7 @@ impl Run {
         let seen = watch(command.arg("--jobs=1"), &[half]);
         assert_eq!(seen.status.signal(), Some(9));
         // Some of what it made is not what it should be by now.
-        base.write(&scene::after().with("changes", Node::file("once more")));
+        base.write(&sample_trees::after().with("changes", Node::file("once more")));
         Run {
             base,
             ..Self::dump()
@@ -241,17 +241,17 @@ impl Run {
 /// A source that was never dumped.
 pub(crate) fn fresh() -> Stage {
     let stage = Stage::new();
-    stage.write(&scene::after());
+    stage.write(&sample_trees::after());
     stage
 }
 
 /// One that was dumped, and has changed since; what it was is kept beside.
 pub(crate) fn changed() -> Stage {
     let stage = Stage::new();
-    stage.write(&scene::before());
+    stage.write(&sample_trees::before());
     stage.dump_now();
     copy_tree(&stage.source, &stage.beside("was"));
-    stage.write(&scene::after());
+    stage.write(&sample_trees::after());
     stage
 }
 

@@ -5,10 +5,10 @@ use std::fs;
 use std::process::Command;
 
 use chrono::DateTime;
-use dumpcore::{Dump, DumpName, Stamp};
+use dumpcore::{DumpName, DumpRoot, Stamp};
 
-use crate::scene;
-use crate::stage::{Stage, assert_done, end_well, end_with};
+use crate::sample_trees;
+use crate::setup::{Stage, assert_done, end_well, end_with};
 
 /// The program as if it were this moment (`@seconds`) in this zone.
 pub(crate) fn at(command: &Command, seconds: i64, zone: &str) -> Command {
@@ -35,7 +35,7 @@ fn civil(seconds: i64, zone: &str) -> Stamp {
 }
 
 fn names(stage: &Stage) -> Vec<DumpName> {
-    let dump = Dump::open(&stage.dump).expect("opened");
+    let dump = DumpRoot::open(&stage.dump).expect("opened");
     dump.list().expect("listed")
 }
 
@@ -62,7 +62,7 @@ const SHIFTS: [(&str, i64); 6] = [
 fn names_rise_through_the_days_on_which_clocks_shift() {
     for (zone, shift) in SHIFTS {
         let stage = Stage::new();
-        stage.write(&scene::before());
+        stage.write(&sample_trees::before());
         let mut last = None;
         for step in -8..=8 {
             let moment = shift + step * 20 * 60;
@@ -90,7 +90,7 @@ fn names_rise_through_the_days_on_which_clocks_shift() {
 #[ignore = "needs faketime"]
 fn a_clock_that_steps_loses_no_dump() {
     let stage = Stage::new();
-    stage.write(&scene::before());
+    stage.write(&sample_trees::before());
     let now = 1_790_000_000;
     // A step back by minutes, by three years, and forth again by ten.
     let steps = [0, -600, -600, -95_000_000, -94_999_940, 315_000_000, 0, 60];
@@ -100,15 +100,15 @@ fn a_clock_that_steps_loses_no_dump() {
         let after = names(&stage);
         assert_eq!(after.len(), nth + 1);
         assert!(before.iter().all(|name| after.contains(name)));
-        let newest = stage.dump.join("current").join(crate::stage::ROOT);
-        crate::stage::assert_one_of(&newest, &[&stage.source]);
+        let newest = stage.dump.join("current").join(crate::setup::ROOT);
+        crate::setup::assert_one_of(&newest, &[&stage.source]);
     }
 }
 
 #[test]
 fn years_of_other_lengths_are_dumps_or_refused() {
     let stage = Stage::new();
-    stage.write(&scene::before());
+    stage.write(&sample_trees::before());
     for (nth, year) in ["0000", "0999", "1000", "9999"].into_iter().enumerate() {
         let stamp = format!("{year}-02-03T04:05");
         end_well(stage.dumpme().args(["--at", &stamp]));

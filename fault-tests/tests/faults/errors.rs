@@ -9,7 +9,7 @@ use std::fs;
 use fixtures::strace::{Inject, inject};
 
 use crate::calls::{Run, points};
-use crate::stage::{History, assert_done, assert_stands, end_well, said};
+use crate::setup::{History, assert_done, assert_stands, end_well, said};
 
 /// What became of one run.
 #[derive(Debug, Default)]

@@ -14,7 +14,7 @@ use fixtures::strace::watch;
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
 use crate::calls::{before_flush, is_marked};
-use crate::stage::{Stage, assert_done, end_well, end_with, leftovers};
+use crate::setup::{Stage, assert_done, end_well, end_with, leftovers};
 
 const IMAGE_MB: u64 = 300;
 

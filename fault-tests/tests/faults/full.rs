@@ -8,8 +8,8 @@ use fixtures::mounts::{Fs, Mount};
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
 use crate::calls::copy_tree;
-use crate::scene;
-use crate::stage::{History, ROOT, Stage, assert_done, assert_one_of, end_well, end_with};
+use crate::sample_trees;
+use crate::setup::{History, ROOT, Stage, assert_done, assert_one_of, end_well, end_with};
 
 /// A dump disk with one dump, and a source of 300 files that has changed.
 fn changed(mount: &Mount) -> Stage {
@@ -18,10 +18,10 @@ fn changed(mount: &Mount) -> Stage {
 
 /// The same on a stage.
 pub(crate) fn changed_since(stage: Stage) -> Stage {
-    stage.write(&scene::wide(300, 3, 0));
+    stage.write(&sample_trees::wide(300, 3, 0));
     stage.dump_now();
     copy_tree(&stage.source, &stage.beside("was"));
-    stage.write(&scene::wide(300, 2, 1));
+    stage.write(&sample_trees::wide(300, 2, 1));
     stage
 }
 
@@ -108,7 +108,7 @@ fn no_blocks(fs: Fs, size_mb: u64) {
             goes_on(&stage);
             fixtures::tree::remove_deep(&stage.beside("was"));
             copy_tree(&stage.source, &stage.beside("was"));
-            stage.write(&scene::wide(300, 2, 2 + round as u8));
+            stage.write(&sample_trees::wide(300, 2, 2 + round as u8));
         }
         make_room(mount.path());
     }

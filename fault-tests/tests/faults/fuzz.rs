@@ -11,13 +11,13 @@ use std::path::Path;
 use chrono::NaiveDate;
 use chrono_tz::{Australia, Europe, UTC};
 use dumpcli::config::File;
-use dumpcore::{Ago, Date, Dump, DumpName, Filter, Stamp};
+use dumpcore::{Ago, Date, DumpName, DumpRoot, Filter, Stamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::corpus::Corpus;
-use crate::stage::{Stage, temp};
+use crate::setup::{Stage, temp};
 
 fn cases(number: u32) -> ProptestConfig {
     ProptestConfig {
@@ -141,7 +141,7 @@ proptest! {
                 };
             }
         }
-        let dump = Dump::open(dir.path()).expect("opened");
+        let dump = DumpRoot::open(dir.path()).expect("opened");
         let list = dump.list().expect("listed");
         prop_assert!(list.is_sorted());
         for name in &list {
@@ -156,7 +156,7 @@ proptest! {
             fs::create_dir_all(dir.path().join(path)).expect("made");
         }
         if symlink(&target, dir.path().join("current")).is_ok() {
-            let dump = Dump::open(dir.path()).expect("opened");
+            let dump = DumpRoot::open(dir.path()).expect("opened");
             if let Ok(Some(current)) = dump.current() {
                 // Whatever it says, it is a dump of this root.
                 let ours = ["2026/1122/2331", "first"].map(|path| dir.path().join(path));
@@ -185,7 +185,7 @@ proptest! {
         fs::write(stage.beside("config/dump/dump.toml"), text).expect("written");
         let output = stage.program("dumpme").arg("--print-config").output().expect("it runs");
         let code = output.status.code();
-        prop_assert!(matches!(code, Some(0 | 2)), "{:?}: {}", code, crate::stage::said(&output));
+        prop_assert!(matches!(code, Some(0 | 2)), "{:?}: {}", code, crate::setup::said(&output));
     }
 }
 
@@ -285,7 +285,7 @@ fn the_corpus_of_forms_of_current() {
         let _ = fs::remove_file(&link);
         // A link's text has an end, and no NUL.
         if symlink(OsStr::from_bytes(input), &link).is_ok() {
-            let dump = Dump::open(dir.path()).expect("opened");
+            let dump = DumpRoot::open(dir.path()).expect("opened");
             if let Ok(current) = dump.current() {
                 let current = current.expect("there is a link");
                 assert!(ours.contains(&current), "{}", current.display());

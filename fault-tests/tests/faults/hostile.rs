@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use fixtures::mounts::{Fs, Mount};
+use fixtures::plain_user::{PlainUser, give};
 use fixtures::tree::Node;
-use fixtures::who::{PlainUser, give};
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
 
 use crate::clocks::at;
-use crate::scene;
-use crate::stage::{ROOT, Stage, assert_done, end_well, end_with, meanwhile, temp};
+use crate::sample_trees;
+use crate::setup::{ROOT, Stage, assert_done, end_well, end_with, meanwhile, temp};
 
 const SECRET: &str = "for no eyes but its owner's";
 
@@ -51,7 +51,7 @@ fn holds_secret(dir: &Path) -> bool {
 #[ignore = "needs time: runs against a race"]
 fn a_directory_that_becomes_a_symlink_leads_nowhere() {
     let stage = Stage::new();
-    stage.write(&scene::wide(100, 1, 0));
+    stage.write(&sample_trees::wide(100, 1, 0));
     let secret = stage.beside("secret");
     for name in ["f00040", "other"] {
         fs::create_dir_all(&secret).expect("made");
@@ -71,7 +71,7 @@ fn a_directory_that_becomes_a_symlink_leads_nowhere() {
 #[ignore = "needs time: runs against a race"]
 fn a_fifo_in_the_place_of_a_file_blocks_nothing() {
     let stage = Stage::new();
-    stage.write(&scene::wide(60, 1, 0));
+    stage.write(&sample_trees::wide(60, 1, 0));
     let fifo = stage.source.join("fifo");
     let mode = Mode::from_raw_mode(0o644);
     mknodat(CWD, &fifo, FileType::Fifo, mode, 0).expect("made");
@@ -111,7 +111,7 @@ impl Elsewhere {
 fn a_symlink_in_the_place_of_a_directory_of_the_dump_root_is_not_followed() {
     for place in ["2031", "2031/0506", "2031/0506/0708_incomplete"] {
         let (stage, elsewhere) = (Stage::new(), Elsewhere::new());
-        stage.write(&scene::before());
+        stage.write(&sample_trees::before());
         stage.dump_now();
         let place = stage.dump.join(place);
         fs::create_dir_all(place.parent().expect("above")).expect("made");
@@ -143,7 +143,7 @@ fn nor_is_it_by_a_checkpoint_or_a_replica() {
         ]
     }) {
         let (stage, elsewhere) = (Stage::new(), Elsewhere::new());
-        stage.write(&scene::before());
+        stage.write(&sample_trees::before());
         let of_that_minute = ["--at", "2031-05-08T07:08"];
         let is_replica = site == replica.1;
         let root = if is_replica {
@@ -169,7 +169,7 @@ fn nor_is_it_by_a_checkpoint_or_a_replica() {
 #[test]
 fn a_symlink_in_the_place_of_a_published_day_is_not_followed() {
     let stage = Stage::new();
-    stage.write(&scene::before());
+    stage.write(&sample_trees::before());
     stage.dump_now();
     let current = fs::canonicalize(stage.dump.join("current")).expect("there");
     let day = current.parent().expect("a day");
@@ -187,7 +187,7 @@ fn a_symlink_in_the_place_of_a_published_day_is_not_followed() {
 #[test]
 fn what_is_planted_in_a_leftover_is_neither_followed_nor_written() {
     let (stage, elsewhere) = (Stage::new(), Elsewhere::new());
-    stage.write(&scene::before().with("planted/file", Node::file("untouched!")));
+    stage.write(&sample_trees::before().with("planted/file", Node::file("untouched!")));
     stage.dump_now();
     let site = stage.dump.join("2020/0101/0000_incomplete").join(ROOT);
     fs::create_dir_all(&site).expect("made");
@@ -197,7 +197,7 @@ fn what_is_planted_in_a_leftover_is_neither_followed_nor_written() {
     for name in ["changes", "new", "same"] {
         fs::hard_link(&victim, site.join(name)).expect("linked");
     }
-    stage.write(&scene::after());
+    stage.write(&sample_trees::after());
     let look = || {
         let meta = fs::metadata(&victim).expect("there");
         (meta.mode(), meta.uid(), meta.mtime(), meta.mtime_nsec())
@@ -212,7 +212,7 @@ fn what_is_planted_in_a_leftover_is_neither_followed_nor_written() {
 #[test]
 fn a_current_that_is_no_link_is_refused_and_left() {
     let stage = Stage::new();
-    stage.write(&scene::before());
+    stage.write(&sample_trees::before());
     let current = stage.dump.join("current");
     fs::create_dir_all(current.join(ROOT)).expect("made");
     for init in [false, true] {
@@ -260,7 +260,7 @@ fn a_leftover_of_another_user_is_left_to_them() {
 fn what_cannot_be_removed_is_named_with_the_systems_answer() {
     let mount = Mount::new(Fs::Ext4, 24);
     let stage = Stage::with_dump_on(mount.path());
-    stage.write(&scene::before());
+    stage.write(&sample_trees::before());
     stage.dump_now();
     let site = stage.dump.join("2020/0101/0000_incomplete").join(ROOT);
     fs::create_dir_all(&site).expect("made");

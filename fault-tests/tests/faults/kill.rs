@@ -9,8 +9,8 @@ use fixtures::strace::{Inject, watch};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::calls::{Run, copy_tree, points};
-use crate::scene;
-use crate::stage::{History, ROOT, Stage, assert_done, assert_one_of, assert_stands, end_well};
+use crate::sample_trees;
+use crate::setup::{History, ROOT, Stage, assert_done, assert_one_of, assert_stands, end_well};
 
 impl Run {
     /// Kills it at every point, each time from the same beginning.
@@ -149,13 +149,13 @@ fn at_random_instants() {
 /// short and is soon read.
 fn some_random_kills(dice: &mut Dice) -> usize {
     let stage = Stage::new();
-    stage.write(&scene::wide(150, 7, 0));
+    stage.write(&sample_trees::wide(150, 7, 0));
     stage.dump_now();
     let began = Instant::now();
     stage.dump_now();
     let usual = began.elapsed().as_micros() as u64 * 2;
     copy_tree(&stage.source, &stage.beside("was"));
-    stage.write(&scene::wide(150, 3, 1));
+    stage.write(&sample_trees::wide(150, 3, 1));
     let history = History::of(&stage.dump);
     let mut kills = 0;
     for _ in 0..8 {

@@ -9,8 +9,8 @@ use fixtures::mounts::{Fs, Mount};
 use fixtures::strace::trace;
 use fixtures::tree::{deep, depth_of, wide};
 
-use crate::scene;
-use crate::stage::{ROOT, Stage, assert_done, end_well};
+use crate::sample_trees;
+use crate::setup::{ROOT, Stage, assert_done, end_well};
 
 /// The program with 64 descriptors and 256 MB of address space.
 fn poor(command: &Command) -> Command {
@@ -64,14 +64,14 @@ fn threads(command: &Command) -> usize {
 #[ignore = "needs strace"]
 fn as_many_workers_as_were_asked_for() {
     let stage = Stage::new();
-    stage.write(&scene::before());
+    stage.write(&sample_trees::before());
     stage.dump_now();
     end_well(&mut stage.dumpslave());
     for program in ["dumpme", "chkptme", "dumpslave"] {
         let with = |jobs: usize| {
             // Each of them begins with the same.
             let stage = stage.copy();
-            stage.write(&scene::after());
+            stage.write(&sample_trees::after());
             let mut command = match program {
                 "dumpme" => stage.dumpme(),
                 "chkptme" => {
@@ -114,7 +114,7 @@ fn a_tebibyte_that_is_all_hole() {
 fn on_one_core_with_few_descriptors() {
     let stage = Stage::new();
     for round in 0..3 {
-        stage.write(&scene::wide(1000, 3, round));
+        stage.write(&sample_trees::wide(1000, 3, round));
         let mut one_core = under(&["taskset", "-c", "0"], &poor(&stage.dumpme()));
         end_well(&mut one_core);
         assert_done(&stage.dump, &stage.source);

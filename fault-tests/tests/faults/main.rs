@@ -4,20 +4,20 @@
 // The figures that the page tells are printed by the tests that it names.
 #![allow(clippy::print_stdout)]
 
-mod apart;
 mod calls;
 mod clocks;
+mod concurrent;
 mod corpus;
-mod crowd;
 mod errors;
 mod flush;
 mod full;
 mod fuzz;
 mod hostile;
+mod in_vm;
 mod kill;
 mod machine;
 mod power;
 mod quota;
-mod scene;
+mod sample_trees;
+mod setup;
 mod source;
-mod stage;

@@ -15,8 +15,8 @@ use fixtures::strace::{Inject, watch};
 use fixtures::tree::remove_deep;
 
 use crate::calls::{Point, before_flush, copy_tree, dump, is_marked, points, slave};
-use crate::scene;
-use crate::stage::{
+use crate::sample_trees;
+use crate::setup::{
     History, ROOT, Stage, assert_done, assert_one_of, assert_stands, end_well, leftovers,
 };
 
@@ -44,11 +44,11 @@ impl Disk {
         let mut stage = Stage::with_dump_on(mount.path());
         stage.slave = mount.path().join("slave");
         std::fs::create_dir(&stage.slave).expect("made");
-        stage.write(&scene::before());
+        stage.write(&sample_trees::before());
         stage.dump_now();
         end_well(&mut stage.dumpslave());
         copy_tree(&stage.source, &stage.beside("was"));
-        stage.write(&scene::after());
+        stage.write(&sample_trees::after());
         let saved = stage.beside("image");
         let mut disk = Disk {
             mount,
@@ -314,7 +314,7 @@ fn right_after_it_was_reported(fs: Fs) {
     let mut disk = Disk::new(fs);
     let mut cuts = 0;
     for round in 1..=6 {
-        disk.stage.write(&scene::wide(60, 4, round));
+        disk.stage.write(&sample_trees::wide(60, 4, round));
         for start in [Stage::dumpme, Stage::chkptme, Stage::dumpslave] {
             end_well(&mut start(&disk.stage));
             disk.cut(Cut::Bare);
@@ -342,7 +342,7 @@ fn right_after_it_was_reported_on_xfs() {
 fn at_random_instants(fs: Fs) {
     let mut disk = Disk::new(fs);
     let (mut refused, mut done) = (0, 0);
-    disk.stage.write(&scene::wide(300, 5, 0));
+    disk.stage.write(&sample_trees::wide(300, 5, 0));
     let began = Instant::now();
     disk.stage.dump_now();
     let usual = began.elapsed();
@@ -350,7 +350,7 @@ fn at_random_instants(fs: Fs) {
         let was = disk.stage.beside("was");
         remove_deep(&was);
         copy_tree(&disk.stage.source, &was);
-        disk.stage.write(&scene::wide(300, 5, round));
+        disk.stage.write(&sample_trees::wide(300, 5, round));
         let current = disk.stage.dump.join("current");
         let named = std::fs::read_link(&current).expect("a link");
         let mut child = disk.stage.dumpme();

@@ -4,11 +4,11 @@
 use std::process::Command;
 
 use fixtures::mounts::{Fs, Mount};
-use fixtures::who::PLAIN;
+use fixtures::plain_user::PLAIN;
 
-use crate::apart::on_own_machine;
 use crate::full::{changed_since, goes_on, refused};
-use crate::stage::{Stage, end_well};
+use crate::in_vm::on_own_machine;
+use crate::setup::{Stage, end_well};
 
 /// The project of the dump root.
 const PROJECT: u32 = 77;

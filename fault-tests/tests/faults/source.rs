@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use fixtures::diff_trees;
 use fixtures::strace::{Inject, inject};
 
-use crate::scene;
-use crate::stage::{ROOT, Stage, all_we_keep, assert_done, end_well, meanwhile, said};
+use crate::sample_trees;
+use crate::setup::{ROOT, Stage, all_we_keep, assert_done, end_well, meanwhile, said};
 
 /// Six directories of ten files, all dumped, all changed since.
 fn changed() -> Stage {
     let stage = Stage::new();
-    stage.write(&scene::wide(120, 1, 0));
+    stage.write(&sample_trees::wide(120, 1, 0));
     stage.dump_now();
-    stage.write(&scene::wide(120, 1, 1));
+    stage.write(&sample_trees::wide(120, 1, 1));
     stage
 }
 
@@ -144,7 +144,7 @@ fn a_stale_file_is_looked_for_by_its_name() {
 #[ignore = "needs strace"]
 fn a_reference_that_cannot_be_read_is_copied_anew() {
     let stage = Stage::new();
-    stage.write(&scene::wide(60, 1, 0));
+    stage.write(&sample_trees::wide(60, 1, 0));
     stage.dump_now();
     let current = fs::read_link(stage.dump.join("current")).expect("a link");
     let reference = stage.dump.join(current).join(ROOT).join("d001");
@@ -224,7 +224,7 @@ fn a_mount_that_goes_in_mid_run_never_publishes_half_a_dump() {
     let (mut refused, mut done) = (0, 0);
     for round in 1..=12_u8 {
         let stage = Stage::new();
-        stage.write(&scene::wide(150, 1, 0));
+        stage.write(&sample_trees::wide(150, 1, 0));
         let at = stage.beside("far").join(ROOT);
         let run = || {
             let mut command = stage.program("dumpme");
@@ -290,7 +290,7 @@ fn assert_same_names(source: &Path, dump: &Path) {
 #[ignore = "needs time: runs against a race"]
 fn what_moves_between_directories_is_whole_where_it_is_found() {
     let stage = Stage::new();
-    stage.write(&scene::wide(400, 1, 0));
+    stage.write(&sample_trees::wide(400, 1, 0));
     stage.dump_now();
     let dumps = 25;
     let dump = || {

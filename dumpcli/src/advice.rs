@@ -7,7 +7,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use dumpcore::{Dump, Error, Printable, Sort};
+use dumpcore::{DumpRoot, Error, Printable, Sort};
 
 use crate::settings::{Source, Value};
 
@@ -135,7 +135,7 @@ impl About<'_> {
             "chkptme" => Sort::Checkpoint,
             _ => Sort::Dump,
         };
-        let listed = Dump::open(self.dump).map(|dump| dump.listing().incompletes());
+        let listed = DumpRoot::open(self.dump).map(|dump| dump.listing().incompletes());
         // The disk is full: whatever else is wrong with it is said next time.
         let Ok(Ok(found)) = listed else {
             return String::new();

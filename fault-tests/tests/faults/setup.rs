@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dumpcore::Dump;
+use dumpcore::DumpRoot;
 use fixtures::tree::{Tree, remove_deep};
-use fixtures::{Fingerprint, Options, diff_trees, is_root, who};
+use fixtures::{Fingerprint, Options, diff_trees, is_root, plain_user};
 use tempfile::TempDir;
 
 /// The name of the tree in all dumps of these tests.
@@ -87,16 +87,16 @@ impl Stage {
     /// Gives source and dump root to a plain user, who runs the programs from
     /// now on.
     pub(crate) fn of_plain_user(mut self) -> Self {
-        self.user = Some(who::PLAIN);
+        self.user = Some(plain_user::PLAIN);
         // What was built may lie where only we can reach it.
         let bin = self.top.join("bin");
-        who::copy_program(env!("CARGO_BIN_EXE_programs"), &bin.join("programs"));
+        plain_user::copy_program(env!("CARGO_BIN_EXE_programs"), &bin.join("programs"));
         for name in ["dumpme", "chkptme", "dumpslave"] {
             fs::remove_file(bin.join(name)).expect("removed");
             symlink("programs", bin.join(name)).expect("made");
         }
         for dir in [&self.source, &self.dump, &self.slave] {
-            who::give(dir);
+            plain_user::give(dir);
         }
         self
     }
@@ -247,7 +247,7 @@ pub(crate) fn assert_one_of(dump: &Path, may_be: &[&Path]) {
 /// one) names such a dump.
 #[track_caller]
 pub(crate) fn assert_stands(root: &Path, has_current: bool, may_be: &[&Path]) {
-    let dump = Dump::open(root).expect("opened");
+    let dump = DumpRoot::open(root).expect("opened");
     let current = dump.current().expect("current names a dump");
     assert!(current.is_some() || !has_current, "current is missing");
     for name in dump.list().expect("listed") {
@@ -269,7 +269,7 @@ pub(crate) fn assert_done(root: &Path, source: &Path) {
 
 #[track_caller]
 fn assert_stands_newest(root: &Path, source: &Path) {
-    let dump = Dump::open(root).expect("opened");
+    let dump = DumpRoot::open(root).expect("opened");
     let current = dump.current().expect("current names a dump");
     let current = current.expect("there is a current");
     assert_one_of(&current.join(ROOT), &[source]);

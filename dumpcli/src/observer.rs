@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use dumpcore::{Did, Event, Kind, Locate, Observer, Phase, Printable, Warning};
+use dumpcore::{Action, Event, Kind, Locate, Observer, Phase, Printable, Warning};
 
 use crate::progress::Counters;
 use crate::screen::{Screen, held};
@@ -79,9 +79,9 @@ impl Watch {
         );
     }
 
-    fn entry(&self, at: &dyn Locate, kind: Kind, did: Did) {
+    fn entry(&self, at: &dyn Locate, kind: Kind, did: Action) {
         self.counters.entry(at, kind, did);
-        if did == Did::Vanished {
+        if did == Action::Vanished {
             let path = at.source();
             let file = Printable::path(&absolute(&path)).to_string();
             let warning = Warning::Vanished { path };
@@ -98,14 +98,14 @@ impl Watch {
 
 /// How an entry is listed: what is done with it, and why. `None` when it is
 /// not listed at this level.
-fn words(did: Did, listing: u8) -> Option<(&'static str, &'static str)> {
+fn words(did: Action, listing: u8) -> Option<(&'static str, &'static str)> {
     let words = match did {
-        Did::Copied(why) => return Some(("copy", why.as_str())),
-        Did::Excluded => return Some(("exclude", "")),
-        Did::Linked => ("link", ""),
-        Did::Kept => ("keep", ""),
-        Did::HardLinked => ("hardlink", ""),
-        Did::Filled => ("enter", ""),
+        Action::Copied(why) => return Some(("copy", why.as_str())),
+        Action::Excluded => return Some(("exclude", "")),
+        Action::Linked => ("link", ""),
+        Action::Kept => ("keep", ""),
+        Action::HardLinked => ("hardlink", ""),
+        Action::Filled => ("enter", ""),
         _ => return None,
     };
     (listing > 1).then_some(words)
@@ -150,18 +150,23 @@ impl Observer for Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dumpcore::Why;
+    use dumpcore::CopyReason;
 
     #[test]
     fn lists_as_much_as_was_asked_for() {
-        let copied = Did::Copied(Why::Mtime);
+        let copied = Action::Copied(CopyReason::Mtime);
         assert_eq!(words(copied, 1), Some(("copy", "mtime")));
-        assert_eq!(words(Did::Excluded, 1), Some(("exclude", "")));
-        for did in [Did::Linked, Did::Kept, Did::HardLinked, Did::Filled] {
+        assert_eq!(words(Action::Excluded, 1), Some(("exclude", "")));
+        for did in [
+            Action::Linked,
+            Action::Kept,
+            Action::HardLinked,
+            Action::Filled,
+        ] {
             assert_eq!(words(did, 1), None, "{did:?}");
             assert!(words(did, 2).is_some(), "{did:?}");
         }
         // Logged as a warning instead.
-        assert_eq!(words(Did::Vanished, 2), None);
+        assert_eq!(words(Action::Vanished, 2), None);
     }
 }

@@ -19,7 +19,7 @@ use crate::settings::Sources;
 /// How much is said, and where, as options.
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[command(next_help_heading = "Output")]
-pub struct AsideOptions {
+pub struct NoticeOptions {
     /// No warnings: only what went wrong
     #[arg(short, long)]
     pub quiet: bool,
@@ -31,22 +31,22 @@ pub struct AsideOptions {
 
 /// Says things beside the answer.
 #[derive(Clone, Copy, Debug)]
-pub struct Aside {
+pub struct Notices {
     program: Program,
     quiet: bool,
     verbose: bool,
     logged: bool,
 }
 
-impl Aside {
+impl Notices {
     /// Opens the log, if one is asked for. `verbose`: also what was done.
     pub(crate) fn open(
         program: Program,
         sources: &Sources,
-        options: AsideOptions,
+        options: NoticeOptions,
         verbose: bool,
     ) -> Self {
-        let AsideOptions { quiet, log } = options;
+        let NoticeOptions { quiet, log } = options;
         if log.is_some() {
             let output = Output {
                 verbose: verbose.into(),

@@ -8,26 +8,26 @@ use std::path::{Component, Path, PathBuf};
 
 use chrono::{DateTime, Local};
 use clap::Args;
-use dumpcore::{Ago, Date, Error, FindError, Lies, Navigator, Place, Root, Stamp};
+use dumpcore::{Ago, Date, Error, FindError, LocatedIn, Location, Navigator, Root, Stamp};
 
 use crate::Program;
-use crate::aside::{Aside, AsideOptions};
+use crate::advice::{About, Origin};
 use crate::exit::Failure;
-use crate::hint::{About, Origin};
+use crate::notices::{NoticeOptions, Notices};
 use crate::options::Places;
+use crate::print_config::Listing;
 use crate::settings::{Sources, Value};
-use crate::show::Listing;
 
 /// The roots in force, and from where relative paths start.
 #[derive(Debug)]
-pub struct Ground {
+pub struct Lookup {
     /// Finds old versions. Its roots are absolute, so that they can be
     /// compared with what a person names, wherever that is.
     pub navigator: Navigator,
     /// The dump root, absolute.
     pub dump: PathBuf,
     /// Where warnings and failures are told.
-    pub aside: Aside,
+    pub aside: Notices,
     /// The working directory.
     pub from: PathBuf,
     /// The moment at which the program started.
@@ -41,7 +41,7 @@ struct Settings {
     root_name: Option<Value<OsString>>,
 }
 
-impl Ground {
+impl Lookup {
     /// From options, environment and configuration. `None` when these were
     /// only to be printed. `verbose`: what is done is told as well.
     ///
@@ -50,7 +50,7 @@ impl Ground {
     pub fn find(
         program: Program,
         places: &Places,
-        aside: AsideOptions,
+        aside: NoticeOptions,
         verbose: bool,
     ) -> Result<Option<Self>, Failure> {
         let sources = Sources::load(places)?;
@@ -70,7 +70,7 @@ impl Ground {
         Ok(Some(Self {
             navigator: settings.navigator(&from),
             dump: rooted(&from, &settings.dump.value),
-            aside: Aside::open(program, &sources, aside, verbose),
+            aside: Notices::open(program, &sources, aside, verbose),
             from,
             now: Local::now(),
         }))
@@ -98,7 +98,7 @@ impl Ground {
     ///
     /// # Errors
     /// See [`Navigator::locate`].
-    pub fn locate(&self, path: &Path) -> Result<Place, FindError> {
+    pub fn locate(&self, path: &Path) -> Result<Location, FindError> {
         self.navigator.locate(&self.from, path)
     }
 
@@ -107,10 +107,10 @@ impl Ground {
     ///
     /// # Errors
     /// [`Failure::Usage`] when it is no date.
-    pub fn date(&self, text: &str, place: &Place) -> Result<Date, Failure> {
-        let today = match place.lies {
-            Lies::Main(_) => self.now.date_naive(),
-            Lies::Dump(dump) => dump.stamp.civil().date(),
+    pub fn date(&self, text: &str, place: &Location) -> Result<Date, Failure> {
+        let today = match place.located_in {
+            LocatedIn::Main(_) => self.now.date_naive(),
+            LocatedIn::Dump(dump) => dump.stamp.civil().date(),
         };
         Date::parse(text, today, &Local).map_err(|bad| Failure::Usage(bad.to_string()))
     }
@@ -119,10 +119,10 @@ impl Ground {
     ///
     /// # Errors
     /// [`Failure::Usage`] when that is before the calendar.
-    pub fn ago(&self, ago: Ago, place: &Place) -> Result<Stamp, Failure> {
-        let found = match place.lies {
-            Lies::Main(_) => ago.before_moment(&self.now),
-            Lies::Dump(dump) => ago.before_dump(dump.stamp, &Local),
+    pub fn ago(&self, ago: Ago, place: &Location) -> Result<Stamp, Failure> {
+        let found = match place.located_in {
+            LocatedIn::Main(_) => ago.before_moment(&self.now),
+            LocatedIn::Dump(dump) => ago.before_dump(dump.stamp, &Local),
         };
         found.ok_or_else(|| Failure::Usage("that is before the year 0".to_owned()))
     }
@@ -262,7 +262,7 @@ mod tests {
             ..Places::default()
         };
         let failure =
-            Ground::find(program, &places, AsideOptions::default(), false).expect_err("refused");
+            Lookup::find(program, &places, NoticeOptions::default(), false).expect_err("refused");
         let said = failure.to_string();
         for words in [
             "gone cannot be opened",
@@ -272,7 +272,7 @@ mod tests {
             assert!(said.contains(words), "{said}");
         }
         places.dump = Some(dir.path().to_owned());
-        assert!(Ground::find(program, &places, AsideOptions::default(), false).is_ok());
+        assert!(Lookup::find(program, &places, NoticeOptions::default(), false).is_ok());
     }
 
     #[test]

@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::scene;
-use crate::stage::{Stage, assert_done, end_well, end_with, leftovers};
+use crate::sample_trees;
+use crate::setup::{Stage, assert_done, end_well, end_with, leftovers};
 
 /// Dump root and a second one with a dump to be replicated into the first.
 fn stage() -> Stage {
     let stage = Stage::new();
-    stage.write(&scene::wide(400, 1, 0));
+    stage.write(&sample_trees::wide(400, 1, 0));
     stage.dump_now();
     end_well(&mut stage.dumpslave());
     stage
@@ -37,7 +37,7 @@ fn all_at_once_one_works_and_the_others_end_at_once() {
     let stage = stage();
     let mut worked = 0;
     for round in 1..=5 {
-        stage.write(&scene::wide(400, 1, round));
+        stage.write(&sample_trees::wide(400, 1, round));
         let start = |mut command: Command| command.stderr(Stdio::null()).spawn().expect("runs");
         let children: Vec<Child> = crowd(&stage).into_iter().map(start).collect();
         let mut codes = Vec::new();
@@ -58,7 +58,7 @@ fn all_at_once_one_works_and_the_others_end_at_once() {
 /// Starts a dump and stops it (as SIGSTOP does) while it holds the lock.
 fn held(stage: &Stage) -> Child {
     for round in 1..=50 {
-        stage.write(&scene::wide(400, 1, round));
+        stage.write(&sample_trees::wide(400, 1, round));
         let mut child = stage.dumpme().spawn().expect("it runs");
         let pid = Pid::from_child(&child);
         while leftovers(&stage.dump).is_empty() && child.try_wait().expect("asked").is_none() {
