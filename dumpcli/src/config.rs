@@ -259,9 +259,26 @@ impl File {
         };
         let text = String::from_utf8(bytes).map_err(|error| {
             let valid = error.utf8_error().valid_up_to();
-            let text = String::from_utf8_lossy(error.as_bytes());
-            wrong(&text, valid, "this is not UTF-8")
+            let bytes = error.as_bytes();
+            let text = String::from_utf8_lossy(bytes);
+            let wide = [b"\xff\xfe", b"\xfe\xff"]
+                .iter()
+                .any(|mark| bytes.starts_with(*mark));
+            wrong(
+                &text,
+                valid,
+                if wide {
+                    "this is UTF-16: save the file as UTF-8"
+                } else {
+                    "this is not UTF-8"
+                },
+            )
         })?;
+        // Some editors begin with a byte order mark: it is not part of the text.
+        let text = match text.strip_prefix('\u{feff}') {
+            Some(text) => text.to_owned(),
+            None => text,
+        };
         let top: Section = toml::from_str(&text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             wrong(&text, at, &one_line(error.message()))

@@ -1,5 +1,10 @@
 //! Differences between two versions, as a person reads them: unified diffs
 //! of text, one line for what is none, and directories name by name.
+//!
+//! Text is what git and diff take for text: no NUL byte near its beginning,
+//! whatever its encoding. Its bytes are written as they are, so that a patch
+//! applies; a terminal gets control bytes and bytes that are not UTF-8 escaped,
+//! so that neither drives it, and both sides of a change can be told apart.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -9,19 +14,38 @@ use chrono::{DateTime, Local, SecondsFormat};
 use dumpcore::{Difference, DirEntry, Fault, Kind, Printable, Time, Version, difference};
 use similar::TextDiff;
 
+use crate::paging::Color;
+use crate::screen;
+
 /// How differences are shown.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Style {
     /// With colours.
     pub color: bool,
-    /// Also of files that are no text.
+    /// Also of files that are not text.
     pub binary: bool,
+    /// For a terminal: what it would not show, or obey, is escaped.
+    pub terminal: bool,
+}
+
+impl Style {
+    /// For stdout, or the pager that stdout would go through.
+    #[must_use]
+    pub fn of_stdout(color: Color, binary: bool) -> Self {
+        Self {
+            color: color.wanted(),
+            binary,
+            terminal: screen::stdout_is_terminal(),
+        }
+    }
 }
 
 /// A file beyond this is not loaded for a diff that nobody would read.
 const MOST: usize = 64 << 20;
 /// A better diff than the one found in this time is not waited for.
 const LONG_ENOUGH: Duration = Duration::from_secs(5);
+/// How much of a file is looked at for a NUL byte, as git does.
+const LOOKED_AT: usize = 8000;
 
 /// Why a diff could not be shown.
 #[derive(Debug, thiserror::Error)]
@@ -163,9 +187,9 @@ fn content(version: Option<&Version>, style: Style) -> Result<Content, Fault> {
     })
 }
 
-/// Valid UTF-8 without NUL.
+/// Without NUL near its beginning, whatever its encoding.
 fn is_text(bytes: &[u8]) -> bool {
-    !bytes.contains(&0) && std::str::from_utf8(bytes).is_ok()
+    !bytes.iter().take(LOOKED_AT).any(|byte| *byte == 0)
 }
 
 fn contents(
@@ -182,11 +206,7 @@ fn contents(
     match (content(old, style)?, content(new, style)?) {
         (Content::Text(old), Content::Text(new)) => {
             let diff = unified(&old_name, &new_name, &old, &new)?;
-            if style.color {
-                colored(&diff, out)?;
-            } else {
-                out.write_all(&diff)?;
-            }
+            write_styled(&diff, style, out)?;
         }
         (Content::TooLarge, _) | (_, Content::TooLarge) => {
             writeln!(out, "Large files {old_name} and {new_name} differ")?;
@@ -201,38 +221,82 @@ fn contents(
     Ok(())
 }
 
+/// Lines end at LF alone: what ends them elsewhere is not what patch(1) knows.
 fn unified(old_name: &str, new_name: &str, old: &[u8], new: &[u8]) -> io::Result<Vec<u8>> {
+    let lines = |text| -> Vec<&[u8]> { <[u8]>::split_inclusive(text, |b| *b == b'\n').collect() };
+    let (old, new) = (lines(old), lines(new));
     let diff = TextDiff::configure()
         .timeout(LONG_ENOUGH)
-        .diff_lines(old, new);
+        .newline_terminated(true)
+        .diff_slices(&old, &new);
     let mut text = Vec::new();
-    diff.unified_diff()
-        .header(old_name, new_name)
-        .to_writer(&mut text)?;
+    for (number, hunk) in diff.unified_diff().iter_hunks().enumerate() {
+        if number == 0 {
+            write!(text, "--- {old_name}\n+++ {new_name}\n")?;
+        }
+        // Not by `Display`, which would replace what is not UTF-8.
+        hunk.to_writer(&mut text)?;
+    }
     Ok(text)
 }
 
 /// Colours as people know them from other tools: names bold, places cyan,
 /// what went red and what came green.
-fn colored(diff: &[u8], out: &mut dyn Write) -> io::Result<()> {
+fn write_styled(diff: &[u8], style: Style, out: &mut dyn Write) -> io::Result<()> {
+    if !style.color && !style.terminal {
+        return out.write_all(diff);
+    }
     for (number, line) in diff.split_inclusive(|b| *b == b'\n').enumerate() {
         let color = match (number, line.first()) {
-            (0 | 1, _) => "1",
-            (_, Some(b'@')) => "36",
-            (_, Some(b'-')) => "31",
-            (_, Some(b'+')) => "32",
-            _ => {
-                out.write_all(line)?;
-                continue;
-            }
+            _ if !style.color => None,
+            (0 | 1, _) => Some("1"),
+            (_, Some(b'@')) => Some("36"),
+            (_, Some(b'-')) => Some("31"),
+            (_, Some(b'+')) => Some("32"),
+            _ => None,
         };
         let (line, end) = match line.strip_suffix(b"\n") {
             Some(line) => (line, "\n"),
             None => (line, ""),
         };
-        write!(out, "\x1b[{color}m")?;
-        out.write_all(line)?;
-        write!(out, "\x1b[0m{end}")?;
+        if let Some(color) = color {
+            write!(out, "\x1b[{color}m")?;
+        }
+        if style.terminal {
+            escaped(line, style.color, out)?;
+        } else {
+            out.write_all(line)?;
+        }
+        let reset = if color.is_some() { "\x1b[0m" } else { "" };
+        write!(out, "{reset}{end}")?;
+    }
+    Ok(())
+}
+
+/// A line for a terminal: control bytes but TAB, and bytes that are not UTF-8,
+/// as `\NNN` in octal; in reverse video where there are colours, so that they
+/// differ from the same characters in the text.
+fn escaped(line: &[u8], color: bool, out: &mut dyn Write) -> io::Result<()> {
+    let (on, off) = if color {
+        ("\x1b[7m", "\x1b[27m")
+    } else {
+        ("", "")
+    };
+    let octal = |bytes: &[u8], out: &mut dyn Write| {
+        let mut each = bytes.iter();
+        each.try_for_each(|byte| write!(out, "{on}\\{byte:03o}{off}"))
+    };
+    for chunk in line.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            let mut buffer = [0; 4];
+            let bytes = c.encode_utf8(&mut buffer).as_bytes();
+            if c.is_control() && c != '\t' {
+                octal(bytes, out)?;
+            } else {
+                out.write_all(bytes)?;
+            }
+        }
+        octal(chunk.invalid(), out)?;
     }
     Ok(())
 }
@@ -263,7 +327,11 @@ fn directories(
 }
 
 fn only_in(one: &Version, out: &mut dyn Write) -> io::Result<()> {
-    let parent = one.path.parent().unwrap_or(Path::new("/"));
+    let parent = match one.path.parent() {
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+        None => Path::new("/"),
+    };
     let name = one.path.file_name().unwrap_or_default();
     writeln!(
         out,
@@ -286,136 +354,4 @@ pub fn listing(names: &[DirEntry], out: &mut dyn Write) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use assert_fs::TempDir;
-    use std::fs;
-    use std::os::unix::fs::symlink;
-
-    /// Bears the same time as all others.
-    fn write(path: &Path, text: &str) {
-        fs::write(path, text).unwrap();
-        let then = std::time::UNIX_EPOCH + Duration::from_secs(1_577_836_800);
-        let times = fs::FileTimes::new().set_modified(then);
-        let file = fs::File::options().write(true).open(path).unwrap();
-        file.set_times(times).unwrap();
-    }
-
-    fn shown(old: &Path, new: &Path, style: Style) -> String {
-        let (old, new) = (Version::at(old).unwrap(), Version::at(new).unwrap());
-        let mut out = Vec::new();
-        versions(old.as_ref(), new.as_ref(), style, &mut out).unwrap();
-        String::from_utf8_lossy(&out).into_owned()
-    }
-
-    #[test]
-    fn shows_text_as_a_unified_diff() {
-        let dir = TempDir::new().unwrap();
-        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
-        fs::write(&a, "1\n2\n3\n").unwrap();
-        fs::write(&b, "1\nzwei\n3\nvier").unwrap();
-        let expected = format!(
-            "--- {}\n+++ {}\n@@ -1,3 +1,4 @@\n 1\n-2\n+zwei\n 3\n+vier\n\\ No newline at end of file\n",
-            a.display(),
-            b.display()
-        );
-        assert_eq!(shown(&a, &b, Style::default()), expected);
-        assert_eq!(shown(&a, &a, Style::default()), "");
-        let color = Style {
-            color: true,
-            ..Style::default()
-        };
-        let colors = shown(&a, &b, color);
-        assert!(colors.contains("\x1b[31m-2\x1b[0m\n"), "{colors}");
-        assert!(colors.contains("\x1b[32m+zwei\x1b[0m\n"), "{colors}");
-        let gone = shown(&a, &dir.path().join("none"), Style::default());
-        assert!(gone.contains("+++ /dev/null\n"), "{gone}");
-        assert!(gone.contains("-1\n-2\n-3\n"), "{gone}");
-    }
-
-    #[test]
-    fn binary_is_shown_only_when_asked_for() {
-        let dir = TempDir::new().unwrap();
-        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
-        for bytes in [b"\xff\n".as_slice(), b"a\0b\n"] {
-            fs::write(&a, "x\n").unwrap();
-            fs::write(&b, bytes).unwrap();
-            let plain = shown(&a, &b, Style::default());
-            assert!(plain.starts_with("Binary files "), "{plain}");
-            let binary = Style {
-                binary: true,
-                ..Style::default()
-            };
-            assert!(shown(&a, &b, binary).contains("\n-x\n+"));
-        }
-    }
-
-    #[test]
-    fn goes_through_directories() {
-        let dir = TempDir::new().unwrap();
-        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
-        for top in [&a, &b] {
-            fs::create_dir_all(top.join("sub")).unwrap();
-            write(&top.join("same"), "same");
-            fs::write(top.join("sub/file"), top.as_os_str().as_encoded_bytes()).unwrap();
-        }
-        fs::write(a.join("gone"), "").unwrap();
-        fs::create_dir(b.join("came")).unwrap();
-        symlink("x", a.join("link")).unwrap();
-        symlink("y", b.join("link")).unwrap();
-        fs::write(a.join("kind"), "").unwrap();
-        symlink("y", b.join("kind")).unwrap();
-        let text = shown(&a, &b, Style::default());
-        let (top_a, top_b) = (a.display(), b.display());
-        for line in [
-            format!("Only in {top_a}: gone"),
-            format!("Only in {top_b}: came"),
-            format!("{top_a}/kind is a file, {top_b}/kind is a symlink"),
-            "-symlink to x".to_owned(),
-            "+symlink to y".to_owned(),
-            format!("--- {top_a}/sub/file"),
-        ] {
-            assert!(text.lines().any(|l| l == line), "{line} in\n{text}");
-        }
-        assert!(!text.contains("same"), "{text}");
-    }
-    #[test]
-    fn metadata_alone_are_told_in_one_line() {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = TempDir::new().unwrap();
-        let (a, b) = (dir.path().join("a"), dir.path().join("b"));
-        for top in [&a, &b] {
-            fs::create_dir(top).unwrap();
-            write(&top.join("file"), "same");
-        }
-        let mode = |path: &Path, mode| {
-            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-        };
-        for path in [&a, &b] {
-            mode(path, 0o755);
-            mode(&path.join("file"), 0o644);
-        }
-        // Times of directories are no news.
-        assert_eq!(shown(&a, &b, Style::default()), "");
-        mode(&b, 0o700);
-        mode(&b.join("file"), 0o4755);
-        let (top_a, top_b) = (a.display(), b.display());
-        let expected = format!(
-            "Metadata of {top_a} and {top_b} differ: mode 755, now 700\n\
-             Metadata of {top_a}/file and {top_b}/file differ: mode 644, now 4755\n"
-        );
-        assert_eq!(shown(&a, &b, Style::default()), expected);
-        mode(&b, 0o755);
-        mode(&b.join("file"), 0o644);
-        let file = fs::File::options().write(true).open(b.join("file"));
-        let later = std::time::UNIX_EPOCH + Duration::new(1_577_836_801, 500_000_000);
-        let times = fs::FileTimes::new().set_modified(later);
-        file.unwrap().set_times(times).unwrap();
-        let text = shown(&a, &b, Style::default());
-        assert!(text.contains("file differ: modified ") && text.contains(":01.500"));
-        assert_eq!(text.lines().count(), 1, "{text}");
-        // Other contents are what is shown then.
-        fs::write(b.join("file"), "more\n").unwrap();
-        assert!(!shown(&a, &b, Style::default()).contains("Metadata"));
-    }
-}
+mod tests;

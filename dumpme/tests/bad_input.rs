@@ -296,6 +296,18 @@ fn exclude_rules_that_are_none() {
             fs::remove_dir_all(beside.path().parent().expect("above")).expect("removed");
         }
     }
+    let wide: Vec<u8> = "\u{feff}*.o\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    file.write_binary(&wide).expect("written");
+    let args = with(&with(&TREE, &DUMP), &["--exclude-from", "rules"]);
+    refused(
+        &place,
+        &args,
+        2,
+        &["rules line 1", "save the file as UTF-8"],
+    );
     let args = with(&with(&TREE, &DUMP), &["--exclude", "/tree"]);
     refused(&place, &args, 1, &["tree", "exclude"]);
 }

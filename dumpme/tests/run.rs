@@ -185,6 +185,16 @@ fn excludes_come_from_options_and_from_beside_the_trees() {
 }
 
 #[test]
+fn rules_may_be_written_on_windows() {
+    let place = begun();
+    let text = b"\xef\xbb\xbf*.o\r\n# both\r\n\r\nsub/\r\n";
+    let file = place.dir.child("tree/.rsync/exclude");
+    file.write_binary(text).expect("written");
+    run(&place, &["--exclude=.rsync"]).assert().code(0);
+    assert!(names(&place, "dump/current/tree").is_empty());
+}
+
+#[test]
 fn what_is_refused_is_one_sentence_and_exit_1() {
     let place = place();
     for (args, what) in [

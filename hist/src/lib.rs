@@ -124,7 +124,7 @@ struct Output {
     /// No diffs
     #[arg(short = 'c', long)]
     no_diff: bool,
-    /// Diffs also of what is no text
+    /// Diffs also of what is not text
     #[arg(short = 't', long)]
     text: bool,
     /// Colours

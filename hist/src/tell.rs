@@ -46,10 +46,7 @@ impl From<DiffError> for Told {
 
 impl<'a> Teller<'a> {
     pub(crate) fn new(options: &'a Output, out: &'a mut Out) -> Self {
-        let style = Style {
-            color: options.color.wanted(),
-            binary: options.text,
-        };
+        let style = Style::of_stdout(options.color, options.text);
         Self {
             out,
             options,

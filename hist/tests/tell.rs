@@ -114,6 +114,18 @@ fn binary_is_compared_only_when_asked_for() {
 }
 
 #[test]
+fn text_in_any_encoding_is_compared_and_told_byte_by_byte() {
+    let ground = Ground::new();
+    ground.write("2020/0101/1000", b"caf\xe9\n", 0o644, 1);
+    ground.write("2020/0101/1100", b"caf\xe8\n", 0o644, 2);
+    for words in [["a/f"].as_slice(), &["-t", "a/f"]] {
+        let out = ground.hist().args(words).output().unwrap();
+        let diff = b"-caf\xe9\n+caf\xe8\n";
+        assert!(out.stdout.ends_with(diff), "{}", out.stdout.escape_ascii());
+    }
+}
+
+#[test]
 fn tells_of_directories_and_symlinks() {
     let ground = Ground::new();
     ground.write("2020/0101/1000", b"x", 0o644, 1);

@@ -20,7 +20,7 @@ complete -c hist -l follow -d 'When the path appears: look in the dump before fo
 complete -c hist -s q -l quiet -d 'No warnings: only what went wrong'
 complete -c hist -s v -l verbose -d 'Also the listing of a directory; with --json as `names`'
 complete -c hist -s c -l no-diff -d 'No diffs'
-complete -c hist -s t -l text -d 'Diffs also of what is no text'
+complete -c hist -s t -l text -d 'Diffs also of what is not text'
 complete -c hist -l json -d 'Print one JSON object a line'
 complete -c hist -l help -d 'Print help'
 complete -c hist -s D -d 'Taken for the sake of old habits: it showed how the answer came about'

@@ -28,13 +28,9 @@ impl Act {
     pub(crate) fn of(options: &Options) -> Self {
         let acts = &options.acts;
         if acts.diff {
-            let style = Style {
-                color: options.output.color.wanted(),
-                binary: false,
-            };
             Act::Diff {
                 out: Out::open(),
-                style,
+                style: Style::of_stdout(options.output.color, options.output.text),
             }
         } else if acts.copy || acts.copy_if_differs {
             Act::Copy {

@@ -118,6 +118,9 @@ struct Output {
     /// Say what was restored, and from where
     #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
     verbose: u8,
+    /// With --diff: also of what is not text
+    #[arg(short, long, requires = "diff")]
+    text: bool,
     /// Colours in diffs
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     color: Color,

@@ -109,6 +109,20 @@ fn what_is_not_text_is_an_error_with_its_line() {
     let error = File::parse(Path::new("/c"), b"a = 1\nb = \"\xff\"".to_vec());
     let message = error.expect_err("not UTF-8").to_string();
     assert_eq!(message, "/c:2:6: this is not UTF-8");
+    let error = File::parse(Path::new("/c"), b"\xff\xfed\0u\0".to_vec());
+    let message = error.expect_err("UTF-16").to_string();
+    assert_eq!(message, "/c:1:1: this is UTF-16: save the file as UTF-8");
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_first_key() {
+    let file = parsed("\u{feff}dump = \"/d\"\r\njobs = 2\r\n").expect("valid");
+    let dump = file.top.dump.as_ref().expect("a dump root");
+    assert_eq!((dump.get_ref().as_str(), file.line(dump)), ("/d", 1));
+    let error = parsed("\u{feff}jobz = 2\n")
+        .expect_err("unknown")
+        .to_string();
+    assert!(error.starts_with("/etc/dump/dump.toml:1:1: "), "{error}");
 }
 
 #[test]

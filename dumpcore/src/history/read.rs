@@ -157,6 +157,12 @@ pub(super) fn above(path: &Path) -> io::Result<(OwnedFd, CString)> {
         // `/` has no name: it is `.` in itself.
         return Ok((open_root(path, For::Passing)?, c".".to_owned()));
     };
+    // Above a single name is the working directory.
+    let above = if above.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        above
+    };
     let name = CString::new(name.as_bytes())?;
     Ok((open_root(above, For::Passing)?, name))
 }

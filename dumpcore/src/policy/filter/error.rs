@@ -51,6 +51,10 @@ pub enum FilterRefusal {
     /// NUL instead of line ends.
     #[error("a rule cannot hold a NUL byte")]
     Nul,
+    /// The file begins with the byte order mark of UTF-16 or UTF-32: names are
+    /// bytes, and none of its rules would match any.
+    #[error("this is UTF-16 or UTF-32: save the file as UTF-8")]
+    Encoding,
     /// In rsync's full filter language (`--filter`) this names a file of further
     /// rules, and such files are not read. (In a list of excludes rsync takes it
     /// for a pattern, which is hardly ever meant.)

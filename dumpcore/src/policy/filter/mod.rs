@@ -31,6 +31,8 @@ use self::parse::Statement;
 ///
 /// In a file each line is one rule. Empty lines are skipped, and those that
 /// start with `#` or `;`. Blanks at either end of a line belong to the pattern.
+/// A line ends at LF, CR or CR LF; a byte order mark at the start of a file in
+/// UTF-8 is skipped (rsync would make it part of the first rule).
 ///
 /// | rule | meaning |
 /// | --- | --- |
@@ -61,8 +63,8 @@ use self::parse::Statement;
 ///
 /// # Refusals
 ///
-/// An empty pattern after a sign, a pattern of 4096 bytes or more, and a NUL
-/// byte are errors. So is what would be a merge file or carry modifiers in
+/// An empty pattern after a sign, a pattern of 4096 bytes or more, a NUL byte,
+/// and a file in UTF-16 or UTF-32 are errors. So is what would be a merge file or carry modifiers in
 /// rsync's full filter language (`. FILE`, `: FILE`, `merge FILE`,
 /// `dir-merge FILE`, `-/ PATTERN`, `-! PATTERN`, `-C` and their like): in a list
 /// of excludes rsync takes these for patterns, which is hardly ever meant. When
@@ -154,6 +156,11 @@ impl Filter {
     pub fn add_lines(&mut self, name: &Path, contents: &[u8]) -> Result<(), FilterError> {
         let name: Arc<Path> = name.into();
         let mut rules = self.rules.to_vec();
+        let contents = parse::unmarked(contents).map_err(|mark| {
+            let name = Arc::clone(&name);
+            let origin = RuleOrigin::File { name, line: 1 };
+            FilterError::new(origin, mark, FilterRefusal::Encoding)
+        })?;
         for (line, rule) in parse::lines(contents) {
             let name = Arc::clone(&name);
             push(&mut rules, rule, RuleOrigin::File { name, line })?;

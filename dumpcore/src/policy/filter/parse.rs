@@ -22,6 +22,23 @@ pub(super) enum Statement<'a> {
     },
 }
 
+/// The mark that some editors put at the start of a file in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+/// The same at the start of UTF-16 and UTF-32, in either order of bytes.
+const WIDE_MARKS: [&[u8]; 3] = [b"\xff\xfe", b"\xfe\xff", b"\0\0\xfe\xff"];
+
+/// The rules of a file without a byte order mark, which is part of no name.
+/// Of a file whose characters are wider than bytes, its mark.
+pub(super) fn unmarked(contents: &[u8]) -> Result<&[u8], &[u8]> {
+    let wide = WIDE_MARKS
+        .into_iter()
+        .find(|mark| contents.starts_with(mark));
+    match wide {
+        Some(mark) => Err(mark),
+        None => Ok(contents.strip_prefix(BYTE_ORDER_MARK).unwrap_or(contents)),
+    }
+}
+
 /// The lines of a file that hold rules, numbered from 1: neither empty nor
 /// comments. A line ends at LF, CR, or CR LF; blanks at its ends count.
 pub(super) fn lines(contents: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
@@ -104,7 +121,25 @@ fn filter_rule(rule: &[u8]) -> Option<FilterRefusal> {
 
 #[cfg(test)]
 mod tests {
-    use super::{FilterRefusal, Statement, lines, statement};
+    use super::{FilterRefusal, Statement, lines, statement, unmarked};
+
+    #[test]
+    fn a_byte_order_mark_is_part_of_no_rule() {
+        type Unmarked = Result<&'static [u8], &'static [u8]>;
+        let cases: [(&[u8], Unmarked); 8] = [
+            (b"\xef\xbb\xbf*.tmp\r\n", Ok(b"*.tmp\r\n")),
+            (b"\xef\xbb\xbf", Ok(b"")),
+            (b"\xef\xbb", Ok(b"\xef\xbb")),
+            (b"a\n\xef\xbb\xbfb", Ok(b"a\n\xef\xbb\xbfb")),
+            (b"\xff\xfe*\0", Err(b"\xff\xfe")),
+            (b"\xfe\xff\0*", Err(b"\xfe\xff")),
+            (b"\0\0\xfe\xff\0\0\0*", Err(b"\0\0\xfe\xff")),
+            (b"\xff", Ok(b"\xff")),
+        ];
+        for (contents, expected) in cases {
+            assert_eq!(unmarked(contents), expected);
+        }
+    }
 
     #[test]
     fn lines_end_as_rsync_ends_them() {
