@@ -10,3 +10,4 @@ pub(crate) mod path;
 pub(crate) mod report;
 pub(crate) mod storage;
 pub(crate) mod tree;
+pub(crate) mod warning;

@@ -1,0 +1,215 @@
+//! What a person should know of a run, and which is no fault.
+//!
+//! A warning says what happened, to which path, and what can be done about it.
+//! It changes no exit code.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::model::minute::Stamp;
+use crate::model::path::Printable;
+
+/// Something a person should know, which is no fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// The clock stands far before the newest dump.
+    ClockBehind {
+        /// What the clock says.
+        now: Stamp,
+        /// What `current` is named after.
+        current: Stamp,
+    },
+    /// The dump root lies inside the tree and was left out.
+    DumpInsideMain {
+        /// Its path in the tree.
+        path: PathBuf,
+    },
+    /// A file kept changing while it was read; the next dump copies it anew.
+    Unstable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The dump's filesystem cannot store some of what dumps preserve, whoever
+    /// the runner is: told once a run, whether the tree has any of it or not.
+    NotPreserved {
+        /// The dump root.
+        path: PathBuf,
+        /// What is lost, and why, for people.
+        what: String,
+    },
+    /// An entry of the reference could not be read, so it was copied anew.
+    ReferenceUnreadable {
+        /// The entry in the reference.
+        path: PathBuf,
+        /// The system's answer.
+        cause: String,
+    },
+    /// A group of hard links had to be split: its inode can take no more.
+    GroupSplit {
+        /// The first name of the second part.
+        path: PathBuf,
+    },
+    /// There are fewer workers than were asked for.
+    FewerJobs {
+        /// How many were asked for.
+        asked: usize,
+        /// How many there are.
+        jobs: usize,
+        /// What there was too little of.
+        cause: String,
+    },
+    /// What an earlier run left behind is not of the same roots, and stays.
+    ForeignLeftover {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// A file of a dump cannot be read any more.
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// A version of the same size and time that can be read, in an older
+        /// dump or in the main tree.
+        good: Option<PathBuf>,
+    },
+    /// The dump that is linked to has no tree of this name, so all of it is
+    /// copied.
+    NewTree {
+        /// The tree.
+        path: PathBuf,
+        /// Where the dump that is linked to would have it.
+        reference: PathBuf,
+    },
+    /// The dump that is linked to has a tree that this run does not read, so
+    /// that this dump is without it.
+    MissingTree {
+        /// The tree in the dump that is linked to.
+        reference: PathBuf,
+    },
+    /// An entry was gone before it could be read. Only in a report: an observer
+    /// is told by [`Action::Vanished`](crate::Action::Vanished).
+    Vanished {
+        /// Where it was, in the tree that is read.
+        path: PathBuf,
+    },
+    /// A first replica is made on the very filesystem that it is read from.
+    SameFilesystem {
+        /// The dump root that is read.
+        from: PathBuf,
+        /// The dump root that is written.
+        dump: PathBuf,
+    },
+    /// A leftover of an earlier run had taken the last inode of the disk, and
+    /// was removed.
+    LeftoverRemoved {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// A leftover of an earlier run is taken over.
+    Resuming {
+        /// Its path.
+        path: PathBuf,
+        /// Has its content surely reached the disk, so that it need not be
+        /// compared byte for byte?
+        trusted: bool,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::ClockBehind { now, current } => write!(
+                f,
+                "the clock says {now}, but the newest dump is of {current}: \
+                 check the clock; this dump is named after it all the same"
+            ),
+            Warning::DumpInsideMain { path } => write!(
+                f,
+                "{} is the dump root itself: left out of the dump",
+                Printable::path(path)
+            ),
+            Warning::Unstable { path } => write!(
+                f,
+                "{} kept changing while it was read: this dump has a mixture, \
+                 the next one copies it again",
+                Printable::path(path)
+            ),
+            Warning::NotPreserved { path, what } => {
+                write!(f, "{} does not keep {what}", Printable::path(path))
+            }
+            Warning::ReferenceUnreadable { path, cause } => write!(
+                f,
+                "{} of the last dump cannot be read ({cause}): copied anew",
+                Printable::path(path)
+            ),
+            Warning::GroupSplit { path } => write!(
+                f,
+                "{}: its hard links are more than one inode of the dump's filesystem \
+                 can have: from here on they are linked to a second copy",
+                Printable::path(path)
+            ),
+            Warning::FewerJobs { asked, jobs, cause } => {
+                write!(f, "only {jobs} of {asked} workers: {cause}")
+            }
+            Warning::ForeignLeftover { path } => write!(
+                f,
+                "{} was left by a run over other roots: not touched; \
+                 remove it when that run is not to be resumed",
+                Printable::path(path)
+            ),
+            Warning::Damaged { path, good } => match good {
+                Some(good) => write!(
+                    f,
+                    "{} cannot be read any more: a good version is {}",
+                    Printable::path(path),
+                    Printable::path(good)
+                ),
+                None => write!(
+                    f,
+                    "{} cannot be read any more, and no older dump or main tree \
+                     has a good version",
+                    Printable::path(path)
+                ),
+            },
+            Warning::NewTree { path, reference } => write!(
+                f,
+                "{} is copied whole, since there is no {}: to keep several trees \
+                 in one dump root, dump them in one run",
+                Printable::path(path),
+                Printable::path(reference)
+            ),
+            Warning::MissingTree { reference } => write!(
+                f,
+                "{} is not in this dump, since this run does not read its tree: \
+                 to have it in the next one again, dump all trees in one run",
+                Printable::path(reference)
+            ),
+            Warning::Vanished { path } => {
+                let path = Printable::path(path);
+                write!(f, "{path} vanished before it could be read")
+            }
+            Warning::SameFilesystem { from, dump } => write!(
+                f,
+                "{} is on the same filesystem as {}: what that disk loses, both lose",
+                Printable::path(dump),
+                Printable::path(from)
+            ),
+            Warning::LeftoverRemoved { path } => write!(
+                f,
+                "{} had taken the last inode of its disk, and is emptied: \
+                 this run begins anew",
+                Printable::path(path)
+            ),
+            Warning::Resuming { path, trusted } => write!(
+                f,
+                "going on with {}, left by a run that stopped{}",
+                Printable::path(path),
+                if *trusted {
+                    ""
+                } else {
+                    "; its contents are compared, for they may not have reached the disk"
+                }
+            ),
+        }
+    }
+}
