@@ -127,7 +127,9 @@ impl<'a> Worker<'a> {
     pub(super) fn new(run: &'a Shared<'a>) -> Self {
         Self {
             run,
-            writer: EntryWriter::new(run.rules.capabilities, run.rules.pages).by(run.throttle.step),
+            writer: EntryWriter::new(run.rules.capabilities, run.rules.pages)
+                .by(run.throttle.step)
+                .reading_a_dump(run.rules.source_is_dump),
             counter: Counter::new(run.totals),
             chunk: dir::Chunk::default(),
             filter_path: Vec::new(),

@@ -74,6 +74,8 @@ pub(crate) struct EntryWriter<'a> {
     pages: Pages,
     /// How much is copied at once, at most.
     step: usize,
+    /// Is the source a published dump?
+    from_dump: bool,
     buffer: Vec<u8>,
     second: Vec<u8>,
 }
@@ -84,6 +86,7 @@ impl<'a> EntryWriter<'a> {
             capabilities,
             pages,
             step: usize::MAX,
+            from_dump: false,
             buffer: Vec::new(),
             second: Vec::new(),
         }
@@ -92,6 +95,12 @@ impl<'a> EntryWriter<'a> {
     /// Copies no more than this at once.
     pub(crate) fn by(self, step: usize) -> Self {
         Self { step, ..self }
+    }
+
+    /// Says that the source is a published dump. Nobody writes to its files,
+    /// but other dumps link to them and are removed, which moves their ctime.
+    pub(crate) fn reading_a_dump(self, from_dump: bool) -> Self {
+        Self { from_dump, ..self }
     }
 
     /// Do two files hold the same `size` bytes, and end there?
@@ -133,7 +142,7 @@ impl<'a> EntryWriter<'a> {
             let copied = self.contents(&source, &target, &before, reflink_from, keep_going);
             let outcome = copied.and_then(|whole| {
                 let after = stat::look_at(&source).map_err(|e| OpError::source(Op::Stat, e))?;
-                let steady = whole && unchanged(&before, &after);
+                let steady = whole && self.unchanged(&before, &after);
                 if !steady && attempt < TRIES {
                     return Ok(None);
                 }
@@ -175,6 +184,9 @@ impl<'a> EntryWriter<'a> {
     ) -> Result<Meta, StoreError> {
         let look = || stat::look_at(source).map_err(|e| OpError::source(Op::Stat, e));
         let meta = look()?;
+        if self.from_dump {
+            return Ok(meta);
+        }
         let step = self.capabilities.time_step;
         let Some(wait) = inspect::racy_for(meta.mtime, step, SystemTime::now()) else {
             return Ok(meta);
@@ -186,6 +198,12 @@ impl<'a> EntryWriter<'a> {
         // One that is written all the time is never settled: it is read as
         // it is, and found to change.
         Ok(look()?)
+    }
+
+    /// Nothing that a reader could notice happened between two looks.
+    fn unchanged(&self, before: &Meta, after: &Meta) -> bool {
+        let same = before.mtime == after.mtime && before.size == after.size;
+        same && (self.from_dump || before.ctime == after.ctime)
     }
 
     fn xattrs_of(&self, source: &OwnedFd) -> Result<Xattrs, OpError> {
@@ -372,11 +390,6 @@ fn is_loss(op: Op, error: &io::Error, subject: Subject<'_>) -> bool {
         return disk::free(on).is_ok_and(|free| free.bytes > 1 << 20);
     }
     !errno::is_disk_refusal(error) && !errno::is_shortage(error)
-}
-
-/// Nothing that a reader could notice happened between two looks.
-fn unchanged(before: &Meta, after: &Meta) -> bool {
-    before.mtime == after.mtime && before.ctime == after.ctime && before.size == after.size
 }
 
 /// The time one step of the dump's filesystem before.

@@ -1,0 +1,81 @@
+//! A published dump as the source: other dumps link to its files and are
+//! removed while it is read, and that changes nothing that counts.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::{ROOT, Stage};
+use dumpcore::{Checkpoint, Event, Replica, Replicated, Report, Warning};
+use fixtures::tree::{Node, Tree};
+
+/// A published dump with a file that takes several reads, which an older dump
+/// shares.
+fn shared() -> Stage {
+    let stage = Stage::new();
+    Tree::new()
+        .with("large", Node::file(vec![7; 2 << 20]).mtime(1_000, 123))
+        .with("dir/small", Node::file(*b"small").mtime(2_000, 456))
+        .dated()
+        .write(&stage.source);
+    stage.run(stage.snapshot());
+    stage.run(stage.snapshot());
+    stage
+}
+
+/// Links a file of the newest dump and removes that link, again and again,
+/// as dumps that are made and removed do.
+fn touching(stage: &Stage) -> impl Fn(Event<'_>) + Sync + use<> {
+    let (file, link) = (stage.newest().join("large"), stage.dump.join("link"));
+    let seen = AtomicUsize::new(0);
+    move |event| {
+        if matches!(event, Event::Copied(_)) {
+            match seen.fetch_add(1, Ordering::Relaxed) % 2 {
+                0 => fs::hard_link(&file, &link).expect("linked"),
+                _ => fs::remove_file(&link).expect("removed"),
+            }
+            assert!(seen.load(Ordering::Relaxed) < 1_000, "read again and again");
+        }
+    }
+}
+
+/// The copy bears the times of what it was copied from, to the nanosecond.
+#[track_caller]
+fn assert_exact(report: &Report, source: &Path) {
+    let unstable = |warning: &Warning| matches!(warning, Warning::Unstable { .. });
+    assert!(!report.warnings.iter().any(unstable), "{report:?}");
+    for name in ["large", "dir/small"] {
+        let time = |path: PathBuf| {
+            let meta = fs::metadata(path).expect("looked at");
+            (meta.mtime(), meta.mtime_nsec())
+        };
+        let copy = report.dump.join(ROOT).join(name);
+        assert_eq!(time(copy), time(source.join(name)), "{name}");
+    }
+}
+
+#[test]
+fn a_replica_is_exact_while_other_dumps_link_to_the_source() {
+    let stage = shared();
+    let slave = assert_fs::TempDir::new().expect("a directory");
+    let watch = touching(&stage);
+    let replica = Replica::new(&stage.dump, slave.path()).init(true);
+    let replica = replica.latest(true).jobs(1).observer(&watch);
+    match replica.run() {
+        Ok(Replicated::Made(report)) => assert_exact(&report, &stage.source),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_checkpoint_is_verified_while_other_dumps_link_to_the_source() {
+    let stage = shared();
+    let watch = touching(&stage);
+    let checkpoint = Checkpoint::new(&stage.dump).verify(true).jobs(1);
+    let report = checkpoint.observer(&watch).run().expect("published");
+    assert_exact(&report, &stage.source);
+    assert_eq!(report.verified.expect("verified").number, 2);
+}
