@@ -64,7 +64,7 @@ impl Worker<'_> {
                 None => return Kind::File,
             },
         };
-        if self.is_excluded(name, kind == Kind::Dir) {
+        if self.is_excluded(name, kind == Kind::Dir) || self.is_restoring(node, name) {
             self.count(node, name, kind, 0, Action::Excluded);
             return Kind::File;
         }

@@ -14,10 +14,11 @@ use super::{Budget, Rules};
 use crate::fs::inspect;
 use crate::fs::store::EntryWriter;
 use crate::model::error::Error;
-use crate::model::event::Action;
+use crate::model::event::{Action, Warning};
 use crate::model::fault::{Fault, Op, OpError, Side};
 use crate::model::kind::Kind;
 use crate::model::metadata::Meta;
+use crate::policy::layout;
 use crate::sys::{dir, disk, errno};
 
 /// What all workers of a run share.
@@ -189,6 +190,18 @@ impl<'a> Worker<'a> {
         let excluded = filter.excludes(&self.filter_path, is_dir);
         self.filter_path.truncate(length);
         excluded
+    }
+
+    /// Is it what a restoration is making, or left behind when it was killed?
+    /// A dump that was made before such names were known keeps what it has.
+    pub(super) fn is_restoring(&self, node: &Node, name: &CStr) -> bool {
+        let rules = self.run.rules;
+        let restoring = !rules.source_is_dump && layout::is_restoring(name.to_bytes());
+        if restoring {
+            let path = node.full_path(Side::Source, name);
+            self.run.totals.warn(Warning::RestoringLeftOut { path });
+        }
+        restoring
     }
 
     /// An entry of a directory could not be dealt with: decides what that

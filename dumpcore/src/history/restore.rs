@@ -164,7 +164,7 @@ fn parent_of(path: &Path) -> io::Result<(OwnedFd, CString)> {
 fn free_name(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<CString> {
     let first = std::process::id();
     for id in first..first.saturating_add(1000) {
-        let beside = CString::new(layout::beside(name.to_bytes(), id))?;
+        let beside = CString::new(layout::restoring(name.to_bytes(), id))?;
         match stat::look(dir, &beside, stat::Fresh::AsStat) {
             Err(error) if errno::is_missing(&error) => return Ok(beside),
             Err(error) => return Err(error),

@@ -25,6 +25,12 @@ pub enum Warning {
         /// Its path in the tree.
         path: PathBuf,
     },
+    /// What a restoration is making, or left behind when it was stopped, was
+    /// left out.
+    RestoringLeftOut {
+        /// Its path in the tree.
+        path: PathBuf,
+    },
     /// A file kept changing while it was read; the next dump copies it anew.
     Unstable {
         /// The file.
@@ -126,6 +132,12 @@ impl fmt::Display for Warning {
             Warning::DumpInsideMain { path } => write!(
                 f,
                 "{} is the dump root itself: left out of the dump",
+                Printable::path(path)
+            ),
+            Warning::RestoringLeftOut { path } => write!(
+                f,
+                "{} is left out of the dump: it belongs to a restoration that is not \
+                 finished, and the next one in its place removes it",
                 Printable::path(path)
             ),
             Warning::Unstable { path } => write!(

@@ -38,6 +38,9 @@ pub(crate) const BARE_XATTR: &str = "user.dump.bare";
 /// The names on which a run tries what a filesystem can do. A run may be
 /// killed with any of them in place, so none is ever a tree's.
 pub(crate) const TRIALS: [&str; 2] = [".dump_trial", ".dump_trial_link"];
+/// What stands in the name of something that is being restored.
+const RESTORING: &str = ".dump-restoring-";
+const REPLACED: &[u8] = b".old";
 const CHECKPOINT_SUFFIX: &[u8] = b"_chk";
 const INCOMPLETE_SUFFIX: &[u8] = b"_incomplete";
 
@@ -47,13 +50,36 @@ pub(crate) fn fresh_link(link: &str) -> String {
     format!(".{link}.new")
 }
 
-/// Name of a file or directory that stands beside `name` until it is whole.
+/// The name that what is restored has beside `name` until it is whole, and
+/// that what it replaces has until it is removed. No dump holds it: whatever
+/// bears it is half made or on its way out.
 #[must_use]
-pub(crate) fn beside(name: &[u8], id: u32) -> Vec<u8> {
-    let tail = format!(".dump-{id}");
+pub(crate) fn restoring(name: &[u8], id: u32) -> Vec<u8> {
+    let tail = format!("{RESTORING}{id}");
     // 255 is the longest name that Linux filesystems take.
-    let keep = name.len().min(254 - tail.len());
+    let mut keep = name.len().min(254 - tail.len() - REPLACED.len());
+    // A filesystem that wants text refuses half a character.
+    while keep < name.len() && keep > 0 && name[keep] & 0xc0 == 0x80 {
+        keep -= 1;
+    }
     [b".", &name[..keep], tail.as_bytes()].concat()
+}
+
+/// Is it a name that only a restoration gives? `.NAME.dump-restoring-4711`,
+/// with `.old` behind it for what was replaced.
+#[must_use]
+pub(crate) fn is_restoring(name: &[u8]) -> bool {
+    // Nearly every name ends here.
+    name.first() == Some(&b'.') && restoring_id(name).is_some()
+}
+
+/// The number in such a name.
+fn restoring_id(name: &[u8]) -> Option<u32> {
+    let name = name.strip_suffix(REPLACED).unwrap_or(name);
+    let digits = name.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    let (name, digits) = name.split_at(name.len() - digits);
+    name.ends_with(RESTORING.as_bytes()).then_some(())?;
+    number(digits).filter(|_| !digits.is_empty())
 }
 
 /// Is it what a run left behind of its trials?
@@ -422,6 +448,33 @@ mod tests {
     }
 
     #[test]
+    fn a_restoration_is_known_by_its_name() {
+        let long = "é".repeat(127) + "x";
+        for name in ["f", "a b", ".hidden", long.as_str()] {
+            for id in [1, 4711, u32::MAX] {
+                let beside = restoring(name.as_bytes(), id);
+                assert!(beside.len() <= 255, "{name}");
+                assert!(std::str::from_utf8(&beside).is_ok(), "{name}");
+                assert!(is_restoring(&beside), "{name}");
+                assert_ne!(beside, restoring(name.as_bytes(), 7));
+            }
+        }
+        for name in [
+            "",
+            ".",
+            "f",
+            ".f.dump-1",
+            ".f.dump-restoring-",
+            ".f.dump-restoring-x1",
+            ".f.dump-restoring-1.new",
+            ".f.dump-restoring-99999999999",
+            "f.dump-restoring-1",
+        ] {
+            assert!(!is_restoring(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
     fn reads_every_form_of_current() {
         let dated = [
             "2026/1122/2331",
@@ -480,12 +533,5 @@ mod tests {
             let found = dump_around(Path::new(below));
             assert_eq!(found.as_deref(), dump.map(Path::new), "{below}");
         }
-    }
-
-    #[test]
-    fn names_beside_stay_names() {
-        let long = [b'x'; 255];
-        assert!(beside(&long, u32::MAX).len() <= 255);
-        assert_ne!(beside(&long, 1), beside(&long, 2));
     }
 }
