@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -13,11 +13,11 @@ use assert_fs::prelude::*;
 use common::Place;
 use dumpcore::Snapshot;
 use fixtures::mounts::{Fs, Mount};
+use fixtures::run_lock;
 use fixtures::strace::{Inject, inject, trace};
 use fixtures::{Fingerprint, diff_trees};
 use predicates::prelude::*;
 use predicates::str::contains;
-use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 
 const PLACES: [&str; 6] = ["--main", "tree", "--dump", "dump", "--log", "stderr"];
@@ -203,8 +203,7 @@ fn without_a_dump_it_fails_and_says_what_to_do() {
 #[test]
 fn another_run_holds_the_dump_root() {
     let place = Place::begun();
-    let dump = File::open(place.dir.path().join("dump")).expect("opened");
-    flock(&dump, FlockOperation::LockExclusive).expect("locked");
+    let _held = run_lock::hold(&place.dir.path().join("dump"));
     run(&place, &["--json"])
         .assert()
         .code(75)

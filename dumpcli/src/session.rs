@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use dumpcore::{DumpRoot, Error, Fault, Op, Printable, Report, give_way};
+use dumpcore::{DumpRoot, Fault, Op, Printable, Report, give_way};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::Level;
 
@@ -202,10 +202,10 @@ impl Session {
             return Ok(());
         }
         // That it cannot be opened is for the run to say, which may mount it.
-        match DumpRoot::open(&self.task.dump).map(|dump| dump.lock()) {
-            Ok(Err(busy @ Error::Busy { .. })) => Err(busy.into()),
-            _ => Ok(()),
-        }
+        let Ok(dump) = DumpRoot::open(&self.task.dump) else {
+            return Ok(());
+        };
+        Ok(dump.is_free()?)
     }
 
     fn before(&self) -> Result<(), Failure> {

@@ -20,7 +20,6 @@ use crate::model::error::Error;
 use crate::model::event::{Action, Event, Observer, Phase, Silent, Warning};
 use crate::model::fault::{Fault, Op};
 use crate::model::metadata::{Id, Kind, Meta};
-use crate::model::path::RelPath;
 use crate::model::report::{Count, Report};
 use crate::model::tree::Root;
 use crate::policy::filter::Filter;
@@ -160,7 +159,10 @@ impl<'a> Checkpoint<'a> {
             });
         };
         let base = current.dir.below(&self.dump);
-        let handle = open(&session, &current.dir)?;
+        // Held to the end, so that nobody removes it meanwhile.
+        let held = session.dump.hold_dump(&current.dir);
+        let (handle, _hold) =
+            held.map_err(|e| session.dump.failed(Op::Open, current.dir.as_path(), e))?;
         let order = Order {
             sources: roots_of_dump(&handle, &base)?,
             sort: Sort::Checkpoint,
@@ -221,14 +223,6 @@ impl<'a> Checkpoint<'a> {
         })?;
         Some(root.join(below))
     }
-}
-
-fn open(session: &Run<'_>, path: &RelPath) -> Result<OwnedFd, Error> {
-    session
-        .dump
-        .open_dump(path)
-        .and_then(|handle| dir::reopen(handle.as_fd(), For::Reading))
-        .map_err(|e| session.dump.failed(Op::Open, path.as_path(), e))
 }
 
 /// Where faults were: in the dump, or in what became of the same entry.

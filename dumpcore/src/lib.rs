@@ -73,6 +73,7 @@
 //! DUMP/2026/1122/2331/NEWAGE/…               a dump: one directory for each root
 //! DUMP/2026/1101/0500_chk/NEWAGE/…           a checkpoint
 //! DUMP/2026/1122/2331_incomplete/…           being made, or left by a run that stopped
+//! DUMP/.dump/                                the lock, and what is on its way out
 //! ```
 //!
 //! # Promises
@@ -124,8 +125,9 @@ pub use policy::layout::{DumpName, EXCLUDE_FILE, Found, Sort};
 pub use policy::link::{Candidate, LinkPolicy, Verdict};
 pub use policy::rate_limit::{BadRate, Rate};
 pub use replica::{Replica, Replicated};
+pub use root::DumpRoot;
 pub use root::exclude_file::read_exclude_file;
 pub use root::listing::{Dumps, Listing};
-pub use root::{DumpLock, DumpRoot};
+pub use root::lock::DumpLock;
 pub use snapshot::Snapshot;
 pub use sys::priority::give_way;

@@ -1,11 +1,11 @@
 //! Replicating a dump: bringing one to another dump root, on another disk.
 //!
-//! What is replicated is a published dump, which never changes; so nothing
-//! needs to be locked where it is read, and the replica bears its name: in
-//! both roots the same name means the same dump.
+//! What is replicated is a published dump, which never changes; so the dump
+//! root that is read is not locked, only that dump is held against being
+//! removed. The replica bears its name: in both roots the same name means the
+//! same dump.
 
 use std::fmt;
-use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -24,7 +24,6 @@ use crate::policy::link::LinkPolicy;
 use crate::policy::rate_limit::Rate;
 use crate::root::DumpRoot;
 use crate::run::{Caller, Order, Run, Source, roots_of_dump};
-use crate::sys::dir::{self, For};
 use crate::sys::{errno, stat};
 
 /// Brings the last dump before today to another dump root, as a dump of its
@@ -209,11 +208,10 @@ impl<'a> Replica<'a> {
             }
         }
         let path = RelPath::from_bytes(name.to_string().as_bytes());
-        let handle = from.open_dump(&path);
-        let handle = handle.and_then(|handle| dir::reopen(handle.as_fd(), For::Reading));
         let base = path.below(from.path());
-        let handle = match handle {
-            Ok(handle) => handle,
+        // Held to the end, so that nobody removes it meanwhile.
+        let (handle, _hold) = match from.hold_dump(&path) {
+            Ok(held) => held,
             Err(cause) => return Err(Error::MainUnusable { path: base, cause }),
         };
         let mut sources = roots_of_dump(&handle, &base)?;

@@ -184,6 +184,7 @@ impl<'a> Snapshot<'a> {
     /// before is as it was.
     pub fn run(self) -> Result<Report, Error> {
         let sources = open_roots(&self.roots)?;
+        apart(&sources, &self.dump)?;
         let caller = Caller {
             observer: self.observer,
             stop: self.stop,
@@ -235,6 +236,21 @@ fn open_roots(roots: &[Root]) -> Result<Vec<Source>, Error> {
         sources.push(Source { name, path, handle });
     }
     Ok(sources)
+}
+
+/// No tree is the dump root itself. One that cannot be opened is for the run to
+/// tell of.
+fn apart(sources: &[Source], dump: &Path) -> Result<(), Error> {
+    let Ok(dump) = dir::open_root(dump, For::Passing) else {
+        return Ok(());
+    };
+    match sources.iter().find(|source| is_same(&source.handle, &dump)) {
+        Some(source) => Err(Error::MainUnusable {
+            path: source.path.clone(),
+            cause: std::io::Error::other("it is the dump root itself"),
+        }),
+        None => Ok(()),
+    }
 }
 
 fn is_same(a: &OwnedFd, b: &OwnedFd) -> bool {

@@ -4,15 +4,15 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use assert_fs::prelude::*;
 use common::Place;
 use fixtures::mounts::{Fs, Mount};
+use fixtures::run_lock;
 use fixtures::walk::{Place as At, Side, Visit, walk};
-use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 /// Names, types and inodes of all that is below a directory; what is no
@@ -351,12 +351,13 @@ fn options_and_settings_that_are_none() {
 #[test]
 fn a_dump_root_that_another_run_holds() {
     let place = place();
-    let dump = File::open(place.dir.path().join("dump")).expect("opened");
-    flock(&dump, FlockOperation::LockExclusive).expect("locked");
+    let held = run_lock::hold(&place.dir.path().join("dump"));
+    // The first that is turned away notes when that was, and no more.
+    run(&place, &with(&TREE, &DUMP)).code(75);
     refused(&place, &with(&TREE, &DUMP), 75, &["dump", "another run"]);
     // Who only looks takes no lock.
     run(&place, &with(&with(&TREE, &DUMP), &["-n"])).code(0);
-    drop(dump);
+    drop(held);
     run(&place, &with(&TREE, &DUMP)).code(0);
 }
 

@@ -156,8 +156,7 @@ fn a_run_that_finds_another_at_work_leaves_its_hooks_alone() {
     run.args([
         "--init", "--main", "tree", "--dump", "dump", "--log", "stderr",
     ]);
-    let held = std::fs::File::open(place.dir.path().join("dump")).expect("opened");
-    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).expect("locked");
+    let held = fixtures::run_lock::hold(&place.dir.path().join("dump"));
     run.assert()
         .code(75)
         .stderr(contains("Not dumping tree: another run holds"));

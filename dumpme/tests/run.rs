@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::process::{self, Stdio};
@@ -10,9 +10,9 @@ use std::process::{self, Stdio};
 use assert_cmd::Command;
 use assert_fs::prelude::*;
 use common::Place;
+use fixtures::run_lock;
 use predicates::prelude::*;
 use predicates::str::contains;
-use rustix::fs::{FlockOperation, flock};
 use serde_json::Value;
 
 /// A small tree and an empty dump root.
@@ -251,8 +251,7 @@ fn a_bad_rule_beside_a_tree_is_named_with_its_line() {
 #[test]
 fn another_run_holds_the_dump_root() {
     let place = begun();
-    let dump = File::open(place.dir.path().join("dump")).expect("opened");
-    flock(&dump, FlockOperation::LockExclusive).expect("locked");
+    let _held = run_lock::hold(&place.dir.path().join("dump"));
     run(&place, &["--json"])
         .assert()
         .code(75)

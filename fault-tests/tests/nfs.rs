@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt as _, lchown, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use fixtures::{Options, assert_same_tree, uml};
+use fixtures::{Options, assert_same_tree, run_lock, uml};
 
 /// Tells the test that it is on the other machine.
 const THERE: &str = "DUMP_TRIALS_NFS";
@@ -323,25 +323,20 @@ fn a_lost_export_publishes_nothing() {
 
 #[test]
 #[ignore = "needs user-mode-linux and nfs-kernel-server"]
-fn the_lock_holds_among_the_runs_of_one_machine() {
-    Nfs::with("the_lock_holds_among_the_runs_of_one_machine", |nfs| {
+fn the_lock_holds_among_the_runs_of_all_machines() {
+    Nfs::with("the_lock_holds_among_the_runs_of_all_machines", |nfs| {
         grow();
         for version in VERSIONS {
             sh(&format!("rm -rf {EXPORT}/*"));
             mount(version, "export", "");
             nfs.dump(&["--init", "-q", "--at", "2026-01-01T00:00"], 0);
-            let lock = |dir: &str| {
-                let handle = fs::File::open(dir).expect("opened");
-                handle.lock().expect("locked");
-                handle
-            };
-            let held = lock(FAR);
-            nfs.dump(&[], 75);
-            drop(held);
-            // The server has another: NFS does not carry locks of directories.
-            let held = lock(EXPORT);
+            // Also with one of the server: NFS carries locks of files.
+            for dir in [FAR, EXPORT] {
+                let held = run_lock::hold(Path::new(dir));
+                nfs.dump(&[], 75);
+                drop(held);
+            }
             nfs.dump(&["-q"], 0);
-            drop(held);
             unmount();
         }
     });

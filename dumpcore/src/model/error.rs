@@ -126,6 +126,36 @@ pub enum Error {
         /// The dump root.
         dump: PathBuf,
     },
+    /// Runs have found the dump root held for hours: most likely one of them
+    /// hangs.
+    #[error("another run holds the dump root {}, and no run has got through for {hours} hours: \
+             see whether it hangs ('fuser -v {}')",
+        Printable::path(.dump), Printable::path(.lock))]
+    Stuck {
+        /// The dump root.
+        dump: PathBuf,
+        /// The file that is locked.
+        lock: PathBuf,
+        /// How long ago the first of these runs was turned away, in hours.
+        hours: i64,
+    },
+    /// The lock that a run held was taken away under it.
+    #[error("{} was removed or replaced while the dump was made, so another run may be at work: \
+             nothing is published, run it again", Printable::path(.lock))]
+    LockLost {
+        /// The file that was locked.
+        lock: PathBuf,
+    },
+    /// The runner's own directory in the dump root, or the lock in it, is not
+    /// what it should be.
+    #[error("{} cannot be used: {}", Printable::path(.path), plain(.cause))]
+    StateUnusable {
+        /// The directory, or the file.
+        path: PathBuf,
+        /// The system's answer, or what is wrong with it.
+        #[source]
+        cause: io::Error,
+    },
     /// A replica would be made where it is read from.
     #[error("{} and {} are the same directory: a replica of a dump belongs in another dump root, on another disk",
         Printable::path(.from), Printable::path(.dump))]

@@ -70,6 +70,12 @@ pub enum Warning {
         /// Its path.
         path: PathBuf,
     },
+    /// What an earlier run left behind is held by another program: a run that
+    /// lost its lock, say.
+    HeldLeftover {
+        /// Its path.
+        path: PathBuf,
+    },
     /// A file of a dump cannot be read any more.
     Damaged {
         /// The file.
@@ -167,6 +173,11 @@ impl fmt::Display for Warning {
                 f,
                 "{} was left by a run over other roots: not touched; \
                  remove it when that run is not to be resumed",
+                Printable::path(path)
+            ),
+            Warning::HeldLeftover { path } => write!(
+                f,
+                "{} is held by another program: not touched",
                 Printable::path(path)
             ),
             Warning::Damaged { path, good } => match good {

@@ -8,6 +8,8 @@
 //! DUMP/2026/1101/0500_chk/NEWAGE
 //! DUMP/2026/1122/2331_incomplete          a dump being made
 //! DUMP/2026/1101/0500_chk_incomplete      a checkpoint being made
+//! DUMP/.dump/lock                         locked by the run that writes
+//! DUMP/.dump/busy                         since when no run got the lock
 //! ```
 //!
 //! Every function is total: any bytes may stand in a dump root, and what is
@@ -27,6 +29,13 @@ pub(crate) const CURRENT: &str = "current";
 pub(crate) const CURRENT_CHECKPOINT: &str = "current_chk";
 /// The directory of a first copy that somebody made by hand.
 pub(crate) const FIRST: &str = "first";
+/// The runner's own directory in a dump root.
+pub(crate) const STATE_DIR: &str = ".dump";
+/// In [`STATE_DIR`]: the file that a run locks.
+pub(crate) const LOCK: &str = "lock";
+/// In [`STATE_DIR`]: made by a run that found the lock held, removed by the
+/// next one that takes it. Its time says since when no run got through.
+pub(crate) const BUSY: &str = "busy";
 /// Where exclude rules lie, below a main tree or a dump root.
 pub const EXCLUDE_FILE: &str = ".rsync/exclude";
 /// The extended attribute, on what is being made, that tells in which session

@@ -5,11 +5,11 @@
 //! `current` and `current_chk` is ever read, none followed: whoever may write
 //! in the dump root cannot lead a run out of it.
 //!
-//! The lock is `flock` on the directory itself: it ends with its holder, and
-//! leaves nothing to clean up. Readers take none.
+//! It is locked by a file in a directory of the runner's own, see [`lock`].
 
 pub(crate) mod exclude_file;
 pub(crate) mod listing;
+pub(crate) mod lock;
 pub(crate) mod staging;
 
 use std::ffi::OsStr;
@@ -46,20 +46,6 @@ use crate::sys::{disk, errno, link};
 pub struct DumpRoot {
     path: PathBuf,
     handle: OwnedFd,
-}
-
-/// Holds the lock of a dump root until it is dropped.
-#[derive(Debug)]
-#[must_use = "the lock is let go when this is dropped"]
-pub struct DumpLock {
-    handle: OwnedFd,
-}
-
-impl Drop for DumpLock {
-    fn drop(&mut self) {
-        // Where that fails, closing the handle does it.
-        let _ = disk::unlock(self.handle.as_fd());
-    }
 }
 
 impl DumpRoot {
@@ -118,30 +104,6 @@ impl DumpRoot {
         Ok(self
             .link(layout::CURRENT_CHECKPOINT)?
             .map(|checkpoint| checkpoint.dir.below(&self.path)))
-    }
-
-    /// Locks the dump root for this process alone.
-    ///
-    /// # Errors
-    /// [`Error::Busy`] at once when another run holds it,
-    /// [`Error::Unlockable`] when the system has no lock to give.
-    pub fn lock(&self) -> Result<DumpLock, Error> {
-        let handle = dir::reopen(self.handle.as_fd(), For::Reading);
-        let handle = handle.map_err(|cause| Error::DumpUnusable {
-            path: self.path.clone(),
-            cause,
-        })?;
-        match disk::lock(handle.as_fd()) {
-            Ok(()) => Ok(DumpLock { handle }),
-            Err(e) if errno::is_locked(&e) => Err(Error::Busy {
-                dump: self.path.clone(),
-            }),
-            Err(cause) => Err(Error::Unlockable {
-                path: self.path.clone(),
-                unsupported: errno::is_lockless(&cause),
-                cause,
-            }),
-        }
     }
 
     /// It is not to be written when it lies in a dump, of whatever root.

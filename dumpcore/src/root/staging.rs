@@ -22,12 +22,21 @@ use crate::model::metadata::{ACL_DEFAULT, Time};
 use crate::model::path::RelPath;
 use crate::policy::layout::{self, DumpName};
 use crate::root::DumpRoot;
+use crate::root::lock::Hold;
 use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
 use crate::sys::xattr::{self, Subject};
 use crate::sys::{disk, errno, file, link, stat};
 
-/// The directory in which a dump is built.
+/// What an earlier run left behind, held alone (but in a dry run).
+#[derive(Debug)]
+pub(crate) struct Leftover {
+    pub(crate) name: DumpName,
+    pub(crate) hold: Option<Hold>,
+}
+
+/// The directory in which a dump is built. No other run can take it over
+/// meanwhile.
 #[derive(Debug)]
 pub(crate) struct Staging<'a> {
     dump: &'a DumpRoot,
@@ -35,6 +44,7 @@ pub(crate) struct Staging<'a> {
     year: OwnedFd,
     day: OwnedFd,
     handle: OwnedFd,
+    hold: Hold,
     /// Was it left behind by an earlier run?
     pub(crate) resumed: bool,
     /// Has what is in it surely reached the kernel of this session?
@@ -46,7 +56,7 @@ impl<'a> Staging<'a> {
     pub(crate) fn open(
         dump: &'a DumpRoot,
         name: DumpName,
-        leftover: Option<DumpName>,
+        leftover: Option<Leftover>,
     ) -> Result<Self, Error> {
         let root = dump.handle().as_fd();
         let year_path = PathBuf::from(name.year());
@@ -57,25 +67,33 @@ impl<'a> Staging<'a> {
             .map_err(|e| dump.failed(Op::Create, &day_path, e))?;
         let path = day_path.join(name.incomplete_leaf());
         let leaf = c_name(name.incomplete_leaf().as_bytes());
-        if let Some(old) = leftover.filter(|old| *old != name) {
-            move_here(dump, old, day.as_fd(), &leaf)?;
+        match &leftover {
+            None => {
+                let made = dir::make_plain(day.as_fd(), &leaf);
+                made.map_err(|e| dump.failed(Op::Create, &path, e))?;
+            }
+            Some(old) if old.name != name => move_here(dump, old.name, day.as_fd(), &leaf)?,
+            Some(_) => {}
         }
-        if leftover.is_none() {
-            dir::make_plain(day.as_fd(), &leaf).map_err(|e| dump.failed(Op::Create, &path, e))?;
-        }
+        let resumed = leftover.is_some();
         let handle = dir::open_dir(day.as_fd(), &leaf, For::Filling)
             .map_err(|e| dump.failed(Op::Open, &path, e))?;
+        let hold = match leftover.and_then(|leftover| leftover.hold) {
+            Some(hold) => hold,
+            None => Hold::alone(handle.as_fd()).map_err(|e| dump.failed(Op::Open, &path, e))?,
+        };
         // What is made in it must not inherit from the dump root.
         xattr::remove(Subject::Open(handle.as_fd()), ACL_DEFAULT)
             .map_err(|e| dump.failed(Op::SetXattr, &path, e))?;
-        let trusted = mark(&handle, leftover.is_none());
+        let trusted = mark(&handle, !resumed);
         Ok(Self {
             dump,
             name,
             year,
             day,
             handle,
-            resumed: leftover.is_some(),
+            hold,
+            resumed,
             trusted,
         })
     }
@@ -151,6 +169,7 @@ impl<'a> Staging<'a> {
         let incomplete = c_name(self.name.incomplete_leaf().as_bytes());
         let leaf = c_name(self.name.leaf().as_bytes());
         let day = self.day.as_fd();
+        self.hold.share();
         match link::rename_new(day, &incomplete, day, &leaf) {
             Ok(()) => {}
             Err(e) if errno::is_taken(&e) => return Err(Error::NameTaken { path: published }),

@@ -15,14 +15,16 @@ use crate::model::minute::Stamp;
 use crate::model::path::RelPath;
 use crate::policy::layout::{self, DumpName};
 use crate::policy::next_name;
-use crate::root::staging::Staging;
+use crate::root::lock::Hold;
+use crate::root::staging::{Leftover, Staging};
 use crate::sys::dir::{self, For};
+use crate::sys::errno;
 
 /// The names a run may take: its own, and whether an earlier run's leftover
 /// is gone on with.
 pub(super) struct Named {
     pub(super) name: DumpName,
-    pub(super) leftover: Option<DumpName>,
+    pub(super) leftover: Option<Leftover>,
 }
 
 pub(super) fn incomplete(name: &DumpName) -> RelPath {
@@ -42,12 +44,15 @@ impl Run<'_> {
         let refused = |fault| self.dump.refuses(fault, None);
         let mut leftovers = listing.incompletes().map_err(refused)?;
         leftovers.retain(|found| found.name.sort == order.sort);
-        let (ours, foreign): (Vec<_>, Vec<_>) = leftovers
-            .into_iter()
-            .map(|found| found.name)
-            .partition(|name| self.is_ours(*name, order));
+        let (mut ours, mut foreign) = (Vec::new(), Vec::new());
+        for name in leftovers.into_iter().map(|found| found.name) {
+            match self.take(name, order) {
+                Ok(leftover) => ours.push(leftover),
+                Err(held) => foreign.push((name, held)),
+            }
+        }
         let taken = |stamp| {
-            let foreign = foreign.iter().any(|name| name.stamp == stamp);
+            let foreign = foreign.iter().any(|(name, _)| name.stamp == stamp);
             Ok(foreign || listing.taken(stamp).map_err(refused)?)
         };
         let (stamp, warning) = match order.at {
@@ -64,52 +69,63 @@ impl Run<'_> {
         if let Some(warning) = warning {
             totals.warn(warning);
         }
-        for name in &foreign {
+        for (name, held) in &foreign {
             let path = self.dump.path().join(incomplete(name).as_path());
-            totals.warn(Warning::ForeignLeftover { path });
+            totals.warn(match held {
+                true => Warning::HeldLeftover { path },
+                false => Warning::ForeignLeftover { path },
+            });
         }
         let name = DumpName {
             stamp,
             sort: order.sort,
         };
-        let mut ours = ours;
-        let leftover = if self.caller.dry_run {
-            None
-        } else {
-            ours.pop()
+        let leftover = match self.caller.dry_run {
+            true => None,
+            false => ours.pop(),
         };
         if leftover.is_some() {
-            self.remove_leftovers(&ours, totals)?;
+            self.remove_leftovers(ours, totals)?;
         }
         Ok(Named { name, leftover })
     }
 
-    /// Was a leftover made of (some of) the same roots, and may this user fill
-    /// it? An empty
-    /// one serves all roots.
-    pub(super) fn is_ours(&self, name: DumpName, order: &Order<'_>) -> bool {
+    /// Takes hold of a leftover that was made of (some of) the same roots, and
+    /// that this user may fill. An empty one serves all roots. Else: is it that
+    /// another program holds it?
+    fn take(&self, name: DumpName, order: &Order<'_>) -> Result<Leftover, bool> {
         // Another user's can neither be gone on with nor removed. Its owner's
         // number does not tell: a server may show our own under another.
         let names = self.dump.open_dump(&incomplete(&name)).and_then(|dir| {
             dir::may_fill(dir.as_fd())?;
-            all_names(&dir)
+            Ok((all_names(&dir)?, dir))
         });
-        let Ok(names) = names else { return false };
-        names.is_empty()
+        let Ok((names, dir)) = names else {
+            return Err(false);
+        };
+        let ours = names.is_empty()
             || names.iter().any(|name| {
                 layout::is_trial(name.to_bytes())
                     || order.sources.iter().any(|source| source.name == *name)
-            })
+            });
+        if !ours {
+            return Err(false);
+        }
+        let hold = match self.caller.dry_run {
+            true => None,
+            false => Some(Hold::alone(dir.as_fd()).map_err(|e| errno::is_locked(&e))?),
+        };
+        Ok(Leftover { name, hold })
     }
 
     /// Of several leftovers the newest is gone on with; the others go.
     pub(super) fn remove_leftovers(
         &self,
-        names: &[DumpName],
+        leftovers: Vec<Leftover>,
         totals: &Totals<'_>,
     ) -> Result<(), Error> {
-        for name in names {
-            let staging = Staging::open(&self.dump, *name, Some(*name))?;
+        for leftover in leftovers {
+            let staging = Staging::open(&self.dump, leftover.name, Some(leftover))?;
             self.remove_all(staging.handle(), &staging.path(), &[], totals)?;
             staging.abandon();
         }

@@ -8,6 +8,7 @@
 
 mod leftover;
 mod merge;
+mod site;
 mod trees;
 mod vanished;
 
@@ -18,15 +19,14 @@ use std::sync::atomic::AtomicBool;
 
 use chrono::{DateTime, Local};
 
-use self::leftover::Named;
 use self::merge::{Reference, Work};
 pub(crate) use self::trees::{Source, roots_of_dump};
 use self::vanished::Vanished;
 use crate::engine::{Budget, Totals};
-use crate::fs::capabilities::{self, Trial};
+use crate::fs::capabilities;
 use crate::model::error::Error;
 use crate::model::event::{Event, Observer, Phase, Warning};
-use crate::model::fault::{Fault, Op, OpError};
+use crate::model::fault::{Fault, Op};
 use crate::model::metadata::{Capabilities, Time};
 use crate::model::minute::Stamp;
 use crate::model::path::RelPath;
@@ -37,12 +37,13 @@ use crate::policy::layout::{self, DumpName, LinkTarget, Sort};
 use crate::policy::link::LinkPolicy;
 use crate::policy::rate_limit::Rate;
 use crate::policy::workers::default_jobs;
+use crate::root::DumpRoot;
+use crate::root::lock::DumpLock;
 use crate::root::staging::{self, Staging};
-use crate::root::{DumpLock, DumpRoot};
 use crate::sys::dir::{self, For};
 use crate::sys::fstype::FsType;
 use crate::sys::pages::Pages;
-use crate::sys::{errno, medium, stat};
+use crate::sys::{medium, stat};
 
 /// What a run is told by its caller.
 #[derive(Clone, Copy)]
@@ -102,7 +103,7 @@ pub(crate) type Check<'c> = dyn FnMut(&Made<'_>) -> Result<(), Error> + 'c;
 /// A dump root held for one run.
 pub(crate) struct Run<'a> {
     pub(crate) dump: DumpRoot,
-    _lock: Option<DumpLock>,
+    lock: Option<DumpLock>,
     pub(crate) current: Option<LinkTarget>,
     init: bool,
     /// A `current` that is later than this is of a clock that was wrong, and
@@ -118,28 +119,23 @@ impl<'a> Run<'a> {
         caller.observer.event(Event::Phase(Phase::Preparing));
         let dump = DumpRoot::open(path)?;
         dump.outside_of_dumps()?;
-        let lock = if caller.dry_run {
-            None
-        } else {
-            Some(dump.lock()?)
+        // Before a lock is made: what is no dump root, or the empty mount point of
+        // one, stays as it is.
+        let mut current = match guard_current(&dump, init) {
+            Ok(current) => current,
+            Err(error) => {
+                dump.is_free()?;
+                return Err(error);
+            }
         };
-        let current = dump.link(layout::CURRENT)?;
-        match &current {
-            None if !init => {
-                let dump = dump.path().to_path_buf();
-                return Err(Error::NoCurrent { dump });
-            }
-            Some(current) if init => {
-                return Err(Error::AlreadyInitialised {
-                    target: current.dir.as_path().to_path_buf(),
-                    dump: dump.path().to_path_buf(),
-                });
-            }
-            _ => {}
+        let mut lock = None;
+        if !caller.dry_run {
+            lock = Some(dump.lock()?);
+            current = guard_current(&dump, init)?;
         }
         Ok(Self {
             dump,
-            _lock: lock,
+            lock,
             current,
             init,
             latest: None,
@@ -157,7 +153,7 @@ impl<'a> Run<'a> {
             self.guard(source, reference.as_ref(), &order)?;
         }
         let (budget, jobs) = self.budget(&order.sources, &totals);
-        let named = self.name(&order, Stamp::of(&start), &totals)?;
+        let mut named = self.name(&order, Stamp::of(&start), &totals)?;
         let published = self.dump.path().join(named.name.path());
         let reference_path = reference.as_ref().map(|r| r.path.below(self.dump.path()));
         totals.event(Event::Started {
@@ -183,7 +179,8 @@ impl<'a> Run<'a> {
         let sources = std::mem::take(&mut order.sources);
         if order.space_check {
             totals.event(Event::Phase(Phase::Estimating));
-            self.check_space(&order, &sources, named.leftover, budget)?;
+            let leftover = named.leftover.as_ref().map(|leftover| leftover.name);
+            self.check_space(&order, &sources, leftover, budget)?;
         }
         let work = Work {
             policy: order.policy,
@@ -206,10 +203,11 @@ impl<'a> Run<'a> {
                 &totals,
             )?;
         } else {
-            if let Some(leftover) = named.leftover {
-                self.trim_leftover(leftover, &order, &sources, (budget, &totals))?;
+            if let Some(leftover) = &named.leftover {
+                self.trim_leftover(leftover.name, &order, &sources, (budget, &totals))?;
             }
-            let (staging, capabilities) = self.staging(&named, &totals)?;
+            let (staging, capabilities) =
+                self.staging(named.name, named.leftover.take(), &totals)?;
             resumed = staging.resumed;
             self.merge(
                 &work,
@@ -230,6 +228,9 @@ impl<'a> Run<'a> {
             // Told before the last look: what comes after it is too late.
             totals.event(Event::Phase(Phase::Publishing));
             totals.verdict()?;
+            if let Some(lock) = &self.lock {
+                self.dump.still_holds(lock)?;
+            }
             staging.publish(time_of(&start), &links)?;
         }
         let sum = totals.sum();
@@ -321,13 +322,6 @@ impl<'a> Run<'a> {
             path: source.path.clone(),
             cause,
         };
-        let id = stat::look_at(&source.handle).map_err(unusable)?.id();
-        let root = stat::look_at(self.dump.handle()).map_err(unusable)?.id();
-        if id == root {
-            return Err(unusable(std::io::Error::other(
-                "it is the dump root itself",
-            )));
-        }
         if order.allow_empty || !dir::is_empty(source.handle.as_fd()).map_err(unusable)? {
             return Ok(());
         }
@@ -342,70 +336,6 @@ impl<'a> Run<'a> {
             }),
             _ => Ok(()),
         }
-    }
-
-    /// Opens the site, and finds out what can be preserved there.
-    fn staging(
-        &self,
-        named: &Named,
-        totals: &Totals<'_>,
-    ) -> Result<(Staging<'_>, Capabilities), Error> {
-        let mut staging = Staging::open(&self.dump, named.name, named.leftover)?;
-        if staging.resumed {
-            totals.warn(Warning::Resuming {
-                path: staging.path(),
-                trusted: staging.trusted,
-            });
-        }
-        let error = match self.try_out(&mut staging, totals)? {
-            Ok(Trial::Passed(capabilities, lacking)) => {
-                if !lacking.is_empty() {
-                    let lacking = lacking.join(", ");
-                    totals.warn(Warning::NotPreserved {
-                        path: self.dump.path().to_path_buf(),
-                        what: format!("{lacking} (its filesystem, {}, has no such)", self.fs()),
-                    });
-                }
-                return Ok((staging, capabilities));
-            }
-            Ok(Trial::NoHardLinks) => Error::NoHardLinks {
-                dump: self.dump.path().to_path_buf(),
-                fs: self.fs(),
-            },
-            Ok(Trial::NoReplacing) => Error::NoReplacing {
-                dump: self.dump.path().to_path_buf(),
-                fs: self.fs(),
-            },
-            Err(op_error) => self.dump.refuses(op_error.at(staging.path()), None),
-        };
-        staging.abandon();
-        Err(error)
-    }
-
-    /// Tries what can be preserved. A leftover that has taken the last inode
-    /// leaves none for that, and holds perhaps what the tree has no longer: it
-    /// goes, and this run begins anew.
-    fn try_out(
-        &self,
-        staging: &mut Staging<'_>,
-        totals: &Totals<'_>,
-    ) -> Result<Result<Trial, OpError>, Error> {
-        let outcome = capabilities::run(staging.handle().as_fd());
-        let full = |op_error: &OpError| errno::is_full(&op_error.cause);
-        let no_inode = || self.dump.free().is_some_and(|(_, inodes)| inodes == 0);
-        if !(staging.resumed && outcome.as_ref().is_err_and(full) && no_inode()) {
-            return Ok(outcome);
-        }
-        let path = staging.path();
-        totals.warn(Warning::LeftoverRemoved { path });
-        self.remove_all(staging.handle(), &staging.path(), &[], totals)?;
-        staging.resumed = false;
-        Ok(capabilities::run(staging.handle().as_fd()))
-    }
-
-    /// The type of the dump's filesystem, for people.
-    fn fs(&self) -> String {
-        FsType::of(self.dump.handle()).map_or_else(|_| String::new(), |found| found.to_string())
     }
 
     /// Points the links at a dump that is there, if they point to none or to
@@ -444,6 +374,20 @@ impl<'a> Run<'a> {
         current
             .filter(is_real)
             .is_some_and(|current| current > name)
+    }
+}
+
+/// What `current` names: nothing only when it is the first dump that is made.
+fn guard_current(dump: &DumpRoot, init: bool) -> Result<Option<LinkTarget>, Error> {
+    match dump.link(layout::CURRENT)? {
+        None if !init => Err(Error::NoCurrent {
+            dump: dump.path().to_path_buf(),
+        }),
+        Some(current) if init => Err(Error::AlreadyInitialised {
+            target: current.dir.as_path().to_path_buf(),
+            dump: dump.path().to_path_buf(),
+        }),
+        current => Ok(current),
     }
 }
 

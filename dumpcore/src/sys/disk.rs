@@ -1,16 +1,34 @@
 //! Whole filesystems: locks, flushes, free space, sessions of the machine.
 //! Of which type they are is told by `fstype`.
 
-use rustix::fs::{FlockOperation, flock, fstatfs, fsync, syncfs};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstatfs, fsync, openat, syncfs};
+use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::stat;
 
-/// Takes the lock of a directory for this process alone, or fails at once.
-/// It is let go when the handle is closed, also by the end of the process.
-pub(crate) fn lock(dir: BorrowedFd<'_>) -> io::Result<()> {
-    Ok(flock(dir, FlockOperation::NonBlockingLockExclusive)?)
+/// Opens a file to lock it, made if it is missing and `make` says so; nobody
+/// else may open one that was made. A symlink is not followed. It is opened for
+/// writing, without which NFS gives no lock for one process alone.
+pub(crate) fn open_lock(dir: BorrowedFd<'_>, name: &CStr, make: bool) -> io::Result<OwnedFd> {
+    let mut flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    if make {
+        flags |= OFlags::CREATE;
+    }
+    Ok(openat(dir, name, flags, Mode::RUSR | Mode::WUSR)?)
+}
+
+/// Takes the lock of a file or directory for this process alone, or fails at
+/// once. It is let go when the handle is closed, also by the end of the process.
+pub(crate) fn lock(handle: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(flock(handle, FlockOperation::NonBlockingLockExclusive)?)
+}
+
+/// Takes the lock of a file or directory together with others that take it so,
+/// or fails at once. One that this handle held alone becomes such a one.
+pub(crate) fn lock_shared(handle: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(flock(handle, FlockOperation::NonBlockingLockShared)?)
 }
 
 /// Lets the lock go at once, whoever else still has the handle: a child that

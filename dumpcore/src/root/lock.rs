@@ -1,0 +1,320 @@
+//! The lock of a dump root, and the directory in which it lies.
+//!
+//! `.dump` is the runner's own: nobody else may enter it, so nobody else can
+//! hold the lock in it and keep all runs out. Someone who owns the dump root may
+//! remove it, though, and then two runs could hold two locks. So the lock counts
+//! only while its path leads to the file that is locked: that is looked at after
+//! it was taken, and again before anything is published.
+//!
+//! A dump's own directory is held in the same way: together with others by those
+//! that read it for long, alone by those that would remove or refill it. Where
+//! the filesystem has no such locks, these are given without.
+
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use crate::model::error::Error;
+use crate::model::fault::Op;
+use crate::model::metadata::{Id, Kind, Meta, Time};
+use crate::model::path::RelPath;
+use crate::policy::layout;
+use crate::root::DumpRoot;
+use crate::sys::dir::{self, For};
+use crate::sys::name::c_name;
+use crate::sys::stat::{self, Fresh};
+use crate::sys::{disk, errno, file, link};
+
+/// How many times the lock is tried again whose file was replaced meanwhile.
+const TRIES: u32 = 10;
+
+/// When runs have found the lock held for so many seconds, one of them says so
+/// as a failure: by then most likely the holder hangs.
+const STUCK: i64 = 12 * 60 * 60;
+
+/// Holds the lock of a dump root until it is dropped.
+#[derive(Debug)]
+#[must_use = "the lock is let go when this is dropped"]
+pub struct DumpLock {
+    handle: OwnedFd,
+    id: Id,
+}
+
+impl Drop for DumpLock {
+    fn drop(&mut self) {
+        // Where that fails, closing the handle does it.
+        let _ = disk::unlock(self.handle.as_fd());
+    }
+}
+
+/// A directory that is held, until this is dropped.
+#[derive(Debug)]
+#[must_use = "the directory is let go when this is dropped"]
+pub(crate) struct Hold {
+    handle: OwnedFd,
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let _ = disk::unlock(self.handle.as_fd());
+    }
+}
+
+impl Hold {
+    /// Holds a directory together with others that read it. The error is one of
+    /// [`errno::is_locked`] when somebody holds it alone.
+    pub(crate) fn shared(dir: BorrowedFd<'_>) -> io::Result<Self> {
+        Self::take(dir, disk::lock_shared)
+    }
+
+    /// Holds a directory alone. The error is one of [`errno::is_locked`] when
+    /// somebody else holds it.
+    pub(crate) fn alone(dir: BorrowedFd<'_>) -> io::Result<Self> {
+        Self::take(dir, disk::lock)
+    }
+
+    /// Lets others hold it as well: those that read it, from now on.
+    pub(crate) fn share(&self) {
+        // Held alone it is safe, too.
+        let _ = disk::lock_shared(self.handle.as_fd());
+    }
+
+    fn take(dir: BorrowedFd<'_>, lock: fn(BorrowedFd<'_>) -> io::Result<()>) -> io::Result<Self> {
+        let handle = dir::reopen(dir, For::Reading)?;
+        match lock(handle.as_fd()) {
+            Err(e) if !errno::is_lockless(&e) => Err(e),
+            _ => Ok(Self { handle }),
+        }
+    }
+}
+
+impl DumpRoot {
+    /// Opens the runner's own directory in the dump root, made if it is missing.
+    ///
+    /// # Errors
+    /// [`Error::StateUnusable`] when it is a symlink, no directory or somebody
+    /// else's, [`Error::DumpDisk`] when the disk refuses to make it.
+    pub(crate) fn state_dir(&self) -> Result<OwnedFd, Error> {
+        let (root, name) = (self.handle().as_fd(), c_name(layout::STATE_DIR.as_bytes()));
+        match dir::make_private(root, &name) {
+            Err(e) if !errno::is_taken(&e) => {
+                return Err(self.failed(Op::Create, Path::new(layout::STATE_DIR), e));
+            }
+            _ => {}
+        }
+        let opened = dir::open_dir(root, &name, For::Reading).and_then(|handle| {
+            self.is_own(&handle, Kind::Dir)?;
+            close(&handle, 0o700)?;
+            Ok(handle)
+        });
+        opened.map_err(|cause| self.unusable(Path::new(layout::STATE_DIR), cause))
+    }
+
+    /// Locks the dump root for this process alone.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] at once when another run holds it, [`Error::Stuck`] when
+    /// that has been so for many hours, [`Error::Unlockable`] when the system
+    /// has no lock to give, [`Error::StateUnusable`] or [`Error::DumpDisk`] when
+    /// the file to lock cannot be made.
+    pub fn lock(&self) -> Result<DumpLock, Error> {
+        for _ in 0..TRIES {
+            let state = self.state_dir()?;
+            let Some(lock) = self.lock_in(&state)? else {
+                continue;
+            };
+            if self.leads_to(lock.id) {
+                // Whoever was turned away while another run was at work.
+                let _ = link::remove(state.as_fd(), &c_name(layout::BUSY.as_bytes()));
+                return Ok(lock);
+            }
+        }
+        let cause = io::Error::other("it is replaced by another all the time");
+        Err(self.unusable(&lock_path(), cause))
+    }
+
+    /// Does another run hold the dump root? Makes nothing, and says no where
+    /// that cannot be told.
+    ///
+    /// # Errors
+    /// As [`DumpRoot::lock`] has it of a lock that is held.
+    pub fn is_free(&self) -> Result<(), Error> {
+        let name = c_name(layout::STATE_DIR.as_bytes());
+        let state = dir::open_dir(self.handle().as_fd(), &name, For::Reading);
+        let Ok(state) = state else { return Ok(()) };
+        let name = c_name(layout::LOCK.as_bytes());
+        let Ok(handle) = disk::open_lock(state.as_fd(), &name, false) else {
+            return Ok(());
+        };
+        match disk::lock(handle.as_fd()) {
+            Err(e) if errno::is_locked(&e) => Err(self.busy(&state)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Is the lock still the one that all others would find?
+    pub(crate) fn still_holds(&self, lock: &DumpLock) -> Result<(), Error> {
+        if self.leads_to(lock.id) {
+            return Ok(());
+        }
+        Err(Error::LockLost {
+            lock: self.path().join(lock_path()),
+        })
+    }
+
+    /// Opens a published dump and holds it together with others that read it.
+    pub(crate) fn hold_dump(&self, path: &RelPath) -> io::Result<(OwnedFd, Hold)> {
+        let handle = self.open_dump(path)?;
+        let handle = dir::reopen(handle.as_fd(), For::Reading)?;
+        let hold = Hold::shared(handle.as_fd()).map_err(|e| match errno::is_locked(&e) {
+            true => io::Error::other("another program is removing it"),
+            false => e,
+        })?;
+        // It may have been renamed away before it was held.
+        let there = stat::look_at(self.open_dump(path)?)?;
+        if there.id() != stat::look_at(&handle)?.id() {
+            return Err(io::Error::other("it was replaced while it was opened"));
+        }
+        Ok((handle, hold))
+    }
+
+    /// Locks the file in the runner's directory; `None` when it went meanwhile.
+    fn lock_in(&self, state: &OwnedFd) -> Result<Option<DumpLock>, Error> {
+        let path = lock_path();
+        let opened = disk::open_lock(state.as_fd(), &c_name(layout::LOCK.as_bytes()), true);
+        let handle = match opened {
+            Ok(handle) => handle,
+            Err(e) if errno::is_missing(&e) => return Ok(None),
+            Err(e) if errno::is_disk_refusal(&e) => {
+                return Err(self.failed(Op::Create, &path, e));
+            }
+            Err(cause) => return Err(self.unusable(&path, cause)),
+        };
+        let own = self.is_own(&handle, Kind::File);
+        let own = own.and_then(|meta| close(&handle, 0o600).map(|()| meta));
+        let id = own.map_err(|cause| self.unusable(&path, cause))?.id();
+        match disk::lock(handle.as_fd()) {
+            Ok(()) => Ok(Some(DumpLock { handle, id })),
+            Err(e) if errno::is_locked(&e) => Err(self.busy(state)),
+            Err(cause) => Err(Error::Unlockable {
+                path: self.path().to_path_buf(),
+                unsupported: errno::is_lockless(&cause),
+                cause,
+            }),
+        }
+    }
+
+    /// Does the path of the lock lead to this file?
+    fn leads_to(&self, id: Id) -> bool {
+        let name = c_name(layout::STATE_DIR.as_bytes());
+        let state = dir::open_dir(self.handle().as_fd(), &name, For::Passing);
+        let lock = c_name(layout::LOCK.as_bytes());
+        state
+            .and_then(|state| stat::look(state.as_fd(), &lock, Fresh::AsStat))
+            .is_ok_and(|meta| meta.id() == id)
+    }
+
+    /// The lock is held. Since when, a file tells that the first run made that
+    /// was turned away; a run that hears that it has been too long begins again
+    /// to count.
+    fn busy(&self, state: &OwnedFd) -> Error {
+        let name = c_name(layout::BUSY.as_bytes());
+        let busy = || Error::Busy {
+            dump: self.path().to_path_buf(),
+        };
+        let Ok(handle) = disk::open_lock(state.as_fd(), &name, true) else {
+            return busy();
+        };
+        let Ok(since) = stat::look_at(&handle) else {
+            return busy();
+        };
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let now = now.map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(0));
+        let age = now.saturating_sub(since.mtime.secs);
+        if (0..STUCK).contains(&age) {
+            return busy();
+        }
+        let now = Time::new(now, 0);
+        let _ = file::set_times(&handle, now, now);
+        // The clock may also have gone back.
+        if age < 0 {
+            return busy();
+        }
+        Error::Stuck {
+            dump: self.path().to_path_buf(),
+            lock: self.path().join(lock_path()),
+            hours: age / 3600,
+        }
+    }
+
+    /// Is it of this kind, and the runner's, root's, or that of whoever owns the
+    /// dump root? Then nobody else can put another in its place.
+    fn is_own(&self, handle: &OwnedFd, kind: Kind) -> io::Result<Meta> {
+        let meta = stat::look_at(handle)?;
+        if meta.kind != kind {
+            return Err(io::Error::other("it is not what it should be: remove it"));
+        }
+        let (uid, ..) = disk::whoami();
+        let root = stat::look_at(self.handle())?;
+        // A server may show our own as somebody else's: what it then makes of a
+        // new name tells.
+        let known = [uid, 0, root.uid].contains(&meta.uid);
+        if known || kind == Kind::Dir && self.makes_as(handle, meta.uid) {
+            return Ok(meta);
+        }
+        if kind == Kind::File && self.owner_of_state() == Some(meta.uid) {
+            return Ok(meta);
+        }
+        let text = format!(
+            "it belongs to user {}: see who made it, and remove it",
+            meta.uid
+        );
+        Err(io::Error::other(text))
+    }
+
+    /// Does a new file in a directory belong to this user?
+    fn makes_as(&self, dir: &OwnedFd, uid: u32) -> bool {
+        let name = c_name(layout::TRIALS[0].as_bytes());
+        let _ = link::remove(dir.as_fd(), &name);
+        let made = file::create_file(dir.as_fd(), &name).and_then(|made| stat::look_at(&made));
+        let _ = link::remove(dir.as_fd(), &name);
+        made.is_ok_and(|made| made.uid == uid)
+    }
+
+    /// Whose directory the lock is in: it has been looked at before.
+    fn owner_of_state(&self) -> Option<u32> {
+        let name = c_name(layout::STATE_DIR.as_bytes());
+        let found = stat::look(self.handle().as_fd(), &name, Fresh::AsStat);
+        found.ok().map(|meta| meta.uid)
+    }
+
+    fn unusable(&self, below: &Path, cause: io::Error) -> Error {
+        let path = self.path().join(below);
+        let cause = match errno::has_changed(&cause) {
+            true => io::Error::other("it is a symlink, or not what it should be: remove it"),
+            false => cause,
+        };
+        Error::StateUnusable { path, cause }
+    }
+}
+
+fn lock_path() -> PathBuf {
+    Path::new(layout::STATE_DIR).join(layout::LOCK)
+}
+
+/// Shuts others out. Somebody else's (root may be the runner) and what lies on a
+/// disk without modes stays as it is.
+fn close(handle: &OwnedFd, mode: u16) -> io::Result<()> {
+    if stat::look_at(handle)?.mode & 0o7777 & !mode == 0 {
+        return Ok(());
+    }
+    match file::set_mode(handle, mode) {
+        Err(e) if !errno::is_not_permitted(&e) && !errno::is_unsupported(&e) => Err(e),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[path = "lock_tests.rs"]
+mod tests;

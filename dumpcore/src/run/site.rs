@@ -1,0 +1,82 @@
+//! The site of a run: opened, and tried for what can be preserved there.
+
+use std::os::fd::AsFd as _;
+
+use super::Run;
+use crate::engine::Totals;
+use crate::fs::capabilities::{self, Trial};
+use crate::model::error::Error;
+use crate::model::event::Warning;
+use crate::model::fault::OpError;
+use crate::model::metadata::Capabilities;
+use crate::policy::layout::DumpName;
+use crate::root::staging::{Leftover, Staging};
+use crate::sys::errno;
+use crate::sys::fstype::FsType;
+
+impl Run<'_> {
+    /// Opens the site, and finds out what can be preserved there.
+    pub(super) fn staging(
+        &self,
+        name: DumpName,
+        leftover: Option<Leftover>,
+        totals: &Totals<'_>,
+    ) -> Result<(Staging<'_>, Capabilities), Error> {
+        let mut staging = Staging::open(&self.dump, name, leftover)?;
+        if staging.resumed {
+            totals.warn(Warning::Resuming {
+                path: staging.path(),
+                trusted: staging.trusted,
+            });
+        }
+        let error = match self.try_out(&mut staging, totals)? {
+            Ok(Trial::Passed(capabilities, lacking)) => {
+                if !lacking.is_empty() {
+                    let lacking = lacking.join(", ");
+                    totals.warn(Warning::NotPreserved {
+                        path: self.dump.path().to_path_buf(),
+                        what: format!("{lacking} (its filesystem, {}, has no such)", self.fs()),
+                    });
+                }
+                return Ok((staging, capabilities));
+            }
+            Ok(Trial::NoHardLinks) => Error::NoHardLinks {
+                dump: self.dump.path().to_path_buf(),
+                fs: self.fs(),
+            },
+            Ok(Trial::NoReplacing) => Error::NoReplacing {
+                dump: self.dump.path().to_path_buf(),
+                fs: self.fs(),
+            },
+            Err(op_error) => self.dump.refuses(op_error.at(staging.path()), None),
+        };
+        staging.abandon();
+        Err(error)
+    }
+
+    /// Tries what can be preserved. A leftover that has taken the last inode
+    /// leaves none for that, and holds perhaps what the tree has no longer: it
+    /// goes, and this run begins anew.
+    fn try_out(
+        &self,
+        staging: &mut Staging<'_>,
+        totals: &Totals<'_>,
+    ) -> Result<Result<Trial, OpError>, Error> {
+        let outcome = capabilities::run(staging.handle().as_fd());
+        let full = |op_error: &OpError| errno::is_full(&op_error.cause);
+        let no_inode = || self.dump.free().is_some_and(|(_, inodes)| inodes == 0);
+        if !(staging.resumed && outcome.as_ref().is_err_and(full) && no_inode()) {
+            return Ok(outcome);
+        }
+        let path = staging.path();
+        totals.warn(Warning::LeftoverRemoved { path });
+        self.remove_all(staging.handle(), &staging.path(), &[], totals)?;
+        staging.resumed = false;
+        Ok(capabilities::run(staging.handle().as_fd()))
+    }
+
+    /// The type of the dump's filesystem, for people.
+    fn fs(&self) -> String {
+        FsType::of(self.dump.handle()).map_or_else(|_| String::new(), |found| found.to_string())
+    }
+}
