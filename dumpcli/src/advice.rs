@@ -105,6 +105,10 @@ impl About<'_> {
             ("dumpme", Error::MainEmpty { .. }) => "; dump it all the same with --allow-empty",
             ("dumpme", Error::NameTaken { .. }) => "; give another minute with --at",
             ("chkptme", Error::NoSpace { .. }) => "; begin all the same with --no-space-check",
+            ("chkptme", Error::HalfDump { .. }) => {
+                "; take a new dump, then remove what is left of this one with 'dumpctl remove'"
+            }
+            (_, Error::HalfDump { .. }) => "; remove what is left of it with 'dumpctl remove'",
             (_, Error::Shortage { .. }) => " (--jobs)",
             _ => "",
         }

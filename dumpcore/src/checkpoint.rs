@@ -26,7 +26,7 @@ use crate::policy::filter::Filter;
 use crate::policy::layout::{self, Sort};
 use crate::policy::link::LinkPolicy;
 use crate::policy::rate_limit::Rate;
-use crate::run::{Caller, Made, Order, Run, Source, roots_of_dump};
+use crate::run::{Caller, Made, Order, Published, Run, Source, roots_of_dump};
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::file;
 use crate::sys::name::c_name;
@@ -163,6 +163,8 @@ impl<'a> Checkpoint<'a> {
         let held = session.dump.hold_dump(&current.dir);
         let (handle, _hold) =
             held.map_err(|e| session.dump.failed(Op::Open, current.dir.as_path(), e))?;
+        let keep_going = || session.keep_going();
+        let published = Published::look(&handle, &base, &keep_going)?;
         let order = Order {
             sources: roots_of_dump(&handle, &base)?,
             sort: Sort::Checkpoint,
@@ -177,7 +179,7 @@ impl<'a> Checkpoint<'a> {
         let mut verified = None;
         let made = session.make(order, &mut |made| {
             let totals = made.totals;
-            made.is_whole(&handle, &base)?;
+            published.is_still_whole(totals.counts().vanished, &keep_going)?;
             let faulty = faulty(made, &base);
             if self.verify {
                 totals.event(Event::Phase(Phase::Verifying));
@@ -192,7 +194,11 @@ impl<'a> Checkpoint<'a> {
             }
             Ok(())
         });
-        made.map(|report| Report {
+        let report = made?;
+        if self.dry_run {
+            published.is_still_whole(report.counts.vanished, &keep_going)?;
+        }
+        Ok(Report {
             source: Some(base),
             verified,
             ..report

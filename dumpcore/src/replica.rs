@@ -23,7 +23,7 @@ use crate::policy::layout::{self, DumpName, LinkTarget, Sort};
 use crate::policy::link::LinkPolicy;
 use crate::policy::rate_limit::Rate;
 use crate::root::DumpRoot;
-use crate::run::{Caller, Order, Run, Source, roots_of_dump};
+use crate::run::{Caller, Order, Published, Run, Source, roots_of_dump};
 use crate::sys::{errno, stat};
 
 /// Brings the last dump before today to another dump root, as a dump of its
@@ -214,6 +214,8 @@ impl<'a> Replica<'a> {
             Ok(held) => held,
             Err(cause) => return Err(Error::MainUnusable { path: base, cause }),
         };
+        let keep_going = || session.keep_going();
+        let published = Published::look(&handle, &base, &keep_going)?;
         let mut sources = roots_of_dump(&handle, &base)?;
         // Nobody named the trees of a dump one by one: the rules may leave
         // out some of them, but not all.
@@ -241,7 +243,12 @@ impl<'a> Replica<'a> {
         if let Some(warning) = &warning {
             self.observer.event(Event::Warning(warning));
         }
-        let mut report = session.make(order, &mut |made| made.is_whole(&handle, &base))?;
+        let mut report = session.make(order, &mut |made| {
+            published.is_still_whole(made.totals.counts().vanished, &keep_going)
+        })?;
+        if self.dry_run {
+            published.is_still_whole(report.counts.vanished, &keep_going)?;
+        }
         report.source = Some(base);
         report.warnings_total += u64::from(near);
         report.warnings.extend(warning);

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{ROOT, Stage};
-use dumpcore::{Checkpoint, Event, Replica, Replicated, Report, Warning};
+use dumpcore::{
+    Checkpoint, Error, Event, Observer, Phase, Replica, Replicated, Report, Silent, Warning,
+};
 use fixtures::tree::{Node, Tree};
 
 /// A published dump with a file that takes several reads, which an older dump
@@ -78,4 +80,74 @@ fn a_checkpoint_is_verified_while_other_dumps_link_to_the_source() {
     let report = checkpoint.observer(&watch).run().expect("published");
     assert_exact(&report, &stage.source);
     assert_eq!(report.verified.expect("verified").number, 2);
+}
+
+/// What becomes of a dump on its way, by a replica and by a checkpoint.
+fn both(stage: &Stage, watch: &dyn Observer, dry_run: bool) -> [Result<(), Error>; 2] {
+    let slave = assert_fs::TempDir::new().expect("a directory");
+    let replica = Replica::new(&stage.dump, slave.path()).init(true);
+    let replica = replica.latest(true).observer(watch).dry_run(dry_run);
+    let replica = replica.run().map(|_| ());
+    let nothing = fs::read_link(slave.path().join("current")).is_err();
+    assert_eq!(nothing, replica.is_err() || dry_run);
+    let before = fs::read_link(stage.dump.join("current")).expect("a link");
+    let checkpoint = Checkpoint::new(&stage.dump).observer(watch);
+    let checkpoint = checkpoint.dry_run(dry_run).run().map(|_| ());
+    let after = fs::read_link(stage.dump.join("current")).expect("a link");
+    assert_eq!(before == after, checkpoint.is_err() || dry_run);
+    [replica, checkpoint]
+}
+
+/// A tree in which much lies below one directory.
+fn deep() -> Stage {
+    let stage = Stage::new();
+    for name in ["a/one", "a/b/two", "a/b/c/three", "four"] {
+        let path = stage.source.join(name);
+        fs::create_dir_all(path.parent().expect("above")).expect("made");
+        fs::write(path, name).expect("written");
+    }
+    stage.run(stage.snapshot());
+    stage
+}
+
+#[test]
+fn a_dump_of_which_somebody_removed_a_part_is_not_copied() {
+    for part in ["four", "a/b/c/three", "a", ""] {
+        for dry_run in [false, true] {
+            let stage = deep();
+            assert!(both(&deep(), &Silent, dry_run).iter().all(Result::is_ok));
+            let part = stage.newest().join(part);
+            match part.is_dir() {
+                true => fs::remove_dir_all(&part).expect("removed"),
+                false => fs::remove_file(&part).expect("removed"),
+            }
+            for outcome in both(&stage, &Silent, dry_run) {
+                let error = outcome.expect_err("no dump any more");
+                assert!(matches!(error, Error::HalfDump { .. }), "{part:?}: {error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_goes_as_a_whole_before_the_one_above_is_listed_is_missed() {
+    for part in ["four", "a/b/c", "a"] {
+        for dry_run in [false, true] {
+            let stage = deep();
+            let (part, away) = (stage.newest().join(part), stage.dump.join("away"));
+            // Moved away, it is there again for the second of the two.
+            let watch = |event: Event<'_>| match event {
+                Event::Phase(Phase::Preparing) if away.exists() => {
+                    fs::rename(&away, &part).expect("moved");
+                }
+                Event::Phase(Phase::Storing) => fs::rename(&part, &away).expect("moved"),
+                _ => {}
+            };
+            for outcome in both(&stage, &watch, dry_run) {
+                let error = outcome.expect_err("no dump any more");
+                let gone = matches!(error, Error::SourceGone { .. });
+                assert!(gone, "{}: {error}", part.display());
+            }
+        }
+    }
 }

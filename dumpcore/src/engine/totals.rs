@@ -81,6 +81,11 @@ impl<'a> Totals<'a> {
         }
     }
 
+    /// Was there any fault?
+    pub(crate) fn has_faults(&self) -> bool {
+        self.faults.load(Ordering::Relaxed) > 0
+    }
+
     /// Something that a person should know.
     pub(crate) fn warn(&self, warning: Warning) {
         self.observer.event(Event::Warning(&warning));

@@ -5,6 +5,7 @@ pub(crate) mod capabilities;
 pub(crate) mod dir_handle;
 pub(crate) mod inspect;
 pub(crate) mod link_counts;
+pub(crate) mod name_count;
 pub(crate) mod remove_tree;
 pub(crate) mod store;
 pub(crate) mod xattr_map;

@@ -249,6 +249,19 @@ pub enum Error {
         #[source]
         fault: Fault,
     },
+    /// The dump that is to be copied has lost some of what it was published
+    /// with.
+    #[error("{} has only {entries} of the {published} entries that it was published with, \
+             since somebody removed the others: it is no dump any more",
+        Printable::path(.path))]
+    HalfDump {
+        /// The dump.
+        path: PathBuf,
+        /// How many entries it has.
+        entries: u64,
+        /// How many it had.
+        published: u64,
+    },
     /// What was read back is not what was written.
     #[error("{} differs from what was written: the disk is not to be trusted, so nothing is published",
         Printable::path(.path))]

@@ -44,6 +44,9 @@ pub(crate) const SESSION_XATTR: &str = "user.dump.session";
 /// The extended attribute, on a dump, in which it remembers where nothing has
 /// attributes.
 pub(crate) const BARE_XATTR: &str = "user.dump.bare";
+/// The extended attribute, on a dump, that says how many names were below it
+/// when it was published.
+pub(crate) const NAMES_XATTR: &str = "user.dump.names";
 /// The names on which a run tries what a filesystem can do. A run may be
 /// killed with any of them in place, so none is ever a tree's.
 pub(crate) const TRIALS: [&str; 2] = [".dump_trial", ".dump_trial_link"];

@@ -137,6 +137,16 @@ impl<'a> Staging<'a> {
         let _ = xattr::remove(Subject::Open(self.handle.as_fd()), name);
     }
 
+    /// Notes on the dump how many names it is published with; where its
+    /// filesystem has no attributes, nobody will know.
+    pub(crate) fn remember_names(&self, names: Option<u64>) {
+        if let Some(names) = names {
+            let subject = Subject::Open(self.handle.as_fd());
+            let text = names.to_string();
+            let _ = xattr::set(subject, layout::NAMES_XATTR.as_bytes(), text.as_bytes());
+        }
+    }
+
     /// Flushes all of the dump's filesystem.
     ///
     /// The kernel tells of a write that failed once, and keeps what it could
@@ -217,6 +227,15 @@ impl<'a> Staging<'a> {
     fn failed(&self, op: Op, path: PathBuf, cause: io::Error) -> Error {
         self.dump.refuses(Fault::new(op, path, cause), None)
     }
+}
+
+/// How many names a dump was published with, where that was noted.
+pub(crate) fn published_with(dump: &OwnedFd) -> Option<u64> {
+    let found = xattr::get(
+        Subject::Open(dump.as_fd()),
+        &c_name(layout::NAMES_XATTR.as_bytes()),
+    );
+    std::str::from_utf8(&found.ok()??).ok()?.parse().ok()
 }
 
 /// Points links at a dump that was made visible, and flushed, by a run that

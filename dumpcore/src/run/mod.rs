@@ -8,18 +8,20 @@
 
 mod leftover;
 mod merge;
+mod published;
 mod site;
 mod trees;
 mod vanished;
 
 use std::num::NonZero;
-use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Local};
 
 use self::merge::{Reference, Work};
+pub(crate) use self::published::Published;
 pub(crate) use self::trees::{Source, roots_of_dump};
 use self::vanished::Vanished;
 use crate::engine::{Budget, Totals};
@@ -42,8 +44,8 @@ use crate::root::lock::DumpLock;
 use crate::root::staging::{self, Staging};
 use crate::sys::dir::{self, For};
 use crate::sys::fstype::FsType;
+use crate::sys::medium;
 use crate::sys::pages::Pages;
-use crate::sys::{medium, stat};
 
 /// What a run is told by its caller.
 #[derive(Clone, Copy)]
@@ -78,23 +80,6 @@ pub(crate) struct Made<'m> {
     pub(crate) capabilities: &'m Capabilities,
     pub(crate) totals: &'m Totals<'m>,
     budget: Budget,
-}
-
-impl Made<'_> {
-    /// A published dump never changes: where something vanished from one
-    /// while it was read, or it has gone itself, somebody removes it, and
-    /// what was copied of it is no dump.
-    pub(crate) fn is_whole(&self, of: &OwnedFd, path: &Path) -> Result<(), Error> {
-        let id = |handle: &OwnedFd| stat::look_at(handle).map(|meta| meta.id());
-        let there = dir::open_root(path, For::Passing);
-        let cause = match there.and_then(|there| Ok(id(&there)? == id(of)?)) {
-            Ok(true) if self.totals.counts().vanished == 0 => return Ok(()),
-            Ok(_) => std::io::Error::other("it was removed while it was read"),
-            Err(cause) => cause,
-        };
-        let fault = Fault::new(Op::Open, path.to_path_buf(), cause);
-        Err(Error::SourceGone { fault })
-    }
 }
 
 /// What is done to a dump before it is published.
@@ -228,6 +213,7 @@ impl<'a> Run<'a> {
             // Told before the last look: what comes after it is too late.
             totals.event(Event::Phase(Phase::Publishing));
             totals.verdict()?;
+            staging.remember_names(published::names(&staging, &totals.counts(), &totals));
             if let Some(lock) = &self.lock {
                 self.dump.still_holds(lock)?;
             }
@@ -354,6 +340,11 @@ impl<'a> Run<'a> {
 
     pub(crate) fn stop(&self) -> Option<&'a AtomicBool> {
         self.caller.stop
+    }
+
+    /// Was the run not asked to stop?
+    pub(crate) fn keep_going(&self) -> bool {
+        !self.stop().is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
     /// Which links are moved to a new dump. A root that has lost its `current`

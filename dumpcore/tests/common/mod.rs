@@ -84,6 +84,7 @@ impl Stage {
         let target = fs::read_link(self.dump.join("current")).expect("a link");
         assert!(target.is_relative(), "{target:?}");
         assert_eq!(leftovers(&self.dump), Vec::<PathBuf>::new());
+        assert_names_noted(&report.dump);
         self.assert_same();
     }
 
@@ -108,6 +109,18 @@ pub(crate) fn all_we_keep() -> Options {
     } else {
         Options::unprivileged()
     }
+}
+
+/// The dump bears the number of names that are below it.
+#[track_caller]
+pub(crate) fn assert_names_noted(dump: &Path) {
+    let Some(noted) = xattr::get(dump, "user.dump.names").expect("read") else {
+        xattr::set(dump, "user.trial", b"").expect_err("no attributes here");
+        return;
+    };
+    let mut names = 0_u64;
+    each(dump, |_, _| names += 1);
+    assert_eq!(noted, names.to_string().into_bytes(), "{dump:?}");
 }
 
 /// What runs left behind.
