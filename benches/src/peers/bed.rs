@@ -198,7 +198,7 @@ fn mount(dir: &Path, fs: Fs, kb: usize) -> Mount {
     let (mkfs, options): (&[&str], &str) = match fs {
         Fs::Ext4 => (&["-E", "nodiscard,lazy_itable_init=1"], "noinit_itable"),
         Fs::Xfs | Fs::Btrfs => (&["-K"], ""),
-        Fs::Tmpfs | Fs::Vfat => (&[], ""),
+        Fs::Tmpfs | Fs::Vfat | Fs::Ntfs => (&[], ""),
     };
     let mb = (kb >> 10) as u64 + 600;
     let mount = Mount::below(dir, fs, mb, mkfs, options);

@@ -10,8 +10,11 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::model::fault::{Op, OpError};
-use crate::model::metadata::{ACL_ACCESS, Capabilities, Time};
+use crate::model::metadata::{
+    ACL_ACCESS, ACL_DEFAULT, ALL_MODES, CAPABILITY, Capabilities, Meta, Time,
+};
 use crate::policy::layout;
+use crate::sys::dir::{self, For};
 use crate::sys::fstype::may_be_in_user_space;
 use crate::sys::name::c_name;
 use crate::sys::xattr::Subject;
@@ -20,13 +23,31 @@ use crate::sys::{disk, errno, file, link, stat, xattr};
 /// The outcome of a trial.
 #[derive(Debug)]
 pub(crate) enum Trial {
-    /// What can be preserved; and, for people, what the filesystem itself
-    /// cannot store, whoever the runner is.
-    Passed(Capabilities, Vec<String>),
+    /// What can be preserved, and what cannot.
+    Passed(Capabilities, Lacks),
     /// There are no hard links here.
     NoHardLinks,
     /// No name can replace another here, as the links to dumps must.
     NoReplacing,
+}
+
+/// What a filesystem does not keep, whoever the runner is.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lacks {
+    /// Other things than permissions, for people.
+    pub(crate) things: Vec<String>,
+    pub(crate) permissions: Option<Permissions>,
+}
+
+/// What a filesystem makes of permission bits that it does not keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Permissions {
+    /// The bits that are not kept, of files or of directories.
+    pub(crate) lost: u16,
+    /// What a file shows whose owner alone may read and write it.
+    pub(crate) shown: u16,
+    /// Is it NTFS by way of FUSE, which keeps them when it is told to?
+    pub(crate) by_ntfs_3g: bool,
 }
 
 /// Tries in a directory that only this run uses.
@@ -34,7 +55,11 @@ pub(crate) fn run(dir: BorrowedFd<'_>) -> Result<Trial, OpError> {
     let [first, second] = layout::TRIALS.map(|name| c_name(name.as_bytes()));
     let clear = || {
         for name in [&first, &second] {
-            match link::remove(dir, name) {
+            let removed = match link::remove(dir, name) {
+                Err(e) if errno::is_directory(&e) => dir::remove_empty(dir, name),
+                other => other,
+            };
+            match removed {
                 Err(e) if !errno::is_missing(&e) => return Err(OpError::target(Op::Remove, e)),
                 _ => {}
             }
@@ -57,54 +82,202 @@ fn try_out(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Trial, Op
         Err(e) => return Err(OpError::target(Op::Link, e)),
     }
     let subject = Subject::Open(file.as_fd());
-    let mut lacking = Vec::new();
-    let mut can_set = |what: &str, name: &[u8], value: &[u8]| {
-        let done = able(Op::SetXattr, xattr::set(subject, name, value))?;
-        if done.as_ref().is_err_and(errno::is_unsupported) {
-            lacking.push(what.to_owned());
-        }
-        Ok(done.is_ok())
-    };
+    let mut lacks = Lacks::default();
     let times = times(&file).map_err(|e| OpError::target(Op::SetTimes, e))?;
+    if !times.kept {
+        let lost = "modification times, so that every dump copies every file";
+        lacks.things.push(lost.to_owned());
+    }
     let made = stat::look_at(&file).map_err(|e| OpError::target(Op::Stat, e))?;
+    // Before an ACL opens it to somebody.
+    let (file_modes, shown) = try_modes(file.as_fd())?;
     let (uid, gid, groups) = disk::whoami();
     let mut capabilities = Capabilities {
-        acls: can_set("ACLs", ACL_ACCESS, &small_acl(uid))?,
-        user_xattrs: can_set("attributes user.*", b"user.dump.trial", b"x")?,
-        trusted_xattrs: can_set("attributes trusted.*", b"trusted.dump.trial", b"x")?,
-        security_xattrs: can_set("attributes security.*", b"security.dump.trial", b"x")?,
-        symlinks: true,
+        file_modes,
+        acls: keeps(subject, "ACLs", ACL_ACCESS, &small_acl(uid), &mut lacks)?,
         time_step: times.step,
         time_min: times.min,
         time_max: times.max,
-        // Last: the file is not the runner's own any more.
-        chown: able(Op::SetOwner, file::set_owner(&file, uid ^ 1, gid ^ 1))?.is_ok(),
         uid,
         gid,
         groups,
+        ..Capabilities::everything()
     };
-    if made.uid != uid && !capabilities.chown {
-        lacking.push(format!("owners: user {uid} is user {} there", made.uid));
-        // A server takes the runner for somebody else, whose groups are not
-        // known.
-        (capabilities.uid, capabilities.gid) = (made.uid, made.gid);
-        capabilities.groups = Vec::new();
-    }
+    try_attributes(subject, &mut capabilities, &mut lacks)?;
+    let by_ntfs_3g = may_be_in_user_space(&file) && is_ntfs(subject);
+    // Last: the file is not the runner's own any more.
+    try_owners(file.as_fd(), &made, &mut capabilities, &mut lacks)?;
     // FUSE hides a file that is open out of the way first, as no link is.
     drop(file);
     let symlinks = try_symlinks(dir, first, second)?;
     capabilities.symlinks = symlinks.own_times;
     if !symlinks.own_times {
-        lacking.push("owners and times of symlinks".to_owned());
+        let lost = "owners and times of symlinks";
+        lacks.things.push(lost.to_owned());
     }
+    try_directory(dir, second, &mut capabilities)?;
+    let lost = ALL_MODES & !(capabilities.file_modes & capabilities.dir_modes);
+    lacks.permissions = (lost != 0).then_some(Permissions {
+        lost,
+        shown,
+        by_ntfs_3g,
+    });
     Ok(match symlinks.replace {
-        true => Trial::Passed(capabilities, lacking),
+        true => Trial::Passed(capabilities, lacks),
         false => Trial::NoReplacing,
     })
 }
 
+/// Each namespace by itself: they ask for different privileges.
+fn try_attributes(
+    subject: Subject<'_>,
+    capabilities: &mut Capabilities,
+    lacks: &mut Lacks,
+) -> Result<(), OpError> {
+    let mut keeps =
+        |what: &str, name: &str, value: &[u8]| keeps(subject, what, name.as_bytes(), value, lacks);
+    capabilities.user_xattrs = keeps("attributes user.*", "user.dump.trial", b"x")?;
+    capabilities.trusted_xattrs = keeps("attributes trusted.*", "trusted.dump.trial", b"x")?;
+    capabilities.security_xattrs = keeps("attributes security.*", "security.dump.trial", b"x")?;
+    // That a filesystem has no such is said by the whole namespace.
+    let set = xattr::set(subject, CAPABILITY, &small_capability());
+    if able(Op::SetXattr, set)?.is_ok() {
+        // The kernel may have put a user namespace into the value.
+        let kept = xattr::get(subject, &c_name(CAPABILITY));
+        capabilities.file_capabilities = able(Op::ReadXattr, kept)?.is_ok_and(|v| v.is_some());
+        if !capabilities.file_capabilities {
+            lacks.things.push("capabilities of programs".to_owned());
+        }
+    } else {
+        capabilities.file_capabilities = false;
+    }
+    Ok(())
+}
+
+/// Is an attribute stored, and still there when it is read back? `what` it is
+/// is told where the filesystem has no such, whoever asks.
+fn keeps(
+    subject: Subject<'_>,
+    what: &str,
+    name: &[u8],
+    value: &[u8],
+    lacks: &mut Lacks,
+) -> Result<bool, OpError> {
+    let forgotten = match able(Op::SetXattr, xattr::set(subject, name, value))? {
+        Ok(()) => {
+            let kept = xattr::get(subject, &c_name(name));
+            let kept = able(Op::ReadXattr, kept)?;
+            !kept.is_ok_and(|kept| kept.as_deref() == Some(value))
+        }
+        Err(e) if errno::is_unsupported(&e) => true,
+        // For want of rights.
+        Err(_) => return Ok(false),
+    };
+    if forgotten {
+        lacks.things.push(what.to_owned());
+    }
+    Ok(!forgotten)
+}
+
+/// Which permission bits are kept of what a handle holds, and what it shows
+/// when only its owner may use it. Some filesystems take every mode, and show
+/// the same one for all.
+fn try_modes(on: BorrowedFd<'_>) -> Result<(u16, u16), OpError> {
+    // Each bit once set and once not, and what keeps only "may be written".
+    const MODES: [u16; 4] = [0o6525, 0o1252, 0o0444, 0o0700];
+    let (mut kept, mut shown) = (ALL_MODES, 0);
+    for mode in MODES {
+        let _ = able(Op::SetMode, file::set_mode(on, mode))?;
+        let meta = stat::look_at(on).map_err(|e| OpError::target(Op::Stat, e))?;
+        shown = meta.mode;
+        kept &= !(shown ^ mode);
+    }
+    Ok((kept, shown))
+}
+
+/// Whether owner and group can be given away, and stay so: some filesystems
+/// take every owner, and show the same one for all.
+fn try_owners(
+    on: BorrowedFd<'_>,
+    made: &Meta,
+    capabilities: &mut Capabilities,
+    lacks: &mut Lacks,
+) -> Result<(), OpError> {
+    let give = |uid, gid| -> Result<Option<Meta>, OpError> {
+        let given = able(Op::SetOwner, file::set_owner(on, uid, gid))?;
+        let look = || stat::look_at(on).map_err(|e| OpError::target(Op::Stat, e));
+        given.is_ok().then(look).transpose()
+    };
+    let (uid, gid) = (capabilities.uid, capabilities.gid);
+    let (other_uid, other_gid) = (uid ^ 1, gid ^ 1);
+    let given = give(other_uid, other_gid)?;
+    capabilities.chown = given.as_ref().is_some_and(|now| now.uid == other_uid);
+    capabilities.chgrp = given.as_ref().is_some_and(|now| now.gid == other_gid);
+    if given.is_some() {
+        let lost = match (capabilities.chown, capabilities.chgrp) {
+            (true, true) => None,
+            (false, true) => Some(format!("owners: every file is user {}'s", made.uid)),
+            (true, false) => Some(format!("groups: every file is group {}'s", made.gid)),
+            (false, false) => {
+                let (uid, gid) = (made.uid, made.gid);
+                Some(format!(
+                    "owners: every file is user {uid}'s and group {gid}'s"
+                ))
+            }
+        };
+        lacks.things.extend(lost);
+    } else if made.uid != uid {
+        let lost = format!("owners: user {uid} is user {} there", made.uid);
+        lacks.things.push(lost);
+    } else {
+        let own = |group: &&u32| **group != made.gid;
+        let another = capabilities.groups.iter().find(own).copied();
+        if let Some(group) = another
+            && give(uid, group)?.is_none_or(|now| now.gid != group)
+        {
+            capabilities.groups = Vec::new();
+        }
+    }
+    // What the filesystem, or a server, makes of a file that is not given away.
+    if !capabilities.chown && made.uid != uid {
+        capabilities.uid = made.uid;
+    }
+    let other_group = given.is_some() || made.uid != uid;
+    if !capabilities.chgrp && other_group {
+        // The groups of whom a server takes the runner for are not known.
+        (capabilities.gid, capabilities.groups) = (made.gid, Vec::new());
+    }
+    Ok(())
+}
+
+/// What is kept of directories.
+fn try_directory(
+    dir: BorrowedFd<'_>,
+    name: &CStr,
+    capabilities: &mut Capabilities,
+) -> Result<(), OpError> {
+    dir::make_private(dir, name).map_err(|e| OpError::target(Op::Create, e))?;
+    let made = dir::open_dir(dir, name, For::Filling);
+    let made = made.map_err(|e| OpError::target(Op::Open, e))?;
+    (capabilities.dir_modes, _) = try_modes(made.as_fd())?;
+    if capabilities.acls {
+        let subject = Subject::Open(made.as_fd());
+        let acl = small_acl(capabilities.uid);
+        let mut untold = Lacks::default();
+        capabilities.default_acls = keeps(subject, "", ACL_DEFAULT, &acl, &mut untold)?;
+    } else {
+        capabilities.default_acls = false;
+    }
+    Ok(())
+}
+
+/// Drivers of NTFS show its attributes.
+fn is_ntfs(subject: Subject<'_>) -> bool {
+    xattr::get(subject, c"system.ntfs_attrib").is_ok_and(|found| found.is_some())
+}
+
 /// A disk that is full or failing tells nothing about what it can do.
-fn able(op: Op, done: io::Result<()>) -> Result<io::Result<()>, OpError> {
+fn able<T>(op: Op, done: io::Result<T>) -> Result<io::Result<T>, OpError> {
     match done {
         Err(e) if errno::is_disk_refusal(&e) => Err(OpError::target(op, e)),
         done => Ok(done),
@@ -136,11 +309,13 @@ pub(crate) fn guess(on: impl AsFd) -> Capabilities {
     let root = uid == 0;
     Capabilities {
         chown: root,
+        chgrp: root,
         uid,
         gid,
         groups,
         trusted_xattrs: root,
         security_xattrs: root,
+        file_capabilities: root,
         // Of filesystems in user space some set what they point to instead.
         symlinks: !may_be_in_user_space(on),
         ..Capabilities::everything()
@@ -148,6 +323,8 @@ pub(crate) fn guess(on: impl AsFd) -> Capabilities {
 }
 
 struct Times {
+    /// Are they kept at all?
+    kept: bool,
     step: u32,
     min: i64,
     max: i64,
@@ -171,11 +348,23 @@ fn times(file: &std::os::fd::OwnedFd) -> io::Result<Times> {
     let far = 1 << 60;
     let max = Some(stored(Time::new(far, 0))?.secs).filter(|s| (1..far).contains(s));
     let min = Some(stored(Time::new(-far, 0))?.secs).filter(|s| (1 - far..=0).contains(s));
+    let off = (odd.as_nanos() - wanted).unsigned_abs();
     Ok(Times {
+        kept: off <= 2_000_000_000,
         step,
         min: min.unwrap_or(i64::MIN),
         max: max.unwrap_or(i64::MAX),
     })
+}
+
+/// One capability, to bind to any port of the network, as version 2 of the
+/// kernel's format has it: version, then what is permitted and inheritable, low
+/// half before the high one, little-endian.
+fn small_capability() -> Vec<u8> {
+    const VERSION_2: u32 = 0x0200_0000;
+    const NET_BIND_SERVICE: u32 = 1 << 10;
+    let words = [VERSION_2, NET_BIND_SERVICE, 0, 0, 0];
+    words.into_iter().flat_map(u32::to_le_bytes).collect()
 }
 
 /// An ACL that permission bits alone cannot express: one named user. Two
@@ -210,14 +399,18 @@ mod tests {
         for name in layout::TRIALS {
             std::fs::write(dir.path().join(name), "left behind").expect("written");
         }
-        let Trial::Passed(capabilities, lacking) = run(root.as_fd()).expect("tried") else {
+        let Trial::Passed(capabilities, lacks) = run(root.as_fd()).expect("tried") else {
             panic!("no hard links");
         };
         // For want of rights, not of the filesystem's.
-        assert_eq!(lacking, Vec::<String>::new());
+        assert_eq!(lacks, Lacks::default());
+        assert_eq!(capabilities.file_modes, ALL_MODES);
+        assert_eq!(capabilities.dir_modes, ALL_MODES);
         assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 0);
         let by_root = disk::whoami().0 == 0;
         assert_eq!(capabilities.chown, by_root);
+        assert_eq!(capabilities.chgrp, by_root);
+        assert!(capabilities.default_acls);
         assert!(capabilities.time_step <= 1_000_000_000);
         assert!(capabilities.time_min <= 0 && capabilities.time_max > 1 << 31);
     }

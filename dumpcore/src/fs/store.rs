@@ -320,7 +320,7 @@ impl<'a> EntryWriter<'a> {
         for (name, value) in xattrs.iter().filter(|(name, _)| !refines(name)) {
             note(Op::SetXattr, xattr::set(subject, name, value))?;
         }
-        if meta.kind != Kind::Symlink {
+        if meta.kind != Kind::Symlink && self.capabilities.kept_modes(meta.kind) != 0 {
             note(Op::SetMode, set_mode(subject, stored.mode))?;
         }
         for (name, value) in xattrs.iter().filter(|(name, _)| refines(name)) {

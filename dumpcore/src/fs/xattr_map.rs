@@ -95,10 +95,17 @@ impl Marks {
 /// Which attributes a runner sees and keeps: a note serves those who see no
 /// others.
 fn kept(capabilities: &Capabilities) -> String {
+    let (security, security_letter) =
+        match (capabilities.security_xattrs, capabilities.file_capabilities) {
+            (true, true) => (true, 's'),
+            (true, false) => (true, 'o'),
+            (false, true) => (true, 'c'),
+            (false, false) => (false, ' '),
+        };
     let kept = [
         (capabilities.user_xattrs, 'u'),
         (capabilities.trusted_xattrs, 't'),
-        (capabilities.security_xattrs, 's'),
+        (security, security_letter),
         (capabilities.acls, 'a'),
     ];
     let letters = kept.iter().filter(|(kept, _)| *kept);

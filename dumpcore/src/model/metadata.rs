@@ -127,6 +127,8 @@ impl Xattrs {
     }
 }
 
+/// All permission bits, with setuid, setgid and sticky.
+pub(crate) const ALL_MODES: u16 = 0o7777;
 /// Permission bit: runs as its owner.
 pub(crate) const SETUID: u16 = 0o4000;
 /// Permission bit: runs as its group.
@@ -145,8 +147,10 @@ pub(crate) const CAPABILITY: &[u8] = b"security.capability";
 /// takes [`Capabilities::everything`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capabilities {
-    /// May give files to any owner.
+    /// Are files given to any owner, and stay theirs?
     pub chown: bool,
+    /// Are files given to any group, and stay its?
+    pub chgrp: bool,
     /// The runner's own user number: what a file gets otherwise.
     pub uid: u32,
     /// The runner's own group number: what a file gets otherwise.
@@ -157,10 +161,20 @@ pub struct Capabilities {
     pub user_xattrs: bool,
     /// Can attributes `trusted.*` be stored?
     pub trusted_xattrs: bool,
-    /// Can attributes `security.*` be stored?
+    /// Can attributes `security.*` be stored, other than
+    /// `security.capability`?
     pub security_xattrs: bool,
+    /// Can `security.capability` be stored? That asks for another privilege.
+    pub file_capabilities: bool,
     /// Can ACLs be stored?
     pub acls: bool,
+    /// Can default ACLs of directories be stored?
+    pub default_acls: bool,
+    /// The permission bits that are kept of everything but directories:
+    /// `0o7777` at most. The others are as the filesystem likes.
+    pub file_modes: u16,
+    /// The permission bits that are kept of directories.
+    pub dir_modes: u16,
     /// Can owner and times of a symlink be stored? Where the filesystem sets
     /// those of what it points to instead (sshfs), they must not even be tried.
     pub symlinks: bool,
@@ -178,13 +192,18 @@ impl Capabilities {
     pub fn everything() -> Self {
         Self {
             chown: true,
+            chgrp: true,
             uid: 0,
             gid: 0,
             groups: Vec::new(),
             user_xattrs: true,
             trusted_xattrs: true,
             security_xattrs: true,
+            file_capabilities: true,
             acls: true,
+            default_acls: true,
+            file_modes: ALL_MODES,
+            dir_modes: ALL_MODES,
             symlinks: true,
             time_step: 1,
             time_min: i64::MIN,
@@ -201,7 +220,7 @@ impl Capabilities {
     /// The group that a fresh copy would have.
     #[must_use]
     pub fn storable_gid(&self, gid: u32) -> u32 {
-        if self.chown || self.groups.contains(&gid) {
+        if self.chgrp || self.groups.contains(&gid) {
             gid
         } else {
             self.gid
@@ -222,6 +241,15 @@ impl Capabilities {
             }
         }
         mode
+    }
+
+    /// The permission bits that are kept of entries of this type.
+    #[must_use]
+    pub fn kept_modes(&self, kind: Kind) -> u16 {
+        match kind {
+            Kind::Dir => self.dir_modes,
+            _ => self.file_modes,
+        }
     }
 
     /// The time as the dump's filesystem would store it.
@@ -246,8 +274,11 @@ impl Capabilities {
         if name.starts_with(b"trusted.SGI_ACL_") {
             return false;
         }
-        if name == ACL_ACCESS || name == ACL_DEFAULT {
-            return self.acls;
+        match name {
+            ACL_ACCESS => return self.acls,
+            ACL_DEFAULT => return self.default_acls,
+            CAPABILITY => return self.file_capabilities,
+            _ => {}
         }
         match name.split(|b| *b == b'.').next() {
             Some(b"user") => self.user_xattrs,
@@ -296,11 +327,13 @@ mod tests {
     fn plain_user() -> Capabilities {
         Capabilities {
             chown: false,
+            chgrp: false,
             uid: 1000,
             gid: 1000,
             groups: vec![5],
             trusted_xattrs: false,
             security_xattrs: false,
+            file_capabilities: false,
             ..Capabilities::everything()
         }
     }
@@ -314,6 +347,17 @@ mod tests {
         assert_eq!(plain_user().storable(&other_group).mode, 0o755);
         assert_eq!(plain_user().storable(&other_group).gid, 1000);
         assert_eq!(Capabilities::everything().storable(&meta()), meta());
+    }
+
+    /// Root of a container may set capabilities, and no other `security.*`.
+    #[test]
+    fn capabilities_are_kept_apart_from_other_security_attributes() {
+        let container = Capabilities {
+            security_xattrs: false,
+            ..Capabilities::everything()
+        };
+        assert!(container.keeps_xattr(CAPABILITY));
+        assert!(!container.keeps_xattr(b"security.ima"));
     }
 
     #[test]
@@ -340,11 +384,12 @@ mod tests {
     #[test]
     fn which_xattrs_count() {
         let (root, user) = (Capabilities::everything(), plain_user());
-        let cases: [(&[u8], bool, bool); 7] = [
+        let cases: [(&[u8], bool, bool); 8] = [
             (b"user.note", true, true),
             (b"trusted.x", true, false),
             (b"trusted.SGI_ACL_FILE", false, false),
             (b"security.capability", true, false),
+            (b"security.selinux", true, false),
             (ACL_ACCESS, true, true),
             (ACL_DEFAULT, true, true),
             (b"system.nfs4_acl", false, false),

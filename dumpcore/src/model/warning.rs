@@ -44,6 +44,21 @@ pub enum Warning {
         /// What is lost, and why, for people.
         what: String,
     },
+    /// The dump's filesystem does not keep permission bits, whatever it answers:
+    /// told once a run.
+    PermissionsNotKept {
+        /// The dump root.
+        path: PathBuf,
+        /// The filesystem's type.
+        filesystem: String,
+        /// The bits that are not kept: `0o7777` at most.
+        lost: u16,
+        /// What a file shows that only its owner should read and write.
+        shown: u16,
+        /// Is it NTFS by way of ntfs-3g, which keeps them when it is mounted
+        /// with an option?
+        by_ntfs_3g: bool,
+    },
     /// An entry of the reference could not be read, so it was copied anew.
     ReferenceUnreadable {
         /// The entry in the reference.
@@ -154,6 +169,27 @@ impl fmt::Display for Warning {
             ),
             Warning::NotPreserved { path, what } => {
                 write!(f, "{} does not keep {what}", Printable::path(path))
+            }
+            Warning::PermissionsNotKept {
+                path,
+                filesystem,
+                lost,
+                shown,
+                by_ntfs_3g,
+            } => {
+                let path = Printable::path(path);
+                match lost & 0o777 {
+                    0o777 => write!(f, "{path} does not keep permissions")?,
+                    _ => write!(f, "{path} does not keep the permission bits {lost:04o}")?,
+                }
+                write!(f, " (its filesystem, {filesystem}, shows its own)")?;
+                if lost & shown & 0o044 != 0 {
+                    f.write_str(": anyone who may enter the dump root reads everything in it")?;
+                }
+                if *by_ntfs_3g {
+                    f.write_str("; to keep them, mount it with '-o permissions'")?;
+                }
+                Ok(())
             }
             Warning::ReferenceUnreadable { path, cause } => write!(
                 f,

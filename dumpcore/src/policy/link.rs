@@ -237,11 +237,13 @@ impl LinkPolicy {
             return Some(CopyReason::Owner);
         }
         // A symlink has no permission bits of its own.
-        if source.kind == Kind::Symlink || reference.mode == source.mode {
+        if source.kind == Kind::Symlink {
             return None;
         }
-        let dropped = capabilities.storable_mode(source);
-        (reference.mode != dropped).then_some(CopyReason::Mode)
+        let kept = capabilities.kept_modes(source.kind);
+        let differs = |mode: u16| (reference.mode ^ mode) & kept != 0;
+        (differs(source.mode) && differs(capabilities.storable_mode(source)))
+            .then_some(CopyReason::Mode)
     }
 
     fn same_time(&self, capabilities: &Capabilities, reference: Time, source: Time) -> bool {
@@ -304,14 +306,37 @@ mod tests {
         }
     }
 
+    #[test]
+    fn permission_bits_count_only_as_far_as_the_filesystem_keeps_them() {
+        let mut old = file();
+        let new = old.clone();
+        for (kept, shown, linked) in [
+            (0o7777, 0o4755, true),
+            (0o7777, 0o0777, false),
+            (0o0000, 0o0777, true),
+            (0o0222, 0o0777, false),
+            (0o0200, 0o0777, true),
+        ] {
+            old.meta.mode = shown;
+            let capabilities = Capabilities {
+                file_modes: kept,
+                ..Capabilities::everything()
+            };
+            let verdict = decide(&LinkPolicy::new(), &capabilities, &old, &new);
+            assert_eq!(verdict == Verdict::Link, linked, "{kept:o} {shown:o}");
+        }
+    }
+
     fn plain_user() -> Capabilities {
         Capabilities {
             chown: false,
+            chgrp: false,
             uid: 1000,
             gid: 1000,
             groups: vec![],
             trusted_xattrs: false,
             security_xattrs: false,
+            file_capabilities: false,
             ..Capabilities::everything()
         }
     }

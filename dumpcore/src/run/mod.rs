@@ -6,6 +6,7 @@
 //! behind, the merge, the flush, and making it visible. Whatever fails before
 //! the last of these leaves all that was published as it was.
 
+mod lacks;
 mod leftover;
 mod merge;
 mod published;

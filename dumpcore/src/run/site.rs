@@ -30,14 +30,8 @@ impl Run<'_> {
             });
         }
         let error = match self.try_out(&mut staging, totals)? {
-            Ok(Trial::Passed(capabilities, lacking)) => {
-                if !lacking.is_empty() {
-                    let lacking = lacking.join(", ");
-                    totals.warn(Warning::NotPreserved {
-                        path: self.dump.path().to_path_buf(),
-                        what: format!("{lacking} (its filesystem, {}, has no such)", self.fs()),
-                    });
-                }
+            Ok(Trial::Passed(capabilities, lacks)) => {
+                self.tell_what_is_lacking(&lacks, totals);
                 return Ok((staging, capabilities));
             }
             Ok(Trial::NoHardLinks) => Error::NoHardLinks {
@@ -76,7 +70,7 @@ impl Run<'_> {
     }
 
     /// The type of the dump's filesystem, for people.
-    fn fs(&self) -> String {
+    pub(super) fn fs(&self) -> String {
         FsType::of(self.dump.handle()).map_or_else(|_| String::new(), |found| found.to_string())
     }
 }
