@@ -200,6 +200,35 @@ fn a_directory_moved_out_of_the_tree_leads_nowhere() {
     stage.run(stage.snapshot());
 }
 
+/// A directory that has more directories than may be open is renamed while
+/// they are read: it is read to its end under the name it was found by.
+#[test]
+fn a_directory_renamed_while_it_is_read_is_whole() {
+    let stage = Stage::new();
+    let [wide, other] = ["wide", "other"].map(|name| stage.source.join(name));
+    for i in 0..1_000 {
+        let dir = wide.join(i.to_string());
+        fs::create_dir_all(&dir).expect("made");
+        fs::write(dir.join("file"), i.to_string()).expect("written");
+    }
+    let seen = AtomicUsize::new(0);
+    let watch = |event: Event<'_>| {
+        if matches!(event, Event::Entry { .. }) && seen.fetch_add(1, Ordering::Relaxed) == 900 {
+            fs::rename(&wide, &other).expect("renamed");
+        }
+    };
+    let report = stage.snapshot().jobs(2).observer(&watch).run();
+    let report = report.expect("published");
+    assert_eq!(report.counts.vanished, 0, "{:#?}", report.warnings);
+    assert!(report.is_complete(), "{:#?}", report.faults);
+    for i in 0..1_000 {
+        let file = format!("{ROOT}/wide/{i}/file");
+        let text = fs::read_to_string(report.dump.join(&file));
+        assert_eq!(text.expect(&file), i.to_string());
+    }
+    stage.run(stage.snapshot());
+}
+
 /// What is written to without end is kept, named, and copied again.
 #[test]
 fn an_unstable_file_is_named_and_copied_again() {

@@ -201,6 +201,9 @@ impl Worker<'_> {
             self.fault(&node, c"", OpError::source(Op::List, e));
             rest.lister.end();
         }
+        if let Some(e) = rest.lister.removed() {
+            self.fault(&node, c"", OpError::source(Op::List, e));
+        }
         self.deal_with(&node, &mut chunk, rest);
         self.chunk = chunk;
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::hardlinks::SourceState;
 use super::job::{Copying, Found, Job};
+use super::missing::Missing;
 use super::node::{Node, OpenDirs};
 use super::worker::{Shared, Worker};
 use crate::fs::inspect;
@@ -88,6 +89,14 @@ impl Worker<'_> {
     fn look_by(&mut self, node: &Node, hands: &OpenDirs, name: &CStr) -> Option<Meta> {
         match inspect::look(hands.source.as_fd(), name) {
             Ok(meta) => Some(meta),
+            Err(op_error) if errno::is_missing(&op_error.cause) => {
+                match self.ask_again(node, name) {
+                    Missing::There(meta) => return Some(meta),
+                    Missing::Gone => self.vanished(node, name),
+                    Missing::Listed => self.tell(node, name, op_error),
+                }
+                None
+            }
             Err(op_error) => {
                 self.fault(node, name, op_error);
                 None

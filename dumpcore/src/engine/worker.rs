@@ -8,6 +8,7 @@ use super::hardlinks::Hardlinks;
 use super::job::{Found, Job};
 use super::node::{Node, Tree};
 use super::queue::{Alarm, Queue};
+use super::relisted::Relisted;
 use super::throttle::Throttle;
 use super::totals::{Counter, Totals};
 use super::{Budget, Rules};
@@ -120,6 +121,8 @@ pub(super) struct Worker<'a> {
     pub(super) writer: EntryWriter<'a>,
     pub(super) counter: Counter<'a>,
     pub(super) chunk: dir::Chunk,
+    /// What the last directory listed in which a name was missing.
+    pub(super) relisted: Option<Relisted>,
     /// The path of the directory in hand with a slash, for the filter.
     filter_path: Vec<u8>,
 }
@@ -133,6 +136,7 @@ impl<'a> Worker<'a> {
                 .reading_a_dump(run.rules.source_is_dump),
             counter: Counter::new(run.totals),
             chunk: dir::Chunk::default(),
+            relisted: None,
             filter_path: Vec::new(),
         }
     }
@@ -211,8 +215,11 @@ impl<'a> Worker<'a> {
             return;
         }
         let source = op_error.side == Side::Source;
-        if source && (errno::is_missing(&op_error.cause) || self.has_gone(node, name, &op_error)) {
-            return self.count(node, name, Kind::File, 0, Action::Vanished);
+        let missing = source && errno::is_missing(&op_error.cause);
+        if missing && self.has_vanished(node, name)
+            || source && self.has_gone(node, name, &op_error)
+        {
+            return self.vanished(node, name);
         }
         if self.ends_the_run(node, &op_error) {
             return self.halt(node, name, op_error);
@@ -221,6 +228,10 @@ impl<'a> Worker<'a> {
             return;
         }
         self.tell(node, name, op_error);
+    }
+
+    pub(super) fn vanished(&mut self, node: &Node, name: &CStr) {
+        self.count(node, name, Kind::File, 0, Action::Vanished);
     }
 
     /// Is an entry no longer there that a server says to be stale? That it says
@@ -277,7 +288,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn tell(&self, node: &Node, name: &CStr, op_error: OpError) {
+    pub(super) fn tell(&self, node: &Node, name: &CStr, op_error: OpError) {
         let path = node.path_later(op_error.side, name);
         self.run.totals.fault(op_error.at(path));
     }

@@ -7,43 +7,64 @@
 //! name from the nearest place that is still open, or from a place below by
 //! `..`. Either way the inode must be the same as at first: a directory that
 //! was swapped for another, or for a symlink, is never entered.
+//!
+//! The race it closes: a directory may be renamed while it is read. The
+//! handles that were used longest ago are closed first, so that the one of a
+//! directory whose entries are being dealt with stays open; and where the
+//! name does not lead to the inode any more, the directory above is searched
+//! for the name that does.
 
-use std::collections::VecDeque;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::model::metadata::Id;
 use crate::model::path::RelPath;
-use crate::sys::dir::{self, For};
-use crate::sys::stat;
+use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::{errno, stat};
 
 /// How many places may be open at once, over all trees of a run.
 #[derive(Debug)]
 pub(crate) struct HandleCache {
     most: usize,
-    open: Mutex<VecDeque<Weak<DirHandle>>>,
+    /// Counts the uses of all places.
+    uses: AtomicU64,
+    open: Mutex<Vec<Weak<DirHandle>>>,
 }
 
 impl HandleCache {
     pub(crate) fn new(most: usize) -> Arc<Self> {
         Arc::new(Self {
             most: most.max(1),
+            uses: AtomicU64::new(0),
             open: Mutex::default(),
         })
     }
 
-    /// Notes a newly opened place, and closes those opened longest ago.
+    fn next_use(&self) -> u64 {
+        self.uses.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Notes a newly opened place, and closes those used longest ago: a
+    /// quarter at once, so that they are seldom looked through.
     fn note(&self, place: &Arc<DirHandle>) {
         let mut open = lock(&self.open);
-        open.push_back(Arc::downgrade(place));
-        while open.len() > self.most {
-            let oldest = open.pop_front().and_then(|weak| weak.upgrade());
-            if let Some(oldest) = oldest {
-                // Who is working with the handle has a share in it.
-                *lock(&oldest.handle) = None;
-            }
+        open.push(Arc::downgrade(place));
+        if open.len() <= self.most {
+            return;
+        }
+        let mut places: Vec<Arc<DirHandle>> = open.drain(..).filter_map(|w| w.upgrade()).collect();
+        places.sort_by_key(|place| place.used.load(Ordering::Relaxed));
+        let keep = (self.most - self.most / 4).min(places.len());
+        let newest = places.split_off(places.len() - keep);
+        open.extend(newest.iter().map(Arc::downgrade));
+        // What drops the last share of a place may not hold the lock.
+        drop(open);
+        for oldest in places {
+            // Who is working with the handle has a share in it.
+            *lock(&oldest.handle) = None;
         }
     }
 }
@@ -60,6 +81,8 @@ pub(crate) struct DirHandle {
     id: Id,
     purpose: For,
     handle: Mutex<Option<Arc<OwnedFd>>>,
+    /// Which of all uses was the last one of this place.
+    used: AtomicU64,
     slots: Arc<HandleCache>,
 }
 
@@ -78,6 +101,7 @@ impl DirHandle {
             id: meta.id(),
             purpose,
             handle: Mutex::new(Some(Arc::clone(&handle))),
+            used: AtomicU64::new(0),
             slots: Arc::clone(slots),
         });
         Ok(Entered {
@@ -98,6 +122,7 @@ impl DirHandle {
             id: meta.id(),
             purpose,
             handle: Mutex::new(Some(Arc::clone(&handle))),
+            used: AtomicU64::new(self.slots.next_use()),
             slots: Arc::clone(&self.slots),
         });
         self.slots.note(&place);
@@ -135,8 +160,8 @@ impl DirHandle {
 
     /// Its handle, opened again where that is needed.
     pub(crate) fn open(self: &Arc<Self>) -> io::Result<Arc<OwnedFd>> {
-        if let Some(handle) = lock(&self.handle).as_ref() {
-            return Ok(Arc::clone(handle));
+        if let Some(handle) = self.opened() {
+            return Ok(handle);
         }
         let mut closed = vec![self];
         let mut at = self.above.as_ref();
@@ -145,8 +170,8 @@ impl DirHandle {
                 // The top is never closed.
                 return Err(replaced());
             };
-            if let Some(handle) = lock(&place.handle).as_ref() {
-                break Arc::clone(handle);
+            if let Some(handle) = place.opened() {
+                break handle;
             }
             closed.push(place);
             at = place.above.as_ref();
@@ -155,13 +180,47 @@ impl DirHandle {
         // way is gone once for many places, not for each.
         let kept = (self.slots.most / 4).max(1);
         for (above, place) in closed.into_iter().enumerate().rev() {
-            let next = dir::open_dir(handle.as_fd(), &place.name, place.purpose)?;
-            handle = Arc::new(place.checked(next)?);
+            handle = Arc::new(place.find(handle.as_fd())?);
             if above < kept {
                 place.keep(&handle);
             }
         }
         Ok(handle)
+    }
+
+    /// Its handle, if it is open; that is a use of it.
+    fn opened(&self) -> Option<Arc<OwnedFd>> {
+        let handle = lock(&self.handle).clone()?;
+        self.used.store(self.slots.next_use(), Ordering::Relaxed);
+        Some(handle)
+    }
+
+    /// Opens it by its name in the directory above; where that is another's
+    /// by now, or nobody's, by the name that its inode has there.
+    fn find(&self, above: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+        let opened = dir::open_dir(above, &self.name, self.purpose);
+        match opened.and_then(|handle| self.checked(handle)) {
+            Err(e) if errno::has_changed(&e) || is_replaced(&e) => {
+                self.renamed(above).ok().flatten().ok_or(e)
+            }
+            other => other,
+        }
+    }
+
+    /// Its handle by another name in the directory above, if it has one.
+    fn renamed(&self, above: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
+        let mut lister = Lister::new(dir::reopen(above, For::Reading)?);
+        let mut chunk = Chunk::default();
+        while !lister.is_done() {
+            lister.next(&mut chunk)?;
+            for entry in chunk.iter().filter(|entry| entry.ino == self.id.ino) {
+                let opened = dir::open_dir(above, entry.name, self.purpose);
+                if let Ok(handle) = opened.and_then(|handle| self.checked(handle)) {
+                    return Ok(Some(handle));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Opens the place above, when it was closed, through `..` of this one:
@@ -182,6 +241,7 @@ impl DirHandle {
 
     fn keep(self: &Arc<Self>, handle: &Arc<OwnedFd>) {
         *lock(&self.handle) = Some(Arc::clone(handle));
+        self.used.store(self.slots.next_use(), Ordering::Relaxed);
         self.slots.note(self);
     }
 
@@ -194,8 +254,18 @@ impl DirHandle {
     }
 }
 
+/// The directory was replaced by another one in the meantime.
+#[derive(Debug, thiserror::Error)]
+#[error("the directory was replaced by another one in the meantime")]
+struct Replaced;
+
 fn replaced() -> io::Error {
-    io::Error::other("the directory was replaced by another one in the meantime")
+    io::Error::other(Replaced)
+}
+
+/// Does the name of a directory in hand lead to another one by now?
+fn is_replaced(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<Replaced>())
 }
 
 impl Drop for DirHandle {
@@ -266,18 +336,49 @@ mod tests {
         assert!(lock(&places[9].handle).is_some());
     }
 
+    /// It was opened first, and is used all the time.
+    #[test]
+    fn the_handle_in_use_stays_open() {
+        let (_dir, places) = chain(8, 1);
+        let used = &places[1];
+        for i in 0..100 {
+            let name = CString::new(format!("{i}")).expect("no NUL");
+            let handle = used.open().expect("open");
+            dir::make_private(handle.as_fd(), &name).expect("made");
+            used.enter(&name, For::Reading).expect("entered");
+            assert!(lock(&used.handle).is_some(), "closed after {i}");
+        }
+    }
+
+    #[test]
+    fn a_renamed_directory_is_found_by_its_inode() {
+        let (dir, places) = chain(1, 3);
+        let d = dir.path().join("d");
+        fs::create_dir(d.join("beside")).expect("made");
+        fs::rename(d.join("d"), d.join("other")).expect("renamed");
+        assert!(lock(&places[2].handle).is_none());
+        let handle = places[2].open().expect("found");
+        assert_eq!(stat::look_at(&*handle).expect("stat").id(), places[2].id());
+        fs::rename(d.join("other"), dir.path().join("away")).expect("renamed");
+        *lock(&places[2].handle) = None;
+        let error = places[2].open().expect_err("not there");
+        assert!(errno::is_missing(&error), "{error}");
+    }
+
     #[test]
     fn a_swapped_directory_is_not_entered() {
         let (dir, places) = chain(1, 3);
+        let elsewhere = assert_fs::TempDir::new().expect("a directory");
+        let moved = elsewhere.path().join("moved");
         let d = dir.path().join("d");
-        fs::rename(&d, dir.path().join("moved")).expect("renamed");
+        fs::rename(&d, &moved).expect("renamed");
         fs::create_dir_all(d.join("d/d")).expect("made");
         assert!(places[2].open().is_err());
         fs::remove_dir_all(&d).expect("removed");
-        std::os::unix::fs::symlink("moved", &d).expect("linked");
+        std::os::unix::fs::symlink(&moved, &d).expect("linked");
         assert!(places[2].open().is_err());
         fs::remove_file(&d).expect("removed");
-        fs::rename(dir.path().join("moved"), &d).expect("renamed");
+        fs::rename(moved, &d).expect("renamed");
         assert!(places[2].open().is_ok());
     }
 
@@ -297,6 +398,7 @@ mod tests {
                 id: top.id,
                 purpose: For::Passing,
                 handle: Mutex::new(None),
+                used: AtomicU64::new(0),
                 slots: Arc::clone(&slots),
             });
         }

@@ -190,6 +190,7 @@ impl Chunk {
 pub(crate) struct Lister {
     dir: Arc<OwnedFd>,
     done: bool,
+    removed: Option<io::Error>,
 }
 
 impl Lister {
@@ -198,12 +199,19 @@ impl Lister {
         Self {
             dir: dir.into(),
             done: false,
+            removed: None,
         }
     }
 
     /// Was the last chunk the last?
     pub(crate) fn is_done(&self) -> bool {
         self.done
+    }
+
+    /// The system's answer, when it ended the listing by saying that there is
+    /// no such directory.
+    pub(crate) fn removed(&mut self) -> Option<io::Error> {
+        self.removed.take()
     }
 
     /// Lists no more.
@@ -242,6 +250,7 @@ impl Lister {
                 // A directory that was removed under our feet has no entries.
                 Some(Err(Errno::NOENT)) => {
                     self.done = true;
+                    self.removed = Some(Errno::NOENT.into());
                     return Ok(());
                 }
                 Some(entry) => {

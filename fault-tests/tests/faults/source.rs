@@ -53,6 +53,27 @@ fn an_error_of_one_place_is_named_and_the_rest_is_dumped() {
     }
 }
 
+/// A name that its directory lists has not vanished, whatever else the system
+/// answers.
+#[test]
+#[ignore = "needs strace"]
+fn what_is_listed_and_not_found_is_a_fault() {
+    for (calls, below) in [
+        ("statx,newfstatat", "d001/f00025"),
+        ("openat,openat2", "d001"),
+        ("getdents64", "d001"),
+    ] {
+        let stage = changed();
+        let (code, said) = run_with(&stage, calls, "ENOENT", &stage.source.join(below));
+        assert_eq!(code, Some(23), "{calls} of {below}: {said}");
+        let place = format!("{ROOT}/{below}");
+        assert!(said.contains(&place), "{calls} of {below}: {said}");
+        assert!(!said.contains("vanished before"), "{calls}: {said}");
+        stage.dump_now();
+        assert_done(&stage.dump, &stage.source);
+    }
+}
+
 /// What a directory told before it could be read no further is dumped, with
 /// all that lies below.
 #[test]

@@ -1,0 +1,65 @@
+//! The names in a directory that was listed once more, since one was missing.
+
+use std::ffi::CStr;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use crate::fs::dir_handle::DirHandle;
+use crate::model::metadata::{Id, Time};
+use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::stat;
+
+/// What a directory listed after its first listing: hashes of names, so that
+/// many missing names of a large directory cost one more listing, not one
+/// each.
+#[derive(Debug)]
+pub(super) struct Relisted {
+    dir: Id,
+    times: (Time, Time),
+    hashes: Vec<u64>,
+}
+
+impl Relisted {
+    pub(super) fn of(place: &DirHandle, handle: &OwnedFd) -> io::Result<Self> {
+        let handle = dir::reopen(handle.as_fd(), For::Reading)?;
+        let times = times(&handle)?;
+        let (mut lister, mut chunk) = (Lister::new(handle), Chunk::default());
+        let mut hashes = Vec::new();
+        while !lister.is_done() {
+            lister.next(&mut chunk)?;
+            hashes.extend(chunk.iter().map(|entry| hash(entry.name)));
+        }
+        hashes.sort_unstable();
+        Ok(Self {
+            dir: place.id(),
+            times,
+            hashes,
+        })
+    }
+
+    pub(super) fn is_of(&self, place: &DirHandle) -> bool {
+        self.dir == place.id()
+    }
+
+    /// The directory's times, before it was listed.
+    pub(super) fn times(&self) -> (Time, Time) {
+        self.times
+    }
+
+    pub(super) fn has(&self, name: &CStr) -> bool {
+        self.hashes.binary_search(&hash(name)).is_ok()
+    }
+}
+
+fn hash(name: &CStr) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    name.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// When a directory was changed last: its contents, and its inode.
+pub(super) fn times(handle: &OwnedFd) -> io::Result<(Time, Time)> {
+    let meta = stat::look_at(handle)?;
+    Ok((meta.mtime, meta.ctime))
+}
