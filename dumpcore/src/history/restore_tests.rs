@@ -13,7 +13,7 @@ use fixtures::tree::{Node, Tree, odd_tree};
 
 use super::super::{FindError, Location, Navigator};
 use super::*;
-use crate::sys::dir::{For, make_plain, open_dir, open_root};
+use crate::sys::dir::{For, make_private, open_dir, open_root};
 
 struct Ground {
     dir: TempDir,
@@ -262,7 +262,7 @@ fn make_deep(top: &Path, below: &Path) {
     for name in below.components() {
         let name = CString::new(name.as_os_str().as_encoded_bytes()).unwrap();
         // The first is there.
-        let _ = make_plain(at.as_fd(), &name);
+        let _ = make_private(at.as_fd(), &name);
         at = open_dir(at.as_fd(), &name, For::Passing).unwrap();
     }
 }

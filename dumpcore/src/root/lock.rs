@@ -20,7 +20,7 @@ use crate::model::fault::Op;
 use crate::model::metadata::{Id, Kind, Meta, Time};
 use crate::model::path::RelPath;
 use crate::policy::layout;
-use crate::root::DumpRoot;
+use crate::root::{DumpRoot, modes};
 use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
 use crate::sys::stat::{self, Fresh};
@@ -105,7 +105,7 @@ impl DumpRoot {
         }
         let opened = dir::open_dir(root, &name, For::Reading).and_then(|handle| {
             self.is_own(&handle, Kind::Dir)?;
-            close(&handle, 0o700)?;
+            modes::narrow(&handle, 0o700)?;
             Ok(handle)
         });
         opened.map_err(|cause| self.unusable(Path::new(layout::STATE_DIR), cause))
@@ -192,7 +192,7 @@ impl DumpRoot {
             Err(cause) => return Err(self.unusable(&path, cause)),
         };
         let own = self.is_own(&handle, Kind::File);
-        let own = own.and_then(|meta| close(&handle, 0o600).map(|()| meta));
+        let own = own.and_then(|meta| modes::narrow(&handle, 0o600).map(|()| meta));
         let id = own.map_err(|cause| self.unusable(&path, cause))?.id();
         match disk::lock(handle.as_fd()) {
             Ok(()) => Ok(Some(DumpLock { handle, id })),
@@ -301,18 +301,6 @@ impl DumpRoot {
 
 fn lock_path() -> PathBuf {
     Path::new(layout::STATE_DIR).join(layout::LOCK)
-}
-
-/// Shuts others out. Somebody else's (root may be the runner) and what lies on a
-/// disk without modes stays as it is.
-fn close(handle: &OwnedFd, mode: u16) -> io::Result<()> {
-    if stat::look_at(handle)?.mode & 0o7777 & !mode == 0 {
-        return Ok(());
-    }
-    match file::set_mode(handle, mode) {
-        Err(e) if !errno::is_not_permitted(&e) && !errno::is_unsupported(&e) => Err(e),
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 pub(crate) mod exclude_file;
 pub(crate) mod listing;
 pub(crate) mod lock;
+pub(crate) mod modes;
 pub(crate) mod staging;
 
 use std::ffi::OsStr;

@@ -23,6 +23,7 @@ use crate::model::path::RelPath;
 use crate::policy::layout::{self, DumpName};
 use crate::root::DumpRoot;
 use crate::root::lock::Hold;
+use crate::root::modes::{self, enter_or_make};
 use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
 use crate::sys::xattr::{self, Subject};
@@ -69,7 +70,7 @@ impl<'a> Staging<'a> {
         let leaf = c_name(name.incomplete_leaf().as_bytes());
         match &leftover {
             None => {
-                let made = dir::make_plain(day.as_fd(), &leaf);
+                let made = dir::make_private(day.as_fd(), &leaf);
                 made.map_err(|e| dump.failed(Op::Create, &path, e))?;
             }
             Some(old) if old.name != name => move_here(dump, old.name, day.as_fd(), &leaf)?,
@@ -82,6 +83,8 @@ impl<'a> Staging<'a> {
             Some(hold) => hold,
             None => Hold::alone(handle.as_fd()).map_err(|e| dump.failed(Op::Open, &path, e))?,
         };
+        // A run may have been killed that was about to publish it.
+        modes::close(&handle).map_err(|e| dump.failed(Op::SetMode, &path, e))?;
         // What is made in it must not inherit from the dump root.
         xattr::remove(Subject::Open(handle.as_fd()), ACL_DEFAULT)
             .map_err(|e| dump.failed(Op::SetXattr, &path, e))?;
@@ -162,8 +165,18 @@ impl<'a> Staging<'a> {
     }
 
     /// Makes the dump visible, and points these links at it. It must have
-    /// been flushed before. Its directory gets the time when reading began.
+    /// been flushed before. Its directory gets the time when reading began, and
+    /// is open to all before its name is.
     pub(crate) fn publish(self, began: Time, links: &[&str]) -> Result<PathBuf, Error> {
+        let published = self.make_visible(began, links);
+        if published.is_err() && !self.is_published() {
+            // What fails to close it must not hide why it is not published.
+            let _ = modes::close(&self.handle);
+        }
+        published
+    }
+
+    fn make_visible(&self, began: Time, links: &[&str]) -> Result<PathBuf, Error> {
         let published = self.published_path();
         let _ = xattr::remove(
             Subject::Open(self.handle.as_fd()),
@@ -171,6 +184,7 @@ impl<'a> Staging<'a> {
         );
         let sync =
             |what: &OwnedFd, path| disk::sync(what).map_err(|e| self.failed(Op::Sync, path, e));
+        modes::open_to_all(&self.handle).map_err(|e| self.failed(Op::SetMode, self.path(), e))?;
         file::set_times(&self.handle, began, began)
             .map_err(|e| self.failed(Op::SetTimes, self.path(), e))?;
         sync(&self.handle, self.path())?;
@@ -198,6 +212,10 @@ impl<'a> Staging<'a> {
                 Err(error)
             }
         }
+    }
+
+    fn is_published(&self) -> bool {
+        self.is_in_place().is_ok()
     }
 
     /// Leads its name to what was made? Somebody may have moved it away, or a
@@ -326,16 +344,6 @@ impl<'a> Links<'a> {
 
     fn failed(&self, op: Op, name: &str, cause: io::Error) -> Error {
         self.dump.failed(op, Path::new(name), cause)
-    }
-}
-
-/// Opens a directory of the dump root's own, made if it is missing; a
-/// symlink in its place is not followed.
-fn enter_or_make(dir: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
-    let name = c_name(name.as_bytes());
-    match dir::make_plain(dir, &name) {
-        Err(e) if !errno::is_taken(&e) => Err(e),
-        _ => dir::open_dir(dir, &name, For::Reading),
     }
 }
 

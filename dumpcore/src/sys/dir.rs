@@ -76,11 +76,6 @@ pub(crate) fn make_private(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     Ok(mkdirat(dir, name, Mode::RWXU)?)
 }
 
-/// Makes a directory with the permissions that the runner's umask leaves.
-pub(crate) fn make_plain(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
-    Ok(mkdirat(dir, name, Mode::from_raw_mode(0o777))?)
-}
-
 /// May this process make names in a directory? The system's answer when not.
 pub(crate) fn may_fill(dir: BorrowedFd<'_>) -> io::Result<()> {
     let access = Access::WRITE_OK | Access::EXEC_OK;
