@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use chrono::{DateTime, Local};
 use clap::Args;
-use dumpcore::{Ago, Date, Error, FindError, LocatedIn, Location, Navigator, Root, Stamp};
+use dumpcore::{Ago, Brief, Date, Error, FindError, LocatedIn, Location, Navigator, Root, Stamp};
 
 use crate::Program;
 use crate::advice::{About, Origin};
@@ -30,6 +30,8 @@ pub struct Lookup {
     pub aside: Notices,
     /// The working directory.
     pub from: PathBuf,
+    /// The same as the shell has it, through symlinks.
+    typed_from: PathBuf,
     /// The moment at which the program started.
     pub now: DateTime<Local>,
 }
@@ -66,8 +68,9 @@ impl Lookup {
             return Ok(None);
         }
         settings.has_dumps(program)?;
-        let from = working_directory();
+        let (from, typed_from) = working_directory();
         Ok(Some(Self {
+            typed_from,
             navigator: settings.navigator(&from),
             dump: rooted(&from, &settings.dump.value),
             aside: Notices::open(program, &sources, aside, verbose),
@@ -94,12 +97,58 @@ impl Lookup {
         date.first() > self.minute()
     }
 
-    /// The tree that a path lies in.
+    /// The tree that a path lies in. When it lies in none, but did before a
+    /// symlink took the place of a directory, that is told.
     ///
     /// # Errors
     /// See [`Navigator::locate`].
     pub fn locate(&self, path: &Path) -> Result<Location, FindError> {
-        self.navigator.locate(&self.from, path)
+        let found = match self.navigator.locate(&self.from, path) {
+            Err(error @ FindError::InNeither { .. }) => {
+                let typed = self.navigator.locate_as_typed(&self.typed_from, path);
+                typed.ok_or(error)
+            }
+            found => found,
+        };
+        found.inspect(|place| self.tell_typed(place))
+    }
+
+    /// What is found of a place, or else of the path as it was typed, when that
+    /// leads through a symlink to this place: there it lay before the symlink
+    /// was. That is told.
+    ///
+    /// # Errors
+    /// What `find` has against the place.
+    pub fn find_typed<T, E>(
+        &self,
+        path: &Path,
+        place: &Location,
+        find: impl Fn(&Location) -> Result<T, E>,
+    ) -> Result<(Location, T), E> {
+        let error = match find(place) {
+            Ok(found) => return Ok((place.clone(), found)),
+            Err(error) => error,
+        };
+        let typed = self.navigator.locate_as_typed(&self.typed_from, path);
+        let found = typed.filter(|typed| typed.within != place.within);
+        let found = found.and_then(|typed| find(&typed).ok().map(|found| (typed, found)));
+        match found {
+            Some((typed, found)) => {
+                self.tell_typed(&typed);
+                Ok((typed, found))
+            }
+            None => Err(error),
+        }
+    }
+
+    fn tell_typed(&self, place: &Location) {
+        if let Some(link) = &place.typed_through {
+            let link = Brief::path(link);
+            self.aside.remark(&format!(
+                "{link} is a symlink now: looking for what was {} before",
+                Brief(place.within.as_bytes())
+            ));
+        }
     }
 
     /// A date as typed, where what is missing is taken from the day of the
@@ -190,15 +239,22 @@ fn rooted(from: &Path, path: &Path) -> PathBuf {
     whole
 }
 
-/// A directory that was removed has no path any more, but the shell still
-/// knows what it was.
-fn working_directory() -> PathBuf {
-    let from_shell = || env::var_os("PWD").map(PathBuf::from);
-    env::current_dir()
-        .ok()
-        .filter(|dir| dir.is_absolute())
-        .or_else(from_shell)
-        .unwrap_or_else(|| PathBuf::from("/"))
+/// The working directory, and the way that the shell came to it. One that was
+/// removed has no path any more, but the shell still knows what it was.
+fn working_directory() -> (PathBuf, PathBuf) {
+    let shell = env::var_os("PWD").map(PathBuf::from);
+    let shell = shell.filter(|dir| dir.is_absolute());
+    match (dumpcore::working_directory(), shell) {
+        (Ok(here), Some(shell)) => {
+            let is_here = shell.canonicalize().is_ok_and(|dir| dir == here);
+            (here.clone(), if is_here { shell } else { here })
+        }
+        (Ok(here), None) => (here.clone(), here),
+        (Err(_), shell) => {
+            let shell = shell.unwrap_or_else(|| PathBuf::from("/"));
+            (shell.clone(), shell)
+        }
+    }
 }
 
 /// How long ago, as options of `yest`.

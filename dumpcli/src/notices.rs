@@ -84,6 +84,16 @@ impl Notices {
         }
     }
 
+    /// What helps a person to read the answer, which is right all the same: on a
+    /// terminal, and elsewhere with `-v`, where a program may read both streams.
+    pub fn remark(&self, text: &str) {
+        if self.logged {
+            tracing::info!("{text}");
+        } else if self.verbose || (!self.quiet && screen::stderr_is_terminal()) {
+            screen::remark(self.program.name, text);
+        }
+    }
+
     /// What was done; on stderr only with `-v`.
     pub fn done(&self, text: &str) {
         if self.logged {

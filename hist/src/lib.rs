@@ -17,7 +17,9 @@ use dumpcli::notices::NoticeOptions;
 use dumpcli::options::{self, Places};
 use dumpcli::paging::{Color, Out};
 use dumpcli::{Program, screen};
-use dumpcore::{DumpName, FindError, History, Keep, LocatedIn, Location, Printable, Stamp};
+use dumpcore::{
+    Brief, Changes, DumpName, FindError, History, Keep, LocatedIn, Location, Printable, Stamp,
+};
 
 use tell::Teller;
 
@@ -190,7 +192,10 @@ fn run(options: &Options) -> Result<Exit, Failure> {
 fn tell(options: &Options, ground: &Lookup, path: &Path) -> Result<Exit, Failure> {
     let failed = |error: FindError| Failure::Failed(error.to_string());
     let place = ground.locate(path).map_err(failed)?;
-    let past = history(options, ground, &place)?.run();
+    let past = match ground.find_typed(path, &place, |place| past(options, ground, place)) {
+        Ok((_, past)) | Err(Nothing::Past(past)) => past,
+        Err(Nothing::Failure(failure)) => return Err(failure),
+    };
 
     let mut out = Out::open();
     let mut teller = Teller::new(&options.output, &mut out);
@@ -209,11 +214,27 @@ fn tell(options: &Options, ground: &Lookup, path: &Path) -> Result<Exit, Failure
         return Err(Failure::Failed(format!(
             "no dump in {} has {} ({} looked at)",
             Printable::path(&ground.dump),
-            place.within,
+            Brief(place.within.as_bytes()),
             past.dumps
         )));
     }
     Ok(exit)
+}
+
+/// Why there is nothing to be told.
+enum Nothing {
+    Failure(Failure),
+    /// The path has none.
+    Past(Changes),
+}
+
+fn past(options: &Options, ground: &Lookup, place: &Location) -> Result<Changes, Nothing> {
+    let history = history(options, ground, place).map_err(Nothing::Failure)?;
+    let past = history.run();
+    if past.events.is_empty() {
+        return Err(Nothing::Past(past));
+    }
+    Ok(past)
 }
 
 fn history<'a>(

@@ -55,9 +55,9 @@ fn a_thousand_dumps_cost_one_stat_each() {
         "the file is read once at most, not {opened} times"
     );
     let opens = count(&|l| in_dump(l) && l.contains("open"));
-    // 42 days and a year.
+    // 42 days and a year; and the one dump that has something new.
     assert_eq!(
-        opens, 43,
+        opens, 44,
         "only the directories of years and days are listed"
     );
     let all = count(&in_dump);
@@ -206,4 +206,110 @@ fn reads_no_file_again_over_a_network_filesystem() {
         .lines()
         .filter(|l| l.contains("\"f\"") && l.contains("O_RDONLY"));
     assert_eq!(read.count(), 0, "no inode number says that it is the same");
+}
+
+#[test]
+fn a_path_longer_than_the_system_takes_has_a_history() {
+    const DEPTH: usize = 2100;
+    let ground = Ground::new();
+    let mut tops = Vec::new();
+    let mut deep = |path: PathBuf, text: &str| {
+        let handle = fixtures::tree::deep(&path, DEPTH);
+        fs::write(fixtures::tree::short_path(&handle).join("bottom"), text).unwrap();
+        tops.push(path);
+        handle
+    };
+    let main = deep(ground.at("NEWAGE/x"), "now\n");
+    let first = deep(ground.old("2020/0101/1000", "x"), "one\n");
+    deep(ground.old("2020/0102/1000", "x"), "two\n");
+    let whole = ground.at("NEWAGE/x").join("d/".repeat(DEPTH));
+
+    for (from, path) in [
+        // The shell has come down there step by step.
+        (fixtures::tree::short_path(&main), PathBuf::from("bottom")),
+        (fixtures::tree::short_path(&main), "../d/./bottom".into()),
+        (ground.at("NEWAGE"), whole.join("bottom")),
+        (
+            ground.at("NEWAGE/x"),
+            PathBuf::from("d/".repeat(DEPTH)).join("bottom"),
+        ),
+    ] {
+        let output = ground.hist().current_dir(from).arg(&path).output().unwrap();
+        let told = String::from_utf8(output.stdout).unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let starts: Vec<&str> = told
+            .lines()
+            .map(|line| &line[..line.len().min(7)])
+            .collect();
+        assert_eq!(starts[..2], ["#create", "#write\t"], "{starts:?}");
+        assert_eq!(&starts[5..], ["-one", "+two"], "{starts:?}");
+    }
+    // In a dump it ends with that dump.
+    let from = fixtures::tree::short_path(&first);
+    let output = ground
+        .hist()
+        .current_dir(from)
+        .args(["-c", "bottom"])
+        .output()
+        .unwrap();
+    assert!(output.stdout.starts_with(b"#create\t"), "{output:?}");
+    assert_eq!(output.stdout.iter().filter(|b| **b == b'\n').count(), 1);
+
+    // Nobody reads four thousand bytes to learn that there is nothing.
+    let from = fixtures::tree::short_path(&main);
+    let output = ground
+        .hist()
+        .current_dir(from)
+        .arg("none")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("/none (2 looked at)") && said.len() < 1000,
+        "{said}"
+    );
+    for top in tops {
+        fixtures::tree::remove_deep(&top);
+    }
+}
+
+#[test]
+fn a_directory_that_gave_way_to_a_symlink_has_a_history() {
+    let ground = Ground::new();
+    ground.write("2020/0101/1000", b"one\n", 0o644, 1);
+    // Since then the directory lies on another disk.
+    fs::create_dir_all(ground.old("2020/0102/1000", "")).unwrap();
+    std::os::unix::fs::symlink("../disk/a", ground.old("2020/0102/1000", "a")).unwrap();
+    fs::create_dir(ground.at("disk")).unwrap();
+    fs::rename(ground.at("NEWAGE/a"), ground.at("disk/a")).unwrap();
+    fs::write(ground.at("disk/a/f"), "now\n").unwrap();
+    std::os::unix::fs::symlink("../disk/a", ground.at("NEWAGE/a")).unwrap();
+    let changes = |from: &str, words: &[&str]| {
+        let mut hist = ground.hist();
+        hist.current_dir(ground.at(from))
+            .env("PWD", ground.at(from))
+            .args(words);
+        let output = hist.output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        let all: Vec<_> = told
+            .lines()
+            .map(|l| l.split('\t').next().unwrap().to_owned())
+            .collect();
+        assert!(
+            output.status.success() && output.stderr.is_empty(),
+            "{output:?}"
+        );
+        all
+    };
+    let gone = ["#create", "#delete"];
+    assert_eq!(changes("NEWAGE", &["a/f"]), gone);
+    // The tree has a symlink there, and nothing behind it.
+    assert_eq!(changes("NEWAGE", &["--with-main", "a/f"]), gone);
+    // The shell knows by which way it came.
+    assert_eq!(changes("NEWAGE/a", &["-c", "f"]), gone);
+    assert_eq!(changes("NEWAGE", &["-c", "a/"]), ["#create", "#write"]);
 }

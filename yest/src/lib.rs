@@ -206,7 +206,9 @@ fn one(
         warn();
         return act.name(ground, path, &ground.navigator.path_in(dump, &place), dump);
     }
-    let old = ground.navigator.version_at(&place, at).map_err(failed)?;
+    let (place, old) = ground
+        .find_typed(path, &place, |place| ground.navigator.version_at(place, at))
+        .map_err(failed)?;
     warn();
     act.run(ground, path, &place, &old)
 }

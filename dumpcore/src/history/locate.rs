@@ -5,19 +5,21 @@
 //! is taken as written. The last name itself is not followed, since a symlink
 //! inside a tree has a history of its own; only when it lies in neither tree
 //! does it count as a way into one.
+//!
+//! A symlink further up may have taken the place of a directory, whose past is
+//! in the dumps: when it leads out of all trees, the path counts as it was
+//! typed.
 
 use std::ffi::OsString;
-use std::fs;
-use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::FindError;
 use crate::model::fault::{Fault, Op};
 use crate::model::path::RelPath;
 use crate::model::tree::Root;
 use crate::policy::layout::{DumpName, root_name};
-use crate::root::listing::is_absent;
+use crate::sys::path::{Last, resolve, root_id, steps};
 
 /// The trees that paths are looked for in.
 #[derive(Clone, Debug)]
@@ -34,6 +36,9 @@ pub struct Location {
     pub within: RelPath,
     /// The tree it lies in.
     pub located_in: LocatedIn,
+    /// The symlink in the main tree that leads elsewhere, where the path was
+    /// taken as it was typed, through that symlink's name.
+    pub typed_through: Option<PathBuf>,
 }
 
 /// The tree that a path lies in.
@@ -53,7 +58,7 @@ impl Trees {
         let fault = |cause| Fault::new(Op::Stat, path.clone(), cause);
         let mut undated = false;
         if !asks_to_follow(&path) {
-            let unfollowed = resolve_but_last(&path).map_err(fault)?;
+            let unfollowed = resolve(&path, Last::AsWritten).map_err(fault)?;
             match self.place(&unfollowed) {
                 Some(Ok(place)) => return Ok(place),
                 Some(Err(Undated)) => undated = true,
@@ -61,10 +66,13 @@ impl Trees {
             }
         }
         // Only now: following a symlink of a dump moves its access time.
-        match self.place(&resolve(&path).map_err(fault)?) {
+        match self.place(&resolve(&path, Last::Followed).map_err(fault)?) {
             Some(Ok(place)) => return Ok(place),
             Some(Err(Undated)) => undated = true,
             None => {}
+        }
+        if !undated && let Some(place) = self.locate_as_typed(from, &path) {
+            return Ok(place);
         }
         Err(if undated {
             FindError::NoDump {
@@ -80,6 +88,27 @@ impl Trees {
         })
     }
 
+    /// The innermost main tree that the names of a path lead into as they are
+    /// typed, when a symlink further down leads elsewhere.
+    pub(super) fn locate_as_typed(&self, from: &Path, path: &Path) -> Option<Location> {
+        let path = without_dots(&from.join(path));
+        let steps = steps(&path);
+        let roots = self.roots.iter().filter_map(|root| {
+            let id = root_id(&root.path)?;
+            let at = steps.iter().rposition(|step| step.id == id)?;
+            Some((at, root))
+        });
+        let (at, root) = roots.max_by_key(|(at, _)| *at)?;
+        let link = at + 1 + steps[at + 1..].iter().position(|step| step.is_symlink)?;
+        let rest = |names: usize| -> PathBuf { path.iter().take(names).skip(at + 1).collect() };
+        let whole = rest(usize::MAX);
+        let place = main_place(root, &RelPath::from_bytes(whole.as_os_str().as_bytes()))?;
+        Some(Location {
+            typed_through: Some(root.path.join(rest(link + 1))),
+            ..place.ok()?
+        })
+    }
+
     /// The path in a main tree of what is `within` a dump.
     pub(super) fn main_path(&self, within: &RelPath) -> Option<PathBuf> {
         let mut names = within.as_bytes().splitn(2, |b| *b == b'/');
@@ -92,7 +121,7 @@ impl Trees {
     /// The same trees, by paths that lead through no symlink.
     pub(super) fn resolved(&self) -> Self {
         let resolved = |root: &Root| Root {
-            path: resolve(&root.path).unwrap_or_else(|_| root.path.clone()),
+            path: resolve(&root.path, Last::Followed).unwrap_or_else(|_| root.path.clone()),
             name: name_in_dump(root),
         };
         Self {
@@ -130,6 +159,7 @@ fn main_place(root: &Root, rest: &RelPath) -> Option<Result<Location, Undated>> 
     Some(Ok(Location {
         within: RelPath::from_bytes(name.as_bytes()).join(rest.as_bytes()),
         located_in: LocatedIn::Main(rest.below(&root.path)),
+        typed_through: None,
     }))
 }
 
@@ -138,7 +168,7 @@ fn main_place(root: &Root, rest: &RelPath) -> Option<Result<Location, Undated>> 
 fn name_in_dump(root: &Root) -> Option<OsString> {
     let own = |path: &Path| root_name(path).map(OsString::from);
     let given = root.name.clone().or_else(|| own(&root.path));
-    given.or_else(|| own(&resolve(&root.path).ok()?))
+    given.or_else(|| own(&resolve(&root.path, Last::Followed).ok()?))
 }
 
 fn dump_place(rest: &RelPath) -> Option<Location> {
@@ -147,12 +177,14 @@ fn dump_place(rest: &RelPath) -> Option<Location> {
     (!found.incomplete).then(|| Location {
         within: RelPath::from_bytes(names.next().unwrap_or_default()),
         located_in: LocatedIn::Dump(found.name),
+        typed_through: None,
     })
 }
 
 /// The rest of `path` below a root, which may itself be a symlink or gone.
 fn below(path: &Path, root: &Path) -> Option<RelPath> {
-    let rest = path.strip_prefix(resolve(root).ok()?).ok()?;
+    let root = resolve(root, Last::Followed).ok()?;
+    let rest = path.strip_prefix(root).ok()?;
     Some(RelPath::from_bytes(rest.as_os_str().as_bytes()))
 }
 
@@ -162,27 +194,24 @@ fn asks_to_follow(path: &Path) -> bool {
     path.file_name().is_none() || bytes.ends_with(b"/") || bytes.ends_with(b"/.")
 }
 
-/// The path without symlinks; what does not exist is taken as written.
-fn resolve(path: &Path) -> io::Result<PathBuf> {
-    match fs::canonicalize(path) {
-        Err(cause) if is_absent(&cause) => resolve_but_last(path),
-        other => other,
+/// The names of a path as a shell reads them: `..` takes the one before away.
+fn without_dots(path: &Path) -> PathBuf {
+    let mut names = PathBuf::new();
+    for name in path.components() {
+        match name {
+            Component::ParentDir => drop(names.pop()),
+            Component::CurDir => {}
+            name => names.push(name),
+        }
     }
-}
-
-/// The same, but the last name is taken as written in any case.
-fn resolve_but_last(path: &Path) -> io::Result<PathBuf> {
-    match (path.parent(), path.file_name()) {
-        (Some(parent), Some(last)) => Ok(resolve(parent)?.join(last)),
-        // What `..` leads to, of something that does not exist, is unknown.
-        _ => fs::canonicalize(path),
-    }
+    names
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use assert_fs::TempDir;
+    use std::fs;
     use std::os::unix::fs::symlink;
 
     /// A main tree, a dump root, and a way in from outside.

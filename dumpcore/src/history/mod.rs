@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::fault::{Fault, plain};
 use crate::model::minute::Stamp;
-use crate::model::path::{Printable, RelPath};
+use crate::model::path::{Brief, RelPath};
 use crate::model::tree::Root;
 use crate::policy::layout::DumpName;
 use crate::root::listing::Listing;
@@ -106,6 +106,15 @@ impl Navigator {
         self.trees.locate(from, path)
     }
 
+    /// The place by the names of a path as they are typed, when a symlink among
+    /// them leads out of the main tree, or elsewhere in it: a directory that was
+    /// moved away and replaced by that symlink has its past there. `None` where
+    /// no such symlink is on the way.
+    #[must_use]
+    pub fn locate_as_typed(&self, from: &Path, path: &Path) -> Option<Location> {
+        self.trees.locate_as_typed(from, path)
+    }
+
     /// The newest dump of this minute or earlier.
     ///
     /// # Errors
@@ -161,10 +170,12 @@ impl Navigator {
     ///
     /// # Errors
     /// [`FindError::InDump`] for a place in a dump, [`FindError::NoTree`] when
-    /// the main tree itself is gone, [`FindError::Mounted`] when something is
+    /// the main tree itself is gone, [`FindError::LeadsElsewhere`] where a
+    /// symlink is on the way, [`FindError::Mounted`] when something is
     /// mounted on or below the place, or a fault; what was there is then as it
     /// was.
     pub fn restore(&self, version: &Version, place: &Location) -> Result<Vec<Fault>, FindError> {
+        Self::is_in_tree(place)?;
         match &place.located_in {
             LocatedIn::Main(path) => {
                 let names = place.within.as_bytes().iter();
@@ -204,7 +215,20 @@ impl Navigator {
         }
     }
 
-    /// What bears the name of a place now, in the tree that it lies in.
+    /// What a symlink leads to is not changed in the name of what was there
+    /// before the symlink.
+    fn is_in_tree(place: &Location) -> Result<(), FindError> {
+        match (&place.located_in, &place.typed_through) {
+            (LocatedIn::Main(path), Some(link)) => Err(FindError::LeadsElsewhere {
+                path: path.clone(),
+                link: link.clone(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// What bears the name of a place now, in the tree that it lies in. What is
+    /// reached through [`Location::typed_through`] counts.
     ///
     /// # Errors
     /// A name that cannot be looked at, for another reason than its absence.
@@ -256,7 +280,7 @@ impl Navigator {
 pub enum FindError {
     /// The path lies neither in a main tree nor in the dump root.
     #[error("{} lies neither in {} nor in the dump root {}",
-        Printable::path(.path), trees(.main), Printable::path(.dump))]
+        Brief::path(.path), trees(.main), Brief::path(.dump))]
     InNeither {
         /// The path, absolute.
         path: PathBuf,
@@ -267,7 +291,7 @@ pub enum FindError {
     },
     /// The path lies in the dump root, but in no dump.
     #[error("{} lies in the dump root {}, but in no dump of it",
-        Printable::path(.path), Printable::path(.dump))]
+        Brief::path(.path), Brief::path(.dump))]
     NoDump {
         /// The path, absolute.
         path: PathBuf,
@@ -275,26 +299,35 @@ pub enum FindError {
         dump: PathBuf,
     },
     /// What lies in a dump is never written to.
-    #[error("{} lies in a dump, and a dump never changes", Printable::path(.path))]
+    #[error("{} lies in a dump, and a dump never changes", Brief::path(.path))]
     InDump {
         /// The path.
         path: PathBuf,
     },
+    /// Nothing is restored through a symlink.
+    #[error("{} cannot be restored: {} is a symlink now; copy the old version to where it belongs",
+        Brief::path(.path), Brief::path(.link))]
+    LeadsElsewhere {
+        /// The path in the main tree.
+        path: PathBuf,
+        /// The symlink on the way to it.
+        link: PathBuf,
+    },
     /// Nothing is restored into a main tree that is not there.
-    #[error("the main tree {} is not there: is its disk mounted?", Printable::path(.path))]
+    #[error("the main tree {} is not there: is its disk mounted?", Brief::path(.path))]
     NoTree {
         /// The main tree.
         path: PathBuf,
     },
     /// What is mounted there would be removed with the rest.
     #[error("something is mounted on {}, and would be removed with the rest: unmount it first",
-        Printable::path(.path))]
+        Brief::path(.path))]
     Mounted {
         /// The directory it is mounted on.
         path: PathBuf,
     },
     /// No dump is as old as that.
-    #[error("{} has no dump of {at} or earlier", Printable::path(.dump))]
+    #[error("{} has no dump of {at} or earlier", Brief::path(.dump))]
     NoneThen {
         /// The dump root.
         dump: PathBuf,
@@ -302,7 +335,7 @@ pub enum FindError {
         at: Stamp,
     },
     /// The dump does not have it.
-    #[error("{} has no {within}{}", Printable::path(.dump), nearest(.older))]
+    #[error("{} has no {}{}", Brief::path(.dump), Brief(.within.as_bytes()), nearest(.older))]
     NotThere {
         /// The path looked for, inside the dump.
         within: RelPath,
@@ -312,14 +345,14 @@ pub enum FindError {
         older: Option<PathBuf>,
     },
     /// Something on the way could not be read.
-    #[error("cannot {} {}: {}", .0.op, Printable::path(&.0.path), plain(&.0.cause))]
+    #[error("cannot {} {}: {}", .0.op, Brief::path(&.0.path), plain(&.0.cause))]
     Fault(#[from] Fault),
 }
 
 fn trees(main: &[PathBuf]) -> String {
     let names: Vec<String> = main
         .iter()
-        .map(|path| Printable::path(path).to_string())
+        .map(|path| Brief::path(path).to_string())
         .collect();
     if names.is_empty() {
         return "a main tree (none is named)".to_owned();
@@ -329,7 +362,7 @@ fn trees(main: &[PathBuf]) -> String {
 
 fn nearest(older: &Option<PathBuf>) -> String {
     match older {
-        Some(path) => format!("; the nearest older one is {}", Printable::path(path)),
+        Some(path) => format!("; the nearest older one is {}", Brief::path(path)),
         None => "; nor has any older dump".to_owned(),
     }
 }

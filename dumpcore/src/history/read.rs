@@ -21,6 +21,7 @@ use crate::sys::dir::{Chunk, For, Lister, open_dir, open_root};
 use crate::sys::file::{CompareError, open_file, same_contents};
 use crate::sys::fstype::may_be_in_user_space;
 use crate::sys::pages::{Pages, Reader};
+pub(super) use crate::sys::path::above;
 use crate::sys::{link, xattr};
 
 /// Large enough that a network filesystem is not asked bit by bit.
@@ -149,22 +150,6 @@ fn file(path: &Path) -> Result<OwnedFd, Fault> {
         open_file(above.as_fd(), &name)
     };
     open().map_err(fault(Op::Open, path))
-}
-
-/// The directory above a path, and the last name.
-pub(super) fn above(path: &Path) -> io::Result<(OwnedFd, CString)> {
-    let (Some(above), Some(name)) = (path.parent(), path.file_name()) else {
-        // `/` has no name: it is `.` in itself.
-        return Ok((open_root(path, For::Passing)?, c".".to_owned()));
-    };
-    // Above a single name is the working directory.
-    let above = if above.as_os_str().is_empty() {
-        Path::new(".")
-    } else {
-        above
-    };
-    let name = CString::new(name.as_bytes())?;
-    Ok((open_root(above, For::Passing)?, name))
 }
 
 fn fault(op: Op, path: &Path) -> impl Fn(io::Error) -> Fault {

@@ -400,6 +400,7 @@ fn inherits_nothing_from_the_directory_it_comes_to() {
         let place = Location {
             within: crate::model::path::RelPath::from_bytes(b"NEWAGE/up/heir"),
             located_in: super::super::LocatedIn::Main(heir.join(path)),
+            typed_through: None,
         };
         let losses = navigator.restore(&version.unwrap(), &place).unwrap();
         assert!(losses.is_empty(), "{losses:?}");

@@ -167,6 +167,7 @@ impl Ground {
         Location {
             within: RelPath::from_bytes(Self::WITHIN.as_bytes()),
             located_in: LocatedIn::Main("/nowhere/NEWAGE/a/path".into()),
+            typed_through: None,
         }
     }
 

@@ -128,7 +128,11 @@ impl<'a> History<'a> {
     /// How the main tree has the path, when that is asked for and known.
     fn now(&self, past: &mut Changes) -> Option<Now> {
         let path = self.navigator.path_now(self.place)?;
-        let looked = self.with_main.then(|| Version::at(&path))?;
+        let looked = self.with_main.then(|| match self.place.typed_through {
+            // Nothing of the tree: there is a symlink in its place.
+            Some(_) => Ok(None),
+            None => Version::at(&path),
+        })?;
         match looked {
             Ok(version) => Some(Now { path, version }),
             Err(fault) => {

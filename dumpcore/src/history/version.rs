@@ -1,22 +1,22 @@
 //! One version of a path: where it lies, and its metadata.
 //!
-//! A path in a dump is looked at with one `lstat`. A symlink further up in
+//! A path in a dump is looked at with one `statx`. A symlink further up in
 //! that path would lead out of the dump, so whoever finds something new asks
 //! for the names above it as well; what has the inode of a version that was
 //! seen before needs no second look.
 
-use std::ffi::OsStr;
-use std::fs;
+use std::ffi::{CString, OsStr};
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use crate::model::fault::{Fault, Op};
-use crate::model::kind::Kind;
-use crate::model::metadata::{Meta, Time};
+use crate::model::metadata::Meta;
 use crate::model::path::RelPath;
 use crate::policy::layout::DumpName;
-use crate::root::listing::{Listing, is_absent};
+use crate::root::listing::Listing;
+use crate::sys::dir::{For, open_dir, open_root};
+use crate::sys::{errno, path};
 
 /// A path as one dump has it, or as the main tree has it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,11 +75,11 @@ impl Version {
     }
 }
 
-/// One `lstat`; `None` for what does not exist.
+/// One `statx`; `None` for what does not exist.
 pub(super) fn look(path: &Path) -> Result<Option<Meta>, Fault> {
-    match fs::symlink_metadata(path) {
-        Ok(found) => Ok(Some(meta(&found))),
-        Err(cause) if is_absent(&cause) => Ok(None),
+    match path::look(path) {
+        Ok(meta) => Ok(Some(meta)),
+        Err(cause) if errno::has_changed(&cause) => Ok(None),
         Err(cause) => Err(Fault::new(Op::Stat, path.to_path_buf(), cause)),
     }
 }
@@ -87,51 +87,22 @@ pub(super) fn look(path: &Path) -> Result<Option<Meta>, Fault> {
 /// Are all names between `top` and the last one of `path` directories, and
 /// none a symlink that leads elsewhere?
 pub(super) fn is_inside(top: &Path, path: &Path) -> Result<bool, Fault> {
-    let above = path.ancestors().skip(1).take_while(|p| *p != top);
-    for directory in above.take_while(|p| p.starts_with(top)) {
-        if look(directory)?.is_none_or(|meta| meta.kind != Kind::Dir) {
-            return Ok(false);
-        }
+    let above = path.strip_prefix(top).ok().and_then(Path::parent);
+    let mut reached = top.to_path_buf();
+    let mut dir = match open_root(top, For::Passing) {
+        Ok(dir) => dir,
+        Err(cause) if errno::is_absent(&cause) => return Ok(false),
+        Err(cause) => return Err(Fault::new(Op::Open, reached, cause)),
+    };
+    for name in above.into_iter().flatten() {
+        reached.push(name);
+        let fault = |cause| Fault::new(Op::Open, reached.clone(), cause);
+        let c_name = CString::new(name.as_bytes()).map_err(|e| fault(e.into()))?;
+        dir = match open_dir(dir.as_fd(), &c_name, For::Passing) {
+            Ok(below) => below,
+            Err(cause) if errno::has_changed(&cause) => return Ok(false),
+            Err(cause) => return Err(fault(cause)),
+        };
     }
     Ok(true)
-}
-
-fn meta(found: &fs::Metadata) -> Meta {
-    Meta {
-        kind: kind(found.file_type()),
-        mode: u16::try_from(found.mode() & 0o7777).unwrap_or(0),
-        uid: found.uid(),
-        gid: found.gid(),
-        size: found.size(),
-        blocks: found.blocks(),
-        mtime: time(found.mtime(), found.mtime_nsec()),
-        atime: time(found.atime(), found.atime_nsec()),
-        ctime: time(found.ctime(), found.ctime_nsec()),
-        ino: found.ino(),
-        dev: found.dev(),
-        nlink: u32::try_from(found.nlink()).unwrap_or(u32::MAX),
-        rdev: found.rdev(),
-    }
-}
-
-fn time(secs: i64, nanos: i64) -> Time {
-    Time::new(secs, u32::try_from(nanos).unwrap_or(0))
-}
-
-fn kind(found: fs::FileType) -> Kind {
-    if found.is_dir() {
-        Kind::Dir
-    } else if found.is_symlink() {
-        Kind::Symlink
-    } else if found.is_fifo() {
-        Kind::Fifo
-    } else if found.is_socket() {
-        Kind::Socket
-    } else if found.is_char_device() {
-        Kind::Char
-    } else if found.is_block_device() {
-        Kind::Block
-    } else {
-        Kind::File
-    }
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::model::path::Printable;
+use crate::model::path::Brief;
 
 /// An operation on one entry, named as a person would.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -185,7 +185,7 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = Printable::path(&self.path);
+        let path = Brief::path(&self.path);
         write!(f, "cannot {} {path}: {}", self.op, plain(&self.cause))
     }
 }

@@ -145,6 +145,39 @@ impl fmt::Display for Printable<'_> {
     }
 }
 
+/// A path in a sentence: as [`Printable`], but of one that no system call takes
+/// (4096 bytes and more) only the ends, or the sentence would not be read.
+#[derive(Clone, Copy, Debug)]
+pub struct Brief<'a>(pub &'a [u8]);
+
+impl<'a> Brief<'a> {
+    const LONGEST: usize = 4095;
+    const END: usize = 200;
+
+    /// Of a path of the standard library.
+    #[must_use]
+    pub fn path(path: &'a Path) -> Self {
+        Self(path.as_os_str().as_bytes())
+    }
+}
+
+impl fmt::Display for Brief<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.len() <= Self::LONGEST {
+            return fmt::Display::fmt(&Printable(self.0), f);
+        }
+        // Not in the middle of a character of UTF-8.
+        let starts = |at: usize| self.0[at] & 0xc0 != 0x80;
+        let near = |at: usize| (at.saturating_sub(3)..at).rev().find(|at| starts(*at));
+        let head = near(Self::END + 1).unwrap_or(Self::END);
+        let tail = self.0.len() - Self::END;
+        let tail = near(tail + 1).unwrap_or(tail);
+        let left_out = tail - head;
+        let (head, tail) = (Printable(&self.0[..head]), Printable(&self.0[tail..]));
+        write!(f, "{head}…({left_out} bytes)…{tail}")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,6 +192,20 @@ mod tests {
         assert_eq!(
             RelPath::from_names_upwards(up.into_iter()).as_bytes(),
             b"a/b/c"
+        );
+    }
+
+    #[test]
+    fn of_a_very_long_path_the_ends_are_shown() {
+        let short = "n".repeat(4095);
+        assert_eq!(Brief(short.as_bytes()).to_string(), short);
+        let long = format!("/first/{}last", "\u{e9}/".repeat(2000));
+        let shown = Brief(long.as_bytes()).to_string();
+        assert!(shown.len() < 500, "{shown}");
+        assert!(shown.starts_with("/first/\u{e9}/") && shown.ends_with("\u{e9}/last"));
+        assert!(
+            shown.contains(" bytes)…") && !shown.contains('\\'),
+            "{shown}"
         );
     }
 

@@ -5,10 +5,11 @@
 
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, RawDir, accessat, mkdirat, openat, unlinkat};
 use rustix::io::Errno;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -50,15 +51,51 @@ pub(crate) fn open_dir(dir: BorrowedFd<'_>, name: &CStr, purpose: For) -> io::Re
     open(dir, name, purpose, OFlags::NOFOLLOW)
 }
 
+/// Opens the directory that a name leads to, by whatever symlinks, to be passed
+/// through.
+pub(crate) fn open_followed(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
+    open(dir, name, For::Passing, OFlags::empty())
+}
+
 /// Opens the directory above.
 pub(crate) fn open_parent(dir: BorrowedFd<'_>, purpose: For) -> io::Result<OwnedFd> {
     open(dir, c"..", purpose, OFlags::empty())
 }
 
-/// Opens a directory that a person named: symlinks are followed here only.
+/// The kernel takes paths of as many bytes.
+const LONGEST: usize = 4095;
+
+/// Is this path longer than the kernel takes it?
+pub(crate) fn is_long(path: &Path) -> bool {
+    path.as_os_str().len() > LONGEST
+}
+
+/// Opens a directory that a person named: symlinks are followed here only. The
+/// path may be of any length, and none at all is the working directory.
 pub(crate) fn open_root(path: &Path, purpose: For) -> io::Result<OwnedFd> {
-    use rustix::path::Arg as _;
-    path.into_with_c_str(|path| Ok(open(CWD, path, purpose, OFlags::empty())))?
+    let (above, rest) = way_to(path)?;
+    let rest = if rest.is_empty() { b"." } else { rest };
+    let above = above.as_ref().map_or(CWD, OwnedFd::as_fd);
+    open(above, &CString::new(rest)?, purpose, OFlags::empty())
+}
+
+/// As much of a path as the kernel takes at once, and a handle of the directory
+/// that it starts in, if that is not the one that the whole path starts in.
+fn way_to(path: &Path) -> io::Result<(Option<OwnedFd>, &[u8])> {
+    let (mut above, mut rest) = (None::<OwnedFd>, path.as_os_str().as_bytes());
+    while rest.len() > LONGEST {
+        let end = rest[..=LONGEST].iter().rposition(|b| *b == b'/');
+        // What has no slash in it is a name, and that is too long for any disk.
+        let Some(end) = end.filter(|end| *end > 0) else {
+            return Err(Errno::NAMETOOLONG.into());
+        };
+        let from = above.as_ref().map_or(CWD, OwnedFd::as_fd);
+        let piece = CString::new(&rest[..end])?;
+        above = Some(open(from, &piece, For::Passing, OFlags::empty())?);
+        let slashes = rest[end..].iter().take_while(|b| **b == b'/').count();
+        rest = &rest[end + slashes..];
+    }
+    Ok((above, rest))
 }
 
 /// A path without symlinks and dots; `None` when it cannot be had.
@@ -275,8 +312,6 @@ pub(crate) fn is_empty(dir: BorrowedFd<'_>) -> io::Result<bool> {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
-    use std::ffi::CString;
-    use std::os::fd::AsFd as _;
 
     #[test]
     fn lists_everything_in_bounded_chunks() {

@@ -26,6 +26,23 @@ pub(crate) fn is_missing(error: &io::Error) -> bool {
     is(error, &[Errno::NOENT])
 }
 
+/// There is nothing of that path: no such name, or something else than a
+/// directory on the way to it.
+pub(crate) fn is_absent(error: &io::Error) -> bool {
+    is(error, &[Errno::NOENT, Errno::NOTDIR])
+}
+
+/// It is not a directory (ENOTDIR), or a symlink, which was not to be followed
+/// (ELOOP; with O_DIRECTORY the kernel says ENOTDIR of that, too).
+pub(crate) fn is_no_directory(error: &io::Error) -> bool {
+    is(error, &[Errno::NOTDIR, Errno::LOOP])
+}
+
+/// A name or a path is longer than the kernel takes.
+pub(crate) fn is_too_long(error: &io::Error) -> bool {
+    is(error, &[Errno::NAMETOOLONG])
+}
+
 /// There is such a name already.
 pub(crate) fn is_taken(error: &io::Error) -> bool {
     is(error, &[Errno::EXIST, Errno::NOTEMPTY])

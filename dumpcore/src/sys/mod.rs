@@ -15,6 +15,7 @@ pub(crate) mod link;
 pub(crate) mod medium;
 pub(crate) mod name;
 pub(crate) mod pages;
+pub(crate) mod path;
 pub(crate) mod priority;
 mod raw;
 pub(crate) mod stat;
