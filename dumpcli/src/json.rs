@@ -51,6 +51,7 @@ pub fn of_report(program: Program, report: &Report, exit: Exit) -> Value {
         "kept": count(counts.kept),
         "verified": report.verified.map(count),
         "excluded": counts.excluded,
+        "other_filesystems": counts.other_filesystems,
         "vanished": counts.vanished,
         "free_bytes": report.free_bytes,
         "faults_total": counts.faults,

@@ -102,6 +102,7 @@ fn words(did: Action, listing: u8) -> Option<(&'static str, &'static str)> {
     let words = match did {
         Action::Copied(why) => return Some(("copy", why.as_str())),
         Action::Excluded => return Some(("exclude", "")),
+        Action::OtherFilesystem => return Some(("exclude", "mount")),
         Action::Linked => ("link", ""),
         Action::Kept => ("keep", ""),
         Action::HardLinked => ("hardlink", ""),

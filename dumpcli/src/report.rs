@@ -118,6 +118,9 @@ pub fn table(counts: &Counts) -> String {
         sized("kept", counts.kept);
     }
     rows.push(plain_row("excluded", counts.excluded));
+    if counts.other_filesystems > 0 {
+        rows.push(plain_row("not entered", counts.other_filesystems));
+    }
     rows.push(plain_row("vanished", counts.vanished));
     rows.push(plain_row("faults", counts.faults));
     rows.push(sized_row("in all", whole));

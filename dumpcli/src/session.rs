@@ -411,6 +411,7 @@ fn log_report(doing: &str, what: &What, report: &Report, exit: Exit) {
                 DUMP_COPIED = copied.number,
                 DUMP_BYTES = copied.bytes,
                 DUMP_EXCLUDED = counts.excluded,
+                DUMP_OTHER_FILESYSTEMS = counts.other_filesystems,
                 DUMP_VANISHED = counts.vanished,
                 DUMP_FAULTS = counts.faults,
                 DUMP_WARNINGS = report.warnings_total,

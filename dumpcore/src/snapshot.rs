@@ -139,8 +139,10 @@ impl<'a> Snapshot<'a> {
         self
     }
 
-    /// Do not enter other filesystems: leave an empty directory in their
-    /// place.
+    /// Do not enter other filesystems, btrfs subvolumes included: leave an
+    /// empty directory in their place. None is opened, mounted by an automount,
+    /// or waited for; [`Counts::other_filesystems`](crate::Counts) tells how
+    /// many there were.
     pub fn one_file_system(mut self, yes: bool) -> Self {
         self.one_file_system = yes;
         self

@@ -109,8 +109,9 @@ struct Tree {
     checksum: bool,
     #[arg(long, hide = true, overrides_with = "checksum")]
     no_checksum: bool,
-    /// Do not enter other filesystems below a tree (--no-one-file-system: do,
-    /// whatever the configuration says)
+    /// Do not enter other filesystems below a tree, nor touch them: an empty
+    /// directory stands for each, and -v names it (--no-one-file-system: enter
+    /// them, whatever the configuration says)
     #[arg(short = 'x', long, overrides_with = "no_one_file_system")]
     one_file_system: bool,
     #[arg(long, hide = true, overrides_with = "one_file_system")]

@@ -11,9 +11,8 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 
-use super::job::{Found, Job, Rest};
+use super::job::{Entering, Found, Job, Rest};
 use super::node::{At, Node, OpenDirs, Sides, Tree};
-use super::target_dir::Reported;
 use super::worker::Worker;
 use crate::fs::dir_handle::{DirHandle, Entered};
 use crate::fs::inspect;
@@ -21,24 +20,10 @@ use crate::fs::store::NameAt;
 use crate::model::event::{Action, CopyReason, Warning};
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::kind::Kind;
-use crate::model::metadata::{Meta, Xattrs};
+use crate::model::metadata::Xattrs;
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::errno;
 use crate::sys::xattr::Subject;
-
-/// How entering a directory went.
-enum Entering {
-    In(Entered),
-    /// It may not be read, which was told, or is not to be: it stands in the
-    /// dump with its attributes, empty.
-    Closed(Meta, Reported),
-    /// It is the dump root itself.
-    LeftOut(Meta),
-    /// It is no directory any more, or gone.
-    Gone,
-    /// It may be anything: it cannot even be looked at.
-    Lost,
-}
 
 /// How many times a name is entered that is no directory after all when that
 /// is tried, and one again when it is looked at.
@@ -47,17 +32,13 @@ const TRIES: u8 = 5;
 impl Worker<'_> {
     /// Enters a directory of the source, and deals with what is in it.
     pub(super) fn enter(&mut self, above: &Arc<Node>, name: &CStr, tries: u8) {
-        let way = match above.source.enter(name, For::Reading) {
-            Ok(entered) => self.may_enter(above, name, entered),
-            Err(e) if errno::has_changed(&e) && tries < TRIES => Entering::Gone,
-            Err(e) => {
-                self.fault_at_directory(above, name, OpError::source(Op::Open, e));
-                match Self::look(above, name) {
-                    Some(meta) if meta.kind == Kind::Dir => Entering::Closed(meta, Reported::Yes),
-                    Some(_) => Entering::Gone,
-                    None => Entering::Lost,
-                }
-            }
+        let way = match self.ends_before(above, name) {
+            Some(way) => way,
+            None => match above.source.enter(name, For::Reading) {
+                Ok(entered) => self.may_enter(above, name, entered),
+                Err(e) if errno::has_changed(&e) && tries < TRIES => Entering::Gone,
+                Err(e) => self.closed(above, name, e),
+            },
         };
         match way {
             Entering::In(entered) => {
@@ -67,6 +48,10 @@ impl Worker<'_> {
                 }
             }
             Entering::Closed(meta, told) => self.empty_directory(above, name, &meta, told),
+            Entering::Elsewhere(meta) => {
+                self.leave_out(above, name, Kind::Dir);
+                self.bare_directory(above, name, &meta);
+            }
             Entering::LeftOut(meta) => {
                 self.clear(above, name);
                 self.count(above, name, meta.kind, 0, Action::Excluded);
@@ -78,19 +63,6 @@ impl Worker<'_> {
             }
         }
         self.release(Arc::clone(above));
-    }
-
-    /// Is this directory to be filled, or left empty, or left out?
-    fn may_enter(&mut self, above: &Arc<Node>, name: &CStr, entered: Entered) -> Entering {
-        if self.run.rules.leave_out.contains(&entered.meta.id()) {
-            let path = above.full_path(Side::Source, name);
-            self.run.totals.warn(Warning::DumpInsideMain { path });
-            return Entering::LeftOut(entered.meta);
-        }
-        if self.run.rules.one_file_system && entered.meta.dev != above.tree.dev {
-            return Entering::Closed(entered.meta, Reported::No);
-        }
-        Entering::In(entered)
     }
 
     /// Opens the other sides of a directory that was entered.

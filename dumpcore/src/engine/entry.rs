@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use super::hardlinks::SourceState;
 use super::job::{Copying, Found, Job};
-use super::missing::Missing;
 use super::node::{Node, OpenDirs};
 use super::worker::{Shared, Worker};
 use crate::fs::inspect;
@@ -60,6 +59,12 @@ impl Worker<'_> {
         let mut meta = None;
         let kind = match entry.kind {
             Some(kind) => kind,
+            None if self.is_excluded(name, true) && self.is_excluded(name, false) => {
+                self.count(node, name, Kind::File, 0, Action::Excluded);
+                return Kind::File;
+            }
+            // Whatever it is, whoever enters it finds that out.
+            None if self.ends_before(node, name).is_some() => Kind::Dir,
             None => match self.look_by(node, hands, name) {
                 Some(looked) => meta.insert(looked).kind,
                 None => return Kind::File,
@@ -73,6 +78,11 @@ impl Worker<'_> {
             let Some(looked) = meta.or_else(|| self.look_by(node, hands, name)) else {
                 return Kind::File;
             };
+            let elsewhere = looked.dev != node.tree.dev && self.run.rules.one_file_system;
+            if elsewhere && self.is_mounted_file(node, hands, name) {
+                self.leave_out(node, name, looked.kind);
+                return Kind::File;
+            }
             if looked.kind != Kind::Dir {
                 let existing = found.and_then(|found| found.take(name));
                 return self.store(node, hands, name, (looked, true), existing);
@@ -83,31 +93,6 @@ impl Worker<'_> {
             found.take(name);
         }
         Kind::Dir
-    }
-
-    /// Looks at a name of the source; what cannot be is told.
-    fn look_by(&mut self, node: &Node, hands: &OpenDirs, name: &CStr) -> Option<Meta> {
-        match inspect::look(hands.source.as_fd(), name) {
-            Ok(meta) => Some(meta),
-            Err(op_error) if errno::is_missing(&op_error.cause) => {
-                match self.ask_again(node, name) {
-                    Missing::There(meta) => return Some(meta),
-                    Missing::Gone => self.vanished(node, name),
-                    Missing::Listed => self.tell(node, name, op_error),
-                }
-                None
-            }
-            Err(op_error) => {
-                self.fault(node, name, op_error);
-                None
-            }
-        }
-    }
-
-    /// The same, quietly: for who has told of the entry already.
-    pub(super) fn look(node: &Node, name: &CStr) -> Option<Meta> {
-        let source = node.source.open().ok()?;
-        inspect::look(source.as_fd(), name).ok()
     }
 
     /// Deals with a name apart from its listing; nothing is in the target

@@ -9,6 +9,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
 use super::node::Node;
+use crate::fs::dir_handle::Entered;
 use crate::model::event::CopyReason;
 use crate::model::metadata::Meta;
 use crate::sys::dir::{self, Chunk, For, Lister};
@@ -40,6 +41,23 @@ pub(super) struct Rest {
     pub(super) found: Option<Found>,
     /// Does it count among the listings that may stay open?
     pub(super) held: bool,
+}
+
+/// How entering a directory went.
+pub(super) enum Entering {
+    In(Entered),
+    /// It may not be read: it stands in the dump with its attributes, empty.
+    /// Was that told?
+    Closed(Meta, bool),
+    /// Another filesystem begins there, which is left out: it stands in the
+    /// dump, empty.
+    Elsewhere(Meta),
+    /// It is the dump root itself.
+    LeftOut(Meta),
+    /// It is no directory any more, or gone.
+    Gone,
+    /// It may be anything: it cannot even be looked at.
+    Lost,
 }
 
 /// What the target had before: entries by name, and which are dealt with.

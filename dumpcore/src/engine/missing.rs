@@ -1,4 +1,4 @@
-//! What it means that a name of the source is missing.
+//! Looking at a name of the source, and what it means that it is missing.
 //!
 //! An entry has vanished only if it is missing when it is asked for once
 //! more, and if its directory does not list it any longer. A name that is
@@ -15,7 +15,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::node::Node;
+use super::node::{Node, OpenDirs};
 use super::relisted::{Relisted, times};
 use super::worker::Worker;
 use crate::fs::dir_handle::DirHandle;
@@ -40,6 +40,31 @@ pub(super) enum Missing {
 }
 
 impl Worker<'_> {
+    /// Looks at a name of the source; what cannot be is told.
+    pub(super) fn look_by(&mut self, node: &Node, hands: &OpenDirs, name: &CStr) -> Option<Meta> {
+        match inspect::look(hands.source.as_fd(), name) {
+            Ok(meta) => Some(meta),
+            Err(op_error) if errno::is_missing(&op_error.cause) => {
+                match self.ask_again(node, name) {
+                    Missing::There(meta) => return Some(meta),
+                    Missing::Gone => self.vanished(node, name),
+                    Missing::Listed => self.tell(node, name, op_error),
+                }
+                None
+            }
+            Err(op_error) => {
+                self.fault(node, name, op_error);
+                None
+            }
+        }
+    }
+
+    /// The same, quietly: for who has told of the entry already.
+    pub(super) fn look(node: &Node, name: &CStr) -> Option<Meta> {
+        let source = node.source.open().ok()?;
+        inspect::look(source.as_fd(), name).ok()
+    }
+
     /// Asks once more for a name that was missing; an empty name is the
     /// directory itself.
     pub(super) fn ask_again(&mut self, node: &Node, name: &CStr) -> Missing {

@@ -20,6 +20,7 @@ mod hardlink_entry;
 mod hardlinks;
 mod job;
 mod missing;
+mod mounts;
 mod node;
 mod queue;
 mod relisted;
@@ -185,6 +186,7 @@ pub(crate) fn merge(rules: &Rules<'_>, budget: Budget, totals: &Totals<'_>, root
         }
         Worker::new(&run).work();
     });
+    run.tell_what_was_left_out();
 }
 
 /// Is one tree within another, or the same?

@@ -19,13 +19,6 @@ use crate::sys::dir::{self, For};
 use crate::sys::xattr::Subject;
 use crate::sys::{errno, link};
 
-/// Was a fault of this directory told?
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reported {
-    Yes,
-    No,
-}
-
 impl Worker<'_> {
     /// Makes a directory of the target, or takes over the one that is there;
     /// says whether it is new. `None` in a dry run.
@@ -78,16 +71,40 @@ impl Worker<'_> {
     }
 
     /// Makes a directory with its attributes and nothing in it: one that may
-    /// not be read, or on which something is mounted that is left out.
+    /// not be read, which was `told`.
     pub(super) fn empty_directory(
         &mut self,
         above: &Arc<Node>,
         name: &CStr,
         meta: &Meta,
-        told: Reported,
+        told: bool,
     ) {
+        let source = above.source.open();
+        let xattrs = source
+            .map_err(|e| OpError::source(Op::Open, e))
+            .and_then(|source| {
+                let subject = Subject::Named(source.as_fd(), name);
+                inspect::xattrs(subject, Side::Source, self.run.rules.capabilities)
+            });
+        let (xattrs, unread) = match xattrs {
+            Ok(xattrs) => (xattrs, None),
+            Err(op_error) => (Xattrs::default(), Some(op_error)),
+        };
+        self.stand_empty(above, name, meta, &xattrs);
+        if let Some(unread) = unread.filter(|_| !told) {
+            self.lost(above, name, unread);
+        }
+    }
+
+    /// Makes a directory with nothing in it, and asks nothing of the source:
+    /// one on which something is mounted that is left out.
+    pub(super) fn bare_directory(&mut self, above: &Arc<Node>, name: &CStr, meta: &Meta) {
+        self.stand_empty(above, name, meta, &Xattrs::default());
+    }
+
+    fn stand_empty(&mut self, above: &Arc<Node>, name: &CStr, meta: &Meta, xattrs: &Xattrs) {
         self.clear(above, name);
-        let outcome = self.make_empty(above, name, meta, told);
+        let outcome = self.make_empty(above, name, meta, xattrs);
         let made = outcome.is_ok();
         self.settle_attributes(above, name, outcome);
         if made {
@@ -100,32 +117,15 @@ impl Worker<'_> {
         above: &Arc<Node>,
         name: &CStr,
         meta: &Meta,
-        told: Reported,
+        xattrs: &Xattrs,
     ) -> Result<Vec<OpError>, OpError> {
         let Some(target) = &above.target else {
             return Ok(Vec::new());
         };
-        let open = |place: &Arc<DirHandle>, side| {
-            let failed = move |cause| OpError {
-                side,
-                op: Op::Open,
-                cause,
-            };
-            place.open().map_err(failed)
-        };
-        let target = open(target, Side::Target)?;
-        let source = open(&above.source, Side::Source)?;
+        let target = target.open().map_err(|e| OpError::target(Op::Open, e))?;
         dir::make_private(target.as_fd(), name).map_err(|e| OpError::target(Op::Create, e))?;
-        let subject = Subject::Named(source.as_fd(), name);
-        let xattrs = inspect::xattrs(subject, Side::Source, self.run.rules.capabilities);
-        let (xattrs, unread) = match xattrs {
-            Ok(xattrs) => (xattrs, None),
-            Err(op_error) => (Xattrs::default(), Some(op_error)),
-        };
         let subject = Subject::Named(target.as_fd(), name);
-        let mut losses = self.writer.attributes(subject, meta, &xattrs)?;
-        losses.extend(unread.filter(|_| told == Reported::No));
-        Ok(losses)
+        self.writer.attributes(subject, meta, xattrs)
     }
 
     /// Removes what the target has under a name, if it can have anything.

@@ -129,6 +129,7 @@ impl<'a> Totals<'a> {
         sum.hard_links += counts.hard_links;
         sum.excluded += counts.excluded;
         sum.vanished += counts.vanished;
+        sum.other_filesystems += counts.other_filesystems;
     }
 
     /// Why the run must end, if it must.
@@ -196,6 +197,7 @@ impl<'a> Counter<'a> {
         match did {
             Action::Excluded => counts.excluded += 1,
             Action::Vanished => counts.vanished += 1,
+            Action::OtherFilesystem => counts.other_filesystems += 1,
             _ => match kind {
                 Kind::File => {
                     counts.files.number += 1;
@@ -216,7 +218,9 @@ impl<'a> Counter<'a> {
                 counts.hard_links += 1;
                 return;
             }
-            Action::Filled | Action::Excluded | Action::Vanished => return,
+            Action::Filled | Action::Excluded | Action::Vanished | Action::OtherFilesystem => {
+                return;
+            }
         };
         sum.number += 1;
         sum.bytes = sum.bytes.saturating_add(bytes);

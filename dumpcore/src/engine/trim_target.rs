@@ -7,7 +7,7 @@
 //! tells of it.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
 use super::queue::{Alarm, Queue};
@@ -20,7 +20,7 @@ use crate::model::metadata::Meta;
 use crate::model::path::RelPath;
 use crate::policy::filter::Filter;
 use crate::sys::dir::{self, Chunk, For, Lister};
-use crate::sys::errno;
+use crate::sys::{errno, stat};
 
 /// A tree, and what was stored of it.
 pub(crate) struct Pair {
@@ -105,10 +105,14 @@ impl Both {
             let Ok(there) = inspect::look_in_dump(target.as_fd(), entry.name) else {
                 continue;
             };
-            let stays = match inspect::look(source.as_fd(), entry.name) {
-                Ok(meta) => self.is_wanted(wanted, entry.name, &meta) && may_stay(&there, &meta),
-                Err(op_error) => !errno::is_missing(&op_error.cause),
-            };
+            let stays = self.may_look(wanted, &source, entry.name)
+                && match inspect::look(source.as_fd(), entry.name) {
+                    Ok(meta) => {
+                        !self.excludes(wanted, entry.name, meta.kind == Kind::Dir)
+                            && may_stay(&there, &meta)
+                    }
+                    Err(op_error) => !errno::is_missing(&op_error.cause),
+                };
             if !stays {
                 let _ = remove_tree(target.as_fd(), entry.name, &|| totals.keep_going());
             } else if there.kind == Kind::Dir {
@@ -126,14 +130,27 @@ impl Both {
         })
     }
 
-    fn is_wanted(&self, wanted: Wanted<'_>, name: &CStr, meta: &Meta) -> bool {
-        let is_dir = meta.kind == Kind::Dir;
-        if wanted.one_file_system && is_dir && meta.dev != self.tree.dev {
-            return false;
-        }
+    /// May a name of the source be looked at? Not where it is excluded
+    /// whatever it is, nor where another filesystem begins that is left out.
+    fn may_look(&self, wanted: Wanted<'_>, source: &OwnedFd, name: &CStr) -> bool {
+        let elsewhere = || {
+            let mount = stat::look_at_mount(source.as_fd(), name);
+            // On overlayfs the devices of files differ from those of their
+            // directories.
+            let is_dir = || {
+                let looked = inspect::look_without_waiting(source.as_fd(), name);
+                looked.map_or(true, |meta| meta.kind == Kind::Dir)
+            };
+            mount.is_ok_and(|mount| mount.dev != self.tree.dev && (mount.is_root || is_dir()))
+        };
+        let left_out = [true, false].map(|is_dir| self.excludes(wanted, name, is_dir));
+        left_out != [true, true] && !(wanted.one_file_system && elsewhere())
+    }
+
+    fn excludes(&self, wanted: Wanted<'_>, name: &CStr, is_dir: bool) -> bool {
         let below = self.source.path().join(name.to_bytes());
         let path = RelPath::from_bytes(&self.tree.name).join(below.as_bytes());
-        !wanted.filter.excludes(path.as_bytes(), is_dir)
+        wanted.filter.excludes(path.as_bytes(), is_dir)
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::ffi::CStr;
 use std::os::fd::AsFd as _;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use super::hardlinks::Hardlinks;
 use super::job::{Found, Job};
@@ -37,6 +39,8 @@ pub(super) struct Shared<'a> {
     pub(super) throttle: Throttle,
     /// Has every name that can be met been met?
     all_met: AtomicBool,
+    /// What was left out since the kernel makes it up, and its type.
+    kernel: Mutex<Vec<(PathBuf, &'static str)>>,
 }
 
 impl<'a> Shared<'a> {
@@ -58,6 +62,22 @@ impl<'a> Shared<'a> {
             copies: AtomicUsize::new(0),
             throttle: Throttle::new(rules.bwlimit),
             all_met: AtomicBool::new(false),
+            kernel: Mutex::default(),
+        }
+    }
+
+    pub(super) fn leave_kernel_out(&self, path: PathBuf, kind: &'static str) {
+        let mut kernel = self.kernel.lock().unwrap_or_else(PoisonError::into_inner);
+        kernel.push((path, kind));
+    }
+
+    /// One warning for all that the kernel makes up.
+    pub(super) fn tell_what_was_left_out(&self) {
+        let mut kernel = self.kernel.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut left_out = std::mem::take(&mut *kernel);
+        left_out.sort();
+        if !left_out.is_empty() {
+            self.totals.warn(Warning::KernelFilesystems { left_out });
         }
     }
 

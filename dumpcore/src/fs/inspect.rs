@@ -21,6 +21,11 @@ pub(crate) fn look(dir: BorrowedFd<'_>, name: &CStr) -> Result<Meta, OpError> {
     stat::look(dir, name, Fresh::AsStat).map_err(|e| OpError::source(Op::Stat, e))
 }
 
+/// The same by what is known already, where a server would have to be asked.
+pub(crate) fn look_without_waiting(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<Meta> {
+    stat::look(dir, name, Fresh::Cached)
+}
+
 /// Looks at a name in a dump; only we write there.
 pub(crate) fn look_in_dump(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<Meta> {
     stat::look(dir, name, Fresh::Cached)

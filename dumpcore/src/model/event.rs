@@ -88,6 +88,9 @@ pub enum Action {
     Filled,
     /// Left out by a rule, with all that is below it.
     Excluded,
+    /// Left out, since another filesystem begins there; counted beside the
+    /// empty directory that stands in its place.
+    OtherFilesystem,
     /// Gone before it could be read.
     Vanished,
 }

@@ -45,6 +45,10 @@ pub struct Counts {
     pub kept: Count,
     /// Left out by rules; what is below an excluded directory is not counted.
     pub excluded: u64,
+    /// Other filesystems that were left out: all with
+    /// [`one_file_system`](crate::Snapshot::one_file_system), else what the
+    /// kernel itself makes up (proc, sysfs, …).
+    pub other_filesystems: u64,
     /// Gone before they could be read.
     pub vanished: u64,
     /// Entries that could not be stored.

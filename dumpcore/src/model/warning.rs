@@ -25,6 +25,12 @@ pub enum Warning {
         /// Its path in the tree.
         path: PathBuf,
     },
+    /// What the kernel makes up (proc, sysfs, …) was found in a tree, and left
+    /// out: an empty directory stands there.
+    KernelFilesystems {
+        /// Their paths in the tree, and their types.
+        left_out: Vec<(PathBuf, &'static str)>,
+    },
     /// What a restoration is making, or left behind when it was stopped, was
     /// left out.
     RestoringLeftOut {
@@ -243,6 +249,7 @@ impl fmt::Display for Warning {
                  to have it in the next one again, dump all trees in one run",
                 Printable::path(reference)
             ),
+            Warning::KernelFilesystems { left_out } => kernel(left_out, f),
             Warning::Vanished { path } => {
                 let path = Printable::path(path);
                 write!(f, "{path} vanished before it could be read")
@@ -270,5 +277,19 @@ impl fmt::Display for Warning {
                 }
             ),
         }
+    }
+}
+
+/// Names as many as a line can bear.
+fn kernel(left_out: &[(PathBuf, &'static str)], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    const NAMED: usize = 8;
+    f.write_str("what the kernel itself makes up is left out of the dump:")?;
+    for (at, (path, kind)) in left_out.iter().take(NAMED).enumerate() {
+        let comma = if at == 0 { "" } else { "," };
+        write!(f, "{comma} {} ({kind})", Printable::path(path))?;
+    }
+    match left_out.len().saturating_sub(NAMED) {
+        0 => Ok(()),
+        more => write!(f, " and {more} more"),
     }
 }

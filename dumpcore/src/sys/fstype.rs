@@ -28,9 +28,38 @@ pub(crate) enum FsType {
     Vfat,
     Xfs,
     Zfs,
+    /// One that the kernel makes up, and nobody stores anything in: its name.
+    Kernel(&'static str),
     /// Another one, by its magic number.
     Other(i64),
 }
+
+/// What has no files but such as the kernel makes up when they are read.
+/// devtmpfs is none of these: it holds device nodes.
+const KERNEL: &[(i64, &str)] = &[
+    (0x1cd1, "devpts"),
+    (0x9fa0, "proc"),
+    (0x27_e0eb, "cgroup"),
+    (0x0765_5821, "resctrl"),
+    (0x1980_0202, "mqueue"),
+    (0x4249_4e4d, "binfmt_misc"),
+    (0x4341_5d53, "smackfs"),
+    (0x6165_676c, "pstore"),
+    (0x6265_6570, "configfs"),
+    (0x6265_6572, "sysfs"),
+    (0x6367_7270, "cgroup2"),
+    (0x6462_6720, "debugfs"),
+    (0x6573_5543, "fusectl"),
+    (0x6759_6969, "rpc_pipefs"),
+    (0x6e66_7364, "nfsd"),
+    (0x6e73_6673, "nsfs"),
+    (0x7363_6673, "securityfs"),
+    (0x7472_6163, "tracefs"),
+    (0xabba_1974, "xenfs"),
+    (0xcafe_4a11, "bpf"),
+    (0xde5e_81e4, "efivarfs"),
+    (0xf97c_ff8c, "selinuxfs"),
+];
 
 impl FsType {
     /// That of the filesystem that a handle lies on.
@@ -55,7 +84,10 @@ impl FsType {
             0x4d44 => Self::Vfat,
             0x5846_5342 => Self::Xfs,
             0x2fc1_2fc1 => Self::Zfs,
-            other => Self::Other(other),
+            other => match KERNEL.iter().find(|(magic, _)| *magic == other) {
+                Some((_, name)) => Self::Kernel(name),
+                None => Self::Other(other),
+            },
         }
     }
 
@@ -117,6 +149,7 @@ impl fmt::Display for FsType {
             Self::Vfat => "vfat",
             Self::Xfs => "xfs",
             Self::Zfs => "zfs",
+            Self::Kernel(name) => name,
             Self::Other(magic) => return write!(f, "type 0x{magic:x}"),
         })
     }
@@ -136,6 +169,7 @@ mod tests {
             (0x8584_58f6, "ramfs", false, false, true, None),
             (0x6573_5546, "fuse", false, true, false, None),
             (0x6969, "nfs", false, false, false, None),
+            (0x6367_7270, "cgroup2", false, false, false, None),
             (0x1234, "type 0x1234", false, false, false, None),
         ] {
             let found = FsType::of_magic(magic);
@@ -150,6 +184,6 @@ mod tests {
     #[test]
     fn the_kernel_tells() {
         let proc = std::fs::File::open("/proc").expect("mounted");
-        assert_eq!(FsType::of(&proc).expect("told").to_string(), "type 0x9fa0");
+        assert_eq!(FsType::of(&proc).expect("told").to_string(), "proc");
     }
 }

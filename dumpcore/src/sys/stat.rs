@@ -1,6 +1,6 @@
 //! Looking at entries: `statx` → [`Meta`].
 
-use rustix::fs::{AtFlags, Statx, StatxFlags, makedev, statx};
+use rustix::fs::{AtFlags, Statx, StatxAttributes, StatxFlags, makedev, statx};
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -38,6 +38,26 @@ pub(crate) fn mount_id(handle: impl AsFd) -> io::Result<u64> {
     const MNT_ID_UNIQUE: u32 = 0x4000;
     let wanted = StatxFlags::from_bits_retain(MNT_ID_UNIQUE) | StatxFlags::MNT_ID;
     Ok(statx(handle, c"", AtFlags::EMPTY_PATH, wanted)?.stx_mnt_id)
+}
+
+/// What lies at a name, as far as the filesystem itself need not be asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MountPoint {
+    /// The number of the filesystem.
+    pub(crate) dev: u64,
+    /// Is it the top of a mount? Unknown, and no, before Linux 5.8.
+    pub(crate) is_root: bool,
+}
+
+/// On which filesystem a name lies. Nothing is mounted for that, and no server
+/// is asked: a mount answers that hangs, or that this user may not look at.
+pub(crate) fn look_at_mount(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<MountPoint> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
+    let found = statx(dir, name, flags, StatxFlags::empty())?;
+    Ok(MountPoint {
+        dev: makedev(found.stx_dev_major, found.stx_dev_minor),
+        is_root: found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT),
+    })
 }
 
 fn meta(found: &Statx) -> io::Result<Meta> {

@@ -1,0 +1,143 @@
+//! What is mounted below the tree: what is not to be entered, and what stands
+//! in its place.
+//!
+//! Under `one_file_system` a mount point is recognised before it is opened,
+//! by a question that no server needs to answer: an automount is not
+//! triggered, and a server that hangs is not waited for. What the kernel
+//! itself makes up (proc, sysfs, …) is recognised by its type once it is
+//! open; that is asked only where the device differs from the directory
+//! above.
+
+use std::ffi::CStr;
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+
+use super::job::Entering;
+use super::node::{Node, OpenDirs};
+use super::worker::Worker;
+use crate::fs::dir_handle::Entered;
+use crate::fs::inspect;
+use crate::model::event::Action;
+use crate::model::fault::{Op, OpError, Side};
+use crate::model::kind::Kind;
+use crate::model::metadata::Meta;
+use crate::model::warning::Warning;
+use crate::sys::dir::{self, For};
+use crate::sys::fstype::FsType;
+use crate::sys::{errno, stat};
+
+impl Worker<'_> {
+    /// Is a directory of the source not to be entered, since another
+    /// filesystem begins there? Nothing is opened.
+    pub(super) fn ends_before(&self, above: &Arc<Node>, name: &CStr) -> Option<Entering> {
+        if !self.run.rules.one_file_system {
+            return None;
+        }
+        // What cannot be asked is met by whoever enters it.
+        let handle = above.source.open().ok()?;
+        let mount = stat::look_at_mount(handle.as_fd(), name).ok()?;
+        if mount.dev == above.tree.dev {
+            return None;
+        }
+        match inspect::look_without_waiting(handle.as_fd(), name) {
+            Ok(meta) if meta.kind != Kind::Dir => Some(Entering::Gone),
+            Ok(meta) => Some(Entering::Elsewhere(meta)),
+            Err(_) => Some(Entering::Elsewhere(stand_in(above))),
+        }
+    }
+
+    /// Is an entry that is no directory another filesystem's that is not to
+    /// be read? Only what is mounted under its very name: on overlayfs the
+    /// devices of files differ from those of their directories.
+    pub(super) fn is_mounted_file(&self, node: &Node, hands: &OpenDirs, name: &CStr) -> bool {
+        let mount = stat::look_at_mount(hands.source.as_fd(), name);
+        self.run.rules.one_file_system
+            && mount.is_ok_and(|mount| mount.is_root && mount.dev != node.tree.dev)
+    }
+
+    /// Is a directory that was entered to be filled, or left empty, or left
+    /// out?
+    pub(super) fn may_enter(
+        &mut self,
+        above: &Arc<Node>,
+        name: &CStr,
+        entered: Entered,
+    ) -> Entering {
+        if self.run.rules.leave_out.contains(&entered.meta.id()) {
+            let path = above.full_path(Side::Source, name);
+            self.run.totals.warn(Warning::DumpInsideMain { path });
+            return Entering::LeftOut(entered.meta);
+        }
+        if entered.meta.dev == above.meta.dev {
+            return Entering::In(entered);
+        }
+        if self.run.rules.one_file_system && entered.meta.dev != above.tree.dev {
+            return Entering::Elsewhere(entered.meta);
+        }
+        match FsType::of(&entered.handle) {
+            Ok(FsType::Kernel(kind)) if !self.run.rules.source_is_dump => {
+                let path = above.full_path(Side::Source, name);
+                self.run.leave_kernel_out(path, kind);
+                Entering::Elsewhere(entered.meta)
+            }
+            _ => Entering::In(entered),
+        }
+    }
+
+    /// A directory could not be opened: tells why, and says what can stand in
+    /// its place.
+    pub(super) fn closed(&mut self, above: &Arc<Node>, name: &CStr, e: std::io::Error) -> Entering {
+        if errno::is_not_permitted(&e) && is_closed_fuse(above, name) {
+            self.fault(above, name, OpError::source(Op::Open, FuseClosed(e)));
+            return Entering::Closed(stand_in(above), true);
+        }
+        self.fault_at_directory(above, name, OpError::source(Op::Open, e));
+        match Self::look(above, name) {
+            Some(meta) if meta.kind == Kind::Dir => Entering::Closed(meta, true),
+            Some(_) => Entering::Gone,
+            None => Entering::Lost,
+        }
+    }
+
+    /// Leaves an entry out that is on another filesystem.
+    pub(super) fn leave_out(&mut self, node: &Node, name: &CStr, kind: Kind) {
+        self.count(node, name, kind, 0, Action::OtherFilesystem);
+    }
+}
+
+/// What a mount point looks like that cannot be looked at: what it covers
+/// cannot be seen, so that the directory above has to do.
+fn stand_in(above: &Node) -> Meta {
+    Meta {
+        kind: Kind::Dir,
+        ..above.meta
+    }
+}
+
+/// Is a directory a mount of FUSE, which may not be entered by others, root
+/// included, than who mounted it?
+fn is_closed_fuse(above: &Node, name: &CStr) -> bool {
+    let mounted = || {
+        let handle = above.source.open()?;
+        let mount = stat::look_at_mount(handle.as_fd(), name)?;
+        let differs = mount.dev != above.meta.dev;
+        let fuse = || dir::open_dir(handle.as_fd(), name, For::Passing).and_then(FsType::of);
+        Ok::<_, std::io::Error>(differs && fuse()?.is_in_user_space())
+    };
+    mounted().unwrap_or(false)
+}
+
+/// The answer of a FUSE mount that is closed to all but one user.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{}: it is the FUSE mount of a user, and closed even to root: \
+     exclude it, or leave other filesystems out",
+    crate::model::fault::plain(.0)
+)]
+struct FuseClosed(#[source] std::io::Error);
+
+impl From<FuseClosed> for std::io::Error {
+    fn from(closed: FuseClosed) -> Self {
+        Self::new(closed.0.kind(), closed)
+    }
+}
