@@ -55,6 +55,8 @@ pub fn of_report(program: Program, report: &Report, exit: Exit) -> Value {
         "vanished": counts.vanished,
         "free_bytes": report.free_bytes,
         "faults_total": counts.faults,
+        "missing": report.missing,
+        "partial": report.missing > 0,
         "faults": report.faults.iter().map(fault).collect::<Vec<_>>(),
         "damaged": report.warnings.iter().filter_map(damaged).collect::<Vec<_>>(),
         "warnings_total": report.warnings_total,

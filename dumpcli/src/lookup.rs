@@ -6,9 +6,11 @@ use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
-use chrono::{DateTime, Local};
+use chrono::{DateTime, DurationRound as _, Local, TimeDelta, Utc};
 use clap::Args;
-use dumpcore::{Ago, Brief, Date, Error, FindError, LocatedIn, Location, Navigator, Root, Stamp};
+use dumpcore::{
+    Ago, Brief, Date, DumpName, Error, FindError, LocatedIn, Location, Navigator, Root, Stamp,
+};
 
 use crate::Program;
 use crate::advice::{About, Origin};
@@ -85,6 +87,13 @@ impl Lookup {
         Stamp::of(&self.now)
     }
 
+    /// When a dump was made, on this clock.
+    #[must_use]
+    pub fn moment(&self, dump: DumpName) -> DateTime<Local> {
+        let moment = self.navigator.listing().moment(dump);
+        moment.with_timezone(&Local)
+    }
+
     /// A path for machines.
     #[must_use]
     pub fn absolute(&self, path: &Path) -> PathBuf {
@@ -151,6 +160,23 @@ impl Lookup {
         }
     }
 
+    /// Why there is no answer. A dump that is named as an older one while its
+    /// name lies in the future needs a word: it was made in another zone.
+    #[must_use]
+    pub fn failure(&self, error: &FindError) -> Failure {
+        let mut text = error.to_string();
+        if let FindError::NotThere { older, .. } = error
+            && let Some(Ok(place)) = older.as_ref().map(|path| self.locate(path))
+            && let LocatedIn::Dump(dump) = place.located_in
+            && dump.stamp > self.minute()
+        {
+            let made = self.moment(dump).format("%Y-%m-%dT%H:%M");
+            let why = format!(", made at {made} by this clock, though its name lies in the future");
+            text.push_str(&why);
+        }
+        Failure::Failed(text)
+    }
+
     /// A date as typed, where what is missing is taken from the day of the
     /// place: today, or the day of the dump it lies in.
     ///
@@ -159,22 +185,32 @@ impl Lookup {
     pub fn date(&self, text: &str, place: &Location) -> Result<Date, Failure> {
         let today = match place.located_in {
             LocatedIn::Main(_) => self.now.date_naive(),
-            LocatedIn::Dump(dump) => dump.stamp.civil().date(),
+            LocatedIn::Dump(dump) => self.moment(dump).date_naive(),
         };
         Date::parse(text, today, &Local).map_err(|bad| Failure::Usage(bad.to_string()))
     }
 
-    /// So long before now, or before the dump that the place lies in.
+    /// So long before now, or before the dump that the place lies in. Seconds
+    /// do not count: what was made in that minute is not later.
     ///
     /// # Errors
     /// [`Failure::Usage`] when that is before the calendar.
-    pub fn ago(&self, ago: Ago, place: &Location) -> Result<Stamp, Failure> {
+    pub fn ago(&self, ago: Ago, place: &Location) -> Result<DateTime<Utc>, Failure> {
         let found = match place.located_in {
-            LocatedIn::Main(_) => ago.before_moment(&self.now),
-            LocatedIn::Dump(dump) => ago.before_dump(dump.stamp, &Local),
+            LocatedIn::Main(_) => ago.before(&self.now),
+            LocatedIn::Dump(dump) => ago.before(&self.moment(dump)),
         };
-        found.ok_or_else(|| Failure::Usage("that is before the year 0".to_owned()))
+        found
+            .map(end_of_minute)
+            .ok_or_else(|| Failure::Usage("that is before the year 0".to_owned()))
     }
+}
+
+/// The last nanosecond of the minute that a moment lies in.
+fn end_of_minute(moment: DateTime<Utc>) -> DateTime<Utc> {
+    let minute = moment.duration_trunc(TimeDelta::minutes(1));
+    let rest = TimeDelta::minutes(1) - TimeDelta::nanoseconds(1);
+    minute.map_or(moment, |minute| minute + rest)
 }
 
 impl Settings {

@@ -165,12 +165,18 @@ impl<'a> Checkpoint<'a> {
             held.map_err(|e| session.dump.failed(Op::Open, current.dir.as_path(), e))?;
         let keep_going = || session.keep_going();
         let published = Published::look(&handle, &base, &keep_going)?;
+        let listing = session.dump.listing();
         let order = Order {
             sources: roots_of_dump(&handle, &base)?,
             sort: Sort::Checkpoint,
             policy: &LinkPolicy::new(),
             filter: &Filter::new(),
             at: None,
+            moment: current.name.map(|name| listing.moment(name)),
+            lacks: current
+                .name
+                .and_then(|name| listing.lacks(name))
+                .unwrap_or(0),
             allow_empty: true,
             one_file_system: false,
             source_is_dump: true,
@@ -217,7 +223,7 @@ impl<'a> Checkpoint<'a> {
         let listing = session.dump.listing();
         let in_dumps = listing
             .newest_first(..)
-            .filter_map(|name| Some(listing.path(name.ok()?)));
+            .filter_map(|dump| Some(listing.path(dump.ok()?.name)));
         let first = session.dump.path().join(layout::FIRST);
         let in_dumps = in_dumps.chain([first]).map(|dump| (dump, below));
         // One inode is tried once, however many dumps share it.

@@ -127,7 +127,7 @@ pub use policy::rate_limit::{BadRate, Rate};
 pub use replica::{Replica, Replicated};
 pub use root::DumpRoot;
 pub use root::exclude_file::read_exclude_file;
-pub use root::listing::{Dumps, Listing};
+pub use root::listing::{Dated, Dumps, Listing};
 pub use root::lock::DumpLock;
 pub use snapshot::Snapshot;
 pub use sys::path::working_directory;

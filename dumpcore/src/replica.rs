@@ -10,12 +10,11 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use chrono::{Local, NaiveDate};
+use chrono::{DateTime, Local, NaiveDate, Utc};
 
 use crate::model::error::Error;
 use crate::model::event::{Event, Observer, Phase, Silent, Warning};
 use crate::model::fault::Fault;
-use crate::model::minute::Stamp;
 use crate::model::path::RelPath;
 use crate::model::report::Report;
 use crate::policy::filter::Filter;
@@ -184,8 +183,9 @@ impl<'a> Replica<'a> {
     /// dump roots are one.
     pub fn run(self) -> Result<Replicated, Error> {
         let (from, current) = self.source()?;
-        let now = Stamp::of(&Local::now());
-        let today = self.today.unwrap_or_else(|| now.civil().date());
+        let now = Local::now();
+        let today = self.today.unwrap_or_else(|| now.date_naive());
+        let now = now.to_utc();
         let name = match self.choose(&from, &current, now, today)? {
             Some(name) => name,
             None => return self.not_yet(&from, today),
@@ -198,7 +198,13 @@ impl<'a> Replica<'a> {
             bwlimit: self.bwlimit,
         };
         let mut session = Run::open(self.dump.clone(), self.init, caller)?;
-        session.latest = Some(current.name.map_or(now, |current| current.stamp.max(now)));
+        let listing = from.listing();
+        session.latest = Some(
+            current
+                .name
+                .map_or(now, |name| listing.moment(name).max(now)),
+        );
+        let (moment, lacks) = (listing.moment(name), listing.lacks(name).unwrap_or(0));
         let listing = session.dump.listing();
         for there in [DumpName::dump(name.stamp), DumpName::checkpoint(name.stamp)] {
             let path = RelPath::from_bytes(there.to_string().as_bytes());
@@ -228,6 +234,8 @@ impl<'a> Replica<'a> {
             policy: &self.policy,
             filter: &self.filter,
             at: Some(name.stamp),
+            moment: Some(moment),
+            lacks,
             // What is published was meant, and its disk is there.
             allow_empty: true,
             one_file_system: false,
@@ -346,7 +354,7 @@ impl<'a> Replica<'a> {
         &self,
         from: &DumpRoot,
         current: &LinkTarget,
-        now: Stamp,
+        now: DateTime<Utc>,
         today: NaiveDate,
     ) -> Result<Option<DumpName>, Error> {
         let listing = from.listing();

@@ -200,6 +200,8 @@ impl<'a> Snapshot<'a> {
             policy: &self.policy,
             filter: &self.filter,
             at: self.at,
+            moment: self.at.map(|at| at.first_moment()),
+            lacks: 0,
             allow_empty: self.allow_empty,
             one_file_system: self.one_file_system,
             source_is_dump: false,
@@ -235,7 +237,7 @@ fn open_roots(roots: &[Root]) -> Result<Vec<Source>, Error> {
                 second: path,
             });
         }
-        sources.push(Source { name, path, handle });
+        sources.push(Source::new(name, path, handle));
     }
     Ok(sources)
 }

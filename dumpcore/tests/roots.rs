@@ -122,10 +122,10 @@ fn a_dump_root_inside_a_dump_is_refused() {
     );
 }
 
-/// The dump that is linked to is of the other tree: all is copied, which must
-/// not go unsaid.
+/// Sets that take turns in one dump root: each links to its own last dump,
+/// and what that costs the first time is told that once.
 #[test]
-fn trees_that_take_turns_are_told_what_it_costs() {
+fn trees_that_take_turns_link_to_their_own_last_dump() {
     let stage = Stage::new();
     let other = stage.source.with_file_name("other");
     fs::create_dir(&other).expect("made");
@@ -133,18 +133,61 @@ fn trees_that_take_turns_are_told_what_it_costs() {
         fs::write(tree.join("file"), "text").expect("written");
     }
     stage.run(stage.snapshot());
-    let both = |trees: &[&std::path::PathBuf]| {
-        let snapshot = Snapshot::new(&stage.dump);
+    let of = |trees: &[&std::path::PathBuf], dry_run| {
+        let snapshot = Snapshot::new(&stage.dump).dry_run(dry_run);
         let snapshot = trees.iter().fold(snapshot, |s, tree| s.main(*tree));
-        let report = snapshot.run().expect("published");
-        let new = |warning: &Warning| match warning {
+        snapshot.run().expect("published")
+    };
+    let told = |report: &dumpcore::Report| {
+        let told = |warning: &Warning| match warning {
             Warning::NewTree { path, .. } => Some(path.clone()),
+            Warning::MissingTree { reference } => Some(reference.clone()),
             _ => None,
         };
-        report.warnings.iter().filter_map(new).collect::<Vec<_>>()
+        report.warnings.iter().filter_map(told).collect::<Vec<_>>()
     };
-    assert_eq!(both(&[&other]), vec![other.clone()]);
-    assert_eq!(both(&[&stage.source]), vec![stage.source.clone()]);
-    assert_eq!(both(&[&stage.source, &other]), vec![other.clone()]);
-    assert!(both(&[&stage.source, &other]).is_empty());
+    let first = stage.newest().parent().expect("a dump").to_owned();
+    for dry_run in [true, false] {
+        let report = of(&[&other], dry_run);
+        assert_eq!(told(&report), [first.join("tree"), other.clone()]);
+        assert_eq!(report.counts.copied_new.number, 1);
+    }
+    let turns = [&stage.source, &other, &stage.source, &other];
+    for tree in turns {
+        for dry_run in [true, false] {
+            let report = of(&[tree], dry_run);
+            assert!(told(&report).is_empty(), "{:?}", report.warnings);
+            assert_eq!(report.counts.linked.number, 1);
+            assert_eq!(report.counts.copied().number, 0);
+        }
+    }
+    // Both in one: each from where it is.
+    let report = of(&[&stage.source, &other], false);
+    assert!(told(&report).is_empty(), "{:?}", report.warnings);
+    assert_eq!(report.counts.linked.number, 2);
+    // And each alone afterwards loses the other, which is told once.
+    for tree in [&stage.source, &other] {
+        assert_eq!(told(&of(&[tree], false)).len(), 1);
+        assert!(told(&of(&[tree], false)).is_empty());
+    }
+}
+
+/// What was made by a clock that was wrong is nothing to link to, unless
+/// `current` names it.
+#[test]
+fn a_dump_of_the_future_is_no_reference() {
+    let stage = Stage::new();
+    let other = stage.source.with_file_name("other");
+    fs::create_dir(&other).expect("made");
+    fs::write(stage.source.join("file"), "text").expect("written");
+    fs::write(other.join("file"), "text").expect("written");
+    let run = |tree: &std::path::Path| Snapshot::new(&stage.dump).main(tree);
+    run(&stage.source).init(true).run().expect("published");
+    let future = "2099-01-01T00:00".parse().expect("a minute");
+    run(&other).at(future).run().expect("published");
+    let now = run(&stage.source).run().expect("published");
+    assert_eq!(now.counts.linked.number, 1);
+    let now = run(&other).run().expect("published");
+    assert_eq!(now.counts.linked.number, 0, "{:?}", now.reference);
+    assert_eq!(now.counts.copied_new.number, 1);
 }

@@ -1,11 +1,12 @@
 //! How old the newest dump is: for monitoring, which notices what no run can
 //! tell of, such as a timer that never fires.
 //!
-//! Nothing is locked, and only names are read: the answer comes while a dump
-//! is being made, and from a dump root that is mounted read-only. The newest
-//! dump is what `current` names, not what the largest date does: after the
-//! clock was wrong, some dump may bear a date of the future. A checkpoint's
-//! contents are those of the dump before it, so that one's age counts.
+//! Nothing is locked, and only names and marks are read: the answer comes while
+//! a dump is being made, and from a dump root that is mounted read-only. The
+//! newest dump is what `current` names, not what the largest date does: after
+//! the clock was wrong, some dump may bear a date of the future. Its age is
+//! counted from its moment, whatever its name is here; a checkpoint has that of
+//! the dump that it copied.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,10 +15,10 @@ use std::time::Duration;
 use chrono::{DateTime, Local, TimeDelta};
 use dumpcli::exit::{Exit, Failure};
 use dumpcli::{Program, absolute, json};
-use dumpcore::{DumpName, DumpRoot, Printable, Sort, Stamp};
+use dumpcore::{DumpName, DumpRoot, Printable, Sort};
 use serde_json::{Value, json};
 
-/// Names may run ahead of the clock so far: see the naming of dumps.
+/// Names may run ahead of the clock so far, and a dump may have no mark.
 const AHEAD: TimeDelta = TimeDelta::hours(2);
 
 /// The newest dump, and when it was made.
@@ -51,8 +52,7 @@ impl Newest {
         })?;
         let name = copied_by(&dump, name)?;
         let path = root.join(name.path());
-        let made = moment(name.stamp)
-            .ok_or_else(|| Failure::Failed(format!("{} bears no date", Printable::path(&path))))?;
+        let made = dump.listing().moment(name).with_timezone(&Local);
         let age = now - made;
         if age < -AHEAD {
             let path = Printable::path(&path);
@@ -142,28 +142,22 @@ impl Newest {
     }
 }
 
-/// The dump that a checkpoint was made of, as far as it is still there.
+/// The dump that a checkpoint was made of, as far as it is still there and the
+/// checkpoint does not tell when that was.
 fn copied_by(dump: &DumpRoot, name: DumpName) -> Result<DumpName, Failure> {
-    if name.sort == Sort::Dump {
+    let listing = dump.listing();
+    if name.sort == Sort::Dump || listing.marked_moment(name).is_some() {
         return Ok(name);
     }
-    let listing = dump.listing();
-    for found in listing.newest_first(..=name.stamp) {
-        let found = found.map_err(|fault| Failure::Failed(fault.to_string()))?;
+    for found in listing.newest_first(..=listing.moment(name)) {
+        let found = found
+            .map_err(|fault| Failure::Failed(fault.to_string()))?
+            .name;
         if found.sort == Sort::Dump {
             return Ok(found);
         }
     }
     Ok(name)
-}
-
-/// When a name's minute was. Of an hour that the clocks repeat the first, so
-/// that the age is never told too low; of one that they leave out, in which a
-/// name can lie that had to follow another one, the end.
-fn moment(stamp: Stamp) -> Option<DateTime<Local>> {
-    const DAY: usize = 24 * 60;
-    let minutes = std::iter::successors(Some(stamp), |stamp| Some(stamp.next()));
-    minutes.take(DAY).find_map(|stamp| stamp.earliest())
 }
 
 /// A label's value, in the text format of Prometheus.
@@ -182,6 +176,7 @@ mod tests {
     use super::*;
     use assert_fs::TempDir;
     use assert_fs::prelude::*;
+    use dumpcore::Stamp;
 
     fn stamp(text: &str) -> Stamp {
         text.parse().expect("a minute")

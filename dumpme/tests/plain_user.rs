@@ -2,7 +2,7 @@
 //! and linked, all that may not is named.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -252,4 +252,44 @@ fn what_is_closed_to_a_plain_user_is_told_as_such() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("is HOME that of another user?"), "{said}");
+}
+
+/// A dump that lacks what could not be read says so itself, and the next one,
+/// which has it, does not.
+#[test]
+#[ignore = "needs root"]
+fn a_dump_that_lacks_entries_is_marked_as_partial() {
+    let (user, others) = plain_user();
+    fs::write(others.0.join("open"), "text").expect("written");
+    let secret = others.0.join("secret");
+    fs::write(&secret, "text").expect("written");
+    let closed = fs::Permissions::from_mode(0o600);
+    fs::set_permissions(&secret, closed).expect("set");
+    let run = |code| {
+        let mut command = user.command(env!("CARGO_BIN_EXE_dumpme"));
+        command
+            .arg("--main")
+            .arg(&others.0)
+            .args(["--dump", "dump", "--json", "-q"]);
+        if !user.home().join("dump/current").exists() {
+            command.arg("--init");
+        }
+        let object = ran(&command.output().expect("runs"), code);
+        let dump = PathBuf::from(object["dump"].as_str().expect("a path"));
+        let mark = xattr::get(&dump, "user.dump.partial").expect("attributes");
+        (object, mark)
+    };
+    let (object, mark) = run(23);
+    assert_eq!(
+        (&object["partial"], &object["missing"]),
+        (&true.into(), &1.into())
+    );
+    assert_eq!(mark.as_deref(), Some(&b"1"[..]));
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).expect("set");
+    let (object, mark) = run(0);
+    assert_eq!(
+        (&object["partial"], &object["missing"]),
+        (&false.into(), &0.into())
+    );
+    assert_eq!(mark, None);
 }

@@ -10,6 +10,7 @@ mod tell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use chrono::{DateTime, Utc};
 use clap::{ArgAction, Args, CommandFactory, Parser, ValueHint};
 use dumpcli::exit::{Exit, Failure};
 use dumpcli::lookup::Lookup;
@@ -18,7 +19,7 @@ use dumpcli::options::{self, Places};
 use dumpcli::paging::{Color, Out};
 use dumpcli::{Program, screen};
 use dumpcore::{
-    Brief, Changes, DumpName, FindError, History, Keep, LocatedIn, Location, Printable, Stamp,
+    Brief, Changes, DumpName, FindError, History, Keep, LocatedIn, Location, Printable,
 };
 
 use tell::Teller;
@@ -248,35 +249,33 @@ fn history<'a>(
         .history(place)
         .with_main(choice.with_main)
         .follow(choice.follow);
-    // The path in a dump of the future was asked for by its name.
-    if let LocatedIn::Main(_) = place.located_in {
-        history = history.until(ground.minute());
-    }
     if let Some(every) = choice.every() {
         history = history.every(every);
     }
     if let Some(since) = &choice.since {
-        let start = earliest(ground, place, since)?;
-        // A path in a dump of the future has a history up to there.
-        if matches!(place.located_in, LocatedIn::Main(_)) && start > ground.minute() {
-            let text = format!("the start of the history, {start}, is in the future");
-            return Err(Failure::Failed(text));
-        }
-        history = history.from(start);
+        history = history.from(earliest(ground, place, since)?);
     }
     Ok(history)
 }
 
 /// A dump by its name in the dump root, a date, or any path in a dump.
-fn earliest(ground: &Lookup, place: &Location, since: &Path) -> Result<Stamp, Failure> {
+fn earliest(ground: &Lookup, place: &Location, since: &Path) -> Result<DateTime<Utc>, Failure> {
     let dump = DumpName::parse(since.as_os_str().as_encoded_bytes());
     if let Some(dump) = dump {
-        return Ok(dump.stamp);
+        return Ok(ground.moment(dump).to_utc());
     }
     let date = ground.date(&since.to_string_lossy(), place);
     match (date, ground.locate(since).map(|found| found.located_in)) {
-        (Ok(date), _) => Ok(date.first()),
-        (Err(_), Ok(LocatedIn::Dump(dump))) => Ok(dump.stamp),
+        // A dump of the future has a name, and a path in it a history up to it.
+        (Ok(date), _)
+            if matches!(place.located_in, LocatedIn::Main(_)) && ground.is_future(&date) =>
+        {
+            let start = date.first();
+            let text = format!("the start of the history, {start}, is in the future");
+            Err(Failure::Failed(text))
+        }
+        (Ok(date), _) => Ok(date.first().first_moment()),
+        (Err(_), Ok(LocatedIn::Dump(dump))) => Ok(ground.moment(dump).to_utc()),
         (Err(no_date), _) => Err(Failure::Usage(format!(
             "{no_date}, or a path in a dump of {}",
             Printable::path(&ground.dump)

@@ -18,7 +18,7 @@ use dumpcli::notices::NoticeOptions;
 use dumpcli::options::{self, Places};
 use dumpcli::paging::Color;
 use dumpcli::{Program, screen};
-use dumpcore::{Date, Location, Stamp};
+use dumpcore::Date;
 
 use act::Act;
 
@@ -186,13 +186,16 @@ fn one(
     act: &mut Act,
     future: &mut Option<Date>,
 ) -> Result<(), Failure> {
-    let failed = |error: dumpcore::FindError| Failure::Failed(error.to_string());
+    let failed = |error: dumpcore::FindError| ground.failure(&error);
     let place = ground.locate(path).map_err(failed)?;
     let date = match &options.when.date {
         Some(text) => Some(ground.date(text, &place)?),
         None => None,
     };
-    let at = moment(date, options, ground, &place)?;
+    let at = match date {
+        Some(date) => date.last().last_moment(),
+        None => ground.ago(options.ago.ago(), &place)?,
+    };
     let mut warn = || {
         if let Some(date) = date.filter(|date| ground.is_future(date))
             && future.replace(date) != Some(date)
@@ -202,7 +205,7 @@ fn one(
         }
     };
     if options.when.no_check {
-        let dump = ground.navigator.dump_at(at).map_err(failed)?;
+        let dump = ground.navigator.dump_at(&place, at).map_err(failed)?;
         warn();
         return act.name(ground, path, &ground.navigator.path_in(dump, &place), dump);
     }
@@ -211,18 +214,6 @@ fn one(
         .map_err(failed)?;
     warn();
     act.run(ground, path, &place, &old)
-}
-
-fn moment(
-    date: Option<Date>,
-    options: &Options,
-    ground: &Lookup,
-    place: &Location,
-) -> Result<Stamp, Failure> {
-    match date {
-        Some(date) => Ok(date.last()),
-        None => ground.ago(options.ago.ago(), place),
-    }
 }
 
 #[cfg(test)]

@@ -104,8 +104,7 @@ impl Evidence<StoreError> for Pair<'_, '_, '_> {
         let Item {
             node, hands, name, ..
         } = self.item;
-        let rules = self.worker.run.rules;
-        let capabilities = rules.capabilities;
+        let capabilities = self.worker.run.rules.capabilities;
         let source = Subject::Named(hands.source.as_fd(), name);
         let source = inspect::xattrs(source, Side::Source, capabilities).map_err(changed_or)?;
         if !source.is_empty() {
@@ -113,7 +112,7 @@ impl Evidence<StoreError> for Pair<'_, '_, '_> {
         }
         let dir = node.reference.as_ref().map(|place| place.id().ino);
         let is_bare = |(bare, dir): (&Bare, u64)| bare.says_so(dir, self.looked.ctime);
-        if self.side == Side::Reference && rules.bare.zip(dir).is_some_and(is_bare) {
+        if self.side == Side::Reference && node.tree.bare.as_ref().zip(dir).is_some_and(is_bare) {
             return Ok(Some((Xattrs::default(), source)));
         }
         let other = Subject::Named(self.other.as_fd(), name);

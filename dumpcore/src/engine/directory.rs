@@ -327,6 +327,7 @@ impl Worker<'_> {
             name: root.name.to_bytes().to_vec(),
             source: root.main,
             reference: root.reference_path,
+            bare: root.bare,
             target: root.target_path,
             published: root.published_path,
             dev: root.entered.meta.dev,

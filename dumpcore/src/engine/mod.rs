@@ -73,8 +73,6 @@ pub(crate) struct Rules<'a> {
     pub(crate) pages: Pages,
     /// Compare contents with what is on the disk, not with what is cached.
     pub(crate) from_disk: bool,
-    /// What the reference remembers of its attributes.
-    pub(crate) bare: Option<&'a Bare>,
     /// What is to be remembered of those that are stored.
     pub(crate) marks: Option<&'a Marks>,
     /// Has what is in the target surely reached the disk?
@@ -98,6 +96,8 @@ pub(crate) struct Root {
     /// The dump that is linked to.
     pub(crate) reference: Option<Arc<DirHandle>>,
     pub(crate) reference_path: PathBuf,
+    /// What that dump remembers of its attributes.
+    pub(crate) bare: Option<Bare>,
     /// The dump that is made; `None` in a dry run.
     pub(crate) target: Option<Arc<DirHandle>>,
     pub(crate) target_path: PathBuf,

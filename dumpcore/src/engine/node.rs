@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::fs::dir_handle::DirHandle;
+use crate::fs::xattr_map::Bare;
 use crate::model::event::Locate;
 use crate::model::fault::Side;
 use crate::model::metadata::{Meta, Xattrs};
@@ -21,6 +22,8 @@ pub(super) struct Tree {
     pub(super) source: PathBuf,
     /// The dump that is linked to; without the tree's name.
     pub(super) reference: PathBuf,
+    /// What that dump remembers of its attributes.
+    pub(super) bare: Option<Bare>,
     /// The dump that is made, where it is made; without the tree's name.
     pub(super) target: PathBuf,
     /// The same, where it will be.

@@ -103,7 +103,10 @@ impl<'a> Totals<'a> {
 
     /// What was counted so far, by workers that are done.
     pub(crate) fn counts(&self) -> Counts {
-        self.kept().counts.clone()
+        Counts {
+            faults: self.faults.load(Ordering::Relaxed),
+            ..self.kept().counts.clone()
+        }
     }
 
     /// Adds what one worker counted.

@@ -9,7 +9,7 @@ use std::fmt;
 
 use chrono::{
     DateTime, Datelike, Days, FixedOffset, LocalResult, Months, NaiveDate, NaiveDateTime,
-    NaiveTime, TimeDelta, TimeZone,
+    NaiveTime, TimeDelta, TimeZone, Utc,
 };
 
 use crate::model::minute::Stamp;
@@ -36,47 +36,49 @@ impl Ago {
         hours: 0,
     };
 
-    /// The civil minute so long before a moment; `None` before the year 0.
-    #[must_use]
-    pub fn before_moment<Z: TimeZone>(&self, now: &DateTime<Z>) -> Option<Stamp> {
-        if self.on_the_clock_only() {
-            let moment = now
-                .clone()
-                .checked_sub_signed(TimeDelta::hours(self.hours.into()))?;
-            return minute(moment.naive_local());
-        }
-        self.before_civil(now.naive_local(), &now.timezone())
-    }
-
-    /// The civil minute so long before a dump; `None` before the year 0.
+    /// The moment so long before another, on whose calendar it is counted;
+    /// `None` before the year 0.
     ///
-    /// A dump named after a minute that the clock showed twice is taken for
-    /// the first of the two: then one hour before is never the dump itself.
+    /// Where the calendar leads to a minute that the clock showed twice, the
+    /// second counts, unless hours are to be counted from there: then the
+    /// first. To one that the clock skipped: the moment at which it did.
     #[must_use]
-    pub fn before_dump<Z: TimeZone>(&self, dump: Stamp, zone: &Z) -> Option<Stamp> {
-        self.before_civil(dump.civil(), zone)
+    pub fn before<Z: TimeZone>(&self, now: &DateTime<Z>) -> Option<DateTime<Utc>> {
+        let hours = TimeDelta::hours(self.hours.into());
+        let found = if self.on_the_clock_only() {
+            now.to_utc().checked_sub_signed(hours)?
+        } else {
+            self.before_civil(now.naive_local(), &now.timezone(), hours)?
+        };
+        let civil = found.with_timezone(&now.timezone()).naive_local();
+        (civil.year() >= 0).then_some(found)
     }
 
     fn on_the_clock_only(&self) -> bool {
         (self.years, self.months, self.days) == (0, 0, 0)
     }
 
-    fn before_civil<Z: TimeZone>(&self, civil: NaiveDateTime, zone: &Z) -> Option<Stamp> {
+    fn before_civil<Z: TimeZone>(
+        &self,
+        civil: NaiveDateTime,
+        zone: &Z,
+        hours: TimeDelta,
+    ) -> Option<DateTime<Utc>> {
         let months = self.years.checked_mul(12)?.checked_add(self.months)?;
         let civil = civil
             .checked_sub_months(Months::new(months))?
             .checked_sub_days(Days::new(self.days.into()))?;
-        let hours = TimeDelta::hours(self.hours.into());
-        if hours.is_zero() {
-            return minute(civil);
-        }
-        minute(match zone.from_local_datetime(&civil) {
-            LocalResult::Single(at) => at.checked_sub_signed(hours)?.naive_local(),
+        match zone.from_local_datetime(&civil) {
+            LocalResult::Single(at) => at.to_utc().checked_sub_signed(hours),
             // Zones do not agree on the order in which they name the two.
-            LocalResult::Ambiguous(a, b) => a.min(b).checked_sub_signed(hours)?.naive_local(),
+            LocalResult::Ambiguous(a, b) if hours.is_zero() => Some(a.max(b).to_utc()),
+            LocalResult::Ambiguous(a, b) => a.min(b).to_utc().checked_sub_signed(hours),
             // A minute that the clocks skipped: as if they had not yet.
-            LocalResult::None => civil.checked_sub_signed(hours)?,
-        })
+            LocalResult::None => {
+                let civil = civil.checked_sub_signed(hours)?;
+                Some(Stamp::from_civil(civil).first_moment_in(zone))
+            }
+        }
     }
 }
 
@@ -206,6 +208,16 @@ mod tests {
         }
     }
 
+    fn shown<Z: TimeZone>(moment: DateTime<Utc>, zone: &Z) -> Stamp {
+        Stamp::from_civil(moment.with_timezone(zone).naive_local())
+    }
+
+    /// The minute, as the clock shows it, so long before another.
+    fn before<Z: TimeZone>(ago: Ago, from: Stamp, zone: &Z) -> Option<Stamp> {
+        let from = from.first_moment_in(zone).with_timezone(zone);
+        ago.before(&from).map(|found| shown(found, zone))
+    }
+
     #[test]
     fn counts_on_the_calendar() {
         let table = [
@@ -231,7 +243,7 @@ mod tests {
             ("2026-03-31T12:00", ago(0, 0, 0, 36), "2026-03-30T00:00"),
         ];
         for (from, ago, expected) in table {
-            let found = ago.before_dump(at(from), &Berlin);
+            let found = before(ago, at(from), &Berlin);
             assert_eq!(found, Some(at(expected)), "{ago:?} before {from}");
         }
     }
@@ -258,7 +270,7 @@ mod tests {
             (
                 "2026-03-30T02:30:00+02:00",
                 ago(0, 0, 1, 0),
-                "2026-03-29T02:30",
+                "2026-03-29T03:00",
             ),
             (
                 "2026-03-30T02:30:00+02:00",
@@ -298,12 +310,16 @@ mod tests {
             ),
         ];
         for (from, ago, expected) in table {
-            let found = ago.before_moment(&moment(from));
+            let found = ago.before(&moment(from)).map(|found| shown(found, &Berlin));
             assert_eq!(found, Some(at(expected)), "{ago:?} before {from}");
         }
         let twice = at("2026-10-25T02:30");
-        let before = ago(0, 0, 0, 1).before_dump(twice, &Berlin);
-        assert_eq!(before, Some(at("2026-10-25T01:30")));
+        let hour = ago(0, 0, 0, 1);
+        assert_eq!(before(hour, twice, &Berlin), Some(at("2026-10-25T01:30")));
+        // Which of the two is known of a moment, and kept.
+        let second = moment("2026-10-25T02:30:59+01:00");
+        let first = moment("2026-10-25T02:30:59+02:00");
+        assert_eq!(hour.before(&second), Some(first.to_utc()));
     }
 
     #[test]
@@ -316,7 +332,7 @@ mod tests {
             ago(0, 0, u32::MAX, 0),
             ago(0, 0, 0, u32::MAX),
         ] {
-            assert_eq!(ago.before_dump(from, &Berlin), None, "{ago:?}");
+            assert_eq!(before(ago, from, &Berlin), None, "{ago:?}");
         }
     }
 
@@ -382,10 +398,10 @@ mod tests {
         ) {
             let start = at("1900-01-01T00:00").civil();
             let from = Stamp::from_civil(start + TimeDelta::minutes(minutes));
-            let utc = chrono::Utc;
+            let utc = Utc;
             let plain = from.civil()
                 - TimeDelta::minutes(24 * 60 * i64::from(days) + 60 * i64::from(hours));
-            prop_assert_eq!(ago(0, 0, days, hours).before_dump(from, &utc), minute(plain));
+            prop_assert_eq!(before(ago(0, 0, days, hours), from, &utc), minute(plain));
         }
 
         #[test]
@@ -394,7 +410,7 @@ mod tests {
         ) {
             let start = at("1900-01-01T00:00").civil();
             let from = Stamp::from_civil(start + TimeDelta::minutes(minutes));
-            let found = ago(years, months, 0, 0).before_dump(from, &Berlin).unwrap();
+            let found = before(ago(years, months, 0, 0), from, &Berlin).unwrap();
             let count = |s: &Stamp| i64::from(s.year()) * 12 + i64::from(s.month());
             prop_assert_eq!(count(&from) - count(&found), i64::from(years * 12 + months));
             let day_after = found.civil().date().succ_opt().unwrap();

@@ -17,10 +17,13 @@ mod timeline;
 mod version;
 mod would_remove;
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Local, Utc};
+
 use crate::model::fault::{Fault, plain};
-use crate::model::minute::Stamp;
 use crate::model::path::{Brief, RelPath};
 use crate::model::tree::Root;
 use crate::policy::layout::DumpName;
@@ -46,7 +49,7 @@ use locate::Trees;
 /// let navigator = Navigator::new("/dump").main("/newage/NEWAGE");
 /// let place = navigator.locate("/home/glenda".as_ref(), "lib/profile".as_ref())?;
 /// let now = chrono::Local::now();
-/// if let Some(at) = Ago::YESTERDAY.before_moment(&now) {
+/// if let Some(at) = Ago::YESTERDAY.before(&now) {
 ///     let old = navigator.version_at(&place, at)?;
 ///     assert!(old.path.starts_with("/dump"));
 /// }
@@ -115,13 +118,23 @@ impl Navigator {
         self.trees.locate_as_typed(from, path)
     }
 
-    /// The newest dump of this minute or earlier.
+    /// The newest dump of this moment or earlier that has the tree of a place;
+    /// where none has it, the newest. Several sets may take turns in one dump
+    /// root.
     ///
     /// # Errors
     /// [`FindError::NoneThen`], or a fault in listing the dumps.
-    pub fn dump_at(&self, at: Stamp) -> Result<DumpName, FindError> {
-        let found = self.listing.newest_not_later(at)?;
-        found.ok_or_else(|| FindError::NoneThen {
+    pub fn dump_at(&self, place: &Location, at: DateTime<Utc>) -> Result<DumpName, FindError> {
+        let tree = tree_of(&place.within);
+        let mut newest = None;
+        for dump in self.listing.newest_first(..=at) {
+            let name = dump?.name;
+            if self.listing.has_tree(name, tree) {
+                return Ok(name);
+            }
+            newest = newest.or(Some(name));
+        }
+        newest.ok_or_else(|| FindError::NoneThen {
             dump: self.trees.dump.clone(),
             at,
         })
@@ -143,13 +156,14 @@ impl Navigator {
         }
     }
 
-    /// The place as it was in the newest dump of this minute or earlier.
+    /// The place as it was in the newest dump of this moment or earlier that
+    /// has its tree.
     ///
     /// # Errors
     /// [`FindError::NotThere`] with the nearest older dump that has it,
     /// [`FindError::NoneThen`], or a fault.
-    pub fn version_at(&self, place: &Location, at: Stamp) -> Result<Version, FindError> {
-        let dump = self.dump_at(at)?;
+    pub fn version_at(&self, place: &Location, at: DateTime<Utc>) -> Result<Version, FindError> {
+        let dump = self.dump_at(place, at)?;
         if let Some(version) = Version::look(&self.listing, dump, &place.within)? {
             return Ok(version);
         }
@@ -262,10 +276,11 @@ impl Navigator {
 
     /// The path in the newest dump before this one that has it.
     fn newest_with(&self, place: &Location, before: DumpName) -> Result<Option<PathBuf>, Fault> {
-        for dump in self.listing.newest_first(..=before.stamp) {
+        let before = self.listing.dated(before);
+        for dump in self.listing.newest_first(..=before.moment) {
             let dump = dump?;
             if dump < before
-                && let Some(found) = Version::look(&self.listing, dump, &place.within)?
+                && let Some(found) = Version::look(&self.listing, dump.name, &place.within)?
             {
                 return Ok(Some(found.path));
             }
@@ -327,12 +342,13 @@ pub enum FindError {
         path: PathBuf,
     },
     /// No dump is as old as that.
-    #[error("{} has no dump of {at} or earlier", Brief::path(.dump))]
+    #[error("{} has no dump of {} or earlier", Brief::path(.dump),
+        .at.with_timezone(&Local).format("%Y-%m-%dT%H:%M"))]
     NoneThen {
         /// The dump root.
         dump: PathBuf,
-        /// The minute asked for.
-        at: Stamp,
+        /// The moment asked for.
+        at: DateTime<Utc>,
     },
     /// The dump does not have it.
     #[error("{} has no {}{}", Brief::path(.dump), Brief(.within.as_bytes()), nearest(.older))]
@@ -347,6 +363,14 @@ pub enum FindError {
     /// Something on the way could not be read.
     #[error("cannot {} {}: {}", .0.op, Brief::path(&.0.path), plain(&.0.cause))]
     Fault(#[from] Fault),
+}
+
+/// The name of the tree that a path inside a dump lies in.
+pub(super) fn tree_of(within: &RelPath) -> &Path {
+    let names = within.as_bytes().split(|b| *b == b'/');
+    Path::new(OsStr::from_bytes(
+        names.into_iter().next().unwrap_or_default(),
+    ))
 }
 
 fn trees(main: &[PathBuf]) -> String {

@@ -34,9 +34,7 @@ use crate::sys::dir::{Chunk, Listed};
 pub(super) struct Renamed {
     /// The run that it began.
     pub(super) at: usize,
-    /// The dump before.
-    pub(super) dump: DumpName,
-    /// The name in it.
+    /// The name in the dump before.
     pub(super) from: RelPath,
 }
 

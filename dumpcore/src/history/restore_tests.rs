@@ -46,7 +46,7 @@ impl Ground {
     fn find(&self, path: &str) -> (Navigator, Location, Version) {
         let navigator = self.navigator();
         let place = navigator.locate(Path::new("/"), &self.main(path)).unwrap();
-        let at = "2021-01-01T00:00".parse().unwrap();
+        let at = "2021-01-01T00:00:00Z".parse().unwrap();
         let version = navigator.version_at(&place, at).unwrap();
         (navigator, place, version)
     }

@@ -3,10 +3,12 @@
 
 use std::path::PathBuf;
 
+use chrono::{DateTime, Local, Utc};
+
 use super::version::Version;
 use crate::model::metadata::Id;
 use crate::model::minute::Stamp;
-use crate::policy::layout::DumpName;
+use crate::root::listing::Dated;
 
 /// A span of the calendar of which only the last version is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +24,9 @@ pub enum Keep {
 }
 
 impl Keep {
-    /// What two minutes of the same span have in common.
-    fn span(self, at: Stamp) -> (i32, u32, u32, u32) {
+    /// What two moments of the same span have in common, in local time.
+    fn span(self, at: DateTime<Utc>) -> (i32, u32, u32, u32) {
+        let at = Stamp::of(&at.with_timezone(&Local));
         let all = (at.year(), at.month(), at.day(), at.hour());
         match self {
             Keep::Year => (all.0, 0, 0, 0),
@@ -41,14 +44,14 @@ pub(super) struct Span {
     pub(super) version: Option<Version>,
     /// The inode in the last of them.
     pub(super) id: Option<Id>,
-    pub(super) first: DumpName,
-    pub(super) last: DumpName,
+    pub(super) first: Dated,
+    pub(super) last: Dated,
     /// The name in the dump before, when it was another.
     pub(super) renamed_from: Option<PathBuf>,
 }
 
 impl Span {
-    pub(super) fn new(dump: DumpName, version: Option<Version>) -> Self {
+    pub(super) fn new(dump: Dated, version: Option<Version>) -> Self {
         Self {
             id: version.as_ref().map(|v| v.meta.id()),
             version,
@@ -63,14 +66,14 @@ impl Span {
 pub(super) fn thinned(runs: Vec<Span>, every: Keep) -> Vec<Span> {
     let mut kept: Vec<Span> = Vec::new();
     for mut run in runs {
-        let span = every.span(run.first.stamp);
+        let span = every.span(run.first.moment);
         // What was renamed and then changed was renamed all the same; but
         // what lies before an absence was another file.
         let mut same_file = true;
         // An absence does not take the place of the version before it; a
         // version takes the place of all that its span had.
         while let Some(last) = kept.pop_if(|last| {
-            every.span(last.first.stamp) == span
+            every.span(last.first.moment) == span
                 && (run.version.is_some() || last.version.is_none())
         }) {
             same_file &= last.version.is_some();

@@ -13,6 +13,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::metadata::Time;
+use crate::model::minute::Stamp;
 use crate::sys::dir::{For, open_root};
 use crate::sys::link;
 

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 
 use super::test_dumps::{Ground, State, Step, at, steps};
 use super::*;
+use crate::model::minute::Stamp;
 use crate::policy::layout::Sort;
 
 fn dump(text: &str) -> DumpName {
@@ -69,13 +70,13 @@ proptest! {
         let some = &some[..take.min(some.len())];
         let past = navigator
             .history(&place)
-            .from(some[0].0.stamp)
-            .until(some[some.len() - 1].0.stamp)
+            .from(some[0].0.stamp.first_moment())
+            .until(some[some.len() - 1].0.stamp.last_moment())
             .run();
         prop_assert_eq!(told(&past), replay(&ground, some));
         // A path in a dump ends with it.
         let place = Location { located_in: LocatedIn::Dump(some[some.len() - 1].0), ..place };
-        let past = navigator.history(&place).from(some[0].0.stamp).run();
+        let past = navigator.history(&place).from(some[0].0.stamp.first_moment()).run();
         prop_assert_eq!(told(&past), replay(&ground, some));
     }
 
@@ -102,7 +103,7 @@ proptest! {
         let ground = Ground::build(&steps);
         let asked = at("2019-12-30T00:00").civil() + chrono::TimeDelta::minutes(minutes);
         let asked = Stamp::from_civil(asked);
-        let found = ground.navigator().version_at(&Ground::place(), asked);
+        let found = ground.navigator().version_at(&Ground::place(), asked.last_moment());
         let early: Vec<_> = ground.dumps.iter().filter(|(n, _)| n.stamp <= asked).collect();
         let has = |(_, state): &&&(DumpName, State)| *state != State::Absent;
         match early.last() {
@@ -191,6 +192,7 @@ fn a_dump_in_the_future_is_no_answer() {
     }]);
     let (name, now) = (ground.dumps[0].0, at("2019-12-30T23:00"));
     assert!(name.stamp > now);
+    let now = now.last_moment();
     let navigator = ground.navigator();
     let found = navigator.version_at(&Ground::place(), now);
     assert!(
@@ -211,7 +213,7 @@ fn the_checkpoint_of_a_minute_comes_after_its_dump() {
     }
     let navigator = Navigator::new(dir.path());
     let found = navigator
-        .version_at(&Ground::place(), at("2026-01-01T10:05"))
+        .version_at(&Ground::place(), at("2026-01-01T10:05").last_moment())
         .unwrap();
     assert_eq!(found.dump.map(|d| d.sort), Some(Sort::Checkpoint));
     let in_dump = Location {
@@ -234,7 +236,7 @@ fn a_symlink_on_the_way_leads_nowhere() {
     fs::write(old.join("a/path"), "text").unwrap();
     symlink(outside.path(), new.join("a")).unwrap();
     let navigator = Navigator::new(dir.path());
-    let found = navigator.version_at(&Ground::place(), at("2026-01-03T00:00"));
+    let found = navigator.version_at(&Ground::place(), at("2026-01-03T00:00").last_moment());
     let Err(FindError::NotThere { older, .. }) = found else {
         panic!("{found:?}");
     };

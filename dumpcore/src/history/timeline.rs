@@ -12,7 +12,8 @@
 use std::ops::Bound;
 use std::path::PathBuf;
 
-use super::Navigator;
+use chrono::{DateTime, Utc};
+
 use super::change::{Change, Changes, Event, told};
 use super::compare::{Difference, Trust, compare};
 use super::locate::{LocatedIn, Location};
@@ -20,10 +21,11 @@ use super::read::makes_up_inodes;
 use super::rename::{Renamed, Search};
 use super::spans::{Keep, Span, thinned};
 use super::version::{Version, is_inside, look};
+use super::{Navigator, tree_of};
 use crate::model::fault::Fault;
-use crate::model::minute::Stamp;
 use crate::model::path::RelPath;
 use crate::policy::layout::DumpName;
+use crate::root::listing::Dated;
 
 /// Tells the history of a place.
 #[derive(Clone, Debug)]
@@ -31,8 +33,8 @@ use crate::policy::layout::DumpName;
 pub struct History<'a> {
     navigator: &'a Navigator,
     place: &'a Location,
-    from: Option<Stamp>,
-    until: Option<Stamp>,
+    from: Option<DateTime<Utc>>,
+    until: Option<DateTime<Utc>>,
     every: Option<Keep>,
     with_main: bool,
     follow: bool,
@@ -53,15 +55,15 @@ impl<'a> History<'a> {
         }
     }
 
-    /// Dumps of this minute and later only.
-    pub fn from(mut self, earliest: Stamp) -> Self {
+    /// Dumps of this moment and later only.
+    pub fn from(mut self, earliest: DateTime<Utc>) -> Self {
         self.from = Some(earliest);
         self
     }
 
-    /// Dumps of this minute and earlier only: now, in general. A path in a
-    /// dump ends with that dump in any case.
-    pub fn until(mut self, latest: Stamp) -> Self {
+    /// Dumps of this moment and earlier only. A path in a dump ends with that
+    /// dump in any case.
+    pub fn until(mut self, latest: DateTime<Utc>) -> Self {
         self.until = Some(latest);
         self
     }
@@ -142,16 +144,11 @@ impl<'a> History<'a> {
         }
     }
 
-    /// The last dump that counts, in order of their names.
-    fn limit(&self) -> Option<DumpName> {
-        let by_date = self.until.map(DumpName::checkpoint);
-        let by_place = match self.place.located_in {
-            LocatedIn::Dump(dump) => Some(dump),
+    /// The dump that counts as the last, where a path lies in one.
+    fn limit(&self) -> Option<Dated> {
+        match self.place.located_in {
+            LocatedIn::Dump(dump) => Some(self.navigator.listing.dated(dump)),
             LocatedIn::Main(_) => None,
-        };
-        match (by_date, by_place) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
         }
     }
 
@@ -164,12 +161,12 @@ impl<'a> History<'a> {
         let mut runs = self.scan(&within, limit, past);
         let mut renamed_now = None;
         if let Some((dump, from)) = now.and_then(|now| self.find_rename_now(now, &runs, past)) {
-            renamed_now = Some(from.below(&self.navigator.listing.path(dump)));
+            renamed_now = Some(from.below(&self.navigator.listing.path(dump.name)));
             runs = self.scan(&from, Some(dump), past);
             within = from;
         }
         loop {
-            let Some(renamed) = self.find_rename(&within, &mut runs, past) else {
+            let Some((renamed, dump)) = self.find_rename(&within, &mut runs, past) else {
                 runs.append(&mut later);
                 return (runs, renamed_now);
             };
@@ -177,16 +174,18 @@ impl<'a> History<'a> {
             newer.append(&mut later);
             later = newer;
             within = renamed.from;
-            limit = Some(renamed.dump);
+            limit = Some(dump);
             runs = self.scan(&within, limit, past);
         }
     }
 
     /// The runs of one name, up to a dump.
-    fn scan(&self, within: &RelPath, limit: Option<DumpName>, past: &mut Changes) -> Vec<Span> {
+    fn scan(&self, within: &RelPath, limit: Option<Dated>, past: &mut Changes) -> Vec<Span> {
         let listing = &self.navigator.listing;
         let first = self.from.map_or(Bound::Unbounded, Bound::Included);
-        let last = limit.map_or(Bound::Unbounded, |dump| Bound::Included(dump.stamp));
+        let last = limit.map(|dump| dump.moment);
+        let last = last.into_iter().chain(self.until).min();
+        let last = last.map_or(Bound::Unbounded, Bound::Included);
         let mut runs = Vec::new();
         for dump in listing.oldest_first((first, last)) {
             match dump {
@@ -207,11 +206,11 @@ impl<'a> History<'a> {
     fn extend(
         &self,
         runs: &mut Vec<Span>,
-        dump: DumpName,
+        dump: Dated,
         within: &RelPath,
         faults: &mut Vec<Fault>,
     ) -> Result<(), Fault> {
-        let top = self.navigator.listing.path(dump);
+        let top = self.navigator.listing.path(dump.name);
         let path = within.below(&top);
         let mut found = look(&path)?;
         let mut before = runs.last_mut();
@@ -226,16 +225,17 @@ impl<'a> History<'a> {
         }
         let Some(meta) = found else {
             match before {
+                // A dump of other trees says nothing, nor does one that was
+                // removed meanwhile.
+                _ if !self.navigator.listing.has_tree(dump.name, tree_of(within)) => {}
                 Some(before) if before.version.is_none() => before.last = dump,
-                // A dump that was removed meanwhile says nothing.
-                _ if look(&top)?.is_none() => {}
                 _ => runs.push(Span::new(dump, None)),
             }
             return Ok(());
         };
         let version = Version {
             path,
-            dump: Some(dump),
+            dump: Some(dump.name),
             meta,
         };
         if let Some(before) = before
@@ -256,7 +256,7 @@ impl<'a> History<'a> {
         within: &RelPath,
         runs: &mut [Span],
         past: &mut Changes,
-    ) -> Option<Renamed> {
+    ) -> Option<(Renamed, Dated)> {
         if !self.follow {
             return None;
         }
@@ -266,16 +266,16 @@ impl<'a> History<'a> {
                 continue;
             };
             let listing = &self.navigator.listing;
-            let after = listing.path(runs[at].first);
+            let after = listing.path(runs[at].first.name);
             let search = Search {
                 listing,
-                before: dump,
+                before: dump.name,
                 after: &|name| Some(name.below(&after)),
                 inodes: self.trust == Trust::Inode,
             };
             if let Some(from) = search.find(within, version, &mut past.faults) {
-                runs[at].renamed_from = Some(from.below(&listing.path(dump)));
-                return Some(Renamed { at, dump, from });
+                runs[at].renamed_from = Some(from.below(&listing.path(dump.name)));
+                return Some((Renamed { at, from }, dump));
             }
         }
         None
@@ -287,7 +287,7 @@ impl<'a> History<'a> {
         now: &Now,
         runs: &[Span],
         past: &mut Changes,
-    ) -> Option<(DumpName, RelPath)> {
+    ) -> Option<(Dated, RelPath)> {
         let (Some(version), Some(last)) = (&now.version, runs.last()) else {
             return None;
         };
@@ -299,7 +299,7 @@ impl<'a> History<'a> {
         let trees = self.navigator.trees.resolved();
         let search = Search {
             listing: &self.navigator.listing,
-            before: last.last,
+            before: last.last.name,
             after: &|name| trees.main_path(name),
             // The dumps have copies, never the inode itself.
             inodes: false,
@@ -314,8 +314,8 @@ impl<'a> History<'a> {
         let (changes, version) = match (old, &run.version) {
             (None, None) => return Vec::new(),
             (Some(old), None) => {
-                let missing = self.navigator.listing.path(run.first);
-                let last = before.map_or(run.last, |run| run.last);
+                let missing = self.navigator.listing.path(run.first.name);
+                let last = before.map_or(run.last, |run| run.last).name;
                 (vec![Change::Delete { missing }], self.in_dump(old, last))
             }
             (old, Some(new)) => {
@@ -387,7 +387,7 @@ impl<'a> History<'a> {
         let (changes, version) = match (old, now.version) {
             (None, None) => return Vec::new(),
             (Some(old), None) => {
-                let dump = last.map(|run| run.last).or(old.dump);
+                let dump = last.map(|run| run.last.name).or(old.dump);
                 let version = dump.map_or_else(|| old.clone(), |dump| self.in_dump(old, dump));
                 (vec![Change::Delete { missing: now.path }], version)
             }

@@ -5,7 +5,10 @@
 //! the clocks go back. It knows how to step and to measure, never what time
 //! it is now: `now` is always an argument.
 
-use chrono::{DateTime, Datelike, Local, NaiveDate, NaiveDateTime, TimeDelta, Timelike};
+use chrono::{
+    DateTime, Datelike, Local, LocalResult, NaiveDate, NaiveDateTime, TimeDelta, TimeZone,
+    Timelike, Utc,
+};
 use std::fmt;
 use std::str::FromStr;
 
@@ -80,6 +83,52 @@ impl Stamp {
     #[must_use]
     pub fn earliest(&self) -> Option<DateTime<Local>> {
         self.0.and_local_timezone(Local).earliest()
+    }
+
+    /// When this minute began here. Of an hour that the clocks repeat the
+    /// first counts; of one that they leave out, the moment at which they did.
+    #[must_use]
+    pub fn first_moment(&self) -> DateTime<Utc> {
+        self.first_moment_in(&Local)
+    }
+
+    /// The last nanosecond of this minute here. Of an hour that the clocks
+    /// repeat the second counts; of one that they leave out, the moment at
+    /// which they did.
+    #[must_use]
+    pub fn last_moment(&self) -> DateTime<Utc> {
+        self.last_moment_in(&Local)
+    }
+
+    pub(crate) fn first_moment_in<Z: TimeZone>(&self, zone: &Z) -> DateTime<Utc> {
+        match zone.from_local_datetime(&self.0) {
+            LocalResult::Single(at) => at.to_utc(),
+            // Zones do not agree on the order in which they name the two.
+            LocalResult::Ambiguous(a, b) => a.min(b).to_utc(),
+            LocalResult::None => self.gap_in(zone),
+        }
+    }
+
+    pub(crate) fn last_moment_in<Z: TimeZone>(&self, zone: &Z) -> DateTime<Utc> {
+        let first = match zone.from_local_datetime(&self.0) {
+            LocalResult::Single(at) => at.to_utc(),
+            LocalResult::Ambiguous(a, b) => a.max(b).to_utc(),
+            LocalResult::None => return self.gap_in(zone),
+        };
+        let rest = TimeDelta::minutes(1) - TimeDelta::nanoseconds(1);
+        first.checked_add_signed(rest).unwrap_or(first)
+    }
+
+    /// The end of the hour, or day, that the clocks leave out around it.
+    fn gap_in<Z: TimeZone>(&self, zone: &Z) -> DateTime<Utc> {
+        const DAY: usize = 24 * 60;
+        let minutes = std::iter::successors(Some(*self), |stamp| Some(stamp.next()));
+        let mut there = minutes
+            .take(DAY)
+            .filter_map(|stamp| zone.from_local_datetime(&stamp.0).earliest());
+        there
+            .next()
+            .map_or_else(|| self.0.and_utc(), |at| at.to_utc())
     }
 
     /// One minute later; stands still at the end of the calendar.
@@ -188,6 +237,34 @@ mod tests {
             "-2026-11-22T23:31",
         ] {
             assert!(text.parse::<Stamp>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_minute_that_comes_twice_or_never_has_a_first_and_a_last_moment() {
+        let zone = chrono_tz::Europe::Berlin;
+        for (minute, first, last) in [
+            (
+                "2026-06-10T12:00",
+                "2026-06-10T10:00:00",
+                "2026-06-10T10:00:59.999999999",
+            ),
+            // Autumn: 02:30 comes twice; spring: never.
+            (
+                "2026-10-25T02:30",
+                "2026-10-25T00:30:00",
+                "2026-10-25T01:30:59.999999999",
+            ),
+            (
+                "2026-03-29T02:30",
+                "2026-03-29T01:00:00",
+                "2026-03-29T01:00:00",
+            ),
+        ] {
+            let minute = at(minute);
+            let utc = |text: &str| text.parse::<NaiveDateTime>().expect(text).and_utc();
+            assert_eq!(minute.first_moment_in(&zone), utc(first), "{minute}");
+            assert_eq!(minute.last_moment_in(&zone), utc(last), "{minute}");
         }
     }
 

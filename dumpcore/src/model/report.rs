@@ -96,6 +96,10 @@ pub struct Report {
     /// Files that were read back from the disk and found to be what was read;
     /// each name counts. `None` where that was not asked for.
     pub verified: Option<Count>,
+    /// How many entries the dump lacks, for which it is marked as partial:
+    /// those that are faults, and those that the dump lacked already which it
+    /// is a copy of.
+    pub missing: u64,
     /// Every fault, up to [`Report::MAX_LISTED`]; `counts.faults` has the
     /// whole number.
     pub faults: Vec<Fault>,

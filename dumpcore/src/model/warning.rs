@@ -238,15 +238,16 @@ impl fmt::Display for Warning {
             },
             Warning::NewTree { path, reference } => write!(
                 f,
-                "{} is copied whole, since there is no {}: to keep several trees \
-                 in one dump root, dump them in one run",
+                "{} is copied whole, since there is no {}, nor has any older \
+                 dump here a tree of that name",
                 Printable::path(path),
                 Printable::path(reference)
             ),
             Warning::MissingTree { reference } => write!(
                 f,
                 "{} is not in this dump, since this run does not read its tree: \
-                 to have it in the next one again, dump all trees in one run",
+                 sets may take turns in one dump root, and this is told once; \
+                 to have all trees in each dump, dump them in one run",
                 Printable::path(reference)
             ),
             Warning::KernelFilesystems { left_out } => kernel(left_out, f),

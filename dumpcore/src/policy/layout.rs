@@ -41,6 +41,12 @@ pub const EXCLUDE_FILE: &str = ".rsync/exclude";
 /// The extended attribute, on what is being made, that tells in which session
 /// of the machine its contents were written.
 pub(crate) const SESSION_XATTR: &str = "user.dump.session";
+/// The extended attribute, on a dump, that tells when its run began: RFC 3339
+/// in UTC, with nanoseconds.
+pub(crate) const MOMENT_XATTR: &str = "user.dump.moment";
+/// The extended attribute, on a published dump that lacks entries, that tells
+/// how many: a decimal number.
+pub(crate) const PARTIAL_XATTR: &str = "user.dump.partial";
 /// The extended attribute, on a dump, in which it remembers where nothing has
 /// attributes.
 pub(crate) const BARE_XATTR: &str = "user.dump.bare";
@@ -92,6 +98,18 @@ fn restoring_id(name: &[u8]) -> Option<u32> {
     let (name, digits) = name.split_at(name.len() - digits);
     name.ends_with(RESTORING.as_bytes()).then_some(())?;
     number(digits).filter(|_| !digits.is_empty())
+}
+
+/// How many entries a dump lacks, by its mark; one that says nothing means
+/// that it lacks some.
+#[must_use]
+pub(crate) fn partial_count(mark: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(mark).unwrap_or_default();
+    match text.trim().parse() {
+        Ok(0) => None,
+        Ok(lacking) => Some(lacking),
+        Err(_) => Some(1),
+    }
 }
 
 /// Is it what a run left behind of its trials?

@@ -3,6 +3,7 @@
 pub(crate) mod filter;
 pub(crate) mod layout;
 pub(crate) mod link;
+pub(crate) mod moment;
 pub(crate) mod next_name;
 pub(crate) mod rate_limit;
 pub(crate) mod workers;

@@ -1,30 +1,44 @@
-//! Lists the dumps of a dump root, without writing and without a lock.
+//! Lists the dumps of a dump root in order of their moments, without writing
+//! and without a lock.
 //!
-//! It works by path, as a person with `ls` would, and reads a year or a day
-//! directory only when the answer depends on it: over a network filesystem
-//! the newest dump costs three directories, however many there are.
-//!
-//! The race it lives with: dumps are published and removed while it looks.
-//! A year or day that goes away between being named and being read counts as
-//! empty; the dump root itself must be there. What is being made is never
-//! listed as a dump, since publishing is one rename.
-//!
-//! Names that `layout` does not know are passed over, and so are years, days
-//! and dumps that are not directories: a symlink to a day would make the
-//! same dump appear twice, under a date that it is not of.
+//! Names are local time and may mislead: a traveller's dump of an hour ago
+//! bears a name of tomorrow. So each dump is asked for its moment (one look at
+//! an attribute, another at the directory where it has none). Names and
+//! moments are never far apart, though (`policy/moment`), so that only the
+//! names around what is asked for are read, and the newest dump costs a few
+//! directories, however many there are. A checkpoint bears the moment of what
+//! it copied, which may be long before its name: it is looked for as far as 31
+//! days behind it.
 
+use std::collections::BinaryHeap;
 use std::fs;
-use std::io;
 use std::ops::{Bound, RangeBounds};
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::vec;
 
-use chrono::{NaiveDate, NaiveTime};
+use chrono::{DateTime, Local, NaiveDate, NaiveTime, TimeDelta, Utc};
 
+use super::names::{Calendar, Names};
 use crate::model::fault::{Fault, Op};
+use crate::model::metadata::Time;
 use crate::model::minute::Stamp;
-use crate::policy::layout::{Day, DumpName, Found, Year};
+use crate::policy::layout::{self, DumpName, Found, Sort};
+use crate::policy::moment;
+use crate::sys::name::c_name;
+use crate::sys::xattr;
+
+pub(crate) use super::names::is_absent;
+
+/// A dump and when it was made. Ordered by that; of equal ones by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Dated {
+    /// When its run began; of a checkpoint and a replica, when that of the
+    /// dump began that they are copies of; of an import, its own date.
+    pub moment: DateTime<Utc>,
+    /// Its name.
+    pub name: DumpName,
+}
 
 /// The dumps of a dump root, as they are at the moment of each question.
 ///
@@ -32,7 +46,7 @@ use crate::policy::layout::{Day, DumpName, Found, Year};
 /// answers from the past.
 #[derive(Clone, Debug)]
 pub struct Listing {
-    root: PathBuf,
+    calendar: Calendar,
 }
 
 impl Listing {
@@ -40,20 +54,68 @@ impl Listing {
     #[must_use]
     pub fn new(root: &Path) -> Self {
         Self {
-            root: root.to_path_buf(),
+            calendar: Calendar::new(root),
         }
     }
 
     /// The dump root as it was given.
     #[must_use]
     pub fn root(&self) -> &Path {
-        &self.root
+        self.calendar.root()
     }
 
     /// The directory of a dump, whether it exists or not.
     #[must_use]
     pub fn path(&self, name: DumpName) -> PathBuf {
-        self.root.join(name.path())
+        self.root().join(name.path())
+    }
+
+    /// When a dump was made: by the mark that it bears; without one by its
+    /// directory's time of modification, where that fits its name; else by its
+    /// name. Of what does not exist, or may not be looked at, by its name.
+    #[must_use]
+    pub fn moment(&self, name: DumpName) -> DateTime<Utc> {
+        if let Some(moment) = self.marked_moment(name) {
+            return moment;
+        }
+        let modified = fs::symlink_metadata(self.path(name)).ok().map(|meta| {
+            let nanos = u32::try_from(meta.mtime_nsec()).unwrap_or(0);
+            Time::new(meta.mtime(), nanos)
+        });
+        moment::unmarked(modified, name.stamp)
+    }
+
+    /// When a dump was made, by the mark that it bears; `None` of one without.
+    #[must_use]
+    pub fn marked_moment(&self, name: DumpName) -> Option<DateTime<Utc>> {
+        let mark = c_name(layout::MOMENT_XATTR.as_bytes());
+        let mark = xattr::get_at(&self.path(name), &mark).ok().flatten()?;
+        moment::parse(&mark)
+    }
+
+    /// A dump with its moment.
+    #[must_use]
+    pub fn dated(&self, name: DumpName) -> Dated {
+        Dated {
+            moment: self.moment(name),
+            name,
+        }
+    }
+
+    /// How many entries a published dump lacks, since they could not be read
+    /// when it was made, or when that was made which it is a copy of. `None`
+    /// of one that is complete, or on a filesystem that takes no marks.
+    #[must_use]
+    pub fn lacks(&self, name: DumpName) -> Option<u64> {
+        let mark = c_name(layout::PARTIAL_XATTR.as_bytes());
+        let mark = xattr::get_at(&self.path(name), &mark).ok().flatten()?;
+        layout::partial_count(&mark)
+    }
+
+    /// Is there a tree of this name in a dump?
+    pub(crate) fn has_tree(&self, name: DumpName, tree: &Path) -> bool {
+        let tree = self.path(name).join(tree);
+        fs::symlink_metadata(tree).is_ok_and(|meta| meta.is_dir())
     }
 
     /// The newest dump.
@@ -61,34 +123,64 @@ impl Listing {
     /// # Errors
     /// A directory on the way that cannot be listed.
     pub fn newest(&self) -> Result<Option<DumpName>, Fault> {
-        self.newest_first(..).next().transpose()
+        first(self.newest_first(..))
     }
 
-    /// The newest dump of this minute or earlier.
+    /// The newest dump of this moment or earlier.
     ///
     /// # Errors
     /// A directory on the way that cannot be listed.
-    pub fn newest_not_later(&self, at: Stamp) -> Result<Option<DumpName>, Fault> {
-        self.newest_first(..=at).next().transpose()
+    pub fn newest_not_later(&self, at: DateTime<Utc>) -> Result<Option<DumpName>, Fault> {
+        first(self.newest_first(..=at))
     }
 
-    /// The last dump of the newest day before `day` that has one.
+    /// The last dump of the newest day before `day` that has one, in local
+    /// time.
     ///
     /// # Errors
     /// A directory on the way that cannot be listed.
     pub fn newest_before_day(&self, day: NaiveDate) -> Result<Option<DumpName>, Fault> {
         let midnight = Stamp::from_civil(day.and_time(NaiveTime::MIN));
-        self.newest_first(..midnight).next().transpose()
+        first(self.newest_first(..midnight.first_moment()))
     }
 
-    /// The dumps of these minutes, the oldest first.
-    pub fn oldest_first(&self, minutes: impl RangeBounds<Stamp>) -> Dumps<'_> {
-        Dumps::new(self, minutes, Order::OldestFirst)
+    /// The dumps of these moments, the oldest first. Reads all their names at
+    /// once; a directory that cannot be listed comes out as a fault, before
+    /// all dumps.
+    pub fn oldest_first(&self, moments: impl RangeBounds<DateTime<Utc>>) -> Dumps<'_> {
+        let span = Span::of(moments);
+        let names = self
+            .calendar
+            .ascending((span.first_name(), Bound::Unbounded));
+        let (mut faults, mut dumps) = (Vec::new(), Vec::new());
+        for name in names {
+            match name {
+                Ok(name) if span.may_hold(name) => dumps.push(self.dated(name)),
+                Ok(_) => {}
+                Err(fault) => faults.push(Err(fault)),
+            }
+        }
+        dumps.retain(|dump| span.contains(dump.moment));
+        dumps.sort_unstable();
+        faults.extend(dumps.into_iter().map(Ok));
+        Dumps(Way::OldestFirst(faults.into_iter()))
     }
 
-    /// The dumps of these minutes, the newest first.
-    pub fn newest_first(&self, minutes: impl RangeBounds<Stamp>) -> Dumps<'_> {
-        Dumps::new(self, minutes, Order::NewestFirst)
+    /// The dumps of these moments, the newest first, read as they are asked
+    /// for. A year or day that cannot be listed comes out as a fault in its
+    /// place; the dumps behind it still follow.
+    pub fn newest_first(&self, moments: impl RangeBounds<DateTime<Utc>>) -> Dumps<'_> {
+        let span = Span::of(moments);
+        let mut names = self
+            .calendar
+            .descending((span.first_name(), span.last_name()));
+        Dumps(Way::NewestFirst(Box::new(Backwards {
+            listing: self,
+            span,
+            next: names.next(),
+            names,
+            found: BinaryHeap::new(),
+        })))
     }
 
     /// What is being made, or was left behind by runs that stopped; the
@@ -97,15 +189,7 @@ impl Listing {
     /// # Errors
     /// A directory that cannot be listed.
     pub fn incompletes(&self) -> Result<Vec<Found>, Fault> {
-        let mut found = Vec::new();
-        for year in self.years()? {
-            for day in self.days(year)? {
-                let leaves = self.leaves(year, day)?;
-                found.extend(leaves.into_iter().filter(|f| f.incomplete));
-            }
-        }
-        found.sort_by_key(|f| f.name);
-        Ok(found)
+        self.calendar.incompletes()
     }
 
     /// Is there something under the name that a dump or a checkpoint of this
@@ -125,204 +209,126 @@ impl Listing {
         }
         Ok(false)
     }
-
-    /// Year directories in order.
-    fn years(&self) -> Result<Vec<Year>, Fault> {
-        let mut years = Vec::new();
-        each_directory(&self.root, |name| years.extend(Year::parse(name)))?;
-        years.sort();
-        Ok(years)
-    }
-
-    /// Day directories of a year in order.
-    fn days(&self, year: Year) -> Result<Vec<Day>, Fault> {
-        let mut days = Vec::new();
-        vanishing(each_directory(&self.year_path(year), |name| {
-            days.extend(Day::parse(name));
-        }))?;
-        days.sort();
-        Ok(days)
-    }
-
-    /// Dumps of a day in order, also those being made.
-    fn leaves(&self, year: Year, day: Day) -> Result<Vec<Found>, Fault> {
-        let mut leaves = Vec::new();
-        let (year_name, day_name) = (year_name(year), day_name(day));
-        let path = self.year_path(year).join(&day_name);
-        vanishing(each_directory(&path, |name| {
-            let found = DumpName::from_names(year_name.as_bytes(), day_name.as_bytes(), name);
-            leaves.extend(found);
-        }))?;
-        leaves.sort_by_key(|f| f.name);
-        Ok(leaves)
-    }
-
-    fn year_path(&self, year: Year) -> PathBuf {
-        self.root.join(year_name(year))
-    }
 }
 
-fn year_name(year: Year) -> String {
-    format!("{:04}", year.0)
+fn first(mut dumps: Dumps<'_>) -> Result<Option<DumpName>, Fault> {
+    Ok(dumps.next().transpose()?.map(|dump| dump.name))
 }
 
-fn day_name(day: Day) -> String {
-    format!("{:02}{:02}", day.month, day.day)
+/// Moments that are asked for, and the names that dumps of them can have.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    from: Bound<DateTime<Utc>>,
+    to: Bound<DateTime<Utc>>,
 }
 
-/// Names of the directories in a directory; symlinks to directories are none.
-fn each_directory(path: &Path, mut take: impl FnMut(&[u8])) -> Result<(), Fault> {
-    let fault = |cause| Fault::new(Op::List, path.to_path_buf(), cause);
-    for entry in fs::read_dir(path).map_err(fault)? {
-        let entry = entry.map_err(fault)?;
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => take(entry.file_name().as_bytes()),
-            Ok(_) => {}
-            // Filesystems that do not tell the type are asked by name, and
-            // by then the entry may have gone.
-            Err(cause) if is_absent(&cause) => {}
-            Err(cause) => return Err(Fault::new(Op::Stat, entry.path(), cause)),
-        }
-    }
-    Ok(())
-}
+impl Span {
+    /// How much later than the dump that it copies a checkpoint may be made,
+    /// to be found where that is asked for.
+    const LATE: TimeDelta = TimeDelta::days(31);
 
-/// A directory that went away, or was replaced, since it was named is empty.
-fn vanishing(listed: Result<(), Fault>) -> Result<(), Fault> {
-    match listed {
-        Err(fault) if is_absent(&fault.cause) => Ok(()),
-        other => other,
-    }
-}
-
-/// There is nothing of that name, or what is above it is no directory.
-pub(crate) fn is_absent(cause: &io::Error) -> bool {
-    matches!(
-        cause.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Order {
-    OldestFirst,
-    NewestFirst,
-}
-
-impl Order {
-    fn of<T>(self, mut ascending: Vec<T>) -> vec::IntoIter<T> {
-        if self == Order::NewestFirst {
-            ascending.reverse();
-        }
-        ascending.into_iter()
-    }
-}
-
-/// Published dumps in order, read by year and day as they are asked for.
-///
-/// A year or day that cannot be listed comes out as a fault in its place; the
-/// dumps behind it still follow.
-#[derive(Debug)]
-pub struct Dumps<'a> {
-    listing: &'a Listing,
-    order: Order,
-    minutes: (Bound<Stamp>, Bound<Stamp>),
-    years: Option<vec::IntoIter<Year>>,
-    days: vec::IntoIter<(Year, Day)>,
-    leaves: vec::IntoIter<DumpName>,
-}
-
-impl<'a> Dumps<'a> {
-    fn new(listing: &'a Listing, minutes: impl RangeBounds<Stamp>, order: Order) -> Self {
+    fn of(moments: impl RangeBounds<DateTime<Utc>>) -> Self {
         Self {
-            listing,
-            order,
-            minutes: (minutes.start_bound().cloned(), minutes.end_bound().cloned()),
-            years: None,
-            days: Vec::new().into_iter(),
-            leaves: Vec::new().into_iter(),
+            from: moments.start_bound().cloned(),
+            to: moments.end_bound().cloned(),
         }
     }
 
-    /// May something between these two minutes be asked for? Years and days
-    /// outside are not read.
-    fn meets(&self, first: Option<Stamp>, last: Option<Stamp>) -> bool {
-        let (Some(first), Some(last)) = (first, last) else {
-            return false;
-        };
-        let after_start = match self.minutes.0 {
-            Bound::Included(from) => last >= from,
-            Bound::Excluded(from) => last > from,
-            Bound::Unbounded => true,
-        };
-        let before_end = match self.minutes.1 {
-            Bound::Included(to) => first <= to,
-            Bound::Excluded(to) => first < to,
-            Bound::Unbounded => true,
-        };
-        after_start && before_end
+    fn contains(&self, moment: DateTime<Utc>) -> bool {
+        (self.from, self.to).contains(&moment)
     }
 
-    fn open_years(&mut self) -> Result<vec::IntoIter<Year>, Fault> {
-        let mut years = self.listing.years()?;
-        years.retain(|y| self.meets(Stamp::new(y.0, 1, 1, 0, 0), Stamp::new(y.0, 12, 31, 23, 59)));
-        Ok(self.order.of(years))
+    fn first_name(&self) -> Bound<Stamp> {
+        named(self.from, -moment::FARTHEST)
     }
 
-    fn open_days(&self, year: Year) -> Result<vec::IntoIter<(Year, Day)>, Fault> {
-        let mut days = self.listing.days(year)?;
-        days.retain(|d| {
-            self.meets(
-                Stamp::new(year.0, d.month, d.day, 0, 0),
-                Stamp::new(year.0, d.month, d.day, 23, 59),
-            )
-        });
-        let days = days.into_iter().map(|day| (year, day)).collect();
-        Ok(self.order.of(days))
+    fn last_name(&self) -> Bound<Stamp> {
+        named(self.to, moment::FARTHEST + Self::LATE)
     }
 
-    fn open_leaves(&self, year: Year, day: Day) -> Result<vec::IntoIter<DumpName>, Fault> {
-        let leaves = self.listing.leaves(year, day)?;
-        let wanted = leaves
-            .into_iter()
-            .filter(|found| !found.incomplete && self.minutes.contains(&found.name.stamp))
-            .map(|found| found.name)
-            .collect();
-        Ok(self.order.of(wanted))
+    /// Can a dump of this name be of these moments? Its name is not too early.
+    fn may_hold(&self, name: DumpName) -> bool {
+        let last = named(self.to, moment::FARTHEST);
+        name.sort == Sort::Checkpoint || (Bound::Unbounded, last).contains(&name.stamp)
     }
+}
 
-    fn step(&mut self) -> Result<Option<DumpName>, Fault> {
-        loop {
-            if let Some(name) = self.leaves.next() {
-                return Ok(Some(name));
-            }
-            if let Some((year, day)) = self.days.next() {
-                self.leaves = self.open_leaves(year, day)?;
-                continue;
-            }
-            let years = match &mut self.years {
-                Some(years) => years,
-                unread => {
-                    // A root that cannot be listed is told of once.
-                    *unread = Some(Vec::new().into_iter());
-                    let listed = self.open_years()?;
-                    self.years.insert(listed)
-                }
-            };
-            let Some(year) = years.next() else {
-                return Ok(None);
-            };
-            self.days = self.open_days(year)?;
-        }
+/// The minute, in local time, so far from a moment.
+fn named(moment: Bound<DateTime<Utc>>, apart: TimeDelta) -> Bound<Stamp> {
+    let (Bound::Included(moment) | Bound::Excluded(moment)) = moment else {
+        return Bound::Unbounded;
+    };
+    match moment.checked_add_signed(apart) {
+        Some(moment) => Bound::Included(Stamp::of(&moment.with_timezone(&Local))),
+        None => Bound::Unbounded,
     }
+}
+
+/// Published dumps in order of their moments: see [`Listing::oldest_first`]
+/// and [`Listing::newest_first`].
+#[derive(Debug)]
+pub struct Dumps<'a>(Way<'a>);
+
+#[derive(Debug)]
+enum Way<'a> {
+    OldestFirst(vec::IntoIter<Result<Dated, Fault>>),
+    NewestFirst(Box<Backwards<'a>>),
 }
 
 impl Iterator for Dumps<'_> {
-    type Item = Result<DumpName, Fault>;
+    type Item = Result<Dated, Fault>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.step().transpose()
+        match &mut self.0 {
+            Way::OldestFirst(dumps) => dumps.next(),
+            Way::NewestFirst(dumps) => dumps.next(),
+        }
     }
+}
+
+/// Goes backwards through the names, and holds what was found until no name
+/// that is still to come can be of a later moment.
+#[derive(Debug)]
+struct Backwards<'a> {
+    listing: &'a Listing,
+    span: Span,
+    names: Names<'a>,
+    next: Option<Result<DumpName, Fault>>,
+    found: BinaryHeap<Dated>,
+}
+
+impl Iterator for Backwards<'_> {
+    type Item = Result<Dated, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let name = match &self.next {
+                None => return self.found.pop().map(Ok),
+                Some(Err(_)) => {
+                    let fault = std::mem::replace(&mut self.next, self.names.next());
+                    return fault.map(|fault| fault.map(|name| self.listing.dated(name)));
+                }
+                Some(Ok(name)) => *name,
+            };
+            if self.found.peek().is_some_and(|dump| is_later(dump, name)) {
+                return self.found.pop().map(Ok);
+            }
+            self.next = self.names.next();
+            if self.span.may_hold(name) {
+                let dump = self.listing.dated(name);
+                if self.span.contains(dump.moment) {
+                    self.found.push(dump);
+                }
+            }
+        }
+    }
+}
+
+/// Is a dump later than any that has this name, or an earlier one?
+fn is_later(dump: &Dated, name: DumpName) -> bool {
+    let latest = name.stamp.first_moment();
+    let latest = latest.checked_add_signed(moment::FARTHEST);
+    latest.is_some_and(|latest| dump.moment > latest)
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ fn finds_the_newest_over_days_and_years() {
         ("2099-01-01T00:00", Some("2026/0302/0900")),
     ];
     for (moment, expected) in cases {
-        let found = listing.newest_not_later(at(moment)).unwrap();
+        let found = listing.newest_not_later(at(moment).last_moment()).unwrap();
         assert_eq!(found, expected.map(dump), "{moment}");
     }
     let days = [
@@ -121,13 +121,19 @@ fn a_missing_root_is_told_of_once_and_by_name() {
 }
 
 #[test]
-fn goes_on_behind_a_day_that_vanishes() {
-    let root = with_directories(&["2026/0101/0000", "2026/0102/0000", "2027/0101/0000"]);
+fn continues_behind_a_day_that_vanishes() {
+    let root = with_directories(&[
+        "2026/0101/0000",
+        "2026/0601/0000",
+        "2026/0610/0000",
+        "2027/0101/0000",
+    ]);
     let listing = Listing::new(root.path());
-    let mut dumps = listing.oldest_first(..);
-    assert_eq!(dumps.next().unwrap().unwrap(), dump("2026/0101/0000"));
-    fs::remove_dir_all(root.path().join("2026/0102")).unwrap();
-    assert_eq!(dumps.next().unwrap().unwrap(), dump("2027/0101/0000"));
+    let mut dumps = listing.newest_first(..).map(|dump| dump.unwrap().name);
+    assert_eq!(dumps.next(), Some(dump("2027/0101/0000")));
+    fs::remove_dir_all(root.path().join("2026/0601")).unwrap();
+    assert_eq!(dumps.next(), Some(dump("2026/0610/0000")));
+    assert_eq!(dumps.next(), Some(dump("2026/0101/0000")));
     assert!(dumps.next().is_none());
 }
 
@@ -188,16 +194,16 @@ proptest! {
         }
         let listing = Listing::new(root.path());
         let all = naive(&entries);
-        let listed: Result<Vec<_>, _> = listing.oldest_first(..).collect();
-        prop_assert_eq!(&listed.unwrap(), &all);
-        let mut backwards: Vec<_> = listing.newest_first(..).map(Result::unwrap).collect();
+        let listed: Vec<_> = listing.oldest_first(..).map(|d| d.unwrap().name).collect();
+        prop_assert_eq!(&listed, &all);
+        let mut backwards: Vec<_> = listing.newest_first(..).map(|d| d.unwrap().name).collect();
         backwards.reverse();
         prop_assert_eq!(&backwards, &all);
         prop_assert_eq!(listing.newest().unwrap(), all.last().copied());
 
         for at in &moments {
             let expected = all.iter().rfind(|n| n.stamp <= *at).copied();
-            prop_assert_eq!(listing.newest_not_later(*at).unwrap(), expected);
+            prop_assert_eq!(listing.newest_not_later(at.last_moment()).unwrap(), expected);
             let day = at.civil().date();
             let expected = all.iter().rfind(|n| n.stamp.civil().date() < day).copied();
             prop_assert_eq!(listing.newest_before_day(day).unwrap(), expected);
@@ -205,12 +211,111 @@ proptest! {
             prop_assert_eq!(listing.taken(*at).unwrap(), taken);
         }
         let (from, to) = (moments[0].min(moments[1]), moments[0].max(moments[1]));
-        let between: Vec<_> = listing.oldest_first(from..to).map(Result::unwrap).collect();
+        let between: Vec<_> = listing
+            .oldest_first(from.first_moment()..to.first_moment())
+            .map(|d| d.unwrap().name)
+            .collect();
         let expected: Vec<_> = all
             .iter()
             .filter(|n| (from..to).contains(&n.stamp))
             .copied()
             .collect();
         prop_assert_eq!(between, expected);
+    }
+}
+
+/// Gives a dump a moment, as its run would have.
+fn mark(root: &assert_fs::TempDir, name: &str, moment: &str) {
+    let dump = root.path().join(name);
+    ::xattr::set(dump, layout::MOMENT_XATTR, moment.as_bytes()).expect("a mark");
+}
+
+fn marked(dumps: &[(&str, &str)]) -> assert_fs::TempDir {
+    // Beside the build, where a filesystem has attributes.
+    let root = assert_fs::TempDir::new_in(".").unwrap();
+    for (name, moment) in dumps {
+        fs::create_dir_all(root.path().join(name)).unwrap();
+        mark(&root, name, moment);
+    }
+    root
+}
+
+fn names(dumps: Dumps<'_>) -> Vec<String> {
+    dumps.map(|d| d.unwrap().name.to_string()).collect()
+}
+
+#[test]
+fn moments_decide_whatever_the_names_say() {
+    // Tokyo, then Los Angeles, and back; a checkpoint of long after; a clock
+    // that was wrong by ten years.
+    let dumps = [
+        ("2026/0610/1200", "2026-06-10T03:00:00Z"),
+        ("2026/0609/2100", "2026-06-10T04:00:00Z"),
+        ("2026/0609/2200", "2026-06-10T05:00:00Z"),
+        ("2026/0610/1500", "2026-06-10T06:00:00Z"),
+        ("2026/0624/0500_chk", "2026-06-10T06:00:00Z"),
+        ("2026/0611/1500", "2026-06-11T06:00:00Z"),
+        ("2036/0611/1500", "2036-06-11T06:00:00Z"),
+    ];
+    let root = marked(&dumps);
+    let listing = Listing::new(root.path());
+    let mut expected: Vec<_> = dumps.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(names(listing.oldest_first(..)), expected);
+    expected.reverse();
+    assert_eq!(names(listing.newest_first(..)), expected);
+    let utc = |text: &str| text.parse::<DateTime<Utc>>().expect(text);
+    for (at, name) in [
+        ("2026-06-10T02:59:59Z", None),
+        ("2026-06-10T03:00:00Z", Some("2026/0610/1200")),
+        ("2026-06-10T05:30:00Z", Some("2026/0609/2200")),
+        ("2026-06-10T07:00:00Z", Some("2026/0624/0500_chk")),
+        ("2026-07-10T07:00:00Z", Some("2026/0611/1500")),
+        ("2036-07-10T07:00:00Z", Some("2036/0611/1500")),
+    ] {
+        let found = listing.newest_not_later(utc(at)).unwrap();
+        assert_eq!(found, name.map(dump), "{at}");
+    }
+    let some = utc("2026-06-10T04:00:00Z")..utc("2026-06-10T06:00:00Z");
+    let expected = ["2026/0609/2100", "2026/0609/2200"];
+    assert_eq!(names(listing.oldest_first(some.clone())), expected);
+    assert_eq!(
+        names(listing.newest_first(some)),
+        ["2026/0609/2200", "2026/0609/2100"]
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// Runs of a machine that is carried about: moments an hour or days apart,
+    /// each named in some zone of the earth.
+    #[test]
+    fn the_order_is_that_of_moments(
+        runs in prop::collection::vec((1..60u32, -12..15i64), 1..30),
+        asked in 0..1000u32,
+    ) {
+        let start = "2026-06-10T03:00:00Z".parse::<DateTime<Utc>>().unwrap();
+        let root = assert_fs::TempDir::new_in(".").unwrap();
+        let (mut now, mut made) = (start, Vec::new());
+        for (hours, zone) in runs {
+            now += TimeDelta::hours(hours.into()) + TimeDelta::minutes(1);
+            let civil = (now + TimeDelta::hours(zone)).naive_utc();
+            let name = DumpName::dump(Stamp::from_civil(civil));
+            if made.iter().any(|dump: &Dated| dump.name == name) {
+                continue;
+            }
+            fs::create_dir_all(root.path().join(name.path())).unwrap();
+            mark(&root, &name.to_string(), &moment::text(&now));
+            made.push(Dated { moment: now, name });
+        }
+        let listing = Listing::new(root.path());
+        let found: Vec<_> = listing.oldest_first(..).map(Result::unwrap).collect();
+        prop_assert_eq!(&found, &made);
+        let mut found: Vec<_> = listing.newest_first(..).map(Result::unwrap).collect();
+        found.reverse();
+        prop_assert_eq!(&found, &made);
+        let at = start + TimeDelta::hours(asked.into());
+        let expected = made.iter().rfind(|dump| dump.moment <= at).map(|dump| dump.name);
+        prop_assert_eq!(listing.newest_not_later(at).unwrap(), expected);
     }
 }

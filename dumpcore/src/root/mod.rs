@@ -11,6 +11,7 @@ pub(crate) mod exclude_file;
 pub(crate) mod listing;
 pub(crate) mod lock;
 pub(crate) mod modes;
+mod names;
 pub(crate) mod staging;
 
 use std::ffi::OsStr;
@@ -81,7 +82,7 @@ impl DumpRoot {
     pub fn list(&self) -> Result<Vec<DumpName>, Fault> {
         let listing = self.listing();
         let dumps: Dumps<'_> = listing.oldest_first(..);
-        dumps.collect()
+        dumps.map(|dump| Ok(dump?.name)).collect()
     }
 
     /// The dump that `current` names, as a path; `None` when there is no

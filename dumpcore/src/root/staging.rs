@@ -16,11 +16,14 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
+
 use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
 use crate::model::metadata::{ACL_DEFAULT, Time};
 use crate::model::path::RelPath;
 use crate::policy::layout::{self, DumpName};
+use crate::policy::moment;
 use crate::root::DumpRoot;
 use crate::root::lock::Hold;
 use crate::root::modes::{self, enter_or_make};
@@ -34,6 +37,15 @@ use crate::sys::{disk, errno, file, link, stat};
 pub(crate) struct Leftover {
     pub(crate) name: DumpName,
     pub(crate) hold: Option<Hold>,
+}
+
+/// What a published dump tells of itself, on its own directory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tells {
+    /// When its run began, or that of what it is a copy of.
+    pub(crate) moment: DateTime<Utc>,
+    /// How many entries it lacks.
+    pub(crate) lacks: u64,
 }
 
 /// The directory in which a dump is built. No other run can take it over
@@ -165,10 +177,11 @@ impl<'a> Staging<'a> {
     }
 
     /// Makes the dump visible, and points these links at it. It must have
-    /// been flushed before. Its directory gets the time when reading began, and
-    /// is open to all before its name is.
-    pub(crate) fn publish(self, began: Time, links: &[&str]) -> Result<PathBuf, Error> {
-        let published = self.make_visible(began, links);
+    /// been flushed before. Its directory bears what it tells of itself, has its
+    /// moment as its time, for where no marks can be kept, and is open to all
+    /// before its name is.
+    pub(crate) fn publish(self, tells: &Tells, links: &[&str]) -> Result<PathBuf, Error> {
+        let published = self.make_visible(tells, links);
         if published.is_err() && !self.is_published() {
             // What fails to close it must not hide why it is not published.
             let _ = modes::close(&self.handle);
@@ -176,7 +189,7 @@ impl<'a> Staging<'a> {
         published
     }
 
-    fn make_visible(&self, began: Time, links: &[&str]) -> Result<PathBuf, Error> {
+    fn make_visible(&self, tells: &Tells, links: &[&str]) -> Result<PathBuf, Error> {
         let published = self.published_path();
         let _ = xattr::remove(
             Subject::Open(self.handle.as_fd()),
@@ -184,8 +197,13 @@ impl<'a> Staging<'a> {
         );
         let sync =
             |what: &OwnedFd, path| disk::sync(what).map_err(|e| self.failed(Op::Sync, path, e));
+        self.mark_published(tells)?;
         modes::open_to_all(&self.handle).map_err(|e| self.failed(Op::SetMode, self.path(), e))?;
-        file::set_times(&self.handle, began, began)
+        let moment = Time::new(
+            tells.moment.timestamp(),
+            tells.moment.timestamp_subsec_nanos(),
+        );
+        file::set_times(&self.handle, moment, moment)
             .map_err(|e| self.failed(Op::SetTimes, self.path(), e))?;
         sync(&self.handle, self.path())?;
         // Whatever needs room is made before anything becomes visible.
@@ -211,6 +229,25 @@ impl<'a> Staging<'a> {
                 }
                 Err(error)
             }
+        }
+    }
+
+    /// Writes the marks of a published dump.
+    fn mark_published(&self, tells: &Tells) -> Result<(), Error> {
+        let subject = Subject::Open(self.handle.as_fd());
+        // Where there are no marks, the directory's time says nearly as much.
+        let moment = moment::text(&tells.moment);
+        let _ = xattr::set(subject, layout::MOMENT_XATTR.as_bytes(), moment.as_bytes());
+        let partial = layout::PARTIAL_XATTR.as_bytes();
+        let marked = if tells.lacks == 0 {
+            xattr::remove(subject, partial)
+        } else {
+            xattr::set(subject, partial, tells.lacks.to_string().as_bytes())
+        };
+        match marked {
+            Err(e) if errno::is_disk_refusal(&e) => Err(self.failed(Op::SetXattr, self.path(), e)),
+            // A filesystem that takes no marks.
+            _ => Ok(()),
         }
     }
 

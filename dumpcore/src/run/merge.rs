@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::leftover::incomplete;
-use super::trees::{Source, again, roots_of_dump, still_there};
+use super::trees::{Reference, Source, again, roots_of_dump, still_there};
 use super::{Made, Order, Run};
 use crate::engine::{self, Budget, Root, Rules, Totals};
 use crate::fs::capabilities;
@@ -22,17 +22,12 @@ use crate::model::path::RelPath;
 use crate::policy::filter::Filter;
 use crate::policy::layout::DumpName;
 use crate::policy::link::LinkPolicy;
+use crate::root::DumpRoot;
 use crate::root::staging::Staging;
 use crate::sys::dir::{self, For};
 use crate::sys::fstype::FsType;
 use crate::sys::pages::Pages;
 use crate::sys::stat;
-
-/// The dump that is linked to.
-pub(super) struct Reference {
-    pub(super) path: RelPath,
-    pub(super) handle: OwnedFd,
-}
 
 /// How a merge is done.
 pub(super) struct Work<'w> {
@@ -64,8 +59,10 @@ impl<'w> Work<'w> {
 /// What all trees of a run have in common.
 pub(super) struct Shape<'s> {
     slots: &'s Arc<HandleCache>,
-    reference: Option<Arc<DirHandle>>,
-    reference_path: PathBuf,
+    /// The path of the dump root, and whether what its dumps remember of
+    /// attributes is of use, with these capabilities.
+    dump: &'s DumpRoot,
+    remembering: Option<&'s Capabilities>,
     target: Option<Arc<DirHandle>>,
     target_path: PathBuf,
     published_path: PathBuf,
@@ -74,7 +71,14 @@ pub(super) struct Shape<'s> {
 
 impl Shape<'_> {
     pub(super) fn root(&self, source: Source) -> Result<Root, Error> {
-        let Source { name, path, handle } = source;
+        let Source {
+            name,
+            path,
+            handle,
+            reference,
+        } = source;
+        let opened = reference.as_ref().map(|reference| self.open(reference));
+        let remembering = reference.as_ref().zip(self.remembering);
         let entered = DirHandle::top(handle, For::Reading, self.slots);
         Ok(Root {
             entered: entered.map_err(|cause| Error::MainUnusable {
@@ -83,13 +87,22 @@ impl Shape<'_> {
             })?,
             name,
             main: path,
-            reference: self.reference.clone(),
-            reference_path: self.reference_path.clone(),
+            reference: opened.transpose()?,
+            bare: remembering
+                .and_then(|(dump, capabilities)| Bare::read(&dump.handle, capabilities)),
+            reference_path: reference.map_or_else(PathBuf::new, |r| r.path.below(self.dump.path())),
             target: self.target.clone(),
             target_path: self.target_path.clone(),
             published_path: self.published_path.clone(),
             target_is_new: !self.resumed,
         })
+    }
+
+    fn open(&self, reference: &Reference) -> Result<Arc<DirHandle>, Error> {
+        let handle = dir::reopen(reference.handle.as_fd(), For::Passing);
+        let top = handle.and_then(|handle| DirHandle::top(handle, For::Passing, self.slots));
+        top.map(|entered| entered.place)
+            .map_err(|e| self.dump.failed(Op::Open, reference.path.as_path(), e))
     }
 }
 
@@ -142,7 +155,6 @@ impl Run<'_> {
             &work,
             sources,
             None,
-            None,
             &capabilities::guess(self.dump.handle()),
             &totals,
         )?;
@@ -163,10 +175,15 @@ impl Run<'_> {
         let handle = handle.map_err(|e| self.dump.failed(Op::Open, &staging.path(), e))?;
         let path = staging.path();
         let path = path.strip_prefix(self.dump.path()).unwrap_or(&path);
-        let copy = Reference {
+        let copy = Arc::new(Reference {
             path: RelPath::from_bytes(path.as_os_str().as_bytes()),
             handle,
+        });
+        let linked = |source| Source {
+            reference: Some(Arc::clone(&copy)),
+            ..source
         };
+        let sources = sources.into_iter().map(linked).collect();
         let policy = LinkPolicy::new().contents(true);
         let work = Work {
             source_is_dump: true,
@@ -174,7 +191,7 @@ impl Run<'_> {
             pages: Pages::Spare,
             ..Work::plain(&policy, made.budget)
         };
-        self.merge(&work, sources, Some(copy), None, made.capabilities, totals)
+        self.merge(&work, sources, None, made.capabilities, totals)
     }
 
     /// Merges all trees; without a site, only to see what would be done.
@@ -182,29 +199,25 @@ impl Run<'_> {
         &self,
         work: &Work<'_>,
         sources: Vec<Source>,
-        reference: Option<Reference>,
         staging: Option<&Staging<'_>>,
         capabilities: &Capabilities,
         totals: &Totals<'_>,
     ) -> Result<(), Error> {
         let slots = work.budget.slots();
-        let top = |handle: &OwnedFd, purpose| {
-            let handle = dir::reopen(handle.as_fd(), purpose)?;
-            Ok::<_, std::io::Error>(DirHandle::top(handle, purpose, &slots)?.place)
+        let top = |handle: &OwnedFd| {
+            let handle = dir::reopen(handle.as_fd(), For::Filling)?;
+            Ok::<_, std::io::Error>(DirHandle::top(handle, For::Filling, &slots)?.place)
         };
         let failed = |e| self.dump.failed(Op::Open, "".as_ref(), e);
-        let reference_path = reference.as_ref().map(|r| r.path.below(self.dump.path()));
-        let handle = reference.map(|reference| reference.handle);
-        let reference = handle.as_ref().map(|handle| top(handle, For::Passing));
-        let reference = reference.transpose().map_err(failed)?;
-        let target = staging.map(|staging| top(staging.handle(), For::Filling));
+        let target = staging.map(|staging| top(staging.handle()));
         let target = target.transpose().map_err(failed)?;
         let mut leave_out = vec![stat::look_at(self.dump.handle()).map_err(failed)?.id()];
         leave_out.extend(target.as_ref().map(|target| target.id()));
+        let remembers = work.policy.compares_xattrs() && !work.from_disk;
         let shape = Shape {
             slots: &slots,
-            reference,
-            reference_path: reference_path.unwrap_or_default(),
+            dump: &self.dump,
+            remembering: remembers.then_some(capabilities),
             target,
             target_path: staging.map(Staging::path).unwrap_or_default(),
             published_path: staging.map(Staging::published_path).unwrap_or_default(),
@@ -222,9 +235,6 @@ impl Run<'_> {
             .source_is_dump
             .then(|| LinkCounts::within(&places, &|| totals.keep_going()));
         let everything = Filter::new();
-        let remembers = work.policy.compares_xattrs() && !work.from_disk;
-        let bare = handle.filter(|_| remembers);
-        let bare = bare.and_then(|handle| Bare::read(&handle, capabilities));
         let note = staging
             .and_then(|staging| Note::begin(staging.handle(), staging.resumed, capabilities));
         let note = note.filter(|_| remembers);
@@ -241,7 +251,6 @@ impl Run<'_> {
             names: names.as_ref(),
             pages: work.pages,
             from_disk: work.from_disk,
-            bare: bare.as_ref(),
             marks: note.as_ref().map(|note| &note.marks),
             trusted: staging.is_none_or(|staging| staging.trusted),
             leave_out,

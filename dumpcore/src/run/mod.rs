@@ -10,6 +10,7 @@ mod lacks;
 mod leftover;
 mod merge;
 mod published;
+mod reference;
 mod site;
 mod trees;
 mod vanished;
@@ -19,9 +20,9 @@ use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use chrono::{DateTime, Local};
+use chrono::{DateTime, Local, Utc};
 
-use self::merge::{Reference, Work};
+use self::merge::Work;
 pub(crate) use self::published::Published;
 pub(crate) use self::trees::{Source, roots_of_dump};
 use self::vanished::Vanished;
@@ -29,8 +30,7 @@ use crate::engine::{Budget, Totals};
 use crate::fs::capabilities;
 use crate::model::error::Error;
 use crate::model::event::{Event, Observer, Phase, Warning};
-use crate::model::fault::{Fault, Op};
-use crate::model::metadata::{Capabilities, Time};
+use crate::model::metadata::Capabilities;
 use crate::model::minute::Stamp;
 use crate::model::path::RelPath;
 use crate::model::report::Report;
@@ -41,8 +41,9 @@ use crate::policy::link::LinkPolicy;
 use crate::policy::rate_limit::Rate;
 use crate::policy::workers::default_jobs;
 use crate::root::DumpRoot;
+use crate::root::listing::Dated;
 use crate::root::lock::DumpLock;
-use crate::root::staging::{self, Staging};
+use crate::root::staging::{self, Staging, Tells};
 use crate::sys::dir::{self, For};
 use crate::sys::fstype::FsType;
 use crate::sys::medium;
@@ -67,6 +68,10 @@ pub(crate) struct Order<'a> {
     pub(crate) filter: &'a Filter,
     /// The minute it is of, when that is not now.
     pub(crate) at: Option<Stamp>,
+    /// When what it is a copy of was made, when that is not now.
+    pub(crate) moment: Option<DateTime<Utc>>,
+    /// How many entries what it is a copy of lacks.
+    pub(crate) lacks: u64,
     pub(crate) allow_empty: bool,
     pub(crate) one_file_system: bool,
     /// Is a published dump what is read?
@@ -94,7 +99,7 @@ pub(crate) struct Run<'a> {
     init: bool,
     /// A `current` that is later than this is of a clock that was wrong, and
     /// keeps no other from becoming `current`.
-    pub(crate) latest: Option<Stamp>,
+    pub(crate) latest: Option<DateTime<Utc>>,
     caller: Caller<'a>,
 }
 
@@ -130,13 +135,18 @@ impl<'a> Run<'a> {
     }
 
     /// Makes what is ordered, has it checked, and publishes it.
-    pub(crate) fn make(&self, order: Order<'_>, check: &mut Check<'_>) -> Result<Report, Error> {
+    pub(crate) fn make(
+        &self,
+        mut order: Order<'_>,
+        check: &mut Check<'_>,
+    ) -> Result<Report, Error> {
         let start = Local::now();
         let vanished = Vanished::new(self.caller.observer);
         let totals = Totals::new(&vanished, self.caller.stop);
-        let reference = self.reference(&order)?;
+        let moment = order.moment.unwrap_or_else(|| start.to_utc());
+        let reference = self.choose_references(&mut order, start.to_utc())?;
         for source in &order.sources {
-            self.guard(source, reference.as_ref(), &order)?;
+            self.guard(source, &order)?;
         }
         let (budget, jobs) = self.budget(&order.sources, &totals);
         let mut named = self.name(&order, Stamp::of(&start), &totals)?;
@@ -147,21 +157,21 @@ impl<'a> Run<'a> {
             reference: reference_path.as_deref(),
         });
         // What is copied of a dump, or brought in from elsewhere, is what it is.
-        if !order.source_is_dump
-            && order.at.is_none()
-            && let (Some(reference), Some(path)) = (&reference, &reference_path)
-        {
-            for reference in trees::missing(&reference.handle, path, &order.sources) {
+        if !order.source_is_dump && order.at.is_none() {
+            for reference in trees::missing(&self.dump, &order.sources) {
                 totals.warn(Warning::MissingTree { reference });
             }
         }
+        let made = Dated {
+            moment,
+            name: named.name,
+        };
         let links = match order.at {
             // Of an import that is older than what `current` names, none.
-            Some(_) if self.is_older(named.name) => Vec::new(),
+            Some(_) if self.is_older(made) => Vec::new(),
             _ => self.links(order.sort),
         };
         let mut resumed = named.leftover.is_some();
-        let mut order = order;
         let sources = std::mem::take(&mut order.sources);
         if order.space_check {
             totals.event(Event::Phase(Phase::Estimating));
@@ -183,7 +193,6 @@ impl<'a> Run<'a> {
             self.merge(
                 &work,
                 sources,
-                reference,
                 None,
                 &capabilities::guess(self.dump.handle()),
                 &totals,
@@ -195,14 +204,7 @@ impl<'a> Run<'a> {
             let (staging, capabilities) =
                 self.staging(named.name, named.leftover.take(), &totals)?;
             resumed = staging.resumed;
-            self.merge(
-                &work,
-                sources,
-                reference,
-                Some(&staging),
-                &capabilities,
-                &totals,
-            )?;
+            self.merge(&work, sources, Some(&staging), &capabilities, &totals)?;
             totals.event(Event::Phase(Phase::Syncing));
             staging.sync()?;
             check(&Made {
@@ -218,7 +220,8 @@ impl<'a> Run<'a> {
             if let Some(lock) = &self.lock {
                 self.dump.still_holds(lock)?;
             }
-            staging.publish(time_of(&start), &links)?;
+            let lacks = order.lacks + totals.counts().faults;
+            staging.publish(&Tells { moment, lacks }, &links)?;
         }
         let sum = totals.sum();
         Ok(Report {
@@ -231,6 +234,7 @@ impl<'a> Run<'a> {
             resumed,
             jobs,
             warnings_total: sum.warnings_total + sum.counts.vanished,
+            missing: order.lacks + sum.counts.faults,
             counts: sum.counts,
             verified: None,
             faults: sum.faults,
@@ -266,39 +270,9 @@ impl<'a> Run<'a> {
         (budget, Jobs { number, ..wanted })
     }
 
-    /// The dump to link to: `current`; for an import the newest that is not
-    /// later; in a dump root that lost its `current`, its newest. A
-    /// checkpoint has none.
-    fn reference(&self, order: &Order<'_>) -> Result<Option<Reference>, Error> {
-        if order.sort == Sort::Checkpoint {
-            return Ok(None);
-        }
-        let listing = self.dump.listing();
-        let listed = |found: Result<Option<DumpName>, Fault>| {
-            let found = found.map_err(|fault| self.dump.refuses(fault, None))?;
-            Ok::<_, Error>(found.map(|name| relative(&name)))
-        };
-        let current = self.current.as_ref().map(|current| current.dir.clone());
-        let path = match order.at {
-            Some(at) => listed(listing.newest_not_later(at))?.or(current),
-            None if self.init => listed(listing.newest())?,
-            None => current,
-        };
-        let Some(path) = path else { return Ok(None) };
-        match self.dump.open_dump(&path) {
-            Ok(handle) => Ok(Some(Reference { path, handle })),
-            Err(e) => Err(self.dump.failed(Op::Open, path.as_path(), e)),
-        }
-    }
-
     /// A tree that is empty, while its reference is not, is most likely a
     /// disk that is not mounted.
-    fn guard(
-        &self,
-        source: &Source,
-        reference: Option<&Reference>,
-        order: &Order<'_>,
-    ) -> Result<(), Error> {
+    fn guard(&self, source: &Source, order: &Order<'_>) -> Result<(), Error> {
         let name = source.name.to_bytes();
         if order.filter.excludes(name, true) {
             return Err(Error::MainExcluded {
@@ -312,7 +286,7 @@ impl<'a> Run<'a> {
         if order.allow_empty || !dir::is_empty(source.handle.as_fd()).map_err(unusable)? {
             return Ok(());
         }
-        let Some(reference) = reference else {
+        let Some(reference) = &source.reference else {
             return Ok(());
         };
         let copy = dir::open_dir(reference.handle.as_fd(), &source.name, For::Reading);
@@ -331,7 +305,8 @@ impl<'a> Run<'a> {
     pub(crate) fn catch_up(&self, name: DumpName) -> Result<(), Error> {
         let current = self.current.as_ref().and_then(|current| current.name);
         let is_there = self.dump.open_dump(&relative(&name)).is_ok();
-        let named = current == Some(name) || self.is_older(name);
+        let there = self.dump.listing().dated(name);
+        let named = current == Some(name) || self.is_older(there);
         if self.caller.dry_run || named || !is_there {
             return Ok(());
         }
@@ -360,12 +335,13 @@ impl<'a> Run<'a> {
     }
 
     /// Does `current` name a dump that is newer than this one?
-    fn is_older(&self, name: DumpName) -> bool {
+    fn is_older(&self, made: Dated) -> bool {
         let current = self.current.as_ref().and_then(|current| current.name);
-        let is_real = |current: &DumpName| self.latest.is_none_or(|at| current.stamp <= at);
+        let current = current.map(|name| self.dump.listing().dated(name));
+        let is_real = |current: &Dated| self.latest.is_none_or(|at| current.moment <= at);
         current
             .filter(is_real)
-            .is_some_and(|current| current > name)
+            .is_some_and(|current| current > made)
     }
 }
 
@@ -381,10 +357,6 @@ fn guard_current(dump: &DumpRoot, init: bool) -> Result<Option<LinkTarget>, Erro
         }),
         current => Ok(current),
     }
-}
-
-fn time_of(moment: &DateTime<Local>) -> Time {
-    Time::new(moment.timestamp(), moment.timestamp_subsec_nanos())
 }
 
 fn relative(name: &DumpName) -> RelPath {

@@ -9,7 +9,9 @@ use std::sync::Arc;
 use crate::fs::dir_handle::DirHandle;
 use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
+use crate::model::path::RelPath;
 use crate::policy::layout;
+use crate::root::DumpRoot;
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::errno;
 
@@ -18,6 +20,28 @@ use crate::sys::errno;
 pub(crate) struct Source {
     pub(crate) name: CString,
     pub(crate) path: PathBuf,
+    pub(crate) handle: OwnedFd,
+    /// The dump that it is linked to; `None` until the run has chosen one.
+    pub(crate) reference: Option<Arc<Reference>>,
+}
+
+impl Source {
+    /// A tree that is linked to nothing yet.
+    pub(crate) fn new(name: CString, path: PathBuf, handle: OwnedFd) -> Self {
+        Self {
+            name,
+            path,
+            handle,
+            reference: None,
+        }
+    }
+}
+
+/// A dump that is linked to.
+#[derive(Debug)]
+pub(crate) struct Reference {
+    /// Its path in the dump root.
+    pub(crate) path: RelPath,
     pub(crate) handle: OwnedFd,
 }
 
@@ -31,7 +55,7 @@ pub(crate) fn roots_of_dump(handle: &OwnedFd, base: &Path) -> Result<Vec<Source>
     for name in all_names(handle).map_err(|e| unusable(base, e))? {
         let path = base.join(OsStr::from_bytes(name.to_bytes()));
         match dir::open_dir(handle.as_fd(), &name, For::Reading) {
-            Ok(handle) => roots.push(Source { name, path, handle }),
+            Ok(handle) => roots.push(Source::new(name, path, handle)),
             // What is no directory is no tree.
             Err(e) if errno::has_changed(&e) => {}
             Err(e) => return Err(unusable(&path, e)),
@@ -44,33 +68,49 @@ pub(crate) fn roots_of_dump(handle: &OwnedFd, base: &Path) -> Result<Vec<Source>
     Ok(roots)
 }
 
-/// The trees of a dump that are none of these, as paths: whoever names one tree
-/// of two would else lose the other from `current` without a word.
-pub(super) fn missing(dump: &OwnedFd, base: &Path, sources: &[Source]) -> Vec<PathBuf> {
-    // A dump that cannot be listed is for the merge to meet.
-    let mut missing = all_names(dump).unwrap_or_default();
-    missing.retain(|name| {
-        !sources.iter().any(|source| source.name == *name)
-            && !layout::is_trial(name.to_bytes())
-            && dir::open_dir(dump.as_fd(), name, For::Passing).is_ok()
-    });
-    missing.sort();
-    let path = |name: &CString| base.join(OsStr::from_bytes(name.to_bytes()));
-    missing.iter().map(path).collect()
+/// The trees of the dumps that these are linked to which are none of these, as
+/// paths: anyone who names one tree of two would else lose the other from
+/// `current` without a word. Where sets take turns this is told once, since
+/// the next time the tree's own last dump is without the other, too.
+pub(super) fn missing(dump: &DumpRoot, sources: &[Source]) -> Vec<PathBuf> {
+    let mut seen: Vec<&Arc<Reference>> = Vec::new();
+    let mut missing = Vec::new();
+    for reference in sources
+        .iter()
+        .filter_map(|source| source.reference.as_ref())
+    {
+        if seen.iter().any(|one| Arc::ptr_eq(one, reference)) {
+            continue;
+        }
+        seen.push(reference);
+        // A dump that cannot be listed is for the merge to meet.
+        let mut names = all_names(&reference.handle).unwrap_or_default();
+        names.retain(|name| {
+            !sources.iter().any(|source| source.name == *name)
+                && !layout::is_trial(name.to_bytes())
+                && dir::open_dir(reference.handle.as_fd(), name, For::Passing).is_ok()
+        });
+        names.sort();
+        let base = reference.path.below(dump.path());
+        let path = |name: &CString| base.join(OsStr::from_bytes(name.to_bytes()));
+        missing.extend(names.iter().map(path));
+    }
+    missing
 }
 
-/// The same trees, opened once more.
+/// The same trees, opened once more; linked to nothing.
 pub(super) fn again(sources: &[Source]) -> Result<Vec<Source>, Error> {
     let open = |source: &Source| {
         let handle = dir::reopen(source.handle.as_fd(), For::Reading);
-        Ok(Source {
-            name: source.name.clone(),
+        let handle = handle.map_err(|cause| Error::MainUnusable {
             path: source.path.clone(),
-            handle: handle.map_err(|cause| Error::MainUnusable {
-                path: source.path.clone(),
-                cause,
-            })?,
-        })
+            cause,
+        })?;
+        Ok(Source::new(
+            source.name.clone(),
+            source.path.clone(),
+            handle,
+        ))
     };
     sources.iter().map(open).collect()
 }

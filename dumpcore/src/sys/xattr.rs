@@ -16,7 +16,7 @@ use std::ffi::{CStr, CString, OsStr};
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::raw;
@@ -123,6 +123,16 @@ pub(crate) fn get(subject: Subject<'_>, xattr: &CStr) -> io::Result<Option<Vec<u
             Ok(Some(large))
         }
         Err(error) => Err(error),
+    }
+}
+
+/// The same by path, whose last name is not followed.
+pub(crate) fn get_at(path: &Path, xattr: &CStr) -> io::Result<Option<Vec<u8>>> {
+    let mut small = [0; 256];
+    match lgetxattr(path, xattr, &mut small) {
+        Ok(length) => Ok(Some(small[..length].to_vec())),
+        Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(None),
+        Err(errno) => Err(errno.into()),
     }
 }
 

@@ -1,0 +1,266 @@
+//! Walks the years and days of a dump root, by name.
+//!
+//! It works by path, as a person with `ls` would, and reads a year or a day
+//! directory only when the answer depends on it: over a network filesystem
+//! the last names cost three directories, however many dumps there are.
+//!
+//! The race it lives with: dumps are published and removed while it looks.
+//! A year or day that goes away between being named and being read counts as
+//! empty; the dump root itself must be there. What is being made is never
+//! listed as a dump, since publishing is one rename.
+//!
+//! Names that `layout` does not know are passed over, and so are years, days
+//! and dumps that are not directories: a symlink to a day would make the
+//! same dump appear twice, under a date that it is not of.
+
+use std::fs;
+use std::io;
+use std::ops::{Bound, RangeBounds};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::vec;
+
+use crate::model::fault::{Fault, Op};
+use crate::model::minute::Stamp;
+use crate::policy::layout::{Day, DumpName, Found, Year};
+
+/// The years and days of a dump root.
+#[derive(Clone, Debug)]
+pub(crate) struct Calendar {
+    root: PathBuf,
+}
+
+impl Calendar {
+    pub(crate) fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_path_buf(),
+        }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The dumps named after these minutes, the first first.
+    pub(crate) fn ascending(&self, minutes: impl RangeBounds<Stamp>) -> Names<'_> {
+        Names::new(self, minutes, Order::Ascending)
+    }
+
+    /// The dumps named after these minutes, the last first.
+    pub(crate) fn descending(&self, minutes: impl RangeBounds<Stamp>) -> Names<'_> {
+        Names::new(self, minutes, Order::Descending)
+    }
+
+    /// What is being made, or was left behind by runs that stopped; the
+    /// oldest first. Reads every day directory.
+    pub(crate) fn incompletes(&self) -> Result<Vec<Found>, Fault> {
+        let mut found = Vec::new();
+        for year in self.years()? {
+            for day in self.days(year)? {
+                let leaves = self.leaves(year, day)?;
+                found.extend(leaves.into_iter().filter(|f| f.incomplete));
+            }
+        }
+        found.sort_by_key(|f| f.name);
+        Ok(found)
+    }
+
+    /// Year directories in order.
+    fn years(&self) -> Result<Vec<Year>, Fault> {
+        let mut years = Vec::new();
+        each_directory(&self.root, |name| years.extend(Year::parse(name)))?;
+        years.sort();
+        Ok(years)
+    }
+
+    /// Day directories of a year in order.
+    fn days(&self, year: Year) -> Result<Vec<Day>, Fault> {
+        let mut days = Vec::new();
+        vanishing(each_directory(&self.year_path(year), |name| {
+            days.extend(Day::parse(name));
+        }))?;
+        days.sort();
+        Ok(days)
+    }
+
+    /// Dumps of a day in order, also those being made.
+    fn leaves(&self, year: Year, day: Day) -> Result<Vec<Found>, Fault> {
+        let mut leaves = Vec::new();
+        let (year_name, day_name) = (year_name(year), day_name(day));
+        let path = self.year_path(year).join(&day_name);
+        vanishing(each_directory(&path, |name| {
+            let found = DumpName::from_names(year_name.as_bytes(), day_name.as_bytes(), name);
+            leaves.extend(found);
+        }))?;
+        leaves.sort_by_key(|f| f.name);
+        Ok(leaves)
+    }
+
+    fn year_path(&self, year: Year) -> PathBuf {
+        self.root.join(year_name(year))
+    }
+}
+
+fn year_name(year: Year) -> String {
+    format!("{:04}", year.0)
+}
+
+fn day_name(day: Day) -> String {
+    format!("{:02}{:02}", day.month, day.day)
+}
+
+/// Names of the directories in a directory; symlinks to directories are none.
+fn each_directory(path: &Path, mut take: impl FnMut(&[u8])) -> Result<(), Fault> {
+    let fault = |cause| Fault::new(Op::List, path.to_path_buf(), cause);
+    for entry in fs::read_dir(path).map_err(fault)? {
+        let entry = entry.map_err(fault)?;
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => take(entry.file_name().as_bytes()),
+            Ok(_) => {}
+            // Filesystems that do not tell the type are asked by name, and
+            // by then the entry may have gone.
+            Err(cause) if is_absent(&cause) => {}
+            Err(cause) => return Err(Fault::new(Op::Stat, entry.path(), cause)),
+        }
+    }
+    Ok(())
+}
+
+/// A directory that went away, or was replaced, since it was named is empty.
+fn vanishing(listed: Result<(), Fault>) -> Result<(), Fault> {
+    match listed {
+        Err(fault) if is_absent(&fault.cause) => Ok(()),
+        other => other,
+    }
+}
+
+/// There is nothing of that name, or what is above it is no directory.
+pub(crate) fn is_absent(cause: &io::Error) -> bool {
+    matches!(
+        cause.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    Ascending,
+    Descending,
+}
+
+impl Order {
+    fn of<T>(self, mut ascending: Vec<T>) -> vec::IntoIter<T> {
+        if self == Order::Descending {
+            ascending.reverse();
+        }
+        ascending.into_iter()
+    }
+}
+
+/// Published dumps in order of their names, read by year and day as they are
+/// asked for.
+///
+/// A year or day that cannot be listed comes out as a fault in its place; the
+/// dumps behind it still follow.
+#[derive(Debug)]
+pub(crate) struct Names<'a> {
+    calendar: &'a Calendar,
+    order: Order,
+    minutes: (Bound<Stamp>, Bound<Stamp>),
+    years: Option<vec::IntoIter<Year>>,
+    days: vec::IntoIter<(Year, Day)>,
+    leaves: vec::IntoIter<DumpName>,
+}
+
+impl<'a> Names<'a> {
+    fn new(calendar: &'a Calendar, minutes: impl RangeBounds<Stamp>, order: Order) -> Self {
+        Self {
+            calendar,
+            order,
+            minutes: (minutes.start_bound().cloned(), minutes.end_bound().cloned()),
+            years: None,
+            days: Vec::new().into_iter(),
+            leaves: Vec::new().into_iter(),
+        }
+    }
+
+    /// May something between these two minutes be asked for? Years and days
+    /// outside are not read.
+    fn meets(&self, first: Option<Stamp>, last: Option<Stamp>) -> bool {
+        let (Some(first), Some(last)) = (first, last) else {
+            return false;
+        };
+        let after_start = match self.minutes.0 {
+            Bound::Included(from) => last >= from,
+            Bound::Excluded(from) => last > from,
+            Bound::Unbounded => true,
+        };
+        let before_end = match self.minutes.1 {
+            Bound::Included(to) => first <= to,
+            Bound::Excluded(to) => first < to,
+            Bound::Unbounded => true,
+        };
+        after_start && before_end
+    }
+
+    fn open_years(&mut self) -> Result<vec::IntoIter<Year>, Fault> {
+        let mut years = self.calendar.years()?;
+        years.retain(|y| self.meets(Stamp::new(y.0, 1, 1, 0, 0), Stamp::new(y.0, 12, 31, 23, 59)));
+        Ok(self.order.of(years))
+    }
+
+    fn open_days(&self, year: Year) -> Result<vec::IntoIter<(Year, Day)>, Fault> {
+        let mut days = self.calendar.days(year)?;
+        days.retain(|d| {
+            self.meets(
+                Stamp::new(year.0, d.month, d.day, 0, 0),
+                Stamp::new(year.0, d.month, d.day, 23, 59),
+            )
+        });
+        let days = days.into_iter().map(|day| (year, day)).collect();
+        Ok(self.order.of(days))
+    }
+
+    fn open_leaves(&self, year: Year, day: Day) -> Result<vec::IntoIter<DumpName>, Fault> {
+        let leaves = self.calendar.leaves(year, day)?;
+        let wanted = leaves
+            .into_iter()
+            .filter(|found| !found.incomplete && self.minutes.contains(&found.name.stamp))
+            .map(|found| found.name)
+            .collect();
+        Ok(self.order.of(wanted))
+    }
+
+    fn step(&mut self) -> Result<Option<DumpName>, Fault> {
+        loop {
+            if let Some(name) = self.leaves.next() {
+                return Ok(Some(name));
+            }
+            if let Some((year, day)) = self.days.next() {
+                self.leaves = self.open_leaves(year, day)?;
+                continue;
+            }
+            let years = match &mut self.years {
+                Some(years) => years,
+                unread => {
+                    // A root that cannot be listed is told of once.
+                    *unread = Some(Vec::new().into_iter());
+                    let listed = self.open_years()?;
+                    self.years.insert(listed)
+                }
+            };
+            let Some(year) = years.next() else {
+                return Ok(None);
+            };
+            self.days = self.open_days(year)?;
+        }
+    }
+}
+
+impl Iterator for Names<'_> {
+    type Item = Result<DumpName, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.step().transpose()
+    }
+}
