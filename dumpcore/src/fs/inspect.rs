@@ -10,7 +10,7 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::model::fault::{Op, OpError, Side};
-use crate::model::metadata::{Capabilities, Meta, Time, Xattrs};
+use crate::model::metadata::{ACL_ACCESS, Capabilities, Meta, Time, Xattrs};
 use crate::sys::fstype::may_be_in_user_space;
 use crate::sys::link;
 use crate::sys::stat::{self, Fresh};
@@ -64,13 +64,16 @@ pub(crate) fn symlink_in_some_dump(
     symlink_in_dump(dir, name, looked, !may_be_in_user_space(dir))
 }
 
-/// The attributes that count, of a name or of what a handle holds.
+/// The attributes that count, of a name or of what a handle holds; of the
+/// source also the ACL that cannot be kept: it tells whom a copy must shut out.
 pub(crate) fn xattrs(
     subject: Subject<'_>,
     side: Side,
     capabilities: &Capabilities,
 ) -> Result<Xattrs, OpError> {
-    xattr::read(subject, |name| capabilities.keeps_xattr(name)).map_err(|cause| OpError {
+    let keep =
+        |name: &[u8]| capabilities.keeps_xattr(name) || side == Side::Source && name == ACL_ACCESS;
+    xattr::read(subject, keep).map_err(|cause| OpError {
         side,
         op: Op::ReadXattr,
         cause,

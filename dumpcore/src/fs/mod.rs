@@ -1,6 +1,7 @@
 //! Single acts on one entry or one tree: open, inspect, store, remove, and
 //! try what a filesystem can do.
 
+pub(crate) mod attributes;
 pub(crate) mod capabilities;
 pub(crate) mod dir_handle;
 pub(crate) mod inspect;

@@ -1,29 +1,22 @@
-//! Storing one entry: its data, then its attributes in the right order.
+//! Storing one entry: its data, then its attributes.
 //!
-//! Order matters: the owner first, since changing it takes setuid bits and
-//! capabilities away; then attributes `user.*`, which need the owner's write
-//! permission; then the permission bits; then ACLs and capabilities, which
-//! refine them; and the times last of all, since every other act moves them.
-//! A regular file therefore has its times only when it is whole: that is how
-//! a later run knows one that was left half-written.
+//! A regular file has its times only when it is whole: that is how a later run
+//! knows one that was left half-written.
 //!
 //! An entry is made under a name that is free, as somebody's own private
 //! one. Nothing that exists is ever written to.
 
 use std::ffi::{CStr, CString};
-use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::SystemTime;
 
 use crate::fs::inspect;
 use crate::model::fault::{Op, OpError, Side};
-use crate::model::metadata::{
-    ACL_ACCESS, ACL_DEFAULT, CAPABILITY, Capabilities, Id, Kind, Meta, Time, Xattrs,
-};
+use crate::model::metadata::{ACL_ACCESS, ACL_DEFAULT, Capabilities, Id, Kind, Meta, Time, Xattrs};
 use crate::sys::file::{CompareError, CopyError, CopyHow};
 use crate::sys::pages::Pages;
 use crate::sys::xattr::Subject;
-use crate::sys::{disk, errno, file, link, stat, xattr};
+use crate::sys::{errno, file, link, stat, xattr};
 
 /// A name in an open directory.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +63,7 @@ const TRIES: u32 = 3;
 /// Stores entries: what a run knows, and buffers that are used again.
 #[derive(Debug)]
 pub(crate) struct EntryWriter<'a> {
-    capabilities: &'a Capabilities,
+    pub(super) capabilities: &'a Capabilities,
     pages: Pages,
     /// How much is copied at once, at most.
     step: usize,
@@ -293,45 +286,6 @@ impl<'a> EntryWriter<'a> {
         })
     }
 
-    /// Sets all attributes of a new entry, in the order that the head of
-    /// this file tells; what could not be set comes back, unless the disk
-    /// itself refuses.
-    pub(crate) fn attributes(
-        &self,
-        subject: Subject<'_>,
-        meta: &Meta,
-        xattrs: &Xattrs,
-    ) -> Result<Vec<OpError>, OpError> {
-        let stored = self.capabilities.storable(meta);
-        let mut losses = Vec::new();
-        let mut note = |op: Op, done: io::Result<()>| match done {
-            Ok(()) => Ok(()),
-            Err(e) if is_loss(op, &e, subject) => {
-                losses.push(OpError::target(op, e));
-                Ok(())
-            }
-            Err(e) => Err(OpError::target(op, e)),
-        };
-        let settable = meta.kind != Kind::Symlink || self.capabilities.symlinks;
-        if settable {
-            note(Op::SetOwner, set_owner(subject, stored.uid, stored.gid))?;
-        }
-        let refines = |name: &[u8]| [ACL_ACCESS, ACL_DEFAULT, CAPABILITY].contains(&name);
-        for (name, value) in xattrs.iter().filter(|(name, _)| !refines(name)) {
-            note(Op::SetXattr, xattr::set(subject, name, value))?;
-        }
-        if meta.kind != Kind::Symlink && self.capabilities.kept_modes(meta.kind) != 0 {
-            note(Op::SetMode, set_mode(subject, stored.mode))?;
-        }
-        for (name, value) in xattrs.iter().filter(|(name, _)| refines(name)) {
-            note(Op::SetXattr, xattr::set(subject, name, value))?;
-        }
-        if settable {
-            note(Op::SetTimes, set_times(subject, stored.atime, stored.mtime))?;
-        }
-        Ok(losses)
-    }
-
     /// Makes a directory that a run left behind private again: its owner's
     /// alone, and without a default ACL that new entries would inherit.
     pub(crate) fn take_over(&self, directory: BorrowedFd<'_>) -> Result<(), OpError> {
@@ -381,39 +335,7 @@ pub(crate) fn discard(name_at: NameAt<'_>) -> Result<(), OpError> {
     link::remove(name_at.dir, name_at.name).map_err(|e| OpError::target(Op::Remove, e))
 }
 
-/// Is a failure to set an attribute a loss of that attribute only? Not when
-/// the disk is full or failing; but an attribute too large for its filesystem
-/// may be answered as if the disk were full, so the free space is asked.
-fn is_loss(op: Op, error: &io::Error, subject: Subject<'_>) -> bool {
-    if op == Op::SetXattr && errno::is_no_room(error) {
-        let (Subject::Named(on, _) | Subject::Open(on)) = subject;
-        return disk::free(on).is_ok_and(|free| free.bytes > 1 << 20);
-    }
-    !errno::is_disk_refusal(error) && !errno::is_shortage(error)
-}
-
 /// The time one step of the dump's filesystem before.
 fn earlier(time: Time, capabilities: &Capabilities) -> Time {
     Time::from_nanos(time.as_nanos() - i128::from(capabilities.time_step.max(1)))
-}
-
-fn set_owner(subject: Subject<'_>, uid: u32, gid: u32) -> io::Result<()> {
-    match subject {
-        Subject::Open(fd) => file::set_owner(fd, uid, gid),
-        Subject::Named(dir, name) => link::set_owner(dir, name, uid, gid),
-    }
-}
-
-fn set_mode(subject: Subject<'_>, mode: u16) -> io::Result<()> {
-    match subject {
-        Subject::Open(fd) => file::set_mode(fd, mode),
-        Subject::Named(dir, name) => link::set_mode(dir, name, mode),
-    }
-}
-
-fn set_times(subject: Subject<'_>, atime: Time, mtime: Time) -> io::Result<()> {
-    match subject {
-        Subject::Open(fd) => file::set_times(fd, atime, mtime),
-        Subject::Named(dir, name) => link::set_times(dir, name, atime, mtime),
-    }
 }

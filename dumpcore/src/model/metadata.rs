@@ -120,6 +120,20 @@ impl Xattrs {
         self.0.iter().map(|(n, v)| (n.as_slice(), v.as_slice()))
     }
 
+    /// The value of one.
+    #[must_use]
+    pub fn get(&self, name: &[u8]) -> Option<&[u8]> {
+        self.iter().find(|(n, _)| *n == name).map(|(_, v)| v)
+    }
+
+    /// The same with another value of one that is there.
+    pub(crate) fn with(mut self, name: &[u8], value: Vec<u8>) -> Self {
+        for (_, old) in self.0.iter_mut().filter(|(n, _)| n == name) {
+            old.clone_from(&value);
+        }
+        self
+    }
+
     /// Those that `keep` wants.
     #[must_use]
     pub fn filtered(&self, keep: impl Fn(&[u8]) -> bool) -> Self {
@@ -227,22 +241,6 @@ impl Capabilities {
         }
     }
 
-    /// The permission bits that a fresh copy would have: setuid and setgid
-    /// go when the owner or group they speak of cannot be kept.
-    #[must_use]
-    pub fn storable_mode(&self, meta: &Meta) -> u16 {
-        let mut mode = meta.mode;
-        if meta.kind != Kind::Dir {
-            if self.storable_uid(meta.uid) != meta.uid {
-                mode &= !SETUID;
-            }
-            if self.storable_gid(meta.gid) != meta.gid {
-                mode &= !SETGID;
-            }
-        }
-        mode
-    }
-
     /// The permission bits that are kept of entries of this type.
     #[must_use]
     pub fn kept_modes(&self, kind: Kind) -> u16 {
@@ -288,11 +286,10 @@ impl Capabilities {
         }
     }
 
-    /// The metadata that a fresh copy of this entry would have.
+    /// Owner, group and times that a fresh copy of this entry would have.
     #[must_use]
-    pub fn storable(&self, meta: &Meta) -> Meta {
+    pub(crate) fn storable(&self, meta: &Meta) -> Meta {
         Meta {
-            mode: self.storable_mode(meta),
             uid: self.storable_uid(meta.uid),
             gid: self.storable_gid(meta.gid),
             mtime: self.storable_time(meta.mtime),
@@ -342,9 +339,10 @@ mod tests {
     fn a_plain_user_keeps_what_a_plain_user_can() {
         let stored = plain_user().storable(&meta());
         assert_eq!((stored.uid, stored.gid), (1000, 5));
-        assert_eq!(stored.mode, 0o2755, "setuid goes with its owner");
+        let mode = |meta: &Meta| plain_user().storable_mode(meta);
+        assert_eq!(mode(&meta()), 0o2755, "setuid goes with its owner");
         let other_group = Meta { gid: 6, ..meta() };
-        assert_eq!(plain_user().storable(&other_group).mode, 0o755);
+        assert_eq!(mode(&other_group), 0o755);
         assert_eq!(plain_user().storable(&other_group).gid, 1000);
         assert_eq!(Capabilities::everything().storable(&meta()), meta());
     }

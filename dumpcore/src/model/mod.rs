@@ -1,5 +1,6 @@
 //! Values: what the library speaks of, without any I/O.
 
+pub(crate) mod access;
 pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod fault;

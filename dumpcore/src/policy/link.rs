@@ -8,7 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::model::event::CopyReason;
-use crate::model::metadata::{Capabilities, Kind, Meta, Time, Xattrs};
+use crate::model::metadata::{ACL_ACCESS, Capabilities, Kind, Meta, Time, Xattrs};
 
 /// An entry as the policy sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,25 +167,20 @@ impl LinkPolicy {
         if self.contents && source.kind == Kind::File && !evidence.same_contents()? {
             return Ok(Verdict::Copy(CopyReason::Contents));
         }
-        if let Some(why) = self.attributes_differ(capabilities, reference, source) {
-            return Ok(Verdict::Copy(why));
+        if self.owner_differs(capabilities, reference, source) {
+            return Ok(Verdict::Copy(CopyReason::Owner));
         }
-        if self.xattrs {
-            let Some((of_reference, of_source)) = evidence.xattrs()? else {
-                return Ok(Verdict::Copy(CopyReason::Xattrs));
-            };
-            let counted = |xattrs: Xattrs| {
-                if xattrs.is_empty() {
-                    xattrs
-                } else {
-                    xattrs.filtered(|name| capabilities.keeps_xattr(name))
-                }
-            };
-            if counted(of_reference) != counted(of_source) {
-                return Ok(Verdict::Copy(CopyReason::Xattrs));
+        let (of_reference, of_source) = if self.xattrs {
+            match evidence.xattrs()? {
+                Some(both) => both,
+                None => return Ok(Verdict::Copy(CopyReason::Xattrs)),
             }
-        }
-        Ok(Verdict::Link)
+        } else {
+            Default::default()
+        };
+        let (reference, source) = ((reference, &of_reference), (source, &of_source));
+        let why = self.access_differs(capabilities, reference, source);
+        Ok(why.map_or(Verdict::Link, Verdict::Copy))
     }
 
     /// Does what stands for the data differ: type, size, time, device?
@@ -209,41 +204,47 @@ impl LinkPolicy {
         (!self.same_time(capabilities, reference.mtime, source.mtime)).then_some(CopyReason::Mtime)
     }
 
-    /// Do permission bits, owner or group differ?
+    /// Do owner or group differ?
     ///
     /// The reference may have either what the source has (somebody could
     /// preserve it) or what this runner would store.
-    fn attributes_differ(
+    fn owner_differs(&self, capabilities: &Capabilities, reference: &Meta, source: &Meta) -> bool {
+        if !self.owner || source.kind == Kind::Symlink && !capabilities.symlinks {
+            return false;
+        }
+        let (uid, gid) = (source.uid, source.gid);
+        let uids = [uid, capabilities.storable_uid(uid)];
+        let gids = [gid, capabilities.storable_gid(gid)];
+        !(uids.contains(&reference.uid) && gids.contains(&reference.gid))
+    }
+
+    /// Do permission bits or attributes differ? As for the owner; what the
+    /// source has is right only for who owns it there.
+    fn access_differs(
         &self,
         capabilities: &Capabilities,
-        reference: &Meta,
-        source: &Meta,
+        (reference, of_reference): (&Meta, &Xattrs),
+        (source, of_source): (&Meta, &Xattrs),
     ) -> Option<CopyReason> {
-        if source.kind == Kind::Symlink && !capabilities.symlinks {
-            return None;
-        }
-        let either = |is: u32, source: u32, stored: u32| is == source || is == stored;
-        let uid = either(
-            reference.uid,
-            source.uid,
-            capabilities.storable_uid(source.uid),
-        );
-        let gid = either(
-            reference.gid,
-            source.gid,
-            capabilities.storable_gid(source.gid),
-        );
-        if self.owner && !(uid && gid) {
-            return Some(CopyReason::Owner);
-        }
+        let keeps = |name: &[u8]| capabilities.keeps_xattr(name);
         // A symlink has no permission bits of its own.
-        if source.kind == Kind::Symlink {
-            return None;
+        let kept = match source.kind {
+            Kind::Symlink => 0,
+            kind => capabilities.kept_modes(kind),
+        };
+        let is = of_reference.filtered(keeps);
+        let differs = |(mode, xattrs): &(u16, Xattrs)| {
+            let mode = ((reference.mode ^ mode) & kept != 0).then_some(CopyReason::Mode);
+            mode.or_else(|| (is != *xattrs).then_some(CopyReason::Xattrs))
+        };
+        let same_owner = (reference.uid, reference.gid) == (source.uid, source.gid);
+        let shut_out = !capabilities.acls && of_source.get(ACL_ACCESS).is_some();
+        if (same_owner || !self.owner) && !shut_out {
+            let as_it_is = (source.mode, of_source.filtered(keeps));
+            differs(&as_it_is)?;
         }
-        let kept = capabilities.kept_modes(source.kind);
-        let differs = |mode: u16| (reference.mode ^ mode) & kept != 0;
-        (differs(source.mode) && differs(capabilities.storable_mode(source)))
-            .then_some(CopyReason::Mode)
+        let owned = capabilities.owned(source);
+        differs(&capabilities.storable_access(source, of_source, owned))
     }
 
     fn same_time(&self, capabilities: &Capabilities, reference: Time, source: Time) -> bool {

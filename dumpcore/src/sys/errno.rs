@@ -160,6 +160,12 @@ pub(crate) fn is_no_room(error: &io::Error) -> bool {
     is(error, &[Errno::NOSPC])
 }
 
+/// An attribute is larger than its filesystem takes: more than the block that
+/// it has for them (ENOSPC of ext4), or more than it allows (E2BIG, ERANGE).
+pub(crate) fn is_too_large(error: &io::Error) -> bool {
+    is(error, &[Errno::NOSPC, Errno::TOOBIG, Errno::RANGE])
+}
+
 /// The lock is held by somebody else.
 pub(crate) fn is_locked(error: &io::Error) -> bool {
     is(error, &[Errno::WOULDBLOCK])
