@@ -3,7 +3,7 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use super::entry::{Item, changed_or};
 use super::node::Node;
@@ -14,7 +14,7 @@ use crate::fs::xattr_map::Bare;
 use crate::model::event::{CopyReason, Warning};
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::metadata::{Meta, Xattrs};
-use crate::policy::link::{Evidence, LinkPolicy, Verdict};
+use crate::policy::link::{Doubt, Evidence, LinkPolicy, Verdict};
 use crate::sys::errno;
 use crate::sys::file::{self, CompareError};
 use crate::sys::pages;
@@ -58,6 +58,30 @@ impl Worker<'_> {
         policy.weigh(rules.capabilities, looked, item.meta, &mut pair)
     }
 
+    /// Does a file hold what another one does that stands elsewhere in the
+    /// dump? One that cannot be read does not.
+    pub(super) fn same_file(
+        &mut self,
+        item: Item<'_>,
+        (dir, name): (BorrowedFd<'_>, &CStr),
+    ) -> Result<bool, StoreError> {
+        let here = file::open_file(item.hands.source.as_fd(), item.name);
+        let here = here.map_err(|e| changed_or(OpError::source(Op::Open, e)))?;
+        let Ok(there) = file::open_file(dir, name) else {
+            return Ok(false);
+        };
+        let totals = self.run.totals;
+        let mut keep_going = || totals.keep_going();
+        let size = item.has_true_size().then_some(item.meta.size);
+        let (a, b) = (here.as_fd(), there.as_fd());
+        match self.writer.same_contents(a, b, size, &mut keep_going) {
+            Ok(same) => Ok(same),
+            Err(CompareError::First(e)) => Err(OpError::source(Op::Read, e).into()),
+            Err(CompareError::Second(_)) => Ok(false),
+            Err(CompareError::Stopped) => Err(StoreError::Stopped),
+        }
+    }
+
     /// What the reference holds cannot be read: it is left alone, and the
     /// entry is copied anew.
     pub(super) fn unreadable_reference(&self, node: &Node, name: &CStr, cause: &io::Error) {
@@ -87,6 +111,16 @@ impl Pair<'_, '_, '_> {
 }
 
 impl Evidence<StoreError> for Pair<'_, '_, '_> {
+    /// A file that has another size than was stored of it, or says that it is
+    /// empty, may hold what was stored all the same.
+    fn doubt(&self) -> Doubt {
+        let size = self.item.meta.size;
+        let told = size != 0 && size == self.looked.size;
+        Doubt {
+            size: !told && !self.item.has_true_size(),
+        }
+    }
+
     fn same_target(&mut self) -> Result<bool, StoreError> {
         let here = self.worker.read_symlink(self.item)?;
         let name = self.item.name;
@@ -147,10 +181,11 @@ impl Evidence<StoreError> for Pair<'_, '_, '_> {
         let totals = self.worker.run.totals;
         let mut keep_going = || totals.keep_going();
         let (a, b) = (source.as_fd(), other.as_fd());
+        let size = self.item.has_true_size().then_some(meta.size);
         let same = self
             .worker
             .writer
-            .same_contents(a, b, meta.size, &mut keep_going);
+            .same_contents(a, b, size, &mut keep_going);
         match same {
             Ok(same) => Ok(same),
             Err(CompareError::First(e)) => Err(OpError::source(Op::Read, e).into()),

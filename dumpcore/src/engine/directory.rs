@@ -16,6 +16,7 @@ use super::node::{At, Node, OpenDirs, Sides, Tree};
 use super::worker::Worker;
 use crate::fs::dir_handle::{DirHandle, Entered};
 use crate::fs::inspect;
+use crate::fs::source_fs::SourceFs;
 use crate::fs::store::NameAt;
 use crate::model::event::{Action, CopyReason, Warning};
 use crate::model::fault::{Op, OpError, Side};
@@ -80,6 +81,7 @@ impl Worker<'_> {
         };
         let xattrs = self.directory_xattrs(above, name, &entered);
         let sides = Sides {
+            fs: above.fs.below(&entered.handle, &entered.meta),
             source: entered.place,
             reference,
             target,
@@ -341,6 +343,7 @@ impl Worker<'_> {
             Err(op_error) => (None, true, Some(op_error)),
         };
         let sides = Sides {
+            fs: SourceFs::of(&root.entered.handle, &root.entered.meta),
             source: root.entered.place,
             reference,
             target,

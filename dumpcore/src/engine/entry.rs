@@ -36,6 +36,26 @@ pub(super) struct Item<'a> {
     may_defer: bool,
 }
 
+impl Item<'_> {
+    /// The same, not to be put off.
+    pub(super) fn at_once(self) -> Self {
+        Self {
+            may_defer: false,
+            ..self
+        }
+    }
+
+    /// Is it as long as is said of it?
+    pub(super) fn has_true_size(&self) -> bool {
+        self.node.fs.has_true_size(self.meta)
+    }
+
+    /// Has no other file its inode number?
+    pub(super) fn has_true_inode(&self) -> bool {
+        self.node.fs.has_true_inode(self.meta)
+    }
+}
+
 /// What became of an entry, and its inode in the dump.
 pub(super) struct Outcome {
     pub(super) did: Action,
@@ -185,7 +205,7 @@ impl Worker<'_> {
     }
 
     /// An entry with one name.
-    fn single(
+    pub(super) fn single(
         &mut self,
         item: Item<'_>,
         existing: Option<u64>,
@@ -376,8 +396,9 @@ impl Worker<'_> {
                     }
                     totals.keep_going()
                 };
+                let sized = (item.meta, item.has_true_size());
                 self.writer
-                    .file(from, to, item.meta, reflink_from, &mut keep_going)?
+                    .file(from, to, sized, reflink_from, &mut keep_going)?
             }
             Kind::Symlink => {
                 let text = self.read_symlink(item)?;
@@ -422,7 +443,7 @@ impl Worker<'_> {
         }
         Outcome {
             did: Action::Copied(why),
-            size: stored.meta.size,
+            size: stored.bytes,
             id: stored.id,
             was: SourceState::of(&stored.meta),
         }

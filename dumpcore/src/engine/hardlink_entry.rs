@@ -3,7 +3,9 @@
 //!
 //! The source's names of one inode become names of one inode of the dump,
 //! also where the filesystem refuses some links, or the number is another
-//! file's before the run is over.
+//! file's before the run is over. Where a number may be that of several files
+//! at once, as programs and some servers make them up, two names are one file
+//! only if their contents agree.
 
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use crate::fs::inspect;
 use crate::fs::store::StoreError;
 use crate::model::event::{Action, CopyReason, Warning};
 use crate::model::fault::{Op, OpError, Side};
+use crate::model::kind::Kind;
 use crate::model::metadata::Id;
 use crate::policy::link::Verdict;
 use crate::sys::{errno, link};
@@ -28,6 +31,10 @@ impl Worker<'_> {
         existing: Option<u64>,
     ) -> Result<Option<Outcome>, StoreError> {
         let id = item.meta.id();
+        let next = self.run.count_names();
+        if !next.is_empty() {
+            self.run.queue.add(next);
+        }
         let job = Job::Store {
             node: Arc::clone(item.node),
             name: item.name.to_owned(),
@@ -43,7 +50,7 @@ impl Worker<'_> {
             Role::Lead(job, others) => (job, others),
             Role::Follow(first, _) => {
                 item.node.tick_off();
-                return self.follow(item, existing, &first).map(Some);
+                return self.follow(item, existing, &first);
             }
         };
         let can_wait = self.run.can_wait(&item.node.tree, others);
@@ -100,6 +107,48 @@ impl Worker<'_> {
         item: Item<'_>,
         existing: Option<u64>,
         first_name: &FirstName,
+    ) -> Result<Option<Outcome>, StoreError> {
+        if first_name.was != SourceState::of(item.meta) {
+            // Written to since, or another file that has its number.
+            self.run.inodes_collide();
+            let stored = self.single(item.at_once(), existing)?;
+            if let Some(stored) = &stored
+                && item.has_true_inode()
+            {
+                let replacement = first(item, stored);
+                self.run.groups.replace(item.meta.id(), replacement);
+            }
+            return Ok(stored);
+        }
+        let doubted = !item.has_true_inode() || self.run.do_inodes_collide();
+        if doubted && !self.agrees(item, first_name)? {
+            return self.single(item, existing);
+        }
+        self.link_to_first(item, existing, first_name).map(Some)
+    }
+
+    /// Does a name hold what was stored of the first one with its number?
+    fn agrees(&mut self, item: Item<'_>, first_name: &FirstName) -> Result<bool, StoreError> {
+        let place = first_name.place.as_ref().unwrap_or(&first_name.source);
+        let Ok(handle) = place.open() else {
+            return Ok(false);
+        };
+        match item.meta.kind {
+            Kind::File => self.same_file(item, (handle.as_fd(), &first_name.name)),
+            Kind::Symlink => {
+                let there = link::read_symlink(handle.as_fd(), &first_name.name);
+                let here = self.read_symlink(item)?;
+                Ok(there.is_ok_and(|there| there == here))
+            }
+            _ => Ok(false),
+        }
+    }
+
+    fn link_to_first(
+        &mut self,
+        item: Item<'_>,
+        existing: Option<u64>,
+        first_name: &FirstName,
     ) -> Result<Outcome, StoreError> {
         let outcome = |did, ino| Outcome {
             did,
@@ -107,14 +156,6 @@ impl Worker<'_> {
             id: Id { dev: 0, ino },
             was: SourceState::of(item.meta),
         };
-        if first_name.was != SourceState::of(item.meta) {
-            // Written to since, or another file that has its number by now.
-            self.clear_after(item.node, item.name, existing);
-            let copied = self.copy(item, CopyReason::NoLink)?;
-            let replacement = first(item, &copied);
-            self.run.groups.replace(item.meta.id(), replacement);
-            return Ok(copied);
-        }
         let (Some(target), Some(place)) = (&item.hands.target, &first_name.place) else {
             if self.run.rules.from_disk && !Self::is_reference(item, first_name.ino) {
                 return Ok(outcome(Action::Copied(CopyReason::New), first_name.ino));
@@ -159,6 +200,7 @@ fn first(item: Item<'_>, outcome: &Outcome) -> FirstName {
         was: outcome.was,
         ino: outcome.id.ino,
         place: item.node.target.clone(),
+        source: Arc::clone(&item.node.source),
         name: item.name.to_owned(),
     }
 }

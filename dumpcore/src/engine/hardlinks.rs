@@ -16,10 +16,15 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ffi::CString;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::fs::dir_handle::DirHandle;
 use crate::model::metadata::{Id, Kind, Meta, Time};
+
+/// With so many groups, a megabyte or two of them, it is worth listing the
+/// trees to know which names are to be waited for.
+const MANY: usize = 4096;
 
 /// Where the dump has an inode's first name.
 #[derive(Clone, Debug)]
@@ -30,6 +35,8 @@ pub(super) struct FirstName {
     pub(super) ino: u64,
     /// The directory; `None` in a dry run.
     pub(super) place: Option<Arc<DirHandle>>,
+    /// The directory that it was read from.
+    pub(super) source: Arc<DirHandle>,
     pub(super) name: CString,
 }
 
@@ -97,13 +104,23 @@ impl<J> State<J> {
 #[derive(Debug)]
 struct Group<J> {
     state: State<J>,
-    /// Names that have not been met.
-    left: u64,
+    /// Names that are stored.
+    met: u32,
+    /// Names that can be met, as far as is known.
+    names: u32,
+}
+
+impl<J> Group<J> {
+    fn all_met(&self) -> bool {
+        self.met >= self.names
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Hardlinks<J> {
     groups: Mutex<HashMap<Id, Group<J>>>,
+    /// How many groups there are.
+    number: AtomicUsize,
     claims: Mutex<HashMap<Id, Id>>,
     taken: Taken,
     /// May a name be met more than once, so that the link count does not tell
@@ -138,6 +155,7 @@ impl<J> Hardlinks<J> {
     pub(super) fn new(names_repeat: bool) -> Self {
         Self {
             groups: Mutex::new(HashMap::new()),
+            number: AtomicUsize::new(0),
             claims: Mutex::new(HashMap::new()),
             taken: Taken::default(),
             names_repeat,
@@ -147,11 +165,13 @@ impl<J> Hardlinks<J> {
     /// A name of the source inode `id`, which has `names` of them, is met.
     pub(super) fn meet(&self, id: Id, names: u32, job: J) -> Role<J> {
         let mut groups = lock(&self.groups);
+        self.number.store(groups.len(), Ordering::Relaxed);
         match groups.entry(id) {
             Entry::Vacant(vacant) => {
                 vacant.insert(Group {
                     state: State::led(Vec::new()),
-                    left: u64::from(names.max(1)) - 1,
+                    met: 1,
+                    names,
                 });
                 Role::Lead(job, names > 1)
             }
@@ -168,8 +188,8 @@ impl<J> Hardlinks<J> {
                 }
                 State::Settled(first) => {
                     let first = first.clone();
-                    group.get_mut().left = group.get().left.saturating_sub(1);
-                    if group.get().left == 0 && !self.names_repeat {
+                    group.get_mut().met += 1;
+                    if group.get().all_met() && !self.names_repeat {
                         group.remove();
                     }
                     Role::Follow(first, job)
@@ -186,7 +206,7 @@ impl<J> Hardlinks<J> {
             return Vec::new();
         };
         let state = std::mem::replace(&mut group.state, State::Settled(first));
-        if group.left == 0 && !self.names_repeat {
+        if group.all_met() && !self.names_repeat {
             groups.remove(&id);
         }
         state.jobs()
@@ -232,6 +252,39 @@ impl<J> Hardlinks<J> {
         group.map_or_else(Vec::new, |group| group.state.jobs())
     }
 
+    /// Do so many groups wait for names that some of those, most likely, are
+    /// outside the trees?
+    pub(super) fn are_many(&self) -> bool {
+        !self.names_repeat && self.number.load(Ordering::Relaxed) >= MANY
+    }
+
+    /// How many names each inode has within the trees is known now: what
+    /// waits for no more of them is let go. The jobs that are to be tried
+    /// next, since all names of their inodes were.
+    #[must_use]
+    pub(super) fn narrow(&self, names: impl Fn(Id) -> Option<u32>) -> Vec<J> {
+        let mut groups = lock(&self.groups);
+        let mut next = Vec::new();
+        groups.retain(|id, group| {
+            let Some(names) = names(*id) else { return true };
+            group.names = group.names.min(names);
+            match &mut group.state {
+                State::Led { .. } => true,
+                State::Sought { tried } => {
+                    if tried.len() as u64 >= u64::from(names) {
+                        next.extend(tried.pop());
+                    }
+                    // One that was alone is stored as such.
+                    names > 1 || !tried.is_empty()
+                }
+                State::Settled(_) => !group.all_met(),
+            }
+        });
+        groups.shrink_to_fit();
+        self.number.store(groups.len(), Ordering::Relaxed);
+        next
+    }
+
     /// From now on names of this inode are linked to another first one.
     pub(super) fn replace(&self, id: Id, first: FirstName) {
         if let Some(group) = lock(&self.groups).get_mut(&id) {
@@ -263,9 +316,17 @@ impl<J> Hardlinks<J> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fs::dir_handle::HandleCache;
+    use crate::sys::dir::{self, For};
 
     const A: Id = Id { dev: 1, ino: 1 };
     const B: Id = Id { dev: 1, ino: 2 };
+
+    fn here() -> Arc<DirHandle> {
+        let here = dir::open_root(".".as_ref(), For::Passing).expect("opened");
+        let entered = DirHandle::top(here, For::Passing, &HandleCache::new(1));
+        entered.expect("a directory").place
+    }
 
     fn first(ino: u64) -> FirstName {
         FirstName {
@@ -276,6 +337,7 @@ mod tests {
             },
             ino,
             place: None,
+            source: here(),
             name: CString::default(),
         }
     }
@@ -327,6 +389,39 @@ mod tests {
         for job in ['a', 'b'] {
             assert!(matches!(groups.meet(A, 3, job), Role::Follow(..)));
         }
+        assert!(lock(&groups.groups).is_empty());
+    }
+
+    #[test]
+    fn only_names_within_the_trees_are_waited_for() {
+        let groups = Hardlinks::new(false);
+        let c = Id { dev: 2, ino: 1 };
+        // A has another name outside, B a second one within, that of C is
+        // sought, and no other is there.
+        for (id, job) in [(A, 'a'), (B, 'b')] {
+            assert!(matches!(groups.meet(id, 3, job), Role::Lead(..)));
+            assert!(groups.settle(id, first(7)).is_empty());
+        }
+        assert!(matches!(groups.meet(c, 3, 'c'), Role::Lead('c', true)));
+        assert!(groups.seek(c, 'c').is_empty());
+        let names = |id| Some(if id == B { 2 } else { 1 });
+        assert_eq!(groups.narrow(names), ['c']);
+        assert_eq!(lock(&groups.groups).len(), 1);
+        assert!(matches!(groups.meet(B, 2, 'd'), Role::Follow(..)));
+        assert!(lock(&groups.groups).is_empty());
+    }
+
+    #[test]
+    fn the_last_name_within_the_trees_is_stored_at_once() {
+        let groups = Hardlinks::new(false);
+        for (job, waits) in [('a', true), ('b', true)] {
+            assert!(matches!(groups.meet(A, 3, job), Role::Lead(..)), "{waits}");
+            assert!(groups.seek(A, job).is_empty());
+        }
+        assert_eq!(groups.narrow(|_| Some(2)), ['b']);
+        assert!(matches!(groups.meet(A, 2, 'b'), Role::Lead('b', false)));
+        assert_eq!(groups.settle(A, first(7)), ['a']);
+        assert!(matches!(groups.meet(A, 2, 'a'), Role::Follow(..)));
         assert!(lock(&groups.groups).is_empty());
     }
 

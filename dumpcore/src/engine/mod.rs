@@ -14,6 +14,7 @@
 //! one tree is within another); descriptors are bounded however wide or deep the tree is.
 
 mod compare;
+mod count_names;
 mod directory;
 mod entry;
 mod hardlink_entry;
@@ -38,6 +39,7 @@ use std::sync::Arc;
 pub(crate) use totals::Totals;
 pub(crate) use trim_target::{Pair, Wanted, trim_target};
 
+use self::count_names::Top;
 use self::job::Job;
 use self::worker::{Shared, Worker};
 use crate::fs::dir_handle::{DirHandle, Entered, HandleCache};
@@ -167,9 +169,14 @@ impl Budget {
 /// Merges trees. What happened is in the tally, also why it ended early.
 pub(crate) fn merge(rules: &Rules<'_>, budget: Budget, totals: &Totals<'_>, roots: Vec<Root>) {
     let names_repeat = overlap(&roots);
+    let tops = roots.iter().map(|root| Top {
+        place: Arc::clone(&root.entered.place),
+        name: root.name.to_bytes().to_vec(),
+    });
+    let tops = tops.collect();
     let first = roots.into_iter().rev();
     let first = first.map(|root| Job::Root(Box::new(root))).collect();
-    let run = Shared::new(rules, totals, first, budget, names_repeat);
+    let run = Shared::new(rules, totals, (first, tops), budget, names_repeat);
     std::thread::scope(|scope| {
         // The thread that called is the first of them.
         for started in 1..budget.jobs {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::fs::dir_handle::DirHandle;
 use crate::fs::xattr_map::Bare;
+use crate::fs::source_fs::SourceFs;
 use crate::model::event::Locate;
 use crate::model::fault::Side;
 use crate::model::metadata::{Meta, Xattrs};
@@ -45,6 +46,8 @@ pub(super) struct Node {
     pub(super) target: Option<Arc<DirHandle>>,
     /// Is the target new, so that nothing can be in it?
     pub(super) fresh: bool,
+    /// What is believed of the source's filesystem.
+    pub(super) fs: SourceFs,
     pub(super) meta: Meta,
     pub(super) xattrs: Xattrs,
     /// Jobs that must be done before its attributes can be set: its own
@@ -58,6 +61,7 @@ pub(super) struct Sides {
     pub(super) reference: Option<Arc<DirHandle>>,
     pub(super) target: Option<Arc<DirHandle>>,
     pub(super) fresh: bool,
+    pub(super) fs: SourceFs,
 }
 
 impl Node {
@@ -76,6 +80,7 @@ impl Node {
             reference: sides.reference,
             target: sides.target,
             fresh: sides.fresh,
+            fs: sides.fs,
             meta,
             xattrs,
             left: AtomicUsize::new(1),

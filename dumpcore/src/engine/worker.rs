@@ -3,9 +3,11 @@
 use std::ffi::CStr;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::count_names::Top;
 use super::hardlinks::Hardlinks;
 use super::job::{Found, Job};
 use super::node::{Node, Tree};
@@ -15,6 +17,7 @@ use super::throttle::Throttle;
 use super::totals::{Counter, Totals};
 use super::{Budget, Rules};
 use crate::fs::inspect;
+use crate::fs::link_counts::LinkCounts;
 use crate::fs::store::EntryWriter;
 use crate::model::error::Error;
 use crate::model::event::{Action, Warning};
@@ -41,13 +44,19 @@ pub(super) struct Shared<'a> {
     all_met: AtomicBool,
     /// What was left out since the kernel makes it up, and its type.
     kernel: Mutex<Vec<(PathBuf, &'static str)>>,
+    pub(super) tops: Vec<Top>,
+    /// How many names each inode has in the trees, once that was counted.
+    pub(super) counted: OnceLock<LinkCounts>,
+    counting: AtomicBool,
+    /// Was an inode's number met that is another file's, too?
+    collided: AtomicBool,
 }
 
 impl<'a> Shared<'a> {
     pub(super) fn new(
         rules: &'a Rules<'a>,
         totals: &'a Totals<'a>,
-        first: Vec<Job>,
+        (first, tops): (Vec<Job>, Vec<Top>),
         budget: Budget,
         names_repeat: bool,
     ) -> Self {
@@ -63,6 +72,10 @@ impl<'a> Shared<'a> {
             throttle: Throttle::new(rules.bwlimit),
             all_met: AtomicBool::new(false),
             kernel: Mutex::default(),
+            tops,
+            counted: OnceLock::new(),
+            counting: AtomicBool::new(false),
+            collided: AtomicBool::new(false),
         }
     }
 
@@ -123,8 +136,27 @@ impl<'a> Shared<'a> {
 
     /// How many names an inode has in what is read, at most.
     pub(super) fn names_of(&self, source: &Meta) -> u32 {
-        let counted = self.rules.names.map(|names| names.of(source.ino));
+        if source.nlink < 2 {
+            return source.nlink;
+        }
+        let counts = self.rules.names.or_else(|| self.counted.get());
+        let counted = counts.and_then(|counts| counts.of(source.id()));
         counted.map_or(source.nlink, |names| names.min(source.nlink))
+    }
+
+    /// May names be counted now? Once.
+    pub(super) fn may_count(&self) -> bool {
+        !self.counting.swap(true, Ordering::Relaxed)
+    }
+
+    /// Two files were seen with one inode number, at once or one after the
+    /// other: no number is believed from now on without a comparison.
+    pub(super) fn inodes_collide(&self) {
+        self.collided.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn do_inodes_collide(&self) -> bool {
+        self.collided.load(Ordering::Relaxed)
     }
 
     /// Can the reference take all names of this inode?

@@ -1,36 +1,57 @@
 //! Which inodes have several names within some trees.
 //!
-//! The link count of a file in a dump counts its names in all dumps, so that
-//! nearly every file seems to be one of several: it says nothing about the
-//! one dump that is read. Listing it does, and listings bear inode numbers,
-//! so that no entry needs to be looked at. Memory is a bit for each inode
-//! while this goes on, and afterwards only what is there more than once.
+//! The link count of a file counts its names wherever they are: of a file in
+//! a dump those in all dumps, of a file that another tool links elsewhere
+//! those that are never met. It says nothing about the trees that are read.
+//! Listing them does, and listings bear inode numbers, so that no entry needs
+//! to be looked at where those are the inodes' own. Memory is a bit for each
+//! inode while this is done, and afterwards only what is there more than once.
 
 use std::collections::HashMap;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use crate::fs::dir_handle::DirHandle;
-use crate::model::metadata::Kind;
+use crate::fs::inspect;
+use crate::model::metadata::{Id, Kind};
 use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::fstype::FsType;
 
-/// Inode numbers that were met more than once, and how often.
+/// Inodes that were met more than once, and how often.
 #[derive(Debug, Default)]
 pub(crate) struct LinkCounts {
-    several: HashMap<u64, u32>,
+    several: HashMap<Id, u32>,
+    /// The filesystems on which names were counted.
+    counted: Vec<u64>,
+}
+
+/// What is counted of some trees.
+pub(crate) trait Counting {
+    /// May it continue?
+    fn keep_going(&self) -> bool;
+
+    /// Is a directory read, which has been entered?
+    fn reads(&mut self, directory: &Arc<DirHandle>) -> bool;
+
+    /// Is an entry left out of the directory that was asked about last?
+    fn leaves_out(&mut self, name: &CStr, is_dir: bool) -> bool;
+
+    /// Are entries looked at where listings do not bear the inodes' own
+    /// numbers? Else names there are not counted.
+    fn looks(&self) -> bool;
 }
 
 impl LinkCounts {
     /// Counts the names below these directories. What cannot be listed has
     /// none: whoever deals with its entries will meet with the same.
-    pub(crate) fn within(tops: &[Arc<DirHandle>], keep_going: &dyn Fn() -> bool) -> Self {
-        let mut count = Count::default();
+    pub(crate) fn within(tops: &[Arc<DirHandle>], how: &mut dyn Counting) -> Self {
+        let mut count = Count::new(how);
         let mut chunk = Chunk::default();
         for top in tops {
             count.list(top, &mut chunk);
             while let Some((above, name)) = count.directories.pop() {
-                if !keep_going() {
+                if !count.how.keep_going() {
                     return count.names;
                 }
                 if let Ok(entered) = above.enter(&name, For::Reading) {
@@ -41,35 +62,83 @@ impl LinkCounts {
         count.names
     }
 
-    /// How many names an inode has there.
-    pub(crate) fn of(&self, ino: u64) -> u32 {
-        self.several.get(&ino).copied().unwrap_or(1)
+    /// How many names an inode has there; `None` where that was not counted.
+    pub(crate) fn of(&self, id: Id) -> Option<u32> {
+        let counted = self.counted.contains(&id.dev);
+        counted.then(|| self.several.get(&id).copied().unwrap_or(1))
     }
 }
 
-#[derive(Default)]
-struct Count {
+struct Count<'c> {
+    how: &'c mut dyn Counting,
     /// A bit for each inode number, in words of neighbours.
-    seen: HashMap<u64, u64>,
+    seen: HashMap<Id, u64>,
     names: LinkCounts,
     directories: Vec<(Arc<DirHandle>, CString)>,
 }
 
-impl Count {
+/// Where the numbers of inodes come from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Numbers {
+    Listed,
+    LookedAt,
+    NotCounted,
+}
+
+impl<'c> Count<'c> {
+    fn new(how: &'c mut dyn Counting) -> Self {
+        Self {
+            how,
+            seen: HashMap::new(),
+            names: LinkCounts::default(),
+            directories: Vec::new(),
+        }
+    }
+
     fn list(&mut self, place: &Arc<DirHandle>, chunk: &mut Chunk) {
+        if !self.how.reads(place) {
+            return;
+        }
         // The place's own handle is another's to list with.
         let opened = place
             .open()
             .and_then(|handle| dir::reopen(handle.as_fd(), For::Reading));
         let Ok(handle) = opened else { return };
-        let mut lister = Lister::new(handle);
+        let handle = Arc::new(handle);
+        let dev = place.id().dev;
+        let numbers = match FsType::of(&handle).map(FsType::lists_true_inodes) {
+            Ok(true) => Numbers::Listed,
+            _ if self.how.looks() => Numbers::LookedAt,
+            _ => Numbers::NotCounted,
+        };
+        if numbers != Numbers::NotCounted && !self.names.counted.contains(&dev) {
+            self.names.counted.push(dev);
+        }
+        let mut lister = Lister::new(Arc::clone(&handle));
         while !lister.is_done() {
             if lister.next(chunk).is_err() {
                 return;
             }
             for entry in chunk.iter() {
+                if self
+                    .how
+                    .leaves_out(entry.name, entry.kind == Some(Kind::Dir))
+                {
+                    continue;
+                }
                 if entry.kind != Some(Kind::Dir) {
-                    self.meet(entry.ino);
+                    match numbers {
+                        Numbers::Listed => self.meet(Id {
+                            dev,
+                            ino: entry.ino,
+                        }),
+                        Numbers::LookedAt => {
+                            if let Ok(meta) = inspect::look(handle.as_fd(), entry.name) {
+                                self.meet(meta.id());
+                            }
+                        }
+                        Numbers::NotCounted => {}
+                    }
                 }
                 // What is no directory is not entered, where types are not told.
                 if entry.kind.is_none_or(|kind| kind == Kind::Dir) {
@@ -80,11 +149,15 @@ impl Count {
         }
     }
 
-    fn meet(&mut self, ino: u64) {
-        let bits = self.seen.entry(ino / 64).or_insert(0);
-        let bit = 1 << (ino % 64);
+    fn meet(&mut self, id: Id) {
+        let word = Id {
+            ino: id.ino / 64,
+            ..id
+        };
+        let bits = self.seen.entry(word).or_insert(0);
+        let bit = 1 << (id.ino % 64);
         if *bits & bit != 0 {
-            *self.names.several.entry(ino).or_insert(1) += 1;
+            *self.names.several.entry(id).or_insert(1) += 1;
         }
         *bits |= bit;
     }
@@ -94,9 +167,39 @@ impl Count {
 mod tests {
     use super::*;
     use crate::fs::dir_handle::HandleCache;
+    use std::ffi::OsStr;
     use std::fs;
+    use std::os::unix::ffi::OsStrExt as _;
     use std::os::unix::fs::MetadataExt as _;
     use std::path::Path;
+
+    /// Leaves out what has this name; without one, all directories below.
+    struct Test<'t> {
+        all: Option<&'t OsStr>,
+        looks: bool,
+    }
+
+    impl Counting for Test<'_> {
+        fn keep_going(&self) -> bool {
+            true
+        }
+        fn reads(&mut self, directory: &Arc<DirHandle>) -> bool {
+            self.all.is_some() || directory.above().is_none()
+        }
+        fn leaves_out(&mut self, name: &CStr, _: bool) -> bool {
+            self.all
+                .is_some_and(|all| all.as_bytes() == name.to_bytes())
+        }
+        fn looks(&self) -> bool {
+            self.looks
+        }
+    }
+
+    fn id(path: &Path) -> Id {
+        let meta = fs::metadata(path).expect("stat");
+        let (dev, ino) = (meta.dev(), meta.ino());
+        Id { dev, ino }
+    }
 
     fn top(path: &Path) -> Arc<DirHandle> {
         let handle = dir::open_root(path, For::Reading).expect("opened");
@@ -120,12 +223,29 @@ mod tests {
         link("one/a/thrice", "two/thrice");
         link("one/a/thrice", "two/c/thrice");
         let tops = [top(&at("one")), top(&at("two"))];
-        let names = LinkCounts::within(&tops, &|| true);
-        let of = |path: &str| names.of(fs::metadata(at(path)).expect("stat").ino());
-        assert_eq!(
-            [of("one/alone"), of("one/twice"), of("two/thrice")],
-            [1, 2, 3]
+        let all = Some(OsStr::new("none"));
+        for looks in [true, false] {
+            let names = LinkCounts::within(&tops, &mut Test { all, looks });
+            let of = |path: &str| names.of(id(&at(path)));
+            assert_eq!(
+                [of("one/alone"), of("one/twice"), of("two/thrice")],
+                [Some(1), Some(2), Some(3)]
+            );
+            assert_eq!(names.several.len(), 2);
+            assert_eq!(names.of(Id { dev: 0, ino: 1 }), None);
+        }
+        // Names that are left out are never met.
+        let all = Some(OsStr::new("b"));
+        let names = LinkCounts::within(&tops, &mut Test { all, looks: false });
+        assert_eq!(names.of(id(&at("one/twice"))), Some(1));
+        // Nor are those below what is not read.
+        let names = LinkCounts::within(
+            &tops,
+            &mut Test {
+                all: None,
+                looks: false,
+            },
         );
-        assert_eq!(names.several.len(), 2);
+        assert_eq!(names.of(id(&at("two/thrice"))), Some(1));
     }
 }

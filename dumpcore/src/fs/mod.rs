@@ -8,5 +8,6 @@ pub(crate) mod inspect;
 pub(crate) mod link_counts;
 pub(crate) mod name_count;
 pub(crate) mod remove_tree;
+pub(crate) mod source_fs;
 pub(crate) mod store;
 pub(crate) mod xattr_map;

@@ -30,6 +30,8 @@ pub(crate) struct NameAt<'a> {
 pub(crate) struct Stored {
     /// The source as it was when it was read.
     pub(crate) meta: Meta,
+    /// How many bytes were stored, whatever was said of its size.
+    pub(crate) bytes: u64,
     /// The inode that was made.
     pub(crate) id: Id,
     /// Attributes that could not be stored; the entry itself is.
@@ -96,27 +98,32 @@ impl<'a> EntryWriter<'a> {
         Self { from_dump, ..self }
     }
 
-    /// Do two files hold the same `size` bytes, and end there?
+    /// Do two files hold the same bytes? They are this many, and the files
+    /// end there; or, for `None`, the files are read to their ends.
     pub(crate) fn same_contents(
         &mut self,
         a: BorrowedFd<'_>,
         b: BorrowedFd<'_>,
-        size: u64,
+        size: Option<u64>,
         keep_going: &mut dyn FnMut() -> bool,
     ) -> Result<bool, CompareError> {
         let buffers = (ready(&mut self.buffer), ready(&mut self.second));
-        file::same_contents(a, b, size, self.pages, buffers, keep_going)
+        match size {
+            Some(size) => file::same_contents(a, b, size, self.pages, buffers, keep_going),
+            None => file::same_to_end(a, b, self.pages, buffers, keep_going),
+        }
     }
 
-    /// Copies a regular file. `looked` is what it was when it was looked at;
-    /// `reflink_from` holds the same data, and lends its blocks where it can.
+    /// Copies a regular file. `looked` is what it was when it was looked at,
+    /// and its size is only a hint unless it is a `true_size`; `reflink_from`
+    /// holds the same data, and lends its blocks where it can.
     ///
     /// `keep_going` hears of bytes copied, and says whether to go on.
     pub(crate) fn file(
         &mut self,
         from: NameAt<'_>,
         to: NameAt<'_>,
-        looked: &Meta,
+        (looked, true_size): (&Meta, bool),
         reflink_from: Option<NameAt<'_>>,
         keep_going: &mut dyn FnMut(u64) -> bool,
     ) -> Result<Stored, StoreError> {
@@ -132,9 +139,11 @@ impl<'a> EntryWriter<'a> {
             let xattrs = self.xattrs_of(&source)?;
             let target = file::create_file(to.dir, to.name);
             let target = target.map_err(|e| OpError::target(Op::Create, e))?;
-            let copied = self.contents(&source, &target, &before, reflink_from, keep_going);
-            let outcome = copied.and_then(|whole| {
+            let sized = (&before, true_size);
+            let copied = self.contents(&source, &target, sized, reflink_from, keep_going);
+            let outcome = copied.and_then(|bytes| {
                 let after = stat::look_at(&source).map_err(|e| OpError::source(Op::Stat, e))?;
+                let whole = !true_size || bytes == before.size;
                 let steady = whole && self.unchanged(&before, &after);
                 if !steady && attempt < TRIES {
                     return Ok(None);
@@ -149,6 +158,7 @@ impl<'a> EntryWriter<'a> {
                 let made = stat::look_at(&target).map_err(|e| OpError::target(Op::Stat, e))?;
                 Ok(Some(Stored {
                     meta: before,
+                    bytes,
                     id: made.id(),
                     losses,
                     unstable: !steady,
@@ -208,25 +218,26 @@ impl<'a> EntryWriter<'a> {
     }
 
     /// The data: blocks of the twin where they can be shared, else a copy.
-    /// Whether all of it was there.
+    /// How many bytes there were.
     fn contents(
         &mut self,
         source: &OwnedFd,
         target: &OwnedFd,
-        meta: &Meta,
+        (meta, true_size): (&Meta, bool),
         reflink_from: Option<NameAt<'_>>,
         keep_going: &mut dyn FnMut(u64) -> bool,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<u64, StoreError> {
         if let Some(reflink_from) = reflink_from
             && let Ok(reflink_from) = file::open_file(reflink_from.dir, reflink_from.name)
             && stat::look_at(&reflink_from)
                 .is_ok_and(|t| t.size == meta.size && t.mtime == meta.mtime)
             && file::reflink(reflink_from.as_fd(), target.as_fd()).is_ok()
         {
-            return Ok(true);
+            return Ok(meta.size);
         }
         let how = CopyHow {
             sparse: meta.blocks.saturating_mul(512) < meta.size,
+            to_end: !true_size,
             pages: self.pages,
         };
         let (from, to) = (source.as_fd(), target.as_fd());
@@ -234,7 +245,7 @@ impl<'a> EntryWriter<'a> {
         let step = self.step.clamp(1, buffer.len());
         let buffer = &mut buffer[..step];
         match file::copy(from, to, meta.size, how, buffer, keep_going) {
-            Ok(copied) => Ok(copied == meta.size),
+            Ok(copied) => Ok(copied),
             Err(CopyError::Read(e)) => Err(OpError::source(Op::Read, e).into()),
             Err(CopyError::Write(e)) => Err(OpError::target(Op::Write, e).into()),
             Err(CopyError::Stopped) => Err(StoreError::Stopped),
@@ -275,6 +286,7 @@ impl<'a> EntryWriter<'a> {
             let made = made.map_err(|e| OpError::target(Op::Stat, e))?;
             Ok(Stored {
                 meta: *meta,
+                bytes: meta.size,
                 id: made.id(),
                 losses,
                 unstable: false,

@@ -280,7 +280,9 @@ impl Restorer<'_> {
     ) -> Result<Stored, StoreError> {
         match meta.kind {
             // A filesystem that can share blocks shares them, until written.
-            Kind::File => self.writer.file(from, to, meta, Some(from), &mut |_| true),
+            Kind::File => self
+                .writer
+                .file(from, to, (meta, true), Some(from), &mut |_| true),
             Kind::Symlink => {
                 let target = inspect::symlink_in_some_dump(from.dir, from.name, meta)
                     .map_err(|cause| OpError::source(Op::ReadLink, cause))?;

@@ -61,8 +61,19 @@ pub struct LinkPolicy {
     xattrs: bool,
 }
 
+/// What the metadata of a file may hide.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Doubt {
+    /// Its size is not to be believed.
+    pub(crate) size: bool,
+}
+
 /// What is not in the metadata, and costs further calls to find out.
 pub(crate) trait Evidence<E> {
+    /// What is not to be believed of the source. Costs nothing.
+    fn doubt(&self) -> Doubt {
+        Doubt::default()
+    }
     /// Do two symlinks point to the same?
     fn same_target(&mut self) -> Result<bool, E>;
     /// The extended attributes: the reference's, the source's. `None` when
@@ -158,13 +169,20 @@ impl LinkPolicy {
         source: &Meta,
         evidence: &mut impl Evidence<E>,
     ) -> Result<Verdict, E> {
-        if let Some(why) = self.data_differs(capabilities, reference, source) {
+        let doubt = evidence.doubt();
+        let sized = Meta {
+            size: reference.size,
+            ..*source
+        };
+        let as_said = if doubt.size { &sized } else { source };
+        if let Some(why) = self.data_differs(capabilities, reference, as_said) {
             return Ok(Verdict::Copy(why));
         }
         if source.kind == Kind::Symlink && !evidence.same_target()? {
             return Ok(Verdict::Copy(CopyReason::Target));
         }
-        if self.contents && source.kind == Kind::File && !evidence.same_contents()? {
+        let doubted = self.contents || doubt.size;
+        if doubted && source.kind == Kind::File && !evidence.same_contents()? {
             return Ok(Verdict::Copy(CopyReason::Contents));
         }
         if self.owner_differs(capabilities, reference, source) {

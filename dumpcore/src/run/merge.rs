@@ -1,6 +1,7 @@
 //! Merging for a session: a dump's own, one that only adds up what would be
 //! written, and one that compares a copy with what it was made of.
 
+use std::ffi::CStr;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use super::{Made, Order, Run};
 use crate::engine::{self, Budget, Root, Rules, Totals};
 use crate::fs::capabilities;
 use crate::fs::dir_handle::{DirHandle, HandleCache};
-use crate::fs::link_counts::LinkCounts;
+use crate::fs::link_counts::{Counting, LinkCounts};
 use crate::fs::xattr_map::{Bare, Note};
 use crate::model::error::Error;
 use crate::model::event::Silent;
@@ -103,6 +104,27 @@ impl Shape<'_> {
         let top = handle.and_then(|handle| DirHandle::top(handle, For::Passing, self.slots));
         top.map(|entered| entered.place)
             .map_err(|e| self.dump.failed(Op::Open, reference.path.as_path(), e))
+    }
+}
+
+/// All names of a dump are counted.
+struct InDump<'t>(&'t Totals<'t>);
+
+impl Counting for InDump<'_> {
+    fn keep_going(&self) -> bool {
+        self.0.keep_going()
+    }
+
+    fn reads(&mut self, _: &Arc<DirHandle>) -> bool {
+        true
+    }
+
+    fn leaves_out(&mut self, _: &CStr, _: bool) -> bool {
+        false
+    }
+
+    fn looks(&self) -> bool {
+        true
     }
 }
 
@@ -233,7 +255,7 @@ impl Run<'_> {
         let places: Vec<_> = tops.iter().map(|(_, top)| Arc::clone(top)).collect();
         let names = work
             .source_is_dump
-            .then(|| LinkCounts::within(&places, &|| totals.keep_going()));
+            .then(|| LinkCounts::within(&places, &mut InDump(totals)));
         let everything = Filter::new();
         let note = staging
             .and_then(|staging| Note::begin(staging.handle(), staging.resumed, capabilities));

@@ -66,12 +66,15 @@ pub(crate) enum CopyError {
 pub(crate) struct CopyHow {
     /// It may have holes.
     pub(crate) sparse: bool,
+    /// Its size is only a hint: it is read to its end, wherever that is.
+    pub(crate) to_end: bool,
     pub(crate) pages: Pages,
 }
 
-/// Copies the first `size` bytes of a file, its holes as holes. `keep_going` hears of every so many
-/// bytes written and says whether to go on. Returns how many bytes there
-/// were: fewer than `size` when the file has shrunk.
+/// Copies the first `size` bytes of a file, or all of it, its holes as holes.
+/// `keep_going` hears of every so many bytes written and says whether to
+/// continue. Returns how many bytes there were: fewer than `size` when the
+/// file has shrunk.
 pub(crate) fn copy(
     from: BorrowedFd<'_>,
     to: BorrowedFd<'_>,
@@ -80,7 +83,11 @@ pub(crate) fn copy(
     buffer: &mut [u8],
     keep_going: &mut dyn FnMut(u64) -> bool,
 ) -> Result<u64, CopyError> {
-    let CopyHow { sparse, pages } = how;
+    let CopyHow {
+        sparse,
+        to_end,
+        pages,
+    } = how;
     let mut reader = Reader::new(from, size, pages);
     let mut writer = Writer::new(to, size, pages);
     let set_size = |size| ftruncate(to, size).map_err(|e| CopyError::Write(e.into()));
@@ -117,7 +124,19 @@ pub(crate) fn copy(
             }
         }
     }
-    Ok(size)
+    while to_end {
+        let got = reader.read_at(buffer, at).map_err(CopyError::Read)?;
+        if got == 0 {
+            break;
+        }
+        let written = writer.write_all_at(&buffer[..got], at);
+        written.map_err(CopyError::Write)?;
+        at += got as u64;
+        if !keep_going(got as u64) {
+            return Err(CopyError::Stopped);
+        }
+    }
+    Ok(at)
 }
 
 /// The next stretch of data at or after `at`; empty at `size` when only a
@@ -203,6 +222,38 @@ pub(crate) fn same_contents(
     Ok(a == size && b == size)
 }
 
+/// Do two files hold the same, read to their ends, whatever their sizes are
+/// said to be?
+pub(crate) fn same_to_end(
+    a: BorrowedFd<'_>,
+    b: BorrowedFd<'_>,
+    pages: Pages,
+    buffers: (&mut [u8], &mut [u8]),
+    keep_going: &mut dyn FnMut() -> bool,
+) -> Result<bool, CompareError> {
+    let (for_a, for_b) = buffers;
+    let step = for_a.len().min(for_b.len());
+    let mut reader_a = Reader::new(a, step as u64, pages);
+    let mut reader_b = Reader::new(b, step as u64, pages);
+    let mut at = 0;
+    loop {
+        let got_a = reader_a.read_full_at(&mut for_a[..step], at);
+        let got_a = got_a.map_err(CompareError::First)?;
+        let got_b = reader_b.read_full_at(&mut for_b[..step], at);
+        let got_b = got_b.map_err(CompareError::Second)?;
+        if got_a != got_b || for_a[..got_a] != for_b[..got_b] {
+            return Ok(false);
+        }
+        if got_a < step {
+            return Ok(true);
+        }
+        at += got_a as u64;
+        if !keep_going() {
+            return Err(CompareError::Stopped);
+        }
+    }
+}
+
 /// Why a comparison ended early.
 #[derive(Debug)]
 pub(crate) enum CompareError {
@@ -251,17 +302,46 @@ mod tests {
     }
 
     fn copied(from: &File, to: &File, size: u64, sparse: bool) -> u64 {
-        let pages = Pages::Keep;
+        let how = CopyHow {
+            sparse,
+            to_end: false,
+            pages: Pages::Keep,
+        };
+        copied_so(from, to, size, how)
+    }
+
+    fn copied_so(from: &File, to: &File, size: u64, how: CopyHow) -> u64 {
         let mut buffer = vec![0; 4096];
-        let copied = copy(
-            from.as_fd(),
-            to.as_fd(),
-            size,
-            CopyHow { sparse, pages },
-            &mut buffer,
-            &mut |_| true,
-        );
+        let (from, to) = (from.as_fd(), to.as_fd());
+        let copied = copy(from, to, size, how, &mut buffer, &mut |_| true);
         copied.expect("copied")
+    }
+
+    #[test]
+    fn a_size_that_is_a_hint_ends_nothing() {
+        let text = vec![b'x'; 10_000];
+        for hint in [0, 1, 4096, 10_000, 20_000] {
+            let (_dir, a, b) = pair();
+            a.write_all_at(&text, 0).expect("written");
+            let how = CopyHow {
+                sparse: false,
+                to_end: true,
+                pages: Pages::Keep,
+            };
+            assert_eq!(copied_so(&a, &b, hint, how), 10_000, "{hint}");
+            assert!(same_at_end(&a, &b), "{hint}");
+            b.write_all_at(b"y", 9_999).expect("written");
+            assert!(!same_at_end(&a, &b), "{hint}");
+            b.set_len(9_999).expect("cut");
+            assert!(!same_at_end(&a, &b) && !same_at_end(&b, &a), "{hint}");
+        }
+    }
+
+    fn same_at_end(a: &File, b: &File) -> bool {
+        let (mut x, mut y) = (vec![0; 1000], vec![0; 1000]);
+        let buffers = (x.as_mut_slice(), y.as_mut_slice());
+        let (a, b) = (a.as_fd(), b.as_fd());
+        same_to_end(a, b, Pages::Keep, buffers, &mut || true).expect("compared")
     }
 
     fn same(a: &File, b: &File, size: u64) -> bool {

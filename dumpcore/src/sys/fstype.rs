@@ -99,6 +99,33 @@ impl FsType {
         )
     }
 
+    /// Is a file's number its own, so that two names with one number are one
+    /// file? Programs and some servers make numbers up, and repeat them.
+    pub(crate) fn has_true_inodes(self) -> bool {
+        self.has_true_sizes() && self != Self::Cifs
+    }
+
+    /// Do listings bear the numbers that a look at the entry gives?
+    pub(crate) fn lists_true_inodes(self) -> bool {
+        self.is_local() || self == Self::Zfs
+    }
+
+    /// Is a file as long as is said of it? Files that a program or the kernel
+    /// makes up as they are read are often said to be empty.
+    pub(crate) fn has_true_sizes(self) -> bool {
+        self.is_stamped_here() || matches!(self, Self::Cifs | Self::Nfs)
+    }
+
+    /// Does this machine's kernel set the time of change, also where that is
+    /// coarse? Not where a server or a program does.
+    pub(crate) fn is_stamped_here(self) -> bool {
+        self.is_local()
+            || matches!(
+                self,
+                Self::Exfat | Self::Ntfs | Self::Overlay | Self::Ramfs | Self::Vfat | Self::Zfs
+            )
+    }
+
     /// Does a call do what some program makes of it?
     pub(crate) fn is_in_user_space(self) -> bool {
         self == Self::Fuse
@@ -178,6 +205,24 @@ mod tests {
             assert_eq!(found.is_in_user_space(), user, "{name}");
             assert_eq!(found.is_in_memory(), memory, "{name}");
             assert_eq!(found.most_links(), links, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_files_is_true_on_some_types_only() {
+        for (found, stamped, sizes, inodes, listed) in [
+            (FsType::Ext, true, true, true, true),
+            (FsType::Zfs, true, true, true, true),
+            (FsType::Overlay, true, true, true, false),
+            (FsType::Nfs, false, true, true, false),
+            (FsType::Cifs, false, true, false, false),
+            (FsType::Fuse, false, false, false, false),
+            (FsType::Other(0x9fa0), false, false, false, false),
+        ] {
+            assert_eq!(found.is_stamped_here(), stamped, "{found}");
+            assert_eq!(found.has_true_sizes(), sizes, "{found}");
+            assert_eq!(found.has_true_inodes(), inodes, "{found}");
+            assert_eq!(found.lists_true_inodes(), listed, "{found}");
         }
     }
 

@@ -1,0 +1,90 @@
+//! Counting names when many hard-linked inodes wait for more of them.
+//!
+//! Another tool may link every file of the tree elsewhere: then each waits for
+//! a name that is never met, and all of them in memory. With many that wait,
+//! the trees are listed once, which tells how many names are within them; the
+//! filter and the filesystems that are not entered count as in the run itself.
+
+use std::ffi::CStr;
+use std::sync::Arc;
+
+use super::job::Job;
+use super::worker::Shared;
+use crate::fs::dir_handle::DirHandle;
+use crate::fs::link_counts::{Counting, LinkCounts};
+use crate::model::path::RelPath;
+
+/// A tree that is read: its top, and its name in the dump.
+pub(super) struct Top {
+    pub(super) place: Arc<DirHandle>,
+    pub(super) name: Vec<u8>,
+}
+
+/// The entries that a run reads.
+struct Read<'r> {
+    run: &'r Shared<'r>,
+    /// The path of the directory in hand, with a slash.
+    path: Vec<u8>,
+    /// The filesystem of the tree in hand.
+    dev: u64,
+}
+
+impl Counting for Read<'_> {
+    fn keep_going(&self) -> bool {
+        self.run.totals.keep_going()
+    }
+
+    fn reads(&mut self, directory: &Arc<DirHandle>) -> bool {
+        let rules = self.run.rules;
+        let top = directory.top_of();
+        self.dev = top.id().dev;
+        if rules.filter.needs_path() {
+            let top = self.run.tops.iter().find(|of| Arc::ptr_eq(&of.place, &top));
+            let name = top.map_or(&b""[..], |top| &top.name);
+            let path = RelPath::from_bytes(name).join(directory.path().as_bytes());
+            self.path.clear();
+            self.path.extend_from_slice(path.as_bytes());
+            self.path.push(b'/');
+        }
+        let other = rules.one_file_system && directory.id().dev != self.dev;
+        !other && !rules.leave_out.contains(&directory.id())
+    }
+
+    fn leaves_out(&mut self, name: &CStr, is_dir: bool) -> bool {
+        let filter = self.run.rules.filter;
+        if filter.is_empty() {
+            return false;
+        }
+        let length = self.path.len();
+        self.path.extend_from_slice(name.to_bytes());
+        let excluded = filter.excludes(&self.path, is_dir);
+        self.path.truncate(length);
+        excluded
+    }
+
+    fn looks(&self) -> bool {
+        false
+    }
+}
+
+impl Shared<'_> {
+    /// Counts names, once, when many wait: what can be stored now.
+    pub(super) fn count_names(&self) -> Vec<Job> {
+        if self.rules.names.is_some() || !self.groups.are_many() || !self.may_count() {
+            return Vec::new();
+        }
+        let mut how = Read {
+            run: self,
+            path: Vec::new(),
+            dev: 0,
+        };
+        let tops: Vec<_> = self.tops.iter().map(|top| Arc::clone(&top.place)).collect();
+        let counts = LinkCounts::within(&tops, &mut how);
+        if !self.totals.keep_going() {
+            // Not all was counted.
+            return Vec::new();
+        }
+        let counts = self.counted.get_or_init(|| counts);
+        self.groups.narrow(|id| counts.of(id))
+    }
+}
