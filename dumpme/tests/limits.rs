@@ -77,6 +77,51 @@ fn memory_does_not_grow_with_the_number_of_files() {
     }
 }
 
+/// Another tool links each file outside of the tree, or in a directory that is
+/// left out: such names never come, and are not waited for.
+#[test]
+#[ignore = "needs root for a tmpfs"]
+fn names_that_are_never_met_need_no_memory() {
+    const FILES: usize = 100_000;
+    let plain = peaks_of(FILES);
+    let place = Place::new();
+    let memory = Mount::new(Fs::Tmpfs, 4 << 10);
+    let [tree, other, root] = ["tree", "tree/left out", "dump"].map(|n| memory.path().join(n));
+    let run = |more: &[&str]| {
+        let mut command = place.plain_dumpme();
+        let command =
+            args(command.current_dir(memory.path())).args(["--exclude", "/tree/left out"]);
+        peak_kib(command.args(more))
+    };
+    many(&tree.join("a"), FILES, FILES / 50);
+    link_all(&tree.join("a"), &other);
+    fs::create_dir(&root).expect("made");
+    let mut peaks = vec![run(&["--init"]), run(&[])];
+    // Under other names all of them are new, and each waits for another.
+    fs::rename(tree.join("a"), tree.join("b")).expect("renamed");
+    peaks.push(run(&[]));
+    for peak in &peaks {
+        assert!(
+            *peak < plain[0] + (4 << 10),
+            "{peaks:?} KiB, else {plain:?}"
+        );
+    }
+}
+
+/// Gives every file below one directory a second name in another.
+fn link_all(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("made");
+    for entry in fs::read_dir(from).expect("listed") {
+        let entry = entry.expect("listed");
+        let to = to.join(entry.file_name());
+        if entry.file_type().expect("told").is_dir() {
+            link_all(&entry.path(), &to);
+        } else {
+            fs::hard_link(entry.path(), to).expect("linked");
+        }
+    }
+}
+
 /// Wide at each of many levels, and deep: more directories are begun at once
 /// than can be open.
 fn wide_and_deep(tree: &Path) {

@@ -14,12 +14,6 @@ use crate::fs::dir_handle::DirHandle;
 use crate::fs::link_counts::{Counting, LinkCounts};
 use crate::model::path::RelPath;
 
-/// A tree that is read: its top, and its name in the dump.
-pub(super) struct Top {
-    pub(super) place: Arc<DirHandle>,
-    pub(super) name: Vec<u8>,
-}
-
 /// The entries that a run reads.
 struct Read<'r> {
     run: &'r Shared<'r>,
@@ -68,23 +62,31 @@ impl Counting for Read<'_> {
 }
 
 impl Shared<'_> {
-    /// Counts names, once, when many wait: what can be stored now.
+    /// Counts names, once, when many wait: what can be stored now. Meanwhile
+    /// nobody adds to what waits. Of a run that ends not all is counted, and
+    /// nothing is done with it.
     pub(super) fn count_names(&self) -> Vec<Job> {
-        if self.rules.names.is_some() || !self.groups.are_many() || !self.may_count() {
+        if self.rules.names.is_some() || !self.groups.are_many() || self.counted.get().is_some() {
             return Vec::new();
         }
+        let mut counted_here = false;
+        let counts = self.counted.get_or_init(|| {
+            counted_here = true;
+            self.count()
+        });
+        if !counted_here || !self.totals.keep_going() {
+            return Vec::new();
+        }
+        self.groups.narrow(|id| counts.of(id))
+    }
+
+    fn count(&self) -> LinkCounts {
         let mut how = Read {
             run: self,
             path: Vec::new(),
             dev: 0,
         };
         let tops: Vec<_> = self.tops.iter().map(|top| Arc::clone(&top.place)).collect();
-        let counts = LinkCounts::within(&tops, &mut how);
-        if !self.totals.keep_going() {
-            // Not all was counted.
-            return Vec::new();
-        }
-        let counts = self.counted.get_or_init(|| counts);
-        self.groups.narrow(|id| counts.of(id))
+        LinkCounts::within(&tops, &mut how)
     }
 }

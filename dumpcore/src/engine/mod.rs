@@ -14,6 +14,7 @@
 //! one tree is within another); descriptors are bounded however wide or deep the tree is.
 
 mod compare;
+mod copy_entry;
 mod count_names;
 mod directory;
 mod entry;
@@ -39,9 +40,8 @@ use std::sync::Arc;
 pub(crate) use totals::Totals;
 pub(crate) use trim_target::{Pair, Wanted, trim_target};
 
-use self::count_names::Top;
 use self::job::Job;
-use self::worker::{Shared, Worker};
+use self::worker::{Shared, Top, Worker};
 use crate::fs::dir_handle::{DirHandle, Entered, HandleCache};
 use crate::fs::link_counts::LinkCounts;
 use crate::fs::xattr_map::{Bare, Marks};

@@ -3,11 +3,9 @@
 use std::ffi::CStr;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::count_names::Top;
 use super::hardlinks::Hardlinks;
 use super::job::{Found, Job};
 use super::node::{Node, Tree};
@@ -16,6 +14,7 @@ use super::relisted::Relisted;
 use super::throttle::Throttle;
 use super::totals::{Counter, Totals};
 use super::{Budget, Rules};
+use crate::fs::dir_handle::DirHandle;
 use crate::fs::inspect;
 use crate::fs::link_counts::LinkCounts;
 use crate::fs::store::EntryWriter;
@@ -26,6 +25,12 @@ use crate::model::kind::Kind;
 use crate::model::metadata::Meta;
 use crate::policy::layout;
 use crate::sys::{dir, disk, errno};
+
+/// A tree that is read: its top, and its name in the dump.
+pub(super) struct Top {
+    pub(super) place: Arc<DirHandle>,
+    pub(super) name: Vec<u8>,
+}
 
 /// What all workers of a run share.
 pub(super) struct Shared<'a> {
@@ -47,7 +52,6 @@ pub(super) struct Shared<'a> {
     pub(super) tops: Vec<Top>,
     /// How many names each inode has in the trees, once that was counted.
     pub(super) counted: OnceLock<LinkCounts>,
-    counting: AtomicBool,
     /// Was an inode's number met that is another file's, too?
     collided: AtomicBool,
 }
@@ -74,7 +78,6 @@ impl<'a> Shared<'a> {
             kernel: Mutex::default(),
             tops,
             counted: OnceLock::new(),
-            counting: AtomicBool::new(false),
             collided: AtomicBool::new(false),
         }
     }
@@ -142,11 +145,6 @@ impl<'a> Shared<'a> {
         let counts = self.rules.names.or_else(|| self.counted.get());
         let counted = counts.and_then(|counts| counts.of(source.id()));
         counted.map_or(source.nlink, |names| names.min(source.nlink))
-    }
-
-    /// May names be counted now? Once.
-    pub(super) fn may_count(&self) -> bool {
-        !self.counting.swap(true, Ordering::Relaxed)
     }
 
     /// Two files were seen with one inode number, at once or one after the

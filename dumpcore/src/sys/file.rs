@@ -124,10 +124,13 @@ pub(crate) fn copy(
             }
         }
     }
-    while to_end {
+    if !to_end {
+        return Ok(at);
+    }
+    loop {
         let got = reader.read_at(buffer, at).map_err(CopyError::Read)?;
         if got == 0 {
-            break;
+            return Ok(at);
         }
         let written = writer.write_all_at(&buffer[..got], at);
         written.map_err(CopyError::Write)?;
@@ -136,7 +139,6 @@ pub(crate) fn copy(
             return Err(CopyError::Stopped);
         }
     }
-    Ok(at)
 }
 
 /// The next stretch of data at or after `at`; empty at `size` when only a

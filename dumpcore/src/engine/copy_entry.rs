@@ -1,0 +1,144 @@
+//! Storing an entry afresh: at once, or beside other work when it is large.
+
+use std::ffi::CString;
+use std::os::fd::AsFd as _;
+
+use super::entry::{Item, Outcome, changed_or};
+use super::hardlinks::SourceState;
+use super::job::Copying;
+use super::worker::{Shared, Worker};
+use crate::fs::inspect;
+use crate::fs::store::{StoreError, Stored};
+use crate::model::event::{Action, CopyReason, Event, Warning};
+use crate::model::fault::{Op, OpError, Side};
+use crate::model::kind::Kind;
+use crate::sys::{errno, file};
+
+impl Worker<'_> {
+    /// A large file's turn has come.
+    pub(super) fn deferred_copy(&mut self, copying: Copying) {
+        let Copying {
+            node,
+            name,
+            meta,
+            why,
+        } = copying;
+        self.run.deferred_copy_ended();
+        match self.hands(&node) {
+            Err(op_error) => self.fault(&node, &name, op_error),
+            Ok(hands) => {
+                let item = Item {
+                    node: &node,
+                    hands: &hands,
+                    name: &name,
+                    meta: &meta,
+                    may_defer: false,
+                };
+                match self.copy(item, why) {
+                    Ok(outcome) => {
+                        self.count(&node, &name, meta.kind, outcome.size, outcome.did);
+                    }
+                    Err(StoreError::Stopped) => {}
+                    Err(StoreError::Op(op_error)) if !Self::is_replaced(item, &op_error) => {
+                        self.fault(&node, &name, op_error);
+                    }
+                    Err(StoreError::Changed | StoreError::Op(_)) => {
+                        self.store_again(&node, &name, 1);
+                    }
+                }
+            }
+        }
+        self.release(node);
+    }
+
+    /// Stores an entry anew.
+    pub(super) fn copy(&mut self, item: Item<'_>, why: CopyReason) -> Result<Outcome, StoreError> {
+        let outcome = self.copy_now(item, why)?;
+        self.counter.allocate(item.meta.blocks.saturating_mul(512));
+        Ok(outcome)
+    }
+
+    fn copy_now(&mut self, item: Item<'_>, why: CopyReason) -> Result<Outcome, StoreError> {
+        let Some(target) = &item.hands.target else {
+            if item.meta.kind == Kind::File && !self.run.rules.source_is_dump {
+                Self::try_to_open(item)?;
+            }
+            return Ok(Outcome {
+                did: Action::Copied(why),
+                size: item.meta.size,
+                id: item.meta.id(),
+                was: SourceState::of(item.meta),
+            });
+        };
+        let from = Self::name_at(&item.hands.source, item.name);
+        let to = Self::name_at(target, item.name);
+        let stored = match item.meta.kind {
+            Kind::File => {
+                let reflink_from = item.hands.reference.as_ref();
+                let reflink_from =
+                    reflink_from.filter(|_| why.attributes_only() && self.run.rules.may_share);
+                let reflink_from =
+                    reflink_from.map(|reference| Self::name_at(reference, item.name));
+                let Shared {
+                    totals, throttle, ..
+                } = self.run;
+                let mut keep_going = |bytes| {
+                    if bytes > 0 {
+                        totals.event(Event::Copied(bytes));
+                        throttle.hold_up(bytes, || totals.keep_going());
+                    }
+                    totals.keep_going()
+                };
+                let sized = (item.meta, item.has_true_size());
+                self.writer
+                    .file(from, to, sized, reflink_from, &mut keep_going)?
+            }
+            Kind::Symlink => {
+                let text = self.read_symlink(item)?;
+                self.writer.symlink(from, to, &text, item.meta)?
+            }
+            _ => self.writer.special(from, to, item.meta)?,
+        };
+        Ok(self.stored(item, why, stored))
+    }
+
+    /// A dry run finds what may not be read, as the run itself would.
+    fn try_to_open(item: Item<'_>) -> Result<(), StoreError> {
+        match file::open_file(item.hands.source.as_fd(), item.name) {
+            Ok(_) => Ok(()),
+            Err(e) if errno::has_changed(&e) => Err(StoreError::Changed),
+            Err(e) => Err(OpError::source(Op::Open, e).into()),
+        }
+    }
+
+    /// Where a symlink of the source points.
+    pub(super) fn read_symlink(&self, item: Item<'_>) -> Result<CString, StoreError> {
+        let (dir, name) = (item.hands.source.as_fd(), item.name);
+        let text = if self.run.rules.source_is_dump {
+            let text = inspect::symlink_in_some_dump(dir, name, item.meta);
+            text.map_err(|e| OpError::source(Op::ReadLink, e))
+        } else {
+            inspect::symlink(dir, name)
+        };
+        text.map_err(changed_or)
+    }
+
+    fn stored(&mut self, item: Item<'_>, why: CopyReason, stored: Stored) -> Outcome {
+        if !stored.bare {
+            self.mark(item.node);
+        }
+        for loss in stored.losses {
+            self.lost(item.node, item.name, loss);
+        }
+        if stored.unstable {
+            let path = item.node.full_path(Side::Source, item.name);
+            self.run.totals.warn(Warning::Unstable { path });
+        }
+        Outcome {
+            did: Action::Copied(why),
+            size: stored.bytes,
+            id: stored.id,
+            was: SourceState::of(&stored.meta),
+        }
+    }
+}
