@@ -6,6 +6,7 @@
 //! filter and the filesystems that are not entered count as in the run itself.
 
 use std::ffi::CStr;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use super::job::Job;
@@ -13,6 +14,8 @@ use super::worker::Shared;
 use crate::fs::dir_handle::DirHandle;
 use crate::fs::link_counts::{Counting, LinkCounts};
 use crate::model::path::RelPath;
+use crate::sys::fstype::FsType;
+use crate::sys::stat;
 
 /// The entries that a run reads.
 struct Read<'r> {
@@ -28,6 +31,15 @@ impl Counting for Read<'_> {
         self.run.totals.keep_going()
     }
 
+    fn enters(&self, above: &Arc<DirHandle>, name: &CStr) -> bool {
+        let elsewhere = || {
+            let handle = above.open().ok()?;
+            let mount = stat::look_at_mount(handle.as_fd(), name).ok()?;
+            Some(mount.dev != self.dev)
+        };
+        !self.run.rules.one_file_system || elsewhere() == Some(false)
+    }
+
     fn reads(&mut self, directory: &Arc<DirHandle>) -> bool {
         let rules = self.run.rules;
         let top = directory.top_of();
@@ -40,8 +52,12 @@ impl Counting for Read<'_> {
             self.path.extend_from_slice(path.as_bytes());
             self.path.push(b'/');
         }
-        let other = rules.one_file_system && directory.id().dev != self.dev;
-        !other && !rules.leave_out.contains(&directory.id())
+        let on_a_disk = || {
+            let kind = directory.open().and_then(|handle| FsType::of(&handle));
+            !matches!(kind, Ok(FsType::Kernel(_)))
+        };
+        let same = directory.id().dev == self.dev;
+        !rules.leave_out.contains(&directory.id()) && (same || on_a_disk())
     }
 
     fn leaves_out(&mut self, name: &CStr, is_dir: bool) -> bool {

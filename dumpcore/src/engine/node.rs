@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::fs::dir_handle::DirHandle;
-use crate::fs::xattr_map::Bare;
 use crate::fs::source_fs::SourceFs;
+use crate::fs::xattr_map::Bare;
 use crate::model::event::Locate;
 use crate::model::fault::Side;
 use crate::model::metadata::{Meta, Xattrs};

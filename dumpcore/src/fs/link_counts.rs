@@ -31,6 +31,9 @@ pub(crate) trait Counting {
     /// May it continue?
     fn keep_going(&self) -> bool;
 
+    /// May a directory be entered? Nothing of it has been opened.
+    fn enters(&self, above: &Arc<DirHandle>, name: &CStr) -> bool;
+
     /// Is a directory read, which has been entered?
     fn reads(&mut self, directory: &Arc<DirHandle>) -> bool;
 
@@ -54,7 +57,9 @@ impl LinkCounts {
                 if !count.how.keep_going() {
                     return count.names;
                 }
-                if let Ok(entered) = above.enter(&name, For::Reading) {
+                if count.how.enters(&above, &name)
+                    && let Ok(entered) = above.enter(&name, For::Reading)
+                {
                     count.list(&entered.place, &mut chunk);
                 }
             }
@@ -181,6 +186,9 @@ mod tests {
 
     impl Counting for Test<'_> {
         fn keep_going(&self) -> bool {
+            true
+        }
+        fn enters(&self, _: &Arc<DirHandle>, _: &CStr) -> bool {
             true
         }
         fn reads(&mut self, directory: &Arc<DirHandle>) -> bool {

@@ -44,6 +44,8 @@ impl SourceFs {
     }
 
     fn holds(self, entry: &Meta, what: fn(FsType) -> bool) -> bool {
-        entry.dev == self.dev && self.kind.is_some_and(what)
+        // On overlayfs files lie on other devices than their directories.
+        let within = entry.dev == self.dev || self.kind == Some(FsType::Overlay);
+        within && self.kind.is_some_and(what)
     }
 }

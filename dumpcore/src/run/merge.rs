@@ -115,6 +115,10 @@ impl Counting for InDump<'_> {
         self.0.keep_going()
     }
 
+    fn enters(&self, _: &Arc<DirHandle>, _: &CStr) -> bool {
+        true
+    }
+
     fn reads(&mut self, _: &Arc<DirHandle>) -> bool {
         true
     }
