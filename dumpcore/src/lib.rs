@@ -45,6 +45,8 @@
 //!   shares no inode and no extent with anything.
 //! - [`Replica`] brings a dump to another dump root, on another disk.
 //!
+//! And [`Remove`] takes dumps away again, with what may not go left in place.
+//!
 //! What they are told:
 //!
 //! - [`Filter`]: which entries to leave out, in rsync's exclude language.
@@ -104,6 +106,7 @@ mod root;
 mod run;
 mod snapshot;
 mod sys;
+mod tend;
 
 pub use checkpoint::Checkpoint;
 pub use history::{
@@ -121,14 +124,17 @@ pub use model::report::{Count, Counts, Report};
 pub use model::storage::{Jobs, Storage};
 pub use model::tree::Root;
 pub use policy::filter::{Filter, FilterError, FilterRefusal, FilterRule, RuleOrigin};
-pub use policy::layout::{DumpName, EXCLUDE_FILE, Found, Sort};
+pub use policy::layout::{DumpId, DumpName, EXCLUDE_FILE, Found, Sort};
 pub use policy::link::{Candidate, LinkPolicy, Verdict};
 pub use policy::rate_limit::{BadRate, Rate};
 pub use replica::{Replica, Replicated};
 pub use root::DumpRoot;
 pub use root::exclude_file::read_exclude_file;
+pub use root::find::{NotADump, Pin};
 pub use root::listing::{Dated, Dumps, Listing};
 pub use root::lock::DumpLock;
 pub use snapshot::Snapshot;
 pub use sys::path::working_directory;
 pub use sys::priority::give_way;
+pub use tend::removal::{Left, Reason, Removal, Removed};
+pub use tend::remove::Remove;

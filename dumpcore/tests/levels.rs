@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// The levels from the bottom up: what stands later imports what stands before.
 /// The last are the operations, each a file of its own.
-const LEVELS: [&str; 11] = [
+const LEVELS: [&str; 12] = [
     "model",
     "policy",
     "sys",
@@ -21,6 +21,7 @@ const LEVELS: [&str; 11] = [
     "history",
     "engine",
     "run",
+    "tend",
     "snapshot",
     "checkpoint",
     "replica",

@@ -26,6 +26,7 @@ mod mounts;
 mod node;
 mod queue;
 mod relisted;
+mod remove;
 mod target_dir;
 mod throttle;
 mod totals;
@@ -37,6 +38,7 @@ use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub(crate) use remove::{Act, Gone, Measured, remove};
 pub(crate) use totals::Totals;
 pub(crate) use trim_target::{Pair, Wanted, trim_target};
 

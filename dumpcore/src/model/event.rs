@@ -130,6 +130,8 @@ pub enum Phase {
     Verifying,
     /// Making it visible.
     Publishing,
+    /// Removing dumps that are no longer wanted.
+    Removing,
 }
 
 impl Phase {
@@ -144,6 +146,7 @@ impl Phase {
             Phase::Syncing => "syncing",
             Phase::Verifying => "verifying",
             Phase::Publishing => "publishing",
+            Phase::Removing => "removing",
         }
     }
 }
@@ -176,6 +179,13 @@ pub enum Event<'a> {
     },
     /// So many bytes more have been copied.
     Copied(u64),
+    /// So many more names of a dump that goes are removed.
+    Removed {
+        /// Names, directories included.
+        names: u64,
+        /// Bytes that this freed.
+        freed: u64,
+    },
     /// An entry could not be stored.
     Fault(&'a Fault),
     /// Something a person should know.
@@ -205,6 +215,11 @@ impl fmt::Debug for Event<'_> {
                 .field("did", did)
                 .finish(),
             Event::Copied(bytes) => f.debug_tuple("Copied").field(bytes).finish(),
+            Event::Removed { names, freed } => f
+                .debug_struct("Removed")
+                .field("names", names)
+                .field("freed", freed)
+                .finish(),
             Event::Fault(fault) => f.debug_tuple("Fault").field(fault).finish(),
             Event::Warning(warning) => f.debug_tuple("Warning").field(warning).finish(),
         }

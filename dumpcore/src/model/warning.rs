@@ -138,6 +138,13 @@ pub enum Warning {
         /// Its path.
         path: PathBuf,
     },
+    /// Something of a removed dump could not be removed, and still takes room.
+    NotRemoved {
+        /// Its path.
+        path: PathBuf,
+        /// What was tried, and the system's answer.
+        cause: String,
+    },
     /// A leftover of an earlier run is taken over.
     Resuming {
         /// Its path.
@@ -266,6 +273,11 @@ impl fmt::Display for Warning {
                 "{} had taken the last inode of its disk, and is emptied: \
                  this run begins anew",
                 Printable::path(path)
+            ),
+            Warning::NotRemoved { path: _, cause } => write!(
+                f,
+                "{cause}: it is left of a removed dump and takes room; \
+                 the next run tries again"
             ),
             Warning::Resuming { path, trusted } => write!(
                 f,

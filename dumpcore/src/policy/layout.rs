@@ -10,6 +10,7 @@
 //! DUMP/2026/1101/0500_chk_incomplete      a checkpoint being made
 //! DUMP/.dump/lock                         locked by the run that writes
 //! DUMP/.dump/busy                         since when no run got the lock
+//! DUMP/.dump/removing/2026-1122-2331      a dump on its way out
 //! ```
 //!
 //! Every function is total: any bytes may stand in a dump root, and what is
@@ -36,6 +37,8 @@ pub(crate) const LOCK: &str = "lock";
 /// In [`STATE_DIR`]: made by a run that found the lock held, removed by the
 /// next one that takes it. Its time says since when no run got through.
 pub(crate) const BUSY: &str = "busy";
+/// In [`STATE_DIR`]: dumps on their way out.
+pub(crate) const REMOVING: &str = "removing";
 /// Where exclude rules lie, below a main tree or a dump root.
 pub const EXCLUDE_FILE: &str = ".rsync/exclude";
 /// The extended attribute, on what is being made, that tells in which session
@@ -236,6 +239,59 @@ pub struct Found {
     pub incomplete: bool,
 }
 
+/// A dump of a dump root, whatever it is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum DumpId {
+    /// The first copy, made by hand.
+    First,
+    /// A published dump or checkpoint.
+    Dump(DumpName),
+    /// One that is being made, or was left behind by a run that stopped.
+    Incomplete(DumpName),
+}
+
+impl DumpId {
+    /// Parses `2026/1122/2331`, `2026/1122/2331_incomplete` or `first`.
+    #[must_use]
+    pub fn parse(path: &[u8]) -> Option<Self> {
+        if path == FIRST.as_bytes() {
+            return Some(DumpId::First);
+        }
+        let mut names = path.split(|b| *b == b'/');
+        let found = DumpName::from_names(names.next()?, names.next()?, names.next()?)?;
+        names.next().is_none().then_some(match found.incomplete {
+            true => DumpId::Incomplete(found.name),
+            false => DumpId::Dump(found.name),
+        })
+    }
+
+    /// Its date; of a first copy there is none.
+    #[must_use]
+    pub fn name(&self) -> Option<DumpName> {
+        match self {
+            DumpId::First => None,
+            DumpId::Dump(name) | DumpId::Incomplete(name) => Some(*name),
+        }
+    }
+
+    /// Its path in the dump root.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        match self {
+            DumpId::First => PathBuf::from(FIRST),
+            DumpId::Dump(name) => name.path(),
+            DumpId::Incomplete(name) => name.path().with_file_name(name.incomplete_leaf()),
+        }
+    }
+}
+
+impl fmt::Display for DumpId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.path().display().fmt(f)
+    }
+}
+
 /// A year directory: four digits, or more without a leading zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Year(pub i32);
@@ -399,6 +455,41 @@ pub(crate) fn dump_around(below: &Path) -> Option<PathBuf> {
 #[must_use]
 pub(crate) fn root_name(main: &Path) -> Option<&OsStr> {
     main.file_name()
+}
+
+/// The name of a dump on its way out, in [`REMOVING`]; `again` tells it from
+/// others that were under the same name before.
+#[must_use]
+pub(crate) fn removing_leaf(dump: &Path, again: u32) -> String {
+    let names: Vec<_> = dump.iter().map(OsStr::to_string_lossy).collect();
+    match again {
+        0 => names.join("-"),
+        again => format!("{}.{again}", names.join("-")),
+    }
+}
+
+/// Can a link of this name be a pin? Not one of our own, nor what could be
+/// taken for a moment or for a previous version by a file manager.
+#[must_use]
+pub(crate) fn is_pin_name(name: &[u8]) -> bool {
+    let starts = |with: &str| name.starts_with(with.as_bytes());
+    let words = [FIRST, "main", "today", "yesterday"];
+    !starts("@GMT-")
+        && !starts(CURRENT)
+        && !words.iter().any(|word| word.as_bytes() == name)
+        && name
+            .first()
+            .is_some_and(|first| *first != b'.' && !first.is_ascii_digit())
+}
+
+/// The dump that a link in the dump root names exactly, without a tree behind
+/// it; `None` for anything else.
+#[must_use]
+pub(crate) fn pinned(text: &[u8]) -> Option<DumpId> {
+    let target = LinkTarget::parse(text)?;
+    let last = Path::new(OsStr::from_bytes(text)).file_name()?;
+    let exactly = target.dir.as_path().file_name() == Some(last);
+    exactly.then(|| target.name.map_or(DumpId::First, DumpId::Dump))
 }
 
 /// Can these bytes be the name of a root in a dump?

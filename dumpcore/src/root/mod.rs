@@ -8,10 +8,12 @@
 //! It is locked by a file in a directory of the runner's own, see [`lock`].
 
 pub(crate) mod exclude_file;
+pub(crate) mod find;
 pub(crate) mod listing;
 pub(crate) mod lock;
 pub(crate) mod modes;
 mod names;
+pub(crate) mod removing;
 pub(crate) mod staging;
 
 use std::ffi::OsStr;

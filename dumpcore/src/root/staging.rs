@@ -409,7 +409,7 @@ fn move_here(
 
 /// Removes the day and year directories of a dump that is not there, if
 /// nothing else is in them.
-fn sweep(dump: &DumpRoot, name: DumpName) {
+pub(crate) fn sweep(dump: &DumpRoot, name: DumpName) {
     let root = dump.handle().as_fd();
     let (year, day) = (
         c_name(name.year().as_bytes()),

@@ -11,6 +11,7 @@ mod leftover;
 mod merge;
 mod published;
 mod reference;
+pub(crate) mod removing;
 mod site;
 mod trees;
 mod vanished;
@@ -135,11 +136,7 @@ impl<'a> Run<'a> {
     }
 
     /// Makes what is ordered, has it checked, and publishes it.
-    pub(crate) fn make(
-        &self,
-        mut order: Order<'_>,
-        check: &mut Check<'_>,
-    ) -> Result<Report, Error> {
+    fn publish(&self, mut order: Order<'_>, check: &mut Check<'_>) -> Result<Report, Error> {
         let start = Local::now();
         let vanished = Vanished::new(self.caller.observer);
         let totals = Totals::new(&vanished, self.caller.stop);
@@ -222,6 +219,7 @@ impl<'a> Run<'a> {
             }
             let lacks = order.lacks + totals.counts().faults;
             staging.publish(&Tells { moment, lacks }, &links)?;
+            self.finish_removing(budget, &|warning| totals.warn(warning));
         }
         let sum = totals.sum();
         Ok(Report {

@@ -7,9 +7,10 @@ use rustix::fs::{
 use rustix::io::Errno;
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
+use std::os::unix::fs::PermissionsExt as _;
 
-use super::{errno, stat};
+use super::{dir, errno, stat};
 use crate::model::metadata::{Kind, Time};
 
 /// Gives the inode of `from` another name; a symlink is linked itself.
@@ -165,6 +166,26 @@ pub(crate) fn set_owner(dir: BorrowedFd<'_>, name: &CStr, uid: u32, gid: u32) ->
         Some(gid),
         AtFlags::SYMLINK_NOFOLLOW,
     )?)
+}
+
+/// Sets the permission bits of a directory by its name; of nothing else, should
+/// the name be another's by now.
+pub(crate) fn set_mode_of_dir(dir: BorrowedFd<'_>, name: &CStr, mode: u16) -> io::Result<()> {
+    let handle = dir::open_dir(dir, name, dir::For::Passing)?;
+    match chmodat(
+        &handle,
+        c".",
+        Mode::from_raw_mode(u32::from(mode)),
+        AtFlags::empty(),
+    ) {
+        // What may not be searched has no `.` for its owner, only a number.
+        Err(Errno::ACCESS) => {
+            let path = format!("/proc/self/fd/{}", handle.as_raw_fd());
+            let mode = std::fs::Permissions::from_mode(u32::from(mode));
+            std::fs::set_permissions(path, mode)
+        }
+        other => Ok(other?),
+    }
 }
 
 /// Sets the permission bits of a name that is known to be no symlink: the

@@ -120,7 +120,7 @@ fn find_mount(table: &[u8], id: u64) -> Option<Mount> {
 }
 
 /// Blanks and backslashes stand in the table as `\040`.
-fn unescaped(word: &[u8]) -> Vec<u8> {
+pub(super) fn unescaped(word: &[u8]) -> Vec<u8> {
     let mut plain = Vec::new();
     let mut rest = word;
     while let Some((first, after)) = rest.split_first() {

@@ -1,0 +1,430 @@
+//! Removing a tree by many workers, or adding up what that would free.
+//!
+//! It removes names and never writes to what they name: an inode that another
+//! dump shares only loses a link, and a file's mode is never touched. Names go
+//! in the order of their inodes, which lie side by side on the disk, and
+//! directories side by side by several workers. A directory that its owner may
+//! not write to is opened to them first: directories are never shared.
+//!
+//! No symlink is followed, a directory on which something is mounted is not
+//! entered, and one that was swapped for another is noticed by its inode.
+
+use std::collections::HashMap;
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Budget;
+use super::queue::{Alarm, Queue};
+use super::totals::Totals;
+use crate::fs::dir_handle::{DirHandle, Entered};
+use crate::fs::inspect;
+use crate::model::event::Event;
+use crate::model::fault::{Fault, Op};
+use crate::model::kind::Kind;
+use crate::model::metadata::Meta;
+use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::{errno, file, link, stat};
+
+/// How many times a directory is listed again that was not empty after all:
+/// where a listing passes over names while others are removed.
+const TRIES: usize = 5;
+
+/// What is done with each name.
+#[derive(Debug)]
+pub(crate) enum Act<'a> {
+    /// It is removed.
+    Remove,
+    /// It is only added up what would be freed, together with what was added
+    /// up before.
+    Measure(&'a Measured),
+}
+
+impl Act<'_> {
+    fn removes(&self) -> bool {
+        matches!(self, Act::Remove)
+    }
+}
+
+/// What an owner needs to empty a directory.
+const FREE: u16 = 0o700;
+
+/// Names that were met of inodes that have several, by inode number.
+#[derive(Debug, Default)]
+pub(crate) struct Measured([Mutex<HashMap<u64, u32>>; 16]);
+
+impl Measured {
+    /// One more name of an inode was met; was it the last that there is?
+    fn meet(&self, meta: &Meta) -> bool {
+        let shard = &self.0[(meta.ino / 64 % 16) as usize];
+        let mut met = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = met.entry(meta.ino).or_insert(0);
+        *names += 1;
+        *names >= meta.nlink
+    }
+}
+
+/// What was removed, or would be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Gone {
+    /// Names, directories included.
+    pub(crate) names: u64,
+    /// Allocated bytes of the inodes whose last name went.
+    pub(crate) freed: u64,
+    /// Is nothing left of the tree?
+    pub(crate) all: bool,
+}
+
+/// A directory that is being emptied.
+#[derive(Debug)]
+struct Doomed {
+    above: Option<Arc<Doomed>>,
+    place: Arc<DirHandle>,
+    name: CString,
+    /// What its own blocks are in bytes.
+    bytes: u64,
+    /// Its listing and the directories below it that are not done.
+    left: AtomicUsize,
+    /// Something below it stays.
+    stays: AtomicBool,
+    tries: AtomicUsize,
+}
+
+impl Drop for Doomed {
+    /// A chain of a hundred thousand must not be dropped by recursion.
+    fn drop(&mut self) {
+        let mut above = self.above.take();
+        while let Some(doomed) = above {
+            above = Arc::into_inner(doomed).and_then(|mut doomed| doomed.above.take());
+        }
+    }
+}
+
+/// A directory to be entered, or one to be listed.
+enum Job {
+    Enter(Arc<Doomed>, CString),
+    List(Arc<Doomed>),
+}
+
+struct Remover<'a> {
+    act: &'a Act<'a>,
+    totals: &'a Totals<'a>,
+    queue: Queue<Job>,
+    /// Where the top is, and its path for people.
+    dir: &'a OwnedFd,
+    path: &'a Path,
+    /// The mount that all of it lies on, 0 where the kernel does not tell, and
+    /// the device.
+    mount: u64,
+    dev: u64,
+    /// Is the top gone?
+    all: AtomicBool,
+    names: AtomicU64,
+    freed: AtomicU64,
+}
+
+/// Removes what has this name in a directory, with all that is below it.
+/// `path` is that of the name, for people. Faults are the totals'; what cannot
+/// be removed stays, with the directories above it.
+pub(crate) fn remove(
+    (dir, name): (&OwnedFd, &CStr),
+    path: &Path,
+    act: &Act<'_>,
+    budget: Budget,
+    totals: &Totals<'_>,
+) -> Gone {
+    let slots = budget.slots();
+    let begun = begin(dir, name, act).and_then(|opened| match opened {
+        Some(top) => {
+            let mount = stat::mount_id(&top)?;
+            Ok(Some((DirHandle::top(top, For::Filling, &slots)?, mount)))
+        }
+        None => Ok(None),
+    });
+    let (top, mount) = match begun {
+        Ok(Some(begun)) => begun,
+        Ok(None) => {
+            return Gone {
+                names: 1,
+                freed: 0,
+                all: true,
+            };
+        }
+        Err(e) if errno::is_missing(&e) => {
+            return Gone {
+                all: true,
+                ..Gone::default()
+            };
+        }
+        Err(e) => {
+            totals.fault(Fault::new(Op::Remove, path.to_path_buf(), e));
+            return Gone::default();
+        }
+    };
+    let dev = top.meta.dev;
+    let top = Arc::new(Doomed::new(None, top, name.to_owned()));
+    let remover = Remover {
+        act,
+        totals,
+        queue: Queue::new(vec![Job::List(top)]),
+        dir,
+        path,
+        mount,
+        dev,
+        all: AtomicBool::new(false),
+        names: AtomicU64::new(0),
+        freed: AtomicU64::new(0),
+    };
+    std::thread::scope(|scope| {
+        for _ in 1..budget.jobs() {
+            // With fewer threads it only takes longer.
+            let spawned = std::thread::Builder::new().spawn_scoped(scope, || remover.work());
+            if spawned.is_err() {
+                break;
+            }
+        }
+        remover.work();
+    });
+    Gone {
+        names: remover.names.into_inner(),
+        freed: remover.freed.into_inner(),
+        all: remover.all.into_inner(),
+    }
+}
+
+/// Opens the top; `None` when it was no directory, and is gone.
+fn begin(dir: &OwnedFd, name: &CStr, act: &Act<'_>) -> io::Result<Option<OwnedFd>> {
+    match dir::open_dir(dir.as_fd(), name, For::Filling) {
+        Err(e) if errno::is_missing(&e) => Err(e),
+        Err(e) if errno::has_changed(&e) => {
+            if act.removes() {
+                link::remove(dir.as_fd(), name)?;
+            }
+            Ok(None)
+        }
+        Err(e) if errno::is_not_permitted(&e) && act.removes() => {
+            link::set_mode_of_dir(dir.as_fd(), name, FREE)?;
+            dir::open_dir(dir.as_fd(), name, For::Filling).map(Some)
+        }
+        opened => opened.map(Some),
+    }
+}
+
+impl Doomed {
+    fn new(above: Option<Arc<Doomed>>, entered: Entered, name: CString) -> Self {
+        Self {
+            above,
+            bytes: allocated(&entered.meta),
+            place: entered.place,
+            name,
+            left: AtomicUsize::new(1),
+            stays: AtomicBool::new(false),
+            tries: AtomicUsize::new(0),
+        }
+    }
+}
+
+fn allocated(meta: &Meta) -> u64 {
+    meta.blocks.saturating_mul(512)
+}
+
+impl Remover<'_> {
+    fn work(&self) {
+        let _alarm = Alarm(&self.queue);
+        let mut chunk = Chunk::default();
+        while let Some(job) = self.queue.take(Vec::new) {
+            match job {
+                _ if !self.totals.keep_going() => self.queue.close(),
+                Job::Enter(above, name) => match self.enter(&above, &name) {
+                    Ok(below) => self.list(&below, &mut chunk),
+                    Err(e) if errno::is_missing(&e) => self.release(above),
+                    Err(e) => {
+                        self.fault(&above, &name, Op::Remove, e);
+                        self.release(above);
+                    }
+                },
+                Job::List(doomed) => self.list(&doomed, &mut chunk),
+            }
+            self.queue.done();
+        }
+    }
+
+    /// Enters a directory; what its permissions forbid its owner is allowed
+    /// first.
+    fn enter(&self, above: &Arc<Doomed>, name: &CStr) -> io::Result<Arc<Doomed>> {
+        let entered = match above.place.enter(name, For::Filling) {
+            Err(e) if errno::is_not_permitted(&e) && self.act.removes() => {
+                let handle = above.place.open()?;
+                link::set_mode_of_dir(handle.as_fd(), name, FREE)?;
+                above.place.enter(name, For::Filling)?
+            }
+            entered => entered?,
+        };
+        let other = match self.mount {
+            0 => entered.meta.dev != self.dev,
+            mount => stat::mount_id(&*entered.handle)? != mount,
+        };
+        if other {
+            return Err(io::Error::other(
+                "something is mounted on it: unmount it first",
+            ));
+        }
+        let above = Some(Arc::clone(above));
+        Ok(Arc::new(Doomed::new(above, entered, name.to_owned())))
+    }
+
+    /// Removes what is no directory in one, and hands out the directories.
+    fn list(&self, doomed: &Arc<Doomed>, chunk: &mut Chunk) {
+        let mut below = Vec::new();
+        let listed = self.each(doomed, chunk, &mut below);
+        if let Err(e) = listed {
+            self.fault(doomed, c"", Op::List, e);
+        }
+        doomed.left.fetch_add(below.len(), Ordering::Relaxed);
+        let jobs = below.into_iter().rev();
+        self.queue
+            .add(jobs.map(|name| Job::Enter(Arc::clone(doomed), name)));
+        self.release(Arc::clone(doomed));
+    }
+
+    fn each(
+        &self,
+        doomed: &Arc<Doomed>,
+        chunk: &mut Chunk,
+        below: &mut Vec<CString>,
+    ) -> io::Result<()> {
+        let handle = doomed.place.open()?;
+        let mode = || stat::look_at(&*handle).map(|meta| meta.mode);
+        if self.act.removes() && mode()? & FREE & 0o300 != 0o300 {
+            // Root needs no permission, and a disk without modes has none.
+            let _ = file::set_mode(&*handle, FREE);
+        }
+        let mut lister = Lister::new(dir::reopen(handle.as_fd(), For::Reading)?);
+        while !lister.is_done() && self.totals.keep_going() {
+            lister.next(chunk)?;
+            chunk.sort_by_inode();
+            let mut gone = Gone::default();
+            for entry in chunk.iter() {
+                if !self.totals.keep_going() {
+                    break;
+                }
+                if entry.kind == Some(Kind::Dir) {
+                    below.push(entry.name.to_owned());
+                    continue;
+                }
+                match self.one(&handle, entry.name) {
+                    Ok(Some(freed)) => {
+                        gone.names += 1;
+                        gone.freed += freed;
+                    }
+                    Ok(None) => below.push(entry.name.to_owned()),
+                    Err(e) if errno::is_missing(&e) => {}
+                    Err(e) => self.fault(doomed, entry.name, Op::Remove, e),
+                }
+            }
+            self.count(gone.names, gone.freed);
+        }
+        Ok(())
+    }
+
+    /// Removes one name, and says what that freed; `None` of a directory.
+    fn one(&self, dir: &OwnedFd, name: &CStr) -> io::Result<Option<u64>> {
+        let meta = inspect::look_in_dump(dir.as_fd(), name)?;
+        if meta.kind == Kind::Dir {
+            return Ok(None);
+        }
+        let last = match self.act {
+            Act::Remove => {
+                link::remove(dir.as_fd(), name)?;
+                meta.nlink <= 1
+            }
+            Act::Measure(measured) => meta.nlink <= 1 || measured.meet(&meta),
+        };
+        Ok(Some(if last { allocated(&meta) } else { 0 }))
+    }
+
+    fn count(&self, names: u64, freed: u64) {
+        self.names.fetch_add(names, Ordering::Relaxed);
+        self.freed.fetch_add(freed, Ordering::Relaxed);
+        if names > 0 && self.act.removes() {
+            self.totals.event(Event::Removed { names, freed });
+        }
+    }
+
+    /// One thing of a directory is done; with the last it goes itself, and one
+    /// thing of the directory above is done.
+    fn release(&self, doomed: Arc<Doomed>) {
+        let mut at = Some(doomed);
+        while let Some(doomed) = at.take() {
+            if doomed.left.fetch_sub(1, Ordering::AcqRel) != 1 || !self.totals.keep_going() {
+                return;
+            }
+            let stays = doomed.stays.load(Ordering::Relaxed);
+            if stays && let Some(above) = &doomed.above {
+                above.stays.store(true, Ordering::Relaxed);
+            } else if !stays && !self.leave(&doomed) {
+                return;
+            }
+            at = doomed.above.clone();
+        }
+    }
+
+    /// Removes a directory that was emptied. Not done with it when it is to be
+    /// listed again.
+    fn leave(&self, doomed: &Arc<Doomed>) -> bool {
+        let removed = match self.act {
+            Act::Remove => self.remove_empty(doomed),
+            Act::Measure(_) => Ok(()),
+        };
+        match removed {
+            Ok(()) => {
+                self.all.store(doomed.above.is_none(), Ordering::Relaxed);
+                self.count(1, doomed.bytes);
+            }
+            Err(e) if errno::is_missing(&e) => {
+                self.all.store(doomed.above.is_none(), Ordering::Relaxed);
+            }
+            Err(e)
+                if errno::is_taken(&e) && doomed.tries.fetch_add(1, Ordering::Relaxed) < TRIES =>
+            {
+                doomed.left.fetch_add(1, Ordering::Relaxed);
+                self.queue.add([Job::List(Arc::clone(doomed))]);
+                return false;
+            }
+            Err(e) => {
+                self.fault(doomed, c"", Op::Remove, e);
+                if let Some(above) = &doomed.above {
+                    above.stays.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+        true
+    }
+
+    fn remove_empty(&self, doomed: &Arc<Doomed>) -> io::Result<()> {
+        let Some(above) = &doomed.above else {
+            return dir::remove_empty(self.dir.as_fd(), &doomed.name);
+        };
+        if let Ok(handle) = doomed.place.open() {
+            // The shortest way up, as long as it is there.
+            doomed.place.open_above(handle.as_fd());
+        }
+        dir::remove_empty(above.place.open()?.as_fd(), &doomed.name)
+    }
+
+    /// Something below a directory stays. What the disk refuses it will refuse
+    /// of all that is left.
+    fn fault(&self, doomed: &Doomed, name: &CStr, op: Op, cause: io::Error) {
+        let refused = errno::is_disk_refusal(&cause);
+        doomed.stays.store(true, Ordering::Relaxed);
+        let below = doomed.place.path().join(name.to_bytes());
+        let path = below.below(self.path);
+        self.totals.fault(Fault::new(op, path, cause));
+        if refused {
+            self.queue.close();
+        }
+    }
+}

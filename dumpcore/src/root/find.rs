@@ -1,0 +1,284 @@
+//! Which dump a person means: by its name, by its path, or by a pin.
+
+use std::ffi::{CString, OsStr};
+use std::io;
+use std::ops::Bound;
+use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::model::fault::{Fault, Op};
+use crate::model::path::{Printable, RelPath};
+use crate::policy::layout::{self, Day, DumpId, DumpName, LinkTarget, Year};
+use crate::root::DumpRoot;
+use crate::root::names::Calendar;
+use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::name::c_name;
+use crate::sys::{errno, link};
+
+/// How many names are told of what may have been meant.
+const NEAREST: usize = 3;
+
+/// Why no dump was found under what a person named.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NotADump {
+    /// It names a year or a day.
+    #[error("{name} is a {what} with {}", name_them(*.dumps))]
+    Several {
+        /// The year or the day.
+        name: String,
+        /// `year` or `day`.
+        what: &'static str,
+        /// How many dumps it has.
+        dumps: usize,
+    },
+    /// It lies in a dump.
+    #[error("{} lies in the dump {dump}; name the dump itself", Printable::path(.path))]
+    Inside {
+        /// What was named.
+        path: PathBuf,
+        /// The dump.
+        dump: DumpId,
+    },
+    /// Nothing of that name is there.
+    #[error("{} has no dump {}{}", Printable::path(.root), Printable::path(.path), near(.nearest))]
+    Missing {
+        /// The dump root.
+        root: PathBuf,
+        /// What was named.
+        path: PathBuf,
+        /// The dumps next to it.
+        nearest: Vec<DumpId>,
+    },
+    /// It is neither a name nor a path in the dump root, nor a pin.
+    #[error("{} is not a dump of {}, nor a pin: name it as in {}",
+        Printable::path(.path), Printable::path(.root), example(.nearest))]
+    Unknown {
+        /// The dump root.
+        root: PathBuf,
+        /// What was named.
+        path: PathBuf,
+        /// The newest dump.
+        nearest: Vec<DumpId>,
+    },
+    /// The dump root cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] Fault),
+}
+
+fn name_them(dumps: usize) -> String {
+    match dumps {
+        1 => "1 dump; name it".to_owned(),
+        dumps => format!("{dumps} dumps; name them"),
+    }
+}
+
+fn near(nearest: &[DumpId]) -> String {
+    let names: Vec<_> = nearest.iter().map(DumpId::to_string).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [one] => format!("; the nearest is {one}"),
+        names => format!("; the nearest are {}", names.join(", ")),
+    }
+}
+
+fn example(nearest: &[DumpId]) -> String {
+    let newest = nearest.first().map(DumpId::to_string);
+    newest.unwrap_or_else(|| "2026/1122/2331".to_owned())
+}
+
+/// A link that keeps a dump under a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pin {
+    /// The name of the link, as it stands in the dump root.
+    pub name: PathBuf,
+    /// The dump that it keeps.
+    pub dump: DumpId,
+}
+
+impl DumpRoot {
+    /// The dump that a person means by its name (`2026/1122/2331`, `first`), by
+    /// its path, or by a pin. `current` and `current_chk` are what they point
+    /// to.
+    ///
+    /// # Errors
+    /// [`NotADump`] when there is none, with what may have been meant.
+    pub fn find(&self, what: &OsStr) -> Result<DumpId, NotADump> {
+        let below = self.below(Path::new(what));
+        let bytes = below.as_os_str().as_bytes();
+        if let Some(id) = DumpId::parse(bytes) {
+            return match self.has(id)? {
+                true => Ok(id),
+                false => Err(NotADump::Missing {
+                    root: self.path().to_path_buf(),
+                    path: below.clone(),
+                    nearest: self.nearest(id)?,
+                }),
+            };
+        }
+        if let Some(dump) = layout::dump_around(&below)
+            && let Some(dump) = DumpId::parse(dump.as_os_str().as_bytes())
+            && self.has(dump)?
+        {
+            let path = PathBuf::from(what);
+            return Err(NotADump::Inside { path, dump });
+        }
+        if let Some(id) = self.linked(&below)? {
+            return Ok(id);
+        }
+        self.several(&below)?;
+        let newest = self.listing().newest()?;
+        Err(NotADump::Unknown {
+            root: self.path().to_path_buf(),
+            path: PathBuf::from(what),
+            nearest: newest.into_iter().map(DumpId::Dump).collect(),
+        })
+    }
+
+    /// The links that keep dumps under names, by name.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the dump root cannot be listed.
+    pub fn pins(&self) -> Result<Vec<Pin>, Fault> {
+        let failed = |e| Fault::new(Op::List, self.path().to_path_buf(), e);
+        let mut chunk = Chunk::default();
+        let listed = dir::reopen(self.handle().as_fd(), For::Reading)
+            .and_then(|handle| Lister::new(handle).rest(&mut chunk));
+        listed.map_err(failed)?;
+        chunk.sort_by_name();
+        let mut pins = Vec::new();
+        for entry in chunk.iter() {
+            if layout::is_pin_name(entry.name.to_bytes())
+                && let Some(text) = self.text_of(entry.name).map_err(failed)?
+                && let Some(dump) = layout::pinned(text.to_bytes())
+            {
+                let name = PathBuf::from(OsStr::from_bytes(entry.name.to_bytes()));
+                pins.push(Pin { name, dump });
+            }
+        }
+        Ok(pins)
+    }
+
+    /// Is there a directory of this name?
+    pub(crate) fn has(&self, id: DumpId) -> Result<bool, Fault> {
+        match self.open_dump(&relative(id)) {
+            Ok(_) => Ok(true),
+            Err(e) if errno::has_changed(&e) => Ok(false),
+            Err(e) => Err(Fault::new(Op::Open, self.path().join(id.path()), e)),
+        }
+    }
+
+    /// What a path is below the dump root, or the path itself: a name may stand
+    /// there as it is, wherever the person stands.
+    fn below(&self, path: &Path) -> PathBuf {
+        let plain: PathBuf = path.components().collect();
+        let named = plain.iter().next().map(OsStr::as_bytes);
+        if DumpId::parse(plain.as_os_str().as_bytes()).is_some()
+            || named.is_some_and(|first| Year::parse(first).is_some()) && !plain.exists()
+        {
+            return plain;
+        }
+        // The last name is not followed: it may be a pin.
+        let resolved = plain
+            .parent()
+            .zip(plain.file_name())
+            .and_then(|(above, last)| {
+                let above = if above.as_os_str().is_empty() {
+                    Path::new(".")
+                } else {
+                    above
+                };
+                Some(dir::real_path(above)?.join(last))
+            });
+        let root = dir::real_path(self.path());
+        let below = resolved.zip(root).and_then(|(path, root)| {
+            let below = path.strip_prefix(&root).ok()?;
+            (!below.as_os_str().is_empty()).then(|| below.to_path_buf())
+        });
+        below.unwrap_or(plain)
+    }
+
+    /// The dump that a link in the dump root names.
+    fn linked(&self, name: &Path) -> Result<Option<DumpId>, Fault> {
+        let bytes = name.as_os_str().as_bytes();
+        let ours = [layout::CURRENT, layout::CURRENT_CHECKPOINT];
+        let ours = ours.iter().any(|ours| ours.as_bytes() == bytes);
+        if bytes.contains(&b'/') || !(ours || layout::is_pin_name(bytes)) {
+            return Ok(None);
+        }
+        let text = self.text_of(&c_name(bytes));
+        let text = text.map_err(|e| Fault::new(Op::ReadLink, self.path().join(name), e))?;
+        let Some(text) = text else { return Ok(None) };
+        let id = match ours {
+            true => LinkTarget::parse(text.to_bytes())
+                .map(|target| target.name.map_or(DumpId::First, DumpId::Dump)),
+            false => layout::pinned(text.to_bytes()),
+        };
+        match id {
+            Some(id) if self.has(id)? => Ok(Some(id)),
+            _ => Ok(None),
+        }
+    }
+
+    fn text_of(&self, name: &std::ffi::CStr) -> io::Result<Option<CString>> {
+        match link::read_symlink(self.handle().as_fd(), name) {
+            Ok(text) => Ok(Some(text)),
+            Err(e) if errno::is_no_symlink(&e) || errno::is_missing(&e) => Ok(None),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// An error when it is a year or a day that has dumps.
+    fn several(&self, below: &Path) -> Result<(), NotADump> {
+        let names: Vec<_> = below.iter().map(OsStr::as_bytes).collect();
+        let (year, day) = match names.as_slice() {
+            [year] => (Year::parse(year), None),
+            [year, day] => match Day::parse(day) {
+                Some(day) => (Year::parse(year), Some(day)),
+                None => return Ok(()),
+            },
+            _ => return Ok(()),
+        };
+        let Some(year) = year else { return Ok(()) };
+        let of = |name: &DumpName| {
+            let stamp = name.stamp;
+            let same_day = |day: Day| (day.month, day.day) == (stamp.month(), stamp.day());
+            stamp.year() == year.0 && day.is_none_or(same_day)
+        };
+        let mut number = 0;
+        for name in Calendar::new(self.path()).ascending(..) {
+            number += usize::from(of(&name?));
+        }
+        match number {
+            0 => Ok(()),
+            dumps => Err(NotADump::Several {
+                name: below.display().to_string(),
+                what: if day.is_some() { "day" } else { "year" },
+                dumps,
+            }),
+        }
+    }
+
+    /// The dumps next to one that is not there, the nearest first.
+    fn nearest(&self, id: DumpId) -> Result<Vec<DumpId>, Fault> {
+        let Some(name) = id.name() else {
+            return Ok(Vec::new());
+        };
+        let calendar = Calendar::new(self.path());
+        let before = calendar.descending(..=name.stamp);
+        let after = calendar.ascending((Bound::Excluded(name.stamp), Bound::Unbounded));
+        let found = before.take(NEAREST).chain(after.take(NEAREST));
+        let mut found = found.collect::<Result<Vec<_>, _>>()?;
+        let minutes = |other: &DumpName| (other.stamp.civil() - name.stamp.civil()).num_minutes();
+        found.sort_by_key(|other| minutes(other).abs());
+        found.truncate(NEAREST);
+        Ok(found.into_iter().map(DumpId::Dump).collect())
+    }
+}
+
+/// The path of a dump in its root.
+pub(crate) fn relative(id: DumpId) -> RelPath {
+    RelPath::from_bytes(id.path().as_os_str().as_bytes())
+}

@@ -1,0 +1,189 @@
+//! Taking a dump from its name, and what is on its way out.
+//!
+//! A dump that is removed leaves its name by one rename, which is flushed before
+//! anything of it is removed: whatever happens meanwhile, there is never half a
+//! dump under the name of a dump. What is left in `.dump/removing` by a process
+//! that was killed is for the next run to remove.
+
+use std::ffi::{CStr, CString, OsStr};
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::model::error::Error;
+use crate::model::fault::{Fault, Op};
+use crate::model::path::RelPath;
+use crate::policy::layout::{self, DumpId};
+use crate::root::DumpRoot;
+use crate::root::lock::Hold;
+use crate::root::staging;
+use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::name::c_name;
+use crate::sys::{disk, errno, file, link, mounts, stat};
+
+/// Why a dump keeps its name.
+#[derive(Debug)]
+pub(crate) enum Kept {
+    /// A program reads it.
+    Read,
+    /// Something is mounted below it.
+    Mounted(PathBuf),
+    /// The disk refuses.
+    Fault(Fault),
+}
+
+/// The directory of what is on its way out.
+#[derive(Debug)]
+pub(crate) struct Removing {
+    pub(crate) handle: OwnedFd,
+    path: PathBuf,
+}
+
+impl Removing {
+    /// The path of a name in it.
+    pub(crate) fn path_of(&self, leaf: &CStr) -> PathBuf {
+        self.path.join(OsStr::from_bytes(leaf.to_bytes()))
+    }
+
+    /// What is in it.
+    pub(crate) fn leaves(&self) -> Result<Vec<CString>, Fault> {
+        let mut chunk = Chunk::default();
+        let listed = dir::reopen(self.handle.as_fd(), For::Reading)
+            .and_then(|handle| Lister::new(handle).rest(&mut chunk));
+        listed.map_err(|e| Fault::new(Op::List, self.path.clone(), e))?;
+        chunk.sort_by_name();
+        Ok(chunk.iter().map(|entry| entry.name.to_owned()).collect())
+    }
+}
+
+impl DumpRoot {
+    /// Opens the directory of what is on its way out, made if it is missing.
+    pub(crate) fn removing(&self) -> Result<Removing, Error> {
+        let below = Path::new(layout::STATE_DIR).join(layout::REMOVING);
+        let (state, name) = (self.state_dir()?, c_name(layout::REMOVING.as_bytes()));
+        match dir::make_private(state.as_fd(), &name) {
+            Err(e) if !errno::is_taken(&e) => return Err(self.failed(Op::Create, &below, e)),
+            _ => {}
+        }
+        let handle = dir::open_dir(state.as_fd(), &name, For::Reading);
+        Ok(Removing {
+            handle: handle.map_err(|e| self.failed(Op::Open, &below, e))?,
+            path: self.path().join(below),
+        })
+    }
+
+    /// The same, if there is one.
+    pub(crate) fn removing_if_any(&self) -> Option<Removing> {
+        let open = |dir: &OwnedFd, name: &str| {
+            dir::open_dir(dir.as_fd(), &c_name(name.as_bytes()), For::Reading)
+        };
+        let state = open(self.handle(), layout::STATE_DIR).ok()?;
+        Some(Removing {
+            handle: open(&state, layout::REMOVING).ok()?,
+            path: self.path().join(layout::STATE_DIR).join(layout::REMOVING),
+        })
+    }
+
+    /// Takes a dump from its name, durably; the name that it has on its way out.
+    /// The dump root must be locked.
+    pub(crate) fn take_away(&self, id: DumpId, to: &Removing) -> Result<CString, Kept> {
+        let path = self.path().join(id.path());
+        let failed = |op| {
+            let path = path.clone();
+            move |e| Kept::Fault(Fault::new(op, path, e))
+        };
+        if let Some(point) = self.mounted_below(id) {
+            return Err(Kept::Mounted(point));
+        }
+        let (above, name) = self.open_above(id).map_err(failed(Op::Open))?;
+        let handle = open_own(&above, &name).map_err(failed(Op::Open))?;
+        let hold = Hold::alone(handle.as_fd()).map_err(|e| match errno::is_locked(&e) {
+            true => Kept::Read,
+            false => failed(Op::Lock)(e),
+        })?;
+        let leaf = rename_away(&above, &name, &handle, (id, to)).map_err(failed(Op::Rename))?;
+        drop(hold);
+        // What has its name by now is somebody's who moved it there: it goes back.
+        let id_of = |handle: &OwnedFd| stat::look_at(handle).map(|meta| meta.id());
+        let moved = dir::open_dir(to.handle.as_fd(), &leaf, For::Passing);
+        let same = moved.and_then(|moved| Ok(id_of(&moved)? == id_of(&handle)?));
+        if !same.map_err(failed(Op::Open))? {
+            let _ = link::rename_new(to.handle.as_fd(), &leaf, above.as_fd(), &name);
+            let other = io::Error::other("it was replaced by another one in the meantime");
+            return Err(failed(Op::Rename)(other));
+        }
+        disk::sync(&to.handle).map_err(failed(Op::Sync))?;
+        disk::sync(&above).map_err(failed(Op::Sync))?;
+        Ok(leaf)
+    }
+
+    /// Removes the directories of the day and the year, if they are empty.
+    pub(crate) fn sweep(&self, id: DumpId) {
+        if let Some(name) = id.name() {
+            staging::sweep(self, name);
+        }
+    }
+
+    /// What is mounted at a dump, or below it.
+    pub(crate) fn mounted_below(&self, id: DumpId) -> Option<PathBuf> {
+        let real = dir::real_path(self.path())?.join(id.path());
+        mounts::at_or_below(&real).into_iter().next()
+    }
+
+    /// The directory that a dump's name is in, and the name.
+    pub(crate) fn open_above(&self, id: DumpId) -> io::Result<(OwnedFd, CString)> {
+        let path = id.path();
+        let name = c_name(path.file_name().unwrap_or_default().as_bytes());
+        let handle = match path.parent().map(|above| above.as_os_str().as_bytes()) {
+            None | Some([]) => dir::reopen(self.handle().as_fd(), For::Passing)?,
+            Some(above) => self.open_dump(&RelPath::from_bytes(above))?,
+        };
+        Ok((dir::reopen(handle.as_fd(), For::Reading)?, name))
+    }
+}
+
+/// Opens a dump's directory, which its owner may have closed to themselves.
+fn open_own(above: &OwnedFd, name: &CStr) -> io::Result<OwnedFd> {
+    match dir::open_dir(above.as_fd(), name, For::Reading) {
+        Err(e) if errno::is_not_permitted(&e) => {
+            link::set_mode_of_dir(above.as_fd(), name, OWN)?;
+            dir::open_dir(above.as_fd(), name, For::Reading)
+        }
+        opened => opened,
+    }
+}
+
+/// What an owner needs to empty a directory, and to move it elsewhere.
+const OWN: u16 = 0o700;
+
+/// Renames a dump, to a name that is free.
+fn rename_away(
+    above: &OwnedFd,
+    name: &CStr,
+    handle: &OwnedFd,
+    (id, to): (DumpId, &Removing),
+) -> io::Result<CString> {
+    let (mut again, mut opened) = (0, None);
+    loop {
+        let leaf = c_name(layout::removing_leaf(&id.path(), again).as_bytes());
+        match link::rename_new(above.as_fd(), name, to.handle.as_fd(), &leaf) {
+            Ok(()) => return Ok(leaf),
+            Err(e) if errno::is_taken(&e) => again += 1,
+            // To move a directory takes permission to write it.
+            Err(e) if errno::is_not_permitted(&e) && opened.is_none() => {
+                let mode = stat::look_at(handle)?.mode;
+                if mode & OWN == OWN || file::set_mode(handle, mode | OWN).is_err() {
+                    return Err(e);
+                }
+                opened = Some(mode);
+            }
+            Err(e) => {
+                if let Some(mode) = opened {
+                    let _ = file::set_mode(handle, mode);
+                }
+                return Err(e);
+            }
+        }
+    }
+}

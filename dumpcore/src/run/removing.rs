@@ -1,0 +1,103 @@
+//! Removing what is on its way out: dumps that left their names, and that a
+//! process which was killed did not remove to the end.
+
+use std::ffi::CString;
+use std::num::NonZero;
+
+use super::{Check, Order, Run};
+use crate::engine::{self, Act, Budget, Gone, Totals};
+use crate::model::error::Error;
+use crate::model::event::{Event, Observer, Phase, Warning};
+use crate::model::report::Report;
+use crate::policy::workers::default_jobs;
+use crate::root::DumpRoot;
+use crate::sys::fstype::FsType;
+use crate::sys::medium;
+
+/// How many workers remove in a dump root whose caller says nothing: as many as
+/// its disk and the processors ask for.
+pub(crate) fn removing_jobs(dump: &DumpRoot) -> usize {
+    let processors = std::thread::available_parallelism().map_or(2, NonZero::get);
+    let contended = FsType::of(dump.handle()).is_ok_and(FsType::is_contended);
+    default_jobs([medium::of(dump.handle())], processors, contended).number
+}
+
+/// Removes all that is on its way out in a dump root, which must be locked.
+/// What cannot be removed is a fault, and stays for the next time. Those in
+/// `tried` have been tried already.
+pub(crate) fn finish(
+    dump: &DumpRoot,
+    tried: &[CString],
+    budget: Budget,
+    totals: &Totals<'_>,
+) -> Gone {
+    let mut sum = Gone::default();
+    let Some(removing) = dump.removing_if_any() else {
+        return sum;
+    };
+    let mut leaves = removing.leaves().unwrap_or_else(|fault| {
+        totals.fault(fault);
+        Vec::new()
+    });
+    leaves.retain(|leaf| !tried.contains(leaf));
+    if !leaves.is_empty() {
+        totals.event(Event::Phase(Phase::Removing));
+    }
+    for leaf in leaves {
+        let path = removing.path_of(&leaf);
+        let gone = engine::remove(
+            (&removing.handle, &leaf),
+            &path,
+            &Act::Remove,
+            budget,
+            totals,
+        );
+        sum.names += gone.names;
+        sum.freed += gone.freed;
+    }
+    sum
+}
+
+/// Passes on how much was removed, and no fault: what is left of a removed dump
+/// is no fault of the run that meets it.
+struct Quiet<'a>(&'a dyn Observer);
+
+impl Observer for Quiet<'_> {
+    fn event(&self, event: Event<'_>) {
+        if !matches!(event, Event::Fault(_)) {
+            self.0.event(event);
+        }
+    }
+}
+
+impl Run<'_> {
+    /// Makes what is ordered, has it checked, and publishes it. Behind it, or
+    /// when there was no room for it, what is on its way out goes.
+    pub(crate) fn make(&self, order: Order<'_>, check: &mut Check<'_>) -> Result<Report, Error> {
+        let made = self.publish(order, check);
+        let full = matches!(
+            made,
+            Err(Error::DumpDisk { free: Some(_), .. } | Error::NoSpace { .. })
+        );
+        if full && !self.caller.dry_run {
+            let jobs = self.caller.jobs;
+            let jobs = jobs.unwrap_or_else(|| removing_jobs(&self.dump));
+            let tell = |warning| self.caller.observer.event(Event::Warning(&warning));
+            self.finish_removing(Budget::new(jobs), &tell);
+        }
+        made
+    }
+
+    /// The same behind a run, of which it is no part: what cannot be removed is
+    /// a warning.
+    pub(super) fn finish_removing(&self, budget: Budget, warn: &dyn Fn(Warning)) {
+        let quiet = Quiet(self.caller.observer);
+        let totals = Totals::new(&quiet, self.caller.stop);
+        finish(&self.dump, &[], budget, &totals);
+        for fault in totals.sum().faults {
+            let cause = fault.to_string();
+            let path = fault.path;
+            warn(Warning::NotRemoved { path, cause });
+        }
+    }
+}

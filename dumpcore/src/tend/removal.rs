@@ -1,0 +1,149 @@
+//! What became of dumps that were to be removed.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::model::fault::Fault;
+use crate::model::path::Printable;
+use crate::policy::layout::{self, DumpId};
+
+/// Why a dump was left as it is.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Reason {
+    /// A link of the dump root names it: `current`, `current_chk` or a pin.
+    Linked {
+        /// The name of the link.
+        link: PathBuf,
+    },
+    /// It is the last complete dump of this tree.
+    LastOfTree {
+        /// The name of the tree.
+        tree: PathBuf,
+    },
+    /// It is the first copy, which somebody made by hand; see
+    /// [`Remove::first_copy`].
+    FirstCopy,
+    /// A program reads it.
+    Read,
+    /// Something is mounted there.
+    Mounted {
+        /// Where.
+        point: PathBuf,
+    },
+    /// It is not there, or could not be taken from its name.
+    Failed(Fault),
+}
+
+impl Reason {
+    /// One word in snake_case.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Reason::Linked { .. } => "linked",
+            Reason::LastOfTree { .. } => "last_of_tree",
+            Reason::FirstCopy => "first_copy",
+            Reason::Read => "read",
+            Reason::Mounted { .. } => "mounted",
+            Reason::Failed(_) => "failed",
+        }
+    }
+
+    /// May it not go at all, so that trying later is no use?
+    #[must_use]
+    pub fn is_protection(&self) -> bool {
+        matches!(
+            self,
+            Reason::Linked { .. } | Reason::LastOfTree { .. } | Reason::FirstCopy
+        )
+    }
+}
+
+impl fmt::Display for Reason {
+    /// As it reads behind the name of the dump and a colon.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Reason::Linked { link } => {
+                let first = match link.to_str() {
+                    Some(layout::CURRENT) => "take another dump first",
+                    Some(layout::CURRENT_CHECKPOINT) => "make a checkpoint first, with chkptme",
+                    _ => "remove that link first",
+                };
+                write!(f, "the link '{}' names it: {first}", Printable::path(link))
+            }
+            Reason::LastOfTree { tree } => write!(
+                f,
+                "it is the last complete dump of '{}'",
+                Printable::path(tree)
+            ),
+            Reason::FirstCopy => f.write_str("it is the first copy, which somebody made by hand"),
+            Reason::Read => f.write_str("another program reads it: try again when that is done"),
+            Reason::Mounted { point } => write!(
+                f,
+                "something is mounted at {}: unmount it first",
+                Printable::path(point)
+            ),
+            Reason::Failed(fault) => fault.fmt(f),
+        }
+    }
+}
+
+/// A dump that was removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Removed {
+    /// Its name in the dump root.
+    pub dump: DumpId,
+    /// Its path.
+    pub path: PathBuf,
+    /// How many names were removed, directories included.
+    pub names: u64,
+    /// How many bytes that freed: the blocks of inodes whose last name went.
+    pub freed_bytes: u64,
+    /// Is nothing left of it? What is, is no dump any more, and is removed by
+    /// the next run.
+    pub whole: bool,
+}
+
+/// A dump that was left as it is.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Left {
+    /// Its name in the dump root.
+    pub dump: DumpId,
+    /// Its path.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What was removed, or would be.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Removal {
+    /// Dumps that are gone, in the order in which they were named.
+    pub removed: Vec<Removed>,
+    /// Dumps that were left.
+    pub left: Vec<Left>,
+    /// What could not be removed of those that are gone, up to
+    /// [`Report::MAX_LISTED`](crate::Report::MAX_LISTED).
+    pub faults: Vec<Fault>,
+    /// How many such faults there were.
+    pub faults_total: u64,
+    /// All bytes that were freed, also of what earlier runs had left.
+    pub freed_bytes: u64,
+    /// Names removed of what earlier runs had left.
+    pub finished_names: u64,
+    /// Was it a dry run?
+    pub dry_run: bool,
+    /// Was it stopped before all was removed? The next run finishes.
+    pub stopped: bool,
+}
+
+impl Removal {
+    /// Was everything removed that was to be?
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.left.is_empty() && self.faults_total == 0 && !self.stopped
+    }
+}

@@ -1,0 +1,245 @@
+//! Removing dumps.
+//!
+//! A dump leaves its name first, by one rename, and is then removed from where
+//! no program looks for dumps: killed at any moment, there is never half a dump
+//! under its name, and the next run finishes.
+
+use std::ffi::{CStr, CString};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use super::protect::Plan;
+use super::removal::{Left, Reason, Removal, Removed};
+use crate::engine::{self, Act, Budget, Measured, Totals};
+use crate::model::error::Error;
+use crate::model::event::{Event, Observer, Phase, Silent};
+use crate::model::fault::{Fault, Op};
+use crate::policy::layout::DumpId;
+use crate::root::DumpRoot;
+use crate::root::removing::{Kept, Removing};
+use crate::run::removing;
+
+/// Removes dumps of a dump root.
+///
+/// ```no_run
+/// use dumpcore::{DumpRoot, Remove};
+///
+/// let dump = DumpRoot::open("/dump")?.find("2025/0101/0000".as_ref())?;
+/// let removal = Remove::new("/dump").dump(dump).run()?;
+/// println!("{} bytes freed", removal.freed_bytes);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "nothing is removed until it is run"]
+pub struct Remove<'a> {
+    root: PathBuf,
+    dumps: Vec<DumpId>,
+    first: bool,
+    dry_run: bool,
+    jobs: Option<usize>,
+    observer: &'a dyn Observer,
+    stop: Option<&'a AtomicBool>,
+}
+
+impl fmt::Debug for Remove<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Remove")
+            .field("root", &self.root)
+            .field("dumps", &self.dumps)
+            .field("first_copy", &self.first)
+            .field("dry_run", &self.dry_run)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Remove<'a> {
+    /// Removes from this dump root.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self {
+            root: root.into(),
+            dumps: Vec::new(),
+            first: false,
+            dry_run: false,
+            jobs: None,
+            observer: &Silent,
+            stop: None,
+        }
+    }
+
+    /// A dump that is to go; to be called for each. See [`DumpRoot::find`].
+    pub fn dump(mut self, dump: DumpId) -> Self {
+        if !self.dumps.contains(&dump) {
+            self.dumps.push(dump);
+        }
+        self
+    }
+
+    /// May the first copy go, which somebody made by hand?
+    pub fn first_copy(mut self, yes: bool) -> Self {
+        self.first = yes;
+        self
+    }
+
+    /// Only tell what would go and what that would free: nothing is removed, no
+    /// lock taken.
+    pub fn dry_run(mut self, yes: bool) -> Self {
+        self.dry_run = yes;
+        self
+    }
+
+    /// So many workers. Unset: as for a dump.
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.jobs = Some(jobs);
+        self
+    }
+
+    /// Is told of what is removed, and of every fault, from several threads.
+    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// When this becomes true, the removal stops; what has left its name is
+    /// removed by the next run.
+    pub fn stop(mut self, flag: &'a AtomicBool) -> Self {
+        self.stop = Some(flag);
+        self
+    }
+
+    /// Removes, and finishes what earlier runs left.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when a run holds the dump root, and others when it cannot
+    /// be opened or read, or has no `current`: nothing was removed then. What
+    /// keeps a single dump is in the [`Removal`].
+    pub fn run(self) -> Result<Removal, Error> {
+        let root = DumpRoot::open(&self.root)?;
+        root.outside_of_dumps()?;
+        let lock = match self.dry_run {
+            true => None,
+            false => Some(root.lock()?),
+        };
+        let plan = Plan::of(&root, &self.dumps, self.first)?;
+        let totals = Totals::new(self.observer, self.stop);
+        let budget = Budget::new(self.jobs.unwrap_or_else(|| removing::removing_jobs(&root)));
+        let removal = match &lock {
+            None => self.measured(&root, plan, budget),
+            Some(_) => self.removed(&root, plan, budget, &totals)?,
+        };
+        let stopped = !totals.keep_going();
+        let sum = totals.sum();
+        Ok(Removal {
+            faults_total: sum.counts.faults,
+            faults: sum.faults,
+            stopped,
+            ..removal
+        })
+    }
+
+    /// What removing them would free.
+    fn measured(&self, root: &DumpRoot, mut plan: Plan, budget: Budget) -> Removal {
+        let totals = Totals::new(&Silent, self.stop);
+        let measured = Measured::default();
+        let mut removed = Vec::new();
+        for id in std::mem::take(&mut plan.go) {
+            if let Some(point) = root.mounted_below(id) {
+                plan.leave(root, id, Reason::Mounted { point });
+                continue;
+            }
+            let path = root.path().join(id.path());
+            let act = Act::Measure(&measured);
+            let gone = match root.open_above(id) {
+                Ok((above, name)) => engine::remove((&above, &name), &path, &act, budget, &totals),
+                Err(e) => {
+                    let fault = Fault::new(Op::Open, path, e);
+                    plan.leave(root, id, Reason::Failed(fault));
+                    continue;
+                }
+            };
+            removed.push(Removed {
+                dump: id,
+                path,
+                names: gone.names,
+                freed_bytes: gone.freed,
+                whole: gone.all,
+            });
+        }
+        self.summed(removed, plan.left)
+    }
+
+    /// Takes them all from their names, and removes them then, one by one.
+    fn removed(
+        &self,
+        root: &DumpRoot,
+        mut plan: Plan,
+        budget: Budget,
+        totals: &Totals<'_>,
+    ) -> Result<Removal, Error> {
+        let to = root.removing()?;
+        let mut away = Vec::new();
+        for id in std::mem::take(&mut plan.go) {
+            if !totals.keep_going() {
+                break;
+            }
+            match root.take_away(id, &to) {
+                Ok(leaf) => away.push((id, leaf)),
+                Err(kept) => plan.leave(root, id, reason(kept)),
+            }
+        }
+        totals.event(Event::Phase(Phase::Removing));
+        let mut removed = Vec::new();
+        for (id, leaf) in &away {
+            removed.push(self.one(root, (*id, leaf), &to, budget, totals));
+        }
+        let tried: Vec<CString> = away.into_iter().map(|(_, leaf)| leaf).collect();
+        let finished = match totals.keep_going() {
+            true => removing::finish(root, &tried, budget, totals),
+            false => engine::Gone::default(),
+        };
+        let mut removal = self.summed(removed, plan.left);
+        removal.finished_names = finished.names;
+        removal.freed_bytes += finished.freed;
+        Ok(removal)
+    }
+
+    fn one(
+        &self,
+        root: &DumpRoot,
+        (dump, leaf): (DumpId, &CStr),
+        to: &Removing,
+        budget: Budget,
+        totals: &Totals<'_>,
+    ) -> Removed {
+        root.sweep(dump);
+        let path = to.path_of(leaf);
+        let gone = engine::remove((&to.handle, leaf), &path, &Act::Remove, budget, totals);
+        Removed {
+            dump,
+            path: root.path().join(dump.path()),
+            names: gone.names,
+            freed_bytes: gone.freed,
+            whole: gone.all,
+        }
+    }
+
+    fn summed(&self, removed: Vec<Removed>, left: Vec<Left>) -> Removal {
+        Removal {
+            freed_bytes: removed.iter().map(|removed| removed.freed_bytes).sum(),
+            removed,
+            left,
+            faults: Vec::new(),
+            faults_total: 0,
+            finished_names: 0,
+            dry_run: self.dry_run,
+            stopped: false,
+        }
+    }
+}
+
+fn reason(kept: Kept) -> Reason {
+    match kept {
+        Kept::Read => Reason::Read,
+        Kept::Mounted(point) => Reason::Mounted { point },
+        Kept::Fault(fault) => Reason::Failed(fault),
+    }
+}
