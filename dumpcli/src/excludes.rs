@@ -9,7 +9,7 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use dumpcore::{EXCLUDE_FILE, Error, Fault, Filter, Op, read_exclude_file};
+use dumpcore::{EXCLUDE_FILE, Error, Fault, Filter, Observer, Op, read_exclude_file, watched};
 
 use crate::exit::Failure;
 use crate::options::Rule;
@@ -44,15 +44,21 @@ pub fn given(rules: &[Value<Rule>]) -> Result<Filter, Failure> {
 }
 
 /// Adds the files of rules that lie with the trees and the dumps, where there
-/// are any.
+/// are any. The observer is told of a root that does not answer.
 ///
 /// # Errors
 /// [`Failure::Core`] when a root cannot be entered; [`Failure::Failed`] when
 /// such a file cannot be read, or is nothing to be read;
 /// [`Failure::Usage`] when a rule in it is refused.
-pub fn add_files_of(filter: &mut Filter, mains: &[PathBuf], dump: &Path) -> Result<(), Failure> {
+pub fn add_files_of(
+    filter: &mut Filter,
+    mains: &[PathBuf],
+    dump: &Path,
+    observer: &dyn Observer,
+) -> Result<(), Failure> {
     for root in mains.iter().map(PathBuf::as_path).chain([dump]) {
-        let read = read_exclude_file(root).map_err(|fault| {
+        let read = watched(observer, root, || read_exclude_file(root));
+        let read = read.map_err(|fault| {
             // That there are rules would be the last that matters of a closed root.
             match (fault.path == root, root == dump) {
                 (false, _) => Failure::Failed(format!("exclude rules: {fault}")),
@@ -94,6 +100,7 @@ mod tests {
     use super::*;
     use assert_fs::TempDir;
     use assert_fs::prelude::*;
+    use dumpcore::Silent;
 
     fn flag(value: Rule) -> Value<Rule> {
         let source = Source::Flag;
@@ -129,7 +136,7 @@ mod tests {
         ];
         let mut filter = given(&rules).expect("good rules");
         let mains = ["one", "two", "missing"].map(|name| dir.path().join(name));
-        add_files_of(&mut filter, &mains, &dir.path().join("dump")).expect("good files");
+        add_files_of(&mut filter, &mains, &dir.path().join("dump"), &Silent).expect("good files");
         assert_eq!(
             texts(&filter),
             ["+ first", "of-file", "last", "of-one", "of-dump"]
@@ -169,7 +176,12 @@ mod tests {
         let file = dir.child(EXCLUDE_FILE);
         file.write_str("good\n- \n").expect("written");
         let mut filter = Filter::new();
-        let added = add_files_of(&mut filter, &[dir.path().to_owned()], Path::new("/no/such"));
+        let added = add_files_of(
+            &mut filter,
+            &[dir.path().to_owned()],
+            Path::new("/no/such"),
+            &Silent,
+        );
         let Err(Failure::Usage(text)) = added else {
             panic!("{added:?}");
         };
@@ -177,7 +189,7 @@ mod tests {
         let folder = dir.child("main/.rsync/exclude");
         folder.create_dir_all().expect("made");
         let main = dir.path().join("main");
-        let added = add_files_of(&mut Filter::new(), &[main], Path::new("/no/such"));
+        let added = add_files_of(&mut Filter::new(), &[main], Path::new("/no/such"), &Silent);
         assert!(matches!(added, Err(Failure::Failed(_))), "{added:?}");
     }
 }

@@ -1,8 +1,9 @@
 //! The exit codes of all programs, and what leads to which.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use dumpcore::{Error, Report};
+use dumpcore::{Error, Printable, Report};
 
 use crate::advice::{self, About};
 use crate::signals::Signal;
@@ -119,6 +120,9 @@ pub enum Failure {
     /// A signal came before the work had begun.
     #[error("stopped; nothing is published")]
     Stopped,
+    /// A signal came, and what the work waited for did not answer.
+    #[error("stopped, while {} did not answer; nothing is published", Printable::path(.0))]
+    StoppedAt(PathBuf),
     /// The library gave up.
     #[error("{error}{hint}")]
     Core {
@@ -156,7 +160,9 @@ impl Failure {
         match self {
             Failure::Usage(_) => Exit::Usage,
             Failure::Failed(_) => Exit::Failed,
-            Failure::Stopped => Exit::Stopped(signal.unwrap_or(Signal::Interrupt)),
+            Failure::Stopped | Failure::StoppedAt(_) => {
+                Exit::Stopped(signal.unwrap_or(Signal::Interrupt))
+            }
             Failure::Core { error, .. } => Exit::of_error(error, signal),
         }
     }

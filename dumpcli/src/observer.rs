@@ -2,13 +2,19 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use dumpcore::{Action, Event, Kind, Locate, Observer, Phase, Printable, Warning};
+
+use tracing::Level;
 
 use crate::progress::Counters;
 use crate::screen::{Screen, held};
 use crate::signals::Stop;
 use crate::{Program, What, absolute};
+
+/// A disk may need some seconds to spin up: longer than this is worth a warning.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a run said of itself when it began.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,6 +36,7 @@ pub struct Watch {
     listing: u8,
     stop: Stop,
     begun: Mutex<Option<Begun>>,
+    held_up: Mutex<Option<PathBuf>>,
 }
 
 impl Watch {
@@ -52,6 +59,7 @@ impl Watch {
             listing,
             stop,
             begun: Mutex::default(),
+            held_up: Mutex::default(),
         }
     }
 
@@ -59,6 +67,33 @@ impl Watch {
     #[must_use]
     pub fn begun(&self) -> Option<Begun> {
         held(&self.begun).clone()
+    }
+
+    /// For which path the run waited last, when that lasted long.
+    #[must_use]
+    pub fn held_up(&self) -> Option<PathBuf> {
+        held(&self.held_up).clone()
+    }
+
+    fn waits(&self, path: &Path, waited: Duration) {
+        *held(&self.held_up) = Some(path.to_owned());
+        let seconds = waited.as_secs();
+        let file = Printable::path(&absolute(path)).to_string();
+        macro_rules! log {
+            ($level:expr) => {
+                tracing::event!(
+                    $level,
+                    DUMP_FILE = file,
+                    "no answer for {seconds} s at {file}: its filesystem or that of the dump hangs; \
+                     waiting until it answers or the run is stopped"
+                )
+            };
+        }
+        if waited < PATIENCE {
+            log!(Level::INFO);
+        } else {
+            log!(Level::WARN);
+        }
     }
 
     fn started(&self, dump: &Path, reference: Option<&Path>) {
@@ -131,6 +166,7 @@ impl Observer for Watch {
                     _ => {}
                 }
             }
+            Event::HeldUp { path, waited } => self.waits(path, waited),
             Event::Waiting(error) => tracing::info!("Waiting for {}: {error}", self.what),
             Event::Started { dump, reference } => self.started(dump, reference),
             Event::Fault(fault) => {

@@ -124,15 +124,27 @@ impl Session {
                 .verbose
                 .max(u8::from(listed && !self.settings.json))
         };
-        let watch = Watch::new(
+        let watch = Arc::new(Watch::new(
             self.program,
             self.what.clone(),
             Arc::clone(&counters),
             Arc::clone(&self.screen),
             listing,
             self.stop.clone(),
-        );
-        if let Err(busy) = self.look_for_another() {
+        ));
+        let this = Arc::new(self);
+        this.run_with(&watch, counters, listing, work)
+    }
+
+    fn run_with<W: Into<Ended>>(
+        self: &Arc<Self>,
+        watch: &Arc<Watch>,
+        counters: Arc<Counters>,
+        listing: u8,
+        work: impl FnOnce(&Watch, &AtomicBool) -> Result<W, Failure>,
+    ) -> Exit {
+        let leave = self.leaving(watch, false);
+        if let Err(busy) = self.stop.or_leave(leave, || self.look_for_another()) {
             return self.end(&Err(busy), false);
         }
         let mut outcome = self.before().and_then(|()| {
@@ -143,13 +155,33 @@ impl Session {
                 None => self.settings.quiet.then_some(false),
             };
             let _ticker = Ticker::start(counters, Arc::clone(&self.screen), wanted);
-            work(&watch, self.stop.flag()).map_or_else(
-                |failure| Err(failure.explained(self.about())),
-                |done| Ok(self.finished(done.into())),
-            )
+            self.stop.or_leave(self.leaving(watch, true), || {
+                work(watch, self.stop.flag()).map_or_else(
+                    |failure| Err(failure.explained(self.about())),
+                    |done| Ok(self.finished(done.into())),
+                )
+            })
         });
         let hook_failed = self.after(&mut outcome, watch.begun());
         self.end(&outcome, hook_failed)
+    }
+
+    /// What is left to be done for work that does not stop when it is asked to,
+    /// since it waits for an answer that does not come. `began`: behind the hook
+    /// `pre`, so that `post` is due.
+    fn leaving(
+        self: &Arc<Self>,
+        watch: &Arc<Watch>,
+        began: bool,
+    ) -> impl FnOnce() -> u8 + Send + 'static {
+        let (session, watch) = (Arc::clone(self), Arc::clone(watch));
+        move || {
+            session.screen.clear();
+            let failure = watch.held_up().map_or(Failure::Stopped, Failure::StoppedAt);
+            let mut outcome = Err(failure);
+            let hook_failed = began && session.after(&mut outcome, watch.begun());
+            session.end(&outcome, hook_failed).code()
+        }
     }
 
     fn about(&self) -> About<'_> {

@@ -1,7 +1,9 @@
 //! Signals: the first one asks the run to stop, the second ends it at once.
 //!
 //! SIGINT, SIGTERM and SIGHUP set a flag that the library looks at; what was
-//! done is kept for the next run. A second signal is from someone who will
+//! done is kept for the next run. A run that has not ended two seconds later
+//! sits in the kernel, which answers nobody: then the thread that waits for
+//! signals says so in its place, and ends the process. A second signal is from someone who will
 //! not wait: the process ends right there, which is harmless, since whatever
 //! is unpublished may be cut off at any point. A first one that comes when the
 //! dump is already being made visible stops nothing, and says so, as does a
@@ -13,8 +15,11 @@ use std::fs;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
+use dumpcore::leave_signals_to_others;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -51,6 +56,45 @@ pub struct Stop {
     flag: Arc<AtomicBool>,
     number: Arc<AtomicI32>,
     turn: Arc<AtomicU8>,
+    way_out: Arc<WayOut>,
+}
+
+/// How long a run may take to stop.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How the process ends when the run does not: the act gives the exit code.
+#[derive(Default)]
+struct WayOut(Mutex<Option<Box<dyn FnOnce() -> u8 + Send>>>);
+
+impl WayOut {
+    fn set(&self, act: Box<dyn FnOnce() -> u8 + Send>) {
+        let mut way_out = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *way_out = Some(act);
+    }
+
+    /// The one who gets it ends the process; the other one continues.
+    fn take(&self) -> Option<Box<dyn FnOnce() -> u8 + Send>> {
+        let mut act = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        act.take()
+    }
+
+    /// Gives the run some time to stop; then ends the process.
+    fn after(self: Arc<Self>, grace: Duration) {
+        let wait = move || {
+            thread::sleep(grace);
+            if let Some(act) = self.take() {
+                std::process::exit(act().into());
+            }
+        };
+        // Without a thread a second signal ends the process.
+        let _ = thread::Builder::new().name("grace".into()).spawn(wait);
+    }
+}
+
+impl std::fmt::Debug for WayOut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WayOut")
+    }
 }
 
 /// Nothing has been decided yet.
@@ -113,6 +157,25 @@ impl Stop {
         }
     }
 
+    /// Does `act` while `work` is to be stopped and does not end, and ends the
+    /// process with the exit code that it gives. Otherwise returns what the
+    /// work gives.
+    pub fn or_leave<T>(
+        &self,
+        act: impl FnOnce() -> u8 + Send + 'static,
+        work: impl FnOnce() -> T,
+    ) -> T {
+        self.way_out.set(Box::new(act));
+        let done = work();
+        if self.way_out.take().is_none() {
+            // The process is being ended in our place.
+            loop {
+                thread::park();
+            }
+        }
+        done
+    }
+
     /// What was decided: by this call, if there was nothing yet.
     fn decide(&self, wanted: u8) -> u8 {
         let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
@@ -142,7 +205,7 @@ impl Stop {
         if !ignored(SIGHUP) {
             wanted.push(SIGHUP);
         }
-        let mut signals = Signals::new(wanted)?;
+        let mut signals = Signals::new(&wanted)?;
         let stop = Self::default();
         let shared = stop.clone();
         thread::Builder::new()
@@ -154,6 +217,9 @@ impl Stop {
                         let came = shared.ask(number);
                         too_late += u8::from(came == Came::TooLate);
                         first(came);
+                        if came == Came::InTime {
+                            Arc::clone(&shared.way_out).after(GRACE);
+                        }
                     } else {
                         last();
                         let signal = shared.signal().unwrap_or(Signal::Interrupt);
@@ -161,6 +227,8 @@ impl Stop {
                     }
                 }
             })?;
+        // A thread that is not answered by the kernel never gets to a signal.
+        leave_signals_to_others(&wanted)?;
         Ok(stop)
     }
 }

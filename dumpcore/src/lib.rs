@@ -109,6 +109,7 @@ mod sys;
 mod tend;
 
 pub use checkpoint::Checkpoint;
+pub use engine::watched;
 pub use history::{
     Ago, BadDate, Change, Changes, Date, Difference, DirEntry, Event as HistoryEvent, FindError,
     History, Keep, LocatedIn, Location, Navigator, Version, WouldRemove, difference,
@@ -136,5 +137,6 @@ pub use root::lock::DumpLock;
 pub use snapshot::Snapshot;
 pub use sys::path::working_directory;
 pub use sys::priority::give_way;
+pub use sys::signals::leave_signals_to_others;
 pub use tend::removal::{Left, Reason, Removal, Removed};
 pub use tend::remove::Remove;

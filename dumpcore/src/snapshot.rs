@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
+use crate::engine;
 use crate::model::error::Error;
 use crate::model::event::{Observer, Silent};
 use crate::model::minute::Stamp;
@@ -185,8 +186,8 @@ impl<'a> Snapshot<'a> {
     /// See [`Error`]: nothing was published then, and what was published
     /// before is as it was.
     pub fn run(self) -> Result<Report, Error> {
-        let sources = open_roots(&self.roots)?;
-        apart(&sources, &self.dump)?;
+        let sources = open_roots(&self.roots, self.observer)?;
+        engine::watched(self.observer, &self.dump, || apart(&sources, &self.dump))?;
         let caller = Caller {
             observer: self.observer,
             stop: self.stop,
@@ -212,14 +213,15 @@ impl<'a> Snapshot<'a> {
 }
 
 /// Opens the trees, each under a name of its own.
-fn open_roots(roots: &[Root]) -> Result<Vec<Source>, Error> {
+fn open_roots(roots: &[Root], observer: &dyn Observer) -> Result<Vec<Source>, Error> {
     if roots.is_empty() {
         return Err(Error::NoRoots);
     }
     let mut sources: Vec<Source> = Vec::new();
     for root in roots {
         let path = root.path.clone();
-        let handle = match dir::open_root(&path, For::Reading) {
+        let opened = engine::watched(observer, &path, || dir::open_root(&path, For::Reading));
+        let handle = match opened {
             Ok(handle) => handle,
             Err(cause) => return Err(Error::MainUnusable { path, cause }),
         };

@@ -170,7 +170,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
     };
     let session = Session::start(PROGRAM, settings.session.clone(), task);
     Ok(session.run(|watch, stop| {
-        excludes::add_files_of(&mut filter, main, dump)?;
+        excludes::add_files_of(&mut filter, main, dump, watch)?;
         let snapshot = settings.snapshot(&options.kind, filter);
         Ok(snapshot.observer(watch).stop(stop).run()?)
     }))

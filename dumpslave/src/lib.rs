@@ -154,7 +154,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
     };
     let session = Session::start(PROGRAM, settings.session.clone(), task);
     Ok(session.run(|watch, stop| {
-        excludes::add_files_of(&mut filter, &[], dump)?;
+        excludes::add_files_of(&mut filter, &[], dump, watch)?;
         let replica = settings.replica(&options.kind, filter);
         Ok(match replica.observer(watch).stop(stop).run()? {
             Replicated::Made(report) => Ended::Made(report),

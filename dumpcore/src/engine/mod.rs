@@ -31,6 +31,7 @@ mod target_dir;
 mod throttle;
 mod totals;
 mod trim_target;
+mod watch;
 mod worker;
 
 use std::ffi::CString;
@@ -41,6 +42,7 @@ use std::sync::Arc;
 pub(crate) use remove::{Act, Gone, Measured, remove};
 pub(crate) use totals::Totals;
 pub(crate) use trim_target::{Pair, Wanted, trim_target};
+pub use watch::watched;
 
 use self::job::Job;
 use self::worker::{Shared, Top, Worker};
@@ -179,11 +181,17 @@ pub(crate) fn merge(rules: &Rules<'_>, budget: Budget, totals: &Totals<'_>, root
     let first = roots.into_iter().rev();
     let first = first.map(|root| Job::Root(Box::new(root))).collect();
     let run = Shared::new(rules, totals, (first, tops), budget, names_repeat);
+    let posts = watch::Posts::default();
     std::thread::scope(|scope| {
+        let working = posts.look_after(scope, totals.observer());
         // The thread that called is the first of them.
         for started in 1..budget.jobs {
             let named = std::thread::Builder::new().name(format!("worker {started}"));
-            let spawned = named.spawn_scoped(scope, || Worker::new(&run).work());
+            let (run, posts, working) = (&run, &posts, working.clone());
+            let spawned = named.spawn_scoped(scope, move || {
+                Worker::new(run, posts.join()).work();
+                drop(working);
+            });
             if let Err(cause) = spawned {
                 totals.warn(Warning::FewerJobs {
                     asked: budget.jobs,
@@ -193,7 +201,8 @@ pub(crate) fn merge(rules: &Rules<'_>, budget: Budget, totals: &Totals<'_>, root
                 break;
             }
         }
-        Worker::new(&run).work();
+        Worker::new(&run, posts.join()).work();
+        drop(working);
     });
     run.tell_what_was_left_out();
 }

@@ -7,6 +7,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::watch;
 use crate::model::error::Error;
 use crate::model::event::{Action, CopyReason, Event, Locate, Observer, Warning};
 use crate::model::fault::Fault;
@@ -57,6 +58,7 @@ impl<'a> Totals<'a> {
     /// May the run go on? Not after a failure that ends it, nor when it was
     /// asked to stop.
     pub(crate) fn keep_going(&self) -> bool {
+        watch::count();
         !self.halted.load(Ordering::Relaxed)
             && !self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
@@ -65,6 +67,11 @@ impl<'a> Totals<'a> {
     pub(crate) fn halt(&self, error: Error) {
         self.kept().error.get_or_insert(error);
         self.halted.store(true, Ordering::Relaxed);
+    }
+
+    /// Who is told of everything.
+    pub(super) fn observer(&self) -> &'a dyn Observer {
+        self.observer
     }
 
     pub(crate) fn event(&self, event: Event<'_>) {

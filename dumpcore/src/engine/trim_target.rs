@@ -8,10 +8,13 @@
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 use super::queue::{Alarm, Queue};
 use super::totals::Totals;
+use super::watch::Posts;
 use crate::fs::dir_handle::{DirHandle, Entered};
 use crate::fs::inspect;
 use crate::fs::remove_tree::remove_tree;
@@ -26,6 +29,8 @@ use crate::sys::{errno, stat};
 pub(crate) struct Pair {
     /// The tree's name in the dump.
     pub(crate) name: CString,
+    /// Where it is.
+    pub(crate) main: PathBuf,
     pub(crate) source: Entered,
     pub(crate) target: Entered,
 }
@@ -47,6 +52,7 @@ struct Both {
 
 struct Top {
     name: Vec<u8>,
+    main: PathBuf,
     dev: u64,
 }
 
@@ -55,31 +61,37 @@ pub(crate) fn trim_target(wanted: Wanted<'_>, jobs: usize, totals: &Totals<'_>, 
     let first = pairs.into_iter().map(|pair| Both {
         tree: Arc::new(Top {
             name: pair.name.into_bytes(),
+            main: pair.main,
             dev: pair.source.meta.dev,
         }),
         source: pair.source.place,
         target: pair.target.place,
     });
     let queue = Queue::new(first.collect());
-    let work = || {
+    let posts = Posts::default();
+    let work = |working: Sender<()>| {
         let _alarm = Alarm(&queue);
+        let here = posts.join();
         while let Some(both) = queue.take(Vec::new) {
+            here.at_path(&both.source.path().below(&both.tree.main));
             let below = both.trim_target(wanted, totals);
+            here.idle();
             queue.add(below);
             queue.done();
         }
+        drop(working);
     };
     std::thread::scope(|scope| {
+        let working = posts.look_after(scope, totals.observer());
         for _ in 1..jobs {
+            let working = working.clone();
+            let spawned = std::thread::Builder::new().spawn_scoped(scope, || work(working));
             // With fewer threads it only takes longer.
-            if std::thread::Builder::new()
-                .spawn_scoped(scope, work)
-                .is_err()
-            {
+            if spawned.is_err() {
                 break;
             }
         }
-        work();
+        work(working);
     });
 }
 

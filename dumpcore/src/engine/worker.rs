@@ -13,6 +13,7 @@ use super::queue::{Alarm, Queue};
 use super::relisted::Relisted;
 use super::throttle::Throttle;
 use super::totals::{Counter, Totals};
+use super::watch::Here;
 use super::{Budget, Rules};
 use crate::fs::dir_handle::DirHandle;
 use crate::fs::inspect;
@@ -171,6 +172,7 @@ pub(super) struct Worker<'a> {
     pub(super) writer: EntryWriter<'a>,
     pub(super) counter: Counter<'a>,
     pub(super) chunk: dir::Chunk,
+    here: Here,
     /// What the last directory listed in which a name was missing.
     pub(super) relisted: Option<Relisted>,
     /// The path of the directory in hand with a slash, for the filter.
@@ -178,7 +180,7 @@ pub(super) struct Worker<'a> {
 }
 
 impl<'a> Worker<'a> {
-    pub(super) fn new(run: &'a Shared<'a>) -> Self {
+    pub(super) fn new(run: &'a Shared<'a>, here: Here) -> Self {
         Self {
             run,
             writer: EntryWriter::new(run.rules.capabilities, run.rules.pages)
@@ -186,6 +188,7 @@ impl<'a> Worker<'a> {
                 .reading_a_dump(run.rules.source_is_dump),
             counter: Counter::new(run.totals),
             chunk: dir::Chunk::default(),
+            here,
             relisted: None,
             filter_path: Vec::new(),
         }
@@ -200,11 +203,13 @@ impl<'a> Worker<'a> {
             } else {
                 self.run.queue.close();
             }
+            self.here.idle();
             self.run.queue.done();
         }
     }
 
     fn one(&mut self, job: Job) {
+        self.say_where(&job);
         match job {
             Job::Root(root) => self.open_root(*root),
             Job::Enter { above, name, tries } => self.enter(&above, &name, tries),
@@ -214,6 +219,16 @@ impl<'a> Worker<'a> {
                 self.store_again(&node, &name, 0);
                 self.release(node);
             }
+        }
+    }
+
+    fn say_where(&self, job: &Job) {
+        match job {
+            Job::Root(root) => self.here.at_path(&root.main),
+            Job::Enter { above, name, .. } => self.here.at(above, name),
+            Job::Rest(rest) => self.here.at(&rest.node, c""),
+            Job::Copy(copying) => self.here.at(&copying.node, &copying.name),
+            Job::Store { node, name } => self.here.at(node, name),
         }
     }
 

@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::model::error::Error;
 use crate::model::fault::Fault;
@@ -159,6 +160,15 @@ pub enum Event<'a> {
     Phase(Phase),
     /// The run waits, because of this; said again when it becomes another.
     Waiting(&'a Error),
+    /// One call has not been answered for a while, and cannot be ended: told
+    /// after 2.5 s, after a minute, after ten, and then every hour. It is the
+    /// filesystem of this path that does not answer, or that of the dump.
+    HeldUp {
+        /// Where the run is, in the tree that is read, or what it opens.
+        path: &'a Path,
+        /// How long that has lasted.
+        waited: Duration,
+    },
     /// The run has its name and its reference (`None` for a first dump).
     Started {
         /// The directory that the dump will be, published.
@@ -197,6 +207,11 @@ impl fmt::Debug for Event<'_> {
         match self {
             Event::Phase(phase) => f.debug_tuple("Phase").field(phase).finish(),
             Event::Waiting(error) => f.debug_tuple("Waiting").field(error).finish(),
+            Event::HeldUp { path, waited } => f
+                .debug_struct("HeldUp")
+                .field("path", path)
+                .field("waited", waited)
+                .finish(),
             Event::Started { dump, reference } => f
                 .debug_struct("Started")
                 .field("dump", dump)

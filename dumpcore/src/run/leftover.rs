@@ -155,6 +155,7 @@ impl Run<'_> {
             if let (Ok(target), Ok(entered)) = (target, entered) {
                 pairs.push(Pair {
                     name: source.name,
+                    main: source.path,
                     source: entered,
                     target,
                 });

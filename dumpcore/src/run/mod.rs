@@ -27,7 +27,7 @@ use self::merge::Work;
 pub(crate) use self::published::Published;
 pub(crate) use self::trees::{Source, roots_of_dump};
 use self::vanished::Vanished;
-use crate::engine::{Budget, Totals};
+use crate::engine::{self, Budget, Totals};
 use crate::fs::capabilities;
 use crate::model::error::Error;
 use crate::model::event::{Event, Observer, Phase, Warning};
@@ -109,7 +109,7 @@ impl<'a> Run<'a> {
     /// nothing); `init` says that it must not have a `current` yet.
     pub(crate) fn open(path: PathBuf, init: bool, caller: Caller<'a>) -> Result<Self, Error> {
         caller.observer.event(Event::Phase(Phase::Preparing));
-        let dump = DumpRoot::open(path)?;
+        let dump = engine::watched(caller.observer, &path, || DumpRoot::open(&path))?;
         dump.outside_of_dumps()?;
         // Before a lock is made: what is no dump root, or the empty mount point of
         // one, stays as it is.

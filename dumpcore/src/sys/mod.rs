@@ -19,5 +19,6 @@ pub(crate) mod pages;
 pub(crate) mod path;
 pub(crate) mod priority;
 mod raw;
+pub(crate) mod signals;
 pub(crate) mod stat;
 pub(crate) mod xattr;

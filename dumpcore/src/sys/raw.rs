@@ -1,6 +1,6 @@
 //! The system calls that rustix does not offer yet: extended attributes by
-//! directory handle and name (Linux 6.13), priorities, and what becomes of a
-//! file's pages. The only file with unsafe code: each function hands the
+//! directory handle and name (Linux 6.13), priorities, signal masks, and what
+//! becomes of a file's pages. The only file with unsafe code: each function hands the
 //! kernel numbers, and pointers to borrowed buffers with their lengths, for
 //! the duration of one call.
 #![allow(unsafe_code)]
@@ -109,6 +109,22 @@ pub(super) fn removexattrat(dir: BorrowedFd<'_>, name: &CStr, xattr: &CStr) -> i
         )
     })
     .map(drop)
+}
+
+/// Blocks these signals in the calling thread: `pthread_sigmask`.
+pub(super) fn block_signals(numbers: &[i32]) -> io::Result<()> {
+    let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: `set` is writable, and outlives the call, which fills it.
+    outcome(unsafe { libc::sigemptyset(set.as_mut_ptr()) }.into())?;
+    for number in numbers {
+        // SAFETY: the set was filled above.
+        outcome(unsafe { libc::sigaddset(set.as_mut_ptr(), *number) }.into())?;
+    }
+    // SAFETY: the set was filled above, and the old mask is not asked for.
+    match unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut()) } {
+        0 => Ok(()),
+        error => Err(io::Error::from_raw_os_error(error)),
+    }
 }
 
 /// Gives the calling thread the idle class of disk access: `ioprio_set`.
