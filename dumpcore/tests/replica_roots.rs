@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dumpcore::{Error, Event, Replica, Replicated, Report, Snapshot, Warning};
+use chrono::{NaiveDate, TimeDelta};
+use dumpcore::{Error, Event, Replica, Replicated, Report, Snapshot, Stamp, Warning};
 
 /// A dump root with dumps made by hand, of which the last is `current`, and
 /// an empty one.
@@ -146,6 +147,35 @@ fn the_latest_is_what_current_names() {
     roots.made(latest(), "2025/1231/1200");
     let again = latest().run();
     assert!(matches!(again, Ok(Replicated::There(_))), "{again:?}");
+}
+
+/// A machine that was carried to the west has dumps of yesterday whose names
+/// are of today or tomorrow, and younger ones whose names are older.
+#[test]
+fn the_last_dump_of_yesterday_is_so_by_its_moment() {
+    let dumps = [
+        ("2026/0610/1500", 30),
+        ("2026/0611/0700", 14),
+        ("2026/0610/2330", 13),
+        ("2026/0611/0130", -2),
+    ];
+    let names: Vec<_> = dumps.iter().map(|(name, _)| *name).collect();
+    let roots = Roots::new(&names);
+    let today: NaiveDate = "2026-06-11".parse().expect("a day");
+    let midnight = Stamp::from_civil(today.and_hms_opt(0, 0, 0).expect("a time"));
+    for (name, hours_before) in dumps {
+        let moment = midnight.first_moment() - TimeDelta::hours(hours_before);
+        let dump = roots.from().join(name);
+        xattr::set(dump, "user.dump.moment", moment.to_rfc3339().as_bytes()).expect("set");
+    }
+    roots.made(roots.replica().today(today).init(true), "2026/0610/2330");
+    let tomorrow = today.succ_opt().expect("a day");
+    roots.made(roots.replica().today(tomorrow), "2026/0611/0130");
+    // An earlier day does not move `current` back, whatever its name says.
+    let yesterday = today.pred_opt().expect("a day");
+    roots.made(roots.replica().today(yesterday), "2026/0610/1500");
+    let current = fs::read_link(roots.to().join("current")).expect("a link");
+    assert_eq!(current, Path::new("2026/0611/0130"));
 }
 
 #[test]

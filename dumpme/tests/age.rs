@@ -229,3 +229,37 @@ fn an_answer_that_cannot_be_written_is_a_failure() {
         );
     }
 }
+
+/// A dump's name is local time, and says something else to who reads it in
+/// another zone: the age does not.
+#[test]
+fn the_age_is_the_same_in_every_zone() {
+    const ZONES: [&str; 4] = ["JST-9", "PST8", "UTC", "XYZ-14"];
+    for made_in in ZONES {
+        let place = Place::new();
+        let tree = place.dir.child("tree/file");
+        tree.write_str("text").expect("written");
+        place.dir.child("dump").create_dir_all().expect("made");
+        let made = ["--main", "tree", "--dump", "dump", "--init", "-q"];
+        place
+            .dumpme()
+            .env("TZ", made_in)
+            .args(made)
+            .assert()
+            .success();
+        for read_in in ZONES {
+            let asked = ["--dump", "dump", "--check-age", "1h", "--prometheus"];
+            let told = place.dumpme().env("TZ", read_in).args(asked).assert();
+            let told = told.success().get_output().stdout.clone();
+            let told = String::from_utf8(told).expect("text");
+            let age = told
+                .lines()
+                .find_map(|line| line.strip_prefix("dump_newest_age_seconds"));
+            let age = age.and_then(|rest| rest.split(' ').nth(1)?.parse::<i64>().ok());
+            assert!(
+                age.is_some_and(|age| (0..600).contains(&age)),
+                "{made_in} {read_in}: {told}"
+            );
+        }
+    }
+}

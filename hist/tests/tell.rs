@@ -434,3 +434,14 @@ fn pages_and_colors_only_on_a_terminal() {
     pipe.success()
         .stdout(predicate::str::contains("paged:").not());
 }
+
+/// Sets take turns in one dump root: a dump of another tree says nothing.
+#[test]
+fn a_dump_of_another_tree_is_no_deletion() {
+    let ground = Ground::new();
+    ground.write("2020/0101/1000", b"one\n", 0o644, 1);
+    fs::create_dir_all(ground.at("dump/2020/0101/1030/photos")).unwrap();
+    ground.link("2020/0101/1000", "2020/0101/1100");
+    let line = "4 644 2020-01-01T00:00:01+00:00 f";
+    ground.tells(&["a/f"], &[ground.line("create", "2020/0101/1000", line)]);
+}

@@ -257,6 +257,63 @@ fn a_dump_root_that_cannot_be_read_is_named() {
         .stderr(named);
 }
 
+/// A traveller's dumps: one from Tokyo, named after tomorrow, and a younger
+/// one from Los Angeles, named after this morning.
+#[test]
+fn moments_count_and_not_names() {
+    let ground = Ground::new();
+    let (tokyo, west) = ("2020/0102/0400", "2020/0101/1300");
+    for (dump, moment) in [
+        (tokyo, "2020-01-01T19:00:00Z"),
+        (west, "2020-01-01T21:00:00Z"),
+    ] {
+        ground.dump(dump, "a/f", dump);
+        let dump = ground.at("dump").join(dump);
+        xattr::set(dump, "user.dump.moment", moment.as_bytes()).unwrap();
+    }
+    let [tokyo, west] = [tokyo, west].map(|dump| ground.old(dump, "a/f"));
+    // One hour ahead of UTC.
+    ground.names(&["--date", "2020-01-01T21:59", "a/f"], &tokyo);
+    ground.names(&["--date", "2020-01-01T22:00", "a/f"], &west);
+    ground.names(&["-h2", west.to_str().unwrap()], &tokyo);
+    let early = ["--date", "2020-01-01T19:59", "a/f"];
+    let said = predicate::str::contains("has no dump of 2020-01-01T19:59 or earlier");
+    ground.yest().args(early).assert().code(1).stderr(said);
+}
+
+/// The answer is an older dump, whose name is of tomorrow: that needs a word.
+#[test]
+fn an_older_dump_with_a_name_in_the_future_is_explained() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/g", "");
+    ground.dump("2999/0101/0000", "a/f", "");
+    let dump = ground.at("dump/2999/0101/0000");
+    xattr::set(dump, "user.dump.moment", b"2019-12-31T20:00:00Z").unwrap();
+    let said = "2999/0101/0000/NEWAGE/a/f, made at 2019-12-31T21:00 by this clock, \
+                though its name lies in the future\n";
+    let run = ground.yest().arg("a/f").assert().code(1);
+    run.stderr(predicate::str::ends_with(said));
+}
+
+/// Sets take turns in one dump root: the newest dump is of another tree.
+#[test]
+fn a_path_is_looked_for_in_the_dumps_of_its_tree() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f", "");
+    ground.dump("2020/0101/0100", "a/g", "");
+    for dump in ["2020/0101/0030", "2020/0101/0200"] {
+        fs::create_dir_all(ground.at("dump").join(dump).join("photos")).unwrap();
+    }
+    ground.names(&["a/g"], &ground.old("2020/0101/0100", "a/g"));
+    ground.names(&["-n", "a/x"], &ground.old("2020/0101/0100", "a/x"));
+    let said = format!(
+        "yest: {} has no NEWAGE/a/f; the nearest older one is {}\n",
+        ground.at("dump/2020/0101/0100").display(),
+        ground.old("2020/0101/0000", "a/f").display()
+    );
+    ground.yest().arg("a/f").assert().code(1).stderr(said);
+}
+
 #[test]
 fn a_date_in_the_future_is_told_of() {
     let ground = Ground::new();

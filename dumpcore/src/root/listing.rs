@@ -8,7 +8,8 @@
 //! names around what is asked for are read, and the newest dump costs a few
 //! directories, however many there are. A checkpoint bears the moment of what
 //! it copied, which may be long before its name: it is looked for as far as 31
-//! days behind it.
+//! days behind it. Names that lie in the future of every zone are few, and
+//! always looked at: somebody may have moved a dump.
 
 use std::collections::BinaryHeap;
 use std::fs;
@@ -171,16 +172,23 @@ impl Listing {
     /// place; the dumps behind it still follow.
     pub fn newest_first(&self, moments: impl RangeBounds<DateTime<Utc>>) -> Dumps<'_> {
         let span = Span::of(moments);
-        let mut names = self
-            .calendar
-            .descending((span.first_name(), span.last_name()));
-        Dumps(Way::NewestFirst(Box::new(Backwards {
+        let last = span.last_name();
+        let mut names = self.calendar.descending((span.first_name(), last));
+        let mut dumps = Backwards {
             listing: self,
             span,
             next: names.next(),
             names,
             found: BinaryHeap::new(),
-        })))
+        };
+        if let Bound::Included(last) = last {
+            let future = Bound::Excluded(last.max(span.future));
+            // What cannot be listed there comes out with the others, or is not
+            // what is asked for.
+            let names = self.calendar.descending((future, Bound::Unbounded));
+            names.flatten().for_each(|name| dumps.meet(name));
+        }
+        Dumps(Way::NewestFirst(Box::new(dumps)))
     }
 
     /// What is being made, or was left behind by runs that stopped; the
@@ -220,6 +228,8 @@ fn first(mut dumps: Dumps<'_>) -> Result<Option<DumpName>, Fault> {
 struct Span {
     from: Bound<DateTime<Utc>>,
     to: Bound<DateTime<Utc>>,
+    /// What bears a later name than this has it of no clock that is right.
+    future: Stamp,
 }
 
 impl Span {
@@ -231,6 +241,7 @@ impl Span {
         Self {
             from: moments.start_bound().cloned(),
             to: moments.end_bound().cloned(),
+            future: Stamp::of(&(Local::now() + moment::FARTHEST)),
         }
     }
 
@@ -249,7 +260,9 @@ impl Span {
     /// Can a dump of this name be of these moments? Its name is not too early.
     fn may_hold(&self, name: DumpName) -> bool {
         let last = named(self.to, moment::FARTHEST);
-        name.sort == Sort::Checkpoint || (Bound::Unbounded, last).contains(&name.stamp)
+        name.sort == Sort::Checkpoint
+            || name.stamp > self.future
+            || (Bound::Unbounded, last).contains(&name.stamp)
     }
 }
 
@@ -314,11 +327,17 @@ impl Iterator for Backwards<'_> {
                 return self.found.pop().map(Ok);
             }
             self.next = self.names.next();
-            if self.span.may_hold(name) {
-                let dump = self.listing.dated(name);
-                if self.span.contains(dump.moment) {
-                    self.found.push(dump);
-                }
+            self.meet(name);
+        }
+    }
+}
+
+impl Backwards<'_> {
+    fn meet(&mut self, name: DumpName) {
+        if self.span.may_hold(name) {
+            let dump = self.listing.dated(name);
+            if self.span.contains(dump.moment) {
+                self.found.push(dump);
             }
         }
     }

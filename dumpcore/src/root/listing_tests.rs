@@ -275,6 +275,16 @@ fn moments_decide_whatever_the_names_say() {
         let found = listing.newest_not_later(utc(at)).unwrap();
         assert_eq!(found, name.map(dump), "{at}");
     }
+    // Moved by somebody to where no zone has it.
+    fs::create_dir_all(root.path().join("2999/0101/0000")).unwrap();
+    mark(&root, "2999/0101/0000", "2026-06-10T03:30:00Z");
+    for at in ["2026-06-10T03:30:00Z", "2026-06-10T03:59:59Z"] {
+        let found = listing.newest_not_later(utc(at)).unwrap();
+        assert_eq!(found, Some(dump("2999/0101/0000")), "{at}");
+    }
+    let moved = names(listing.newest_first(utc("2026-06-10T03:00:00Z")..));
+    assert_eq!(moved[moved.len() - 2], "2999/0101/0000");
+    assert_eq!(names(listing.oldest_first(..))[1], "2999/0101/0000");
     let some = utc("2026-06-10T04:00:00Z")..utc("2026-06-10T06:00:00Z");
     let expected = ["2026/0609/2100", "2026/0609/2200"];
     assert_eq!(names(listing.oldest_first(some.clone())), expected);
