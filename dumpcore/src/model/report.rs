@@ -77,7 +77,9 @@ impl Counts {
 pub struct Report {
     /// The dump, as published: `DUMP/2026/1122/2331`.
     pub dump: PathBuf,
-    /// The dump that unchanged entries were linked to.
+    /// The dump that unchanged entries were linked to; of several (trees that
+    /// took turns in the dump root) `current` if it is among them, else that of
+    /// the first tree.
     pub reference: Option<PathBuf>,
     /// The dump that this is a copy of; `None` for a dump of trees.
     pub source: Option<PathBuf>,
