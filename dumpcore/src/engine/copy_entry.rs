@@ -12,6 +12,7 @@ use crate::fs::store::{StoreError, Stored};
 use crate::model::event::{Action, CopyReason, Event, Warning};
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::kind::Kind;
+use crate::root::watermark::Watermark;
 use crate::sys::{errno, file};
 
 impl Worker<'_> {
@@ -90,8 +91,15 @@ impl Worker<'_> {
                     totals.keep_going()
                 };
                 let sized = (item.meta, item.has_true_size());
-                self.writer
-                    .file(from, to, sized, reflink_from, &mut keep_going)?
+                let watermark = self.run.rules.watermark;
+                let floor = watermark.map(Watermark::before_file).transpose()?;
+                let stored = self
+                    .writer
+                    .file(from, to, sized, reflink_from, &mut keep_going)?;
+                if let (Some(watermark), Some(floor)) = (watermark, floor) {
+                    watermark.after_file(floor, stored.ctime)?;
+                }
+                stored
             }
             Kind::Symlink => {
                 let text = self.read_symlink(item)?;

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 use super::hardlinks::SourceState;
@@ -15,9 +15,9 @@ use crate::model::event::{Action, CopyReason};
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::kind::Kind;
 use crate::model::metadata::{Id, Meta};
-use crate::policy::link::{LinkPolicy, Verdict};
+use crate::policy::link::Verdict;
 use crate::sys::dir::Listed;
-use crate::sys::{errno, file, link};
+use crate::sys::{errno, link};
 
 /// Files from this size on are copied as jobs of their own.
 const LARGE: u64 = 1 << 20;
@@ -269,56 +269,6 @@ impl Worker<'_> {
             Ok(()) => Ok(Some(outcome)),
             Err(e) if errno::is_link_refused(&e) => Ok(None),
             Err(e) => Err(OpError::target(Op::Link, e).into()),
-        }
-    }
-
-    /// Keeps what an earlier run stored, when a fresh copy would be the same;
-    /// otherwise makes room for one.
-    pub(super) fn keep(
-        &mut self,
-        item: Item<'_>,
-        existing: Option<u64>,
-    ) -> Result<Option<Outcome>, StoreError> {
-        let (Some(_), Some(target)) = (existing, &item.hands.target) else {
-            return Ok(None);
-        };
-        let looked = match inspect::look_in_dump(target.as_fd(), item.name) {
-            Ok(looked) => looked,
-            // It made room for a link, which was then refused.
-            Err(e) if errno::is_missing(&e) => return Ok(None),
-            Err(e) => return Err(OpError::target(Op::Stat, e).into()),
-        };
-        let alone = looked.nlink == 1
-            || self.run.names_of(item.meta) > 1
-                && self.run.groups.claim(looked.id(), item.meta.id());
-        if looked.kind == item.meta.kind && alone {
-            let strict = LinkPolicy::new().contents(!self.run.rules.trusted);
-            let verdict = self.weigh(&strict, item, target, &looked, Side::Target)?;
-            if verdict == Verdict::Link && self.was_written(target, item.name, &looked) {
-                return Ok(Some(Outcome {
-                    did: Action::Kept,
-                    size: item.meta.size,
-                    id: looked.id(),
-                    was: SourceState::of(item.meta),
-                }));
-            }
-        }
-        self.clear(item.node, item.name);
-        Ok(None)
-    }
-
-    /// Has nothing failed of what an earlier run wrote to a file? Whoever
-    /// flushed the filesystem since may have been told in our place, and the
-    /// flush before publishing would not tell again; the file does.
-    fn was_written(&self, target: &OwnedFd, name: &CStr, looked: &Meta) -> bool {
-        // One that is not trusted was read from the disk.
-        if looked.kind != Kind::File || !self.run.rules.trusted {
-            return true;
-        }
-        let opened = file::open_file(target.as_fd(), name);
-        match opened.and_then(|file| file::written(file.as_fd())) {
-            Err(e) => errno::is_unsupported(&e),
-            Ok(()) => true,
         }
     }
 }

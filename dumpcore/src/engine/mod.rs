@@ -21,6 +21,7 @@ mod entry;
 mod hardlink_entry;
 mod hardlinks;
 mod job;
+mod kept_entry;
 mod missing;
 mod mounts;
 mod node;
@@ -54,6 +55,7 @@ use crate::model::metadata::{Capabilities, Id};
 use crate::policy::filter::Filter;
 use crate::policy::link::LinkPolicy;
 use crate::policy::rate_limit::Rate;
+use crate::root::watermark::Watermark;
 use crate::sys::dir::{self, For};
 use crate::sys::pages::Pages;
 use crate::sys::{disk, stat};
@@ -81,8 +83,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) from_disk: bool,
     /// What is to be remembered of those that are stored.
     pub(crate) marks: Option<&'a Marks>,
-    /// Has what is in the target surely reached the disk?
-    pub(crate) trusted: bool,
+    /// What in the target has surely reached the disk.
+    pub(crate) watermark: Option<&'a Watermark>,
     /// Directories that are left out wherever they are met: the dump root,
     /// and what is being made in it.
     pub(crate) leave_out: Vec<Id>,

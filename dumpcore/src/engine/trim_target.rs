@@ -10,6 +10,7 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::Sender;
 
 use super::queue::{Alarm, Queue};
@@ -19,7 +20,7 @@ use crate::fs::dir_handle::{DirHandle, Entered};
 use crate::fs::inspect;
 use crate::fs::remove_tree::remove_tree;
 use crate::model::kind::Kind;
-use crate::model::metadata::Meta;
+use crate::model::metadata::{Meta, Time};
 use crate::model::path::RelPath;
 use crate::policy::filter::Filter;
 use crate::sys::dir::{self, Chunk, For, Lister};
@@ -56,8 +57,38 @@ struct Top {
     dev: u64,
 }
 
-/// Thins what is there of these trees, by so many workers.
-pub(crate) fn trim_target(wanted: Wanted<'_>, jobs: usize, totals: &Totals<'_>, pairs: Vec<Pair>) {
+/// The latest ctime of the files that were met, in nanoseconds since 1970.
+struct Newest {
+    ctime: AtomicI64,
+    /// Was anything not looked at?
+    unknown: AtomicBool,
+}
+
+impl Newest {
+    fn met(&self, meta: &Meta) {
+        if meta.kind == Kind::File {
+            let ctime = i64::try_from(meta.ctime.as_nanos()).unwrap_or(i64::MAX);
+            self.ctime.fetch_max(ctime, Ordering::Relaxed);
+        }
+    }
+
+    fn missed(&self) {
+        self.unknown.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Thins what is there of these trees, by so many workers. The latest ctime of a
+/// file in them, unless some could not be looked at.
+pub(crate) fn trim_target(
+    wanted: Wanted<'_>,
+    jobs: usize,
+    totals: &Totals<'_>,
+    pairs: Vec<Pair>,
+) -> Option<Time> {
+    let newest = Newest {
+        ctime: AtomicI64::new(i64::MIN),
+        unknown: AtomicBool::new(false),
+    };
     let first = pairs.into_iter().map(|pair| Both {
         tree: Arc::new(Top {
             name: pair.name.into_bytes(),
@@ -74,7 +105,7 @@ pub(crate) fn trim_target(wanted: Wanted<'_>, jobs: usize, totals: &Totals<'_>, 
         let here = posts.join();
         while let Some(both) = queue.take(Vec::new) {
             here.at_path(&both.source.path().below(&both.tree.main));
-            let below = both.trim_target(wanted, totals);
+            let below = both.trim_target(wanted, totals, &newest);
             here.idle();
             queue.add(below);
             queue.done();
@@ -93,13 +124,16 @@ pub(crate) fn trim_target(wanted: Wanted<'_>, jobs: usize, totals: &Totals<'_>, 
         }
         work(working);
     });
+    let newest_ctime = Time::from_nanos(newest.ctime.into_inner().into());
+    (!newest.unknown.into_inner()).then_some(newest_ctime)
 }
 
 impl Both {
     /// Thins one directory; those below it that both sides have.
-    fn trim_target(&self, wanted: Wanted<'_>, totals: &Totals<'_>) -> Vec<Both> {
+    fn trim_target(&self, wanted: Wanted<'_>, totals: &Totals<'_>, newest: &Newest) -> Vec<Both> {
         let mut below = Vec::new();
         let (Ok(source), Ok(target)) = (self.source.open(), self.target.open()) else {
+            newest.missed();
             return below;
         };
         let mut chunk = Chunk::default();
@@ -108,6 +142,7 @@ impl Both {
             .and_then(|dir| Lister::new(dir).rest(&mut chunk))
             .is_err()
         {
+            newest.missed();
             return below;
         }
         for entry in chunk.iter() {
@@ -115,8 +150,10 @@ impl Both {
                 return Vec::new();
             }
             let Ok(there) = inspect::look_in_dump(target.as_fd(), entry.name) else {
+                newest.missed();
                 continue;
             };
+            newest.met(&there);
             let stays = self.may_look(wanted, &source, entry.name)
                 && match inspect::look(source.as_fd(), entry.name) {
                     Ok(meta) => {
@@ -126,9 +163,15 @@ impl Both {
                     Err(op_error) => !errno::is_missing(&op_error.cause),
                 };
             if !stays {
-                let _ = remove_tree(target.as_fd(), entry.name, &|| totals.keep_going());
+                let removed = remove_tree(target.as_fd(), entry.name, &|| totals.keep_going());
+                if !matches!(removed, Ok(true)) {
+                    newest.missed();
+                }
             } else if there.kind == Kind::Dir {
-                below.extend(self.enter(entry.name));
+                match self.enter(entry.name) {
+                    Some(both) => below.push(both),
+                    None => newest.missed(),
+                }
             }
         }
         below

@@ -34,6 +34,8 @@ pub(crate) struct Stored {
     pub(crate) bytes: u64,
     /// The inode that was made.
     pub(crate) id: Id,
+    /// Its ctime when it was whole.
+    pub(crate) ctime: Time,
     /// Attributes that could not be stored; the entry itself is.
     pub(crate) losses: Vec<OpError>,
     /// It kept changing while it was read.
@@ -160,6 +162,7 @@ impl<'a> EntryWriter<'a> {
                     meta: before,
                     bytes,
                     id: made.id(),
+                    ctime: made.ctime,
                     losses,
                     unstable: !steady,
                     bare: xattrs.is_empty(),
@@ -288,6 +291,7 @@ impl<'a> EntryWriter<'a> {
                 meta: *meta,
                 bytes: meta.size,
                 id: made.id(),
+                ctime: made.ctime,
                 losses,
                 unstable: false,
                 bare: xattrs.is_empty(),

@@ -41,9 +41,9 @@ pub(crate) const BUSY: &str = "busy";
 pub(crate) const REMOVING: &str = "removing";
 /// Where exclude rules lie, below a main tree or a dump root.
 pub const EXCLUDE_FILE: &str = ".rsync/exclude";
-/// The extended attribute, on what is being made, that tells in which session
-/// of the machine its contents were written.
-pub(crate) const SESSION_XATTR: &str = "user.dump.session";
+/// The extended attribute, on what is being made, that tells what of it has
+/// surely reached the disk.
+pub(crate) const FLUSHED_XATTR: &str = "user.dump.flushed";
 /// The extended attribute, on a dump, that tells when its run began: RFC 3339
 /// in UTC, with nanoseconds.
 pub(crate) const MOMENT_XATTR: &str = "user.dump.moment";

@@ -129,6 +129,10 @@ impl LinkPolicy {
         self
     }
 
+    pub(crate) fn compares_contents(&self) -> bool {
+        self.contents
+    }
+
     pub(crate) fn compares_xattrs(&self) -> bool {
         self.xattrs
     }

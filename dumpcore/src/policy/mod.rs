@@ -1,6 +1,7 @@
 //! Rules without I/O: what is answered from values alone.
 
 pub(crate) mod filter;
+pub(crate) mod flushed;
 pub(crate) mod layout;
 pub(crate) mod link;
 pub(crate) mod moment;

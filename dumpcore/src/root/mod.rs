@@ -15,6 +15,7 @@ pub(crate) mod modes;
 mod names;
 pub(crate) mod removing;
 pub(crate) mod staging;
+pub(crate) mod watermark;
 
 use std::ffi::OsStr;
 use std::io;

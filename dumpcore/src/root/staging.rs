@@ -5,10 +5,8 @@
 //! `current` moves to it by another rename, after the first has been flushed:
 //! at every instant, power loss included, `current` names a complete dump.
 //!
-//! What a run left behind can be taken over. Whether its contents have
-//! reached the disk is known only within one boot and one mount; the site
-//! bears a mark of those, and without it, or with another one, its contents
-//! are not to be trusted.
+//! What a run left behind can be taken over. What of it has surely reached the
+//! disk is told by its watermark.
 
 use std::ffi::CString;
 use std::io;
@@ -27,6 +25,7 @@ use crate::policy::moment;
 use crate::root::DumpRoot;
 use crate::root::lock::Hold;
 use crate::root::modes::{self, enter_or_make};
+use crate::root::watermark::Watermark;
 use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
 use crate::sys::xattr::{self, Subject};
@@ -37,6 +36,8 @@ use crate::sys::{disk, errno, file, link, stat};
 pub(crate) struct Leftover {
     pub(crate) name: DumpName,
     pub(crate) hold: Option<Hold>,
+    /// The latest ctime of a file in it, if that is known.
+    pub(crate) newest: Option<Time>,
 }
 
 /// What a published dump tells of itself, on its own directory.
@@ -60,8 +61,8 @@ pub(crate) struct Staging<'a> {
     hold: Hold,
     /// Was it left behind by an earlier run?
     pub(crate) resumed: bool,
-    /// Has what is in it surely reached the kernel of this session?
-    pub(crate) trusted: bool,
+    /// What of it has surely reached the disk.
+    pub(crate) watermark: Watermark,
 }
 
 impl<'a> Staging<'a> {
@@ -89,6 +90,7 @@ impl<'a> Staging<'a> {
             Some(_) => {}
         }
         let resumed = leftover.is_some();
+        let newest = leftover.as_ref().and_then(|leftover| leftover.newest);
         let handle = dir::open_dir(day.as_fd(), &leaf, For::Filling)
             .map_err(|e| dump.failed(Op::Open, &path, e))?;
         let hold = match leftover.and_then(|leftover| leftover.hold) {
@@ -100,7 +102,11 @@ impl<'a> Staging<'a> {
         // What is made in it must not inherit from the dump root.
         xattr::remove(Subject::Open(handle.as_fd()), ACL_DEFAULT)
             .map_err(|e| dump.failed(Op::SetXattr, &path, e))?;
-        let trusted = mark(&handle, !resumed);
+        let watermark = match resumed {
+            true => Watermark::of_leftover(&handle, newest),
+            false => Watermark::of_new(&handle),
+        };
+        let watermark = watermark.map_err(|e| dump.failed(Op::SetXattr, &path, e))?;
         Ok(Self {
             dump,
             name,
@@ -109,7 +115,7 @@ impl<'a> Staging<'a> {
             handle,
             hold,
             resumed,
-            trusted,
+            watermark,
         })
     }
 
@@ -146,10 +152,13 @@ impl<'a> Staging<'a> {
     /// What is in it is not to be believed, however it came there: the next
     /// run compares it byte by byte.
     pub(crate) fn distrust(&self) {
-        // Without a mark, or on a disk that refuses even this, it is not
-        // trusted, or not even read.
-        let name = layout::SESSION_XATTR.as_bytes();
-        let _ = xattr::remove(Subject::Open(self.handle.as_fd()), name);
+        self.watermark.distrust();
+    }
+
+    /// Flushes all of the dump's filesystem.
+    pub(crate) fn sync(&self) -> Result<(), Error> {
+        let flushed = self.watermark.flush();
+        flushed.map_err(|op_error| self.failed(op_error.op, self.path(), op_error.cause))
     }
 
     /// Notes on the dump how many names it is published with; where its
@@ -160,20 +169,6 @@ impl<'a> Staging<'a> {
             let text = names.to_string();
             let _ = xattr::set(subject, layout::NAMES_XATTR.as_bytes(), text.as_bytes());
         }
-    }
-
-    /// Flushes all of the dump's filesystem.
-    ///
-    /// The kernel tells of a write that failed once, and keeps what it could
-    /// not write as if it had been: the next flush ends well, and what is
-    /// cached looks right. So while it is not known how this ends the mark is
-    /// off, and whoever goes on after a failure, or after a kill right behind
-    /// it, compares what the disk holds.
-    pub(crate) fn sync(&self) -> Result<(), Error> {
-        self.distrust();
-        disk::sync_filesystem(&self.handle).map_err(|e| self.failed(Op::Sync, self.path(), e))?;
-        mark(&self.handle, true);
-        Ok(())
     }
 
     /// Makes the dump visible, and points these links at it. It must have
@@ -191,10 +186,7 @@ impl<'a> Staging<'a> {
 
     fn make_visible(&self, tells: &Tells, links: &[&str]) -> Result<PathBuf, Error> {
         let published = self.published_path();
-        let _ = xattr::remove(
-            Subject::Open(self.handle.as_fd()),
-            layout::SESSION_XATTR.as_bytes(),
-        );
+        self.watermark.remove();
         let sync =
             |what: &OwnedFd, path| disk::sync(what).map_err(|e| self.failed(Op::Sync, path, e));
         self.mark_published(tells)?;
@@ -420,20 +412,4 @@ pub(crate) fn sweep(dump: &DumpRoot, name: DumpName) {
         let _ = dir::remove_empty(handle.as_fd(), &day);
     }
     let _ = dir::remove_empty(root, &year);
-}
-
-/// Marks a new site with this session of the machine; tells of one that was
-/// left behind whether it bears that mark. An unmarked one cannot be trusted,
-/// and neither can one on a filesystem that takes no marks.
-fn mark(handle: &OwnedFd, new: bool) -> bool {
-    let subject = Subject::Open(handle.as_fd());
-    let Some(session) = disk::session(handle) else {
-        return false;
-    };
-    let name = layout::SESSION_XATTR;
-    if new {
-        return xattr::set(subject, name.as_bytes(), session.as_bytes()).is_ok();
-    }
-    let found = xattr::get(subject, &c_name(name.as_bytes()));
-    matches!(found, Ok(Some(found)) if found == session.as_bytes())
 }

@@ -11,6 +11,7 @@ use crate::fs::remove_tree;
 use crate::model::error::Error;
 use crate::model::event::Warning;
 use crate::model::fault::{Fault, Op};
+use crate::model::metadata::Time;
 use crate::model::minute::Stamp;
 use crate::model::path::RelPath;
 use crate::policy::layout::{self, DumpName};
@@ -115,7 +116,8 @@ impl Run<'_> {
             true => None,
             false => Some(Hold::alone(dir.as_fd()).map_err(|e| errno::is_locked(&e))?),
         };
-        Ok(Leftover { name, hold })
+        let newest = None;
+        Ok(Leftover { name, hold, newest })
     }
 
     /// Of several leftovers the newest is gone on with; the others go.
@@ -133,23 +135,26 @@ impl Run<'_> {
     }
 
     /// Takes from a leftover that is gone on with what is not wanted any more:
-    /// before anything is made, since the disk may be full.
+    /// before anything is made, since the disk may be full. The latest ctime of a
+    /// file in it, if that is known then.
     pub(super) fn trim_leftover(
         &self,
         leftover: DumpName,
         order: &Order<'_>,
         sources: &[Source],
         (budget, totals): (Budget, &Totals<'_>),
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Time>, Error> {
         let path = incomplete(&leftover);
         let failed = |e| self.dump.failed(Op::Open, path.as_path(), e);
         let there = self.dump.open_dump(&path).map_err(failed)?;
         self.remove_all(&there, &path.below(self.dump.path()), sources, totals)?;
         let slots = budget.slots();
         let mut pairs = Vec::new();
+        let mut missed = false;
         for source in again(sources)? {
             // What cannot be entered, or is no directory, is the merge's.
             let target = dir::open_dir(there.as_fd(), &source.name, For::Filling);
+            let is_missing = target.as_ref().is_err_and(errno::is_missing);
             let target = target.and_then(|dir| DirHandle::top(dir, For::Filling, &slots));
             let entered = DirHandle::top(source.handle, For::Reading, &slots);
             if let (Ok(target), Ok(entered)) = (target, entered) {
@@ -159,14 +164,17 @@ impl Run<'_> {
                     source: entered,
                     target,
                 });
+            } else {
+                missed |= !is_missing;
             }
         }
         let wanted = Wanted {
             filter: order.filter,
             one_file_system: order.one_file_system,
         };
-        engine::trim_target(wanted, budget.jobs(), totals, pairs);
-        totals.verdict()
+        let newest = engine::trim_target(wanted, budget.jobs(), totals, pairs);
+        totals.verdict()?;
+        Ok(newest.filter(|_| !missed))
     }
 
     /// Removes from what a run left behind what is not one of the trees.

@@ -278,7 +278,7 @@ impl Run<'_> {
             pages: work.pages,
             from_disk: work.from_disk,
             marks: note.as_ref().map(|note| &note.marks),
-            trusted: staging.is_none_or(|staging| staging.trusted),
+            watermark: staging.map(|staging| &staging.watermark),
             leave_out,
             // What is compared is there already, and is not linked to.
             most_links: most_links.filter(|_| !work.from_disk),

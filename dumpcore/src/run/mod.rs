@@ -6,6 +6,7 @@
 //! behind, the merge, the flush, and making it visible. Whatever fails before
 //! the last of these leaves all that was published as it was.
 
+mod flush;
 mod lacks;
 mod leftover;
 mod merge;
@@ -195,13 +196,18 @@ impl<'a> Run<'a> {
                 &totals,
             )?;
         } else {
-            if let Some(leftover) = &named.leftover {
-                self.trim_leftover(leftover.name, &order, &sources, (budget, &totals))?;
+            if let Some(leftover) = &mut named.leftover {
+                let of = leftover.name;
+                leftover.newest = self.trim_leftover(of, &order, &sources, (budget, &totals))?;
             }
             let (staging, capabilities) =
                 self.staging(named.name, named.leftover.take(), &totals)?;
             resumed = staging.resumed;
-            self.merge(&work, sources, Some(&staging), &capabilities, &totals)?;
+            let merged = flush::meanwhile(&staging, &totals, || {
+                let target = Some(&staging);
+                self.merge(&work, sources, target, &capabilities, &totals)
+            });
+            merged.inspect_err(|_| flush::keep(&staging, &totals))?;
             totals.event(Event::Phase(Phase::Syncing));
             staging.sync()?;
             check(&Made {

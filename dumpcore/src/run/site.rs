@@ -26,7 +26,7 @@ impl Run<'_> {
         if staging.resumed {
             totals.warn(Warning::Resuming {
                 path: staging.path(),
-                trusted: staging.trusted,
+                trusted: staging.watermark.is_trusted(),
             });
         }
         let error = match self.try_out(&mut staging, totals)? {

@@ -1,12 +1,10 @@
-//! Whole filesystems: locks, flushes, free space, sessions of the machine.
+//! Whole filesystems: locks, flushes, free space.
 //! Of which type they are is told by `fstype`.
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstatfs, fsync, openat, syncfs};
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-
-use super::stat;
 
 /// Opens a file to lock it, made if it is missing and `make` says so; nobody
 /// else may open one that was made. A symlink is not followed. It is opened for
@@ -69,15 +67,6 @@ pub(crate) fn free(on: impl AsFd) -> io::Result<Free> {
     })
 }
 
-/// Names the time between two boots of the machine and one mount of the
-/// filesystem that a handle lies on: what was written in another session may
-/// never have reached the disk. `None` when the kernel does not tell.
-pub(crate) fn session(on: impl AsFd) -> Option<String> {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    let mount = stat::mount_id(on).ok()?;
-    Some(format!("{} {mount}", boot.trim()))
-}
-
 /// How many descriptors this process may have open.
 pub(crate) fn descriptor_limit() -> usize {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
@@ -117,13 +106,5 @@ mod tests {
         unlock(second.as_fd()).expect("unlocked");
         lock(open().as_fd()).expect("locked although the handle is still open");
         drop(copy);
-    }
-
-    #[test]
-    fn a_session_is_the_same_until_it_ends() {
-        let here = open_root(".".as_ref(), For::Passing).expect("opened");
-        let session = session(&here).expect("Linux tells");
-        assert_eq!(Some(session), super::session(&here));
-        assert!(descriptor_limit() > 3);
     }
 }

@@ -4,8 +4,8 @@
 //! then belongs to one side, and no filesystem shares blocks unasked.
 
 use rustix::fs::{
-    Gid, Mode, OFlags, SeekFrom, Uid, fchmod, fchown, ftruncate, futimens, ioctl_ficlone, openat,
-    seek,
+    Gid, Mode, OFlags, SeekFrom, Timestamps, UTIME_NOW, Uid, fchmod, fchown, ftruncate, futimens,
+    ioctl_ficlone, openat, seek,
 };
 use rustix::io::Errno;
 use std::ffi::CStr;
@@ -284,6 +284,20 @@ pub(crate) fn set_mode(file: impl AsFd, mode: u16) -> io::Result<()> {
 /// Sets the times of an open file.
 pub(crate) fn set_times(file: impl AsFd, atime: Time, mtime: Time) -> io::Result<()> {
     Ok(futimens(file, &timestamps(atime, mtime))?)
+}
+
+/// Sets the times of an open file or directory to now, by the clock of its
+/// filesystem.
+pub(crate) fn touch(file: impl AsFd) -> io::Result<()> {
+    let now = rustix::fs::Timespec {
+        tv_sec: 0,
+        tv_nsec: UTIME_NOW,
+    };
+    let both = Timestamps {
+        last_access: now,
+        last_modification: now,
+    };
+    Ok(futimens(file, &both)?)
 }
 
 #[cfg(test)]

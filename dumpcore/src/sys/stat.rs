@@ -60,6 +60,14 @@ pub(crate) fn look_at_mount(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<Moun
     })
 }
 
+/// When what bears a name was made, where its filesystem keeps that.
+pub(crate) fn born(dir: BorrowedFd<'_>, name: &CStr) -> Option<Time> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    let found = statx(dir, name, flags, StatxFlags::BTIME).ok()?;
+    let known = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::BTIME);
+    known.then(|| Time::new(found.stx_btime.tv_sec, found.stx_btime.tv_nsec))
+}
+
 fn meta(found: &Statx) -> io::Result<Meta> {
     let time = |t: rustix::fs::StatxTimestamp| Time::new(t.tv_sec, t.tv_nsec);
     let raw = u32::from(found.stx_mode);

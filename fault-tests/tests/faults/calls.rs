@@ -120,18 +120,15 @@ pub(crate) fn points(command: &Command) -> Vec<Point> {
     points
 }
 
-/// Kills a run that begins anew when all is stored, and before it takes the
-/// mark off that says in which session that was: what it leaves is trusted as
-/// far as a leftover can be.
+/// Kills a run when all is stored, and nothing of it is flushed.
 pub(crate) fn before_flush() -> Inject {
-    // The first takes away what the site would inherit.
-    Inject::kill("fremovexattr").when(2)
+    Inject::kill("syncfs").when(1)
 }
 
-/// Does a leftover bear the mark of a session?
+/// Does a leftover bear a watermark?
 pub(crate) fn is_marked(site: &Path) -> bool {
     let mut value = [0_u8; 256];
-    rustix::fs::getxattr(site, "user.dump.session", &mut value).is_ok()
+    rustix::fs::getxattr(site, "user.dump.flushed", &mut value).is_ok()
 }
 
 /// A call that strace has no name for is chosen by its number.

@@ -21,3 +21,4 @@ mod quota;
 mod sample_trees;
 mod setup;
 mod source;
+mod watermark;

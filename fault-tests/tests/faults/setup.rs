@@ -290,6 +290,11 @@ pub(crate) fn leftovers(root: &Path) -> Vec<PathBuf> {
         if known.contains(&&name[..]) {
             continue;
         }
+        if name == b".dump" {
+            let rest = list(&year).into_iter();
+            found.extend(rest.filter(|path| !path.ends_with("lock")));
+            continue;
+        }
         if !name.iter().all(u8::is_ascii_digit) {
             found.push(year);
             continue;

@@ -1,0 +1,81 @@
+//! An entry that an earlier run stored, and that is kept when a fresh copy would
+//! be the same.
+//!
+//! What has surely reached the disk is known by the watermark; of the rest the
+//! contents are compared, read from the disk.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use super::entry::{Item, Outcome};
+use super::hardlinks::SourceState;
+use super::worker::Worker;
+use crate::fs::inspect;
+use crate::fs::store::StoreError;
+use crate::model::event::Action;
+use crate::model::fault::{Op, OpError, Side};
+use crate::model::kind::Kind;
+use crate::model::metadata::Meta;
+use crate::policy::link::{LinkPolicy, Verdict};
+use crate::sys::{errno, file, stat};
+
+impl Worker<'_> {
+    /// Keeps what an earlier run stored, when a fresh copy would be the same;
+    /// otherwise makes room for one.
+    pub(super) fn keep(
+        &mut self,
+        item: Item<'_>,
+        existing: Option<u64>,
+    ) -> Result<Option<Outcome>, StoreError> {
+        let (Some(_), Some(target)) = (existing, &item.hands.target) else {
+            return Ok(None);
+        };
+        let looked = match inspect::look_in_dump(target.as_fd(), item.name) {
+            Ok(looked) => looked,
+            // It made room for a link, which was then refused.
+            Err(e) if errno::is_missing(&e) => return Ok(None),
+            Err(e) => return Err(OpError::target(Op::Stat, e).into()),
+        };
+        let alone = looked.nlink == 1
+            || self.run.names_of(item.meta) > 1
+                && self.run.groups.claim(looked.id(), item.meta.id());
+        if looked.kind == item.meta.kind && alone {
+            let sure = self.is_on_disk(target, item.name, &looked);
+            let contents = !sure || self.run.rules.policy.compares_contents();
+            let strict = LinkPolicy::new().contents(contents);
+            let verdict = self.weigh(&strict, item, target, &looked, Side::Target)?;
+            if verdict == Verdict::Link && (!sure || was_written(target, item.name, &looked)) {
+                return Ok(Some(Outcome {
+                    did: Action::Kept,
+                    size: item.meta.size,
+                    id: looked.id(),
+                    was: SourceState::of(item.meta),
+                }));
+            }
+        }
+        self.clear(item.node, item.name);
+        Ok(None)
+    }
+
+    /// Has what an earlier run stored here surely reached the disk? Of what has
+    /// not, contents are compared, as the disk has them.
+    fn is_on_disk(&self, target: &OwnedFd, name: &CStr, looked: &Meta) -> bool {
+        let born = || stat::born(target.as_fd(), name);
+        let watermark = self.run.rules.watermark;
+        looked.kind != Kind::File || watermark.is_some_and(|w| w.covers(looked.ctime, born))
+    }
+}
+
+/// Has nothing failed of what an earlier run wrote to a file? Whoever flushed the
+/// filesystem since may have been told in our place, and the flush before
+/// publishing would not tell again; the file does.
+fn was_written(target: &OwnedFd, name: &CStr, looked: &Meta) -> bool {
+    if looked.kind != Kind::File {
+        return true;
+    }
+    let opened = file::open_file(target.as_fd(), name);
+    match opened.and_then(|file| file::written(file.as_fd())) {
+        Err(e) => errno::is_unsupported(&e),
+        Ok(()) => true,
+    }
+}

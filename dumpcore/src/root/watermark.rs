@@ -1,0 +1,285 @@
+//! The watermark of a leftover: what of it has surely reached the disk.
+//!
+//! The directory that is being filled is touched, which shows the clock of the
+//! dump's filesystem, then everything is flushed, then that time is stored as an
+//! attribute of the directory. So an entry that was last changed before it is on
+//! the disk, whatever happens: a kill, a lost mount, a power cut, another boot.
+//! All else in a leftover counts only when the disk holds the same.
+//!
+//! That rests on a clock that does not go back. Before a file is made the clock
+//! must not stand before the last of these times, and when the file is whole its
+//! own time must not lie before it either: else the attribute is removed, and
+//! that is flushed, and this run takes no further watermark. A run that takes
+//! over a leftover vouches for what it makes itself, which is what is younger
+//! than all that it found there.
+//!
+//! Without attributes `user.*`, and where flushing may not reach the disk
+//! (filesystems in user space), nothing is believed.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::model::fault::{Op, OpError};
+use crate::model::metadata::Time;
+use crate::policy::flushed::Flushed;
+use crate::policy::layout;
+use crate::sys::dir::{self, For};
+use crate::sys::fstype::may_be_in_user_space;
+use crate::sys::name::c_name;
+use crate::sys::xattr::{self, Subject};
+use crate::sys::{disk, errno, file, stat};
+
+/// What is known of the directory that is being filled.
+#[derive(Debug)]
+pub(crate) struct Watermark {
+    site: OwnedFd,
+    /// What the runs before this one left on the disk.
+    believed: Flushed,
+    state: Mutex<State>,
+    /// No file is made before this: nanoseconds since 1970 by the clock of the
+    /// dump's filesystem, and by that of this machine.
+    floor: AtomicI64,
+    floor_here: AtomicI64,
+    /// Was a file stored since the last watermark?
+    stored: AtomicBool,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Is a further watermark taken? Not when a flush has failed, the clock went
+    /// back, or it is not known what is this run's.
+    takes: bool,
+    /// Is there surely no watermark on the disk?
+    gone: bool,
+    /// Since when all that is younger is this run's; `None`: all is.
+    from: Option<Time>,
+    flushed: Flushed,
+}
+
+/// What a file may not be older than when it is whole.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Floor(i64);
+
+impl Watermark {
+    /// Of a directory that is new.
+    ///
+    /// # Errors
+    /// When the directory cannot be opened once more.
+    pub(crate) fn of_new(site: &OwnedFd) -> io::Result<Self> {
+        let takes = !may_be_in_user_space(site.as_fd());
+        Self::new(site, Flushed::default(), None, takes)
+    }
+
+    /// Of what an earlier run left behind, in which no file is younger than
+    /// `newest`, if that is known.
+    ///
+    /// # Errors
+    /// When a watermark that is not to be believed cannot be removed.
+    pub(crate) fn of_leftover(site: &OwnedFd, newest: Option<Time>) -> io::Result<Self> {
+        let name = c_name(layout::FLUSHED_XATTR.as_bytes());
+        let found = match xattr::get(Subject::Open(site.as_fd()), &name) {
+            Ok(Some(text)) => Flushed::parse(&text),
+            _ => Flushed::default(),
+        };
+        let last = found.last();
+        let from = younger_than(site, newest.max(last));
+        let is_younger = |than: Option<Time>| match (&from, than) {
+            (Ok(from), Some(than)) => *from > than,
+            _ => false,
+        };
+        // What is made from now on must not be taken for what was flushed then.
+        let went_back = last.is_some() && !is_younger(last);
+        let reaches = !may_be_in_user_space(site.as_fd());
+        let takes = is_younger(newest) && !went_back && reaches;
+        let believed = match reaches {
+            true => found,
+            false => Flushed::default(),
+        };
+        let from = from.ok();
+        let new = Self::new(site, believed, from, takes)?;
+        if went_back || !reaches {
+            new.clock_went_back().map_err(|op_error| op_error.cause)?;
+        }
+        Ok(new)
+    }
+
+    fn new(site: &OwnedFd, believed: Flushed, from: Option<Time>, takes: bool) -> io::Result<Self> {
+        let now = from.map_or(i64::MIN, |_| here());
+        Ok(Self {
+            site: dir::reopen(site.as_fd(), For::Filling)?,
+            state: Mutex::new(State {
+                takes,
+                gone: false,
+                from,
+                flushed: believed.clone(),
+            }),
+            believed,
+            floor: AtomicI64::new(from.map_or(i64::MIN, nanos)),
+            floor_here: AtomicI64::new(now),
+            stored: AtomicBool::new(false),
+        })
+    }
+
+    /// Had a file that was last changed then surely reached the disk when this
+    /// run began? `born` tells when it was made.
+    pub(crate) fn covers(&self, ctime: Time, born: impl FnOnce() -> Option<Time>) -> bool {
+        self.believed.covers(ctime, born)
+    }
+
+    /// Is there anything that had surely reached the disk?
+    pub(crate) fn is_trusted(&self) -> bool {
+        !self.believed.is_empty()
+    }
+
+    /// Was anything stored of which no watermark tells yet?
+    pub(crate) fn is_due(&self) -> bool {
+        self.stored.load(Ordering::Relaxed) && self.state().takes
+    }
+
+    /// To be called before a file is made: looks whether the clock went back.
+    pub(crate) fn before_file(&self) -> Result<Floor, OpError> {
+        let floor = Floor(self.floor.load(Ordering::Acquire));
+        let floor_here = self.floor_here.load(Ordering::Acquire);
+        if here() < floor_here {
+            self.clock_went_back()?;
+        }
+        self.stored.store(true, Ordering::Relaxed);
+        Ok(floor)
+    }
+
+    /// To be called when a file is whole, with its ctime: looks again.
+    pub(crate) fn after_file(&self, floor: Floor, ctime: Time) -> Result<(), OpError> {
+        match nanos(ctime) < floor.0 {
+            true => self.clock_went_back(),
+            false => Ok(()),
+        }
+    }
+
+    /// Flushes the whole filesystem, and stores since when nothing was flushed.
+    ///
+    /// The kernel tells of a write that failed once, and keeps what it could not
+    /// write as if it had been: the next flush ends well, and what is cached
+    /// looks right. So after one that failed nothing is believed any more.
+    pub(crate) fn flush(&self) -> Result<(), OpError> {
+        self.stored.store(false, Ordering::Relaxed);
+        let until = self.raise_floor()?;
+        if let Err(cause) = disk::sync_filesystem(&self.site) {
+            self.distrust();
+            return Err(OpError::target(Op::Sync, cause));
+        }
+        let mut state = self.state();
+        if let Some(until) = until
+            && state.takes
+        {
+            let from = state.from;
+            state.flushed.add(from, until);
+            let text = state.flushed.to_string();
+            let name = layout::FLUSHED_XATTR.as_bytes();
+            // Where it cannot be stored, an earlier one still holds.
+            let _ = xattr::set(Subject::Open(self.site.as_fd()), name, text.as_bytes());
+        }
+        Ok(())
+    }
+
+    /// What is in it is not to be believed, however it came there: the next run
+    /// compares it byte by byte.
+    pub(crate) fn distrust(&self) {
+        let mut state = self.state();
+        (state.takes, state.gone) = (false, true);
+        // On a disk that refuses even this, it is not even read.
+        let _ = forget(&self.site);
+    }
+
+    /// It is about to be published, and no leftover any more.
+    pub(crate) fn remove(&self) {
+        self.state().takes = false;
+        let name = layout::FLUSHED_XATTR.as_bytes();
+        let _ = xattr::remove(Subject::Open(self.site.as_fd()), name);
+    }
+
+    /// The time by the filesystem's clock, from which on all that is made is
+    /// younger than what is flushed next. `None` when no watermark is to be
+    /// taken.
+    fn raise_floor(&self) -> Result<Option<Time>, OpError> {
+        if !self.state().takes {
+            return Ok(None);
+        }
+        let here = here();
+        let Ok(now) = touch(&self.site) else {
+            return Ok(None);
+        };
+        if nanos(now) < self.floor.load(Ordering::Acquire) {
+            self.clock_went_back()?;
+            return Ok(None);
+        }
+        // Before anything is flushed: what is made from now on is not believed,
+        // unless its time is earlier, and that is looked for.
+        self.floor.store(nanos(now), Ordering::Release);
+        self.floor_here.store(here, Ordering::Release);
+        Ok(Some(now))
+    }
+
+    fn clock_went_back(&self) -> Result<(), OpError> {
+        let mut state = self.state();
+        if state.gone {
+            return Ok(());
+        }
+        (state.takes, state.gone) = (false, true);
+        forget(&self.site).map_err(|e| OpError::target(Op::SetXattr, e))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Removes a watermark, durably.
+fn forget(site: &OwnedFd) -> io::Result<()> {
+    let name = layout::FLUSHED_XATTR.as_bytes();
+    match xattr::remove(Subject::Open(site.as_fd()), name) {
+        Err(e) if !errno::is_unsupported(&e) => return Err(e),
+        _ => {}
+    }
+    disk::sync(site)
+}
+
+/// The time by the filesystem's clock, later than `newest` unless that has to
+/// wait for more than some ticks.
+fn younger_than(site: &OwnedFd, newest: Option<Time>) -> io::Result<Time> {
+    const TICK: Duration = Duration::from_millis(10);
+    for _ in 0..5 {
+        let now = touch(site)?;
+        if newest.is_none_or(|newest| newest < now) {
+            return Ok(now);
+        }
+        std::thread::sleep(TICK);
+    }
+    touch(site)
+}
+
+/// Touches a directory, and tells its ctime.
+fn touch(site: &OwnedFd) -> io::Result<Time> {
+    file::touch(site)?;
+    Ok(stat::look_at(site)?.ctime)
+}
+
+/// This machine's clock.
+fn here() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(i64::MIN, |now| {
+        i64::try_from(now.as_nanos()).unwrap_or(i64::MAX)
+    })
+}
+
+/// Nanoseconds since 1970, within what the number can hold.
+fn nanos(time: Time) -> i64 {
+    let nanos = time.as_nanos();
+    i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
+}
+
+#[cfg(test)]
+#[path = "watermark_tests.rs"]
+mod tests;
