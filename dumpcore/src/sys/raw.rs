@@ -127,6 +127,13 @@ pub(super) fn block_signals(numbers: &[i32]) -> io::Result<()> {
     }
 }
 
+/// Gives the calling thread a working directory of its own, which it shares
+/// with no other thread any more: `unshare`.
+pub(super) fn own_working_directory() -> io::Result<()> {
+    // SAFETY: a number; no memory is involved.
+    outcome(unsafe { libc::unshare(libc::CLONE_FS) }.into()).map(drop)
+}
+
 /// Gives the calling thread the idle class of disk access: `ioprio_set`.
 pub(super) fn set_idle_disk_class() -> io::Result<()> {
     const WHO_PROCESS: c_long = 1;

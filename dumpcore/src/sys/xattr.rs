@@ -4,20 +4,23 @@
 //! take one name. Before that the kernel says ENOSYS: then, for the rest of
 //! the process, the same through the path `/proc/self/fd/N/name`, which starts
 //! at the handle and does not follow the last name either. So it is asked when
-//! the answer is EPERM, which may be a sandbox's. A filesystem without
+//! the answer is EPERM, which may be a sandbox's. Where `/proc` is not mounted,
+//! as in a rescue system, a thread is started for each call that makes the
+//! handle its own working directory: slow, and right. A filesystem without
 //! attributes (EOPNOTSUPP) has none.
 
 use rustix::fs::{
-    XattrFlags, fgetxattr, flistxattr, fremovexattr, fsetxattr, lgetxattr, llistxattr,
-    lremovexattr, lsetxattr,
+    XattrFlags, fgetxattr, flistxattr, fremovexattr, fsetxattr, fstat, lgetxattr, llistxattr,
+    lremovexattr, lsetxattr, stat,
 };
 use rustix::io::Errno;
+use rustix::process::fchdir;
 use std::ffi::{CStr, CString, OsStr};
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use super::raw;
 use crate::model::metadata::Xattrs;
@@ -27,6 +30,12 @@ const LARGEST: usize = 64 * 1024;
 
 /// The kernel does not know the calls by handle and name.
 static BY_PATH: AtomicBool = AtomicBool::new(false);
+
+/// Is `/proc` there, and this process's own?
+static PROC: AtomicU8 = AtomicU8::new(UNKNOWN);
+const UNKNOWN: u8 = 0;
+const PRESENT: u8 = 1;
+const ABSENT: u8 = 2;
 
 /// What attributes are read from or written to.
 #[derive(Clone, Copy, Debug)]
@@ -44,10 +53,11 @@ fn proc_path(dir: BorrowedFd<'_>, name: &CStr) -> PathBuf {
 }
 
 /// Calls by handle and name, or by path once that is known to be needed.
-fn by_handle_or_path<B: ?Sized, T>(
+fn by_handle_or_path<B: ?Sized + Send, T: Send>(
+    (dir, name): (BorrowedFd<'_>, &CStr),
     buffer: &mut B,
     by_handle: impl FnOnce(&mut B) -> io::Result<T>,
-    by_path: impl FnOnce(&mut B) -> rustix::io::Result<T>,
+    by_path: impl Fn(&mut B, &Path) -> rustix::io::Result<T> + Send + Sync,
 ) -> io::Result<T> {
     if !BY_PATH.load(Ordering::Relaxed) {
         match by_handle(buffer) {
@@ -56,12 +66,59 @@ fn by_handle_or_path<B: ?Sized, T>(
             }
             // Of a sandbox, or of the filesystem: the other way tells which.
             Err(error) if is(&error, Errno::PERM) => {
-                return by_path(buffer).map_err(|_| error);
+                return through_path(dir, name, buffer, by_path).map_err(|_| error);
             }
             other => return other,
         }
     }
-    Ok(by_path(buffer)?)
+    through_path(dir, name, buffer, by_path)
+}
+
+/// Calls by a path that starts at the handle: through `/proc`, or by the name
+/// alone, in a thread whose working directory is the handle's.
+fn through_path<B: ?Sized + Send, T: Send>(
+    dir: BorrowedFd<'_>,
+    name: &CStr,
+    buffer: &mut B,
+    call: impl Fn(&mut B, &Path) -> rustix::io::Result<T> + Send + Sync,
+) -> io::Result<T> {
+    if leads_there(dir, &PROC) {
+        match call(buffer, &proc_path(dir, name)) {
+            // Of the entry, or of /proc?
+            Err(Errno::NOENT | Errno::NOTDIR) if !leads_there(dir, &AtomicU8::new(UNKNOWN)) => {
+                PROC.store(ABSENT, Ordering::Relaxed);
+            }
+            other => return Ok(other?),
+        }
+    }
+    let there = move || {
+        raw::own_working_directory().map_err(|cause| {
+            let text = "needs Linux 6.13 or a mounted /proc";
+            io::Error::new(cause.kind(), format!("{cause}: {text}"))
+        })?;
+        fchdir(dir)?;
+        Ok(call(buffer, Path::new(OsStr::from_bytes(name.to_bytes())))?)
+    };
+    let done = std::thread::scope(|scope| {
+        let named = std::thread::Builder::new().name("attributes".into());
+        Ok::<_, io::Error>(named.spawn_scoped(scope, there)?.join())
+    });
+    done?.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Does a path through `/proc` lead to what this handle holds? Asked once: what
+/// stands there may be nothing, or of another machine or namespace.
+fn leads_there(dir: BorrowedFd<'_>, known: &AtomicU8) -> bool {
+    match known.load(Ordering::Relaxed) {
+        UNKNOWN => {
+            let id = |stat: rustix::fs::Stat| (stat.st_dev, stat.st_ino);
+            let by_path = stat(proc_path(dir, c"")).map(id);
+            let leads = by_path.is_ok_and(|by_path| fstat(dir).map(id) == Ok(by_path));
+            known.store(if leads { PRESENT } else { ABSENT }, Ordering::Relaxed);
+            leads
+        }
+        known => known == PRESENT,
+    }
 }
 
 /// Fills `list` with names, each ending in NUL; returns their length.
@@ -69,9 +126,10 @@ fn list_into(subject: Subject<'_>, list: &mut [u8]) -> io::Result<usize> {
     match subject {
         Subject::Open(fd) => Ok(flistxattr(fd, list)?),
         Subject::Named(dir, name) => by_handle_or_path(
+            (dir, name),
             list,
             |list| raw::listxattrat(dir, name, list),
-            |list| llistxattr(proc_path(dir, name), list),
+            |list, path| llistxattr(path, list),
         ),
     }
 }
@@ -80,9 +138,10 @@ fn get_into(subject: Subject<'_>, xattr: &CStr, value: &mut [u8]) -> io::Result<
     match subject {
         Subject::Open(fd) => Ok(fgetxattr(fd, xattr, value)?),
         Subject::Named(dir, name) => by_handle_or_path(
+            (dir, name),
             value,
             |value| raw::getxattrat(dir, name, xattr, value),
-            |value| lgetxattr(proc_path(dir, name), xattr, value),
+            |value, path| lgetxattr(path, xattr, value),
         ),
     }
 }
@@ -162,9 +221,10 @@ pub(crate) fn set(subject: Subject<'_>, xattr: &[u8], value: &[u8]) -> io::Resul
     match subject {
         Subject::Open(fd) => Ok(fsetxattr(fd, &xattr, value, XattrFlags::empty())?),
         Subject::Named(dir, name) => by_handle_or_path(
+            (dir, name),
             &mut (),
             |()| raw::setxattrat(dir, name, &xattr, value),
-            |()| lsetxattr(proc_path(dir, name), &xattr, value, XattrFlags::empty()),
+            |(), path| lsetxattr(path, &xattr, value, XattrFlags::empty()),
         ),
     }
 }
@@ -175,9 +235,10 @@ pub(crate) fn remove(subject: Subject<'_>, xattr: &[u8]) -> io::Result<()> {
     let removed = match subject {
         Subject::Open(fd) => fremovexattr(fd, &xattr).map_err(io::Error::from),
         Subject::Named(dir, name) => by_handle_or_path(
+            (dir, name),
             &mut (),
             |()| raw::removexattrat(dir, name, &xattr),
-            |()| lremovexattr(proc_path(dir, name), &xattr),
+            |(), path| lremovexattr(path, &xattr),
         ),
     };
     match removed {
@@ -196,9 +257,13 @@ mod tests {
     #[test]
     fn a_refusal_is_tried_the_other_way() {
         let refused = |(): &mut ()| Err(io::Error::from(Errno::PERM));
+        let root = super::super::dir::open_root(Path::new("/"), super::super::dir::For::Passing);
+        let root = root.expect("opened");
+        let at = (root.as_fd(), c".");
+        let missing = |(): &mut (), _: &Path| Err::<i32, _>(Errno::NOENT);
         let before = BY_PATH.swap(false, Ordering::Relaxed);
-        let by_path = by_handle_or_path(&mut (), refused, |()| Ok(7));
-        let neither = by_handle_or_path(&mut (), refused, |()| Err::<i32, _>(Errno::NOENT));
+        let by_path = by_handle_or_path(at, &mut (), refused, |(), _| Ok(7));
+        let neither = by_handle_or_path(at, &mut (), refused, missing);
         BY_PATH.store(before, Ordering::Relaxed);
         assert_eq!(by_path.expect("the other way"), 7);
         let neither = neither.expect_err("refused");
@@ -216,8 +281,12 @@ mod tests {
         let root = super::super::dir::open_root(dir.path(), super::super::dir::For::Passing);
         let root = root.expect("opened");
         let large = vec![b'x'; 3000];
-        for by_path in [false, true] {
+        for (by_path, without_proc) in [(false, false), (true, false), (true, true)] {
             BY_PATH.store(by_path, Ordering::Relaxed);
+            PROC.store(
+                if without_proc { ABSENT } else { UNKNOWN },
+                Ordering::Relaxed,
+            );
             let file = Subject::Named(root.as_fd(), c"file");
             set(file, b"user.small", b"1").expect("set");
             set(file, b"user.large", &large).expect("set");
@@ -227,7 +296,10 @@ mod tests {
                 (b"user.large".to_vec(), large.clone()),
             ];
             let seen = all.filtered(|name| name.starts_with(b"user."));
-            assert_eq!(seen, Xattrs::new(wanted.to_vec()), "by path: {by_path}");
+            let way = format!("by path: {by_path}, without /proc: {without_proc}");
+            assert_eq!(seen, Xattrs::new(wanted.to_vec()), "{way}");
+            let gone = read(Subject::Named(root.as_fd(), c"gone"), |_| true);
+            assert!(is(&gone.expect_err("missing"), Errno::NOENT), "{way}");
             let link = Subject::Named(root.as_fd(), c"link");
             let link = read(link, |name| name.starts_with(b"user.")).expect("read");
             assert!(link.is_empty(), "the symlink was followed");
@@ -238,6 +310,7 @@ mod tests {
             assert!(left.is_empty());
         }
         BY_PATH.store(false, Ordering::Relaxed);
+        PROC.store(UNKNOWN, Ordering::Relaxed);
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod hostile;
 mod in_vm;
 mod kill;
 mod machine;
+mod no_proc;
 mod power;
 mod quota;
 mod sample_trees;
