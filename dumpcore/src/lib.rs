@@ -118,6 +118,7 @@ pub use model::error::Error;
 pub use model::event::{Action, CopyReason, Event, Locate, Observer, Phase, Silent, Warning};
 pub use model::fault::{Fault, Op, Side};
 pub use model::kind::Kind;
+pub use model::loss::Loss;
 pub use model::metadata::{Capabilities, Id, Meta, Time, Xattrs};
 pub use model::minute::{BadStamp, Stamp};
 pub use model::path::{Brief, Printable, RelPath};

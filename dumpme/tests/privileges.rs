@@ -154,7 +154,7 @@ fn a_group_that_cannot_be_kept_lets_no_other_group_in() {
     let newest = dump.join("current/tree");
     for (name, left) in [
         ("shared", 0o600),
-        ("public", 0o644),
+        ("public", 0o664),
         ("room", 0o700),
         ("own", 0o660),
     ] {

@@ -13,6 +13,7 @@ use crate::fs::store::StoreError;
 use crate::fs::xattr_map::Bare;
 use crate::model::event::{CopyReason, Warning};
 use crate::model::fault::{Op, OpError, Side};
+use crate::model::loss::Lacking;
 use crate::model::metadata::{Meta, Xattrs};
 use crate::policy::link::{Doubt, Evidence, LinkPolicy, Verdict};
 use crate::sys::errno;
@@ -47,6 +48,7 @@ impl Worker<'_> {
         looked: &Meta,
         side: Side,
     ) -> Result<Verdict, StoreError> {
+        self.lacking = Lacking::default();
         let rules = &self.run.rules;
         let mut pair = Pair {
             worker: self,
@@ -55,7 +57,15 @@ impl Worker<'_> {
             looked,
             side,
         };
-        policy.weigh(rules.capabilities, looked, item.meta, &mut pair)
+        match policy.weigh(rules.capabilities, looked, item.meta, &mut pair)? {
+            Verdict::Copy(why)
+                if why.attributes_only()
+                    && self.would_be_refused(why, item, (other, looked))? =>
+            {
+                Ok(Verdict::Link)
+            }
+            verdict => Ok(verdict),
+        }
     }
 
     /// Does a file hold what another one does that stands elsewhere in the
@@ -140,18 +150,25 @@ impl Evidence<StoreError> for Pair<'_, '_, '_> {
         } = self.item;
         let capabilities = self.worker.run.rules.capabilities;
         let source = Subject::Named(hands.source.as_fd(), name);
-        let source = inspect::xattrs(source, Side::Source, capabilities).map_err(changed_or)?;
+        let read = inspect::attributes(source, capabilities).map_err(changed_or)?;
+        let source = read.xattrs;
+        self.worker.lacking.left_out = read.left_out;
+        self.worker.lacking.refused = read.unread;
         if !source.is_empty() {
             self.worker.mark(node);
         }
         let dir = node.reference.as_ref().map(|place| place.id().ino);
         let is_bare = |(bare, dir): (&Bare, u64)| bare.says_so(dir, self.looked.ctime);
         if self.side == Side::Reference && node.tree.bare.as_ref().zip(dir).is_some_and(is_bare) {
+            self.worker.lacking.is_less = true;
             return Ok(Some((Xattrs::default(), source)));
         }
         let other = Subject::Named(self.other.as_fd(), name);
         match inspect::xattrs(other, self.side, capabilities) {
-            Ok(other) => Ok(Some((other, source))),
+            Ok(other) => {
+                self.worker.lacking.is_less = source.has_all_of(&other);
+                Ok(Some((other, source)))
+            }
             Err(op_error) => {
                 self.unreadable(&op_error.cause);
                 Ok(None)

@@ -12,6 +12,7 @@ use crate::fs::store::{StoreError, Stored};
 use crate::model::event::{Action, CopyReason, Event, Warning};
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::kind::Kind;
+use crate::model::loss::Losses;
 use crate::root::watermark::Watermark;
 use crate::sys::{errno, file};
 
@@ -64,6 +65,8 @@ impl Worker<'_> {
             if item.meta.kind == Kind::File && !self.run.rules.source_is_dump {
                 Self::try_to_open(item)?;
             }
+            let lacks = self.would_lack(item.meta);
+            self.count_losses(item.node, item.name, lacks);
             return Ok(Outcome {
                 did: Action::Copied(why),
                 size: item.meta.size,
@@ -97,7 +100,7 @@ impl Worker<'_> {
                     .writer
                     .file(from, to, sized, reflink_from, &mut keep_going)?;
                 if let (Some(watermark), Some(floor)) = (watermark, floor) {
-                    watermark.after_file(floor, stored.ctime)?;
+                    watermark.after_file(floor, stored.made.ctime)?;
                 }
                 stored
             }
@@ -135,9 +138,11 @@ impl Worker<'_> {
         if !stored.bare {
             self.mark(item.node);
         }
-        for loss in stored.losses {
-            self.lost(item.node, item.name, loss);
-        }
+        let mut left_out = self.lacks(&stored.made, item.meta);
+        left_out.add_all(stored.left_out);
+        let refused = Losses::of_all(&stored.losses);
+        self.count_losses(item.node, item.name, left_out.without(refused));
+        self.tell_losses(item.node, item.name, stored.losses);
         if stored.unstable {
             let path = item.node.full_path(Side::Source, item.name);
             self.run.totals.warn(Warning::Unstable { path });
@@ -145,7 +150,7 @@ impl Worker<'_> {
         Outcome {
             did: Action::Copied(why),
             size: stored.bytes,
-            id: stored.id,
+            id: stored.made.id(),
             was: SourceState::of(&stored.meta),
         }
     }

@@ -15,13 +15,12 @@ use super::job::{Entering, Found, Job, Rest};
 use super::node::{At, Node, OpenDirs, Sides, Tree};
 use super::worker::Worker;
 use crate::fs::dir_handle::{DirHandle, Entered};
-use crate::fs::inspect;
+use crate::fs::inspect::{self, Attributes};
 use crate::fs::source_fs::SourceFs;
 use crate::fs::store::NameAt;
 use crate::model::event::{Action, CopyReason, Warning};
-use crate::model::fault::{Op, OpError, Side};
+use crate::model::fault::{Op, OpError};
 use crate::model::kind::Kind;
-use crate::model::metadata::Xattrs;
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::errno;
 use crate::sys::xattr::Subject;
@@ -79,7 +78,8 @@ impl Worker<'_> {
                 return None;
             }
         };
-        let xattrs = self.directory_xattrs(above, name, &entered);
+        let subject = Subject::Open(entered.handle.as_fd());
+        let xattrs = self.directory_xattrs((above, name), subject, reference.as_ref());
         let sides = Sides {
             fs: above.fs.below(&entered.handle, &entered.meta),
             source: entered.place,
@@ -91,17 +91,6 @@ impl Worker<'_> {
         let above = Some(Arc::clone(above));
         let entered = (entered.meta, xattrs);
         Some(Node::new(above, tree, sides, entered))
-    }
-
-    fn directory_xattrs(&mut self, above: &Node, name: &CStr, entered: &Entered) -> Xattrs {
-        let subject = Subject::Open(entered.handle.as_fd());
-        match inspect::xattrs(subject, Side::Source, self.run.rules.capabilities) {
-            Ok(xattrs) => xattrs,
-            Err(op_error) => {
-                self.fault(above, name, op_error);
-                Xattrs::default()
-            }
-        }
     }
 
     fn enter_reference(
@@ -270,6 +259,8 @@ impl Worker<'_> {
             }
             let outcome = self.finish(&node);
             self.settle_attributes(&node, c"", outcome);
+            let lacks = self.would_lack(&node.meta);
+            self.count_losses(&node, c"", lacks);
             let missing = self.run.rules.from_disk && node.reference.is_none();
             let did = if missing {
                 Action::Copied(CopyReason::New)
@@ -303,11 +294,7 @@ impl Worker<'_> {
         outcome: Result<Vec<OpError>, OpError>,
     ) {
         match outcome {
-            Ok(losses) => {
-                for loss in losses {
-                    self.lost(node, name, loss);
-                }
-            }
+            Ok(losses) => self.tell_losses(node, name, losses),
             Err(op_error) => self.fault(node, name, op_error),
         }
     }
@@ -337,7 +324,7 @@ impl Worker<'_> {
         });
         let made = self.make_target(root.target.as_ref(), root.target_is_new, &root.name);
         let subject = Subject::Open(root.entered.handle.as_fd());
-        let xattrs = inspect::xattrs(subject, Side::Source, self.run.rules.capabilities);
+        let read = inspect::attributes(subject, self.run.rules.capabilities);
         let (target, fresh, op_error) = match made {
             Ok((target, fresh)) => (target, fresh, None),
             Err(op_error) => (None, true, Some(op_error)),
@@ -349,11 +336,11 @@ impl Worker<'_> {
             target,
             fresh,
         };
-        let (xattrs, other) = match xattrs {
-            Ok(xattrs) => (xattrs, None),
-            Err(op_error) => (Xattrs::default(), Some(op_error)),
+        let (read, other) = match read {
+            Ok(read) => (read, None),
+            Err(op_error) => (Attributes::default(), Some(op_error)),
         };
-        let entered = (root.entered.meta, xattrs);
+        let entered = (root.entered.meta, read.xattrs.clone());
         let node = Node::new(None, tree, sides, entered);
         if let Some(op_error) = op_error {
             // Without its root there is no dump.
@@ -363,6 +350,7 @@ impl Worker<'_> {
         if let Some(op_error) = other {
             self.fault(&node, c"", op_error);
         }
+        self.tell_unread((&node, c""), node.reference.as_ref(), &read);
         self.list(&node);
     }
 

@@ -259,14 +259,19 @@ impl Worker<'_> {
             was: SourceState::of(item.meta),
         };
         let (Some(from), Some(to)) = (&item.hands.reference, &item.hands.target) else {
+            self.count_lacking(item, reference);
             return Ok(Some(outcome));
         };
         if existing == Some(reference.ino) {
+            self.count_lacking(item, reference);
             return Ok(Some(outcome));
         }
         self.clear_after(item.node, item.name, existing);
         match link::hard_link(from.as_fd(), item.name, to.as_fd(), item.name) {
-            Ok(()) => Ok(Some(outcome)),
+            Ok(()) => {
+                self.count_lacking(item, reference);
+                Ok(Some(outcome))
+            }
             Err(e) if errno::is_link_refused(&e) => Ok(None),
             Err(e) => Err(OpError::target(Op::Link, e).into()),
         }

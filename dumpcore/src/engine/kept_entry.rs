@@ -45,6 +45,9 @@ impl Worker<'_> {
             let strict = LinkPolicy::new().contents(contents);
             let verdict = self.weigh(&strict, item, target, &looked, Side::Target)?;
             if verdict == Verdict::Link && (!sure || was_written(target, item.name, &looked)) {
+                let refused = std::mem::take(&mut self.lacking.refused);
+                self.count_lacking(item, &looked);
+                self.tell_losses(item.node, item.name, refused);
                 return Ok(Some(Outcome {
                     did: Action::Kept,
                     size: item.meta.size,

@@ -22,6 +22,7 @@ mod hardlink_entry;
 mod hardlinks;
 mod job;
 mod kept_entry;
+mod losses;
 mod missing;
 mod mounts;
 mod node;
@@ -36,7 +37,7 @@ mod watch;
 mod worker;
 
 use std::ffi::CString;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -85,6 +86,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) marks: Option<&'a Marks>,
     /// What in the target has surely reached the disk.
     pub(crate) watermark: Option<&'a Watermark>,
+    /// Where attributes may be tried out; nowhere in a dry run.
+    pub(crate) scratch: Option<&'a OwnedFd>,
     /// Directories that are left out wherever they are met: the dump root,
     /// and what is being made in it.
     pub(crate) leave_out: Vec<Id>,

@@ -12,7 +12,7 @@ use crate::fs::dir_handle::DirHandle;
 use crate::fs::inspect;
 use crate::fs::remove_tree;
 use crate::model::event::Action;
-use crate::model::fault::{Op, OpError, Side};
+use crate::model::fault::{Op, OpError};
 use crate::model::kind::Kind;
 use crate::model::metadata::{Meta, Xattrs};
 use crate::sys::dir::{self, For};
@@ -80,19 +80,19 @@ impl Worker<'_> {
         told: bool,
     ) {
         let source = above.source.open();
-        let xattrs = source
+        let read = source
             .map_err(|e| OpError::source(Op::Open, e))
             .and_then(|source| {
                 let subject = Subject::Named(source.as_fd(), name);
-                inspect::xattrs(subject, Side::Source, self.run.rules.capabilities)
+                inspect::attributes(subject, self.run.rules.capabilities)
             });
-        let (xattrs, unread) = match xattrs {
-            Ok(xattrs) => (xattrs, None),
-            Err(op_error) => (Xattrs::default(), Some(op_error)),
+        let (xattrs, unread) = match read {
+            Ok(read) => (read.xattrs, read.unread),
+            Err(op_error) => (Xattrs::default(), vec![op_error]),
         };
         self.stand_empty(above, name, meta, &xattrs);
-        if let Some(unread) = unread.filter(|_| !told) {
-            self.lost(above, name, unread);
+        if !told {
+            self.tell_losses(above, name, unread);
         }
     }
 

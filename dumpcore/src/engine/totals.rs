@@ -4,6 +4,8 @@
 //! report, told to the observer, and decides with that about the exit code.
 //! None can be dropped on the way, since nothing else can make one known.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +14,7 @@ use crate::model::error::Error;
 use crate::model::event::{Action, CopyReason, Event, Locate, Observer, Warning};
 use crate::model::fault::Fault;
 use crate::model::kind::Kind;
+use crate::model::loss::{Loss, Losses};
 use crate::model::report::{Counts, Report};
 
 pub(crate) struct Totals<'a> {
@@ -29,6 +32,9 @@ struct Kept {
     faults: Vec<Fault>,
     warnings: Vec<Warning>,
     counts: Counts,
+    losses: BTreeMap<Loss, (u64, PathBuf)>,
+    /// What was said to be lost of all entries.
+    told: Losses,
 }
 
 /// All that a tally holds, at the end.
@@ -100,6 +106,36 @@ impl<'a> Totals<'a> {
         let mut kept = self.kept();
         if kept.warnings.len() < Report::MAX_LISTED {
             kept.warnings.push(warning);
+        }
+    }
+
+    /// Of no entry this is kept, which was said.
+    pub(crate) fn said_to_be_lost(&self, losses: Losses) {
+        self.kept().told.add_all(losses);
+    }
+
+    /// Tells what entries of the dump lack, as far as workers that are done
+    /// have counted; what was said of all entries is not said again.
+    pub(crate) fn tell_losses(&self) {
+        let (losses, told) = {
+            let mut kept = self.kept();
+            (std::mem::take(&mut kept.losses), kept.told)
+        };
+        for (what, (number, first)) in losses {
+            if !told.has(what) {
+                self.warn(Warning::NotKept {
+                    what,
+                    number,
+                    first,
+                });
+            }
+        }
+    }
+
+    fn add_losses(&self, losses: &mut BTreeMap<Loss, (u64, PathBuf)>) {
+        let mut kept = self.kept();
+        for (loss, (number, first)) in std::mem::take(losses) {
+            kept.losses.entry(loss).or_insert((0, first)).0 += number;
         }
     }
 
@@ -175,6 +211,8 @@ impl<'a> Totals<'a> {
 pub(super) struct Counter<'a> {
     totals: &'a Totals<'a>,
     counts: Counts,
+    /// How many entries lack this, and the first of them.
+    losses: BTreeMap<Loss, (u64, PathBuf)>,
 }
 
 impl<'a> Counter<'a> {
@@ -182,6 +220,14 @@ impl<'a> Counter<'a> {
         Self {
             totals,
             counts: Counts::default(),
+            losses: BTreeMap::new(),
+        }
+    }
+
+    /// An entry lacks this; its path is asked for only if it is the first.
+    pub(super) fn losses(&mut self, losses: Losses, path: impl Fn() -> PathBuf) {
+        for loss in losses.iter() {
+            self.losses.entry(loss).or_insert_with(|| (0, path())).0 += 1;
         }
     }
 
@@ -240,5 +286,6 @@ impl<'a> Counter<'a> {
 impl Drop for Counter<'_> {
     fn drop(&mut self) {
         self.totals.add(&self.counts);
+        self.totals.add_losses(&mut self.losses);
     }
 }

@@ -23,6 +23,7 @@ use crate::model::error::Error;
 use crate::model::event::{Action, Warning};
 use crate::model::fault::{Fault, Op, OpError, Side};
 use crate::model::kind::Kind;
+use crate::model::loss::Lacking;
 use crate::model::metadata::Meta;
 use crate::policy::layout;
 use crate::sys::{dir, disk, errno};
@@ -46,6 +47,8 @@ pub(super) struct Shared<'a> {
     listings: AtomicUsize,
     copies: AtomicUsize,
     pub(super) throttle: Throttle,
+    /// Held by who tries something in the scratch place.
+    pub(super) scratch: Mutex<()>,
     /// Has every name that can be met been met?
     all_met: AtomicBool,
     /// What was left out since the kernel makes it up, and its type.
@@ -75,6 +78,7 @@ impl<'a> Shared<'a> {
             listings: AtomicUsize::new(0),
             copies: AtomicUsize::new(0),
             throttle: Throttle::new(rules.bwlimit),
+            scratch: Mutex::new(()),
             all_met: AtomicBool::new(false),
             kernel: Mutex::default(),
             tops,
@@ -171,6 +175,9 @@ pub(super) struct Worker<'a> {
     pub(super) run: &'a Shared<'a>,
     pub(super) writer: EntryWriter<'a>,
     pub(super) counter: Counter<'a>,
+    pub(super) lacking: Lacking,
+    /// An owner and group that were found to be settable.
+    pub(super) settable_owner: Option<(u32, u32)>,
     pub(super) chunk: dir::Chunk,
     here: Here,
     /// What the last directory listed in which a name was missing.
@@ -187,6 +194,8 @@ impl<'a> Worker<'a> {
                 .by(run.throttle.step)
                 .reading_a_dump(run.rules.source_is_dump),
             counter: Counter::new(run.totals),
+            lacking: Lacking::default(),
+            settable_owner: None,
             chunk: dir::Chunk::default(),
             here,
             relisted: None,

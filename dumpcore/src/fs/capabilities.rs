@@ -10,6 +10,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::model::fault::{Op, OpError};
+use crate::model::loss::{Loss, Losses};
 use crate::model::metadata::{
     ACL_ACCESS, ACL_DEFAULT, ALL_MODES, CAPABILITY, Capabilities, Meta, Time,
 };
@@ -36,6 +37,8 @@ pub(crate) enum Trial {
 pub(crate) struct Lacks {
     /// Other things than permissions, for people.
     pub(crate) things: Vec<String>,
+    /// Which of it is then said of all entries.
+    pub(crate) told: Losses,
     pub(crate) permissions: Option<Permissions>,
 }
 
@@ -147,6 +150,7 @@ fn try_attributes(
         capabilities.file_capabilities = able(Op::ReadXattr, kept)?.is_ok_and(|v| v.is_some());
         if !capabilities.file_capabilities {
             lacks.things.push("capabilities of programs".to_owned());
+            lacks.told.add(Loss::FileCapability);
         }
     } else {
         capabilities.file_capabilities = false;
@@ -175,6 +179,9 @@ fn keeps(
     };
     if forgotten {
         lacks.things.push(what.to_owned());
+        if let Some(loss) = Loss::of_attribute(name) {
+            lacks.told.add(loss);
+        }
     }
     Ok(!forgotten)
 }
@@ -225,8 +232,10 @@ fn try_owners(
                 ))
             }
         };
+        lacks.told.add_if(lost.is_some(), Loss::Owner);
         lacks.things.extend(lost);
     } else if made.uid != uid {
+        lacks.told.add(Loss::Owner);
         let lost = format!("owners: user {uid} is user {} there", made.uid);
         lacks.things.push(lost);
     } else {

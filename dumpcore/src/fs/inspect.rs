@@ -10,6 +10,7 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::model::fault::{Op, OpError, Side};
+use crate::model::loss::{Loss, Losses};
 use crate::model::metadata::{ACL_ACCESS, Capabilities, Meta, Time, Xattrs};
 use crate::sys::fstype::may_be_in_user_space;
 use crate::sys::link;
@@ -64,8 +65,50 @@ pub(crate) fn symlink_in_some_dump(
     symlink_in_dump(dir, name, looked, !may_be_in_user_space(dir))
 }
 
+/// What was read of an entry's attributes.
+#[derive(Debug, Default)]
+pub(crate) struct Attributes {
+    /// Those that count, and the ACL also where it cannot be kept: it tells
+    /// whom a copy must shut out.
+    pub(crate) xattrs: Xattrs,
+    /// What there is besides that this runner cannot keep.
+    pub(crate) left_out: Losses,
+    /// What could not be read.
+    pub(crate) unread: Vec<OpError>,
+}
+
+/// The attributes of an entry of the source.
+pub(crate) fn attributes(
+    subject: Subject<'_>,
+    capabilities: &Capabilities,
+) -> Result<Attributes, OpError> {
+    let mut left_out = Losses::default();
+    let mut unread = Vec::new();
+    let keep = |name: &[u8]| {
+        let kept = capabilities.keeps_xattr(name);
+        if !kept && let Some(loss) = Loss::of_attribute(name) {
+            left_out.add(loss);
+        }
+        kept || name == ACL_ACCESS
+    };
+    let withheld = |name: Option<&CStr>, cause: io::Error| {
+        let cause = match name {
+            Some(name) => format!("{}: {cause}", name.to_string_lossy()),
+            None => format!("they cannot be listed: {cause}"),
+        };
+        unread.push(OpError::source(Op::ReadXattr, io::Error::other(cause)));
+    };
+    let xattrs = xattr::read_most(subject, keep, withheld);
+    let xattrs = xattrs.map_err(|cause| OpError::source(Op::ReadXattr, cause))?;
+    Ok(Attributes {
+        xattrs,
+        left_out,
+        unread,
+    })
+}
+
 /// The attributes that count, of a name or of what a handle holds; of the
-/// source also the ACL that cannot be kept: it tells whom a copy must shut out.
+/// source also the ACL that cannot be kept.
 pub(crate) fn xattrs(
     subject: Subject<'_>,
     side: Side,

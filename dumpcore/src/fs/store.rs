@@ -10,9 +10,10 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::SystemTime;
 
-use crate::fs::inspect;
-use crate::model::fault::{Op, OpError, Side};
-use crate::model::metadata::{ACL_ACCESS, ACL_DEFAULT, Capabilities, Id, Kind, Meta, Time, Xattrs};
+use crate::fs::inspect::{self, Attributes};
+use crate::model::fault::{Op, OpError};
+use crate::model::loss::Losses;
+use crate::model::metadata::{ACL_ACCESS, ACL_DEFAULT, Capabilities, Kind, Meta, Time};
 use crate::sys::file::{CompareError, CopyError, CopyHow};
 use crate::sys::pages::Pages;
 use crate::sys::xattr::Subject;
@@ -32,16 +33,31 @@ pub(crate) struct Stored {
     pub(crate) meta: Meta,
     /// How many bytes were stored, whatever was said of its size.
     pub(crate) bytes: u64,
-    /// The inode that was made.
-    pub(crate) id: Id,
-    /// Its ctime when it was whole.
-    pub(crate) ctime: Time,
-    /// Attributes that could not be stored; the entry itself is.
+    /// What was made, when it was whole.
+    pub(crate) made: Meta,
+    /// Attributes that could not be read or stored; the entry itself is.
     pub(crate) losses: Vec<OpError>,
+    /// Attributes that this runner cannot keep of any entry.
+    pub(crate) left_out: Losses,
     /// It kept changing while it was read.
     pub(crate) unstable: bool,
     /// It has no extended attributes.
     pub(crate) bare: bool,
+}
+
+impl Stored {
+    fn of(meta: Meta, made: Meta, mut losses: Vec<OpError>, read: Attributes) -> Self {
+        losses.extend(read.unread);
+        Self {
+            meta,
+            bytes: meta.size,
+            made,
+            losses,
+            left_out: read.left_out,
+            unstable: false,
+            bare: read.xattrs.is_empty(),
+        }
+    }
 }
 
 /// Why an entry was not stored.
@@ -138,7 +154,7 @@ impl<'a> EntryWriter<'a> {
             if before.id() != looked.id() || before.kind != Kind::File {
                 return Err(StoreError::Changed);
             }
-            let xattrs = self.xattrs_of(&source)?;
+            let read = inspect::attributes(Subject::Open(source.as_fd()), self.capabilities)?;
             let target = file::create_file(to.dir, to.name);
             let target = target.map_err(|e| OpError::target(Op::Create, e))?;
             let sized = (&before, true_size);
@@ -156,16 +172,13 @@ impl<'a> EntryWriter<'a> {
                     // The next run must not take it for unchanged.
                     as_read.mtime = earlier(before.mtime, self.capabilities);
                 }
-                let losses = self.attributes(Subject::Open(target.as_fd()), &as_read, &xattrs)?;
+                let subject = Subject::Open(target.as_fd());
+                let losses = self.attributes(subject, &as_read, &read.xattrs)?;
                 let made = stat::look_at(&target).map_err(|e| OpError::target(Op::Stat, e))?;
                 Ok(Some(Stored {
-                    meta: before,
                     bytes,
-                    id: made.id(),
-                    ctime: made.ctime,
-                    losses,
                     unstable: !steady,
-                    bare: xattrs.is_empty(),
+                    ..Stored::of(before, made, losses, read)
                 }))
             });
             match outcome {
@@ -210,14 +223,6 @@ impl<'a> EntryWriter<'a> {
     fn unchanged(&self, before: &Meta, after: &Meta) -> bool {
         let same = before.mtime == after.mtime && before.size == after.size;
         same && (self.from_dump || before.ctime == after.ctime)
-    }
-
-    fn xattrs_of(&self, source: &OwnedFd) -> Result<Xattrs, OpError> {
-        inspect::xattrs(
-            Subject::Open(source.as_fd()),
-            Side::Source,
-            self.capabilities,
-        )
     }
 
     /// The data: blocks of the twin where they can be shared, else a copy.
@@ -283,19 +288,11 @@ impl<'a> EntryWriter<'a> {
     fn made(&self, from: NameAt<'_>, to: NameAt<'_>, meta: &Meta) -> Result<Stored, StoreError> {
         let outcome = || {
             let source = Subject::Named(from.dir, from.name);
-            let xattrs = inspect::xattrs(source, Side::Source, self.capabilities)?;
-            let losses = self.attributes(Subject::Named(to.dir, to.name), meta, &xattrs)?;
+            let read = inspect::attributes(source, self.capabilities)?;
+            let losses = self.attributes(Subject::Named(to.dir, to.name), meta, &read.xattrs)?;
             let made = inspect::look_in_dump(to.dir, to.name);
             let made = made.map_err(|e| OpError::target(Op::Stat, e))?;
-            Ok(Stored {
-                meta: *meta,
-                bytes: meta.size,
-                id: made.id(),
-                ctime: made.ctime,
-                losses,
-                unstable: false,
-                bare: xattrs.is_empty(),
-            })
+            Ok(Stored::of(*meta, made, losses, read))
         };
         outcome().inspect_err(|_| {
             let _ = discard(to);

@@ -20,11 +20,11 @@ pub(crate) struct Owned {
 impl Capabilities {
     /// The permission bits that a fresh copy would have, of an entry without an
     /// ACL: setuid and setgid go when the owner or group they speak of cannot
-    /// be kept, and another group may do no more than all others.
+    /// be kept, and another group may not read what all others cannot.
     #[must_use]
     pub fn storable_mode(&self, meta: &Meta) -> u16 {
         let owned = self.owned(meta);
-        for_group(without_setid(meta.mode, meta.kind, owned), owned)
+        for_group(without_setid(meta.mode, meta.kind, owned), meta.kind, owned)
     }
 
     /// Would a fresh copy have the same owner and group?
@@ -46,16 +46,22 @@ impl Capabilities {
     ) -> (u16, Xattrs) {
         let mode = without_setid(meta.mode, meta.kind, owned);
         if xattrs.is_empty() {
-            return (for_group(mode, owned), Xattrs::default());
+            return (for_group(mode, meta.kind, owned), Xattrs::default());
         }
         let keeps = |name: &[u8]| self.keeps_xattr(name) && (owned.uid || name != CAPABILITY);
         let kept = xattrs.filtered(keeps);
         match xattrs.get(ACL_ACCESS) {
-            None => (for_group(mode, owned), kept),
-            Some(acl) if !self.acls => (for_group(without_acl(mode, acl), owned), kept),
+            None => (for_group(mode, meta.kind, owned), kept),
+            Some(acl) if !self.acls => {
+                let mode = without_acl(mode, acl);
+                (for_group(mode, meta.kind, owned), kept)
+            }
             // The bits of the group are the mask of the ACL, and stay.
             Some(_) if owned.gid => (mode, kept),
-            Some(acl) => (mode, kept.with(ACL_ACCESS, for_another_group(acl))),
+            Some(acl) => (
+                mode,
+                kept.with(ACL_ACCESS, for_another_group(acl, meta.kind)),
+            ),
         }
     }
 }
@@ -65,13 +71,25 @@ fn without_setid(mode: u16, kind: Kind, owned: Owned) -> u16 {
     mode & !lost(owned.uid, SETUID) & !lost(owned.gid, SETGID)
 }
 
-/// To another group, all who may read count who were among all others before.
-fn for_group(mode: u16, owned: Owned) -> u16 {
-    let others_as_group = (mode & 0o007) << 3;
+/// The permission bits for another group: who is in that was among all others
+/// before.
+fn for_group(mode: u16, kind: Kind, owned: Owned) -> u16 {
+    let (group, other) = (mode >> 3 & 0o7, mode & 0o7);
     if owned.gid {
         mode
     } else {
-        mode & (!0o070 | others_as_group)
+        mode & !0o070 | may_of_group(group, other, kind) << 3
+    }
+}
+
+/// What another group may do: as much as the original's, unless it could then
+/// read, or search, what all others cannot.
+fn may_of_group(group: u16, other: u16, kind: Kind) -> u16 {
+    let reads = if kind == Kind::Dir { 0o5 } else { 0o4 };
+    if group & !other & reads == 0 {
+        group
+    } else {
+        group & other
     }
 }
 
@@ -93,7 +111,7 @@ pub(crate) fn without_acl(mode: u16, acl: &[u8]) -> u16 {
 }
 
 /// The ACL of an entry that has another group.
-fn for_another_group(acl: &[u8]) -> Vec<u8> {
+fn for_another_group(acl: &[u8], kind: Kind) -> Vec<u8> {
     let Some(entries) = Entry::all(acl) else {
         return acl.to_vec();
     };
@@ -102,7 +120,8 @@ fn for_another_group(acl: &[u8]) -> Vec<u8> {
     let mut narrowed = acl.to_vec();
     for (entry, bytes) in entries.iter().zip(narrowed[4..].chunks_exact_mut(8)) {
         if entry.tag == Entry::GROUP_OBJ {
-            bytes[2..4].copy_from_slice(&(entry.may & other).to_le_bytes());
+            let may = may_of_group(entry.may, other, kind);
+            bytes[2..4].copy_from_slice(&may.to_le_bytes());
         }
     }
     narrowed
@@ -252,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn another_group_may_do_no_more_than_all_others() {
+    fn another_group_may_not_read_what_all_others_cannot() {
         let all = Capabilities::everything();
         let none = Xattrs::default();
         let (both, no_gid) = (
@@ -271,7 +290,8 @@ mod tests {
         };
         for (mode, owned, left) in [
             (0o6775, both, 0o6775),
-            (0o6775, no_gid, 0o4755),
+            (0o6775, no_gid, 0o4775),
+            (0o6771, no_gid, 0o4711),
             (0o2640, no_gid, 0o600),
             (0o604, no_gid, 0o604),
             (0o6775, no_uid, 0o2775),
@@ -284,17 +304,17 @@ mod tests {
             (Entry::USER, 7),
             (Entry::GROUP_OBJ, 6),
             (Entry::MASK, 7),
-            (Entry::OTHER, 4),
+            (Entry::OTHER, 1),
         ];
         let xattrs = Xattrs::new(vec![(ACL_ACCESS.to_vec(), acl(&entries))]);
-        let (mode, stored) = all.storable_access(&meta(0o2774), &xattrs, no_gid);
-        assert_eq!(mode, 0o774, "the mask stays");
+        let (mode, stored) = all.storable_access(&meta(0o2771), &xattrs, no_gid);
+        assert_eq!(mode, 0o771, "the mask stays");
         let narrowed = [
             (OWNER, 7),
             (Entry::USER, 7),
-            (Entry::GROUP_OBJ, 4),
+            (Entry::GROUP_OBJ, 0),
             (Entry::MASK, 7),
-            (Entry::OTHER, 4),
+            (Entry::OTHER, 1),
         ];
         assert_eq!(stored.get(ACL_ACCESS), Some(&acl(&narrowed)[..]));
     }

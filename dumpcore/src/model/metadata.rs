@@ -134,6 +134,15 @@ impl Xattrs {
         self
     }
 
+    /// Are all those of another among them? An ACL may be another one.
+    pub(crate) fn has_all_of(&self, other: &Self) -> bool {
+        let mut others = other.iter();
+        others.all(|(name, value)| {
+            let own = self.get(name);
+            own == Some(value) || own.is_some() && name == ACL_ACCESS
+        })
+    }
+
     /// Those that `keep` wants.
     #[must_use]
     pub fn filtered(&self, keep: impl Fn(&[u8]) -> bool) -> Self {
@@ -151,6 +160,8 @@ pub(crate) const SETGID: u16 = 0o2000;
 pub(crate) const ACL_ACCESS: &[u8] = b"system.posix_acl_access";
 /// The ACL that new entries of a directory start with.
 pub(crate) const ACL_DEFAULT: &[u8] = b"system.posix_acl_default";
+/// What attributes begin with that xfs shows to root, and that only mirror ACLs.
+pub(crate) const ACL_MIRRORS: &[u8] = b"trusted.SGI_ACL_";
 /// What a program may do that other programs may not.
 pub(crate) const CAPABILITY: &[u8] = b"security.capability";
 
@@ -269,7 +280,7 @@ impl Capabilities {
     /// `trusted.SGI_ACL_*`, which xfs shows to root, only mirror the ACLs.
     #[must_use]
     pub fn keeps_xattr(&self, name: &[u8]) -> bool {
-        if name.starts_with(b"trusted.SGI_ACL_") {
+        if name.starts_with(ACL_MIRRORS) {
             return false;
         }
         match name {

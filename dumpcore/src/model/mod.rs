@@ -5,6 +5,7 @@ pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod fault;
 pub(crate) mod kind;
+pub(crate) mod loss;
 pub(crate) mod metadata;
 pub(crate) mod minute;
 pub(crate) mod path;

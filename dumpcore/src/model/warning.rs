@@ -6,6 +6,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::model::loss::Loss;
 use crate::model::minute::Stamp;
 use crate::model::path::Printable;
 
@@ -64,6 +65,16 @@ pub enum Warning {
         /// Is it NTFS by way of ntfs-3g, which keeps them when it is mounted
         /// with an option?
         by_ntfs_3g: bool,
+    },
+    /// Entries are in the dump without something that cannot be kept there, or
+    /// not by this runner: told once a run.
+    NotKept {
+        /// What they lack.
+        what: Loss,
+        /// How many entries lack it.
+        number: u64,
+        /// The first of them, in the tree that is read.
+        first: PathBuf,
     },
     /// An entry of the reference could not be read, so it was copied anew.
     ReferenceUnreadable {
@@ -203,6 +214,22 @@ impl fmt::Display for Warning {
                     f.write_str("; to keep them, mount it with '-o permissions'")?;
                 }
                 Ok(())
+            }
+            Warning::NotKept {
+                what,
+                number,
+                first,
+            } => {
+                let first = Printable::path(first);
+                write!(
+                    f,
+                    "{first} is dumped without {what}, which cannot be kept here"
+                )?;
+                match number.saturating_sub(1) {
+                    0 => Ok(()),
+                    1 => f.write_str("; so is 1 other entry"),
+                    more => write!(f, "; so are {more} other entries"),
+                }
             }
             Warning::ReferenceUnreadable { path, cause } => write!(
                 f,

@@ -10,6 +10,7 @@ impl Run<'_> {
     /// Tells what the filesystem cannot keep, whoever the runner is.
     pub(super) fn tell_what_is_lacking(&self, lacks: &Lacks, totals: &Totals<'_>) {
         let path = self.dump.path();
+        totals.said_to_be_lost(lacks.told);
         if !lacks.things.is_empty() {
             let lacking = lacks.things.join(", ");
             totals.warn(Warning::NotPreserved {

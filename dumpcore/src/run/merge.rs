@@ -39,6 +39,8 @@ pub(super) struct Work<'w> {
     pub(super) source_is_dump: bool,
     pub(super) pages: Pages,
     pub(super) from_disk: bool,
+    /// Where to try out attributes that are not set.
+    pub(super) scratch: Option<&'w OwnedFd>,
     pub(super) budget: Budget,
 }
 
@@ -46,6 +48,7 @@ impl<'w> Work<'w> {
     pub(super) fn plain(policy: &'w LinkPolicy, budget: Budget) -> Self {
         Self {
             budget,
+            scratch: None,
             policy,
             filter: None,
             one_file_system: false,
@@ -214,6 +217,7 @@ impl Run<'_> {
         let work = Work {
             source_is_dump: true,
             from_disk: true,
+            scratch: Some(staging.handle()),
             pages: Pages::Spare,
             ..Work::plain(&policy, made.budget)
         };
@@ -279,11 +283,15 @@ impl Run<'_> {
             from_disk: work.from_disk,
             marks: note.as_ref().map(|note| &note.marks),
             watermark: staging.map(|staging| &staging.watermark),
+            scratch: staging.map(Staging::handle).or(work.scratch),
             leave_out,
             // What is compared is there already, and is not linked to.
             most_links: most_links.filter(|_| !work.from_disk),
         };
         engine::merge(&rules, work.budget, totals, roots);
+        if !work.from_disk {
+            totals.tell_losses();
+        }
         totals.verdict()?;
         if let (Some(note), Some(staging)) = (note, staging) {
             note.end(staging.handle(), capabilities);

@@ -184,6 +184,7 @@ impl<'a> Run<'a> {
             source_is_dump: order.source_is_dump,
             pages: Pages::Spare,
             from_disk: false,
+            scratch: None,
             budget,
         };
         totals.event(Event::Phase(Phase::Storing));

@@ -166,6 +166,16 @@ pub(crate) fn is_too_large(error: &io::Error) -> bool {
     is(error, &[Errno::NOSPC, Errno::TOOBIG, Errno::RANGE])
 }
 
+/// Attributes may not be read, or cannot be, of an entry that is well itself:
+/// a security module keeps them (EACCES, EPERM), or the list of their names, or
+/// a value, is larger than Linux hands out (E2BIG, ERANGE).
+pub(crate) fn is_attribute_withheld(error: &io::Error) -> bool {
+    is(
+        error,
+        &[Errno::TOOBIG, Errno::RANGE, Errno::ACCESS, Errno::PERM],
+    )
+}
+
 /// The lock is held by somebody else.
 pub(crate) fn is_locked(error: &io::Error) -> bool {
     is(error, &[Errno::WOULDBLOCK])

@@ -22,7 +22,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use super::raw;
+use super::{errno, raw};
 use crate::model::metadata::Xattrs;
 
 /// The largest value and the largest list of names that Linux has.
@@ -198,6 +198,41 @@ pub(crate) fn get_at(path: &Path, xattr: &CStr) -> io::Result<Option<Vec<u8>>> {
 /// All attributes whose name `keep` wants.
 pub(crate) fn read(subject: Subject<'_>, keep: impl Fn(&[u8]) -> bool) -> io::Result<Xattrs> {
     let names = names(subject)?;
+    values(subject, &names, keep, |_, error| Err(error))
+}
+
+/// The same, as far as they are handed out: `withheld` hears of the others, by
+/// their names where these are known.
+pub(crate) fn read_most(
+    subject: Subject<'_>,
+    keep: impl FnMut(&[u8]) -> bool,
+    mut withheld: impl FnMut(Option<&CStr>, io::Error),
+) -> io::Result<Xattrs> {
+    // Those that decide who may do what are asked for by name.
+    const VITAL: &[u8] =
+        b"system.posix_acl_access\0system.posix_acl_default\0security.capability\0";
+    let names = match names(subject) {
+        Err(error) if errno::is_attribute_withheld(&error) => {
+            withheld(None, error);
+            VITAL.to_vec()
+        }
+        other => other?,
+    };
+    values(subject, &names, keep, |name, error| {
+        if !errno::is_attribute_withheld(&error) {
+            return Err(error);
+        }
+        withheld(Some(name), error);
+        Ok(())
+    })
+}
+
+fn values(
+    subject: Subject<'_>,
+    names: &[u8],
+    mut keep: impl FnMut(&[u8]) -> bool,
+    mut failed: impl FnMut(&CStr, io::Error) -> io::Result<()>,
+) -> io::Result<Xattrs> {
     if names.is_empty() {
         return Ok(Xattrs::default());
     }
@@ -206,10 +241,13 @@ pub(crate) fn read(subject: Subject<'_>, keep: impl Fn(&[u8]) -> bool) -> io::Re
         let Ok(name) = CStr::from_bytes_with_nul(name) else {
             continue;
         };
-        if keep(name.to_bytes())
-            && let Some(value) = get(subject, name)?
-        {
-            list.push((name.to_bytes().to_vec(), value));
+        if !keep(name.to_bytes()) {
+            continue;
+        }
+        match get(subject, name) {
+            Ok(None) => {}
+            Ok(Some(value)) => list.push((name.to_bytes().to_vec(), value)),
+            Err(error) => failed(name, error)?,
         }
     }
     Ok(Xattrs::new(list))
