@@ -41,6 +41,8 @@ pub struct Section {
     pub idle: Option<Spanned<bool>>,
     /// Compare contents.
     pub checksum: Option<Spanned<bool>>,
+    /// Do not compare contents since a file had been touched.
+    pub ignore_ctime: Option<Spanned<bool>>,
     /// Where the log goes.
     pub log: Option<Spanned<LogTarget>>,
     /// Show progress.

@@ -49,6 +49,11 @@ pub fn of_report(program: Program, report: &Report, exit: Exit) -> Value {
             "attributes": count(counts.copied_attributes),
         },
         "kept": count(counts.kept),
+        "compared": {
+            "number": counts.compared.number,
+            "bytes": counts.compared.bytes,
+            "equal": count(counts.compared_same),
+        },
         "verified": report.verified.map(count),
         "excluded": counts.excluded,
         "other_filesystems": counts.other_filesystems,

@@ -117,6 +117,9 @@ pub fn table(counts: &Counts) -> String {
     if counts.kept.number > 0 {
         sized("kept", counts.kept);
     }
+    if counts.compared.number > 0 {
+        rows.push(sized_row("compared", counts.compared));
+    }
     rows.push(plain_row("excluded", counts.excluded));
     if counts.other_filesystems > 0 {
         rows.push(plain_row("not entered", counts.other_filesystems));

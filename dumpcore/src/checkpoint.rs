@@ -16,6 +16,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::engine::Totals;
 use crate::fs::inspect;
+use crate::fs::read_marks;
 use crate::model::error::Error;
 use crate::model::event::{Action, Event, Observer, Phase, Silent, Warning};
 use crate::model::fault::{Fault, Op};
@@ -177,6 +178,7 @@ impl<'a> Checkpoint<'a> {
                 .name
                 .and_then(|name| listing.lacks(name))
                 .unwrap_or(0),
+            read: read_marks::read(&handle),
             allow_empty: true,
             one_file_system: false,
             source_is_dump: true,

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Local, NaiveDate, Utc};
 
+use crate::fs::read_marks;
 use crate::model::error::Error;
 use crate::model::event::{Event, Observer, Phase, Silent, Warning};
 use crate::model::fault::Fault;
@@ -236,6 +237,7 @@ impl<'a> Replica<'a> {
             at: Some(name.stamp),
             moment: Some(moment),
             lacks,
+            read: read_marks::read(&handle),
             // What is published was meant, and its disk is there.
             allow_empty: true,
             one_file_system: false,

@@ -203,6 +203,7 @@ impl<'a> Snapshot<'a> {
             at: self.at,
             moment: self.at.map(|at| at.first_moment()),
             lacks: 0,
+            read: Vec::new(),
             allow_empty: self.allow_empty,
             one_file_system: self.one_file_system,
             source_is_dump: false,

@@ -109,6 +109,13 @@ struct Tree {
     checksum: bool,
     #[arg(long, hide = true, overrides_with = "checksum")]
     no_checksum: bool,
+    /// Do not compare contents since a file had been touched: for a tree that
+    /// another program hard-links (--no-ignore-ctime: do, whatever the
+    /// configuration says)
+    #[arg(long, overrides_with = "no_ignore_ctime")]
+    ignore_ctime: bool,
+    #[arg(long, hide = true, overrides_with = "ignore_ctime")]
+    no_ignore_ctime: bool,
     /// Do not enter other filesystems below a tree, nor touch them: an empty
     /// directory stands for each, and -v names it (--no-one-file-system: enter
     /// them, whatever the configuration says)
@@ -128,6 +135,7 @@ struct Settings {
     excludes: Vec<Value<Rule>>,
     one_file_system: Value<bool>,
     checksum: Value<bool>,
+    ignore_ctime: Value<bool>,
     root_name: Option<Value<OsString>>,
     session: SessionSettings,
 }
@@ -218,6 +226,7 @@ impl Settings {
     fn resolve(options: &Options, sources: &Sources) -> Result<Self, Failure> {
         let Options { places, tree, .. } = options;
         let checksum = either(tree.checksum, tree.no_checksum);
+        let ctime = either(tree.ignore_ctime, tree.no_ignore_ctime);
         let one = either(tree.one_file_system, tree.no_one_file_system);
         let name = tree.root_name.clone();
         let main = sources.main(places);
@@ -231,6 +240,7 @@ impl Settings {
                 |s| s.exclude_from.as_ref(),
             ),
             one_file_system: sources.pick(one, None, |s| s.one_file_system.as_ref(), |v| *v, false),
+            ignore_ctime: sources.pick(ctime, None, |s| s.ignore_ctime.as_ref(), |v| *v, false),
             checksum: sources.pick(checksum, None, |s| s.checksum.as_ref(), |v| *v, false),
             session: sources.session(options.output, options.progress, options.load),
         };
@@ -252,7 +262,11 @@ impl Settings {
     fn snapshot(&self, kind: &KindOfRun, filter: Filter) -> Snapshot<'_> {
         let mut snapshot = Snapshot::new(&self.dump.value)
             .filter(filter)
-            .policy(LinkPolicy::new().contents(self.checksum.value))
+            .policy(
+                LinkPolicy::new()
+                    .contents(self.checksum.value)
+                    .ctime(!self.ignore_ctime.value),
+            )
             .init(kind.init)
             .dry_run(kind.dry_run)
             .allow_empty(kind.allow_empty)
@@ -280,6 +294,8 @@ impl Settings {
         let one = &self.one_file_system;
         listing.value("one_file_system", one.value, &one.source);
         listing.value("checksum", self.checksum.value, &self.checksum.source);
+        let ctime = &self.ignore_ctime;
+        listing.value("ignore_ctime", ctime.value, &ctime.source);
         let name = self.root_name.as_ref().map(|name| Value {
             value: name.value.to_string_lossy().into_owned(),
             source: name.source.clone(),

@@ -20,6 +20,8 @@ complete -c dumpme -l allow-empty -d 'Dump a tree that is empty though its last 
 complete -c dumpme -l prometheus -d 'Tell the newest dump\'s age as metrics for Prometheus, as node_exporter\'s textfile collector reads them'
 complete -c dumpme -s c -l checksum -d 'Compare contents too, not only size, times and attributes (--no-checksum: not, whatever the configuration says)'
 complete -c dumpme -l no-checksum
+complete -c dumpme -l ignore-ctime -d 'Do not compare contents since a file had been touched: for a tree that another program hard-links (--no-ignore-ctime: do, whatever the configuration says)'
+complete -c dumpme -l no-ignore-ctime
 complete -c dumpme -s x -l one-file-system -d 'Do not enter other filesystems below a tree, nor touch them: an empty directory stands for each, and -v names it (--no-one-file-system: enter them, whatever the configuration says)'
 complete -c dumpme -l no-one-file-system
 complete -c dumpme -l idle -d 'Use disks and processors only when nobody else wants them (--no-idle: do not, whatever the configuration says)'

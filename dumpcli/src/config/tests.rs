@@ -18,6 +18,7 @@ fn reads_every_key() {
         bwlimit = "1.5m"
         idle = true
         checksum = false
+        ignore_ctime = true
         log = "syslog"
         progress = false
         root_name = "NEWAGE"
@@ -166,6 +167,7 @@ fn the_example_is_valid_and_shows_every_key() {
         bwlimit,
         idle,
         checksum,
+        ignore_ctime,
         log,
         progress,
         root_name,
@@ -176,7 +178,7 @@ fn the_example_is_valid_and_shows_every_key() {
     assert!(main.is_some() && dump.is_some() && root_name.is_some());
     assert!(exclude.is_some() && exclude_from.is_some());
     assert!(one_file_system.is_some() && checksum.is_some() && jobs.is_some());
-    assert!(bwlimit.is_some() && idle.is_some());
+    assert!(bwlimit.is_some() && idle.is_some() && ignore_ctime.is_some());
     assert!(log.is_some() && progress.is_some());
     let Slave {
         from,

@@ -16,6 +16,7 @@ use crate::model::fault::{Op, OpError, Side};
 use crate::model::loss::Lacking;
 use crate::model::metadata::{Meta, Xattrs};
 use crate::policy::link::{Doubt, Evidence, LinkPolicy, Verdict};
+use crate::policy::touched::Sure;
 use crate::sys::errno;
 use crate::sys::file::{self, CompareError};
 use crate::sys::pages;
@@ -128,6 +129,7 @@ impl Evidence<StoreError> for Pair<'_, '_, '_> {
         let told = size != 0 && size == self.looked.size;
         Doubt {
             size: !told && !self.item.has_true_size(),
+            touched: self.item.touched(self.side) != Sure::No,
         }
     }
 
@@ -204,7 +206,11 @@ impl Evidence<StoreError> for Pair<'_, '_, '_> {
             .writer
             .same_contents(a, b, size, &mut keep_going);
         match same {
-            Ok(same) => Ok(same),
+            Ok(same) => {
+                let vain = same && self.item.touched(self.side) == Sure::Yes;
+                self.worker.counter.compared(meta.size, same, vain);
+                Ok(same)
+            }
             Err(CompareError::First(e)) => Err(OpError::source(Op::Read, e).into()),
             Err(CompareError::Second(e)) => {
                 self.unreadable(&e);

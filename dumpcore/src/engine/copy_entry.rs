@@ -8,11 +8,12 @@ use super::hardlinks::SourceState;
 use super::job::Copying;
 use super::worker::{Shared, Worker};
 use crate::fs::inspect;
-use crate::fs::store::{StoreError, Stored};
+use crate::fs::store::{Lender, StoreError, Stored};
 use crate::model::event::{Action, CopyReason, Event, Warning};
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::kind::Kind;
 use crate::model::loss::Losses;
+use crate::policy::touched::Sure;
 use crate::root::watermark::Watermark;
 use crate::sys::{errno, file};
 
@@ -81,8 +82,10 @@ impl Worker<'_> {
                 let reflink_from = item.hands.reference.as_ref();
                 let reflink_from =
                     reflink_from.filter(|_| why.attributes_only() && self.run.rules.may_share);
-                let reflink_from =
-                    reflink_from.map(|reference| Self::name_at(reference, item.name));
+                let reflink_from = reflink_from.map(|reference| Lender {
+                    at: Self::name_at(reference, item.name),
+                    doubted: item.touched(Side::Reference) != Sure::No,
+                });
                 let Shared {
                     totals, throttle, ..
                 } = self.run;

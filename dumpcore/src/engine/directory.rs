@@ -82,6 +82,7 @@ impl Worker<'_> {
         let xattrs = self.directory_xattrs((above, name), subject, reference.as_ref());
         let sides = Sides {
             fs: above.fs.below(&entered.handle, &entered.meta),
+            touched: above.touched.below(&above.meta, &entered.meta),
             source: entered.place,
             reference,
             target,
@@ -331,6 +332,7 @@ impl Worker<'_> {
         };
         let sides = Sides {
             fs: SourceFs::of(&root.entered.handle, &root.entered.meta),
+            touched: root.touched,
             source: root.entered.place,
             reference,
             target,

@@ -16,6 +16,7 @@ use crate::model::fault::{Op, OpError, Side};
 use crate::model::kind::Kind;
 use crate::model::metadata::{Id, Meta};
 use crate::policy::link::Verdict;
+use crate::policy::touched::{Sure, Touched};
 use crate::sys::dir::Listed;
 use crate::sys::{errno, link};
 
@@ -42,6 +43,16 @@ impl Item<'_> {
         Self {
             may_defer: false,
             ..self
+        }
+    }
+
+    /// May it have been touched since it was stored on this side? Not as far
+    /// as is known, where its time of change is another machine's.
+    pub(super) fn touched(&self, side: Side) -> Sure {
+        match self.node.touched.on(side) {
+            Touched::Unknown => Sure::No,
+            touched if self.node.fs.is_stamped_here(self.meta) => touched.is(self.meta.ctime),
+            _ => Sure::No,
         }
     }
 

@@ -41,8 +41,10 @@ impl Worker<'_> {
                 && self.run.groups.claim(looked.id(), item.meta.id());
         if looked.kind == item.meta.kind && alone {
             let sure = self.is_on_disk(target, item.name, &looked);
-            let contents = !sure || self.run.rules.policy.compares_contents();
+            let policy = self.run.rules.policy;
+            let contents = !sure || policy.compares_contents();
             let strict = LinkPolicy::new().contents(contents);
+            let strict = strict.ctime(policy.heeds_ctime());
             let verdict = self.weigh(&strict, item, target, &looked, Side::Target)?;
             if verdict == Verdict::Link && (!sure || was_written(target, item.name, &looked)) {
                 let refused = std::mem::take(&mut self.lacking.refused);

@@ -41,6 +41,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub(crate) use node::Doubts;
 pub(crate) use remove::{Act, Gone, Measured, remove};
 pub(crate) use totals::Totals;
 pub(crate) use trim_target::{Pair, Wanted, trim_target};
@@ -116,6 +117,8 @@ pub(crate) struct Root {
     pub(crate) published_path: PathBuf,
     /// Can nothing be in it?
     pub(crate) target_is_new: bool,
+    /// Which files may have been touched.
+    pub(crate) touched: Doubts,
 }
 
 /// How descriptors are shared out.

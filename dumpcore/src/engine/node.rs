@@ -13,6 +13,7 @@ use crate::model::event::Locate;
 use crate::model::fault::Side;
 use crate::model::metadata::{Meta, Xattrs};
 use crate::model::path::RelPath;
+use crate::policy::touched::{Sure, Touched};
 
 /// A tree that is dumped, and how its paths are told to people.
 #[derive(Debug)]
@@ -48,6 +49,8 @@ pub(super) struct Node {
     pub(super) fresh: bool,
     /// What is believed of the source's filesystem.
     pub(super) fs: SourceFs,
+    /// Which of its files may have been touched.
+    pub(super) touched: Doubts,
     pub(super) meta: Meta,
     pub(super) xattrs: Xattrs,
     /// Jobs that must be done before its attributes can be set: its own
@@ -62,6 +65,50 @@ pub(super) struct Sides {
     pub(super) target: Option<Arc<DirHandle>>,
     pub(super) fresh: bool,
     pub(super) fs: SourceFs,
+    pub(super) touched: Doubts,
+}
+
+/// Which files may have been touched since they were stored.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Doubts {
+    /// In the dump that is linked to.
+    pub(crate) reference: Touched,
+    /// In the target, by an earlier run.
+    pub(crate) target: Touched,
+}
+
+impl Doubts {
+    /// Nothing is known.
+    pub(crate) const NONE: Self = Self {
+        reference: Touched::Unknown,
+        target: Touched::Unknown,
+    };
+
+    pub(super) fn on(self, side: Side) -> Touched {
+        match side {
+            Side::Target => self.target,
+            Side::Source | Side::Reference => self.reference,
+        }
+    }
+
+    /// Those below a directory that was entered. Renaming a directory changes
+    /// none of its files, and not when names in it were made or removed; so
+    /// one that may have been renamed, and in a directory of which names were
+    /// made or removed, may be another than it was, and so may all below it.
+    pub(super) fn below(self, above: &Meta, entered: &Meta) -> Self {
+        let one = |touched: Touched| {
+            let is = |time| touched.is(time) != Sure::No;
+            if is(entered.ctime) && !is(entered.mtime) && is(above.mtime) {
+                touched.below_another()
+            } else {
+                touched
+            }
+        };
+        Self {
+            reference: one(self.reference),
+            target: one(self.target),
+        }
+    }
 }
 
 impl Node {
@@ -81,6 +128,7 @@ impl Node {
             target: sides.target,
             fresh: sides.fresh,
             fs: sides.fs,
+            touched: sides.touched,
             meta,
             xattrs,
             left: AtomicUsize::new(1),

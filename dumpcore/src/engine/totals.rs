@@ -15,7 +15,7 @@ use crate::model::event::{Action, CopyReason, Event, Locate, Observer, Warning};
 use crate::model::fault::Fault;
 use crate::model::kind::Kind;
 use crate::model::loss::{Loss, Losses};
-use crate::model::report::{Counts, Report};
+use crate::model::report::{Count, Counts, Report};
 
 pub(crate) struct Totals<'a> {
     observer: &'a dyn Observer,
@@ -23,6 +23,9 @@ pub(crate) struct Totals<'a> {
     halted: AtomicBool,
     faults: AtomicU64,
     warnings: AtomicU64,
+    /// Bytes that were compared only since their files had been touched, and
+    /// were the same.
+    in_vain: AtomicU64,
     kept: Mutex<Kept>,
 }
 
@@ -53,6 +56,7 @@ impl<'a> Totals<'a> {
             halted: AtomicBool::new(false),
             faults: AtomicU64::new(0),
             warnings: AtomicU64::new(0),
+            in_vain: AtomicU64::new(0),
             kept: Mutex::default(),
         }
     }
@@ -139,6 +143,12 @@ impl<'a> Totals<'a> {
         }
     }
 
+    /// Bytes that were compared since their files had been touched, and were the
+    /// same.
+    pub(crate) fn compared_in_vain(&self) -> u64 {
+        self.in_vain.load(Ordering::Relaxed)
+    }
+
     /// Looks at the faults so far.
     pub(crate) fn with_faults<T>(&self, look: impl FnOnce(&[Fault]) -> T) -> T {
         look(&self.kept().faults)
@@ -163,6 +173,8 @@ impl<'a> Totals<'a> {
             (&mut sum.copied_changed, counts.copied_changed),
             (&mut sum.copied_attributes, counts.copied_attributes),
             (&mut sum.kept, counts.kept),
+            (&mut sum.compared, counts.compared),
+            (&mut sum.compared_same, counts.compared_same),
         ] {
             sum.number += more.number;
             // Holes make files that are larger than any disk.
@@ -234,6 +246,23 @@ impl<'a> Counter<'a> {
     /// So many bytes were, or would be, written.
     pub(super) fn allocate(&mut self, bytes: u64) {
         self.counts.allocated = self.counts.allocated.saturating_add(bytes);
+    }
+
+    /// The contents of a file were compared with what is stored of it: were they
+    /// the same, and was it only looked at since it had been touched?
+    pub(super) fn compared(&mut self, bytes: u64, same: bool, in_vain: bool) {
+        let counts = &mut self.counts;
+        let add = |sum: &mut Count| {
+            sum.number += 1;
+            sum.bytes = sum.bytes.saturating_add(bytes);
+        };
+        add(&mut counts.compared);
+        if same {
+            add(&mut counts.compared_same);
+        }
+        if in_vain {
+            self.totals.in_vain.fetch_add(bytes, Ordering::Relaxed);
+        }
     }
 
     /// An entry is dealt with: counts it and tells the observer.

@@ -7,6 +7,7 @@ pub(crate) mod dir_handle;
 pub(crate) mod inspect;
 pub(crate) mod link_counts;
 pub(crate) mod name_count;
+pub(crate) mod read_marks;
 pub(crate) mod remove_tree;
 pub(crate) mod source_fs;
 pub(crate) mod store;

@@ -43,6 +43,11 @@ impl SourceFs {
         self.holds(entry, FsType::has_true_sizes)
     }
 
+    /// Is an entry's time of change this machine's own?
+    pub(crate) fn is_stamped_here(self, entry: &Meta) -> bool {
+        self.holds(entry, FsType::is_stamped_here)
+    }
+
     fn holds(self, entry: &Meta, what: fn(FsType) -> bool) -> bool {
         // On overlayfs files lie on other devices than their directories.
         let within = entry.dev == self.dev || self.kind == Some(FsType::Overlay);

@@ -26,6 +26,14 @@ pub(crate) struct NameAt<'a> {
     pub(crate) name: &'a CStr,
 }
 
+/// A file of the reference that holds the same data, and lends its blocks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lender<'a> {
+    pub(crate) at: NameAt<'a>,
+    /// Its data may be another, though size and time are the same.
+    pub(crate) doubted: bool,
+}
+
 /// What storing an entry came to.
 #[derive(Debug)]
 pub(crate) struct Stored {
@@ -142,7 +150,7 @@ impl<'a> EntryWriter<'a> {
         from: NameAt<'_>,
         to: NameAt<'_>,
         (looked, true_size): (&Meta, bool),
-        reflink_from: Option<NameAt<'_>>,
+        reflink_from: Option<Lender<'_>>,
         keep_going: &mut dyn FnMut(u64) -> bool,
     ) -> Result<Stored, StoreError> {
         let source = match file::open_file(from.dir, from.name) {
@@ -225,6 +233,23 @@ impl<'a> EntryWriter<'a> {
         same && (self.from_dump || before.ctime == after.ctime)
     }
 
+    fn same_data(
+        &mut self,
+        source: &OwnedFd,
+        lender: &OwnedFd,
+        size: u64,
+        keep_going: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<bool, StoreError> {
+        let mut keep_going = || keep_going(0);
+        match self.same_contents(source.as_fd(), lender.as_fd(), Some(size), &mut keep_going) {
+            Ok(same) => Ok(same),
+            Err(CompareError::First(e)) => Err(OpError::source(Op::Read, e).into()),
+            // It is read from the source then.
+            Err(CompareError::Second(_)) => Ok(false),
+            Err(CompareError::Stopped) => Err(StoreError::Stopped),
+        }
+    }
+
     /// The data: blocks of the twin where they can be shared, else a copy.
     /// How many bytes there were.
     fn contents(
@@ -232,16 +257,19 @@ impl<'a> EntryWriter<'a> {
         source: &OwnedFd,
         target: &OwnedFd,
         (meta, true_size): (&Meta, bool),
-        reflink_from: Option<NameAt<'_>>,
+        reflink_from: Option<Lender<'_>>,
         keep_going: &mut dyn FnMut(u64) -> bool,
     ) -> Result<u64, StoreError> {
-        if let Some(reflink_from) = reflink_from
-            && let Ok(reflink_from) = file::open_file(reflink_from.dir, reflink_from.name)
-            && stat::look_at(&reflink_from)
-                .is_ok_and(|t| t.size == meta.size && t.mtime == meta.mtime)
-            && file::reflink(reflink_from.as_fd(), target.as_fd()).is_ok()
+        if let Some(Lender { at, doubted }) = reflink_from
+            && let Ok(lender) = file::open_file(at.dir, at.name)
+            && stat::look_at(&lender).is_ok_and(|t| t.size == meta.size && t.mtime == meta.mtime)
+            && file::reflink(lender.as_fd(), target.as_fd()).is_ok()
         {
-            return Ok(meta.size);
+            // Compared only where that spares a copy.
+            if !doubted || self.same_data(source, &lender, meta.size, keep_going)? {
+                return Ok(meta.size);
+            }
+            file::empty(target).map_err(|e| OpError::target(Op::Write, e))?;
         }
         let how = CopyHow {
             sparse: meta.blocks.saturating_mul(512) < meta.size,

@@ -23,7 +23,7 @@ use super::read::above;
 use super::version::{Version, look};
 use crate::fs::inspect;
 use crate::fs::remove_tree::remove_tree;
-use crate::fs::store::{EntryWriter, NameAt, StoreError, Stored};
+use crate::fs::store::{EntryWriter, Lender, NameAt, StoreError, Stored};
 use crate::model::fault::{Fault, Op, OpError, Side};
 use crate::model::metadata::{Capabilities, Id, Kind, Meta};
 use crate::policy::layout;
@@ -280,9 +280,14 @@ impl Restorer<'_> {
     ) -> Result<Stored, StoreError> {
         match meta.kind {
             // A filesystem that can share blocks shares them, until written.
-            Kind::File => self
-                .writer
-                .file(from, to, (meta, true), Some(from), &mut |_| true),
+            Kind::File => {
+                let lender = Lender {
+                    at: from,
+                    doubted: false,
+                };
+                self.writer
+                    .file(from, to, (meta, true), Some(lender), &mut |_| true)
+            }
             Kind::Symlink => {
                 let target = inspect::symlink_in_some_dump(from.dir, from.name, meta)
                     .map_err(|cause| OpError::source(Op::ReadLink, cause))?;

@@ -43,6 +43,11 @@ pub struct Counts {
     pub allocated: u64,
     /// Found in place, left there by a run that stopped.
     pub kept: Count,
+    /// Files whose contents were compared with what was stored of them, since
+    /// they may have been touched, or since that was asked for.
+    pub compared: Count,
+    /// Of those: which hold what was stored.
+    pub compared_same: Count,
     /// Left out by rules; what is below an excluded directory is not counted.
     pub excluded: u64,
     /// Other filesystems that were left out: all with

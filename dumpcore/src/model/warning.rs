@@ -38,6 +38,21 @@ pub enum Warning {
         /// Its path in the tree.
         path: PathBuf,
     },
+    /// The dump that is linked to does not tell when its trees were read, so
+    /// that changes which leave size and time as they were are not seen: once a
+    /// run for each such dump.
+    ReadingUnknown {
+        /// The dump.
+        reference: PathBuf,
+    },
+    /// More than a tenth of what was read was compared only since its files had
+    /// been touched, and had not changed.
+    ComparedInVain {
+        /// How many bytes.
+        bytes: u64,
+        /// Of how many.
+        of: u64,
+    },
     /// A file kept changing while it was read; the next dump copies it anew.
     Unstable {
         /// The file.
@@ -184,6 +199,21 @@ impl fmt::Display for Warning {
                 "{} is left out of the dump: it belongs to a restoration that is not \
                  finished, and the next one in its place removes it",
                 Printable::path(path)
+            ),
+            Warning::ReadingUnknown { reference } => write!(
+                f,
+                "{} does not tell when its trees were read (it was imported, copied by \
+                 hand, or made by another program): changes that leave size and \
+                 modification time as they were are not seen in this dump",
+                Printable::path(reference)
+            ),
+            Warning::ComparedInVain { bytes, of } => write!(
+                f,
+                "{} MiB of {} MiB had to be compared, since their files had been touched, \
+                 and had not changed: if another program hard-links them, --ignore-ctime \
+                 spares the comparison",
+                bytes.div_ceil(1 << 20),
+                of.div_ceil(1 << 20)
             ),
             Warning::Unstable { path } => write!(
                 f,

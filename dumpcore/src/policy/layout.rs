@@ -50,6 +50,9 @@ pub(crate) const MOMENT_XATTR: &str = "user.dump.moment";
 /// The extended attribute, on a published dump that lacks entries, that tells
 /// how many: a decimal number.
 pub(crate) const PARTIAL_XATTR: &str = "user.dump.partial";
+/// The extended attribute, on a dump, that says for each tree when reading of
+/// it began: [`ReadMark`](crate::policy::touched::ReadMark).
+pub(crate) const READ_XATTR: &str = "user.dump.read";
 /// The extended attribute, on a dump, in which it remembers where nothing has
 /// attributes.
 pub(crate) const BARE_XATTR: &str = "user.dump.bare";

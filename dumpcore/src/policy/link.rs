@@ -56,6 +56,7 @@ pub enum Verdict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkPolicy {
     contents: bool,
+    ctime: bool,
     mtime_tolerance: Duration,
     owner: bool,
     xattrs: bool,
@@ -66,6 +67,8 @@ pub struct LinkPolicy {
 pub(crate) struct Doubt {
     /// Its size is not to be believed.
     pub(crate) size: bool,
+    /// It may have been touched, its size and time set back.
+    pub(crate) touched: bool,
 }
 
 /// What is not in the metadata, and costs further calls to find out.
@@ -95,6 +98,7 @@ impl LinkPolicy {
     pub fn new() -> Self {
         Self {
             contents: false,
+            ctime: true,
             mtime_tolerance: Duration::ZERO,
             owner: true,
             xattrs: true,
@@ -106,6 +110,20 @@ impl LinkPolicy {
     pub fn contents(mut self, yes: bool) -> Self {
         self.contents = yes;
         self
+    }
+
+    /// Compare the contents of files whose time of change says that they may
+    /// have been touched since the reference was read. On unless told. Only a
+    /// run knows that: alone, [`LinkPolicy::decide`] has no evidence of it.
+    #[must_use]
+    pub fn ctime(mut self, yes: bool) -> Self {
+        self.ctime = yes;
+        self
+    }
+
+    /// Does it ask whether files may have been touched?
+    pub(crate) fn heeds_ctime(&self) -> bool {
+        self.ctime && !self.contents
     }
 
     /// Modification times that are at most this far apart count as the same.
@@ -174,12 +192,7 @@ impl LinkPolicy {
         evidence: &mut impl Evidence<E>,
     ) -> Result<Verdict, E> {
         let doubt = evidence.doubt();
-        let sized = Meta {
-            size: reference.size,
-            ..*source
-        };
-        let as_said = if doubt.size { &sized } else { source };
-        if let Some(why) = self.data_differs(capabilities, reference, as_said) {
+        if let Some(why) = self.data_differs(capabilities, reference, source, doubt) {
             return Ok(Verdict::Copy(why));
         }
         if source.kind == Kind::Symlink && !evidence.same_target()? {
@@ -201,8 +214,14 @@ impl LinkPolicy {
             Default::default()
         };
         let (reference, source) = ((reference, &of_reference), (source, &of_source));
-        let why = self.access_differs(capabilities, reference, source);
-        Ok(why.map_or(Verdict::Link, Verdict::Copy))
+        if let Some(why) = self.access_differs(capabilities, reference, source) {
+            return Ok(Verdict::Copy(why));
+        }
+        let touched = doubt.touched && self.ctime && !doubted;
+        if touched && source.0.kind == Kind::File && !evidence.same_contents()? {
+            return Ok(Verdict::Copy(CopyReason::Contents));
+        }
+        Ok(Verdict::Link)
     }
 
     /// Does what stands for the data differ: type, size, time, device?
@@ -211,12 +230,15 @@ impl LinkPolicy {
         capabilities: &Capabilities,
         reference: &Meta,
         source: &Meta,
+        doubt: Doubt,
     ) -> Option<CopyReason> {
         if reference.kind != source.kind {
             return Some(CopyReason::Kind);
         }
         match source.kind {
-            Kind::File if reference.size != source.size => return Some(CopyReason::Size),
+            Kind::File if reference.size != source.size && !doubt.size => {
+                return Some(CopyReason::Size);
+            }
             Kind::Char | Kind::Block if reference.rdev != source.rdev => {
                 return Some(CopyReason::Device);
             }

@@ -7,4 +7,5 @@ pub(crate) mod link;
 pub(crate) mod moment;
 pub(crate) mod next_name;
 pub(crate) mod rate_limit;
+pub(crate) mod touched;
 pub(crate) mod workers;

@@ -80,6 +80,7 @@ impl Shape<'_> {
             path,
             handle,
             reference,
+            touched,
         } = source;
         let opened = reference.as_ref().map(|reference| self.open(reference));
         let remembering = reference.as_ref().zip(self.remembering);
@@ -99,6 +100,7 @@ impl Shape<'_> {
             target_path: self.target_path.clone(),
             published_path: self.published_path.clone(),
             target_is_new: !self.resumed,
+            touched,
         })
     }
 

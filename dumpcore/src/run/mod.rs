@@ -6,6 +6,7 @@
 //! behind, the merge, the flush, and making it visible. Whatever fails before
 //! the last of these leaves all that was published as it was.
 
+mod evidence;
 mod flush;
 mod lacks;
 mod leftover;
@@ -24,6 +25,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Local, Utc};
 
+use self::evidence::Evidence;
 use self::merge::Work;
 pub(crate) use self::published::Published;
 pub(crate) use self::trees::{Source, roots_of_dump};
@@ -41,11 +43,13 @@ use crate::policy::filter::Filter;
 use crate::policy::layout::{self, DumpName, LinkTarget, Sort};
 use crate::policy::link::LinkPolicy;
 use crate::policy::rate_limit::Rate;
+use crate::policy::touched::ReadMark;
 use crate::policy::workers::default_jobs;
 use crate::root::DumpRoot;
 use crate::root::listing::Dated;
 use crate::root::lock::DumpLock;
 use crate::root::staging::{self, Staging, Tells};
+use crate::sys::clock;
 use crate::sys::dir::{self, For};
 use crate::sys::fstype::FsType;
 use crate::sys::medium;
@@ -74,6 +78,8 @@ pub(crate) struct Order<'a> {
     pub(crate) moment: Option<DateTime<Utc>>,
     /// How many entries what it is a copy of lacks.
     pub(crate) lacks: u64,
+    /// When the trees were read of which it is a copy.
+    pub(crate) read: Vec<ReadMark>,
     pub(crate) allow_empty: bool,
     pub(crate) one_file_system: bool,
     /// Is a published dump what is read?
@@ -138,6 +144,8 @@ impl<'a> Run<'a> {
 
     /// Makes what is ordered, has it checked, and publishes it.
     fn publish(&self, mut order: Order<'_>, check: &mut Check<'_>) -> Result<Report, Error> {
+        // Before anything is read.
+        let clock = clock::look();
         let start = Local::now();
         let vanished = Vanished::new(self.caller.observer);
         let totals = Totals::new(&vanished, self.caller.stop);
@@ -170,7 +178,8 @@ impl<'a> Run<'a> {
             _ => self.links(order.sort),
         };
         let mut resumed = named.leftover.is_some();
-        let sources = std::mem::take(&mut order.sources);
+        let evidence = Evidence::of(&order, clock);
+        let mut sources = std::mem::take(&mut order.sources);
         if order.space_check {
             totals.event(Event::Phase(Phase::Estimating));
             let leftover = named.leftover.as_ref().map(|leftover| leftover.name);
@@ -189,6 +198,7 @@ impl<'a> Run<'a> {
         };
         totals.event(Event::Phase(Phase::Storing));
         if self.caller.dry_run {
+            evidence.weigh(&mut sources, None);
             self.merge(
                 &work,
                 sources,
@@ -204,11 +214,17 @@ impl<'a> Run<'a> {
             let (staging, capabilities) =
                 self.staging(named.name, named.leftover.take(), &totals)?;
             resumed = staging.resumed;
+            evidence.begin(staging.handle(), resumed);
+            evidence.weigh(&mut sources, resumed.then(|| staging.handle()));
+            if capabilities.user_xattrs {
+                self.tell_of_missing_marks(&evidence, &sources, &totals);
+            }
             let merged = flush::meanwhile(&staging, &totals, || {
                 let target = Some(&staging);
                 self.merge(&work, sources, target, &capabilities, &totals)
             });
             merged.inspect_err(|_| flush::keep(&staging, &totals))?;
+            evidence.end(staging.handle(), resumed);
             totals.event(Event::Phase(Phase::Syncing));
             staging.sync()?;
             check(&Made {
@@ -228,6 +244,7 @@ impl<'a> Run<'a> {
             staging.publish(&Tells { moment, lacks }, &links)?;
             self.finish_removing(budget, &|warning| totals.warn(warning));
         }
+        evidence::tell_of_vain_comparisons(&order, &totals);
         let sum = totals.sum();
         Ok(Report {
             dump: published,

@@ -24,7 +24,7 @@ use crate::sys::dir::{self, For};
 
 impl Reference {
     /// Has it a tree of this name?
-    fn has(&self, tree: &CStr) -> bool {
+    pub(super) fn has(&self, tree: &CStr) -> bool {
         dir::open_dir(self.handle.as_fd(), tree, For::Passing).is_ok()
     }
 }

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::engine::Doubts;
 use crate::fs::dir_handle::DirHandle;
 use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
@@ -23,6 +24,9 @@ pub(crate) struct Source {
     pub(crate) handle: OwnedFd,
     /// The dump that it is linked to; `None` until the run has chosen one.
     pub(crate) reference: Option<Arc<Reference>>,
+    /// Which of its files may have been touched since they were stored there,
+    /// or by a run that stopped.
+    pub(crate) touched: Doubts,
 }
 
 impl Source {
@@ -33,6 +37,7 @@ impl Source {
             path,
             handle,
             reference: None,
+            touched: Doubts::NONE,
         }
     }
 }

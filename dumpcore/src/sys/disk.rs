@@ -1,10 +1,13 @@
 //! Whole filesystems: locks, flushes, free space.
 //! Of which type they are is told by `fstype`.
 
-use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstatfs, fsync, openat, syncfs};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstatfs, fstatvfs, fsync, openat, syncfs};
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use super::fstype::FsType;
+use super::raw;
 
 /// Opens a file to lock it, made if it is missing and `make` says so; nobody
 /// else may open one that was made. A symlink is not followed. It is opened for
@@ -65,6 +68,20 @@ pub(crate) fn free(on: impl AsFd) -> io::Result<Free> {
         bytes: found.f_bavail.saturating_mul(unit),
         inodes: (found.f_files > 0).then_some(found.f_ffree),
     })
+}
+
+/// A name of the filesystem that a handle lies on, which it keeps however and
+/// wherever it is mounted; empty where it has none. Snapshots may share it.
+pub(crate) fn filesystem_name(on: BorrowedFd<'_>) -> String {
+    if let Ok(uuid) = raw::filesystem_uuid(on) {
+        let digits: String = uuid.iter().map(|byte| format!("{byte:02x}")).collect();
+        return format!("uuid:{digits}");
+    }
+    // Of older kernels: of ext4 made from its UUID, of others from a device.
+    match (FsType::of(on), fstatvfs(on)) {
+        (Ok(FsType::Ext), Ok(found)) => format!("fsid:{:x}", found.f_fsid),
+        _ => String::new(),
+    }
 }
 
 /// How many descriptors this process may have open.

@@ -172,6 +172,11 @@ pub(crate) fn reflink(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> io::Result<()
     Ok(ioctl_ficlone(to, from)?)
 }
 
+/// Takes all contents from a file that was just made.
+pub(crate) fn empty(file: impl AsFd) -> io::Result<()> {
+    Ok(ftruncate(file, 0)?)
+}
+
 /// Do two files hold the same `size` bytes, and end there?
 ///
 /// Stretches that are holes in both are equal without being read. Errors

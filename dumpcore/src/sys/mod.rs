@@ -6,6 +6,7 @@
 //! is decided by whoever knows the side it happened on, with the questions
 //! of [`errno`].
 
+pub(crate) mod clock;
 pub(crate) mod dir;
 pub(crate) mod disk;
 pub(crate) mod errno;

@@ -209,3 +209,16 @@ fn sync_range(file: BorrowedFd<'_>, at: u64, length: u64, flags: u32) -> io::Res
     let done = unsafe { libc::sync_file_range(file.as_raw_fd(), offset, length, flags) };
     outcome(done.into()).map(drop)
 }
+
+/// The name that a filesystem was given when it was made (Linux 6.9).
+pub(super) fn filesystem_uuid(on: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
+    // `struct fsuuid2`: a length, and as many bytes of these.
+    const FS_IOC_GETFSUUID: u32 = 0x8011_1500;
+    let mut uuid = [0_u8; 17];
+    // SAFETY: the kernel writes no more than the 17 bytes whose size is part
+    // of the number, and keeps nothing.
+    let done = unsafe { libc::ioctl(on.as_raw_fd(), FS_IOC_GETFSUUID as _, uuid.as_mut_ptr()) };
+    outcome(done.into())?;
+    let length = usize::from(uuid[0]).min(16);
+    Ok(uuid[1..=length].to_vec())
+}

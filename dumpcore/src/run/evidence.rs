@@ -1,0 +1,147 @@
+//! What a run knows of changes that leave size and time as they were: when
+//! what the reference, and a leftover, hold was read of its tree.
+//!
+//! A dump bears a mark for each tree of when this run began to read it. It
+//! is on a leftover from its beginning on. A run that takes that over looks
+//! at what it keeps by the leftover's own mark, as at what it links by that of
+//! the reference; when all is looked at, the dump is as new as if this run had
+//! stored all of it, and bears its mark.
+//!
+//! A copy of a dump inherits the marks of that: it says nothing of changes
+//! since. What it reads is published, and its times of change say nothing.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use super::trees::Source;
+use super::{Order, Run};
+use crate::engine::{Doubts, Totals};
+use crate::fs::read_marks;
+use crate::model::warning::Warning;
+use crate::policy::touched::{Clock, ReadMark, Touched};
+use crate::sys::fstype::FsType;
+
+/// The marks of a run.
+pub(super) struct Evidence {
+    clock: Clock,
+    marks: Vec<ReadMark>,
+    /// Does the policy ask whether files may have been touched?
+    heeded: bool,
+    /// Is what is read a published dump?
+    inherited: bool,
+}
+
+impl Evidence {
+    /// That of a run which looked at this clock before it read anything.
+    pub(super) fn of(order: &Order<'_>, clock: Clock) -> Self {
+        let one = |source: &Source| {
+            let top = read_marks::top_id(&source.handle)?;
+            Some(read_marks::of(source.name.to_bytes(), top, &clock))
+        };
+        let marks = match (order.source_is_dump, order.at) {
+            (true, _) => order.read.clone(),
+            // What is brought in was read who knows when.
+            (false, Some(_)) => Vec::new(),
+            (false, None) => order.sources.iter().filter_map(one).collect(),
+        };
+        Self {
+            marks,
+            clock,
+            heeded: order.policy.heeds_ctime(),
+            inherited: order.source_is_dump,
+        }
+    }
+
+    /// A new dump bears the marks from its beginning on.
+    pub(super) fn begin(&self, target: &OwnedFd, resumed: bool) {
+        if !resumed && !self.marks.is_empty() {
+            read_marks::put(target, &self.marks);
+        }
+    }
+
+    /// All that was kept has been looked at.
+    pub(super) fn end(&self, target: &OwnedFd, resumed: bool) {
+        if resumed {
+            read_marks::put(target, &self.marks);
+        }
+    }
+
+    /// Which files of the trees may have been touched, `target` being what an
+    /// earlier run left behind.
+    pub(super) fn weigh(&self, sources: &mut [Source], target: Option<&OwnedFd>) {
+        let left = target.map(read_marks::read);
+        for source in sources {
+            let reference = source.reference.as_ref();
+            let reference = reference.map(|reference| read_marks::read(&reference.handle));
+            source.touched = Doubts {
+                reference: self
+                    .by(source, reference.as_deref())
+                    .unwrap_or(Touched::Unknown),
+                target: match &left {
+                    None => Touched::Unknown,
+                    Some(left) => self.of_leftover(source, left),
+                },
+            };
+        }
+    }
+
+    /// What a dump's marks say of a tree.
+    fn by(&self, source: &Source, marks: Option<&[ReadMark]>) -> Option<Touched> {
+        let tree = source.name.to_bytes();
+        let of_tree = |marks: &[ReadMark]| marks.iter().find(|mark| mark.tree == tree).cloned();
+        let mark = of_tree(marks?)?;
+        let now = of_tree(&self.marks).filter(|_| self.heeded && !self.inherited)?;
+        Some(Touched::by(&mark, &self.clock, &now.top))
+    }
+
+    fn of_leftover(&self, source: &Source, left: &[ReadMark]) -> Touched {
+        if self.inherited {
+            // Of another dump it may hold other contents.
+            return if left == self.marks {
+                Touched::Unknown
+            } else {
+                Touched::All
+            };
+        }
+        match self.by(source, Some(left)) {
+            Some(touched) => touched,
+            None if self.heeded => Touched::All,
+            None => Touched::Unknown,
+        }
+    }
+}
+
+/// Tells when much was compared that had only been touched.
+pub(super) fn tell_of_vain_comparisons(order: &Order<'_>, totals: &Totals<'_>) {
+    let (bytes, of) = (totals.compared_in_vain(), totals.counts().files.bytes);
+    if !order.source_is_dump && bytes > of / 10 {
+        totals.warn(Warning::ComparedInVain { bytes, of });
+    }
+}
+
+impl Run<'_> {
+    /// Tells once of each dump that is linked to without being able to say
+    /// when its trees were read, where that would matter.
+    pub(super) fn tell_of_missing_marks(
+        &self,
+        evidence: &Evidence,
+        sources: &[Source],
+        totals: &Totals<'_>,
+    ) {
+        let mut told = Vec::new();
+        for source in sources {
+            let stamped = || FsType::of(&source.handle).is_ok_and(FsType::is_stamped_here);
+            let Some(reference) = &source.reference else {
+                continue;
+            };
+            let marked = source.touched.reference != Touched::Unknown;
+            let known = told.iter().any(|other| Arc::ptr_eq(other, reference));
+            let asked = evidence.heeded && !evidence.marks.is_empty() && !evidence.inherited;
+            if asked && !marked && !known && reference.has(&source.name) && stamped() {
+                told.push(Arc::clone(reference));
+                let reference = reference.path.below(self.dump.path());
+                totals.warn(Warning::ReadingUnknown { reference });
+            }
+        }
+    }
+}
