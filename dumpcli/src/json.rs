@@ -113,7 +113,9 @@ fn count(count: Count) -> Value {
     json!({ "number": count.number, "bytes": count.bytes })
 }
 
-fn fault(fault: &Fault) -> Value {
+/// What could not be read, stored or removed.
+#[must_use]
+pub fn fault(fault: &Fault) -> Value {
     let mut object = Map::new();
     // What a hook is called is no path.
     if fault.op == Op::Hook {

@@ -35,7 +35,7 @@ use crate::stream::is_journal;
 
 /// The target of the entry that tells how the run ended: stderr has it also
 /// with `-q` when it is no success.
-pub(crate) const END: &str = "dump::end";
+pub const END: &str = "dump::end";
 const JOURNAL_SOCKET: &str = "/run/systemd/journal/socket";
 const SYSLOG_SOCKET: &str = "/dev/log";
 

@@ -152,6 +152,7 @@ impl Observer for Watch {
         match event {
             Event::Entry { at, kind, did, .. } => self.entry(at, kind, did),
             Event::Copied(bytes) => self.counters.bytes(bytes),
+            Event::Removed { names, freed } => self.counters.removed(names, freed),
             Event::Phase(phase) => {
                 self.counters.phase(phase);
                 match phase {
@@ -163,6 +164,7 @@ impl Observer for Watch {
                     Phase::Publishing => {
                         self.stop.close();
                     }
+                    Phase::Removing => self.stop.besides(),
                     _ => {}
                 }
             }

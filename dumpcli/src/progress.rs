@@ -38,6 +38,8 @@ struct Shard {
 #[derive(Debug, Default)]
 pub struct Counters {
     shards: [Shard; SHARDS],
+    removed: AtomicU64,
+    freed: AtomicU64,
     faults: AtomicU64,
     phase: Mutex<Option<Phase>>,
     wants_place: AtomicBool,
@@ -95,6 +97,12 @@ impl Counters {
         self.shards[own_shard()].bytes.fetch_add(bytes, Relaxed);
     }
 
+    /// So many more names were removed, which freed so many bytes.
+    pub fn removed(&self, names: u64, freed: u64) {
+        self.removed.fetch_add(names, Relaxed);
+        self.freed.fetch_add(freed, Relaxed);
+    }
+
     /// An entry could not be stored.
     pub fn fault(&self) {
         self.faults.fetch_add(1, Relaxed);
@@ -124,6 +132,11 @@ impl Counters {
     fn line(&self, rate: f64) -> String {
         let sums = self.sums();
         let phase = held(&self.phase).unwrap_or(Phase::Preparing);
+        if phase == Phase::Removing {
+            let names = HumanCount(self.removed.load(Relaxed));
+            let freed = HumanBytes(self.freed.load(Relaxed));
+            return format!("{}  {names} entries  {freed} freed", phase.as_str());
+        }
         let entries = sums.linked + sums.copied + sums.others;
         if entries == 0 {
             return phase.as_str().to_owned();

@@ -103,6 +103,8 @@ const OPEN: u8 = 0;
 const ASKED: u8 = 1;
 /// The run cannot be stopped any more.
 const CLOSED: u8 = 2;
+/// Nor can it, but what it does besides can.
+const BESIDES: u8 = 3;
 
 /// Was the run asked to stop while it still could?
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,12 +138,24 @@ impl Stop {
     /// flag then tells of.
     pub fn close(&self) -> Came {
         match self.decide(CLOSED) {
-            CLOSED => Came::TooLate,
+            CLOSED | BESIDES => Came::TooLate,
             // Whoever sent it may be between its decision and the flag.
             _ => {
                 self.flag.store(true, Ordering::Relaxed);
                 Came::InTime
             }
+        }
+    }
+
+    /// What the run does from now on is no part of what it was to do: a signal
+    /// still comes too late for that, and ends this.
+    pub fn besides(&self) {
+        let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
+        let closed = self
+            .turn
+            .compare_exchange(CLOSED, BESIDES, success, failure);
+        if closed.is_ok() && self.signal().is_some() {
+            self.flag.store(true, Ordering::Relaxed);
         }
     }
 
@@ -152,6 +166,10 @@ impl Stop {
             ASKED => {
                 self.flag.store(true, Ordering::Relaxed);
                 Came::InTime
+            }
+            BESIDES => {
+                self.flag.store(true, Ordering::Relaxed);
+                Came::TooLate
             }
             _ => Came::TooLate,
         }
@@ -270,6 +288,25 @@ mod tests {
         assert_eq!(stop.close(), Came::TooLate);
         assert!(!stop.is_set());
         assert_eq!(stop.signal(), Some(Signal::Interrupt));
+    }
+
+    #[test]
+    fn what_is_done_besides_can_be_stopped() {
+        let stop = Stop::default();
+        stop.besides();
+        assert_eq!(stop.close(), Came::TooLate);
+        stop.besides();
+        assert!(!stop.is_set());
+        assert_eq!(stop.ask(SIGINT), Came::TooLate);
+        assert!(stop.is_set());
+        assert_eq!(stop.close(), Came::TooLate);
+        // One that had come before counts as well.
+        let stop = Stop::default();
+        stop.close();
+        stop.ask(SIGTERM);
+        assert!(!stop.is_set());
+        stop.besides();
+        assert!(stop.is_set());
     }
 
     #[test]

@@ -70,6 +70,9 @@ fn left(removal: &Removal) -> &Reason {
 
 /// What lies in the directory of dumps on their way out.
 fn on_the_way_out(stage: &Stage) -> Vec<PathBuf> {
+    let state = fs::read_dir(stage.dump.join(".dump")).expect("listed");
+    let state = state.map(|entry| entry.expect("listed").file_name());
+    assert!(state.count() <= 2, "the lock, and what is on its way out");
     let listed = fs::read_dir(stage.dump.join(".dump/removing"));
     let listed = listed.into_iter().flatten();
     listed.map(|entry| entry.expect("listed").path()).collect()

@@ -14,6 +14,7 @@ fn main() -> ExitCode {
         Some("dumpslave") => dumpslave::main(),
         Some("yest") => yest::main(),
         Some("hist") => hist::main(),
+        Some("dumpctl") => dumpctl::main(),
         _ => ExitCode::from(127),
     }
 }

@@ -60,7 +60,7 @@ impl Nfs {
         sh(SERVE);
         let bin = PathBuf::from("/run/bin");
         fs::create_dir(&bin).expect("made");
-        for program in ["dumpme", "chkptme", "dumpslave", "yest", "hist"] {
+        for program in ["dumpme", "chkptme", "dumpslave", "yest", "hist", "dumpctl"] {
             symlink(env!("CARGO_BIN_EXE_programs"), bin.join(program)).expect("a name");
         }
         Self { bin }

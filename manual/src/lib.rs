@@ -36,13 +36,14 @@ pub struct Page {
 
 /// The definitions of all programs.
 #[must_use]
-pub fn commands() -> [Command; 5] {
+pub fn commands() -> [Command; 6] {
     [
         dumpme::command(),
         chkptme::command(),
         dumpslave::command(),
         yest::command(),
         hist::command(),
+        dumpctl::command(),
     ]
 }
 

@@ -23,24 +23,56 @@ pub(crate) fn page(command: &Command) -> String {
     let name = command.get_name().to_owned();
     let about = command.get_about().map(ToString::to_string);
     let mut text = head(&name, 1, &summary(&about.unwrap_or_default()));
-    text.push_str(&synopsis(command));
-    text.push_str(&description(command));
-    text.push_str(&options(command));
-    let after = command.get_after_help().map(ToString::to_string);
-    let (lists, texts): (Vec<_>, Vec<_>) = parts(&after.unwrap_or_default())
-        .into_iter()
-        .partition(|part| matches!(part, Part::List(..)));
-    for part in texts.iter().chain(&lists) {
-        section(part, &mut text);
+    let words: Vec<&Command> = command.get_subcommands().collect();
+    let mut told: Vec<(String, &Command)> = vec![(name.clone(), command)];
+    if !words.is_empty() {
+        let called = |word: &&Command| format!("{name} {}", word.get_name());
+        told = words.iter().map(|word| (called(word), *word)).collect();
     }
-    text.push_str(&environment(command));
+    text.push_str(".SH SYNOPSIS\n");
+    for (number, (name, command)) in told.iter().enumerate() {
+        text.push_str(if number > 0 { ".br\n" } else { "" });
+        text.push_str(&synopsis(name, command));
+    }
+    text.push_str(".SH DESCRIPTION\n");
+    text.push_str(&description(command));
+    if words.is_empty() {
+        text.push_str(&options(command));
+        text.push_str(&behind(command));
+    } else {
+        told.iter().for_each(|told| text.push_str(&word(told)));
+    }
+    let commands: Vec<&Command> = told.iter().map(|(_, command)| *command).collect();
+    text.push_str(&environment(&commands));
     text.push_str(&see_also(&name));
     text
 }
 
+/// One section for a word of a program, whose parts are those of the word.
+fn word((name, command): &(String, &Command)) -> String {
+    let options = options(command).replacen(".SH OPTIONS\n", ".SS Options\n", 1);
+    let behind = behind(command).replace(".SH ", ".SS ");
+    let heading = escaped(&name.to_uppercase());
+    let description = description(command);
+    format!(".SH {heading}\n{description}{options}{behind}")
+}
+
+/// What stands behind the options, texts before lists.
+fn behind(command: &Command) -> String {
+    let after = command.get_after_help().map(ToString::to_string);
+    let (lists, texts): (Vec<_>, Vec<_>) = parts(&after.unwrap_or_default())
+        .into_iter()
+        .partition(|part| matches!(part, Part::List(..)));
+    let mut text = String::new();
+    for part in texts.iter().chain(&lists) {
+        section(part, &mut text);
+    }
+    text
+}
+
 /// Every option with its value: clap_mangen leaves the values out.
-fn synopsis(command: &Command) -> String {
-    let mut text = format!(".SH SYNOPSIS\n{}\n", bold(command.get_name()));
+fn synopsis(name: &str, command: &Command) -> String {
+    let mut text = format!("{}\n", bold(name));
     let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
     let (places, options): (Vec<_>, Vec<_>) = shown.partition(|arg| arg.is_positional());
     for arg in options.into_iter().chain(places) {
@@ -76,7 +108,7 @@ fn description(command: &Command) -> String {
             format!("{text}{end}\n")
         })
         .collect();
-    format!(".SH DESCRIPTION\n{}", paragraphs.join(".PP\n"))
+    paragraphs.join(".PP\n")
 }
 
 /// The options, each heading of `--help` a part of one section.
@@ -177,8 +209,11 @@ fn section(part: &Part, text: &mut String) {
     }
 }
 
-fn environment(command: &Command) -> String {
-    let has = |name: &str| command.get_arguments().any(|arg| arg.get_id() == name);
+fn environment(commands: &[&Command]) -> String {
+    let has = |name: &str| {
+        let mut args = commands.iter().flat_map(|command| command.get_arguments());
+        args.any(|arg| arg.get_id() == name)
+    };
     let mut text = String::from(".SH ENVIRONMENT\n");
     let mut item = |name: &str, meaning: &str| {
         text.push_str(&format!(".TP\n{}\n{}\n", bold(name), running(meaning)));
@@ -193,8 +228,10 @@ fn environment(command: &Command) -> String {
     let root = if has("from") {
         "The dump root to replicate from, likewise: the first existing directory of a \
          colon-separated list. The dump root to replicate to is never taken from it."
-    } else {
+    } else if has("main") {
         "The dump root, likewise."
+    } else {
+        "The dump root: the first existing directory of a colon-separated list."
     };
     item("DUMPROOT", root);
     item(
@@ -231,7 +268,7 @@ fn environment(command: &Command) -> String {
 }
 
 fn see_also(name: &str) -> String {
-    let others = ["chkptme", "dumpme", "dumpslave", "hist", "yest"];
+    let others = ["chkptme", "dumpctl", "dumpme", "dumpslave", "hist", "yest"];
     let mut pages: Vec<String> = others
         .iter()
         .filter(|other| **other != name)

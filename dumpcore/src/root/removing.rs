@@ -85,6 +85,19 @@ impl DumpRoot {
         })
     }
 
+    /// Removes the directory of what is on its way out, if nothing is in it.
+    pub(crate) fn tidy_removing(&self) {
+        let name = |name: &str| c_name(name.as_bytes());
+        let state = dir::open_dir(
+            self.handle().as_fd(),
+            &name(layout::STATE_DIR),
+            For::Passing,
+        );
+        if let Ok(state) = state {
+            let _ = dir::remove_empty(state.as_fd(), &name(layout::REMOVING));
+        }
+    }
+
     /// Takes a dump from its name, durably; the name that it has on its way out.
     /// The dump root must be locked.
     pub(crate) fn take_away(&self, id: DumpId, to: &Removing) -> Result<CString, Kept> {

@@ -55,6 +55,7 @@ pub(crate) fn finish(
         sum.names += gone.names;
         sum.freed += gone.freed;
     }
+    dump.tidy_removing();
     sum
 }
 

@@ -19,6 +19,7 @@ mod machine;
 mod no_proc;
 mod power;
 mod quota;
+mod removal;
 mod sample_trees;
 mod setup;
 mod source;

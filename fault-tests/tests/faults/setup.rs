@@ -69,7 +69,7 @@ impl Stage {
     fn at(top: PathBuf) -> Self {
         let bin = top.join("bin");
         fs::create_dir_all(&bin).expect("made");
-        for name in ["dumpme", "chkptme", "dumpslave", "yest", "hist"] {
+        for name in ["dumpme", "chkptme", "dumpslave", "yest", "hist", "dumpctl"] {
             let made = symlink(env!("CARGO_BIN_EXE_programs"), bin.join(name));
             assert!(made.is_ok() || bin.join(name).is_symlink(), "{made:?}");
         }
@@ -91,7 +91,7 @@ impl Stage {
         // What was built may lie where only we can reach it.
         let bin = self.top.join("bin");
         plain_user::copy_program(env!("CARGO_BIN_EXE_programs"), &bin.join("programs"));
-        for name in ["dumpme", "chkptme", "dumpslave"] {
+        for name in ["dumpme", "chkptme", "dumpslave", "dumpctl"] {
             fs::remove_file(bin.join(name)).expect("removed");
             symlink("programs", bin.join(name)).expect("made");
         }
@@ -157,6 +157,14 @@ impl Stage {
         if fs::symlink_metadata(self.slave.join("current")).is_err() {
             command.arg("--init");
         }
+        command
+    }
+
+    /// A removal of dumps.
+    pub(crate) fn remove(&self, dumps: &[&str]) -> Command {
+        let mut command = self.program("dumpctl");
+        command.args(["remove", "--log", "stderr", "-q", "--force", "--dump"]);
+        command.arg(&self.dump).args(dumps);
         command
     }
 

@@ -1,0 +1,97 @@
+//! The options that the words of `dumpctl` share, and what they come to.
+
+use std::num::NonZeroU16;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueHint};
+use dumpcli::advice::{About, Origin};
+use dumpcli::exit::Failure;
+use dumpcli::options::{self, Load, LogTarget, Output, Progress};
+use dumpcli::settings::{SessionSettings, Sources, Value};
+use dumpcore::Error;
+
+use crate::PROGRAM;
+
+/// Where the dumps are, and which configuration applies.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Places")]
+pub(crate) struct Places {
+    /// Dump root [env: DUMPROOT, the first existing of a colon-separated list]
+    /// [default: /dump]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    dump: Option<PathBuf>,
+    /// Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then
+    /// /etc/dump/dump.toml]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    config: Option<PathBuf>,
+    /// Use what the configuration has under [set.NAME]
+    #[arg(long, value_name = "NAME")]
+    set: Option<String>,
+}
+
+/// What is said, and where.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Telling {
+    /// Log the start and the end on the screen, too
+    #[arg(short, long, action = ArgAction::Count)]
+    verbose: u8,
+    /// No report, no warnings: only what went wrong, as cron should mail it
+    #[arg(short, long, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Where the log goes: auto, journal, syslog or stderr [default: auto: the
+    /// journal under systemd, or where there is one and stderr is no terminal;
+    /// else stderr]
+    #[arg(long, value_name = "WHERE", value_enum, hide_possible_values = true)]
+    log: Option<LogTarget>,
+    /// Print the report as one JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    progress: Progress,
+}
+
+/// What is in force.
+pub(crate) struct Settings {
+    pub(crate) dump: Value<PathBuf>,
+    pub(crate) session: SessionSettings,
+}
+
+impl Settings {
+    pub(crate) fn resolve(
+        places: &Places,
+        telling: &Telling,
+        jobs: Option<NonZeroU16>,
+    ) -> Result<Self, Failure> {
+        let places = options::Places {
+            dump: places.dump.clone(),
+            config: places.config.clone(),
+            set: places.set.clone(),
+            ..options::Places::default()
+        };
+        let sources = Sources::load(&places)?;
+        let output = Output {
+            verbose: telling.verbose,
+            quiet: telling.quiet,
+            log: telling.log,
+            json: telling.json,
+        };
+        let mut load = Load::default();
+        load.jobs = jobs;
+        Ok(Self {
+            dump: sources.dump(&places),
+            session: sources.session(output, telling.progress, load),
+        })
+    }
+
+    /// An error of the library, with what can be done about it.
+    pub(crate) fn explained(&self, error: Error) -> Failure {
+        let about = About {
+            program: PROGRAM.name,
+            read: &[],
+            dump: &self.dump.value,
+            origins: &[Origin::of("--dump", &self.dump)],
+        };
+        Failure::from(error).explained(about)
+    }
+}

@@ -1,0 +1,119 @@
+//! What surrounds the work of a word that changes something: the log, the
+//! progress line, signals, a question, the report.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use dumpcli::exit::{Exit, Failure};
+use dumpcli::observer::Watch;
+use dumpcli::progress::{Counters, Ticker};
+use dumpcli::screen::{self, Screen};
+use dumpcli::settings::SessionSettings;
+use dumpcli::signals::{Signal, Stop};
+use dumpcli::{What, json, logging};
+use serde_json::{Map, Value};
+
+use crate::PROGRAM;
+
+/// The version of the shape of all objects that are printed.
+const SCHEMA: u8 = 1;
+
+/// A word at work.
+pub(crate) struct Desk {
+    screen: Arc<Screen>,
+    stop: Stop,
+    settings: SessionSettings,
+}
+
+impl Desk {
+    /// Opens the log and begins to listen for signals.
+    pub(crate) fn open(settings: &SessionSettings) -> Self {
+        let screen = Arc::new(Screen::new(settings.json));
+        logging::open(PROGRAM, settings, &screen);
+        let (first, last) = (Arc::clone(&screen), Arc::clone(&screen));
+        let quiet = settings.quiet;
+        let caught = Stop::on_signals(
+            move |_| {
+                if !quiet {
+                    first.note(&format!("{}: stopping …", PROGRAM.name));
+                }
+            },
+            move || last.clear(),
+        );
+        let stop = caught.unwrap_or_else(|error| {
+            tracing::warn!("signals cannot be caught, and end the run at once: {error}");
+            Stop::default()
+        });
+        Self {
+            screen,
+            stop,
+            settings: settings.clone(),
+        }
+    }
+
+    /// Does the work, with a progress line where one is wanted.
+    pub(crate) fn work<T>(&self, dump: &Path, work: impl FnOnce(&Watch, &AtomicBool) -> T) -> T {
+        let counters = Arc::new(Counters::default());
+        let watch = Watch::new(
+            PROGRAM,
+            What::new(&[dump.to_path_buf()]),
+            Arc::clone(&counters),
+            Arc::clone(&self.screen),
+            0,
+            self.stop.clone(),
+        );
+        let wanted = self.settings.progress.as_ref().map(|wanted| wanted.value);
+        let wanted = wanted.or(self.settings.quiet.then_some(false));
+        let _ticker = Ticker::start(counters, Arc::clone(&self.screen), wanted);
+        work(&watch, self.stop.flag())
+    }
+
+    /// The signal that asked it to stop.
+    pub(crate) fn stopped_by(&self) -> Exit {
+        Exit::Stopped(self.stop.signal().unwrap_or(Signal::Interrupt))
+    }
+
+    /// Was it asked to stop?
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.is_set()
+    }
+}
+
+/// Can somebody be asked?
+pub(crate) fn can_ask() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// Asks, and takes only a yes for one.
+pub(crate) fn agrees(question: &str) -> Result<bool, Failure> {
+    let failed = |error: io::Error| Failure::Failed(error.to_string());
+    let (mut input, mut output) = (io::stdin().lock(), io::stderr().lock());
+    let text = format!("{}: {question} [y/N] ", PROGRAM.name);
+    output.write_all(text.as_bytes()).map_err(failed)?;
+    output.flush().map_err(failed)?;
+    let mut answer = String::new();
+    input.read_line(&mut answer).map_err(failed)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// What every object begins with.
+pub(crate) fn head(word: &str, exit: Exit) -> Map<String, Value> {
+    let mut object = json::head(PROGRAM, exit);
+    object.insert("schema".into(), SCHEMA.into());
+    object.insert("command".into(), word.into());
+    object
+}
+
+/// Tells of a failure, as an object too where that is wanted.
+pub(crate) fn fail(word: &str, failure: &Failure, as_json: bool) -> Result<Exit, Failure> {
+    let exit = failure.exit(None);
+    if as_json {
+        let mut object = head(word, exit);
+        object.insert("error".into(), failure.to_string().into());
+        screen::print(&format!("{}\n", Value::Object(object)))?;
+    }
+    screen::complain(PROGRAM.name, &failure.to_string());
+    Ok(exit)
+}

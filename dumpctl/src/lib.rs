@@ -1,0 +1,74 @@
+//! `dumpctl`: looks after the dumps of a dump root.
+//!
+//! The program as a library, so that manual pages and completions are made
+//! from the same definitions as its `--help`: see [`command`]. Each of its
+//! words is a file; what they share is in `common` and `desk`.
+
+#![forbid(unsafe_code)]
+
+mod common;
+mod desk;
+mod remove;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use dumpcli::Program;
+use dumpcli::exit::{Exit, Failure};
+use dumpcli::options;
+use dumpcli::session::give_up;
+
+const PROGRAM: Program = Program {
+    name: "dumpctl",
+    version: env!("CARGO_PKG_VERSION"),
+    doing: "tending",
+    unlinked: "",
+};
+
+/// Look after the dumps of a dump root.
+#[derive(Debug, Parser)]
+#[command(name = "dumpctl", version, max_term_width = 100)]
+#[command(disable_help_subcommand = true)]
+#[command(after_help = "'dumpctl COMMAND --help' tells more of a command.")]
+struct Options {
+    #[command(subcommand)]
+    word: Option<Word>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Word {
+    Remove(remove::Options),
+}
+
+/// The definition of the command line.
+#[must_use]
+pub fn command() -> clap::Command {
+    Options::command()
+}
+
+/// The program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let exit = match options::parse::<Options>(PROGRAM.name) {
+        Ok(Options { word }) => run(word).unwrap_or_else(|failure| give_up(PROGRAM, &failure)),
+        Err(exit) => exit,
+    };
+    exit.into()
+}
+
+fn run(word: Option<Word>) -> Result<Exit, Failure> {
+    match word {
+        Some(Word::Remove(options)) => remove::run(&options),
+        None => Err(Failure::Usage(
+            "name a command, as in 'dumpctl remove' (see --help)".to_owned(),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+}

@@ -1,0 +1,243 @@
+//! `dumpctl remove`: removes dumps.
+
+use std::ffi::OsString;
+use std::num::NonZeroU16;
+
+use clap::{Args, ValueHint};
+use dumpcli::exit::{Exit, Failure};
+use dumpcli::{json, logging, report, screen};
+use dumpcore::{DumpId, DumpRoot, Left, NotADump, Printable, Removal, Remove, Removed};
+use serde_json::{Value, json};
+
+use crate::PROGRAM;
+use crate::common::{Places, Settings, Telling};
+use crate::desk::{self, Desk};
+
+const WORD: &str = "remove";
+
+const HELP: &str = "\
+Examples:
+  dumpctl remove 2025/0101/0000            asks, and removes one dump
+  dumpctl remove -n /dump/2025/0101/*      what would go, and what that frees
+  dumpctl remove --force 2025/0101/0000    without asking, from a script
+
+Exit codes:
+  0         done, all of them are gone
+  1         failed: nothing was removed
+  2         wrong usage: options, configuration, or a day in the place of a dump
+  23        done in part: each dump or file that was left is named
+  75        a run holds this dump root
+  130, 143  stopped by SIGINT; by SIGTERM or SIGHUP: what has left its name is
+            removed by the next run";
+
+/// Remove dumps: no other dump needs them.
+///
+/// A dump leaves its name first, by one rename, and is then removed from
+/// `.dump/removing`: there is never half a dump under its name, and what a
+/// removal leaves that was stopped or killed, the next run of any program
+/// removes. Never removed is what `current`, `current_chk` or a pin names (a
+/// symlink in the dump root to a dump), nor the last complete dump of a tree.
+/// What a running `chkptme` or `dumpslave` reads is left for another time.
+#[derive(Args, Debug)]
+#[command(after_help = HELP)]
+pub(crate) struct Options {
+    /// A dump: its name (2025/0101/0000, first), its path, or a pin
+    #[arg(value_name = "DUMP", required = true, value_hint = ValueHint::DirPath)]
+    dumps: Vec<OsString>,
+    /// Only tell what would go, and what that would free
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+    /// Remove without asking, also `first`, a copy that was made by hand
+    #[arg(long)]
+    force: bool,
+    /// Number of workers [default: chosen from the disk and the processors]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZeroU16>,
+    #[command(flatten)]
+    places: Places,
+    #[command(flatten)]
+    telling: Telling,
+}
+
+pub(crate) fn run(options: &Options) -> Result<Exit, Failure> {
+    let settings = Settings::resolve(&options.places, &options.telling, options.jobs)?;
+    match decided(options, &settings) {
+        Ok(exit) => Ok(exit),
+        Err(failure) => desk::fail(WORD, &failure, settings.session.json),
+    }
+}
+
+/// What is to go, asked about where somebody can be asked.
+fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
+    let root = DumpRoot::open(&settings.dump.value).map_err(|e| settings.explained(e))?;
+    let dumps = options.dumps.iter().map(|what| root.find(what));
+    let dumps: Vec<DumpId> = dumps.collect::<Result<_, _>>().map_err(unfound)?;
+    let order = || {
+        let remove = Remove::new(&settings.dump.value).first_copy(options.force);
+        let remove = dumps.iter().fold(remove, |remove, dump| remove.dump(*dump));
+        match settings.session.jobs() {
+            Some(jobs) => remove.jobs(jobs),
+            None => remove,
+        }
+    };
+    if !options.dry_run && !options.force {
+        if !desk::can_ask() {
+            return Err(Failure::Failed(
+                "there is no terminal to ask on: with --force it removes without asking".into(),
+            ));
+        }
+        let plan = order().dry_run(true).run();
+        let plan = plan.map_err(|e| settings.explained(e))?;
+        if !plan.removed.is_empty() && !desk::agrees(&question(&plan))? {
+            return Ok(Exit::Done);
+        }
+    }
+    let desk = Desk::open(&settings.session);
+    let done = desk.work(&settings.dump.value, |watch, stop| {
+        let remove = order().dry_run(options.dry_run);
+        remove.observer(watch).stop(stop).run()
+    });
+    let removal = done.map_err(|e| settings.explained(e))?;
+    let exit = exit_of(&removal, &desk);
+    tell(&removal, settings, exit)?;
+    Ok(exit)
+}
+
+/// What was named is no dump: a day, say, is wrong usage.
+fn unfound(error: NotADump) -> Failure {
+    match error {
+        NotADump::Several { .. } | NotADump::Inside { .. } => Failure::Usage(error.to_string()),
+        _ => Failure::Failed(error.to_string()),
+    }
+}
+
+/// The plan, and whether it is wanted.
+fn question(plan: &Removal) -> String {
+    let mut text = String::new();
+    for left in &plan.left {
+        text.push_str(&format!("{}\n{}: ", stays(left), PROGRAM.name));
+    }
+    let freed = report::bytes(plan.freed_bytes);
+    match plan.removed.as_slice() {
+        [one] => text.push_str(&format!("remove {}, and free {freed}?", one.dump)),
+        several => {
+            for removed in several {
+                text.push_str(&format!("{}\n{}: ", line(removed, true), PROGRAM.name));
+            }
+            let number = several.len();
+            text.push_str(&format!("remove these {number} dumps, and free {freed}?"));
+        }
+    }
+    text
+}
+
+fn exit_of(removal: &Removal, desk: &Desk) -> Exit {
+    let protected = removal.left.iter().all(|left| left.reason.is_protection());
+    if removal.stopped || desk.is_stopped() && !removal.is_complete() {
+        desk.stopped_by()
+    } else if removal.is_complete() {
+        Exit::Done
+    } else if removal.removed.is_empty() && removal.faults_total == 0 && protected {
+        Exit::Failed
+    } else {
+        Exit::Partial
+    }
+}
+
+/// What became of it, in the log and on the screen.
+fn tell(removal: &Removal, settings: &Settings, exit: Exit) -> Result<(), Failure> {
+    for left in &removal.left {
+        let path = dumpcli::absolute(&left.path);
+        tracing::error!(
+            DUMP_PATH = %Printable::path(&path),
+            DUMP_STATUS = left.reason.as_str(),
+            "{}", stays(left)
+        );
+    }
+    if !removal.dry_run {
+        for removed in &removal.removed {
+            let path = dumpcli::absolute(&removed.path);
+            tracing::info!(
+                target: logging::END,
+                DUMP_PATH = %Printable::path(&path),
+                DUMP_STATUS = exit.status(),
+                DUMP_EXIT = exit.code(),
+                DUMP_BYTES = removed.freed_bytes,
+                "Done removing {}", Printable::path(&path)
+            );
+        }
+    }
+    if settings.session.json {
+        return screen::print(&format!("{}\n", object(removal, settings, exit)));
+    }
+    if settings.session.quiet {
+        return Ok(());
+    }
+    let mut text = String::new();
+    for removed in &removal.removed {
+        text.push_str(&line(removed, removal.dry_run));
+        text.push('\n');
+    }
+    if removal.finished_names > 0 {
+        let names = removal.finished_names;
+        text.push_str(&format!(
+            "{names} entries that an earlier removal had left\n"
+        ));
+    }
+    screen::print(&text)
+}
+
+fn stays(left: &Left) -> String {
+    format!("{} stays: {}", left.dump, left.reason)
+}
+
+fn line(removed: &Removed, dry_run: bool) -> String {
+    let (names, freed) = (removed.names, report::bytes(removed.freed_bytes));
+    let dump = removed.dump;
+    match (dry_run, removed.whole) {
+        (true, _) => format!("{dump} would go: {names} entries, {freed} freed"),
+        (false, true) => format!("{dump} removed: {names} entries, {freed} freed"),
+        (false, false) => format!(
+            "{dump} is no dump any more, but not all of it is removed: \
+             {names} entries, {freed} freed; the next run tries again"
+        ),
+    }
+}
+
+fn object(removal: &Removal, settings: &Settings, exit: Exit) -> Value {
+    let mut object = desk::head(WORD, exit);
+    let root = dumpcli::absolute(&settings.dump.value);
+    json::put_path(&mut object, "dump_root", Some(&root));
+    let named = |dump: DumpId, path: &std::path::Path| {
+        let mut object = serde_json::Map::new();
+        object.insert("name".into(), dump.to_string().into());
+        json::put_path(&mut object, "path", Some(&dumpcli::absolute(path)));
+        object
+    };
+    let removed = removal.removed.iter().map(|removed| {
+        let mut object = named(removed.dump, &removed.path);
+        object.insert("entries".into(), removed.names.into());
+        object.insert("freed_bytes".into(), removed.freed_bytes.into());
+        object.insert("whole".into(), removed.whole.into());
+        Value::Object(object)
+    });
+    let left = removal.left.iter().map(|left| {
+        let mut object = named(left.dump, &left.path);
+        object.insert("reason".into(), left.reason.as_str().into());
+        object.insert("error".into(), left.reason.to_string().into());
+        Value::Object(object)
+    });
+    let rest = json!({
+        "dry_run": removal.dry_run,
+        "removed": removed.collect::<Vec<_>>(),
+        "left": left.collect::<Vec<_>>(),
+        "freed_bytes": removal.freed_bytes,
+        "finished_entries": removal.finished_names,
+        "faults_total": removal.faults_total,
+        "faults": removal.faults.iter().map(json::fault).collect::<Vec<_>>(),
+    });
+    if let Value::Object(rest) = rest {
+        object.extend(rest);
+    }
+    Value::Object(object)
+}

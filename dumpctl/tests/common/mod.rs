@@ -1,0 +1,76 @@
+//! A dump root with dumps in it, and `dumpctl` over it, shielded from the
+//! machine's own settings.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use assert_fs::TempDir;
+use dumpcore::Snapshot;
+
+/// The minutes of the dumps. The first is what `current_chk` names until there
+/// is a checkpoint, the last is `current`.
+pub(crate) const MINUTES: [&str; 4] = [
+    "2030-01-01T01:00",
+    "2030-01-01T02:00",
+    "2030-01-02T03:00",
+    "2030-01-02T04:00",
+];
+
+pub(crate) struct Ground {
+    dir: TempDir,
+}
+
+impl Ground {
+    pub(crate) fn new() -> Self {
+        let dir = TempDir::new().expect("a directory");
+        let ground = Self { dir };
+        for name in ["tree/dir", "dump", "config/dump"] {
+            fs::create_dir_all(ground.at(name)).expect("made");
+        }
+        fs::write(ground.at("config/dump/dump.toml"), "").expect("written");
+        fs::write(ground.at("tree/dir/same"), vec![1; 100_000]).expect("written");
+        for minute in MINUTES {
+            fs::write(ground.at("tree/own"), vec![2; 50_000]).expect("written");
+            ground.dump(minute);
+        }
+        ground
+    }
+
+    pub(crate) fn at(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+
+    pub(crate) fn root(&self) -> PathBuf {
+        self.at("dump")
+    }
+
+    pub(crate) fn has(&self, dump: &str) -> bool {
+        self.root().join(dump).exists()
+    }
+
+    /// Takes a dump of this minute.
+    pub(crate) fn dump(&self, minute: &str) {
+        let init = fs::symlink_metadata(self.root().join("current")).is_err();
+        let snapshot = Snapshot::new(self.root()).main(self.at("tree")).init(init);
+        let snapshot = snapshot.at(minute.parse().expect("a minute"));
+        snapshot.run().expect("published");
+    }
+
+    /// The program, with nothing of the surrounding environment.
+    pub(crate) fn dumpctl(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_dumpctl"));
+        shield(&mut command, self.dir.path());
+        command.env("DUMPROOT", self.root()).args(words);
+        command
+    }
+}
+
+fn shield(command: &mut Command, home: &Path) {
+    command
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("HOME", home)
+        .env("XDG_CONFIG_HOME", home.join("config"))
+        .current_dir(home);
+}

@@ -1,0 +1,290 @@
+//! `dumpctl remove`: what it says, what it asks, and how it ends.
+
+mod common;
+
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::Path;
+use std::process::{Command, Output};
+
+use common::Ground;
+use dumpcore::{DumpRoot, Snapshot};
+use fixtures::plain_user::PlainUser;
+use fixtures::strace::{Inject, watch};
+use rustix::fs::{FlockOperation, flock};
+use serde_json::{Value, json};
+
+/// Ends with this code; what was printed, and what was said beside it.
+#[track_caller]
+fn ends(mut command: Command, code: i32) -> (String, String) {
+    let output = command.output().expect("it runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let Output { stdout, stderr, .. } = &output;
+    let said = text(stderr);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    (text(stdout), said)
+}
+
+#[test]
+fn removes_what_is_named_and_says_what_that_freed() {
+    let ground = Ground::new();
+    let path = ground.root().join("2030/0102/0300/");
+    let words = [
+        "remove",
+        "--force",
+        "2030/0101/0200",
+        path.to_str().expect("text"),
+    ];
+    let (printed, said) = ends(ground.dumpctl(&words), 0);
+    let lines: Vec<&str> = printed.lines().collect();
+    assert_eq!(lines.len(), 2, "{printed}");
+    assert!(
+        lines[0].starts_with("2030/0101/0200 removed: 5 entries, "),
+        "{printed}"
+    );
+    assert!(
+        lines[1].starts_with("2030/0102/0300 removed: 5 entries, "),
+        "{printed}"
+    );
+    assert_eq!(said, "");
+    assert!(!ground.has("2030/0101/0200") && !ground.has("2030/0102/0300"));
+    assert!(ground.has("2030/0101/0100") && ground.has("2030/0102/0400/tree/dir/same"));
+}
+
+#[test]
+fn a_dry_run_tells_the_same_and_removes_nothing() {
+    let ground = Ground::new();
+    let words = ["remove", "-n", "--json", "2030/0101/0200"];
+    let read = |words: &[&str]| -> Value {
+        let (printed, _) = ends(ground.dumpctl(words), 0);
+        serde_json::from_str(&printed).expect("an object")
+    };
+    let planned = read(&words);
+    assert!(ground.has("2030/0101/0200/tree/own"));
+    let done = read(&["remove", "--force", "--json", "2030/0101/0200"]);
+    assert_eq!(
+        (&planned["dry_run"], &done["dry_run"]),
+        (&json!(true), &json!(false))
+    );
+    assert_eq!(planned["removed"], done["removed"]);
+    assert_eq!(planned["freed_bytes"], done["freed_bytes"]);
+    let removed = &done["removed"][0];
+    let head = json!({
+        "schema": 1, "program": "dumpctl", "command": "remove", "status": "complete", "exit": 0,
+        "dump_root": ground.root(), "left": [], "faults": [], "faults_total": 0,
+        "finished_entries": 0,
+    });
+    for (key, value) in head.as_object().expect("an object") {
+        assert_eq!(&done[key], value, "{key}");
+    }
+    assert_eq!(removed["name"], "2030/0101/0200");
+    assert_eq!(removed["path"], json!(ground.root().join("2030/0101/0200")));
+    assert_eq!(
+        (&removed["entries"], &removed["whole"]),
+        (&json!(5), &json!(true))
+    );
+    assert!(
+        removed["freed_bytes"]
+            .as_u64()
+            .is_some_and(|freed| freed >= 50_000)
+    );
+}
+
+#[test]
+fn what_may_not_go_stays_with_the_reason() {
+    let ground = Ground::new();
+    symlink("2030/0101/0200", ground.root().join("before-upgrade")).expect("linked");
+    for (dump, reason) in [
+        (
+            "2030/0102/0400",
+            "2030/0102/0400 stays: the link 'current' names it: take another dump first",
+        ),
+        (
+            "current",
+            "2030/0102/0400 stays: the link 'current' names it",
+        ),
+        (
+            "2030/0101/0100",
+            "the link 'current_chk' names it: make a checkpoint first",
+        ),
+        (
+            "before-upgrade",
+            "the link 'before-upgrade' names it: remove that link first",
+        ),
+    ] {
+        let (printed, said) = ends(ground.dumpctl(&["remove", "--force", dump]), 1);
+        assert!(said.contains(reason), "{said}");
+        assert_eq!(printed, "");
+    }
+    // The others go all the same.
+    let words = ["remove", "--force", "--json", "2030/0102/0300", "current"];
+    let (printed, said) = ends(ground.dumpctl(&words), 23);
+    assert!(said.contains("2030/0102/0400 stays"), "{said}");
+    let object: Value = serde_json::from_str(&printed).expect("an object");
+    assert_eq!(object["status"], "partial");
+    assert_eq!(object["left"][0]["reason"], "linked");
+    assert_eq!(object["left"][0]["name"], "2030/0102/0400");
+    assert!(!ground.has("2030/0102/0300") && ground.has("2030/0102/0400/tree/own"));
+}
+
+#[test]
+fn what_is_named_must_be_a_dump() {
+    let ground = Ground::new();
+    for (what, code, text) in [
+        ("2030/0101", 2, "2030/0101 is a day with 2 dumps; name them"),
+        ("2030", 2, "2030 is a year with 4 dumps; name them"),
+        (
+            "2030/0101/0200/tree",
+            2,
+            "lies in the dump 2030/0101/0200; name the dump itself",
+        ),
+        (
+            "2030/0101/0130",
+            1,
+            "has no dump 2030/0101/0130; the nearest are 2030/0101/0100, 2030/0101/0200",
+        ),
+        ("letter", 1, "letter is not a dump of"),
+    ] {
+        // One that is wrong keeps all of them.
+        let words = ["remove", "--force", "2030/0101/0200", what];
+        let (_, said) = ends(ground.dumpctl(&words), code);
+        assert!(said.contains(text), "{said}");
+        assert!(ground.has("2030/0101/0200/tree/own"));
+    }
+    let (printed, _) = ends(
+        ground.dumpctl(&["remove", "--force", "--json", "letter"]),
+        1,
+    );
+    let object: Value = serde_json::from_str(&printed).expect("an object");
+    assert_eq!(
+        (&object["status"], &object["schema"]),
+        (&json!("failed"), &json!(1))
+    );
+    assert!(
+        object["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("letter"))
+    );
+}
+
+#[test]
+fn without_a_terminal_it_takes_force() {
+    let ground = Ground::new();
+    let (_, said) = ends(ground.dumpctl(&["remove", "2030/0101/0200"]), 1);
+    assert!(said.contains("--force"), "{said}");
+    assert!(ground.has("2030/0101/0200/tree/own"));
+    ends(ground.dumpctl(&[]), 2);
+    ends(ground.dumpctl(&["remove", "--force"]), 2);
+}
+
+#[test]
+#[ignore = "needs script"]
+fn on_a_terminal_it_asks() {
+    let ground = Ground::new();
+    let program = env!("CARGO_BIN_EXE_dumpctl");
+    let answer = |answer: &str, dumps: &str| {
+        let line =
+            format!("printf '{answer}\\n' | script -qec '{program} remove {dumps}' /dev/null");
+        let mut command = ground.dumpctl(&[]);
+        let shield = command
+            .get_envs()
+            .map(|(name, value)| (name.to_owned(), value.map(ToOwned::to_owned)));
+        let shield: Vec<_> = shield.collect();
+        command = Command::new("sh");
+        command.env_clear().args(["-c", &line]);
+        command.envs(
+            shield
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        let (printed, _) = ends(command, 0);
+        printed
+    };
+    let asked = answer("n", "2030/0101/0200");
+    assert!(
+        asked.contains("remove 2030/0101/0200, and free "),
+        "{asked}"
+    );
+    assert!(ground.has("2030/0101/0200/tree/own"));
+    let asked = answer("y", "2030/0101/0200 2030/0102/0300");
+    assert!(
+        asked.contains("2030/0102/0300 would go: 5 entries"),
+        "{asked}"
+    );
+    assert!(asked.contains("remove these 2 dumps, and free "), "{asked}");
+    assert!(!ground.has("2030/0101/0200") && !ground.has("2030/0102/0300"));
+}
+
+#[test]
+fn a_root_that_a_run_holds_and_a_dump_that_is_read_are_left() {
+    let ground = Ground::new();
+    let root = DumpRoot::open(ground.root()).expect("opened");
+    let lock = root.lock().expect("locked");
+    ends(ground.dumpctl(&["remove", "--force", "2030/0101/0200"]), 75);
+    drop(lock);
+    let reader = File::open(ground.root().join("2030/0101/0200")).expect("opened");
+    flock(&reader, FlockOperation::LockShared).expect("held");
+    let (_, said) = ends(ground.dumpctl(&["remove", "--force", "2030/0101/0200"]), 23);
+    assert!(said.contains("another program reads it"), "{said}");
+    assert!(ground.has("2030/0101/0200/tree/own"));
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_signal_stops_it_and_the_next_run_finishes() {
+    let ground = Ground::new();
+    let dump = ground.root().join("2030/0101/0200/tree/dir");
+    for number in 0..500 {
+        fs::create_dir(dump.join(number.to_string())).expect("made");
+    }
+    let command = ground.dumpctl(&["remove", "--force", "-j1", "2030/0101/0200"]);
+    let seen = watch(&command, &[Inject::signal("unlinkat", "SIGTERM").when(20)]);
+    assert_eq!(seen.status.code(), Some(143));
+    assert!(!ground.has("2030/0101/0200") && ground.has(".dump/removing"));
+    ground.dump("2030-01-03T00:00");
+    assert!(!ground.has(".dump/removing"));
+}
+
+#[test]
+#[ignore = "needs root to become another user"]
+fn a_plain_users_read_only_directories_go() {
+    let user = PlainUser::new();
+    let (tree, root) = (user.home().join("tree"), user.home().join("dump"));
+    let sh = |script: &str| {
+        let status = user.command("sh").args(["-c", script]).status();
+        assert!(status.expect("it runs").success(), "{script}");
+    };
+    sh(
+        "mkdir -p dump tree/mod/x@v1/sub && echo text >tree/mod/x@v1/sub/file && chmod -R a-w tree/mod/x@v1",
+    );
+    // As root they would not be in the way.
+    for minute in common::MINUTES {
+        let snapshot = Snapshot::new(&root).main(&tree);
+        let init = fs::symlink_metadata(root.join("current")).is_err();
+        let snapshot = snapshot.init(init).at(minute.parse().expect("a minute"));
+        snapshot.run().expect("published");
+    }
+    let given = Command::new("chown")
+        .args(["-R", "12345:12345"])
+        .arg(&root)
+        .status();
+    assert!(given.expect("it runs").success());
+    let shared = root.join("2030/0102/0300/tree/mod/x@v1/sub");
+    let modes = |path: &Path| {
+        let mode = |path: &Path| fs::metadata(path).expect("there").mode();
+        (mode(path), mode(&path.join("file")))
+    };
+    let before = modes(&shared);
+    fs::set_permissions(
+        root.join("2030/0101/0200"),
+        fs::Permissions::from_mode(0o555),
+    )
+    .expect("closed");
+    let mut command = user.command(env!("CARGO_BIN_EXE_dumpctl"));
+    command
+        .args(["remove", "--force", "2030/0101/0200", "--dump"])
+        .arg(&root);
+    ends(command, 0);
+    assert!(!root.join("2030/0101/0200").exists() && !root.join(".dump/removing").exists());
+    assert_eq!(modes(&shared), before);
+}

@@ -1,0 +1,45 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_dumpctl_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_dumpctl_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_dumpctl_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_dumpctl_using_subcommand
+    set -l cmd (__fish_dumpctl_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -s h -l help -d 'Print help'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -s V -l version -d 'Print version'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "remove" -d 'Remove dumps: no other dump needs them'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s j -l jobs -d 'Number of workers [default: chosen from the disk and the processors]' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l dump -d 'Dump root [env: DUMPROOT, the first existing of a colon-separated list] [default: /dump]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l set -d 'Use what the configuration has under [set.NAME]' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l log -d 'Where the log goes: auto, journal, syslog or stderr [default: auto: the journal under systemd, or where there is one and stderr is no terminal; else stderr]' -r -f -a "auto\t'Chosen by what is there'
+journal\t'The systemd journal'
+syslog\t'The system log'
+stderr\t'Standard error'"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s n -l dry-run -d 'Only tell what would go, and what that would free'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l force -d 'Remove without asking, also `first`, a copy that was made by hand'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s v -l verbose -d 'Log the start and the end on the screen, too'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s q -l quiet -d 'No report, no warnings: only what went wrong, as cron should mail it'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l json -d 'Print the report as one JSON object'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l no-progress -d 'Show no progress'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s h -l help -d 'Print help (see more with \'--help\')'
