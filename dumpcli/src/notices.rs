@@ -94,12 +94,21 @@ impl Notices {
         }
     }
 
-    /// What was done; on stderr only with `-v`.
-    pub fn done(&self, text: &str) {
+    /// Are warnings unwanted?
+    #[must_use]
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// What was done, and how much that was: for a person at a terminal and for
+    /// the log; elsewhere `-v` gets what was done, in a line that scripts know.
+    pub fn done(&self, what: &str, how_much: &str) {
         if self.logged {
-            tracing::info!("{text}");
+            tracing::info!("{what}: {how_much}");
+        } else if !self.quiet && screen::stderr_is_terminal() {
+            screen::remark(self.program.name, &format!("{what}: {how_much}"));
         } else if self.verbose {
-            screen::remark(self.program.name, text);
+            screen::remark(self.program.name, what);
         }
     }
 }

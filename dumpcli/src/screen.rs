@@ -143,7 +143,8 @@ impl Screen {
         });
     }
 
-    fn aside(&self, act: impl FnOnce()) {
+    /// Writes something of its own, while the bar is hidden.
+    pub fn aside(&self, act: impl FnOnce()) {
         match held(&self.bar).as_ref() {
             Some(bar) => bar.suspend(act),
             None => act(),

@@ -37,14 +37,16 @@
 //!
 //! # What there is
 //!
-//! Three operations write. Each is a builder that ends in `run`, which gives a
-//! [`Report`] of what was published, or an [`Error`] when nothing was:
+//! Five operations write. Each is a builder that ends in `run`. Three publish a
+//! dump, and give a [`Report`] of it, or an [`Error`] when nothing was published:
 //!
 //! - [`Snapshot`] takes a dump of one or several trees.
 //! - [`Checkpoint`] makes a physically separate copy of the newest dump, which
 //!   shares no inode and no extent with anything.
 //! - [`Replica`] brings a dump to another dump root, on another disk.
 //!
+//! [`Restore`] brings a version of a path back: whole, by one rename,
+//! and never over something that nobody was asked about.
 //! And [`Remove`] takes dumps away again, with what may not go left in place.
 //!
 //! What they are told:
@@ -64,8 +66,7 @@
 //! - [`DumpRoot`]: an opened dump root, with its links and its lock, and
 //!   [`Listing`], its dumps by date. A dump is named by a [`DumpName`].
 //! - [`Navigator`]: where a path lies, how it was at a moment, what has
-//!   changed since, and its [`History`]. It takes no lock and writes nothing,
-//!   unless it is told to restore.
+//!   changed since, and its [`History`]. It takes no lock and writes nothing.
 //!
 //! # On disk
 //!
@@ -102,6 +103,7 @@ mod history;
 mod model;
 mod policy;
 mod replica;
+mod restore;
 mod root;
 mod run;
 mod snapshot;
@@ -112,7 +114,7 @@ pub use checkpoint::Checkpoint;
 pub use engine::watched;
 pub use history::{
     Ago, BadDate, Change, Changes, Date, Difference, DirEntry, Event as HistoryEvent, FindError,
-    History, Keep, LocatedIn, Location, Navigator, Version, WouldRemove, difference,
+    History, Keep, LocatedIn, Location, Navigator, Version, difference,
 };
 pub use model::error::Error;
 pub use model::event::{Action, CopyReason, Event, Locate, Observer, Phase, Silent, Warning};
@@ -123,6 +125,7 @@ pub use model::metadata::{Capabilities, Id, Meta, Time, Xattrs};
 pub use model::minute::{BadStamp, Stamp};
 pub use model::path::{Brief, Printable, RelPath};
 pub use model::report::{Count, Counts, Report};
+pub use model::restore::{RestoreError, RestorePlan, RestoreReport, Restored, WouldRemove};
 pub use model::storage::{Jobs, Storage};
 pub use model::tree::Root;
 pub use policy::filter::{Filter, FilterError, FilterRefusal, FilterRule, RuleOrigin};
@@ -130,6 +133,7 @@ pub use policy::layout::{DumpId, DumpName, EXCLUDE_FILE, Found, Sort};
 pub use policy::link::{Candidate, LinkPolicy, Verdict};
 pub use policy::rate_limit::{BadRate, Rate};
 pub use replica::{Replica, Replicated};
+pub use restore::Restore;
 pub use root::DumpRoot;
 pub use root::exclude_file::read_exclude_file;
 pub use root::find::{NotADump, Pin};

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// The levels from the bottom up: what stands later imports what stands before.
 /// The last are the operations, each a file of its own.
-const LEVELS: [&str; 12] = [
+const LEVELS: [&str; 13] = [
     "model",
     "policy",
     "sys",
@@ -25,6 +25,7 @@ const LEVELS: [&str; 12] = [
     "snapshot",
     "checkpoint",
     "replica",
+    "restore",
 ];
 
 /// Levels that know values alone: they do no I/O.

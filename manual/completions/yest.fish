@@ -22,7 +22,7 @@ complete -c yest -l copy -d 'Restore it over the path, with all its metadata and
 complete -c yest -l copy-if-differs -d 'The same, but only where it differs'
 complete -c yest -s q -l quiet -d 'No warnings: only what went wrong'
 complete -c yest -l force -d 'Replace what is there without asking'
-complete -c yest -s v -l verbose -d 'Say what was restored, and from where'
+complete -c yest -s v -l verbose -d 'Say what was restored, and from where, also where no terminal is'
 complete -c yest -s t -l text -d 'With --diff: also of what is not text'
 complete -c yest -l json -d 'Print one JSON object a path'
 complete -c yest -l help -d 'Print help'

@@ -1,7 +1,7 @@
 //! What is done with a version that was found.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Command;
@@ -11,16 +11,17 @@ use dumpcli::exit::{Exit, Failure};
 use dumpcli::lookup::Lookup;
 use dumpcli::paging::{Out, has_enough};
 use dumpcli::{json, screen};
-use dumpcore::{DumpName, LocatedIn, Location, Printable, Version, WouldRemove};
+use dumpcore::{DumpName, LocatedIn, Location, Printable, Version};
 use serde_json::{Map, Value};
 
+use crate::restore::Copying;
 use crate::{Options, PROGRAM};
 
 /// What was asked for, and where its output goes.
 pub(crate) enum Act {
     Print { out: Out, json: bool },
     Diff { out: Out, style: Style },
-    Copy { only_if_differs: bool, force: bool },
+    Copy(Copying),
     Exec(OsString),
 }
 
@@ -33,10 +34,7 @@ impl Act {
                 style: Style::of_stdout(options.output.color, options.output.text),
             }
         } else if acts.copy || acts.copy_if_differs {
-            Act::Copy {
-                only_if_differs: acts.copy_if_differs,
-                force: options.output.force,
-            }
+            Act::Copy(Copying::new(acts.copy_if_differs, options.output.force))
         } else if let Some(command) = &acts.exec {
             Act::Exec(command.clone())
         } else {
@@ -54,12 +52,12 @@ impl Act {
         named: &Path,
         place: &Location,
         old: &Version,
-    ) -> Result<(), Failure> {
+    ) -> Result<Exit, Failure> {
         let now = match &place.located_in {
             LocatedIn::Main(path) => path.clone(),
             LocatedIn::Dump(_) => ground.from.join(named),
         };
-        match self {
+        let done = match self {
             Act::Print { .. } => match old.dump {
                 Some(dump) => self.name(ground, named, &old.path, dump),
                 None => Ok(()),
@@ -71,12 +69,10 @@ impl Act {
                     other => other.map_err(failed),
                 }
             }
-            Act::Copy {
-                only_if_differs,
-                force,
-            } => restore(ground, place, old, *only_if_differs, *force),
+            Act::Copy(copying) => return copying.restore(ground, place, old),
             Act::Exec(command) => exec(command, &old.path, &now),
-        }
+        };
+        done.map(|()| Exit::Done)
     }
 
     /// Prints a name in a dump.
@@ -126,7 +122,7 @@ impl Act {
     pub(crate) fn finish(self) -> Result<(), Failure> {
         match self {
             Act::Print { out, .. } | Act::Diff { out, .. } => out.close().map_err(failed),
-            Act::Copy { .. } | Act::Exec(_) => Ok(()),
+            Act::Copy(_) | Act::Exec(_) => Ok(()),
         }
     }
 }
@@ -160,88 +156,4 @@ fn exec(command: &OsStr, old: &Path, now: &Path) -> Result<(), Failure> {
         ))),
         Err(error) => Err(failed(error)),
     }
-}
-
-fn restore(
-    ground: &Lookup,
-    place: &Location,
-    old: &Version,
-    only_if_differs: bool,
-    force: bool,
-) -> Result<(), Failure> {
-    let navigator = &ground.navigator;
-    let mut goes = WouldRemove::default();
-    if let LocatedIn::Main(now) = &place.located_in {
-        if only_if_differs && !navigator.differs(old, place).map_err(failed)? {
-            return Ok(());
-        }
-        goes = navigator.would_remove(old, place).map_err(failed)?;
-        let exists = Version::at(now).map_err(failed)?.is_some();
-        if exists && !force && !confirmed(now, old, &goes)? {
-            return Ok(());
-        }
-    }
-    let losses = navigator.restore(old, place).map_err(failed)?;
-    if let LocatedIn::Main(now) = &place.located_in {
-        let now = Printable::path(now);
-        let old = Printable::path(&old.path);
-        // Whoever was asked has been told.
-        if force && goes.entries > 0 {
-            let text = format!("{now} has lost {}", lost(&goes, &old.to_string()));
-            ground.aside.warning(&text);
-        }
-        ground.aside.done(&format!("restored {now} from {old}"));
-    }
-    match losses.first() {
-        None => Ok(()),
-        Some(first) => Err(Failure::Failed(format!(
-            "restored, but not all of its metadata: {first}{}",
-            if losses.len() > 1 { ", and more" } else { "" }
-        ))),
-    }
-}
-
-/// What goes for good, in words.
-fn lost(goes: &WouldRemove, dump: &str) -> String {
-    let named: Vec<String> = goes
-        .first
-        .iter()
-        .map(|path| Printable::path(path).to_string())
-        .collect();
-    let entries = if goes.entries == 1 {
-        "entry"
-    } else {
-        "entries"
-    };
-    let more = match goes.entries.saturating_sub(named.len() as u64) {
-        0 => String::new(),
-        more => format!(", and {more} more"),
-    };
-    format!(
-        "{} {entries} that {dump} does not have: {}{more}",
-        goes.entries,
-        named.join(", ")
-    )
-}
-
-/// Asks before something is replaced; where nobody can answer, nothing is.
-fn confirmed(now: &Path, old: &Version, goes: &WouldRemove) -> Result<bool, Failure> {
-    let (now, old) = (Printable::path(now), Printable::path(&old.path));
-    let losing = match goes.entries {
-        0 => String::new(),
-        _ => format!(", and lose {}", lost(goes, "this dump")),
-    };
-    if !io::stdin().is_terminal() {
-        return Err(Failure::Failed(format!(
-            "{now} is there, and there is no terminal to ask on: \
-             with --force it would be replaced by {old}{losing}"
-        )));
-    }
-    let (mut input, mut output) = (io::stdin().lock(), io::stderr().lock());
-    let question = format!("yest: replace {now} by {old}{losing}? [y/N] ");
-    output.write_all(question.as_bytes()).map_err(failed)?;
-    output.flush().map_err(failed)?;
-    let mut answer = String::new();
-    input.read_line(&mut answer).map_err(failed)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod act;
+mod restore;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -45,9 +46,14 @@ many entries that are and names the first; with --force it says so afterwards.
 Where something is mounted on or below the path, nothing is replaced.
 
 Exit codes:
-  0  done
-  1  a path has no such version, or something failed
-  2  wrong usage";
+  0         done
+  1         a path has no such version, or something failed: nothing was
+            replaced there
+  2         wrong usage
+  23        --copy: restored, but some attributes or entries could not be, or
+            what was replaced could not be removed: each is named
+  130, 143  --copy: stopped by SIGINT; by SIGTERM or SIGHUP: what was there is
+            as it was, unless it is said to be restored";
 
 /// Print a path's name in the newest dump not later than a moment in the
 /// past; or show what changed since, or restore it.
@@ -115,7 +121,7 @@ struct Output {
     /// Replace what is there without asking
     #[arg(long)]
     force: bool,
-    /// Say what was restored, and from where
+    /// Say what was restored, and from where, also where no terminal is
     #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
     verbose: u8,
     /// With --diff: also of what is not text
@@ -164,7 +170,14 @@ fn run(options: &Options) -> Result<Exit, Failure> {
     let mut future = None;
     for path in &options.paths {
         match one(options, &ground, path, &mut act, &mut future) {
-            Ok(()) => {}
+            Ok(Exit::Done) => {}
+            Ok(stopped @ Exit::Stopped(_)) => {
+                exit = stopped;
+                break;
+            }
+            // A failure is the worse of the two.
+            Ok(partial) if exit == Exit::Done => exit = partial,
+            Ok(_) => {}
             Err(usage @ Failure::Usage(_)) => return Err(usage),
             Err(failure) => {
                 exit = Exit::Failed;
@@ -185,7 +198,7 @@ fn one(
     path: &Path,
     act: &mut Act,
     future: &mut Option<Date>,
-) -> Result<(), Failure> {
+) -> Result<Exit, Failure> {
     let failed = |error: dumpcore::FindError| ground.failure(&error);
     let place = ground.locate(path).map_err(failed)?;
     let date = match &options.when.date {
@@ -207,7 +220,8 @@ fn one(
     if options.when.no_check {
         let dump = ground.navigator.dump_at(&place, at).map_err(failed)?;
         warn();
-        return act.name(ground, path, &ground.navigator.path_in(dump, &place), dump);
+        let old = ground.navigator.path_in(dump, &place);
+        return act.name(ground, path, &old, dump).map(|()| Exit::Done);
     }
     let (place, old) = ground
         .find_typed(path, &place, |place| ground.navigator.version_at(place, at))

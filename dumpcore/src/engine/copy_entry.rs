@@ -79,13 +79,18 @@ impl Worker<'_> {
         let to = Self::name_at(target, item.name);
         let stored = match item.meta.kind {
             Kind::File => {
-                let reflink_from = item.hands.reference.as_ref();
-                let reflink_from =
-                    reflink_from.filter(|_| why.attributes_only() && self.run.rules.may_share);
-                let reflink_from = reflink_from.map(|reference| Lender {
+                let rules = self.run.rules;
+                let reference = item.hands.reference.as_ref();
+                let reference = reference.filter(|_| why.attributes_only() && rules.may_share);
+                let reflink_from = reference.map(|reference| Lender {
                     at: Self::name_at(reference, item.name),
                     doubted: item.touched(Side::Reference) != Sure::No,
                 });
+                let itself = rules.share_source.then_some(Lender {
+                    at: from,
+                    doubted: false,
+                });
+                let reflink_from = reflink_from.or(itself);
                 let Shared {
                     totals, throttle, ..
                 } = self.run;

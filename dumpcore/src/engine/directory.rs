@@ -11,6 +11,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 
+use super::Stands;
 use super::job::{Entering, Found, Job, Rest};
 use super::node::{At, Node, OpenDirs, Sides, Tree};
 use super::worker::Worker;
@@ -131,7 +132,8 @@ impl Worker<'_> {
     fn open_listing(&self, node: &Arc<Node>) -> Result<(Lister, Option<Found>), OpError> {
         let source = node.source.open();
         let mut source = source.map_err(|e| OpError::source(Op::Open, e))?;
-        if node.above.is_none() {
+        let only = node.only(self.run.rules.only);
+        if node.above.is_none() && only.is_none() {
             // Opened when the run began. btrfs does not list what came since.
             let anew = dir::reopen(source.as_fd(), For::Reading);
             source = Arc::new(anew.map_err(|e| OpError::source(Op::Open, e))?);
@@ -143,7 +145,11 @@ impl Worker<'_> {
             }
             _ => None,
         };
-        Ok((Lister::new(source), found))
+        let lister = match only {
+            Some(name) => Lister::of(source, name),
+            None => Lister::new(source),
+        };
+        Ok((lister, found))
     }
 
     /// Deals with the next stretch of a listing.
@@ -258,6 +264,9 @@ impl Worker<'_> {
             if !node.tick_off() || !self.run.totals.keep_going() {
                 return;
             }
+            if node.is_room() {
+                return;
+            }
             let outcome = self.finish(&node);
             self.settle_attributes(&node, c"", outcome);
             let lacks = self.would_lack(&node.meta);
@@ -321,11 +330,19 @@ impl Worker<'_> {
             target: root.target_path,
             published: root.published_path,
             dev: root.entered.meta.dev,
+            stands: root.stands,
             has_reference: reference.is_some(),
         });
-        let made = self.make_target(root.target.as_ref(), root.target_is_new, &root.name);
+        let made = match root.stands {
+            Stands::Made => self.make_target(root.target.as_ref(), root.target_is_new, &root.name),
+            Stands::Itself | Stands::Room => Ok((root.target, true)),
+        };
         let subject = Subject::Open(root.entered.handle.as_fd());
-        let read = inspect::attributes(subject, self.run.rules.capabilities);
+        let read = match root.stands {
+            // It may be no more than the way to what is in it.
+            Stands::Room => Ok(Attributes::default()),
+            _ => inspect::attributes(subject, self.run.rules.capabilities),
+        };
         let (target, fresh, op_error) = match made {
             Ok((target, fresh)) => (target, fresh, None),
             Err(op_error) => (None, true, Some(op_error)),

@@ -43,7 +43,7 @@ use std::sync::Arc;
 
 pub(crate) use node::Doubts;
 pub(crate) use remove::{Act, Gone, Measured, remove};
-pub(crate) use totals::Totals;
+pub(crate) use totals::{Sum, Totals};
 pub(crate) use trim_target::{Pair, Wanted, trim_target};
 pub use watch::watched;
 
@@ -79,6 +79,11 @@ pub(crate) struct Rules<'a> {
     pub(crate) names: Option<&'a LinkCounts>,
     /// How fast contents may be copied, by all workers together.
     pub(crate) bwlimit: Rate,
+    /// Of the first directories only these names, one of each level: the way
+    /// from the top to what is wanted. Below them all of it.
+    pub(crate) only: &'a [CString],
+    /// May copies share blocks with the source?
+    pub(crate) share_source: bool,
     /// What becomes of the pages of what is copied.
     pub(crate) pages: Pages,
     /// Compare contents with what is on the disk, not with what is cached.
@@ -119,6 +124,19 @@ pub(crate) struct Root {
     pub(crate) target_is_new: bool,
     /// Which files may have been touched.
     pub(crate) touched: Doubts,
+    /// What the target's handle is of.
+    pub(crate) stands: Stands,
+}
+
+/// How the top of a tree comes to stand in the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stands {
+    /// It is made in the target, under the tree's name.
+    Made,
+    /// The target is the top itself, made by the caller.
+    Itself,
+    /// The target stands for the top, and keeps its own attributes.
+    Room,
 }
 
 /// How descriptors are shared out.

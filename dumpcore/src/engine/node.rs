@@ -1,11 +1,12 @@
 //! A directory in hand: its three sides, and what is left to do in it.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::Stands;
 use crate::fs::dir_handle::DirHandle;
 use crate::fs::source_fs::SourceFs;
 use crate::fs::xattr_map::Bare;
@@ -32,6 +33,8 @@ pub(super) struct Tree {
     pub(super) published: PathBuf,
     /// The filesystem of the main tree.
     pub(super) dev: u64,
+    /// How its top stands in the target.
+    pub(super) stands: Stands,
     /// Has the dump that is linked to this tree at all?
     pub(super) has_reference: bool,
 }
@@ -133,6 +136,20 @@ impl Node {
             xattrs,
             left: AtomicUsize::new(1),
         })
+    }
+
+    /// Does its target only stand for it?
+    pub(super) fn is_room(&self) -> bool {
+        self.above.is_none() && self.tree.stands == Stands::Room
+    }
+
+    /// The one name that counts in it, when it is on the way to what is wanted.
+    pub(super) fn only<'n>(&self, only: &'n [CString]) -> Option<&'n CStr> {
+        if only.is_empty() {
+            return None;
+        }
+        let above = std::iter::successors(self.above.as_ref(), |node| node.above.as_ref());
+        only.get(above.take(only.len()).count()).map(|name| &**name)
     }
 
     /// So many more jobs belong to it.

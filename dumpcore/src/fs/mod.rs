@@ -2,9 +2,11 @@
 //! try what a filesystem can do.
 
 pub(crate) mod attributes;
+pub(crate) mod beneath;
 pub(crate) mod capabilities;
 pub(crate) mod dir_handle;
 pub(crate) mod inspect;
+pub(crate) mod kept;
 pub(crate) mod link_counts;
 pub(crate) mod name_count;
 pub(crate) mod read_marks;

@@ -11,6 +11,7 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use crate::model::fault::{Op, OpError};
+use crate::model::kind::Kind;
 use crate::model::metadata::Id;
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::{errno, file, link, stat};
@@ -24,8 +25,7 @@ pub(crate) fn remove_tree(
     name: &CStr,
     keep_going: &dyn Fn() -> bool,
 ) -> Result<bool, OpError> {
-    let failed = |cause: io::Error| OpError::target(Op::Remove, cause);
-    let mut level = match link::remove(dir, name) {
+    let level = match link::remove(dir, name) {
         Ok(()) => return Ok(true),
         Err(e) if errno::is_missing(&e) => return Ok(true),
         Err(e) if errno::is_directory(&e) => Level::enter(dir, name).map_err(failed)?,
@@ -36,6 +36,47 @@ pub(crate) fn remove_tree(
         },
         Err(e) => return Err(failed(e)),
     };
+    remove_level(dir, name, level, keep_going)
+}
+
+/// The same of what is known by its inode: where something else bears the name,
+/// that is left, and the error says so.
+pub(crate) fn remove_tree_of(
+    dir: BorrowedFd<'_>,
+    name: &CStr,
+    id: Id,
+    keep_going: &dyn Fn() -> bool,
+) -> Result<bool, OpError> {
+    let there = match stat::look(dir, name, stat::Fresh::AsStat) {
+        Ok(there) => there,
+        Err(e) if errno::is_missing(&e) => return Ok(true),
+        Err(e) => return Err(failed(e)),
+    };
+    let other = || failed(io::Error::other("another bears its name now"));
+    if there.id() != id {
+        return Err(other());
+    }
+    if there.kind != Kind::Dir {
+        return remove_tree(dir, name, keep_going);
+    }
+    let level = Level::enter(dir, name).map_err(failed)?;
+    if level.id != id {
+        return Err(other());
+    }
+    remove_level(dir, name, level, keep_going)
+}
+
+fn failed(cause: io::Error) -> OpError {
+    OpError::target(Op::Remove, cause)
+}
+
+/// Empties a directory that was entered, and removes it.
+fn remove_level(
+    dir: BorrowedFd<'_>,
+    name: &CStr,
+    mut level: Level,
+    keep_going: &dyn Fn() -> bool,
+) -> Result<bool, OpError> {
     let mut above: Vec<(Id, CString)> =
         vec![(stat::look_at(dir).map_err(failed)?.id(), name.to_owned())];
     loop {

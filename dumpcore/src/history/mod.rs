@@ -11,11 +11,9 @@ mod date;
 mod locate;
 mod read;
 mod rename;
-mod restore;
 mod spans;
 mod timeline;
 mod version;
-mod would_remove;
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -37,7 +35,6 @@ pub use read::DirEntry;
 pub use spans::Keep;
 pub use timeline::History;
 pub use version::Version;
-pub use would_remove::WouldRemove;
 
 use locate::Trees;
 
@@ -174,73 +171,6 @@ impl Navigator {
         })
     }
 
-    /// Brings a version back to the place in the main tree, with all its
-    /// metadata: made beside the name and renamed over it, a directory whole.
-    /// Directories above it that are gone come back as they were in the dump,
-    /// without what else was in them. What of the metadata the runner could
-    /// not preserve comes back.
-    ///
-    /// A directory becomes as it was: what [`Navigator::would_remove`] finds goes.
-    ///
-    /// # Errors
-    /// [`FindError::InDump`] for a place in a dump, [`FindError::NoTree`] when
-    /// the main tree itself is gone, [`FindError::LeadsElsewhere`] where a
-    /// symlink is on the way, [`FindError::Mounted`] when something is
-    /// mounted on or below the place, or a fault; what was there is then as it
-    /// was.
-    pub fn restore(&self, version: &Version, place: &Location) -> Result<Vec<Fault>, FindError> {
-        Self::is_in_tree(place)?;
-        match &place.located_in {
-            LocatedIn::Main(path) => {
-                let names = place.within.as_bytes().iter();
-                let depth = names.filter(|b| **b == b'/').count();
-                let tree = path.ancestors().nth(depth).filter(|_| depth > 0);
-                if let Some(tree) = tree.filter(|tree| !tree.exists()) {
-                    let path = tree.to_path_buf();
-                    return Err(FindError::NoTree { path });
-                }
-                // For what is mounted there, which must not go.
-                would_remove::would_remove(version, path)?;
-                Ok(restore::restore(version, path, depth)?)
-            }
-            LocatedIn::Dump(dump) => Err(FindError::InDump {
-                path: self.path_in(*dump, place),
-            }),
-        }
-    }
-
-    /// What [`Navigator::restore`] would remove for good: what the place in
-    /// the main tree has, and the version has not, by name or by type. Nothing
-    /// where nothing bears the name. Reads every directory of both.
-    ///
-    /// # Errors
-    /// [`FindError::InDump`] for a place in a dump, [`FindError::Mounted`]
-    /// when something is mounted on or below the place, or a fault.
-    pub fn would_remove(
-        &self,
-        version: &Version,
-        place: &Location,
-    ) -> Result<WouldRemove, FindError> {
-        match &place.located_in {
-            LocatedIn::Main(path) => would_remove::would_remove(version, path),
-            LocatedIn::Dump(dump) => Err(FindError::InDump {
-                path: self.path_in(*dump, place),
-            }),
-        }
-    }
-
-    /// What a symlink leads to is not changed in the name of what was there
-    /// before the symlink.
-    fn is_in_tree(place: &Location) -> Result<(), FindError> {
-        match (&place.located_in, &place.typed_through) {
-            (LocatedIn::Main(path), Some(link)) => Err(FindError::LeadsElsewhere {
-                path: path.clone(),
-                link: link.clone(),
-            }),
-            _ => Ok(()),
-        }
-    }
-
     /// What bears the name of a place now, in the tree that it lies in. What is
     /// reached through [`Location::typed_through`] counts.
     ///
@@ -251,22 +181,6 @@ impl Navigator {
             LocatedIn::Main(path) => Version::at(path)?,
             LocatedIn::Dump(dump) => Version::look(&self.listing, *dump, &place.within)?,
         })
-    }
-
-    /// Does the place in the main tree differ from a version, or anything
-    /// below it? What is missing differs.
-    ///
-    /// # Errors
-    /// What could not be read of either.
-    pub fn differs(&self, version: &Version, place: &Location) -> Result<bool, FindError> {
-        let now = match self.path_now(place) {
-            Some(path) => Version::at(&path)?,
-            None => None,
-        };
-        match now {
-            Some(now) => Ok(restore::differ(version, &now)?),
-            None => Ok(true),
-        }
     }
 
     /// The history of a place.
@@ -312,34 +226,6 @@ pub enum FindError {
         path: PathBuf,
         /// The dump root.
         dump: PathBuf,
-    },
-    /// What lies in a dump is never written to.
-    #[error("{} lies in a dump, and a dump never changes", Brief::path(.path))]
-    InDump {
-        /// The path.
-        path: PathBuf,
-    },
-    /// Nothing is restored through a symlink.
-    #[error("{} cannot be restored: {} is a symlink now; copy the old version to where it belongs",
-        Brief::path(.path), Brief::path(.link))]
-    LeadsElsewhere {
-        /// The path in the main tree.
-        path: PathBuf,
-        /// The symlink on the way to it.
-        link: PathBuf,
-    },
-    /// Nothing is restored into a main tree that is not there.
-    #[error("the main tree {} is not there: is its disk mounted?", Brief::path(.path))]
-    NoTree {
-        /// The main tree.
-        path: PathBuf,
-    },
-    /// What is mounted there would be removed with the rest.
-    #[error("something is mounted on {}, and would be removed with the rest: unmount it first",
-        Brief::path(.path))]
-    Mounted {
-        /// The directory it is mounted on.
-        path: PathBuf,
     },
     /// No dump is as old as that.
     #[error("{} has no dump of {} or earlier", Brief::path(.dump),

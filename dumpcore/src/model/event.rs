@@ -131,7 +131,9 @@ pub enum Phase {
     Verifying,
     /// Making it visible.
     Publishing,
-    /// Removing dumps that are no longer wanted.
+    /// Making what is restored, beside its place.
+    Restoring,
+    /// Removing dumps that are no longer wanted, or what a restoration replaced.
     Removing,
 }
 
@@ -147,6 +149,7 @@ impl Phase {
             Phase::Syncing => "syncing",
             Phase::Verifying => "verifying",
             Phase::Publishing => "publishing",
+            Phase::Restoring => "restoring",
             Phase::Removing => "removing",
         }
     }

@@ -10,6 +10,7 @@ pub(crate) mod metadata;
 pub(crate) mod minute;
 pub(crate) mod path;
 pub(crate) mod report;
+pub(crate) mod restore;
 pub(crate) mod storage;
 pub(crate) mod tree;
 pub(crate) mod warning;

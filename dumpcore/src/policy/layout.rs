@@ -118,6 +118,27 @@ pub(crate) fn partial_count(mark: &[u8]) -> Option<u64> {
     }
 }
 
+/// The name of what a restoration replaces, for the moment between two
+/// renames, where names cannot be exchanged.
+#[must_use]
+pub(crate) fn replaced(restoring: &[u8]) -> Vec<u8> {
+    [restoring, REPLACED].concat()
+}
+
+/// Was this left beside `name` by a restoration of it, and is it what was
+/// being made, or, exchanged for that, is being removed?
+#[must_use]
+pub(crate) fn is_left_beside(name: &[u8], found: &[u8]) -> bool {
+    restoring_id(found).is_some_and(|id| restoring(name, id) == found)
+}
+
+/// Is it what a restoration of `name` replaced, moved aside by [`replaced`]?
+#[must_use]
+pub(crate) fn is_replaced(name: &[u8], found: &[u8]) -> bool {
+    let restoring = found.strip_suffix(REPLACED);
+    restoring.is_some_and(|restoring| is_left_beside(name, restoring))
+}
+
 /// Is it what a run left behind of its trials?
 #[must_use]
 pub(crate) fn is_trial(name: &[u8]) -> bool {
@@ -580,7 +601,14 @@ mod tests {
                 assert!(beside.len() <= 255, "{name}");
                 assert!(std::str::from_utf8(&beside).is_ok(), "{name}");
                 assert!(is_restoring(&beside), "{name}");
+                assert!(is_left_beside(name.as_bytes(), &beside), "{name}");
+                assert!(!is_left_beside(b"other", &beside), "{name}");
                 assert_ne!(beside, restoring(name.as_bytes(), 7));
+                let replaced = replaced(&beside);
+                assert!(is_restoring(&replaced) && replaced.len() <= 255, "{name}");
+                assert!(!is_left_beside(name.as_bytes(), &replaced), "{name}");
+                assert!(is_replaced(name.as_bytes(), &replaced), "{name}");
+                assert!(!is_replaced(name.as_bytes(), &beside), "{name}");
             }
         }
         for name in [

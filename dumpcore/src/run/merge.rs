@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::leftover::incomplete;
 use super::trees::{Reference, Source, again, roots_of_dump, still_there};
 use super::{Made, Order, Run};
-use crate::engine::{self, Budget, Root, Rules, Totals};
+use crate::engine::{self, Budget, Root, Rules, Stands, Totals};
 use crate::fs::capabilities;
 use crate::fs::dir_handle::{DirHandle, HandleCache};
 use crate::fs::link_counts::{Counting, LinkCounts};
@@ -101,6 +101,7 @@ impl Shape<'_> {
             published_path: self.published_path.clone(),
             target_is_new: !self.resumed,
             touched,
+            stands: Stands::Made,
         })
     }
 
@@ -113,7 +114,7 @@ impl Shape<'_> {
 }
 
 /// All names of a dump are counted.
-struct InDump<'t>(&'t Totals<'t>);
+pub(super) struct InDump<'t>(pub(super) &'t Totals<'t>);
 
 impl Counting for InDump<'_> {
     fn keep_going(&self) -> bool {
@@ -281,6 +282,8 @@ impl Run<'_> {
             may_share: work.may_share,
             source_is_dump: work.source_is_dump,
             names: names.as_ref(),
+            only: &[],
+            share_source: false,
             pages: work.pages,
             from_disk: work.from_disk,
             marks: note.as_ref().map(|note| &note.marks),

@@ -6,6 +6,7 @@
 //! behind, the merge, the flush, and making it visible. Whatever fails before
 //! the last of these leaves all that was published as it was.
 
+mod budget;
 mod evidence;
 mod flush;
 mod lacks;
@@ -14,11 +15,11 @@ mod merge;
 mod published;
 mod reference;
 pub(crate) mod removing;
+pub(crate) mod restore;
 mod site;
 mod trees;
 mod vanished;
 
-use std::num::NonZero;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,21 +39,17 @@ use crate::model::metadata::Capabilities;
 use crate::model::minute::Stamp;
 use crate::model::path::RelPath;
 use crate::model::report::Report;
-use crate::model::storage::Jobs;
 use crate::policy::filter::Filter;
 use crate::policy::layout::{self, DumpName, LinkTarget, Sort};
 use crate::policy::link::LinkPolicy;
 use crate::policy::rate_limit::Rate;
 use crate::policy::touched::ReadMark;
-use crate::policy::workers::default_jobs;
 use crate::root::DumpRoot;
 use crate::root::listing::Dated;
 use crate::root::lock::DumpLock;
 use crate::root::staging::{self, Staging, Tells};
 use crate::sys::clock;
 use crate::sys::dir::{self, For};
-use crate::sys::fstype::FsType;
-use crate::sys::medium;
 use crate::sys::pages::Pages;
 
 /// What a run is told by its caller.
@@ -154,7 +151,8 @@ impl<'a> Run<'a> {
         for source in &order.sources {
             self.guard(source, &order)?;
         }
-        let (budget, jobs) = self.budget(&order.sources, &totals);
+        let trees = order.sources.iter().map(|source| source.handle.as_fd());
+        let (budget, jobs) = budget::budget(self.caller.jobs, trees, self.dump.handle(), &totals);
         let mut named = self.name(&order, Stamp::of(&start), &totals)?;
         let published = self.dump.path().join(named.name.path());
         let reference_path = reference.as_ref().map(|r| r.path.below(self.dump.path()));
@@ -263,33 +261,6 @@ impl<'a> Run<'a> {
             warnings: vanished.behind(sum.warnings),
             free_bytes: self.dump.free().map(|(bytes, _)| bytes),
         })
-    }
-
-    /// How many workers, with what they need: as many as the caller says,
-    /// else as the disks and processors ask for. That they are fewer than
-    /// the caller said is told.
-    fn budget(&self, sources: &[Source], totals: &Totals<'_>) -> (Budget, Jobs) {
-        let wanted = match self.caller.jobs {
-            Some(number) => Jobs {
-                number: number.max(1),
-                chosen_for: None,
-            },
-            None => {
-                let trees = sources.iter().map(|source| medium::of(&source.handle));
-                let media = trees.chain([medium::of(self.dump.handle())]);
-                let processors = std::thread::available_parallelism();
-                let contended = FsType::of(self.dump.handle()).is_ok_and(FsType::is_contended);
-                default_jobs(media, processors.map_or(2, NonZero::get), contended)
-            }
-        };
-        let budget = Budget::new(wanted.number);
-        if let Some(shortage) = budget.shortage()
-            && wanted.chosen_for.is_none()
-        {
-            totals.warn(shortage);
-        }
-        let number = budget.jobs();
-        (budget, Jobs { number, ..wanted })
     }
 
     /// A tree that is empty, while its reference is not, is most likely a

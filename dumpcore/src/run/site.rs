@@ -3,6 +3,7 @@
 use std::os::fd::AsFd as _;
 
 use super::Run;
+use super::lacks::tell_what_is_lacking;
 use crate::engine::Totals;
 use crate::fs::capabilities::{self, Trial};
 use crate::model::error::Error;
@@ -31,7 +32,7 @@ impl Run<'_> {
         }
         let error = match self.try_out(&mut staging, totals)? {
             Ok(Trial::Passed(capabilities, lacks)) => {
-                self.tell_what_is_lacking(&lacks, totals);
+                tell_what_is_lacking(&lacks, self.dump.path(), &self.fs(), totals);
                 return Ok((staging, capabilities));
             }
             Ok(Trial::NoHardLinks) => Error::NoHardLinks {

@@ -223,6 +223,8 @@ pub(crate) struct Lister {
     dir: Arc<OwnedFd>,
     done: bool,
     removed: Option<io::Error>,
+    /// The one name that is asked for, instead of all.
+    only: Option<CString>,
 }
 
 impl Lister {
@@ -232,6 +234,15 @@ impl Lister {
             dir: dir.into(),
             done: false,
             removed: None,
+            only: None,
+        }
+    }
+
+    /// Lists one name, as if there were no other.
+    pub(crate) fn of(dir: impl Into<Arc<OwnedFd>>, name: &CStr) -> Self {
+        Self {
+            only: Some(name.to_owned()),
+            ..Self::new(dir)
         }
     }
 
@@ -271,6 +282,10 @@ impl Lister {
 
     /// One call's worth of entries.
     fn fill(&mut self, chunk: &mut Chunk) -> io::Result<()> {
+        if let Some(name) = self.only.take() {
+            self.done = true;
+            return chunk.push(0, None, &name);
+        }
         let mut buffer = [MaybeUninit::<u8>::uninit(); 32 * 1024];
         let mut entries = RawDir::new(&*self.dir, &mut buffer);
         loop {

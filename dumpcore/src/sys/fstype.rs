@@ -126,6 +126,13 @@ impl FsType {
             )
     }
 
+    /// Does a directory that this process makes surely belong to it, with the
+    /// permissions that it asked for?
+    pub(crate) fn keeps_owners(self) -> bool {
+        let kept = matches!(self, Self::Overlay | Self::Ramfs | Self::Zfs);
+        kept || self.is_local()
+    }
+
     /// Does a call do what some program makes of it?
     pub(crate) fn is_in_user_space(self) -> bool {
         self == Self::Fuse

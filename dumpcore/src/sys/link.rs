@@ -94,25 +94,22 @@ pub(crate) fn rename_new(
 /// Lets two names change places at once.
 ///
 /// Where the filesystem (EINVAL) or the kernel (ENOSYS) cannot, they do so
-/// one after the other, by way of a third name: then `to` is missing for a
-/// moment.
+/// one after the other, by way of a `third` name beside `from`: then `to` is
+/// missing for a moment.
 pub(crate) fn exchange(
     from_dir: BorrowedFd<'_>,
     from: &CStr,
     to_dir: BorrowedFd<'_>,
     to: &CStr,
+    third: &CStr,
 ) -> io::Result<()> {
     match renameat_with(from_dir, from, to_dir, to, RenameFlags::EXCHANGE) {
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-            let mut third = b".".to_vec();
-            third.extend(from.to_bytes().iter().take(240));
-            third.extend(b".old");
-            let third = CString::new(third)?;
-            rename_new(to_dir, to, from_dir, &third)?;
+            rename_new(to_dir, to, from_dir, third)?;
             let moved = rename_new(from_dir, from, to_dir, to);
             match moved {
-                Ok(()) => rename_new(from_dir, &third, from_dir, from),
-                Err(error) => rename_new(from_dir, &third, to_dir, to).and(Err(error)),
+                Ok(()) => rename_new(from_dir, third, from_dir, from),
+                Err(error) => rename_new(from_dir, third, to_dir, to).and(Err(error)),
             }
         }
         other => Ok(other?),

@@ -32,10 +32,38 @@ pub(crate) fn look_at(handle: impl AsFd) -> io::Result<Meta> {
     meta(&found)
 }
 
+/// What stands in the way of removing or renaming an entry, and what it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Details {
+    pub(crate) meta: Meta,
+    /// The number of the mount that it lies on; 0 before Linux 5.8.
+    pub(crate) mount: u64,
+    /// Is it itself the top of a mount?
+    pub(crate) is_mounted: bool,
+    /// Is it immutable or append-only, so that not even root may remove it?
+    pub(crate) is_fixed: bool,
+}
+
+/// Looks at a name in a directory, with what is not in its [`Meta`]. Numbers of
+/// mounts are those of [`mount_id`].
+pub(crate) fn details(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<Details> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    let wanted = StatxFlags::from_bits_retain(MNT_ID_UNIQUE) | StatxFlags::MNT_ID;
+    let found = statx(dir, name, flags, wanted | StatxFlags::BASIC_STATS)?;
+    let is = |attribute| found.stx_attributes.intersects(attribute);
+    Ok(Details {
+        meta: meta(&found)?,
+        mount: found.stx_mnt_id,
+        is_mounted: is(StatxAttributes::MOUNT_ROOT),
+        is_fixed: is(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND),
+    })
+}
+
+const MNT_ID_UNIQUE: u32 = 0x4000;
+
 /// The number of the mount that a handle lies on: never used again while the
 /// machine runs where the kernel can tell (Linux 6.8), else its plain number.
 pub(crate) fn mount_id(handle: impl AsFd) -> io::Result<u64> {
-    const MNT_ID_UNIQUE: u32 = 0x4000;
     let wanted = StatxFlags::from_bits_retain(MNT_ID_UNIQUE) | StatxFlags::MNT_ID;
     Ok(statx(handle, c"", AtFlags::EMPTY_PATH, wanted)?.stx_mnt_id)
 }

@@ -195,6 +195,13 @@ pub(crate) fn get_at(path: &Path, xattr: &CStr) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
+/// Does the filesystem know attributes of this kind, as far as this runner may
+/// ask? Whether the subject has this one does not matter.
+pub(crate) fn is_known(subject: Subject<'_>, xattr: &CStr) -> bool {
+    let asked = get_into(subject, xattr, &mut [0; 1]);
+    !asked.is_err_and(|error| is(&error, Errno::OPNOTSUPP))
+}
+
 /// All attributes whose name `keep` wants.
 pub(crate) fn read(subject: Subject<'_>, keep: impl Fn(&[u8]) -> bool) -> io::Result<Xattrs> {
     let names = names(subject)?;

@@ -1,19 +1,17 @@
 //! Restoring, judged by the tree comparison and the fingerprint of history.
 
-use std::ffi::CString;
 use std::fs;
-use std::os::fd::AsFd as _;
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use assert_fs::TempDir;
+use dumpcore::{
+    Location, Navigator, Restore, RestoreError, RestorePlan, RestoreReport, Restored, Version,
+};
 use fixtures::compare::{Options, assert_same_tree};
 use fixtures::fingerprint::Fingerprint;
 use fixtures::tree::{Node, Tree, odd_tree};
-
-use super::super::{FindError, Location, Navigator};
-use super::*;
-use crate::sys::dir::{For, make_private, open_dir, open_root};
 
 struct Ground {
     dir: TempDir,
@@ -41,6 +39,38 @@ impl Ground {
 
     fn navigator(&self) -> Navigator {
         Navigator::new(self.dir.path().join("dump")).main(self.main(""))
+    }
+
+    /// Restores over whatever is there.
+    fn restore(&self, path: &str) -> Result<RestoreReport, RestoreError> {
+        let (navigator, place, version) = self.find(path);
+        done(Restore::new(&navigator, &version, &place)?.confirm(|_| true))
+    }
+
+    /// Does anything differ from the version?
+    fn differs(&self, path: &str) -> bool {
+        let (navigator, place, version) = self.find(path);
+        let restore = Restore::new(&navigator, &version, &place).unwrap();
+        let restored = restore.only_if_differs(true).confirm(|_| false).run();
+        match restored.unwrap() {
+            Restored::Same => false,
+            Restored::Declined => true,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// What would go, as whoever is asked is told.
+    fn plan(&self, path: &str) -> Result<RestorePlan, RestoreError> {
+        let (navigator, place, version) = self.find(path);
+        let mut told = None;
+        let ask = |plan: &RestorePlan| {
+            told = Some(plan.clone());
+            false
+        };
+        Restore::new(&navigator, &version, &place)?
+            .confirm(ask)
+            .run()?;
+        Ok(told.expect("asked"))
     }
 
     fn find(&self, path: &str) -> (Navigator, Location, Version) {
@@ -76,13 +106,19 @@ impl Ground {
     fn restores(&self, path: &str, options: &Options) {
         let before = Fingerprint::of(&self.dir.path().join("dump"));
         let names = names_in(self.main(path).parent().unwrap(), path);
-        let (navigator, place, version) = self.find(path);
-        let losses = navigator.restore(&version, &place).unwrap();
-        assert!(losses.is_empty(), "{losses:?}");
+        let report = self.restore(path).unwrap();
+        assert!(report.is_complete(), "{report:?}");
         before.assert_unchanged(&self.dir.path().join("dump"));
         let after = names_in(self.main(path).parent().unwrap(), path);
         assert_eq!(after, names, "nothing is left beside it");
         self.assert_same(&self.dump(path), &self.main(path), options);
+    }
+}
+
+fn done(restore: Restore<'_>) -> Result<RestoreReport, RestoreError> {
+    match restore.run()? {
+        Restored::Done(report) => Ok(*report),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -169,40 +205,27 @@ fn names_of_one_file_stay_names_of_one_file() {
 fn what_is_the_same_is_known_to_be() {
     let ground = Ground::new();
     put(plain_tree(), &ground.dump("up/tree"));
-    let (navigator, place, version) = ground.find("up/tree");
-    assert!(navigator.differs(&version, &place).unwrap(), "missing");
-    navigator.restore(&version, &place).unwrap();
-    assert!(!navigator.differs(&version, &place).unwrap());
-    fs::write(ground.main("up/tree/sub/deeper/again"), "TEXT\n").unwrap();
-    assert!(navigator.differs(&version, &place).unwrap(), "far below");
-}
-
-#[test]
-fn what_symlinks_cannot_keep_is_not_held_against_them() {
-    let ground = Ground::new();
-    put(plain_tree(), &ground.dump("up/tree"));
-    let (navigator, place, version) = ground.find("up/tree");
-    navigator.restore(&version, &place).unwrap();
-    let link = ground.main("up/tree/link");
-    let again = || {
-        let root = ground.main("up/tree");
-        // The directory keeps its time.
-        let time = fs::metadata(&root).unwrap().modified().unwrap();
-        fs::remove_file(&link).unwrap();
-        std::os::unix::fs::symlink("nowhere", &link).unwrap();
-        let times = fs::FileTimes::new().set_modified(time);
-        fs::File::open(&root).unwrap().set_times(times).unwrap();
-    };
-    again();
-    let now = Version::at(&ground.main("up/tree")).unwrap().unwrap();
-    assert!(compare_all(&version, &now, true).unwrap(), "another time");
-    assert!(!compare_all(&version, &now, false).unwrap());
+    assert!(ground.differs("up/tree"), "missing");
+    ground.restores("up/tree", &Options::default());
+    assert!(!ground.differs("up/tree"));
+    let changes: [fn(&Path); 5] = [
+        |top| fs::write(top.join("sub/deeper/again"), "TEXT\n").unwrap(),
+        |top| fs::write(top.join("new"), "").unwrap(),
+        |top| fs::remove_file(top.join("link")).unwrap(),
+        |top| fs::set_permissions(top.join("sub"), Permissions::from_mode(0o700)).unwrap(),
+        |top| xattr::set(top.join("file"), "user.note", b"x").unwrap(),
+    ];
+    for change in changes {
+        change(&ground.main("up/tree"));
+        assert!(ground.differs("up/tree"));
+        ground.restores("up/tree", &Options::default());
+        assert!(!ground.differs("up/tree"));
+    }
 }
 
 fn would_remove(ground: &Ground, path: &str) -> (u64, Vec<PathBuf>) {
-    let (navigator, place, version) = ground.find(path);
-    let would_remove = navigator.would_remove(&version, &place).unwrap();
-    (would_remove.entries, would_remove.first)
+    let plan = ground.plan(path).unwrap();
+    (plan.removes.entries, plan.removes.first)
 }
 
 #[test]
@@ -215,8 +238,7 @@ fn what_would_go_is_found_before() {
         (0, Vec::new()),
         "nothing there"
     );
-    let (navigator, place, version) = ground.find("up/tree");
-    navigator.restore(&version, &place).unwrap();
+    ground.restores("up/tree", &Options::default());
     assert_eq!(
         would_remove(&ground, "up/tree"),
         (0, Vec::new()),
@@ -245,26 +267,15 @@ fn what_would_go_is_found_before() {
     let first = ["came", "link", "zzz"].map(|name| top.join(name));
     assert_eq!(would_remove(&ground, "up/tree"), (8, first.to_vec()));
     // Depth costs neither stack nor descriptors.
-    let deep = (0..3_000).fold(PathBuf::from("came"), |path, _| path.join("d"));
-    make_deep(&top, &deep);
-    assert_eq!(would_remove(&ground, "up/tree"), (3_008, first.to_vec()));
-    fixtures::tree::remove_deep(&top.join("came"));
-    fs::create_dir_all(top.join("came/with")).unwrap();
+    drop(fixtures::tree::deep(&top.join("came/with"), 3_000));
+    let (entries, named) = would_remove(&ground, "up/tree");
+    assert!(entries >= 3_008, "{entries}");
+    assert_eq!(named, first);
+    fixtures::tree::remove_deep(&top.join("came/with"));
     assert_eq!(would_remove(&ground, "up/tree/file"), (0, Vec::new()));
     // A directory where a symlink was is such an entry itself.
     let whole = (2, vec![top.join("link")]);
     assert_eq!(would_remove(&ground, "up/tree/link"), whole);
-}
-
-/// Makes directories deeper than any path may be long.
-fn make_deep(top: &Path, below: &Path) {
-    let mut at = open_root(top, For::Passing).unwrap();
-    for name in below.components() {
-        let name = CString::new(name.as_os_str().as_encoded_bytes()).unwrap();
-        // The first is there.
-        let _ = make_private(at.as_fd(), &name);
-        at = open_dir(at.as_fd(), &name, For::Passing).unwrap();
-    }
 }
 
 /// A directory that may not be listed is one entry more that goes, unseen.
@@ -275,11 +286,11 @@ fn what_may_not_be_listed_counts_as_one() {
     put(plain_tree(), &ground.dump("up/tree"));
     put(plain_tree(), &ground.main("up/tree"));
     let closed = ground.main("up/tree").join("sub");
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
+    fs::set_permissions(&closed, Permissions::from_mode(0o000)).unwrap();
     let found = would_remove(&ground, "up/tree");
-    fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(&closed, Permissions::from_mode(0o755)).unwrap();
     let unseen = (1, vec![closed]);
-    let by_root = disk::whoami().0 == 0;
+    let by_root = fixtures::is_root();
     assert_eq!(found, if by_root { (0, Vec::new()) } else { unseen });
 }
 
@@ -299,14 +310,13 @@ fn what_is_mounted_inside_is_not_removed() {
         assert!(command.args(words).status().unwrap().success());
     };
     run("mount", &[Path::new("--bind"), mount.path(), &at]);
-    let (navigator, place, version) = ground.find("up/tree");
-    let asked = navigator.would_remove(&version, &place).unwrap_err();
-    let refused = navigator.restore(&version, &place).unwrap_err();
+    let asked = ground.plan("up/tree").unwrap_err();
+    let refused = ground.restore("up/tree").unwrap_err();
     let names = names_in(&ground.main("up"), "tree");
     let there = at.join("precious").exists() && ground.main("up/tree/newer").exists();
     run("umount", &[&at]);
     for error in [asked, refused] {
-        let FindError::Mounted { path } = error else {
+        let RestoreError::Mounted { path } = error else {
             panic!("{error}");
         };
         assert_eq!(path, at);
@@ -326,8 +336,9 @@ fn a_failure_leaves_what_was_there() {
         let (navigator, place, version) = ground.find(path);
         let away = ground.dump("up/away");
         fs::rename(ground.dump("up/tree"), &away).unwrap();
-        let fault = navigator.restore(&version, &place).unwrap_err();
-        assert!(matches!(fault, FindError::Fault(_)), "{fault}");
+        let restore = Restore::new(&navigator, &version, &place).unwrap();
+        let fault = done(restore.confirm(|_| true)).unwrap_err();
+        assert!(matches!(fault, RestoreError::Fault(_)), "{fault}");
         let newer = fs::read_to_string(ground.main("up/tree/file")).unwrap();
         assert_eq!(newer, "newer");
         assert_eq!(names_in(&ground.main("up"), "tree"), ["tree"]);
@@ -343,9 +354,8 @@ fn directories_above_come_back_with_their_metadata_and_nothing_else() {
         put(plain_tree(), &ground.dump("up/tree"));
         fs::remove_dir(ground.main("up")).unwrap();
         let before = Fingerprint::of(&ground.dir.path().join("dump"));
-        let (navigator, place, version) = ground.find(path);
-        let losses = navigator.restore(&version, &place).unwrap();
-        assert!(losses.is_empty(), "{losses:?}");
+        let report = ground.restore(path).unwrap();
+        assert!(report.is_complete(), "{report:?}");
         before.assert_unchanged(&ground.dir.path().join("dump"));
         // What the dump has besides is not brought back with them.
         let dump = ground.dump("up");
@@ -368,12 +378,13 @@ fn a_failure_below_directories_that_are_gone_makes_none() {
     fs::remove_dir(ground.main("up")).unwrap();
     let (navigator, place, version) = ground.find("up/tree/file");
     fs::remove_file(ground.dump("up/tree/file")).unwrap();
-    let fault = navigator.restore(&version, &place).unwrap_err();
-    assert!(matches!(fault, FindError::Fault(_)), "{fault}");
+    let restore = || Restore::new(&navigator, &version, &place).unwrap();
+    let gone = done(restore()).unwrap_err();
+    assert!(matches!(gone, RestoreError::VersionGone { .. }), "{gone}");
     assert_eq!(fs::read_dir(ground.main("")).unwrap().count(), 0);
     fs::remove_dir(ground.main("")).unwrap();
-    let refused = navigator.restore(&version, &place).unwrap_err();
-    assert!(matches!(refused, FindError::NoTree { .. }), "{refused}");
+    let refused = done(restore()).unwrap_err();
+    assert!(matches!(refused, RestoreError::NoTree { .. }), "{refused}");
 }
 
 #[test]
@@ -383,29 +394,19 @@ fn a_dump_is_not_restored_into() {
     let (navigator, _, version) = ground.find("up/tree");
     let path = fs::canonicalize(ground.dump("up/tree")).unwrap();
     let place = navigator.locate(Path::new("/"), &path).unwrap();
-    let refused = navigator.restore(&version, &place).unwrap_err();
-    assert!(matches!(refused, FindError::InDump { .. }), "{refused}");
+    let refused = Restore::new(&navigator, &version, &place).unwrap_err();
+    assert!(matches!(refused, RestoreError::InDump { .. }), "{refused}");
 }
 
 #[test]
 fn inherits_nothing_from_the_directory_it_comes_to() {
     let ground = Ground::new();
-    put(plain_tree(), &ground.dump("up/tree"));
+    put(plain_tree(), &ground.dump("up/heir"));
     let acl = fixtures::acl::with_user(7, 7);
     let heir = ground.main("up/heir");
     put(Tree::new().with("", Node::dir().default_acl(acl)), &heir);
-    for path in ["file", "link", "sub"] {
-        let navigator = ground.navigator();
-        let version = Version::at(&ground.dump("up/tree").join(path)).unwrap();
-        let place = Location {
-            within: crate::model::path::RelPath::from_bytes(b"NEWAGE/up/heir"),
-            located_in: super::super::LocatedIn::Main(heir.join(path)),
-            typed_through: None,
-        };
-        let losses = navigator.restore(&version.unwrap(), &place).unwrap();
-        assert!(losses.is_empty(), "{losses:?}");
-        let (old, new) = (ground.dump("up/tree").join(path), heir.join(path));
-        ground.assert_same(&old, &new, &Options::default());
+    for path in ["up/heir/file", "up/heir/link", "up/heir/sub"] {
+        ground.restores(path, &Options::default());
     }
 }
 

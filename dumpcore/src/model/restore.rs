@@ -1,0 +1,228 @@
+//! What a restoration tells: what it would take away, what it did, and why it
+//! did not.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, Local};
+
+use crate::model::fault::{Fault, plain};
+use crate::model::path::Brief;
+use crate::model::report::Counts;
+use crate::model::warning::Warning;
+
+/// What a place has and a version of it has not, by name or by type: what goes
+/// when that version takes its place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WouldRemove {
+    /// How many entries, those below them included.
+    pub entries: u64,
+    /// The first of them, nearest to the place and then by name,
+    /// [`WouldRemove::NAMED`] at most: absolute paths. Of what lies in a
+    /// directory that is such an entry itself, only that directory is named.
+    pub first: Vec<PathBuf>,
+}
+
+impl WouldRemove {
+    /// How many are named.
+    pub const NAMED: usize = 3;
+
+    /// Counts an entry, and names it if it is one of the first that are to be.
+    pub(crate) fn count(&mut self, path: &Path, named: bool) {
+        self.entries += 1;
+        if named && self.first.len() < Self::NAMED {
+            self.first.push(path.to_path_buf());
+        }
+    }
+}
+
+/// What a restoration is about to do; nothing is changed yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RestorePlan {
+    /// What will be restored.
+    pub path: PathBuf,
+    /// The version in the dump.
+    pub version: PathBuf,
+    /// Does something bear the name, and is replaced?
+    pub replaces: bool,
+    /// What goes for good.
+    pub removes: WouldRemove,
+}
+
+/// What a restoration did: the version is in its place.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct RestoreReport {
+    /// What was restored, and what went.
+    pub plan: RestorePlan,
+    /// When reading began.
+    pub start: DateTime<Local>,
+    /// When all was done.
+    pub end: DateTime<Local>,
+    /// Entry and byte counts of what was restored.
+    pub counts: Counts,
+    /// What could not be restored of it: attributes that the runner or the
+    /// filesystem cannot keep; entries, only where nothing was replaced. Up to
+    /// [`Report::MAX_LISTED`](crate::Report::MAX_LISTED).
+    pub faults: Vec<Fault>,
+    /// What a person should know.
+    pub warnings: Vec<Warning>,
+    /// What was replaced could not be removed, or not all of it, because of
+    /// this: it lies at the fault's path. The next restoration of the same
+    /// place removes it, and no dump takes it.
+    pub left: Option<Fault>,
+}
+
+impl RestoreReport {
+    /// Was all of it restored, and all that it replaced removed?
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.counts.faults == 0 && self.left.is_none()
+    }
+
+    /// Duration in seconds.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        (self.end - self.start).as_seconds_f64()
+    }
+}
+
+/// How a restoration ended that did not fail.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Restored {
+    /// The version is in its place.
+    Done(Box<RestoreReport>),
+    /// It was already, so that nothing was done.
+    Same,
+    /// Whoever was asked said no, and nothing was done.
+    Declined,
+}
+
+/// Why nothing was restored: what was there is as it was.
+///
+/// Displayed as one sentence with the path.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// What lies in a dump is never written to.
+    #[error("{} lies in a dump, and a dump never changes", Brief::path(.path))]
+    InDump {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Nothing is restored through a symlink.
+    #[error("{} cannot be restored: {} is a symlink now; copy the old version to where it belongs",
+        Brief::path(.path), Brief::path(.link))]
+    LeadsElsewhere {
+        /// The path in the main tree.
+        path: PathBuf,
+        /// The symlink on the way to it.
+        link: PathBuf,
+    },
+    /// Nothing is restored into a main tree that is not there.
+    #[error("the main tree {} is not there: is its disk mounted?", Brief::path(.path))]
+    NoTree {
+        /// The main tree.
+        path: PathBuf,
+    },
+    /// Something bears the name, and nobody was asked whether it may go.
+    #[error("{} is there already", Brief::path(.path))]
+    Exists {
+        /// The path.
+        path: PathBuf,
+    },
+    /// What is mounted there would be removed with the rest.
+    #[error("something is mounted on {}, and would be removed with the rest: unmount it first",
+        Brief::path(.path))]
+    Mounted {
+        /// What it is mounted on.
+        path: PathBuf,
+    },
+    /// What may not be removed is in the way.
+    #[error("{} is immutable or append-only, and could not be removed with the rest: \
+             nothing was changed; allow it with 'chattr -ia' first", Brief::path(.path))]
+    Immutable {
+        /// The entry.
+        path: PathBuf,
+    },
+    /// The dumps themselves would be removed with the rest.
+    #[error("{} is the dump root, and would be removed with the rest: \
+             restore what you need of {} one by one", Brief::path(.path), Brief::path(.of))]
+    HoldsDumps {
+        /// The dump root.
+        path: PathBuf,
+        /// What was to be restored.
+        of: PathBuf,
+    },
+    /// Somebody moved or replaced something while it was worked on.
+    #[error("{} was moved or replaced by somebody else in the meantime: \
+             nothing was restored; look at it, and try again", Brief::path(.path))]
+    Moved {
+        /// What is no longer what it was.
+        path: PathBuf,
+    },
+    /// The dump has lost something since it was published.
+    #[error("{} is being removed, or was damaged: nothing was restored", Brief::path(.version))]
+    VersionGone {
+        /// The version in the dump.
+        version: PathBuf,
+    },
+    /// Some of it cannot be restored, so that it does not replace what is there.
+    #[error("{} is as it was, since {} of {} cannot be restored: {}{}",
+        Brief::path(.path), number(*.entries), Brief::path(.version), .first,
+        if *.entries > 1 { ", and more" } else { "" })]
+    Lacking {
+        /// What was to be restored.
+        path: PathBuf,
+        /// The version in the dump.
+        version: PathBuf,
+        /// How many entries.
+        entries: u64,
+        /// The first of them.
+        #[source]
+        first: Fault,
+    },
+    /// It was asked to stop.
+    #[error("stopped: {} is as it was", Brief::path(.path))]
+    Interrupted {
+        /// What was to be restored.
+        path: PathBuf,
+    },
+    /// Something on the way failed.
+    #[error("cannot {} {}: {}", .0.op, Brief::path(&.0.path), plain(&.0.cause))]
+    Fault(#[from] Fault),
+}
+
+fn number(of: u64) -> String {
+    match of {
+        1 => "1 entry".to_owned(),
+        n => format!("{n} entries"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::fault::Op;
+
+    #[test]
+    fn what_is_lacking_is_a_sentence() {
+        let lacking = |entries| RestoreError::Lacking {
+            path: "/home/a".into(),
+            version: "/dump/2026/1122/2331/home/a".into(),
+            entries,
+            first: Fault::new(
+                Op::Read,
+                "/dump/2026/1122/2331/home/a/f".into(),
+                std::io::Error::from_raw_os_error(5),
+            ),
+        };
+        let of_one = "/home/a is as it was, since 1 entry of /dump/2026/1122/2331/home/a \
+                      cannot be restored: cannot read /dump/2026/1122/2331/home/a/f: \
+                      Input/output error";
+        assert_eq!(lacking(1).to_string(), of_one);
+        assert!(lacking(2).to_string().contains("since 2 entries of"));
+        assert!(lacking(2).to_string().ends_with(", and more"));
+    }
+}

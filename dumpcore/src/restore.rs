@@ -1,0 +1,228 @@
+//! Restoring: a version of a path is brought back to its place, or elsewhere.
+//!
+//! The version is made whole beside its place and takes it by one rename: anyone
+//! who looks sees the old or the new, and a failure leaves what was there. A
+//! directory becomes as it was: what it has gained since goes. Directories above
+//! it that are gone come back as the dump has them, but with nothing else in
+//! them: all together, by the same rename.
+//!
+//! Files are copied, never linked out of a dump, or a later write would change
+//! history. Nothing in the dump is written to.
+
+use std::ffi::{CString, OsStr};
+use std::fmt;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use crate::history::{LocatedIn, Location, Navigator, Version};
+use crate::model::event::{Observer, Silent};
+use crate::model::fault::{Fault, Op};
+use crate::model::restore::{RestoreError, RestorePlan, Restored};
+use crate::policy::rate_limit::Rate;
+use crate::run::Caller;
+use crate::run::restore::{Confirm, From, Request, restore};
+use crate::sys::dir::real_path;
+
+/// Brings a version back to its place in a main tree, or to another directory.
+///
+/// ```no_run
+/// use dumpcore::{Navigator, Restore, Restored};
+///
+/// let navigator = Navigator::new("/dump").main("/newage/NEWAGE");
+/// let place = navigator.locate("/newage/NEWAGE".as_ref(), "lib/profile".as_ref())?;
+/// let old = navigator.version_at(&place, "2026-11-22T23:31".parse()?)?;
+/// let restored = Restore::new(&navigator, &old, &place)?
+///     .confirm(|plan| plan.removes.entries == 0)
+///     .run()?;
+/// if let Restored::Done(report) = restored {
+///     println!("{} files", report.counts.files.number);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "nothing is restored until it is run"]
+pub struct Restore<'a> {
+    request: Request,
+    /// The last name that it has in the dump.
+    name: CString,
+    confirm: Option<Box<Confirm<'a>>>,
+    jobs: Option<usize>,
+    bwlimit: Rate,
+    observer: &'a dyn Observer,
+    stop: Option<&'a AtomicBool>,
+}
+
+impl fmt::Debug for Restore<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Restore")
+            .field("version", &self.request.from.path)
+            .field("path", &self.request.path)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Restore<'a> {
+    /// Of this version, to the place in the main tree that it is of.
+    ///
+    /// # Errors
+    /// [`RestoreError::InDump`] for a place in a dump,
+    /// [`RestoreError::LeadsElsewhere`] where a symlink is on the way.
+    pub fn new(
+        navigator: &Navigator,
+        version: &Version,
+        place: &Location,
+    ) -> Result<Self, RestoreError> {
+        let path = match &place.located_in {
+            LocatedIn::Main(path) => path.clone(),
+            LocatedIn::Dump(dump) => {
+                let path = navigator.path_in(*dump, place);
+                return Err(RestoreError::InDump { path });
+            }
+        };
+        if let Some(link) = &place.typed_through {
+            // What a symlink leads to is not changed in the name of what was
+            // there before the symlink.
+            let link = link.clone();
+            return Err(RestoreError::LeadsElsewhere { path, link });
+        }
+        let from = from(navigator, version)?;
+        let depth = place
+            .within
+            .as_bytes()
+            .iter()
+            .filter(|b| **b == b'/')
+            .count();
+        let (root, below) = if depth == 0 {
+            whole_tree(&path)?
+        } else {
+            let root = path.ancestors().nth(depth).unwrap_or(&path).to_path_buf();
+            let below = names(path.strip_prefix(&root).unwrap_or(&path))?;
+            (root, below)
+        };
+        let name = names(place.within.as_path())?.pop().unwrap_or_default();
+        Ok(Self {
+            request: Request {
+                from,
+                root,
+                below,
+                path,
+                only_if_differs: false,
+            },
+            name,
+            confirm: None,
+            jobs: None,
+            bwlimit: Rate::UNLIMITED,
+            observer: &Silent,
+            stop: None,
+        })
+    }
+
+    /// Into this directory, which must exist, instead of the place that it is
+    /// of: under its own last name, a whole tree under that which it has in the
+    /// dump.
+    pub fn to(mut self, directory: impl Into<PathBuf>) -> Self {
+        let directory = directory.into();
+        let name = OsStr::from_bytes(self.name.to_bytes());
+        self.request.path = directory.join(name);
+        self.request.root = directory;
+        self.request.below = vec![self.name.clone()];
+        self
+    }
+
+    /// Only where something differs, by the rules by which dumps link: what the
+    /// dump's filesystem could not keep does not count.
+    pub fn only_if_differs(mut self, yes: bool) -> Self {
+        self.request.only_if_differs = yes;
+        self
+    }
+
+    /// Asks this before anything is changed, with all that will go; `false`
+    /// declines. Unset: nothing that exists is replaced. The directories stay
+    /// the ones that were looked at, whatever happens to their names meanwhile.
+    pub fn confirm(mut self, ask: impl FnMut(&RestorePlan) -> bool + 'a) -> Self {
+        self.confirm = Some(Box::new(ask));
+        self
+    }
+
+    /// So many workers. Unset: as for a dump.
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.jobs = Some(jobs);
+        self
+    }
+
+    /// Contents are copied no faster than this. No limit unless told.
+    pub fn bwlimit(mut self, rate: Rate) -> Self {
+        self.bwlimit = rate;
+        self
+    }
+
+    /// Is told of every event, from several threads.
+    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// When this becomes true before the version has taken its place, what was
+    /// made is removed, and what was there is as it was. Later, what was
+    /// replaced may be left behind.
+    pub fn stop(mut self, flag: &'a AtomicBool) -> Self {
+        self.stop = Some(flag);
+        self
+    }
+
+    /// Restores.
+    ///
+    /// # Errors
+    /// See [`RestoreError`]: what was there is as it was.
+    pub fn run(self) -> Result<Restored, RestoreError> {
+        let caller = Caller {
+            observer: self.observer,
+            stop: self.stop,
+            dry_run: false,
+            jobs: self.jobs,
+            bwlimit: self.bwlimit,
+        };
+        let mut confirm = self.confirm;
+        let confirm = confirm.as_deref_mut();
+        restore(&self.request, caller, confirm)
+    }
+}
+
+/// What leads to a version.
+fn from(navigator: &Navigator, version: &Version) -> Result<From, RestoreError> {
+    let top = version.dump.map(|dump| navigator.listing().path(dump));
+    let below = match &top {
+        Some(top) => version.path.strip_prefix(top).ok(),
+        None => version.path.file_name().map(Path::new),
+    };
+    let below = names(below.unwrap_or(&version.path))?;
+    let root = match version.dump {
+        Some(_) => navigator.listing().root().to_path_buf(),
+        None => version.path.parent().unwrap_or(&version.path).to_path_buf(),
+    };
+    Ok(From {
+        root,
+        dump: version.dump,
+        below,
+        path: version.path.clone(),
+        meta: version.meta,
+    })
+}
+
+/// A main root itself: it is a name in what lies above it, and may be reached
+/// by a symlink, which stays.
+fn whole_tree(path: &Path) -> Result<(PathBuf, Vec<CString>), RestoreError> {
+    let real = real_path(path).unwrap_or_else(|| path.to_path_buf());
+    let (Some(above), Some(name)) = (real.parent(), real.file_name()) else {
+        let cause = io::Error::from(io::ErrorKind::InvalidInput);
+        return Err(Fault::new(Op::Rename, path.to_path_buf(), cause).into());
+    };
+    Ok((above.to_path_buf(), names(Path::new(name))?))
+}
+
+fn names(path: &Path) -> Result<Vec<CString>, Fault> {
+    let name = |name: &OsStr| CString::new(name.as_bytes());
+    let names: Result<Vec<_>, _> = path.iter().map(name).collect();
+    names.map_err(|error| Fault::new(Op::Open, path.to_path_buf(), error.into()))
+}

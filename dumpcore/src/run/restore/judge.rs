@@ -1,0 +1,61 @@
+//! Tells faults that cost an attribute from those that cost an entry: the first
+//! leave something worth having, the second must not take the place of what is
+//! whole.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::model::event::{Action, Event, Observer};
+use crate::model::fault::{Fault, Op};
+
+/// Hears what an observer hears, and counts what is lacking.
+pub(super) struct Judge<'a> {
+    observer: &'a dyn Observer,
+    lacking: AtomicU64,
+    vanished: AtomicU64,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(observer: &'a dyn Observer) -> Self {
+        Self {
+            observer,
+            lacking: AtomicU64::new(0),
+            vanished: AtomicU64::new(0),
+        }
+    }
+
+    /// How many entries could not be made.
+    pub(super) fn lacking(&self) -> u64 {
+        self.lacking.load(Ordering::Relaxed)
+    }
+
+    /// How many entries were listed in the dump and then not there.
+    pub(super) fn vanished(&self) -> u64 {
+        self.vanished.load(Ordering::Relaxed)
+    }
+}
+
+/// Does an entry stand without something, and not fail to stand?
+pub(super) fn is_loss(fault: &Fault) -> bool {
+    matches!(
+        fault.op,
+        Op::SetOwner | Op::SetMode | Op::SetXattr | Op::SetTimes
+    )
+}
+
+impl Observer for Judge<'_> {
+    fn event(&self, event: Event<'_>) {
+        match event {
+            Event::Fault(fault) if !is_loss(fault) => {
+                self.lacking.fetch_add(1, Ordering::Relaxed);
+            }
+            Event::Entry {
+                did: Action::Vanished,
+                ..
+            } => {
+                self.vanished.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => {}
+        }
+        self.observer.event(event);
+    }
+}

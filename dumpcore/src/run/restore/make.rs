@@ -1,0 +1,297 @@
+//! Makes a version whole in a private directory: the engine's merge, with the
+//! version as the source and nothing in the target.
+
+use std::ffi::CString;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::judge::{Judge, is_loss};
+use super::place::{Origin, Place};
+use super::temporary::Temporary;
+use super::{Request, clearing, fault};
+use crate::engine::{self, Budget, Doubts, Root, Rules, Stands, Sum, Totals};
+use crate::fs::capabilities::{self, Trial};
+use crate::fs::dir_handle::{DirHandle, HandleCache};
+use crate::fs::link_counts::LinkCounts;
+use crate::fs::name_count::NameCount;
+use crate::model::error::Error;
+use crate::model::event::{Event, Phase};
+use crate::model::fault::{Fault, Op};
+use crate::model::kind::Kind;
+use crate::model::metadata::{Capabilities, Id};
+use crate::model::restore::{RestoreError, RestorePlan};
+use crate::policy::filter::Filter;
+use crate::policy::link::LinkPolicy;
+use crate::run::Caller;
+use crate::run::budget::budget;
+use crate::run::lacks::tell_what_is_lacking;
+use crate::run::merge::InDump;
+use crate::sys::dir::{self, For};
+use crate::sys::fstype::FsType;
+use crate::sys::pages::Pages;
+use crate::sys::stat::{self, Fresh};
+
+/// What was made, not yet in its place.
+pub(super) struct Made<'p> {
+    pub(super) temporary: Temporary<'p>,
+    /// Does it lie in the private directory, instead of being it?
+    pub(super) room: bool,
+    /// Its inode.
+    pub(super) id: Id,
+    pub(super) sum: Sum,
+    lacking: u64,
+    /// May it stand without some of its entries? Not without itself.
+    divisible: bool,
+}
+
+impl Made<'_> {
+    /// What lacks entries takes no other's place. Where there is nothing it is
+    /// better than nothing.
+    pub(super) fn unless_lacking(
+        self,
+        plan: &RestorePlan,
+        caller: Caller<'_>,
+    ) -> Result<Self, RestoreError> {
+        if self.lacking == 0 || self.divisible && !plan.replaces {
+            return Ok(self);
+        }
+        self.temporary.discard(&clearing(caller));
+        let first = self.sum.faults.into_iter().find(|fault| !is_loss(fault));
+        let gone = || fault(Op::Read, &plan.version)(std::io::ErrorKind::NotFound.into());
+        Err(RestoreError::Lacking {
+            path: plan.path.clone(),
+            version: plan.version.clone(),
+            entries: self.lacking,
+            first: first.unwrap_or_else(gone),
+        })
+    }
+
+    /// Does its name still lead to what was made?
+    pub(super) fn is_still_there(&self, path: &Path) -> Result<(), RestoreError> {
+        if self.room || self.temporary.is_there() {
+            return Ok(());
+        }
+        let path = path.with_file_name(super::os(&self.temporary.name));
+        Err(RestoreError::Moved { path })
+    }
+}
+
+/// Makes what is to be restored.
+pub(super) fn make<'p>(
+    request: &Request,
+    place: &'p Place,
+    origin: &Origin,
+    caller: Caller<'_>,
+) -> Result<Made<'p>, RestoreError> {
+    let path = place.made_path();
+    let temporary = Temporary::make(place.dir().as_fd(), place.made())
+        .map_err(|op_error| op_error.at(path.to_path_buf()))?;
+    let filling = Filling {
+        request,
+        place,
+        origin,
+        caller,
+        room: place.missing.is_empty() && request.from.meta.kind != Kind::Dir,
+    };
+    match filling.fill(&temporary) {
+        Ok((id, sum, lacking)) => Ok(Made {
+            temporary,
+            room: filling.room,
+            id,
+            sum,
+            lacking,
+            divisible: place.missing.is_empty() && !filling.room,
+        }),
+        Err(error) => {
+            temporary.discard(&clearing(caller));
+            Err(error)
+        }
+    }
+}
+
+struct Filling<'a> {
+    request: &'a Request,
+    place: &'a Place,
+    origin: &'a Origin,
+    caller: Caller<'a>,
+    /// Is what is made no directory, so that it needs one to be made in?
+    room: bool,
+}
+
+impl Filling<'_> {
+    /// Fills it: the inode that was made, what was counted, and how many
+    /// entries are lacking.
+    fn fill(&self, temporary: &Temporary<'_>) -> Result<(Id, Sum, u64), RestoreError> {
+        let caller = self.caller;
+        let judge = Judge::new(caller.observer);
+        let totals = Totals::new(&judge, caller.stop);
+        let capabilities = self.capabilities(temporary, &totals)?;
+        let up = self.place.missing.len();
+        let (above, name) = self.origin.above(up)?;
+        let source = match self.room {
+            true => above,
+            false => self.open(&above, &name, self.origin.path_above(up))?,
+        };
+        let only = match self.room {
+            true => vec![name],
+            false => self.origin.way(up).to_vec(),
+        };
+        let jobs = if self.room { Some(1) } else { caller.jobs };
+        let (budget, _) = budget(
+            jobs,
+            [source.as_fd()].into_iter(),
+            &temporary.handle,
+            &totals,
+        );
+        let slots = budget.slots();
+        let version = self.version(&slots)?;
+        let keep_going = || totals.keep_going();
+        let names = version.as_ref().map(|version| {
+            let handle = version.open().map_err(self.failed(Op::Open))?;
+            Ok::<_, Fault>((NameCount::below(&handle, &keep_going), handle))
+        });
+        let names = names.transpose()?;
+        let counts = LinkCounts::within(version.as_slice(), &mut InDump(&totals));
+        totals.event(Event::Phase(Phase::Restoring));
+        let root = self.root(source, temporary, &slots)?;
+        self.merge((&capabilities, &counts, &only), (budget, &totals), root);
+        totals.verdict().map_err(|error| self.ended_by(error))?;
+        let lost = |(before, handle): (NameCount, Arc<OwnedFd>)| {
+            NameCount::below(&handle, &keep_going).names < before.names
+        };
+        if judge.vanished() > 0 || names.is_some_and(lost) {
+            let version = self.request.from.path.clone();
+            return Err(RestoreError::VersionGone { version });
+        }
+        let lacking = judge.lacking();
+        let id = match self.room {
+            false => temporary.id,
+            true if lacking > 0 => temporary.id,
+            true => {
+                let made = stat::look(temporary.handle.as_fd(), self.place.made(), Fresh::AsStat);
+                made.map_err(fault(Op::Stat, &self.request.path))?.id()
+            }
+        };
+        Ok((id, totals.sum(), lacking))
+    }
+
+    fn failed(&self, op: Op) -> impl Fn(std::io::Error) -> Fault {
+        fault(op, &self.request.from.path)
+    }
+
+    fn open(&self, dir: &OwnedFd, name: &CString, path: &Path) -> Result<OwnedFd, Fault> {
+        let opened = dir::open_dir(dir.as_fd(), name, For::Reading);
+        opened.map_err(fault(Op::Open, path))
+    }
+
+    /// The version, when it is a directory.
+    fn version(&self, slots: &Arc<HandleCache>) -> Result<Option<Arc<DirHandle>>, Fault> {
+        if self.request.from.meta.kind != Kind::Dir {
+            return Ok(None);
+        }
+        let (above, name) = self.origin.above(0)?;
+        let opened = self.open(&above, &name, &self.request.from.path)?;
+        let entered = DirHandle::top(opened, For::Reading, slots);
+        Ok(Some(entered.map_err(self.failed(Op::Open))?.place))
+    }
+
+    /// What can be kept there, found by trying. Where there are no hard links,
+    /// or names cannot be replaced, that is the engine's to meet.
+    fn capabilities(
+        &self,
+        temporary: &Temporary<'_>,
+        totals: &Totals<'_>,
+    ) -> Result<Capabilities, Fault> {
+        let path = self.place.made_path();
+        let tried = capabilities::run(temporary.handle.as_fd());
+        match tried.map_err(|op_error| op_error.at(path.to_path_buf()))? {
+            Trial::Passed(capabilities, lacks) => {
+                let fs = FsType::of(&temporary.handle).map_err(fault(Op::Stat, path))?;
+                tell_what_is_lacking(&lacks, path, &fs.to_string(), totals);
+                Ok(capabilities)
+            }
+            Trial::NoHardLinks | Trial::NoReplacing => Ok(capabilities::guess(&temporary.handle)),
+        }
+    }
+
+    /// The tree that is merged. Its paths are told as those of the place.
+    fn root(
+        &self,
+        source: OwnedFd,
+        temporary: &Temporary<'_>,
+        slots: &Arc<HandleCache>,
+    ) -> Result<Root, Fault> {
+        let path = self.place.made_path();
+        let failed = fault(Op::Open, path);
+        let target = dir::reopen(temporary.handle.as_fd(), For::Filling)
+            .and_then(|handle| DirHandle::top(handle, For::Filling, slots));
+        let above = path.parent().unwrap_or(path).to_path_buf();
+        let read = self.origin.path_above(self.place.missing.len());
+        let (name, main) = match self.room {
+            true => (CString::default(), read.parent().unwrap_or(read)),
+            false => (self.place.made().to_owned(), read),
+        };
+        Ok(Root {
+            name,
+            main: main.to_path_buf(),
+            entered: DirHandle::top(source, For::Reading, slots).map_err(self.failed(Op::Open))?,
+            reference: None,
+            reference_path: PathBuf::new(),
+            bare: None,
+            target: Some(target.map_err(failed)?.place),
+            target_path: above.clone(),
+            published_path: above,
+            target_is_new: true,
+            touched: Doubts::NONE,
+            stands: if self.room {
+                Stands::Room
+            } else {
+                Stands::Itself
+            },
+        })
+    }
+
+    fn merge(
+        &self,
+        (capabilities, counts, only): (&Capabilities, &LinkCounts, &[CString]),
+        (budget, totals): (Budget, &Totals<'_>),
+        root: Root,
+    ) {
+        let rules = Rules {
+            policy: &LinkPolicy::new(),
+            capabilities,
+            filter: &Filter::new(),
+            one_file_system: false,
+            may_share: false,
+            source_is_dump: true,
+            names: Some(counts),
+            bwlimit: self.caller.bwlimit,
+            only,
+            share_source: true,
+            pages: Pages::Keep,
+            from_disk: false,
+            marks: None,
+            watermark: None,
+            scratch: None,
+            leave_out: Vec::new(),
+            most_links: None,
+        };
+        engine::merge(&rules, budget, totals, vec![root]);
+        totals.tell_losses();
+    }
+
+    /// Why the merge ended early.
+    fn ended_by(&self, error: Error) -> RestoreError {
+        let path = self.request.path.clone();
+        match error {
+            Error::DumpDisk { fault, .. }
+            | Error::Shortage { fault }
+            | Error::SourceGone { fault } => RestoreError::Fault(fault),
+            Error::Interrupted => RestoreError::Interrupted { path },
+            other => {
+                RestoreError::Fault(Fault::new(Op::Create, path, std::io::Error::other(other)))
+            }
+        }
+    }
+}

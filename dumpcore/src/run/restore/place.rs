@@ -1,0 +1,205 @@
+//! The two sides of a restoration: the place that it is made in, and the version
+//! that is read. Both are reached from a root by names, once, and these handles
+//! serve to the end.
+
+use std::ffi::{CStr, CString, OsStr};
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use super::{Named, Request, fault};
+use crate::fs::beneath::{Beneath, open_below};
+use crate::fs::kept::{Private, kept};
+use crate::fs::store::NameAt;
+use crate::model::fault::{Fault, Op};
+use crate::model::metadata::{Capabilities, Id, Meta};
+use crate::model::path::RelPath;
+use crate::model::restore::RestoreError;
+use crate::policy::layout;
+use crate::root::DumpRoot;
+use crate::root::lock::Hold;
+use crate::sys::dir::{self, For};
+use crate::sys::name::c_name;
+use crate::sys::{errno, stat};
+
+/// Where something is restored.
+pub(super) struct Place {
+    above: Beneath,
+    /// Directories above it that are gone, which are restored with it.
+    pub(super) missing: Vec<CString>,
+    /// Its own name.
+    pub(super) name: CString,
+    pub(super) path: PathBuf,
+}
+
+impl Place {
+    pub(super) fn open(request: &Request) -> Result<Self, RestoreError> {
+        let (root_path, path) = (&request.root, &request.path);
+        let root = match dir::open_root(root_path, For::Passing) {
+            Ok(root) => root,
+            Err(e) if errno::has_changed(&e) => {
+                let path = root_path.clone();
+                return Err(RestoreError::NoTree { path });
+            }
+            Err(e) => return Err(fault(Op::Open, root_path)(e).into()),
+        };
+        let mut names = request.below.clone();
+        let Some(name) = names.pop() else {
+            let cause = io::Error::from(io::ErrorKind::InvalidInput);
+            return Err(fault(Op::Open, path)(cause).into());
+        };
+        let levels = names.len();
+        let (above, missing) = Beneath::open(root, names).map_err(|(found, cause)| {
+            // Told with the directory that it is of.
+            let at = path.ancestors().nth(levels - found.min(levels));
+            let at = at.map(|at| if found < levels { at } else { path.as_path() });
+            fault(Op::Open, at.unwrap_or(path))(cause)
+        })?;
+        Ok(Self {
+            above,
+            missing,
+            name,
+            path: path.clone(),
+        })
+    }
+
+    /// The lowest directory that there is above it.
+    pub(super) fn dir(&self) -> &OwnedFd {
+        &self.above.dir
+    }
+
+    /// The name that is made in that directory.
+    pub(super) fn made(&self) -> &CStr {
+        self.missing.first().unwrap_or(&self.name)
+    }
+
+    /// The path of what is made.
+    pub(super) fn made_path(&self) -> &Path {
+        let made = self.path.ancestors().nth(self.missing.len());
+        made.unwrap_or(&self.path)
+    }
+
+    pub(super) fn named(&self) -> Named<'_> {
+        Named {
+            at: NameAt {
+                dir: self.dir().as_fd(),
+                name: self.made(),
+            },
+            path: self.made_path(),
+        }
+    }
+
+    /// Is it still what was looked at, and does the way still lead there?
+    pub(super) fn is_as_it_was(&self, looked: Option<Id>) -> Result<(), RestoreError> {
+        let path = self.made_path();
+        let moved = |path: &Path| Err(RestoreError::Moved { path: path.into() });
+        match self.above.is_there() {
+            Ok(true) => {}
+            Ok(false) => return moved(path.parent().unwrap_or(path)),
+            Err(e) => return Err(fault(Op::Open, path.parent().unwrap_or(path))(e).into()),
+        }
+        if self.id_of(self.made())? == looked {
+            return Ok(());
+        }
+        moved(path)
+    }
+
+    /// What bears a name in the directory above.
+    pub(super) fn id_of(&self, name: &CStr) -> Result<Option<Id>, Fault> {
+        match stat::look(self.dir().as_fd(), name, stat::Fresh::AsStat) {
+            Ok(meta) => Ok(Some(meta.id())),
+            Err(e) if errno::is_missing(&e) => Ok(None),
+            Err(e) => Err(fault(Op::Stat, self.made_path())(e)),
+        }
+    }
+}
+
+/// The version that is restored.
+pub(super) struct Origin {
+    dump: OwnedFd,
+    names: Vec<CString>,
+    path: PathBuf,
+    /// Which directory the dump root is.
+    pub(super) dump_root: Option<Id>,
+    private: Private,
+    _hold: Option<Hold>,
+}
+
+impl Origin {
+    pub(super) fn open(request: &Request) -> Result<Self, RestoreError> {
+        let from = &request.from;
+        let failed = |cause| RestoreError::from(fault(Op::Open, &from.path)(cause));
+        let mut private = Private::default();
+        let (dump, dump_root, hold) = match from.dump {
+            Some(name) => {
+                let root = DumpRoot::open(&from.root).map_err(|_| RestoreError::VersionGone {
+                    version: from.path.clone(),
+                })?;
+                private = private_in(root.handle());
+                let id = stat::look_at(root.handle()).map_err(failed)?.id();
+                let below = RelPath::from_bytes(name.to_string().as_bytes());
+                let (dump, hold) = root.hold_dump(&below).map_err(failed)?;
+                (dump, Some(id), Some(hold))
+            }
+            None => {
+                let dump = dir::open_root(&from.root, For::Reading).map_err(failed)?;
+                (dump, None, None)
+            }
+        };
+        Ok(Self {
+            dump,
+            names: from.below.clone(),
+            path: from.path.clone(),
+            dump_root,
+            private,
+            _hold: hold,
+        })
+    }
+
+    /// The directory that is `up` levels above the version, and the name in it
+    /// that leads there.
+    pub(super) fn above(&self, up: usize) -> Result<(OwnedFd, CString), Fault> {
+        let failed = |e| fault(Op::Open, self.path_above(up))(e);
+        let at = self.names.len().checked_sub(up + 1);
+        let (at, name) = at
+            .and_then(|at| Some((at, self.names.get(at)?)))
+            .ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+        let dir = open_below(self.dump.as_fd(), &self.names[..at], For::Passing);
+        Ok((dir.map_err(failed)?, name.clone()))
+    }
+
+    /// The path of what lies `up` levels above the version.
+    pub(super) fn path_above(&self, up: usize) -> &Path {
+        self.path.ancestors().nth(up).unwrap_or(&self.path)
+    }
+
+    /// The names that lead from the directory `up` levels above to the version.
+    pub(super) fn way(&self, up: usize) -> &[CString] {
+        &self.names[self.names.len().saturating_sub(up)..]
+    }
+
+    /// What the dump's filesystem could keep, as far as can be seen.
+    pub(super) fn kept(&self, meta: &Meta) -> Result<Capabilities, Fault> {
+        let top = stat::look_at(&self.dump).map_err(fault(Op::Stat, &self.path))?;
+        let (above, _) = self.above(0)?;
+        let above = stat::look_at(&above).map_err(fault(Op::Stat, &self.path))?;
+        Ok(kept(&self.dump, &[top, above, *meta], self.private))
+    }
+}
+
+/// What only the runner of a dump root may read there.
+fn private_in(root: &OwnedFd) -> Private {
+    let [dir, file] = [layout::STATE_DIR, layout::LOCK].map(|name| c_name(name.as_bytes()));
+    let look = |at: BorrowedFd<'_>, name| stat::look(at, name, stat::Fresh::AsStat).ok();
+    let opened = dir::open_dir(root.as_fd(), &dir, For::Passing);
+    Private {
+        dir: look(root.as_fd(), &dir),
+        file: opened.ok().and_then(|own| look(own.as_fd(), &file)),
+    }
+}
+
+/// A name as a path.
+pub(super) fn os(name: &CStr) -> &OsStr {
+    OsStr::from_bytes(name.to_bytes())
+}

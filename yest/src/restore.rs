@@ -1,0 +1,234 @@
+//! Restoring: the question before something is replaced, progress, signals, and
+//! what is said at the end.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use dumpcli::exit::{Exit, Failure};
+use dumpcli::lookup::Lookup;
+use dumpcli::notices::Notices;
+use dumpcli::progress::{Counters, Ticker};
+use dumpcli::report;
+use dumpcli::screen::Screen;
+use dumpcli::signals::{Signal, Stop};
+use dumpcore::{
+    Brief, Event, Location, Observer, Restore, RestoreError, RestorePlan, RestoreReport, Restored,
+    Version, WouldRemove,
+};
+
+/// How often somebody looks for a signal who waits for an answer.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How `--copy` restores.
+pub(crate) struct Copying {
+    pub(crate) only_if_differs: bool,
+    pub(crate) force: bool,
+    stop: Stop,
+}
+
+impl Copying {
+    /// From now on a signal stops what is restored, and leaves what was there.
+    pub(crate) fn new(only_if_differs: bool, force: bool) -> Self {
+        // Where signals cannot be caught, they end the program at once.
+        let stop = Stop::on_signals(|_| {}, || {});
+        Self {
+            only_if_differs,
+            force,
+            stop: stop.unwrap_or_default(),
+        }
+    }
+
+    fn stopped(&self) -> Exit {
+        Exit::Stopped(self.stop.signal().unwrap_or(Signal::Interrupt))
+    }
+
+    /// Restores one version to its place.
+    pub(crate) fn restore(
+        &self,
+        ground: &Lookup,
+        place: &Location,
+        old: &Version,
+    ) -> Result<Exit, Failure> {
+        let watch = Watch {
+            notices: ground.aside,
+            counters: Arc::new(Counters::default()),
+            screen: Arc::new(Screen::new(true)),
+        };
+        let mut ticker = Some(watch.ticker());
+        let mut refused = None;
+        let confirm = |plan: &RestorePlan| {
+            if self.force || !plan.replaces {
+                return true;
+            }
+            // The question has the terminal for itself.
+            ticker = None;
+            let answer = self.confirmed(plan);
+            ticker = Some(watch.ticker());
+            answer.unwrap_or_else(|failure| {
+                refused = Some(failure);
+                false
+            })
+        };
+        let restored = Restore::new(&ground.navigator, old, place).and_then(|restore| {
+            restore
+                .only_if_differs(self.only_if_differs)
+                .observer(&watch)
+                .stop(self.stop.flag())
+                .confirm(confirm)
+                .run()
+        });
+        drop(ticker);
+        match (restored, refused) {
+            (Ok(Restored::Done(report)), _) => Ok(self.tell(&report, ground.aside)),
+            (Err(error @ RestoreError::Interrupted { .. }), _) => {
+                ground.aside.failure(&error.to_string());
+                Ok(self.stopped())
+            }
+            (_, Some(refused)) => Err(refused),
+            (Ok(_), None) => Ok(Exit::Done),
+            (Err(error), None) => Err(Failure::Failed(error.to_string())),
+        }
+    }
+
+    /// Says what was done, and what was not.
+    fn tell(&self, report: &RestoreReport, notices: Notices) -> Exit {
+        let plan = &report.plan;
+        let (now, old) = (Brief::path(&plan.path), Brief::path(&plan.version));
+        // Whoever was asked has been told.
+        if self.force && plan.removes.entries > 0 {
+            let text = format!("{now} has lost {}", lost(&plan.removes, &old.to_string()));
+            notices.warning(&text);
+        }
+        let what = report::restored(report);
+        notices.done(&format!("restored {now} from {old}"), &what);
+        let stopped = self.stop.is_set();
+        if let Some(left) = &report.left {
+            let path = Brief::path(&left.path);
+            let why = if stopped {
+                "it was asked to stop".to_owned()
+            } else {
+                left.to_string()
+            };
+            let text = format!(
+                "{now} is restored, but what it replaced is not removed, or not all of it: \
+                 {why}; the rest lies in {path}, which the next restoration of {now} removes \
+                 and no dump takes"
+            );
+            notices.failure(&text);
+        }
+        match (stopped && report.left.is_some(), report.is_complete()) {
+            (true, _) => self.stopped(),
+            (_, true) => Exit::Done,
+            (_, false) => Exit::Partial,
+        }
+    }
+
+    /// Asks before something is replaced; where nobody can answer, nothing is.
+    fn confirmed(&self, plan: &RestorePlan) -> Result<bool, Failure> {
+        let (now, old) = (Brief::path(&plan.path), Brief::path(&plan.version));
+        let losing = match plan.removes.entries {
+            0 => String::new(),
+            _ => format!(", and lose {}", lost(&plan.removes, "this dump")),
+        };
+        if !io::stdin().is_terminal() {
+            return Err(Failure::Failed(format!(
+                "{now} is there, and there is no terminal to ask on: \
+                 with --force it would be replaced by {old}{losing}"
+            )));
+        }
+        let question = format!("yest: replace {now} by {old}{losing}? [y/N] ");
+        let mut output = io::stderr().lock();
+        output.write_all(question.as_bytes()).map_err(failed)?;
+        output.flush().map_err(failed)?;
+        let answer = self.answer()?;
+        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+
+    /// A line from the terminal; none when a signal comes first.
+    fn answer(&self) -> Result<String, Failure> {
+        let (answers, answered) = mpsc::channel();
+        thread::Builder::new()
+            .name("answer".into())
+            .spawn(move || {
+                let mut answer = String::new();
+                let read = io::stdin().lock().read_line(&mut answer);
+                // Nobody waits for it any more when a signal came.
+                let _ = answers.send(read.map(|_| answer));
+            })
+            .map_err(failed)?;
+        loop {
+            match answered.recv_timeout(LOOK) {
+                Ok(answer) => return answer.map_err(failed),
+                Err(RecvTimeoutError::Timeout) if !self.stop.is_set() => {}
+                Err(_) => {
+                    // The question has its line for itself.
+                    let _ = writeln!(io::stderr());
+                    return Ok(String::new());
+                }
+            }
+        }
+    }
+}
+
+fn failed(error: impl std::fmt::Display) -> Failure {
+    Failure::Failed(error.to_string())
+}
+
+/// What goes for good, in words.
+fn lost(goes: &WouldRemove, dump: &str) -> String {
+    let named = |path: &std::path::PathBuf| Brief::path(Path::new(path)).to_string();
+    let named: Vec<String> = goes.first.iter().map(named).collect();
+    let entries = if goes.entries == 1 {
+        "entry"
+    } else {
+        "entries"
+    };
+    let more = match goes.entries.saturating_sub(named.len() as u64) {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    format!(
+        "{} {entries} that {dump} does not have: {}{more}",
+        goes.entries,
+        named.join(", ")
+    )
+}
+
+/// Hears what the library tells: counts for the progress line, and passes on
+/// what a person should know.
+struct Watch {
+    notices: Notices,
+    counters: Arc<Counters>,
+    screen: Arc<Screen>,
+}
+
+impl Watch {
+    fn ticker(&self) -> Ticker {
+        let wanted = self.notices.is_quiet().then_some(false);
+        Ticker::start(Arc::clone(&self.counters), Arc::clone(&self.screen), wanted)
+    }
+}
+
+impl Observer for Watch {
+    fn event(&self, event: Event<'_>) {
+        match event {
+            Event::Entry { at, kind, did, .. } => self.counters.entry(at, kind, did),
+            Event::Copied(bytes) => self.counters.bytes(bytes),
+            Event::Phase(phase) => self.counters.phase(phase),
+            Event::Fault(fault) => {
+                self.counters.fault();
+                self.screen
+                    .aside(|| self.notices.failure(&fault.to_string()));
+            }
+            Event::Warning(warning) => {
+                self.screen
+                    .aside(|| self.notices.warning(&warning.to_string()));
+            }
+            _ => {}
+        }
+    }
+}
