@@ -20,7 +20,8 @@ Exit codes:
             "
   23        published, but some entries could not be read, or the `post` hook
             failed: each is named
-  75        another run holds this dump root
+  75        another run holds this dump root, or the `pre` hook said \"not now\"
+            by exiting 75
   130, 143  stopped by SIGINT; by SIGTERM or SIGHUP: nothing was published,
             the next run goes on from there"
         )
@@ -45,6 +46,8 @@ pub enum Exit {
     Partial,
     /// Another run holds the dump root.
     Busy,
+    /// The `pre` hook said that it is not the time for it.
+    NotNow,
     /// Stopped by a signal; nothing was published.
     Stopped(Signal),
 }
@@ -58,7 +61,7 @@ impl Exit {
             Exit::Failed => 1,
             Exit::Usage => 2,
             Exit::Partial => 23,
-            Exit::Busy => 75,
+            Exit::Busy | Exit::NotNow => 75,
             Exit::Stopped(signal) => signal.code(),
         }
     }
@@ -72,6 +75,7 @@ impl Exit {
             Exit::Usage => "usage",
             Exit::Partial => "partial",
             Exit::Busy => "busy",
+            Exit::NotNow => "not_now",
             Exit::Stopped(_) => "stopped",
         }
     }
@@ -117,6 +121,9 @@ pub enum Failure {
     /// Anything else that the program itself met.
     #[error("{0}")]
     Failed(String),
+    /// The `pre` hook said that it is not the time for it.
+    #[error("{0}")]
+    NotNow(String),
     /// A signal came before the work had begun.
     #[error("stopped; nothing is published")]
     Stopped,
@@ -160,6 +167,7 @@ impl Failure {
         match self {
             Failure::Usage(_) => Exit::Usage,
             Failure::Failed(_) => Exit::Failed,
+            Failure::NotNow(_) => Exit::NotNow,
             Failure::Stopped | Failure::StoppedAt(_) => {
                 Exit::Stopped(signal.unwrap_or(Signal::Interrupt))
             }
@@ -182,6 +190,7 @@ mod tests {
             (Exit::Usage, 2),
             (Exit::Partial, 23),
             (Exit::Busy, 75),
+            (Exit::NotNow, 75),
             (Exit::Stopped(Signal::Interrupt), 130),
             (Exit::Stopped(Signal::Terminate), 143),
         ];

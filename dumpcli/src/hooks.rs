@@ -28,22 +28,50 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Variables for a command.
 pub type Variables = Vec<(&'static str, OsString)>;
 
+/// By this code a `pre` command says "not now": `EX_TEMPFAIL` of `sysexits.h`.
+const NOT_NOW: i32 = 75;
+
+/// How a command ended that did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum HookError {
+    /// With exit code 75.
+    #[error("it says \"not now\" (exit status {NOT_NOW})")]
+    NotNow,
+    /// It could not be started, or ended in any other way.
+    #[error(transparent)]
+    Failed(#[from] io::Error),
+}
+
+impl From<HookError> for io::Error {
+    fn from(error: HookError) -> Self {
+        match error {
+            HookError::NotNow => io::Error::other(format!("it ended with exit status: {NOT_NOW}")),
+            HookError::Failed(error) => error,
+        }
+    }
+}
+
 /// Runs a command to its end. When `stop` is set meanwhile, the command is
 /// asked to end as well.
 ///
 /// # Errors
 /// When it cannot be started, or ends in any other way than with success.
-pub fn run(command: &OneOrMany, variables: Variables, stop: Option<&Stop>) -> io::Result<()> {
+pub fn run(
+    command: &OneOrMany,
+    variables: Variables,
+    stop: Option<&Stop>,
+) -> Result<(), HookError> {
     let mut child = prepared(command)
         .envs(variables)
         .stdin(Stdio::null())
         .stdout(Stdio::from(io::stderr()))
         .spawn()?;
     let status = wait(&mut child, stop)?;
-    if status.success() {
-        return Ok(());
+    match status.code() {
+        Some(0) => Ok(()),
+        Some(NOT_NOW) => Err(HookError::NotNow),
+        _ => Err(io::Error::other(format!("it ended with {status}")).into()),
     }
-    Err(io::Error::other(format!("it ended with {status}")))
 }
 
 /// What `post` is told of a dump that was published.
@@ -133,6 +161,9 @@ mod tests {
         let line = OneOrMany::One("exit 3".into());
         let error = run(&line, Vec::new(), None).expect_err("fails");
         assert!(error.to_string().contains("exit status: 3"), "{error}");
+        let line = OneOrMany::One("exit 75".into());
+        let error = run(&line, Vec::new(), None).expect_err("not now");
+        assert!(matches!(error, HookError::NotNow), "{error}");
         let words = OneOrMany::Many(vec!["/nowhere/at all".into()]);
         assert!(run(&words, Vec::new(), None).is_err());
         assert_eq!(shown(&words), "/nowhere/at all");

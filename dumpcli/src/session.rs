@@ -16,6 +16,7 @@ use tracing::Level;
 use crate::advice::{About, Origin};
 use crate::config::OneOrMany;
 use crate::exit::{Exit, Failure};
+use crate::hooks::HookError;
 use crate::observer::{Begun, Watch};
 use crate::progress::{Counters, Ticker};
 use crate::screen::{self, Screen};
@@ -246,8 +247,13 @@ impl Session {
             if !self.stop.is_set()
                 && let Err(error) = ran
             {
-                let text = format!("the hook '{}' failed: {error}", hooks::shown(&hook.value));
-                return Err(Failure::Failed(text));
+                let shown = hooks::shown(&hook.value);
+                return Err(match error {
+                    HookError::NotNow => Failure::NotNow(format!("the hook '{shown}': {error}")),
+                    HookError::Failed(_) => {
+                        Failure::Failed(format!("the hook '{shown}' failed: {error}"))
+                    }
+                });
             }
         }
         if self.stop.is_set() {
@@ -269,7 +275,7 @@ impl Session {
         let Err(error) = hooks::run(&hook.value, variables, None) else {
             return false;
         };
-        let fault = Fault::new(Op::Hook, hooks::shown(&hook.value).into(), error);
+        let fault = Fault::new(Op::Hook, hooks::shown(&hook.value).into(), error.into());
         tracing::error!(
             DUMP_OPERATION = fault.op.as_str(),
             DUMP_ERROR = %fault.cause,
@@ -372,6 +378,7 @@ impl Session {
                 match exit {
                     Exit::Stopped(_) => log!(Level::WARN, "Stopped"),
                     Exit::Busy => log!(Level::WARN, "Not"),
+                    Exit::NotNow => log!(Level::INFO, "Not"),
                     _ => log!(Level::ERROR, "Failed"),
                 }
             }

@@ -165,3 +165,36 @@ fn a_run_that_finds_another_at_work_leaves_its_hooks_alone() {
     run.assert().code(0);
     place.dir.child("told").assert("pre\npost\n");
 }
+
+#[test]
+fn a_hook_that_says_not_now_is_no_failure() {
+    let place = Place::new();
+    place.config("[hooks]\npre = \"exit 75\"\npost = \"echo $DUMP_STATUS $DUMP_EXIT >> told\"\n");
+    place.dir.child("dump").create_dir_all().expect("made");
+    place.dir.child("tree").create_dir_all().expect("made");
+    let run = |options: &[&str]| {
+        let mut run = place.dumpme();
+        run.args(["--init", "--main", "tree", "--dump", "dump"]);
+        run.args(["--log", "stderr"]).args(options).assert()
+    };
+    run(&[])
+        .code(75)
+        .stderr(contains("Not dumping tree: the hook 'exit 75'").and(contains("not now")));
+    place.dir.child("told").assert("not_now 75\n");
+    run(&["-q"]).code(75).stderr("");
+    let said = run(&["-q", "--json"]).code(75);
+    let said = String::from_utf8_lossy(&said.get_output().stdout).into_owned();
+    assert!(
+        said.contains("\"status\":\"not_now\",\"exit\":75"),
+        "{said}"
+    );
+    place
+        .dir
+        .child("dump/.dump")
+        .assert(predicate::path::missing());
+    // Only that code says so, and only of this hook.
+    place.config("[hooks]\npre = \"exit 74\"\n");
+    run(&[]).code(1).stderr(contains("Failed dumping tree"));
+    place.config("[hooks]\npost = \"exit 75\"\n");
+    run(&[]).code(23);
+}
