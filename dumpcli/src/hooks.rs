@@ -20,7 +20,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::absolute;
 use crate::config::OneOrMany;
-use crate::signals::Stop;
+use crate::signals::{self, Stop};
 
 /// How often it is looked whether a command has ended, or is to be stopped.
 const LOOK: Duration = Duration::from_millis(20);
@@ -61,11 +61,12 @@ pub fn run(
     variables: Variables,
     stop: Option<&Stop>,
 ) -> Result<(), HookError> {
-    let mut child = prepared(command)
+    let mut command = prepared(command);
+    command
         .envs(variables)
         .stdin(Stdio::null())
-        .stdout(Stdio::from(io::stderr()))
-        .spawn()?;
+        .stdout(Stdio::from(io::stderr()));
+    let mut child = signals::spawn(&mut command)?;
     let status = wait(&mut child, stop)?;
     match status.code() {
         Some(0) => Ok(()),

@@ -155,6 +155,7 @@ impl Observer for Watch {
             Event::Removed { names, freed } => self.counters.removed(names, freed),
             Event::Phase(phase) => {
                 self.counters.phase(phase);
+                self.stop.flushes(phase == Phase::Syncing);
                 match phase {
                     Phase::Verifying => {
                         tracing::info!(

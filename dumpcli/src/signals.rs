@@ -1,8 +1,8 @@
 //! Signals: the first one asks the run to stop, the second ends it at once.
 //!
 //! SIGINT, SIGTERM and SIGHUP set a flag that the library looks at; what was
-//! done is kept for the next run. A run that has not ended two seconds later
-//! sits in the kernel, which answers nobody: then the thread that waits for
+//! done is kept for the next run. A run that has not ended two seconds later,
+//! or thirty when it flushes, sits in the kernel, which answers nobody: then the thread that waits for
 //! signals says so in its place, and ends the process. A second signal is from someone who will
 //! not wait: the process ends right there, which is harmless, since whatever
 //! is unpublished may be cut off at any point. A first one that comes when the
@@ -13,13 +13,14 @@
 
 use std::fs;
 use std::io;
+use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use dumpcore::leave_signals_to_others;
+use dumpcore::{leave_signals_to_others, with_signals};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -57,10 +58,14 @@ pub struct Stop {
     number: Arc<AtomicI32>,
     turn: Arc<AtomicU8>,
     way_out: Arc<WayOut>,
+    flushing: Arc<AtomicBool>,
 }
 
 /// How long a run may take to stop.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How long one that flushes what it has stored, for the next run to believe.
+const GRACE_FOR_FLUSH: Duration = Duration::from_secs(30);
 
 /// How the process ends when the run does not: the act gives the exit code.
 #[derive(Default)]
@@ -78,10 +83,15 @@ impl WayOut {
         act.take()
     }
 
-    /// Gives the run some time to stop; then ends the process.
-    fn after(self: Arc<Self>, grace: Duration) {
+    /// Gives the run some time to stop, and more of it while it flushes; then
+    /// ends the process.
+    fn after(self: Arc<Self>, flushing: Arc<AtomicBool>) {
         let wait = move || {
-            thread::sleep(grace);
+            let began = Instant::now();
+            thread::sleep(GRACE);
+            while flushing.load(Ordering::Relaxed) && began.elapsed() < GRACE_FOR_FLUSH {
+                thread::sleep(Duration::from_millis(50));
+            }
             if let Some(act) = self.take() {
                 std::process::exit(act().into());
             }
@@ -120,6 +130,11 @@ impl Stop {
     #[must_use]
     pub fn flag(&self) -> &AtomicBool {
         &self.flag
+    }
+
+    /// The run flushes now what it has stored, or not any more.
+    pub fn flushes(&self, yes: bool) {
+        self.flushing.store(yes, Ordering::Relaxed);
     }
 
     /// Has a signal come?
@@ -219,10 +234,7 @@ impl Stop {
         first: impl Fn(Came) + Send + 'static,
         last: impl Fn() + Send + 'static,
     ) -> io::Result<Self> {
-        let mut wanted = vec![SIGINT, SIGTERM];
-        if !ignored(SIGHUP) {
-            wanted.push(SIGHUP);
-        }
+        let wanted = wanted();
         let mut signals = Signals::new(&wanted)?;
         let stop = Self::default();
         let shared = stop.clone();
@@ -236,7 +248,8 @@ impl Stop {
                         too_late += u8::from(came == Came::TooLate);
                         first(came);
                         if came == Came::InTime {
-                            Arc::clone(&shared.way_out).after(GRACE);
+                            let flushing = Arc::clone(&shared.flushing);
+                            Arc::clone(&shared.way_out).after(flushing);
                         }
                     } else {
                         last();
@@ -249,6 +262,23 @@ impl Stop {
         leave_signals_to_others(&wanted)?;
         Ok(stop)
     }
+}
+
+/// The signals that ask a run to stop.
+fn wanted() -> Vec<i32> {
+    let mut wanted = vec![SIGINT, SIGTERM];
+    if !ignored(SIGHUP) {
+        wanted.push(SIGHUP);
+    }
+    wanted
+}
+
+/// Starts a command that signals can end, as they end any other.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn spawn(command: &mut Command) -> io::Result<Child> {
+    with_signals(&wanted(), || command.spawn())?
 }
 
 /// Was the process started with this signal ignored?

@@ -111,8 +111,12 @@ pub(super) fn removexattrat(dir: BorrowedFd<'_>, name: &CStr, xattr: &CStr) -> i
     .map(drop)
 }
 
-/// Blocks these signals in the calling thread: `pthread_sigmask`.
-pub(super) fn block_signals(numbers: &[i32]) -> io::Result<()> {
+/// Which signals a thread lets wait.
+pub(super) struct SignalMask(libc::sigset_t);
+
+/// Blocks these signals in the calling thread, or unblocks them; what it was
+/// before.
+pub(super) fn block_signals(numbers: &[i32], block: bool) -> io::Result<SignalMask> {
     let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: `set` is writable, and outlives the call, which fills it.
     outcome(unsafe { libc::sigemptyset(set.as_mut_ptr()) }.into())?;
@@ -120,9 +124,27 @@ pub(super) fn block_signals(numbers: &[i32]) -> io::Result<()> {
         // SAFETY: the set was filled above.
         outcome(unsafe { libc::sigaddset(set.as_mut_ptr(), *number) }.into())?;
     }
-    // SAFETY: the set was filled above, and the old mask is not asked for.
-    match unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut()) } {
-        0 => Ok(()),
+    let how = if block {
+        libc::SIG_BLOCK
+    } else {
+        libc::SIG_UNBLOCK
+    };
+    // SAFETY: the set was filled above.
+    set_signals(how, &SignalMask(unsafe { set.assume_init() }))
+}
+
+/// Puts back what `block_signals` gave.
+pub(super) fn restore_signals(mask: &SignalMask) -> io::Result<()> {
+    set_signals(libc::SIG_SETMASK, mask).map(drop)
+}
+
+fn set_signals(how: libc::c_int, mask: &SignalMask) -> io::Result<SignalMask> {
+    let mut before = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the mask is a whole one, `before` is writable; both outlive the
+    // call.
+    match unsafe { libc::pthread_sigmask(how, &raw const mask.0, before.as_mut_ptr()) } {
+        // SAFETY: the call has filled it.
+        0 => Ok(SignalMask(unsafe { before.assume_init() })),
         error => Err(io::Error::from_raw_os_error(error)),
     }
 }
