@@ -105,6 +105,41 @@ fn a_clock_that_steps_loses_no_dump() {
     }
 }
 
+/// Round the world to the west, an hour each leg: names jump to and fro, and
+/// dumps stay in the order in which they were made, and none is a false alarm.
+#[test]
+#[ignore = "needs faketime"]
+fn a_flight_round_the_world_keeps_the_order_of_dumps() {
+    const ZONES: [&str; 8] = [
+        "Asia/Tokyo",
+        "Asia/Kathmandu",
+        "Europe/Berlin",
+        "America/New_York",
+        "America/Los_Angeles",
+        "Pacific/Pago_Pago",
+        "Pacific/Kiritimati",
+        "Asia/Tokyo",
+    ];
+    let stage = Stage::new();
+    stage.write(&sample_trees::before());
+    let start = 1_790_000_000;
+    let mut made = Vec::new();
+    for (leg, zone) in (0..).zip(ZONES) {
+        let moment = start + leg * 3600;
+        end_well(&mut at(&stage.dumpme(), moment, zone));
+        made.push(current(&stage));
+        assert_eq!(names(&stage), made, "{zone}");
+        let mut asked = stage.program("dumpme");
+        asked
+            .args(["--check-age", "30min", "--dump"])
+            .arg(&stage.dump);
+        end_well(&mut at(&asked, moment + 60, "UTC"));
+    }
+    let mut rising = made.clone();
+    rising.sort();
+    assert_ne!(rising, made, "are the zones faked?");
+}
+
 #[test]
 fn years_of_other_lengths_are_dumps_or_refused() {
     let stage = Stage::new();
