@@ -56,7 +56,8 @@ impl HandleCache {
             return;
         }
         let mut places: Vec<Arc<DirHandle>> = open.drain(..).filter_map(|w| w.upgrade()).collect();
-        places.sort_by_key(|place| place.used.load(Ordering::Relaxed));
+        // Read once: others go on using them, and an order may not change.
+        places.sort_by_cached_key(|place| place.used.load(Ordering::Relaxed));
         let keep = (self.most - self.most / 4).min(places.len());
         let newest = places.split_off(places.len() - keep);
         open.extend(newest.iter().map(Arc::downgrade));
