@@ -64,7 +64,9 @@
 //! What there is to read:
 //!
 //! - [`DumpRoot`]: an opened dump root, with its links and its lock, and
-//!   [`Listing`], its dumps by date. A dump is named by a [`DumpName`].
+//!   [`Listing`], its dumps in the order in which they were made. A dump is
+//!   named by a [`DumpName`], after its local time, and [`Dated`] has besides
+//!   when that was.
 //! - [`Navigator`]: where a path lies, how it was at a moment, what has
 //!   changed since, and its [`History`]. It takes no lock and writes nothing.
 //!

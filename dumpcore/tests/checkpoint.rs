@@ -213,7 +213,7 @@ fn one_that_was_stopped_is_gone_on_with() {
         let left = leftovers(&stage.dump);
         assert_eq!(left.len(), 1);
         if power_lost {
-            xattr::remove(&left[0], "user.dump.session").expect("the mark is gone");
+            xattr::remove(&left[0], "user.dump.flushed").expect("the mark is gone");
             zero_what_is_there(&left[0]);
         }
         let report = made(&stage, Checkpoint::new(&stage.dump).verify(true));

@@ -140,7 +140,13 @@ fn stopped_run(stage: &Stage, jobs: usize, after: usize) -> bool {
 /// What a power loss leaves of files that were never flushed.
 fn lose_power(stage: &Stage) {
     for site in leftovers(&stage.dump) {
-        xattr::remove(&site, "user.dump.session").expect("the mark is gone");
+        // One that was stopped before anything was flushed has none.
+        if xattr::get(&site, "user.dump.flushed")
+            .expect("attributes")
+            .is_some()
+        {
+            xattr::remove(&site, "user.dump.flushed").expect("the mark is gone");
+        }
         let mut files = Vec::new();
         each(&site, |path, stat| {
             let file = stat.st_mode & 0o170_000 == 0o100_000;
