@@ -47,6 +47,7 @@ pub fn of_report(program: Program, report: &Report, exit: Exit) -> Value {
             "new": count(counts.copied_new),
             "changed": count(counts.copied_changed),
             "attributes": count(counts.copied_attributes),
+            "refused": count(counts.copied_refused),
         },
         "kept": count(counts.kept),
         "compared": {
@@ -63,6 +64,8 @@ pub fn of_report(program: Program, report: &Report, exit: Exit) -> Value {
         "missing": report.missing,
         "partial": report.missing > 0,
         "faults": report.faults.iter().map(fault).collect::<Vec<_>>(),
+        "links_refused": report.warnings.iter().filter_map(refused).collect::<Vec<_>>(),
+        "not_kept": report.warnings.iter().filter_map(not_kept).collect::<Vec<_>>(),
         "damaged": report.warnings.iter().filter_map(damaged).collect::<Vec<_>>(),
         "warnings_total": report.warnings_total,
         "warnings": report.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
@@ -126,6 +129,42 @@ pub fn fault(fault: &Fault) -> Value {
     object.insert("operation".into(), fault.op.as_str().into());
     object.insert("error".into(), fault.cause.to_string().into());
     Value::Object(object)
+}
+
+/// Why unchanged entries were copied instead of linked, and how many.
+fn refused(warning: &Warning) -> Option<Value> {
+    let Warning::LinksRefused {
+        why,
+        number,
+        bytes,
+        first,
+    } = warning
+    else {
+        return None;
+    };
+    let mut object = Map::new();
+    object.insert("reason".into(), why.as_str().into());
+    object.insert("number".into(), (*number).into());
+    object.insert("bytes".into(), (*bytes).into());
+    put_absolute(&mut object, "first", Some(first));
+    Some(Value::Object(object))
+}
+
+/// What entries of the dump lack, and how many.
+fn not_kept(warning: &Warning) -> Option<Value> {
+    let Warning::NotKept {
+        what,
+        number,
+        first,
+    } = warning
+    else {
+        return None;
+    };
+    let mut object = Map::new();
+    object.insert("what".into(), what.as_str().into());
+    object.insert("number".into(), (*number).into());
+    put_absolute(&mut object, "first", Some(first));
+    Some(Value::Object(object))
 }
 
 /// A damaged file, and where a good version of it is.

@@ -135,6 +135,9 @@ pub fn table(counts: &Counts) -> String {
     sized("  new", counts.copied_new);
     sized("  changed", counts.copied_changed);
     sized("  attributes", counts.copied_attributes);
+    if counts.copied_refused.number > 0 {
+        sized("  no link", counts.copied_refused);
+    }
     if counts.kept.number > 0 {
         sized("kept", counts.kept);
     }

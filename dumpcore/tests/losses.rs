@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use common::{Stage, leftovers};
 use dumpcore::{Loss, Op, Report, Warning};
+use fixtures::acl;
 use fixtures::mounts::{Fs, Mount};
 
 const LARGE: [u8; 10_000] = [b'v'; 10_000];
@@ -76,4 +77,51 @@ fn lost(report: &Report) -> Vec<PathBuf> {
         .collect();
     paths.sort();
     paths
+}
+
+/// More names than Linux lists, on a filesystem that takes them.
+#[test]
+#[ignore = "needs root and mounts"]
+fn attributes_that_cannot_be_listed_cost_only_themselves() {
+    let (from, to) = (Mount::new(Fs::Xfs, 300), Mount::new(Fs::Ext4, 64));
+    let mut stage = Stage::within(&from.path().join("stage"));
+    stage.dump = to.path().join("dump");
+    fs::create_dir(&stage.dump).expect("made");
+    fs::create_dir(stage.source.join("dir")).expect("made");
+    for name in ["dir/many", "dir/plain"] {
+        fs::write(stage.source.join(name), name).expect("written");
+    }
+    for name in ["dir/many", "dir"] {
+        for number in 0..300 {
+            let attribute = format!("user.{number:0>240}");
+            xattr::set(stage.source.join(name), attribute, b"x").expect("set");
+        }
+    }
+    let acl = acl::with_user(54321, 5);
+    xattr::set(stage.source.join("dir/many"), acl::ACCESS, &acl).expect("set");
+    let run = || stage.snapshot().run().unwrap_or_else(|e| panic!("{e}"));
+    let first = run();
+    let mut unread: Vec<_> = first.faults.iter().map(|fault| &fault.path).collect();
+    unread.sort();
+    let expected = ["dir", "dir/many"].map(|name| stage.source.join(name));
+    assert_eq!(unread, expected.iter().collect::<Vec<_>>());
+    assert!(first.faults.iter().all(|fault| fault.op == Op::ReadXattr));
+    let many = stage.newest().join("dir/many");
+    assert_eq!(fs::read_to_string(&many).expect("read"), "dir/many");
+    let kept = xattr::get(&many, acl::ACCESS).expect("read");
+    assert_eq!(kept, Some(acl), "who may read it is asked for by name");
+    let second = run();
+    assert!(second.faults.is_empty(), "{:#?}", second.faults);
+    assert_eq!(second.counts.linked.number, 2, "{:?}", second.counts);
+    let told = second.warnings.iter().any(|warning| {
+        matches!(
+            warning,
+            Warning::NotKept {
+                what: Loss::UnreadAttributes,
+                number: 2,
+                ..
+            }
+        )
+    });
+    assert!(told, "{:#?}", second.warnings);
 }

@@ -2,7 +2,7 @@
 //! and not where owners, groups or ACLs cannot be kept.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, lchown, symlink};
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -11,6 +11,7 @@ use fixtures::plain_user::{PlainUser, open_dir};
 use fixtures::strace::trace;
 use fixtures::tree::{Node, Tree};
 use fixtures::{Options, acl, assert_same_tree, user_namespace};
+use serde_json::Value;
 
 /// A place that anyone may enter, with a tree and a dump root.
 fn place() -> TempDir {
@@ -148,7 +149,7 @@ fn a_group_that_cannot_be_kept_lets_no_other_group_in() {
         let output = command.output().expect("it runs");
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(code(&output), 0, "{said}");
-        let object: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+        let object: Value = serde_json::from_slice(&output.stdout).expect("JSON");
         assert_eq!(object["linked"]["number"], linked, "{object}");
     }
     let newest = dump.join("current/tree");
@@ -159,5 +160,119 @@ fn a_group_that_cannot_be_kept_lets_no_other_group_in() {
         ("own", 0o660),
     ] {
         assert_eq!(mode(newest.join(name)), left, "{name}");
+    }
+}
+
+/// What is in the report of a run that must end in this code.
+#[track_caller]
+fn object(output: &Output, expected: i32) -> Value {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(code(output), expected, "{said}");
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {said}"))
+}
+
+/// What a dump lacks, and of how many entries.
+fn not_kept(object: &Value) -> Vec<(String, u64)> {
+    let all = object["not_kept"].as_array().expect("a list");
+    let one = |lost: &Value| {
+        let what = lost["what"].as_str().expect("text").to_owned();
+        (what, lost["number"].as_u64().expect("a number"))
+    };
+    all.iter().map(one).collect()
+}
+
+/// The owner is lost, which is told: a fault once, and then no copy each time.
+#[test]
+#[ignore = "needs root, user namespaces, unshare and nsenter"]
+fn an_owner_that_does_not_exist_costs_no_copy_each_time() {
+    let place = place();
+    let mapped = user_namespace::FIRST;
+    let tree = place.path().join("tree");
+    fs::create_dir(tree.join("theirs")).expect("made");
+    for name in ["mine", "host", "theirs/host"] {
+        fs::write(tree.join(name), name).expect("written");
+    }
+    symlink("mine", tree.join("link")).expect("made");
+    for name in ["host", "theirs/host", "theirs", "link"] {
+        lchown(tree.join(name), Some(5_000), Some(5_000)).expect("given");
+    }
+    let setuid = fs::Permissions::from_mode(0o4755);
+    fs::set_permissions(tree.join("host"), setuid).expect("set");
+    for path in [
+        place.path(),
+        &place.path().join("dump"),
+        &tree,
+        &tree.join("mine"),
+    ] {
+        chown(path, Some(mapped), Some(mapped)).expect("given");
+    }
+    let first = user_namespace::output(&dumpme(place.path(), &["--init"]));
+    let first = object(&first, 23);
+    let faults = first["faults"].as_array().expect("a list").iter();
+    let owners = faults.filter(|fault| fault["operation"] == "set_owner");
+    assert_eq!(owners.count(), 4, "{first}");
+    let second = object(&user_namespace::output(&dumpme(place.path(), &[])), 0);
+    assert_eq!(second["linked"]["number"], 4, "{second}");
+    let lost = [("owner".to_owned(), 4), ("permissions".to_owned(), 1)];
+    assert_eq!(not_kept(&second), lost, "{second}");
+    // Written to since: copied, and no fault again.
+    fs::write(tree.join("host"), "more").expect("written");
+    let third = object(&user_namespace::output(&dumpme(place.path(), &[])), 0);
+    assert_eq!(third["linked"]["number"], 3, "{third}");
+    assert_eq!(not_kept(&third)[0], lost[0], "{third}");
+}
+
+/// Root of a container has no CAP_SYS_ADMIN: it may set capabilities, and no
+/// other attribute of `security`; without CAP_SETFCAP not even these.
+#[test]
+#[ignore = "needs root, setpriv and an ext4, xfs or btrfs for temporary files"]
+fn root_of_a_container_keeps_capabilities_or_tells_their_loss() {
+    for (drop, kept, lost) in [
+        ("-sys_admin", true, &["security_attributes"][..]),
+        (
+            "-sys_admin,-setfcap",
+            false,
+            &["file_capability", "security_attributes"],
+        ),
+    ] {
+        let place = place();
+        let tree = place.path().join("tree");
+        let capability = [0x0200_0001_u32, 1 << 13, 0, 0, 0]
+            .map(u32::to_le_bytes)
+            .concat();
+        Tree::new()
+            .with("", Node::dir().mode(0o755))
+            .with(
+                "ping",
+                Node::file(*b"x")
+                    .mode(0o755)
+                    .xattr("security.capability", capability),
+            )
+            .with("seen", Node::file(*b"x").xattr("security.seen", *b"s"))
+            .write(&tree);
+        let command = dumpme(place.path(), &["--init"]);
+        let mut setpriv = Command::new("setpriv");
+        setpriv.args([
+            format!("--inh-caps={drop}"),
+            format!("--bounding-set={drop}"),
+            "--".into(),
+        ]);
+        setpriv.arg(command.get_program()).args(command.get_args());
+        setpriv.current_dir(place.path());
+        for (name, value) in command.get_envs() {
+            setpriv.env(name, value.expect("set"));
+        }
+        let report = object(&setpriv.output().expect("it runs"), 0);
+        // Attributes `trusted` are not even shown to such a runner.
+        let lost: Vec<_> = lost.iter().map(|what| (what.to_string(), 1)).collect();
+        assert_eq!(not_kept(&report), lost, "{report}");
+        let mut listed = Command::new("getfattr");
+        listed.args(["-n", "security.capability"]);
+        let listed = listed.arg(place.path().join("dump/current/tree/ping"));
+        assert_eq!(
+            listed.output().expect("it runs").status.success(),
+            kept,
+            "{drop}"
+        );
     }
 }

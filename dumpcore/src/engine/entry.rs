@@ -10,6 +10,7 @@ use super::job::{Copying, Found, Job};
 use super::node::{Node, OpenDirs};
 use super::worker::Worker;
 use crate::fs::inspect;
+use crate::fs::refusal::{self, Site};
 use crate::fs::store::StoreError;
 use crate::model::event::{Action, CopyReason};
 use crate::model::fault::{Op, OpError, Side};
@@ -227,10 +228,10 @@ impl Worker<'_> {
             Verdict::Link => {
                 let unclaimed = |r: &Meta| self.run.groups.claim_alone(r.id());
                 match reference.filter(unclaimed) {
-                    None => CopyReason::NoLink,
+                    None => CopyReason::Links,
                     Some(reference) => match self.link(item, &reference, existing)? {
-                        Some(outcome) => return Ok(Some(outcome)),
-                        None => CopyReason::NoLink,
+                        Ok(outcome) => return Ok(Some(outcome)),
+                        Err(refused) => refused,
                     },
                 }
             }
@@ -256,13 +257,13 @@ impl Worker<'_> {
         self.copy(item, why).map(Some)
     }
 
-    /// Makes an entry a link to its reference; `None` when that is refused.
+    /// Makes an entry a link to its reference, or tells why that is refused.
     pub(super) fn link(
         &mut self,
         item: Item<'_>,
         reference: &Meta,
         existing: Option<u64>,
-    ) -> Result<Option<Outcome>, StoreError> {
+    ) -> Result<Result<Outcome, CopyReason>, StoreError> {
         let outcome = Outcome {
             did: Action::Linked,
             size: reference.size,
@@ -270,22 +271,40 @@ impl Worker<'_> {
             was: SourceState::of(item.meta),
         };
         let (Some(from), Some(to)) = (&item.hands.reference, &item.hands.target) else {
+            if let Some(refused) = self.foresee_refusal(item, reference) {
+                return Ok(Err(refused));
+            }
             self.count_lacking(item, reference);
-            return Ok(Some(outcome));
+            return Ok(Ok(outcome));
         };
         if existing == Some(reference.ino) {
             self.count_lacking(item, reference);
-            return Ok(Some(outcome));
+            return Ok(Ok(outcome));
         }
         self.clear_after(item.node, item.name, existing);
         match link::hard_link(from.as_fd(), item.name, to.as_fd(), item.name) {
             Ok(()) => {
                 self.count_lacking(item, reference);
-                Ok(Some(outcome))
+                Ok(Ok(outcome))
             }
-            Err(e) if errno::is_link_refused(&e) => Ok(None),
-            Err(e) => Err(OpError::target(Op::Link, e).into()),
+            Err(e) => match refusal::of_error(&e, from.as_fd(), item.name) {
+                Some(refused) => Ok(Err(refused)),
+                None => Err(OpError::target(Op::Link, e).into()),
+            },
         }
+    }
+
+    /// Why a dry run's link would be refused. What is there already, and only
+    /// compared, is not linked.
+    fn foresee_refusal(&self, item: Item<'_>, reference: &Meta) -> Option<CopyReason> {
+        let rules = self.run.rules;
+        let from = item.hands.reference.as_ref()?;
+        let site = Site {
+            dev: rules.link_dev?,
+            most_links: rules.most_links,
+            runner: rules.capabilities,
+        };
+        refusal::foreseen(site, from.as_fd(), item.name, reference)
     }
 }
 

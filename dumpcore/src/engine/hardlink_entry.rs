@@ -82,20 +82,25 @@ impl Worker<'_> {
         let why = match (verdict, reference) {
             (Verdict::Copy(why), _) => why,
             (Verdict::Link, Some(reference))
-                if self.run.has_room_for_links(&reference, item.meta)
-                    && self.run.groups.claim(reference.id(), item.meta.id()) =>
+                if !self.run.has_room_for_links(&reference, item.meta) =>
+            {
+                CopyReason::NoLink
+            }
+            (Verdict::Link, Some(reference))
+                if self.run.groups.claim(reference.id(), item.meta.id()) =>
             {
                 match self.link(item, &reference, existing)? {
-                    Some(outcome) => return Ok(Some(outcome)),
-                    None => CopyReason::NoLink,
+                    Ok(outcome) => return Ok(Some(outcome)),
+                    Err(refused) => refused,
                 }
             }
-            (Verdict::Link, _) => CopyReason::NoLink,
+            (Verdict::Link, _) => CopyReason::Links,
         };
         if let Some(kept) = self.keep(item, existing)? {
             return Ok(Some(kept));
         }
-        if can_wait && why != CopyReason::NoLink && !why.attributes_only() {
+        let is_settled = why == CopyReason::Links || why.link_refused() || why.attributes_only();
+        if can_wait && !is_settled {
             return Ok(None);
         }
         self.copy(item, why).map(Some)

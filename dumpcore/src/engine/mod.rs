@@ -97,6 +97,9 @@ pub(crate) struct Rules<'a> {
     /// Directories that are left out wherever they are met: the dump root,
     /// and what is being made in it.
     pub(crate) leave_out: Vec<Id>,
+    /// The filesystem that links would be made on, for a dry run to foresee which
+    /// are refused.
+    pub(crate) link_dev: Option<u64>,
     /// How many names an inode of the dump can have.
     pub(crate) most_links: Option<u32>,
 }

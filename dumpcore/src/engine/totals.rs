@@ -36,6 +36,7 @@ struct Kept {
     warnings: Vec<Warning>,
     counts: Counts,
     losses: BTreeMap<Loss, (u64, PathBuf)>,
+    refusals: BTreeMap<CopyReason, (Count, PathBuf)>,
     /// What was said to be lost of all entries.
     told: Losses,
 }
@@ -118,13 +119,23 @@ impl<'a> Totals<'a> {
         self.kept().told.add_all(losses);
     }
 
-    /// Tells what entries of the dump lack, as far as workers that are done
-    /// have counted; what was said of all entries is not said again.
+    /// Tells what entries of the dump lack, and which links were refused, as far
+    /// as workers that are done have counted; what was said of all entries is
+    /// not said again.
     pub(crate) fn tell_losses(&self) {
-        let (losses, told) = {
+        let (losses, refusals, told) = {
             let mut kept = self.kept();
-            (std::mem::take(&mut kept.losses), kept.told)
+            let losses = std::mem::take(&mut kept.losses);
+            (losses, std::mem::take(&mut kept.refusals), kept.told)
         };
+        for (why, (Count { number, bytes }, first)) in refusals {
+            self.warn(Warning::LinksRefused {
+                why,
+                number,
+                bytes,
+                first,
+            });
+        }
         for (what, (number, first)) in losses {
             if !told.has(what) {
                 self.warn(Warning::NotKept {
@@ -147,6 +158,16 @@ impl<'a> Totals<'a> {
     /// same.
     pub(crate) fn compared_in_vain(&self) -> u64 {
         self.in_vain.load(Ordering::Relaxed)
+    }
+
+    fn add_refusals(&self, refusals: &mut BTreeMap<CopyReason, (Count, PathBuf)>) {
+        let mut kept = self.kept();
+        for (why, (count, first)) in std::mem::take(refusals) {
+            let sum = kept.refusals.entry(why);
+            let (sum, _) = sum.or_insert((Count::default(), first));
+            sum.number += count.number;
+            sum.bytes = sum.bytes.saturating_add(count.bytes);
+        }
     }
 
     /// Looks at the faults so far.
@@ -172,6 +193,7 @@ impl<'a> Totals<'a> {
             (&mut sum.copied_new, counts.copied_new),
             (&mut sum.copied_changed, counts.copied_changed),
             (&mut sum.copied_attributes, counts.copied_attributes),
+            (&mut sum.copied_refused, counts.copied_refused),
             (&mut sum.kept, counts.kept),
             (&mut sum.compared, counts.compared),
             (&mut sum.compared_same, counts.compared_same),
@@ -225,6 +247,8 @@ pub(super) struct Counter<'a> {
     counts: Counts,
     /// How many entries lack this, and the first of them.
     losses: BTreeMap<Loss, (u64, PathBuf)>,
+    /// Why links were refused, to how many entries, and to which first.
+    refusals: BTreeMap<CopyReason, (Count, PathBuf)>,
 }
 
 impl<'a> Counter<'a> {
@@ -233,6 +257,7 @@ impl<'a> Counter<'a> {
             totals,
             counts: Counts::default(),
             losses: BTreeMap::new(),
+            refusals: BTreeMap::new(),
         }
     }
 
@@ -269,6 +294,14 @@ impl<'a> Counter<'a> {
     pub(super) fn entry(&mut self, at: &dyn Locate, kind: Kind, size: u64, did: Action) {
         let bytes = if kind == Kind::File { size } else { 0 };
         self.count(kind, bytes, did);
+        if let Action::Copied(why) = did
+            && why.link_refused()
+        {
+            let refused = self.refusals.entry(why);
+            let (count, _) = refused.or_insert_with(|| (Count::default(), at.source()));
+            count.number += 1;
+            count.bytes = count.bytes.saturating_add(bytes);
+        }
         self.totals.event(Event::Entry {
             at,
             kind,
@@ -298,6 +331,7 @@ impl<'a> Counter<'a> {
             Action::Kept => &mut counts.kept,
             Action::Copied(CopyReason::New) => &mut counts.copied_new,
             Action::Copied(why) if why.attributes_only() => &mut counts.copied_attributes,
+            Action::Copied(why) if why.link_refused() => &mut counts.copied_refused,
             Action::Copied(_) => &mut counts.copied_changed,
             Action::HardLinked => {
                 counts.hard_links += 1;
@@ -316,5 +350,6 @@ impl Drop for Counter<'_> {
     fn drop(&mut self) {
         self.totals.add(&self.counts);
         self.totals.add_losses(&mut self.losses);
+        self.totals.add_refusals(&mut self.refusals);
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod kept;
 pub(crate) mod link_counts;
 pub(crate) mod name_count;
 pub(crate) mod read_marks;
+pub(crate) mod refusal;
 pub(crate) mod remove_tree;
 pub(crate) mod source_fs;
 pub(crate) mod store;

@@ -9,69 +9,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use crate::model::copy_reason::CopyReason;
 use crate::model::error::Error;
 use crate::model::fault::Fault;
 use crate::model::kind::Kind;
 use crate::model::path::RelPath;
 pub use crate::model::warning::Warning;
-
-/// Why an entry was stored anew instead of being linked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum CopyReason {
-    /// The reference has no such entry.
-    New,
-    /// It was of another type.
-    Kind,
-    /// The sizes differ.
-    Size,
-    /// The modification times differ.
-    Mtime,
-    /// A symlink points elsewhere.
-    Target,
-    /// A device has another number.
-    Device,
-    /// The contents differ (seen only when contents are compared).
-    Contents,
-    /// Only permission bits differ.
-    Mode,
-    /// Only owner or group differ.
-    Owner,
-    /// Only extended attributes or ACLs differ.
-    Xattrs,
-    /// The same, but the filesystem would not link it: no link left to give,
-    /// or not allowed.
-    NoLink,
-}
-
-impl CopyReason {
-    /// Is the data the same, and only attributes differ?
-    #[must_use]
-    pub fn attributes_only(self) -> bool {
-        matches!(
-            self,
-            CopyReason::Mode | CopyReason::Owner | CopyReason::Xattrs
-        )
-    }
-
-    /// One word in snake_case.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            CopyReason::New => "new",
-            CopyReason::Kind => "type",
-            CopyReason::Size => "size",
-            CopyReason::Mtime => "mtime",
-            CopyReason::Target => "target",
-            CopyReason::Device => "device",
-            CopyReason::Contents => "contents",
-            CopyReason::Mode => "mode",
-            CopyReason::Owner => "owner",
-            CopyReason::Xattrs => "xattrs",
-            CopyReason::NoLink => "no_link",
-        }
-    }
-}
 
 /// What became of one entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -38,6 +38,9 @@ pub struct Counts {
     pub copied_changed: Count,
     /// Stored anew: only attributes differ.
     pub copied_attributes: Count,
+    /// Stored anew although they are unchanged: links to the reference were
+    /// refused.
+    pub copied_refused: Count,
     /// Bytes that all that was stored anew takes on disk, holes left out;
     /// of directories only their number is known.
     pub allocated: u64,
@@ -64,7 +67,12 @@ impl Counts {
     /// All that was stored anew.
     #[must_use]
     pub fn copied(&self) -> Count {
-        let parts = [self.copied_new, self.copied_changed, self.copied_attributes];
+        let parts = [
+            self.copied_new,
+            self.copied_changed,
+            self.copied_attributes,
+            self.copied_refused,
+        ];
         Count {
             number: parts.iter().map(|c| c.number).sum(),
             bytes: parts.iter().map(|c| c.bytes).sum(),

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::model::copy_reason::CopyReason;
 use crate::model::loss::Loss;
 use crate::model::minute::Stamp;
 use crate::model::path::Printable;
@@ -88,6 +89,18 @@ pub enum Warning {
         what: Loss,
         /// How many entries lack it.
         number: u64,
+        /// The first of them, in the tree that is read.
+        first: PathBuf,
+    },
+    /// Unchanged entries were copied, or would be, since links to what the last
+    /// dump has of them are refused: told once a run for each reason.
+    LinksRefused {
+        /// Why: [`CopyReason::link_refused`] says yes to it.
+        why: CopyReason,
+        /// How many entries.
+        number: u64,
+        /// The sum of their sizes in bytes.
+        bytes: u64,
         /// The first of them, in the tree that is read.
         first: PathBuf,
     },
@@ -253,13 +266,28 @@ impl fmt::Display for Warning {
                 let first = Printable::path(first);
                 write!(
                     f,
-                    "{first} is dumped without {what}, which cannot be kept here"
+                    "{first} is stored without {what}, which cannot be kept here"
                 )?;
                 match number.saturating_sub(1) {
                     0 => Ok(()),
                     1 => f.write_str("; so is 1 other entry"),
                     more => write!(f, "; so are {more} other entries"),
                 }
+            }
+            Warning::LinksRefused {
+                why,
+                number,
+                bytes,
+                first,
+            } => {
+                let entries = if *number == 1 { "entry" } else { "entries" };
+                write!(
+                    f,
+                    "{number} unchanged {entries} ({bytes} bytes) copied, {} first, since links \
+                     to the last dump are refused: {}",
+                    Printable::path(first),
+                    refused(*why)
+                )
             }
             Warning::ReferenceUnreadable { path, cause } => write!(
                 f,
@@ -361,5 +389,23 @@ fn kernel(left_out: &[(PathBuf, &'static str)], f: &mut fmt::Formatter<'_>) -> f
     match left_out.len().saturating_sub(NAMED) {
         0 => Ok(()),
         more => write!(f, " and {more} more"),
+    }
+}
+
+/// Why a link is refused, and what to do about it.
+fn refused(why: CopyReason) -> &'static str {
+    match why {
+        CopyReason::Immutable => {
+            "what it has is immutable; take that off finished dumps with 'chattr -R -i -a'"
+        }
+        CopyReason::LinkNotPermitted => {
+            "what it has belongs to another user, and fs.protected_hardlinks is on; \
+             let one user make all dumps of a dump root"
+        }
+        CopyReason::OtherFilesystem => {
+            "it lies on another filesystem or subvolume; keep a dump root within one"
+        }
+        CopyReason::ReferenceGone => "it lacks them by now; remove no dump while another is made",
+        _ => "their inodes can take no more names; later dumps are linked to the copies",
     }
 }

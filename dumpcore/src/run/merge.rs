@@ -244,7 +244,8 @@ impl Run<'_> {
         let failed = |e| self.dump.failed(Op::Open, "".as_ref(), e);
         let target = staging.map(|staging| top(staging.handle()));
         let target = target.transpose().map_err(failed)?;
-        let mut leave_out = vec![stat::look_at(self.dump.handle()).map_err(failed)?.id()];
+        let root = stat::look_at(self.dump.handle()).map_err(failed)?.id();
+        let mut leave_out = vec![root];
         leave_out.extend(target.as_ref().map(|target| target.id()));
         let remembers = work.policy.compares_xattrs() && !work.from_disk;
         let shape = Shape {
@@ -289,6 +290,7 @@ impl Run<'_> {
             marks: note.as_ref().map(|note| &note.marks),
             watermark: staging.map(|staging| &staging.watermark),
             scratch: staging.map(Staging::handle).or(work.scratch),
+            link_dev: self.caller.dry_run.then_some(root.dev),
             leave_out,
             // What is compared is there already, and is not linked to.
             most_links: most_links.filter(|_| !work.from_disk),

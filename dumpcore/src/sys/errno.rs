@@ -145,6 +145,16 @@ pub(crate) fn is_link_refused(error: &io::Error) -> bool {
     )
 }
 
+/// An inode has no link left to give.
+pub(crate) fn is_out_of_links(error: &io::Error) -> bool {
+    is(error, &[Errno::MLINK])
+}
+
+/// Two names lie on different filesystems, or subvolumes.
+pub(crate) fn is_other_filesystem(error: &io::Error) -> bool {
+    is(error, &[Errno::XDEV])
+}
+
 /// The filesystem or the kernel does not know this operation: ENOSYS of old
 /// kernels, EOPNOTSUPP and ENOTTY of filesystems, EINVAL of flags unknown.
 pub(crate) fn is_unsupported(error: &io::Error) -> bool {

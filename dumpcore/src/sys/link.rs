@@ -1,8 +1,9 @@
 //! Names: hard links, symlinks, special files, removing and renaming.
 
 use rustix::fs::{
-    AtFlags, FileType, Gid, Mode, RenameFlags, Timespec, Timestamps, Uid, chmodat, chownat, linkat,
-    mknodat, readlinkat, renameat, renameat_with, symlinkat, unlinkat, utimensat,
+    Access, AtFlags, FileType, Gid, Mode, RenameFlags, Timespec, Timestamps, Uid, accessat,
+    chmodat, chownat, linkat, mknodat, readlinkat, renameat, renameat_with, symlinkat, unlinkat,
+    utimensat,
 };
 use rustix::io::Errno;
 use std::ffi::{CStr, CString};
@@ -21,6 +22,19 @@ pub(crate) fn hard_link(
     to: &CStr,
 ) -> io::Result<()> {
     Ok(linkat(from_dir, from, to_dir, to, AtFlags::empty())?)
+}
+
+/// Does the system keep people from linking to what belongs to others
+/// (`fs.protected_hardlinks`)?
+pub(crate) fn are_protected() -> bool {
+    let setting = std::fs::read("/proc/sys/fs/protected_hardlinks");
+    setting.is_ok_and(|setting| setting.first() == Some(&b'1'))
+}
+
+/// May this process read and write what has this name? A symlink itself.
+pub(crate) fn may_read_and_write(dir: BorrowedFd<'_>, name: &CStr) -> bool {
+    let both = Access::READ_OK | Access::WRITE_OK;
+    accessat(dir, name, both, AtFlags::EACCESS).is_ok()
 }
 
 /// Makes a symlink.

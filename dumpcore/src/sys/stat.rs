@@ -96,6 +96,15 @@ pub(crate) fn born(dir: BorrowedFd<'_>, name: &CStr) -> Option<Time> {
     known.then(|| Time::new(found.stx_btime.tv_sec, found.stx_btime.tv_nsec))
 }
 
+/// Is a name immutable, or can it only be appended to, so that nobody may link
+/// to it? Not every filesystem knows such.
+pub(crate) fn is_immutable(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<bool> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    let found = statx(dir, name, flags, StatxFlags::empty())?;
+    let either = StatxAttributes::IMMUTABLE | StatxAttributes::APPEND;
+    Ok(found.stx_attributes.intersects(either))
+}
+
 fn meta(found: &Statx) -> io::Result<Meta> {
     let time = |t: rustix::fs::StatxTimestamp| Time::new(t.tv_sec, t.tv_nsec);
     let raw = u32::from(found.stx_mode);

@@ -274,6 +274,7 @@ impl Filling<'_> {
             marks: None,
             watermark: None,
             scratch: None,
+            link_dev: None,
             leave_out: Vec::new(),
             most_links: None,
         };
