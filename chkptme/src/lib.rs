@@ -71,7 +71,8 @@ struct Places {
     /// /etc/dump/dump.toml]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
-    /// Use what the configuration has under [set.NAME]
+    /// Use a set: [set.NAME] in the configuration file, or NAME.toml beside it;
+    /// 'dump' is the top level
     #[arg(long, value_name = "NAME")]
     set: Option<String>,
     /// Print what is in force and where it comes from, and do nothing
@@ -120,7 +121,7 @@ pub fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<Exit, Failure> {
     let places = options.places.shared();
-    let sources = Sources::load(&places)?;
+    let sources = Sources::load(PROGRAM, &places)?;
     let settings = Settings::resolve(options, &places, &sources);
     if places.print_config {
         let listing = Listing::new(PROGRAM, &sources);

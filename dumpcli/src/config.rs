@@ -1,199 +1,25 @@
 //! The configuration file: TOML, one for all programs.
 //!
 //! An unknown key, a value of the wrong type or a file that is not TOML is an
-//! error that names file, line and column; nothing is ever ignored. Every
-//! value remembers its line, so that a person can be shown where it is from.
-//! Relative paths count from the directory of the file; `~` and `~/` are the home.
+//! error that names file, line and column; in the tables of other programs, and
+//! in sets that this run has nothing to do with, it is a warning. Every value
+//! remembers its line, so that a person can be shown where it is from. Relative
+//! paths count from the directory of the file; `~` and `~/` are the home.
+
+mod keys;
+mod tables;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs;
 use std::io;
-use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 
-use dumpcore::{Fault, Op, Rate};
+use dumpcore::{Fault, Op};
 use serde::Deserialize;
-use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use toml::Spanned;
+use toml::de::{DeTable, DeValue, Deserializer};
 
-use crate::options::LogTarget;
-
-/// The keys of the top level, and of each `[set.NAME]`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Section {
-    /// Trees to dump.
-    pub main: Option<Spanned<OneOrMany>>,
-    /// Dump root.
-    pub dump: Option<Spanned<String>>,
-    /// Exclude rules.
-    pub exclude: Option<Spanned<Vec<String>>>,
-    /// Files of exclude rules.
-    pub exclude_from: Option<Spanned<OneOrMany>>,
-    /// Do not enter other filesystems.
-    pub one_file_system: Option<Spanned<bool>>,
-    /// Number of workers.
-    pub jobs: Option<Spanned<NonZeroU16>>,
-    /// How fast contents may be copied.
-    pub bwlimit: Option<Spanned<Limit>>,
-    /// Give way to everybody else on the machine.
-    pub idle: Option<Spanned<bool>>,
-    /// Compare contents.
-    pub checksum: Option<Spanned<bool>>,
-    /// Do not compare contents since a file had been touched.
-    pub ignore_ctime: Option<Spanned<bool>>,
-    /// Where the log goes.
-    pub log: Option<Spanned<LogTarget>>,
-    /// Show progress.
-    pub progress: Option<Spanned<bool>>,
-    /// The name of the tree in the dump.
-    pub root_name: Option<Spanned<String>>,
-    /// For `dumpslave`.
-    #[serde(default)]
-    pub slave: Slave,
-    /// Commands to run before and after.
-    #[serde(default)]
-    pub hooks: Hooks,
-    /// Named sets; only at the top level.
-    #[serde(default)]
-    pub set: BTreeMap<String, Spanned<Section>>,
-}
-
-impl Section {
-    /// What is of the right type and cannot be meant all the same, with the
-    /// byte where it stands: an empty path, say, would be the directory of the
-    /// file.
-    fn nonsense(&self) -> Option<(usize, &'static str)> {
-        let main = self.main.iter().find_map(|main| {
-            let names = main.get_ref().as_slice();
-            let none = names.is_empty() || names.iter().any(String::is_empty);
-            none.then_some((main.span().start, "this names no tree"))
-        });
-        let files = [&self.exclude_from, &self.slave.exclude_from];
-        let file = files.into_iter().flatten().find_map(|files| {
-            let none = files.get_ref().as_slice().iter().any(String::is_empty);
-            none.then_some((files.span().start, "this names no file"))
-        });
-        let dirs = [&self.dump, &self.slave.from, &self.slave.dump];
-        let dir = dirs.into_iter().flatten().find_map(|dir| {
-            let none = dir.get_ref().is_empty();
-            none.then_some((dir.span().start, "this names no directory"))
-        });
-        let name = self.root_name.as_ref().and_then(|name| {
-            let bad = ["", ".", ".."].contains(&name.get_ref().as_str())
-                || name.get_ref().contains(['/', '\0']);
-            bad.then_some((name.span().start, "this cannot be a name in a dump"))
-        });
-        main.or(file).or(dir).or(name)
-    }
-}
-
-/// `[slave]`: the keys of `dumpslave`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Slave {
-    /// The dump root to replicate from.
-    pub from: Option<Spanned<String>>,
-    /// The dump root to replicate to.
-    pub dump: Option<Spanned<String>>,
-    /// Exclude rules.
-    pub exclude: Option<Spanned<Vec<String>>>,
-    /// Files of exclude rules.
-    pub exclude_from: Option<Spanned<OneOrMany>>,
-    /// Wait until the dump root to replicate from is there.
-    pub wait: Option<Spanned<bool>>,
-}
-
-/// `[hooks]`: commands around a run. A string is for the shell, a list is a
-/// program and its arguments; an empty one is none, so that a set can do
-/// without.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Hooks {
-    /// Before the run; its failure stops the run.
-    pub pre: Option<Spanned<OneOrMany>>,
-    /// After the run, however it ended; its failure is a fault.
-    pub post: Option<Spanned<OneOrMany>>,
-}
-
-/// A string, or a list of strings.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OneOrMany {
-    /// A string.
-    One(String),
-    /// A list.
-    Many(Vec<String>),
-}
-
-impl OneOrMany {
-    /// Does it say nothing?
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.as_slice().iter().all(String::is_empty)
-    }
-
-    /// As a list in either case.
-    #[must_use]
-    pub fn as_slice(&self) -> &[String] {
-        match self {
-            OneOrMany::One(one) => std::slice::from_ref(one),
-            OneOrMany::Many(many) => many,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for OneOrMany {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = OneOrMany;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or a list of strings")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<OneOrMany, E> {
-                Ok(OneOrMany::One(text.to_owned()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMany, A::Error> {
-                let mut many = Vec::new();
-                while let Some(text) = list.next_element()? {
-                    many.push(text);
-                }
-                Ok(OneOrMany::Many(many))
-            }
-        }
-        deserializer.deserialize_any(Either)
-    }
-}
-
-/// A rate as the option takes it, or a whole number of KiB a second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit(pub Rate);
-
-impl<'de> Deserialize<'de> for Limit {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl Visitor<'_> for Either {
-            type Value = Limit;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a rate as \"1.5m\", or a number of KiB a second")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Limit, E> {
-                text.parse().map(Limit).map_err(E::custom)
-            }
-
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Limit, E> {
-                self.visit_str(&number.to_string())
-            }
-        }
-        deserializer.deserialize_any(Either)
-    }
-}
+pub use keys::{Hooks, Limit, OneOrMany, Section, Slave};
 
 /// Why a configuration file will not do.
 #[derive(Debug, thiserror::Error)]
@@ -214,22 +40,79 @@ pub enum ConfigError {
         message: String,
     },
     /// The set that was asked for is in no file.
-    #[error("there is no [set.{name}] in {place}")]
+    #[error("there is no [set.{name}] in {place}{}", those(.others))]
     NoSuchSet {
         /// Its name.
         name: String,
         /// Where it was looked for.
         place: String,
+        /// The sets that there are.
+        others: Vec<String>,
+    },
+    /// A set stands in two places.
+    #[error("{} and [set.{name}] in {} are both the set {name}: keep one of them",
+        .own.display(), .file.display())]
+    Twice {
+        /// Its name.
+        name: String,
+        /// The file that bears its name.
+        own: PathBuf,
+        /// The file with that table.
+        file: PathBuf,
     },
 }
+
+fn those(others: &[String]) -> String {
+    if others.is_empty() {
+        return String::new();
+    }
+    format!("; the sets are: {}", others.join(", "))
+}
+
+/// What a program wants of a file.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage<'a> {
+    /// The program, by whose tables it is judged.
+    pub program: &'a str,
+    /// The sets that it uses.
+    pub sets: Sets<'a>,
+}
+
+/// Which sets of a file are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sets<'a> {
+    /// None, the top level alone.
+    Top,
+    /// This one.
+    One(&'a str),
+    /// Each.
+    All,
+    /// None: the file is a set itself, and has no sets of its own.
+    Own,
+}
+
+impl Sets<'_> {
+    fn has(self, name: &str) -> bool {
+        self == Sets::All || self == Sets::One(name)
+    }
+}
+
+/// What `--set` calls the top level.
+pub const TOP: &str = "dump";
 
 /// A configuration file as read.
 #[derive(Clone, Debug)]
 pub struct File {
     /// Where it is.
     pub path: PathBuf,
-    /// Its top level, sets included.
+    /// Its top level.
     pub top: Section,
+    /// The sets that are used.
+    pub sets: BTreeMap<String, Section>,
+    /// The names of all sets in it.
+    pub names: Vec<String>,
+    /// What is wrong where it does no harm.
+    pub warnings: Vec<String>,
     text: String,
 }
 
@@ -237,10 +120,10 @@ impl File {
     /// Reads a file. `None` when there is none.
     ///
     /// # Errors
-    /// When it cannot be read, or is wrong.
-    pub fn read(path: &Path) -> Result<Option<Self>, ConfigError> {
+    /// When it cannot be read, or is wrong where it is used.
+    pub fn read(path: &Path, usage: Usage<'_>) -> Result<Option<Self>, ConfigError> {
         match fs::read(path) {
-            Ok(bytes) => Self::parse(path, bytes).map(Some),
+            Ok(bytes) => Self::parse(path, bytes, usage).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(cause) => {
                 let fault = Fault::new(Op::Read, path.to_owned(), cause);
@@ -249,58 +132,51 @@ impl File {
         }
     }
 
-    fn parse(path: &Path, bytes: Vec<u8>) -> Result<Self, ConfigError> {
-        let wrong = |text: &str, at: usize, message: &str| {
-            let (line, column) = position(text, at);
-            ConfigError::Wrong {
-                path: path.to_owned(),
-                line,
-                column,
-                message: message.to_owned(),
-            }
-        };
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let valid = error.utf8_error().valid_up_to();
-            let bytes = error.as_bytes();
-            let text = String::from_utf8_lossy(bytes);
-            let wide = [b"\xff\xfe", b"\xfe\xff"]
-                .iter()
-                .any(|mark| bytes.starts_with(*mark));
-            wrong(
-                &text,
-                valid,
-                if wide {
-                    "this is UTF-16: save the file as UTF-8"
-                } else {
-                    "this is not UTF-8"
-                },
-            )
-        })?;
-        // Some editors begin with a byte order mark: it is not part of the text.
-        let text = match text.strip_prefix('\u{feff}') {
-            Some(text) => text.to_owned(),
-            None => text,
-        };
-        let top: Section = toml::from_str(&text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start);
-            wrong(&text, at, &one_line(error.message()))
-        })?;
-        for section in top.set.values().map(Spanned::get_ref).chain([&top]) {
-            if let Some((at, message)) = section.nonsense() {
-                return Err(wrong(&text, at, message));
-            }
-        }
-        for section in top.set.values() {
-            if let Some(inner) = section.get_ref().set.values().next() {
-                let message = "a set cannot have sets of its own";
-                return Err(wrong(&text, inner.span().start, message));
-            }
-        }
-        Ok(Self {
+    fn parse(path: &Path, bytes: Vec<u8>, usage: Usage<'_>) -> Result<Self, ConfigError> {
+        let text = decoded(path, bytes)?;
+        let mut file = Self {
             path: path.to_owned(),
-            top,
-            text,
-        })
+            top: Section::default(),
+            sets: BTreeMap::new(),
+            names: Vec::new(),
+            warnings: Vec::new(),
+            text: String::new(),
+        };
+        let mut reader = Reader {
+            path,
+            text: &text,
+            program: usage.program,
+            warnings: &mut file.warnings,
+        };
+        let table = DeTable::parse(&text).map_err(|error| reader.refused(&error))?;
+        let (span, mut table) = (table.span(), table.into_inner());
+        let sets = table.remove("set");
+        file.top = reader.section(Spanned::new(span, table), "")?;
+        let sets = match sets.map(|sets| (sets.span().start, sets.into_inner())) {
+            None => DeTable::new(),
+            Some((at, _)) if usage.sets == Sets::Own => {
+                return Err(reader.wrong(at, OWN_SETS));
+            }
+            Some((_, DeValue::Table(sets))) => sets,
+            Some((at, _)) => return Err(reader.wrong(at, "`set` should be a table of sets")),
+        };
+        for (name, set) in sets {
+            let (at, name) = (name.span().start, name.into_inner().into_owned());
+            if name == TOP {
+                return Err(reader.wrong(at, "`dump` is the top level, and not a set"));
+            }
+            match reader.set(&name, set) {
+                Ok(section) if usage.sets.has(&name) => {
+                    file.sets.insert(name.clone(), section);
+                }
+                Ok(_) => {}
+                Err(error) if usage.sets.has(&name) => return Err(error),
+                Err(error) => reader.warnings.push(error.to_string()),
+            }
+            file.names.push(name);
+        }
+        file.text = text;
+        Ok(file)
     }
 
     /// The line, from 1, that a value is on.
@@ -308,20 +184,105 @@ impl File {
     pub fn line<T>(&self, value: &Spanned<T>) -> usize {
         position(&self.text, value.span().start).0
     }
+}
 
-    /// A path as the file means it: see the head of this page.
-    #[must_use]
-    pub fn resolve(&self, path: &str, home: Option<&Path>) -> PathBuf {
-        match (path.strip_prefix("~/"), home) {
-            (Some(rest), Some(home)) => return home.join(rest),
-            (None, Some(home)) if path == "~" => return home.to_path_buf(),
-            _ => {}
-        }
-        match self.path.parent() {
-            Some(base) => base.join(path),
-            None => PathBuf::from(path),
+/// A path as a file in this directory means it: see the head of this page.
+#[must_use]
+pub fn resolve(folder: &Path, path: &str, home: Option<&Path>) -> PathBuf {
+    match (path.strip_prefix("~/"), home) {
+        (Some(rest), Some(home)) => home.join(rest),
+        (None, Some(home)) if path == "~" => home.to_path_buf(),
+        _ => folder.join(path),
+    }
+}
+
+const OWN_SETS: &str = "a set cannot have sets of its own";
+
+/// Reads the sections of one file.
+struct Reader<'a> {
+    path: &'a Path,
+    text: &'a str,
+    program: &'a str,
+    warnings: &'a mut Vec<String>,
+}
+
+impl Reader<'_> {
+    /// `before`: what stands before the names of its tables.
+    fn section(
+        &mut self,
+        section: Spanned<DeTable<'_>>,
+        before: &str,
+    ) -> Result<Section, ConfigError> {
+        let (span, mut table) = (section.span(), section.into_inner());
+        let (path, text, program) = (self.path, self.text, self.program);
+        let warnings = &mut *self.warnings;
+        tables::take_unused(
+            &mut table,
+            before,
+            &tables::TABLES,
+            program,
+            &mut |at, what| {
+                let what = format!("{what}, which {program} does not use");
+                warnings.push(wrong(path, text, at, &what).to_string());
+            },
+        );
+        let section = Section::deserialize(Deserializer::from(Spanned::new(span, table)))
+            .map_err(|error| self.refused(&error))?;
+        match section.nonsense() {
+            Some((at, message)) => Err(self.wrong(at, message)),
+            None => Ok(section),
         }
     }
+
+    fn set(&mut self, name: &str, set: Spanned<DeValue<'_>>) -> Result<Section, ConfigError> {
+        let span = set.span();
+        let DeValue::Table(set) = set.into_inner() else {
+            return Err(self.wrong(span.start, "a set should be a table"));
+        };
+        if let Some(inner) = set.get("set") {
+            return Err(self.wrong(inner.span().start, OWN_SETS));
+        }
+        self.section(Spanned::new(span, set), &format!("set.{name}."))
+    }
+
+    fn refused(&self, error: &toml::de::Error) -> ConfigError {
+        let at = error.span().map_or(0, |span| span.start);
+        self.wrong(at, &one_line(error.message()))
+    }
+
+    fn wrong(&self, at: usize, message: &str) -> ConfigError {
+        wrong(self.path, self.text, at, message)
+    }
+}
+
+fn wrong(path: &Path, text: &str, at: usize, message: &str) -> ConfigError {
+    let (line, column) = position(text, at);
+    ConfigError::Wrong {
+        path: path.to_owned(),
+        line,
+        column,
+        message: message.to_owned(),
+    }
+}
+
+/// UTF-8, which some editors begin with a byte order mark.
+fn decoded(path: &Path, bytes: Vec<u8>) -> Result<String, ConfigError> {
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let bytes = error.as_bytes();
+        let text = String::from_utf8_lossy(bytes);
+        let marks: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
+        let message = if marks.iter().any(|mark| bytes.starts_with(mark)) {
+            "this is UTF-16: save the file as UTF-8"
+        } else {
+            "this is not UTF-8"
+        };
+        wrong(path, &text, valid, message)
+    })?;
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(text) => text.to_owned(),
+        None => text,
+    })
 }
 
 fn one_line(message: &str) -> String {

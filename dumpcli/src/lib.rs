@@ -17,7 +17,7 @@
 //! | a run from its start to its exit code | [`session`], [`exit`], [`signals`], [`hooks`] |
 //! | what is told meanwhile | [`observer`], [`progress`], [`logging`], [`screen`] |
 //! | what is told at the end | [`report`], [`json`], [`advice`] |
-//! | looking at old versions | [`lookup`], [`notices`], [`diff`], [`paging`] |
+//! | looking at old versions | [`lookups`], [`lookup`], [`notices`], [`diff`], [`paging`] |
 //!
 //! A program is then little more than its options and its order to the
 //! library:
@@ -35,7 +35,7 @@
 //!     doing: "dumping",
 //!     unlinked: "the first dump: linked to nothing",
 //! };
-//! let sources = Sources::load(&Places::default())?;
+//! let sources = Sources::load(program, &Places::default())?;
 //! let dump = sources.dump(&Places::default()).value;
 //! let settings = sources.session(Output::default(), Progress::default(), Load::default());
 //! let task = Task {
@@ -64,6 +64,7 @@ pub mod hooks;
 pub mod json;
 pub mod logging;
 pub mod lookup;
+pub mod lookups;
 pub mod notices;
 pub mod observer;
 pub mod options;

@@ -241,6 +241,7 @@ mod tests {
 
     fn settings(verbose: u8, quiet: bool) -> SessionSettings {
         SessionSettings {
+            warnings: Vec::new(),
             verbose,
             quiet,
             json: false,

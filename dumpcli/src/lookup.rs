@@ -1,26 +1,16 @@
-//! What `yest` and `hist` share: the roots in force, where a relative path
-//! starts, and how long ago is meant.
+//! What `yest` and `hist` share: the trees with one dump root, where a relative
+//! path starts, and how long ago is meant.
 
-use std::env;
-use std::ffi::OsString;
-use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
-use chrono::{DateTime, DurationRound as _, Local, TimeDelta, Utc};
+use chrono::{DateTime, DurationRound, Local, TimeDelta, Utc};
 use clap::Args;
-use dumpcore::{
-    Ago, Brief, Date, DumpName, Error, FindError, LocatedIn, Location, Navigator, Root, Stamp,
-};
+use dumpcore::{Ago, Date, DumpName, FindError, LocatedIn, Location, Navigator, Stamp};
 
-use crate::Program;
-use crate::advice::{About, Origin};
 use crate::exit::Failure;
-use crate::notices::{NoticeOptions, Notices};
-use crate::options::Places;
-use crate::print_config::Listing;
-use crate::settings::{Sources, Value};
+use crate::notices::Notices;
 
-/// The roots in force, and from where relative paths start.
+/// The trees with one dump root, and from where relative paths start.
 #[derive(Debug)]
 pub struct Lookup {
     /// Finds old versions. Its roots are absolute, so that they can be
@@ -33,54 +23,12 @@ pub struct Lookup {
     /// The working directory.
     pub from: PathBuf,
     /// The same as the shell has it, through symlinks.
-    typed_from: PathBuf,
+    pub(crate) typed_from: PathBuf,
     /// The moment at which the program started.
     pub now: DateTime<Local>,
 }
 
-/// The keys of the configuration that count here.
-struct Settings {
-    main: Value<Vec<PathBuf>>,
-    dump: Value<PathBuf>,
-    root_name: Option<Value<OsString>>,
-}
-
 impl Lookup {
-    /// From options, environment and configuration. `None` when these were
-    /// only to be printed. `verbose`: what is done is told as well.
-    ///
-    /// # Errors
-    /// A configuration that is wrong, and a dump root that is not there.
-    pub fn find(
-        program: Program,
-        places: &Places,
-        aside: NoticeOptions,
-        verbose: bool,
-    ) -> Result<Option<Self>, Failure> {
-        let sources = Sources::load(places)?;
-        let main = sources.main(places);
-        let settings = Settings {
-            root_name: sources.root_name(None, &main),
-            main,
-            dump: sources.dump(places),
-        };
-        if places.print_config {
-            let listing = Listing::new(program, &sources);
-            crate::screen::print(&settings.listed(listing))?;
-            return Ok(None);
-        }
-        settings.has_dumps(program)?;
-        let (from, typed_from) = working_directory();
-        Ok(Some(Self {
-            typed_from,
-            navigator: settings.navigator(&from),
-            dump: rooted(&from, &settings.dump.value),
-            aside: Notices::open(program, &sources, aside, verbose),
-            from,
-            now: Local::now(),
-        }))
-    }
-
     /// The minute that it is.
     #[must_use]
     pub fn minute(&self) -> Stamp {
@@ -106,58 +54,18 @@ impl Lookup {
         date.first() > self.minute()
     }
 
-    /// The tree that a path lies in. When it lies in none, but did before a
-    /// symlink took the place of a directory, that is told.
+    /// The tree that a path lies in.
     ///
     /// # Errors
     /// See [`Navigator::locate`].
     pub fn locate(&self, path: &Path) -> Result<Location, FindError> {
-        let found = match self.navigator.locate(&self.from, path) {
-            Err(error @ FindError::InNeither { .. }) => {
-                let typed = self.navigator.locate_as_typed(&self.typed_from, path);
-                typed.ok_or(error)
-            }
-            found => found,
-        };
-        found.inspect(|place| self.tell_typed(place))
+        self.navigator.locate(&self.from, path)
     }
 
-    /// What is found of a place, or else of the path as it was typed, when that
-    /// leads through a symlink to this place: there it lay before the symlink
-    /// was. That is told.
-    ///
-    /// # Errors
-    /// What `find` has against the place.
-    pub fn find_typed<T, E>(
-        &self,
-        path: &Path,
-        place: &Location,
-        find: impl Fn(&Location) -> Result<T, E>,
-    ) -> Result<(Location, T), E> {
-        let error = match find(place) {
-            Ok(found) => return Ok((place.clone(), found)),
-            Err(error) => error,
-        };
-        let typed = self.navigator.locate_as_typed(&self.typed_from, path);
-        let found = typed.filter(|typed| typed.within != place.within);
-        let found = found.and_then(|typed| find(&typed).ok().map(|found| (typed, found)));
-        match found {
-            Some((typed, found)) => {
-                self.tell_typed(&typed);
-                Ok((typed, found))
-            }
-            None => Err(error),
-        }
-    }
-
-    fn tell_typed(&self, place: &Location) {
-        if let Some(link) = &place.typed_through {
-            let link = Brief::path(link);
-            self.aside.remark(&format!(
-                "{link} is a symlink now: looking for what was {} before",
-                Brief(place.within.as_bytes())
-            ));
-        }
+    /// The same by the names as they are typed, through a symlink: see
+    /// [`Navigator::locate_as_typed`].
+    pub(crate) fn locate_as_typed(&self, path: &Path) -> Option<Location> {
+        self.navigator.locate_as_typed(&self.typed_from, path)
     }
 
     /// Why there is no answer. A dump that is named as an older one while its
@@ -213,57 +121,10 @@ fn end_of_minute(moment: DateTime<Utc>) -> DateTime<Utc> {
     minute.map_or(moment, |minute| minute + rest)
 }
 
-impl Settings {
-    /// A dump root that is not there is told here, with who named it: later it
-    /// would only be one more directory that cannot be listed.
-    fn has_dumps(&self, program: Program) -> Result<(), Failure> {
-        let path = &self.dump.value;
-        match path.metadata() {
-            Err(cause) if cause.kind() == ErrorKind::NotFound => {
-                let path = path.clone();
-                let failure = Failure::from(Error::DumpUnusable { path, cause });
-                Err(failure.explained(About {
-                    program: program.name,
-                    read: &[],
-                    dump: &self.dump.value,
-                    origins: &[Origin::of("--dump", &self.dump)],
-                }))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn navigator(&self, from: &Path) -> Navigator {
-        let mut navigator = Navigator::new(rooted(from, &self.dump.value));
-        // A name of its own is for one tree.
-        let one = self.main.value.len() == 1;
-        for path in &self.main.value {
-            let name = self.root_name.as_ref().filter(|_| one);
-            navigator = navigator.root(Root {
-                path: rooted(from, path),
-                name: name.map(|name| name.value.clone()),
-            });
-        }
-        navigator
-    }
-
-    fn listed(&self, mut listing: Listing) -> String {
-        listing.paths("main", &self.main);
-        listing.path("dump", &self.dump);
-        let name = self.root_name.as_ref().map(|name| Value {
-            value: name.value.to_string_lossy().into_owned(),
-            source: name.source.clone(),
-        });
-        listing.maybe("root_name", name.as_ref(), "the last name of the tree");
-        // No run: neither log nor hooks.
-        listing.end()
-    }
-}
-
 /// A path as it is found from anywhere. The working directory leads through no
 /// symlink, so that `..` at the start goes up from there by name; whatever
 /// else the path holds stays.
-fn rooted(from: &Path, path: &Path) -> PathBuf {
+pub(crate) fn rooted(from: &Path, path: &Path) -> PathBuf {
     let mut whole = from.to_path_buf();
     let mut names = path.components().peekable();
     while let Some(Component::ParentDir | Component::CurDir) = names.peek() {
@@ -273,24 +134,6 @@ fn rooted(from: &Path, path: &Path) -> PathBuf {
     }
     whole.extend(names);
     whole
-}
-
-/// The working directory, and the way that the shell came to it. One that was
-/// removed has no path any more, but the shell still knows what it was.
-fn working_directory() -> (PathBuf, PathBuf) {
-    let shell = env::var_os("PWD").map(PathBuf::from);
-    let shell = shell.filter(|dir| dir.is_absolute());
-    match (dumpcore::working_directory(), shell) {
-        (Ok(here), Some(shell)) => {
-            let is_here = shell.canonicalize().is_ok_and(|dir| dir == here);
-            (here.clone(), if is_here { shell } else { here })
-        }
-        (Ok(here), None) => (here.clone(), here),
-        (Err(_), shell) => {
-            let shell = shell.unwrap_or_else(|| PathBuf::from("/"));
-            (shell.clone(), shell)
-        }
-    }
 }
 
 /// How long ago, as options of `yest`.
@@ -332,40 +175,6 @@ impl AgoOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use assert_fs::TempDir;
-    use assert_fs::prelude::*;
-
-    #[test]
-    fn a_dump_root_that_is_not_there_says_who_named_it_and_what_to_do() {
-        let dir = TempDir::new().expect("a directory for the test");
-        let config = dir.child("dump.toml");
-        config
-            .write_str("main = \".\"\ndump = \"none\"\n")
-            .expect("written");
-        let program = Program {
-            name: "yest",
-            version: "1",
-            doing: "looking",
-            unlinked: "",
-        };
-        let mut places = Places {
-            config: Some(config.path().to_owned()),
-            dump: Some(dir.path().join("gone")),
-            ..Places::default()
-        };
-        let failure =
-            Lookup::find(program, &places, NoticeOptions::default(), false).expect_err("refused");
-        let said = failure.to_string();
-        for words in [
-            "gone cannot be opened",
-            "(named by --dump)",
-            "'dumpme --init'",
-        ] {
-            assert!(said.contains(words), "{said}");
-        }
-        places.dump = Some(dir.path().to_owned());
-        assert!(Lookup::find(program, &places, NoticeOptions::default(), false).is_ok());
-    }
 
     #[test]
     fn a_path_is_found_from_anywhere() {

@@ -33,7 +33,8 @@ pub struct Places {
     /// /etc/dump/dump.toml]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
-    /// Use what the configuration has under [set.NAME]
+    /// Use a set: [set.NAME] in the configuration file, or NAME.toml beside it;
+    /// 'dump' is the top level
     #[arg(long, value_name = "NAME")]
     pub set: Option<String>,
     /// Print what is in force and where it comes from, and do nothing

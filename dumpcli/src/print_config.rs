@@ -19,14 +19,30 @@ impl Listing {
     /// Starts with the file in force.
     #[must_use]
     pub fn new(program: Program, sources: &Sources) -> Self {
-        let file = match sources.file() {
-            Some(path) => path.display().to_string(),
-            None => "none".to_owned(),
+        let files: Vec<String> = sources
+            .files()
+            .iter()
+            .map(|f| f.display().to_string())
+            .collect();
+        let file = match files.as_slice() {
+            [] => "none".to_owned(),
+            files => files.join(", "),
         };
-        Self(format!(
-            "# What is in force for {} {}; configuration file: {file}\n",
+        let mut text = format!(
+            "# What is in force for {} {}; configuration file: {file}",
             program.name, program.version
-        ))
+        );
+        if let Some(set) = sources.set() {
+            text.push_str(&format!("; set: {set}"));
+        }
+        if !sources.sets().is_empty() {
+            text.push_str(&format!("; all sets: {}", sources.sets().join(", ")));
+        }
+        text.push('\n');
+        for warning in sources.warnings() {
+            let _ = writeln!(text, "# warning: {warning}");
+        }
+        Self(text)
     }
 
     /// One key.

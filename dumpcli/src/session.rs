@@ -79,6 +79,9 @@ impl Session {
         raise_descriptor_limit();
         let screen = Arc::new(Screen::new(settings.json));
         logging::open(program, &settings, &screen);
+        for text in &settings.warnings {
+            tracing::warn!("{text}");
+        }
         // Before there are threads, and hooks: they inherit it.
         if settings.idle.value
             && let Err(error) = give_way()

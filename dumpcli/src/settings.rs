@@ -1,24 +1,29 @@
 //! What is in force: a flag beats the environment, which beats the file,
 //! which beats the default.
 //!
-//! With one addition: `--set` is a flag, so what the set that it names says
-//! beats the environment too. Whoever has `MAINROOT` exported for `yest` and
-//! asks for `--set photos` does not want NEWAGE in the dumps of the photos.
+//! What a set says replaces the top level's key or table as a whole. `--set` is
+//! a flag, so what the set that it names says beats the environment too. Anyone
+//! who has `MAINROOT` exported for `yest` and asks for `--set photos` does not want NEWAGE in the dumps of the photos.
+
+mod files;
 
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::ErrorKind;
 use std::num::NonZeroU16;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::rc::Rc;
 
 use dumpcore::Rate;
 use toml::Spanned;
 
-use crate::config::{ConfigError, File, OneOrMany, Section};
+use crate::Program;
+use crate::config::{OneOrMany, Section, Slave, resolve};
 use crate::exit::Failure;
 use crate::options::{Excludes, Load, LogTarget, Output, Places, Progress, Rule};
+
+use files::Layer;
 
 /// The variable that names the main tree.
 pub const MAINROOT: &str = "MAINROOT";
@@ -88,12 +93,16 @@ pub struct Value<T> {
     pub source: Source,
 }
 
-/// The environment and the file, ready to be asked.
+/// The environment and the files, ready to be asked.
 #[derive(Debug)]
 pub struct Sources {
-    env: Env,
-    file: Option<File>,
-    set: Option<String>,
+    env: Rc<Env>,
+    /// What relative paths in the files count from.
+    folder: PathBuf,
+    files: Vec<PathBuf>,
+    names: Vec<String>,
+    warnings: Vec<String>,
+    way: files::Way,
 }
 
 /// The variables of the environment that count.
@@ -135,108 +144,101 @@ impl Env {
     }
 }
 
-impl Env {
-    /// What can be done when nobody named the file that may not be read: as
-    /// root by way of su or sudo, or the other way round, `HOME` is easily that
-    /// of another user.
-    fn closed(&self, error: &ConfigError) -> String {
-        match error {
-            ConfigError::Unreadable(fault) if fault.cause.kind() == ErrorKind::PermissionDenied => {
-                let variable = match &self.config_home {
-                    Some(home) if fault.path.starts_with(home) => "XDG_CONFIG_HOME",
-                    _ => "HOME",
-                };
-                format!(
-                    "; is {variable} that of another user? Set it, or name a file with --config"
-                )
-            }
-            _ => String::new(),
-        }
-    }
-}
-
 impl Sources {
-    /// Finds and reads the configuration file.
+    /// Finds and reads the configuration: the top level, and the set that
+    /// `--set` names.
     ///
     /// # Errors
-    /// [`Failure::Usage`] when it is wrong, or one that was named is missing.
-    pub fn load(places: &Places) -> Result<Self, Failure> {
-        Self::load_with(places, Env::of_process())
+    /// [`Failure::Usage`] when it is wrong, or what was named is missing.
+    pub fn load(program: Program, places: &Places) -> Result<Self, Failure> {
+        Self::load_with(program, places, Env::of_process())
     }
 
     /// The same in a given environment.
     ///
     /// # Errors
     /// See [`Sources::load`].
-    pub fn load_with(places: &Places, env: Env) -> Result<Self, Failure> {
-        let wrong = |error: ConfigError| Failure::Usage(error.to_string());
-        let mut looked = env.config_paths();
-        let mut file = None;
-        if let Some(path) = &places.config {
-            looked = vec![path.clone()];
-            file = File::read(path).map_err(wrong)?;
-            if file.is_none() {
-                let text = format!("there is no configuration file {}", path.display());
-                return Err(Failure::Usage(text));
-            }
-        } else {
-            for path in &looked {
-                file = File::read(path).map_err(|error| {
-                    let hint = env.closed(&error);
-                    Failure::Usage(format!("{error}{hint}"))
-                })?;
-                if file.is_some() {
-                    break;
-                }
-            }
-        }
-        if let Some(name) = &places.set
-            && !file.as_ref().is_some_and(|f| f.top.set.contains_key(name))
-        {
-            let place = match &file {
-                Some(file) => file.path.display().to_string(),
-                None => {
-                    let looked: Vec<_> = looked.iter().map(|p| p.display().to_string()).collect();
-                    format!("any file: there is neither {}", looked.join(" nor "))
-                }
-            };
-            let name = name.clone();
-            return Err(wrong(ConfigError::NoSuchSet { name, place }));
-        }
-        Ok(Self {
-            env,
-            file,
-            set: places.set.clone(),
-        })
+    pub fn load_with(program: Program, places: &Places, env: Env) -> Result<Self, Failure> {
+        let mut found = files::find(program, places, &env, false)?;
+        let first = found.ways.swap_remove(0);
+        Ok(Self::of(&Rc::new(env), &found, first))
     }
 
-    /// The configuration file in force.
+    /// The top level and each set, unless `--set` names one: for who looks for a
+    /// path in all of them.
+    ///
+    /// # Errors
+    /// See [`Sources::load`].
+    pub fn load_all(program: Program, places: &Places) -> Result<Vec<Self>, Failure> {
+        Self::load_all_with(program, places, Env::of_process())
+    }
+
+    /// The same in a given environment.
+    ///
+    /// # Errors
+    /// See [`Sources::load`].
+    pub fn load_all_with(
+        program: Program,
+        places: &Places,
+        env: Env,
+    ) -> Result<Vec<Self>, Failure> {
+        let mut found = files::find(program, places, &env, true)?;
+        let env = Rc::new(env);
+        let ways = std::mem::take(&mut found.ways);
+        let each = ways.into_iter();
+        Ok(each.map(|way| Self::of(&env, &found, way)).collect())
+    }
+
+    fn of(env: &Rc<Env>, found: &files::Found, way: files::Way) -> Self {
+        Self {
+            env: Rc::clone(env),
+            folder: found.folder.clone(),
+            files: found.files.clone(),
+            names: found.names.clone(),
+            warnings: found.warnings.clone(),
+            way,
+        }
+    }
+
+    /// The configuration files in force.
     #[must_use]
-    pub fn file(&self) -> Option<&Path> {
-        self.file.as_ref().map(|file| file.path.as_path())
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
     }
 
-    /// What the file says for a key, in the chosen set or at the top level.
-    fn in_file<T, R>(
-        &self,
-        of_set: bool,
+    /// The set that is in force.
+    #[must_use]
+    pub fn set(&self) -> Option<&str> {
+        let set = self.way.set.as_ref()?;
+        set.name.as_deref()
+    }
+
+    /// All sets that there are.
+    #[must_use]
+    pub fn sets(&self) -> &[String] {
+        &self.names
+    }
+
+    /// What is wrong in the files where it does no harm here.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// What a layer says for a key.
+    fn said<T, R>(
+        layer: Option<&Layer>,
         key: impl Fn(&Section) -> Option<&Spanned<T>>,
         read: impl Fn(&T) -> R,
     ) -> Option<Value<R>> {
-        let file = self.file.as_ref()?;
-        let (section, set) = if of_set {
-            let name = self.set.as_ref()?;
-            (file.top.set.get(name)?.get_ref(), Some(name.clone()))
-        } else {
-            (&file.top, None)
-        };
-        let found = key(section)?;
+        let layer = layer?;
+        let found = key(&layer.section)?;
         Some(Value {
             value: read(found.get_ref()),
             source: Source::File {
-                path: file.path.clone(),
-                line: file.line(found),
-                set,
+                path: layer.file.path.clone(),
+                line: layer.file.line(found),
+                set: layer.name.clone(),
             },
         })
     }
@@ -250,10 +252,12 @@ impl Sources {
         read: impl Fn(&T) -> R,
     ) -> Option<Value<R>> {
         let given = |value, source| Value { value, source };
+        let top = || Self::said(self.way.top.as_ref(), &key, &read);
         flag.map(|value| given(value, Source::Flag))
-            .or_else(|| self.in_file(true, &key, &read))
+            .or_else(|| Self::said(self.way.set.as_ref(), &key, &read))
+            .or_else(|| top().filter(|_| self.way.top_is_named))
             .or_else(|| env.map(|(name, value)| given(value, Source::Env(name))))
-            .or_else(|| self.in_file(false, &key, &read))
+            .or_else(top)
     }
 
     /// The same, with a default.
@@ -274,10 +278,7 @@ impl Sources {
     /// A path as the configuration file means it.
     #[must_use]
     pub fn path(&self, text: &str) -> PathBuf {
-        match &self.file {
-            Some(file) => file.resolve(text, self.env.home.as_deref()),
-            None => PathBuf::from(text),
-        }
+        resolve(&self.folder, text, self.env.home.as_deref())
     }
 
     fn paths(&self, texts: &OneOrMany) -> Vec<PathBuf> {
@@ -336,7 +337,7 @@ impl Sources {
         self.pick(
             flag,
             env.map(|dir| (DUMPROOT, dir)),
-            |section| section.slave.from.as_ref().or(section.dump.as_ref()),
+            |section| of_slave(section, |slave| slave.from.as_ref()).or(section.dump.as_ref()),
             |text| self.path(text),
             PathBuf::from(DEFAULT_DUMP),
         )
@@ -349,7 +350,7 @@ impl Sources {
         self.pick(
             flag,
             None,
-            |section| section.slave.dump.as_ref(),
+            |section| of_slave(section, |slave| slave.dump.as_ref()),
             |text| self.path(text),
             PathBuf::from(DEFAULT_SLAVE),
         )
@@ -360,7 +361,7 @@ impl Sources {
     pub fn excludes(
         &self,
         flags: &Excludes,
-        rules: impl Fn(&Section) -> Option<&Spanned<Vec<String>>>,
+        rules: impl Fn(&Section) -> Option<&Spanned<OneOrMany>>,
         files: impl Fn(&Section) -> Option<&Spanned<OneOrMany>>,
     ) -> Vec<Value<Rule>> {
         let given = flags.0.iter().map(|rule| Value {
@@ -369,7 +370,7 @@ impl Sources {
         });
         let pattern = |text: &String| Rule::Pattern(text.into());
         let rules = self.find(None, None, rules, |texts| {
-            texts.iter().map(pattern).collect::<Vec<_>>()
+            texts.as_slice().iter().map(pattern).collect::<Vec<_>>()
         });
         let files = self.find(None, None, files, |texts| {
             self.paths(texts).into_iter().map(Rule::File).collect()
@@ -392,6 +393,7 @@ impl Sources {
             verbose: output.verbose,
             quiet: output.quiet,
             json: output.json,
+            warnings: self.warnings.clone(),
             log: self.pick(
                 output.log,
                 None,
@@ -409,8 +411,8 @@ impl Sources {
                 Rate::UNLIMITED,
             ),
             idle: self.pick(load.idle(), None, |s| s.idle.as_ref(), |v| *v, false),
-            pre: self.find(None, None, |s| s.hooks.pre.as_ref(), hook),
-            post: self.find(None, None, |s| s.hooks.post.as_ref(), hook),
+            pre: self.find(None, None, |s| s.hooks.as_ref()?.pre.as_ref(), hook),
+            post: self.find(None, None, |s| s.hooks.as_ref()?.post.as_ref(), hook),
         }
     }
 }
@@ -424,6 +426,8 @@ pub struct SessionSettings {
     pub quiet: bool,
     /// `--json`
     pub json: bool,
+    /// What is wrong in the configuration where it does no harm here.
+    pub warnings: Vec<String>,
     /// Where the log goes.
     pub log: Value<LogTarget>,
     /// Show progress; unset: when stderr is a terminal.
@@ -446,6 +450,11 @@ impl SessionSettings {
     pub fn jobs(&self) -> Option<usize> {
         self.jobs.as_ref().map(|jobs| jobs.value.get().into())
     }
+}
+
+/// What `[slave]` of a section says for a key.
+pub fn of_slave<T>(section: &Section, key: impl Fn(&Slave) -> Option<&T>) -> Option<&T> {
+    key(section.slave.as_ref()?)
 }
 
 /// The first existing directory of a colon-separated list. When there is

@@ -24,7 +24,8 @@ pub(crate) struct Places {
     /// /etc/dump/dump.toml]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
-    /// Use what the configuration has under [set.NAME]
+    /// Use a set: [set.NAME] in the configuration file, or NAME.toml beside it;
+    /// 'dump' is the top level
     #[arg(long, value_name = "NAME")]
     set: Option<String>,
 }
@@ -69,7 +70,7 @@ impl Settings {
             set: places.set.clone(),
             ..options::Places::default()
         };
-        let sources = Sources::load(&places)?;
+        let sources = Sources::load(PROGRAM, &places)?;
         let output = Output {
             verbose: telling.verbose,
             quiet: telling.quiet,

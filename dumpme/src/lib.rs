@@ -157,7 +157,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<Exit, Failure> {
-    let sources = Sources::load(&options.places)?;
+    let sources = Sources::load(PROGRAM, &options.places)?;
     let settings = Settings::resolve(options, &sources)?;
     if options.places.print_config {
         let listing = Listing::new(PROGRAM, &sources);

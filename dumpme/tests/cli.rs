@@ -110,6 +110,40 @@ fn an_unknown_key_is_named_with_its_place() {
 }
 
 #[test]
+fn a_typo_for_another_program_does_not_stop_a_dump() {
+    let place = Place::new();
+    place.dir.child("tree/f").touch().expect("made");
+    place.dir.child("dump").create_dir_all().expect("made");
+    let text = "main = \"../../tree\"\ndump = \"../../dump\"\nexclude = \"*.o\"\n\
+                [keep]\nhourli = \"2d\"\n[slave]\nweit = true\n[set.other]\nmian = 1\n";
+    place.config(text);
+    let mut ran = place
+        .dumpme()
+        .args(["--init", "--log", "stderr"])
+        .assert()
+        .success();
+    for told in [
+        "dump.toml:5:1: unknown key `hourli` in [keep], which dumpme does not use",
+        "dump.toml:7:1: unknown key `weit` in [slave], which dumpme does not use",
+        "dump.toml:9:1: unknown field `mian`",
+    ] {
+        ran = ran.stderr(contains(told));
+    }
+    let mut of_set = place.dumpme();
+    of_set
+        .args(["--set", "other"])
+        .assert()
+        .code(2)
+        .stderr(contains("`mian`"));
+    place.config(&text.replace("[keep]", "[kep]"));
+    place
+        .dumpme()
+        .assert()
+        .code(2)
+        .stderr(contains("unknown field `kep`"));
+}
+
+#[test]
 fn the_own_configuration_is_found_and_a_wrong_one_refused() {
     let place = Place::new();
     place.config("jobs = \"many\"\n");

@@ -16,7 +16,7 @@ use dumpcli::exit::{self, Exit, Failure};
 use dumpcli::options::{self, Excludes, Load, Output, Progress, Rule, either};
 use dumpcli::print_config::Listing;
 use dumpcli::session::{Ended, Session, Task, give_up};
-use dumpcli::settings::{SessionSettings, Sources, Value};
+use dumpcli::settings::{SessionSettings, Sources, Value, of_slave};
 use dumpcore::{Filter, Replica, Replicated};
 
 const PROGRAM: Program = Program {
@@ -73,7 +73,8 @@ struct Places {
     /// /etc/dump/dump.toml]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     config: Option<PathBuf>,
-    /// Use what the configuration has under [set.NAME]
+    /// Use a set: [set.NAME] in the configuration file, or NAME.toml beside it;
+    /// 'dump' is the top level
     #[arg(long, value_name = "NAME")]
     set: Option<String>,
     /// Print what is in force and where it comes from, and do nothing
@@ -129,11 +130,14 @@ pub fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<Exit, Failure> {
-    let sources = Sources::load(&options::Places {
-        config: options.places.config.clone(),
-        set: options.places.set.clone(),
-        ..options::Places::default()
-    })?;
+    let sources = Sources::load(
+        PROGRAM,
+        &options::Places {
+            config: options.places.config.clone(),
+            set: options.places.set.clone(),
+            ..options::Places::default()
+        },
+    )?;
     let settings = Settings::resolve(options, &sources);
     if options.places.print_config {
         let listing = Listing::new(PROGRAM, &sources);
@@ -174,10 +178,16 @@ impl Settings {
             dump: sources.slave_dump(places.dump.clone()),
             excludes: sources.excludes(
                 &options.excludes,
-                |s| s.slave.exclude.as_ref(),
-                |s| s.slave.exclude_from.as_ref(),
+                |s| of_slave(s, |slave| slave.exclude.as_ref()),
+                |s| of_slave(s, |slave| slave.exclude_from.as_ref()),
             ),
-            wait: sources.pick(wait, None, |s| s.slave.wait.as_ref(), |v| *v, false),
+            wait: sources.pick(
+                wait,
+                None,
+                |s| of_slave(s, |slave| slave.wait.as_ref()),
+                |v| *v,
+                false,
+            ),
             session: sources.session(options.output, options.progress, options.load),
         }
     }

@@ -14,13 +14,12 @@ use chrono::{DateTime, Utc};
 use clap::{ArgAction, Args, CommandFactory, Parser, ValueHint};
 use dumpcli::exit::{Exit, Failure};
 use dumpcli::lookup::Lookup;
+use dumpcli::lookups::Lookups;
 use dumpcli::notices::NoticeOptions;
 use dumpcli::options::{self, Places};
 use dumpcli::paging::{Color, Out};
 use dumpcli::{Program, screen};
-use dumpcore::{
-    Brief, Changes, DumpName, FindError, History, Keep, LocatedIn, Location, Printable,
-};
+use dumpcore::{Brief, Changes, DumpName, History, Keep, LocatedIn, Location, Printable};
 
 use tell::Teller;
 
@@ -177,24 +176,26 @@ pub fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<Exit, Failure> {
-    let ground = Lookup::find(PROGRAM, &options.places, options.aside, false)?;
-    let (Some(ground), Some(path)) = (ground, &options.path) else {
+    let grounds = Lookups::find(PROGRAM, &options.places, options.aside, false)?;
+    let (Some(grounds), Some(path)) = (grounds, &options.path) else {
         return Ok(Exit::Done);
     };
-    tell(options, &ground, path).or_else(|failure| match failure {
+    tell(options, &grounds, path).or_else(|failure| match failure {
         Failure::Usage(_) => Err(failure),
         failure => {
-            ground.aside.failure(&failure.to_string());
+            grounds.aside.failure(&failure.to_string());
             Ok(Exit::Failed)
         }
     })
 }
 
-fn tell(options: &Options, ground: &Lookup, path: &Path) -> Result<Exit, Failure> {
-    let failed = |error: FindError| Failure::Failed(error.to_string());
-    let place = ground.locate(path).map_err(failed)?;
-    let past = match ground.find_typed(path, &place, |place| past(options, ground, place)) {
-        Ok((_, past)) | Err(Nothing::Past(past)) => past,
+fn tell(options: &Options, grounds: &Lookups, path: &Path) -> Result<Exit, Failure> {
+    let (ground, place) = grounds.locate(path)?;
+    let found = grounds.find_typed(path, (ground, place.clone()), |ground, place| {
+        past(options, ground, place)
+    });
+    let past = match found {
+        Ok((_, _, past)) | Err(Nothing::Past(past)) => past,
         Err(Nothing::Failure(failure)) => return Err(failure),
     };
 

@@ -1,7 +1,7 @@
 complete -c chkptme -l dump -d 'Dump root, whose newest dump is copied [env: DUMPROOT, the first existing of a colon-separated list] [default: /dump]' -r -f -a "(__fish_complete_directories)"
 complete -c chkptme -l main -d 'Main tree, where a good version of a damaged file is looked for; give it again for several [env: MAINROOT, likewise] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
 complete -c chkptme -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
-complete -c chkptme -l set -d 'Use what the configuration has under [set.NAME]' -r
+complete -c chkptme -l set -d 'Use a set: [set.NAME] in the configuration file, or NAME.toml beside it; \'dump\' is the top level' -r
 complete -c chkptme -s j -l jobs -d 'Number of workers [default: chosen from the disks and processors]' -r
 complete -c chkptme -l bwlimit -d 'Copy contents no faster than this a second, in rsync\'s syntax: 500 for 500 KiB, 1.5m, 20MB; 0 for no limit, the default' -r
 complete -c chkptme -l log -d 'Where the log goes: auto, journal, syslog or stderr [default: auto: the journal under systemd, or where there is one and stderr is no terminal; else stderr]' -r -f -a "auto\t'Chosen by what is there'

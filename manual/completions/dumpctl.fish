@@ -30,7 +30,7 @@ complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "remove" -d 'Remove 
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s j -l jobs -d 'Number of workers [default: chosen from the disk and the processors]' -r
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l dump -d 'Dump root [env: DUMPROOT, the first existing of a colon-separated list] [default: /dump]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l set -d 'Use what the configuration has under [set.NAME]' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l set -d 'Use a set: [set.NAME] in the configuration file, or NAME.toml beside it; \'dump\' is the top level' -r
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l log -d 'Where the log goes: auto, journal, syslog or stderr [default: auto: the journal under systemd, or where there is one and stderr is no terminal; else stderr]' -r -f -a "auto\t'Chosen by what is there'
 journal\t'The systemd journal'
 syslog\t'The system log'

@@ -1,7 +1,7 @@
 complete -c dumpme -l main -d 'Tree to read; give it again for several [env: MAINROOT, the first existing of a colon-separated list] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpme -l dump -d 'Dump root, where dumps are kept [env: DUMPROOT, likewise] [default: /dump]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpme -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
-complete -c dumpme -l set -d 'Use what the configuration has under [set.NAME]' -r
+complete -c dumpme -l set -d 'Use a set: [set.NAME] in the configuration file, or NAME.toml beside it; \'dump\' is the top level' -r
 complete -c dumpme -l at -d 'The dump is of this minute, not of now: to import an older copy' -r
 complete -c dumpme -l check-age -d 'Tell the newest dump\'s age and path; exit 1 when it is older than this, as 26h or 1day 2h, or when there is none' -r
 complete -c dumpme -l exclude -d 'Leave out what matches this rule, in rsync\'s syntax; the first rule that matches wins' -r

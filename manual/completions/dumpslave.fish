@@ -1,7 +1,7 @@
 complete -c dumpslave -l from -d 'Dump root to replicate from [env: DUMPROOT, the first existing of a colon-separated list] [default: /dump]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpslave -l dump -d 'Dump root to replicate to; DUMPROOT does not name this one [default: /dumpslave]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpslave -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
-complete -c dumpslave -l set -d 'Use what the configuration has under [set.NAME]' -r
+complete -c dumpslave -l set -d 'Use a set: [set.NAME] in the configuration file, or NAME.toml beside it; \'dump\' is the top level' -r
 complete -c dumpslave -l exclude -d 'Leave out what matches this rule, in rsync\'s syntax; the first rule that matches wins' -r
 complete -c dumpslave -l exclude-from -d 'Read such rules from a file, one a line (\'-\': standard input)' -r -F
 complete -c dumpslave -s j -l jobs -d 'Number of workers [default: chosen from the disks and processors]' -r

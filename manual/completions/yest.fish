@@ -1,7 +1,7 @@
 complete -c yest -l main -d 'Tree to read; give it again for several [env: MAINROOT, the first existing of a colon-separated list] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
 complete -c yest -l dump -d 'Dump root, where dumps are kept [env: DUMPROOT, likewise] [default: /dump]' -r -f -a "(__fish_complete_directories)"
 complete -c yest -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
-complete -c yest -l set -d 'Use what the configuration has under [set.NAME]' -r
+complete -c yest -l set -d 'Use a set: [set.NAME] in the configuration file, or NAME.toml beside it; \'dump\' is the top level' -r
 complete -c yest -s y -l years -d 'So many years ago' -r
 complete -c yest -s m -l months -d 'So many months ago' -r
 complete -c yest -s d -l days -d 'So many days ago [default: 1, when nothing else is said]' -r

@@ -102,18 +102,13 @@ impl Act {
 
     /// There is nothing to be done with a path, or it did not succeed: for
     /// machines that is an object as well.
-    pub(crate) fn none(
-        &mut self,
-        ground: &Lookup,
-        named: &Path,
-        why: &Failure,
-    ) -> Result<(), Failure> {
+    pub(crate) fn none(&mut self, path: &Path, why: &Failure) -> Result<(), Failure> {
         let Act::Print { out, json: true } = self else {
             return Ok(());
         };
         let mut object = json::of_failure(PROGRAM, why, Exit::Failed);
         if let Value::Object(object) = &mut object {
-            json::put_path(object, "path", Some(&ground.absolute(named)));
+            json::put_path(object, "path", Some(path));
         }
         print_line(out, object.to_string().as_bytes())
     }

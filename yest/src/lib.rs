@@ -14,7 +14,8 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, ValueHint};
 use dumpcli::exit::{Exit, Failure};
-use dumpcli::lookup::{AgoOptions, Lookup};
+use dumpcli::lookup::AgoOptions;
+use dumpcli::lookups::Lookups;
 use dumpcli::notices::NoticeOptions;
 use dumpcli::options::{self, Places};
 use dumpcli::paging::Color;
@@ -162,14 +163,14 @@ pub fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<Exit, Failure> {
     let verbose = options.output.verbose > 0;
-    let Some(ground) = Lookup::find(PROGRAM, &options.places, options.aside, verbose)? else {
+    let Some(grounds) = Lookups::find(PROGRAM, &options.places, options.aside, verbose)? else {
         return Ok(Exit::Done);
     };
     let mut act = Act::of(options);
     let mut exit = Exit::Done;
     let mut future = None;
     for path in &options.paths {
-        match one(options, &ground, path, &mut act, &mut future) {
+        match one(options, &grounds, path, &mut act, &mut future) {
             Ok(Exit::Done) => {}
             Ok(stopped @ Exit::Stopped(_)) => {
                 exit = stopped;
@@ -181,8 +182,8 @@ fn run(options: &Options) -> Result<Exit, Failure> {
             Err(usage @ Failure::Usage(_)) => return Err(usage),
             Err(failure) => {
                 exit = Exit::Failed;
-                act.none(&ground, path, &failure)?;
-                ground.aside.failure(&failure.to_string());
+                act.none(&grounds.absolute(path), &failure)?;
+                grounds.aside.failure(&failure.to_string());
             }
         }
     }
@@ -194,13 +195,13 @@ fn run(options: &Options) -> Result<Exit, Failure> {
 /// date in the future that was told of.
 fn one(
     options: &Options,
-    ground: &Lookup,
+    grounds: &Lookups,
     path: &Path,
     act: &mut Act,
     future: &mut Option<Date>,
 ) -> Result<Exit, Failure> {
+    let (ground, place) = grounds.locate(path)?;
     let failed = |error: dumpcore::FindError| ground.failure(&error);
-    let place = ground.locate(path).map_err(failed)?;
     let date = match &options.when.date {
         Some(text) => Some(ground.date(text, &place)?),
         None => None,
@@ -223,9 +224,10 @@ fn one(
         let old = ground.navigator.path_in(dump, &place);
         return act.name(ground, path, &old, dump).map(|()| Exit::Done);
     }
-    let (place, old) = ground
-        .find_typed(path, &place, |place| ground.navigator.version_at(place, at))
-        .map_err(failed)?;
+    let found = grounds.find_typed(path, (ground, place), |ground, place| {
+        ground.navigator.version_at(place, at)
+    });
+    let (ground, place, old) = found.map_err(failed)?;
     warn();
     act.run(ground, path, &place, &old)
 }

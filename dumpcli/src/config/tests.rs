@@ -1,9 +1,25 @@
 //! What is read, and how it is refused.
 
 use super::*;
+use dumpcore::Rate;
+
+use crate::options::LogTarget;
+
+const ALL: Usage<'_> = Usage {
+    program: "dumpslave",
+    sets: Sets::All,
+};
 
 fn parsed(text: &str) -> Result<File, ConfigError> {
-    File::parse(Path::new("/etc/dump/dump.toml"), text.as_bytes().to_vec())
+    parsed_for(ALL, text)
+}
+
+fn parsed_for(usage: Usage<'_>, text: &str) -> Result<File, ConfigError> {
+    File::parse(
+        Path::new("/etc/dump/dump.toml"),
+        text.as_bytes().to_vec(),
+        usage,
+    )
 }
 
 #[test]
@@ -41,7 +57,7 @@ fn reads_every_key() {
     assert_eq!(file.line(main), 2);
     let log = file.top.log.as_ref().map(|log| *log.get_ref());
     assert_eq!(log, Some(LogTarget::Syslog));
-    let photos = file.top.set["photos"].get_ref();
+    let photos = &file.sets["photos"];
     let main = photos.main.as_ref().expect("main of the set");
     assert_eq!(main.get_ref(), &OneOrMany::One("/photos".into()));
     assert_eq!(file.line(main), 24);
@@ -51,7 +67,7 @@ fn reads_every_key() {
         Rate::per_second(512_000)
     );
     assert_eq!(limit("bwlimit = 0").get_ref().0, Rate::UNLIMITED);
-    assert!(photos.dump.is_none() && photos.hooks.pre.is_some());
+    assert!(photos.dump.is_none() && photos.hooks.as_ref().is_some_and(|h| h.pre.is_some()));
 }
 
 #[test]
@@ -107,10 +123,10 @@ fn errors_name_line_and_column() {
 
 #[test]
 fn what_is_not_text_is_an_error_with_its_line() {
-    let error = File::parse(Path::new("/c"), b"a = 1\nb = \"\xff\"".to_vec());
+    let error = File::parse(Path::new("/c"), b"a = 1\nb = \"\xff\"".to_vec(), ALL);
     let message = error.expect_err("not UTF-8").to_string();
     assert_eq!(message, "/c:2:6: this is not UTF-8");
-    let error = File::parse(Path::new("/c"), b"\xff\xfed\0u\0".to_vec());
+    let error = File::parse(Path::new("/c"), b"\xff\xfed\0u\0".to_vec(), ALL);
     let message = error.expect_err("UTF-16").to_string();
     assert_eq!(message, "/c:1:1: this is UTF-16: save the file as UTF-8");
 }
@@ -128,7 +144,6 @@ fn a_byte_order_mark_is_no_part_of_the_first_key() {
 
 #[test]
 fn paths_count_from_the_file() {
-    let file = parsed("").expect("empty");
     let home = Some(Path::new("/home/me"));
     for (path, is) in [
         ("/a", "/a"),
@@ -137,9 +152,115 @@ fn paths_count_from_the_file() {
         ("~", "/home/me"),
         ("~a", "/etc/dump/~a"),
     ] {
-        assert_eq!(file.resolve(path, home), Path::new(is), "{path}");
+        assert_eq!(
+            resolve(Path::new("/etc/dump"), path, home),
+            Path::new(is),
+            "{path}"
+        );
     }
 }
+
+#[test]
+fn a_single_rule_needs_no_list() {
+    let text = "exclude = \"*.iso\"\n[slave]\nexclude = \"*.tmp\"\n";
+    let top = parsed(text).expect("valid").top;
+    let one = |rule: &str| OneOrMany::One(rule.to_owned());
+    assert_eq!(top.exclude.expect("a rule").get_ref(), &one("*.iso"));
+    let slave = top.slave.expect("a table");
+    assert_eq!(slave.exclude.expect("a rule").get_ref(), &one("*.tmp"));
+}
+
+#[test]
+fn a_typo_in_what_another_program_uses_is_told() {
+    let all = "\
+dump = \"/d\"
+[keep]
+auto = true
+hourly = \"2d\"
+last = 3
+[slave]
+from = \"/d\"
+[slave.keep]
+daily = \"1y\"
+[offsite]
+repository = \"r\"
+password_file = \"p\"
+[offsite.keep]
+daily = 14
+[shadow_copies]
+dir = \"/s\"
+[hooks]
+pre = \"true\"
+[set.photos.keep]
+checkpoints = 2
+";
+    for program in ["dumpme", "chkptme", "dumpslave", "yest", "hist"] {
+        let sets = Sets::All;
+        let usage = Usage { program, sets };
+        let file = parsed_for(usage, all).expect("known");
+        assert!(file.warnings.is_empty(), "{program}: {:?}", file.warnings);
+        for (text, what) in [
+            (
+                "[keep]\nhourli = 2\n",
+                "/etc/dump/dump.toml:2:1: unknown key `hourli` in [keep]",
+            ),
+            (
+                "[slave.keep]\nauto = 1\nx = 2\n",
+                "dump.toml:3:1: unknown key `x` in [slave.keep]",
+            ),
+            (
+                "[offsite.keep]\nx = 2\n",
+                "dump.toml:2:1: unknown key `x` in [offsite.keep]",
+            ),
+            ("keep = 3\n", "dump.toml:1:8: `keep` should be a table"),
+            (
+                "[set.a.shadow_copies]\nd = 1\n",
+                "unknown key `d` in [set.a.shadow_copies]",
+            ),
+        ] {
+            let file = parsed_for(usage, text).expect("harmless");
+            let [told] = file.warnings.as_slice() else {
+                panic!("{program}, {text}: {:?}", file.warnings);
+            };
+            assert!(told.contains(what), "{told}");
+            assert!(
+                told.ends_with(&format!("which {program} does not use")),
+                "{told}"
+            );
+        }
+        let own = |text: &str| parsed_for(usage, text).map(|file| file.warnings.len());
+        let (slave, hooks) = (own("[slave]\nx = 1\n"), own("[hooks]\nx = 1\n"));
+        assert_eq!(slave.is_err(), program == "dumpslave", "{slave:?}");
+        assert_eq!(
+            hooks.is_ok(),
+            ["yest", "hist"].contains(&program),
+            "{hooks:?}"
+        );
+        assert!(own("[kep]\nx = 1\n").is_err(), "no program knows it");
+    }
+}
+
+#[test]
+fn a_typo_in_a_set_is_an_error_for_those_who_use_it() {
+    let text = "dump = \"/d\"\n[set.a]\nmian = \"/a\"\n[set.b]\nmain = \"/b\"\n";
+    let with = |sets| {
+        let program = "dumpme";
+        parsed_for(Usage { program, sets }, text)
+    };
+    for sets in [Sets::Top, Sets::One("b")] {
+        let file = with(sets).expect("harmless");
+        assert_eq!(file.names, ["a", "b"]);
+        assert_eq!(file.sets.contains_key("b"), sets == Sets::One("b"));
+        assert!(file.warnings[0].contains("dump.toml:3:1: unknown field `mian`"));
+    }
+    for sets in [Sets::All, Sets::One("a"), Sets::Own] {
+        assert!(with(sets).is_err(), "{sets:?}");
+    }
+    for text in ["[set.dump]\nmain = \"/a\"\n", "set = 3\n", "set.a = 3\n"] {
+        assert!(parsed(text).is_err(), "{text}");
+    }
+}
+
 /// The example that is shipped, with its examples put in force.
 fn example() -> String {
     let text = include_str!("../../dump.example.toml");
@@ -156,7 +277,9 @@ fn example() -> String {
 fn the_example_is_valid_and_shows_every_key() {
     let as_shipped = parsed(include_str!("../../dump.example.toml")).expect("valid");
     assert!(as_shipped.top.main.is_none(), "nothing in it is in force");
-    let top = parsed(&example()).expect("valid in full").top;
+    let file = parsed(&example()).expect("valid in full");
+    assert!(file.names.contains(&"photos".to_owned()));
+    let top = file.top;
     let Section {
         main,
         dump,
@@ -173,7 +296,6 @@ fn the_example_is_valid_and_shows_every_key() {
         root_name,
         slave,
         hooks,
-        set,
     } = top;
     assert!(main.is_some() && dump.is_some() && root_name.is_some());
     assert!(exclude.is_some() && exclude_from.is_some());
@@ -186,10 +308,9 @@ fn the_example_is_valid_and_shows_every_key() {
         exclude,
         exclude_from,
         wait,
-    } = slave;
+    } = slave.expect("a table");
     assert!(from.is_some() && dump.is_some() && wait.is_some());
     assert!(exclude.is_some() && exclude_from.is_some());
-    let Hooks { pre, post } = hooks;
+    let Hooks { pre, post } = hooks.expect("a table");
     assert!(pre.is_some() && post.is_some());
-    assert!(set.contains_key("photos"));
 }

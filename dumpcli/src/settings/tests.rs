@@ -3,6 +3,7 @@
 use super::*;
 use assert_fs::TempDir;
 use assert_fs::prelude::*;
+use std::path::Path;
 
 const FILE: &str = "\
 dump = \"/top\"
@@ -13,6 +14,13 @@ log = \"syslog\"
 dump = \"/of-a\"
 exclude_from = \"rules\"
 ";
+
+const PROGRAM: Program = Program {
+    name: "dumpme",
+    version: "1",
+    doing: "dumping",
+    unlinked: "",
+};
 
 struct Case {
     dir: TempDir,
@@ -39,7 +47,7 @@ impl Case {
     }
 
     fn dump(&self) -> (PathBuf, String) {
-        let sources = Sources::load_with(&self.places, self.env.clone()).expect("valid");
+        let sources = Sources::load_with(PROGRAM, &self.places, self.env.clone()).expect("valid");
         let dump = sources.dump(&self.places);
         let shown = dump.source.to_string();
         let dir = format!("{}/", self.dir.path().display());
@@ -67,7 +75,7 @@ fn several_trees_come_from_flags_together() {
     let mut case = case().with_file();
     case.env.mainroot = Some("/of-env".into());
     case.places.main = vec!["/a".into(), "/b".into()];
-    let sources = Sources::load_with(&case.places, case.env).expect("valid");
+    let sources = Sources::load_with(PROGRAM, &case.places, case.env).expect("valid");
     let main = sources.main(&case.places);
     assert_eq!(main.value, [Path::new("/a"), Path::new("/b")]);
     assert_eq!(main.source, Source::Flag);
@@ -100,7 +108,7 @@ fn rules_of_the_command_line_come_first() {
     let mut case = case().with_file();
     case.places.set = Some("a".into());
     let flags = Excludes(vec![Rule::File("f".into()), Rule::Pattern("*.flag".into())]);
-    let sources = Sources::load_with(&case.places, case.env).expect("valid");
+    let sources = Sources::load_with(PROGRAM, &case.places, case.env).expect("valid");
     let rules = sources.excludes(&flags, |s| s.exclude.as_ref(), |s| s.exclude_from.as_ref());
     let rules: Vec<Rule> = rules.into_iter().map(|rule| rule.value).collect();
     let expected = [
@@ -136,13 +144,13 @@ fn the_own_file_is_looked_for_before_the_system_s() {
 fn what_was_named_must_be_there() {
     let mut case = case();
     case.places.config = Some(case.dir.path().join("missing.toml"));
-    let error = Sources::load_with(&case.places, case.env.clone()).expect_err("missing");
+    let error = Sources::load_with(PROGRAM, &case.places, case.env.clone()).expect_err("missing");
     assert!(error.to_string().contains("missing.toml"), "{error}");
     assert_eq!(error.exit(None), crate::exit::Exit::Usage);
 
     case = case.with_file();
     case.places.set = Some("b".into());
-    let error = Sources::load_with(&case.places, case.env).expect_err("no such set");
+    let error = Sources::load_with(PROGRAM, &case.places, case.env).expect_err("no such set");
     assert!(error.to_string().contains("[set.b]"), "{error}");
 }
 
@@ -150,8 +158,133 @@ fn what_was_named_must_be_there() {
 fn a_set_must_be_in_some_file() {
     let mut case = case();
     case.places.set = Some("a".into());
-    let error = Sources::load_with(&case.places, case.env).expect_err("no file at all");
-    assert!(error.to_string().contains("/etc/dump/dump.toml"), "{error}");
+    let error = Sources::load_with(PROGRAM, &case.places, case.env.clone());
+    let error = error.expect_err("no file at all").to_string();
+    assert!(error.contains("/etc/dump/dump.toml"), "{error}");
+    case = case.with_file();
+    case.dir.child("b.toml").touch().expect("made");
+    case.places.set = Some("c".into());
+    let error = Sources::load_with(PROGRAM, &case.places, case.env).expect_err("none");
+    assert!(error.to_string().ends_with("the sets are: a, b"), "{error}");
+}
+
+#[test]
+fn a_set_may_have_a_file_of_its_own() {
+    let mut case = case().with_file();
+    let own = case.dir.child("photos.toml");
+    own.write_str("\ndump = \"of-photos\"\n").expect("written");
+    case.env.dumproot = Some("/of-env".into());
+    case.places.set = Some("photos".into());
+    let here = case.dir.path().join("of-photos");
+    assert_eq!(
+        case.dump(),
+        (here.clone(), "file: photos.toml:2 [set.photos]".into())
+    );
+    // What it does not say, the top level does.
+    let sources = Sources::load_with(PROGRAM, &case.places, case.env.clone()).expect("valid");
+    assert_eq!(sources.main(&case.places).value, [Path::new("/top-main")]);
+    assert_eq!(sources.set(), Some("photos"));
+
+    // Without the file that it lies beside it is a set all the same.
+    std::fs::remove_file(case.dir.path().join("dump.toml")).expect("removed");
+    assert_eq!(case.dump().0, here);
+    case.env.config_home = Some(case.dir.path().to_owned());
+    case.places.config = None;
+    let home = case.dir.child("dump/photos.toml");
+    home.write_str("dump = \"/of-home\"\n").expect("written");
+    assert_eq!(case.dump().0, Path::new("/of-home"));
+
+    case = self::case().with_file();
+    for (name, text, why) in [
+        ("a", "", "keep one of them"),
+        ("b", "[set.c]\n", "sets of its own"),
+        ("c", "mian = 1\n", "c.toml:1:1: unknown field"),
+    ] {
+        let own = case.dir.child(format!("{name}.toml"));
+        own.write_str(text).expect("written");
+        case.places.set = Some(name.into());
+        let error = Sources::load_with(PROGRAM, &case.places, case.env.clone());
+        let error = error.expect_err(name).to_string();
+        assert!(error.contains(why), "{error}");
+    }
+    case.places.set = Some("../b".into());
+    let error = Sources::load_with(PROGRAM, &case.places, case.env).expect_err("no name");
+    assert!(error.to_string().contains("[set.../b]"), "{error}");
+}
+
+#[test]
+fn the_top_level_has_a_name() {
+    let mut case = case().with_file();
+    case.env.dumproot = Some("/of-env".into());
+    case.places.set = Some("dump".into());
+    let top = (PathBuf::from("/top"), "file: dump.toml:1".to_owned());
+    assert_eq!(case.dump(), top, "it was named");
+    // Also where there is no file, so that a unit can run without one.
+    case = self::case();
+    case.places.set = Some("dump".into());
+    assert_eq!(case.dump().0, Path::new("/dump"));
+}
+
+#[test]
+fn a_table_of_a_set_replaces_that_of_the_top_level() {
+    let mut case = case().with_file();
+    let text = "dump = \"/d\"\n[hooks]\npre = \"a\"\npost = \"b\"\n[slave]\ndump = \"/s\"\nfrom = \"/f\"\n\
+                [set.a.hooks]\npre = \"c\"\n[set.b.slave]\ndump = \"/t\"\n";
+    case.dir
+        .child("dump.toml")
+        .write_str(text)
+        .expect("written");
+    for (set, pre, post, from, slave) in [
+        (None, "a", Some("b"), "/f", "/s"),
+        (Some("a"), "c", None, "/f", "/s"),
+        (Some("b"), "a", Some("b"), "/d", "/t"),
+    ] {
+        case.places.set = set.map(str::to_owned);
+        let slave_program = Program {
+            name: "dumpslave",
+            ..PROGRAM
+        };
+        let sources = Sources::load_with(slave_program, &case.places, case.env.clone());
+        let sources = sources.expect("valid");
+        let session = sources.session(Output::default(), Progress::default(), Load::default());
+        let hook = |hook: Option<Value<OneOrMany>>| hook.map(|hook| hook.value);
+        let one = |text: &str| OneOrMany::One(text.to_owned());
+        assert_eq!(hook(session.pre), Some(one(pre)), "{set:?}");
+        assert_eq!(hook(session.post), post.map(one), "{set:?}");
+        assert_eq!(sources.slave_from(None).value, Path::new(from), "{set:?}");
+        assert_eq!(sources.slave_dump(None).value, Path::new(slave), "{set:?}");
+    }
+}
+
+#[test]
+fn all_sets_are_the_top_level_and_each_other() {
+    let mut case = case().with_file();
+    for name in ["photos.toml", ".hidden.toml", "notes.txt", "old.toml~"] {
+        let file = case.dir.child(name);
+        file.write_str("dump = \"/of-photos\"\n").expect("written");
+    }
+    let dumps = |case: &Case| -> Vec<PathBuf> {
+        let all = Sources::load_all_with(PROGRAM, &case.places, case.env.clone());
+        let all = all.expect("valid");
+        all.iter().map(|one| one.dump(&case.places).value).collect()
+    };
+    assert_eq!(
+        dumps(&case),
+        ["/top", "/of-a", "/of-photos"].map(PathBuf::from)
+    );
+    case.places.set = Some("a".into());
+    assert_eq!(dumps(&case), [Path::new("/of-a")]);
+    case.places.set = None;
+    case.places.dump = Some("/flag".into());
+    assert_eq!(dumps(&case), vec![Path::new("/flag"); 3]);
+    // Beside a file of another name there may be anything.
+    let other = case.dir.child("other.cfg");
+    other.write_str(FILE).expect("written");
+    case.places = Places {
+        config: Some(other.path().to_owned()),
+        ..Places::default()
+    };
+    assert_eq!(dumps(&case), ["/top", "/of-a"].map(PathBuf::from));
 }
 
 #[test]
@@ -160,7 +293,7 @@ fn a_name_is_of_the_tree_that_it_stands_with() {
     let name = |case: &Case, text: &str, flag: Option<&str>| {
         let file = case.dir.child("dump.toml");
         file.write_str(text).expect("written");
-        let sources = Sources::load_with(&case.places, case.env.clone()).expect("valid");
+        let sources = Sources::load_with(PROGRAM, &case.places, case.env.clone()).expect("valid");
         let main = sources.main(&case.places);
         let name = sources.root_name(flag.map(OsString::from), &main);
         name.map(|name| name.value.into_string().expect("text"))

@@ -41,6 +41,20 @@ pub struct Location {
     pub typed_through: Option<PathBuf>,
 }
 
+impl Location {
+    /// How many names lie between the tree, or the dump root, and the place: of
+    /// several that hold a path, the innermost has the fewest.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        let names = self.within.as_path().components().count();
+        match self.located_in {
+            LocatedIn::Main(_) => names.saturating_sub(1),
+            // Year, day and minute.
+            LocatedIn::Dump(_) => names + 3,
+        }
+    }
+}
+
 /// The tree that a path lies in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LocatedIn {

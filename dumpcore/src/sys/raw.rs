@@ -138,7 +138,7 @@ pub(super) fn restore_signals(mask: &SignalMask) -> io::Result<()> {
     set_signals(libc::SIG_SETMASK, mask).map(drop)
 }
 
-fn set_signals(how: libc::c_int, mask: &SignalMask) -> io::Result<SignalMask> {
+fn set_signals(how: c_int, mask: &SignalMask) -> io::Result<SignalMask> {
     let mut before = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: the mask is a whole one, `before` is writable; both outlive the
     // call.

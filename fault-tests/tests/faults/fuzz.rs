@@ -10,7 +10,7 @@ use std::path::Path;
 
 use chrono::NaiveDate;
 use chrono_tz::{Australia, Europe, UTC};
-use dumpcli::config::File;
+use dumpcli::config::{File, Sets, Usage};
 use dumpcore::{Ago, Date, DumpName, DumpRoot, Filter, Stamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -263,9 +263,13 @@ fn the_corpus_of_dates_and_names() {
 fn the_corpus_of_configuration_files() {
     let dir = temp();
     let path = dir.path().join("dump.toml");
+    let usage = Usage {
+        program: "dumpme",
+        sets: Sets::All,
+    };
     Corpus::of("config").try_all(OTHERS, |input| {
         fs::write(&path, input).expect("written");
-        match File::read(&path) {
+        match File::read(&path, usage) {
             Ok(read) => assert!(read.is_some(), "it is there"),
             // Whoever reads that finds the place.
             Err(error) => assert!(error.to_string().contains("dump.toml"), "{error}"),
