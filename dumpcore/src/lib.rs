@@ -98,6 +98,10 @@
 //! in seconds and nanoseconds since 1970 ([`Time`]).
 #![warn(missing_docs)]
 
+// Where there is no cargo to run build.rs.
+#[cfg(not(target_os = "linux"))]
+compile_error!("dumpcore is for Linux: it rests on system calls that other systems do not have");
+
 mod checkpoint;
 mod engine;
 mod fs;

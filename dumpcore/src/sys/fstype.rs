@@ -64,7 +64,7 @@ const KERNEL: &[(i64, &str)] = &[
 impl FsType {
     /// That of the filesystem that a handle lies on.
     pub(crate) fn of(handle: impl AsFd) -> io::Result<Self> {
-        Ok(Self::of_magic(fstatfs(handle)?.f_type & 0xffff_ffff))
+        Ok(Self::of_magic(magic(fstatfs(handle)?.f_type)))
     }
 
     fn of_magic(magic: i64) -> Self {
@@ -158,6 +158,12 @@ impl FsType {
     }
 }
 
+/// The 32 bits of a magic number, whose type is another one on 32 bits, with
+/// musl, and on some processors.
+fn magic(f_type: impl TryInto<i64>) -> i64 {
+    f_type.try_into().map_or(0, |magic| magic & 0xffff_ffff)
+}
+
 /// May a call do what some program makes of it? What cannot be asked counts
 /// as such.
 pub(crate) fn may_be_in_user_space(handle: impl AsFd) -> bool {
@@ -230,6 +236,19 @@ mod tests {
             assert_eq!(found.has_true_sizes(), sizes, "{found}");
             assert_eq!(found.has_true_inodes(), inodes, "{found}");
             assert_eq!(found.lists_true_inodes(), listed, "{found}");
+        }
+    }
+
+    #[test]
+    fn a_magic_number_is_the_same_in_every_type() {
+        // As 64 bits, as 32 with a sign, and without.
+        let btrfs = 0x9123_683e_u32;
+        for found in [
+            magic(i64::from(btrfs)),
+            magic(btrfs.cast_signed()),
+            magic(btrfs),
+        ] {
+            assert_eq!(FsType::of_magic(found), FsType::Btrfs);
         }
     }
 

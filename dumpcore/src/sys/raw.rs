@@ -5,7 +5,8 @@
 //! the duration of one call.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, c_long};
+use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use std::ffi::{CStr, c_int, c_long};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -175,39 +176,39 @@ pub(super) fn set_idle_disk_class() -> io::Result<()> {
 
 /// Gives the calling thread the scheduling policy SCHED_IDLE.
 pub(super) fn set_idle_scheduling() -> io::Result<()> {
-    let priority = libc::sched_param { sched_priority: 0 };
+    // The kernel's `struct sched_param`, which is one number; that of musl is
+    // larger, and its function does nothing.
+    let priority: c_int = 0;
     // SAFETY: `priority` outlives the call, and the kernel only reads it.
-    let done = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const priority) };
-    outcome(done.into()).map(drop)
+    outcome(unsafe {
+        libc::syscall(
+            libc::SYS_sched_setscheduler,
+            0 as c_long,
+            c_long::from(libc::SCHED_IDLE),
+            &raw const priority,
+        )
+    })
+    .map(drop)
 }
 
 /// Is any page of a stretch of a file in the page cache? Says yes of a file
 /// that is neither this user's nor writable for them: the kernel does not
 /// tell of those. `at` must be a multiple of the page size.
 pub(super) fn is_cached(file: BorrowedFd<'_>, at: u64, length: u64) -> io::Result<bool> {
-    let offset = libc::off_t::try_from(at).map_err(io::Error::other)?;
     let length = usize::try_from(length).map_err(io::Error::other)?;
     let mut pages = vec![0u8; length.div_ceil(rustix::param::page_size())];
     // SAFETY: a new mapping, at an address that the kernel chooses, which
     // nothing ever reads: a file that shrinks meanwhile does no harm.
+    // By rustix: it takes 64 bits of an offset also where `off_t` has 32.
     let start = unsafe {
-        libc::mmap(
-            std::ptr::null_mut(),
-            length,
-            libc::PROT_READ,
-            libc::MAP_SHARED,
-            file.as_raw_fd(),
-            offset,
-        )
+        let (nowhere, read, shared) = (std::ptr::null_mut(), ProtFlags::READ, MapFlags::SHARED);
+        mmap(nowhere, length, read, shared, file, at)?
     };
-    if start == libc::MAP_FAILED {
-        return Err(io::Error::last_os_error());
-    }
     // SAFETY: the mapping just made, and a byte for each of its pages.
     let told = unsafe { libc::mincore(start, length, pages.as_mut_ptr()) };
     let told = outcome(told.into());
     // SAFETY: the same mapping, which nobody else knows of.
-    unsafe { libc::munmap(start, length) };
+    unsafe { munmap(start, length)? };
     told.map(|_| pages.iter().any(|page| page & 1 != 0))
 }
 
