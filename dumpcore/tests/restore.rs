@@ -1,163 +1,17 @@
-//! Restoring, judged by the tree comparison and the fingerprint of history.
+//! Restoring, judged by the tree comparison, rsync and the fingerprint of history.
+
+mod common;
 
 use std::fs;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use assert_fs::TempDir;
-use dumpcore::{
-    Location, Navigator, Restore, RestoreError, RestorePlan, RestoreReport, Restored, Version,
-};
+use common::restoring::{Ground, done, names_in, plain_tree, put};
+use dumpcore::{Restore, RestoreError, Restored};
 use fixtures::compare::{Options, assert_same_tree};
 use fixtures::fingerprint::Fingerprint;
-use fixtures::tree::{Node, Tree, odd_tree};
-
-struct Ground {
-    dir: TempDir,
-}
-
-impl Ground {
-    fn new() -> Self {
-        // The system's own directory for such things may lack attributes.
-        let dir = TempDir::new_in(".").unwrap();
-        for path in ["main/NEWAGE/up", "dump/2020/0101/1000/NEWAGE/up"] {
-            fs::create_dir_all(dir.path().join(path)).unwrap();
-        }
-        Self { dir }
-    }
-
-    fn main(&self, path: &str) -> PathBuf {
-        let dir = fs::canonicalize(self.dir.path()).unwrap();
-        dir.join("main/NEWAGE").join(path)
-    }
-
-    fn dump(&self, path: &str) -> PathBuf {
-        let dir = self.dir.path().join("dump/2020/0101/1000/NEWAGE");
-        dir.join(path)
-    }
-
-    fn navigator(&self) -> Navigator {
-        Navigator::new(self.dir.path().join("dump")).main(self.main(""))
-    }
-
-    /// Restores over whatever is there.
-    fn restore(&self, path: &str) -> Result<RestoreReport, RestoreError> {
-        let (navigator, place, version) = self.find(path);
-        done(Restore::new(&navigator, &version, &place)?.confirm(|_| true))
-    }
-
-    /// Does anything differ from the version?
-    fn differs(&self, path: &str) -> bool {
-        let (navigator, place, version) = self.find(path);
-        let restore = Restore::new(&navigator, &version, &place).unwrap();
-        let restored = restore.only_if_differs(true).confirm(|_| false).run();
-        match restored.unwrap() {
-            Restored::Same => false,
-            Restored::Declined => true,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// What would go, as whoever is asked is told.
-    fn plan(&self, path: &str) -> Result<RestorePlan, RestoreError> {
-        let (navigator, place, version) = self.find(path);
-        let mut told = None;
-        let ask = |plan: &RestorePlan| {
-            told = Some(plan.clone());
-            false
-        };
-        Restore::new(&navigator, &version, &place)?
-            .confirm(ask)
-            .run()?;
-        Ok(told.expect("asked"))
-    }
-
-    fn find(&self, path: &str) -> (Navigator, Location, Version) {
-        let navigator = self.navigator();
-        let place = navigator.locate(Path::new("/"), &self.main(path)).unwrap();
-        let at = "2021-01-01T00:00:00Z".parse().unwrap();
-        let version = navigator.version_at(&place, at).unwrap();
-        (navigator, place, version)
-    }
-
-    /// Also of what is no directory: each gets a name in one.
-    fn assert_same(&self, old: &Path, new: &Path, options: &Options) {
-        if fs::symlink_metadata(old).unwrap().is_dir() {
-            return assert_same_tree(old, new, options);
-        }
-        let options = Options {
-            links: false,
-            root: false,
-            dir_times: false,
-            ..options.clone()
-        };
-        let [a, b] = [(old, "a"), (new, "b")].map(|(path, name)| {
-            let dir = self.dir.path().join(name);
-            let _ = fs::remove_dir_all(&dir);
-            fs::create_dir(&dir).unwrap();
-            fs::hard_link(path, dir.join(path.file_name().unwrap())).unwrap();
-            dir
-        });
-        assert_same_tree(&a, &b, &options);
-    }
-
-    /// Restores, and holds the outcome against the dump.
-    fn restores(&self, path: &str, options: &Options) {
-        let before = Fingerprint::of(&self.dir.path().join("dump"));
-        let names = names_in(self.main(path).parent().unwrap(), path);
-        let report = self.restore(path).unwrap();
-        assert!(report.is_complete(), "{report:?}");
-        before.assert_unchanged(&self.dir.path().join("dump"));
-        let after = names_in(self.main(path).parent().unwrap(), path);
-        assert_eq!(after, names, "nothing is left beside it");
-        self.assert_same(&self.dump(path), &self.main(path), options);
-    }
-}
-
-fn done(restore: Restore<'_>) -> Result<RestoreReport, RestoreError> {
-    match restore.run()? {
-        Restored::Done(report) => Ok(*report),
-        other => panic!("{other:?}"),
-    }
-}
-
-/// All names in a directory, and that of `path`.
-fn names_in(directory: &Path, path: &str) -> Vec<String> {
-    let own = Path::new(path).file_name().unwrap().to_owned();
-    let mut names: Vec<String> = fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .chain([own])
-        .map(|name| name.to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names.dedup();
-    names
-}
-
-fn plain_tree() -> Tree {
-    Tree::new()
-        .with("", Node::dir().mode(0o750).mtime(1_000_000_000, 1))
-        .with(
-            "file",
-            Node::file("text\n").mode(0o640).mtime(1_100_000_000, 2),
-        )
-        .with("again", Node::hard_link("file"))
-        .with("link", Node::symlink("nowhere").mtime(1_200_000_000, 3))
-        .with(
-            "holes",
-            Node::sparse(1 << 20, vec![(500_000, b"x".to_vec())]),
-        )
-        .with("sub", Node::dir().mode(0o500).mtime(1_300_000_000, 4))
-        .with("sub/deeper", Node::dir().mtime(1_400_000_000, 5))
-        .with("sub/deeper/again", Node::hard_link("file"))
-}
-
-fn put(tree: Tree, at: &Path) {
-    fs::create_dir(at).unwrap();
-    tree.write(at);
-}
+use fixtures::tree::{Node, Tree, deep, depth_of, odd_tree, remove_deep};
 
 /// What stands in the way of a restoration.
 fn obstacles() -> [fn(&Path); 5] {
@@ -267,11 +121,11 @@ fn what_would_go_is_found_before() {
     let first = ["came", "link", "zzz"].map(|name| top.join(name));
     assert_eq!(would_remove(&ground, "up/tree"), (8, first.to_vec()));
     // Depth costs neither stack nor descriptors.
-    drop(fixtures::tree::deep(&top.join("came/with"), 3_000));
+    drop(deep(&top.join("came/with"), 3_000));
     let (entries, named) = would_remove(&ground, "up/tree");
     assert!(entries >= 3_008, "{entries}");
     assert_eq!(named, first);
-    fixtures::tree::remove_deep(&top.join("came/with"));
+    remove_deep(&top.join("came/with"));
     assert_eq!(would_remove(&ground, "up/tree/file"), (0, Vec::new()));
     // A directory where a symlink was is such an entry itself.
     let whole = (2, vec![top.join("link")]);
@@ -353,10 +207,10 @@ fn directories_above_come_back_with_their_metadata_and_nothing_else() {
         let ground = Ground::new();
         put(plain_tree(), &ground.dump("up/tree"));
         fs::remove_dir(ground.main("up")).unwrap();
-        let before = Fingerprint::of(&ground.dir.path().join("dump"));
+        let before = Fingerprint::of(&ground.beside("dump"));
         let report = ground.restore(path).unwrap();
         assert!(report.is_complete(), "{report:?}");
-        before.assert_unchanged(&ground.dir.path().join("dump"));
+        before.assert_unchanged(&ground.beside("dump"));
         // What the dump has besides is not brought back with them.
         let dump = ground.dump("up");
         for other in ["file", "again", "link", "holes"] {
@@ -420,4 +274,115 @@ fn brings_back_the_oddest_tree() {
     odd_tree(&ground.main("up/odd"), false);
     fs::write(ground.main("up/odd/newer"), "goes").unwrap();
     ground.restores("up/odd", &Options::default());
+}
+
+#[test]
+fn depth_and_length_of_paths_do_not_matter() {
+    let ground = Ground::new();
+    put(plain_tree(), &ground.dump("up/tree"));
+    drop(deep(&ground.dump("up/tree/deep"), 3_000));
+    drop(deep(&ground.main("up/tree/sub"), 3_000));
+    ground.restore("up/tree").unwrap();
+    assert_eq!(depth_of(&ground.main("up/tree/deep")), 3_000);
+    assert_eq!(names_in(&ground.main("up"), "tree"), ["tree"]);
+    assert!(!ground.differs("up/tree"));
+    for top in [ground.main("up/tree/deep"), ground.dump("up/tree/deep")] {
+        remove_deep(&top);
+    }
+}
+
+/// Elsewhere it has its own last name, a whole tree that of the dump.
+#[test]
+fn another_directory_serves_as_well() {
+    let ground = Ground::new();
+    put(plain_tree(), &ground.dump("up/tree"));
+    put(plain_tree(), &ground.main("up/tree"));
+    fs::write(ground.main("up/tree/file"), "newer").unwrap();
+    let to = ground.beside("to");
+    fs::create_dir(&to).unwrap();
+    for (path, name) in [
+        ("up/tree", "tree"),
+        ("up/tree/file", "file"),
+        ("", "NEWAGE"),
+    ] {
+        let (navigator, place, version) = ground.find(path);
+        let restore = || Restore::new(&navigator, &version, &place).unwrap().to(&to);
+        let report = done(restore()).unwrap();
+        assert!(report.is_complete() && !report.plan.replaces, "{report:?}");
+        let dump = ground.dump(path);
+        let dump = dump.components().as_path();
+        ground.assert_same(dump, &to.join(name), &Options::default());
+        let refused = done(restore()).unwrap_err();
+        assert!(matches!(refused, RestoreError::Exists { .. }), "{refused}");
+    }
+    let kept = fs::read_to_string(ground.main("up/tree/file")).unwrap();
+    assert_eq!(kept, "newer");
+    let (navigator, place, version) = ground.find("up/tree");
+    let restore = Restore::new(&navigator, &version, &place).unwrap();
+    let missing = done(restore.to(ground.beside("missing"))).unwrap_err();
+    assert!(matches!(missing, RestoreError::NoTree { .. }), "{missing}");
+}
+
+/// The symlink that leads to a main tree stays.
+#[test]
+fn a_whole_tree_is_restored_where_its_symlink_leads() {
+    let ground = Ground::new();
+    put(plain_tree(), &ground.dump("up/tree"));
+    let link = ground.beside("main");
+    fs::rename(&link, ground.beside("disk")).unwrap();
+    std::os::unix::fs::symlink("disk", &link).unwrap();
+    fs::create_dir(ground.main("gained")).unwrap();
+    let navigator = dumpcore::Navigator::new(ground.beside("dump")).main(link.join("NEWAGE"));
+    for path in ["up/tree", ""] {
+        let path = link.join("NEWAGE").join(path);
+        let place = navigator.locate(Path::new("/"), &path).unwrap();
+        let at = "2021-01-01T00:00:00Z".parse().unwrap();
+        let version = navigator.version_at(&place, at).unwrap();
+        let restore = Restore::new(&navigator, &version, &place).unwrap();
+        done(restore.confirm(|_| true)).unwrap();
+    }
+    assert!(link.is_symlink());
+    assert_same_tree(&ground.dump(""), &ground.main(""), &Options::default());
+    assert_eq!(names_in(&ground.beside("disk"), "NEWAGE"), ["NEWAGE"]);
+}
+
+/// Where times are kept to the second, what dumps call unchanged is the same.
+#[test]
+#[ignore = "needs root: makes filesystems"]
+fn what_a_dump_disk_could_not_keep_is_no_difference() {
+    use fixtures::mounts::{Fs, Mount};
+    let coarse = Mount::with(Fs::Ext4, 64, &["-I", "128"], "");
+    let ground = Ground::with_dumps_in(coarse.path().join("dump"));
+    put(plain_tree(), &ground.main("up/tree"));
+    let mut copy = std::process::Command::new("cp");
+    copy.arg("-a")
+        .arg(ground.main("up/tree"))
+        .arg(ground.dump("up"));
+    assert!(copy.status().unwrap().success());
+    assert!(!ground.differs("up/tree"));
+    assert!(!ground.differs("up/tree/file"));
+    let file = fs::File::options()
+        .append(true)
+        .open(ground.main("up/tree/file"));
+    let other = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_100_000_001);
+    let times = fs::FileTimes::new().set_modified(other);
+    file.unwrap().set_times(times).unwrap();
+    assert!(ground.differs("up/tree/file"), "a second later");
+    let outcome = {
+        let (navigator, place, version) = ground.find("up/tree");
+        let restore = Restore::new(&navigator, &version, &place).unwrap();
+        restore.only_if_differs(true).confirm(|_| true).run()
+    };
+    assert!(matches!(outcome, Ok(Restored::Done(_))), "{outcome:?}");
+    assert!(!ground.differs("up/tree"));
+}
+
+#[test]
+#[ignore = "needs root and rsync: devices, owners and attributes of all kinds"]
+fn rsync_finds_no_difference() {
+    let ground = Ground::new();
+    fs::create_dir(ground.dump("up/odd")).unwrap();
+    odd_tree(&ground.dump("up/odd"), true);
+    ground.restores("up/odd", &Options::default());
+    fixtures::rsync::assert_rsync_same(&ground.dump("up/odd"), &ground.main("up/odd"));
 }

@@ -46,6 +46,18 @@ impl Copying {
         Exit::Stopped(self.stop.signal().unwrap_or(Signal::Interrupt))
     }
 
+    /// What is said when a signal came and a filesystem does not let go.
+    fn leaving(&self, notices: Notices) -> impl FnOnce() -> u8 + Send + 'static {
+        let stop = self.stop.clone();
+        move || {
+            notices.failure(
+                "stopped while a filesystem does not answer: the old or the restored is in \
+                 its place, whole; what is left beside it goes with the next restoration",
+            );
+            Exit::Stopped(stop.signal().unwrap_or(Signal::Interrupt)).code()
+        }
+    }
+
     /// Restores one version to its place.
     pub(crate) fn restore(
         &self,
@@ -73,14 +85,15 @@ impl Copying {
                 false
             })
         };
-        let restored = Restore::new(&ground.navigator, old, place).and_then(|restore| {
-            restore
+        let work = || {
+            Restore::new(&ground.navigator, old, place)?
                 .only_if_differs(self.only_if_differs)
                 .observer(&watch)
                 .stop(self.stop.flag())
                 .confirm(confirm)
                 .run()
-        });
+        };
+        let restored = self.stop.or_leave(self.leaving(ground.aside), work);
         drop(ticker);
         match (restored, refused) {
             (Ok(Restored::Done(report)), _) => Ok(self.tell(&report, ground.aside)),
@@ -219,6 +232,14 @@ impl Observer for Watch {
             Event::Entry { at, kind, did, .. } => self.counters.entry(at, kind, did),
             Event::Copied(bytes) => self.counters.bytes(bytes),
             Event::Phase(phase) => self.counters.phase(phase),
+            Event::HeldUp { path, waited } => {
+                let (path, seconds) = (Brief::path(path), waited.as_secs());
+                let text = format!(
+                    "no answer for {seconds} s at {path}: its filesystem or that of the dump \
+                     hangs; waiting until it answers or this is stopped"
+                );
+                self.screen.aside(|| self.notices.warning(&text));
+            }
             Event::Fault(fault) => {
                 self.counters.fault();
                 self.screen

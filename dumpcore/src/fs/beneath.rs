@@ -22,7 +22,8 @@ pub(crate) struct Beneath {
 
 impl Beneath {
     /// Goes down by these names as far as there are any; the rest of them comes
-    /// back. One that is no directory is an error, told by how many lie before.
+    /// back. One that is no directory is an error, told with how many names
+    /// lead there.
     pub(crate) fn open(
         root: OwnedFd,
         mut names: Vec<CString>,
@@ -34,9 +35,9 @@ impl Beneath {
                 Ok(below) => dir = below,
                 Err(e) if errno::is_missing(&e) => break,
                 Err(e) if errno::has_changed(&e) => {
-                    return Err((found, io::ErrorKind::NotADirectory.into()));
+                    return Err((found + 1, io::ErrorKind::NotADirectory.into()));
                 }
-                Err(e) => return Err((found, e)),
+                Err(e) => return Err((found + 1, e)),
             }
             found += 1;
         }
@@ -97,7 +98,7 @@ mod tests {
         let (above, missing) = open("a/c/d").expect("opened");
         assert_eq!(missing, names("c/d"));
         let (far, error) = open("a/file/d").expect_err("no directory");
-        assert_eq!((far, error.kind()), (1, io::ErrorKind::NotADirectory));
+        assert_eq!((far, error.kind()), (2, io::ErrorKind::NotADirectory));
 
         fs::rename(at("a"), at("moved")).expect("moved");
         assert!(!there.is_there().expect("looked"), "gone");
@@ -105,7 +106,7 @@ mod tests {
         assert!(!there.is_there().expect("looked"), "through a symlink");
         assert!(!above.is_there().expect("looked"));
         let (far, error) = open("a/b").expect_err("a symlink");
-        assert_eq!((far, error.kind()), (0, io::ErrorKind::NotADirectory));
+        assert_eq!((far, error.kind()), (1, io::ErrorKind::NotADirectory));
         fs::remove_file(at("a")).expect("removed");
         fs::create_dir_all(at("a/b")).expect("made");
         assert!(!there.is_there().expect("looked"), "another");

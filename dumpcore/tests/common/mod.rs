@@ -4,6 +4,8 @@
 // Each file of tests takes what it needs.
 #![allow(dead_code)]
 
+pub(crate) mod restoring;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;

@@ -20,6 +20,7 @@ mod no_proc;
 mod power;
 mod quota;
 mod removal;
+mod restore;
 mod sample_trees;
 mod setup;
 mod source;

@@ -51,9 +51,7 @@ impl Place {
         };
         let levels = names.len();
         let (above, missing) = Beneath::open(root, names).map_err(|(found, cause)| {
-            // Told with the directory that it is of.
-            let at = path.ancestors().nth(levels - found.min(levels));
-            let at = at.map(|at| if found < levels { at } else { path.as_path() });
+            let at = path.ancestors().nth(levels + 1 - found.min(levels));
             fault(Op::Open, at.unwrap_or(path))(cause)
         })?;
         Ok(Self {

@@ -1,0 +1,269 @@
+//! Restoring: killed at every call that changes something, stopped by a signal,
+//! refused by a disk. What was there or what is restored stands, whole; nothing
+//! half made is ever dumped, and the next restoration clears it up.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fixtures::strace::{Inject, inject, watch};
+use fixtures::{Options, diff_trees};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::calls::{copy_tree, points};
+use crate::sample_trees;
+use crate::setup::{History, ROOT, Stage, all_we_keep, assert_code, end_well, end_with, said};
+
+/// What is restored: the whole tree; a file over a file, over a directory, with
+/// the directory above it; a directory over nothing, and over itself.
+const PATHS: &[&str] = &["", "changes", "becomes a dir", "gone/file", "gone", "dir"];
+
+/// A tree of which there is a dump, and which has changed since.
+fn changed() -> Stage {
+    let stage = Stage::new();
+    stage.write(&sample_trees::before());
+    end_well(stage.dumpme().args(["--at", "2020-01-01T10:00"]));
+    stage.write(&sample_trees::after());
+    fs::write(stage.source.join("dir/gained"), "since").expect("written");
+    stage
+}
+
+/// Restores from the newest dump without a question, with one worker.
+fn yest(stage: &Stage, path: &str) -> Command {
+    yest_of(stage, path, "29991231")
+}
+
+fn yest_of(stage: &Stage, path: &str, date: &str) -> Command {
+    let yest = stage.program("yest");
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -n 40; exec \"$@\"", "sh"])
+        .arg(yest.get_program())
+        .args(["-q", "--date", date, "--copy", "--force", "--main"])
+        .arg(&stage.source)
+        .arg("--dump")
+        .arg(&stage.dump)
+        .arg(stage.source.join(path))
+        .current_dir(stage.beside("."));
+    for (name, value) in yest.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+}
+
+/// Everything that a restoration has left beside places, anywhere.
+fn half_made(below: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut left = vec![below.to_path_buf()];
+    while let Some(dir) = left.pop() {
+        for entry in fs::read_dir(&dir).expect("listed") {
+            let entry = entry.expect("listed");
+            let path = entry.path();
+            if entry
+                .file_name()
+                .to_string_lossy()
+                .contains(".dump-restoring-")
+            {
+                found.push(path);
+            } else if entry.file_type().expect("known").is_dir() {
+                left.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// Everything but the times of directories, which move where something is made.
+fn options() -> Options {
+    Options {
+        dir_times: false,
+        root: false,
+        ..all_we_keep()
+    }
+}
+
+/// Kills a restoration of this path at every point, each time from the same
+/// beginning.
+fn kill_everywhere(path: &str) {
+    let base = changed();
+    copy_tree(&base.source, &base.beside("new"));
+    let done = base.copy();
+    end_well(&mut yest(&done, path));
+    let points = points(&yest(&base.copy(), path));
+    assert!(points.len() > 15, "{path}: too few calls seen: {points:?}");
+    let mut killed = 0;
+    for (name, nth) in &points {
+        println!("{path:?} at {name} {nth}");
+        let stage = base.copy();
+        let history = History::of(&stage.dump);
+        let seen = watch(&yest(&stage, path), &[Inject::kill(name).when(*nth)]);
+        killed += usize::from(seen.status.signal() == Some(9));
+        let half = half_made(&stage.beside("."));
+        assert_old_or_new(&stage, &half, &done);
+        history.assert_unchanged(&stage.dump);
+        end_well(&mut stage.dumpme());
+        let newest = fs::canonicalize(stage.dump.join("current")).expect("a dump");
+        assert_eq!(half_made(&newest), Vec::<PathBuf>::new());
+        // There is a newer dump by now.
+        end_well(&mut yest_of(&stage, path, "20200101"));
+        assert_eq!(half_made(&stage.beside(".")), Vec::<PathBuf>::new());
+        let differ = diff_trees(&done.source, &stage.source, &options());
+        assert!(differ.is_empty(), "{}", differ.join("\n"));
+    }
+    println!("{killed} kills at {} calls of {path:?}", points.len());
+    assert_eq!(killed, points.len());
+}
+
+/// The tree is as it was or as it is restored, but for what is half made.
+fn assert_old_or_new(stage: &Stage, half: &[PathBuf], done: &Stage) {
+    let seen = stage.beside("seen");
+    copy_tree(&stage.source, &seen);
+    for path in half {
+        let Ok(below) = path.strip_prefix(&stage.source) else {
+            continue;
+        };
+        let path = seen.join(below);
+        if path.is_dir() && !path.is_symlink() {
+            fixtures::tree::remove_deep(&path);
+        } else {
+            fs::remove_file(&path).expect("removed");
+        }
+    }
+    let mut all = Vec::new();
+    for tree in [&stage.beside("new"), &done.source] {
+        let lines = diff_trees(tree, &seen, &options());
+        if lines.is_empty() {
+            fixtures::tree::remove_deep(&seen);
+            return;
+        }
+        all.extend(lines);
+    }
+    panic!(
+        "neither as it was nor as it is restored:\n{}",
+        all.join("\n")
+    );
+}
+
+#[test]
+#[ignore = "needs strace, and time"]
+fn killed_at_every_call_it_leaves_the_old_or_the_new() {
+    for path in PATHS {
+        kill_everywhere(path);
+    }
+}
+
+/// The one process that strace runs.
+fn traced(strace: &Child) -> Option<Pid> {
+    let id = strace.id();
+    let children = format!("/proc/{id}/task/{id}/children");
+    let children = fs::read_to_string(children).unwrap_or_default();
+    Pid::from_raw(children.trim().parse().ok()?)
+}
+
+/// Makes every call of these slow, and sends a signal when something half made
+/// is seen: it ends within a second.
+#[test]
+#[ignore = "needs strace"]
+fn stopped_by_a_signal_it_clears_up() {
+    for (path, signal, code) in [
+        ("", Signal::TERM, 143),
+        ("dir", Signal::INT, 130),
+        ("changes", Signal::HUP, 143),
+    ] {
+        let stage = changed();
+        let base = stage.copy();
+        let slow = Inject::delay("openat,linkat,fsync,syncfs", 20_000);
+        let mut command = inject(&yest(&stage, path), &[slow]);
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("it runs");
+        while half_made(&stage.beside(".")).is_empty() {
+            assert!(
+                child.try_wait().expect("asked").is_none(),
+                "{path}: too soon"
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let pid = traced(&child).expect("it runs");
+        kill_process(pid, signal).expect("sent");
+        let sent = Instant::now();
+        let output = child.wait_with_output().expect("it ends");
+        // The last slow call is waited for.
+        assert!(
+            sent.elapsed() < Duration::from_millis(1200),
+            "{:?}",
+            sent.elapsed()
+        );
+        assert_code(&output, code);
+        assert!(said(&output).contains("is as it was"), "{}", said(&output));
+        assert_eq!(half_made(&stage.beside(".")), Vec::<PathBuf>::new());
+        let differ = diff_trees(&base.source, &stage.source, &options());
+        assert!(differ.is_empty(), "{path}: {}", differ.join("\n"));
+    }
+}
+
+/// An entry that cannot be read: over something that is there nothing is put;
+/// where nothing is, the rest is better than nothing.
+#[test]
+#[ignore = "needs strace"]
+fn what_lacks_an_entry_replaces_nothing() {
+    let stage = changed();
+    let base = stage.copy();
+    let dump = fs::canonicalize(stage.dump.join("current")).expect("a dump");
+    let refused = [Inject::error("statx", "EIO").on(dump.join(ROOT).join("dir/same"))];
+    let refused = || inject(&yest(&stage, "dir"), &refused);
+    let text = end_with(&mut refused(), 1);
+    assert!(text.contains("1 entry of"), "{text}");
+    assert!(text.contains("dir/same: Input/output error"), "{text}");
+    assert_eq!(half_made(&stage.beside(".")), Vec::<PathBuf>::new());
+    let differ = diff_trees(&base.source, &stage.source, &options());
+    assert!(differ.is_empty(), "{}", differ.join("\n"));
+
+    fs::rename(stage.source.join("dir"), stage.beside("dir")).expect("moved away");
+    let text = end_with(&mut refused(), 23);
+    assert!(text.contains("dir/same: Input/output error"), "{text}");
+    let names = |dir: &Path| {
+        let mut names: Vec<_> = fs::read_dir(dir)
+            .expect("listed")
+            .map(|entry| entry.expect("listed").file_name())
+            .collect();
+        names.sort();
+        names
+    };
+    let dir = stage.source.join("dir");
+    assert_eq!(names(&dir), ["link", "twin a", "twin b"]);
+    assert_eq!(half_made(&stage.beside(".")), Vec::<PathBuf>::new());
+}
+
+/// A disk that takes no more: what was there stands, and nothing is left.
+#[test]
+#[ignore = "needs strace"]
+fn a_disk_that_refuses_changes_nothing() {
+    for (call, errno) in [
+        ("mkdirat", "ENOSPC"),
+        ("copy_file_range", "ENOSPC"),
+        ("syncfs", "EIO"),
+        ("renameat2", "EROFS"),
+        ("fchown", "EIO"),
+    ] {
+        for path in ["", "dir", "changes"] {
+            let stage = changed();
+            let base = stage.copy();
+            let refuse = Inject::error(call, errno);
+            let output = inject(&yest(&stage, path), &[refuse]).output();
+            let output = output.expect("it runs");
+            if output.status.code() == Some(0) {
+                // Not every file is copied by that call.
+                assert!(["copy_file_range", "renameat2", "fchown"].contains(&call));
+                continue;
+            }
+            assert_code(&output, 1);
+            assert_eq!(half_made(&stage.beside(".")), Vec::<PathBuf>::new());
+            let differ = diff_trees(&base.source, &stage.source, &options());
+            assert!(differ.is_empty(), "{path} {call}: {}", differ.join("\n"));
+        }
+    }
+}
