@@ -1,7 +1,7 @@
 //! Why a run ended without publishing anything.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::model::fault::{Fault, plain};
 use crate::model::path::Printable;
@@ -178,6 +178,27 @@ pub enum Error {
         /// The dump root of that dump.
         root: PathBuf,
     },
+    /// A first dump was asked for on a mount point with nothing mounted on it.
+    #[error("{}{} a mount point of {}, and nothing is mounted there: mount it, or the dumps would \
+             lie on the disk below", Printable::path(.dump), at_or_below(.dump, .point),
+        Printable::path(.by))]
+    NotMounted {
+        /// The dump root.
+        dump: PathBuf,
+        /// The mount point: the dump root itself, or a directory above it.
+        point: PathBuf,
+        /// The file that names it: `/etc/fstab`, or a mount unit.
+        by: PathBuf,
+    },
+    /// A first dump was asked for among the dumps of another dump root.
+    #[error("{} lies among the dumps of {}: take {} itself, or a directory outside of it",
+        Printable::path(.path), Printable::path(.root), Printable::path(.root))]
+    AmongDumps {
+        /// The dump root that was named.
+        path: PathBuf,
+        /// The dump root that it lies in.
+        root: PathBuf,
+    },
     /// The dump's filesystem has no hard links.
     #[error("the dump root {} is on a filesystem without hard links ({fs}): use ext4, xfs or btrfs",
         Printable::path(.dump))]
@@ -279,6 +300,14 @@ fn which(target: &Option<PathBuf>) -> String {
     match target {
         Some(target) => format!(" points to {}, which", Printable::path(target)),
         None => String::new(),
+    }
+}
+
+/// Is the dump root the mount point itself?
+fn at_or_below(dump: &Path, point: &Path) -> String {
+    match dump == point {
+        true => " is".to_owned(),
+        false => format!(" lies at or below {},", Printable::path(point)),
     }
 }
 

@@ -474,6 +474,15 @@ pub(crate) fn dump_around(below: &Path) -> Option<PathBuf> {
     Some([first, day, leaf].iter().collect())
 }
 
+/// Does a path below a dump root lie among its dumps: in the directory of a year
+/// or a day, in a dump, or in the runner's own?
+#[must_use]
+pub(crate) fn is_among_dumps(below: &Path) -> bool {
+    let first = below.iter().next().map(OsStr::as_bytes);
+    let own = |first: &[u8]| first == FIRST.as_bytes() || first == STATE_DIR.as_bytes();
+    first.is_some_and(|first| own(first) || Year::parse(first).is_some())
+}
+
 /// The name that a tree gets in a dump when none is given: its last one.
 /// `None` for `/` and paths that end in `..`.
 #[must_use]

@@ -9,6 +9,7 @@
 
 pub(crate) mod exclude_file;
 pub(crate) mod find;
+pub(crate) mod first_dump;
 pub(crate) mod listing;
 pub(crate) mod lock;
 pub(crate) mod modes;
@@ -119,15 +120,10 @@ impl DumpRoot {
         let Some(real) = dir::real_path(&self.path) else {
             return Ok(());
         };
-        let is_link = |path: &Path| path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
-        let is_root = |above: &Path| {
-            let links = [layout::CURRENT, layout::CURRENT_CHECKPOINT];
-            links.iter().any(|link| is_link(&above.join(link)))
-        };
         for root in real.ancestors().skip(1) {
             let below = real.strip_prefix(root).unwrap_or(&real);
             if let Some(dump) = layout::dump_around(below)
-                && is_root(root)
+                && Self::has_links(root)
             {
                 return Err(Error::InsideDump {
                     path: self.path.clone(),
@@ -137,6 +133,13 @@ impl DumpRoot {
             }
         }
         Ok(())
+    }
+
+    /// Does a directory look like a dump root?
+    pub(crate) fn has_links(path: &Path) -> bool {
+        let is_link = |path: &Path| path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+        let links = [layout::CURRENT, layout::CURRENT_CHECKPOINT];
+        links.iter().any(|link| is_link(&path.join(link)))
     }
 
     pub(crate) fn handle(&self) -> &OwnedFd {

@@ -115,6 +115,9 @@ impl<'a> Run<'a> {
         caller.observer.event(Event::Phase(Phase::Preparing));
         let dump = engine::watched(caller.observer, &path, || DumpRoot::open(&path))?;
         dump.outside_of_dumps()?;
+        if init {
+            dump.may_begin()?;
+        }
         // Before a lock is made: what is no dump root, or the empty mount point of
         // one, stays as it is.
         let mut current = match guard_current(&dump, init) {

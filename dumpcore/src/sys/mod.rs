@@ -18,6 +18,7 @@ pub(crate) mod mounts;
 pub(crate) mod name;
 pub(crate) mod pages;
 pub(crate) mod path;
+pub(crate) mod planned;
 pub(crate) mod priority;
 mod raw;
 pub(crate) mod signals;

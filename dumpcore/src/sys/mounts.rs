@@ -10,10 +10,15 @@ use super::medium::unescaped;
 /// What is mounted at or below a path without symlinks; nothing where the
 /// kernel does not tell.
 pub(crate) fn at_or_below(path: &Path) -> Vec<PathBuf> {
+    let mut points = all();
+    points.retain(|point| point.starts_with(path));
+    points
+}
+
+/// All that is mounted; nothing where the kernel does not tell.
+pub(crate) fn all() -> Vec<PathBuf> {
     let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
-    points(&table)
-        .filter(|point| point.starts_with(path))
-        .collect()
+    points(&table).collect()
 }
 
 /// `36 35 98:0 /root /mnt rw,noatime …`: the fifth word of each line.
