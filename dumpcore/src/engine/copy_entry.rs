@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 use std::os::fd::AsFd as _;
+use std::sync::atomic::Ordering;
 
 use super::entry::{Item, Outcome, changed_or};
 use super::hardlinks::SourceState;
@@ -13,6 +14,7 @@ use crate::model::event::{Action, CopyReason, Event, Warning};
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::kind::Kind;
 use crate::model::loss::Losses;
+use crate::model::metadata::Meta;
 use crate::policy::touched::Sure;
 use crate::root::watermark::Watermark;
 use crate::sys::{errno, file};
@@ -151,6 +153,7 @@ impl Worker<'_> {
         let refused = Losses::of_all(&stored.losses);
         self.count_losses(item.node, item.name, left_out.without(refused));
         self.tell_losses(item.node, item.name, stored.losses);
+        self.tell_of_setuid(item, &stored.made);
         if stored.unstable {
             let path = item.node.full_path(Side::Source, item.name);
             self.run.totals.warn(Warning::Unstable { path });
@@ -160,6 +163,21 @@ impl Worker<'_> {
             size: stored.bytes,
             id: stored.made.id(),
             was: SourceState::of(&stored.meta),
+        }
+    }
+
+    /// Tells once a run of a file that gives its owner's rights away.
+    fn tell_of_setuid(&self, item: Item<'_>, made: &Meta) {
+        let counts = made.mode & 0o4000 != 0 || made.mode & 0o2010 == 0o2010;
+        let Some(dump) = self.run.rules.honours_setuid else {
+            return;
+        };
+        if counts && made.kind == Kind::File && !self.run.told_setuid.swap(true, Ordering::Relaxed)
+        {
+            self.run.totals.warn(Warning::Setuid {
+                path: item.node.path_later(Side::Target, item.name),
+                dump: dump.to_path_buf(),
+            });
         }
     }
 }

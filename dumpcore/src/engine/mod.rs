@@ -38,7 +38,7 @@ mod worker;
 
 use std::ffi::CString;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use node::Doubts;
@@ -90,6 +90,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) from_disk: bool,
     /// What is to be remembered of those that are stored.
     pub(crate) marks: Option<&'a Marks>,
+    /// The dump root, when setuid bits count there.
+    pub(crate) honours_setuid: Option<&'a Path>,
     /// What in the target has surely reached the disk.
     pub(crate) watermark: Option<&'a Watermark>,
     /// Where attributes may be tried out; nowhere in a dry run.

@@ -51,6 +51,8 @@ pub(super) struct Shared<'a> {
     pub(super) scratch: Mutex<()>,
     /// Has every name that can be met been met?
     all_met: AtomicBool,
+    /// Was it told that setuid bits count in the dump?
+    pub(super) told_setuid: AtomicBool,
     /// What was left out since the kernel makes it up, and its type.
     kernel: Mutex<Vec<(PathBuf, &'static str)>>,
     pub(super) tops: Vec<Top>,
@@ -80,6 +82,7 @@ impl<'a> Shared<'a> {
             throttle: Throttle::new(rules.bwlimit),
             scratch: Mutex::new(()),
             all_met: AtomicBool::new(false),
+            told_setuid: AtomicBool::new(false),
             kernel: Mutex::default(),
             tops,
             counted: OnceLock::new(),

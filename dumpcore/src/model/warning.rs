@@ -136,6 +136,23 @@ pub enum Warning {
         /// Its path.
         path: PathBuf,
     },
+    /// Others cannot reach a tree, but they can reach its copy.
+    LetsIn {
+        /// The tree.
+        tree: PathBuf,
+        /// The directory above it that shuts them out.
+        parent: PathBuf,
+        /// The dump root.
+        dump: PathBuf,
+    },
+    /// A file with a setuid or setgid bit was stored where such bits count: told
+    /// of the first.
+    Setuid {
+        /// Where it will be.
+        path: PathBuf,
+        /// The dump root.
+        dump: PathBuf,
+    },
     /// A file of a dump cannot be read any more.
     Damaged {
         /// The file.
@@ -313,6 +330,21 @@ impl fmt::Display for Warning {
                 f,
                 "{} is held by another program: not touched",
                 Printable::path(path)
+            ),
+            Warning::LetsIn { tree, parent, dump } => write!(
+                f,
+                "{} shuts others out of {}, but nothing shuts them out of its copy: \
+                 'chmod 700 {}' does",
+                Printable::path(parent),
+                Printable::path(tree),
+                Printable::path(dump)
+            ),
+            Warning::Setuid { path, dump } => write!(
+                f,
+                "{} has a setuid or setgid bit, which counts in the dump as well: \
+                 mount the filesystem of {} with nosuid",
+                Printable::path(path),
+                Printable::path(dump)
             ),
             Warning::Damaged { path, good } => match good {
                 Some(good) => write!(

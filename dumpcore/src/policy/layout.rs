@@ -474,13 +474,17 @@ pub(crate) fn dump_around(below: &Path) -> Option<PathBuf> {
     Some([first, day, leaf].iter().collect())
 }
 
-/// Does a path below a dump root lie among its dumps: in the directory of a year
-/// or a day, in a dump, or in the runner's own?
+/// The directory of a year or a day that a path below a dump root lies in,
+/// relative to that root: `2026`, `2026/1122`. `None` for what lies in none.
 #[must_use]
-pub(crate) fn is_among_dumps(below: &Path) -> bool {
-    let first = below.iter().next().map(OsStr::as_bytes);
-    let own = |first: &[u8]| first == FIRST.as_bytes() || first == STATE_DIR.as_bytes();
-    first.is_some_and(|first| own(first) || Year::parse(first).is_some())
+pub(crate) fn day_around(below: &Path) -> Option<PathBuf> {
+    let mut names = below.iter();
+    let year = names.next()?;
+    Year::parse(year.as_bytes())?;
+    let day = names
+        .next()
+        .filter(|day| Day::parse(day.as_bytes()).is_some());
+    Some(std::iter::once(year).chain(day).collect())
 }
 
 /// The name that a tree gets in a dump when none is given: its last one.

@@ -27,7 +27,7 @@ impl DumpRoot {
         }
         for root in real.ancestors().skip(1) {
             let below = real.strip_prefix(root).unwrap_or(&real);
-            if layout::is_among_dumps(below) && Self::has_links(root) {
+            if Self::has_links(root) && is_among_dumps(root, below) {
                 return Err(Error::AmongDumps {
                     path: self.path().to_path_buf(),
                     root: root.to_path_buf(),
@@ -36,6 +36,19 @@ impl DumpRoot {
         }
         Ok(())
     }
+}
+
+/// Lies a path in the runner's own directory of a dump root, or beside its dumps of
+/// a day or a year?
+fn is_among_dumps(root: &Path, below: &Path) -> bool {
+    if below.starts_with(layout::STATE_DIR) {
+        return true;
+    }
+    let Some(day) = layout::day_around(below) else {
+        return false;
+    };
+    let dumps = DumpRoot::open(root).map(|root| root.list());
+    matches!(dumps, Ok(Ok(dumps)) if dumps.iter().any(|name| name.path().starts_with(&day)))
 }
 
 /// The mount point at or above a path that has nothing mounted on it, unless

@@ -7,28 +7,24 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::leftover::incomplete;
-use super::trees::{Reference, Source, again, roots_of_dump, still_there};
-use super::{Made, Order, Run};
+use super::trees::{Reference, Source, still_there};
+use super::{Made, Run};
 use crate::engine::{self, Budget, Root, Rules, Stands, Totals};
-use crate::fs::capabilities;
 use crate::fs::dir_handle::{DirHandle, HandleCache};
 use crate::fs::link_counts::{Counting, LinkCounts};
 use crate::fs::xattr_map::{Bare, Note};
 use crate::model::error::Error;
-use crate::model::event::Silent;
 use crate::model::fault::Op;
 use crate::model::metadata::Capabilities;
 use crate::model::path::RelPath;
 use crate::policy::filter::Filter;
-use crate::policy::layout::DumpName;
 use crate::policy::link::LinkPolicy;
 use crate::root::DumpRoot;
 use crate::root::staging::Staging;
 use crate::sys::dir::{self, For};
 use crate::sys::fstype::FsType;
 use crate::sys::pages::Pages;
-use crate::sys::stat;
+use crate::sys::{disk, stat};
 
 /// How a merge is done.
 pub(super) struct Work<'w> {
@@ -139,61 +135,6 @@ impl Counting for InDump<'_> {
 }
 
 impl Run<'_> {
-    /// Stops when what is to be copied clearly is more than what is free.
-    pub(super) fn check_space(
-        &self,
-        order: &Order<'_>,
-        sources: &[Source],
-        leftover: Option<DumpName>,
-        budget: Budget,
-    ) -> Result<(), Error> {
-        let mut needed = self.space_of(order, again(sources)?, budget)?;
-        if let Some(leftover) = leftover {
-            let path = incomplete(&leftover);
-            let open = self.dump.open_dump(&path);
-            let handle = open.and_then(|handle| dir::reopen(handle.as_fd(), For::Reading));
-            if let Ok(handle) = handle {
-                // An empty one saves nothing.
-                if let Ok(there) = roots_of_dump(&handle, &path.below(self.dump.path())) {
-                    needed = needed.saturating_sub(self.space_of(order, there, budget)?);
-                }
-            }
-        }
-        match self.dump.free() {
-            Some((free, _)) if needed > free => Err(Error::NoSpace {
-                dump: self.dump.path().to_path_buf(),
-                needed,
-                free,
-            }),
-            _ => Ok(()),
-        }
-    }
-
-    /// What a copy of trees takes on disk; a directory is a block.
-    fn space_of(
-        &self,
-        order: &Order<'_>,
-        sources: Vec<Source>,
-        budget: Budget,
-    ) -> Result<u64, Error> {
-        const BLOCK: u64 = 4096;
-        let totals = Totals::new(&Silent, self.caller.stop);
-        let work = Work {
-            filter: Some(order.filter),
-            source_is_dump: true,
-            ..Work::plain(order.policy, budget)
-        };
-        self.merge(
-            &work,
-            sources,
-            None,
-            &capabilities::guess(self.dump.handle()),
-            &totals,
-        )?;
-        let counts = totals.counts();
-        Ok(counts.allocated + counts.directories * BLOCK)
-    }
-
     /// Compares trees with what was made of them, as it is on the disk: what
     /// would be copied again, differs.
     pub(crate) fn compare(
@@ -288,6 +229,9 @@ impl Run<'_> {
             pages: work.pages,
             from_disk: work.from_disk,
             marks: note.as_ref().map(|note| &note.marks),
+            honours_setuid: staging
+                .filter(|staging| disk::honours_setuid(staging.handle()))
+                .map(|_| self.dump.path()),
             watermark: staging.map(|staging| &staging.watermark),
             scratch: staging.map(Staging::handle).or(work.scratch),
             link_dev: self.caller.dry_run.then_some(root.dev),

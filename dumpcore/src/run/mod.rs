@@ -12,11 +12,13 @@ mod flush;
 mod lacks;
 mod leftover;
 mod merge;
+mod parents;
 mod published;
 mod reference;
 pub(crate) mod removing;
 pub(crate) mod restore;
 mod site;
+mod space;
 mod trees;
 mod vanished;
 
@@ -169,6 +171,9 @@ impl<'a> Run<'a> {
                 totals.warn(Warning::MissingTree { reference });
             }
         }
+        if self.init && !order.source_is_dump {
+            self.tell_of_closed_parents(&order.sources, &totals);
+        }
         let made = Dated {
             moment,
             name: named.name,
@@ -181,11 +186,7 @@ impl<'a> Run<'a> {
         let mut resumed = named.leftover.is_some();
         let evidence = Evidence::of(&order, clock);
         let mut sources = std::mem::take(&mut order.sources);
-        if order.space_check {
-            totals.event(Event::Phase(Phase::Estimating));
-            let leftover = named.leftover.as_ref().map(|leftover| leftover.name);
-            self.check_space(&order, &sources, leftover, budget)?;
-        }
+        self.check_space_before(&order, &sources, named.leftover.as_ref(), (budget, &totals))?;
         let work = Work {
             policy: order.policy,
             filter: Some(order.filter),

@@ -1,7 +1,10 @@
 //! Whole filesystems: locks, flushes, free space.
 //! Of which type they are is told by `fstype`.
 
-use rustix::fs::{FlockOperation, Mode, OFlags, flock, fstatfs, fstatvfs, fsync, openat, syncfs};
+use rustix::fs::{
+    FlockOperation, Mode, OFlags, StatVfsMountFlags, flock, fstatfs, fstatvfs, fsync, openat,
+    syncfs,
+};
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -82,6 +85,20 @@ pub(crate) fn filesystem_name(on: BorrowedFd<'_>) -> String {
         (Ok(FsType::Ext), Ok(found)) => format!("fsid:{:x}", found.f_fsid),
         _ => String::new(),
     }
+}
+
+/// How many bytes the filesystem of a handle holds.
+pub(crate) fn used(on: impl AsFd) -> io::Result<u64> {
+    let found = fstatvfs(on)?;
+    Ok(found
+        .f_blocks
+        .saturating_sub(found.f_bfree)
+        .saturating_mul(found.f_frsize))
+}
+
+/// Do setuid and setgid bits count on the mount of a handle?
+pub(crate) fn honours_setuid(on: impl AsFd) -> bool {
+    fstatvfs(on).is_ok_and(|found| !found.f_flag.contains(StatVfsMountFlags::NOSUID))
 }
 
 /// How many descriptors this process may have open.

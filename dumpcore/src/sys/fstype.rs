@@ -91,6 +91,14 @@ impl FsType {
         }
     }
 
+    /// May a file take less room than its size says?
+    pub(crate) fn may_compress(self) -> bool {
+        matches!(
+            self,
+            Self::Bcachefs | Self::Btrfs | Self::F2fs | Self::Fuse | Self::Ntfs | Self::Zfs
+        )
+    }
+
     /// Does this machine's own kernel set the times of its inodes?
     pub(crate) fn is_local(self) -> bool {
         matches!(

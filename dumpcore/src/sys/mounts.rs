@@ -21,6 +21,36 @@ pub(crate) fn all() -> Vec<PathBuf> {
     points(&table).collect()
 }
 
+/// Types of filesystems that lie on a disk, or in memory, of this machine: they
+/// always answer.
+const ON_DISKS: [&[u8]; 9] = [
+    b"bcachefs",
+    b"btrfs",
+    b"exfat",
+    b"ext2",
+    b"ext3",
+    b"ext4",
+    b"f2fs",
+    b"xfs",
+    b"zfs",
+];
+
+/// What is mounted below a path without symlinks, and lies on a disk.
+pub(crate) fn on_disks_below(path: &Path) -> Vec<PathBuf> {
+    let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
+    let lines = table.split(|byte| *byte == b'\n');
+    let on_disk = lines.filter(|line| {
+        let mut words = line
+            .split(|byte| *byte == b' ')
+            .skip_while(|word| *word != b"-");
+        words.nth(1).is_some_and(|kind| ON_DISKS.contains(&kind))
+    });
+    on_disk
+        .flat_map(points)
+        .filter(|point| point.starts_with(path) && point != path)
+        .collect()
+}
+
 /// `36 35 98:0 /root /mnt rw,noatime …`: the fifth word of each line.
 fn points(table: &[u8]) -> impl Iterator<Item = PathBuf> {
     let lines = table.split(|byte| *byte == b'\n');

@@ -272,6 +272,7 @@ impl Filling<'_> {
             pages: Pages::Keep,
             from_disk: false,
             marks: None,
+            honours_setuid: None,
             watermark: None,
             scratch: None,
             link_dev: None,

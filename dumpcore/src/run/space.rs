@@ -1,0 +1,128 @@
+//! Whether a copy will fit, before it is begun: what is to be copied is added up
+//! first. For a first copy only where the filesystems that are read hold more than
+//! is free: else it fits whatever the rules leave out, and adding up costs nothing.
+
+use std::os::fd::AsFd as _;
+
+use super::leftover::incomplete;
+use super::merge::Work;
+use super::trees::{Source, again, roots_of_dump};
+use super::{Order, Run};
+use crate::engine::{Budget, Totals};
+use crate::fs::capabilities;
+use crate::model::error::Error;
+use crate::model::event::{Event, Phase, Silent};
+use crate::policy::layout::DumpName;
+use crate::root::staging::Leftover;
+use crate::sys::dir::{self, For};
+use crate::sys::fstype::FsType;
+use crate::sys::{disk, mounts, stat};
+
+impl Run<'_> {
+    /// Stops a run that cannot fit, where that is asked for or it is a first copy.
+    pub(super) fn check_space_before(
+        &self,
+        order: &Order<'_>,
+        sources: &[Source],
+        leftover: Option<&Leftover>,
+        (budget, totals): (Budget, &Totals<'_>),
+    ) -> Result<(), Error> {
+        let first = !self.caller.dry_run && self.may_not_fit(order, sources);
+        if !first && !order.space_check {
+            return Ok(());
+        }
+        totals.event(Event::Phase(Phase::Estimating));
+        let leftover = leftover.map(|leftover| leftover.name);
+        match self.check_space(order, sources, leftover, budget) {
+            // What else is wrong with a tree, the copying tells of.
+            Err(error) if !order.space_check && !matches!(error, Error::NoSpace { .. }) => Ok(()),
+            checked => checked,
+        }
+    }
+
+    /// Is it possible that a first copy does not fit? Not told of a disk that
+    /// compresses what it stores.
+    fn may_not_fit(&self, order: &Order<'_>, sources: &[Source]) -> bool {
+        let compresses = FsType::of(self.dump.handle()).is_ok_and(FsType::may_compress);
+        let first = sources.iter().all(|source| source.reference.is_none());
+        let (true, false, Some((free, _))) = (first, compresses, self.dump.free()) else {
+            return false;
+        };
+        let (mut seen, mut used) = (Vec::new(), 0_u64);
+        for source in sources {
+            let real = dir::real_path(&source.path).unwrap_or_default();
+            let below = match order.one_file_system {
+                true => Vec::new(),
+                false => mounts::on_disks_below(&real),
+            };
+            let below = below.iter().map(|path| dir::open_root(path, For::Passing));
+            let top = dir::reopen(source.handle.as_fd(), For::Passing);
+            for handle in below.chain([top]).flatten() {
+                let Ok(meta) = stat::look_at(&handle) else {
+                    continue;
+                };
+                if !seen.contains(&meta.dev) {
+                    seen.push(meta.dev);
+                    used = used.saturating_add(disk::used(&handle).unwrap_or(0));
+                }
+            }
+        }
+        used > free
+    }
+
+    /// Stops when what is to be copied clearly is more than what is free.
+    fn check_space(
+        &self,
+        order: &Order<'_>,
+        sources: &[Source],
+        leftover: Option<DumpName>,
+        budget: Budget,
+    ) -> Result<(), Error> {
+        let mut needed = self.space_of(order, again(sources)?, budget)?;
+        if let Some(leftover) = leftover {
+            let path = incomplete(&leftover);
+            let open = self.dump.open_dump(&path);
+            let handle = open.and_then(|handle| dir::reopen(handle.as_fd(), For::Reading));
+            if let Ok(handle) = handle {
+                // An empty one saves nothing.
+                if let Ok(there) = roots_of_dump(&handle, &path.below(self.dump.path())) {
+                    needed = needed.saturating_sub(self.space_of(order, there, budget)?);
+                }
+            }
+        }
+        match self.dump.free() {
+            Some((free, _)) if needed > free => Err(Error::NoSpace {
+                dump: self.dump.path().to_path_buf(),
+                needed,
+                free,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a copy of trees takes on disk; a directory is a block.
+    fn space_of(
+        &self,
+        order: &Order<'_>,
+        sources: Vec<Source>,
+        budget: Budget,
+    ) -> Result<u64, Error> {
+        const BLOCK: u64 = 4096;
+        let totals = Totals::new(&Silent, self.caller.stop);
+        let work = Work {
+            filter: Some(order.filter),
+            source_is_dump: order.source_is_dump,
+            one_file_system: order.one_file_system,
+            ..Work::plain(order.policy, budget)
+        };
+        self.merge(
+            &work,
+            sources,
+            None,
+            &capabilities::guess(self.dump.handle()),
+            &totals,
+        )?;
+        let counts = totals.counts();
+        Ok(counts.allocated + counts.directories * BLOCK)
+    }
+}
