@@ -158,7 +158,7 @@ impl About<'_> {
             };
             text.push_str(&format!(
                 "; {path}, left by a run that stopped, takes room too: \
-                 {who} goes on with it, or remove it"
+                 {who} goes on with it, or remove it with 'dumpctl remove'"
             ));
         }
         text

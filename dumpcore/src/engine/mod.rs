@@ -23,6 +23,7 @@ mod hardlinks;
 mod job;
 mod kept_entry;
 mod losses;
+mod measure;
 mod missing;
 mod mounts;
 mod node;
@@ -41,8 +42,9 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(crate) use measure::{Act, Gone, Measured};
 pub(crate) use node::Doubts;
-pub(crate) use remove::{Act, Gone, Measured, remove};
+pub(crate) use remove::remove;
 pub(crate) use totals::{Sum, Totals};
 pub(crate) use trim_target::{Pair, Wanted, trim_target};
 pub use watch::watched;

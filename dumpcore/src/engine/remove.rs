@@ -9,15 +9,15 @@
 //! No symlink is followed, a directory on which something is mounted is not
 //! entered, and one that was swapped for another is noticed by its inode.
 
-use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Budget;
+use super::measure::{Act, Gone, allocated};
 use super::queue::{Alarm, Queue};
 use super::totals::Totals;
 use crate::fs::dir_handle::{DirHandle, Entered};
@@ -25,7 +25,6 @@ use crate::fs::inspect;
 use crate::model::event::Event;
 use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
-use crate::model::metadata::Meta;
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::{errno, file, link, stat};
 
@@ -33,50 +32,8 @@ use crate::sys::{errno, file, link, stat};
 /// where a listing passes over names while others are removed.
 const TRIES: usize = 5;
 
-/// What is done with each name.
-#[derive(Debug)]
-pub(crate) enum Act<'a> {
-    /// It is removed.
-    Remove,
-    /// It is only added up what would be freed, together with what was added
-    /// up before.
-    Measure(&'a Measured),
-}
-
-impl Act<'_> {
-    fn removes(&self) -> bool {
-        matches!(self, Act::Remove)
-    }
-}
-
 /// What an owner needs to empty a directory.
 const FREE: u16 = 0o700;
-
-/// Names that were met of inodes that have several, by inode number.
-#[derive(Debug, Default)]
-pub(crate) struct Measured([Mutex<HashMap<u64, u32>>; 16]);
-
-impl Measured {
-    /// One more name of an inode was met; was it the last that there is?
-    fn meet(&self, meta: &Meta) -> bool {
-        let shard = &self.0[(meta.ino / 64 % 16) as usize];
-        let mut met = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        let names = met.entry(meta.ino).or_insert(0);
-        *names += 1;
-        *names >= meta.nlink
-    }
-}
-
-/// What was removed, or would be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Gone {
-    /// Names, directories included.
-    pub(crate) names: u64,
-    /// Allocated bytes of the inodes whose last name went.
-    pub(crate) freed: u64,
-    /// Is nothing left of the tree?
-    pub(crate) all: bool,
-}
 
 /// A directory that is being emptied.
 #[derive(Debug)]
@@ -164,20 +121,21 @@ pub(crate) fn remove(
             return Gone::default();
         }
     };
-    let dev = top.meta.dev;
-    let top = Arc::new(Doomed::new(None, top, name.to_owned()));
     let remover = Remover {
         act,
         totals,
-        queue: Queue::new(vec![Job::List(top)]),
+        queue: Queue::new(Vec::new()),
         dir,
         path,
         mount,
-        dev,
+        dev: top.meta.dev,
         all: AtomicBool::new(false),
         names: AtomicU64::new(0),
         freed: AtomicU64::new(0),
     };
+    remover.free(&top);
+    let top = Arc::new(Doomed::new(None, top, name.to_owned()));
+    remover.queue.add([Job::List(top)]);
     std::thread::scope(|scope| {
         for _ in 1..budget.jobs() {
             // With fewer threads it only takes longer.
@@ -227,29 +185,36 @@ impl Doomed {
     }
 }
 
-fn allocated(meta: &Meta) -> u64 {
-    meta.blocks.saturating_mul(512)
-}
-
 impl Remover<'_> {
     fn work(&self) {
         let _alarm = Alarm(&self.queue);
         let mut chunk = Chunk::default();
         while let Some(job) = self.queue.take(Vec::new) {
-            match job {
-                _ if !self.totals.keep_going() => self.queue.close(),
-                Job::Enter(above, name) => match self.enter(&above, &name) {
-                    Ok(below) => self.list(&below, &mut chunk),
-                    Err(e) if errno::is_missing(&e) => self.release(above),
-                    Err(e) => {
-                        self.fault(&above, &name, Op::Remove, e);
-                        self.release(above);
-                    }
-                },
-                Job::List(doomed) => self.list(&doomed, &mut chunk),
+            let mut next = Some(job);
+            while let Some(job) = next.take() {
+                if self.totals.keep_going() {
+                    next = self.one(job, &mut chunk);
+                } else {
+                    self.queue.close();
+                }
             }
             self.queue.done();
         }
+    }
+
+    /// Does one job; the one that this worker goes on with, where there is one.
+    fn one(&self, job: Job, chunk: &mut Chunk) -> Option<Job> {
+        let (above, name) = match job {
+            Job::List(doomed) => return self.list(&doomed, chunk),
+            Job::Enter(above, name) => (above, name),
+        };
+        match self.enter(&above, &name) {
+            Ok(below) => return self.list(&below, chunk),
+            Err(e) if errno::is_missing(&e) => {}
+            Err(e) => self.fault(&above, &name, Op::Remove, e),
+        }
+        self.release(above);
+        None
     }
 
     /// Enters a directory; what its permissions forbid its owner is allowed
@@ -272,22 +237,34 @@ impl Remover<'_> {
                 "something is mounted on it: unmount it first",
             ));
         }
+        self.free(&entered);
         let above = Some(Arc::clone(above));
         Ok(Arc::new(Doomed::new(above, entered, name.to_owned())))
     }
 
-    /// Removes what is no directory in one, and hands out the directories.
-    fn list(&self, doomed: &Arc<Doomed>, chunk: &mut Chunk) {
+    /// Lets its owner empty a directory.
+    fn free(&self, entered: &Entered) {
+        if self.act.removes() && entered.meta.mode & 0o300 != 0o300 {
+            // Root needs no permission, and a disk without modes has none.
+            let _ = file::set_mode(&*entered.handle, FREE);
+        }
+    }
+
+    /// Removes what is no directory in one, and hands out the directories but
+    /// for one, with which this worker goes on.
+    fn list(&self, doomed: &Arc<Doomed>, chunk: &mut Chunk) -> Option<Job> {
         let mut below = Vec::new();
         let listed = self.each(doomed, chunk, &mut below);
         if let Err(e) = listed {
             self.fault(doomed, c"", Op::List, e);
         }
         doomed.left.fetch_add(below.len(), Ordering::Relaxed);
-        let jobs = below.into_iter().rev();
-        self.queue
-            .add(jobs.map(|name| Job::Enter(Arc::clone(doomed), name)));
+        let job = |name| Job::Enter(Arc::clone(doomed), name);
+        let mut jobs = below.into_iter().map(job);
+        let next = jobs.next();
+        self.queue.add(jobs.rev());
         self.release(Arc::clone(doomed));
+        next
     }
 
     fn each(
@@ -297,12 +274,10 @@ impl Remover<'_> {
         below: &mut Vec<CString>,
     ) -> io::Result<()> {
         let handle = doomed.place.open()?;
-        let mode = || stat::look_at(&*handle).map(|meta| meta.mode);
-        if self.act.removes() && mode()? & FREE & 0o300 != 0o300 {
-            // Root needs no permission, and a disk without modes has none.
-            let _ = file::set_mode(&*handle, FREE);
-        }
-        let mut lister = Lister::new(dir::reopen(handle.as_fd(), For::Reading)?);
+        let mut lister = match doomed.tries.load(Ordering::Relaxed) {
+            0 => Lister::new(Arc::clone(&handle)),
+            _ => Lister::new(dir::reopen(handle.as_fd(), For::Reading)?),
+        };
         while !lister.is_done() && self.totals.keep_going() {
             lister.next(chunk)?;
             chunk.sort_by_inode();
@@ -315,7 +290,7 @@ impl Remover<'_> {
                     below.push(entry.name.to_owned());
                     continue;
                 }
-                match self.one(&handle, entry.name) {
+                match self.name(&handle, entry.name) {
                     Ok(Some(freed)) => {
                         gone.names += 1;
                         gone.freed += freed;
@@ -331,7 +306,7 @@ impl Remover<'_> {
     }
 
     /// Removes one name, and says what that freed; `None` of a directory.
-    fn one(&self, dir: &OwnedFd, name: &CStr) -> io::Result<Option<u64>> {
+    fn name(&self, dir: &OwnedFd, name: &CStr) -> io::Result<Option<u64>> {
         let meta = inspect::look_in_dump(dir.as_fd(), name)?;
         if meta.kind == Kind::Dir {
             return Ok(None);

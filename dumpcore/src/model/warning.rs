@@ -323,7 +323,7 @@ impl fmt::Display for Warning {
             Warning::ForeignLeftover { path } => write!(
                 f,
                 "{} was left by a run over other roots: not touched; \
-                 remove it when that run is not to be resumed",
+                 remove it, with 'dumpctl remove', when that run is not to be resumed",
                 Printable::path(path)
             ),
             Warning::HeldLeftover { path } => write!(

@@ -1,0 +1,53 @@
+//! What removing frees: an inode is free when its last name goes.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use crate::model::metadata::Meta;
+
+/// What is done with each name.
+#[derive(Debug)]
+pub(crate) enum Act<'a> {
+    /// It is removed.
+    Remove,
+    /// It is only added up what would be freed, together with what was added
+    /// up before.
+    Measure(&'a Measured),
+}
+
+impl Act<'_> {
+    pub(super) fn removes(&self) -> bool {
+        matches!(self, Act::Remove)
+    }
+}
+
+/// Names that were met of inodes that have several, by inode number.
+#[derive(Debug, Default)]
+pub(crate) struct Measured([Mutex<HashMap<u64, u32>>; 16]);
+
+impl Measured {
+    /// One more name of an inode was met; was it the last that there is?
+    pub(super) fn meet(&self, meta: &Meta) -> bool {
+        let shard = &self.0[(meta.ino / 64 % 16) as usize];
+        let mut met = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = met.entry(meta.ino).or_insert(0);
+        *names += 1;
+        *names >= meta.nlink
+    }
+}
+
+/// What was removed, or would be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Gone {
+    /// Names, directories included.
+    pub(crate) names: u64,
+    /// Allocated bytes of the inodes whose last name went.
+    pub(crate) freed: u64,
+    /// Is nothing left of the tree?
+    pub(crate) all: bool,
+}
+
+/// What an inode takes on the disk, in bytes.
+pub(super) fn allocated(meta: &Meta) -> u64 {
+    meta.blocks.saturating_mul(512)
+}
