@@ -27,6 +27,7 @@ use crate::policy::filter::Filter;
 use crate::policy::layout::{self, Sort};
 use crate::policy::link::LinkPolicy;
 use crate::policy::rate_limit::Rate;
+use crate::run::mount_memory::notes_of;
 use crate::run::{Caller, Made, Order, Published, Run, Source, roots_of_dump};
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::file;
@@ -179,6 +180,7 @@ impl<'a> Checkpoint<'a> {
                 .and_then(|name| listing.lacks(name))
                 .unwrap_or(0),
             read: read_marks::read(&handle),
+            mounted: notes_of(&handle),
             allow_empty: true,
             one_file_system: false,
             source_is_dump: true,

@@ -23,6 +23,7 @@ use crate::policy::layout::{self, DumpName, LinkTarget, Sort};
 use crate::policy::link::LinkPolicy;
 use crate::policy::rate_limit::Rate;
 use crate::root::DumpRoot;
+use crate::run::mount_memory::notes_of;
 use crate::run::{Caller, Order, Published, Run, Source, roots_of_dump};
 use crate::sys::{errno, stat};
 
@@ -238,6 +239,7 @@ impl<'a> Replica<'a> {
             moment: Some(moment),
             lacks,
             read: read_marks::read(&handle),
+            mounted: notes_of(&handle),
             // What is published was meant, and its disk is there.
             allow_empty: true,
             one_file_system: false,

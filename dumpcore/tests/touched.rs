@@ -387,5 +387,6 @@ fn what_a_stopped_run_stored_is_kept_untouched() {
     stopped_after(&stage, 150);
     let report = dump(&stage);
     assert!(report.counts.kept.number >= 100, "{:?}", report.counts);
-    assert_eq!(report.counts.compared.number, 0, "{:?}", report.counts);
+    // Only what may not have reached the disk, as the last that was stored.
+    assert!(report.counts.compared.number < 50, "{:?}", report.counts);
 }

@@ -161,7 +161,10 @@ impl Evidence<StoreError> for Pair<'_, '_, '_> {
         }
         let dir = node.reference.as_ref().map(|place| place.id().ino);
         let is_bare = |(bare, dir): (&Bare, u64)| bare.says_so(dir, self.looked.ctime);
-        if self.side == Side::Reference && node.tree.bare.as_ref().zip(dir).is_some_and(is_bare) {
+        if self.side == Side::Reference
+            && !node.swapped
+            && node.tree.bare.as_ref().zip(dir).is_some_and(is_bare)
+        {
             self.worker.lacking.is_less = true;
             return Ok(Some((Xattrs::default(), source)));
         }

@@ -68,10 +68,18 @@ impl Worker<'_> {
 
     /// Opens the other sides of a directory that was entered.
     fn open_node(&mut self, above: &Arc<Node>, name: &CStr, entered: Entered) -> Option<Arc<Node>> {
-        let reference = above
-            .reference
-            .as_ref()
-            .and_then(|place| self.enter_reference(place, above, name));
+        let swapped = self.at_mount_point(above, name, &entered);
+        let touched = match &swapped {
+            Some(swapped) => swapped.touched,
+            None if entered.is_mount => above.touched,
+            None => above.touched.below(&above.meta, &entered.meta),
+        };
+        let swapped = swapped.and_then(|swapped| swapped.reference);
+        let is_swapped = swapped.is_some() || above.swapped;
+        let reference = swapped.or_else(|| {
+            let place = above.reference.as_ref()?;
+            self.enter_reference(place, above, name)
+        });
         let (target, fresh) = match self.make_target(above.target.as_ref(), above.fresh, name) {
             Ok(made) => made,
             Err(op_error) => {
@@ -83,7 +91,8 @@ impl Worker<'_> {
         let xattrs = self.directory_xattrs((above, name), subject, reference.as_ref());
         let sides = Sides {
             fs: above.fs.below(&entered.handle, &entered.meta),
-            touched: above.touched.below(&above.meta, &entered.meta),
+            touched,
+            swapped: is_swapped,
             source: entered.place,
             reference,
             target,
@@ -327,6 +336,7 @@ impl Worker<'_> {
             source: root.main,
             reference: root.reference_path,
             bare: root.bare,
+            mounts: root.mounts,
             target: root.target_path,
             published: root.published_path,
             dev: root.entered.meta.dev,
@@ -350,6 +360,7 @@ impl Worker<'_> {
         let sides = Sides {
             fs: SourceFs::of(&root.entered.handle, &root.entered.meta),
             touched: root.touched,
+            swapped: false,
             source: root.entered.place,
             reference,
             target,

@@ -25,6 +25,7 @@ mod kept_entry;
 mod losses;
 mod measure;
 mod missing;
+mod mount_memory;
 mod mounts;
 mod node;
 mod queue;
@@ -43,7 +44,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub(crate) use measure::{Act, Gone, Measured};
-pub(crate) use node::Doubts;
+pub(crate) use mount_memory::MountsMet;
+pub(crate) use node::{Doubts, Mounts, Remembered};
 pub(crate) use remove::remove;
 pub(crate) use totals::{Sum, Totals};
 pub(crate) use trim_target::{Pair, Wanted, trim_target};
@@ -104,6 +106,8 @@ pub(crate) struct Rules<'a> {
     /// The filesystem that links would be made on, for a dry run to foresee which
     /// are refused.
     pub(crate) link_dev: Option<u64>,
+    /// What is met of mounts.
+    pub(crate) mounts: Option<&'a MountsMet>,
     /// How many names an inode of the dump can have.
     pub(crate) most_links: Option<u32>,
 }
@@ -131,6 +135,8 @@ pub(crate) struct Root {
     pub(crate) target_is_new: bool,
     /// Which files may have been touched.
     pub(crate) touched: Doubts,
+    /// What is known of mounts below it.
+    pub(crate) mounts: Mounts,
     /// What the target's handle is of.
     pub(crate) stands: Stands,
 }

@@ -14,6 +14,7 @@ use crate::model::event::Locate;
 use crate::model::fault::Side;
 use crate::model::metadata::{Meta, Xattrs};
 use crate::model::path::RelPath;
+use crate::policy::mounts::MountNote;
 use crate::policy::touched::{Sure, Touched};
 
 /// A tree that is dumped, and how its paths are told to people.
@@ -33,10 +34,33 @@ pub(super) struct Tree {
     pub(super) published: PathBuf,
     /// The filesystem of the main tree.
     pub(super) dev: u64,
+    /// What is known of mounts below it.
+    pub(super) mounts: Mounts,
     /// How its top stands in the target.
     pub(super) stands: Stands,
     /// Has the dump that is linked to this tree at all?
     pub(super) has_reference: bool,
+}
+
+/// A mount that the reference had, or remembers.
+#[derive(Debug)]
+pub(crate) struct Remembered {
+    /// What the reference says; `last` is the dump that has it in any case.
+    pub(crate) note: MountNote,
+    /// Below the tree.
+    pub(crate) path: RelPath,
+    /// Was it away already when the reference was made?
+    pub(crate) was_away: bool,
+    /// The dump that has it, when that is not the reference.
+    pub(crate) dump: Option<(Arc<DirHandle>, Touched)>,
+}
+
+/// The mounts of a tree.
+#[derive(Debug, Default)]
+pub(crate) struct Mounts {
+    pub(crate) remembered: Vec<Remembered>,
+    /// Of a published dump that is read: what was mounted when it was made.
+    pub(crate) of_source: Vec<MountNote>,
 }
 
 /// A directory whose entries are being dealt with.
@@ -54,6 +78,8 @@ pub(super) struct Node {
     pub(super) fs: SourceFs,
     /// Which of its files may have been touched.
     pub(super) touched: Doubts,
+    /// Is its reference in another dump than the tree's?
+    pub(super) swapped: bool,
     pub(super) meta: Meta,
     pub(super) xattrs: Xattrs,
     /// Jobs that must be done before its attributes can be set: its own
@@ -69,6 +95,7 @@ pub(super) struct Sides {
     pub(super) fresh: bool,
     pub(super) fs: SourceFs,
     pub(super) touched: Doubts,
+    pub(super) swapped: bool,
 }
 
 /// Which files may have been touched since they were stored.
@@ -132,6 +159,7 @@ impl Node {
             fresh: sides.fresh,
             fs: sides.fs,
             touched: sides.touched,
+            swapped: sides.swapped,
             meta,
             xattrs,
             left: AtomicUsize::new(1),

@@ -109,13 +109,14 @@ impl DirHandle {
             place,
             handle,
             meta,
+            is_mount: false,
         })
     }
 
     /// A directory below, opened by its name; a symlink is not followed.
     pub(crate) fn enter(self: &Arc<Self>, name: &CStr, purpose: For) -> io::Result<Entered> {
         let handle = dir::open_dir(self.open()?.as_fd(), name, purpose)?;
-        let meta = stat::look_at(&handle)?;
+        let (meta, is_mount) = stat::look_at_top(&handle)?;
         let handle = Arc::new(handle);
         let place = Arc::new(Self {
             above: Some(Arc::clone(self)),
@@ -131,6 +132,7 @@ impl DirHandle {
             place,
             handle,
             meta,
+            is_mount,
         })
     }
 
@@ -288,6 +290,8 @@ pub(crate) struct Entered {
     pub(crate) handle: Arc<OwnedFd>,
     /// What it looked like when it was opened.
     pub(crate) meta: crate::model::metadata::Meta,
+    /// Is something mounted there? Of a top that is not asked.
+    pub(crate) is_mount: bool,
 }
 
 #[cfg(test)]

@@ -46,6 +46,13 @@ pub enum Warning {
         /// The dump.
         reference: PathBuf,
     },
+    /// Nothing is mounted where the last dump had something; told once.
+    MountAway {
+        /// The mount point.
+        path: PathBuf,
+        /// The dump that has what was mounted there, in the dump root.
+        last: PathBuf,
+    },
     /// More than a tenth of what was read was compared only since its files had
     /// been touched, and had not changed.
     ComparedInVain {
@@ -236,6 +243,13 @@ impl fmt::Display for Warning {
                  hand, or made by another program): changes that leave size and \
                  modification time as they were are not seen in this dump",
                 Printable::path(reference)
+            ),
+            Warning::MountAway { path, last } => write!(
+                f,
+                "nothing is mounted on {}, where the last dump had files: they are not in \
+                 this dump, and when they return they are linked to {}",
+                Printable::path(path),
+                Printable::path(last)
             ),
             Warning::ComparedInVain { bytes, of } => write!(
                 f,

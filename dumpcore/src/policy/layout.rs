@@ -53,6 +53,9 @@ pub(crate) const PARTIAL_XATTR: &str = "user.dump.partial";
 /// The extended attribute, on a dump, that says for each tree when reading of
 /// it began: [`ReadMark`](crate::policy::touched::ReadMark).
 pub(crate) const READ_XATTR: &str = "user.dump.read";
+/// The extended attribute, on a dump, in which it remembers what was mounted
+/// below its trees: [`MountNote`](crate::policy::mounts::MountNote).
+pub(crate) const MOUNTS_XATTR: &str = "user.dump.mounts";
 /// The extended attribute, on a dump, in which it remembers where nothing has
 /// attributes.
 pub(crate) const BARE_XATTR: &str = "user.dump.bare";
@@ -137,6 +140,13 @@ pub(crate) fn is_left_beside(name: &[u8], found: &[u8]) -> bool {
 pub(crate) fn is_replaced(name: &[u8], found: &[u8]) -> bool {
     let restoring = found.strip_suffix(REPLACED);
     restoring.is_some_and(|restoring| is_left_beside(name, restoring))
+}
+
+/// The path of a dump in its root, as one remembers another: nothing else.
+#[must_use]
+pub(crate) fn dump_path(path: &[u8]) -> Option<&[u8]> {
+    let is_dump = path == FIRST.as_bytes() || DumpName::parse(path).is_some();
+    is_dump.then_some(path)
 }
 
 /// Is it what a run left behind of its trials?

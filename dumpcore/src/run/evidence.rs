@@ -13,7 +13,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use super::trees::Source;
+use super::trees::{Reference, Source};
 use super::{Order, Run};
 use crate::engine::{Doubts, Totals};
 use crate::fs::read_marks;
@@ -72,17 +72,21 @@ impl Evidence {
         let left = target.map(read_marks::read);
         for source in sources {
             let reference = source.reference.as_ref();
-            let reference = reference.map(|reference| read_marks::read(&reference.handle));
+            let since = |reference: &Arc<Reference>| self.since(source, &reference.handle);
             source.touched = Doubts {
-                reference: self
-                    .by(source, reference.as_deref())
-                    .unwrap_or(Touched::Unknown),
+                reference: reference.map_or(Touched::Unknown, since),
                 target: match &left {
                     None => Touched::Unknown,
                     Some(left) => self.of_leftover(source, left),
                 },
             };
         }
+    }
+
+    /// Which files of a tree may have been touched since a dump was made.
+    pub(super) fn since(&self, source: &Source, dump: &OwnedFd) -> Touched {
+        let marks = read_marks::read(dump);
+        self.by(source, Some(&marks)).unwrap_or(Touched::Unknown)
     }
 
     /// What a dump's marks say of a tree.

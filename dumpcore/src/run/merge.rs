@@ -7,9 +7,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::mount_memory::mounts_of;
 use super::trees::{Reference, Source, still_there};
 use super::{Made, Run};
-use crate::engine::{self, Budget, Root, Rules, Stands, Totals};
+use crate::engine::{self, Budget, MountsMet, Root, Rules, Stands, Totals};
 use crate::fs::dir_handle::{DirHandle, HandleCache};
 use crate::fs::link_counts::{Counting, LinkCounts};
 use crate::fs::xattr_map::{Bare, Note};
@@ -19,6 +20,7 @@ use crate::model::metadata::Capabilities;
 use crate::model::path::RelPath;
 use crate::policy::filter::Filter;
 use crate::policy::link::LinkPolicy;
+use crate::policy::mounts::MountNote;
 use crate::root::DumpRoot;
 use crate::root::staging::Staging;
 use crate::sys::dir::{self, For};
@@ -38,6 +40,9 @@ pub(super) struct Work<'w> {
     /// Where to try out attributes that are not set.
     pub(super) scratch: Option<&'w OwnedFd>,
     pub(super) budget: Budget,
+    /// What is met of mounts, and what was mounted in a dump that is read.
+    pub(super) met: Option<&'w MountsMet>,
+    pub(super) mounted: &'w [MountNote],
 }
 
 impl<'w> Work<'w> {
@@ -52,6 +57,8 @@ impl<'w> Work<'w> {
             source_is_dump: false,
             pages: Pages::Keep,
             from_disk: false,
+            met: None,
+            mounted: &[],
         }
     }
 }
@@ -67,16 +74,19 @@ pub(super) struct Shape<'s> {
     target_path: PathBuf,
     published_path: PathBuf,
     resumed: bool,
+    mounted: &'s [MountNote],
 }
 
 impl Shape<'_> {
-    pub(super) fn root(&self, source: Source) -> Result<Root, Error> {
+    pub(super) fn root(&self, mut source: Source) -> Result<Root, Error> {
+        let mounts = mounts_of(&mut source, self.slots, self.mounted);
         let Source {
             name,
             path,
             handle,
             reference,
             touched,
+            recalled: _,
         } = source;
         let opened = reference.as_ref().map(|reference| self.open(reference));
         let remembering = reference.as_ref().zip(self.remembering);
@@ -98,6 +108,7 @@ impl Shape<'_> {
             target_is_new: !self.resumed,
             touched,
             stands: Stands::Made,
+            mounts,
         })
     }
 
@@ -197,6 +208,7 @@ impl Run<'_> {
             target_path: staging.map(Staging::path).unwrap_or_default(),
             published_path: staging.map(Staging::published_path).unwrap_or_default(),
             resumed: staging.is_some_and(|staging| staging.resumed),
+            mounted: work.mounted,
         };
         let mut tops: Vec<(PathBuf, Arc<DirHandle>)> = Vec::new();
         let mut roots = Vec::new();
@@ -236,6 +248,7 @@ impl Run<'_> {
             scratch: staging.map(Staging::handle).or(work.scratch),
             link_dev: self.caller.dry_run.then_some(root.dev),
             leave_out,
+            mounts: work.met,
             // What is compared is there already, and is not linked to.
             most_links: most_links.filter(|_| !work.from_disk),
         };

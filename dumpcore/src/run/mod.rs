@@ -12,6 +12,7 @@ mod flush;
 mod lacks;
 mod leftover;
 mod merge;
+pub(crate) mod mount_memory;
 mod parents;
 mod published;
 mod reference;
@@ -33,7 +34,7 @@ use self::merge::Work;
 pub(crate) use self::published::Published;
 pub(crate) use self::trees::{Source, roots_of_dump};
 use self::vanished::Vanished;
-use crate::engine::{self, Budget, Totals};
+use crate::engine::{self, Budget, MountsMet, Totals};
 use crate::fs::capabilities;
 use crate::model::error::Error;
 use crate::model::event::{Event, Observer, Phase, Warning};
@@ -44,6 +45,7 @@ use crate::model::report::Report;
 use crate::policy::filter::Filter;
 use crate::policy::layout::{self, DumpName, LinkTarget, Sort};
 use crate::policy::link::LinkPolicy;
+use crate::policy::mounts::MountNote;
 use crate::policy::rate_limit::Rate;
 use crate::policy::touched::ReadMark;
 use crate::root::DumpRoot;
@@ -79,6 +81,8 @@ pub(crate) struct Order<'a> {
     pub(crate) lacks: u64,
     /// When the trees were read of which it is a copy.
     pub(crate) read: Vec<ReadMark>,
+    /// What was mounted below the trees of which it is a copy.
+    pub(crate) mounted: Vec<MountNote>,
     pub(crate) allow_empty: bool,
     pub(crate) one_file_system: bool,
     /// Is a published dump what is read?
@@ -187,6 +191,7 @@ impl<'a> Run<'a> {
         let evidence = Evidence::of(&order, clock);
         let mut sources = std::mem::take(&mut order.sources);
         self.check_space_before(&order, &sources, named.leftover.as_ref(), (budget, &totals))?;
+        let met = MountsMet::default();
         let work = Work {
             policy: order.policy,
             filter: Some(order.filter),
@@ -197,10 +202,13 @@ impl<'a> Run<'a> {
             from_disk: false,
             scratch: None,
             budget,
+            met: Some(&met),
+            mounted: &order.mounted,
         };
         totals.event(Event::Phase(Phase::Storing));
         if self.caller.dry_run {
             evidence.weigh(&mut sources, None);
+            let expected = self.recall_mounts(&mut sources, |s, dump| evidence.since(s, dump));
             self.merge(
                 &work,
                 sources,
@@ -208,6 +216,7 @@ impl<'a> Run<'a> {
                 &capabilities::guess(self.dump.handle()),
                 &totals,
             )?;
+            self.note_mounts(&order, (met, expected), None, &totals);
         } else {
             if let Some(leftover) = &mut named.leftover {
                 let of = leftover.name;
@@ -218,6 +227,7 @@ impl<'a> Run<'a> {
             resumed = staging.resumed;
             evidence.begin(staging.handle(), resumed);
             evidence.weigh(&mut sources, resumed.then(|| staging.handle()));
+            let expected = self.recall_mounts(&mut sources, |s, dump| evidence.since(s, dump));
             if capabilities.user_xattrs {
                 self.tell_of_missing_marks(&evidence, &sources, &totals);
             }
@@ -227,6 +237,7 @@ impl<'a> Run<'a> {
             });
             merged.inspect_err(|_| flush::keep(&staging, &totals))?;
             evidence.end(staging.handle(), resumed);
+            self.note_mounts(&order, (met, expected), Some(&staging), &totals);
             totals.event(Event::Phase(Phase::Syncing));
             staging.sync()?;
             check(&Made {

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::mount_memory::Recalled;
 use crate::engine::Doubts;
 use crate::fs::dir_handle::DirHandle;
 use crate::model::error::Error;
@@ -27,6 +28,8 @@ pub(crate) struct Source {
     /// Which of its files may have been touched since they were stored there,
     /// or by a run that stopped.
     pub(crate) touched: Doubts,
+    /// What was mounted below it.
+    pub(crate) recalled: Vec<Recalled>,
 }
 
 impl Source {
@@ -38,6 +41,7 @@ impl Source {
             handle,
             reference: None,
             touched: Doubts::NONE,
+            recalled: Vec::new(),
         }
     }
 }

@@ -68,6 +68,14 @@ pub(crate) fn mount_id(handle: impl AsFd) -> io::Result<u64> {
     Ok(statx(handle, c"", AtFlags::EMPTY_PATH, wanted)?.stx_mnt_id)
 }
 
+/// Looks at what a handle holds, and whether that is the top of a mount:
+/// unknown, and no, before Linux 5.8.
+pub(crate) fn look_at_top(handle: impl AsFd) -> io::Result<(Meta, bool)> {
+    let found = statx(handle, c"", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)?;
+    let is_top = found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT);
+    Ok((meta(&found)?, is_top))
+}
+
 /// What lies at a name, as far as the filesystem itself need not be asked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MountPoint {

@@ -10,7 +10,7 @@ use super::judge::{Judge, is_loss};
 use super::place::{Origin, Place};
 use super::temporary::Temporary;
 use super::{Request, clearing, fault};
-use crate::engine::{self, Budget, Doubts, Root, Rules, Stands, Sum, Totals};
+use crate::engine::{self, Budget, Doubts, Mounts, Root, Rules, Stands, Sum, Totals};
 use crate::fs::capabilities::{self, Trial};
 use crate::fs::dir_handle::{DirHandle, HandleCache};
 use crate::fs::link_counts::LinkCounts;
@@ -244,6 +244,7 @@ impl Filling<'_> {
             published_path: above,
             target_is_new: true,
             touched: Doubts::NONE,
+            mounts: Mounts::default(),
             stands: if self.room {
                 Stands::Room
             } else {
@@ -259,6 +260,7 @@ impl Filling<'_> {
         root: Root,
     ) {
         let rules = Rules {
+            mounts: None,
             policy: &LinkPolicy::new(),
             capabilities,
             filter: &Filter::new(),
