@@ -109,7 +109,7 @@ fn metadata(old: &Version, new: &Version, out: &mut dyn Write) -> Result<(), Dif
         let (uid, gid) = (was.uid, was.gid);
         changes.push(format!("owner {uid}:{gid}, now {}:{}", is.uid, is.gid));
     }
-    if was.mtime != is.mtime && was.kind != Kind::Dir {
+    if !old.has_time_of(new) && was.kind != Kind::Dir {
         changes.push(format!(
             "modified {}, now {}",
             moment(was.mtime),

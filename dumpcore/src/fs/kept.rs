@@ -4,7 +4,7 @@
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use crate::fs::capabilities;
-use crate::model::metadata::{ACL_ACCESS, Capabilities, Meta};
+use crate::model::metadata::{ACL_ACCESS, Capabilities, Meta, time_step};
 use crate::sys::name::c_name;
 use crate::sys::xattr::{self, Subject};
 
@@ -38,21 +38,9 @@ pub(crate) fn kept(dir: &OwnedFd, seen: &[Meta], private: Private) -> Capabiliti
         acls: guess.acls && knows(ACL_ACCESS),
         user_xattrs: guess.user_xattrs && knows(b"user.dump.trial"),
         trusted_xattrs: guess.trusted_xattrs && knows(b"trusted.dump.trial"),
-        time_step: time_step(seen),
+        time_step: time_step(seen.iter().flat_map(|meta| [meta.ctime, meta.atime])),
         ..guess
     }
-}
-
-/// The longest step that explains all times that the kernel gave: of the last
-/// change and the last access of each. One of a thousand nanoseconds that is
-/// only seen by chance hides no write: those are further apart.
-fn time_step(seen: &[Meta]) -> u32 {
-    let times = seen.iter().flat_map(|meta| [meta.ctime, meta.atime]);
-    let nanos: Vec<i128> = times.map(|time| time.as_nanos()).collect();
-    let steps = [1_000_000_000, 1_000_000, 1_000, 100];
-    let fits = |step: &u32| nanos.iter().all(|nanos| nanos % i128::from(*step) == 0);
-    let found = steps.into_iter().find(fits);
-    found.filter(|_| !nanos.is_empty()).unwrap_or(1)
 }
 
 #[cfg(test)]
@@ -78,25 +66,6 @@ mod tests {
             dev: 0,
             nlink: 1,
             rdev: 0,
-        }
-    }
-
-    #[test]
-    fn the_step_of_times_is_seen() {
-        let at = |secs, nanos| Meta {
-            atime: Time::new(secs, 0),
-            ctime: Time::new(secs, nanos),
-            ..meta(0, 0)
-        };
-        for (seen, step) in [
-            (vec![], 1),
-            (vec![at(1, 1)], 1),
-            (vec![at(1, 500_000_000), at(2, 123_456_700)], 100),
-            (vec![at(1, 0), at(4, 0)], 1_000_000_000),
-            (vec![at(1, 0), at(4, 0), at(5, 1)], 1),
-            (vec![at(-1, 0)], 1_000_000_000),
-        ] {
-            assert_eq!(time_step(&seen), step, "{seen:?}");
         }
     }
 

@@ -52,7 +52,7 @@ pub(super) fn compare(old: &Version, new: &Version, trust: Trust) -> Result<Diff
     let same = old.meta.mode == new.meta.mode
         && old.meta.uid == new.meta.uid
         && old.meta.gid == new.meta.gid
-        && old.meta.mtime == new.meta.mtime
+        && old.has_time_of(new)
         && old.xattrs()? == new.xattrs()?;
     Ok(if same {
         Difference::Nothing
@@ -66,7 +66,7 @@ pub(super) fn same_content(old: &Version, new: &Version, trust: Trust) -> Result
     if old.meta.kind != new.meta.kind {
         return Ok(false);
     }
-    let same_time = old.meta.mtime == new.meta.mtime;
+    let same_time = old.has_time_of(new);
     match old.meta.kind {
         Kind::File if old.meta.size != new.meta.size => Ok(false),
         Kind::File if trust == Trust::SizeAndTime && same_time => Ok(true),

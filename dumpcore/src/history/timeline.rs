@@ -364,8 +364,9 @@ impl<'a> History<'a> {
     fn judged(&self, old: &Version, new: &Version, faults: &mut Vec<Fault>) -> Difference {
         compare(old, new, self.trust).unwrap_or_else(|fault| {
             faults.push(fault);
+            let same_time = old.has_time_of(new);
             let (old, new) = (&old.meta, &new.meta);
-            if (old.kind, old.size, old.mtime) != (new.kind, new.size, new.mtime) {
+            if !same_time || (old.kind, old.size) != (new.kind, new.size) {
                 Difference::Content
             } else if (old.mode, old.uid, old.gid) != (new.mode, new.uid, new.gid) {
                 Difference::Metadata

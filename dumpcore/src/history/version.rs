@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::model::fault::{Fault, Op};
-use crate::model::metadata::Meta;
+use crate::model::metadata::{Capabilities, Meta, time_step};
 use crate::model::path::RelPath;
 use crate::policy::layout::DumpName;
 use crate::root::listing::Listing;
@@ -73,6 +73,24 @@ impl Version {
             meta,
         }))
     }
+
+    /// Was it modified when another version was, as far as its filesystem can
+    /// tell? The other one may lie where times are finer: that is so of a main
+    /// tree whose dumps lie on a disk which keeps whole seconds.
+    #[must_use]
+    pub fn has_time_of(&self, other: &Self) -> bool {
+        let (kept, other_time) = (self.meta.mtime, other.meta.mtime);
+        if kept == other_time || self.dump.is_none() || other.dump.is_some() {
+            return kept == other_time;
+        }
+        // The kernel gave it these by its own clock.
+        let time_step = time_step([self.meta.ctime, kept]);
+        let disk = Capabilities {
+            time_step,
+            ..Capabilities::everything()
+        };
+        disk.storable_time(other_time) == kept
+    }
 }
 
 /// One `statx`; `None` for what does not exist.
@@ -105,4 +123,44 @@ pub(super) fn is_inside(top: &Path, path: &Path) -> Result<bool, Fault> {
         };
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::kind::Kind;
+    use crate::model::metadata::Time;
+
+    #[test]
+    fn a_time_that_the_dump_disk_cut_is_the_same() {
+        let of = |dump: Option<&str>, mtime, ctime| Version {
+            path: PathBuf::new(),
+            dump: dump.map(|name| DumpName::parse(name.as_bytes()).expect("a name")),
+            meta: Meta {
+                kind: Kind::File,
+                mode: 0o644,
+                uid: 0,
+                gid: 0,
+                size: 0,
+                blocks: 0,
+                mtime,
+                atime: Time::default(),
+                ctime,
+                ino: 0,
+                dev: 0,
+                nlink: 1,
+                rdev: 0,
+            },
+        };
+        let dump = Some("2026/1122/2331");
+        let coarse = of(dump, Time::new(5, 0), Time::new(9, 0));
+        let fine = of(dump, Time::new(5, 0), Time::new(9, 1));
+        let now = |secs, nanos| of(None, Time::new(secs, nanos), Time::new(9, 1));
+        assert!(coarse.has_time_of(&now(5, 0)) && fine.has_time_of(&now(5, 0)));
+        assert!(coarse.has_time_of(&now(5, 999_999_999)));
+        assert!(!fine.has_time_of(&now(5, 999_999_999)));
+        assert!(!coarse.has_time_of(&now(6, 0)) && !coarse.has_time_of(&now(4, 999_999_999)));
+        // Of two in dumps both are as their disk keeps them.
+        assert!(!coarse.has_time_of(&of(dump, Time::new(5, 7), Time::new(9, 1))));
+    }
 }

@@ -43,6 +43,17 @@ impl Time {
     }
 }
 
+/// The longest step, in nanoseconds, that explains all of these times, which the
+/// kernel gave to inodes of one filesystem. One that is seen by chance hides
+/// nothing: such steps are shorter than the time between two writes.
+pub(crate) fn time_step(seen: impl IntoIterator<Item = Time>) -> u32 {
+    let nanos: Vec<i128> = seen.into_iter().map(Time::as_nanos).collect();
+    let steps = [1_000_000_000, 1_000_000, 1_000, 100];
+    let fits = |step: &u32| nanos.iter().all(|nanos| nanos % i128::from(*step) == 0);
+    let found = steps.into_iter().find(fits);
+    found.filter(|_| !nanos.is_empty()).unwrap_or(1)
+}
+
 /// An entry's metadata, as read: what statx(2) says of it, and for a symlink of
 /// the link itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -367,6 +378,22 @@ mod tests {
         };
         assert!(container.keeps_xattr(CAPABILITY));
         assert!(!container.keeps_xattr(b"security.ima"));
+    }
+
+    #[test]
+    fn the_step_of_times_is_seen() {
+        let cases: [(&[(i64, u32)], u32); 6] = [
+            (&[], 1),
+            (&[(1, 1)], 1),
+            (&[(1, 500_000_000), (2, 123_456_700)], 100),
+            (&[(1, 0), (4, 0)], 1_000_000_000),
+            (&[(1, 0), (4, 0), (5, 1)], 1),
+            (&[(-1, 0)], 1_000_000_000),
+        ];
+        for (seen, step) in cases {
+            let times = seen.iter().map(|(secs, nanos)| Time::new(*secs, *nanos));
+            assert_eq!(time_step(times), step, "{seen:?}");
+        }
     }
 
     #[test]
