@@ -67,18 +67,35 @@ impl Desk {
         let wanted = self.settings.progress.as_ref().map(|wanted| wanted.value);
         let wanted = wanted.or(self.settings.quiet.then_some(false));
         let _ticker = Ticker::start(counters, Arc::clone(&self.screen), wanted);
-        work(&watch, self.stop.flag())
+        self.stop
+            .or_leave(self.leaving(), || work(&watch, self.stop.flag()))
+    }
+
+    /// What is left to be done when the work is asked to stop and does not,
+    /// since the disk does not answer.
+    fn leaving(&self) -> impl FnOnce() -> u8 + Send + 'static {
+        let (screen, stop) = (Arc::clone(&self.screen), self.stop.clone());
+        move || {
+            screen.clear();
+            let text = "stopped while the disk did not answer: the next run does the rest";
+            screen::complain(PROGRAM.name, text);
+            stopped_by(&stop).code()
+        }
     }
 
     /// The signal that asked it to stop.
     pub(crate) fn stopped_by(&self) -> Exit {
-        Exit::Stopped(self.stop.signal().unwrap_or(Signal::Interrupt))
+        stopped_by(&self.stop)
     }
 
     /// Was it asked to stop?
     pub(crate) fn is_stopped(&self) -> bool {
         self.stop.is_set()
     }
+}
+
+fn stopped_by(stop: &Stop) -> Exit {
+    Exit::Stopped(stop.signal().unwrap_or(Signal::Interrupt))
 }
 
 /// Can somebody be asked?

@@ -5,13 +5,15 @@ mod common;
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
+use std::time::{Duration, Instant};
 
 use common::Ground;
 use dumpcore::{DumpRoot, Snapshot};
 use fixtures::plain_user::PlainUser;
-use fixtures::strace::{Inject, watch};
+use fixtures::strace::{Inject, inject};
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 /// Ends with this code; what was printed, and what was said beside it.
@@ -229,6 +231,14 @@ fn a_root_that_a_run_holds_and_a_dump_that_is_read_are_left() {
     assert!(ground.has("2030/0101/0200/tree/own"));
 }
 
+/// The one process that strace runs.
+fn traced(strace: &Child) -> Pid {
+    let id = strace.id();
+    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+    let child = children.expect("it runs").trim().parse();
+    Pid::from_raw(child.expect("one number")).expect("a process")
+}
+
 #[test]
 #[ignore = "needs strace"]
 fn a_signal_stops_it_and_the_next_run_finishes() {
@@ -238,8 +248,20 @@ fn a_signal_stops_it_and_the_next_run_finishes() {
         fs::create_dir(dump.join(number.to_string())).expect("made");
     }
     let command = ground.dumpctl(&["remove", "--force", "-j1", "2030/0101/0200"]);
-    let seen = watch(&command, &[Inject::signal("unlinkat", "SIGTERM").when(20)]);
-    assert_eq!(seen.status.code(), Some(143));
+    let slow = Inject::delay("unlinkat", 20_000);
+    let mut child = inject(&command, &[slow]).spawn().expect("it runs");
+    while !ground.has(".dump/removing/2030-0101-0200") {
+        assert!(child.try_wait().expect("asked").is_none(), "too soon");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    kill_process(traced(&child), Signal::TERM).expect("sent");
+    let sent = Instant::now();
+    assert_eq!(child.wait().expect("it ends").code(), Some(143));
+    assert!(
+        sent.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        sent.elapsed()
+    );
     assert!(!ground.has("2030/0101/0200") && ground.has(".dump/removing"));
     ground.dump("2030-01-03T00:00");
     assert!(!ground.has(".dump/removing"));
