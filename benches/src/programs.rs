@@ -42,9 +42,7 @@ impl Programs {
     #[must_use]
     pub fn dumpme(&self, tree: &Path, root: &Path) -> Command {
         let mut command = Command::new(self.path("dumpme"));
-        command
-            .env_clear()
-            .env("HOME", &self.dir)
+        fixtures::shield(&mut command, &self.dir)
             .args(["-q", "--log", "stderr", "--main"])
             .arg(tree)
             .arg("--dump")

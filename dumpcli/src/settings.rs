@@ -116,6 +116,8 @@ pub struct Env {
     pub config_home: Option<PathBuf>,
     /// `HOME`.
     pub home: Option<PathBuf>,
+    /// The file of all users.
+    pub system: Option<PathBuf>,
 }
 
 impl Env {
@@ -129,6 +131,7 @@ impl Env {
             dumproot: get(DUMPROOT),
             config_home: absolute("XDG_CONFIG_HOME"),
             home: absolute("HOME"),
+            system: Some(PathBuf::from(SYSTEM_CONFIG)),
         }
     }
 
@@ -139,7 +142,7 @@ impl Env {
         let own = self.config_home.clone().or(home);
         own.map(|dir| dir.join("dump/dump.toml"))
             .into_iter()
-            .chain([PathBuf::from(SYSTEM_CONFIG)])
+            .chain(self.system.clone())
             .collect()
     }
 }

@@ -127,7 +127,7 @@ fn a_plain_user_dumps_what_others_own() {
     }
     // By root, what a plain user could not keep is now kept.
     let mut by_root = Command::new(env!("CARGO_BIN_EXE_dumpme"));
-    by_root
+    fixtures::shield(&mut by_root, user.home())
         .args(["--json", "--log", "stderr", "--main"])
         .arg(&others.0);
     by_root

@@ -26,12 +26,10 @@ fn place() -> TempDir {
 
 fn dumpme(place: &Path, more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dumpme"));
-    command
+    fixtures::shield(&mut command, place)
         .args(["--main", "tree", "--dump", "dump", "--log", "stderr"])
         .args(["-j", "1", "--json"])
         .args(more)
-        .env("HOME", place)
-        .env("XDG_CONFIG_HOME", place)
         .current_dir(place);
     command
 }

@@ -97,7 +97,7 @@ fn dumproot_is_what_is_read_and_never_what_is_written() {
         .stdout(contains("dump = \"/dumpslave\"").and(contains("default")));
     place.config(
         "dump = \"/of-dumpme\"\nbwlimit = 500\nidle = true\n[slave]\ndump = \"/other\"\nwait = true\n\
-         [set.far]\nslave.from = \"/far\"\nslave.exclude = [\"*.o\"]\n",
+         [set.far]\nslave.from = \"/far\"\nslave.dump = \"/beyond\"\nslave.exclude = [\"*.o\"]\n",
     );
     place
         .dumpslave()
@@ -123,7 +123,7 @@ fn dumproot_is_what_is_read_and_never_what_is_written() {
         .arg("--print-config")
         .assert()
         .code(0)
-        .stdout(contains("from = \"/far\"").and(contains("dump = \"/other\"")));
+        .stdout(contains("from = \"/far\"").and(contains("dump = \"/beyond\"")));
 }
 
 #[test]

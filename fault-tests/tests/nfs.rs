@@ -74,7 +74,7 @@ impl Nfs {
 
     fn command(&self, program: &str, args: &[&str]) -> Command {
         let mut command = Command::new(self.bin.join(program));
-        command.args(args).env_clear().env("HOME", "/run/home");
+        fixtures::shield(&mut command, Path::new("/run/home")).args(args);
         command.env("MAINROOT", MAIN).env("DUMPROOT", FAR);
         command.current_dir(MAIN);
         if !matches!(program, "yest" | "hist") {

@@ -41,11 +41,10 @@ fn a_thousand_dumps_cost_one_stat_and_one_mark_each() {
         .arg(program)
         .arg("a/f")
         .env_clear()
+        .envs(fixtures::shield::environment(&ground.at("home")))
         .env("TZ", "UTC")
-        .env("HOME", ground.at("home"))
         .env("MAINROOT", ground.at("NEWAGE"))
         .env("DUMPROOT", ground.at("dump"))
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .current_dir(ground.at("NEWAGE"));
     let output = strace.output().unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -90,6 +89,7 @@ fn reads_a_dump_root_that_is_not_its_own() {
         let mut command = std::process::Command::new(&program);
         command
             .env_clear()
+            .envs(fixtures::shield::environment(&ground.at("home")))
             .env("TZ", "UTC")
             .env("MAINROOT", ground.at("NEWAGE"))
             .env("DUMPROOT", dump)

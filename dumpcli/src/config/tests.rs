@@ -60,7 +60,7 @@ fn reads_every_key() {
     let photos = &file.sets["photos"];
     let main = photos.main.as_ref().expect("main of the set");
     assert_eq!(main.get_ref(), &OneOrMany::One("/photos".into()));
-    assert_eq!(file.line(main), 24);
+    assert_eq!(file.line(main), 25);
     let limit = |text: &str| parsed(text).expect(text).top.bwlimit.expect("a limit");
     assert_eq!(
         limit("bwlimit = 500").get_ref().0,

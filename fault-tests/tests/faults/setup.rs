@@ -120,9 +120,8 @@ impl Stage {
         let mut command = Command::new(self.top.join("bin").join(name));
         command
             .env_clear()
+            .envs(fixtures::shield::environment(&self.top.join("home")))
             .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
-            .env("HOME", &self.top)
-            .env("XDG_CONFIG_HOME", self.top.join("config"))
             .current_dir(&self.top);
         if let Some(user) = self.user {
             command.uid(user).gid(user);

@@ -59,8 +59,7 @@ impl Ground {
         let mut command = Command::cargo_bin("hist").unwrap();
         command
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.at("home"))
+            .envs(fixtures::shield::environment(&self.at("home")))
             .env("TZ", "UTC")
             .env("MAINROOT", self.at("NEWAGE"))
             .env("DUMPROOT", self.at("dump"))

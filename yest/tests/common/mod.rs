@@ -51,8 +51,7 @@ impl Ground {
         let mut command = Command::cargo_bin("yest").unwrap();
         command
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.at("home"))
+            .envs(fixtures::shield::environment(&self.at("home")))
             .env("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
             .env("MAINROOT", self.at("NEWAGE"))
             .env("DUMPROOT", self.at("dump"))
