@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{History, ROOT, Stage, each};
-use dumpcore::{Event, Phase, Report, Warning};
+use dumpcore::{Action, Event, Filter, Phase, Report, Warning};
 use fixtures::mounts::{Fs, Mount};
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
 
@@ -221,12 +221,98 @@ fn a_directory_renamed_while_it_is_read_is_whole() {
     let report = report.expect("published");
     assert_eq!(report.counts.vanished, 0, "{:#?}", report.warnings);
     assert!(report.is_complete(), "{:#?}", report.faults);
+    assert!(
+        !report.dump.join(ROOT).join("other").exists(),
+        "it is there twice"
+    );
     for i in 0..1_000 {
         let file = format!("{ROOT}/wide/{i}/file");
         let text = fs::read_to_string(report.dump.join(&file));
         assert_eq!(text.expect(&file), i.to_string());
     }
     stage.run(stage.snapshot());
+}
+
+/// A directory is moved from one that is not listed yet to one that is done:
+/// neither listing has it. What is left out stays left out, and is counted once.
+#[test]
+fn what_moves_to_where_all_was_done_is_found_there() {
+    for plain in [false, true] {
+        let stage = Stage::new();
+        for side in ["x", "y"] {
+            let deep = stage.source.join(side).join(format!("deep {side}"));
+            fs::create_dir_all(deep.join("inner")).expect("made");
+            fs::write(deep.join("inner/file"), side).expect("written");
+            fs::write(deep.with_file_name("excluded"), side).expect("written");
+        }
+        // Times that are settled: by these a change is seen.
+        std::thread::sleep(Duration::from_millis(30));
+        let once = Once::new();
+        let watch = |event: Event<'_>| {
+            let Event::Entry { at, did, .. } = event else {
+                return;
+            };
+            let path = at.path().as_path().to_path_buf();
+            let done = path.strip_prefix(ROOT).expect("in the tree");
+            let other = match done.to_str() {
+                Some("x") => "y",
+                Some("y") => "x",
+                _ => return,
+            };
+            if did == Action::Filled {
+                once.call_once(|| {
+                    let deep = format!("deep {other}");
+                    let [from, to] = [Path::new(other), done];
+                    let [from, to] = [from, to].map(|dir| stage.source.join(dir).join(&deep));
+                    fs::rename(from, &to).expect("moved");
+                    if plain {
+                        fs::rename(to.join("inner/file"), to.with_file_name("file"))
+                            .expect("moved");
+                    }
+                });
+            }
+        };
+        let mut filter = Filter::new();
+        filter.add_rule(b"- excluded").expect("a rule");
+        let snapshot = stage.snapshot().filter(filter).jobs(1).observer(&watch);
+        let report = snapshot.run().expect("published");
+        assert!(once.is_completed());
+        assert!(report.is_complete(), "{:#?}", report.faults);
+        assert_eq!(report.counts.vanished, 0, "{:#?}", report.warnings);
+        assert_eq!(report.counts.excluded, 2);
+        assert_eq!(report.counts.directories, 7, "{:#?}", report.counts);
+        for side in ["x", "y"] {
+            fs::remove_file(stage.source.join(side).join("excluded")).expect("removed");
+            // The times are those of before.
+            let times = fs::metadata(report.dump.join(ROOT).join(side)).expect("there");
+            let times = fs::FileTimes::new().set_modified(times.modified().expect("told"));
+            let dir = File::open(stage.source.join(side)).expect("opened");
+            dir.set_times(times).expect("set");
+        }
+        stage.assert_same();
+    }
+}
+
+/// Something comes as long as there is a second look: it has an end, and that
+/// is told.
+#[test]
+fn what_keeps_coming_is_told() {
+    let stage = stage();
+    let number = AtomicUsize::new(0);
+    let watch = |event: Event<'_>| {
+        if matches!(event, Event::Entry { .. }) {
+            let name = format!("new {}", number.fetch_add(1, Ordering::Relaxed));
+            File::create(stage.source.join(name)).expect("made");
+        }
+    };
+    let report = stage.snapshot().jobs(1).observer(&watch).run();
+    let report = report.expect("published");
+    assert!(report.is_complete(), "{:#?}", report.faults);
+    let moving = |warning: &&Warning| matches!(warning, Warning::KeptMoving { .. });
+    assert_eq!(report.warnings.iter().filter(moving).count(), 1);
+    let quiet = stage.snapshot().jobs(1).run().expect("published");
+    assert_eq!(quiet.warnings.iter().filter(moving).count(), 0);
+    stage.assert_same();
 }
 
 /// What is written to without end is kept, named, and copied again.

@@ -13,7 +13,8 @@ use std::sync::Arc;
 
 use super::Stands;
 use super::job::{Entering, Found, Job, Rest};
-use super::node::{At, Node, OpenDirs, Sides, Tree};
+use super::node::{At, Node, Number, OpenDirs, Sides, Tree};
+use super::seen::SeenTree;
 use super::worker::Worker;
 use crate::fs::dir_handle::{DirHandle, Entered};
 use crate::fs::inspect::{self, Attributes};
@@ -97,6 +98,11 @@ impl Worker<'_> {
             reference,
             target,
             fresh,
+            number: self
+                .run
+                .seen
+                .note(above.number, name.to_bytes(), &entered.meta),
+            again: false,
         };
         let tree = Arc::clone(&above.tree);
         let above = Some(Arc::clone(above));
@@ -138,7 +144,10 @@ impl Worker<'_> {
         });
     }
 
-    fn open_listing(&self, node: &Arc<Node>) -> Result<(Lister, Option<Found>), OpError> {
+    pub(super) fn open_listing(
+        &self,
+        node: &Arc<Node>,
+    ) -> Result<(Lister, Option<Found>), OpError> {
         let source = node.source.open();
         let mut source = source.map_err(|e| OpError::source(Op::Open, e))?;
         let only = node.only(self.run.rules.only);
@@ -203,7 +212,11 @@ impl Worker<'_> {
             if !self.run.totals.keep_going() {
                 return;
             }
-            let found = rest.found.as_mut();
+            let done = node.again.then_some(rest.found.as_mut()).flatten();
+            if done.is_some_and(|found| self.is_done(node, entry, found)) {
+                continue;
+            }
+            let found = rest.found.as_mut().filter(|_| !node.again);
             if self.entry(node, &hands, entry, found) == Kind::Dir {
                 directories.push(entry.name.to_owned());
             }
@@ -222,7 +235,7 @@ impl Worker<'_> {
     /// the directories found are next.
     fn finish_listing(&mut self, mut rest: Rest, directories: &[std::ffi::CString]) {
         let node = Arc::clone(&rest.node);
-        if let Some(found) = rest.found.take() {
+        if let Some(found) = rest.found.take().filter(|_| !node.again) {
             for (entry, done) in found.chunk.iter().zip(&found.done) {
                 if !done {
                     self.clear(&node, entry.name);
@@ -277,6 +290,13 @@ impl Worker<'_> {
                 return;
             }
             let outcome = self.finish(&node);
+            if node.again {
+                // It was counted, and its losses were told.
+                if let Err(op_error) = outcome {
+                    self.fault(&node, c"", op_error);
+                }
+                return;
+            }
             self.settle_attributes(&node, c"", outcome);
             let lacks = self.would_lack(&node.meta);
             self.count_losses(&node, c"", lacks);
@@ -345,7 +365,7 @@ impl Worker<'_> {
         });
         let made = match root.stands {
             Stands::Made => self.make_target(root.target.as_ref(), root.target_is_new, &root.name),
-            Stands::Itself | Stands::Room => Ok((root.target, true)),
+            Stands::Itself | Stands::Room => Ok((root.target.clone(), true)),
         };
         let subject = Subject::Open(root.entered.handle.as_fd());
         let read = match root.stands {
@@ -365,6 +385,8 @@ impl Worker<'_> {
             reference,
             target,
             fresh,
+            number: self.run.seen.note(Number::NONE, &[], &root.entered.meta),
+            again: false,
         };
         let (read, other) = match read {
             Ok(read) => (read, None),
@@ -372,6 +394,17 @@ impl Worker<'_> {
         };
         let entered = (root.entered.meta, read.xattrs.clone());
         let node = Node::new(None, tree, sides, entered);
+        if let Some(dump) = root.target {
+            self.run.seen.note_tree(SeenTree {
+                number: node.number,
+                name: root.name,
+                tree: Arc::clone(&node.tree),
+                source: Arc::clone(&node.source),
+                reference: node.reference.clone(),
+                touched: node.touched,
+                dump,
+            });
+        }
         if let Some(op_error) = op_error {
             // Without its root there is no dump.
             self.halt(&node, c"", op_error);

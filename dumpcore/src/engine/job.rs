@@ -5,11 +5,13 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
-use super::node::Node;
-use crate::fs::dir_handle::Entered;
+use super::node::{Node, Number};
+use super::seen::{Round, SeenTree};
+use crate::fs::dir_handle::{DirHandle, Entered};
 use crate::model::event::CopyReason;
 use crate::model::metadata::Meta;
 use crate::sys::dir::{self, Chunk, For, Lister};
@@ -31,6 +33,12 @@ pub(super) enum Job {
     Store { node: Arc<Node>, name: CString },
     /// Copy a large file, beside other work.
     Copy(Box<Copying>),
+    /// Look at all directories once more, from the tops on.
+    LookAgain,
+    /// Look at some directories once more.
+    Recheck(Box<Recheck>),
+    /// List a directory again that was found under another name.
+    Moved(Box<Moved>),
 }
 
 /// A long listing that others may interrupt.
@@ -41,6 +49,27 @@ pub(super) struct Rest {
     pub(super) found: Option<Found>,
     /// Does it count among the listings that may stay open?
     pub(super) held: bool,
+}
+
+/// Directories that are to be looked at once more, all of them in one.
+#[derive(Debug)]
+pub(super) struct Recheck {
+    pub(super) round: Arc<Round>,
+    pub(super) tree: Arc<SeenTree>,
+    pub(super) place: Arc<DirHandle>,
+    /// Their places in the round's order.
+    pub(super) children: Range<usize>,
+}
+
+/// A directory that is in the dump by the name it had before.
+#[derive(Debug)]
+pub(super) struct Moved {
+    pub(super) round: Arc<Round>,
+    pub(super) tree: Arc<SeenTree>,
+    pub(super) number: Number,
+    /// Where it is by now.
+    pub(super) above: Arc<DirHandle>,
+    pub(super) name: CString,
 }
 
 /// How entering a directory went.

@@ -18,10 +18,12 @@ mod copy_entry;
 mod count_names;
 mod directory;
 mod entry;
+mod filtering;
 mod hardlink_entry;
 mod hardlinks;
 mod job;
 mod kept_entry;
+mod left_out;
 mod losses;
 mod measure;
 mod missing;
@@ -31,6 +33,8 @@ mod node;
 mod queue;
 mod relisted;
 mod remove;
+mod second_look;
+mod seen;
 mod target_dir;
 mod throttle;
 mod totals;
@@ -212,6 +216,10 @@ impl Budget {
 /// Merges trees. What happened is in the tally, also why it ended early.
 pub(crate) fn merge(rules: &Rules<'_>, budget: Budget, totals: &Totals<'_>, roots: Vec<Root>) {
     let names_repeat = overlap(&roots);
+    // A dump does not change, and where nothing is made nothing can come to it.
+    let may_change = !rules.source_is_dump && !rules.from_disk;
+    let is_made = |root: &Root| root.target.is_some() && root.stands == Stands::Made;
+    let looks_again = may_change && roots.iter().all(is_made);
     let tops = roots.iter().map(|root| Top {
         place: Arc::clone(&root.entered.place),
         name: root.name.to_bytes().to_vec(),
@@ -219,7 +227,13 @@ pub(crate) fn merge(rules: &Rules<'_>, budget: Budget, totals: &Totals<'_>, root
     let tops = tops.collect();
     let first = roots.into_iter().rev();
     let first = first.map(|root| Job::Root(Box::new(root))).collect();
-    let run = Shared::new(rules, totals, (first, tops), budget, names_repeat);
+    let run = Shared::new(
+        rules,
+        totals,
+        (first, tops),
+        budget,
+        (names_repeat, looks_again),
+    );
     let posts = watch::Posts::default();
     std::thread::scope(|scope| {
         let working = posts.look_after(scope, totals.observer());
@@ -243,7 +257,10 @@ pub(crate) fn merge(rules: &Rules<'_>, budget: Budget, totals: &Totals<'_>, root
         Worker::new(&run, posts.join()).work();
         drop(working);
     });
-    run.tell_what_was_left_out();
+    run.left_out.tell(totals);
+    if let Some(path) = run.seen.still_coming() {
+        totals.warn(Warning::KeptMoving { path });
+    }
 }
 
 /// Is one tree within another, or the same?

@@ -77,7 +77,7 @@ impl Worker<'_> {
         match FsType::of(&entered.handle) {
             Ok(FsType::Kernel(kind)) if !self.run.rules.source_is_dump => {
                 let path = above.full_path(Side::Source, name);
-                self.run.leave_kernel_out(path, kind);
+                self.run.left_out.add(path, kind);
                 Entering::Elsewhere(entered.meta)
             }
             _ => Entering::In(entered),

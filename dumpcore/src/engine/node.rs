@@ -63,6 +63,15 @@ pub(crate) struct Mounts {
     pub(crate) of_source: Vec<MountNote>,
 }
 
+/// The number of a directory among all that were listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Number(pub(super) u32);
+
+impl Number {
+    /// Of a directory that is not looked at again, and of what is above a top.
+    pub(super) const NONE: Self = Self(u32::MAX);
+}
+
 /// A directory whose entries are being dealt with.
 #[derive(Debug)]
 pub(super) struct Node {
@@ -82,6 +91,10 @@ pub(super) struct Node {
     pub(super) swapped: bool,
     pub(super) meta: Meta,
     pub(super) xattrs: Xattrs,
+    /// Its number among all directories of the run.
+    pub(super) number: Number,
+    /// Was it done once, and is listed again for what came since?
+    pub(super) again: bool,
     /// Jobs that must be done before its attributes can be set: its own
     /// listing, and whatever that brings.
     left: AtomicUsize,
@@ -96,6 +109,8 @@ pub(super) struct Sides {
     pub(super) fs: SourceFs,
     pub(super) touched: Doubts,
     pub(super) swapped: bool,
+    pub(super) number: Number,
+    pub(super) again: bool,
 }
 
 /// Which files may have been touched since they were stored.
@@ -126,14 +141,22 @@ impl Doubts {
     /// one that may have been renamed, and in a directory of which names were
     /// made or removed, may be another than it was, and so may all below it.
     pub(super) fn below(self, above: &Meta, entered: &Meta) -> Self {
-        let one = |touched: Touched| {
+        self.each(|touched| {
             let is = |time| touched.is(time) != Sure::No;
             if is(entered.ctime) && !is(entered.mtime) && is(above.mtime) {
                 touched.below_another()
             } else {
                 touched
             }
-        };
+        })
+    }
+
+    /// Those in a directory to which something was moved.
+    pub(super) fn of_what_came(self) -> Self {
+        self.each(Touched::below_another)
+    }
+
+    fn each(self, one: impl Fn(Touched) -> Touched) -> Self {
         Self {
             reference: one(self.reference),
             target: one(self.target),
@@ -160,6 +183,8 @@ impl Node {
             fs: sides.fs,
             touched: sides.touched,
             swapped: sides.swapped,
+            number: sides.number,
+            again: sides.again,
             meta,
             xattrs,
             left: AtomicUsize::new(1),

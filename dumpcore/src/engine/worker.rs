@@ -4,13 +4,15 @@ use std::ffi::CStr;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::hardlinks::Hardlinks;
 use super::job::{Found, Job};
+use super::left_out::LeftOut;
 use super::node::{Node, Tree};
 use super::queue::{Alarm, Queue};
 use super::relisted::Relisted;
+use super::seen::Seen;
 use super::throttle::Throttle;
 use super::totals::{Counter, Totals};
 use super::watch::Here;
@@ -20,13 +22,13 @@ use crate::fs::inspect;
 use crate::fs::link_counts::LinkCounts;
 use crate::fs::store::EntryWriter;
 use crate::model::error::Error;
-use crate::model::event::{Action, Warning};
+use crate::model::event::Action;
 use crate::model::fault::{Fault, Op, OpError, Side};
 use crate::model::kind::Kind;
 use crate::model::loss::Lacking;
 use crate::model::metadata::Meta;
-use crate::policy::layout;
 use crate::sys::{dir, disk, errno};
+use std::collections::HashSet;
 
 /// A tree that is read: its top, and its name in the dump.
 pub(super) struct Top {
@@ -53,8 +55,10 @@ pub(super) struct Shared<'a> {
     all_met: AtomicBool,
     /// Was it told that setuid bits count in the dump?
     pub(super) told_setuid: AtomicBool,
-    /// What was left out since the kernel makes it up, and its type.
-    kernel: Mutex<Vec<(PathBuf, &'static str)>>,
+    pub(super) left_out: LeftOut,
+    pub(super) seen: Seen,
+    /// What was a fault when the second look began.
+    pub(super) faulty: Mutex<HashSet<PathBuf>>,
     pub(super) tops: Vec<Top>,
     /// How many names each inode has in the trees, once that was counted.
     pub(super) counted: OnceLock<LinkCounts>,
@@ -68,7 +72,7 @@ impl<'a> Shared<'a> {
         totals: &'a Totals<'a>,
         (first, tops): (Vec<Job>, Vec<Top>),
         budget: Budget,
-        names_repeat: bool,
+        (names_repeat, looks_again): (bool, bool),
     ) -> Self {
         Self {
             rules,
@@ -83,25 +87,12 @@ impl<'a> Shared<'a> {
             scratch: Mutex::new(()),
             all_met: AtomicBool::new(false),
             told_setuid: AtomicBool::new(false),
-            kernel: Mutex::default(),
+            left_out: LeftOut::default(),
+            seen: Seen::new(looks_again),
+            faulty: Mutex::default(),
             tops,
             counted: OnceLock::new(),
             collided: AtomicBool::new(false),
-        }
-    }
-
-    pub(super) fn leave_kernel_out(&self, path: PathBuf, kind: &'static str) {
-        let mut kernel = self.kernel.lock().unwrap_or_else(PoisonError::into_inner);
-        kernel.push((path, kind));
-    }
-
-    /// One warning for all that the kernel makes up.
-    pub(super) fn tell_what_was_left_out(&self) {
-        let mut kernel = self.kernel.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut left_out = std::mem::take(&mut *kernel);
-        left_out.sort();
-        if !left_out.is_empty() {
-            self.totals.warn(Warning::KernelFilesystems { left_out });
         }
     }
 
@@ -137,6 +128,13 @@ impl<'a> Shared<'a> {
     fn put_off(&self) -> Vec<Job> {
         self.all_met.store(true, Ordering::Relaxed);
         self.groups.stop_seeking()
+    }
+
+    /// What there is to do when all else is done.
+    fn more(&self) -> Vec<Job> {
+        let put_off = self.put_off();
+        let looks = put_off.is_empty() && self.totals.keep_going() && self.seen.begins_round();
+        if looks { vec![Job::LookAgain] } else { put_off }
     }
 
     /// May another name of this inode be in the reference, so that storing it
@@ -186,7 +184,7 @@ pub(super) struct Worker<'a> {
     /// What the last directory listed in which a name was missing.
     pub(super) relisted: Option<Relisted>,
     /// The path of the directory in hand with a slash, for the filter.
-    filter_path: Vec<u8>,
+    pub(super) filter_path: Vec<u8>,
 }
 
 impl<'a> Worker<'a> {
@@ -209,7 +207,7 @@ impl<'a> Worker<'a> {
     /// Works until there is nothing left to do, or the run ends.
     pub(super) fn work(mut self) {
         let _alarm = Alarm(&self.run.queue);
-        while let Some(job) = self.run.queue.take(|| self.run.put_off()) {
+        while let Some(job) = self.run.queue.take(|| self.run.more()) {
             if self.run.totals.keep_going() {
                 self.one(job);
             } else {
@@ -227,6 +225,9 @@ impl<'a> Worker<'a> {
             Job::Enter { above, name, tries } => self.enter(&above, &name, tries),
             Job::Rest(rest) => self.go_on(*rest),
             Job::Copy(copying) => self.deferred_copy(*copying),
+            Job::LookAgain => self.look_again(),
+            Job::Recheck(job) => self.recheck(&job),
+            Job::Moved(moved) => self.recheck_moved(&moved),
             Job::Store { node, name } => {
                 self.store_again(&node, &name, 0);
                 self.release(node);
@@ -241,16 +242,15 @@ impl<'a> Worker<'a> {
             Job::Rest(rest) => self.here.at(&rest.node, c""),
             Job::Copy(copying) => self.here.at(&copying.node, &copying.name),
             Job::Store { node, name } => self.here.at(node, name),
-        }
-    }
-
-    /// Remembers the directory whose entries the filter is asked about next.
-    pub(super) fn set_filter_path(&mut self, node: &Node) {
-        self.filter_path.clear();
-        if self.run.rules.filter.needs_path() {
-            let path = node.path_of(c"");
-            self.filter_path.extend_from_slice(path.as_bytes());
-            self.filter_path.push(b'/');
+            Job::LookAgain => self.here.idle(),
+            Job::Moved(job) => {
+                let path = job.above.path().join(job.name.to_bytes());
+                self.here.at_path(&path.below(&job.tree.tree.source));
+            }
+            Job::Recheck(job) => {
+                let path = job.place.path().below(&job.tree.tree.source);
+                self.here.at_path(&path);
+            }
         }
     }
 
@@ -259,30 +259,6 @@ impl<'a> Worker<'a> {
         if let (Some(marks), Some(dir)) = (self.run.rules.marks, &node.target) {
             marks.mark(dir.id().ino);
         }
-    }
-
-    pub(super) fn is_excluded(&mut self, name: &CStr, is_dir: bool) -> bool {
-        let filter = self.run.rules.filter;
-        if filter.is_empty() {
-            return false;
-        }
-        let length = self.filter_path.len();
-        self.filter_path.extend_from_slice(name.to_bytes());
-        let excluded = filter.excludes(&self.filter_path, is_dir);
-        self.filter_path.truncate(length);
-        excluded
-    }
-
-    /// Is it what a restoration is making, or left behind when it was killed?
-    /// A dump that was made before such names were known keeps what it has.
-    pub(super) fn is_restoring(&self, node: &Node, name: &CStr) -> bool {
-        let rules = self.run.rules;
-        let restoring = !rules.source_is_dump && layout::is_restoring(name.to_bytes());
-        if restoring {
-            let path = node.full_path(Side::Source, name);
-            self.run.totals.warn(Warning::RestoringLeftOut { path });
-        }
-        restoring
     }
 
     /// An entry of a directory could not be dealt with: decides what that
@@ -308,6 +284,7 @@ impl<'a> Worker<'a> {
     }
 
     pub(super) fn vanished(&mut self, node: &Node, name: &CStr) {
+        self.run.seen.leave_gap();
         self.count(node, name, Kind::File, 0, Action::Vanished);
     }
 

@@ -27,6 +27,13 @@ pub enum Warning {
         /// Its path in the tree.
         path: PathBuf,
     },
+    /// Entries came to directories until the end of a run: what was moved within
+    /// the tree meanwhile may be missing from the dump.
+    KeptMoving {
+        /// A directory that something came to when it was looked at for the
+        /// third time.
+        path: PathBuf,
+    },
     /// What the kernel makes up (proc, sysfs, …) was found in a tree, and left
     /// out: an empty directory stands there.
     KernelFilesystems {
@@ -387,6 +394,12 @@ impl fmt::Display for Warning {
                  sets may take turns in one dump root, and this is told once; \
                  to have all trees in each dump, dump them in one run",
                 Printable::path(reference)
+            ),
+            Warning::KeptMoving { path } => write!(
+                f,
+                "entries kept coming to {} and perhaps to other directories until the end: \
+                 what was moved there last may be missing, and is in the next dump",
+                Printable::path(path)
             ),
             Warning::KernelFilesystems { left_out } => kernel(left_out, f),
             Warning::Vanished { path } => {

@@ -1,0 +1,364 @@
+//! The second look: what came to a directory after it was listed.
+//!
+//! Every directory that was listed is looked at once more when all is done: a
+//! call for each, and two more for one that has others below it. One that was
+//! changed is listed again, and what the dump has not got of it is dealt with
+//! like anything else. Its own attributes are then set again, since its copy
+//! is finished already. What was stored is not compared again: it is as it
+//! was when it was read.
+
+use std::ffi::{CStr, CString};
+use std::ops::Range;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::{Arc, PoisonError};
+
+use super::job::{Found, Job, Moved, Recheck, Rest};
+use super::node::{Node, Number, Sides};
+use super::seen::{Look, Round, SeenTree};
+use super::worker::Worker;
+use crate::fs::dir_handle::{DirHandle, Entered};
+use crate::fs::inspect;
+use crate::fs::source_fs::SourceFs;
+use crate::model::kind::Kind;
+use crate::model::metadata::Meta;
+use crate::model::path::RelPath;
+use crate::policy::layout;
+use crate::sys::dir::{self, Chunk, For, Listed, Lister};
+use crate::sys::xattr::Subject;
+use crate::sys::{errno, stat};
+
+/// How many directories one worker looks at before another may.
+const SHARE: usize = 64;
+
+impl Worker<'_> {
+    /// Begins a round with the tops of all trees.
+    pub(super) fn look_again(&mut self) {
+        let round = self.run.seen.round();
+        let paths = self.run.totals.with_faults(|faults| {
+            let paths = faults.iter().map(|fault| fault.path.clone());
+            paths.collect()
+        });
+        *self
+            .run
+            .faulty
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = paths;
+        for tree in self.run.seen.trees() {
+            let Ok(handle) = tree.source.open() else {
+                continue;
+            };
+            let looked = stat::look_at(&*handle);
+            if looked.is_ok_and(|meta| Look::of(&meta) != self.run.seen.look(tree.number)) {
+                let anew = dir::reopen(handle.as_fd(), For::Reading);
+                let entered = anew.and_then(|handle| {
+                    Ok(Entered {
+                        place: Arc::clone(&tree.source),
+                        meta: stat::look_at(&handle)?,
+                        handle: Arc::new(handle),
+                        is_mount: false,
+                    })
+                });
+                if let Ok(entered) = entered {
+                    self.list_again(&tree, tree.number, entered);
+                }
+            }
+            let below = self.run.seen.below(&round, tree.number);
+            self.share(&round, &tree, &tree.source, below);
+        }
+    }
+
+    /// Leaves directories for all workers to look at.
+    fn share(
+        &self,
+        round: &Arc<Round>,
+        tree: &Arc<SeenTree>,
+        place: &Arc<DirHandle>,
+        below: Range<usize>,
+    ) {
+        let starts = below.clone().step_by(SHARE);
+        self.run.queue.add(starts.map(|start| {
+            Job::Recheck(Box::new(Recheck {
+                round: Arc::clone(round),
+                tree: Arc::clone(tree),
+                place: Arc::clone(place),
+                children: start..below.end.min(start + SHARE),
+            }))
+        }));
+    }
+
+    /// Looks at some directories in one. What is not there any more is where
+    /// it was moved to, or gone; what cannot be looked at was read before.
+    pub(super) fn recheck(&mut self, job: &Recheck) {
+        let Ok(handle) = job.place.open() else { return };
+        for place in job.children.clone() {
+            if !self.run.totals.keep_going() {
+                return;
+            }
+            let (number, name, before) = self.run.seen.at(&job.round, place);
+            let below = self.run.seen.below(&job.round, number);
+            let meta = if below.is_empty() {
+                inspect::look(handle.as_fd(), &name).ok()
+            } else {
+                let entered = job.place.enter(&name, For::Passing);
+                entered.ok().map(|entered| {
+                    self.share(&job.round, &job.tree, &entered.place, below);
+                    entered.meta
+                })
+            };
+            let elsewhere = |dev| self.run.rules.one_file_system && dev != job.tree.tree.dev;
+            let Some(meta) = meta.filter(|meta| !elsewhere(meta.dev)) else {
+                continue;
+            };
+            if meta.kind != Kind::Dir || Look::of(&meta) == before {
+                continue;
+            }
+            if let Ok(entered) = job.place.enter(&name, For::Reading) {
+                self.list_again(&job.tree, number, entered);
+            }
+        }
+    }
+
+    /// Does the same with a directory that was found under another name, as if
+    /// it still had the one that its copy has.
+    pub(super) fn recheck_moved(&mut self, job: &Moved) {
+        let Moved {
+            round,
+            tree,
+            number,
+            above,
+            name,
+        } = job;
+        if let Ok(entered) = above.enter(name, For::Reading) {
+            let below = self.run.seen.below(round, *number);
+            self.share(round, tree, &entered.place, below);
+            self.list_again(tree, *number, entered);
+        }
+    }
+
+    /// Is a directory that came here in the dump already, by the name that it
+    /// had when it was listed? Then it is only looked at again.
+    fn is_moved(&self, entered: &Entered, name: &CStr, meta: &Meta) -> bool {
+        let Some((round, number)) = self.run.seen.known(meta) else {
+            return false;
+        };
+        let Some(tree) = self.run.seen.tree_of(number) else {
+            return false;
+        };
+        self.run.queue.add([Job::Moved(Box::new(Moved {
+            round,
+            tree,
+            number,
+            above: Arc::clone(&entered.place),
+            name: name.to_owned(),
+        }))]);
+        true
+    }
+
+    /// Lists a directory that was changed since, and deals with what its copy
+    /// has not got.
+    fn list_again(&mut self, tree: &Arc<SeenTree>, number: Number, entered: Entered) {
+        self.run.seen.note_again(number, &entered.meta);
+        let names = self.run.seen.names_to(number);
+        // Without its copy it was a fault.
+        let Some((above, name)) = target_of(tree, &names) else {
+            return;
+        };
+        match self.what_came(tree, &entered, (&above, &name)) {
+            Ok(false) => return,
+            Ok(true) => {}
+            // A plain user may not list what its source's mode closes.
+            Err(e) if errno::is_not_permitted(&e) => {}
+            Err(_) => return,
+        }
+        if let Some(node) = self.node_again(tree, (&names, number), entered, (&above, &name)) {
+            self.list_what_came(&node);
+        }
+    }
+
+    /// Has a directory names that its copy has not? Tells also whether any have
+    /// come or gone at all.
+    fn what_came(
+        &mut self,
+        tree: &SeenTree,
+        entered: &Entered,
+        (above, name): (&Arc<DirHandle>, &CStr),
+    ) -> std::io::Result<bool> {
+        let copy = dir::open_dir(above.open()?.as_fd(), name, For::Reading)?;
+        let mut found = Found::list(&Arc::new(dir::reopen(copy.as_fd(), For::Reading)?))?;
+        self.set_filter_place(&tree.tree.name, &entered.place);
+        let mut lister = Lister::new(dir::reopen(entered.handle.as_fd(), For::Reading)?);
+        let (mut chunk, mut came) = (Chunk::default(), false);
+        while !lister.is_done() {
+            lister.next(&mut chunk)?;
+            for entry in chunk.iter() {
+                let comes = found.take(entry.name).is_none();
+                let meta = comes.then(|| self.coming(tree, entered, &copy, entry));
+                if let Some(meta) = meta.flatten() {
+                    let moved = meta.kind == Kind::Dir;
+                    came |= !(moved && self.is_moved(entered, entry.name, &meta));
+                }
+            }
+        }
+        if came {
+            let path = entered.place.path().below(&tree.tree.source);
+            self.run.seen.found_in(path);
+        }
+        if came || found.done.contains(&false) {
+            self.run.seen.stir();
+        }
+        Ok(came)
+    }
+
+    /// Does a name belong in the dump that its copy has not got? Not what was
+    /// left out, nor what was a fault.
+    fn coming(
+        &mut self,
+        tree: &SeenTree,
+        entered: &Entered,
+        copy: &OwnedFd,
+        entry: Listed<'_>,
+    ) -> Option<Meta> {
+        let name = entry.name;
+        let source = entered.handle.as_fd();
+        if layout::is_restoring(name.to_bytes())
+            || self.is_excluded(name, true) && self.is_excluded(name, false)
+        {
+            return None;
+        }
+        let meta = inspect::look_without_waiting(source, name).ok()?;
+        let is_dir = meta.kind == Kind::Dir;
+        let mounted = || stat::look_at_mount(source, name).is_ok_and(|mount| mount.is_root);
+        let rules = self.run.rules;
+        let left_out = rules.one_file_system && !is_dir && meta.dev != tree.tree.dev && mounted();
+        if left_out || rules.leave_out.contains(&meta.id()) || self.is_excluded(name, is_dir) {
+            return None;
+        }
+        let below = entered.place.path().join(name.to_bytes());
+        if self.is_faulty(tree, &below) {
+            return None;
+        }
+        // The dump's filesystem may list a name in another form.
+        let stored = inspect::look_in_dump(copy.as_fd(), name);
+        let is_stored = stored.is_ok_and(|stored| {
+            let same = (stored.size, stored.mtime) == (meta.size, meta.mtime);
+            stored.kind == meta.kind && (is_dir || same)
+        });
+        (!is_stored).then_some(meta)
+    }
+
+    /// Was an entry a fault before? It is told once.
+    fn is_faulty(&self, tree: &SeenTree, below: &RelPath) -> bool {
+        let faulty = self.run.faulty.lock();
+        let faulty = faulty.unwrap_or_else(PoisonError::into_inner);
+        let copy = || RelPath::from_bytes(&tree.tree.name).join(below.as_bytes());
+        !faulty.is_empty()
+            && (faulty.contains(&below.below(&tree.tree.source))
+                || faulty.contains(&copy().below(&tree.tree.published)))
+    }
+
+    /// A directory in hand once more, its copy open to be filled.
+    fn node_again(
+        &mut self,
+        tree: &SeenTree,
+        (names, number): (&[CString], Number),
+        entered: Entered,
+        (above, name): (&Arc<DirHandle>, &CStr),
+    ) -> Option<Arc<Node>> {
+        let subject = Subject::Open(entered.handle.as_fd());
+        let read = inspect::attributes(subject, self.run.rules.capabilities).ok()?;
+        let made = self.make_target(Some(above), false, name);
+        let reference = tree.reference.clone().and_then(|top| {
+            let enter = |at: Arc<DirHandle>, name: &CString| {
+                let entered = at.enter(name, For::Passing).ok()?;
+                Some(entered.place)
+            };
+            names.iter().try_fold(top, enter)
+        });
+        let (target, unmade) = match made {
+            Ok((target, _)) => (target, None),
+            Err(op_error) => (None, Some(op_error)),
+        };
+        let sides = Sides {
+            touched: tree.touched.of_what_came(),
+            fs: SourceFs::of(&entered.handle, &entered.meta),
+            source: entered.place,
+            reference,
+            target,
+            fresh: false,
+            swapped: false,
+            number,
+            again: true,
+        };
+        let entered = (entered.meta, read.xattrs);
+        let node = Node::new(None, Arc::clone(&tree.tree), sides, entered);
+        match unmade {
+            Some(op_error) => {
+                self.fault(&node, c"", op_error);
+                None
+            }
+            None => Some(node),
+        }
+    }
+
+    fn list_what_came(&mut self, node: &Arc<Node>) {
+        match self.open_listing(node) {
+            Ok((lister, found)) => self.go_on(Rest {
+                node: Arc::clone(node),
+                lister,
+                found,
+                held: false,
+            }),
+            Err(op_error) => {
+                self.fault(node, c"", op_error);
+                self.release(Arc::clone(node));
+            }
+        }
+    }
+
+    /// Of a directory that is listed again: is an entry there already, or not
+    /// to come?
+    pub(super) fn is_done(&mut self, node: &Node, entry: Listed<'_>, found: &mut Found) -> bool {
+        if found.take(entry.name).is_some() {
+            return true;
+        }
+        let sides = node.source.open().and_then(|source| {
+            let target = node.target.as_ref().map(DirHandle::open).transpose()?;
+            Ok(target.map(|target| (source, target)))
+        });
+        let Ok(Some((handle, target))) = sides else {
+            return false;
+        };
+        let Some(tree) = self
+            .run
+            .seen
+            .trees()
+            .into_iter()
+            .find(|t| Arc::ptr_eq(&t.tree, &node.tree))
+        else {
+            return false;
+        };
+        let entered = Entered {
+            place: Arc::clone(&node.source),
+            handle,
+            meta: node.meta,
+            is_mount: false,
+        };
+        let Some(meta) = self.coming(&tree, &entered, &target, entry) else {
+            return true;
+        };
+        meta.kind == Kind::Dir && self.run.seen.known(&meta).is_some()
+    }
+}
+
+/// Where the copy of a directory is: the directory that holds it, and its
+/// name there.
+fn target_of(tree: &SeenTree, names: &[CString]) -> Option<(Arc<DirHandle>, CString)> {
+    let Some((last, above)) = names.split_last() else {
+        return Some((Arc::clone(&tree.dump), tree.name.clone()));
+    };
+    let mut at = tree.dump.enter(&tree.name, For::Passing).ok()?.place;
+    for name in above {
+        at = at.enter(name, For::Passing).ok()?.place;
+    }
+    Some((at, last.clone()))
+}
