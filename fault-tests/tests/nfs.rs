@@ -323,20 +323,21 @@ fn a_lost_export_publishes_nothing() {
 
 #[test]
 #[ignore = "needs user-mode-linux and nfs-kernel-server"]
-fn the_lock_holds_among_the_runs_of_all_machines() {
-    Nfs::with("the_lock_holds_among_the_runs_of_all_machines", |nfs| {
+fn the_lock_holds_among_the_runs_of_one_machine() {
+    Nfs::with("the_lock_holds_among_the_runs_of_one_machine", |nfs| {
         grow();
         for version in VERSIONS {
             sh(&format!("rm -rf {EXPORT}/*"));
             mount(version, "export", "");
             nfs.dump(&["--init", "-q", "--at", "2026-01-01T00:00"], 0);
-            // Also with one of the server: NFS carries locks of files.
-            for dir in [FAR, EXPORT] {
-                let held = run_lock::hold(Path::new(dir));
-                nfs.dump(&[], 75);
-                drop(held);
-            }
+            let held = run_lock::hold(Path::new(FAR));
+            nfs.dump(&[], 75);
+            drop(held);
+            // NFS carries it as a lock of another kind, which all its clients see
+            // and the server's own programs do not.
+            let held = run_lock::hold(Path::new(EXPORT));
             nfs.dump(&["-q"], 0);
+            drop(held);
             unmount();
         }
     });
