@@ -1,0 +1,35 @@
+//! The attributes on a dump's own directory in which it tells about itself.
+
+/// The extended attribute, on what is being made, that tells what of it has
+/// surely reached the disk.
+pub(crate) const FLUSHED_XATTR: &str = "user.dump.flushed";
+/// The extended attribute, on a dump, that tells when its run began: RFC 3339
+/// in UTC, with nanoseconds.
+pub(crate) const MOMENT_XATTR: &str = "user.dump.moment";
+/// The extended attribute, on a published dump that lacks entries, that tells
+/// how many: a decimal number.
+pub(crate) const PARTIAL_XATTR: &str = "user.dump.partial";
+/// The extended attribute, on a dump, that says for each tree when reading of
+/// it began: [`ReadMark`](crate::policy::touched::ReadMark).
+pub(crate) const READ_XATTR: &str = "user.dump.read";
+/// The extended attribute, on a dump, in which it remembers what was mounted
+/// below its trees: [`MountNote`](crate::policy::mounts::MountNote).
+pub(crate) const MOUNTS_XATTR: &str = "user.dump.mounts";
+/// The extended attribute, on a dump, in which it remembers where nothing has
+/// attributes.
+pub(crate) const BARE_XATTR: &str = "user.dump.bare";
+/// The extended attribute, on a dump, that says how many names were below it
+/// when it was published.
+pub(crate) const NAMES_XATTR: &str = "user.dump.names";
+
+/// How many entries a dump lacks, by its mark; one that says nothing means
+/// that it lacks some.
+#[must_use]
+pub(crate) fn partial_count(mark: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(mark).unwrap_or_default();
+    match text.trim().parse() {
+        Ok(0) => None,
+        Ok(lacking) => Some(lacking),
+        Err(_) => Some(1),
+    }
+}

@@ -1,0 +1,119 @@
+//! Names on disk ⇄ values: the only room that spells them.
+//!
+//! ```text
+//! DUMP/current      -> 2026/1122/2331
+//! DUMP/current_chk  -> 2026/1101/0500_chk
+//! DUMP/first/NEWAGE
+//! DUMP/2026/1122/2331/NEWAGE
+//! DUMP/2026/1101/0500_chk/NEWAGE
+//! DUMP/2026/1122/2331_incomplete          a dump being made
+//! DUMP/2026/1101/0500_chk_incomplete      a checkpoint being made
+//! DUMP/.dump/lock                         locked by the run that writes
+//! DUMP/.dump/busy                         since when no run got the lock
+//! DUMP/.dump/removing/2026-1122-2331      a dump on its way out
+//! ```
+//!
+//! Every function is total: any bytes may stand in a dump root, and what is
+//! not one of these names is `None`, never an error and never a panic.
+
+mod dump_name;
+mod link_target;
+mod marks;
+mod restoring;
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+pub(crate) use dump_name::{Day, Year};
+pub use dump_name::{DumpId, DumpName, Found, Sort};
+pub(crate) use link_target::{LinkTarget, day_around, dump_around, dump_path, pinned};
+pub(crate) use marks::{
+    BARE_XATTR, FLUSHED_XATTR, MOMENT_XATTR, MOUNTS_XATTR, NAMES_XATTR, PARTIAL_XATTR, READ_XATTR,
+    partial_count,
+};
+pub(crate) use restoring::{is_left_beside, is_replaced, is_restoring, replaced, restoring};
+
+/// The link to the newest complete dump.
+pub(crate) const CURRENT: &str = "current";
+/// The link to the newest checkpoint.
+pub(crate) const CURRENT_CHECKPOINT: &str = "current_chk";
+/// The directory of a first copy that somebody made by hand.
+pub(crate) const FIRST: &str = "first";
+/// The runner's own directory in a dump root.
+pub(crate) const STATE_DIR: &str = ".dump";
+/// In [`STATE_DIR`]: the file that a run locks.
+pub(crate) const LOCK: &str = "lock";
+/// In [`STATE_DIR`]: made by a run that found the lock held, removed by the
+/// next one that takes it. Its time says since when no run got through.
+pub(crate) const BUSY: &str = "busy";
+/// In [`STATE_DIR`]: dumps on their way out.
+pub(crate) const REMOVING: &str = "removing";
+/// Where exclude rules lie, below a main tree or a dump root.
+pub const EXCLUDE_FILE: &str = ".rsync/exclude";
+/// The names on which a run tries what a filesystem can do. A run may be
+/// killed with any of them in place, so none is ever a tree's.
+pub(crate) const TRIALS: [&str; 2] = [".dump_trial", ".dump_trial_link"];
+
+/// The name under which a new link is made before it is renamed over `link`.
+#[must_use]
+pub(crate) fn fresh_link(link: &str) -> String {
+    format!(".{link}.new")
+}
+
+/// Is it what a run left behind of its trials?
+#[must_use]
+pub(crate) fn is_trial(name: &[u8]) -> bool {
+    TRIALS.iter().any(|trial| trial.as_bytes() == name)
+}
+
+/// The name that a tree gets in a dump when none is given: its last one.
+/// `None` for `/` and paths that end in `..`.
+#[must_use]
+pub(crate) fn root_name(main: &Path) -> Option<&OsStr> {
+    main.file_name()
+}
+
+/// Can these bytes be the name of a root in a dump?
+#[must_use]
+pub(crate) fn is_root_name(name: &[u8]) -> bool {
+    !name.is_empty()
+        && name != b"."
+        && name != b".."
+        && name.len() <= 255
+        && !name.contains(&b'/')
+        && !name.contains(&0)
+        && !is_trial(name)
+}
+
+/// The name of a dump on its way out, in [`REMOVING`]; `again` tells it from
+/// others that were under the same name before.
+#[must_use]
+pub(crate) fn removing_leaf(dump: &Path, again: u32) -> String {
+    let names: Vec<_> = dump.iter().map(OsStr::to_string_lossy).collect();
+    match again {
+        0 => names.join("-"),
+        again => format!("{}.{again}", names.join("-")),
+    }
+}
+
+/// Can a link of this name be a pin? Not one of our own, nor what could be
+/// taken for a moment or for a previous version by a file manager.
+#[must_use]
+pub(crate) fn is_pin_name(name: &[u8]) -> bool {
+    let starts = |with: &str| name.starts_with(with.as_bytes());
+    let words = [FIRST, "main", "today", "yesterday"];
+    !starts("@GMT-")
+        && !starts(CURRENT)
+        && !words.iter().any(|word| word.as_bytes() == name)
+        && name
+            .first()
+            .is_some_and(|first| *first != b'.' && !first.is_ascii_digit())
+}
+
+/// The number that decimal digits spell; none spell 0.
+fn number(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0u32, |n, b| {
+        let digit = b.is_ascii_digit().then(|| u32::from(b - b'0'))?;
+        n.checked_mul(10)?.checked_add(digit)
+    })
+}
