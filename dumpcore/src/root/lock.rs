@@ -13,7 +13,8 @@
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::model::error::Error;
 use crate::model::fault::Op;
@@ -32,6 +33,10 @@ const TRIES: u32 = 10;
 /// When runs have found the lock held for so many seconds, one of them says so
 /// as a failure: by then most likely the holder hangs.
 const STUCK: i64 = 12 * 60 * 60;
+
+/// How long a reader waits for a dump that somebody holds alone.
+const PATIENCE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Holds the lock of a dump root until it is dropped.
 #[derive(Debug)]
@@ -78,6 +83,12 @@ impl Hold {
     pub(crate) fn share(&self) {
         // Held alone it is safe, too.
         let _ = disk::lock_shared(self.handle.as_fd());
+    }
+
+    /// Stands for one that cannot be had.
+    fn without(dir: BorrowedFd<'_>) -> io::Result<Self> {
+        let handle = dir::reopen(dir, For::Reading)?;
+        Ok(Self { handle })
     }
 
     fn take(dir: BorrowedFd<'_>, lock: fn(BorrowedFd<'_>) -> io::Result<()>) -> io::Result<Self> {
@@ -164,19 +175,37 @@ impl DumpRoot {
     }
 
     /// Opens a published dump and holds it together with others that read it.
+    ///
+    /// Anyone who may read the dump may also hold its directory alone, and must
+    /// not keep checkpoints, replicas and restorations out by that. A removal
+    /// takes the name away as soon as it holds the dump, so one that still bears
+    /// its name a second later is read without: as long as somebody else holds
+    /// it, it cannot be removed either.
     pub(crate) fn hold_dump(&self, path: &RelPath) -> io::Result<(OwnedFd, Hold)> {
         let handle = self.open_dump(path)?;
         let handle = dir::reopen(handle.as_fd(), For::Reading)?;
-        let hold = Hold::shared(handle.as_fd()).map_err(|e| match errno::is_locked(&e) {
-            true => io::Error::other("another program is removing it"),
-            false => e,
-        })?;
+        let id = stat::look_at(&handle)?.id();
+        let is_there = || {
+            let there = self.open_dump(path).and_then(stat::look_at);
+            there.is_ok_and(|there| there.id() == id)
+        };
+        let until = Instant::now() + PATIENCE;
+        let hold = loop {
+            match Hold::shared(handle.as_fd()) {
+                Ok(hold) => break hold,
+                Err(e) if !errno::is_locked(&e) => return Err(e),
+                Err(_) if !is_there() => {
+                    return Err(io::Error::other("another program is removing it"));
+                }
+                Err(_) if Instant::now() >= until => break Hold::without(handle.as_fd())?,
+                Err(_) => thread::sleep(PAUSE),
+            }
+        };
         // It may have been renamed away before it was held.
-        let there = stat::look_at(self.open_dump(path)?)?;
-        if there.id() != stat::look_at(&handle)?.id() {
-            return Err(io::Error::other("it was replaced while it was opened"));
+        match is_there() {
+            true => Ok((handle, hold)),
+            false => Err(io::Error::other("it was replaced while it was opened")),
         }
-        Ok((handle, hold))
     }
 
     /// Locks the file in the runner's directory; `None` when it went meanwhile.

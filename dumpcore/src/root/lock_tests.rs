@@ -124,8 +124,26 @@ fn readers_hold_a_dump_against_being_taken_alone() {
     assert!(errno::is_locked(&alone().expect_err("it is held")));
     drop((first, second));
     let taken = alone().expect("taken");
+    // Anyone may do that who may read the dump: what keeps its name is read.
+    let (still, without) = root.hold_dump(&path).expect("not kept out");
+    let id = |handle: &OwnedFd| stat::look_at(handle).expect("there").id();
+    assert_eq!(id(&still), id(&handle));
+    drop(without);
+    assert!(errno::is_locked(&alone().expect_err("held by the other")));
+    // A removal takes the name away.
+    let held = dir.path().join("2026/0101/0000");
+    let away = dir.path().join("away");
+    let removal = thread::spawn({
+        let (held, away) = (held.clone(), away.clone());
+        move || {
+            thread::sleep(PAUSE * 4);
+            fs::rename(held, away).expect("renamed");
+        }
+    });
     let refused = root.hold_dump(&path).expect_err("it is being removed");
     assert!(refused.to_string().contains("removing"), "{refused}");
+    removal.join().expect("joined");
+    fs::rename(&away, &held).expect("renamed back");
     taken.share();
     drop(root.hold_dump(&path).expect("it is shared"));
 }
