@@ -11,7 +11,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::trees::{Reference, Source};
+use super::trees::{Recalled, Reference, Source};
 use super::{Order, Run};
 use crate::engine::{Mounts, MountsMet, Remembered, Totals};
 use crate::fs::dir_handle::{DirHandle, HandleCache};
@@ -31,18 +31,6 @@ pub(crate) fn notes_of(dump: &OwnedFd) -> Vec<MountNote> {
     let name = c_name(layout::MOUNTS_XATTR.as_bytes());
     let found = xattr::get(Subject::Named(dump.as_fd(), c"."), &name);
     MountNote::parse(&found.ok().flatten().unwrap_or_default())
-}
-
-/// A mount that a reference had, or remembers, below the tree of a source.
-#[derive(Debug)]
-pub(crate) struct Recalled {
-    /// `last` is the dump that has it, in any case.
-    note: MountNote,
-    /// Was it away already when the reference was made?
-    was_away: bool,
-    /// The dump that has it, when that is not the reference, and which of its
-    /// files may have been touched.
-    dump: Option<(OwnedFd, Touched)>,
 }
 
 /// The mounts that may be missed, and where they were.

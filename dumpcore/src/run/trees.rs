@@ -6,13 +6,14 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::mount_memory::Recalled;
 use crate::engine::Doubts;
 use crate::fs::dir_handle::DirHandle;
 use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
 use crate::model::path::RelPath;
 use crate::policy::layout;
+use crate::policy::mounts::MountNote;
+use crate::policy::touched::Touched;
 use crate::root::DumpRoot;
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::errno;
@@ -44,6 +45,18 @@ impl Source {
             recalled: Vec::new(),
         }
     }
+}
+
+/// A mount that a reference had, or remembers, below the tree of a source.
+#[derive(Debug)]
+pub(crate) struct Recalled {
+    /// `last` is the dump that has it, in any case.
+    pub(super) note: MountNote,
+    /// Was it away already when the reference was made?
+    pub(super) was_away: bool,
+    /// The dump that has it, when that is not the reference, and which of its
+    /// files may have been touched.
+    pub(super) dump: Option<(OwnedFd, Touched)>,
 }
 
 /// A dump that is linked to.
