@@ -38,6 +38,9 @@ pub(crate) enum Kept {
 pub(crate) struct Removing {
     pub(crate) handle: OwnedFd,
     path: PathBuf,
+    /// On a disk too full to make that directory, this is the one above it, and
+    /// a dump takes its name instead: what is in the dump is then on its way out.
+    instead: Option<CString>,
 }
 
 impl Removing {
@@ -63,6 +66,13 @@ impl DumpRoot {
         let below = Path::new(layout::STATE_DIR).join(layout::REMOVING);
         let (state, name) = (self.state_dir()?, c_name(layout::REMOVING.as_bytes()));
         match dir::make_private(state.as_fd(), &name) {
+            Err(e) if errno::is_full(&e) => {
+                return Ok(Removing {
+                    handle: state,
+                    path: self.path().join(layout::STATE_DIR),
+                    instead: Some(name),
+                });
+            }
             Err(e) if !errno::is_taken(&e) => return Err(self.failed(Op::Create, &below, e)),
             _ => {}
         }
@@ -70,6 +80,7 @@ impl DumpRoot {
         Ok(Removing {
             handle: handle.map_err(|e| self.failed(Op::Open, &below, e))?,
             path: self.path().join(below),
+            instead: None,
         })
     }
 
@@ -82,6 +93,7 @@ impl DumpRoot {
         Some(Removing {
             handle: open(&state, layout::REMOVING).ok()?,
             path: self.path().join(layout::STATE_DIR).join(layout::REMOVING),
+            instead: None,
         })
     }
 
@@ -179,7 +191,14 @@ fn rename_away(
 ) -> io::Result<CString> {
     let (mut again, mut opened) = (0, None);
     loop {
-        let leaf = c_name(layout::removing_leaf(&id.path(), again).as_bytes());
+        let leaf = match &to.instead {
+            None => c_name(layout::removing_leaf(&id.path(), again).as_bytes()),
+            Some(name) if again == 0 => name.clone(),
+            Some(_) => {
+                let text = "the disk is full, and another dump has to go first: run again";
+                return Err(io::Error::other(text));
+            }
+        };
         match link::rename_new(above.as_fd(), name, to.handle.as_fd(), &leaf) {
             Ok(()) => return Ok(leaf),
             Err(e) if errno::is_taken(&e) => again += 1,
