@@ -13,6 +13,7 @@ use common::Place;
 use fixtures::strace::{Inject, count_syscalls, trace_with};
 use predicates::prelude::*;
 use predicates::str::contains;
+use rustix::process::Signal;
 
 const SLEEPS: &str = "nanosleep,clock_nanosleep";
 
@@ -96,7 +97,7 @@ fn what_is_not_copied_is_not_held_up() {
 fn a_stop_does_not_wait_for_the_rate() {
     let place = place(&[1 << 20]);
     let command = dumpme(&place, &["--init", "-j", "2", "--bwlimit", "1k"]);
-    let stop = Inject::signal(SLEEPS, "TERM").when(3);
+    let stop = Inject::signal(SLEEPS, Signal::TERM).when(3);
     let (status, lines) = trace_with(&command, SLEEPS, &[stop]);
     assert_eq!(status.code(), Some(143), "{lines:?}");
     let sleeps = lines.iter().filter(|line| line.contains("nanosleep("));

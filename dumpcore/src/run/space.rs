@@ -12,7 +12,7 @@ use crate::engine::{Budget, Totals};
 use crate::fs::capabilities;
 use crate::model::error::Error;
 use crate::model::event::{Event, Phase, Silent};
-use crate::policy::layout::DumpName;
+use crate::policy::layout::{DumpName, Sort};
 use crate::root::staging::Leftover;
 use crate::sys::dir::{self, For};
 use crate::sys::fstype::FsType;
@@ -27,7 +27,9 @@ impl Run<'_> {
         leftover: Option<&Leftover>,
         (budget, totals): (Budget, &Totals<'_>),
     ) -> Result<(), Error> {
-        let first = !self.caller.dry_run && self.may_not_fit(order, sources);
+        // A checkpoint is asked for with a check of room, or without.
+        let first =
+            order.sort == Sort::Dump && !self.caller.dry_run && self.may_not_fit(order, sources);
         if !first && !order.space_check {
             return Ok(());
         }

@@ -8,6 +8,7 @@ use std::process::Command;
 use fixtures::mounts::Fs;
 use fixtures::strace::{Inject, trace_with, watch};
 use fixtures::tree::{Node, Tree};
+use rustix::process::Signal;
 
 use crate::calls::{before_flush, is_marked};
 use crate::in_vm::on_own_machine;
@@ -17,7 +18,7 @@ use crate::setup::{assert_done, end_well, leftovers};
 /// The call of a run at which it is asked to stop: about half of its files are
 /// stored by then.
 fn half_way() -> Inject {
-    Inject::signal("utimensat", "TERM").when(60)
+    Inject::signal("utimensat", Signal::TERM).when(60)
 }
 
 /// Files whose size is set before their data is written: after a power cut their
