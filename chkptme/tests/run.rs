@@ -281,7 +281,10 @@ fn what_was_lost_is_not_held_against_the_copy_when_it_is_read_back() {
     let output = inject(&command, &[refused]).output().expect("ran");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(23), "{said}");
-    assert!(said.contains("lost: user.color: Operation not permitted"), "{said}");
+    assert!(
+        said.contains("lost: user.color: Operation not permitted"),
+        "{said}"
+    );
     assert_ne!(place.current(), before);
 }
 

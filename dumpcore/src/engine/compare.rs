@@ -29,6 +29,9 @@ impl Worker<'_> {
             return Ok((Verdict::Copy(CopyReason::New), None));
         };
         let looked = match inspect::look_in_dump(reference.as_fd(), item.name) {
+            Ok(_) if !self.is_in_reference(item.node, item.name) => {
+                return Ok((Verdict::Copy(CopyReason::New), None));
+            }
             Ok(looked) => looked,
             Err(e) if errno::has_changed(&e) => return Ok((Verdict::Copy(CopyReason::New), None)),
             Err(e) => {

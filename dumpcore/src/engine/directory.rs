@@ -117,6 +117,7 @@ impl Worker<'_> {
         name: &CStr,
     ) -> Option<Arc<DirHandle>> {
         match place.enter(name, For::Passing) {
+            Ok(_) if !self.is_in_reference(above, name) => None,
             Ok(entered) => Some(entered.place),
             Err(e) if errno::has_changed(&e) => None,
             Err(e) => {
@@ -237,7 +238,7 @@ impl Worker<'_> {
         let node = Arc::clone(&rest.node);
         if let Some(found) = rest.found.take().filter(|_| !node.again) {
             for (entry, done) in found.chunk.iter().zip(&found.done) {
-                if !done {
+                if !done && !self.is_anothers(&node, entry.name) {
                     self.clear(&node, entry.name);
                 }
             }

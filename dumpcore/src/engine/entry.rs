@@ -106,6 +106,9 @@ impl Worker<'_> {
             self.count(node, name, kind, 0, Action::Excluded);
             return Kind::File;
         }
+        if !self.takes_name(node, name) {
+            return Kind::File;
+        }
         if kind != Kind::Dir {
             let Some(looked) = meta.or_else(|| self.look_by(node, hands, name)) else {
                 return Kind::File;
@@ -116,13 +119,21 @@ impl Worker<'_> {
                 return Kind::File;
             }
             if looked.kind != Kind::Dir {
-                let existing = found.and_then(|found| found.take(name));
+                let existing = found.and_then(|found| {
+                    let existing = found.take(name);
+                    if existing.is_none() {
+                        self.clear_respelled(node, name, found);
+                    }
+                    existing
+                });
                 return self.store(node, hands, name, (looked, true), existing);
             }
         }
         if let Some(found) = found {
             // Entering it will find it, and deal with it.
-            found.take(name);
+            if found.take(name).is_none() {
+                self.clear_respelled(node, name, found);
+            }
         }
         Kind::Dir
     }

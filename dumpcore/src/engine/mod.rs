@@ -19,6 +19,7 @@ mod count_names;
 mod directory;
 mod entry;
 mod filtering;
+mod folded_names;
 mod hardlink_entry;
 mod hardlinks;
 mod job;
@@ -58,6 +59,7 @@ pub use watch::watched;
 use self::job::Job;
 use self::worker::{Shared, Top, Worker};
 use crate::fs::dir_handle::{DirHandle, Entered, HandleCache};
+use crate::fs::folding::Folding;
 use crate::fs::link_counts::LinkCounts;
 use crate::fs::xattr_map::{Bare, Marks};
 use crate::model::event::Warning;
@@ -112,6 +114,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) link_dev: Option<u64>,
     /// What is met of mounts.
     pub(crate) mounts: Option<&'a MountsMet>,
+    /// Which names are one in the target.
+    pub(crate) folding: Folding,
     /// How many names an inode of the dump can have.
     pub(crate) most_links: Option<u32>,
 }

@@ -1,10 +1,11 @@
 //! A directory in hand: its three sides, and what is left to do in it.
 
+use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use super::Stands;
 use crate::fs::dir_handle::DirHandle;
@@ -16,6 +17,7 @@ use crate::model::metadata::{Meta, Xattrs};
 use crate::model::path::RelPath;
 use crate::policy::mounts::MountNote;
 use crate::policy::touched::{Sure, Touched};
+use crate::sys::dir::Chunk;
 
 /// A tree that is dumped, and how its paths are told to people.
 #[derive(Debug)]
@@ -72,6 +74,15 @@ impl Number {
     pub(super) const NONE: Self = Self(u32::MAX);
 }
 
+/// The names of a directory, where several may be one.
+#[derive(Debug, Default)]
+pub(super) struct FoldedNames {
+    /// Those of the entries that were met, by what is the same for the target.
+    pub(super) met: Mutex<HashMap<Vec<u8>, CString>>,
+    /// Those in the reference, ordered, once they are asked for.
+    pub(super) reference: OnceLock<Option<Chunk>>,
+}
+
 /// A directory whose entries are being dealt with.
 #[derive(Debug)]
 pub(super) struct Node {
@@ -91,6 +102,8 @@ pub(super) struct Node {
     pub(super) swapped: bool,
     pub(super) meta: Meta,
     pub(super) xattrs: Xattrs,
+    /// Only where the target takes several names for one.
+    pub(super) folded: OnceLock<Box<FoldedNames>>,
     /// Its number among all directories of the run.
     pub(super) number: Number,
     /// Was it done once, and is listed again for what came since?
@@ -187,6 +200,7 @@ impl Node {
             again: sides.again,
             meta,
             xattrs,
+            folded: OnceLock::new(),
             left: AtomicUsize::new(1),
         })
     }

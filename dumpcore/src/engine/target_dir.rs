@@ -36,7 +36,7 @@ impl Worker<'_> {
         let made = dir::make_private(handle.as_fd(), name);
         let fresh = match made {
             Ok(()) => true,
-            Err(e) if errno::is_taken(&e) && !fresh_above => {
+            Err(e) if errno::is_taken(&e) && !fresh_above && self.has_this_name(&handle, name) => {
                 !self.is_directory_there(&handle, name)?
             }
             Err(e) => return Err(OpError::target(Op::Create, e)),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::hardlinks::Hardlinks;
-use super::job::{Found, Job};
+use super::job::Job;
 use super::left_out::LeftOut;
 use super::node::{Node, Tree};
 use super::queue::{Alarm, Queue};
@@ -280,6 +280,10 @@ impl<'a> Worker<'a> {
         if self.was_listed_twice(node, name, &op_error) {
             return;
         }
+        let op_error = match errno::exists(&op_error.cause) {
+            true => self.named(node, name, op_error),
+            false => op_error,
+        };
         self.tell(node, name, op_error);
     }
 
@@ -311,27 +315,6 @@ impl<'a> Worker<'a> {
             };
             (place, name, was) = (above, last, Some(place.id()));
         }
-    }
-
-    /// Was this name stored already? A listing may tell a name twice that was
-    /// made anew meanwhile. It is looked for byte by byte, since two names may
-    /// be one for the dump's filesystem, and must be what it is in the source:
-    /// else what was to be stored is missing, and that is a fault.
-    fn was_listed_twice(&self, node: &Node, name: &CStr, op_error: &OpError) -> bool {
-        let makes = matches!(op_error.op, Op::Create | Op::Link);
-        if op_error.side != Side::Target || !makes || !errno::exists(&op_error.cause) {
-            return false;
-        }
-        let Some(target) = &node.target else {
-            return false;
-        };
-        let stored = target.open().and_then(|handle| {
-            let listed = Found::list(&handle)?.take(name).is_some();
-            let existing = inspect::look_in_dump(handle.as_fd(), name)?;
-            Ok(listed.then_some(existing.kind))
-        });
-        let source = Self::look(node, name).map(|meta| meta.kind);
-        stored.is_ok_and(|stored| stored.is_some() && stored == source)
     }
 
     /// An attribute could not be stored, while its entry is: a fault, whatever

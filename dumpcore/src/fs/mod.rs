@@ -5,6 +5,7 @@ pub(crate) mod attributes;
 pub(crate) mod beneath;
 pub(crate) mod capabilities;
 pub(crate) mod dir_handle;
+pub(crate) mod folding;
 pub(crate) mod inspect;
 pub(crate) mod kept;
 pub(crate) mod link_counts;

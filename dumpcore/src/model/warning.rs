@@ -60,6 +60,14 @@ pub enum Warning {
         /// The dump that has what was mounted there, in the dump root.
         last: PathBuf,
     },
+    /// The dump's filesystem takes different names for one: of those only one can
+    /// be in a directory. Told once a run, whether the tree has such or not.
+    NamesFolded {
+        /// The dump root.
+        path: PathBuf,
+        /// What it does not tell apart, for people.
+        what: &'static str,
+    },
     /// More than a tenth of what was read was compared only since its files had
     /// been touched, and had not changed.
     ComparedInVain {
@@ -257,6 +265,12 @@ impl fmt::Display for Warning {
                  this dump, and when they return they are linked to {}",
                 Printable::path(path),
                 Printable::path(last)
+            ),
+            Warning::NamesFolded { path, what } => write!(
+                f,
+                "{} does not tell {what} in names: of such names in one directory a dump \
+                 holds only one",
+                Printable::path(path)
             ),
             Warning::ComparedInVain { bytes, of } => write!(
                 f,

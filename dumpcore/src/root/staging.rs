@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
+use crate::fs::folding::Folding;
 use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
 use crate::model::metadata::{ACL_DEFAULT, Time};
@@ -61,6 +62,8 @@ pub(crate) struct Staging<'a> {
     hold: Hold,
     /// Was it left behind by an earlier run?
     pub(crate) resumed: bool,
+    /// Which names are one there.
+    pub(crate) folding: Folding,
     /// What of it has surely reached the disk.
     pub(crate) watermark: Watermark,
 }
@@ -114,6 +117,7 @@ impl<'a> Staging<'a> {
             day,
             handle,
             hold,
+            folding: Folding::default(),
             resumed,
             watermark,
         })

@@ -12,6 +12,7 @@ use super::trees::{Reference, Source, still_there};
 use super::{Made, Run};
 use crate::engine::{self, Budget, MountsMet, Root, Rules, Stands, Totals};
 use crate::fs::dir_handle::{DirHandle, HandleCache};
+use crate::fs::folding::Folding;
 use crate::fs::link_counts::{Counting, LinkCounts};
 use crate::fs::xattr_map::{Bare, Note};
 use crate::model::error::Error;
@@ -43,6 +44,8 @@ pub(super) struct Work<'w> {
     /// What is met of mounts, and what was mounted in a dump that is read.
     pub(super) met: Option<&'w MountsMet>,
     pub(super) mounted: &'w [MountNote],
+    /// Which names are one in a dump that is only thought of.
+    pub(super) folding: Folding,
 }
 
 impl<'w> Work<'w> {
@@ -59,6 +62,7 @@ impl<'w> Work<'w> {
             from_disk: false,
             met: None,
             mounted: &[],
+            folding: Folding::default(),
         }
     }
 }
@@ -249,6 +253,7 @@ impl Run<'_> {
             link_dev: self.caller.dry_run.then_some(root.dev),
             leave_out,
             mounts: work.met,
+            folding: staging.map_or(work.folding, |staging| staging.folding),
             // What is compared is there already, and is not linked to.
             most_links: most_links.filter(|_| !work.from_disk),
         };

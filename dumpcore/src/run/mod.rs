@@ -35,7 +35,7 @@ pub(crate) use self::published::Published;
 pub(crate) use self::trees::{Source, roots_of_dump};
 use self::vanished::Vanished;
 use crate::engine::{self, Budget, MountsMet, Totals};
-use crate::fs::capabilities;
+use crate::fs::{capabilities, folding};
 use crate::model::error::Error;
 use crate::model::event::{Event, Observer, Phase, Warning};
 use crate::model::metadata::Capabilities;
@@ -204,9 +204,11 @@ impl<'a> Run<'a> {
             budget,
             met: Some(&met),
             mounted: &order.mounted,
+            folding: folding::guess(self.dump.handle().as_fd()),
         };
         totals.event(Event::Phase(Phase::Storing));
         if self.caller.dry_run {
+            self.tell_of_folding(work.folding, &totals);
             evidence.weigh(&mut sources, None);
             let expected = self.recall_mounts(&mut sources, |s, dump| evidence.since(s, dump));
             self.merge(

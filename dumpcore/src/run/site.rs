@@ -6,6 +6,7 @@ use super::Run;
 use super::lacks::tell_what_is_lacking;
 use crate::engine::Totals;
 use crate::fs::capabilities::{self, Trial};
+use crate::fs::folding::{self, Folding};
 use crate::model::error::Error;
 use crate::model::event::Warning;
 use crate::model::fault::OpError;
@@ -32,6 +33,8 @@ impl Run<'_> {
         }
         let error = match self.try_out(&mut staging, totals)? {
             Ok(Trial::Passed(capabilities, lacks)) => {
+                staging.folding = folding::try_out(staging.handle().as_fd());
+                self.tell_of_folding(staging.folding, totals);
                 tell_what_is_lacking(&lacks, self.dump.path(), &self.fs(), totals);
                 return Ok((staging, capabilities));
             }
@@ -68,6 +71,16 @@ impl Run<'_> {
         self.remove_all(staging.handle(), &staging.path(), &[], totals)?;
         staging.resumed = false;
         Ok(capabilities::run(staging.handle().as_fd()))
+    }
+
+    /// Tells that different names are one.
+    pub(super) fn tell_of_folding(&self, folding: Folding, totals: &Totals<'_>) {
+        if folding.folds() {
+            totals.warn(Warning::NamesFolded {
+                path: self.dump.path().to_path_buf(),
+                what: folding.what(),
+            });
+        }
     }
 
     /// The type of the dump's filesystem, for people.

@@ -53,6 +53,15 @@ pub const EXCLUDE_FILE: &str = ".rsync/exclude";
 /// The names on which a run tries what a filesystem can do. A run may be
 /// killed with any of them in place, so none is ever a tree's.
 pub(crate) const TRIALS: [&str; 2] = [".dump_trial", ".dump_trial_link"];
+/// The name on which a run tries whether different names are one, and such
+/// names: of another case, of another case also where that is no ASCII, of
+/// another way to write the same.
+pub(crate) const FOLDED_TRIAL: &str = ".dump_Trial-\u{e9}";
+pub(crate) const FOLDED_VARIANTS: [&str; 3] = [
+    ".dump_tRIAL-\u{e9}",
+    ".dump_Trial-\u{c9}",
+    ".dump_Trial-e\u{301}",
+];
 
 /// The name under which a new link is made before it is renamed over `link`.
 #[must_use]
@@ -63,7 +72,8 @@ pub(crate) fn fresh_link(link: &str) -> String {
 /// Is it what a run left behind of its trials?
 #[must_use]
 pub(crate) fn is_trial(name: &[u8]) -> bool {
-    TRIALS.iter().any(|trial| trial.as_bytes() == name)
+    let trials = TRIALS.iter().chain([&FOLDED_TRIAL]);
+    trials.into_iter().any(|trial| trial.as_bytes() == name)
 }
 
 /// The name that a tree gets in a dump when none is given: its last one.

@@ -13,6 +13,7 @@ use super::{Request, clearing, fault};
 use crate::engine::{self, Budget, Doubts, Mounts, Root, Rules, Stands, Sum, Totals};
 use crate::fs::capabilities::{self, Trial};
 use crate::fs::dir_handle::{DirHandle, HandleCache};
+use crate::fs::folding::Folding;
 use crate::fs::link_counts::LinkCounts;
 use crate::fs::name_count::NameCount;
 use crate::model::error::Error;
@@ -261,6 +262,7 @@ impl Filling<'_> {
     ) {
         let rules = Rules {
             mounts: None,
+            folding: Folding::default(),
             policy: &LinkPolicy::new(),
             capabilities,
             filter: &Filter::new(),

@@ -1,0 +1,141 @@
+//! A target that takes several names for one: of `README` and `readme` in one
+//! directory it can hold one, and the other is a fault that names both.
+//!
+//! The first that is met gets the name, which is the same in every dump, since
+//! entries are met in the order of their inodes. In the reference only the
+//! entry of the very name counts: another's may be the same by size and time.
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::{Arc, PoisonError};
+
+use super::job::Found;
+use super::node::Node;
+use super::worker::Worker;
+use crate::fs::inspect;
+use crate::model::fault::{Op, OpError, Side};
+use crate::model::path::Printable;
+use crate::sys::errno;
+
+impl Worker<'_> {
+    /// Takes a name for an entry of a directory, whatever it is. When it is
+    /// another's already, that is told, and the entry is not stored.
+    pub(super) fn takes_name(&mut self, node: &Arc<Node>, name: &CStr) -> bool {
+        let Some(key) = self.run.rules.folding.key(name) else {
+            return true;
+        };
+        let folded = node.folded.get_or_init(Box::default);
+        let other = {
+            let mut met = folded.met.lock().unwrap_or_else(PoisonError::into_inner);
+            let taken = met.entry(key).or_insert_with(|| name.to_owned());
+            (taken.as_c_str() != name).then(|| taken.clone())
+        };
+        match other {
+            None => true,
+            Some(other) => {
+                self.collide(node, name, &other);
+                false
+            }
+        }
+    }
+
+    fn collide(&mut self, node: &Node, name: &CStr, other: &CStr) {
+        let other = Printable(other.to_bytes());
+        let cause = format!("for the dump's filesystem it has the same name as {other}");
+        let op_error = OpError::target(Op::Create, io::Error::other(cause));
+        self.fault(node, name, op_error);
+    }
+
+    /// Was this name stored already? A listing may tell a name twice that was
+    /// made anew meanwhile. It is looked for byte by byte, since two names may
+    /// be one for the dump's filesystem, and must be what it is in the source:
+    /// else what was to be stored is missing, and that is a fault.
+    pub(super) fn was_listed_twice(&self, node: &Node, name: &CStr, op_error: &OpError) -> bool {
+        let makes = matches!(op_error.op, Op::Create | Op::Link);
+        if op_error.side != Side::Target || !makes || !errno::exists(&op_error.cause) {
+            return false;
+        }
+        let Some(target) = &node.target else {
+            return false;
+        };
+        let stored = target.open().and_then(|handle| {
+            let listed = Found::list(&handle)?.take(name).is_some();
+            let existing = inspect::look_in_dump(handle.as_fd(), name)?;
+            Ok(listed.then_some(existing.kind))
+        });
+        let source = Self::look(node, name).map(|meta| meta.kind);
+        stored.is_ok_and(|stored| stored.is_some() && stored == source)
+    }
+
+    /// Something else is there under the name of an entry that was to be made:
+    /// says what, as far as that can be seen.
+    pub(super) fn named(&self, node: &Node, name: &CStr, op_error: OpError) -> OpError {
+        let other = || -> Option<CString> {
+            let target = node.target.as_ref()?.open().ok()?;
+            let there = inspect::look_in_dump(target.as_fd(), name).ok()?;
+            let listed = Found::list(&target).ok()?;
+            let mut others = listed.chunk.iter().filter(|entry| entry.name != name);
+            others
+                .find(|entry| {
+                    let looked = inspect::look_in_dump(target.as_fd(), entry.name);
+                    looked.is_ok_and(|looked| looked.ino == there.ino)
+                })
+                .map(|entry| entry.name.to_owned())
+        };
+        match other() {
+            Some(other) if self.run.rules.folding.folds() => {
+                let other = Printable(other.to_bytes());
+                let cause = format!("for the dump's filesystem it has the same name as {other}");
+                let cause = io::Error::other(cause);
+                OpError { cause, ..op_error }
+            }
+            _ => op_error,
+        }
+    }
+
+    /// Removes what an earlier run left under another spelling of a name.
+    pub(super) fn clear_respelled(&mut self, node: &Node, name: &CStr, found: &Found) {
+        let folding = self.run.rules.folding;
+        let Some(key) = folding.key(name) else { return };
+        let others = found.chunk.iter().zip(&found.done);
+        let mut others = others.filter(|(_, done)| !**done);
+        if others.any(|(other, _)| folding.key(other.name).as_ref() == Some(&key)) {
+            self.clear(node, name);
+        }
+    }
+
+    /// May a directory be taken over that is there under a name? Not when it has
+    /// another, as far as listings tell.
+    pub(super) fn has_this_name(&self, dir: &Arc<OwnedFd>, name: &CStr) -> bool {
+        let folding = self.run.rules.folding;
+        let listed = || Found::list(dir).is_ok_and(|found| found.chunk.find(name).is_some());
+        !folding.folds() || folding.respells || listed()
+    }
+
+    /// Does an undone name of the target lead to what was stored under another?
+    pub(super) fn is_anothers(&self, node: &Node, name: &CStr) -> bool {
+        let Some(key) = self.run.rules.folding.key(name) else {
+            return false;
+        };
+        let folded = node.folded.get_or_init(Box::default);
+        let met = folded.met.lock().unwrap_or_else(PoisonError::into_inner);
+        met.contains_key(&key)
+    }
+
+    /// Has the reference an entry of this very name, if it has one that is taken
+    /// for it? Where listings show other names that cannot be told.
+    pub(super) fn is_in_reference(&self, node: &Node, name: &CStr) -> bool {
+        let folding = self.run.rules.folding;
+        if !folding.folds() || folding.respells {
+            return true;
+        }
+        let folded = node.folded.get_or_init(Box::default);
+        let listed = folded.reference.get_or_init(|| {
+            let handle = node.reference.as_ref()?.open().ok()?;
+            Some(Found::list(&handle).ok()?.chunk)
+        });
+        let listed = listed.as_ref();
+        listed.is_none_or(|names| names.find(name).is_some())
+    }
+}

@@ -1,0 +1,200 @@
+//! A dump disk that does not tell upper from lower case: of README and readme
+//! one is stored, in every dump, and the other is a fault that names both.
+
+mod common;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use assert_fs::TempDir;
+use dumpcore::{Action, DumpRoot, Error, Event, Report, Snapshot, Warning};
+use fixtures::folding_fuse::FoldingFuse;
+
+/// A tree on a disk like any other, and a dump root on one that folds names.
+struct Place {
+    dir: TempDir,
+    disk: FoldingFuse,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Self {
+            dir: TempDir::new().expect("a directory"),
+            disk: FoldingFuse::new(),
+        };
+        fs::create_dir(place.tree()).expect("made");
+        fs::create_dir(place.disk.path().join("dump")).expect("made");
+        place
+    }
+
+    fn tree(&self) -> PathBuf {
+        self.dir.path().join("tree")
+    }
+
+    /// Writes a file with a time that is always the same.
+    fn write(&self, name: &str, text: &str) {
+        let path = self.tree().join(name);
+        fs::create_dir_all(path.parent().expect("above")).expect("made");
+        fs::write(&path, text).expect("written");
+        let file = File::options().write(true).open(&path).expect("opened");
+        let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        file.set_modified(then).expect("set");
+    }
+
+    fn snapshot(&self) -> Snapshot<'static> {
+        let dump = self.disk.path().join("dump");
+        let init = fs::symlink_metadata(dump.join("current")).is_err();
+        Snapshot::new(dump).main(self.tree()).init(init).jobs(1)
+    }
+
+    fn newest(&self) -> PathBuf {
+        let dump = DumpRoot::open(self.disk.path().join("dump")).expect("opened");
+        dump.current().expect("read").expect("a dump").join("tree")
+    }
+}
+
+/// The names in a directory.
+fn names(dir: &Path) -> Vec<String> {
+    let list = fs::read_dir(dir).expect("listed");
+    let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("listed").file_name();
+    let mut names: Vec<_> = list.map(|e| name(e).into_string().expect("text")).collect();
+    names.sort();
+    names
+}
+
+/// Of two names one is there, with its own contents, and the other is a fault
+/// that names both.
+#[track_caller]
+fn assert_one_of(place: &Place, report: &Report, pair: [(&str, &str); 2]) -> String {
+    let newest = place.newest();
+    let there = names(&newest);
+    let is_there = |name: &str| there.iter().any(|other| other == name);
+    let (stored, other) = match pair.map(|(name, _)| is_there(name)) {
+        [true, false] => (pair[0], pair[1]),
+        [false, true] => (pair[1], pair[0]),
+        _ => panic!("{there:?}"),
+    };
+    let (name, text) = stored;
+    assert_eq!(fs::read_to_string(newest.join(name)).expect("read"), text);
+    let faults: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
+    let names_both = |fault: &String| fault.contains(name) && fault.contains(other.0);
+    assert!(faults.iter().any(names_both), "{faults:?}");
+    let folded = |w: &Warning| matches!(w, Warning::NamesFolded { .. });
+    assert_eq!(report.warnings.iter().filter(|w| folded(w)).count(), 1);
+    name.to_owned()
+}
+
+#[test]
+#[ignore = "needs FUSE, and python3 with fusepy"]
+fn one_of_two_names_is_a_fault_in_every_dump() {
+    let place = Place::new();
+    // Of one size and time: nothing but the name tells them apart.
+    let pair = [("README", "UPPER"), ("readme", "lower")];
+    for (name, text) in pair {
+        place.write(name, text);
+    }
+    place.write("Other", "other");
+    let mut stored = Vec::new();
+    for round in 0..3 {
+        let report = place.snapshot().run().expect("published");
+        stored.push(assert_one_of(&place, &report, pair));
+        assert_eq!(report.faults.len(), 1, "{:?}", report.faults);
+        let copied = report.counts.copied().number;
+        assert_eq!(
+            copied,
+            if round == 0 { 2 } else { 0 },
+            "{:?}",
+            report.counts
+        );
+    }
+    assert!(stored.iter().all(|name| *name == stored[0]), "{stored:?}");
+    // The stored one goes: the other is not linked to what that held.
+    fs::remove_file(place.tree().join(&stored[0])).expect("removed");
+    let report = place.snapshot().run().expect("published");
+    assert!(report.faults.is_empty(), "{:?}", report.faults);
+    let (name, text) = pair[usize::from(stored[0] == "README")];
+    assert_eq!(
+        fs::read_to_string(place.newest().join(name)).expect("read"),
+        text
+    );
+    assert!(names(&place.newest()).contains(&name.to_owned()));
+}
+
+#[test]
+#[ignore = "needs FUSE, and python3 with fusepy"]
+fn directories_are_not_mixed() {
+    let place = Place::new();
+    place.write("Photos/one", "one");
+    place.write("photos/two", "two");
+    place.write("PHOTOS", "a file");
+    let report = place.snapshot().run().expect("published");
+    assert_eq!(report.faults.len(), 2, "{:?}", report.faults);
+    for _ in 0..2 {
+        let there = names(&place.newest());
+        assert_eq!(there.len(), 1, "{there:?}");
+        let source = place.tree().join(&there[0]);
+        let dumped = place.newest().join(&there[0]);
+        if source.is_dir() {
+            assert_eq!(names(&source), names(&dumped));
+        } else {
+            assert!(dumped.is_file());
+        }
+        let report = place.snapshot().run().expect("published");
+        assert_eq!(report.faults.len(), 2, "{:?}", report.faults);
+    }
+}
+
+/// Also where a run takes over what another left behind.
+#[test]
+#[ignore = "needs FUSE, and python3 with fusepy"]
+fn a_leftover_is_not_mixed_either() {
+    let place = Place::new();
+    let pair = [("README", "UPPER"), ("readme", "lower")];
+    for (name, text) in pair {
+        place.write(name, text);
+    }
+    for number in 0..20 {
+        place.write(&format!("Dir/{number}"), "text");
+        place.write(&format!("dir/{number}"), "TEXT");
+    }
+    let (stop, stored) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let watch = |event: Event<'_>| {
+        if let Event::Entry {
+            did: Action::Copied(_),
+            ..
+        } = event
+            && stored.fetch_add(1, Ordering::Relaxed) + 1 >= 10
+        {
+            stop.store(true, Ordering::Relaxed);
+        }
+    };
+    let stopped = place.snapshot().observer(&watch).stop(&stop).run();
+    assert!(matches!(stopped, Err(Error::Interrupted)), "{stopped:?}");
+    let report = place.snapshot().run().expect("published");
+    assert!(report.resumed);
+    assert_one_of(&place, &report, pair);
+    let newest = place.newest();
+    let there = names(&newest);
+    assert_eq!(there.len(), 2, "{there:?}");
+    for name in there.iter().filter(|name| name.eq_ignore_ascii_case("dir")) {
+        let text = if name == "Dir" { "text" } else { "TEXT" };
+        for number in 0..20 {
+            let path = newest.join(name).join(number.to_string());
+            assert_eq!(fs::read_to_string(path).expect("read"), text);
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs FUSE, and python3 with fusepy"]
+fn a_dry_run_finds_the_same() {
+    let place = Place::new();
+    place.write("a", "a");
+    place.snapshot().run().expect("published");
+    place.write("README", "UPPER");
+    place.write("readme", "lower");
+    let dry = place.snapshot().dry_run(true).run().expect("dry");
+    assert_eq!(dry.faults.len(), 1, "{:?}", dry.faults);
+}
