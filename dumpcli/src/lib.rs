@@ -62,6 +62,7 @@ pub mod excludes;
 pub mod exit;
 pub mod hooks;
 pub mod json;
+mod log_report;
 pub mod logging;
 pub mod lookup;
 pub mod lookups;

@@ -22,7 +22,7 @@ use crate::progress::{Counters, Ticker};
 use crate::screen::{self, Screen};
 use crate::settings::SessionSettings;
 use crate::signals::{Came, Stop};
-use crate::{Program, What, absolute, hooks, json, logging, report, stream};
+use crate::{Program, What, absolute, hooks, json, log_report, logging, report, stream};
 
 /// What a session is about.
 #[derive(Clone, Debug)]
@@ -339,7 +339,7 @@ impl Session {
     fn log_end(&self, outcome: &Outcome, exit: Exit) {
         let doing = self.program.doing;
         match outcome {
-            Ok(Ended::Made(report)) => log_report(doing, &self.what, report, exit),
+            Ok(Ended::Made(report)) => log_report::log_report(doing, &self.what, report, exit),
             Ok(Ended::There(dump)) => {
                 let (whole, dump) = (absolute(dump), Printable::path(dump));
                 let whole = Printable::path(&whole);
@@ -411,61 +411,6 @@ impl Session {
         if let Err(error) = screen::try_print(&text) {
             tracing::warn!("the report cannot be printed: {error}");
         }
-    }
-}
-
-fn log_report(doing: &str, what: &What, report: &Report, exit: Exit) {
-    let counts = &report.counts;
-    let dump = Printable::path(&report.dump);
-    let shown = |path: &PathBuf| Printable::path(&absolute(path)).to_string();
-    let [source, reference] = [&report.source, &report.reference].map(|p| p.as_ref().map(shown));
-    let copied = counts.copied();
-    let dry = if report.dry_run { " (dry run)" } else { "" };
-    let hooks = report::hooks(report).count() as u64;
-    let faults = match counts.faults.saturating_sub(hooks) {
-        0 => String::new(),
-        1 => ", but for 1 fault".to_owned(),
-        n => format!(", but for {n} faults"),
-    };
-    let hook = match hooks {
-        0 => "",
-        _ => ", but the post hook failed",
-    };
-    let figures = format!(
-        "{} linked, {} copied ({}), {}",
-        counts.linked.number,
-        copied.number,
-        report::bytes(copied.bytes),
-        report::duration(report.seconds())
-    );
-    macro_rules! log {
-        ($level:expr) => {
-            tracing::event!(
-                target: logging::END,
-                $level,
-                DUMP_PATH = shown(&report.dump),
-                DUMP_SOURCE = source.as_deref(),
-                DUMP_REFERENCE = reference.as_deref(),
-                DUMP_MAIN = what.absolute(),
-                DUMP_STATUS = exit.status(),
-                DUMP_EXIT = exit.code(),
-                DUMP_LINKED = counts.linked.number,
-                DUMP_COPIED = copied.number,
-                DUMP_BYTES = copied.bytes,
-                DUMP_EXCLUDED = counts.excluded,
-                DUMP_OTHER_FILESYSTEMS = counts.other_filesystems,
-                DUMP_VANISHED = counts.vanished,
-                DUMP_FAULTS = counts.faults,
-                DUMP_WARNINGS = report.warnings_total,
-                DUMP_SECONDS = report.seconds(),
-                "Done {doing} {what} to {dump}{dry}{faults}{hook}: {figures}"
-            )
-        };
-    }
-    if exit == Exit::Done {
-        log!(Level::INFO);
-    } else {
-        log!(Level::WARN);
     }
 }
 
