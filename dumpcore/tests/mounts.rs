@@ -147,6 +147,30 @@ fn what_the_kernel_makes_up_is_left_out_with_one_warning() {
     assert!(is_empty(&copy.join("home/mount")) && is_empty(&copy.join("sys")));
 }
 
+/// The name of a namespace is a file that cannot be read; a file of proc, bound
+/// to another name, can.
+#[test]
+#[ignore = "needs root and mounts"]
+fn what_the_kernel_lets_nobody_read_is_left_out() {
+    let (stage, at) = stage();
+    let [network, version] = ["network", "version"].map(|name| at.with_file_name(name));
+    for file in [&network, &version] {
+        fs::write(file, "covered").expect("written");
+    }
+    let _network = Mounted::new(&network, &["--bind", "/proc/self/ns/net"]);
+    let _version = Mounted::new(&version, &["--bind", "/proc/version"]);
+    let (report, heard) = left_out(stage.snapshot());
+    assert!(report.is_complete(), "{:#?}", report.faults);
+    assert_eq!(heard, BTreeSet::from([format!("{ROOT}/home/network")]));
+    let told: Vec<String> = report.warnings.iter().map(ToString::to_string).collect();
+    let name = format!("{} (nsfs)", network.display());
+    assert!(told.iter().any(|told| told.contains(&name)), "{told:?}");
+    let copy = report.dump.join(ROOT).join("home");
+    assert!(!copy.join("network").exists());
+    let text = fs::read("/proc/version").expect("read");
+    assert_eq!(fs::read(copy.join("version")).expect("read"), text);
+}
+
 /// One that its user closed to all others, root included.
 #[test]
 #[ignore = "needs root and bindfs"]

@@ -193,7 +193,9 @@ impl Worker<'_> {
                 Err(StoreError::Stopped) => return Kind::File,
                 Err(StoreError::Op(op_error)) if !Self::is_replaced(item, &op_error) => {
                     self.clear_after(node, name, existing);
-                    self.fault(node, name, op_error);
+                    if !self.is_kernel_file(item, &op_error) {
+                        self.fault(node, name, op_error);
+                    }
                     return Kind::File;
                 }
                 Err(StoreError::Changed | StoreError::Op(_)) => {

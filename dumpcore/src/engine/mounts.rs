@@ -12,6 +12,7 @@ use std::ffi::CStr;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
+use super::entry::Item;
 use super::job::Entering;
 use super::node::{Node, OpenDirs};
 use super::worker::Worker;
@@ -24,7 +25,7 @@ use crate::model::metadata::Meta;
 use crate::model::warning::Warning;
 use crate::sys::dir::{self, For};
 use crate::sys::fstype::FsType;
-use crate::sys::{errno, stat};
+use crate::sys::{errno, file, stat};
 
 impl Worker<'_> {
     /// Is a directory of the source not to be entered, since another
@@ -82,6 +83,24 @@ impl Worker<'_> {
             }
             _ => Entering::In(entered),
         }
+    }
+
+    /// Was a file not read since the kernel makes it up, as it does the names
+    /// of namespaces? Then it is left out. Others of its kind can be read, and
+    /// are dumped.
+    pub(super) fn is_kernel_file(&mut self, item: Item<'_>, op_error: &OpError) -> bool {
+        let Item { node, name, .. } = item;
+        if op_error.side != Side::Source || item.meta.dev == node.meta.dev {
+            return false;
+        }
+        let opened = file::open_file(item.hands.source.as_fd(), name);
+        let Ok(FsType::Kernel(kind)) = opened.and_then(FsType::of) else {
+            return false;
+        };
+        let path = node.full_path(Side::Source, name);
+        self.run.left_out.add(path, kind);
+        self.leave_out(node, name, item.meta.kind);
+        true
     }
 
     /// A directory could not be opened: tells why, and says what can stand in
