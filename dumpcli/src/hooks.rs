@@ -20,7 +20,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::absolute;
 use crate::config::OneOrMany;
-use crate::signals::{self, Stop};
+use crate::signals::Stop;
 
 /// How often it is looked whether a command has ended, or is to be stopped.
 const LOOK: Duration = Duration::from_millis(20);
@@ -66,7 +66,7 @@ pub fn run(
         .envs(variables)
         .stdin(Stdio::null())
         .stdout(Stdio::from(io::stderr()));
-    let mut child = signals::spawn(&mut command)?;
+    let mut child = command.spawn()?;
     let status = wait(&mut child, stop)?;
     match status.code() {
         Some(0) => Ok(()),

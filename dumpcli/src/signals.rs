@@ -13,14 +13,13 @@
 
 use std::fs;
 use std::io;
-use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use dumpcore::{leave_signals_to_others, with_signals};
+use dumpcore::WaitingSignals;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
@@ -258,10 +257,21 @@ impl Stop {
                     }
                 }
             })?;
-        // A thread that is not answered by the kernel never gets to a signal.
-        leave_signals_to_others(&wanted)?;
+        take_what_waits(WaitingSignals::new(&wanted)?)?;
         Ok(stop)
     }
+}
+
+/// Takes signals that wait for a thread which the kernel does not answer, and
+/// handles them in a thread of its own.
+fn take_what_waits(mut waiting: WaitingSignals) -> io::Result<()> {
+    let take = move || {
+        while let Ok(number) = waiting.take() {
+            let _ = signal_hook::low_level::raise(number);
+        }
+    };
+    let named = thread::Builder::new().name("waiting".into());
+    named.spawn(take).map(drop)
 }
 
 /// The signals that ask a run to stop.
@@ -271,14 +281,6 @@ fn wanted() -> Vec<i32> {
         wanted.push(SIGHUP);
     }
     wanted
-}
-
-/// Starts a command that signals can end, as they end any other.
-///
-/// # Errors
-/// When it cannot be started.
-pub fn spawn(command: &mut Command) -> io::Result<Child> {
-    with_signals(&wanted(), || command.spawn())?
 }
 
 /// Was the process started with this signal ignored?

@@ -148,6 +148,6 @@ pub use root::lock::DumpLock;
 pub use snapshot::Snapshot;
 pub use sys::path::working_directory;
 pub use sys::priority::give_way;
-pub use sys::signals::{leave_signals_to_others, with_signals};
+pub use sys::signals::WaitingSignals;
 pub use tend::removal::{Left, Reason, Removal, Removed};
 pub use tend::remove::Remove;

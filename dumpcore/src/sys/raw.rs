@@ -8,7 +8,7 @@
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 use std::ffi::{CStr, c_int, c_long};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
 
 // The same on every architecture but alpha.
 const SETXATTRAT: c_long = 463;
@@ -112,12 +112,9 @@ pub(super) fn removexattrat(dir: BorrowedFd<'_>, name: &CStr, xattr: &CStr) -> i
     .map(drop)
 }
 
-/// Which signals a thread lets wait.
-pub(super) struct SignalMask(libc::sigset_t);
-
-/// Blocks these signals in the calling thread, or unblocks them; what it was
-/// before.
-pub(super) fn block_signals(numbers: &[i32], block: bool) -> io::Result<SignalMask> {
+/// A descriptor on which the signals of these numbers are read that wait for the
+/// process, or for the reading thread: `signalfd`.
+pub(super) fn signal_descriptor(numbers: &[i32]) -> io::Result<OwnedFd> {
     let mut set = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: `set` is writable, and outlives the call, which fills it.
     outcome(unsafe { libc::sigemptyset(set.as_mut_ptr()) }.into())?;
@@ -125,29 +122,11 @@ pub(super) fn block_signals(numbers: &[i32], block: bool) -> io::Result<SignalMa
         // SAFETY: the set was filled above.
         outcome(unsafe { libc::sigaddset(set.as_mut_ptr(), *number) }.into())?;
     }
-    let how = if block {
-        libc::SIG_BLOCK
-    } else {
-        libc::SIG_UNBLOCK
-    };
-    // SAFETY: the set was filled above.
-    set_signals(how, &SignalMask(unsafe { set.assume_init() }))
-}
-
-/// Puts back what `block_signals` gave.
-pub(super) fn restore_signals(mask: &SignalMask) -> io::Result<()> {
-    set_signals(libc::SIG_SETMASK, mask).map(drop)
-}
-
-fn set_signals(how: c_int, mask: &SignalMask) -> io::Result<SignalMask> {
-    let mut before = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: the mask is a whole one, `before` is writable; both outlive the
-    // call.
-    match unsafe { libc::pthread_sigmask(how, &raw const mask.0, before.as_mut_ptr()) } {
-        // SAFETY: the call has filled it.
-        0 => Ok(SignalMask(unsafe { before.assume_init() })),
-        error => Err(io::Error::from_raw_os_error(error)),
-    }
+    // SAFETY: the set was filled above, and the kernel only reads it.
+    let made = unsafe { libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC) };
+    outcome(made.into())?;
+    // SAFETY: a descriptor just made, which nobody else knows of.
+    Ok(unsafe { OwnedFd::from_raw_fd(made) })
 }
 
 /// Gives the calling thread a working directory of its own, which it shares

@@ -1,34 +1,49 @@
-//! Which threads signals come to.
+//! Signals that wait for a thread which does not get to them.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 
 use super::raw;
 
-/// Keeps these signals from the calling thread, and from all threads that it
-/// starts from now on: they come to another one, that was started before.
+/// Signals of the process that no thread has handled yet.
 ///
 /// The system prefers to give a signal to the first thread, and a thread that
-/// sits in a call which is not answered never gets to it. A program that
-/// handles signals in a thread of its own calls this when that thread has been
-/// started. Commands inherit it, see [`with_signals`].
-///
-/// # Errors
-/// What the system answered: one of the numbers is not a signal.
-pub fn leave_signals_to_others(numbers: &[i32]) -> io::Result<()> {
-    raw::block_signals(numbers, true).map(drop)
+/// sits in a call which is not answered never gets to it. The signal waits for the
+/// whole process then, and another thread can take it from here.
+#[derive(Debug)]
+pub struct WaitingSignals {
+    descriptor: File,
 }
 
-/// Does something in the calling thread with these signals let through: a command
-/// that is started then gets them.
-///
-/// # Errors
-/// What the system answered: one of the numbers is not a signal. Then nothing was
-/// done.
-pub fn with_signals<T>(numbers: &[i32], act: impl FnOnce() -> T) -> io::Result<T> {
-    let before = raw::block_signals(numbers, false)?;
-    let done = act();
-    raw::restore_signals(&before)?;
-    Ok(done)
+impl WaitingSignals {
+    /// Those of these numbers.
+    ///
+    /// # Errors
+    /// What the system answered: one of the numbers is not a signal.
+    pub fn new(numbers: &[i32]) -> io::Result<Self> {
+        let descriptor = raw::signal_descriptor(numbers)?.into();
+        Ok(Self { descriptor })
+    }
+
+    /// Waits for the next one and takes it, so that no other thread does. Its
+    /// number.
+    ///
+    /// # Errors
+    /// What the system answered.
+    pub fn take(&mut self) -> io::Result<i32> {
+        // The size of `struct signalfd_siginfo`, whose first field is the number.
+        let mut info = [0_u8; 128];
+        loop {
+            match self.descriptor.read_exact(&mut info) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+                Ok(()) => {
+                    let [a, b, c, d, ..] = info;
+                    return Ok(i32::from_ne_bytes([a, b, c, d]));
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -36,22 +51,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_signal_goes_to_the_thread_that_takes_it() {
-        // In a thread of the test's own, whose mask ends with it.
-        std::thread::spawn(|| {
-            let is_blocked = || {
-                let status = std::fs::read_to_string("/proc/thread-self/status").expect("mounted");
-                let mask = status.lines().find_map(|line| line.strip_prefix("SigBlk:"));
-                let mask = u64::from_str_radix(mask.expect("told").trim(), 16).expect("a number");
-                mask & 1 << 9 != 0
-            };
-            leave_signals_to_others(&[10]).expect("blocked");
-            assert!(is_blocked());
-            assert!(!with_signals(&[10], is_blocked).expect("let through"));
-            assert!(is_blocked());
-        })
-        .join()
-        .expect("no panic");
-        assert!(leave_signals_to_others(&[-1]).is_err());
+    fn only_signals_can_be_waited_for() {
+        assert!(WaitingSignals::new(&[15]).is_ok());
+        assert!(WaitingSignals::new(&[-1]).is_err());
     }
 }
