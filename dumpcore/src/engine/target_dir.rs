@@ -43,9 +43,8 @@ impl Worker<'_> {
         };
         let entered = match above.enter(name, For::Filling) {
             Err(e) if errno::is_not_permitted(&e) && !fresh => {
-                // Left behind with the permissions of its source. It is no
-                // symlink: opening one is refused in another way.
-                link::set_mode(handle.as_fd(), name, 0o700).map_err(failed(Op::SetMode))?;
+                // Left behind with the permissions of its source.
+                link::set_mode_of_dir(handle.as_fd(), name, 0o700).map_err(failed(Op::SetMode))?;
                 above.enter(name, For::Filling)
             }
             other => other,

@@ -116,8 +116,7 @@ impl Level {
     fn enter(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<Self> {
         let opened = match dir::open_dir(dir, name, For::Filling) {
             Err(e) if errno::is_not_permitted(&e) => {
-                // The name is no symlink: opening it would have said so.
-                link::set_mode(dir, name, 0o700)?;
+                link::set_mode_of_dir(dir, name, 0o700)?;
                 dir::open_dir(dir, name, For::Filling)?
             }
             other => other?,

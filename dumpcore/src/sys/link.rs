@@ -1,17 +1,17 @@
 //! Names: hard links, symlinks, special files, removing and renaming.
 
 use rustix::fs::{
-    Access, AtFlags, FileType, Gid, Mode, RenameFlags, Timespec, Timestamps, Uid, accessat,
-    chmodat, chownat, linkat, mknodat, readlinkat, renameat, renameat_with, symlinkat, unlinkat,
-    utimensat,
+    Access, AtFlags, FileType, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid, accessat,
+    chmodat, chownat, linkat, mknodat, openat, readlinkat, renameat, renameat_with, symlinkat,
+    unlinkat, utimensat,
 };
 use rustix::io::Errno;
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::{AsRawFd as _, BorrowedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 
-use super::{dir, errno, stat};
+use super::{dir, errno, raw, stat};
 use crate::model::metadata::{Kind, Time};
 
 /// Gives the inode of `from` another name; a symlink is linked itself.
@@ -182,26 +182,106 @@ pub(crate) fn set_owner(dir: BorrowedFd<'_>, name: &CStr, uid: u32, gid: u32) ->
 /// Sets the permission bits of a directory by its name; of nothing else, should
 /// the name be another's by now.
 pub(crate) fn set_mode_of_dir(dir: BorrowedFd<'_>, name: &CStr, mode: u16) -> io::Result<()> {
-    let handle = dir::open_dir(dir, name, dir::For::Passing)?;
-    match chmodat(
-        &handle,
-        c".",
-        Mode::from_raw_mode(u32::from(mode)),
-        AtFlags::empty(),
-    ) {
+    set_mode_by_dot(&dir::open_dir(dir, name, dir::For::Passing)?, mode)
+}
+
+/// Sets the permission bits of a name. A symlink has none, and is not followed:
+/// of one it is an error.
+pub(crate) fn set_mode(dir: BorrowedFd<'_>, name: &CStr, mode: u16) -> io::Result<()> {
+    match raw::fchmodat2(dir, name, mode, libc::AT_SYMLINK_NOFOLLOW) {
+        Err(error) if may_be_unknown(&error) => set_mode_by_handle(dir, name, mode),
+        other => other,
+    }
+}
+
+/// The same, for kernels that can only follow.
+fn set_mode_by_handle(dir: BorrowedFd<'_>, name: &CStr, mode: u16) -> io::Result<()> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let handle = openat(dir, name, flags, Mode::empty())?;
+    match stat::look_at(&handle)?.kind {
+        Kind::Symlink => Err(Errno::LOOP.into()),
+        Kind::Dir => set_mode_by_dot(&handle, mode),
+        _ => set_mode_by_number(&handle, mode),
+    }
+}
+
+fn set_mode_by_dot(handle: &OwnedFd, mode: u16) -> io::Result<()> {
+    let bits = Mode::from_raw_mode(u32::from(mode));
+    match chmodat(handle, c".", bits, AtFlags::empty()) {
         // What may not be searched has no `.` for its owner, only a number.
-        Err(Errno::ACCESS) => {
-            let path = format!("/proc/self/fd/{}", handle.as_raw_fd());
-            let mode = std::fs::Permissions::from_mode(u32::from(mode));
-            std::fs::set_permissions(path, mode)
-        }
+        Err(Errno::ACCESS) => set_mode_by_number(handle, mode),
         other => Ok(other?),
     }
 }
 
-/// Sets the permission bits of a name that is known to be no symlink: the
-/// system call would follow one.
-pub(crate) fn set_mode(dir: BorrowedFd<'_>, name: &CStr, mode: u16) -> io::Result<()> {
-    let mode = Mode::from_raw_mode(u32::from(mode));
-    Ok(chmodat(dir, name, mode, AtFlags::empty())?)
+/// Of what a handle holds that was not opened to be read.
+fn set_mode_by_number(handle: &OwnedFd, mode: u16) -> io::Result<()> {
+    match raw::fchmodat2(handle.as_fd(), c"", mode, libc::AT_EMPTY_PATH) {
+        Err(error) if may_be_unknown(&error) => set_mode_through_proc(handle, mode),
+        other => other,
+    }
+}
+
+fn set_mode_through_proc(handle: &OwnedFd, mode: u16) -> io::Result<()> {
+    let path = format!("/proc/self/fd/{}", handle.as_raw_fd());
+    let bits = std::fs::Permissions::from_mode(u32::from(mode));
+    std::fs::set_permissions(path, bits).map_err(|cause| {
+        if !errno::is_missing(&cause) {
+            return cause;
+        }
+        io::Error::other("needs Linux 6.6 or a mounted /proc")
+    })
+}
+
+/// Does the kernel perhaps not know the call, or a sandbox (EPERM) not let it
+/// through? The other way tells.
+fn may_be_unknown(error: &io::Error) -> bool {
+    errno::is_unsupported(error) || errno::is_not_permitted(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    type SetMode = fn(BorrowedFd<'_>, &CStr, u16) -> io::Result<()>;
+
+    #[test]
+    fn permissions_are_set_of_what_is_there_and_never_through_a_symlink() {
+        let on = assert_fs::TempDir::new().expect("a directory");
+        let root = dir::open_root(on.path(), dir::For::Passing).expect("opened");
+        let at = |name: &str| on.path().join(name);
+        fs::create_dir(at("dir")).expect("made");
+        fs::write(at("file"), "foreign").expect("written");
+        make_special(root.as_fd(), c"fifo", Kind::Fifo, 0).expect("made");
+        symlink("dir", at("to-dir")).expect("linked");
+        symlink("file", at("to-file")).expect("linked");
+        let mode =
+            |name: &str| fs::metadata(at(name)).expect("there").permissions().mode() & 0o7777;
+        let through_proc: SetMode = |dir, name, mode| {
+            let flags = OFlags::PATH | OFlags::NOFOLLOW;
+            set_mode_through_proc(&openat(dir, name, flags, Mode::empty())?, mode)
+        };
+        let ways: [(SetMode, &[&str]); 4] = [
+            (set_mode, &["dir", "file", "fifo"]),
+            (set_mode_by_handle, &["dir", "file", "fifo"]),
+            (set_mode_of_dir, &["dir"]),
+            (through_proc, &["dir", "file", "fifo"]),
+        ];
+        for (way, (set, known)) in ways.into_iter().enumerate() {
+            for name in ["dir", "file", "fifo"] {
+                fs::set_permissions(at(name), fs::Permissions::from_mode(0o000)).expect("closed");
+                let done = set(root.as_fd(), &CString::new(name).expect("a name"), 0o1751);
+                let expected = if known.contains(&name) { 0o1751 } else { 0 };
+                assert_eq!(mode(name), expected, "{name} by way {way}: {done:?}");
+                assert_eq!(done.is_ok(), known.contains(&name), "{name} by way {way}");
+            }
+            for (link, name) in [(c"to-dir", "dir"), (c"to-file", "file")] {
+                let before = mode(name);
+                set(root.as_fd(), link, 0o700).expect_err("a symlink");
+                assert_eq!(mode(name), before, "{name} was reached by way {way}");
+            }
+        }
+    }
 }

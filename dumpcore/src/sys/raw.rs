@@ -1,5 +1,6 @@
 //! The system calls that rustix does not offer yet: extended attributes by
-//! directory handle and name (Linux 6.13), priorities, signal masks, and what
+//! directory handle and name (Linux 6.13), permissions without following
+//! symlinks (Linux 6.6), priorities, signal masks, and what
 //! becomes of a file's pages. The only file with unsafe code: each function hands the
 //! kernel numbers, and pointers to borrowed buffers with their lengths, for
 //! the duration of one call.
@@ -11,6 +12,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd as _, OwnedFd};
 
 // The same on every architecture but alpha.
+const FCHMODAT2: c_long = 452;
 const SETXATTRAT: c_long = 463;
 const GETXATTRAT: c_long = 464;
 const LISTXATTRAT: c_long = 465;
@@ -26,6 +28,26 @@ struct XattrArgs {
 
 fn outcome(returned: c_long) -> io::Result<usize> {
     usize::try_from(returned).map_err(|_| io::Error::last_os_error())
+}
+
+/// Sets permission bits; these flags hold, other than those of `fchmodat`.
+pub(super) fn fchmodat2(
+    dir: BorrowedFd<'_>,
+    name: &CStr,
+    mode: u16,
+    flags: c_int,
+) -> io::Result<()> {
+    // SAFETY: `name` is NUL-terminated and outlives the call.
+    outcome(unsafe {
+        libc::syscall(
+            FCHMODAT2,
+            dir.as_raw_fd(),
+            name.as_ptr(),
+            c_long::from(mode),
+            flags,
+        )
+    })
+    .map(drop)
 }
 
 pub(super) fn listxattrat(dir: BorrowedFd<'_>, name: &CStr, list: &mut [u8]) -> io::Result<usize> {
