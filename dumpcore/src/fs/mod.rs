@@ -9,6 +9,7 @@ pub(crate) mod folding;
 pub(crate) mod inspect;
 pub(crate) mod kept;
 pub(crate) mod link_counts;
+pub(crate) mod marks;
 pub(crate) mod name_count;
 pub(crate) mod read_marks;
 pub(crate) mod refusal;

@@ -1,7 +1,9 @@
 //! The marks, on a dump's own directory, that say when its trees were read.
 
+use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
+use crate::fs::marks;
 use crate::model::metadata::Meta;
 use crate::policy::layout;
 use crate::policy::touched::{Clock, ReadMark, TopId};
@@ -20,15 +22,12 @@ pub(crate) fn read(dump: &OwnedFd) -> Vec<ReadMark> {
 
 /// Puts marks on a dump that is being made. Without any it bears none, as one
 /// on a filesystem that takes none: then the next dump goes by size and time.
-pub(crate) fn put(dump: &OwnedFd, marks: &[ReadMark]) {
-    let (subject, name) = (Subject::Open(dump.as_fd()), layout::READ_XATTR.as_bytes());
-    let marked = match marks {
-        [] => false,
-        marks => xattr::set(subject, name, &ReadMark::format(marks)).is_ok(),
-    };
-    if !marked {
-        let _ = xattr::remove(subject, name);
-    }
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn put(dump: &OwnedFd, read: &[ReadMark]) -> io::Result<()> {
+    let text = (!read.is_empty()).then(|| ReadMark::format(read));
+    marks::put(dump, layout::READ_XATTR, text.as_deref())
 }
 
 /// Which directory is at the top of a tree.

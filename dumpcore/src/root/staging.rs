@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 
 use crate::fs::folding::Folding;
+use crate::fs::marks;
 use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
 use crate::model::metadata::{ACL_DEFAULT, Time};
@@ -167,12 +168,19 @@ impl<'a> Staging<'a> {
 
     /// Notes on the dump how many names it is published with; where its
     /// filesystem has no attributes, nobody will know.
-    pub(crate) fn remember_names(&self, names: Option<u64>) {
-        if let Some(names) = names {
-            let subject = Subject::Open(self.handle.as_fd());
-            let text = names.to_string();
-            let _ = xattr::set(subject, layout::NAMES_XATTR.as_bytes(), text.as_bytes());
-        }
+    pub(crate) fn remember_names(&self, names: Option<u64>) -> Result<(), Error> {
+        let text = names.map(|names| names.to_string());
+        self.mark(layout::NAMES_XATTR, text.as_deref().map(str::as_bytes))
+    }
+
+    /// Puts a mark on the dump, or takes that of an earlier run away.
+    pub(crate) fn mark(&self, name: &str, value: Option<&[u8]>) -> Result<(), Error> {
+        self.marked(marks::put(&self.handle, name, value))
+    }
+
+    /// What putting a mark came to: an error is the disk's.
+    pub(crate) fn marked(&self, outcome: io::Result<()>) -> Result<(), Error> {
+        outcome.map_err(|e| self.failed(Op::SetXattr, self.path(), e))
     }
 
     /// Makes the dump visible, and points these links at it. It must have
@@ -230,10 +238,10 @@ impl<'a> Staging<'a> {
 
     /// Writes the marks of a published dump.
     fn mark_published(&self, tells: &Tells) -> Result<(), Error> {
-        let subject = Subject::Open(self.handle.as_fd());
         // Where there are no marks, the directory's time says nearly as much.
         let moment = moment::text(&tells.moment);
-        let _ = xattr::set(subject, layout::MOMENT_XATTR.as_bytes(), moment.as_bytes());
+        self.mark(layout::MOMENT_XATTR, Some(moment.as_bytes()))?;
+        let subject = Subject::Open(self.handle.as_fd());
         let partial = layout::PARTIAL_XATTR.as_bytes();
         let marked = if tells.lacks == 0 {
             xattr::remove(subject, partial)

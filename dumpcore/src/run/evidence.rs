@@ -17,8 +17,10 @@ use super::trees::{Reference, Source};
 use super::{Order, Run};
 use crate::engine::{Doubts, Totals};
 use crate::fs::read_marks;
+use crate::model::error::Error;
 use crate::model::warning::Warning;
 use crate::policy::touched::{Clock, ReadMark, Touched};
+use crate::root::staging::Staging;
 use crate::sys::fstype::FsType;
 
 /// The marks of a run.
@@ -53,17 +55,19 @@ impl Evidence {
     }
 
     /// A new dump bears the marks from its beginning on.
-    pub(super) fn begin(&self, target: &OwnedFd, resumed: bool) {
-        if !resumed && !self.marks.is_empty() {
-            read_marks::put(target, &self.marks);
+    pub(super) fn begin(&self, staging: &Staging<'_>) -> Result<(), Error> {
+        if staging.resumed || self.marks.is_empty() {
+            return Ok(());
         }
+        staging.marked(read_marks::put(staging.handle(), &self.marks))
     }
 
     /// All that was kept has been looked at.
-    pub(super) fn end(&self, target: &OwnedFd, resumed: bool) {
-        if resumed {
-            read_marks::put(target, &self.marks);
+    pub(super) fn end(&self, staging: &Staging<'_>) -> Result<(), Error> {
+        if !staging.resumed {
+            return Ok(());
         }
+        staging.marked(read_marks::put(staging.handle(), &self.marks))
     }
 
     /// Which files of the trees may have been touched, `target` being what an

@@ -218,7 +218,7 @@ impl<'a> Run<'a> {
                 &capabilities::guess(self.dump.handle()),
                 &totals,
             )?;
-            self.note_mounts(&order, (met, expected), None, &totals);
+            self.note_mounts(&order, (met, expected), None, &totals)?;
         } else {
             if let Some(leftover) = &mut named.leftover {
                 let of = leftover.name;
@@ -227,7 +227,7 @@ impl<'a> Run<'a> {
             let (staging, capabilities) =
                 self.staging(named.name, named.leftover.take(), &totals)?;
             resumed = staging.resumed;
-            evidence.begin(staging.handle(), resumed);
+            evidence.begin(&staging)?;
             evidence.weigh(&mut sources, resumed.then(|| staging.handle()));
             let expected = self.recall_mounts(&mut sources, |s, dump| evidence.since(s, dump));
             if capabilities.user_xattrs {
@@ -238,8 +238,8 @@ impl<'a> Run<'a> {
                 self.merge(&work, sources, target, &capabilities, &totals)
             });
             merged.inspect_err(|_| flush::keep(&staging, &totals))?;
-            evidence.end(staging.handle(), resumed);
-            self.note_mounts(&order, (met, expected), Some(&staging), &totals);
+            evidence.end(&staging)?;
+            self.note_mounts(&order, (met, expected), Some(&staging), &totals)?;
             totals.event(Event::Phase(Phase::Syncing));
             staging.sync()?;
             check(&Made {
@@ -251,7 +251,7 @@ impl<'a> Run<'a> {
             // Told before the last look: what comes after it is too late.
             totals.event(Event::Phase(Phase::Publishing));
             totals.verdict()?;
-            staging.remember_names(published::names(&staging, &totals.counts(), &totals));
+            staging.remember_names(published::names(&staging, &totals.counts(), &totals))?;
             if let Some(lock) = &self.lock {
                 self.dump.still_holds(lock)?;
             }

@@ -15,6 +15,7 @@ use super::trees::{Recalled, Reference, Source};
 use super::{Order, Run};
 use crate::engine::{Mounts, MountsMet, Remembered, Totals};
 use crate::fs::dir_handle::{DirHandle, HandleCache};
+use crate::model::error::Error;
 use crate::model::path::RelPath;
 use crate::model::warning::Warning;
 use crate::policy::layout;
@@ -128,7 +129,7 @@ impl Run<'_> {
         (met, expected): (MountsMet, Expected),
         staging: Option<&Staging<'_>>,
         totals: &Totals<'_>,
-    ) {
+    ) -> Result<(), Error> {
         let mut notes = met.into_notes();
         for (note, was_away, path, main) in expected.0 {
             if notes.iter().any(|met| met.path == note.path) || is_excluded(order, &note.path) {
@@ -145,16 +146,14 @@ impl Run<'_> {
         if order.sort == layout::Sort::Checkpoint {
             notes = order.mounted.clone();
         }
-        let Some(staging) = staging else { return };
-        let (subject, name) = (
-            Subject::Open(staging.handle().as_fd()),
-            layout::MOUNTS_XATTR,
-        );
-        let noted = MountNote::format(notes)
-            .is_some_and(|notes| xattr::set(subject, name.as_bytes(), &notes).is_ok());
-        if !noted && staging.resumed {
-            let _ = xattr::remove(subject, name.as_bytes());
+        let Some(staging) = staging else {
+            return Ok(());
+        };
+        let text = MountNote::format(notes);
+        if text.is_none() && !staging.resumed {
+            return Ok(());
         }
+        staging.mark(layout::MOUNTS_XATTR, text.as_deref())
     }
 }
 

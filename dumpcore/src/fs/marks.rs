@@ -1,0 +1,66 @@
+//! The marks that a dump bears on its own directory.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use crate::sys::xattr::{self, Subject};
+use crate::sys::{disk, errno};
+
+/// Puts a mark on a dump that is being made, in the place of an earlier run's.
+/// Without a value, and where the filesystem takes none or not this one, the
+/// dump bears none of that name.
+///
+/// # Errors
+/// When the disk is full, failing or gone.
+pub(crate) fn put(dump: &OwnedFd, name: &str, value: Option<&[u8]>) -> io::Result<()> {
+    let (subject, name) = (Subject::Open(dump.as_fd()), name.as_bytes());
+    if let Some(value) = value {
+        match xattr::set(subject, name, value) {
+            Ok(()) => return Ok(()),
+            Err(e) if is_of_the_disk(&e, dump) => return Err(e),
+            Err(_) => {}
+        }
+    }
+    match xattr::remove(subject, name) {
+        Err(e) if errno::is_disk_refusal(&e) => Err(e),
+        _ => Ok(()),
+    }
+}
+
+/// A mark too large for its filesystem may be answered as if the disk were full.
+fn is_of_the_disk(error: &io::Error, dump: &OwnedFd) -> bool {
+    let has_room = || disk::free(dump).is_ok_and(|free| free.bytes > 1 << 20);
+    errno::is_disk_refusal(error) && !(errno::is_no_room(error) && has_room())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::dir::{self, For};
+
+    #[test]
+    fn what_cannot_be_put_leaves_nothing_of_an_earlier_run() {
+        let on = assert_fs::TempDir::new_in(".").expect("a directory");
+        let dump = dir::open_root(on.path(), For::Filling).expect("opened");
+        let found = || xattr::get(Subject::Open(dump.as_fd()), c"user.dump.names");
+        let put = |value| put(&dump, "user.dump.names", value);
+        put(Some(b"1")).expect("put");
+        assert_eq!(found().expect("read").as_deref(), Some(&b"1"[..]));
+        put(None).expect("removed");
+        assert_eq!(found().expect("read"), None);
+        put(Some(b"1")).expect("put");
+        // Larger than Linux takes any.
+        put(Some(&vec![b'x'; 70_000])).expect("the disk is well");
+        assert_eq!(found().expect("read"), None);
+    }
+
+    #[test]
+    fn a_failing_disk_is_an_error() {
+        let on = assert_fs::TempDir::new_in(".").expect("a directory");
+        let dump = dir::open_root(on.path(), For::Filling).expect("opened");
+        let refused = |raw| is_of_the_disk(&io::Error::from_raw_os_error(raw), &dump);
+        assert!(refused(libc::EIO) && refused(libc::EROFS) && refused(libc::EDQUOT));
+        assert!(!refused(libc::EOPNOTSUPP) && !refused(libc::EPERM));
+        assert!(!refused(libc::ENOSPC), "there is room");
+    }
+}
