@@ -66,3 +66,44 @@ fn a_day_that_was_moved_is_missed() {
         fs::create_dir(day).expect("made");
     });
 }
+
+/// Once some data is copied, puts a directory in the place of the file that is
+/// being made, and writes to its source: it cannot be made again, nor removed.
+struct HalfMade {
+    source: PathBuf,
+    day: PathBuf,
+    done: Mutex<bool>,
+}
+
+impl Observer for HalfMade {
+    fn event(&self, event: Event<'_>) {
+        let mut done = self.done.lock().expect("unharmed");
+        if matches!(event, Event::Copied(_)) && !*done {
+            *done = true;
+            let file = site(&self.day).join(ROOT).join("file");
+            fs::remove_file(&file).expect("removed");
+            fs::create_dir(&file).expect("made");
+            fs::write(&self.source, "changed").expect("written");
+        }
+    }
+}
+
+#[test]
+fn what_is_half_made_and_stays_is_not_published() {
+    for size in [1_000, 2 << 20] {
+        let stage = Stage::new();
+        let source = stage.source.join("file");
+        fs::write(&source, vec![b'x'; size]).expect("written");
+        let day = stage.dump.join("2199/1231");
+        let done = Mutex::new(false);
+        let observer = HalfMade { source, day, done };
+        let at = "2199-12-31T23:59".parse().expect("a minute");
+        let run = stage.snapshot().at(at).observer(&observer).run();
+        let error = run.expect_err("half of it was published").to_string();
+        assert!(
+            error.contains("/file") && error.contains("half made"),
+            "{error}"
+        );
+        assert!(!stage.dump.join("2199/1231/2359").exists(), "published");
+    }
+}

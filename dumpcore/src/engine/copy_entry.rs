@@ -44,6 +44,7 @@ impl Worker<'_> {
                         self.count(&node, &name, meta.kind, outcome.size, outcome.did);
                     }
                     Err(StoreError::Stopped) => {}
+                    Err(StoreError::HalfMade(op_error)) => self.halt(&node, &name, op_error),
                     Err(StoreError::Op(op_error)) if !Self::is_replaced(item, &op_error) => {
                         self.fault(&node, &name, op_error);
                     }

@@ -191,6 +191,10 @@ impl Worker<'_> {
                     return Kind::File;
                 }
                 Err(StoreError::Stopped) => return Kind::File,
+                Err(StoreError::HalfMade(op_error)) => {
+                    self.halt(node, name, op_error);
+                    return Kind::File;
+                }
                 Err(StoreError::Op(op_error)) if !Self::is_replaced(item, &op_error) => {
                     self.clear_after(node, name, existing);
                     if !self.is_kernel_file(item, &op_error) {

@@ -7,11 +7,12 @@
 //! one. Nothing that exists is ever written to.
 
 use std::ffi::{CStr, CString};
+use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::SystemTime;
 
 use crate::fs::inspect::{self, Attributes};
-use crate::model::fault::{Op, OpError};
+use crate::model::fault::{Op, OpError, Side};
 use crate::model::loss::Losses;
 use crate::model::metadata::{ACL_ACCESS, ACL_DEFAULT, Capabilities, Kind, Meta, Time};
 use crate::sys::file::{CompareError, CopyError, CopyHow};
@@ -75,6 +76,8 @@ pub(crate) enum StoreError {
     Changed,
     /// An act failed.
     Op(OpError),
+    /// What was half made could not be removed: it must not be published.
+    HalfMade(OpError),
     /// The run was asked to stop.
     Stopped,
 }
@@ -191,13 +194,8 @@ impl<'a> EntryWriter<'a> {
             });
             match outcome {
                 Ok(Some(stored)) => return Ok(stored),
-                Ok(None) => discard(to)?,
-                Err(missed) => {
-                    // What is half made must not stand; the first failure
-                    // is the one to tell of.
-                    let _ = discard(to);
-                    return Err(missed);
-                }
+                Ok(None) => discard(to).map_err(half_made)?,
+                Err(missed) => return Err(undo(to, missed)),
             }
         }
         Err(StoreError::Changed)
@@ -322,9 +320,7 @@ impl<'a> EntryWriter<'a> {
             let made = made.map_err(|e| OpError::target(Op::Stat, e))?;
             Ok(Stored::of(*meta, made, losses, read))
         };
-        outcome().inspect_err(|_| {
-            let _ = discard(to);
-        })
+        outcome().map_err(|missed| undo(to, missed))
     }
 
     /// Makes a directory that a run left behind private again: its owner's
@@ -376,7 +372,58 @@ pub(crate) fn discard(name_at: NameAt<'_>) -> Result<(), OpError> {
     link::remove(name_at.dir, name_at.name).map_err(|e| OpError::target(Op::Remove, e))
 }
 
+/// Removes what is half made, and must not stand. The first failure is the one
+/// to tell of, unless it leaves room for the run to go on and publish half.
+fn undo(to: NameAt<'_>, missed: StoreError) -> StoreError {
+    match (discard(to), missed) {
+        (Ok(()), missed) | (_, missed @ StoreError::Stopped) => missed,
+        (Err(stays), missed) if errno::is_missing(&stays.cause) => missed,
+        (Err(_), StoreError::Op(first))
+            if first.side == Side::Target && errno::is_disk_refusal(&first.cause) =>
+        {
+            StoreError::HalfMade(first)
+        }
+        (Err(stays), _) => half_made(stays),
+    }
+}
+
+/// What stays, since it could not be removed.
+fn half_made(stays: OpError) -> StoreError {
+    let OpError { side, op, cause } = stays;
+    let text = format!("it is half made, and would be published: {cause}");
+    let cause = io::Error::new(cause.kind(), text);
+    StoreError::HalfMade(OpError { side, op, cause })
+}
+
 /// The time one step of the dump's filesystem before.
 fn earlier(time: Time, capabilities: &Capabilities) -> Time {
     Time::from_nanos(time.as_nanos() - i128::from(capabilities.time_step.max(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::dir::{self, For};
+
+    #[test]
+    fn what_is_half_made_is_removed_or_ends_the_run() {
+        let on = assert_fs::TempDir::new().expect("a directory");
+        let root = dir::open_root(on.path(), For::Passing).expect("opened");
+        std::fs::write(on.path().join("half"), "half").expect("written");
+        // A directory cannot be removed as a file is.
+        std::fs::create_dir(on.path().join("stays")).expect("made");
+        let missed = |name: &CStr| {
+            let dir = root.as_fd();
+            let cause = io::Error::other("unreadable");
+            undo(
+                NameAt { dir, name },
+                OpError::source(Op::Read, cause).into(),
+            )
+        };
+        for name in [c"half", c"missing"] {
+            assert!(matches!(missed(name), StoreError::Op(first) if first.op == Op::Read));
+        }
+        assert!(!on.path().join("half").exists());
+        assert!(matches!(missed(c"stays"), StoreError::HalfMade(stays) if stays.op == Op::Remove));
+    }
 }
