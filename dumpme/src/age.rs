@@ -4,15 +4,20 @@
 //! Nothing is locked, and only names and marks are read: the answer comes while
 //! a dump is being made, and from a dump root that is mounted read-only. The
 //! newest dump is what `current` names, not what the largest date does: after
-//! the clock was wrong, some dump may bear a date of the future. Its age is
-//! counted from its moment, whatever its name is here; a checkpoint has that of
+//! the clock was wrong, some dump may bear a date of the future. Several sets
+//! may take turns in one dump root: where trees are named, each has a newest
+//! dump of its own, `current` if that has the tree and else the newest that
+//! has it, and the oldest of these decides. A dump's age is counted from its moment, whatever its name is here; a checkpoint has that of
 //! the dump that it copied.
 
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{iter, mem};
 
-use chrono::{DateTime, Local, TimeDelta};
+use chrono::{DateTime, Local, TimeDelta, Utc};
 use dumpcli::exit::{Exit, Failure};
 use dumpcli::{Program, absolute, json};
 use dumpcore::{DumpName, DumpRoot, Printable, Sort};
@@ -21,38 +26,121 @@ use serde_json::{Value, json};
 /// Names may run ahead of the clock so far, and a dump may have no mark.
 const AHEAD: TimeDelta = TimeDelta::hours(2);
 
+/// The newest dump of each tree that is named, or of a whole dump root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Ages {
+    root: PathBuf,
+    oldest: Newest,
+    others: Vec<Newest>,
+}
+
 /// The newest dump, and when it was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Newest {
-    root: PathBuf,
+    /// The tree that it is the newest dump of; `None`: of any.
+    tree: Option<OsString>,
     dump: PathBuf,
     made: DateTime<Local>,
     age: TimeDelta,
 }
 
-impl Newest {
-    /// Of a dump root.
+impl Ages {
+    /// Of the trees of these names; without one, of the dump root.
     ///
     /// # Errors
-    /// When there is none, or none whose age can be told.
-    pub(crate) fn find(root: &Path, now: DateTime<Local>) -> Result<Self, Failure> {
+    /// When there is no dump, or none of one of the trees, or none whose age
+    /// can be told.
+    pub(crate) fn find(
+        root: &Path,
+        trees: &[OsString],
+        now: DateTime<Local>,
+    ) -> Result<Self, Failure> {
         let dump = DumpRoot::open(root)?;
-        let shown = Printable::path(root);
-        let current = dump.current()?.ok_or_else(|| {
-            let text = format!("{shown} has no dump: is the dump disk mounted?");
-            Failure::Failed(text)
-        })?;
-        let named = current.strip_prefix(root).ok().and_then(|path| {
-            use std::os::unix::ffi::OsStrExt as _;
-            DumpName::parse(path.as_os_str().as_bytes())
-        });
-        let name = named.ok_or_else(|| {
-            let text = format!("{} bears no date", Printable::path(&current));
-            Failure::Failed(text)
-        })?;
-        let name = copied_by(&dump, name)?;
-        let path = root.join(name.path());
-        let made = dump.listing().moment(name).with_timezone(&Local);
+        let current = current(&dump, root)?;
+        let of = |tree| Newest::find(&dump, current, tree, now);
+        let mut ages = Self {
+            root: root.to_owned(),
+            oldest: of(trees.first())?,
+            others: Vec::new(),
+        };
+        for tree in trees.iter().skip(1) {
+            let mut other = of(Some(tree))?;
+            if other.made < ages.oldest.made {
+                mem::swap(&mut other, &mut ages.oldest);
+            }
+            ages.others.push(other);
+        }
+        Ok(ages)
+    }
+
+    /// What decides.
+    #[must_use]
+    pub(crate) fn oldest(&self) -> &Newest {
+        &self.oldest
+    }
+
+    /// Metrics in the text format of Prometheus, as `node_exporter`'s textfile
+    /// collector reads them: the oldest first.
+    #[must_use]
+    pub(crate) fn metrics(&self) -> String {
+        let mut text = String::new();
+        let timestamp = |newest: &Newest| newest.made.timestamp();
+        let age = |newest: &Newest| newest.age.num_seconds();
+        for (name, help, value) in [
+            (
+                "dump_newest_timestamp_seconds",
+                "When the newest dump was made, in seconds since 1970.",
+                &timestamp as &dyn Fn(&Newest) -> i64,
+            ),
+            (
+                "dump_newest_age_seconds",
+                "How old the newest dump was when this was written.",
+                &age,
+            ),
+        ] {
+            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+            for newest in iter::once(&self.oldest).chain(&self.others) {
+                let labels = newest.labels(&self.root);
+                let _ = writeln!(text, "{name}{{{labels}}} {}", value(newest));
+            }
+        }
+        text
+    }
+}
+
+/// The dump that `current` names.
+fn current(dump: &DumpRoot, root: &Path) -> Result<DumpName, Failure> {
+    let shown = Printable::path(root);
+    let current = dump.current()?.ok_or_else(|| {
+        let text = format!("{shown} has no dump: is the dump disk mounted?");
+        Failure::Failed(text)
+    })?;
+    let named = current
+        .strip_prefix(root)
+        .ok()
+        .and_then(|path| DumpName::parse(path.as_os_str().as_bytes()));
+    named.ok_or_else(|| {
+        let text = format!("{} bears no date", Printable::path(&current));
+        Failure::Failed(text)
+    })
+}
+
+impl Newest {
+    /// Of a tree, or of any.
+    fn find(
+        dump: &DumpRoot,
+        current: DumpName,
+        tree: Option<&OsString>,
+        now: DateTime<Local>,
+    ) -> Result<Self, Failure> {
+        let name = match tree {
+            Some(tree) => newest_with(dump, current, tree, now)?,
+            None => current,
+        };
+        let name = copied_by(dump, name, tree)?;
+        let listing = dump.listing();
+        let path = listing.path(name);
+        let made = listing.moment(name).with_timezone(&Local);
         let age = now - made;
         if age < -AHEAD {
             let path = Printable::path(&path);
@@ -60,7 +148,7 @@ impl Newest {
             return Err(Failure::Failed(text));
         }
         Ok(Self {
-            root: root.to_owned(),
+            tree: tree.cloned(),
             dump: path,
             made,
             age: age.max(TimeDelta::zero()),
@@ -82,8 +170,11 @@ impl Newest {
     /// Why it will not do.
     #[must_use]
     pub(crate) fn complaint(&self, limit: Duration) -> String {
+        let of = self.tree.as_ref().map_or_else(String::new, |tree| {
+            format!(" of {}", Printable(tree.as_bytes()))
+        });
         format!(
-            "the newest dump, {}, is {} old, more than {}",
+            "the newest dump{of}, {}, is {} old, more than {}",
             Printable::path(&self.dump),
             self.age(),
             humantime::format_duration(limit)
@@ -109,31 +200,20 @@ impl Newest {
         if let Value::Object(figures) = figures {
             object.extend(figures);
         }
+        if let Some(tree) = &self.tree {
+            let tree = Printable(tree.as_bytes()).to_string();
+            object.insert("tree".into(), tree.into());
+        }
         format!("{}\n", Value::Object(object))
     }
 
-    /// Metrics in the text format of Prometheus, as `node_exporter`'s textfile
-    /// collector reads them.
-    #[must_use]
-    pub(crate) fn metrics(&self) -> String {
-        let label = escaped(&self.root.to_string_lossy());
-        let mut text = String::new();
-        for (name, help, value) in [
-            (
-                "dump_newest_timestamp_seconds",
-                "When the newest dump was made, in seconds since 1970.",
-                self.made.timestamp(),
-            ),
-            (
-                "dump_newest_age_seconds",
-                "How old the newest dump was when this was written.",
-                self.age.num_seconds(),
-            ),
-        ] {
-            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
-            let _ = writeln!(text, "{name}{{dump=\"{label}\"}} {value}");
+    /// The labels of its metrics.
+    fn labels(&self, root: &Path) -> String {
+        let mut labels = format!("dump=\"{}\"", escaped(&root.to_string_lossy()));
+        if let Some(tree) = &self.tree {
+            let _ = write!(labels, ",tree=\"{}\"", escaped(&tree.to_string_lossy()));
         }
-        text
+        labels
     }
 
     fn age(&self) -> humantime::FormattedDuration {
@@ -142,9 +222,39 @@ impl Newest {
     }
 }
 
+/// The newest dump of a tree: `current` if it has the tree, else the newest
+/// that has it, and one of the future only where no other does.
+fn newest_with(
+    dump: &DumpRoot,
+    current: DumpName,
+    tree: &OsStr,
+    now: DateTime<Local>,
+) -> Result<DumpName, Failure> {
+    let (listing, name) = (dump.listing(), Path::new(tree));
+    if listing.has_tree(current, name) {
+        return Ok(current);
+    }
+    let until = (now + AHEAD).with_timezone(&Utc);
+    let mut found = listing.newest_with(name, ..=until);
+    if let Ok(None) = found {
+        found = listing.newest_with(name, ..);
+    }
+    let found = found.map_err(|fault| Failure::Failed(fault.to_string()))?;
+    found.ok_or_else(|| {
+        let (root, tree) = (Printable::path(listing.root()), Printable(tree.as_bytes()));
+        let text =
+            format!("no dump with a date in {root} has the tree {tree}: was it ever dumped?");
+        Failure::Failed(text)
+    })
+}
+
 /// The dump that a checkpoint was made of, as far as it is still there and the
 /// checkpoint does not tell when that was.
-fn copied_by(dump: &DumpRoot, name: DumpName) -> Result<DumpName, Failure> {
+fn copied_by(
+    dump: &DumpRoot,
+    name: DumpName,
+    tree: Option<&OsString>,
+) -> Result<DumpName, Failure> {
     let listing = dump.listing();
     if name.sort == Sort::Dump || listing.marked_moment(name).is_some() {
         return Ok(name);
@@ -153,7 +263,8 @@ fn copied_by(dump: &DumpRoot, name: DumpName) -> Result<DumpName, Failure> {
         let found = found
             .map_err(|fault| Failure::Failed(fault.to_string()))?
             .name;
-        if found.sort == Sort::Dump {
+        let has = |tree: &OsString| listing.has_tree(found, Path::new(tree));
+        if found.sort == Sort::Dump && tree.is_none_or(has) {
             return Ok(found);
         }
     }
@@ -200,9 +311,13 @@ mod tests {
     }
 
     fn age(dir: &TempDir, now: &str) -> Result<i64, String> {
-        let newest = Newest::find(dir.path(), at(now));
-        newest
-            .map(|newest| newest.age.num_minutes())
+        age_of(dir, &[], now)
+    }
+
+    fn age_of(dir: &TempDir, trees: &[&str], now: &str) -> Result<i64, String> {
+        let trees: Vec<OsString> = trees.iter().map(OsString::from).collect();
+        let ages = Ages::find(dir.path(), &trees, at(now));
+        ages.map(|ages| ages.oldest.age.num_minutes())
             .map_err(|failure| failure.to_string())
     }
 
@@ -250,10 +365,43 @@ mod tests {
     #[test]
     fn the_limit_itself_is_not_older() {
         let dir = root(&["2026/0611/0500"], "2026/0611/0500");
-        let newest = Newest::find(dir.path(), at("2026-06-12T05:00")).expect("found");
+        let ages = Ages::find(dir.path(), &[], at("2026-06-12T05:00")).expect("found");
+        let newest = ages.oldest();
         assert!(!newest.is_older_than(Duration::from_secs(24 * 3600)));
         assert!(newest.is_older_than(Duration::from_secs(24 * 3600 - 1)));
         assert!(newest.text().starts_with("1day old: "), "{}", newest.text());
+    }
+
+    #[test]
+    fn the_oldest_of_the_trees_decides() {
+        let dir = root(&["2026/0611/0300", "2026/0611/0500"], "2026/0611/0500");
+        for other in ["2026/0608/0500/other", "2026/0611/0400_chk/other"] {
+            dir.child(other).create_dir_all().expect("made");
+        }
+        let now = "2026-06-11T05:00";
+        assert_eq!(age_of(&dir, &["NEWAGE"], now), Ok(0));
+        // A checkpoint without a mark is as old as the last dump with its tree.
+        assert_eq!(age_of(&dir, &["other"], now), Ok(3 * 24 * 60));
+        assert_eq!(age_of(&dir, &["NEWAGE", "other"], now), Ok(3 * 24 * 60));
+        assert_eq!(age_of(&dir, &["other", "NEWAGE"], now), Ok(3 * 24 * 60));
+        let never = age_of(&dir, &["NEWAGE", "never"], now).expect_err("refused");
+        assert!(never.contains("has the tree never: "), "{never}");
+    }
+
+    #[test]
+    fn a_tree_of_the_future_only_is_a_fault() {
+        let dir = root(&["2026/0611/0500"], "2026/0611/0500");
+        dir.child("2027/0101/0000/other")
+            .create_dir_all()
+            .expect("made");
+        let now = "2026-06-11T06:00";
+        let future = age_of(&dir, &["other"], now).expect_err("refused");
+        assert!(future.contains("of the future"), "{future}");
+        dir.child("2026/0610/0600/other")
+            .create_dir_all()
+            .expect("made");
+        assert_eq!(age_of(&dir, &["other"], now), Ok(24 * 60));
+        assert_eq!(age(&dir, now), Ok(60));
     }
 
     #[test]

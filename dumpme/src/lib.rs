@@ -23,10 +23,10 @@ use dumpcli::options::{self, Excludes, Load, Output, Places, Progress, Rule, eit
 use dumpcli::print_config::Listing;
 use dumpcli::screen;
 use dumpcli::session::{Session, Task, give_up};
-use dumpcli::settings::{SessionSettings, Sources, Value};
-use dumpcore::{Filter, LinkPolicy, Root, Snapshot, Stamp};
+use dumpcli::settings::{SessionSettings, Source, Sources, Value};
+use dumpcore::{Filter, LinkPolicy, Printable, Root, Snapshot, Stamp};
 
-use age::Newest;
+use age::Ages;
 
 const PROGRAM: Program = Program {
     name: "dumpme",
@@ -90,11 +90,12 @@ struct KindOfRun {
 #[command(next_help_heading = "Monitoring (no dump is made)")]
 struct Monitoring {
     /// Tell the newest dump's age and path; exit 1 when it is older than this,
-    /// as 26h or 1day 2h, or when there is none
+    /// as 26h or 1day 2h, or when there is none. Where trees are named, each
+    /// has its own newest dump, and the oldest of these counts
     #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration)]
     #[arg(conflicts_with_all = ["init", "dry_run", "at"])]
     check_age: Option<Duration>,
-    /// Tell the newest dump's age as metrics for Prometheus, as
+    /// Tell the newest dump's age, or that of each tree that is named, as metrics for Prometheus, as
     /// node_exporter's textfile collector reads them
     #[arg(long, conflicts_with_all = ["init", "dry_run", "at", "json"])]
     prometheus: bool,
@@ -191,8 +192,10 @@ impl Monitoring {
 
     fn tell(&self, settings: &Settings) -> Result<Exit, Failure> {
         let dump = &settings.dump.value;
-        let newest = match Newest::find(dump, Local::now()) {
-            Ok(newest) => newest,
+        let found = settings.named_trees();
+        let found = found.and_then(|trees| Ages::find(dump, &trees, Local::now()));
+        let ages = match found {
+            Ok(ages) => ages,
             Err(failure) => {
                 let failure = failure.explained(About {
                     program: PROGRAM.name,
@@ -207,9 +210,10 @@ impl Monitoring {
                 return Err(failure);
             }
         };
+        let newest = ages.oldest();
         let late = self.check_age.filter(|limit| newest.is_older_than(*limit));
         if self.prometheus {
-            screen::print(&newest.metrics())?;
+            screen::print(&ages.metrics())?;
         } else if settings.session.json {
             screen::print(&newest.json(PROGRAM, self.check_age))?;
         } else if !settings.session.quiet && late.is_none() {
@@ -259,6 +263,30 @@ impl Settings {
         Origin::of_all("--main", &self.main).chain([dump]).collect()
     }
 
+    /// The trees in force, and their names in the dump.
+    fn roots(&self) -> impl Iterator<Item = Root> {
+        self.main.value.iter().map(|path| Root {
+            path: path.clone(),
+            name: self.root_name.as_ref().map(|name| name.value.clone()),
+        })
+    }
+
+    /// The names in the dump of the trees that somebody named; none where the
+    /// main tree is the default.
+    fn named_trees(&self) -> Result<Vec<OsString>, Failure> {
+        if self.main.source == Source::Default && self.root_name.is_none() {
+            return Ok(Vec::new());
+        }
+        let name = |root: Root| {
+            let unknown = || {
+                let path = Printable::path(&root.path);
+                Failure::Failed(format!("cannot tell the name of {path} in the dumps"))
+            };
+            root.name_in_dump().ok_or_else(unknown)
+        };
+        self.roots().map(name).collect()
+    }
+
     fn snapshot(&self, kind: &KindOfRun, filter: Filter) -> Snapshot<'_> {
         let mut snapshot = Snapshot::new(&self.dump.value)
             .filter(filter)
@@ -272,11 +300,8 @@ impl Settings {
             .allow_empty(kind.allow_empty)
             .one_file_system(self.one_file_system.value)
             .bwlimit(self.session.bwlimit.value);
-        for path in &self.main.value {
-            snapshot = snapshot.root(Root {
-                path: path.clone(),
-                name: self.root_name.as_ref().map(|name| name.value.clone()),
-            });
+        for root in self.roots() {
+            snapshot = snapshot.root(root);
         }
         if let Some(at) = kind.at {
             snapshot = snapshot.at(at);

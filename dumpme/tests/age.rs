@@ -5,6 +5,7 @@ mod common;
 use std::fs;
 
 use assert_fs::prelude::*;
+use chrono::{TimeDelta, Utc};
 use common::Place;
 use predicates::prelude::*;
 use predicates::str::{contains, is_match};
@@ -259,6 +260,151 @@ fn the_age_is_the_same_in_every_zone() {
             assert!(
                 age.is_some_and(|age| (0..600).contains(&age)),
                 "{made_in} {read_in}: {told}"
+            );
+        }
+    }
+}
+
+/// Two sets that take turns: `t` was dumped three days ago, `u` just now, so
+/// that `current` is that of `u`.
+fn taking_turns() -> Place {
+    let place = Place::new();
+    place.dir.child("dump").create_dir_all().expect("made");
+    for tree in ["t", "u"] {
+        let file = place.dir.child(tree).child("file");
+        file.write_str("text").expect("written");
+    }
+    let three_days_ago = Utc::now() - TimeDelta::days(3);
+    let at = three_days_ago.format("%Y-%m-%dT%H:%M").to_string();
+    for args in [
+        &["--main", "t", "--init", "--at", &at][..],
+        &["--main", "u"],
+    ] {
+        let mut run = place.dumpme();
+        run.args(["--dump", "dump", "-q"]).args(args);
+        run.env("TZ", "UTC").assert().success();
+    }
+    place.config(
+        "dump = '../../dump'\n[set.t]\nmain = '../../t'\n[set.u]\nmain = '../../u'\n\
+         [set.both]\nmain = ['../../u', '../../t']\n[set.never]\nmain = '../../v'\n",
+    );
+    place
+}
+
+#[test]
+fn each_tree_that_is_named_has_an_age_of_its_own() {
+    let place = taking_turns();
+    let asked = |args: &[&str], code: i32| {
+        let mut command = place.dumpme();
+        command.args(["--dump", "dump", "--check-age", "26h"]);
+        command.args(args).assert().code(code)
+    };
+    let late = || contains("the newest dump of t, dump/20").and(contains(" is 3days "));
+    asked(&["--main", "t"], 1).stdout("").stderr(late());
+    asked(&["--main", "u"], 0).stderr("");
+    asked(&["--main", "u", "--main", "t"], 1).stderr(late());
+    asked(&["--main", "t", "--main", "u", "-q"], 1).stderr(late());
+    asked(&["--main", "elsewhere", "--root-name", "t"], 1).stderr(late());
+    asked(&["--set", "t"], 1).stderr(late());
+    asked(&["--set", "u"], 0).stderr("");
+    asked(&["--set", "both"], 1).stderr(late());
+    let mut from_environment = place.dumpme();
+    from_environment.env("MAINROOT", place.dir.path().join("t"));
+    from_environment.args(["--dump", "dump", "--check-age", "26h"]);
+    from_environment.assert().code(1).stderr(late());
+    // Nobody names a tree: the last dump of any.
+    asked(&[], 0).stderr("");
+}
+
+#[test]
+fn a_tree_that_no_dump_has_is_a_failure() {
+    let place = taking_turns();
+    for args in [
+        &["--main", "v"][..],
+        &["--main", "u", "--main", "v"],
+        &["--set", "never"],
+    ] {
+        for option in [&["--check-age", "26h"][..], &["--prometheus"]] {
+            place
+                .dumpme()
+                .args(["--dump", "dump"])
+                .args(args)
+                .args(option)
+                .assert()
+                .code(1)
+                .stdout("")
+                .stderr(contains("no dump with a date in dump has the tree v: "));
+        }
+    }
+}
+
+#[test]
+fn objects_and_metrics_name_the_tree() {
+    let place = taking_turns();
+    let told = |args: &[&str], code: i32| {
+        let mut command = place.dumpme();
+        command.args(["--dump", "dump", "--check-age", "26h"]);
+        let told = command.args(args).assert().code(code);
+        String::from_utf8(told.get_output().stdout.clone()).expect("text")
+    };
+    let object: Value =
+        serde_json::from_str(&told(&["--set", "both", "--json"], 1)).expect("one object");
+    assert_eq!(object["tree"], "t", "{object}");
+    assert_eq!(object["too_old"], true);
+    let days = 3 * 24 * 3600;
+    let age = object["age_seconds"].as_i64().expect("seconds");
+    assert!((days..days + 600).contains(&age), "{object}");
+    let object: Value = serde_json::from_str(&told(&["--json"], 0)).expect("one object");
+    assert!(object.get("tree").is_none(), "{object}");
+
+    let metrics = told(&["--set", "both", "--prometheus"], 1);
+    let age = |tree: &str| {
+        let start = format!("dump_newest_age_seconds{{dump=\"dump\",tree=\"{tree}\"}} ");
+        let age = metrics.lines().find_map(|line| line.strip_prefix(&start));
+        age.and_then(|age| age.parse::<i64>().ok())
+    };
+    let of_t = age("t").expect("a number");
+    assert!((days..days + 600).contains(&of_t), "{metrics}");
+    assert!(
+        age("u").is_some_and(|age| (0..600).contains(&age)),
+        "{metrics}"
+    );
+    assert_eq!(metrics.lines().count(), 8, "{metrics}");
+}
+
+/// The age of a tree that `current` lacks goes by the moment, too, wherever
+/// the dumps were made.
+#[test]
+fn the_age_of_a_tree_is_the_same_in_every_zone() {
+    const ZONES: [&str; 4] = ["JST-9", "PST8", "UTC", "XYZ-14"];
+    for made_in in ZONES {
+        let place = Place::new();
+        place.dir.child("dump").create_dir_all().expect("made");
+        for (tree, zone, init) in [("t", made_in, true), ("u", "UTC", false)] {
+            let file = place.dir.child(tree).child("file");
+            file.write_str("text").expect("written");
+            let mut run = place.dumpme();
+            run.env("TZ", zone);
+            run.args(["--main", tree, "--dump", "dump", "-q"]);
+            run.args(init.then_some("--init")).assert().success();
+        }
+        for read_in in ZONES {
+            let asked = [
+                "--main",
+                "t",
+                "--dump",
+                "dump",
+                "--check-age",
+                "1h",
+                "--json",
+            ];
+            let told = place.dumpme().env("TZ", read_in).args(asked).assert();
+            let told = told.success().get_output().stdout.clone();
+            let object: Value = serde_json::from_slice(&told).expect("one object");
+            let age = object["age_seconds"].as_i64();
+            assert!(
+                age.is_some_and(|age| (0..600).contains(&age)),
+                "{made_in} {read_in}: {object}"
             );
         }
     }

@@ -3,7 +3,7 @@ complete -c dumpme -l dump -d 'Dump root, where dumps are kept [env: DUMPROOT, l
 complete -c dumpme -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
 complete -c dumpme -l set -d 'Use a set: [set.NAME] in the configuration file, or NAME.toml beside it; \'dump\' is the top level' -r
 complete -c dumpme -l at -d 'The dump is of this minute, not of now: to import an older copy' -r
-complete -c dumpme -l check-age -d 'Tell the newest dump\'s age and path; exit 1 when it is older than this, as 26h or 1day 2h, or when there is none' -r
+complete -c dumpme -l check-age -d 'Tell the newest dump\'s age and path; exit 1 when it is older than this, as 26h or 1day 2h, or when there is none. Where trees are named, each has its own newest dump, and the oldest of these counts' -r
 complete -c dumpme -l exclude -d 'Leave out what matches this rule, in rsync\'s syntax; the first rule that matches wins' -r
 complete -c dumpme -l exclude-from -d 'Read such rules from a file, one a line (\'-\': standard input)' -r -F
 complete -c dumpme -l root-name -d 'The tree\'s name in the dump [default: the last name of its path]' -r
@@ -17,7 +17,7 @@ complete -c dumpme -l print-config -d 'Print what is in force and where it comes
 complete -c dumpme -l init -d 'The first dump, into a dump root that has no link `current` yet; until the first checkpoint `current_chk` names it too'
 complete -c dumpme -s n -l dry-run -d 'Only list what would be copied, and why'
 complete -c dumpme -l allow-empty -d 'Dump a tree that is empty though its last dump is not'
-complete -c dumpme -l prometheus -d 'Tell the newest dump\'s age as metrics for Prometheus, as node_exporter\'s textfile collector reads them'
+complete -c dumpme -l prometheus -d 'Tell the newest dump\'s age, or that of each tree that is named, as metrics for Prometheus, as node_exporter\'s textfile collector reads them'
 complete -c dumpme -s c -l checksum -d 'Compare contents too, not only size, times and attributes (--no-checksum: not, whatever the configuration says)'
 complete -c dumpme -l no-checksum
 complete -c dumpme -l ignore-ctime -d 'Do not compare contents since a file had been touched: for a tree that another program hard-links (--no-ignore-ctime: do, whatever the configuration says)'

@@ -128,7 +128,10 @@ impl Trees {
         let mut names = within.as_bytes().splitn(2, |b| *b == b'/');
         let root_name = names.next()?;
         let rest = RelPath::from_bytes(names.next().unwrap_or_default());
-        let named = |root: &&Root| name_in_dump(root).is_some_and(|n| n.as_bytes() == root_name);
+        let named = |root: &&Root| {
+            root.name_in_dump()
+                .is_some_and(|n| n.as_bytes() == root_name)
+        };
         Some(rest.below(&self.roots.iter().find(named)?.path))
     }
 
@@ -136,7 +139,7 @@ impl Trees {
     pub(super) fn resolved(&self) -> Self {
         let resolved = |root: &Root| Root {
             path: resolve(&root.path, Last::Followed).unwrap_or_else(|_| root.path.clone()),
-            name: name_in_dump(root),
+            name: root.name_in_dump(),
         };
         Self {
             roots: self.roots.iter().map(resolved).collect(),
@@ -169,7 +172,7 @@ impl Trees {
 struct Undated;
 
 fn main_place(root: &Root, rest: &RelPath) -> Option<Result<Location, Undated>> {
-    let name = name_in_dump(root)?;
+    let name = root.name_in_dump()?;
     Some(Ok(Location {
         within: RelPath::from_bytes(name.as_bytes()).join(rest.as_bytes()),
         located_in: LocatedIn::Main(rest.below(&root.path)),
@@ -177,12 +180,16 @@ fn main_place(root: &Root, rest: &RelPath) -> Option<Result<Location, Undated>> 
     }))
 }
 
-/// The one given, the last of its path or, of what ends in `..`, the last of
-/// its real path: as it is dumped.
-fn name_in_dump(root: &Root) -> Option<OsString> {
-    let own = |path: &Path| root_name(path).map(OsString::from);
-    let given = root.name.clone().or_else(|| own(&root.path));
-    given.or_else(|| own(&resolve(&root.path, Last::Followed).ok()?))
+impl Root {
+    /// The name that it is dumped under: the one given, the last of its path
+    /// or, of what ends in `..`, the last of its real path. `None` where that
+    /// cannot be told, as of what does not exist.
+    #[must_use]
+    pub fn name_in_dump(&self) -> Option<OsString> {
+        let own = |path: &Path| root_name(path).map(OsString::from);
+        let given = self.name.clone().or_else(|| own(&self.path));
+        given.or_else(|| own(&resolve(&self.path, Last::Followed).ok()?))
+    }
 }
 
 fn dump_place(rest: &RelPath) -> Option<Location> {

@@ -122,16 +122,12 @@ impl Navigator {
     /// # Errors
     /// [`FindError::NoneThen`], or a fault in listing the dumps.
     pub fn dump_at(&self, place: &Location, at: DateTime<Utc>) -> Result<DumpName, FindError> {
-        let tree = tree_of(&place.within);
-        let mut newest = None;
-        for dump in self.listing.newest_first(..=at) {
-            let name = dump?.name;
-            if self.listing.has_tree(name, tree) {
-                return Ok(name);
-            }
-            newest = newest.or(Some(name));
-        }
-        newest.ok_or_else(|| FindError::NoneThen {
+        let found = self.listing.newest_with(tree_of(&place.within), ..=at)?;
+        let found = match found {
+            None => self.listing.newest_not_later(at)?,
+            found => found,
+        };
+        found.ok_or_else(|| FindError::NoneThen {
             dump: self.trees.dump.clone(),
             at,
         })

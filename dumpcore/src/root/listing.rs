@@ -113,8 +113,9 @@ impl Listing {
         layout::partial_count(&mark)
     }
 
-    /// Is there a tree of this name in a dump?
-    pub(crate) fn has_tree(&self, name: DumpName, tree: &Path) -> bool {
+    /// Is there a tree of this name in a dump? Not, if that cannot be looked at.
+    #[must_use]
+    pub fn has_tree(&self, name: DumpName, tree: &Path) -> bool {
         let tree = self.path(name).join(tree);
         fs::symlink_metadata(tree).is_ok_and(|meta| meta.is_dir())
     }
@@ -133,6 +134,25 @@ impl Listing {
     /// A directory on the way that cannot be listed.
     pub fn newest_not_later(&self, at: DateTime<Utc>) -> Result<Option<DumpName>, Fault> {
         first(self.newest_first(..=at))
+    }
+
+    /// The newest dump of these moments that has a tree of this name. Looks
+    /// into each dump until one has it.
+    ///
+    /// # Errors
+    /// A directory on the way that cannot be listed.
+    pub fn newest_with(
+        &self,
+        tree: &Path,
+        moments: impl RangeBounds<DateTime<Utc>>,
+    ) -> Result<Option<DumpName>, Fault> {
+        for dump in self.newest_first(moments) {
+            let name = dump?.name;
+            if self.has_tree(name, tree) {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
     }
 
     /// The last dump of the newest day before `day` that has one, in local

@@ -108,11 +108,9 @@ impl Run<'_> {
         let tree = Path::new(OsStr::from_bytes(tree.to_bytes()));
         let limits = moment.map(|moment| moment.min(now));
         for until in limits.into_iter().chain([now]) {
-            for dump in listing.newest_first(..=until) {
-                let name = dump.map_err(|fault| self.dump.refuses(fault, None))?.name;
-                if listing.has_tree(name, tree) {
-                    return Ok(Some(relative(&name)));
-                }
+            let found = listing.newest_with(tree, ..=until);
+            if let Some(name) = found.map_err(|fault| self.dump.refuses(fault, None))? {
+                return Ok(Some(relative(&name)));
             }
         }
         // One made by hand is older than all others.
