@@ -401,6 +401,7 @@ fn the_age_of_a_tree_is_the_same_in_every_zone() {
             let told = place.dumpme().env("TZ", read_in).args(asked).assert();
             let told = told.success().get_output().stdout.clone();
             let object: Value = serde_json::from_slice(&told).expect("one object");
+            assert_eq!(object["tree"], "t", "{object}");
             let age = object["age_seconds"].as_i64();
             assert!(
                 age.is_some_and(|age| (0..600).contains(&age)),
