@@ -450,7 +450,7 @@ fn a_full_dump_disk_says_how_much_is_missing() {
     fs::write(large.path(), vec![b'x'; 8 << 20]).expect("written");
     let dump = dump.to_str().expect("text");
     let args = with(&TREE, &["--dump", dump, "--init"]);
-    refused(&place, &args, 1, &[dump, "No space", "free"]);
+    refused(&place, &args, 1, &[dump, "has not enough room", "free"]);
     assert!(!Path::new(dump).join("current").exists());
     // What the other program left is named: this one cannot go on with it.
     let chk = Path::new(dump).join("2020/0101/0500_chk_incomplete");
@@ -460,7 +460,7 @@ fn a_full_dump_disk_says_how_much_is_missing() {
         &place,
         &args,
         1,
-        &[dump, "No space", left, "chkptme goes on"],
+        &[dump, "has not enough room", left, "chkptme goes on"],
     );
     // What was done is kept: it is gone on with when there is room.
     fs::remove_file(large.path()).expect("removed");

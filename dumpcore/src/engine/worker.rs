@@ -243,14 +243,10 @@ impl<'a> Worker<'a> {
             Job::Copy(copying) => self.here.at(&copying.node, &copying.name),
             Job::Store { node, name } => self.here.at(node, name),
             Job::LookAgain => self.here.idle(),
-            Job::Moved(job) => {
-                let path = job.above.path().join(job.name.to_bytes());
-                self.here.at_path(&path.below(&job.tree.tree.source));
-            }
-            Job::Recheck(job) => {
-                let path = job.place.path().below(&job.tree.tree.source);
-                self.here.at_path(&path);
-            }
+            // Without the way down: to spell it for each directory of a deep
+            // tree takes time with the square of the depth.
+            Job::Moved(job) => self.here.at_path(&job.tree.tree.source),
+            Job::Recheck(job) => self.here.at_path(&job.tree.tree.source),
         }
     }
 

@@ -164,6 +164,16 @@ impl DumpRoot {
         }
     }
 
+    /// Takes the lock's file and its directory away, if nothing else is in
+    /// there: for a first run that is refused while it holds the lock. Who waits
+    /// for that file sees that the path does not lead to it any longer.
+    pub(crate) fn leave_no_state(&self) {
+        let Ok(state) = self.state_dir() else { return };
+        let _ = link::remove(state.as_fd(), &c_name(layout::LOCK.as_bytes()));
+        let name = c_name(layout::STATE_DIR.as_bytes());
+        let _ = dir::remove_empty(self.handle().as_fd(), &name);
+    }
+
     /// Is the lock still the one that all others would find?
     pub(crate) fn still_holds(&self, lock: &DumpLock) -> Result<(), Error> {
         if self.leads_to(lock.id) {

@@ -49,6 +49,9 @@ impl Run<'_> {
             Err(op_error) => self.dump.refuses(op_error.at(staging.path()), None),
         };
         staging.abandon();
+        if self.init {
+            self.dump.leave_no_state();
+        }
         Err(error)
     }
 

@@ -188,14 +188,6 @@ pub(crate) fn set_mode_of_dir(dir: BorrowedFd<'_>, name: &CStr, mode: u16) -> io
 /// Sets the permission bits of a name. A symlink has none, and is not followed:
 /// of one it is an error.
 pub(crate) fn set_mode(dir: BorrowedFd<'_>, name: &CStr, mode: u16) -> io::Result<()> {
-    match raw::fchmodat2(dir, name, mode, libc::AT_SYMLINK_NOFOLLOW) {
-        Err(error) if may_be_unknown(&error) => set_mode_by_handle(dir, name, mode),
-        other => other,
-    }
-}
-
-/// The same, for kernels that can only follow.
-fn set_mode_by_handle(dir: BorrowedFd<'_>, name: &CStr, mode: u16) -> io::Result<()> {
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let handle = openat(dir, name, flags, Mode::empty())?;
     match stat::look_at(&handle)?.kind {
@@ -214,10 +206,17 @@ fn set_mode_by_dot(handle: &OwnedFd, mode: u16) -> io::Result<()> {
     }
 }
 
-/// Of what a handle holds that was not opened to be read.
+/// Of what a handle holds that was not opened to be read: through `/proc`, and
+/// where that is not mounted by a call that only newer kernels have.
 fn set_mode_by_number(handle: &OwnedFd, mode: u16) -> io::Result<()> {
+    match set_mode_through_proc(handle, mode) {
+        Err(error) if errno::is_missing(&error) => {}
+        other => return other,
+    }
     match raw::fchmodat2(handle.as_fd(), c"", mode, libc::AT_EMPTY_PATH) {
-        Err(error) if may_be_unknown(&error) => set_mode_through_proc(handle, mode),
+        Err(error) if may_be_unknown(&error) => {
+            Err(io::Error::other("needs Linux 6.6 or a mounted /proc"))
+        }
         other => other,
     }
 }
@@ -225,16 +224,11 @@ fn set_mode_by_number(handle: &OwnedFd, mode: u16) -> io::Result<()> {
 fn set_mode_through_proc(handle: &OwnedFd, mode: u16) -> io::Result<()> {
     let path = format!("/proc/self/fd/{}", handle.as_raw_fd());
     let bits = std::fs::Permissions::from_mode(u32::from(mode));
-    std::fs::set_permissions(path, bits).map_err(|cause| {
-        if !errno::is_missing(&cause) {
-            return cause;
-        }
-        io::Error::other("needs Linux 6.6 or a mounted /proc")
-    })
+    std::fs::set_permissions(path, bits)
 }
 
 /// Does the kernel perhaps not know the call, or a sandbox (EPERM) not let it
-/// through? The other way tells.
+/// through?
 fn may_be_unknown(error: &io::Error) -> bool {
     errno::is_unsupported(error) || errno::is_not_permitted(error)
 }
@@ -259,16 +253,19 @@ mod tests {
         symlink("file", at("to-file")).expect("linked");
         let mode =
             |name: &str| fs::metadata(at(name)).expect("there").permissions().mode() & 0o7777;
-        let through_proc: SetMode = |dir, name, mode| {
+        let by_the_newer_call: SetMode = |dir, name, mode| {
             let flags = OFlags::PATH | OFlags::NOFOLLOW;
-            set_mode_through_proc(&openat(dir, name, flags, Mode::empty())?, mode)
+            let handle = openat(dir, name, flags, Mode::empty())?;
+            raw::fchmodat2(handle.as_fd(), c"", mode, libc::AT_EMPTY_PATH)
         };
-        let ways: [(SetMode, &[&str]); 4] = [
+        let mut ways: Vec<(SetMode, &[&str])> = vec![
             (set_mode, &["dir", "file", "fifo"]),
-            (set_mode_by_handle, &["dir", "file", "fifo"]),
             (set_mode_of_dir, &["dir"]),
-            (through_proc, &["dir", "file", "fifo"]),
         ];
+        let tried = by_the_newer_call(root.as_fd(), c"fifo", 0);
+        if !tried.is_err_and(|error| may_be_unknown(&error)) {
+            ways.push((by_the_newer_call, &["dir", "file", "fifo"]));
+        }
         for (way, (set, known)) in ways.into_iter().enumerate() {
             for name in ["dir", "file", "fifo"] {
                 fs::set_permissions(at(name), fs::Permissions::from_mode(0o000)).expect("closed");

@@ -12,9 +12,13 @@ use fixtures::tree::{deep, depth_of, wide};
 use crate::sample_trees;
 use crate::setup::{ROOT, Stage, assert_done, end_well};
 
-/// The program with 64 descriptors and 256 MB of address space.
+/// The program with 64 descriptors and 256 MB of address space. What the C
+/// library sets aside of that for each thread is not used, and would be most of
+/// it.
 fn poor(command: &Command) -> Command {
-    under(&["prlimit", "--nofile=64", "--as=268435456"], command)
+    let mut poor = under(&["prlimit", "--nofile=64", "--as=268435456"], command);
+    poor.env("MALLOC_ARENA_MAX", "1");
+    poor
 }
 
 fn under(wrapper: &[&str], command: &Command) -> Command {
