@@ -416,7 +416,10 @@ fn a_filesystem_without_hard_links() {
     let dump = dump.to_str().expect("text");
     let args = with(&TREE, &["--dump", dump, "--init"]);
     refused(&place, &args, 1, &[dump, "without hard links", "("]);
-    assert_eq!(listing(mount.path()), before);
+    // FUSE keeps a lock that is held until it is closed, and so its directory.
+    let mut left = listing(mount.path());
+    left.remove("dump/.dump");
+    assert_eq!(left, before);
 }
 
 #[test]
