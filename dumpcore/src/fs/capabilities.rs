@@ -113,6 +113,9 @@ fn try_out(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Trial, Op
     // FUSE hides a file that is open out of the way first, as no link is.
     drop(file);
     let symlinks = try_symlinks(dir, first, second)?;
+    if !symlinks.replace {
+        return Ok(Trial::NoReplacing);
+    }
     capabilities.symlinks = symlinks.own_times;
     if !symlinks.own_times {
         let lost = "owners and times of symlinks";
@@ -125,10 +128,7 @@ fn try_out(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Trial, Op
         shown,
         by_ntfs_3g,
     });
-    Ok(match symlinks.replace {
-        true => Trial::Passed(capabilities, lacks),
-        false => Trial::NoReplacing,
-    })
+    Ok(Trial::Passed(capabilities, lacks))
 }
 
 /// Each namespace by itself: they ask for different privileges.
