@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use super::{dir, errno, raw, stat};
 use crate::model::metadata::{Kind, Time};
@@ -193,7 +193,26 @@ pub(crate) fn set_mode(dir: BorrowedFd<'_>, name: &CStr, mode: u16) -> io::Resul
     match stat::look_at(&handle)?.kind {
         Kind::Symlink => Err(Errno::LOOP.into()),
         Kind::Dir => set_mode_by_dot(&handle, mode),
-        _ => set_mode_by_number(&handle, mode),
+        _ => match set_mode_by_number(&handle, mode) {
+            Err(error) if is_too_old(&error) => set_mode_by_name(dir, name, &handle, mode),
+            other => other,
+        },
+    }
+}
+
+/// On a kernel before Linux 6.6 without `/proc`, as in a rescue system, only the
+/// name is left: it is looked at before, and what it led to after.
+fn set_mode_by_name(
+    dir: BorrowedFd<'_>,
+    name: &CStr,
+    handle: &OwnedFd,
+    mode: u16,
+) -> io::Result<()> {
+    let bits = Mode::from_raw_mode(u32::from(mode));
+    chmodat(dir, name, bits, AtFlags::empty())?;
+    match stat::look_at(handle)?.mode == mode {
+        true => Ok(()),
+        false => Err(io::Error::other("the name was replaced by another")),
     }
 }
 
@@ -210,19 +229,31 @@ fn set_mode_by_dot(handle: &OwnedFd, mode: u16) -> io::Result<()> {
 /// where that is not mounted by a call that only newer kernels have.
 fn set_mode_by_number(handle: &OwnedFd, mode: u16) -> io::Result<()> {
     match set_mode_through_proc(handle, mode) {
-        Err(error) if errno::is_missing(&error) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         other => return other,
     }
     match raw::fchmodat2(handle.as_fd(), c"", mode, libc::AT_EMPTY_PATH) {
-        Err(error) if may_be_unknown(&error) => {
-            Err(io::Error::other("needs Linux 6.6 or a mounted /proc"))
-        }
+        Err(error) if may_be_unknown(&error) => Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "needs Linux 6.6 or a mounted /proc",
+        )),
         other => other,
     }
 }
 
+/// Has this kernel no way to set a mode by a handle?
+fn is_too_old(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported
+}
+
 fn set_mode_through_proc(handle: &OwnedFd, mode: u16) -> io::Result<()> {
     let path = format!("/proc/self/fd/{}", handle.as_raw_fd());
+    // Another system's `/proc` may stand there, or a plain directory.
+    let there = std::fs::metadata(&path)?;
+    let own = stat::look_at(handle)?;
+    if (there.ino(), there.mode()) != (own.ino, u32::from(own.mode) | (there.mode() & !0o7777)) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
     let bits = std::fs::Permissions::from_mode(u32::from(mode));
     std::fs::set_permissions(path, bits)
 }
