@@ -387,8 +387,11 @@ impl<'a> Worker<'a> {
 
     /// Bytes and inodes that are free where the dump is made.
     fn free(&self, node: &Node) -> Option<(u64, u64)> {
-        let target = node.target.as_ref()?.open().ok()?;
-        let free = disk::free(&*target).ok()?;
+        // The top of a tree that cannot be made has no target.
+        let free = match &node.target {
+            Some(target) => disk::free(&*target.open().ok()?).ok()?,
+            None => disk::free(self.run.rules.scratch?).ok()?,
+        };
         Some((free.bytes, free.inodes.unwrap_or(u64::MAX)))
     }
 
