@@ -22,7 +22,7 @@ pub enum Reason {
         tree: PathBuf,
     },
     /// It is the first copy, which somebody made by hand; see
-    /// [`Remove::first_copy`].
+    /// [`Remove::first_copy`](crate::Remove::first_copy).
     FirstCopy,
     /// A program reads it.
     Read,
