@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use dumpcore::{Error, Printable, Report};
 
-use crate::advice::{self, About};
-use crate::signals::Signal;
+use crate::run::advice::{self, About};
+use crate::run::signals::Signal;
 
 macro_rules! help {
     ($usage:literal) => {

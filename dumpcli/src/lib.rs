@@ -1,7 +1,7 @@
 //! What the dump programs share, so that each of them stays thin.
 //!
 //! A program parses its [`options`], resolves them against the environment
-//! and the [`config`] file into values that know where they came from
+//! and the configuration [`mod@file`] into values that know where they came from
 //! ([`settings`]), starts a [`session`] and gives it the work to do. The
 //! session owns everything around that work: the log, the progress line,
 //! signals, hooks, the report and the exit code.
@@ -9,15 +9,16 @@
 //! The library below ([`dumpcore`]) never prints, reads no environment and
 //! does not exit: all of that is here.
 //!
-//! | what | where |
+//! Its folders are its levels: a file imports only from its own folder and from
+//! what stands further down this list.
+//!
+//! | where | what lives there |
 //! | --- | --- |
-//! | options that programs share | [`options`] |
-//! | flag, environment, file or default | [`settings`], [`config`], shown by [`print_config`] |
-//! | exclude rules, in the order of their weight | [`excludes`] |
-//! | a run from its start to its exit code | [`session`], [`exit`], [`signals`], [`hooks`] |
-//! | what is told meanwhile | [`observer`], [`progress`], [`logging`], [`screen`] |
-//! | what is told at the end | [`report`], [`json`], [`advice`] |
-//! | looking at old versions | [`lookups`], [`lookup`], [`notices`], [`diff`], [`paging`] |
+//! | `lookup/` | looking at old versions: [`Lookups`], [`Lookup`], [`notices`], [`diff`], [`paging`] |
+//! | `run/` | a run from its start to its exit code: [`session`], [`signals`], [`hooks`], [`observer`], [`advice`] |
+//! | `output/` | what is told meanwhile ([`progress`], [`logging`], [`screen`]) and at the end ([`report`], [`json`]) |
+//! | `config/` | flag, environment, file or default: [`options`], [`settings`], [`mod@file`], shown by [`print_config`]; exclude rules, in the order of their weight: [`excludes`] |
+//! | `exit.rs` `paths.rs` `program.rs` | exit codes and failures, paths as people and machines are told them, which program this is |
 //!
 //! A program is then little more than its options and its order to the
 //! library:
@@ -55,43 +56,17 @@
 
 #![forbid(unsafe_code)]
 
-pub mod advice;
-pub mod config;
-pub mod diff;
-pub mod excludes;
+mod config;
 pub mod exit;
-pub mod hooks;
-pub mod json;
-mod log_report;
-pub mod logging;
-pub mod lookup;
-pub mod lookups;
-pub mod notices;
-pub mod observer;
-pub mod options;
-pub mod paging;
+mod lookup;
+mod output;
 mod paths;
-pub mod print_config;
-pub mod progress;
-pub mod report;
-pub mod screen;
-pub mod session;
-pub mod settings;
-pub mod signals;
-mod stream;
-mod terminal;
+mod program;
+mod run;
 
+pub use config::{excludes, file, keys, options, print_config, settings};
+pub use lookup::{AgoOptions, Lookup, Lookups, diff, notices, paging};
+pub use output::{json, logging, progress, report, screen};
 pub use paths::{What, absolute};
-
-/// Which program this is: what it calls itself in logs and messages.
-#[derive(Clone, Copy, Debug)]
-pub struct Program {
-    /// `dumpme`
-    pub name: &'static str,
-    /// `0.1.0`
-    pub version: &'static str,
-    /// What it does to a tree, as in "Start dumping": `dumping`.
-    pub doing: &'static str,
-    /// What its report says of a dump that is linked to nothing.
-    pub unlinked: &'static str,
-}
+pub use program::Program;
+pub use run::{advice, hooks, observer, session, signals};

@@ -12,9 +12,9 @@ use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
 use clap::{ArgAction, Args, CommandFactory, Parser, ValueHint};
+use dumpcli::Lookup;
+use dumpcli::Lookups;
 use dumpcli::exit::{Exit, Failure};
-use dumpcli::lookup::Lookup;
-use dumpcli::lookups::Lookups;
 use dumpcli::notices::NoticeOptions;
 use dumpcli::options::{self, Places};
 use dumpcli::paging::{Color, Out};

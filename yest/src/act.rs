@@ -6,9 +6,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Command;
 
+use dumpcli::Lookup;
 use dumpcli::diff::{self, DiffError, Style};
 use dumpcli::exit::{Exit, Failure};
-use dumpcli::lookup::Lookup;
 use dumpcli::paging::{Out, has_enough};
 use dumpcli::{json, screen};
 use dumpcore::{DumpName, LocatedIn, Location, Printable, Version};

@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, ValueHint};
+use dumpcli::AgoOptions;
+use dumpcli::Lookups;
 use dumpcli::exit::{Exit, Failure};
-use dumpcli::lookup::AgoOptions;
-use dumpcli::lookups::Lookups;
 use dumpcli::notices::NoticeOptions;
 use dumpcli::options::{self, Places};
 use dumpcli::paging::Color;

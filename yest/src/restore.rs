@@ -8,8 +8,8 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
 
+use dumpcli::Lookup;
 use dumpcli::exit::{Exit, Failure};
-use dumpcli::lookup::Lookup;
 use dumpcli::notices::Notices;
 use dumpcli::progress::{Counters, Ticker};
 use dumpcli::report;

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use toml::Spanned;
 
-use crate::options::LogTarget;
+use crate::config::options::LogTarget;
 
 /// The keys of the top level, and of each `[set.NAME]`.
 #[derive(Clone, Debug, Default, Deserialize)]

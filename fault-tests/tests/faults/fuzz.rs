@@ -10,7 +10,7 @@ use std::path::Path;
 
 use chrono::NaiveDate;
 use chrono_tz::{Australia, Europe, UTC};
-use dumpcli::config::{File, Sets, Usage};
+use dumpcli::file::{File, Sets, Usage};
 use dumpcore::{Ago, Date, DumpName, DumpRoot, Filter, Stamp};
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 
 use dumpcore::{EXCLUDE_FILE, Error, Fault, Filter, Observer, Op, read_exclude_file, watched};
 
+use crate::config::options::Rule;
+use crate::config::settings::{Source, Value};
 use crate::exit::Failure;
-use crate::options::Rule;
-use crate::settings::{Source, Value};
 
 /// The rules of the command line and the configuration.
 ///

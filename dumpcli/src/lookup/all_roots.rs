@@ -12,14 +12,14 @@ use std::path::{Path, PathBuf};
 use chrono::Local;
 use dumpcore::{Brief, Error, FindError, Location, Navigator, Root};
 
-use crate::Program;
-use crate::advice::{About, Origin};
+use crate::config::options::Places;
+use crate::config::print_config::Listing;
+use crate::config::settings::{Source, Sources, Value};
 use crate::exit::Failure;
-use crate::lookup::{Lookup, rooted};
-use crate::notices::{NoticeOptions, Notices};
-use crate::options::Places;
-use crate::print_config::Listing;
-use crate::settings::{Source, Sources, Value};
+use crate::lookup::notices::{NoticeOptions, Notices};
+use crate::lookup::one_root::{Lookup, rooted};
+use crate::program::Program;
+use crate::run::advice::{About, Origin};
 
 /// All that is looked at, a [`Lookup`] for each dump root.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ impl Lookups {
         if places.print_config {
             let listing = Listing::new(program, first);
             let settings = Settings::of(first, places);
-            crate::screen::print(&settings.listed(listing))?;
+            crate::output::screen::print(&settings.listed(listing))?;
             return Ok(None);
         }
         let aside = Notices::open(program, first, aside, verbose);

@@ -5,8 +5,6 @@
 //! a flag, so what the set that it names says beats the environment too. Anyone
 //! who has `MAINROOT` exported for `yest` and asks for `--set photos` does not want NEWAGE in the dumps of the photos.
 
-mod files;
-
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -18,12 +16,12 @@ use std::rc::Rc;
 use dumpcore::Rate;
 use toml::Spanned;
 
-use crate::Program;
-use crate::config::{OneOrMany, Section, Slave, resolve};
+use crate::config::file::resolve;
+use crate::config::keys::{OneOrMany, Section, Slave};
+use crate::config::options::{Excludes, Load, LogTarget, Output, Places, Progress, Rule};
+use crate::config::search::{self, Layer};
 use crate::exit::Failure;
-use crate::options::{Excludes, Load, LogTarget, Output, Places, Progress, Rule};
-
-use files::Layer;
+use crate::program::Program;
 
 /// The variable that names the main tree.
 pub const MAINROOT: &str = "MAINROOT";
@@ -102,7 +100,7 @@ pub struct Sources {
     files: Vec<PathBuf>,
     names: Vec<String>,
     warnings: Vec<String>,
-    way: files::Way,
+    way: search::Way,
 }
 
 /// The variables of the environment that count.
@@ -162,7 +160,7 @@ impl Sources {
     /// # Errors
     /// See [`Sources::load`].
     pub fn load_with(program: Program, places: &Places, env: Env) -> Result<Self, Failure> {
-        let mut found = files::find(program, places, &env, false)?;
+        let mut found = search::find(program, places, &env, false)?;
         let first = found.ways.swap_remove(0);
         Ok(Self::of(&Rc::new(env), &found, first))
     }
@@ -185,14 +183,14 @@ impl Sources {
         places: &Places,
         env: Env,
     ) -> Result<Vec<Self>, Failure> {
-        let mut found = files::find(program, places, &env, true)?;
+        let mut found = search::find(program, places, &env, true)?;
         let env = Rc::new(env);
         let ways = std::mem::take(&mut found.ways);
         let each = ways.into_iter();
         Ok(each.map(|way| Self::of(&env, &found, way)).collect())
     }
 
-    fn of(env: &Rc<Env>, found: &files::Found, way: files::Way) -> Self {
+    fn of(env: &Rc<Env>, found: &search::Found, way: search::Way) -> Self {
         Self {
             env: Rc::clone(env),
             folder: found.folder.clone(),
@@ -420,7 +418,7 @@ impl Sources {
     }
 }
 
-/// What a [`Session`](crate::session::Session) needs to know.
+/// What a [`Session`](crate::run::session::Session) needs to know.
 #[derive(Clone, Debug)]
 pub struct SessionSettings {
     /// How often `-v` was given.
@@ -477,4 +475,5 @@ pub fn first_directory(list: &OsStr) -> Option<PathBuf> {
 }
 
 #[cfg(test)]
+#[path = "settings_tests.rs"]
 mod tests;

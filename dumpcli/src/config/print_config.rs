@@ -6,10 +6,10 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::Program;
-use crate::config::OneOrMany;
-use crate::options::Rule;
-use crate::settings::{SessionSettings, Source, Sources, Value};
+use crate::config::keys::OneOrMany;
+use crate::config::options::Rule;
+use crate::config::settings::{SessionSettings, Source, Sources, Value};
+use crate::program::Program;
 
 /// A listing in the making.
 #[derive(Debug)]

@@ -18,9 +18,9 @@ use std::time::Duration;
 use dumpcore::Report;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::absolute;
-use crate::config::OneOrMany;
-use crate::signals::Stop;
+use crate::config::keys::OneOrMany;
+use crate::paths::absolute;
+use crate::run::signals::Stop;
 
 /// How often it is looked whether a command has ended, or is to be stopped.
 const LOOK: Duration = Duration::from_millis(20);

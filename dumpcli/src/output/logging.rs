@@ -27,11 +27,11 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::Program;
-use crate::options::LogTarget;
-use crate::screen::{Screen, stderr_is_terminal};
-use crate::settings::SessionSettings;
-use crate::stream::is_journal;
+use crate::config::options::LogTarget;
+use crate::config::settings::SessionSettings;
+use crate::output::screen::{Screen, stderr_is_terminal};
+use crate::output::stream::is_journal;
+use crate::program::Program;
 
 /// The target of the entry that tells how the run ended: stderr has it also
 /// with `-q` when it is no success.
@@ -232,7 +232,7 @@ impl<'a> MakeWriter<'a> for OnScreen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::{Source, Value};
+    use crate::config::settings::{Source, Value};
 
     fn by_default<T>(value: T) -> Value<T> {
         let source = Source::Default;

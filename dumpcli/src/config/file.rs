@@ -6,9 +6,6 @@
 //! remembers its line, so that a person can be shown where it is from. Relative
 //! paths count from the directory of the file; `~` and `~/` are the home.
 
-mod keys;
-mod tables;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -19,7 +16,8 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
-pub use keys::{Hooks, Limit, OneOrMany, Section, Slave};
+use crate::config::keys::Section;
+use crate::config::tables;
 
 /// Why a configuration file will not do.
 #[derive(Debug, thiserror::Error)]
@@ -299,4 +297,5 @@ fn position(text: &str, at: usize) -> (usize, usize) {
 }
 
 #[cfg(test)]
+#[path = "file_tests.rs"]
 mod tests;

@@ -13,16 +13,18 @@ use dumpcore::{DumpRoot, Fault, Op, Printable, Report, give_way};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::Level;
 
-use crate::advice::{About, Origin};
-use crate::config::OneOrMany;
+use crate::config::keys::OneOrMany;
+use crate::config::settings::SessionSettings;
 use crate::exit::{Exit, Failure};
-use crate::hooks::HookError;
-use crate::observer::{Begun, Watch};
-use crate::progress::{Counters, Ticker};
-use crate::screen::{self, Screen};
-use crate::settings::SessionSettings;
-use crate::signals::{Came, Stop};
-use crate::{Program, What, absolute, hooks, json, log_report, logging, report, stream};
+use crate::output::progress::{Counters, Ticker};
+use crate::output::screen::{self, Screen};
+use crate::output::{json, log_report, logging, report, stream};
+use crate::paths::{What, absolute};
+use crate::program::Program;
+use crate::run::advice::{About, Origin};
+use crate::run::hooks::{self, HookError};
+use crate::run::observer::{Begun, Watch};
+use crate::run::signals::{Came, Stop};
 
 /// What a session is about.
 #[derive(Clone, Debug)]

@@ -12,7 +12,8 @@ use dumpcore::{Count, Fault, Op, Report, Storage, Warning};
 use serde_json::{Map, Value, json};
 
 use crate::exit::{Exit, Failure};
-use crate::{Program, absolute};
+use crate::paths::absolute;
+use crate::program::Program;
 
 /// The status of a run that found its work done.
 pub const PRESENT: &str = "present";

@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::Program;
-use crate::logging;
-use crate::options::{Load, LogTarget, Output, Progress};
-use crate::screen::{self, Screen};
-use crate::settings::Sources;
+use crate::config::options::{Load, LogTarget, Output, Progress};
+use crate::config::settings::Sources;
+use crate::output::logging;
+use crate::output::screen::{self, Screen};
+use crate::program::Program;
 
 /// How much is said, and where, as options.
 #[derive(Args, Clone, Copy, Debug, Default)]

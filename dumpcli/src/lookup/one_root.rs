@@ -8,7 +8,7 @@ use clap::Args;
 use dumpcore::{Ago, Date, DumpName, FindError, LocatedIn, Location, Navigator, Stamp};
 
 use crate::exit::Failure;
-use crate::notices::Notices;
+use crate::lookup::notices::Notices;
 
 /// The trees with one dump root, and from where relative paths start.
 #[derive(Debug)]

@@ -8,10 +8,11 @@ use dumpcore::{Action, Event, Kind, Locate, Observer, Phase, Printable, Warning}
 
 use tracing::Level;
 
-use crate::progress::Counters;
-use crate::screen::{Screen, held};
-use crate::signals::Stop;
-use crate::{Program, What, absolute};
+use crate::output::progress::Counters;
+use crate::output::screen::{Screen, held};
+use crate::paths::{What, absolute};
+use crate::program::Program;
+use crate::run::signals::Stop;
 
 /// A disk may need some seconds to spin up: longer than this is worth a warning.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use dumpcore::{DumpRoot, Error, Printable, Sort};
 
-use crate::settings::{Source, Value};
+use crate::config::settings::{Source, Value};
 
 /// A path that somebody named: by which option it can be named, and who did.
 #[derive(Clone, Debug)]

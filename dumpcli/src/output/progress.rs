@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use dumpcore::{Action, Kind, Locate, Phase};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::screen::{Screen, held, stderr_is_terminal};
-use crate::terminal::Narrow;
+use crate::output::screen::{Screen, held, stderr_is_terminal};
+use crate::output::terminal::Narrow;
 
 /// How often the line is drawn anew.
 const TICK: Duration = Duration::from_millis(100);

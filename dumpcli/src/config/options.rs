@@ -1,7 +1,7 @@
 //! The options that programs share, as groups for `#[command(flatten)]`.
 //!
 //! Every option here is absent unless it was given: what holds otherwise is
-//! for [`settings`](crate::settings) to find out, which also knows the
+//! for [`settings`](crate::config::settings) to find out, which also knows the
 //! environment and the configuration file.
 
 use std::ffi::OsString;
@@ -15,7 +15,7 @@ use dumpcore::Rate;
 use serde::Deserialize;
 
 use crate::exit::Exit;
-use crate::screen;
+use crate::output::screen;
 
 /// Where the trees and the dumps are, and which configuration applies.
 #[derive(Args, Clone, Debug, Default)]

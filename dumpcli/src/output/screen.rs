@@ -13,7 +13,7 @@ use dumpcore::{Fault, Op};
 use indicatif::ProgressBar;
 
 use crate::exit::Failure;
-use crate::stream;
+use crate::output::stream;
 
 /// How many bytes of lines are gathered before they are written.
 const BLOCK: usize = 16 * 1024;

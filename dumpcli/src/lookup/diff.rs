@@ -14,8 +14,8 @@ use chrono::{DateTime, Local, SecondsFormat};
 use dumpcore::{Difference, DirEntry, Fault, Kind, Printable, Time, Version, difference};
 use similar::TextDiff;
 
-use crate::paging::Color;
-use crate::screen;
+use crate::lookup::paging::Color;
+use crate::output::screen;
 
 /// How differences are shown.
 #[derive(Clone, Copy, Debug, Default)]
@@ -354,4 +354,5 @@ pub fn listing(names: &[DirEntry], out: &mut dyn Write) -> io::Result<()> {
 }
 
 #[cfg(test)]
+#[path = "diff_tests.rs"]
 mod tests;

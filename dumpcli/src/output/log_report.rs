@@ -7,7 +7,8 @@ use dumpcore::{Printable, Report};
 use tracing::Level;
 
 use crate::exit::Exit;
-use crate::{What, absolute, logging, report};
+use crate::output::{logging, report};
+use crate::paths::{What, absolute};
 
 pub(crate) fn log_report(doing: &str, what: &What, report: &Report, exit: Exit) {
     let counts = &report.counts;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use dumpcore::{Count, Counts, Fault, Op, Printable, Report, RestoreReport, Warning};
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
-use crate::Program;
+use crate::program::Program;
 
 /// How many faults are listed; all of them are in the log.
 const LISTED: usize = 20;

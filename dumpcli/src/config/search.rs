@@ -8,11 +8,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::Env;
-use crate::Program;
-use crate::config::{ConfigError, File, Section, Sets, TOP, Usage};
+use crate::config::file::{ConfigError, File, Sets, TOP, Usage};
+use crate::config::keys::Section;
+use crate::config::options::Places;
+use crate::config::settings::Env;
 use crate::exit::Failure;
-use crate::options::Places;
+use crate::program::Program;
 
 /// A section that is in force.
 #[derive(Clone, Debug)]

@@ -1,0 +1,11 @@
+//! What holds for a run: a flag beats the environment, which beats the file,
+//! which beats the default.
+
+pub mod excludes;
+pub mod file;
+pub mod keys;
+pub mod options;
+pub mod print_config;
+pub(crate) mod search;
+pub mod settings;
+pub(crate) mod tables;

@@ -1,0 +1,10 @@
+//! Looking at old versions: what `yest` and `hist` share.
+
+mod all_roots;
+pub mod diff;
+pub mod notices;
+mod one_root;
+pub mod paging;
+
+pub use all_roots::Lookups;
+pub use one_root::{AgoOptions, Lookup};

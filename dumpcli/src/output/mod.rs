@@ -1,0 +1,10 @@
+//! What is printed and logged, while a program runs and at its end.
+
+pub mod json;
+pub(crate) mod log_report;
+pub mod logging;
+pub mod progress;
+pub mod report;
+pub mod screen;
+pub(crate) mod stream;
+pub(crate) mod terminal;
