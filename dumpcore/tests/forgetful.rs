@@ -62,7 +62,7 @@ fn a_disk_that_forgets_modes_or_owners_links_all_the_same() {
     let bits = "does not keep the permission bits 0077";
     let owner = "does not keep owners: every file is user";
     let group = "does not keep groups: every file is group";
-    let open = "anyone who may enter the dump root reads everything";
+    let open = "anyone who can enter the dump root can read everything";
     for (options, told, untold) in [
         (&["--chmod-ignore"][..], &[mode][..], &[open, owner][..]),
         (&["--perms=0755"], &[mode, open], &[owner]),

@@ -190,7 +190,8 @@ fn closed_parents_are_told_of_where_the_copy_is_open() {
         run.args(["--init", "--log", "stderr", "--main", tree, "--dump", dump]);
         run.assert().code(0)
     };
-    let told = || contains("closed shuts others out of closed/docs").and(contains("chmod 700 a"));
+    let told =
+        || contains("closed keeps other users out of closed/docs").and(contains("chmod 700 a"));
     first("closed/docs", "a").stderr(told());
     let mut again = place.dumpme();
     again.args([
@@ -204,11 +205,11 @@ fn closed_parents_are_told_of_where_the_copy_is_open() {
     ]);
     again.assert().code(0).stderr(told().not());
     // Nobody gets in there either way.
-    first("closed/own", "b").stderr(contains("shuts others out").not());
-    first("tree", "c").stderr(contains("shuts others out").not());
+    first("closed/own", "b").stderr(contains("keeps other users out").not());
+    first("tree", "c").stderr(contains("keeps other users out").not());
     fs::create_dir(top.join("d")).expect("made");
     mode(&top.join("d"), 0o700);
-    first("closed/docs", "d").stderr(contains("shuts others out").not());
+    first("closed/docs", "d").stderr(contains("keeps other users out").not());
 }
 
 #[test]

@@ -1,0 +1,291 @@
+//! What a person should know about a run although nothing failed.
+//!
+//! A warning says what happened, to which path, and what to do about it. It
+//! does not change the exit code. The sentences are in the files below, one for
+//! each theme, so that a caller who needs other words finds all values here.
+
+mod left_out;
+mod reading;
+mod runs;
+mod storing;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::model::copy_reason::CopyReason;
+use crate::model::loss::Loss;
+use crate::model::minute::Stamp;
+
+/// Something a person should know although nothing failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// The clock is far behind the newest dump.
+    ClockBehind {
+        /// What the clock says.
+        now: Stamp,
+        /// The minute that `current` is named after.
+        current: Stamp,
+    },
+    /// The dump root lies inside the tree and was left out.
+    DumpInsideMain {
+        /// Its path in the tree.
+        path: PathBuf,
+    },
+    /// Directories kept gaining entries until the end of the run: entries that
+    /// were moved within the tree meanwhile may be missing from the dump.
+    KeptMoving {
+        /// A directory that had gained entries when it was listed for the third
+        /// time.
+        path: PathBuf,
+    },
+    /// Kernel filesystems (proc, sysfs, …) were found in a tree and left out: the
+    /// dump has an empty directory for each.
+    KernelFilesystems {
+        /// Their paths in the tree, and their types.
+        left_out: Vec<(PathBuf, &'static str)>,
+    },
+    /// What an unfinished restoration is making, or left behind, was left out.
+    RestoringLeftOut {
+        /// Its path in the tree.
+        path: PathBuf,
+    },
+    /// The reference does not record when its trees were read, so that changes
+    /// which keep size and time are not detected. Once per run for each such
+    /// dump.
+    ReadingUnknown {
+        /// The dump.
+        reference: PathBuf,
+    },
+    /// Nothing is mounted where the last dump had files; reported once.
+    MountAway {
+        /// The mount point.
+        path: PathBuf,
+        /// The dump that has what was mounted there, as a path in the dump root.
+        last: PathBuf,
+    },
+    /// The dump's filesystem treats different names as one, so that only one of
+    /// them can be in a directory. Once per run, whether the tree has such names
+    /// or not.
+    NamesFolded {
+        /// The dump root.
+        path: PathBuf,
+        /// What it does not tell apart, for people.
+        what: &'static str,
+    },
+    /// More than a tenth of the bytes read were compared only because their files
+    /// had been touched, and turned out not to have changed.
+    ComparedInVain {
+        /// How many bytes.
+        bytes: u64,
+        /// How many bytes were read in all.
+        of: u64,
+    },
+    /// A file kept changing while it was read; the next dump copies it again.
+    Unstable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The dump's filesystem cannot store some of what dumps preserve, whoever
+    /// runs the program. Once per run, whether the tree has any of it or not.
+    NotPreserved {
+        /// The dump root.
+        path: PathBuf,
+        /// What is lost, and why, for people.
+        what: String,
+    },
+    /// The dump's filesystem does not keep permission bits, even where it reports
+    /// success. Once per run.
+    PermissionsNotKept {
+        /// The dump root.
+        path: PathBuf,
+        /// The filesystem's type.
+        filesystem: String,
+        /// The bits that are not kept: `0o7777` at most.
+        lost: u16,
+        /// The permission bits shown for a file that only its owner should read
+        /// and write.
+        shown: u16,
+        /// Is it NTFS through ntfs-3g, which keeps them when mounted with an
+        /// option?
+        by_ntfs_3g: bool,
+    },
+    /// Entries are in the dump without something that cannot be kept there, or
+    /// not by this user. Once per run.
+    NotKept {
+        /// What they lack.
+        what: Loss,
+        /// How many entries lack it.
+        number: u64,
+        /// The first of them, in the tree that is read.
+        first: PathBuf,
+    },
+    /// Unchanged entries were copied, or would be in a dry run, because links to
+    /// the reference are refused. Once per run for each reason.
+    LinksRefused {
+        /// Why: one for which [`CopyReason::link_refused`] is true.
+        why: CopyReason,
+        /// How many entries.
+        number: u64,
+        /// The sum of their sizes in bytes.
+        bytes: u64,
+        /// The first of them, in the tree that is read.
+        first: PathBuf,
+    },
+    /// An entry of the reference could not be read, so the source was copied.
+    ReferenceUnreadable {
+        /// The entry in the reference.
+        path: PathBuf,
+        /// The system's answer.
+        cause: String,
+    },
+    /// A group of hard links had to be split, because its inode reached the limit
+    /// of the filesystem.
+    GroupSplit {
+        /// The first name of the second part.
+        path: PathBuf,
+    },
+    /// There are fewer workers than requested.
+    FewerJobs {
+        /// How many were requested.
+        asked: usize,
+        /// How many there are.
+        jobs: usize,
+        /// Why there are no more.
+        cause: String,
+    },
+    /// What an earlier run over other trees left behind is not touched.
+    ForeignLeftover {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// What an earlier run left behind is in use by another program, for example
+    /// a run that lost its lock, and is not touched.
+    HeldLeftover {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// Other users cannot reach a tree, but they can reach its copy.
+    LetsIn {
+        /// The tree.
+        tree: PathBuf,
+        /// The directory above it that keeps them out.
+        parent: PathBuf,
+        /// The dump root.
+        dump: PathBuf,
+    },
+    /// A file with a setuid or setgid bit was stored on a filesystem where such
+    /// bits take effect. Only the first is reported.
+    Setuid {
+        /// Where it will be.
+        path: PathBuf,
+        /// The dump root.
+        dump: PathBuf,
+    },
+    /// A file of a dump can no longer be read.
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// A readable version of the same size and time, in an older dump or in
+        /// the main tree.
+        good: Option<PathBuf>,
+    },
+    /// The reference has no tree of this name, so all of it is copied.
+    NewTree {
+        /// The tree.
+        path: PathBuf,
+        /// Where the reference would have it.
+        reference: PathBuf,
+    },
+    /// The reference has a tree that this run does not read, so that this dump
+    /// lacks it.
+    MissingTree {
+        /// The tree in the reference.
+        reference: PathBuf,
+    },
+    /// An entry was gone before it could be read. Only in a report: an observer
+    /// is told by [`Action::Vanished`](crate::Action::Vanished).
+    Vanished {
+        /// Where it was, in the tree that is read.
+        path: PathBuf,
+    },
+    /// A first replica is made on the filesystem that it is read from.
+    SameFilesystem {
+        /// The dump root that is read.
+        from: PathBuf,
+        /// The dump root that is written.
+        dump: PathBuf,
+    },
+    /// A leftover of an earlier run had used the last inode of the disk and was
+    /// removed.
+    LeftoverRemoved {
+        /// Its path.
+        path: PathBuf,
+    },
+    /// Part of a removed dump could not be removed and still takes space.
+    NotRemoved {
+        /// Its path.
+        path: PathBuf,
+        /// What was tried, and the system's answer.
+        cause: String,
+    },
+    /// A leftover of an earlier run is resumed.
+    Resuming {
+        /// Its path.
+        path: PathBuf,
+        /// Is its content known to have reached the disk, so that it need not be
+        /// compared byte by byte?
+        trusted: bool,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClockBehind { now, current } => runs::clock_behind(f, *now, *current),
+            Self::DumpInsideMain { path } => left_out::dump_root(f, path),
+            Self::KeptMoving { path } => reading::kept_moving(f, path),
+            Self::KernelFilesystems { left_out } => left_out::kernel(f, left_out),
+            Self::RestoringLeftOut { path } => left_out::restoring(f, path),
+            Self::ReadingUnknown { reference } => reading::unknown_since(f, reference),
+            Self::MountAway { path, last } => left_out::mount_away(f, path, last),
+            Self::NamesFolded { path, what } => storing::names_folded(f, path, what),
+            Self::ComparedInVain { bytes, of } => reading::compared_in_vain(f, *bytes, *of),
+            Self::Unstable { path } => reading::unstable(f, path),
+            Self::NotPreserved { path, what } => storing::not_preserved(f, path, what),
+            Self::PermissionsNotKept {
+                path,
+                filesystem,
+                lost,
+                shown,
+                by_ntfs_3g,
+            } => storing::permissions(f, path, filesystem, *lost, *shown, *by_ntfs_3g),
+            Self::NotKept {
+                what,
+                number,
+                first,
+            } => storing::not_kept(f, *what, *number, first),
+            Self::LinksRefused {
+                why,
+                number,
+                bytes,
+                first,
+            } => storing::links_refused(f, *why, *number, *bytes, first),
+            Self::ReferenceUnreadable { path, cause } => reading::reference(f, path, cause),
+            Self::GroupSplit { path } => storing::group_split(f, path),
+            Self::FewerJobs { asked, jobs, cause } => runs::fewer_jobs(f, *asked, *jobs, cause),
+            Self::ForeignLeftover { path } => runs::foreign_leftover(f, path),
+            Self::HeldLeftover { path } => runs::held_leftover(f, path),
+            Self::LetsIn { tree, parent, dump } => storing::lets_in(f, tree, parent, dump),
+            Self::Setuid { path, dump } => storing::setuid(f, path, dump),
+            Self::Damaged { path, good } => reading::damaged(f, path, good.as_deref()),
+            Self::NewTree { path, reference } => left_out::new_tree(f, path, reference),
+            Self::MissingTree { reference } => left_out::missing_tree(f, reference),
+            Self::Vanished { path } => reading::vanished(f, path),
+            Self::SameFilesystem { from, dump } => storing::same_filesystem(f, from, dump),
+            Self::LeftoverRemoved { path } => runs::leftover_removed(f, path),
+            Self::NotRemoved { path: _, cause } => runs::not_removed(f, cause),
+            Self::Resuming { path, trusted } => runs::resuming(f, path, *trusted),
+        }
+    }
+}
