@@ -187,6 +187,7 @@ fn candidate(xattrs: Xattrs) -> Candidate {
         mtime: Time::new(1_700_000_000, 1),
         atime: Time::default(),
         ctime: Time::default(),
+        born: None,
         ino: 7,
         dev: 1,
         nlink: 1,

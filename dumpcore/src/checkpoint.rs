@@ -180,6 +180,7 @@ impl<'a> Checkpoint<'a> {
                 .and_then(|name| listing.lacks(name))
                 .unwrap_or(0),
             read: read_marks::read(&handle),
+            newest_birth: read_marks::newest_birth(&handle),
             mounted: notes_of(&handle),
             allow_empty: true,
             one_file_system: false,

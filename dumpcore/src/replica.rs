@@ -239,6 +239,7 @@ impl<'a> Replica<'a> {
             moment: Some(moment),
             lacks,
             read: read_marks::read(&handle),
+            newest_birth: None,
             mounted: notes_of(&handle),
             // What is published was meant, and its disk is there.
             allow_empty: true,

@@ -204,6 +204,7 @@ impl<'a> Snapshot<'a> {
             moment: self.at.map(|at| at.first_moment()),
             lacks: 0,
             read: Vec::new(),
+            newest_birth: None,
             mounted: Vec::new(),
             allow_empty: self.allow_empty,
             one_file_system: self.one_file_system,

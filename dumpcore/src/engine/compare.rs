@@ -16,7 +16,7 @@ use crate::model::fault::{Op, OpError, Side};
 use crate::model::loss::Lacking;
 use crate::model::metadata::{Meta, Xattrs};
 use crate::policy::link::{Doubt, Evidence, LinkPolicy, Verdict};
-use crate::policy::touched::Sure;
+use crate::policy::touched::{Sure, Touched};
 use crate::sys::errno;
 use crate::sys::file::{self, CompareError};
 use crate::sys::pages;
@@ -116,6 +116,14 @@ struct Pair<'p, 'w, 'r> {
 }
 
 impl Pair<'_, '_, '_> {
+    /// In a published dump, may a name be a hard link to an inode that another
+    /// name had in the dump before? Then its birth tells nothing.
+    fn may_be_relinked(&self) -> bool {
+        let Item { node, meta, .. } = self.item;
+        let by_birth = matches!(node.touched.on(self.side), Touched::StoredSince(_));
+        by_birth && node.renamed && self.worker.run.names_of(meta) > 1
+    }
+
     fn unreadable(&self, cause: &io::Error) {
         if self.side == Side::Reference {
             let Item { node, name, .. } = self.item;
@@ -132,7 +140,7 @@ impl Evidence<StoreError> for Pair<'_, '_, '_> {
         let told = size != 0 && size == self.looked.size;
         Doubt {
             size: !told && !self.item.has_true_size(),
-            touched: self.item.touched(self.side) != Sure::No,
+            touched: self.item.touched(self.side) != Sure::No || self.may_be_relinked(),
         }
     }
 

@@ -23,6 +23,7 @@ use crate::fs::store::NameAt;
 use crate::model::event::{Action, CopyReason, Warning};
 use crate::model::fault::{Op, OpError};
 use crate::model::kind::Kind;
+use crate::model::metadata::Meta;
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::errno;
 use crate::sys::xattr::Subject;
@@ -77,9 +78,12 @@ impl Worker<'_> {
         };
         let swapped = swapped.and_then(|swapped| swapped.reference);
         let is_swapped = swapped.is_some() || above.swapped;
+        let mut renamed = true;
         let reference = swapped.or_else(|| {
             let place = above.reference.as_ref()?;
-            self.enter_reference(place, above, name)
+            let reference = self.enter_reference(place, above, name)?;
+            renamed = self.are_names_other(&reference.meta, &entered.meta);
+            Some(reference.place)
         });
         let (target, fresh) = match self.make_target(above.target.as_ref(), above.fresh, name) {
             Ok(made) => made,
@@ -94,6 +98,7 @@ impl Worker<'_> {
             fs: above.fs.below(&entered.handle, &entered.meta),
             touched,
             swapped: is_swapped,
+            renamed,
             source: entered.place,
             reference,
             target,
@@ -115,16 +120,22 @@ impl Worker<'_> {
         place: &Arc<DirHandle>,
         above: &Node,
         name: &CStr,
-    ) -> Option<Arc<DirHandle>> {
+    ) -> Option<Entered> {
         match place.enter(name, For::Passing) {
             Ok(_) if !self.is_in_reference(above, name) => None,
-            Ok(entered) => Some(entered.place),
+            Ok(entered) => Some(entered),
             Err(e) if errno::has_changed(&e) => None,
             Err(e) => {
                 self.unreadable_reference(above, name, &e);
                 None
             }
         }
+    }
+
+    /// Were names made, removed or replaced in a directory since the reference?
+    fn are_names_other(&self, reference: &Meta, source: &Meta) -> bool {
+        let capabilities = self.run.rules.capabilities;
+        ![source.mtime, capabilities.storable_time(source.mtime)].contains(&reference.mtime)
     }
 
     /// Lists a directory just entered, from its beginning.
@@ -341,9 +352,11 @@ impl Worker<'_> {
 
     /// The top of a tree, entered like any directory.
     pub(super) fn open_root(&mut self, root: super::Root) {
+        let mut renamed = true;
         let reference = root.reference.as_ref().and_then(|place| {
-            let entered = place.enter(&root.name, For::Passing);
-            entered.ok().map(|entered| entered.place)
+            let reference = place.enter(&root.name, For::Passing).ok()?;
+            renamed = self.are_names_other(&reference.meta, &root.entered.meta);
+            Some(reference.place)
         });
         if root.reference.is_some() && reference.is_none() && !self.run.rules.from_disk {
             let name = OsStr::from_bytes(root.name.to_bytes());
@@ -382,6 +395,7 @@ impl Worker<'_> {
             fs: SourceFs::of(&root.entered.handle, &root.entered.meta),
             touched: root.touched,
             swapped: false,
+            renamed,
             source: root.entered.place,
             reference,
             target,

@@ -52,6 +52,7 @@ impl Item<'_> {
     pub(super) fn touched(&self, side: Side) -> Sure {
         match self.node.touched.on(side) {
             Touched::Unknown => Sure::No,
+            touched @ Touched::StoredSince(_) => touched.is_stored(self.meta.born),
             touched if self.node.fs.is_stamped_here(self.meta) => touched.is(self.meta.ctime),
             _ => Sure::No,
         }
@@ -171,6 +172,7 @@ impl Worker<'_> {
         existing: Option<u64>,
     ) -> Kind {
         let (mut meta, mut existing) = (looked, existing);
+        self.counter.born(meta.born);
         for _ in 0..LOOKS {
             let item = Item {
                 node,

@@ -42,7 +42,12 @@ pub(super) enum Missing {
 impl Worker<'_> {
     /// Looks at a name of the source; what cannot be is told.
     pub(super) fn look_by(&mut self, node: &Node, hands: &OpenDirs, name: &CStr) -> Option<Meta> {
-        match inspect::look(hands.source.as_fd(), name) {
+        let looked = if self.run.rules.source_is_dump {
+            inspect::look_in_source_dump(hands.source.as_fd(), name)
+        } else {
+            inspect::look(hands.source.as_fd(), name)
+        };
+        match looked {
             Ok(meta) => Some(meta),
             Err(op_error) if errno::is_missing(&op_error.cause) => {
                 match self.ask_again(node, name) {

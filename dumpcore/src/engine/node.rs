@@ -100,6 +100,9 @@ pub(super) struct Node {
     pub(super) touched: Doubts,
     /// Is its reference in another dump than the tree's?
     pub(super) swapped: bool,
+    /// May its names be of other inodes than those in the reference, where the
+    /// source is a published dump?
+    pub(super) renamed: bool,
     pub(super) meta: Meta,
     pub(super) xattrs: Xattrs,
     /// Only where the target takes several names for one.
@@ -122,6 +125,7 @@ pub(super) struct Sides {
     pub(super) fs: SourceFs,
     pub(super) touched: Doubts,
     pub(super) swapped: bool,
+    pub(super) renamed: bool,
     pub(super) number: Number,
     pub(super) again: bool,
 }
@@ -196,6 +200,7 @@ impl Node {
             fs: sides.fs,
             touched: sides.touched,
             swapped: sides.swapped,
+            renamed: sides.renamed,
             number: sides.number,
             again: sides.again,
             meta,

@@ -286,6 +286,7 @@ impl Worker<'_> {
             target,
             fresh: false,
             swapped: false,
+            renamed: true,
             number,
             again: true,
         };

@@ -334,6 +334,7 @@ mod tests {
             mtime: time,
             atime: time,
             ctime: time,
+            born: None,
             ino,
             dev: 1,
             nlink: 2,

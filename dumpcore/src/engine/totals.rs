@@ -15,6 +15,7 @@ use crate::model::event::{Action, CopyReason, Event, Locate, Observer, Warning};
 use crate::model::fault::Fault;
 use crate::model::kind::Kind;
 use crate::model::loss::{Loss, Losses};
+use crate::model::metadata::Time;
 use crate::model::report::{Count, Counts, Report};
 
 pub(crate) struct Totals<'a> {
@@ -26,6 +27,8 @@ pub(crate) struct Totals<'a> {
     /// Bytes that were compared only since their files had been touched, and
     /// were the same.
     in_vain: AtomicU64,
+    /// When the newest inode of a published dump was born that was met.
+    newest_birth: Mutex<Option<Time>>,
     kept: Mutex<Kept>,
 }
 
@@ -58,6 +61,7 @@ impl<'a> Totals<'a> {
             faults: AtomicU64::new(0),
             warnings: AtomicU64::new(0),
             in_vain: AtomicU64::new(0),
+            newest_birth: Mutex::default(),
             kept: Mutex::default(),
         }
     }
@@ -160,6 +164,18 @@ impl<'a> Totals<'a> {
         self.in_vain.load(Ordering::Relaxed)
     }
 
+    /// When the newest inode that was met of a published dump was born, as far
+    /// as workers that are done have seen it.
+    pub(crate) fn newest_birth(&self) -> Option<Time> {
+        *self.births()
+    }
+
+    fn births(&self) -> MutexGuard<'_, Option<Time>> {
+        self.newest_birth
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn add_refusals(&self, refusals: &mut BTreeMap<CopyReason, (Count, PathBuf)>) {
         let mut kept = self.kept();
         for (why, (count, first)) in std::mem::take(refusals) {
@@ -249,6 +265,7 @@ pub(super) struct Counter<'a> {
     losses: BTreeMap<Loss, (u64, PathBuf)>,
     /// Why links were refused, to how many entries, and to which first.
     refusals: BTreeMap<CopyReason, (Count, PathBuf)>,
+    newest_birth: Option<Time>,
 }
 
 impl<'a> Counter<'a> {
@@ -258,7 +275,13 @@ impl<'a> Counter<'a> {
             counts: Counts::default(),
             losses: BTreeMap::new(),
             refusals: BTreeMap::new(),
+            newest_birth: None,
         }
+    }
+
+    /// An inode of a published dump was met that was born then.
+    pub(super) fn born(&mut self, born: Option<Time>) {
+        self.newest_birth = self.newest_birth.max(born);
     }
 
     /// An entry lacks this; its path is asked for only if it is the first.
@@ -351,5 +374,7 @@ impl Drop for Counter<'_> {
         self.totals.add(&self.counts);
         self.totals.add_losses(&mut self.losses);
         self.totals.add_refusals(&mut self.refusals);
+        let mut newest = self.totals.births();
+        *newest = newest.max(self.newest_birth);
     }
 }

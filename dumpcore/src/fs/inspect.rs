@@ -22,7 +22,13 @@ pub(crate) fn look(dir: BorrowedFd<'_>, name: &CStr) -> Result<Meta, OpError> {
     stat::look(dir, name, Fresh::AsStat).map_err(|e| OpError::source(Op::Stat, e))
 }
 
-/// The same by what is known already, where a server would have to be asked.
+/// Looks at a name in a published dump that is the source, with when it was
+/// stored.
+pub(crate) fn look_in_source_dump(dir: BorrowedFd<'_>, name: &CStr) -> Result<Meta, OpError> {
+    stat::look(dir, name, Fresh::WithBirth).map_err(|e| OpError::source(Op::Stat, e))
+}
+
+/// Looks at a name on the source side by what is known already, where a server would have to be asked.
 pub(crate) fn look_without_waiting(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<Meta> {
     stat::look(dir, name, Fresh::Cached)
 }

@@ -62,6 +62,7 @@ mod tests {
             mtime: Time::default(),
             atime: Time::default(),
             ctime: Time::default(),
+            born: None,
             ino: 0,
             dev: 0,
             nlink: 1,

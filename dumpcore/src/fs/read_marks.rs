@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use crate::fs::marks;
-use crate::model::metadata::Meta;
+use crate::model::metadata::{Meta, Time};
 use crate::policy::layout;
 use crate::policy::touched::{Clock, ReadMark, TopId};
 use crate::sys::name::c_name;
@@ -28,6 +28,25 @@ pub(crate) fn read(dump: &OwnedFd) -> Vec<ReadMark> {
 pub(crate) fn put(dump: &OwnedFd, read: &[ReadMark]) -> io::Result<()> {
     let text = (!read.is_empty()).then(|| ReadMark::format(read));
     marks::put(dump, layout::READ_XATTR, text.as_deref())
+}
+
+/// When the newest inode was born of the dump that this one is a copy of, if
+/// it says so.
+pub(crate) fn newest_birth(dump: &OwnedFd) -> Option<Time> {
+    let name = c_name(layout::NEWEST_BIRTH_XATTR.as_bytes());
+    let found = xattr::get(Subject::Named(dump.as_fd(), c"."), &name).ok()??;
+    let nanos = std::str::from_utf8(&found).ok()?.parse().ok()?;
+    Some(Time::from_nanos(nanos))
+}
+
+/// Puts that on a copy that is being made.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn put_newest_birth(dump: &OwnedFd, born: Option<Time>) -> io::Result<()> {
+    let text = born.map(|born| born.as_nanos().to_string());
+    let text = text.as_deref().map(str::as_bytes);
+    marks::put(dump, layout::NEWEST_BIRTH_XATTR, text)
 }
 
 /// Which directory is at the top of a tree.

@@ -145,6 +145,7 @@ mod tests {
                 blocks: 0,
                 mtime,
                 atime: Time::default(),
+                born: None,
                 ctime,
                 ino: 0,
                 dev: 0,

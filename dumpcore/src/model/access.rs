@@ -171,6 +171,7 @@ mod tests {
             mtime: Time::default(),
             atime: Time::default(),
             ctime: Time::default(),
+            born: None,
             ino: 1,
             dev: 1,
             nlink: 1,

@@ -76,6 +76,9 @@ pub struct Meta {
     pub atime: Time,
     /// Last change of the inode.
     pub ctime: Time,
+    /// When the inode was made. Read only of published dumps, and there `None`
+    /// where the filesystem does not tell.
+    pub born: Option<Time>,
     /// Inode number.
     pub ino: u64,
     /// Number of the filesystem.
@@ -336,6 +339,7 @@ mod tests {
             mtime: Time::new(1_000, 123_456_789),
             atime: Time::new(2_000, 1),
             ctime: Time::new(3_000, 1),
+            born: None,
             ino: 12,
             dev: 1,
             nlink: 1,

@@ -41,7 +41,7 @@ pub enum Verdict {
 ///
 /// let meta = Meta {
 ///     kind: Kind::File, mode: 0o644, uid: 1000, gid: 1000, size: 12, blocks: 8,
-///     mtime: Time::new(1_700_000_000, 1), atime: Time::default(), ctime: Time::default(),
+///     mtime: Time::new(1_700_000_000, 1), atime: Time::default(), ctime: Time::default(), born: None,
 ///     ino: 7, dev: 1, nlink: 1, rdev: 0,
 /// };
 /// let old = Candidate { meta, xattrs: Xattrs::default(), target: None };

@@ -37,6 +37,7 @@ fn file() -> Candidate {
             mtime: Time::new(100, 5),
             atime: Time::new(1, 1),
             ctime: Time::new(2, 2),
+            born: None,
             ino: 3,
             dev: 4,
             nlink: 1,

@@ -7,6 +7,11 @@
 //! mark that a dump bears says for each tree when that was, by which clock,
 //! and of which directory on which filesystem. Where it says nothing of what is read
 //! now, everything may have been touched.
+//!
+//! In a published dump the time of change is no evidence: it moves when other
+//! dumps link to an inode. The time of birth is: an inode of the dump that is
+//! newer than all those of the dump before it was stored since, and may hold
+//! other contents under the same size and time.
 
 use crate::model::metadata::Time;
 
@@ -51,6 +56,8 @@ pub(crate) enum Touched {
     Unknown,
     /// Those that were changed at this time or later.
     Since(Time),
+    /// Of a published dump: those that were stored at this time or later.
+    StoredSince(Time),
     /// All.
     All,
 }
@@ -97,12 +104,48 @@ impl Touched {
         Touched::Since(Time::from_nanos(mark.began.as_nanos() - SHORTLY))
     }
 
-    /// May an entry have been touched that was changed last at this time?
+    /// The same of a published dump, by the marks of the dump it is compared
+    /// with and its own, and by when the newest inode of the former was born:
+    /// each as far as it is known.
+    pub(crate) fn stored(
+        (reference, own): (Option<&ReadMark>, Option<&ReadMark>),
+        newest_birth: Option<Time>,
+    ) -> Self {
+        // One is a copy of the other.
+        if reference.is_some() && reference == own {
+            return Touched::Unknown;
+        }
+        let by_marks = reference.zip(own).map(|(reference, own)| {
+            let clock = Clock {
+                now: own.began,
+                ahead: own.ahead,
+                boot: own.boot.clone(),
+            };
+            Self::by(reference, &clock, &own.top)
+        });
+        // What the reference stored itself is then compared as well.
+        let of_mark = reference.map(|reference| reference.began);
+        let since = match by_marks {
+            Some(Touched::All) => return Touched::StoredSince(Time::new(i64::MIN, 0)),
+            Some(Touched::Since(earlier)) if Some(earlier) != of_mark => Some(earlier),
+            _ => newest_birth.or(of_mark),
+        };
+        // What bears a later time than the reading of this dump was stored for
+        // it, or when the clock was wrong.
+        let own = own.map(|own| own.began);
+        let earliest = |since: Time| own.map_or(since, |own| own.min(since));
+        since.map_or(Touched::Unknown, |since| {
+            Touched::StoredSince(earliest(since))
+        })
+    }
+
+    /// May an entry have been touched that was changed last, or in a published
+    /// dump stored, at this time?
     pub(crate) fn is(self, changed: Time) -> Sure {
         let since = match self {
             Touched::Unknown => return Sure::No,
             Touched::All => return Sure::Yes,
-            Touched::Since(since) => since,
+            Touched::Since(since) | Touched::StoredSince(since) => since,
         };
         let step = match changed.nanos {
             0 => WHOLE_SECONDS,
@@ -118,10 +161,18 @@ impl Touched {
         }
     }
 
+    /// The same of an entry of a published dump, by when its inode was born.
+    /// Where its filesystem does not tell, all are touched or none.
+    pub(crate) fn is_stored(self, born: Option<Time>) -> Sure {
+        born.map_or_else(|| self.is(Time::new(i64::MIN, 1)), |born| self.is(born))
+    }
+
     /// The same below a directory that may be another than it was.
     pub(crate) fn below_another(self) -> Self {
         match self {
             Touched::Unknown => Touched::Unknown,
+            // An inode of a dump is as old as it is, wherever its name is.
+            Touched::StoredSince(since) => Touched::StoredSince(since),
             Touched::Since(_) | Touched::All => Touched::All,
         }
     }
@@ -274,6 +325,54 @@ mod tests {
         ] {
             assert_eq!(Touched::by(&mark, &now, &top), touched, "{top:?}");
         }
+    }
+
+    #[test]
+    fn what_a_dump_stored_since_is_told_by_births() {
+        let reference = mark();
+        let later = |secs: i128, ahead: i128| ReadMark {
+            began: at(secs * SECOND),
+            ahead: ahead * SECOND,
+            ..mark()
+        };
+        let (own, born) = (later(2_000, 500), Some(at(1_500 * SECOND)));
+        let since = |nanos| Touched::StoredSince(at(nanos));
+        let all = Touched::StoredSince(Time::new(i64::MIN, 0));
+        let began = reference.began.as_nanos();
+        let shortly = began - SHORTLY;
+        for (reference, own, born, touched) in [
+            (Some(&reference), Some(&own), born, since(1_500 * SECOND)),
+            (Some(&reference), Some(&own), None, since(began)),
+            (Some(&reference), None, born, since(1_500 * SECOND)),
+            (None, Some(&own), born, since(1_500 * SECOND)),
+            (None, Some(&own), None, Touched::Unknown),
+            (None, None, None, Touched::Unknown),
+            // The one is a checkpoint of the other.
+            (Some(&own), Some(&own), born, Touched::Unknown),
+            // Stored before this dump, by a clock that was ahead.
+            (
+                None,
+                Some(&own),
+                Some(at(9_000 * SECOND)),
+                since(2_000 * SECOND),
+            ),
+            // The clock went back: a little, far, and to before the reference.
+            (
+                Some(&reference),
+                Some(&later(2_000, 470)),
+                born,
+                since(shortly),
+            ),
+            (Some(&reference), Some(&later(2_000, 100)), born, all),
+            (Some(&reference), Some(&later(900, 500)), born, all),
+        ] {
+            let found = Touched::stored((reference, own), born);
+            assert_eq!(found, touched, "{reference:?} {own:?} {born:?}");
+        }
+        assert_eq!(all.is_stored(None), Sure::Yes);
+        assert_eq!(since(began).is_stored(None), Sure::No);
+        assert_eq!(since(began).is_stored(Some(at(began + 1))), Sure::Yes);
+        assert_eq!(since(began).is_stored(Some(at(began - SECOND))), Sure::No);
     }
 
     #[test]

@@ -8,7 +8,9 @@
 //! stored all of it, and bears its mark.
 //!
 //! A copy of a dump inherits the marks of that: it says nothing of changes
-//! since. What it reads is published, and its times of change say nothing.
+//! since. What it reads is published, and its times of change say nothing; a
+//! replica goes by when inodes were born, and says of the newest that it met
+//! when that was.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -18,7 +20,9 @@ use super::{Order, Run};
 use crate::engine::{Doubts, Totals};
 use crate::fs::read_marks;
 use crate::model::error::Error;
+use crate::model::metadata::Time;
 use crate::model::warning::Warning;
+use crate::policy::layout::Sort;
 use crate::policy::touched::{Clock, ReadMark, Touched};
 use crate::root::staging::Staging;
 use crate::sys::fstype::FsType;
@@ -31,6 +35,8 @@ pub(super) struct Evidence {
     heeded: bool,
     /// Is what is read a published dump?
     inherited: bool,
+    /// What a checkpoint inherits of when the newest inode was born.
+    newest_birth: Option<Option<Time>>,
 }
 
 impl Evidence {
@@ -51,6 +57,7 @@ impl Evidence {
             clock,
             heeded: order.policy.heeds_ctime(),
             inherited: order.source_is_dump,
+            newest_birth: (order.sort == Sort::Checkpoint).then_some(order.newest_birth),
         }
     }
 
@@ -62,8 +69,12 @@ impl Evidence {
         staging.marked(read_marks::put(staging.handle(), &self.marks))
     }
 
-    /// All that was kept has been looked at.
-    pub(super) fn end(&self, staging: &Staging<'_>) -> Result<(), Error> {
+    /// All has been looked at, also what was kept.
+    pub(super) fn end(&self, staging: &Staging<'_>, totals: &Totals<'_>) -> Result<(), Error> {
+        if self.inherited {
+            let born = self.newest_birth.unwrap_or_else(|| totals.newest_birth());
+            staging.marked(read_marks::put_newest_birth(staging.handle(), born))?;
+        }
         if !staging.resumed {
             return Ok(());
         }
@@ -90,6 +101,13 @@ impl Evidence {
     /// Which files of a tree may have been touched since a dump was made.
     pub(super) fn since(&self, source: &Source, dump: &OwnedFd) -> Touched {
         let marks = read_marks::read(dump);
+        if self.inherited && self.heeded {
+            let tree = source.name.to_bytes();
+            let [reference, own] =
+                [&marks, &self.marks].map(|marks| marks.iter().find(|mark| mark.tree == tree));
+            let both = (reference, own);
+            return Touched::stored(both, read_marks::newest_birth(dump));
+        }
         self.by(source, Some(&marks)).unwrap_or(Touched::Unknown)
     }
 

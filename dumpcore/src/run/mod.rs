@@ -38,7 +38,7 @@ use crate::engine::{self, Budget, MountsMet, Totals};
 use crate::fs::{capabilities, folding};
 use crate::model::error::Error;
 use crate::model::event::{Event, Observer, Phase, Warning};
-use crate::model::metadata::Capabilities;
+use crate::model::metadata::{Capabilities, Time};
 use crate::model::minute::Stamp;
 use crate::model::path::RelPath;
 use crate::model::report::Report;
@@ -81,6 +81,8 @@ pub(crate) struct Order<'a> {
     pub(crate) lacks: u64,
     /// When the trees were read of which it is a copy.
     pub(crate) read: Vec<ReadMark>,
+    /// What it says, as a replica, of when the newest inode was born.
+    pub(crate) newest_birth: Option<Time>,
     /// What was mounted below the trees of which it is a copy.
     pub(crate) mounted: Vec<MountNote>,
     pub(crate) allow_empty: bool,
@@ -238,7 +240,7 @@ impl<'a> Run<'a> {
                 self.merge(&work, sources, target, &capabilities, &totals)
             });
             merged.inspect_err(|_| flush::keep(&staging, &totals))?;
-            evidence.end(&staging)?;
+            evidence.end(&staging, &totals)?;
             self.note_mounts(&order, (met, expected), Some(&staging), &totals)?;
             totals.event(Event::Phase(Phase::Syncing));
             staging.sync()?;

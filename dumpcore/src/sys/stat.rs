@@ -14,16 +14,25 @@ pub(crate) enum Fresh {
     AsStat,
     /// From the cache: for trees that only we write.
     Cached,
+    /// As `stat` would, and when the inode was made.
+    WithBirth,
 }
 
 /// Looks at a name in a directory; never follows a symlink and never mounts.
 pub(crate) fn look(dir: BorrowedFd<'_>, name: &CStr, fresh: Fresh) -> io::Result<Meta> {
     let mut flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
-    if fresh == Fresh::Cached {
-        flags |= AtFlags::STATX_DONT_SYNC;
+    let mut wanted = StatxFlags::BASIC_STATS;
+    match fresh {
+        Fresh::AsStat => {}
+        Fresh::Cached => flags |= AtFlags::STATX_DONT_SYNC,
+        Fresh::WithBirth => wanted |= StatxFlags::BTIME,
     }
-    let found = statx(dir, name, flags, StatxFlags::BASIC_STATS)?;
-    meta(&found)
+    let found = statx(dir, name, flags, wanted)?;
+    let born = birth(&found).filter(|_| fresh == Fresh::WithBirth);
+    Ok(Meta {
+        born,
+        ..meta(&found)?
+    })
 }
 
 /// Looks at what a handle holds, also one that is no more than a path.
@@ -99,7 +108,10 @@ pub(crate) fn look_at_mount(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<Moun
 /// When what bears a name was made, where its filesystem keeps that.
 pub(crate) fn born(dir: BorrowedFd<'_>, name: &CStr) -> Option<Time> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
-    let found = statx(dir, name, flags, StatxFlags::BTIME).ok()?;
+    birth(&statx(dir, name, flags, StatxFlags::BTIME).ok()?)
+}
+
+fn birth(found: &Statx) -> Option<Time> {
     let known = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::BTIME);
     known.then(|| Time::new(found.stx_btime.tv_sec, found.stx_btime.tv_nsec))
 }
@@ -129,6 +141,7 @@ fn meta(found: &Statx) -> io::Result<Meta> {
         mtime: time(found.stx_mtime),
         atime: time(found.stx_atime),
         ctime: time(found.stx_ctime),
+        born: None,
         ino: found.stx_ino,
         dev: makedev(found.stx_dev_major, found.stx_dev_minor),
         nlink: found.stx_nlink,
