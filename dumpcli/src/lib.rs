@@ -16,7 +16,7 @@
 //! | --- | --- |
 //! | `lookup/` | looking at old versions: [`Lookups`], [`Lookup`], [`notices`], [`diff`], [`paging`] |
 //! | `run/` | a run from its start to its exit code: [`session`], [`signals`], [`hooks`], [`observer`], [`advice`] |
-//! | `output/` | what is told meanwhile ([`progress`], [`logging`], [`screen`]) and at the end ([`report`], [`json`]) |
+//! | `output/` | what is told meanwhile ([`progress`], [`logging`], [`screen`]) and at the end ([`report`], [`json`]); text that fits a terminal: [`fit`] |
 //! | `config/` | flag, environment, file or default: [`options`], [`settings`], [`mod@file`], shown by [`print_config`]; exclude rules, in the order of their weight: [`excludes`] |
 //! | `exit.rs` `paths.rs` `program.rs` | exit codes and failures, paths as people and machines are told them, which program this is |
 //!
@@ -66,7 +66,7 @@ mod run;
 
 pub use config::{excludes, file, keys, options, print_config, settings};
 pub use lookup::{AgoOptions, Lookup, Lookups, diff, notices, paging};
-pub use output::{json, logging, progress, report, screen};
+pub use output::{fit, json, logging, progress, report, screen};
 pub use paths::{What, absolute};
 pub use program::Program;
 pub use run::{advice, hooks, observer, session, signals};

@@ -119,8 +119,9 @@ mod tend;
 pub use checkpoint::Checkpoint;
 pub use engine::watched;
 pub use history::{
-    Ago, BadDate, Change, Changes, Date, Difference, DirEntry, Event as HistoryEvent, FindError,
-    History, Keep, LocatedIn, Location, Navigator, Version, difference,
+    Ago, AttributeChanges, BadDate, Change, Changed, Changes, Date, Difference, DirEntry,
+    Event as HistoryEvent, FindError, History, Keep, LocatedIn, Location, NameChanges, Navigator,
+    Version, XattrAction, difference,
 };
 pub use model::error::Error;
 pub use model::event::{Action, CopyReason, Event, Locate, Observer, Phase, Silent, Warning};

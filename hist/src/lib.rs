@@ -5,6 +5,10 @@
 
 #![forbid(unsafe_code)]
 
+mod changes;
+mod columns;
+mod object;
+mod plain;
 mod tell;
 
 use std::path::{Path, PathBuf};

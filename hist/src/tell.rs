@@ -1,19 +1,19 @@
 //! One event in words: a line, and what belongs under it.
 
-use std::ffi::OsStr;
 use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
-use chrono::{DateTime, Local, SecondsFormat};
 use dumpcli::diff::{self, DiffError, Style};
 use dumpcli::exit::Failure;
-use dumpcli::json;
+use dumpcli::fit;
 use dumpcli::paging::{Out, has_enough};
-use dumpcore::{Change, DirEntry, Fault, HistoryEvent, Kind, Printable, Time};
+use dumpcore::{AttributeChanges, Change, Fault, HistoryEvent, Kind, NameChanges, Version};
 use serde_json::{Map, Value};
 
-use crate::Output;
+use crate::columns::{Columns, INDENT};
+use crate::{Output, changes, object, plain};
+
+/// Lines are not made narrower than this, whatever the terminal says.
+const NARROWEST: usize = 20;
 
 /// Tells events, one after the other.
 pub(crate) struct Teller<'a> {
@@ -32,6 +32,12 @@ enum Told {
 impl From<io::Error> for Told {
     fn from(error: io::Error) -> Self {
         Told::Out(error)
+    }
+}
+
+impl From<Fault> for Told {
+    fn from(fault: Fault) -> Self {
+        Told::Fault(fault)
     }
 }
 
@@ -62,11 +68,13 @@ impl<'a> Teller<'a> {
 
     /// Until the reader has seen enough.
     pub(crate) fn tell_all(&mut self, events: &[HistoryEvent]) -> Result<(), Failure> {
+        let terminal = fit::stdout_columns();
+        let one_line = self.options.no_diff;
+        let columns = terminal.map(|width| Columns::of(events, width.max(NARROWEST), one_line));
         for event in events {
-            let told = if self.options.json {
-                self.object(event)
-            } else {
-                self.text(event)
+            let told = match &columns {
+                _ if self.options.json => self.object(event),
+                columns => self.text(event, columns.as_ref()),
             };
             match told {
                 Ok(()) => {}
@@ -85,27 +93,38 @@ impl<'a> Teller<'a> {
     }
 
     fn object(&mut self, event: &HistoryEvent) -> Result<(), Told> {
-        let mut object = object(event);
-        let mut fault = None;
+        let mut object = object::of(event);
+        let mut faults = Vec::new();
+        // What cannot be read is an event all the same.
+        if let Some((old, new)) = compared(event) {
+            let read = AttributeChanges::between(old, new);
+            let changes = read.map_err(|fault| faults.push(fault)).ok();
+            object.insert(
+                "changed".into(),
+                changes.as_ref().map(object::attributes).into(),
+            );
+            if let Err(fault) = put_names(&mut object, event) {
+                faults.push(fault);
+            }
+        }
         if self.lists(event) {
-            // What cannot be listed is an event all the same.
-            let listed = event.version.names().map_err(|why| fault = Some(why)).ok();
-            object.insert("names".into(), listed.as_deref().map(names).into());
+            let listed = event.version.names();
+            let listed = listed.map_err(|fault| faults.push(fault)).ok();
+            object.insert("names".into(), listed.as_deref().map(object::names).into());
         }
         writeln!(self.out, "{}", Value::Object(object))?;
-        fault.map_or(Ok(()), |fault| Err(Told::Fault(fault)))
+        self.faults.append(&mut faults);
+        Ok(())
     }
 
-    fn text(&mut self, event: &HistoryEvent) -> Result<(), Told> {
-        let line = line(event);
-        if self.style.color {
-            writeln!(self.out, "\x1b[1;33m{line}\x1b[0m")?;
-        } else {
-            writeln!(self.out, "{line}")?;
+    fn text(&mut self, event: &HistoryEvent, columns: Option<&Columns>) -> Result<(), Told> {
+        match columns {
+            Some(columns) => self.in_columns(event, columns)?,
+            None => self.line(&plain::line(event), Some("1;33"))?,
         }
         let kind = event.version.meta.kind;
         if self.lists(event) {
-            let names = event.version.names().map_err(Told::Fault)?;
+            let names = event.version.names()?;
             diff::listing(&names, self.out)?;
         }
         if event.change == Change::Write
@@ -118,99 +137,75 @@ impl<'a> Teller<'a> {
         }
         Ok(())
     }
+
+    /// With what changed under it, but for the bytes of a file.
+    fn in_columns(&mut self, event: &HistoryEvent, columns: &Columns) -> Result<(), Told> {
+        for (number, line) in columns.lines(event).iter().enumerate() {
+            self.line(line, (number == 0).then_some("1;33"))?;
+        }
+        let Some((old, new)) = compared(event).filter(|_| !self.options.no_diff) else {
+            return Ok(());
+        };
+        let mut attributes = AttributeChanges::between(old, new)?;
+        if event.change == Change::Write {
+            // What is written has another time, which stands in its line.
+            attributes.mtime = None;
+        }
+        let mut parts = changes::attributes(&attributes);
+        if old.meta.kind != new.meta.kind {
+            parts.insert(0, format!("{} → {}", old.meta.kind, new.meta.kind));
+        }
+        for line in columns.wrapped(&parts) {
+            self.line(&line, None)?;
+        }
+        if let Some(names) = names(event)? {
+            for line in changes::names(&names) {
+                let color = if line.starts_with('+') { "32" } else { "31" };
+                self.line(&columns.below("", &line), Some(color))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, line: &str, color: Option<&str>) -> io::Result<()> {
+        match color.filter(|_| self.style.color) {
+            Some(color) => {
+                // The indentation is no part of what is coloured.
+                let text = line.strip_prefix(INDENT).unwrap_or(line);
+                let indent = &line[..line.len() - text.len()];
+                writeln!(self.out, "{indent}\x1b[{color}m{text}\x1b[0m")
+            }
+            None => writeln!(self.out, "{line}"),
+        }
+    }
+}
+
+/// The two versions of which it is told how they differ.
+fn compared(event: &HistoryEvent) -> Option<(&Version, &Version)> {
+    let differs = matches!(event.change, Change::Write | Change::Wstat);
+    let before = event.before.as_ref().filter(|_| differs)?;
+    Some((before, &event.version))
+}
+
+/// What a directory gained and lost; `None` of what is, or was, none.
+fn names(event: &HistoryEvent) -> Result<Option<NameChanges>, Fault> {
+    let is_dir = |version: &Version| version.meta.kind == Kind::Dir;
+    match compared(event) {
+        Some((old, new)) if event.change == Change::Write && is_dir(old) && is_dir(new) => {
+            NameChanges::between(old, new).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+fn put_names(object: &mut Map<String, Value>, event: &HistoryEvent) -> Result<(), Fault> {
+    if let Some(changes) = names(event)? {
+        object::put_names(object, &changes);
+    }
+    Ok(())
 }
 
 /// A directory's changes are in its listing, not in a diff of all below it.
 fn is_file(kind: Kind) -> bool {
     matches!(kind, Kind::File | Kind::Symlink)
-}
-
-/// Kind, TAB, path, size, mode, mtime, type; behind another TAB what else
-/// there is to say.
-fn line(event: &HistoryEvent) -> String {
-    let meta = &event.version.meta;
-    let mut line = format!(
-        "#{}\t{} {} {:o} {} {}",
-        event.change.as_str(),
-        Printable::path(&event.version.path),
-        meta.size,
-        meta.mode,
-        moment(meta.mtime),
-        letter(meta.kind)
-    );
-    match &event.change {
-        Change::Delete { missing } => {
-            line.push_str(&format!("\tnot in {}", Printable::path(missing)));
-        }
-        Change::Rename { from } => line.push_str(&format!("\tfrom {}", Printable::path(from))),
-        _ => {}
-    }
-    if event.main {
-        line.push_str("\tmain");
-    }
-    line
-}
-
-/// A listing for machines.
-fn names(names: &[DirEntry]) -> Value {
-    let name = |entry: &DirEntry| {
-        let mut object = Map::new();
-        let name = Path::new(OsStr::from_bytes(&entry.name));
-        json::put_path(&mut object, "name", Some(name));
-        object.insert("directory".into(), entry.is_dir.into());
-        Value::Object(object)
-    };
-    names.iter().map(name).collect()
-}
-
-fn object(event: &HistoryEvent) -> Map<String, Value> {
-    let version = &event.version;
-    let meta = &version.meta;
-    let mut object = Map::new();
-    object.insert("change".into(), event.change.as_str().into());
-    json::put_path(&mut object, "path", Some(&version.path));
-    let dump = version.dump.map(|dump| dump.to_string());
-    object.insert("dump".into(), dump.into());
-    object.insert("type".into(), meta.kind.as_str().into());
-    object.insert("size".into(), meta.size.into());
-    object.insert("mode".into(), format!("{:04o}", meta.mode).into());
-    object.insert("uid".into(), meta.uid.into());
-    object.insert("gid".into(), meta.gid.into());
-    let mtime = local(meta.mtime).map(|at| at.to_rfc3339_opts(SecondsFormat::Nanos, false));
-    object.insert("mtime".into(), mtime.into());
-    object.insert("inode".into(), meta.ino.into());
-    object.insert("main".into(), event.main.into());
-    if let Some(before) = &event.before {
-        json::put_path(&mut object, "before", Some(&before.path));
-    }
-    match &event.change {
-        Change::Delete { missing } => json::put_path(&mut object, "missing_in", Some(missing)),
-        Change::Rename { from } => json::put_path(&mut object, "from", Some(from)),
-        _ => {}
-    }
-    object
-}
-
-fn local(time: Time) -> Option<DateTime<Local>> {
-    DateTime::from_timestamp(time.secs, time.nanos).map(|at| at.with_timezone(&Local))
-}
-
-/// Local time in RFC 3339; seconds since 1970 for what no calendar has.
-fn moment(time: Time) -> String {
-    local(time).map_or_else(
-        || format!("@{}", time.secs),
-        |at| at.to_rfc3339_opts(SecondsFormat::Secs, false),
-    )
-}
-
-fn letter(kind: Kind) -> char {
-    match kind {
-        Kind::File => 'f',
-        Kind::Dir => 'd',
-        Kind::Symlink => 'l',
-        Kind::Fifo => 'p',
-        Kind::Socket => 's',
-        Kind::Char => 'c',
-        Kind::Block => 'b',
-    }
 }

@@ -1,6 +1,7 @@
-//! Colours, and a pager for long texts: both only for somebody who looks.
+//! Colours, and a pager for long texts: both only on a terminal.
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
@@ -35,9 +36,11 @@ impl Color {
     }
 }
 
-/// Where a text goes: to `$PAGER` when stdout is a terminal, else to stdout.
+/// Where a text goes: through a pager when stdout is a terminal, else to
+/// stdout.
 ///
-/// A reader who has seen enough ends the text without an error.
+/// The pager is `$PAGER`, or `less`; an empty `PAGER` and `cat` mean none. A
+/// reader who has seen enough ends the text without an error.
 #[derive(Debug)]
 pub enum Out {
     /// Stdout itself.
@@ -51,15 +54,17 @@ impl Out {
     /// started.
     #[must_use]
     pub fn open() -> Self {
-        let pager = env::var_os("PAGER").filter(|pager| !pager.is_empty());
-        let Some(pager) = pager.filter(|_| screen::stdout_is_terminal()) else {
+        let terminal = screen::stdout_is_terminal();
+        let Some(mut command) = pager(env::var_os("PAGER")).filter(|_| terminal) else {
             return Self::plain();
         };
-        let mut command = Command::new("/bin/sh");
-        command.arg("-c").arg(pager).stdin(Stdio::piped());
+        command.stdin(Stdio::piped());
         if env::var_os("LESS").is_none() {
             // Short texts stay on the screen, and colours are passed on.
             command.env("LESS", "FRX");
+        }
+        if env::var_os("LV").is_none() {
+            command.env("LV", "-c");
         }
         match command.spawn() {
             Ok(mut child) => {
@@ -84,13 +89,34 @@ impl Out {
         let flushed = self.flush();
         if let Out::Pager(child, stdin) = &mut self {
             drop(stdin.take());
-            child.wait()?;
+            let ended = child.wait()?;
+            if ended.code().is_some_and(|code| CANNOT_RUN.contains(&code)) {
+                let text = "PAGER names a command that cannot be run; unset it, or set it to cat";
+                return Err(io::Error::other(text));
+            }
         }
         match flushed {
             Err(error) if has_enough(&error) => Ok(()),
             other => other,
         }
     }
+}
+
+/// How a shell ends that cannot run a command.
+const CANNOT_RUN: [i32; 2] = [126, 127];
+
+/// The pager that somebody's environment asks for; `None` for none. What
+/// `PAGER` holds is a shell command, as for git and man.
+fn pager(named: Option<OsString>) -> Option<Command> {
+    let Some(named) = named else {
+        return Some(Command::new("less"));
+    };
+    if named.is_empty() || named == "cat" {
+        return None;
+    }
+    let mut command = Command::new("/bin/sh");
+    command.arg("-c").arg(named);
+    Some(command)
 }
 
 /// Did the reader go away?
@@ -119,7 +145,23 @@ impl Write for Out {
 
 #[cfg(test)]
 mod tests {
-    use super::Color;
+    use super::*;
+    use std::ffi::OsStr;
+
+    #[test]
+    fn less_is_the_pager_unless_another_is_named() {
+        let table = [
+            (None, Some("less")),
+            (Some(""), None),
+            (Some("cat"), None),
+            (Some("most -s"), Some("/bin/sh")),
+        ];
+        for (named, program) in table {
+            let command = pager(named.map(OsString::from));
+            let found = command.as_ref().map(|command| command.get_program());
+            assert_eq!(found, program.map(OsStr::new), "{named:?}");
+        }
+    }
 
     #[test]
     fn colors_are_for_terminals_unless_asked_for() {

@@ -1,5 +1,6 @@
 //! What is printed and logged, while a program runs and at its end.
 
+pub mod fit;
 pub mod json;
 pub(crate) mod log_report;
 pub mod logging;

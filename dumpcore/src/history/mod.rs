@@ -8,6 +8,7 @@
 mod change;
 mod compare;
 mod date;
+mod details;
 mod locate;
 mod read;
 mod rename;
@@ -30,6 +31,7 @@ use crate::root::listing::Listing;
 pub use change::{Change, Changes, Event};
 pub use compare::{Difference, difference};
 pub use date::{Ago, BadDate, Date};
+pub use details::{AttributeChanges, Changed, NameChanges, XattrAction};
 pub use locate::{LocatedIn, Location};
 pub use read::DirEntry;
 pub use spans::Keep;
