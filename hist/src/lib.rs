@@ -47,6 +47,10 @@ octal, time of modification, and f for a file, d for a directory, l for a
 symlink (p for a FIFO, s for a socket, c and b for devices). Under #write stands
 what changed in a text or a symlink; with -v, under any directory its listing.
 
+A terminal gets the same in columns, with short local times, and with what a
+#wstat changed and what a directory gained and lost; -c leaves that out. Text
+that does not fit the screen goes through $PAGER, or less.
+
 What happened:
   #create  it is there, and was not before
   #write   another content: bytes of a file, names in a directory, target of
@@ -127,7 +131,7 @@ struct Output {
     /// Also the listing of a directory; with --json as `names`
     #[arg(short, long)]
     verbose: bool,
-    /// No diffs
+    /// No diffs, and on a terminal nothing of what changed: one line each
     #[arg(short = 'c', long)]
     no_diff: bool,
     /// Diffs also of what is not text

@@ -5,7 +5,6 @@ mod common;
 use std::fs::{self, File, FileTimes};
 use std::os::unix::fs::symlink;
 
-use assert_cmd::Command;
 use predicates::prelude::*;
 
 use common::{Ground, a_life};
@@ -398,41 +397,6 @@ fn colors_are_asked_for() {
         .stdout(color);
     let plain = predicate::str::contains("\x1b").not();
     ground.hist().arg("a/f").assert().success().stdout(plain);
-}
-
-#[test]
-#[ignore = "needs script(1), for a terminal"]
-fn pages_and_colors_only_on_a_terminal() {
-    let ground = a_life();
-    let program = ground.hist().get_program().to_str().unwrap().to_owned();
-    let on_a_terminal = |pager: &str, no_color: &str| -> String {
-        let mut command = Command::new("script");
-        command
-            .args(["-qec", &format!("{program} a/f"), "/dev/null"])
-            .env("PAGER", pager)
-            .env("NO_COLOR", no_color)
-            .env("MAINROOT", ground.at("NEWAGE"))
-            .env("DUMPROOT", ground.at("dump"))
-            .current_dir(ground.at("NEWAGE"));
-        let output = command.assert().success().get_output().stdout.clone();
-        String::from_utf8(output).unwrap()
-    };
-    let paged = on_a_terminal("sed 's/^/paged: /'", "1");
-    assert!(paged.contains("paged: #create\t"), "{paged}");
-    assert!(!paged.contains('\x1b'), "{paged}");
-    let plain = on_a_terminal("", "");
-    assert!(plain.contains("\x1b[32m+two\x1b[0m"), "{plain}");
-    // A pager that is left early, and one that is not there.
-    let left = on_a_terminal("head -n 1", "1");
-    assert_eq!(left.lines().count(), 1, "{left}");
-    on_a_terminal("/no/such/pager", "1");
-    let pipe = ground
-        .hist()
-        .env("PAGER", "sed s/^/paged:/")
-        .arg("a/f")
-        .assert();
-    pipe.success()
-        .stdout(predicate::str::contains("paged:").not());
 }
 
 /// Sets take turns in one dump root: a dump of another tree says nothing.

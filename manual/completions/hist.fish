@@ -19,7 +19,7 @@ complete -c hist -l with-main -d 'Also the version in the main tree now, marked 
 complete -c hist -l follow -d 'When the path appears: look in the dump before for the name it had, and go on there. That is a name of the same inode; or one that is gone since, with the same type, size, modification time and contents (of a directory: names in it). What was changed as well, or could be either of two, is not found. Lists all of both dumps each time'
 complete -c hist -s q -l quiet -d 'No warnings: only what went wrong'
 complete -c hist -s v -l verbose -d 'Also the listing of a directory; with --json as `names`'
-complete -c hist -s c -l no-diff -d 'No diffs'
+complete -c hist -s c -l no-diff -d 'No diffs, and on a terminal nothing of what changed: one line each'
 complete -c hist -s t -l text -d 'Diffs also of what is not text'
 complete -c hist -l json -d 'Print one JSON object a line'
 complete -c hist -l help -d 'Print help'

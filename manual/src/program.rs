@@ -245,7 +245,7 @@ fn environment(commands: &[&Command]) -> String {
         );
         item(
             "PAGER",
-            "What output on a terminal goes through, when it is set.",
+            "What long output on a terminal goes through; without it `less -FRX`. Set it to `cat` for none.",
         );
     }
     text.push_str(".SH FILES\n");

@@ -67,6 +67,29 @@ impl Ground {
         command
     }
 
+    /// What `hist` writes to a terminal of so many columns, without colours.
+    pub(crate) fn on_terminal(&self, columns: u16, words: &[&str]) -> String {
+        let mut command = self.terminal(columns, words);
+        command.env("PAGER", "cat").env("NO_COLOR", "1");
+        let ran = command.output().unwrap();
+        let shown = fixtures::terminal::shown(&ran);
+        assert!(ran.status.success(), "{shown}");
+        shown
+    }
+
+    pub(crate) fn terminal(&self, columns: u16, words: &[&str]) -> std::process::Command {
+        let hist = self.hist();
+        let program = hist.get_program().to_str().unwrap();
+        let mut command = fixtures::terminal::command(program, words, columns);
+        command
+            .envs(fixtures::shield::environment(&self.at("home")))
+            .env("TZ", "UTC")
+            .env("MAINROOT", self.at("NEWAGE"))
+            .env("DUMPROOT", self.at("dump"))
+            .current_dir(self.at("NEWAGE"));
+        command
+    }
+
     pub(crate) fn tells(&self, words: &[&str], expected: &[String]) {
         let text: String = expected.iter().map(|line| format!("{line}\n")).collect();
         self.hist()
