@@ -217,7 +217,8 @@ mod tests {
 
     #[test]
     fn only_names_within_the_trees_count() {
-        let dir = assert_fs::TempDir::new_in(fixtures::plain_place()).expect("a directory");
+        // On overlayfs inode numbers are those of the layers below.
+        let dir = assert_fs::TempDir::new_in("/dev/shm").expect("a directory");
         let at = |path: &str| dir.path().join(path);
         for below in ["one/a/b", "two/c", "other"] {
             fs::create_dir_all(at(below)).expect("made");

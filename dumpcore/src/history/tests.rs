@@ -385,42 +385,6 @@ fn a_version_carries_its_metadata() {
 }
 
 #[test]
-fn telling_a_history_leaves_no_trace_in_it() {
-    use fixtures::fingerprint::Fingerprint;
-    let file = State::File {
-        content: 1,
-        mode: 0o644,
-        mtime: 1,
-    };
-    let other = State::File {
-        content: 2,
-        mode: 0o644,
-        mtime: 1,
-    };
-    let dir = State::Dir {
-        names: 3,
-        mode: 0o755,
-        mtime: 1,
-    };
-    // No symlink: taking the fingerprint reads it, and moves its time.
-    let states = [&file, &file, &other, &other, &dir, &dir];
-    let steps: Vec<Step> = states
-        .into_iter()
-        .map(|state| Step {
-            state: state.clone(),
-            minutes: 60,
-            anew: true,
-        })
-        .collect();
-    let ground = Ground::build(&steps);
-    let before = Fingerprint::with_atime(ground.dir.path());
-    let past = ground.navigator().history(&Ground::place()).run();
-    let kinds: Vec<_> = told(&past).into_iter().map(|(kind, ..)| kind).collect();
-    assert_eq!(kinds, ["create", "write", "write"]);
-    before.assert_unchanged(ground.dir.path());
-}
-
-#[test]
 fn where_inode_numbers_mean_nothing_size_and_time_count() {
     use super::compare::{Trust, compare};
     let dir = TempDir::new().unwrap();

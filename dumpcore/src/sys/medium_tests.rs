@@ -3,7 +3,6 @@
 use super::*;
 use assert_fs::TempDir;
 use assert_fs::prelude::*;
-use fixtures::mounts::{Fs, Mount};
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
@@ -148,7 +147,7 @@ fn a_loop_device_is_what_its_file_lies_on() {
 #[test]
 #[ignore = "needs root for mounts"]
 fn filesystems_in_files_in_memory_are_memory() {
-    let memory = Mount::new(Fs::Tmpfs, 400);
+    let memory = TempDir::new_in("/dev/shm").expect("a directory");
     for kind in ["ext4", "btrfs"] {
         let (image, point) = (memory.path().join(kind), memory.path().join("mnt"));
         let file = fs::File::create(&image).expect("made");
