@@ -123,9 +123,10 @@ pub use history::{
     Event as HistoryEvent, FindError, History, Keep, LocatedIn, Location, NameChanges, Navigator,
     Version, XattrAction, difference,
 };
+pub use model::cause::Cause;
 pub use model::error::Error;
 pub use model::event::{Action, CopyReason, Event, Locate, Observer, Phase, Silent, Warning};
-pub use model::fault::{Fault, Op, Side};
+pub use model::fault::{Fault, Op};
 pub use model::kind::Kind;
 pub use model::loss::Loss;
 pub use model::metadata::{Capabilities, Id, Meta, Time, Xattrs};

@@ -382,7 +382,7 @@ impl<'a> Replica<'a> {
 fn unreadable(fault: Fault) -> Error {
     Error::MainUnusable {
         path: fault.path,
-        cause: fault.cause,
+        cause: fault.cause.into(),
     }
 }
 

@@ -224,5 +224,5 @@ fn whole_tree(path: &Path) -> Result<(PathBuf, Vec<CString>), RestoreError> {
 fn names(path: &Path) -> Result<Vec<CString>, Fault> {
     let name = |name: &OsStr| CString::new(name.as_bytes());
     let names: Result<Vec<_>, _> = path.iter().map(name).collect();
-    names.map_err(|error| Fault::new(Op::Open, path.to_path_buf(), error.into()))
+    names.map_err(|error| Fault::new(Op::Open, path, io::Error::from(error)))
 }

@@ -64,11 +64,11 @@ pub fn add_files_of(
                 (false, _) => Failure::Failed(format!("exclude rules: {fault}")),
                 (true, false) => Failure::from(Error::MainUnusable {
                     path: fault.path,
-                    cause: fault.cause,
+                    cause: fault.cause.into(),
                 }),
                 (true, true) => Failure::from(Error::DumpUnusable {
                     path: fault.path,
-                    cause: fault.cause,
+                    cause: fault.cause.into(),
                 }),
             }
         })?;

@@ -50,7 +50,7 @@ pub fn try_print(text: &str) -> io::Result<()> {
 /// must not take half of it, or nothing, for the answer.
 pub fn print(text: &str) -> Result<(), Failure> {
     try_print(text).map_err(|error| {
-        let plain = Fault::new(Op::Write, "standard output".into(), error);
+        let plain = Fault::new(Op::Write, "standard output", error);
         Failure::Failed(plain.to_string())
     })
 }

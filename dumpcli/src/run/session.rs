@@ -280,7 +280,11 @@ impl Session {
         let Err(error) = hooks::run(&hook.value, variables, None) else {
             return false;
         };
-        let fault = Fault::new(Op::Hook, hooks::shown(&hook.value).into(), error.into());
+        let fault = Fault::new(
+            Op::Hook,
+            hooks::shown(&hook.value),
+            std::io::Error::from(error),
+        );
         tracing::error!(
             DUMP_OPERATION = fault.op.as_str(),
             DUMP_ERROR = %fault.cause,

@@ -6,7 +6,8 @@ use super::version::Version;
 use crate::model::fault::Fault;
 
 /// What a history is made of.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Changes {
     /// The changes, the oldest first.
     pub events: Vec<Event>,

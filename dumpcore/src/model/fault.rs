@@ -9,6 +9,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::model::cause::Cause;
 use crate::model::path::Brief;
 
 /// An operation on one entry, named as a person would.
@@ -112,7 +113,7 @@ impl fmt::Display for Op {
 
 /// Which tree an act failed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Side {
+pub(crate) enum Side {
     /// The tree that is read.
     Source,
     /// The dump that unchanged entries are linked to.
@@ -157,14 +158,14 @@ impl OpError {
         Fault {
             op: self.op,
             path,
-            cause: self.cause,
+            cause: self.cause.into(),
         }
     }
 }
 
 /// A failure that concerns one entry: what was tried, on which path, and the
 /// system's answer.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fault {
     /// What was tried.
@@ -172,14 +173,18 @@ pub struct Fault {
     /// The entry, as a path that a person can use.
     pub path: PathBuf,
     /// The system's answer.
-    pub cause: io::Error,
+    pub cause: Cause,
 }
 
 impl Fault {
     /// A fault of these parts.
     #[must_use]
-    pub fn new(op: Op, path: PathBuf, cause: io::Error) -> Self {
-        Self { op, path, cause }
+    pub fn new(op: Op, path: impl Into<PathBuf>, cause: impl Into<Cause>) -> Self {
+        Self {
+            op,
+            path: path.into(),
+            cause: cause.into(),
+        }
     }
 }
 
@@ -192,7 +197,8 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.cause)
+        // The error of the standard library itself, for who looks for one.
+        Some(&*self.cause)
     }
 }
 

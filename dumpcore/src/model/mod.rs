@@ -1,6 +1,7 @@
 //! Values: what the library speaks of, without any I/O.
 
 pub(crate) mod access;
+pub(crate) mod cause;
 pub(crate) mod copy_reason;
 pub(crate) mod error;
 pub(crate) mod event;

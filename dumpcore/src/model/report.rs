@@ -85,7 +85,7 @@ impl Counts {
 /// Made only by a run that published (or, for a dry run, would have): a run
 /// that failed ends in an [`Error`](crate::Error) instead. Counts are of names
 /// as they were met, sizes in bytes as the source's metadata says.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Report {
     /// The dump, as published: `DUMP/2026/1122/2331`.

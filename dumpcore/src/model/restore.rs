@@ -50,7 +50,7 @@ pub struct RestorePlan {
 }
 
 /// What a restoration did: the version is in its place.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RestoreReport {
     /// What was restored, and what went.
@@ -88,7 +88,7 @@ impl RestoreReport {
 }
 
 /// How a restoration ended that did not fail.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Restored {
     /// The version is in its place.
@@ -214,7 +214,7 @@ mod tests {
             entries,
             first: Fault::new(
                 Op::Read,
-                "/dump/2026/1122/2331/home/a/f".into(),
+                "/dump/2026/1122/2331/home/a/f",
                 std::io::Error::from_raw_os_error(5),
             ),
         };

@@ -8,7 +8,7 @@ use crate::model::path::Printable;
 use crate::policy::layout::{self, DumpId};
 
 /// Why a dump was left as it is.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
     /// A link of the dump root names it: `current`, `current_chk` or a pin.
@@ -106,7 +106,7 @@ pub struct Removed {
 }
 
 /// A dump that was left as it is.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Left {
     /// Its name in the dump root.
@@ -118,7 +118,7 @@ pub struct Left {
 }
 
 /// What was removed, or would be.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Removal {
     /// Dumps that are gone, in the order in which they were named.
