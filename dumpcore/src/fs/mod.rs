@@ -3,6 +3,7 @@
 
 pub(crate) mod attributes;
 pub(crate) mod beneath;
+mod candidate;
 pub(crate) mod capabilities;
 pub(crate) mod dir_handle;
 pub(crate) mod folding;

@@ -1,5 +1,7 @@
 //! Why an entry is copied, and not linked to what the last dump has of it.
 
+use std::fmt;
+
 /// Why an entry was stored anew instead of being linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -39,6 +41,9 @@ pub enum CopyReason {
     OtherFilesystem,
     /// The same, but it is no longer in the reference.
     ReferenceGone,
+    /// The same by the rules, but the program asked for a copy: see
+    /// [`LinkPolicy::also`](crate::LinkPolicy::also).
+    Asked,
 }
 
 impl CopyReason {
@@ -84,6 +89,32 @@ impl CopyReason {
             CopyReason::LinkNotPermitted => "link_not_permitted",
             CopyReason::OtherFilesystem => "other_filesystem",
             CopyReason::ReferenceGone => "reference_gone",
+            CopyReason::Asked => "asked",
         }
+    }
+}
+
+impl fmt::Display for CopyReason {
+    /// What is the matter, as a clause: `the size differs`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CopyReason::New => "it is new",
+            CopyReason::Kind => "the type differs",
+            CopyReason::Size => "the size differs",
+            CopyReason::Mtime => "the modification time differs",
+            CopyReason::Target => "the symlink points elsewhere",
+            CopyReason::Device => "the device number differs",
+            CopyReason::Contents => "the contents differ",
+            CopyReason::Mode => "the permissions differ",
+            CopyReason::Owner => "the owner or group differs",
+            CopyReason::Xattrs => "the extended attributes or ACLs differ",
+            CopyReason::Links => "its names are linked in another way",
+            CopyReason::NoLink => "the reference can take no more links",
+            CopyReason::Immutable => "the reference is immutable or append-only",
+            CopyReason::LinkNotPermitted => "the reference belongs to another user",
+            CopyReason::OtherFilesystem => "the reference is on another filesystem",
+            CopyReason::ReferenceGone => "the reference is gone",
+            CopyReason::Asked => "the program asked for it",
+        })
     }
 }

@@ -4,22 +4,14 @@
 //! link shows what a copy would show. The rules are pure: whoever asks brings
 //! the metadata and, when contents are to be compared, the answer to that.
 
+use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::candidate::Candidate;
 use crate::model::event::CopyReason;
 use crate::model::metadata::{ACL_ACCESS, Capabilities, Kind, Meta, Time, Xattrs};
-
-/// An entry as the policy sees it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Candidate {
-    /// Its metadata.
-    pub meta: Meta,
-    /// Its extended attributes, ACLs among them.
-    pub xattrs: Xattrs,
-    /// Where it points, when it is a symlink.
-    pub target: Option<Vec<u8>>,
-}
 
 /// What is to be done with an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,30 +29,69 @@ pub enum Verdict {
 /// a device's number; contents too when asked for. Access time never.
 ///
 /// ```
-/// use dumpcore::{Capabilities, Candidate, Kind, LinkPolicy, Meta, Time, Verdict, CopyReason, Xattrs};
+/// use dumpcore::{Candidate, Capabilities, CopyReason, LinkPolicy, Verdict};
 ///
-/// let meta = Meta {
-///     kind: Kind::File, mode: 0o644, uid: 1000, gid: 1000, size: 12, blocks: 8,
-///     mtime: Time::new(1_700_000_000, 1), atime: Time::default(), ctime: Time::default(), born: None,
-///     ino: 7, dev: 1, nlink: 1, rdev: 0,
-/// };
-/// let old = Candidate { meta, xattrs: Xattrs::default(), target: None };
+/// # let dir = assert_fs::TempDir::new()?;
+/// # let path = dir.path().join("letter");
+/// # std::fs::write(&path, "a draft")?;
+/// let old = Candidate::read(&path)?;
 /// let mut new = old.clone();
 /// let (policy, all) = (LinkPolicy::new(), Capabilities::everything());
 /// let unread = || Ok(true);
 /// assert_eq!(policy.decide(&all, &old, &new, unread)?, Verdict::Link);
-/// new.meta.mtime.nanos += 1;
+/// new.meta.mtime.secs += 1;
+/// new.meta.mode ^= 0o020;
 /// assert_eq!(policy.decide(&all, &old, &new, unread)?, Verdict::Copy(CopyReason::Mtime));
-/// # Ok::<(), std::io::Error>(())
+/// let all_of_them = policy.differences(&all, &old, &new, unread)?;
+/// assert_eq!(all_of_them, [CopyReason::Mtime, CopyReason::Mode]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct LinkPolicy {
     contents: bool,
     ctime: bool,
+    mtime: bool,
     mtime_tolerance: Duration,
+    mode: bool,
     owner: bool,
     xattrs: bool,
+    also: Option<Arc<Also>>,
 }
+
+/// A program's own rule.
+type Also = dyn Fn(&Meta, &Meta) -> Option<CopyReason> + Send + Sync;
+
+impl fmt::Debug for LinkPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LinkPolicy")
+            .field("contents", &self.contents)
+            .field("ctime", &self.ctime)
+            .field("mtime", &self.mtime)
+            .field("mtime_tolerance", &self.mtime_tolerance)
+            .field("mode", &self.mode)
+            .field("owner", &self.owner)
+            .field("xattrs", &self.xattrs)
+            .field("also", &self.also.is_some())
+            .finish()
+    }
+}
+
+impl PartialEq for LinkPolicy {
+    /// Two rules of a program are the same when one is a clone of the other.
+    fn eq(&self, other: &Self) -> bool {
+        let switches = |of: &Self| {
+            let times = (of.ctime, of.mtime, of.mtime_tolerance);
+            (of.contents, times, of.mode, of.owner, of.xattrs)
+        };
+        switches(self) == switches(other)
+            && match (&self.also, &other.also) {
+                (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+                (a, b) => a.is_none() && b.is_none(),
+            }
+    }
+}
+
+impl Eq for LinkPolicy {}
 
 /// What the metadata of a file may hide.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,9 +130,12 @@ impl LinkPolicy {
         Self {
             contents: false,
             ctime: true,
+            mtime: true,
             mtime_tolerance: Duration::ZERO,
+            mode: true,
             owner: true,
             xattrs: true,
+            also: None,
         }
     }
 
@@ -126,10 +160,27 @@ impl LinkPolicy {
         self.ctime && !self.contents
     }
 
+    /// Compare modification times? On unless told. Off, a file whose time
+    /// differs is judged by its contents, which costs reading both; what is
+    /// linked has the time of its reference.
+    #[must_use]
+    pub fn mtime(mut self, yes: bool) -> Self {
+        self.mtime = yes;
+        self
+    }
+
     /// Modification times that are at most this far apart count as the same.
     #[must_use]
     pub fn mtime_tolerance(mut self, tolerance: Duration) -> Self {
         self.mtime_tolerance = tolerance;
+        self
+    }
+
+    /// Compare permission bits, with setuid, setgid and sticky? On unless told.
+    /// Off, what is linked has the permissions of its reference.
+    #[must_use]
+    pub fn mode(mut self, yes: bool) -> Self {
+        self.mode = yes;
         self
     }
 
@@ -144,6 +195,34 @@ impl LinkPolicy {
     #[must_use]
     pub fn xattrs(mut self, yes: bool) -> Self {
         self.xattrs = yes;
+        self
+    }
+
+    /// Asks this as well about entries of which there is a reference and which
+    /// would be linked: metadata of the reference, metadata of the source. It
+    /// can only ask for a copy, never for a link; [`CopyReason::Asked`] is the
+    /// reason that stands for any. Called from several threads, once for each
+    /// such entry, so it should be quick. Further rules come behind the first.
+    ///
+    /// ```
+    /// use dumpcore::{CopyReason, LinkPolicy};
+    ///
+    /// // What more than a thousand names share is not shared any further.
+    /// let policy = LinkPolicy::new().also(|reference, _| {
+    ///     (reference.nlink > 1000).then_some(CopyReason::Asked)
+    /// });
+    /// # assert_eq!(policy, policy.clone());
+    /// ```
+    #[must_use]
+    pub fn also<F>(mut self, rule: F) -> Self
+    where
+        F: Fn(&Meta, &Meta) -> Option<CopyReason> + Send + Sync + 'static,
+    {
+        let first = self.also.take();
+        self.also = Some(Arc::new(move |reference: &Meta, source: &Meta| {
+            let asked = first.as_ref().and_then(|first| first(reference, source));
+            asked.or_else(|| rule(reference, source))
+        }));
         self
     }
 
@@ -198,7 +277,8 @@ impl LinkPolicy {
         if source.kind == Kind::Symlink && !evidence.same_target()? {
             return Ok(Verdict::Copy(CopyReason::Target));
         }
-        let doubted = self.contents || doubt.size;
+        let doubted =
+            self.contents || doubt.size || self.time_in_doubt(capabilities, reference, source);
         if doubted && source.kind == Kind::File && !evidence.same_contents()? {
             return Ok(Verdict::Copy(CopyReason::Contents));
         }
@@ -221,7 +301,13 @@ impl LinkPolicy {
         if touched && source.0.kind == Kind::File && !evidence.same_contents()? {
             return Ok(Verdict::Copy(CopyReason::Contents));
         }
-        Ok(Verdict::Link)
+        let asked = self.asked(reference.0, source.0);
+        Ok(asked.map_or(Verdict::Link, Verdict::Copy))
+    }
+
+    /// Does the program's own rule ask for a copy?
+    pub(super) fn asked(&self, reference: &Meta, source: &Meta) -> Option<CopyReason> {
+        self.also.as_ref()?(reference, source)
     }
 
     /// Does what stands for the data differ: type, size, time, device?
@@ -235,24 +321,45 @@ impl LinkPolicy {
         if reference.kind != source.kind {
             return Some(CopyReason::Kind);
         }
-        match source.kind {
-            Kind::File if reference.size != source.size && !doubt.size => {
-                return Some(CopyReason::Size);
-            }
-            Kind::Char | Kind::Block if reference.rdev != source.rdev => {
-                return Some(CopyReason::Device);
-            }
-            Kind::Symlink if !capabilities.symlinks => return None,
-            _ => {}
+        let differs = size_or_device(reference, source);
+        if let Some(why) = differs.filter(|why| !(doubt.size && *why == CopyReason::Size)) {
+            return Some(why);
         }
-        (!self.same_time(capabilities, reference.mtime, source.mtime)).then_some(CopyReason::Mtime)
+        let differs = self.time_differs(capabilities, reference, source);
+        differs.then_some(CopyReason::Mtime)
+    }
+
+    /// Do the modification times differ, where they count?
+    pub(super) fn time_differs(
+        &self,
+        capabilities: &Capabilities,
+        reference: &Meta,
+        source: &Meta,
+    ) -> bool {
+        let counts = self.mtime && (source.kind != Kind::Symlink || capabilities.symlinks);
+        counts && !self.same_time(capabilities, reference.mtime, source.mtime)
+    }
+
+    /// Do they differ where they do not count, so that contents must?
+    pub(super) fn time_in_doubt(
+        &self,
+        capabilities: &Capabilities,
+        reference: &Meta,
+        source: &Meta,
+    ) -> bool {
+        !self.mtime && !self.same_time(capabilities, reference.mtime, source.mtime)
     }
 
     /// Do owner or group differ?
     ///
     /// The reference may have either what the source has (somebody could
     /// preserve it) or what this runner would store.
-    fn owner_differs(&self, capabilities: &Capabilities, reference: &Meta, source: &Meta) -> bool {
+    pub(super) fn owner_differs(
+        &self,
+        capabilities: &Capabilities,
+        reference: &Meta,
+        source: &Meta,
+    ) -> bool {
         if !self.owner || source.kind == Kind::Symlink && !capabilities.symlinks {
             return false;
         }
@@ -264,7 +371,7 @@ impl LinkPolicy {
 
     /// Do permission bits or attributes differ? As for the owner; what the
     /// source has is right only for who owns it there.
-    fn access_differs(
+    pub(super) fn access_differs(
         &self,
         capabilities: &Capabilities,
         (reference, of_reference): (&Meta, &Xattrs),
@@ -274,6 +381,7 @@ impl LinkPolicy {
         // A symlink has no permission bits of its own.
         let kept = match source.kind {
             Kind::Symlink => 0,
+            _ if !self.mode => 0,
             kind => capabilities.kept_modes(kind),
         };
         let is = of_reference.filtered(keeps);
@@ -297,6 +405,15 @@ impl LinkPolicy {
         }
         let apart = (reference.as_nanos() - source.as_nanos()).unsigned_abs();
         apart <= self.mtime_tolerance.as_nanos()
+    }
+}
+
+/// Do the sizes of files differ, or the numbers of devices?
+pub(super) fn size_or_device(reference: &Meta, source: &Meta) -> Option<CopyReason> {
+    match source.kind {
+        Kind::File if reference.size != source.size => Some(CopyReason::Size),
+        Kind::Char | Kind::Block if reference.rdev != source.rdev => Some(CopyReason::Device),
+        _ => None,
     }
 }
 

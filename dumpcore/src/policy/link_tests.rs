@@ -218,3 +218,64 @@ fn switches_switch() {
     });
     assert!(unread.is_err());
 }
+
+#[test]
+fn a_mode_that_does_not_count_is_linked() {
+    let all = Capabilities::everything();
+    let mut new = file();
+    new.meta.mode = 0o600;
+    let policy = LinkPolicy::new().mode(false);
+    assert_eq!(decide(&policy, &all, &file(), &new), Verdict::Link);
+}
+
+#[test]
+fn where_a_time_does_not_count_contents_do() {
+    let all = Capabilities::everything();
+    let policy = LinkPolicy::new().mtime(false);
+    assert_eq!(decide(&policy, &all, &file(), &file()), Verdict::Link);
+    let mut new = file();
+    new.meta.mtime.secs += 1;
+    for (same, verdict) in [
+        (true, Verdict::Link),
+        (false, Verdict::Copy(CopyReason::Contents)),
+    ] {
+        let decided = policy.decide(&all, &file(), &new, || Ok(same));
+        assert_eq!(decided.expect("no I/O"), verdict);
+    }
+}
+
+#[test]
+fn a_programs_own_rule_can_only_ask_for_a_copy() {
+    let all = Capabilities::everything();
+    let large = |reference: &Meta, source: &Meta| {
+        (reference.size.max(source.size) > 100).then_some(CopyReason::Asked)
+    };
+    let policy = LinkPolicy::new().also(large);
+    assert_eq!(policy, policy.clone());
+    assert_ne!(policy, LinkPolicy::new());
+    let with_size = |size, mode| {
+        let mut file = file();
+        (file.meta.size, file.meta.mode) = (size, mode);
+        file
+    };
+    let old = with_size(101, 0o644);
+    for (new, verdict) in [
+        (with_size(101, 0o644), Verdict::Copy(CopyReason::Asked)),
+        (with_size(101, 0o600), Verdict::Copy(CopyReason::Mode)),
+        (with_size(3, 0o644), Verdict::Copy(CopyReason::Size)),
+    ] {
+        assert_eq!(decide(&policy, &all, &old, &new), verdict);
+    }
+    let small = with_size(3, 0o644);
+    assert_eq!(decide(&policy, &all, &small, &small), Verdict::Link);
+    // A further rule comes behind the first.
+    let both = policy.also(|_, _| Some(CopyReason::Links));
+    assert_eq!(
+        decide(&both, &all, &small, &small),
+        Verdict::Copy(CopyReason::Links)
+    );
+    assert_eq!(
+        decide(&both, &all, &old, &old),
+        Verdict::Copy(CopyReason::Asked)
+    );
+}

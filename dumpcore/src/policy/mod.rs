@@ -1,5 +1,7 @@
 //! Rules without I/O: what is answered from values alone.
 
+pub(crate) mod candidate;
+mod differences;
 pub(crate) mod filter;
 pub(crate) mod flushed;
 pub(crate) mod layout;
