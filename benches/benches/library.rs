@@ -177,27 +177,12 @@ fn rules(c: &mut Criterion) {
 }
 
 fn candidate(xattrs: Xattrs) -> Candidate {
-    let meta = Meta {
-        kind: Kind::File,
-        mode: 0o644,
-        uid: 1000,
-        gid: 1000,
-        size: 12,
-        blocks: 8,
-        mtime: Time::new(1_700_000_000, 1),
-        atime: Time::default(),
-        ctime: Time::default(),
-        born: None,
-        ino: 7,
-        dev: 1,
-        nlink: 1,
-        rdev: 0,
-    };
-    Candidate {
-        meta,
-        xattrs,
-        target: None,
-    }
+    let mut meta = Meta::new(Kind::File);
+    meta.mode = 0o644;
+    (meta.uid, meta.gid) = (1000, 1000);
+    (meta.size, meta.blocks) = (12, 8);
+    meta.mtime = Time::new(1_700_000_000, 1);
+    Candidate::new(meta).with_xattrs(xattrs)
 }
 
 /// Both sides are the same, so that nothing is left uncompared.

@@ -154,7 +154,7 @@ impl About<'_> {
             let path = Printable::path(&path);
             let who = match name.sort {
                 Sort::Checkpoint => "chkptme",
-                Sort::Dump => "dumpme",
+                _ => "dumpme",
             };
             text.push_str(&format!(
                 "; {path}, left by a run that stopped, takes room too: \

@@ -39,6 +39,22 @@ pub enum Action {
     Vanished,
 }
 
+impl fmt::Display for Action {
+    /// What happened to the entry: `linked`, `copied (the size differs)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Action::Linked => "linked",
+            Action::Copied(why) => return write!(f, "copied ({why})"),
+            Action::Kept => "kept from a run that stopped",
+            Action::HardLinked => "linked to another of its names",
+            Action::Filled => "directory made",
+            Action::Excluded => "excluded",
+            Action::OtherFilesystem => "left out (another filesystem)",
+            Action::Vanished => "vanished",
+        })
+    }
+}
+
 /// Where an entry is; the path is made when asked for.
 pub trait Locate {
     /// The path from the transfer root: root name first.
@@ -95,6 +111,12 @@ impl Phase {
             Phase::Restoring => "restoring",
             Phase::Removing => "removing",
         }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -7,56 +7,22 @@
 //! preserved from being held against an entry in every later dump.
 
 pub(crate) use crate::model::kind::Kind;
-
-/// A moment as filesystems store it: seconds since 1970 (negative before)
-/// and nanoseconds 0 to 999,999,999.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Time {
-    /// Seconds since 1970-01-01 00:00 UTC.
-    pub secs: i64,
-    /// Nanoseconds behind them.
-    pub nanos: u32,
-}
-
-impl Time {
-    /// A moment of these parts.
-    #[must_use]
-    pub fn new(secs: i64, nanos: u32) -> Self {
-        Self { secs, nanos }
-    }
-
-    /// Nanoseconds since 1970.
-    #[must_use]
-    pub fn as_nanos(self) -> i128 {
-        i128::from(self.secs) * 1_000_000_000 + i128::from(self.nanos)
-    }
-
-    /// The moment so many nanoseconds since 1970, within what `secs` can hold.
-    #[must_use]
-    pub fn from_nanos(nanos: i128) -> Self {
-        let secs = nanos.div_euclid(1_000_000_000);
-        let secs = secs.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
-        Self {
-            secs: i64::try_from(secs).unwrap_or(i64::MAX),
-            nanos: u32::try_from(nanos.rem_euclid(1_000_000_000)).unwrap_or(0),
-        }
-    }
-}
-
-/// The longest step, in nanoseconds, that explains all of these times, which the
-/// kernel gave to inodes of one filesystem. One that is seen by chance hides
-/// nothing: such steps are shorter than the time between two writes.
-pub(crate) fn time_step(seen: impl IntoIterator<Item = Time>) -> u32 {
-    let nanos: Vec<i128> = seen.into_iter().map(Time::as_nanos).collect();
-    let steps = [1_000_000_000, 1_000_000, 1_000, 100];
-    let fits = |step: &u32| nanos.iter().all(|nanos| nanos % i128::from(*step) == 0);
-    let found = steps.into_iter().find(fits);
-    found.filter(|_| !nanos.is_empty()).unwrap_or(1)
-}
+pub(crate) use crate::model::time::{Time, time_step};
 
 /// An entry's metadata, as read: what statx(2) says of it, and for a symlink of
 /// the link itself.
+///
+/// Got from [`std::fs::symlink_metadata`]:
+///
+/// ```
+/// use dumpcore::{Kind, Meta};
+///
+/// let meta = Meta::from(&std::fs::symlink_metadata("Cargo.toml")?);
+/// assert_eq!(meta.kind, Kind::File);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Meta {
     /// Its type.
     pub kind: Kind,
@@ -90,6 +56,29 @@ pub struct Meta {
 }
 
 impl Meta {
+    /// Of an entry of this type, with everything else 0: for what lies in no
+    /// filesystem.
+    #[must_use]
+    pub fn new(kind: Kind) -> Self {
+        let never = Time::default();
+        Self {
+            kind,
+            mode: 0,
+            uid: 0,
+            gid: 0,
+            size: 0,
+            blocks: 0,
+            mtime: never,
+            atime: never,
+            ctime: never,
+            born: None,
+            ino: 0,
+            dev: 0,
+            nlink: 0,
+            rdev: 0,
+        }
+    }
+
     /// Which inode this is, on which filesystem.
     #[must_use]
     pub fn id(&self) -> Id {
@@ -185,6 +174,7 @@ pub(crate) const CAPABILITY: &[u8] = b"security.capability";
 /// Whoever asks a [`LinkPolicy`](crate::LinkPolicy) alone says it himself, or
 /// takes [`Capabilities::everything`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Capabilities {
     /// Are files given to any owner, and stay theirs?
     pub chown: bool,

@@ -11,6 +11,9 @@ use chrono::{
 };
 use std::fmt;
 use std::str::FromStr;
+use std::time::SystemTime;
+
+use crate::model::time::{OutOfRange, Time};
 
 /// A minute of the local calendar; ordered as the calendar is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -148,6 +151,44 @@ impl Stamp {
     }
 }
 
+impl From<NaiveDateTime> for Stamp {
+    /// As [`Stamp::from_civil`].
+    fn from(time: NaiveDateTime) -> Self {
+        Self::from_civil(time)
+    }
+}
+
+impl From<Stamp> for NaiveDateTime {
+    /// As [`Stamp::civil`].
+    fn from(stamp: Stamp) -> Self {
+        stamp.civil()
+    }
+}
+
+impl From<DateTime<Local>> for Stamp {
+    /// As [`Stamp::of`].
+    fn from(moment: DateTime<Local>) -> Self {
+        Self::of(&moment)
+    }
+}
+
+impl TryFrom<SystemTime> for Stamp {
+    type Error = OutOfRange;
+
+    /// The minute that it lies in, on the local clock.
+    fn try_from(moment: SystemTime) -> Result<Self, OutOfRange> {
+        let moment = DateTime::<Utc>::try_from(Time::from(moment))?;
+        Ok(Self::of(&moment.with_timezone(&Local)))
+    }
+}
+
+impl From<Stamp> for SystemTime {
+    /// When the minute began here: as [`Stamp::first_moment`].
+    fn from(stamp: Stamp) -> Self {
+        Time::from(stamp.first_moment()).into()
+    }
+}
+
 impl fmt::Display for Stamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -220,6 +261,18 @@ mod tests {
             assert_eq!(at(text).to_string(), text);
         }
         assert_eq!(at("2026-11-22 23:31"), at("2026-11-22T23:31"));
+    }
+
+    #[test]
+    fn converts_from_and_to_other_times() {
+        let minute = at("2026-11-22T23:31");
+        let civil = NaiveDateTime::from(minute);
+        assert_eq!(civil.to_string(), "2026-11-22 23:31:00");
+        assert_eq!(Stamp::from(civil + TimeDelta::seconds(59)), minute);
+        let moment = SystemTime::from(minute);
+        assert_eq!(Stamp::try_from(moment), Ok(minute));
+        let far = SystemTime::from(Time::new(i64::MAX, 0));
+        assert!(Stamp::try_from(far).is_err());
     }
 
     #[test]

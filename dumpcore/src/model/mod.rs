@@ -14,5 +14,6 @@ pub(crate) mod path;
 pub(crate) mod report;
 pub(crate) mod restore;
 pub(crate) mod storage;
+pub(crate) mod time;
 pub(crate) mod tree;
 pub(crate) mod warning;

@@ -6,9 +6,9 @@
 //! is safe to print on a terminal: control bytes and bytes that are not
 //! UTF-8 come out as `\NNN`, three octal digits, and a backslash doubled.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 /// A path below a root, as bytes.
@@ -92,6 +92,44 @@ impl RelPath {
         } else {
             base.join(self.as_path())
         }
+    }
+}
+
+impl AsRef<Path> for RelPath {
+    fn as_ref(&self) -> &Path {
+        self.as_path()
+    }
+}
+
+impl AsRef<OsStr> for RelPath {
+    fn as_ref(&self) -> &OsStr {
+        OsStr::from_bytes(&self.0)
+    }
+}
+
+impl AsRef<[u8]> for RelPath {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<RelPath> for PathBuf {
+    fn from(path: RelPath) -> Self {
+        OsString::from_vec(path.0).into()
+    }
+}
+
+impl From<&str> for RelPath {
+    /// As [`RelPath::from_bytes`].
+    fn from(path: &str) -> Self {
+        Self::from_bytes(path.as_bytes())
+    }
+}
+
+impl From<&Path> for RelPath {
+    /// As [`RelPath::from_bytes`]: dots in it are names like others.
+    fn from(path: &Path) -> Self {
+        Self::from_bytes(path.as_os_str().as_bytes())
     }
 }
 
@@ -193,6 +231,15 @@ mod tests {
             RelPath::from_names_upwards(up.into_iter()).as_bytes(),
             b"a/b/c"
         );
+    }
+
+    #[test]
+    fn is_a_path_wherever_one_is_asked_for() {
+        let path = RelPath::from("a/b/");
+        let seen = |path: &dyn AsRef<Path>| path.as_ref().to_path_buf();
+        assert_eq!(seen(&path), PathBuf::from("a/b"));
+        assert_eq!(RelPath::from(Path::new("/a/b")), path);
+        assert_eq!(PathBuf::from(path), PathBuf::from("a/b"));
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! What a run did: the figures that are printed at its end.
 
-use chrono::{DateTime, Local};
+use std::iter::Sum;
+use std::ops::{Add, AddAssign};
 use std::path::PathBuf;
+
+use chrono::{DateTime, Local};
 
 use crate::model::event::Warning;
 use crate::model::fault::Fault;
@@ -16,7 +19,52 @@ pub struct Count {
     pub bytes: u64,
 }
 
-/// The counts of a run.
+impl Count {
+    /// So many entries of so many bytes.
+    #[must_use]
+    pub const fn new(number: u64, bytes: u64) -> Self {
+        Self { number, bytes }
+    }
+}
+
+impl AddAssign for Count {
+    fn add_assign(&mut self, other: Self) {
+        self.number += other.number;
+        self.bytes += other.bytes;
+    }
+}
+
+impl Add for Count {
+    type Output = Self;
+
+    fn add(mut self, other: Self) -> Self {
+        self += other;
+        self
+    }
+}
+
+impl Sum for Count {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), Add::add)
+    }
+}
+
+impl<'a> Sum<&'a Count> for Count {
+    fn sum<I: Iterator<Item = &'a Count>>(counts: I) -> Self {
+        counts.copied().sum()
+    }
+}
+
+/// The counts of a run. Those of several runs can be added.
+///
+/// ```
+/// use dumpcore::{Count, Counts};
+///
+/// let mut week = Counts::default();
+/// week.copied_new = Count::new(2, 300);
+/// let total: Counts = [week.clone(), week].iter().sum();
+/// assert_eq!(total.copied(), Count::new(4, 600));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
@@ -67,16 +115,80 @@ impl Counts {
     /// All that was stored anew.
     #[must_use]
     pub fn copied(&self) -> Count {
-        let parts = [
-            self.copied_new,
-            self.copied_changed,
-            self.copied_attributes,
-            self.copied_refused,
-        ];
-        Count {
-            number: parts.iter().map(|c| c.number).sum(),
-            bytes: parts.iter().map(|c| c.bytes).sum(),
-        }
+        self.copied_new + self.copied_changed + self.copied_attributes + self.copied_refused
+    }
+}
+
+impl AddAssign<&Counts> for Counts {
+    fn add_assign(&mut self, other: &Counts) {
+        // Named one by one, so that a count that is added later is not forgotten.
+        let Counts {
+            files,
+            directories,
+            symlinks,
+            specials,
+            hard_links,
+            linked,
+            copied_new,
+            copied_changed,
+            copied_attributes,
+            copied_refused,
+            allocated,
+            kept,
+            compared,
+            compared_same,
+            excluded,
+            other_filesystems,
+            vanished,
+            faults,
+        } = *other;
+        self.files += files;
+        self.directories += directories;
+        self.symlinks += symlinks;
+        self.specials += specials;
+        self.hard_links += hard_links;
+        self.linked += linked;
+        self.copied_new += copied_new;
+        self.copied_changed += copied_changed;
+        self.copied_attributes += copied_attributes;
+        self.copied_refused += copied_refused;
+        self.allocated += allocated;
+        self.kept += kept;
+        self.compared += compared;
+        self.compared_same += compared_same;
+        self.excluded += excluded;
+        self.other_filesystems += other_filesystems;
+        self.vanished += vanished;
+        self.faults += faults;
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        *self += &other;
+    }
+}
+
+impl Add for Counts {
+    type Output = Self;
+
+    fn add(mut self, other: Self) -> Self {
+        self += &other;
+        self
+    }
+}
+
+impl Sum for Counts {
+    fn sum<I: Iterator<Item = Self>>(counts: I) -> Self {
+        counts.fold(Self::default(), Add::add)
+    }
+}
+
+impl<'a> Sum<&'a Counts> for Counts {
+    fn sum<I: Iterator<Item = &'a Counts>>(counts: I) -> Self {
+        let mut total = Self::default();
+        counts.for_each(|counts| total += counts);
+        total
     }
 }
 

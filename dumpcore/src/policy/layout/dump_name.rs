@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use super::{FIRST, number};
 use crate::model::minute::Stamp;
@@ -11,12 +12,27 @@ const INCOMPLETE_SUFFIX: &[u8] = b"_incomplete";
 
 /// Is it a dump, or a checkpoint?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Sort {
     /// Made by linking what is unchanged.
     Dump,
     /// A copy that shares nothing.
     Checkpoint,
 }
+
+impl fmt::Display for Sort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Sort::Dump => "dump",
+            Sort::Checkpoint => "checkpoint",
+        })
+    }
+}
+
+/// The text is not the name of a dump.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is not the name of a dump, such as 2026/1122/2331")]
+pub struct BadDumpName(String);
 
 /// The name of a dump: its minute, and whether it is a checkpoint.
 /// Ordered by time; a checkpoint of the same minute comes second.
@@ -115,6 +131,36 @@ impl fmt::Display for DumpName {
 impl fmt::Debug for DumpName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+impl FromStr for DumpName {
+    type Err = BadDumpName;
+
+    /// Reads what [`DumpName::parse`] does.
+    ///
+    /// ```
+    /// let name: dumpcore::DumpName = "2026/1101/0500_chk".parse()?;
+    /// assert_eq!(name.stamp.to_string(), "2026-11-01T05:00");
+    /// # Ok::<(), dumpcore::BadDumpName>(())
+    /// ```
+    fn from_str(text: &str) -> Result<Self, BadDumpName> {
+        Self::parse(text.as_bytes()).ok_or_else(|| BadDumpName(text.to_owned()))
+    }
+}
+
+impl From<DumpName> for DumpId {
+    fn from(name: DumpName) -> Self {
+        DumpId::Dump(name)
+    }
+}
+
+impl FromStr for DumpId {
+    type Err = BadDumpName;
+
+    /// Reads what [`DumpId::parse`] does.
+    fn from_str(text: &str) -> Result<Self, BadDumpName> {
+        Self::parse(text.as_bytes()).ok_or_else(|| BadDumpName(text.to_owned()))
     }
 }
 

@@ -24,8 +24,8 @@ mod restoring;
 use std::ffi::OsStr;
 use std::path::Path;
 
+pub use dump_name::{BadDumpName, DumpId, DumpName, Found, Sort};
 pub(crate) use dump_name::{Day, Year};
-pub use dump_name::{DumpId, DumpName, Found, Sort};
 pub(crate) use link_target::{LinkTarget, day_around, dump_around, dump_path, pinned};
 pub(crate) use marks::{
     BARE_XATTR, FLUSHED_XATTR, MOMENT_XATTR, MOUNTS_XATTR, NAMES_XATTR, NEWEST_BIRTH_XATTR,
