@@ -1,5 +1,6 @@
 //! A dump disk that does not tell upper from lower case: of README and readme
-//! one is stored, in every dump, and the other is a fault that names both.
+//! one is stored, in every dump, and the other is a fault that names both. The
+//! same holds where they are restored.
 
 mod common;
 
@@ -9,7 +10,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use assert_fs::TempDir;
-use dumpcore::{Action, DumpRoot, Error, Event, Report, Snapshot, Warning};
+use dumpcore::{
+    Action, DumpRoot, Error, Event, Navigator, Report, Restore, RestoreError, Restored, Snapshot,
+    Warning,
+};
 use fixtures::folding_fuse::FoldingFuse;
 
 /// A tree on a disk like any other, and a dump root on one that folds names.
@@ -197,4 +201,127 @@ fn a_dry_run_finds_the_same() {
     place.write("readme", "lower");
     let dry = place.snapshot().dry_run(true).run().expect("dry");
     assert_eq!(dry.faults.len(), 1, "{:?}", dry.faults);
+}
+
+/// The trees themselves have such names: there is no dump without one of them.
+#[test]
+#[ignore = "needs FUSE, and python3 with fusepy"]
+fn two_trees_of_one_name_are_refused() {
+    let place = Place::new();
+    let trees = ["a/Photos", "b/photos"].map(|name| place.dir.path().join(name));
+    for tree in &trees {
+        fs::create_dir_all(tree).expect("made");
+        fs::write(tree.join("one"), "one").expect("written");
+    }
+    let dump = place.disk.path().join("dump");
+    let run = |init| {
+        let both = Snapshot::new(&dump).main(&trees[0]).main(&trees[1]);
+        both.init(init)
+    };
+    let refused = |run: Snapshot<'_>| {
+        let error = run.run().expect_err("refused");
+        assert!(matches!(error, Error::FoldedTrees { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("'Photos' and 'photos'"), "{text}");
+        let made = names(&dump)
+            .into_iter()
+            .filter(|name| name.starts_with('2'));
+        let day = made.map(|year| names(&dump.join(&year)));
+        assert!(day.flatten().next().is_none_or(|day| day.len() == 4));
+    };
+    refused(run(true));
+    let one = Snapshot::new(&dump).main(&trees[0]).init(true);
+    one.run().expect("published");
+    refused(run(false));
+    refused(run(false).dry_run(true));
+    let left = common::leftovers(&dump);
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// A main tree on a disk that folds names, and its dumps on one that does not.
+fn restores(version: &[(&str, &str)], there: &[(&str, &str)]) -> (Place, PathBuf, PathBuf) {
+    let place = Place::new();
+    let dump = place.dir.path().join("dumps/2020/0101/1000/main");
+    let main = place.disk.path().join("main");
+    for (at, files) in [(&dump, version), (&main, there)] {
+        fs::create_dir_all(at).expect("made");
+        for (name, text) in files {
+            let path = at.join(name);
+            fs::create_dir_all(path.parent().expect("above")).expect("made");
+            fs::write(path, text).expect("written");
+        }
+    }
+    (place, dump, main)
+}
+
+fn restore(place: &Place, main: &Path, path: &str) -> Result<Restored, RestoreError> {
+    let navigator = Navigator::new(place.dir.path().join("dumps")).main(main);
+    let located = navigator.locate(main, Path::new(path)).expect("a place");
+    let at = "2021-01-01T00:00:00Z".parse().expect("a moment");
+    let version = navigator.version_at(&located, at).expect("a version");
+    let restore = Restore::new(&navigator, &version, &located)?;
+    restore.confirm(|_| true).run()
+}
+
+#[test]
+#[ignore = "needs FUSE, and python3 with fusepy"]
+fn a_restored_directory_lacks_one_of_two_names_and_says_so() {
+    let version = [
+        ("src/Makefile", "UPPER"),
+        ("src/makefile", "lower"),
+        ("src/Doc/one", "one"),
+        ("src/doc/two", "two"),
+    ];
+    let (place, dump, main) = restores(&version, &[]);
+    let report = match restore(&place, &main, "src") {
+        Ok(Restored::Done(report)) => report,
+        other => panic!("{other:?}"),
+    };
+    let faults: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
+    assert_eq!(faults.len(), 2, "{faults:?}");
+    for pair in [["Makefile", "makefile"], ["Doc", "doc"]] {
+        let names_both = |fault: &String| pair.iter().all(|name| fault.contains(name));
+        assert!(faults.iter().any(names_both), "{faults:?}");
+    }
+    let there = names(&main.join("src"));
+    assert_eq!(there.len(), 2, "{there:?}");
+    for name in there {
+        let (old, new) = (dump.join("src").join(&name), main.join("src").join(&name));
+        if old.is_dir() {
+            assert_eq!(names(&old), names(&new));
+        } else {
+            assert_eq!(fs::read(old).expect("read"), fs::read(new).expect("read"));
+        }
+    }
+}
+
+/// What is whole is not replaced by what lacks one of two.
+#[test]
+#[ignore = "needs FUSE, and python3 with fusepy"]
+fn a_directory_that_would_lack_one_of_two_replaces_nothing() {
+    let version = [("src/Makefile", "UPPER"), ("src/makefile", "lower")];
+    let (place, _, main) = restores(&version, &[("src/other", "other")]);
+    let error = restore(&place, &main, "src").expect_err("refused");
+    assert!(matches!(error, RestoreError::Lacking { .. }), "{error}");
+    assert_eq!(names(&main), ["src"]);
+    assert_eq!(names(&main.join("src")), ["other"]);
+}
+
+#[test]
+#[ignore = "needs FUSE, and python3 with fusepy"]
+fn an_entry_of_another_spelling_is_not_replaced() {
+    let (place, _, main) = restores(&[("Makefile", "UPPER")], &[("makefile", "lower")]);
+    let error = restore(&place, &main, "Makefile").expect_err("refused");
+    assert!(
+        error.to_string().contains("same name as makefile"),
+        "{error}"
+    );
+    assert_eq!(names(&main), ["makefile"]);
+    let text = fs::read_to_string(main.join("makefile")).expect("read");
+    assert_eq!(text, "lower");
+    fs::rename(main.join("makefile"), main.join("other")).expect("renamed");
+    fs::rename(main.join("other"), main.join("Makefile")).expect("renamed");
+    restore(&place, &main, "Makefile").expect("restored");
+    let text = fs::read_to_string(main.join("Makefile")).expect("read");
+    assert_eq!(text, "UPPER");
 }

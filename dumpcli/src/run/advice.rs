@@ -101,7 +101,9 @@ impl About<'_> {
                 "; the newest is taken with --latest, for a first replica with --init --latest"
             }
             ("dumpme", Error::BadRootName { .. }) => ", with --root-name",
-            ("dumpme", Error::SameName { .. }) => ", as that of a symlink to it",
+            ("dumpme", Error::SameName { .. } | Error::FoldedTrees { .. }) => {
+                ", as that of a symlink to it"
+            }
             ("dumpme", Error::MainEmpty { .. }) => "; dump it all the same with --allow-empty",
             ("dumpme", Error::NameTaken { .. }) => "; give another minute with --at",
             ("chkptme", Error::NoSpace { .. }) => "; begin all the same with --no-space-check",
@@ -224,6 +226,14 @@ mod tests {
                 },
             ),
             (
+                "folded",
+                Error::FoldedTrees {
+                    dump: path("/dump"),
+                    names: [path("Photos"), path("photos")],
+                    trees: [path("/a/Photos"), path("/b/photos")],
+                },
+            ),
+            (
                 "empty",
                 Error::MainEmpty {
                     path: path("/a"),
@@ -265,6 +275,7 @@ mod tests {
             ("none", ["", "", "--init --latest"]),
             ("nameless", ["--root-name", "", ""]),
             ("double", ["symlink", "", ""]),
+            ("folded", ["symlink", "", ""]),
             ("empty", ["--allow-empty", "", ""]),
             ("taken", ["--at", "", ""]),
             ("room", ["", "--no-space-check", ""]),

@@ -42,7 +42,7 @@ impl Worker<'_> {
 
     fn collide(&mut self, node: &Node, name: &CStr, other: &CStr) {
         let other = Printable(other.to_bytes());
-        let cause = format!("for the dump's filesystem it has the same name as {other}");
+        let cause = format!("its filesystem takes that for the same name as {other}");
         let op_error = OpError::target(Op::Create, io::Error::other(cause));
         self.fault(node, name, op_error);
     }
@@ -86,7 +86,7 @@ impl Worker<'_> {
         match other() {
             Some(other) if self.run.rules.folding.folds() => {
                 let other = Printable(other.to_bytes());
-                let cause = format!("for the dump's filesystem it has the same name as {other}");
+                let cause = format!("its filesystem takes that for the same name as {other}");
                 let cause = io::Error::other(cause);
                 OpError { cause, ..op_error }
             }

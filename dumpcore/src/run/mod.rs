@@ -210,7 +210,7 @@ impl<'a> Run<'a> {
         };
         totals.event(Event::Phase(Phase::Storing));
         if self.caller.dry_run {
-            self.tell_of_folding(work.folding, &totals);
+            self.tell_of_folding(work.folding, &sources, &totals)?;
             evidence.weigh(&mut sources, None);
             let expected = self.recall_mounts(&mut sources, |s, dump| evidence.since(s, dump));
             self.merge(
@@ -227,7 +227,7 @@ impl<'a> Run<'a> {
                 leftover.newest = self.trim_leftover(of, &order, &sources, (budget, &totals))?;
             }
             let (staging, capabilities) =
-                self.staging(named.name, named.leftover.take(), &totals)?;
+                self.staging(named.name, named.leftover.take(), &sources, &totals)?;
             resumed = staging.resumed;
             evidence.begin(&staging)?;
             evidence.weigh(&mut sources, resumed.then(|| staging.handle()));

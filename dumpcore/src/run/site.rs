@@ -1,9 +1,12 @@
 //! The site of a run: opened, and tried for what can be preserved there.
 
+use std::ffi::OsStr;
 use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStrExt as _;
 
 use super::Run;
 use super::lacks::tell_what_is_lacking;
+use super::trees::Source;
 use crate::engine::Totals;
 use crate::fs::capabilities::{self, Trial};
 use crate::fs::folding::{self, Folding};
@@ -22,6 +25,7 @@ impl Run<'_> {
         &self,
         name: DumpName,
         leftover: Option<Leftover>,
+        sources: &[Source],
         totals: &Totals<'_>,
     ) -> Result<(Staging<'_>, Capabilities), Error> {
         let mut staging = Staging::open(&self.dump, name, leftover)?;
@@ -34,9 +38,13 @@ impl Run<'_> {
         let error = match self.try_out(&mut staging, totals)? {
             Ok(Trial::Passed(capabilities, lacks)) => {
                 staging.folding = folding::try_out(staging.handle().as_fd());
-                self.tell_of_folding(staging.folding, totals);
-                tell_what_is_lacking(&lacks, self.dump.path(), &self.fs(), totals);
-                return Ok((staging, capabilities));
+                match self.tell_of_folding(staging.folding, sources, totals) {
+                    Ok(()) => {
+                        tell_what_is_lacking(&lacks, self.dump.path(), &self.fs(), totals);
+                        return Ok((staging, capabilities));
+                    }
+                    Err(error) => error,
+                }
             }
             Ok(Trial::NoHardLinks) => Error::NoHardLinks {
                 dump: self.dump.path().to_path_buf(),
@@ -77,13 +85,36 @@ impl Run<'_> {
     }
 
     /// Tells that different names are one.
-    pub(super) fn tell_of_folding(&self, folding: Folding, totals: &Totals<'_>) {
-        if folding.folds() {
-            totals.warn(Warning::NamesFolded {
-                path: self.dump.path().to_path_buf(),
-                what: folding.what(),
-            });
+    ///
+    /// # Errors
+    /// [`Error::FoldedTrees`] when those of two trees are.
+    pub(super) fn tell_of_folding(
+        &self,
+        folding: Folding,
+        sources: &[Source],
+        totals: &Totals<'_>,
+    ) -> Result<(), Error> {
+        if !folding.folds() {
+            return Ok(());
         }
+        for (number, second) in sources.iter().enumerate() {
+            let key = folding.key(&second.name);
+            let mut before = sources[..number].iter();
+            let first = before.find(|first| key.is_some() && folding.key(&first.name) == key);
+            if let Some(first) = first {
+                let name = |tree: &Source| OsStr::from_bytes(tree.name.to_bytes()).into();
+                return Err(Error::FoldedTrees {
+                    dump: self.dump.path().to_path_buf(),
+                    names: [name(first), name(second)],
+                    trees: [first.path.clone(), second.path.clone()],
+                });
+            }
+        }
+        totals.warn(Warning::NamesFolded {
+            path: self.dump.path().to_path_buf(),
+            what: folding.what(),
+        });
+        Ok(())
     }
 
     /// The type of the dump's filesystem, for people.

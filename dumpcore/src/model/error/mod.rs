@@ -41,6 +41,19 @@ pub enum Error {
         /// The tree that would have it as well.
         second: PathBuf,
     },
+    /// Two trees have names that the filesystem of the dump root takes for one.
+    #[error("the filesystem of {} takes '{}' and '{}', the names of {} and {}, for the same name: \
+        give one another name",
+        Printable::path(.dump), Printable::path(&.names[0]), Printable::path(&.names[1]),
+        Printable::path(&.trees[0]), Printable::path(&.trees[1]))]
+    FoldedTrees {
+        /// The dump root.
+        dump: PathBuf,
+        /// The names in the dump.
+        names: [PathBuf; 2],
+        /// The trees.
+        trees: [PathBuf; 2],
+    },
     /// A tree has no last name that the dump could use (`/`, `..`), or the
     /// name given for it is none.
     #[error("{}: '{name}' cannot be the name of a root in a dump: give it another name",

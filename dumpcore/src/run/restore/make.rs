@@ -13,7 +13,7 @@ use super::{Request, clearing, fault};
 use crate::engine::{self, Budget, Doubts, Mounts, Root, Rules, Stands, Sum, Totals};
 use crate::fs::capabilities::{self, Trial};
 use crate::fs::dir_handle::{DirHandle, HandleCache};
-use crate::fs::folding::Folding;
+use crate::fs::folding::{self, Folding};
 use crate::fs::link_counts::LinkCounts;
 use crate::fs::name_count::NameCount;
 use crate::model::error::Error;
@@ -128,6 +128,8 @@ impl Filling<'_> {
         let judge = Judge::new(caller.observer);
         let totals = Totals::new(&judge, caller.stop);
         let capabilities = self.capabilities(temporary, &totals)?;
+        let folding = folding::try_out(temporary.handle.as_fd());
+        self.place.is_not_anothers(folding)?;
         let up = self.place.missing.len();
         let (above, name) = self.origin.above(up)?;
         let source = match self.room {
@@ -156,7 +158,8 @@ impl Filling<'_> {
         let counts = LinkCounts::within(version.as_slice(), &mut InDump(&totals));
         totals.event(Event::Phase(Phase::Restoring));
         let root = self.root(source, temporary, &slots)?;
-        self.merge((&capabilities, &counts, &only), (budget, &totals), root);
+        let found = (&capabilities, folding);
+        self.merge(found, (&counts, &only), (budget, &totals), root);
         totals.verdict().map_err(|error| self.ended_by(error))?;
         let lost = |(before, handle): (NameCount, Arc<OwnedFd>)| {
             NameCount::below(&handle, &keep_going).names < before.names
@@ -256,13 +259,14 @@ impl Filling<'_> {
 
     fn merge(
         &self,
-        (capabilities, counts, only): (&Capabilities, &LinkCounts, &[CString]),
+        (capabilities, folding): (&Capabilities, Folding),
+        (counts, only): (&LinkCounts, &[CString]),
         (budget, totals): (Budget, &Totals<'_>),
         root: Root,
     ) {
         let rules = Rules {
             mounts: None,
-            folding: Folding::default(),
+            folding,
             policy: &LinkPolicy::new(),
             capabilities,
             filter: &Filter::new(),

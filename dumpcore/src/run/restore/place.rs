@@ -10,16 +10,17 @@ use std::path::{Path, PathBuf};
 
 use super::{Named, Request, fault};
 use crate::fs::beneath::{Beneath, open_below};
+use crate::fs::folding::Folding;
 use crate::fs::kept::{Private, kept};
 use crate::fs::store::NameAt;
 use crate::model::fault::{Fault, Op};
 use crate::model::metadata::{Capabilities, Id, Meta};
-use crate::model::path::RelPath;
+use crate::model::path::{Printable, RelPath};
 use crate::model::restore::RestoreError;
 use crate::policy::layout;
 use crate::root::DumpRoot;
 use crate::root::lock::Hold;
-use crate::sys::dir::{self, For};
+use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::name::c_name;
 use crate::sys::{errno, stat};
 
@@ -101,6 +102,33 @@ impl Place {
             return Ok(());
         }
         moved(path)
+    }
+
+    /// Where different names may be one: is what bears the name not another's?
+    /// To replace that would lose it under a name which nobody gave.
+    pub(super) fn is_not_anothers(&self, folding: Folding) -> Result<(), RestoreError> {
+        let path = self.made_path();
+        if !folding.folds() || folding.respells || self.id_of(self.made())?.is_none() {
+            return Ok(());
+        }
+        let mut names = Chunk::default();
+        dir::reopen(self.dir().as_fd(), For::Reading)
+            .and_then(|dir| Lister::new(dir).rest(&mut names))
+            .map_err(fault(Op::List, path.parent().unwrap_or(path)))?;
+        if names.iter().any(|entry| entry.name == self.made()) {
+            return Ok(());
+        }
+        let key = folding.key(self.made());
+        let other = names
+            .iter()
+            .find(|entry| key.is_some() && folding.key(entry.name) == key);
+        let other = other.map_or_else(
+            || "another entry".to_owned(),
+            |other| Printable(other.name.to_bytes()).to_string(),
+        );
+        let cause =
+            format!("its filesystem takes that for the same name as {other}; rename that first");
+        Err(fault(Op::Create, path)(io::Error::other(cause)).into())
     }
 
     /// What bears a name in the directory above.
