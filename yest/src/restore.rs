@@ -229,7 +229,12 @@ impl Watch {
 impl Observer for Watch {
     fn event(&self, event: Event<'_>) {
         match event {
-            Event::Entry { at, kind, did, .. } => self.counters.entry(at, kind, did),
+            Event::Entry {
+                at,
+                kind,
+                bytes,
+                did,
+            } => self.counters.entry(at, kind, bytes, did),
             Event::Copied(bytes) => self.counters.bytes(bytes),
             Event::Phase(phase) => self.counters.phase(phase),
             Event::HeldUp { path, waited } => {

@@ -84,14 +84,14 @@ mod tests {
         let long = "home/glenda/projects/dump/dumpcli/src/report.rs";
         for (text, most, expected) in [
             ("home/a", 6, "home/a"),
-            ("home/ab", 6, "home…"),
+            ("home/ab", 6, "ho…/ab"),
             (long, 47, long),
             (long, 30, "home/glenda/…/src/report.rs"),
             (long, 20, "home/…/src/report.rs"),
             (long, 14, "home/…eport.rs"),
             (long, 1, "…"),
             (long, 0, ""),
-            ("日本語/日本語/日本語", 12, "…/日本語"),
+            ("日本語/日本語/日本語", 12, "日本…/日本語"),
         ] {
             let fitted = path(text, most);
             assert!(columns(&fitted) <= most, "{fitted}");

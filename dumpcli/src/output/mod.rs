@@ -1,10 +1,12 @@
 //! What is printed and logged, while a program runs and at its end.
 
+pub(crate) mod counters;
 pub mod fit;
 pub mod json;
 pub(crate) mod log_report;
 pub mod logging;
 pub mod progress;
+pub(crate) mod progress_line;
 pub mod report;
 pub mod screen;
 pub(crate) mod stream;

@@ -13,6 +13,9 @@ use indicatif::TermLike;
 /// How many columns are left over.
 const ROOM: u16 = 6;
 
+/// A spinner, and a space.
+const SPINNER: usize = 2;
+
 /// stderr, for a progress line.
 #[derive(Debug)]
 pub(crate) struct Narrow(Term);
@@ -20,6 +23,11 @@ pub(crate) struct Narrow(Term);
 impl Narrow {
     pub(crate) fn stderr() -> Self {
         Self(Term::buffered_stderr())
+    }
+
+    /// How many columns a progress line has besides its spinner.
+    pub(crate) fn room() -> usize {
+        usize::from(Self::stderr().width()).saturating_sub(SPINNER)
     }
 }
 

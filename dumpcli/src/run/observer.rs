@@ -115,8 +115,8 @@ impl Watch {
         );
     }
 
-    fn entry(&self, at: &dyn Locate, kind: Kind, did: Action) {
-        self.counters.entry(at, kind, did);
+    fn entry(&self, at: &dyn Locate, kind: Kind, bytes: u64, did: Action) {
+        self.counters.entry(at, kind, bytes, did);
         if did == Action::Vanished {
             let path = at.source();
             let file = Printable::path(&absolute(&path)).to_string();
@@ -151,7 +151,12 @@ fn words(did: Action, listing: u8) -> Option<(&'static str, &'static str)> {
 impl Observer for Watch {
     fn event(&self, event: Event<'_>) {
         match event {
-            Event::Entry { at, kind, did, .. } => self.entry(at, kind, did),
+            Event::Entry {
+                at,
+                kind,
+                bytes,
+                did,
+            } => self.entry(at, kind, bytes, did),
             Event::Copied(bytes) => self.counters.bytes(bytes),
             Event::Removed { names, freed } => self.counters.removed(names, freed),
             Event::Phase(phase) => {
