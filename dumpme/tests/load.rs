@@ -215,7 +215,7 @@ fn fewer_workers_than_asked_for_are_told_of() {
         command
             .arg("--nofile=64:64")
             .arg(program.get_program())
-            .args(["--log", "stderr", "--main", "tree", "--dump", "dump"])
+            .args(["-v", "--log", "stderr", "--main", "tree", "--dump", "dump"])
             .args(jobs)
             .current_dir(place.dir.path())
             .env("XDG_CONFIG_HOME", place.dir.path().join("config"));

@@ -65,12 +65,19 @@ fn a_run_says_where_it_begins_and_ends() {
         .code(0)
         .stderr(contains("dumpme: Start dumping tree to dump/"))
         .stderr(contains("dumpme: Done dumping tree to dump/"))
-        .stdout(contains("the first dump"))
-        .stdout(contains("copied"));
-    run(&place, &[])
+        .stdout(contains(": 4 entries; ").and(contains(" copied in ")));
+    let ran = run(&place, &[]).assert().code(0);
+    let report = String::from_utf8_lossy(&ran.get_output().stdout).into_owned();
+    assert_eq!(report.lines().count(), 1, "{report}");
+    assert!(report.starts_with("dump/"), "{report}");
+    assert!(report.contains(": nothing new, 2 unchanged; "), "{report}");
+    assert!(report.ends_with(" free\n"), "{report}");
+    // The figures are for those who ask.
+    run(&place, &["-v"])
         .assert()
         .code(0)
-        .stdout(contains("linked to dump/"));
+        .stdout(contains("\nlinked to dump/").and(contains("\nlinked                     2")))
+        .stdout(contains("copied").not().and(contains("excluded").not()));
     assert_eq!(names(&place, "dump/current/tree"), ["other.o", "sub"]);
 }
 
@@ -331,7 +338,7 @@ fn a_terminal_has_a_progress_line_and_is_left_clean() {
         .assert()
         .code(0);
     let text = String::from_utf8_lossy(&shown.get_output().stdout).into_owned();
-    let report = text.rfind("in all").expect("the report");
+    let report = text.rfind(" entries; ").expect("the report");
     // The last thing done to the line is to clear it; the report stands below.
     let clear = text.rfind("\u{1b}[2K").expect("a progress line was drawn");
     assert!(clear < report, "{text:?}");

@@ -37,7 +37,7 @@ fn dumps_are_made_over_sshfs_and_a_read_only_one_is_refused() {
         run(&["--init", "--at", "2026-01-01T00:00"])
             .code(0)
             .stderr(contains(lost));
-        let second = run(&[]).code(0);
+        let second = run(&["-v"]).code(0);
         second.stdout(contains("16 workers, chosen for a network mount\n"));
         run(&["-q"]).code(0).stderr("");
     }

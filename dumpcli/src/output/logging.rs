@@ -10,6 +10,9 @@
 //! | error: faults, failures | err | always |
 //! | warn: what a person should know | warning | unless `-q` |
 //! | info: start and end | info (syslog: notice) | on a terminal, with `-v`, with `--log stderr` |
+//!
+//! Where a terminal gets the report as well, that says how the run ended, and
+//! the log does not repeat it there.
 
 use std::ffi::CString;
 use std::fmt;
@@ -29,7 +32,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::options::LogTarget;
 use crate::config::settings::SessionSettings;
-use crate::output::screen::{Screen, stderr_is_terminal};
+use crate::output::screen::{Screen, stderr_is_terminal, stdout_is_terminal};
 use crate::output::stream::is_journal;
 use crate::program::Program;
 
@@ -46,6 +49,8 @@ struct Surroundings {
     under_systemd: bool,
     journal: bool,
     terminal: bool,
+    /// stdout is a terminal too, and gets the report.
+    report: bool,
 }
 
 impl Surroundings {
@@ -54,6 +59,7 @@ impl Surroundings {
             under_systemd: is_journal(io::stderr()),
             journal: Path::new(JOURNAL_SOCKET).exists(),
             terminal: stderr_is_terminal(),
+            report: stdout_is_terminal(),
         }
     }
 
@@ -65,6 +71,12 @@ impl Surroundings {
             LogTarget::Auto => LogTarget::Stderr,
             other => other,
         }
+    }
+
+    /// Does the report say on the same terminal what the log would?
+    fn report_follows(self, asked: LogTarget, settings: &SessionSettings) -> bool {
+        let plain = !settings.json && !settings.quiet && settings.verbose == 0;
+        plain && asked == LogTarget::Auto && self.terminal && self.report
     }
 
     /// What stderr gets.
@@ -119,6 +131,7 @@ pub fn open(program: Program, settings: &SessionSettings, screen: &Arc<Screen>) 
         },
         mark_severity: true,
         level,
+        report_follows: around.report_follows(asked, settings),
     };
     let _ = registry()
         .with(journal)
@@ -149,6 +162,7 @@ fn syslog(program: Program) -> Option<Plain<Syslog>> {
         writer,
         mark_severity: false,
         level: LevelFilter::INFO,
+        report_follows: false,
     })
 }
 
@@ -157,11 +171,15 @@ struct Plain<W> {
     writer: W,
     mark_severity: bool,
     level: LevelFilter,
+    report_follows: bool,
 }
 
 impl<W> Plain<W> {
     fn wants(&self, event: &Event<'_>) -> bool {
         let meta = event.metadata();
+        if self.report_follows && meta.target() == END && *meta.level() == Level::INFO {
+            return false;
+        }
         let unsuccessful_end = meta.target() == END && *meta.level() <= Level::WARN;
         *meta.level() <= self.level || (unsuccessful_end && self.level != LevelFilter::OFF)
     }
@@ -260,6 +278,7 @@ mod tests {
             under_systemd,
             journal,
             terminal,
+            report: terminal,
         }
     }
 
@@ -275,6 +294,27 @@ mod tests {
             (around(false, false, true), Syslog, Syslog),
         ] {
             assert_eq!(around.choose(asked), chosen, "{around:?} {asked:?}");
+        }
+    }
+
+    #[test]
+    fn a_terminal_is_told_once_how_a_run_ended() {
+        use LogTarget::{Auto, Stderr};
+        let (terminal, pipe) = (around(false, true, true), around(false, true, false));
+        let json = SessionSettings {
+            json: true,
+            ..settings(0, false)
+        };
+        for (around, asked, settings, follows) in [
+            (terminal, Auto, settings(0, false), true),
+            (terminal, Auto, settings(1, false), false),
+            (terminal, Auto, settings(0, true), false),
+            (terminal, Auto, json, false),
+            (terminal, Stderr, settings(0, false), false),
+            (pipe, Auto, settings(0, false), false),
+        ] {
+            let found = around.report_follows(asked, &settings);
+            assert_eq!(found, follows, "{around:?} {asked:?} {settings:?}");
         }
     }
 

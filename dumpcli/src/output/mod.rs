@@ -8,6 +8,7 @@ pub mod logging;
 pub mod progress;
 pub(crate) mod progress_line;
 pub mod report;
+pub(crate) mod report_table;
 pub mod screen;
 pub(crate) mod stream;
 pub(crate) mod terminal;

@@ -4,10 +4,11 @@
 use std::time::Duration;
 
 use dumpcore::Phase;
-use indicatif::{HumanBytes, HumanCount};
+use indicatif::HumanCount;
 
 use super::counters::{Expected, Sums};
 use super::fit;
+use super::report::{short, some as count};
 
 /// What stands between two parts.
 const GAP: &str = "  ";
@@ -81,7 +82,7 @@ impl Line {
         let sums = &self.sums;
         if self.phase == Phase::Removing {
             parts.push(Part::new(1, count(sums.removed, "entry", "entries")));
-            parts.push(Part::new(2, format!("{} freed", HumanBytes(sums.freed))));
+            parts.push(Part::new(2, format!("{} freed", short(sums.freed))));
             return parts;
         }
         let storing = matches!(self.phase, Phase::Storing | Phase::Restoring);
@@ -95,7 +96,7 @@ impl Line {
             parts.push(self.entries(expected));
         }
         if sums.bytes > 0 {
-            parts.push(Part::new(6, format!("{} copied", HumanBytes(sums.bytes))));
+            parts.push(Part::new(6, format!("{} copied", short(sums.bytes))));
         }
         if storing {
             parts.extend(self.rate());
@@ -127,7 +128,7 @@ impl Line {
     fn rate(&self) -> Option<Part> {
         // Less than one a second is a rate that has faded out.
         if self.byte_rate >= 1.0 {
-            let rate = HumanBytes(self.byte_rate as u64);
+            let rate = short(self.byte_rate as u64);
             return Some(Part::new(5, format!("{rate}/s")));
         }
         let rate = HumanCount(self.entry_rate as u64);
@@ -148,13 +149,6 @@ impl Part {
     fn narrowest(&self) -> usize {
         let wide = fit::columns(&self.text);
         if self.path { wide.min(SHORTEST) } else { wide }
-    }
-}
-
-fn count(number: u64, one: &str, many: &str) -> String {
-    match number {
-        1 => format!("1 {one}"),
-        n => format!("{} {many}", HumanCount(n)),
     }
 }
 
@@ -202,17 +196,17 @@ mod tests {
         for (columns, expected) in [
             (
                 None,
-                "dumping  43%  52,013 of 120,000 entries  1.20 GiB copied  35.20 MiB/s  \
+                "dumping  43%  52,013 of 120,000 entries  1.20 GiB copied  35.2 MiB/s  \
                  2:10 left  home/glenda/projects/dump/dumpcli/src/report.rs",
             ),
             (
                 Some(92),
-                "dumping  43%  1.20 GiB copied  35.20 MiB/s  2:10 left  \
+                "dumping  43%  1.20 GiB copied  35.2 MiB/s  2:10 left  \
                  home/glenda/…/dumpcli/src/report.rs",
             ),
             (
                 Some(72),
-                "dumping  43%  1.20 GiB copied  35.20 MiB/s  2:10 left  home/…/report.rs",
+                "dumping  43%  1.20 GiB copied  35.2 MiB/s  2:10 left  home/…/report.rs",
             ),
             (
                 Some(52),
@@ -235,7 +229,7 @@ mod tests {
         };
         assert_eq!(
             first.fit(Some(72)),
-            "dumping  52,013 entries  1.20 GiB copied  35.20 MiB/s  home/…/report.rs"
+            "dumping  52,013 entries  1.20 GiB copied  35.2 MiB/s  home/…/report.rs"
         );
         let linking = Line {
             byte_rate: 0.3,

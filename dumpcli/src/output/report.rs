@@ -1,84 +1,151 @@
-//! The report at a run's end, for people.
+//! The report at a run's end, for people: one line, and what a person must
+//! know beside it. `-v` adds the figures.
 
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use dumpcore::{Count, Counts, Fault, Op, Printable, Report, RestoreReport, Warning};
+use dumpcore::{Counts, Fault, Op, Printable, Report, RestoreReport, Warning};
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
+use super::report_table;
 use crate::program::Program;
 
 /// How many faults are listed; all of them are in the log.
 const LISTED: usize = 20;
 
-/// The whole report, several lines.
+/// The whole report: one line when nothing failed and it need not be `verbose`.
 #[must_use]
-pub fn text(program: Program, report: &Report) -> String {
-    let mut text = String::new();
-    let dump = Printable::path(&report.dump);
-    let dry = if report.dry_run {
-        ", if this were no dry run"
-    } else {
-        ""
+pub fn text(program: Program, report: &Report, verbose: bool) -> String {
+    let lacking = {
+        let hooks = hooks(report).count() as u64;
+        report.counts.faults.saturating_sub(hooks)
     };
-    let _ = writeln!(text, "{dump} in {}{dry}", duration(report.seconds()));
-    if let Some(source) = &report.source {
-        let _ = writeln!(text, "a copy of {}", Printable::path(source));
-    }
-    match &report.reference {
-        Some(reference) => {
-            let _ = writeln!(text, "linked to {}", Printable::path(reference));
-        }
-        None => {
-            let _ = writeln!(text, "{}", program.unlinked);
-        }
-    }
-    let _ = writeln!(text, "{}", report.jobs);
-    if report.resumed {
-        text.push_str("going on with what an earlier run left\n");
-    }
-    if let Some(same) = report.verified {
-        let files = match same.number {
-            1 => "1 file".to_owned(),
-            n => format!("{} files", HumanCount(n)),
-        };
-        let size = bytes(same.bytes);
-        let _ = writeln!(
-            text,
-            "read back from the disk and compared: {files}, {size}"
-        );
-    }
+    let mut text = Summary::of(report, lacking).line();
     text.push('\n');
-    let hooks = hooks(report).count() as u64;
-    let mut counts = report.counts.clone();
-    counts.faults = counts.faults.saturating_sub(hooks);
-    text.push_str(&table(&counts));
-    if let Some(free) = report.free_bytes {
-        text.push_str(&row("still free", "", &bytes(free)));
+    if verbose {
+        report_table::details(program, report, lacking, &mut text);
     }
-    faults(report, counts.faults, &mut text);
-    hook_failures(report, counts.faults, &mut text);
+    faults(report, lacking, &mut text);
+    hook_failures(report, lacking, &mut text);
     damaged(report, &mut text);
     text
+}
+
+/// What the one line is made of.
+#[derive(Clone, Debug)]
+struct Summary<'a> {
+    dump: &'a Path,
+    source: Option<&'a Path>,
+    /// Is there a dump that unchanged entries are linked to?
+    linked: bool,
+    dry_run: bool,
+    /// Was what was copied read back and compared?
+    verified: bool,
+    counts: &'a Counts,
+    /// How many entries are not dumped.
+    lacking: u64,
+    seconds: f64,
+    free_bytes: Option<u64>,
+}
+
+impl<'a> Summary<'a> {
+    fn of(report: &'a Report, lacking: u64) -> Self {
+        Self {
+            dump: &report.dump,
+            source: report.source.as_deref(),
+            linked: report.reference.is_some(),
+            dry_run: report.dry_run,
+            verified: report.verified.is_some(),
+            counts: &report.counts,
+            lacking,
+            seconds: report.seconds(),
+            free_bytes: report.free_bytes,
+        }
+    }
+
+    /// What changed, bytes, time, room left.
+    fn line(&self) -> String {
+        let mut line = Printable::path(self.dump).to_string();
+        if self.dry_run {
+            line.insert_str(0, "dry run: would create ");
+        }
+        if let Some(source) = self.source {
+            let _ = write!(line, ", a copy of {}", Printable::path(source));
+        }
+        let _ = write!(line, ": {}; ", self.what_changed());
+        let (copied, time) = (self.counts.copied().bytes, duration(self.seconds));
+        let _ = match (copied, self.dry_run) {
+            (0, false) => write!(line, "{time}"),
+            (0, true) => write!(line, "nothing to copy ({time})"),
+            (size, false) if self.verified => {
+                write!(line, "{} copied and read back in {time}", short(size))
+            }
+            (size, false) => write!(line, "{} copied in {time}", short(size)),
+            (size, true) => write!(line, "{} to copy ({time})", short(size)),
+        };
+        if let Some(free) = self.free_bytes {
+            let _ = write!(line, ", {} free", short(free));
+        }
+        line
+    }
+
+    /// `12 new, 4 changed, 119,812 unchanged`; of what is linked to nothing,
+    /// how much there is.
+    fn what_changed(&self) -> String {
+        let counts = self.counts;
+        let number = |number: u64, what: &str| match number {
+            0 => None,
+            n => Some(format!("{} {what}", HumanCount(n))),
+        };
+        let mut parts = Vec::new();
+        if self.linked {
+            let refused = "copied because links were refused";
+            parts.extend(number(counts.copied_new.number, "new"));
+            parts.extend(number(counts.copied_changed.number, "changed"));
+            parts.extend(number(
+                counts.copied_attributes.number,
+                "with other attributes",
+            ));
+            parts.extend(number(counts.copied_refused.number, refused));
+            if parts.is_empty() {
+                parts.push("nothing new".to_owned());
+            }
+            parts.extend(number(counts.linked.number, "unchanged"));
+        } else {
+            parts.push(some(in_all(counts), "entry", "entries"));
+        }
+        parts.extend(number(counts.kept.number, "kept from a stopped run"));
+        parts.extend(number(self.lacking, "not dumped"));
+        parts.join(", ")
+    }
+}
+
+/// How many entries a dump has.
+pub(super) fn in_all(counts: &Counts) -> u64 {
+    counts.files.number + counts.directories + counts.symlinks + counts.specials
+}
+
+pub(super) fn some(number: u64, one: &str, many: &str) -> String {
+    match number {
+        1 => format!("1 {one}"),
+        n => format!("{} {many}", HumanCount(n)),
+    }
 }
 
 /// What a restoration brought back: `3 files, 1 directory, 12.00 KiB in 0.1 s`.
 #[must_use]
 pub fn restored(report: &RestoreReport) -> String {
     let counts = &report.counts;
-    let some = [
+    let kinds = [
         (counts.files.number, "file", "files"),
         (counts.directories, "directory", "directories"),
         (counts.symlinks, "symlink", "symlinks"),
         (counts.specials, "special file", "special files"),
     ];
-    let some = some.into_iter().filter(|(number, ..)| *number > 0);
-    let mut parts: Vec<String> = some
-        .map(|(number, one, many)| match number {
-            1 => format!("1 {one}"),
-            n => format!("{} {many}", HumanCount(n)),
-        })
+    let there = kinds.into_iter().filter(|(number, ..)| *number > 0);
+    let mut parts: Vec<String> = there
+        .map(|(number, one, many)| some(number, one, many))
         .collect();
     parts.push(bytes(counts.files.bytes));
     format!("{} in {}", parts.join(", "), duration(report.seconds()))
@@ -118,59 +185,6 @@ fn damaged(report: &Report, text: &mut String) {
             None => writeln!(text, "  {path}: none found"),
         };
     }
-}
-
-/// Entries and bytes, by what became of them and by what they are.
-#[must_use]
-pub fn table(counts: &Counts) -> String {
-    let all = counts.files.number + counts.directories + counts.symlinks + counts.specials;
-    let whole = Count {
-        number: all,
-        bytes: counts.files.bytes,
-    };
-    let mut rows = vec![row("", "entries", "bytes")];
-    let mut sized = |name: &str, count: Count| rows.push(sized_row(name, count));
-    sized("linked", counts.linked);
-    sized("copied", counts.copied());
-    sized("  new", counts.copied_new);
-    sized("  changed", counts.copied_changed);
-    sized("  attributes", counts.copied_attributes);
-    if counts.copied_refused.number > 0 {
-        sized("  no link", counts.copied_refused);
-    }
-    if counts.kept.number > 0 {
-        sized("kept", counts.kept);
-    }
-    if counts.compared.number > 0 {
-        rows.push(sized_row("compared", counts.compared));
-    }
-    rows.push(plain_row("excluded", counts.excluded));
-    if counts.other_filesystems > 0 {
-        rows.push(plain_row("not entered", counts.other_filesystems));
-    }
-    rows.push(plain_row("vanished", counts.vanished));
-    rows.push(plain_row("faults", counts.faults));
-    rows.push(sized_row("in all", whole));
-    rows.push(plain_row("  files", counts.files.number));
-    rows.push(plain_row("  directories", counts.directories));
-    rows.push(plain_row("  symlinks", counts.symlinks));
-    rows.push(plain_row("  specials", counts.specials));
-    rows.push(plain_row("hard links", counts.hard_links));
-    rows.concat()
-}
-
-fn sized_row(name: &str, count: Count) -> String {
-    let number = HumanCount(count.number).to_string();
-    row(name, &number, &bytes(count.bytes))
-}
-
-fn plain_row(name: &str, number: u64) -> String {
-    row(name, &HumanCount(number).to_string(), "")
-}
-
-fn row(name: &str, number: &str, size: &str) -> String {
-    let line = format!("{name:<14}{number:>14}{size:>14}");
-    format!("{}\n", line.trim_end())
 }
 
 /// What failed of the hooks: nothing that the dump lacks.
@@ -216,6 +230,28 @@ pub fn bytes(bytes: u64) -> String {
     HumanBytes(bytes).to_string()
 }
 
+/// A size in three digits, where there is little room: `31.5 GiB`.
+#[must_use]
+pub fn short(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut size = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    // What would be rounded to four digits is the next unit's.
+    while size >= 999.5 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    let digits = match size {
+        size if size < 9.995 => 2,
+        size if size < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{size:.digits$} {}", UNITS[unit])
+}
+
 /// A time as a person reads it.
 #[must_use]
 pub fn duration(seconds: f64) -> String {
@@ -228,33 +264,97 @@ pub fn duration(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use dumpcore::Count;
+
+    fn count(number: u64, bytes: u64) -> Count {
+        Count { number, bytes }
+    }
 
     #[test]
-    fn columns_are_aligned_and_empty_rows_left_out() {
+    fn a_line_says_what_changed() {
         let mut counts = Counts::default();
-        counts.linked = Count {
-            number: 119_812,
-            bytes: 3 << 30,
+        counts.files = count(119_828, 3 << 30);
+        counts.directories = 6000;
+        let nothing = counts.clone();
+        counts.linked = count(119_812, 3 << 30);
+        let same = counts.clone();
+        counts.copied_new = count(12, 1 << 20);
+        counts.copied_changed = count(4, 1 << 20);
+        let some = counts.clone();
+        counts.copied_attributes = count(2, 0);
+        counts.copied_refused = count(1, 0);
+        counts.kept = count(7, 0);
+        let all = counts;
+        let line = |counts: &Counts, linked, dry_run, source: Option<&str>, lacking| {
+            let summary = Summary {
+                dump: Path::new("/dump/2026/1125/1742"),
+                source: source.map(Path::new),
+                linked,
+                dry_run,
+                verified: source.is_some(),
+                counts,
+                lacking,
+                seconds: 3.21,
+                free_bytes: Some(210 << 30),
+            };
+            summary.line()
         };
-        counts.copied_new = Count {
-            number: 8,
-            bytes: 1536,
-        };
-        counts.copied_changed = Count {
-            number: 4,
-            bytes: 512,
-        };
-        let text = table(&counts);
-        let line = |name: &str| {
-            let line = text
-                .lines()
-                .find(|line| line.trim_start().starts_with(name));
-            line.unwrap_or_else(|| panic!("no {name} in {text}"))
-        };
-        assert_eq!(line("linked"), "linked               119,812      3.00 GiB");
-        assert_eq!(line("copied"), "copied                    12      2.00 KiB");
-        assert_eq!(line("excluded"), "excluded                   0");
-        assert!(!text.contains("kept"));
+        let source = Some("/dump/2026/1125/1700");
+        let table = [
+            (
+                line(&some, true, false, None, 0),
+                "/dump/2026/1125/1742: 12 new, 4 changed, 119,812 unchanged; \
+                 2.00 MiB copied in 3.2 s, 210 GiB free",
+            ),
+            (
+                line(&same, true, false, None, 0),
+                "/dump/2026/1125/1742: nothing new, 119,812 unchanged; \
+                 3.2 s, 210 GiB free",
+            ),
+            (
+                line(&some, true, true, None, 0),
+                "dry run: would create /dump/2026/1125/1742: 12 new, 4 changed, \
+                 119,812 unchanged; 2.00 MiB to copy (3.2 s), 210 GiB free",
+            ),
+            (
+                line(&some, false, false, source, 0),
+                "/dump/2026/1125/1742, a copy of /dump/2026/1125/1700: 125,828 entries; \
+                 2.00 MiB copied and read back in 3.2 s, 210 GiB free",
+            ),
+            (
+                line(&nothing, false, true, None, 0),
+                "dry run: would create /dump/2026/1125/1742: 125,828 entries; \
+                 nothing to copy (3.2 s), 210 GiB free",
+            ),
+            (
+                line(&all, true, false, None, 25),
+                "/dump/2026/1125/1742: 12 new, 4 changed, 2 with other attributes, \
+                 1 copied because links were refused, 119,812 unchanged, \
+                 7 kept from a stopped run, 25 not dumped; \
+                 2.00 MiB copied in 3.2 s, 210 GiB free",
+            ),
+        ];
+        for (found, expected) in table {
+            assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn sizes_have_three_digits() {
+        for (bytes, expected) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.00 KiB"),
+            (10_230, "9.99 KiB"),
+            (10_239, "10.0 KiB"),
+            (1_022_976, "999 KiB"),
+            (1_023_500, "0.98 MiB"),
+            (33_823_000_000, "31.5 GiB"),
+            (210 << 30, "210 GiB"),
+            (u64::MAX, "16.0 EiB"),
+        ] {
+            assert_eq!(short(bytes), expected, "{bytes}");
+        }
     }
 
     #[test]

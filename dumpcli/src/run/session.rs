@@ -409,7 +409,9 @@ impl Session {
             Ok(_) if self.settings.quiet => return,
             // The journal has it already, in fields.
             Ok(_) if stream::is_journal(std::io::stdout()) && self.settings.verbose == 0 => return,
-            Ok(Ended::Made(report)) => report::text(self.program, report),
+            Ok(Ended::Made(report)) => {
+                report::text(self.program, report, self.settings.verbose > 0)
+            }
             Ok(Ended::There(dump)) => report::present(dump),
             Ok(Ended::NotYet(newest)) => format!("nothing to do: {}\n", report::not_yet(newest)),
             Err(_) => return,
