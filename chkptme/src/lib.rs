@@ -5,18 +5,24 @@
 
 #![forbid(unsafe_code)]
 
+mod advice;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, ValueHint};
 use dumpcli::Program;
-use dumpcli::advice::Origin;
-use dumpcli::exit::{self, Exit, Failure};
+use dumpcli::command_line;
+use dumpcli::exit::{self, Exit};
+use dumpcli::failure::Failure;
 use dumpcli::options::{self, Load, Output, Progress};
+use dumpcli::origin::Origin;
+use dumpcli::origin::Value;
 use dumpcli::print_config::Listing;
-use dumpcli::session::{Session, Task, give_up};
-use dumpcli::settings::{SessionSettings, Sources, Value};
+use dumpcli::session::{Session, Task};
+use dumpcli::session_settings::SessionSettings;
+use dumpcli::settings::Sources;
 use dumpcore::{Checkpoint, Root};
 
 const PROGRAM: Program = Program {
@@ -24,6 +30,7 @@ const PROGRAM: Program = Program {
     version: env!("CARGO_PKG_VERSION"),
     doing: "checkpointing",
     unlinked: "a checkpoint: shares nothing with other dumps",
+    advice: advice::ADVICE,
 };
 
 const EXAMPLES: &str = "\
@@ -112,11 +119,7 @@ pub fn command() -> clap::Command {
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let exit = match options::parse::<Options>(PROGRAM.name) {
-        Ok(options) => run(&options).unwrap_or_else(|failure| give_up(PROGRAM, &failure)),
-        Err(exit) => exit,
-    };
-    exit.into()
+    command_line::main(PROGRAM, run)
 }
 
 fn run(options: &Options) -> Result<Exit, Failure> {

@@ -1,12 +1,10 @@
 //! The exit codes of all programs, and what leads to which.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use dumpcore::{Error, Printable, Report};
+use dumpcore::{Error, Report};
 
-use crate::run::advice::{self, About};
-use crate::run::signals::Signal;
+use crate::failure::Failure;
 
 macro_rules! help {
     ($usage:literal) => {
@@ -32,6 +30,15 @@ Exit codes:
 pub const HELP: &str = help!("options, configuration or exclude rules");
 /// The same of a program that has no exclude rules.
 pub const HELP_WITHOUT_RULES: &str = help!("options or configuration");
+
+/// A signal that asks a run to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT: somebody pressed Ctrl-C.
+    Interrupt,
+    /// SIGTERM, or SIGHUP.
+    Terminate,
+}
 
 /// How a program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +69,9 @@ impl Exit {
             Exit::Usage => 2,
             Exit::Partial => 23,
             Exit::Busy | Exit::NotNow => 75,
-            Exit::Stopped(signal) => signal.code(),
+            // As a shell counts them.
+            Exit::Stopped(Signal::Interrupt) => 130,
+            Exit::Stopped(Signal::Terminate) => 143,
         }
     }
 
@@ -90,12 +99,31 @@ impl Exit {
         }
     }
 
+    /// Of a run that a signal stopped, this one if it is known.
+    #[must_use]
+    pub fn stopped(signal: Option<Signal>) -> Self {
+        Exit::Stopped(signal.unwrap_or(Signal::Interrupt))
+    }
+
+    /// Of a program that did not do its work. `signal` is the one that asked it
+    /// to stop.
+    #[must_use]
+    pub fn of_failure(failure: &Failure, signal: Option<Signal>) -> Self {
+        match failure {
+            Failure::Usage(_) => Exit::Usage,
+            Failure::Failed(_) => Exit::Failed,
+            Failure::NotNow(_) => Exit::NotNow,
+            Failure::Stopped | Failure::StoppedAt(_) => Exit::stopped(signal),
+            Failure::Core { error, .. } => Exit::of_error(error, signal),
+        }
+    }
+
     /// Of a run that did not. `signal` is the one that asked it to stop.
     #[must_use]
     pub fn of_error(error: &Error, signal: Option<Signal>) -> Self {
         match error {
             Error::Busy { .. } => Exit::Busy,
-            Error::Interrupted => Exit::Stopped(signal.unwrap_or(Signal::Interrupt)),
+            Error::Interrupted => Exit::stopped(signal),
             // What a person typed, and no disk needs to be asked about.
             Error::NoRoots
             | Error::SameTree { .. }
@@ -109,70 +137,6 @@ impl Exit {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         ExitCode::from(exit.code())
-    }
-}
-
-/// Why a program ends without having done its work: one clear sentence each.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// The options, the configuration or a rule in them are wrong.
-    #[error("{0}")]
-    Usage(String),
-    /// Anything else that the program itself met.
-    #[error("{0}")]
-    Failed(String),
-    /// The `pre` hook said that it is not the time for it.
-    #[error("{0}")]
-    NotNow(String),
-    /// A signal came before the work had begun.
-    #[error("stopped; nothing is published")]
-    Stopped,
-    /// A signal came, and what the work waited for did not answer.
-    #[error("stopped, while {} did not answer; nothing is published", Printable::path(.0))]
-    StoppedAt(PathBuf),
-    /// The library gave up.
-    #[error("{error}{hint}")]
-    Core {
-        /// Why.
-        #[source]
-        error: Error,
-        /// What can be done about it, see [`advice`].
-        hint: String,
-    },
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        let hint = String::new();
-        Failure::Core { error, hint }
-    }
-}
-
-impl Failure {
-    /// With what can be done about it, by an option of this program say.
-    #[must_use]
-    pub fn explained(self, about: About<'_>) -> Self {
-        match self {
-            Failure::Core { error, .. } => Failure::Core {
-                hint: advice::of(about, &error),
-                error,
-            },
-            other => other,
-        }
-    }
-
-    /// The exit that it leads to.
-    #[must_use]
-    pub fn exit(&self, signal: Option<Signal>) -> Exit {
-        match self {
-            Failure::Usage(_) => Exit::Usage,
-            Failure::Failed(_) => Exit::Failed,
-            Failure::NotNow(_) => Exit::NotNow,
-            Failure::Stopped | Failure::StoppedAt(_) => {
-                Exit::Stopped(signal.unwrap_or(Signal::Interrupt))
-            }
-            Failure::Core { error, .. } => Exit::of_error(error, signal),
-        }
     }
 }
 
@@ -214,7 +178,7 @@ mod tests {
         for signal in [Signal::Interrupt, Signal::Terminate] {
             let exit = Exit::of_error(&Error::Interrupted, Some(signal));
             assert_eq!(exit, Exit::Stopped(signal));
-            assert_eq!(Failure::Stopped.exit(Some(signal)), exit);
+            assert_eq!(Exit::of_failure(&Failure::Stopped, Some(signal)), exit);
         }
     }
 }

@@ -15,10 +15,10 @@
 //! | where | what lives there |
 //! | --- | --- |
 //! | `lookup/` | looking at old versions: [`Lookups`], [`Lookup`], [`notices`], [`diff`], [`paging`] |
-//! | `run/` | a run from its start to its exit code: [`session`], [`signals`], [`hooks`], [`observer`], [`advice`] |
+//! | `run/` | a run from its start to its exit code: [`command_line`], [`session`], [`signals`], [`hooks`], [`observer`], [`advice`] |
 //! | `output/` | what is told meanwhile ([`progress`], [`logging`], [`screen`]) and at the end ([`report`], [`json`]); text that fits a terminal: [`fit`] |
-//! | `config/` | flag, environment, file or default: [`options`], [`settings`], [`mod@file`], shown by [`print_config`]; exclude rules, in the order of their weight: [`excludes`] |
-//! | `exit.rs` `paths.rs` `program.rs` | exit codes and failures, paths as people and machines are told them, which program this is |
+//! | `config/` | flag, environment, file or default: [`options`], [`mod@environment`], [`mod@file`], [`settings`], shown by [`print_config`]; exclude rules, in the order of their weight: [`excludes`] |
+//! | `exit.rs` `failure.rs` `program.rs` `paths.rs` | how a program ends ([`exit`]) and why ([`failure`]), which program it is ([`Program`]), paths as people and machines are told them |
 //!
 //! A program is then little more than its options and its order to the
 //! library:
@@ -27,7 +27,7 @@
 //! use dumpcli::options::{Load, Output, Places, Progress};
 //! use dumpcli::session::{Session, Task};
 //! use dumpcli::settings::Sources;
-//! use dumpcli::Program;
+//! use dumpcli::{Advice, Program};
 //! use dumpcore::Snapshot;
 //!
 //! let program = Program {
@@ -35,6 +35,7 @@
 //!     version: "0.1.0",
 //!     doing: "dumping",
 //!     unlinked: "the first dump: linked to nothing",
+//!     advice: Advice::COMMON,
 //! };
 //! let sources = Sources::load(program, &Places::default())?;
 //! let dump = sources.dump(&Places::default()).value;
@@ -51,22 +52,25 @@
 //!     Ok(snapshot.observer(watch).stop(stop).run()?)
 //! });
 //! println!("{}", exit.code());
-//! # Ok::<(), dumpcli::exit::Failure>(())
+//! # Ok::<(), dumpcli::failure::Failure>(())
 //! ```
 
 #![forbid(unsafe_code)]
 
 mod config;
 pub mod exit;
+pub mod failure;
 mod lookup;
 mod output;
 mod paths;
 mod program;
 mod run;
 
-pub use config::{excludes, file, keys, options, print_config, settings};
+pub use config::{
+    environment, excludes, file, keys, options, origin, print_config, session_settings, settings,
+};
 pub use lookup::{AgoOptions, Lookup, Lookups, diff, notices, paging};
 pub use output::{fit, json, logging, progress, report, screen};
 pub use paths::{What, absolute};
-pub use program::Program;
-pub use run::{advice, hooks, observer, session, signals};
+pub use program::{Advice, Program, Root};
+pub use run::{advice, command_line, hooks, observer, session, signals};

@@ -4,10 +4,14 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueHint};
-use dumpcli::advice::{About, Origin};
-use dumpcli::exit::Failure;
-use dumpcli::options::{self, Load, LogTarget, Output, Progress};
-use dumpcli::settings::{SessionSettings, Sources, Value};
+use dumpcli::advice::{About, explain};
+use dumpcli::failure::Failure;
+use dumpcli::keys::LogTarget;
+use dumpcli::options::{self, Load, Output, Progress};
+use dumpcli::origin::Origin;
+use dumpcli::origin::Value;
+use dumpcli::session_settings::SessionSettings;
+use dumpcli::settings::Sources;
 use dumpcore::Error;
 
 use crate::PROGRAM;
@@ -88,11 +92,11 @@ impl Settings {
     /// An error of the library, with what can be done about it.
     pub(crate) fn explained(&self, error: Error) -> Failure {
         let about = About {
-            program: PROGRAM.name,
+            advice: PROGRAM.advice,
             read: &[],
             dump: &self.dump.value,
             origins: &[Origin::of("--dump", &self.dump)],
         };
-        Failure::from(error).explained(about)
+        explain(Failure::from(error), about)
     }
 }

@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use dumpcli::exit::{Exit, Failure};
+use dumpcli::exit::Exit;
+use dumpcli::failure::Failure;
 use dumpcli::observer::Watch;
 use dumpcli::progress::{Counters, Ticker};
 use dumpcli::screen::{self, Screen};
-use dumpcli::settings::SessionSettings;
-use dumpcli::signals::{Signal, Stop};
+use dumpcli::session_settings::SessionSettings;
+use dumpcli::signals::Stop;
 use dumpcli::{What, json, logging};
 use serde_json::{Map, Value};
 
@@ -95,7 +96,7 @@ impl Desk {
 }
 
 fn stopped_by(stop: &Stop) -> Exit {
-    Exit::Stopped(stop.signal().unwrap_or(Signal::Interrupt))
+    Exit::stopped(stop.signal())
 }
 
 /// Can somebody be asked?
@@ -125,7 +126,7 @@ pub(crate) fn head(word: &str, exit: Exit) -> Map<String, Value> {
 
 /// Tells of a failure, as an object too where that is wanted.
 pub(crate) fn fail(word: &str, failure: &Failure, as_json: bool) -> Result<Exit, Failure> {
-    let exit = failure.exit(None);
+    let exit = Exit::of_failure(failure, None);
     if as_json {
         let mut object = head(word, exit);
         object.insert("error".into(), failure.to_string().into());

@@ -13,16 +13,17 @@ mod remove;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use dumpcli::Program;
-use dumpcli::exit::{Exit, Failure};
-use dumpcli::options;
-use dumpcli::session::give_up;
+use dumpcli::command_line;
+use dumpcli::exit::Exit;
+use dumpcli::failure::Failure;
+use dumpcli::{Advice, Program};
 
 const PROGRAM: Program = Program {
     name: "dumpctl",
     version: env!("CARGO_PKG_VERSION"),
     doing: "tending",
     unlinked: "",
+    advice: Advice::COMMON,
 };
 
 /// Look after the dumps of a dump root.
@@ -49,16 +50,12 @@ pub fn command() -> clap::Command {
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let exit = match options::parse::<Options>(PROGRAM.name) {
-        Ok(Options { word }) => run(word).unwrap_or_else(|failure| give_up(PROGRAM, &failure)),
-        Err(exit) => exit,
-    };
-    exit.into()
+    command_line::main(PROGRAM, run)
 }
 
-fn run(word: Option<Word>) -> Result<Exit, Failure> {
-    match word {
-        Some(Word::Remove(options)) => remove::run(&options),
+fn run(options: &Options) -> Result<Exit, Failure> {
+    match &options.word {
+        Some(Word::Remove(options)) => remove::run(options),
         None => Err(Failure::Usage(
             "name a command, as in 'dumpctl remove' (see --help)".to_owned(),
         )),

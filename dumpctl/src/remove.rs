@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::num::NonZeroU16;
 
 use clap::{Args, ValueHint};
-use dumpcli::exit::{Exit, Failure};
+use dumpcli::exit::Exit;
+use dumpcli::failure::Failure;
 use dumpcli::{json, logging, report, screen};
 use dumpcore::{DumpId, DumpRoot, Left, NotADump, Printable, Removal, Remove, Removed};
 use serde_json::{Value, json};

@@ -18,7 +18,8 @@ use std::time::Duration;
 use std::{iter, mem};
 
 use chrono::{DateTime, Local, TimeDelta, Utc};
-use dumpcli::exit::{Exit, Failure};
+use dumpcli::exit::Exit;
+use dumpcli::failure::Failure;
 use dumpcli::{Program, absolute, json};
 use dumpcore::{DumpName, DumpRoot, Printable, Sort};
 use serde_json::{Value, json};

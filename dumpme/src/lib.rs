@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod advice;
 mod age;
 
 use std::ffi::OsString;
@@ -15,15 +16,21 @@ use std::time::Duration;
 use chrono::Local;
 use clap::{Args, CommandFactory, Parser};
 use dumpcli::Program;
-use dumpcli::advice::{About, Origin};
+use dumpcli::advice::{About, explain};
+use dumpcli::command_line;
 use dumpcli::excludes;
-use dumpcli::exit::{self, Exit, Failure};
+use dumpcli::exit::{self, Exit};
+use dumpcli::failure::Failure;
 use dumpcli::json;
-use dumpcli::options::{self, Excludes, Load, Output, Places, Progress, Rule, either};
+use dumpcli::keys::Rule;
+use dumpcli::options::{Excludes, Load, Output, Places, Progress, either};
+use dumpcli::origin::Origin;
+use dumpcli::origin::{Source, Value};
 use dumpcli::print_config::Listing;
 use dumpcli::screen;
-use dumpcli::session::{Session, Task, give_up};
-use dumpcli::settings::{SessionSettings, Source, Sources, Value};
+use dumpcli::session::{Session, Task};
+use dumpcli::session_settings::SessionSettings;
+use dumpcli::settings::Sources;
 use dumpcore::{Filter, LinkPolicy, Printable, Root, Snapshot, Stamp};
 
 use age::Ages;
@@ -33,6 +40,7 @@ const PROGRAM: Program = Program {
     version: env!("CARGO_PKG_VERSION"),
     doing: "dumping",
     unlinked: "the first dump: linked to nothing",
+    advice: advice::ADVICE,
 };
 
 const EXAMPLES: &str = "\
@@ -150,11 +158,7 @@ pub fn command() -> clap::Command {
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let exit = match options::parse::<Options>(PROGRAM.name) {
-        Ok(options) => run(&options).unwrap_or_else(|failure| give_up(PROGRAM, &failure)),
-        Err(exit) => exit,
-    };
-    exit.into()
+    command_line::main(PROGRAM, run)
 }
 
 fn run(options: &Options) -> Result<Exit, Failure> {
@@ -197,14 +201,18 @@ impl Monitoring {
         let ages = match found {
             Ok(ages) => ages,
             Err(failure) => {
-                let failure = failure.explained(About {
-                    program: PROGRAM.name,
-                    read: &settings.main.value,
-                    dump,
-                    origins: &settings.origins(),
-                });
+                let failure = explain(
+                    failure,
+                    About {
+                        advice: PROGRAM.advice,
+                        read: &settings.main.value,
+                        dump,
+                        origins: &settings.origins(),
+                    },
+                );
                 if settings.session.json {
-                    let object = json::of_failure(PROGRAM, &failure, failure.exit(None));
+                    let object =
+                        json::of_failure(PROGRAM, &failure, Exit::of_failure(&failure, None));
                     screen::print(&format!("{object}\n"))?;
                 }
                 return Err(failure);

@@ -5,18 +5,25 @@
 
 #![forbid(unsafe_code)]
 
+mod advice;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, ValueHint};
 use dumpcli::Program;
-use dumpcli::advice::Origin;
+use dumpcli::command_line;
 use dumpcli::excludes;
-use dumpcli::exit::{self, Exit, Failure};
-use dumpcli::options::{self, Excludes, Load, Output, Progress, Rule, either};
+use dumpcli::exit::{self, Exit};
+use dumpcli::failure::Failure;
+use dumpcli::keys::Rule;
+use dumpcli::options::{self, Excludes, Load, Output, Progress, either};
+use dumpcli::origin::Origin;
+use dumpcli::origin::Value;
 use dumpcli::print_config::Listing;
-use dumpcli::session::{Ended, Session, Task, give_up};
-use dumpcli::settings::{SessionSettings, Sources, Value, of_slave};
+use dumpcli::session::{Ended, Session, Task};
+use dumpcli::session_settings::SessionSettings;
+use dumpcli::settings::{Sources, of_slave};
 use dumpcore::{Filter, Replica, Replicated};
 
 const PROGRAM: Program = Program {
@@ -24,6 +31,7 @@ const PROGRAM: Program = Program {
     version: env!("CARGO_PKG_VERSION"),
     doing: "replicating",
     unlinked: "the first dump: linked to nothing",
+    advice: advice::ADVICE,
 };
 
 const EXAMPLES: &str = "\
@@ -122,11 +130,7 @@ pub fn command() -> clap::Command {
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let exit = match options::parse::<Options>(PROGRAM.name) {
-        Ok(options) => run(&options).unwrap_or_else(|failure| give_up(PROGRAM, &failure)),
-        Err(exit) => exit,
-    };
-    exit.into()
+    command_line::main(PROGRAM, run)
 }
 
 fn run(options: &Options) -> Result<Exit, Failure> {

@@ -16,13 +16,14 @@ use std::process::ExitCode;
 
 use chrono::{DateTime, Utc};
 use clap::{ArgAction, Args, CommandFactory, Parser, ValueHint};
-use dumpcli::Lookup;
-use dumpcli::Lookups;
-use dumpcli::exit::{Exit, Failure};
+use dumpcli::command_line;
+use dumpcli::exit::Exit;
+use dumpcli::failure::Failure;
 use dumpcli::notices::NoticeOptions;
-use dumpcli::options::{self, Places};
+use dumpcli::options::Places;
 use dumpcli::paging::{Color, Out};
-use dumpcli::{Program, screen};
+use dumpcli::{Advice, Program};
+use dumpcli::{Lookup, Lookups};
 use dumpcore::{Brief, Changes, DumpName, History, Keep, LocatedIn, Location, Printable};
 
 use tell::Teller;
@@ -32,6 +33,7 @@ const PROGRAM: Program = Program {
     version: env!("CARGO_PKG_VERSION"),
     doing: "looking",
     unlinked: "",
+    advice: Advice::COMMON,
 };
 
 const EXAMPLES: &str = "\
@@ -173,14 +175,7 @@ pub fn command() -> clap::Command {
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let exit = match options::parse::<Options>(PROGRAM.name) {
-        Ok(options) => run(&options).unwrap_or_else(|failure| {
-            screen::complain(PROGRAM.name, &failure.to_string());
-            failure.exit(None)
-        }),
-        Err(exit) => exit,
-    };
-    exit.into()
+    command_line::main(PROGRAM, run)
 }
 
 fn run(options: &Options) -> Result<Exit, Failure> {

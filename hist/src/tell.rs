@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use dumpcli::diff::{self, DiffError, Style};
-use dumpcli::exit::Failure;
+use dumpcli::failure::Failure;
 use dumpcli::fit;
 use dumpcli::paging::{Out, has_enough};
 use dumpcore::{AttributeChanges, Change, Fault, HistoryEvent, Kind, NameChanges, Version};

@@ -8,7 +8,8 @@ use std::process::Command;
 
 use dumpcli::Lookup;
 use dumpcli::diff::{self, DiffError, Style};
-use dumpcli::exit::{Exit, Failure};
+use dumpcli::exit::Exit;
+use dumpcli::failure::Failure;
 use dumpcli::paging::{Out, has_enough};
 use dumpcli::{json, screen};
 use dumpcore::{DumpName, LocatedIn, Location, Printable, Version};

@@ -9,12 +9,13 @@ use std::thread;
 use std::time::Duration;
 
 use dumpcli::Lookup;
-use dumpcli::exit::{Exit, Failure};
+use dumpcli::exit::Exit;
+use dumpcli::failure::Failure;
 use dumpcli::notices::Notices;
 use dumpcli::progress::{Counters, Ticker};
 use dumpcli::report;
 use dumpcli::screen::Screen;
-use dumpcli::signals::{Signal, Stop};
+use dumpcli::signals::Stop;
 use dumpcore::{
     Brief, Event, Location, Observer, Restore, RestoreError, RestorePlan, RestoreReport, Restored,
     Version, WouldRemove,
@@ -43,7 +44,7 @@ impl Copying {
     }
 
     fn stopped(&self) -> Exit {
-        Exit::Stopped(self.stop.signal().unwrap_or(Signal::Interrupt))
+        Exit::stopped(self.stop.signal())
     }
 
     /// What is said when a signal came and a filesystem does not let go.
@@ -54,7 +55,7 @@ impl Copying {
                 "stopped while a filesystem does not answer: the old or the restored is in \
                  its place, whole; what is left beside it goes with the next restoration",
             );
-            Exit::Stopped(stop.signal().unwrap_or(Signal::Interrupt)).code()
+            Exit::stopped(stop.signal()).code()
         }
     }
 

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 
 use dumpcore::{EXCLUDE_FILE, Error, Fault, Filter, Observer, Op, read_exclude_file, watched};
 
-use crate::config::options::Rule;
-use crate::config::settings::{Source, Value};
-use crate::exit::Failure;
+use crate::config::keys::Rule;
+use crate::config::origin::{Source, Value};
+use crate::failure::Failure;
 
 /// The rules of the command line and the configuration.
 ///

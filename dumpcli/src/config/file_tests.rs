@@ -3,8 +3,8 @@
 use super::*;
 use dumpcore::Rate;
 
+use crate::config::keys::LogTarget;
 use crate::config::keys::{Hooks, OneOrMany, Slave};
-use crate::config::options::LogTarget;
 
 const ALL: Usage<'_> = Usage {
     program: "dumpslave",

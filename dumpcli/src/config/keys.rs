@@ -1,14 +1,14 @@
 //! The keys of a configuration, and the types of their values.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::num::NonZeroU16;
+use std::path::PathBuf;
 
 use dumpcore::Rate;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use toml::Spanned;
-
-use crate::config::options::LogTarget;
 
 /// The keys of the top level, and of each `[set.NAME]`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -106,6 +106,43 @@ pub struct Hooks {
     pub pre: Option<Spanned<OneOrMany>>,
     /// After the run, however it ended; its failure is a fault.
     pub post: Option<Spanned<OneOrMany>>,
+}
+
+/// Where the log goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogTarget {
+    /// Chosen by what is there
+    #[default]
+    Auto,
+    /// The systemd journal
+    Journal,
+    /// The system log
+    Syslog,
+    /// Standard error
+    Stderr,
+}
+
+impl LogTarget {
+    /// The word for it in options and configuration.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LogTarget::Auto => "auto",
+            LogTarget::Journal => "journal",
+            LogTarget::Syslog => "syslog",
+            LogTarget::Stderr => "stderr",
+        }
+    }
+}
+
+/// One `--exclude` or `--exclude-from`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// A rule itself.
+    Pattern(OsString),
+    /// A file of rules; `-` for standard input.
+    File(PathBuf),
 }
 
 /// A string, or a list of strings.

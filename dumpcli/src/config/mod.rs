@@ -1,11 +1,14 @@
 //! What holds for a run: a flag beats the environment, which beats the file,
 //! which beats the default.
 
+pub mod environment;
 pub mod excludes;
 pub mod file;
 pub mod keys;
 pub mod options;
+pub mod origin;
 pub mod print_config;
 pub(crate) mod search;
+pub mod session_settings;
 pub mod settings;
 pub(crate) mod tables;

@@ -9,13 +9,10 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use clap::builder::ValueParser;
-use clap::error::ErrorKind;
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Parser, ValueHint};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueHint};
 use dumpcore::Rate;
-use serde::Deserialize;
 
-use crate::exit::Exit;
-use crate::output::screen;
+use crate::config::keys::{LogTarget, Rule};
 
 /// Where the trees and the dumps are, and which configuration applies.
 #[derive(Args, Clone, Debug, Default)]
@@ -116,43 +113,6 @@ pub fn either(yes: bool, no: bool) -> Option<bool> {
     (yes || no).then_some(yes)
 }
 
-/// Where the log goes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogTarget {
-    /// Chosen by what is there
-    #[default]
-    Auto,
-    /// The systemd journal
-    Journal,
-    /// The system log
-    Syslog,
-    /// Standard error
-    Stderr,
-}
-
-impl LogTarget {
-    /// The word for it in options and configuration.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            LogTarget::Auto => "auto",
-            LogTarget::Journal => "journal",
-            LogTarget::Syslog => "syslog",
-            LogTarget::Stderr => "stderr",
-        }
-    }
-}
-
-/// One `--exclude` or `--exclude-from`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rule {
-    /// A rule itself.
-    Pattern(OsString),
-    /// A file of rules; `-` for standard input.
-    File(PathBuf),
-}
-
 /// `--exclude` and `--exclude-from`, in the order in which they were given:
 /// the first rule that matches wins, so the order between the two counts.
 #[derive(Clone, Debug, Default)]
@@ -212,67 +172,10 @@ impl FromArgMatches for Excludes {
     }
 }
 
-/// Parses the command line. `--help` and `--version` are printed; wrong usage
-/// gets one sentence on stderr. `Err` is then how the program ends.
-///
-/// # Errors
-/// The exit of a program that has nothing to do any more.
-pub fn parse<P: Parser>(program: &str) -> Result<P, Exit> {
-    P::try_parse().map_err(|error| match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-            let text = error.render();
-            let printed = if screen::stdout_is_terminal() {
-                screen::print(&text.ansi().to_string())
-            } else {
-                screen::print(&text.to_string())
-            };
-            match printed {
-                Ok(()) => Exit::Done,
-                Err(failure) => {
-                    screen::complain(program, &failure.to_string());
-                    Exit::Failed
-                }
-            }
-        }
-        _ => {
-            screen::complain(program, &sentence(&error));
-            Exit::Usage
-        }
-    })
-}
-
-/// clap's message without its paragraphs of usage: what is wrong, and what
-/// may have been meant.
-fn sentence(error: &clap::Error) -> String {
-    let text = error.render().to_string();
-    let text = text.strip_prefix("error: ").unwrap_or(&text);
-    let end = ["\n\nUsage:", "\n\nFor more information"]
-        .iter()
-        .filter_map(|mark| text.find(mark))
-        .min();
-    let lines = text[..end.unwrap_or(text.len())].lines();
-    let mut words = String::new();
-    // What follows a colon is a list, a name a line.
-    let mut in_list = false;
-    for line in lines.map(str::trim).filter(|line| !line.is_empty()) {
-        let aside = line.starts_with('[') || line.starts_with("tip: ");
-        words.push_str(match words.chars().last() {
-            None => "",
-            Some(':') => " ",
-            Some(_) if line.starts_with('[') => " ",
-            Some(_) if in_list && !aside => ", ",
-            Some(_) => "; ",
-        });
-        words.push_str(line);
-        in_list = !aside && (in_list || line.ends_with(':'));
-    }
-    words.push_str(" (see --help)");
-    words
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser;
 
     #[derive(Parser, Debug)]
     struct Probe {
@@ -280,8 +183,6 @@ mod tests {
         excludes: Excludes,
         #[command(flatten)]
         progress: Progress,
-        #[command(flatten)]
-        output: Output,
     }
 
     fn parsed(args: &[&str]) -> Result<Probe, clap::Error> {
@@ -310,74 +211,6 @@ mod tests {
         for (args, wanted) in cases {
             let progress = parsed(args).expect("valid").progress;
             assert_eq!(progress.wanted(), wanted, "{args:?}");
-        }
-    }
-
-    #[test]
-    fn wrong_usage_is_one_sentence() {
-        let cases: [(&[&str], &str); 4] = [
-            (&["--exclud"], "unexpected argument '--exclud' found"),
-            (&["--log", "paper"], "invalid value 'paper' for '--log"),
-            (&["-q", "-v"], "cannot be used with"),
-            (&["--exclude"], "a value is required for '--exclude"),
-        ];
-        for (args, start) in cases {
-            let text = sentence(&parsed(args).expect_err("wrong"));
-            assert!(text.contains(start), "{text}");
-            assert!(!text.contains('\n') && !text.contains("Usage"), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_lines_of_a_message_are_joined_as_one_would_write_them() {
-        #[derive(Parser, Debug)]
-        struct Words {
-            #[arg(required = true)]
-            path: String,
-            #[arg(required = true)]
-            other: String,
-            #[arg(long, conflicts_with_all = ["day", "hour"])]
-            year: bool,
-            #[arg(long)]
-            day: bool,
-            #[arg(long)]
-            hour: bool,
-            #[arg(long)]
-            log: Option<LogTarget>,
-        }
-        let cases: [(&[&str], &str); 6] = [
-            (
-                &[],
-                "the following required arguments were not provided: <PATH>, <OTHER>",
-            ),
-            (
-                &["a"],
-                "the following required arguments were not provided: <OTHER>",
-            ),
-            (
-                &["a", "b", "--year", "--day", "--hour"],
-                "the argument '--year' cannot be used with: --day, --hour",
-            ),
-            (
-                &["a", "b", "--year", "--day"],
-                "the argument '--year' cannot be used with '--day'",
-            ),
-            (
-                &["a", "b", "--log", "journel"],
-                "invalid value 'journel' for '--log <LOG>' \
-                 [possible values: auto, journal, syslog, stderr]; \
-                 tip: a similar value exists: 'journal'",
-            ),
-            (
-                &["a", "b", "--yeer"],
-                "unexpected argument '--yeer' found; \
-                 tip: a similar argument exists: '--year'",
-            ),
-        ];
-        for (args, wanted) in cases {
-            let words = std::iter::once(&"probe").chain(args);
-            let error = Words::try_parse_from(words).expect_err("wrong");
-            assert_eq!(sentence(&error), format!("{wanted} (see --help)"));
         }
     }
 }

@@ -7,8 +7,10 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::config::keys::OneOrMany;
-use crate::config::options::Rule;
-use crate::config::settings::{SessionSettings, Source, Sources, Value};
+use crate::config::keys::Rule;
+use crate::config::origin::{Source, Value};
+use crate::config::session_settings::SessionSettings;
+use crate::config::settings::Sources;
 use crate::program::Program;
 
 /// A listing in the making.

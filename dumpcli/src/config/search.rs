@@ -8,11 +8,11 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use crate::config::environment::Env;
 use crate::config::file::{ConfigError, File, Sets, TOP, Usage};
 use crate::config::keys::Section;
 use crate::config::options::Places;
-use crate::config::settings::Env;
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::program::Program;
 
 /// A section that is in force.

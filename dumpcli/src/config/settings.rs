@@ -3,93 +3,27 @@
 //!
 //! What a set says replaces the top level's key or table as a whole. `--set` is
 //! a flag, so what the set that it names says beats the environment too. Anyone
-//! who has `MAINROOT` exported for `yest` and asks for `--set photos` does not want NEWAGE in the dumps of the photos.
+//! who has `MAINROOT` exported for `yest` and asks for `--set photos` does not want
+//! NEWAGE in the dumps of the photos.
 
-use std::env;
-use std::ffi::{OsStr, OsString};
-use std::fmt;
-use std::num::NonZeroU16;
-use std::os::unix::ffi::OsStrExt;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use dumpcore::Rate;
 use toml::Spanned;
 
+use crate::config::environment::{DUMPROOT, Env, MAINROOT, first_directory};
 use crate::config::file::resolve;
-use crate::config::keys::{OneOrMany, Section, Slave};
-use crate::config::options::{Excludes, Load, LogTarget, Output, Places, Progress, Rule};
+use crate::config::keys::{OneOrMany, Rule, Section, Slave};
+use crate::config::options::{Excludes, Places};
+use crate::config::origin::{Source, Value};
 use crate::config::search::{self, Layer};
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::program::Program;
 
-/// The variable that names the main tree.
-pub const MAINROOT: &str = "MAINROOT";
-/// The variable that names the dump root.
-pub const DUMPROOT: &str = "DUMPROOT";
 const DEFAULT_MAIN: &str = "/newage/NEWAGE";
 const DEFAULT_DUMP: &str = "/dump";
 const DEFAULT_SLAVE: &str = "/dumpslave";
-const SYSTEM_CONFIG: &str = "/etc/dump/dump.toml";
-
-/// Where a value comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The command line.
-    Flag,
-    /// This variable of the environment.
-    Env(&'static str),
-    /// The configuration file.
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Its line, from 1.
-        line: usize,
-        /// The set it stands in.
-        set: Option<String>,
-    },
-    /// Nobody said anything.
-    Default,
-}
-
-impl Source {
-    /// What has the greater one beats the other.
-    fn weight(&self) -> u8 {
-        match self {
-            Source::Flag => 4,
-            Source::File { set: Some(_), .. } => 3,
-            Source::Env(_) => 2,
-            Source::File { set: None, .. } => 1,
-            Source::Default => 0,
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Source::Flag => f.write_str("flag"),
-            Source::Env(name) => write!(f, "environment: {name}"),
-            Source::File { path, line, set } => {
-                write!(f, "file: {}:{line}", path.display())?;
-                match set {
-                    Some(set) => write!(f, " [set.{set}]"),
-                    None => Ok(()),
-                }
-            }
-            Source::Default => f.write_str("default"),
-        }
-    }
-}
-
-/// A value, and where it comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Value<T> {
-    /// The value.
-    pub value: T,
-    /// Its source.
-    pub source: Source,
-}
 
 /// The environment and the files, ready to be asked.
 #[derive(Debug)]
@@ -101,48 +35,6 @@ pub struct Sources {
     names: Vec<String>,
     warnings: Vec<String>,
     way: search::Way,
-}
-
-/// The variables of the environment that count.
-#[derive(Clone, Debug, Default)]
-pub struct Env {
-    /// `MAINROOT`.
-    pub mainroot: Option<OsString>,
-    /// `DUMPROOT`.
-    pub dumproot: Option<OsString>,
-    /// `XDG_CONFIG_HOME`.
-    pub config_home: Option<PathBuf>,
-    /// `HOME`.
-    pub home: Option<PathBuf>,
-    /// The file of all users.
-    pub system: Option<PathBuf>,
-}
-
-impl Env {
-    /// That of this process; what is empty counts as unset.
-    #[must_use]
-    pub fn of_process() -> Self {
-        let get = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
-        let absolute = |name: &str| get(name).map(PathBuf::from).filter(|p| p.is_absolute());
-        Self {
-            mainroot: get(MAINROOT),
-            dumproot: get(DUMPROOT),
-            config_home: absolute("XDG_CONFIG_HOME"),
-            home: absolute("HOME"),
-            system: Some(PathBuf::from(SYSTEM_CONFIG)),
-        }
-    }
-
-    /// Where a configuration file is looked for, in order.
-    #[must_use]
-    pub fn config_paths(&self) -> Vec<PathBuf> {
-        let home = self.home.as_ref().map(|home| home.join(".config"));
-        let own = self.config_home.clone().or(home);
-        own.map(|dir| dir.join("dump/dump.toml"))
-            .into_iter()
-            .chain(self.system.clone())
-            .collect()
-    }
 }
 
 impl Sources {
@@ -385,93 +277,11 @@ impl Sources {
         });
         given.chain(written).collect()
     }
-
-    /// What a session needs to know.
-    #[must_use]
-    pub fn session(&self, output: Output, progress: Progress, load: Load) -> SessionSettings {
-        let hook = |command: &OneOrMany| command.clone();
-        SessionSettings {
-            verbose: output.verbose,
-            quiet: output.quiet,
-            json: output.json,
-            warnings: self.warnings.clone(),
-            log: self.pick(
-                output.log,
-                None,
-                |s| s.log.as_ref(),
-                |v| *v,
-                LogTarget::Auto,
-            ),
-            progress: self.find(progress.wanted(), None, |s| s.progress.as_ref(), |v| *v),
-            jobs: self.find(load.jobs, None, |s| s.jobs.as_ref(), |v| *v),
-            bwlimit: self.pick(
-                load.bwlimit,
-                None,
-                |s| s.bwlimit.as_ref(),
-                |limit| limit.0,
-                Rate::UNLIMITED,
-            ),
-            idle: self.pick(load.idle(), None, |s| s.idle.as_ref(), |v| *v, false),
-            pre: self.find(None, None, |s| s.hooks.as_ref()?.pre.as_ref(), hook),
-            post: self.find(None, None, |s| s.hooks.as_ref()?.post.as_ref(), hook),
-        }
-    }
-}
-
-/// What a [`Session`](crate::run::session::Session) needs to know.
-#[derive(Clone, Debug)]
-pub struct SessionSettings {
-    /// How often `-v` was given.
-    pub verbose: u8,
-    /// `-q`
-    pub quiet: bool,
-    /// `--json`
-    pub json: bool,
-    /// What is wrong in the configuration where it does no harm here.
-    pub warnings: Vec<String>,
-    /// Where the log goes.
-    pub log: Value<LogTarget>,
-    /// Show progress; unset: when stderr is a terminal.
-    pub progress: Option<Value<bool>>,
-    /// How many workers; unset: chosen by the library.
-    pub jobs: Option<Value<NonZeroU16>>,
-    /// How fast contents may be copied.
-    pub bwlimit: Value<Rate>,
-    /// Give way to everybody else on the machine.
-    pub idle: Value<bool>,
-    /// The command to run before.
-    pub pre: Option<Value<OneOrMany>>,
-    /// The command to run after.
-    pub post: Option<Value<OneOrMany>>,
-}
-
-impl SessionSettings {
-    /// How many workers were asked for.
-    #[must_use]
-    pub fn jobs(&self) -> Option<usize> {
-        self.jobs.as_ref().map(|jobs| jobs.value.get().into())
-    }
 }
 
 /// What `[slave]` of a section says for a key.
 pub fn of_slave<T>(section: &Section, key: impl Fn(&Slave) -> Option<&T>) -> Option<&T> {
     key(section.slave.as_ref()?)
-}
-
-/// The first existing directory of a colon-separated list. When there is
-/// none the first entry: so an error names what was meant. `None` for a list
-/// without entries.
-#[must_use]
-pub fn first_directory(list: &OsStr) -> Option<PathBuf> {
-    let entries = list.as_bytes().split(|byte| *byte == b':');
-    let mut paths = entries
-        .filter(|entry| !entry.is_empty())
-        .map(|entry| PathBuf::from(OsStr::from_bytes(entry)));
-    let first = paths.next()?;
-    if first.is_dir() {
-        return Some(first);
-    }
-    Some(paths.find(|path| path.is_dir()).unwrap_or(first))
 }
 
 #[cfg(test)]

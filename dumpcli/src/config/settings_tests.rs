@@ -1,6 +1,9 @@
 //! What beats what.
 
 use super::*;
+use crate::config::options::{Load, Output, Progress};
+use crate::exit::Exit;
+use crate::program::Advice;
 use assert_fs::TempDir;
 use assert_fs::prelude::*;
 use std::path::Path;
@@ -20,6 +23,7 @@ const PROGRAM: Program = Program {
     version: "1",
     doing: "dumping",
     unlinked: "",
+    advice: Advice::COMMON,
 };
 
 struct Case {
@@ -151,7 +155,7 @@ fn what_was_named_must_be_there() {
     case.places.config = Some(case.dir.path().join("missing.toml"));
     let error = Sources::load_with(PROGRAM, &case.places, case.env.clone()).expect_err("missing");
     assert!(error.to_string().contains("missing.toml"), "{error}");
-    assert_eq!(error.exit(None), crate::exit::Exit::Usage);
+    assert_eq!(Exit::of_failure(&error, None), Exit::Usage);
 
     case = case.with_file();
     case.places.set = Some("b".into());

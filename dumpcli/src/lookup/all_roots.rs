@@ -13,13 +13,15 @@ use chrono::Local;
 use dumpcore::{Brief, Error, FindError, Location, Navigator, Root};
 
 use crate::config::options::Places;
+use crate::config::origin::Origin;
+use crate::config::origin::{Source, Value};
 use crate::config::print_config::Listing;
-use crate::config::settings::{Source, Sources, Value};
-use crate::exit::Failure;
+use crate::config::settings::Sources;
+use crate::failure::Failure;
 use crate::lookup::notices::{NoticeOptions, Notices};
 use crate::lookup::one_root::{Lookup, rooted};
 use crate::program::Program;
-use crate::run::advice::{About, Origin};
+use crate::run::advice::{About, explain};
 
 /// All that is looked at, a [`Lookup`] for each dump root.
 #[derive(Debug)]
@@ -247,12 +249,15 @@ impl Settings {
             Err(cause) if cause.kind() == ErrorKind::NotFound => {
                 let path = path.clone();
                 let failure = Failure::from(Error::DumpUnusable { path, cause });
-                Err(failure.explained(About {
-                    program: program.name,
-                    read: &[],
-                    dump: &self.dump.value,
-                    origins: &[Origin::of("--dump", &self.dump)],
-                }))
+                Err(explain(
+                    failure,
+                    About {
+                        advice: program.advice,
+                        read: &[],
+                        dump: &self.dump.value,
+                        origins: &[Origin::of("--dump", &self.dump)],
+                    },
+                ))
             }
             _ => Ok(()),
         }
@@ -305,6 +310,7 @@ fn working_directory() -> (PathBuf, PathBuf) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::program::Advice;
     use assert_fs::TempDir;
     use assert_fs::prelude::*;
 
@@ -320,6 +326,7 @@ mod tests {
             version: "1",
             doing: "looking",
             unlinked: "",
+            advice: Advice::COMMON,
         };
         let mut places = Places {
             config: Some(config.path().to_owned()),

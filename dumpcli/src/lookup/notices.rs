@@ -10,7 +10,8 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use crate::config::options::{Load, LogTarget, Output, Progress};
+use crate::config::keys::LogTarget;
+use crate::config::options::{Load, Output, Progress};
 use crate::config::settings::Sources;
 use crate::output::logging;
 use crate::output::screen::{self, Screen};

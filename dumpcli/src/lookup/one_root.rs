@@ -7,7 +7,7 @@ use chrono::{DateTime, DurationRound, Local, TimeDelta, Utc};
 use clap::Args;
 use dumpcore::{Ago, Date, DumpName, FindError, LocatedIn, Location, Navigator, Stamp};
 
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::lookup::notices::Notices;
 
 /// The trees with one dump root, and from where relative paths start.

@@ -11,7 +11,8 @@ use chrono::{DateTime, Local, SecondsFormat};
 use dumpcore::{Count, Fault, Op, Report, Storage, Warning};
 use serde_json::{Map, Value, json};
 
-use crate::exit::{Exit, Failure};
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::paths::absolute;
 use crate::program::Program;
 
@@ -202,6 +203,7 @@ pub fn put_path(object: &mut Map<String, Value>, key: &str, path: Option<&Path>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::program::Advice;
     use dumpcore::Error;
     use std::ffi::OsStr;
     use std::io;
@@ -212,6 +214,7 @@ mod tests {
         version: "1",
         doing: "probing",
         unlinked: "linked to nothing",
+        advice: Advice::COMMON,
     };
 
     #[test]
@@ -259,7 +262,7 @@ mod tests {
     fn a_failure_says_why() {
         let dump = PathBuf::from("/dump");
         let failure = Failure::from(Error::Busy { dump });
-        let object = of_failure(PROGRAM, &failure, failure.exit(None));
+        let object = of_failure(PROGRAM, &failure, Exit::of_failure(&failure, None));
         assert_eq!(object["status"], "busy");
         assert_eq!(object["exit"], 75);
         assert_eq!(object["error"], failure.to_string());

@@ -30,8 +30,8 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::config::options::LogTarget;
-use crate::config::settings::SessionSettings;
+use crate::config::keys::LogTarget;
+use crate::config::session_settings::SessionSettings;
 use crate::output::screen::{Screen, stderr_is_terminal, stdout_is_terminal};
 use crate::output::stream::is_journal;
 use crate::program::Program;
@@ -250,7 +250,7 @@ impl<'a> MakeWriter<'a> for OnScreen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::settings::{Source, Value};
+    use crate::config::origin::{Source, Value};
 
     fn by_default<T>(value: T) -> Value<T> {
         let source = Source::Default;

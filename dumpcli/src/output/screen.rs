@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use dumpcore::{Fault, Op};
 use indicatif::ProgressBar;
 
-use crate::exit::Failure;
+use crate::failure::Failure;
 use crate::output::stream;
 
 /// How many bytes of lines are gathered before they are written.

@@ -1,6 +1,7 @@
-//! A run from its start to its exit code.
+//! A run from its command line to its exit code.
 
 pub mod advice;
+pub mod command_line;
 pub mod hooks;
 pub mod observer;
 pub mod session;

@@ -14,14 +14,16 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::Level;
 
 use crate::config::keys::OneOrMany;
-use crate::config::settings::SessionSettings;
-use crate::exit::{Exit, Failure};
+use crate::config::origin::Origin;
+use crate::config::session_settings::SessionSettings;
+use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::output::progress::{Counters, Ticker};
 use crate::output::screen::{self, Screen};
 use crate::output::{json, log_report, logging, report, stream};
 use crate::paths::{What, absolute};
 use crate::program::Program;
-use crate::run::advice::{About, Origin};
+use crate::run::advice::{About, explain};
 use crate::run::hooks::{self, HookError};
 use crate::run::observer::{Begun, Watch};
 use crate::run::signals::{Came, Stop};
@@ -163,7 +165,7 @@ impl Session {
             let _ticker = Ticker::start(counters, Arc::clone(&self.screen), wanted);
             self.stop.or_leave(self.leaving(watch, true), || {
                 work(watch, self.stop.flag()).map_or_else(
-                    |failure| Err(failure.explained(self.about())),
+                    |failure| Err(explain(failure, self.about())),
                     |done| Ok(self.finished(done.into())),
                 )
             })
@@ -192,7 +194,7 @@ impl Session {
 
     fn about(&self) -> About<'_> {
         About {
-            program: self.program.name,
+            advice: self.program.advice,
             read: &self.task.what,
             dump: &self.task.dump,
             origins: &self.task.origins,
@@ -225,7 +227,7 @@ impl Session {
         match outcome {
             Ok(Ended::Made(report)) => Exit::of_report(report),
             Ok(Ended::There(_) | Ended::NotYet(_)) => Exit::Done,
-            Err(failure) => failure.exit(self.stop.signal()),
+            Err(failure) => Exit::of_failure(failure, self.stop.signal()),
         }
     }
 
@@ -441,11 +443,4 @@ fn raise_descriptor_limit() {
         // The library lives within whatever it is.
         let _ = setrlimit(Resource::Nofile, raised);
     }
-}
-
-/// Says what went wrong before there was a session.
-#[must_use]
-pub fn give_up(program: Program, failure: &Failure) -> Exit {
-    screen::complain(program.name, &failure.to_string());
-    failure.exit(None)
 }

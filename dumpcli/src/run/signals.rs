@@ -23,32 +23,7 @@ use dumpcore::WaitingSignals;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-/// A signal that asks a run to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// SIGINT: somebody pressed Ctrl-C.
-    Interrupt,
-    /// SIGTERM, or SIGHUP.
-    Terminate,
-}
-
-impl Signal {
-    /// The exit code of a program that it stopped, as a shell counts them.
-    pub(crate) fn code(self) -> u8 {
-        match self {
-            Signal::Interrupt => 130,
-            Signal::Terminate => 143,
-        }
-    }
-
-    fn of(number: i32) -> Option<Self> {
-        match number {
-            SIGINT => Some(Signal::Interrupt),
-            SIGTERM | SIGHUP => Some(Signal::Terminate),
-            _ => None,
-        }
-    }
-}
+use crate::exit::{Exit, Signal};
 
 /// The flag that signals set, shared with the thread that waits for them.
 #[derive(Clone, Debug, Default)]
@@ -145,7 +120,7 @@ impl Stop {
     /// Which signal came first.
     #[must_use]
     pub fn signal(&self) -> Option<Signal> {
-        Signal::of(self.number.load(Ordering::Relaxed))
+        signal_of(self.number.load(Ordering::Relaxed))
     }
 
     /// From now on a signal comes too late; unless one came before, which the
@@ -252,8 +227,8 @@ impl Stop {
                         }
                     } else {
                         last();
-                        let signal = shared.signal().unwrap_or(Signal::Interrupt);
-                        std::process::exit(i32::from(signal.code()));
+                        let exit = Exit::stopped(shared.signal());
+                        std::process::exit(i32::from(exit.code()));
                     }
                 }
             })?;
@@ -272,6 +247,15 @@ fn take_what_waits(mut waiting: WaitingSignals) -> io::Result<()> {
     };
     let named = thread::Builder::new().name("waiting".into());
     named.spawn(take).map(drop)
+}
+
+/// What a signal asks for.
+fn signal_of(number: i32) -> Option<Signal> {
+    match number {
+        SIGINT => Some(Signal::Interrupt),
+        SIGTERM | SIGHUP => Some(Signal::Terminate),
+        _ => None,
+    }
 }
 
 /// The signals that ask a run to stop.
@@ -301,10 +285,10 @@ mod tests {
 
     #[test]
     fn a_hangup_is_a_request_to_end() {
-        assert_eq!(Signal::of(SIGHUP), Some(Signal::Terminate));
-        assert_eq!(Signal::of(SIGTERM), Some(Signal::Terminate));
-        assert_eq!(Signal::of(SIGINT), Some(Signal::Interrupt));
-        assert_eq!(Signal::of(0), None);
+        assert_eq!(signal_of(SIGHUP), Some(Signal::Terminate));
+        assert_eq!(signal_of(SIGTERM), Some(Signal::Terminate));
+        assert_eq!(signal_of(SIGINT), Some(Signal::Interrupt));
+        assert_eq!(signal_of(0), None);
         assert_eq!(Stop::default().signal(), None);
     }
 

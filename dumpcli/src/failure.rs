@@ -1,0 +1,57 @@
+//! Why a program ends without having done its work, or a part of it.
+
+use std::io;
+use std::path::PathBuf;
+
+use dumpcore::{Error, Printable};
+
+/// Why a program ends without having done its work: one clear sentence each.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The options, the configuration or a rule in them are wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// Anything else that the program itself met.
+    #[error("{0}")]
+    Failed(String),
+    /// The `pre` hook said that it is not the time for it.
+    #[error("{0}")]
+    NotNow(String),
+    /// A signal came before the work had begun.
+    #[error("stopped; nothing is published")]
+    Stopped,
+    /// A signal came, and what the work waited for did not answer.
+    #[error("stopped, while {} did not answer; nothing is published", Printable::path(.0))]
+    StoppedAt(PathBuf),
+    /// The library gave up.
+    #[error("{error}{hint}")]
+    Core {
+        /// Why.
+        #[source]
+        error: Error,
+        /// What can be done about it, see [`advice`](crate::advice).
+        hint: String,
+    },
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let hint = String::new();
+        Failure::Core { error, hint }
+    }
+}
+
+/// The hook after a run failed. Nothing is missing from a dump because of it,
+/// and it is a fault of the run all the same: no fault is silent.
+#[derive(Debug)]
+pub struct HookFault {
+    /// The command, as messages show it.
+    pub command: String,
+    /// Why it could not be started, or how it ended.
+    pub cause: io::Error,
+}
+
+impl HookFault {
+    /// The word for what failed, for machines.
+    pub const OPERATION: &'static str = "hook";
+}

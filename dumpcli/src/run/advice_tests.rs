@@ -1,0 +1,126 @@
+use std::io;
+
+use dumpcore::{Fault, Op};
+
+use super::*;
+
+const OWN: Advice = Advice {
+    of: |error, root| match (error, root) {
+        (Error::NoCurrent { .. }, Root::Written) => Some("; begin with --own"),
+        (Error::DumpUnusable { .. }, Root::Read) => Some("; wait with --own"),
+        _ => None,
+    },
+    resumes: Sort::Checkpoint,
+};
+
+fn about<'a>(advice: Advice, dump: &'a Path, origins: &'a [Origin]) -> About<'a> {
+    About {
+        advice,
+        read: &[],
+        dump,
+        origins,
+    }
+}
+
+fn unusable(errno: i32) -> Error {
+    Error::DumpUnusable {
+        path: "/dump".into(),
+        cause: io::Error::from_raw_os_error(errno).into(),
+    }
+}
+
+#[test]
+fn a_program_has_the_first_word() {
+    let read = [PathBuf::from("/dump")];
+    let current = |dump: &str| Error::NoCurrent { dump: dump.into() };
+    let fault = Fault::new(Op::Open, "/a", io::Error::from_raw_os_error(24));
+    for (error, own, any) in [
+        (current("/slave"), "--own", "'dumpme --init'"),
+        (current("/dump"), "'dumpme --init'", "'dumpme --init'"),
+        (unusable(2), "wait with --own", "'dumpme --init'"),
+        (Error::Shortage { fault }, "--jobs", "--jobs"),
+        (Error::NoRoots, "", ""),
+    ] {
+        assert!(!error.to_string().contains("--"), "{error}");
+        for (advice, word) in [(OWN, own), (Advice::COMMON, any)] {
+            let mut about = about(advice, Path::new("/no/such/dump"), &[]);
+            about.read = &read;
+            let hint = about.hint(&error);
+            assert!(hint.contains(word), "{error}: {hint}");
+            assert_eq!(hint.is_empty(), word.is_empty(), "{hint}");
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_opened_says_who_named_it_and_what_to_do() {
+    let dump = PathBuf::from("/dump");
+    let tree = PathBuf::from("/home");
+    let file = Source::File {
+        path: "/etc/dump/dump.toml".into(),
+        line: 2,
+        set: None,
+    };
+    let origin = |option, path: &PathBuf, source| Origin {
+        path: path.clone(),
+        option,
+        source,
+    };
+    for (source, words) in [
+        (Source::Flag, " (named by --main)"),
+        (
+            Source::Env("MAINROOT"),
+            " (named by MAINROOT in the environment)",
+        ),
+        (file, " (file: /etc/dump/dump.toml:2)"),
+        (Source::Default, " (the default: name yours with --main)"),
+    ] {
+        let origins = [origin("--main", &tree, source)];
+        let error = Error::MainUnusable {
+            path: tree.clone(),
+            cause: io::Error::from_raw_os_error(2).into(),
+        };
+        assert_eq!(about(OWN, &dump, &origins).hint(&error), words);
+    }
+    let origins = [origin("--dump", &dump, Source::Default)];
+    let hint = about(Advice::COMMON, &dump, &origins).hint(&unusable(2));
+    assert_eq!(
+        hint,
+        " (the default: name yours with --dump); mount its disk, or make it \
+         with mkdir and begin with 'dumpme --init'"
+    );
+    assert_eq!(about(OWN, &dump, &[]).hint(&unusable(13)), "");
+}
+
+#[test]
+fn a_full_disk_names_what_the_other_program_left() {
+    let dir = assert_fs::TempDir::new().expect("a directory for the test");
+    let root = dir.path();
+    let checkpoint = root.join("2026/1101/0500_chk_incomplete");
+    let dump = root.join("2026/1122/2331_incomplete");
+    for path in [&checkpoint, &dump, &root.join("2026/1122/2231")] {
+        std::fs::create_dir_all(path).expect("made");
+    }
+    let full = |free| Error::DumpDisk {
+        fault: Fault::new(Op::Write, root.join("f"), io::Error::from_raw_os_error(28)),
+        free,
+        needed: None,
+    };
+    let none = Error::NoSpace {
+        dump: root.to_path_buf(),
+        needed: 2,
+        free: 1,
+    };
+    let full_disk = full(Some((0, 0)));
+    for (advice, error, left, who) in [
+        (Advice::COMMON, &full_disk, &checkpoint, "chkptme goes on"),
+        (OWN, &full_disk, &dump, "dumpme goes on"),
+        (OWN, &none, &dump, "dumpme goes on"),
+    ] {
+        let hint = about(advice, root, &[]).hint(error);
+        let named = left.display().to_string();
+        assert!(hint.contains(&named) && hint.contains(who), "{hint}");
+        assert_eq!(hint.matches("left by a run").count(), 1, "{hint}");
+    }
+    assert_eq!(about(OWN, root, &[]).hint(&full(None)), "");
+}

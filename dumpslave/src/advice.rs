@@ -1,0 +1,68 @@
+//! What `dumpslave` alone can advise: its own options. It reads one dump root
+//! and writes another, and what helps depends on which of them it is.
+
+use dumpcli::{Advice, Root};
+use dumpcore::{Error, Sort};
+
+pub(crate) const ADVICE: Advice = Advice {
+    of,
+    resumes: Sort::Dump,
+};
+
+fn of(error: &Error, root: Root) -> Option<&'static str> {
+    Some(match (error, root) {
+        (Error::NoCurrent { .. }, Root::Written) => {
+            "; bring the first one over with --init, or the newest with --init --latest"
+        }
+        (Error::NoCurrent { .. }, Root::Read) => {
+            "; make the first one with 'dumpme --init', or wait for a disk that \
+             appears late with --wait"
+        }
+        (Error::DumpUnusable { .. }, Root::Written) => {
+            "; mount its disk, or make it with mkdir and begin with --init"
+        }
+        (Error::DumpUnusable { .. }, Root::Read) => {
+            "; mount its disk, or wait for one that appears late with --wait"
+        }
+        (Error::SameRoot { .. }, _) => "; name the other one with --dump",
+        (Error::NoSuchDump { .. }, _) => {
+            "; the newest is taken with --latest, for a first replica with --init --latest"
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    #[test]
+    fn an_error_names_the_option_that_helps() {
+        let path = || PathBuf::from("/dump");
+        let what = "of a day before today".to_owned();
+        let (from, dump) = (path(), path());
+        for (error, root, word) in [
+            (
+                Error::NoCurrent { dump: path() },
+                Root::Read,
+                "'dumpme --init'",
+            ),
+            (
+                Error::NoCurrent { dump: path() },
+                Root::Written,
+                "--init --latest",
+            ),
+            (Error::SameRoot { from, dump }, Root::Written, "--dump"),
+            (
+                Error::NoSuchDump { dump: path(), what },
+                Root::Read,
+                "--init --latest",
+            ),
+        ] {
+            let hint = of(&error, root).expect("advice");
+            assert!(hint.contains(word), "{error}: {hint}");
+        }
+        assert_eq!(of(&Error::NoRoots, Root::Written), None);
+    }
+}
