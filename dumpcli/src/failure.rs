@@ -43,7 +43,8 @@ impl From<Error> for Failure {
 
 /// The hook after a run failed. Nothing is missing from a dump because of it,
 /// and it is a fault of the run all the same: no fault is silent.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the post hook '{}' failed: {cause}", Printable(.command.as_bytes()))]
 pub struct HookFault {
     /// The command, as messages show it.
     pub command: String,

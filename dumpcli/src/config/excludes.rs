@@ -31,12 +31,11 @@ pub fn given(rules: &[Value<Rule>]) -> Result<Filter, Failure> {
             }
         };
         added.map_err(|error| {
-            // The library knows of no configuration, and says `--exclude`.
-            Failure::Usage(match (&rule.source, &rule.value) {
-                (source @ Source::File { .. }, Rule::Pattern(_)) => {
-                    format!("{error} ({source})")
-                }
-                _ => error.to_string(),
+            // Only of a file of rules does the library know the place.
+            Failure::Usage(match (&rule.value, &rule.source) {
+                (Rule::File(_), _) => error.to_string(),
+                (Rule::Pattern(_), Source::Flag) => format!("--exclude: {error}"),
+                (Rule::Pattern(_), source) => format!("{error} ({source})"),
             })
         })?;
     }
@@ -154,20 +153,16 @@ mod tests {
             text,
             "exclude rules: cannot read /no/such/file: No such file or directory"
         );
-        assert!(
-            message(&[pattern("- ")]).contains("--exclude"),
-            "the option"
-        );
+        let refusal = "bad rule \"- \": no pattern follows the sign";
+        assert_eq!(message(&[pattern("- ")]), format!("--exclude: {refusal}"));
         let mut written = pattern("- ");
         written.source = Source::File {
             path: "/etc/dump/dump.toml".into(),
             line: 3,
             set: None,
         };
-        assert!(
-            message(&[written]).contains("/etc/dump/dump.toml:3"),
-            "the file"
-        );
+        let text = format!("{refusal} (file: /etc/dump/dump.toml:3)");
+        assert_eq!(message(&[written]), text);
     }
 
     #[test]

@@ -8,11 +8,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use chrono::{DateTime, Local, SecondsFormat};
-use dumpcore::{Count, Fault, Op, Report, Storage, Warning};
+use dumpcore::{Count, Fault, Report, Storage, Warning};
 use serde_json::{Map, Value, json};
 
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, HookFault};
 use crate::paths::absolute;
 use crate::program::Program;
 
@@ -21,9 +21,10 @@ pub const PRESENT: &str = "present";
 /// The status of a run whose work is not due yet.
 pub const NOT_YET: &str = "not_yet";
 
-/// The object of a run that published, or in a dry run would have.
+/// The object of a run that published, or in a dry run would have. `hook`: the
+/// one that failed after the run.
 #[must_use]
-pub fn of_report(program: Program, report: &Report, exit: Exit) -> Value {
+pub fn of_report(program: Program, report: &Report, hook: Option<&HookFault>, exit: Exit) -> Value {
     let mut object = head(program, exit);
     put_absolute(&mut object, "dump", Some(&report.dump));
     put_absolute(&mut object, "source", report.source.as_deref());
@@ -62,10 +63,10 @@ pub fn of_report(program: Program, report: &Report, exit: Exit) -> Value {
         "other_filesystems": counts.other_filesystems,
         "vanished": counts.vanished,
         "free_bytes": report.free_bytes,
-        "faults_total": counts.faults,
+        "faults_total": counts.faults + u64::from(hook.is_some()),
         "missing": report.missing,
         "partial": report.missing > 0,
-        "faults": report.faults.iter().map(fault).collect::<Vec<_>>(),
+        "faults": report.faults.iter().map(fault).chain(hook.map(hook_fault)).collect::<Vec<_>>(),
         "links_refused": report.warnings.iter().filter_map(refused).collect::<Vec<_>>(),
         "not_kept": report.warnings.iter().filter_map(not_kept).collect::<Vec<_>>(),
         "damaged": report.warnings.iter().filter_map(damaged).collect::<Vec<_>>(),
@@ -122,15 +123,19 @@ fn count(count: Count) -> Value {
 #[must_use]
 pub fn fault(fault: &Fault) -> Value {
     let mut object = Map::new();
-    // What a hook is called is no path.
-    if fault.op == Op::Hook {
-        put_path(&mut object, "path", Some(&fault.path));
-    } else {
-        put_absolute(&mut object, "path", Some(&fault.path));
-    }
+    put_absolute(&mut object, "path", Some(&fault.path));
     object.insert("operation".into(), fault.op.as_str().into());
     object.insert("error".into(), fault.cause.to_string().into());
     Value::Object(object)
+}
+
+/// A hook that failed stands among the faults, its command as the path.
+fn hook_fault(hook: &HookFault) -> Value {
+    json!({
+        "path": hook.command,
+        "operation": HookFault::OPERATION,
+        "error": hook.cause.to_string(),
+    })
 }
 
 /// Why unchanged entries were copied instead of linked, and how many.
@@ -204,7 +209,7 @@ pub fn put_path(object: &mut Map<String, Value>, key: &str, path: Option<&Path>)
 mod tests {
     use super::*;
     use crate::program::Advice;
-    use dumpcore::Error;
+    use dumpcore::{Error, Op};
     use std::ffi::OsStr;
     use std::io;
     use std::path::PathBuf;
@@ -251,9 +256,16 @@ mod tests {
         let cause = || io::Error::from_raw_os_error(13);
         let shown = fault(&Fault::new(Op::Open, PathBuf::from("tree/a"), cause()));
         assert_eq!(shown["path"], here.join("tree/a").to_str().expect("text"));
-        let shown = fault(&Fault::new(Op::Hook, PathBuf::from("mount a b"), cause()));
-        assert_eq!(shown["path"], "mount a b");
-        assert_eq!(shown["operation"], "hook");
+        let hook = HookFault {
+            command: "mount a b".to_owned(),
+            cause: cause(),
+        };
+        let expected = json!({
+            "path": "mount a b",
+            "operation": "hook",
+            "error": "Permission denied (os error 13)",
+        });
+        assert_eq!(hook_fault(&hook), expected);
         let object = of_present(PROGRAM, Path::new("to/2026"), Exit::Done);
         assert_eq!(object["dump"], here.join("to/2026").to_str().expect("text"));
     }

@@ -7,25 +7,33 @@ use dumpcore::{Printable, Report};
 use tracing::Level;
 
 use crate::exit::Exit;
+use crate::failure::HookFault;
 use crate::output::{logging, report};
 use crate::paths::{What, absolute};
 
-pub(crate) fn log_report(doing: &str, what: &What, report: &Report, exit: Exit) {
+/// `hook`: the one that failed after the run.
+pub(crate) fn log_report(
+    doing: &str,
+    what: &What,
+    report: &Report,
+    hook: Option<&HookFault>,
+    exit: Exit,
+) {
     let counts = &report.counts;
     let dump = Printable::path(&report.dump);
     let shown = |path: &PathBuf| Printable::path(&absolute(path)).to_string();
     let [source, reference] = [&report.source, &report.reference].map(|p| p.as_ref().map(shown));
     let copied = counts.copied();
     let dry = if report.dry_run { " (dry run)" } else { "" };
-    let hooks = report::hooks(report).count() as u64;
-    let faults = match counts.faults.saturating_sub(hooks) {
+    let faults = match counts.faults {
         0 => String::new(),
         1 => ", but for 1 fault".to_owned(),
         n => format!(", but for {n} faults"),
     };
-    let hook = match hooks {
-        0 => "",
-        _ => ", but the post hook failed",
+    let all_faults = counts.faults + u64::from(hook.is_some());
+    let hook = match hook {
+        None => "",
+        Some(_) => ", but the post hook failed",
     };
     let figures = format!(
         "{} linked, {} copied ({}), {}",
@@ -51,7 +59,7 @@ pub(crate) fn log_report(doing: &str, what: &What, report: &Report, exit: Exit) 
                 DUMP_EXCLUDED = counts.excluded,
                 DUMP_OTHER_FILESYSTEMS = counts.other_filesystems,
                 DUMP_VANISHED = counts.vanished,
-                DUMP_FAULTS = counts.faults,
+                DUMP_FAULTS = all_faults,
                 DUMP_WARNINGS = report.warnings_total,
                 DUMP_SECONDS = report.seconds(),
                 "Done {doing} {what} to {dump}{dry}{faults}{hook}: {figures}"

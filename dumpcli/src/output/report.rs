@@ -5,29 +5,30 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use dumpcore::{Counts, Fault, Op, Printable, Report, RestoreReport, Warning};
+use dumpcore::{Counts, Printable, Report, RestoreReport, Warning};
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
 use super::report_table;
+use crate::failure::HookFault;
 use crate::program::Program;
 
 /// How many faults are listed; all of them are in the log.
 const LISTED: usize = 20;
 
 /// The whole report: one line when nothing failed and it need not be `verbose`.
+/// `hook`: the one that failed after the run.
 #[must_use]
-pub fn text(program: Program, report: &Report, verbose: bool) -> String {
-    let lacking = {
-        let hooks = hooks(report).count() as u64;
-        report.counts.faults.saturating_sub(hooks)
-    };
+pub fn text(program: Program, report: &Report, hook: Option<&HookFault>, verbose: bool) -> String {
+    let lacking = report.counts.faults;
     let mut text = Summary::of(report, lacking).line();
     text.push('\n');
     if verbose {
         report_table::details(program, report, lacking, &mut text);
     }
     faults(report, lacking, &mut text);
-    hook_failures(report, lacking, &mut text);
+    if let Some(hook) = hook {
+        hook_failure(hook, lacking, &mut text);
+    }
     damaged(report, &mut text);
     text
 }
@@ -187,24 +188,13 @@ fn damaged(report: &Report, text: &mut String) {
     }
 }
 
-/// What failed of the hooks: nothing that the dump lacks.
-pub(crate) fn hooks(report: &Report) -> impl Iterator<Item = &Fault> {
-    report.faults.iter().filter(|fault| fault.op == Op::Hook)
-}
-
-fn hook_failures(report: &Report, lacking: u64, text: &mut String) {
-    for fault in hooks(report) {
-        let hook = Printable::path(&fault.path);
-        let dump = match lacking {
-            0 => "the dump itself is complete",
-            _ => "the dump is there all the same",
-        };
-        let _ = writeln!(
-            text,
-            "\nthe post hook '{hook}' failed: {}; {dump}",
-            fault.cause
-        );
-    }
+/// Nothing is missing from the dump because of it.
+fn hook_failure(hook: &HookFault, lacking: u64, text: &mut String) {
+    let dump = match lacking {
+        0 => "the dump itself is complete",
+        _ => "the dump is there all the same",
+    };
+    let _ = writeln!(text, "\n{hook}; {dump}");
 }
 
 fn faults(report: &Report, number: u64, text: &mut String) {
@@ -212,9 +202,8 @@ fn faults(report: &Report, number: u64, text: &mut String) {
         return;
     }
     text.push_str("\nnot dumped as they are:\n");
-    let entries = report.faults.iter().filter(|fault| fault.op != Op::Hook);
     let mut listed = 0;
-    for fault in entries.take(LISTED) {
+    for fault in report.faults.iter().take(LISTED) {
         let _ = writeln!(text, "  {fault}");
         listed += 1;
     }

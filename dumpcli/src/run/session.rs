@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use dumpcore::{DumpRoot, Fault, Op, Printable, Report, give_way};
+use dumpcore::{DumpRoot, Printable, Report, give_way};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::Level;
 
@@ -17,7 +17,7 @@ use crate::config::keys::OneOrMany;
 use crate::config::origin::Origin;
 use crate::config::session_settings::SessionSettings;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, HookFault};
 use crate::output::progress::{Counters, Ticker};
 use crate::output::screen::{self, Screen};
 use crate::output::{json, log_report, logging, report, stream};
@@ -153,9 +153,9 @@ impl Session {
     ) -> Exit {
         let leave = self.leaving(watch, false);
         if let Err(busy) = self.stop.or_leave(leave, || self.look_for_another()) {
-            return self.end(&Err(busy), false);
+            return self.end(&Err(busy), None);
         }
-        let mut outcome = self.before().and_then(|()| {
+        let outcome = self.before().and_then(|()| {
             let wanted = match &self.settings.progress {
                 Some(progress) => Some(progress.value),
                 // Whoever reads the list from a pipe may share the terminal.
@@ -170,8 +170,8 @@ impl Session {
                 )
             })
         });
-        let hook_failed = self.after(&mut outcome, watch.begun());
-        self.end(&outcome, hook_failed)
+        let fault = self.after(&outcome, watch.begun());
+        self.end(&outcome, fault.as_ref())
     }
 
     /// What is left to be done for work that does not stop when it is asked to,
@@ -186,9 +186,9 @@ impl Session {
         move || {
             session.screen.clear();
             let failure = watch.held_up().map_or(Failure::Stopped, Failure::StoppedAt);
-            let mut outcome = Err(failure);
-            let hook_failed = began && session.after(&mut outcome, watch.begun());
-            session.end(&outcome, hook_failed).code()
+            let outcome = Err(failure);
+            let fault = began.then(|| session.after(&outcome, watch.begun()));
+            session.end(&outcome, fault.flatten().as_ref()).code()
         }
     }
 
@@ -212,14 +212,14 @@ impl Session {
         ended
     }
 
-    fn end(&self, outcome: &Outcome, hook_failed: bool) -> Exit {
+    fn end(&self, outcome: &Outcome, hook: Option<&HookFault>) -> Exit {
         let exit = match self.exit(outcome) {
             // No fault is silent, also where there was nothing else to do.
-            Exit::Done if hook_failed => Exit::Partial,
+            Exit::Done if hook.is_some() => Exit::Partial,
             exit => exit,
         };
-        self.log_end(outcome, exit);
-        self.tell(outcome, exit);
+        self.log_end(outcome, hook, exit);
+        self.tell(outcome, hook, exit);
         exit
     }
 
@@ -270,35 +270,27 @@ impl Session {
     }
 
     /// Runs the hook, also after a failure. Its own failure is a fault of a
-    /// dump that was published, and changes nothing for one that was not.
-    /// Did it fail?
-    fn after(&self, outcome: &mut Outcome, begun: Option<Begun>) -> bool {
-        let Some(hook) = self.settings.post.as_ref().filter(|h| !h.value.is_empty()) else {
-            return false;
-        };
+    /// run that published, and changes nothing for one that did not.
+    fn after(&self, outcome: &Outcome, begun: Option<Begun>) -> Option<HookFault> {
+        let hook = self
+            .settings
+            .post
+            .as_ref()
+            .filter(|h| !h.value.is_empty())?;
         let mut variables = self.variables("post");
         self.add_outcome(outcome, begun, &mut variables);
         // The run may have been stopped already: the hook still has its say.
-        let Err(error) = hooks::run(&hook.value, variables, None) else {
-            return false;
+        let error = hooks::run(&hook.value, variables, None).err()?;
+        let fault = HookFault {
+            command: hooks::shown(&hook.value),
+            cause: error.into(),
         };
-        let fault = Fault::new(
-            Op::Hook,
-            hooks::shown(&hook.value),
-            std::io::Error::from(error),
-        );
         tracing::error!(
-            DUMP_OPERATION = fault.op.as_str(),
+            DUMP_OPERATION = HookFault::OPERATION,
             DUMP_ERROR = %fault.cause,
-            "the post hook '{}' failed: {}",
-            Printable::path(&fault.path),
-            fault.cause
+            "{fault}"
         );
-        if let Ok(Ended::Made(report)) = outcome {
-            report.counts.faults += 1;
-            report.faults.push(fault);
-        }
-        true
+        Some(fault)
     }
 
     fn variables(&self, hook: &'static str) -> hooks::Variables {
@@ -344,10 +336,12 @@ impl Session {
         }
     }
 
-    fn log_end(&self, outcome: &Outcome, exit: Exit) {
+    fn log_end(&self, outcome: &Outcome, hook: Option<&HookFault>, exit: Exit) {
         let doing = self.program.doing;
         match outcome {
-            Ok(Ended::Made(report)) => log_report::log_report(doing, &self.what, report, exit),
+            Ok(Ended::Made(report)) => {
+                log_report::log_report(doing, &self.what, report, hook, exit)
+            }
             Ok(Ended::There(dump)) => {
                 let (whole, dump) = (absolute(dump), Printable::path(dump));
                 let whole = Printable::path(&whole);
@@ -397,11 +391,11 @@ impl Session {
     }
 
     /// The report, or the object that stands for it.
-    fn tell(&self, outcome: &Outcome, exit: Exit) {
+    fn tell(&self, outcome: &Outcome, hook: Option<&HookFault>, exit: Exit) {
         let text = match outcome {
             _ if self.settings.json => {
                 let object = match outcome {
-                    Ok(Ended::Made(report)) => json::of_report(self.program, report, exit),
+                    Ok(Ended::Made(report)) => json::of_report(self.program, report, hook, exit),
                     Ok(Ended::There(dump)) => json::of_present(self.program, dump, exit),
                     Ok(Ended::NotYet(_)) => json::of_not_yet(self.program, exit),
                     Err(failure) => json::of_failure(self.program, failure, exit),
@@ -412,7 +406,7 @@ impl Session {
             // The journal has it already, in fields.
             Ok(_) if stream::is_journal(std::io::stdout()) && self.settings.verbose == 0 => return,
             Ok(Ended::Made(report)) => {
-                report::text(self.program, report, self.settings.verbose > 0)
+                report::text(self.program, report, hook, self.settings.verbose > 0)
             }
             Ok(Ended::There(dump)) => report::present(dump),
             Ok(Ended::NotYet(newest)) => format!("nothing to do: {}\n", report::not_yet(newest)),

@@ -52,8 +52,6 @@ pub enum Op {
     Lock,
     /// Comparing what was written with what was read.
     Verify,
-    /// Running a command that the user configured, in place of a path.
-    Hook,
 }
 
 impl Op {
@@ -79,7 +77,6 @@ impl Op {
             Op::Sync => "sync",
             Op::Lock => "lock",
             Op::Verify => "verify",
-            Op::Hook => "hook",
         }
     }
 }
@@ -106,7 +103,6 @@ impl fmt::Display for Op {
             Op::Sync => "flush",
             Op::Lock => "lock",
             Op::Verify => "verify",
-            Op::Hook => "run the hook",
         })
     }
 }

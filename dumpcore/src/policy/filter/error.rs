@@ -1,7 +1,7 @@
 //! Why a rule is refused, and where it stood.
 //!
 //! Promises that a refusal names everything a person needs to mend it: file and
-//! line (or the option), the rule as written, and the reason.
+//! line where it has them, the rule as written, and the reason.
 
 use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -9,12 +9,13 @@ use std::sync::Arc;
 
 use crate::model::path::Printable;
 
-/// Where a rule was read. Written as `--exclude` or `FILE line 3`.
+/// Where a rule was read. Displayed as `FILE line 3` or `single rule`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RuleOrigin {
-    /// An `--exclude` argument, or whatever else hands over single rules.
-    Argument,
+    /// Nowhere: it was handed over by itself, to
+    /// [`Filter::add_rule`](crate::Filter::add_rule).
+    Single,
     /// A line, counted from 1, of a file of rules.
     File {
         /// The file's name as it was given to [`Filter::add_lines`](crate::Filter::add_lines).
@@ -27,7 +28,7 @@ pub enum RuleOrigin {
 impl fmt::Display for RuleOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RuleOrigin::Argument => f.write_str("--exclude"),
+            RuleOrigin::Single => f.write_str("single rule"),
             RuleOrigin::File { name, line } => {
                 write!(f, "{} line {line}", Printable::path(name))
             }
@@ -69,10 +70,12 @@ pub enum FilterRefusal {
 
 /// A rule that is not accepted: where it stood, its text, and the reason.
 ///
-/// Reads like `DIR/exclude line 3: bad rule "- ": no pattern follows the sign`.
+/// Reads like `DIR/exclude line 3: bad rule "- ": no pattern follows the sign`;
+/// a rule that was handed over by itself has no place, and it is for the caller
+/// to say where that rule is from.
 /// Bytes of the rule that are no printable text are written as `\NNN` in octal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{origin}: bad rule \"{}\": {refusal}", Shown(.rule))]
+#[error("{}bad rule \"{}\": {refusal}", Place(.origin), Shown(.rule))]
 pub struct FilterError {
     origin: RuleOrigin,
     rule: Vec<u8>,
@@ -94,11 +97,11 @@ impl FilterError {
         &self.origin
     }
 
-    /// The file the rule stood in; nothing for an argument.
+    /// The file the rule stood in; nothing for a single rule.
     #[must_use]
     pub fn file(&self) -> Option<PathBuf> {
         match &self.origin {
-            RuleOrigin::Argument => None,
+            RuleOrigin::Single => None,
             RuleOrigin::File { name, .. } => Some(name.to_path_buf()),
         }
     }
@@ -113,6 +116,18 @@ impl FilterError {
     #[must_use]
     pub fn refusal(&self) -> FilterRefusal {
         self.refusal
+    }
+}
+
+/// The beginning of a message: the place, if there is one.
+struct Place<'a>(&'a RuleOrigin);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            RuleOrigin::Single => Ok(()),
+            file @ RuleOrigin::File { .. } => write!(f, "{file}: "),
+        }
     }
 }
 

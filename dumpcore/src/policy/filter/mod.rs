@@ -90,7 +90,7 @@ use self::parse::Statement;
 /// assert!(filter.excludes(b"NEWAGE/var/cache", true));
 ///
 /// let error = filter.add_rule(b": .rsync-filter").unwrap_err();
-/// assert!(error.to_string().starts_with("--exclude: bad rule \": .rsync-filter\""));
+/// assert!(error.to_string().starts_with("bad rule \": .rsync-filter\""));
 /// # Ok::<(), dumpcore::FilterError>(())
 /// ```
 ///
@@ -103,7 +103,7 @@ pub struct Filter {
 
 /// One rule of a [`Filter`], as [`Filter::verdict`] names it.
 ///
-/// Displayed as the rule and its place: `"*.o" (--exclude)`.
+/// Displayed as the rule and its place: `"*.o" (DIR/exclude line 3)`.
 #[derive(Debug, Clone)]
 pub struct FilterRule {
     text: Box<[u8]>,
@@ -143,7 +143,7 @@ impl Filter {
         if rule.is_empty() {
             return Ok(());
         }
-        push(Arc::make_mut(&mut self.rules), rule, RuleOrigin::Argument)
+        push(Arc::make_mut(&mut self.rules), rule, RuleOrigin::Single)
     }
 
     /// Appends the rules in the contents of a file, as `--exclude-from` takes
@@ -222,7 +222,11 @@ impl FilterRule {
 
 impl fmt::Display for FilterRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "\"{}\" ({})", Shown(&self.text), self.origin)
+        write!(f, "\"{}\"", Shown(&self.text))?;
+        match &self.origin {
+            RuleOrigin::Single => Ok(()),
+            file @ RuleOrigin::File { .. } => write!(f, " ({file})"),
+        }
     }
 }
 

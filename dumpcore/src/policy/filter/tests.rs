@@ -150,7 +150,7 @@ fn a_refusal_names_its_place_and_changes_nothing() {
     let error = filter.add_rule(b"- ").expect_err("no pattern");
     assert_eq!(
         error.to_string(),
-        "--exclude: bad rule \"- \": no pattern follows the sign"
+        "bad rule \"- \": no pattern follows the sign"
     );
     assert_eq!(filter.rules().len(), 1);
 }
