@@ -27,23 +27,7 @@ pub(super) fn measure(
     tell: &mut dyn FnMut(&str),
 ) -> io::Result<()> {
     let taking_part = peers(bed, work, settings);
-    let mut run = Run {
-        work: work.name.into(),
-        title: work.title.into(),
-        filesystem: match (settings.fs, work.what.is_fresh()) {
-            (On::Here, true) => "from here to ext4, loop".into(),
-            _ => bed.filesystem(),
-        },
-        files: settings.files,
-        dirs: settings.dirs,
-        synced: work.what.is_synced(),
-        machine: Machine::here(parent),
-        began: chrono::Local::now().to_rfc3339(),
-        load_before: load(),
-        load_after: load(),
-        peers: taking_part.iter().map(|(_, peer)| peer.clone()).collect(),
-        rounds: Vec::new(),
-    };
+    let mut run = begun(bed, work, settings, parent, &taking_part);
     tell(&format!("{}: {}", run.machine, work.title));
     let mut tools = Vec::new();
     for (tool, peer) in taking_part {
@@ -57,23 +41,7 @@ pub(super) fn measure(
     }
     let at = results.runs.len();
     for round in 0..settings.warm_up + settings.rounds {
-        let mut samples = BTreeMap::new();
-        // Each round is begun by another.
-        for i in 0..tools.len() {
-            let (tool, name) = &tools[(round + i) % tools.len()];
-            let check = settings.check && round == 0;
-            let sample = once(bed, work, *tool, check);
-            let Sample { seconds, flush } = sample;
-            let counts = if round < settings.warm_up {
-                " (warm-up)"
-            } else {
-                ""
-            };
-            tell(&format!(
-                "  {name}: {seconds:.2} s, sync {flush:.2} s{counts}"
-            ));
-            samples.insert(name.clone(), sample);
-        }
+        let samples = one_round(bed, work, settings, round, &tools, tell);
         if round < settings.warm_up {
             continue;
         }
@@ -90,6 +58,62 @@ pub(super) fn measure(
         "  load of the machine: {before} before, {after} after"
     ));
     Ok(())
+}
+
+/// A run without rounds yet.
+fn begun(
+    bed: &Bed,
+    work: &Work,
+    settings: &Settings,
+    parent: &Path,
+    taking_part: &[(Tool, Peer)],
+) -> Run {
+    Run {
+        work: work.name.into(),
+        title: work.title.into(),
+        filesystem: match (settings.fs, work.what.is_fresh()) {
+            (On::Here, true) => "from here to ext4, loop".into(),
+            _ => bed.filesystem(),
+        },
+        files: settings.files,
+        dirs: settings.dirs,
+        synced: work.what.is_synced(),
+        machine: Machine::here(parent),
+        began: chrono::Local::now().to_rfc3339(),
+        load_before: load(),
+        load_after: load(),
+        peers: taking_part.iter().map(|(_, peer)| peer.clone()).collect(),
+        rounds: Vec::new(),
+    }
+}
+
+/// What each takes in one round, by its name.
+fn one_round(
+    bed: &Bed,
+    work: &Work,
+    settings: &Settings,
+    round: usize,
+    tools: &[(Tool, String)],
+    tell: &mut dyn FnMut(&str),
+) -> BTreeMap<String, Sample> {
+    let mut samples = BTreeMap::new();
+    // Each round is begun by another.
+    for i in 0..tools.len() {
+        let (tool, name) = &tools[(round + i) % tools.len()];
+        let check = settings.check && round == 0;
+        let sample = once(bed, work, *tool, check);
+        let Sample { seconds, flush } = sample;
+        let counts = if round < settings.warm_up {
+            " (warm-up)"
+        } else {
+            ""
+        };
+        tell(&format!(
+            "  {name}: {seconds:.2} s, sync {flush:.2} s{counts}"
+        ));
+        samples.insert(name.clone(), sample);
+    }
+    samples
 }
 
 fn peers(bed: &Bed, work: &Work, settings: &Settings) -> Vec<(Tool, Peer)> {

@@ -40,111 +40,114 @@ pub(crate) struct Work {
     pub(crate) what: What,
     pub(crate) cold: bool,
     /// Ours first; to each other how many times ours it should take at least.
-    pub(crate) tools: Vec<(Tool, Option<f64>)>,
+    pub(crate) tools: Tools,
 }
+
+/// Who takes part, and how many times ours it should take at least.
+type Tools = Vec<(Tool, Option<f64>)>;
 
 /// All of them, in the order in which they can share a tree: the one that
 /// changes it is the last.
 pub(crate) fn works(processors: usize) -> Vec<Work> {
-    let work = |name, title, what, cold, tools: &[(Tool, Option<f64>)]| Work {
+    let kind = |name, title, what, cold, tools| Work {
         name,
         title,
         what,
         cold,
-        tools: tools.to_vec(),
+        tools,
     };
-    let unchanged = |rsync, limit| {
-        let mut tools = vec![
-            (Tool::Dumpme, None),
-            (Tool::Rsync, Some(rsync)),
-            (Tool::CpAl, None),
-            (Tool::Limit(1), None),
-        ];
-        if processors > 1 {
-            tools.push((Tool::Limit(processors), limit));
-        }
-        // When disks are waited for, more help than there are processors.
-        if processors < 8 {
-            tools.push((Tool::Limit(8), None));
-        }
-        tools.extend([Tool::Restic, Tool::Borg, Tool::RdiffBackup].map(|tool| (tool, None)));
-        tools
-    };
-    let changed = [
+    let warm = |name, title, what, tools| kind(name, title, what, false, tools);
+    let cold = |name, title, what, tools| kind(name, title, what, true, tools);
+    vec![
+        warm(
+            "unchanged",
+            "dump of an unchanged tree",
+            What::Unchanged,
+            unchanged(processors, 10.0, Some(1.0 / 1.3)),
+        ),
+        cold(
+            "unchanged-cold",
+            "dump of an unchanged tree, cold caches",
+            What::Unchanged,
+            unchanged(processors, 6.0, None),
+        ),
+        warm("full", "first full dump, with sync", What::Full, full()),
+        cold(
+            "full-cold",
+            "first full dump, with sync, cold caches",
+            What::Full,
+            without_goals(full()),
+        ),
+        warm(
+            "checkpoint",
+            "checkpoint, with sync",
+            What::Checkpoint,
+            checkpoint(),
+        ),
+        cold(
+            "checkpoint-cold",
+            "checkpoint, with sync, cold caches",
+            What::Checkpoint,
+            without_goals(checkpoint()),
+        ),
+        warm(
+            "changed",
+            "dump of a tree of which 1% changed, with sync",
+            What::Changed,
+            changed(),
+        ),
+        cold(
+            "changed-cold",
+            "dump of a tree of which 1% changed, with sync, cold caches",
+            What::Changed,
+            without_goals(changed()),
+        ),
+    ]
+}
+
+fn unchanged(processors: usize, rsync: f64, limit: Option<f64>) -> Tools {
+    let mut tools = vec![
+        (Tool::Dumpme, None),
+        (Tool::Rsync, Some(rsync)),
+        (Tool::CpAl, None),
+        (Tool::Limit(1), None),
+    ];
+    if processors > 1 {
+        tools.push((Tool::Limit(processors), limit));
+    }
+    // When disks are waited for, more help than there are processors.
+    if processors < 8 {
+        tools.push((Tool::Limit(8), None));
+    }
+    tools.extend([Tool::Restic, Tool::Borg, Tool::RdiffBackup].map(|tool| (tool, None)));
+    tools
+}
+
+fn changed() -> Tools {
+    vec![
         (Tool::Dumpme, None),
         (Tool::Rsync, Some(8.0)),
         (Tool::Restic, None),
         (Tool::Borg, None),
         (Tool::RdiffBackup, None),
-    ];
-    let full = [
+    ]
+}
+
+fn full() -> Tools {
+    vec![
         (Tool::Dumpme, None),
         (Tool::Rsync, Some(1.5)),
         (Tool::CpA, Some(1.4)),
         (Tool::Restic, None),
         (Tool::Borg, None),
         (Tool::RdiffBackup, None),
-    ];
-    let checkpoint = [(Tool::Chkptme, None), (Tool::CpAh, Some(1.3))];
-    let without = |tools: &[(Tool, Option<f64>)]| -> Vec<_> {
-        tools.iter().map(|(tool, _)| (*tool, None)).collect()
-    };
-    vec![
-        work(
-            "unchanged",
-            "dump of an unchanged tree",
-            What::Unchanged,
-            false,
-            &unchanged(10.0, Some(1.0 / 1.3)),
-        ),
-        work(
-            "unchanged-cold",
-            "dump of an unchanged tree, cold caches",
-            What::Unchanged,
-            true,
-            &unchanged(6.0, None),
-        ),
-        work(
-            "full",
-            "first full dump, with sync",
-            What::Full,
-            false,
-            &full,
-        ),
-        work(
-            "full-cold",
-            "first full dump, with sync, cold caches",
-            What::Full,
-            true,
-            &without(&full),
-        ),
-        work(
-            "checkpoint",
-            "checkpoint, with sync",
-            What::Checkpoint,
-            false,
-            &checkpoint,
-        ),
-        work(
-            "checkpoint-cold",
-            "checkpoint, with sync, cold caches",
-            What::Checkpoint,
-            true,
-            &without(&checkpoint),
-        ),
-        work(
-            "changed",
-            "dump of a tree of which 1% changed, with sync",
-            What::Changed,
-            false,
-            &changed,
-        ),
-        work(
-            "changed-cold",
-            "dump of a tree of which 1% changed, with sync, cold caches",
-            What::Changed,
-            true,
-            &without(&changed),
-        ),
     ]
+}
+
+fn checkpoint() -> Tools {
+    vec![(Tool::Chkptme, None), (Tool::CpAh, Some(1.3))]
+}
+
+fn without_goals(tools: Tools) -> Tools {
+    tools.into_iter().map(|(tool, _)| (tool, None)).collect()
 }

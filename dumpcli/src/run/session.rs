@@ -340,7 +340,7 @@ impl Session {
         let doing = self.program.doing;
         match outcome {
             Ok(Ended::Made(report)) => {
-                log_report::log_report(doing, &self.what, report, hook, exit)
+                log_report::log_report(doing, &self.what, report, hook, exit);
             }
             Ok(Ended::There(dump)) => {
                 let (whole, dump) = (absolute(dump), Printable::path(dump));
