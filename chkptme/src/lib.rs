@@ -23,7 +23,8 @@ use dumpcli::print_config::Listing;
 use dumpcli::session::{Session, Task};
 use dumpcli::session_settings::SessionSettings;
 use dumpcli::settings::Sources;
-use dumpcore::{Checkpoint, Root};
+use dumpcli::trees::trees;
+use dumpcore::Checkpoint;
 
 const PROGRAM: Program = Program {
     name: "chkptme",
@@ -141,9 +142,9 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         origins: vec![Origin::of("--dump", &settings.dump)],
     };
     let session = Session::start(PROGRAM, settings.session.clone(), task);
-    Ok(session.run(|watch, stop| {
+    Ok(session.run(|_, run| {
         let checkpoint = settings.checkpoint(&options.kind);
-        Ok(checkpoint.observer(watch).stop(stop).run()?)
+        Ok(checkpoint.options(run).run()?)
     }))
 }
 
@@ -173,20 +174,12 @@ impl Settings {
         }
     }
 
-    fn checkpoint(&self, kind: &KindOfRun) -> Checkpoint<'_> {
+    fn checkpoint(&self, kind: &KindOfRun) -> Checkpoint {
         let mut checkpoint = Checkpoint::new(&self.dump.value)
             .verify(kind.verify)
-            .space_check(!kind.no_space_check)
-            .dry_run(kind.dry_run)
-            .bwlimit(self.session.bwlimit.value);
-        for path in &self.main.value {
-            checkpoint = checkpoint.main(Root {
-                path: path.clone(),
-                name: self.root_name.as_ref().map(|name| name.value.clone()),
-            });
-        }
-        if let Some(jobs) = self.session.jobs() {
-            checkpoint = checkpoint.jobs(jobs);
+            .space_check(!kind.no_space_check);
+        for tree in trees(&self.main.value, self.root_name.as_ref()) {
+            checkpoint = checkpoint.main(tree);
         }
         checkpoint
     }

@@ -47,9 +47,9 @@
 //!     lists_dry_run: true,
 //!     origins: Vec::new(),
 //! };
-//! let exit = Session::start(program, settings, task).run(|watch, stop| {
+//! let exit = Session::start(program, settings, task).run(|_, options| {
 //!     let snapshot = Snapshot::new(&dump).main("/home");
-//!     Ok(snapshot.observer(watch).stop(stop).run()?)
+//!     Ok(snapshot.options(options).run()?)
 //! });
 //! println!("{}", exit.code());
 //! # Ok::<(), dumpcli::failure::Failure>(())
@@ -68,6 +68,7 @@ mod run;
 
 pub use config::{
     environment, excludes, file, keys, options, origin, print_config, session_settings, settings,
+    trees,
 };
 pub use lookup::{AgoOptions, Lookup, Lookups, diff, notices, paging};
 pub use output::{fit, json, logging, progress, report, screen};

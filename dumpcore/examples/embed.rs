@@ -9,6 +9,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::error::Error;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -45,14 +46,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Said by a person, never found out: a disk that is not mounted has no dump
     // either, and would be taken for a new one.
     let first = args.next().is_some_and(|word| word == "--init");
-    let teller = Teller::default();
+    let teller = Arc::new(Teller::default());
     // Somebody else's copy may be a microsecond off.
     let policy = LinkPolicy::new().mtime_tolerance(Duration::from_micros(1));
     let report = Snapshot::new(&root)
         .main(&tree)
         .policy(policy)
         .init(first)
-        .observer(&teller)
+        .observer(teller.clone())
         .run()?;
     println!(
         "{}: {} entries, {} linked, {} copied, {} faults",

@@ -7,28 +7,28 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::{CStr, CString};
-use std::fmt;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::engine::Totals;
 use crate::fs::inspect;
 use crate::fs::read_marks;
 use crate::model::error::Error;
-use crate::model::event::{Action, Event, Observer, Phase, Silent, Warning};
+use crate::model::event::{Action, Event, Phase, Warning};
 use crate::model::fault::{Fault, Op};
 use crate::model::metadata::{Id, Kind, Meta};
 use crate::model::report::{Count, Report};
-use crate::model::tree::Root;
+use crate::model::tree::Tree;
 use crate::policy::filter::Filter;
 use crate::policy::layout::{self, Sort};
 use crate::policy::link::LinkPolicy;
-use crate::policy::rate_limit::Rate;
 use crate::run::mount_memory::notes_of;
-use crate::run::{Caller, Made, Order, Published, Run, Source, roots_of_dump};
+use crate::run::{
+    Made, Order, Published, Run, RunOptions, Source, roots_of_dump, takes_run_options,
+};
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::file;
 use crate::sys::name::c_name;
@@ -46,30 +46,17 @@ use crate::sys::stat::{self, Fresh};
 /// println!("{} bytes copied", report.counts.copied().bytes);
 /// # Ok::<(), dumpcore::Error>(())
 /// ```
+#[derive(Clone, Debug)]
 #[must_use = "a checkpoint is not made until it is run"]
-pub struct Checkpoint<'a> {
+pub struct Checkpoint {
     dump: PathBuf,
-    mains: Vec<Root>,
+    mains: Vec<Tree>,
     verify: bool,
     space_check: bool,
-    dry_run: bool,
-    jobs: Option<usize>,
-    bwlimit: Rate,
-    observer: &'a dyn Observer,
-    stop: Option<&'a AtomicBool>,
+    options: RunOptions,
 }
 
-impl fmt::Debug for Checkpoint<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Checkpoint")
-            .field("dump", &self.dump)
-            .field("verify", &self.verify)
-            .field("dry_run", &self.dry_run)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<'a> Checkpoint<'a> {
+impl Checkpoint {
     /// A checkpoint in this dump root.
     pub fn new(dump: impl Into<PathBuf>) -> Self {
         Self {
@@ -77,18 +64,15 @@ impl<'a> Checkpoint<'a> {
             mains: Vec::new(),
             verify: false,
             space_check: true,
-            dry_run: false,
-            jobs: None,
-            bwlimit: Rate::UNLIMITED,
-            observer: &Silent,
-            stop: None,
+            options: RunOptions::new(),
         }
     }
 
     /// A main tree, in which a good version is looked for when a file of the
-    /// dump cannot be read.
-    pub fn main(mut self, root: Root) -> Self {
-        self.mains.push(root);
+    /// dump cannot be read: a path, or a [`Tree`] that has another name in the
+    /// dump.
+    pub fn main(mut self, tree: impl Into<Tree>) -> Self {
+        self.mains.push(tree.into());
         self
     }
 
@@ -105,37 +89,7 @@ impl<'a> Checkpoint<'a> {
         self
     }
 
-    /// Only tell what would be copied: nothing is written, no lock taken.
-    pub fn dry_run(mut self, yes: bool) -> Self {
-        self.dry_run = yes;
-        self
-    }
-
-    /// So many workers: files in flight. Unset: as for a dump.
-    pub fn jobs(mut self, jobs: usize) -> Self {
-        self.jobs = Some(jobs);
-        self
-    }
-
-    /// Contents are copied no faster than this, by all workers together;
-    /// looking, linking and comparing do not count. No limit unless told.
-    pub fn bwlimit(mut self, rate: Rate) -> Self {
-        self.bwlimit = rate;
-        self
-    }
-
-    /// Is told of every event, from several threads.
-    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
-        self.observer = observer;
-        self
-    }
-
-    /// When this becomes true, the run stops and keeps what it did for the
-    /// next.
-    pub fn stop(mut self, flag: &'a AtomicBool) -> Self {
-        self.stop = Some(flag);
-        self
-    }
+    takes_run_options!();
 
     /// Makes the checkpoint.
     ///
@@ -147,14 +101,7 @@ impl<'a> Checkpoint<'a> {
     /// cannot fit, [`Error::VerifyFailed`] when the disk does not hold what
     /// was written.
     pub fn run(self) -> Result<Report, Error> {
-        let caller = Caller {
-            observer: self.observer,
-            stop: self.stop,
-            dry_run: self.dry_run,
-            jobs: self.jobs,
-            bwlimit: self.bwlimit,
-        };
-        let session = Run::open(self.dump.clone(), false, caller)?;
+        let session = Run::open(self.dump.clone(), false, self.options.clone())?;
         let Some(current) = session.current.clone() else {
             return Err(Error::NoCurrent {
                 dump: self.dump.clone(),
@@ -165,7 +112,7 @@ impl<'a> Checkpoint<'a> {
         let held = session.dump.hold_dump(&current.dir);
         let (handle, _hold) =
             held.map_err(|e| session.dump.failed(Op::Open, current.dir.as_path(), e))?;
-        let keep_going = || session.keep_going();
+        let keep_going = || self.options.keep_going();
         let published = Published::look(&handle, &base, &keep_going)?;
         let listing = session.dump.listing();
         let order = Order {
@@ -185,7 +132,7 @@ impl<'a> Checkpoint<'a> {
             allow_empty: true,
             one_file_system: false,
             source_is_dump: true,
-            space_check: self.space_check && !self.dry_run,
+            space_check: self.space_check && !self.options.dry_run,
         };
         let mut verified = None;
         let made = session.make(order, &mut |made| {
@@ -206,7 +153,7 @@ impl<'a> Checkpoint<'a> {
             Ok(())
         });
         let report = made?;
-        if self.dry_run {
+        if self.options.dry_run {
             published.is_still_whole(report.counts.vanished, &keep_going)?;
         }
         Ok(Report {
@@ -218,7 +165,7 @@ impl<'a> Checkpoint<'a> {
 
     /// A version of a damaged entry that can be read: another inode of the
     /// same size and time, in the main tree or in an older dump.
-    fn good_version(&self, session: &Run<'_>, base: &Path, damaged: &Path) -> Option<PathBuf> {
+    fn good_version(&self, session: &Run, base: &Path, damaged: &Path) -> Option<PathBuf> {
         let below = damaged.strip_prefix(base).ok()?;
         let bad = look(base, below)?;
         let in_main = self.mains.iter().filter_map(|main| {
@@ -313,7 +260,7 @@ fn is_whole_file(above: &OwnedFd, name: &CStr) -> bool {
 /// what was a fault then is missing in it, and passed over. How many files were
 /// found to be the same.
 fn read_back(
-    session: &Run<'_>,
+    session: &Run,
     sources: Vec<Source>,
     made: &Made<'_>,
     faulty: &BTreeSet<PathBuf>,
@@ -347,7 +294,7 @@ fn read_back(
         Event::Fault(fault) => note(fault.path.clone()),
         _ => {}
     };
-    let totals = Totals::new(&listen, session.stop());
+    let totals = Totals::new(&listen, Some(&session.options.stop));
     session.compare(sources, made, &totals)?;
     drop(totals);
     match differs.into_inner().unwrap_or_else(PoisonError::into_inner) {

@@ -57,9 +57,10 @@
 //! - [`Observer`]: is told of every entry, [`Fault`] and [`Warning`] while a
 //!   run goes on. The library never prints, reads no environment and does not
 //!   exit.
-//! - A flag that stops a run; what was done is kept for the next one.
-//! - A [`Rate`] that copying keeps to, and a number of workers. What a program
-//!   does with its own priority is its own business: [`give_way`].
+//! - [`RunOptions`]: what all operations can be told. An observer; a flag that
+//!   stops the run, what was done being kept for the next one; a [`Rate`] that
+//!   copying keeps to; the number of workers; whether it is a dry run. What a
+//!   program does with its own priority is its own business: [`give_way`].
 //!
 //! What there is to read:
 //!
@@ -136,19 +137,20 @@ pub use model::report::{Count, Counts, Report};
 pub use model::restore::{RestoreError, RestorePlan, RestoreReport, Restored, WouldRemove};
 pub use model::storage::{Jobs, Storage};
 pub use model::time::{OutOfRange, Time};
-pub use model::tree::Root;
+pub use model::tree::Tree;
 pub use policy::candidate::Candidate;
 pub use policy::filter::{Filter, FilterError, FilterRefusal, FilterRule, RuleOrigin};
 pub use policy::layout::{BadDumpName, DumpId, DumpName, EXCLUDE_FILE, Found, Sort};
 pub use policy::link::{LinkPolicy, Verdict};
 pub use policy::rate_limit::{BadRate, Rate};
-pub use replica::{Replica, Replicated};
+pub use replica::{Replica, ReplicaOf, Replicated};
 pub use restore::Restore;
 pub use root::DumpRoot;
 pub use root::exclude_file::read_exclude_file;
 pub use root::find::{NotADump, Pin};
 pub use root::listing::{Dated, Dumps, Listing};
 pub use root::lock::DumpLock;
+pub use run::RunOptions;
 pub use snapshot::Snapshot;
 pub use sys::path::working_directory;
 pub use sys::priority::give_way;

@@ -5,26 +5,23 @@
 //! removed. The replica bears its name: in both roots the same name means the
 //! same dump.
 
-use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, Local, NaiveDate, Utc};
 
 use crate::fs::read_marks;
 use crate::model::error::Error;
-use crate::model::event::{Event, Observer, Phase, Silent, Warning};
+use crate::model::event::{Event, Phase, Warning};
 use crate::model::fault::Fault;
 use crate::model::path::RelPath;
 use crate::model::report::Report;
 use crate::policy::filter::Filter;
 use crate::policy::layout::{self, DumpName, LinkTarget, Sort};
 use crate::policy::link::LinkPolicy;
-use crate::policy::rate_limit::Rate;
 use crate::root::DumpRoot;
 use crate::run::mount_memory::notes_of;
-use crate::run::{Caller, Order, Published, Run, Source, roots_of_dump};
+use crate::run::{Order, Published, Run, RunOptions, Source, roots_of_dump, takes_run_options};
 use crate::sys::{errno, stat};
 
 /// Brings the last dump before today to another dump root, as a dump of its
@@ -33,15 +30,16 @@ use crate::sys::{errno, stat};
 /// ```no_run
 /// use dumpcore::{Replica, Replicated};
 ///
-/// match Replica::new("/dump", "/dumpslave").run()? {
+/// match Replica::of("/dump").to("/dumpslave").run()? {
 ///     Replicated::Made(report) => println!("{}", report.dump.display()),
 ///     Replicated::There(path) => println!("{} is there already", path.display()),
 ///     _ => {}
 /// }
 /// # Ok::<(), dumpcore::Error>(())
 /// ```
+#[derive(Clone, Debug)]
 #[must_use = "a replica is not made until it is run"]
-pub struct Replica<'a> {
+pub struct Replica {
     from: PathBuf,
     dump: PathBuf,
     filter: Filter,
@@ -50,21 +48,20 @@ pub struct Replica<'a> {
     today: Option<NaiveDate>,
     wait: bool,
     init: bool,
-    dry_run: bool,
-    jobs: Option<usize>,
-    bwlimit: Rate,
-    observer: &'a dyn Observer,
-    stop: Option<&'a AtomicBool>,
+    options: RunOptions,
 }
 
-impl fmt::Debug for Replica<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Replica")
-            .field("from", &self.from)
-            .field("dump", &self.dump)
-            .field("latest", &self.latest)
-            .field("dry_run", &self.dry_run)
-            .finish_non_exhaustive()
+/// A [`Replica`] that has yet to be told where it goes.
+#[derive(Clone, Debug)]
+#[must_use = "a replica needs a dump root that it is written to"]
+pub struct ReplicaOf {
+    from: PathBuf,
+}
+
+impl ReplicaOf {
+    /// To this dump root, which is written.
+    pub fn to(self, dump: impl Into<PathBuf>) -> Replica {
+        Replica::new(self.from, dump.into())
     }
 }
 
@@ -84,23 +81,23 @@ pub enum Replicated {
 /// How often somebody looks who waits for a disk.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-impl<'a> Replica<'a> {
-    /// From one dump root to another.
-    pub fn new(from: impl Into<PathBuf>, dump: impl Into<PathBuf>) -> Self {
+impl Replica {
+    /// Of a dump in this dump root, which is only read.
+    pub fn of(from: impl Into<PathBuf>) -> ReplicaOf {
+        ReplicaOf { from: from.into() }
+    }
+
+    fn new(from: PathBuf, dump: PathBuf) -> Self {
         Self {
-            from: from.into(),
-            dump: dump.into(),
+            from,
+            dump,
             filter: Filter::new(),
             policy: LinkPolicy::new(),
             latest: false,
             today: None,
             wait: false,
             init: false,
-            dry_run: false,
-            jobs: None,
-            bwlimit: Rate::UNLIMITED,
-            observer: &Silent,
-            stop: None,
+            options: RunOptions::new(),
         }
     }
 
@@ -144,37 +141,7 @@ impl<'a> Replica<'a> {
         self
     }
 
-    /// Only tell what would be done: nothing is written, no lock taken.
-    pub fn dry_run(mut self, yes: bool) -> Self {
-        self.dry_run = yes;
-        self
-    }
-
-    /// So many workers. Unset: as for a dump.
-    pub fn jobs(mut self, jobs: usize) -> Self {
-        self.jobs = Some(jobs);
-        self
-    }
-
-    /// Contents are copied no faster than this, by all workers together;
-    /// looking, linking and comparing do not count. No limit unless told.
-    pub fn bwlimit(mut self, rate: Rate) -> Self {
-        self.bwlimit = rate;
-        self
-    }
-
-    /// Is told of every event, from several threads.
-    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
-        self.observer = observer;
-        self
-    }
-
-    /// When this becomes true, the run stops and keeps what it did for the
-    /// next.
-    pub fn stop(mut self, flag: &'a AtomicBool) -> Self {
-        self.stop = Some(flag);
-        self
-    }
+    takes_run_options!();
 
     /// Replicates.
     ///
@@ -192,14 +159,7 @@ impl<'a> Replica<'a> {
             Some(name) => name,
             None => return self.not_yet(&from, today),
         };
-        let caller = Caller {
-            observer: self.observer,
-            stop: self.stop,
-            dry_run: self.dry_run,
-            jobs: self.jobs,
-            bwlimit: self.bwlimit,
-        };
-        let mut session = Run::open(self.dump.clone(), self.init, caller)?;
+        let mut session = Run::open(self.dump.clone(), self.init, self.options.clone())?;
         let listing = from.listing();
         session.latest = Some(
             current
@@ -222,7 +182,7 @@ impl<'a> Replica<'a> {
             Ok(held) => held,
             Err(cause) => return Err(Error::MainUnusable { path: base, cause }),
         };
-        let keep_going = || session.keep_going();
+        let keep_going = || self.options.keep_going();
         let published = Published::look(&handle, &base, &keep_going)?;
         let mut sources = roots_of_dump(&handle, &base)?;
         // Nobody named the trees of a dump one by one: the rules may leave
@@ -254,12 +214,12 @@ impl<'a> Replica<'a> {
             dump: self.dump.clone(),
         });
         if let Some(warning) = &warning {
-            self.observer.event(Event::Warning(warning));
+            self.options.observer.event(Event::Warning(warning));
         }
         let mut report = session.make(order, &mut |made| {
             published.is_still_whole(made.totals.counts().vanished, &keep_going)
         })?;
-        if self.dry_run {
+        if self.options.dry_run {
             published.is_still_whole(report.counts.vanished, &keep_going)?;
         }
         report.source = Some(base);
@@ -302,11 +262,11 @@ impl<'a> Replica<'a> {
                 found => return found,
             };
             if told.is_none() {
-                self.observer.event(Event::Phase(Phase::Waiting));
+                self.options.observer.event(Event::Phase(Phase::Waiting));
             }
             let reason = missing.to_string();
             if told.as_ref() != Some(&reason) {
-                self.observer.event(Event::Waiting(&missing));
+                self.options.observer.event(Event::Waiting(&missing));
                 told = Some(reason);
             }
             self.pause()?;
@@ -346,7 +306,7 @@ impl<'a> Replica<'a> {
     fn pause(&self) -> Result<(), Error> {
         let step = Duration::from_millis(100);
         for _ in 0..LOOK_EVERY.as_millis() / step.as_millis() {
-            if self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+            if !self.options.keep_going() {
                 return Err(Error::Interrupted);
             }
             std::thread::sleep(step);

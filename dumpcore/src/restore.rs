@@ -10,19 +10,15 @@
 //! history. Nothing in the dump is written to.
 
 use std::ffi::{CString, OsStr};
-use std::fmt;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 use crate::history::{LocatedIn, Location, Navigator, Version};
-use crate::model::event::{Observer, Silent};
 use crate::model::fault::{Fault, Op};
 use crate::model::restore::{RestoreError, RestorePlan, Restored};
-use crate::policy::rate_limit::Rate;
-use crate::run::Caller;
-use crate::run::restore::{Confirm, From, Request, restore};
+use crate::run::restore::{From, Request, restore};
+use crate::run::{RunOptions, takes_run_options};
 use crate::sys::dir::real_path;
 
 /// Brings a version back to its place in a main tree, or to another directory.
@@ -34,35 +30,22 @@ use crate::sys::dir::real_path;
 /// let place = navigator.locate("/newage/NEWAGE".as_ref(), "lib/profile".as_ref())?;
 /// let old = navigator.version_at(&place, "2026-11-22T23:31".parse()?)?;
 /// let restored = Restore::new(&navigator, &old, &place)?
-///     .confirm(|plan| plan.removes.entries == 0)
-///     .run()?;
+///     .run_asking(|plan| plan.removes.entries == 0)?;
 /// if let Restored::Done(report) = restored {
 ///     println!("{} files", report.counts.files.number);
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[derive(Clone, Debug)]
 #[must_use = "nothing is restored until it is run"]
-pub struct Restore<'a> {
+pub struct Restore {
     request: Request,
     /// The last name that it has in the dump.
     name: CString,
-    confirm: Option<Box<Confirm<'a>>>,
-    jobs: Option<usize>,
-    bwlimit: Rate,
-    observer: &'a dyn Observer,
-    stop: Option<&'a AtomicBool>,
+    options: RunOptions,
 }
 
-impl fmt::Debug for Restore<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Restore")
-            .field("version", &self.request.from.path)
-            .field("path", &self.request.path)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<'a> Restore<'a> {
+impl Restore {
     /// Of this version, to the place in the main tree that it is of.
     ///
     /// # Errors
@@ -110,11 +93,7 @@ impl<'a> Restore<'a> {
                 only_if_differs: false,
             },
             name,
-            confirm: None,
-            jobs: None,
-            bwlimit: Rate::UNLIMITED,
-            observer: &Silent,
-            stop: None,
+            options: RunOptions::new(),
         })
     }
 
@@ -137,55 +116,33 @@ impl<'a> Restore<'a> {
         self
     }
 
-    /// Asks this before anything is changed, with all that will go; `false`
-    /// declines. Unset: nothing that exists is replaced. The directories stay
-    /// the ones that were looked at, whatever happens to their names meanwhile.
-    pub fn confirm(mut self, ask: impl FnMut(&RestorePlan) -> bool + 'a) -> Self {
-        self.confirm = Some(Box::new(ask));
-        self
-    }
+    takes_run_options!();
 
-    /// So many workers. Unset: as for a dump.
-    pub fn jobs(mut self, jobs: usize) -> Self {
-        self.jobs = Some(jobs);
-        self
-    }
-
-    /// Contents are copied no faster than this. No limit unless told.
-    pub fn bwlimit(mut self, rate: Rate) -> Self {
-        self.bwlimit = rate;
-        self
-    }
-
-    /// Is told of every event, from several threads.
-    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
-        self.observer = observer;
-        self
-    }
-
-    /// When this becomes true before the version has taken its place, what was
+    /// Restores what is not there; nothing that exists is replaced.
+    ///
+    /// When it is stopped before the version has taken its place, what was
     /// made is removed, and what was there is as it was. Later, what was
-    /// replaced may be left behind.
-    pub fn stop(mut self, flag: &'a AtomicBool) -> Self {
-        self.stop = Some(flag);
-        self
-    }
-
-    /// Restores.
+    /// replaced may be left behind. A dry run ends in [`Restored::Planned`].
     ///
     /// # Errors
     /// See [`RestoreError`]: what was there is as it was.
+    /// [`RestoreError::Exists`] where something would be replaced.
     pub fn run(self) -> Result<Restored, RestoreError> {
-        let caller = Caller {
-            observer: self.observer,
-            stop: self.stop,
-            dry_run: false,
-            jobs: self.jobs,
-            bwlimit: self.bwlimit,
-        };
-        let mut confirm = self.confirm;
-        let confirm = confirm.as_deref_mut();
-        restore(&self.request, caller, confirm)
+        restore(&self.request, &self.options, None)
+    }
+
+    /// Restores, also over what is there, if the answer to the plan is `true`.
+    /// It is asked once, before anything is changed, and not in a dry run. The
+    /// directories stay the ones that were looked at, whatever happens to their
+    /// names meanwhile.
+    ///
+    /// # Errors
+    /// See [`RestoreError`]: what was there is as it was.
+    pub fn run_asking(
+        self,
+        mut ask: impl FnMut(&RestorePlan) -> bool,
+    ) -> Result<Restored, RestoreError> {
+        restore(&self.request, &self.options, Some(&mut ask))
     }
 }
 

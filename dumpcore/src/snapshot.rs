@@ -1,24 +1,21 @@
 //! Taking a dump of one or several trees.
 
 use std::ffi::{CString, OsString};
-use std::fmt;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
 use crate::engine;
 use crate::model::error::Error;
-use crate::model::event::{Observer, Silent};
+use crate::model::event::Observer;
 use crate::model::minute::Stamp;
 use crate::model::path::Printable;
 use crate::model::report::Report;
-use crate::model::tree::Root;
+use crate::model::tree::Tree;
 use crate::policy::filter::Filter;
 use crate::policy::layout::{self, Sort};
 use crate::policy::link::LinkPolicy;
-use crate::policy::rate_limit::Rate;
-use crate::run::{Caller, Order, Run, Source};
+use crate::run::{Order, Run, RunOptions, Source, takes_run_options};
 use crate::sys::dir::{self, For};
 use crate::sys::stat;
 
@@ -38,67 +35,39 @@ use crate::sys::stat;
 /// println!("{} files linked", report.counts.linked.number);
 /// # Ok::<(), dumpcore::Error>(())
 /// ```
+#[derive(Clone, Debug)]
 #[must_use = "a snapshot does nothing until it is run"]
-pub struct Snapshot<'a> {
+pub struct Snapshot {
     dump: PathBuf,
-    roots: Vec<Root>,
+    trees: Vec<Tree>,
     filter: Filter,
     policy: LinkPolicy,
     init: bool,
     at: Option<Stamp>,
     allow_empty: bool,
-    dry_run: bool,
     one_file_system: bool,
-    jobs: Option<usize>,
-    bwlimit: Rate,
-    observer: &'a dyn Observer,
-    stop: Option<&'a AtomicBool>,
+    options: RunOptions,
 }
 
-impl fmt::Debug for Snapshot<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Snapshot")
-            .field("dump", &self.dump)
-            .field("roots", &self.roots)
-            .field("policy", &self.policy)
-            .field("init", &self.init)
-            .field("at", &self.at)
-            .field("dry_run", &self.dry_run)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<'a> Snapshot<'a> {
+impl Snapshot {
     /// A dump into this dump root, of trees that are yet to be named.
     pub fn new(dump: impl Into<PathBuf>) -> Self {
         Self {
             dump: dump.into(),
-            roots: Vec::new(),
+            trees: Vec::new(),
             filter: Filter::new(),
             policy: LinkPolicy::new(),
             init: false,
             at: None,
             allow_empty: false,
-            dry_run: false,
             one_file_system: false,
-            jobs: None,
-            bwlimit: Rate::UNLIMITED,
-            observer: &Silent,
-            stop: None,
+            options: RunOptions::new(),
         }
     }
 
-    /// Adds a tree, under its own last name.
-    pub fn main(self, path: impl Into<PathBuf>) -> Self {
-        self.root(Root {
-            path: path.into(),
-            name: None,
-        })
-    }
-
-    /// Adds a tree.
-    pub fn root(mut self, root: Root) -> Self {
-        self.roots.push(root);
+    /// Adds a tree: a path, or a [`Tree`] that has another name in the dump.
+    pub fn main(mut self, tree: impl Into<Tree>) -> Self {
+        self.trees.push(tree.into());
         self
     }
 
@@ -134,12 +103,6 @@ impl<'a> Snapshot<'a> {
         self
     }
 
-    /// Only tell what would be done: nothing is written, no lock taken.
-    pub fn dry_run(mut self, yes: bool) -> Self {
-        self.dry_run = yes;
-        self
-    }
-
     /// Do not enter other filesystems, btrfs subvolumes included: leave an
     /// empty directory in their place. None is opened, mounted by an automount,
     /// or waited for; [`Counts::other_filesystems`](crate::Counts) tells how
@@ -149,33 +112,7 @@ impl<'a> Snapshot<'a> {
         self
     }
 
-    /// So many workers, the calling thread among them; at least one. Unset:
-    /// as the disks, the network and the processors ask for. Fewer where
-    /// descriptors are few, which a warning tells of.
-    pub fn jobs(mut self, jobs: usize) -> Self {
-        self.jobs = Some(jobs);
-        self
-    }
-
-    /// Contents are copied no faster than this, by all workers together;
-    /// looking, linking and comparing do not count. No limit unless told.
-    pub fn bwlimit(mut self, rate: Rate) -> Self {
-        self.bwlimit = rate;
-        self
-    }
-
-    /// Is told of every event, from several threads.
-    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
-        self.observer = observer;
-        self
-    }
-
-    /// When this becomes true, the run stops with [`Error::Interrupted`] and
-    /// keeps what it did for the next run.
-    pub fn stop(mut self, flag: &'a AtomicBool) -> Self {
-        self.stop = Some(flag);
-        self
-    }
+    takes_run_options!();
 
     /// Takes the dump.
     ///
@@ -186,15 +123,9 @@ impl<'a> Snapshot<'a> {
     /// See [`Error`]: nothing was published then, and what was published
     /// before is as it was.
     pub fn run(self) -> Result<Report, Error> {
-        let sources = open_roots(&self.roots, self.observer)?;
-        engine::watched(self.observer, &self.dump, || apart(&sources, &self.dump))?;
-        let caller = Caller {
-            observer: self.observer,
-            stop: self.stop,
-            dry_run: self.dry_run,
-            jobs: self.jobs,
-            bwlimit: self.bwlimit,
-        };
+        let observer = &*self.options.observer;
+        let sources = open_trees(&self.trees, observer)?;
+        engine::watched(observer, &self.dump, || apart(&sources, &self.dump))?;
         let order = Order {
             sources,
             sort: Sort::Dump,
@@ -211,24 +142,24 @@ impl<'a> Snapshot<'a> {
             source_is_dump: false,
             space_check: false,
         };
-        Run::open(self.dump, self.init, caller)?.make(order, &mut |_| Ok(()))
+        Run::open(self.dump, self.init, self.options)?.make(order, &mut |_| Ok(()))
     }
 }
 
 /// Opens the trees, each under a name of its own.
-fn open_roots(roots: &[Root], observer: &dyn Observer) -> Result<Vec<Source>, Error> {
-    if roots.is_empty() {
+fn open_trees(trees: &[Tree], observer: &dyn Observer) -> Result<Vec<Source>, Error> {
+    if trees.is_empty() {
         return Err(Error::NoRoots);
     }
     let mut sources: Vec<Source> = Vec::new();
-    for root in roots {
-        let path = root.path.clone();
+    for tree in trees {
+        let path = tree.path.clone();
         let opened = engine::watched(observer, &path, || dir::open_root(&path, For::Reading));
         let handle = match opened {
             Ok(handle) => handle,
             Err(cause) => return Err(Error::MainUnusable { path, cause }),
         };
-        let name = name_of(root)?;
+        let name = name_of(tree)?;
         if let Some(first) = sources.iter().find(|source| source.name == name) {
             if is_same(&first.handle, &handle) {
                 return Err(Error::SameTree {
@@ -269,18 +200,18 @@ fn is_same(a: &OwnedFd, b: &OwnedFd) -> bool {
     }
 }
 
-/// The name a root gets in the dump: the one given, the last of its path, or
+/// The name a tree gets in the dump: the one given, the last of its path, or
 /// (for `.` and the like) the last of its real path.
-fn name_of(root: &Root) -> Result<CString, Error> {
+fn name_of(tree: &Tree) -> Result<CString, Error> {
     let own = |path: &Path| layout::root_name(path).map(OsString::from);
-    let name = root
+    let name = tree
         .name
         .clone()
-        .or_else(|| own(&root.path))
-        .or_else(|| own(&dir::real_path(&root.path)?))
+        .or_else(|| own(&tree.path))
+        .or_else(|| own(&dir::real_path(&tree.path)?))
         .unwrap_or_default();
     let bad = || Error::BadRootName {
-        path: root.path.clone(),
+        path: tree.path.clone(),
         name: Printable(name.as_bytes()).to_string(),
     };
     if !layout::is_root_name(name.as_bytes()) {

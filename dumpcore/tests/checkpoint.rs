@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, FileTimes};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use common::{History, ROOT, Stage, all_we_keep, each, inodes, leftovers};
-use dumpcore::{Checkpoint, DumpRoot, Error, Event, Phase, Report, Root, Snapshot, Warning};
+use dumpcore::{Checkpoint, DumpRoot, Error, Event, Phase, Report, Snapshot, Warning};
 use fixtures::mounts::{Fs, Mount};
 use fixtures::tree::{Node, OddOptions, Tree, odd_tree_with};
 use fixtures::{Options, assert_rsync_same, diff_trees, fiemap};
@@ -33,7 +34,7 @@ fn wholly() -> Options {
 
 /// Runs, and checks all that always holds of a checkpoint.
 #[track_caller]
-fn made(stage: &Stage, checkpoint: Checkpoint<'_>) -> Report {
+fn made(stage: &Stage, checkpoint: Checkpoint) -> Report {
     let before = current(stage);
     let history = History::of(&stage.dump);
     let others = all_inodes(&stage.dump);
@@ -189,17 +190,18 @@ fn one_made_by_hand_can_be_copied() {
 
 /// Stops after so many entries.
 fn stopped_after(stage: &Stage, entries: usize) {
-    let (seen, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let watch = |event: Event<'_>| {
+    let (seen, stop) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
+    let flag = Arc::clone(&stop);
+    let watch = move |event: Event<'_>| {
         let entry = matches!(event, Event::Entry { .. });
         if entry && seen.fetch_add(1, Ordering::Relaxed) + 1 >= entries {
-            stop.store(true, Ordering::Relaxed);
+            flag.store(true, Ordering::Relaxed);
         }
     };
     let before = current(stage);
     let history = History::of(&stage.dump);
     let checkpoint = Checkpoint::new(&stage.dump).jobs(1);
-    let outcome = checkpoint.observer(&watch).stop(&stop).run();
+    let outcome = checkpoint.observer(Arc::new(watch)).stop(stop).run();
     assert!(matches!(outcome, Err(Error::Interrupted)), "{outcome:?}");
     assert_eq!(current(stage), before);
     history.assert_unchanged(&stage.dump);
@@ -254,13 +256,19 @@ fn overwrite(path: &Path, at: u64, bytes: &[u8]) {
 fn a_dumps_leftover_is_not_a_checkpoints() {
     let stage = begun();
     fs::write(stage.source.join("new"), "new").expect("written");
-    let stop = AtomicBool::new(false);
-    let watch = |event: Event<'_>| {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    let watch = move |event: Event<'_>| {
         if matches!(event, Event::Entry { .. }) {
-            stop.store(true, Ordering::Relaxed);
+            flag.store(true, Ordering::Relaxed);
         }
     };
-    let outcome = stage.snapshot().jobs(1).observer(&watch).stop(&stop).run();
+    let outcome = stage
+        .snapshot()
+        .jobs(1)
+        .observer(Arc::new(watch))
+        .stop(stop)
+        .run();
     assert!(matches!(outcome, Err(Error::Interrupted)), "{outcome:?}");
     let left = leftovers(&stage.dump);
     assert_eq!(left.len(), 1);
@@ -282,13 +290,16 @@ fn a_dumps_leftover_is_not_a_checkpoints() {
 
 /// Runs with `--verify`, and does something to what is made before it is
 /// read back.
-fn tampered(stage: &Stage, act: impl Fn(&Path) + Sync) -> Result<Report, Error> {
-    let watch = |event: Event<'_>| {
+fn tampered(stage: &Stage, act: impl Fn(&Path) + Send + Sync + 'static) -> Result<Report, Error> {
+    let dump = stage.dump.clone();
+    let watch = move |event: Event<'_>| {
         if matches!(event, Event::Phase(Phase::Verifying)) {
-            act(&leftovers(&stage.dump)[0].join(ROOT));
+            act(&leftovers(&dump)[0].join(ROOT));
         }
     };
-    let checkpoint = Checkpoint::new(&stage.dump).verify(true).observer(&watch);
+    let checkpoint = Checkpoint::new(&stage.dump)
+        .verify(true)
+        .observer(Arc::new(watch));
     checkpoint.run()
 }
 
@@ -353,12 +364,12 @@ fn a_dump_that_somebody_removes_meanwhile_is_none() {
     let stage = begun();
     let before = current(&stage);
     let away = stage.dump.join("away");
-    let watch = |event: Event<'_>| {
+    let watch = move |event: Event<'_>| {
         if matches!(event, Event::Phase(Phase::Syncing)) {
             fs::rename(&before, &away).expect("renamed");
         }
     };
-    let outcome = Checkpoint::new(&stage.dump).observer(&watch).run();
+    let outcome = Checkpoint::new(&stage.dump).observer(Arc::new(watch)).run();
     assert!(
         matches!(outcome, Err(Error::SourceGone { .. })),
         "{outcome:?}"
@@ -511,8 +522,7 @@ fn a_damaged_file_is_named_with_its_good_version() {
         let mut checkpoint = Checkpoint::new(&stage.dump).verify(true);
         let mut good = oldest.join("tree/dir/bad");
         if with_main {
-            let path = stage.source.clone();
-            checkpoint = checkpoint.main(Root { path, name: None });
+            checkpoint = checkpoint.main(&stage.source);
             good = stage.source.join("dir/bad");
         }
         let report = checkpoint.run().expect("published");

@@ -6,6 +6,7 @@ mod common;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -47,7 +48,7 @@ impl Place {
         file.set_modified(then).expect("set");
     }
 
-    fn snapshot(&self) -> Snapshot<'static> {
+    fn snapshot(&self) -> Snapshot {
         let dump = self.disk.path().join("dump");
         let init = fs::symlink_metadata(dump.join("current")).is_err();
         Snapshot::new(dump).main(self.tree()).init(init).jobs(1)
@@ -163,18 +164,19 @@ fn a_leftover_is_not_mixed_either() {
         place.write(&format!("Dir/{number}"), "text");
         place.write(&format!("dir/{number}"), "TEXT");
     }
-    let (stop, stored) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let watch = |event: Event<'_>| {
+    let (stop, stored) = (Arc::new(AtomicBool::new(false)), AtomicUsize::new(0));
+    let flag = Arc::clone(&stop);
+    let watch = move |event: Event<'_>| {
         if let Event::Entry {
             did: Action::Copied(_),
             ..
         } = event
             && stored.fetch_add(1, Ordering::Relaxed) + 1 >= 10
         {
-            stop.store(true, Ordering::Relaxed);
+            flag.store(true, Ordering::Relaxed);
         }
     };
-    let stopped = place.snapshot().observer(&watch).stop(&stop).run();
+    let stopped = place.snapshot().observer(Arc::new(watch)).stop(stop).run();
     assert!(matches!(stopped, Err(Error::Interrupted)), "{stopped:?}");
     let report = place.snapshot().run().expect("published");
     assert!(report.resumed);
@@ -218,7 +220,7 @@ fn two_trees_of_one_name_are_refused() {
         let both = Snapshot::new(&dump).main(&trees[0]).main(&trees[1]);
         both.init(init)
     };
-    let refused = |run: Snapshot<'_>| {
+    let refused = |run: Snapshot| {
         let error = run.run().expect_err("refused");
         assert!(matches!(error, Error::FoldedTrees { .. }), "{error}");
         let text = error.to_string();
@@ -260,7 +262,7 @@ fn restore(place: &Place, main: &Path, path: &str) -> Result<Restored, RestoreEr
     let at = "2021-01-01T00:00:00Z".parse().expect("a moment");
     let version = navigator.version_at(&located, at).expect("a version");
     let restore = Restore::new(&navigator, &version, &located)?;
-    restore.confirm(|_| true).run()
+    restore.run_asking(|_| true)
 }
 
 #[test]

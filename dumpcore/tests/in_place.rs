@@ -5,7 +5,7 @@ mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use common::{ROOT, Stage};
 use dumpcore::{Event, Observer, Phase};
@@ -33,19 +33,22 @@ fn site(day: &Path) -> PathBuf {
 /// Publishes while somebody does this to the day and the site; it must fail,
 /// and leave `current` as it was.
 #[track_caller]
-fn refused(act: impl Fn(&Path, &Path) + Sync) {
+fn refused(act: impl Fn(&Path, &Path) + Send + 'static) {
     let stage = Stage::new();
     fs::write(stage.source.join("file"), "text").expect("written");
     stage.run(stage.snapshot());
     let current = stage.dump.join("current");
     let named = fs::read_link(&current).expect("a link");
     let day = stage.dump.join("2199/1231");
-    let meddle = || act(&day, &site(&day));
+    let meddle = move || act(&day, &site(&day));
     let before = Before(Mutex::new(Some(meddle)));
     let snapshot = stage
         .snapshot()
         .at("2199-12-31T23:59".parse().expect("a minute"));
-    let error = snapshot.observer(&before).run().expect_err("published");
+    let error = snapshot
+        .observer(Arc::new(before))
+        .run()
+        .expect_err("published");
     assert!(error.to_string().contains("2199/1231/2359"), "{error}");
     assert_eq!(named, fs::read_link(&current).expect("a link"));
     stage.assert_same();
@@ -98,7 +101,7 @@ fn what_is_half_made_and_stays_is_not_published() {
         let done = Mutex::new(false);
         let observer = HalfMade { source, day, done };
         let at = "2199-12-31T23:59".parse().expect("a minute");
-        let run = stage.snapshot().at(at).observer(&observer).run();
+        let run = stage.snapshot().at(at).observer(Arc::new(observer)).run();
         let error = run.expect_err("half of it was published").to_string();
         assert!(
             error.contains("/file") && error.contains("half made"),

@@ -35,7 +35,7 @@ fn a_replica_that_is_there_is_pointed_to() {
     fs::create_dir(&slave).expect("made");
     fs::write(stage.source.join("file"), "text").expect("written");
     let replicate = || {
-        let replica = Replica::new(&stage.dump, &slave).latest(true);
+        let replica = Replica::of(&stage.dump).to(&slave).latest(true);
         let init = fs::symlink_metadata(slave.join("current")).is_err();
         replica.init(init).run().expect("replicated")
     };

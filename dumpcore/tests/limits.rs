@@ -7,8 +7,8 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use common::{ROOT, Stage, inodes, leftovers};
 use dumpcore::{Action, CopyReason, Error, Event, Report, Snapshot, Warning};
@@ -171,11 +171,10 @@ fn an_inode_without_a_link_left_is_copied_and_the_copy_linked() {
     let full = stage.newest().join("full");
     exhaust(&full, &mount.path().join("spare"), 0);
     let before = inodes(&stage.newest());
-    let told = Told::default();
-    stage.run(stage.snapshot().observer(&told));
-    let copied = told.copied.into_inner().expect("no panic");
+    let told = Arc::new(Told::default());
+    stage.run(stage.snapshot().observer(told.clone()));
     assert_eq!(
-        copied,
+        *told.copied.lock().expect("no panic"),
         [(format!("{ROOT}/full"), CopyReason::NoLink)].into()
     );
     let fresh = inodes(&stage.newest());
@@ -197,14 +196,10 @@ fn a_group_that_does_not_fit_is_copied_whole() {
         stage.run(stage.snapshot().jobs(jobs));
         let first = stage.newest();
         exhaust(&first.join("c"), &mount.path().join("spare"), 3);
-        let told = Told::default();
-        let report = stage.run(stage.snapshot().jobs(jobs).observer(&told));
-        let copied: Vec<CopyReason> = told
-            .copied
-            .into_inner()
-            .expect("no panic")
-            .into_values()
-            .collect();
+        let told = Arc::new(Told::default());
+        let report = stage.run(stage.snapshot().jobs(jobs).observer(told.clone()));
+        let copied = told.copied.lock().expect("no panic");
+        let copied: Vec<CopyReason> = copied.values().copied().collect();
         assert_eq!(copied, [CopyReason::NoLink]);
         assert_eq!(report.counts.hard_links, 4);
         let fresh = inodes(&stage.newest());
@@ -230,10 +225,10 @@ fn a_group_larger_than_any_of_the_dump_is_split() {
         fs::hard_link(&first, tree.join(half).join(i.to_string())).expect("linked");
     }
     for jobs in [1, 8] {
-        let told = Told::default();
+        let told = Arc::new(Told::default());
         let init = !fs::exists(dump.path().join("current")).expect("looked");
         let run = Snapshot::new(dump.path()).main(&tree).init(init).jobs(jobs);
-        let report = run.observer(&told).run().expect("published");
+        let report = run.observer(told.clone()).run().expect("published");
         assert!(report.faults.is_empty(), "{:#?}", report.faults);
         let all = inodes(&report.dump);
         assert_eq!(all.len(), NAMES);
@@ -243,7 +238,7 @@ fn a_group_larger_than_any_of_the_dump_is_split() {
             "{}",
             different.len()
         );
-        let splits = told.splits.into_inner().expect("no panic").len();
+        let splits = told.splits.lock().expect("no panic").len();
         assert_eq!(splits, different.len() - 1, "each split is told of");
         let lines = diff_trees(&tree, &report.dump.join(ROOT), &common::all_we_keep());
         assert!(
@@ -269,17 +264,23 @@ fn a_stopped_run_goes_on_where_links_are_refused() {
         }
         stage.run(stage.snapshot());
         exhaust(&stage.newest().join("a"), &mount.path().join("spare"), 0);
-        let stop = AtomicBool::new(false);
-        let watch = |event: Event<'_>| {
+        let stop = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&stop);
+        let watch = move |event: Event<'_>| {
             if let Event::Entry {
                 kind: dumpcore::Kind::Dir,
                 ..
             } = event
             {
-                stop.store(true, Ordering::Relaxed);
+                flag.store(true, Ordering::Relaxed);
             }
         };
-        let stopped = stage.snapshot().jobs(1).observer(&watch).stop(&stop).run();
+        let stopped = stage
+            .snapshot()
+            .jobs(1)
+            .observer(Arc::new(watch))
+            .stop(stop)
+            .run();
         assert!(matches!(stopped, Err(Error::Interrupted)), "{stopped:?}");
         assert!(leftovers(&stage.dump)[0].join(ROOT).join("a").exists());
         let report = stage.run(stage.snapshot());

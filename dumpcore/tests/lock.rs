@@ -5,18 +5,19 @@ mod common;
 
 use std::fs::{self, File};
 use std::path::Path;
+use std::sync::Arc;
 
 use common::{Stage, leftovers};
-use dumpcore::{Checkpoint, Error, Event, Phase, Replica, Warning};
+use dumpcore::{Checkpoint, Error, Event, Observer, Phase, Replica, Warning};
 use rustix::fs::{FlockOperation, flock};
 
 /// Does something once while a run stores.
-fn as_it_stores(act: impl Fn() + Sync) -> impl Fn(Event<'_>) + Sync {
-    move |event: Event<'_>| {
+fn as_it_stores(act: impl Fn() + Send + Sync + 'static) -> Arc<dyn Observer> {
+    Arc::new(move |event: Event<'_>| {
         if let Event::Phase(Phase::Syncing) = event {
             act();
         }
-    }
+    })
 }
 
 fn begun() -> Stage {
@@ -32,27 +33,30 @@ fn a_run_whose_lock_is_taken_away_publishes_nothing() {
     let (before, slave) = (stage.newest(), stage.dump.with_file_name("slave"));
     fs::create_dir(&slave).expect("made");
     let take_away = |dump: &Path| fs::remove_dir_all(dump.join(".dump")).expect("removed");
-    let lost = as_it_stores(|| take_away(&stage.dump));
-    let run = stage.snapshot().observer(&lost).run();
+    let dump = stage.dump.clone();
+    let lost = as_it_stores(move || take_away(&dump));
+    let run = stage.snapshot().observer(lost.clone()).run();
     assert!(matches!(run, Err(Error::LockLost { .. })), "{run:?}");
-    let run = Checkpoint::new(&stage.dump).observer(&lost).run();
+    let run = Checkpoint::new(&stage.dump).observer(lost).run();
     assert!(matches!(run, Err(Error::LockLost { .. })), "{run:?}");
     assert_eq!(stage.newest(), before);
     assert_eq!(leftovers(&stage.dump).len(), 2);
-    let lost = as_it_stores(|| take_away(&slave));
-    let replica = || Replica::new(&stage.dump, &slave).latest(true).init(true);
-    let run = replica().observer(&lost).run();
+    let to = slave.clone();
+    let lost = as_it_stores(move || take_away(&to));
+    let replica = || Replica::of(&stage.dump).to(&slave).latest(true).init(true);
+    let run = replica().observer(lost).run();
     assert!(matches!(run, Err(Error::LockLost { .. })), "{run:?}");
     assert!(slave.join("current").symlink_metadata().is_err());
     replica().run().expect("replicated");
     // A second run that began without the first one's lock leaves its site alone.
-    let two = as_it_stores(|| {
-        take_away(&stage.dump);
-        let report = stage.snapshot().run().expect("it has a lock of its own");
+    let (dump, second) = (stage.dump.clone(), stage.snapshot());
+    let two = as_it_stores(move || {
+        take_away(&dump);
+        let report = second.clone().run().expect("it has a lock of its own");
         let held = |warning: &Warning| matches!(warning, Warning::HeldLeftover { .. });
         assert!(report.warnings.iter().any(held), "{:?}", report.warnings);
     });
-    let run = stage.snapshot().observer(&two).run();
+    let run = stage.snapshot().observer(two).run();
     assert!(matches!(run, Err(Error::LockLost { .. })), "{run:?}");
     Checkpoint::new(&stage.dump).run().expect("copied");
     stage.run(stage.snapshot());
@@ -83,7 +87,8 @@ fn a_dump_is_read_though_somebody_holds_it_and_is_held_meanwhile() {
     let slave = stage.dump.with_file_name("slave");
     fs::create_dir(&slave).expect("made");
     // A removal would take the name away: what keeps it is read all the same.
-    Replica::new(&stage.dump, &slave)
+    Replica::of(&stage.dump)
+        .to(&slave)
         .latest(true)
         .init(true)
         .run()
@@ -91,14 +96,14 @@ fn a_dump_is_read_though_somebody_holds_it_and_is_held_meanwhile() {
     Checkpoint::new(&stage.dump).run().expect("copied");
     drop(held);
     // And while it is read, nobody takes it.
-    let taken = as_it_stores(|| {
-        let dump = stage.newest();
+    let dump = stage.newest();
+    let taken = as_it_stores(move || {
         let other = File::open(dump.parent().expect("a dump")).expect("opened");
         let taken = flock(&other, FlockOperation::NonBlockingLockExclusive);
         assert!(taken.is_err(), "it is not held");
     });
     Checkpoint::new(&stage.dump)
-        .observer(&taken)
+        .observer(taken)
         .run()
         .expect("copied");
 }

@@ -7,7 +7,7 @@ mod common;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use common::{Stage, leftovers};
 use dumpcore::{Checkpoint, Event, Observer, Phase, Replica};
@@ -40,19 +40,17 @@ impl Observer for Watch {
 }
 
 impl Watch {
-    fn new(dump: &Path) -> Self {
-        Watch {
+    fn new(dump: &Path) -> Arc<Self> {
+        Arc::new(Watch {
             dump: dump.to_path_buf(),
             seen: Mutex::default(),
-        }
+        })
     }
 
     /// It was closed as long as it was made, and all is open now.
-    fn assert_open(self, made: &Path, special: u32) {
-        assert_eq!(
-            self.seen.into_inner().expect("no panic"),
-            [0o700 | special; 2]
-        );
+    fn assert_open(&self, made: &Path, special: u32) {
+        let seen = self.seen.lock().expect("no panic");
+        assert_eq!(*seen, [0o700 | special; 2]);
         for dir in made.ancestors().take(3) {
             assert_eq!(mode(dir), 0o755 | special, "{}", dir.display());
         }
@@ -73,14 +71,18 @@ fn directories_of_a_dump_root_are_open_and_what_is_being_made_is_closed() {
         fs::write(stage.source.join("file"), "text").expect("written");
         umask(Mode::from_raw_mode(mask));
         let watch = Watch::new(&stage.dump);
-        let made = stage.snapshot().observer(&watch).run().expect("dumped");
+        let made = stage
+            .snapshot()
+            .observer(watch.clone())
+            .run()
+            .expect("dumped");
         watch.assert_open(&made.dump, special);
         let watch = Watch::new(&stage.dump);
-        let made = Checkpoint::new(&stage.dump).observer(&watch).run();
+        let made = Checkpoint::new(&stage.dump).observer(watch.clone()).run();
         watch.assert_open(&made.expect("copied").dump, special);
         let watch = Watch::new(&slave);
-        let replica = Replica::new(&stage.dump, &slave).latest(true).init(true);
-        replica.observer(&watch).run().expect("replicated");
+        let replica = Replica::of(&stage.dump).to(&slave).latest(true).init(true);
+        replica.observer(watch.clone()).run().expect("replicated");
         let made = fs::canonicalize(slave.join("current")).expect("there");
         watch.assert_open(&made, special);
         what_is_not_published_is_closed_again(&stage, special);

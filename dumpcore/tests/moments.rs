@@ -35,7 +35,7 @@ fn name_of(dump: &Path) -> DumpName {
 fn replica(stage: &Stage, to: &Path) -> Box<Report> {
     let init = fs::symlink_metadata(to.join("current")).is_err();
     fs::create_dir_all(to).expect("made");
-    let replica = Replica::new(&stage.dump, to).latest(true).init(init);
+    let replica = Replica::of(&stage.dump).to(to).latest(true).init(init);
     match replica.run().expect("published") {
         Replicated::Made(report) => report,
         other => panic!("{other:?}"),

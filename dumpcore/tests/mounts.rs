@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use common::{ROOT, Stage};
 use dumpcore::{Action, Event, Report, Snapshot, Warning};
@@ -46,9 +46,10 @@ fn stage() -> (Stage, PathBuf) {
 }
 
 /// Runs; the report, and what the observer heard was left out.
-fn left_out(snapshot: Snapshot<'_>) -> (Report, BTreeSet<String>) {
-    let heard = Mutex::new(BTreeSet::new());
-    let watch = |event: Event<'_>| {
+fn left_out(snapshot: Snapshot) -> (Report, BTreeSet<String>) {
+    let heard = Arc::new(Mutex::new(BTreeSet::new()));
+    let paths = Arc::clone(&heard);
+    let watch = move |event: Event<'_>| {
         if let Event::Entry {
             at,
             did: Action::OtherFilesystem,
@@ -56,11 +57,12 @@ fn left_out(snapshot: Snapshot<'_>) -> (Report, BTreeSet<String>) {
         } = event
         {
             let path = at.path().as_path().display().to_string();
-            heard.lock().expect("whole").insert(path);
+            paths.lock().expect("whole").insert(path);
         }
     };
-    let report = snapshot.observer(&watch).run().expect("published");
-    (report, heard.into_inner().expect("whole"))
+    let report = snapshot.observer(Arc::new(watch)).run().expect("published");
+    let heard = std::mem::take(&mut *heard.lock().expect("whole"));
+    (report, heard)
 }
 
 fn is_empty(dir: &Path) -> bool {

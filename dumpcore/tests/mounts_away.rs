@@ -159,7 +159,8 @@ fn checkpoints_and_replicas_remember() {
     let disk = Disk::of(&stage);
     let replicate = || {
         let init = fs::symlink_metadata(second.dump.join("current")).is_err();
-        let made = Replica::new(&stage.dump, &second.dump)
+        let made = Replica::of(&stage.dump)
+            .to(&second.dump)
             .latest(true)
             .init(init)
             .run();

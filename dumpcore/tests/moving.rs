@@ -9,8 +9,8 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, symlink};
 use std::path::Path;
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use common::{History, ROOT, Stage, each};
@@ -22,15 +22,15 @@ const SECRET: &[u8] = b"what nobody may read here";
 
 /// Runs with one worker and does something once, before the first entry is
 /// told of: all directories above are open then, none below.
-fn with(stage: &Stage, act: impl Fn(&Path) + Sync) -> Report {
-    let once = Once::new();
-    let watch = |event: Event<'_>| {
+fn with(stage: &Stage, act: impl Fn(&Path) + Send + Sync + 'static) -> Report {
+    let (once, source) = (Once::new(), stage.source.clone());
+    let watch = move |event: Event<'_>| {
         if matches!(event, Event::Entry { .. }) {
-            once.call_once(|| act(&stage.source));
+            once.call_once(|| act(&source));
         }
     };
     let history = History::of(&stage.dump);
-    let report = stage.snapshot().jobs(1).observer(&watch).run();
+    let report = stage.snapshot().jobs(1).observer(Arc::new(watch)).run();
     let report = report.expect("published");
     history.assert_unchanged(&stage.dump);
     report
@@ -131,7 +131,7 @@ fn a_name_that_holds_something_else_by_now_is_not_linked() {
     let stage = stage();
     fs::hard_link(stage.source.join("0"), stage.source.join("dir a/link")).expect("linked");
     let now = "what it holds by now";
-    let report = with(&stage, |tree| {
+    let report = with(&stage, move |tree| {
         fs::write(tree.join("dir a/link"), now).expect("written");
     });
     assert!(report.is_complete(), "{:#?}", report.faults);
@@ -145,9 +145,10 @@ fn a_name_that_holds_something_else_by_now_is_not_linked() {
 fn a_file_or_directory_swapped_for_a_symlink_is_not_followed() {
     let stage = stage();
     let secret = secret(&stage);
-    let report = with(&stage, |tree| {
-        replace_by_link(&tree.join("a"), &secret.join("a"));
-        replace_by_link(&tree.join("dir a"), &secret);
+    let to = secret.clone();
+    let report = with(&stage, move |tree| {
+        replace_by_link(&tree.join("a"), &to.join("a"));
+        replace_by_link(&tree.join("dir a"), &to);
     });
     assert!(report.is_complete(), "{:#?}", report.faults);
     assert_no_secret(&stage);
@@ -190,7 +191,7 @@ fn a_directory_moved_out_of_the_tree_leads_nowhere() {
     let stage = stage();
     let secret = secret(&stage);
     let outside = stage.source.with_file_name("outside");
-    let report = with(&stage, |tree| {
+    let report = with(&stage, move |tree| {
         fs::rename(tree.join("dir a"), &outside).expect("moved");
         symlink(&secret, tree.join("dir a")).expect("linked");
         fs::rename(tree.join("dir b"), outside.join("b")).expect("moved");
@@ -212,12 +213,12 @@ fn a_directory_renamed_while_it_is_read_is_whole() {
         fs::write(dir.join("file"), i.to_string()).expect("written");
     }
     let seen = AtomicUsize::new(0);
-    let watch = |event: Event<'_>| {
+    let watch = move |event: Event<'_>| {
         if matches!(event, Event::Entry { .. }) && seen.fetch_add(1, Ordering::Relaxed) == 900 {
             fs::rename(&wide, &other).expect("renamed");
         }
     };
-    let report = stage.snapshot().jobs(2).observer(&watch).run();
+    let report = stage.snapshot().jobs(2).observer(Arc::new(watch)).run();
     let report = report.expect("published");
     assert_eq!(report.counts.vanished, 0, "{:#?}", report.warnings);
     assert!(report.is_complete(), "{:#?}", report.faults);
@@ -247,8 +248,9 @@ fn what_moves_to_where_all_was_done_is_found_there() {
         }
         // Times that are settled: by these a change is seen.
         std::thread::sleep(Duration::from_millis(30));
-        let once = Once::new();
-        let watch = |event: Event<'_>| {
+        let once = Arc::new(Once::new());
+        let (moved, source) = (Arc::clone(&once), stage.source.clone());
+        let watch = move |event: Event<'_>| {
             let Event::Entry { at, did, .. } = event else {
                 return;
             };
@@ -260,10 +262,10 @@ fn what_moves_to_where_all_was_done_is_found_there() {
                 _ => return,
             };
             if did == Action::Filled {
-                once.call_once(|| {
+                moved.call_once(|| {
                     let deep = format!("deep {other}");
                     let [from, to] = [Path::new(other), done];
-                    let [from, to] = [from, to].map(|dir| stage.source.join(dir).join(&deep));
+                    let [from, to] = [from, to].map(|dir| source.join(dir).join(&deep));
                     fs::rename(from, &to).expect("moved");
                     if plain {
                         fs::rename(to.join("inner/file"), to.with_file_name("file"))
@@ -274,7 +276,11 @@ fn what_moves_to_where_all_was_done_is_found_there() {
         };
         let mut filter = Filter::new();
         filter.add_rule(b"- excluded").expect("a rule");
-        let snapshot = stage.snapshot().filter(filter).jobs(1).observer(&watch);
+        let snapshot = stage
+            .snapshot()
+            .filter(filter)
+            .jobs(1)
+            .observer(Arc::new(watch));
         let report = snapshot.run().expect("published");
         assert!(once.is_completed());
         assert!(report.is_complete(), "{:#?}", report.faults);
@@ -298,14 +304,14 @@ fn what_moves_to_where_all_was_done_is_found_there() {
 #[test]
 fn what_keeps_coming_is_told() {
     let stage = stage();
-    let number = AtomicUsize::new(0);
-    let watch = |event: Event<'_>| {
+    let (number, source) = (AtomicUsize::new(0), stage.source.clone());
+    let watch = move |event: Event<'_>| {
         if matches!(event, Event::Entry { .. }) {
             let name = format!("new {}", number.fetch_add(1, Ordering::Relaxed));
-            File::create(stage.source.join(name)).expect("made");
+            File::create(source.join(name)).expect("made");
         }
     };
-    let report = stage.snapshot().jobs(1).observer(&watch).run();
+    let report = stage.snapshot().jobs(1).observer(Arc::new(watch)).run();
     let report = report.expect("published");
     assert!(report.is_complete(), "{:#?}", report.faults);
     let moving = |warning: &&Warning| matches!(warning, Warning::KeptMoving { .. });
@@ -323,7 +329,7 @@ fn an_unstable_file_is_named_and_copied_again() {
     fs::write(&path, vec![b'x'; 3 << 20]).expect("written");
     let file = File::options().write(true).open(&path).expect("opened");
     let turn = AtomicUsize::new(0);
-    let watch = |event: Event<'_>| {
+    let watch = move |event: Event<'_>| {
         if let Event::Copied(_) = event {
             let turn = turn.fetch_add(1, Ordering::Relaxed);
             let byte = [u8::try_from(turn % 251).expect("small")];
@@ -331,7 +337,11 @@ fn an_unstable_file_is_named_and_copied_again() {
                 .expect("written");
         }
     };
-    let report = stage.snapshot().observer(&watch).run().expect("published");
+    let report = stage
+        .snapshot()
+        .observer(Arc::new(watch))
+        .run()
+        .expect("published");
     assert!(report.is_complete());
     let named: Vec<&Warning> = report.warnings.iter().collect();
     assert_eq!(named, [&Warning::Unstable { path: path.clone() }]);
@@ -350,14 +360,18 @@ fn a_file_that_hides_its_changes_is_copied_again() {
     let old = std::time::UNIX_EPOCH + Duration::new(1_000_000, 5);
     file.set_modified(old).expect("dated");
     let turn = AtomicUsize::new(0);
-    let watch = |event: Event<'_>| {
+    let watch = move |event: Event<'_>| {
         if let Event::Copied(_) = event {
             let at = turn.fetch_add(1, Ordering::Relaxed) as u64;
             file.write_all_at(b"y", at).expect("written");
             file.set_modified(old).expect("dated");
         }
     };
-    let report = stage.snapshot().observer(&watch).run().expect("published");
+    let report = stage
+        .snapshot()
+        .observer(Arc::new(watch))
+        .run()
+        .expect("published");
     assert_eq!(report.warnings, [Warning::Unstable { path: path.clone() }]);
     let next = stage.run(stage.snapshot());
     assert_eq!(next.counts.copied_changed.number, 1);
@@ -434,14 +448,14 @@ fn what_comes_to_the_top_before_it_is_listed_is_dumped() {
     let mount = Mount::new(Fs::Btrfs, 128);
     let stage = Stage::within(&mount.path().join("stage"));
     fs::write(stage.source.join("old"), "old").expect("written");
-    let come = |event: Event<'_>| {
+    let [new, old] = ["new", "old"].map(|name| stage.source.join(name));
+    let come = move |event: Event<'_>| {
         if matches!(event, Event::Phase(Phase::Storing)) {
-            let [new, old] = ["new", "old"].map(|name| stage.source.join(name));
             fs::write(&new, "by now").expect("written");
-            fs::rename(new, old).expect("renamed");
+            fs::rename(&new, &old).expect("renamed");
         }
     };
-    let report = stage.run(stage.snapshot().observer(&come));
+    let report = stage.run(stage.snapshot().observer(Arc::new(come)));
     assert_eq!(report.counts.files.number, 1);
     // Whose names are all in one tree: more workers would wait for each other.
     let processors = std::thread::available_parallelism().expect("told").get();

@@ -15,10 +15,7 @@ use fixtures::odd_fuse::{Odd, OddFuse};
 fn dump(stage: &Stage, source: &Path) -> Report {
     let init = stage.dump.join("current").symlink_metadata().is_err();
     let run = Snapshot::new(&stage.dump)
-        .root(dumpcore::Root {
-            path: source.to_path_buf(),
-            name: Some(ROOT.into()),
-        })
+        .main(dumpcore::Tree::new(source).named(ROOT))
         .init(init);
     let report = run.run().expect("published");
     assert!(report.faults.is_empty(), "{:#?}", report.faults);
@@ -150,10 +147,7 @@ fn files_with_one_inode_number_keep_their_contents() {
     // A dry run says the same.
     let init = false;
     let dry = Snapshot::new(&stage.dump)
-        .root(dumpcore::Root {
-            path: source.path().to_path_buf(),
-            name: Some(ROOT.into()),
-        })
+        .main(dumpcore::Tree::new(source.path()).named(ROOT))
         .init(init)
         .dry_run(true);
     let dry = dry.run().expect("dry").counts;
@@ -177,7 +171,8 @@ fn hard_links_come_over_from_a_dump_root_in_user_space() {
         dump(&stage, &stage.source);
     }
     let second = Stage::new();
-    let made = Replica::new(&stage.dump, &second.dump)
+    let made = Replica::of(&stage.dump)
+        .to(&second.dump)
         .latest(true)
         .init(true)
         .run();

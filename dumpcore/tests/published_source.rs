@@ -6,6 +6,7 @@ mod common;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::{ROOT, Stage};
@@ -30,7 +31,7 @@ fn shared() -> Stage {
 
 /// Links a file of the newest dump and removes that link, again and again,
 /// as dumps that are made and removed do.
-fn touching(stage: &Stage) -> impl Fn(Event<'_>) + Sync + use<> {
+fn touching(stage: &Stage) -> impl Fn(Event<'_>) + Send + Sync + use<> {
     let (file, link) = (stage.newest().join("large"), stage.dump.join("link"));
     let seen = AtomicUsize::new(0);
     move |event| {
@@ -64,8 +65,8 @@ fn a_replica_is_exact_while_other_dumps_link_to_the_source() {
     let stage = shared();
     let slave = assert_fs::TempDir::new().expect("a directory");
     let watch = touching(&stage);
-    let replica = Replica::new(&stage.dump, slave.path()).init(true);
-    let replica = replica.latest(true).jobs(1).observer(&watch);
+    let replica = Replica::of(&stage.dump).to(slave.path()).init(true);
+    let replica = replica.latest(true).jobs(1).observer(Arc::new(watch));
     match replica.run() {
         Ok(Replicated::Made(report)) => assert_exact(&report, &stage.source),
         other => panic!("{other:?}"),
@@ -77,21 +78,27 @@ fn a_checkpoint_is_verified_while_other_dumps_link_to_the_source() {
     let stage = shared();
     let watch = touching(&stage);
     let checkpoint = Checkpoint::new(&stage.dump).verify(true).jobs(1);
-    let report = checkpoint.observer(&watch).run().expect("published");
+    let report = checkpoint
+        .observer(Arc::new(watch))
+        .run()
+        .expect("published");
     assert_exact(&report, &stage.source);
     assert_eq!(report.verified.expect("verified").number, 2);
 }
 
 /// What becomes of a dump on its way, by a replica and by a checkpoint.
-fn both(stage: &Stage, watch: &dyn Observer, dry_run: bool) -> [Result<(), Error>; 2] {
+fn both(stage: &Stage, watch: &Arc<dyn Observer>, dry_run: bool) -> [Result<(), Error>; 2] {
     let slave = assert_fs::TempDir::new().expect("a directory");
-    let replica = Replica::new(&stage.dump, slave.path()).init(true);
-    let replica = replica.latest(true).observer(watch).dry_run(dry_run);
+    let replica = Replica::of(&stage.dump).to(slave.path()).init(true);
+    let replica = replica
+        .latest(true)
+        .observer(Arc::clone(watch))
+        .dry_run(dry_run);
     let replica = replica.run().map(|_| ());
     let nothing = fs::read_link(slave.path().join("current")).is_err();
     assert_eq!(nothing, replica.is_err() || dry_run);
     let before = fs::read_link(stage.dump.join("current")).expect("a link");
-    let checkpoint = Checkpoint::new(&stage.dump).observer(watch);
+    let checkpoint = Checkpoint::new(&stage.dump).observer(Arc::clone(watch));
     let checkpoint = checkpoint.dry_run(dry_run).run().map(|_| ());
     let after = fs::read_link(stage.dump.join("current")).expect("a link");
     assert_eq!(before == after, checkpoint.is_err() || dry_run);
@@ -114,14 +121,14 @@ fn deep() -> Stage {
 fn a_dump_of_which_somebody_removed_a_part_is_not_copied() {
     for part in ["four", "a/b/c/three", "a", ""] {
         for dry_run in [false, true] {
-            let stage = deep();
-            assert!(both(&deep(), &Silent, dry_run).iter().all(Result::is_ok));
+            let (stage, silent): (_, Arc<dyn Observer>) = (deep(), Arc::new(Silent));
+            assert!(both(&deep(), &silent, dry_run).iter().all(Result::is_ok));
             let part = stage.newest().join(part);
             match part.is_dir() {
                 true => fs::remove_dir_all(&part).expect("removed"),
                 false => fs::remove_file(&part).expect("removed"),
             }
-            for outcome in both(&stage, &Silent, dry_run) {
+            for outcome in both(&stage, &silent, dry_run) {
                 let error = outcome.expect_err("no dump any more");
                 assert!(matches!(error, Error::HalfDump { .. }), "{part:?}: {error}");
             }
@@ -136,13 +143,14 @@ fn what_goes_as_a_whole_before_the_one_above_is_listed_is_missed() {
             let stage = deep();
             let (part, away) = (stage.newest().join(part), stage.dump.join("away"));
             // Moved away, it is there again for the second of the two.
-            let watch = |event: Event<'_>| match event {
+            let moved = part.clone();
+            let watch: Arc<dyn Observer> = Arc::new(move |event: Event<'_>| match event {
                 Event::Phase(Phase::Preparing) if away.exists() => {
-                    fs::rename(&away, &part).expect("moved");
+                    fs::rename(&away, &moved).expect("moved");
                 }
-                Event::Phase(Phase::Storing) => fs::rename(&part, &away).expect("moved"),
+                Event::Phase(Phase::Storing) => fs::rename(&moved, &away).expect("moved"),
                 _ => {}
-            };
+            });
             for outcome in both(&stage, &watch, dry_run) {
                 let error = outcome.expect_err("no dump any more");
                 let gone = matches!(error, Error::SourceGone { .. });

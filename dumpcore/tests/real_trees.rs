@@ -93,7 +93,7 @@ fn directories(tree: &Path) -> BTreeSet<u64> {
     all
 }
 
-fn snapshot<'a>(dump: &Path, roots: &[PathBuf]) -> Snapshot<'a> {
+fn snapshot(dump: &Path, roots: &[PathBuf]) -> Snapshot {
     let init = !fs::exists(dump.join("current")).expect("looked");
     let snapshot = Snapshot::new(dump).init(init);
     roots.iter().fold(snapshot, |to, root| to.main(root))

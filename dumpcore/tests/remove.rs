@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{History, Stage, assert_names_noted};
@@ -45,7 +46,7 @@ fn id(name: &str) -> DumpId {
     DumpId::parse(name.as_bytes()).expect(name)
 }
 
-fn removing<'a>(stage: &Stage, names: &[&str]) -> Remove<'a> {
+fn removing(stage: &Stage, names: &[&str]) -> Remove {
     let remove = Remove::new(&stage.dump);
     names
         .iter()
@@ -313,7 +314,11 @@ fn what_was_left_is_finished_by_the_next_run_whatever_it_is() {
     let failed = |warning: &Warning| matches!(warning, Warning::NotRemoved { .. });
     assert!(!left.exists() && !checkpoint.warnings.iter().any(failed));
     let slave = assert_fs::TempDir::new().expect("a directory");
-    let replica = || dumpcore::Replica::new(&stage.dump, slave.path()).latest(true);
+    let replica = || {
+        dumpcore::Replica::of(&stage.dump)
+            .to(slave.path())
+            .latest(true)
+    };
     replica().init(true).run().expect("replicated");
     let left = slave.path().join(".dump/removing/first/tree");
     fs::create_dir_all(&left).expect("made");
@@ -339,15 +344,16 @@ fn a_removal_that_is_stopped_is_finished_later() {
         let path = stage.dump.join(format!("2030/0101/0100/tree/dir/{number}"));
         fs::create_dir(path).expect("made");
     }
-    let stop = AtomicBool::new(false);
-    let watch = |event: Event<'_>| {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    let watch = move |event: Event<'_>| {
         if matches!(event, Event::Removed { .. }) {
-            stop.store(true, Ordering::Relaxed);
+            flag.store(true, Ordering::Relaxed);
         }
     };
     let remove = removing(&stage, &["2030/0101/0100"])
-        .observer(&watch)
-        .stop(&stop);
+        .observer(Arc::new(watch))
+        .stop(stop);
     let removal = remove.run().expect("run");
     assert!(removal.stopped && !removal.is_complete());
     assert!(!stage.dump.join("2030/0101/0100").exists());

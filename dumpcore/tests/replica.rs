@@ -5,8 +5,8 @@ mod common;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chrono::NaiveDate;
@@ -68,20 +68,20 @@ impl Pair {
             .write(&root);
     }
 
-    fn replica(&self) -> Replica<'static> {
+    fn replica(&self) -> Replica {
         let init = self.slave.join("current").symlink_metadata().is_err();
-        Replica::new(&self.from, &self.slave).init(init)
+        Replica::of(&self.from).to(&self.slave).init(init)
     }
 
     /// The same on a day.
-    fn on(&self, day: &str) -> Replica<'static> {
+    fn on(&self, day: &str) -> Replica {
         self.replica()
             .today(day.parse::<NaiveDate>().expect("a day"))
     }
 
     /// Runs, and checks all that always holds.
     #[track_caller]
-    fn made(&self, replica: Replica<'_>, of: &str) -> Report {
+    fn made(&self, replica: Replica, of: &str) -> Report {
         let history = History::of(&self.slave);
         let source = History::of(&self.from);
         let report = match replica.run() {
@@ -114,7 +114,7 @@ impl Pair {
     }
 }
 
-fn refused(replica: Replica<'_>) -> Error {
+fn refused(replica: Replica) -> Error {
     match replica.run() {
         Err(error) => error,
         other => panic!("{other:?}"),
@@ -356,13 +356,14 @@ fn a_dump_root_that_appears_late_is_waited_for() {
     let pair = Pair::with(&["2026/1121/2331"]);
     let away = pair.from.with_file_name("away");
     fs::rename(&pair.from, &away).expect("renamed");
-    let told = AtomicUsize::new(0);
-    let watch = |event: Event<'_>| {
+    let told = Arc::new(AtomicUsize::new(0));
+    let times = Arc::clone(&told);
+    let watch = move |event: Event<'_>| {
         if matches!(event, Event::Phase(Phase::Waiting)) {
-            told.fetch_add(1, Ordering::Relaxed);
+            times.fetch_add(1, Ordering::Relaxed);
         }
     };
-    let replica = pair.on("2026-11-22").wait(true).observer(&watch);
+    let replica = pair.on("2026-11-22").wait(true).observer(Arc::new(watch));
     let outcome = std::thread::scope(|scope| {
         let run = scope.spawn(|| replica.run());
         std::thread::sleep(Duration::from_secs(1));
@@ -371,17 +372,17 @@ fn a_dump_root_that_appears_late_is_waited_for() {
         run.join().expect("no panic")
     });
     assert!(matches!(outcome, Ok(Replicated::Made(_))), "{outcome:?}");
-    assert_eq!(told.into_inner(), 1);
+    assert_eq!(told.load(Ordering::Relaxed), 1);
     pair.assert_same("2026/1121/2331");
 }
 
 #[test]
 fn waiting_can_be_ended() {
     let pair = Pair::new();
-    let stop = AtomicBool::new(false);
+    let stop = Arc::new(AtomicBool::new(false));
     let begun = Instant::now();
     let outcome = std::thread::scope(|scope| {
-        let replica = pair.replica().wait(true).stop(&stop);
+        let replica = pair.replica().wait(true).stop(Arc::clone(&stop));
         let run = scope.spawn(|| replica.run());
         std::thread::sleep(Duration::from_millis(300));
         stop.store(true, Ordering::Relaxed);
@@ -399,14 +400,19 @@ fn one_that_was_stopped_is_gone_on_with_also_on_another_day() {
     ] {
         let pair = Pair::with(&["2026/1120/2331", "2026/1121/2331", "2026/1122/2331"]);
         pair.made(pair.on("2026-11-21"), "2026/1120/2331");
-        let (seen, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let watch = |event: Event<'_>| {
+        let (seen, stop) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
+        let flag = Arc::clone(&stop);
+        let watch = move |event: Event<'_>| {
             let entry = matches!(event, Event::Entry { .. });
             if entry && seen.fetch_add(1, Ordering::Relaxed) == 1 {
-                stop.store(true, Ordering::Relaxed);
+                flag.store(true, Ordering::Relaxed);
             }
         };
-        let replica = pair.on("2026-11-22").jobs(1).observer(&watch).stop(&stop);
+        let replica = pair
+            .on("2026-11-22")
+            .jobs(1)
+            .observer(Arc::new(watch))
+            .stop(stop);
         assert!(matches!(replica.run(), Err(Error::Interrupted)));
         assert_eq!(leftovers(&pair.slave).len(), 1);
         pair.assert_current("2026/1120/2331");
@@ -429,14 +435,14 @@ fn a_dump_that_is_removed_meanwhile_makes_no_replica() {
     pair.made(pair.on("2026-11-21"), "2026/1120/2331");
     let dump = pair.from.join("2026/1121/2331");
     let done = Mutex::new(false);
-    let watch = |event: Event<'_>| {
+    let watch = move |event: Event<'_>| {
         let mut done = done.lock().expect("lock");
         if matches!(event, Event::Phase(Phase::Storing)) && !*done {
             *done = true;
             fs::remove_dir_all(&dump).expect("removed");
         }
     };
-    let error = refused(pair.on("2026-11-22").observer(&watch));
+    let error = refused(pair.on("2026-11-22").observer(Arc::new(watch)));
     assert!(matches!(error, Error::SourceGone { .. }), "{error}");
     pair.assert_current("2026/1120/2331");
 }

@@ -3,8 +3,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use chrono::{NaiveDate, TimeDelta};
 use dumpcore::{Error, Event, Replica, Replicated, Report, Snapshot, Stamp, Warning};
@@ -45,12 +45,12 @@ impl Roots {
         symlink(at, current).expect("linked");
     }
 
-    fn replica(&self) -> Replica<'static> {
-        Replica::new(self.from(), self.to())
+    fn replica(&self) -> Replica {
+        Replica::of(self.from()).to(self.to())
     }
 
     #[track_caller]
-    fn made(&self, replica: Replica<'_>, of: &str) -> Report {
+    fn made(&self, replica: Replica, of: &str) -> Report {
         match replica.run() {
             Ok(Replicated::Made(report)) => {
                 assert_eq!(report.dump, self.to().join(of));
@@ -62,9 +62,11 @@ impl Roots {
 }
 
 /// Ends whoever begins to wait.
-static STOPPED: AtomicBool = AtomicBool::new(true);
+fn stopped() -> Arc<AtomicBool> {
+    Arc::new(AtomicBool::new(true))
+}
 
-fn refused(replica: Replica<'_>) -> Error {
+fn refused(replica: Replica) -> Error {
     match replica.run() {
         Err(error) => error,
         other => panic!("{other:?}"),
@@ -79,8 +81,8 @@ fn a_dump_root_is_no_second_disk_of_itself() {
     for to in [roots.from(), link, roots.from().join("../from")] {
         for latest in [false, true] {
             for init in [false, true] {
-                let replica = Replica::new(roots.from(), &to).latest(latest).init(init);
-                let error = refused(replica.wait(true).stop(&STOPPED));
+                let replica = Replica::of(roots.from()).to(&to).latest(latest).init(init);
+                let error = refused(replica.wait(true).stop(stopped()));
                 assert!(matches!(error, Error::SameRoot { .. }), "{error}");
             }
         }
@@ -88,9 +90,10 @@ fn a_dump_root_is_no_second_disk_of_itself() {
     // Nor is one waited for that would be refused once it is there.
     fs::remove_file(roots.from().join("current")).expect("removed");
     let error = refused(
-        Replica::new(roots.from(), roots.from())
+        Replica::of(roots.from())
+            .to(roots.from())
             .wait(true)
-            .stop(&STOPPED),
+            .stop(stopped()),
     );
     assert!(matches!(error, Error::SameRoot { .. }), "{error}");
 }
@@ -98,22 +101,27 @@ fn a_dump_root_is_no_second_disk_of_itself() {
 #[test]
 fn one_filesystem_for_both_is_told_when_the_second_root_is_set_up() {
     let roots = Roots::new(&["2025/1230/1200", "2025/1231/1200"]);
-    let told = Mutex::new(Vec::new());
-    let listen = |event: Event<'_>| {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let warnings = Arc::clone(&told);
+    let listen = Arc::new(move |event: Event<'_>| {
         if let Event::Warning(warning) = event {
-            told.lock().expect("not poisoned").push(warning.clone());
+            warnings.lock().expect("not poisoned").push(warning.clone());
         }
-    };
+    });
     let warning = Warning::SameFilesystem {
         from: roots.from(),
         dump: roots.to(),
     };
     roots.point("2025/1230/1200");
-    let first = roots.replica().init(true).latest(true).observer(&listen);
+    let first = roots
+        .replica()
+        .init(true)
+        .latest(true)
+        .observer(listen.clone());
     let report = roots.made(first, "2025/1230/1200");
     assert_eq!(report.warnings, std::slice::from_ref(&warning));
     assert_eq!(report.warnings_total, 1);
-    let report = roots.made(roots.replica().observer(&listen), "2025/1231/1200");
+    let report = roots.made(roots.replica().observer(listen), "2025/1231/1200");
     assert_eq!(report.warnings, []);
     assert_eq!(*told.lock().expect("not poisoned"), [warning]);
 }
@@ -234,30 +242,37 @@ fn a_replica_of_the_future_keeps_no_other_from_being_current() {
 }
 
 /// What is said while a replica waits, until so much has been said.
-fn waiting(roots: &Roots, meanwhile: &[&(dyn Fn() + Sync)]) -> Vec<String> {
-    let told = Mutex::new(Vec::new());
-    let stop = AtomicBool::new(false);
-    let listen = |event: Event<'_>| {
+fn waiting(roots: &Roots, meanwhile: Vec<Box<dyn Fn() + Send + Sync>>) -> Vec<String> {
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let stop = Arc::new(AtomicBool::new(false));
+    let (heard, flag) = (Arc::clone(&told), Arc::clone(&stop));
+    let listen = move |event: Event<'_>| {
         if let Event::Waiting(error) = event {
-            let mut told = told.lock().expect("not poisoned");
-            match meanwhile.get(told.len()) {
+            let mut heard = heard.lock().expect("not poisoned");
+            match meanwhile.get(heard.len()) {
                 Some(act) => act(),
-                None => stop.store(true, Ordering::Relaxed),
+                None => flag.store(true, Ordering::Relaxed),
             }
-            told.push(error.to_string());
+            heard.push(error.to_string());
         }
     };
-    let replica = roots.replica().wait(true).observer(&listen).stop(&stop);
+    let replica = roots
+        .replica()
+        .wait(true)
+        .observer(Arc::new(listen))
+        .stop(stop);
     let error = refused(replica);
     assert!(matches!(error, Error::Interrupted), "{error}");
-    told.into_inner().expect("not poisoned")
+    std::mem::take(&mut *told.lock().expect("not poisoned"))
 }
 
 #[test]
 fn what_is_waited_for_is_told_truly() {
     let roots = Roots::new(&[]);
     fs::remove_dir(roots.from()).expect("removed");
-    let told = waiting(&roots, &[&|| fs::create_dir(roots.from()).expect("made")]);
+    let from = roots.from();
+    let make: Box<dyn Fn() + Send + Sync> = Box::new(move || fs::create_dir(&from).expect("made"));
+    let told = waiting(&roots, vec![make]);
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(told[0].contains("No such file or directory"), "{told:?}");
     assert!(told[1].contains("has no link 'current'"), "{told:?}");
@@ -266,7 +281,7 @@ fn what_is_waited_for_is_told_truly() {
 #[test]
 fn what_will_not_change_by_waiting_is_told_at_once() {
     let roots = Roots::new(&["2025/1231/1200"]);
-    let wait = || roots.replica().init(true).wait(true).stop(&STOPPED);
+    let wait = || roots.replica().init(true).wait(true).stop(stopped());
     for bad in ["/etc", "2025/1231/1300", "notes"] {
         roots.point(bad);
         let error = refused(wait());
@@ -280,7 +295,7 @@ fn what_will_not_change_by_waiting_is_told_at_once() {
     fs::rename(roots.from(), roots.dir.path().join("away")).expect("renamed");
     fs::write(roots.from(), "a file").expect("written");
     for from in [roots.from(), roots.from().join("dump")] {
-        let error = refused(Replica::new(&from, roots.to()).wait(true).stop(&STOPPED));
+        let error = refused(Replica::of(&from).to(roots.to()).wait(true).stop(stopped()));
         assert!(matches!(error, Error::DumpUnusable { .. }), "{error}");
     }
 }

@@ -7,7 +7,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use common::restoring::{Ground, done, names_in, plain_tree, put};
+use common::restoring::{Ground, asking, done, names_in, plain_tree, put};
 use dumpcore::{Restore, RestoreError, Restored};
 use fixtures::compare::{Options, assert_same_tree};
 use fixtures::fingerprint::Fingerprint;
@@ -191,7 +191,7 @@ fn a_failure_leaves_what_was_there() {
         let away = ground.dump("up/away");
         fs::rename(ground.dump("up/tree"), &away).unwrap();
         let restore = Restore::new(&navigator, &version, &place).unwrap();
-        let fault = done(restore.confirm(|_| true)).unwrap_err();
+        let fault = asking(restore, |_| true).unwrap_err();
         assert!(matches!(fault, RestoreError::Fault(_)), "{fault}");
         let newer = fs::read_to_string(ground.main("up/tree/file")).unwrap();
         assert_eq!(newer, "newer");
@@ -223,6 +223,30 @@ fn directories_above_come_back_with_their_metadata_and_nothing_else() {
         assert_same_tree(&dump, &ground.main("up"), &Options::default());
         assert_eq!(names_in(&ground.main(""), "up"), ["up"]);
     }
+}
+
+#[test]
+fn a_dry_run_tells_the_plan_and_changes_nothing() {
+    let ground = Ground::new();
+    put(plain_tree(), &ground.dump("up/tree"));
+    fs::create_dir(ground.main("up/tree")).unwrap();
+    fs::write(ground.main("up/tree/gained"), "newer").unwrap();
+    let before = Fingerprint::of(&ground.main(""));
+    let (navigator, place, version) = ground.find("up/tree");
+    let restore = Restore::new(&navigator, &version, &place).unwrap();
+    let restore = restore.dry_run(true);
+    let planned = [
+        restore.clone().run(),
+        restore.run_asking(|_| panic!("asked in a dry run")),
+    ];
+    for planned in planned {
+        let Ok(Restored::Planned(plan)) = planned else {
+            panic!("{planned:?}");
+        };
+        assert!(plan.replaces);
+        assert_eq!(plan.removes.first, [ground.main("up/tree/gained")]);
+    }
+    before.assert_unchanged(&ground.main(""));
 }
 
 #[test]
@@ -339,7 +363,7 @@ fn a_whole_tree_is_restored_where_its_symlink_leads() {
         let at = "2021-01-01T00:00:00Z".parse().unwrap();
         let version = navigator.version_at(&place, at).unwrap();
         let restore = Restore::new(&navigator, &version, &place).unwrap();
-        done(restore.confirm(|_| true)).unwrap();
+        asking(restore, |_| true).unwrap();
     }
     assert!(link.is_symlink());
     assert_same_tree(&ground.dump(""), &ground.main(""), &Options::default());
@@ -371,7 +395,7 @@ fn what_a_dump_disk_could_not_keep_is_no_difference() {
     let outcome = {
         let (navigator, place, version) = ground.find("up/tree");
         let restore = Restore::new(&navigator, &version, &place).unwrap();
-        restore.only_if_differs(true).confirm(|_| true).run()
+        restore.only_if_differs(true).run_asking(|_| true)
     };
     assert!(matches!(outcome, Ok(Restored::Done(_))), "{outcome:?}");
     assert!(!ground.differs("up/tree"));

@@ -6,11 +6,11 @@ mod common;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::restoring::{Ground, done, names_in, plain_tree, put};
+use common::restoring::{Ground, asking, names_in, plain_tree, put};
 use dumpcore::{Event, Phase, Restore, RestoreError, Restored};
 use fixtures::compare::Options;
 
@@ -48,10 +48,10 @@ fn swapped_while_asked(path: &str, swap: fn(&Ground, &Path)) {
     let elsewhere = elsewhere(&ground);
     let (navigator, place, version) = ground.find(path);
     let restore = Restore::new(&navigator, &version, &place).unwrap();
-    let outcome = done(restore.confirm(|_| {
+    let outcome = asking(restore, |_| {
         swap(&ground, &elsewhere);
         true
-    }));
+    });
     let refused = outcome.unwrap_err();
     assert!(matches!(refused, RestoreError::Moved { .. }), "{refused}");
     assert_untouched(&elsewhere);
@@ -99,11 +99,11 @@ fn what_has_come_while_somebody_is_asked_is_not_replaced() {
     for path in ["up/tree/file", "up/tree"] {
         let (navigator, place, version) = ground.find(path);
         let restore = Restore::new(&navigator, &version, &place).unwrap();
-        let outcome = done(restore.confirm(|plan| {
+        let outcome = asking(restore, |plan| {
             assert!(!plan.replaces);
             fs::create_dir(ground.main("up/tree")).unwrap();
             true
-        }));
+        });
         let refused = outcome.unwrap_err();
         assert!(matches!(refused, RestoreError::Moved { .. }), "{refused}");
         assert_eq!(fs::read_dir(ground.main("up/tree")).unwrap().count(), 0);
@@ -130,18 +130,20 @@ fn what_is_half_made_is_not_filled_elsewhere() {
         put(plain_tree(), &ground.main("up/tree"));
         fs::write(ground.main("up/tree/file"), "newer").unwrap();
         let elsewhere = elsewhere(&ground);
-        let swapped = AtomicBool::new(false);
-        let swap = |event: Event<'_>| {
+        let swapped = Arc::new(AtomicBool::new(false));
+        let (beside, aside) = (ground.main(beside), ground.main("aside"));
+        let (other, done) = (elsewhere.clone(), Arc::clone(&swapped));
+        let swap = move |event: Event<'_>| {
             if matches!(event, Event::Phase(Phase::Restoring)) {
-                let made = half_made(&ground.main(beside)).expect("being made");
-                fs::rename(&made, ground.main("aside")).unwrap();
-                symlink(&elsewhere, &made).unwrap();
-                swapped.store(true, Ordering::Relaxed);
+                let made = half_made(&beside).expect("being made");
+                fs::rename(&made, &aside).unwrap();
+                symlink(&other, &made).unwrap();
+                done.store(true, Ordering::Relaxed);
             }
         };
         let (navigator, place, version) = ground.find(path);
         let restore = Restore::new(&navigator, &version, &place).unwrap();
-        let outcome = restore.observer(&swap).confirm(|_| true).run();
+        let outcome = restore.observer(Arc::new(swap)).run_asking(|_| true);
         assert!(swapped.load(Ordering::Relaxed));
         assert_untouched(&elsewhere);
         let now = fs::read_to_string(ground.main("up/tree/file")).unwrap();
@@ -171,16 +173,17 @@ fn nothing_is_removed_but_what_was_replaced() {
         put(plain_tree(), &ground.main("up/tree"));
         fs::create_dir_all(ground.main("up/others/sub")).unwrap();
         fs::write(ground.main("up/others/sub/file"), SECRET).unwrap();
-        let swap = |event: Event<'_>| {
+        let [up, aside, others] = ["up", "aside", "up/others"].map(|path| ground.main(path));
+        let swap = move |event: Event<'_>| {
             if matches!(event, Event::Phase(now) if now == phase) {
-                let made = half_made(&ground.main("up")).expect("being made");
-                fs::rename(&made, ground.main("aside")).unwrap();
-                fs::rename(ground.main("up/others"), &made).unwrap();
+                let made = half_made(&up).expect("being made");
+                fs::rename(&made, &aside).unwrap();
+                fs::rename(&others, &made).unwrap();
             }
         };
         let (navigator, place, version) = ground.find("up/tree");
         let restore = Restore::new(&navigator, &version, &place).unwrap();
-        let outcome = restore.observer(&swap).confirm(|_| true).run();
+        let outcome = restore.observer(Arc::new(swap)).run_asking(|_| true);
         match outcome {
             Err(RestoreError::Moved { .. }) => assert_eq!(phase, Phase::Syncing),
             Ok(Restored::Done(report)) => {
@@ -216,17 +219,19 @@ fn a_stop_leaves_the_old_or_the_new_and_is_cleared_up() {
         put(plain_tree(), &ground.main("up/tree"));
         fs::write(ground.main("up/tree/file"), "newer").unwrap();
         fs::write(ground.main("up/tree/gained"), "newer").unwrap();
-        let (stop, stopped) = (AtomicBool::new(false), Mutex::new(None));
-        let watch = |event: Event<'_>| {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::new(Mutex::new(None));
+        let (flag, when) = (Arc::clone(&stop), Arc::clone(&stopped));
+        let watch = move |event: Event<'_>| {
             if matches!(event, Event::Phase(now) if now == phase) {
-                stop.store(true, Ordering::Relaxed);
-                *stopped.lock().unwrap() = Some(Instant::now());
+                flag.store(true, Ordering::Relaxed);
+                *when.lock().unwrap() = Some(Instant::now());
             }
         };
         let (navigator, place, version) = ground.find(path);
         let restore = Restore::new(&navigator, &version, &place).unwrap();
-        let restore = restore.observer(&watch).stop(&stop).confirm(|_| true);
-        let outcome = restore.run();
+        let restore = restore.observer(Arc::new(watch)).stop(stop);
+        let outcome = restore.run_asking(|_| true);
         let took = stopped.lock().unwrap().expect("stopped").elapsed();
         assert!(took < Duration::from_secs(1), "{took:?}");
         let now = fs::read_to_string(ground.main("up/tree/file")).unwrap();

@@ -44,7 +44,7 @@ fn a_tree_that_is_left_out_is_told() {
     for tree in [&stage.source, &other] {
         fs::write(tree.join("file"), "text").expect("written");
     }
-    let lacking = |snapshot: Snapshot<'_>| {
+    let lacking = |snapshot: Snapshot| {
         let report = snapshot.run().expect("published");
         let lacking = |warning: &Warning| match warning {
             Warning::MissingTree { reference } => Some(reference.clone()),
@@ -95,7 +95,7 @@ fn a_dump_root_inside_a_dump_is_refused() {
         link.join("sub"),
     ] {
         let first = || Snapshot::new(&root).main(&stage.source).init(true);
-        let replica = Replica::new(&stage.dump, &root).init(true).latest(true);
+        let replica = Replica::of(&stage.dump).to(&root).init(true).latest(true);
         for error in [
             first().run().err(),
             first().dry_run(true).run().err(),

@@ -6,6 +6,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, FileTimes};
 use std::os::unix::fs::MetadataExt as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -110,17 +111,18 @@ fn is_empty(stage: &Stage) -> bool {
 
 /// Runs until so many entries were dealt with. Whether it was stopped.
 fn stopped_run(stage: &Stage, jobs: usize, after: usize) -> bool {
-    let (seen, stop) = (AtomicUsize::new(0), AtomicBool::new(after == 0));
-    let watch = |event: Event<'_>| {
+    let (seen, stop) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(after == 0)));
+    let flag = Arc::clone(&stop);
+    let watch = move |event: Event<'_>| {
         if matches!(event, Event::Entry { .. }) && seen.fetch_add(1, Ordering::Relaxed) + 1 >= after
         {
-            stop.store(true, Ordering::Relaxed);
+            flag.store(true, Ordering::Relaxed);
         }
     };
     let history = History::of(&stage.dump);
     let current = fs::read_link(stage.dump.join("current"));
     let snapshot = stage.snapshot().jobs(jobs).allow_empty(is_empty(stage));
-    let snapshot = snapshot.observer(&watch).stop(&stop);
+    let snapshot = snapshot.observer(Arc::new(watch)).stop(stop);
     match snapshot.run() {
         Ok(report) => {
             stage.assert_published(&report);

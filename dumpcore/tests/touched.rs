@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::{Seek as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -316,19 +317,24 @@ fn trees_that_take_turns_have_marks_of_their_own() {
 
 /// Stops the run when so many files are stored.
 fn stopped_after(stage: &Stage, files: usize) {
-    let stop = AtomicBool::new(false);
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
     let stored = std::sync::atomic::AtomicUsize::new(0);
-    let watch = |event: Event<'_>| {
+    let watch = move |event: Event<'_>| {
         if let Event::Entry {
             did: Action::Copied(_),
             ..
         } = event
             && stored.fetch_add(1, Ordering::Relaxed) + 1 >= files
         {
-            stop.store(true, Ordering::Relaxed);
+            flag.store(true, Ordering::Relaxed);
         }
     };
-    let run = stage.snapshot().jobs(1).observer(&watch).stop(&stop);
+    let run = stage
+        .snapshot()
+        .jobs(1)
+        .observer(Arc::new(watch))
+        .stop(stop);
     let stopped = run.run().expect_err("stopped");
     assert!(matches!(stopped, Error::Interrupted), "{stopped}");
 }

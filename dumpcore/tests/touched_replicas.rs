@@ -89,7 +89,7 @@ fn replicate(from: &Path, slave: &Path, compared: u64) -> Report {
 #[track_caller]
 fn replicated(from: &Path, slave: &Path) -> Report {
     let init = slave.join("current").symlink_metadata().is_err();
-    let run = Replica::new(from, slave).init(init).latest(true);
+    let run = Replica::of(from).to(slave).init(init).latest(true);
     let report = match run.run() {
         Ok(Replicated::Made(report)) => *report,
         other => panic!("{other:?}"),

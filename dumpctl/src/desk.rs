@@ -4,7 +4,6 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
@@ -14,6 +13,7 @@ use dumpcli::screen::{self, Screen};
 use dumpcli::session_settings::SessionSettings;
 use dumpcli::signals::Stop;
 use dumpcli::{What, json, logging};
+use dumpcore::RunOptions;
 use serde_json::{Map, Value};
 
 use crate::PROGRAM;
@@ -54,8 +54,9 @@ impl Desk {
         }
     }
 
-    /// Does the work, with a progress line where one is wanted.
-    pub(crate) fn work<T>(&self, dump: &Path, work: impl FnOnce(&Watch, &AtomicBool) -> T) -> T {
+    /// Does the work, with a progress line where one is wanted. What the library
+    /// is to be told is handed to it.
+    pub(crate) fn work<T>(&self, dump: &Path, work: impl FnOnce(RunOptions) -> T) -> T {
         let counters = Arc::new(Counters::default());
         let watch = Watch::new(
             PROGRAM,
@@ -65,11 +66,12 @@ impl Desk {
             0,
             self.stop.clone(),
         );
+        let options = self.settings.run_options();
+        let options = options.observer(Arc::new(watch)).stop(self.stop.flag());
         let wanted = self.settings.progress.as_ref().map(|wanted| wanted.value);
         let wanted = wanted.or(self.settings.quiet.then_some(false));
         let _ticker = Ticker::start(counters, Arc::clone(&self.screen), wanted);
-        self.stop
-            .or_leave(self.leaving(), || work(&watch, self.stop.flag()))
+        self.stop.or_leave(self.leaving(), || work(options))
     }
 
     /// What is left to be done when the work is asked to stop and does not,

@@ -75,11 +75,7 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     let dumps: Vec<DumpId> = dumps.collect::<Result<_, _>>().map_err(unfound)?;
     let order = || {
         let remove = Remove::new(&settings.dump.value).first_copy(options.force);
-        let remove = dumps.iter().fold(remove, |remove, dump| remove.dump(*dump));
-        match settings.session.jobs() {
-            Some(jobs) => remove.jobs(jobs),
-            None => remove,
-        }
+        dumps.iter().fold(remove, |remove, dump| remove.dump(*dump))
     };
     if !options.dry_run && !options.force {
         if !desk::can_ask() {
@@ -87,16 +83,18 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
                 "there is no terminal to ask on: with --force it removes without asking".into(),
             ));
         }
-        let plan = order().dry_run(true).run();
-        let plan = plan.map_err(|e| settings.explained(e))?;
+        let plan = order().options(settings.session.run_options());
+        let plan = plan
+            .dry_run(true)
+            .run()
+            .map_err(|e| settings.explained(e))?;
         if !plan.removed.is_empty() && !desk::agrees(&question(&plan))? {
             return Ok(Exit::Done);
         }
     }
     let desk = Desk::open(&settings.session);
-    let done = desk.work(&settings.dump.value, |watch, stop| {
-        let remove = order().dry_run(options.dry_run);
-        remove.observer(watch).stop(stop).run()
+    let done = desk.work(&settings.dump.value, |run| {
+        order().options(run).dry_run(options.dry_run).run()
     });
     let removal = done.map_err(|e| settings.explained(e))?;
     let exit = exit_of(&removal, &desk);

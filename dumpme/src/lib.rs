@@ -31,7 +31,8 @@ use dumpcli::screen;
 use dumpcli::session::{Session, Task};
 use dumpcli::session_settings::SessionSettings;
 use dumpcli::settings::Sources;
-use dumpcore::{Filter, LinkPolicy, Printable, Root, Snapshot, Stamp};
+use dumpcli::trees::trees;
+use dumpcore::{Filter, LinkPolicy, Printable, Snapshot, Stamp, Tree};
 
 use age::Ages;
 
@@ -67,7 +68,7 @@ struct Options {
     #[command(flatten)]
     excludes: Excludes,
     #[command(flatten)]
-    tree: Tree,
+    tree: TreeOptions,
     #[command(flatten)]
     load: Load,
     #[command(flatten)]
@@ -111,7 +112,7 @@ struct Monitoring {
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "What is dumped")]
-struct Tree {
+struct TreeOptions {
     /// Compare contents too, not only size, times and attributes
     /// (--no-checksum: not, whatever the configuration says)
     #[arg(short, long, overrides_with = "no_checksum")]
@@ -182,10 +183,10 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         origins: settings.origins(),
     };
     let session = Session::start(PROGRAM, settings.session.clone(), task);
-    Ok(session.run(|watch, stop| {
+    Ok(session.run(|watch, run| {
         excludes::add_files_of(&mut filter, main, dump, watch)?;
         let snapshot = settings.snapshot(&options.kind, filter);
-        Ok(snapshot.observer(watch).stop(stop).run()?)
+        Ok(snapshot.options(run).run()?)
     }))
 }
 
@@ -272,11 +273,8 @@ impl Settings {
     }
 
     /// The trees in force, and their names in the dump.
-    fn roots(&self) -> impl Iterator<Item = Root> {
-        self.main.value.iter().map(|path| Root {
-            path: path.clone(),
-            name: self.root_name.as_ref().map(|name| name.value.clone()),
-        })
+    fn trees(&self) -> impl Iterator<Item = Tree> {
+        trees(&self.main.value, self.root_name.as_ref())
     }
 
     /// The names in the dump of the trees that somebody named; none where the
@@ -285,17 +283,17 @@ impl Settings {
         if self.main.source == Source::Default && self.root_name.is_none() {
             return Ok(Vec::new());
         }
-        let name = |root: Root| {
+        let name = |tree: Tree| {
             let unknown = || {
-                let path = Printable::path(&root.path);
+                let path = Printable::path(&tree.path);
                 Failure::Failed(format!("cannot tell the name of {path} in the dumps"))
             };
-            root.name_in_dump().ok_or_else(unknown)
+            tree.name_in_dump().ok_or_else(unknown)
         };
-        self.roots().map(name).collect()
+        self.trees().map(name).collect()
     }
 
-    fn snapshot(&self, kind: &KindOfRun, filter: Filter) -> Snapshot<'_> {
+    fn snapshot(&self, kind: &KindOfRun, filter: Filter) -> Snapshot {
         let mut snapshot = Snapshot::new(&self.dump.value)
             .filter(filter)
             .policy(
@@ -304,18 +302,13 @@ impl Settings {
                     .ctime(!self.ignore_ctime.value),
             )
             .init(kind.init)
-            .dry_run(kind.dry_run)
             .allow_empty(kind.allow_empty)
-            .one_file_system(self.one_file_system.value)
-            .bwlimit(self.session.bwlimit.value);
-        for root in self.roots() {
-            snapshot = snapshot.root(root);
+            .one_file_system(self.one_file_system.value);
+        for tree in self.trees() {
+            snapshot = snapshot.main(tree);
         }
         if let Some(at) = kind.at {
             snapshot = snapshot.at(at);
-        }
-        if let Some(jobs) = self.session.jobs() {
-            snapshot = snapshot.jobs(jobs);
         }
         snapshot
     }

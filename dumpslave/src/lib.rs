@@ -161,10 +161,10 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         ],
     };
     let session = Session::start(PROGRAM, settings.session.clone(), task);
-    Ok(session.run(|watch, stop| {
+    Ok(session.run(|watch, run| {
         excludes::add_files_of(&mut filter, &[], dump, watch)?;
         let replica = settings.replica(&options.kind, filter);
-        Ok(match replica.observer(watch).stop(stop).run()? {
+        Ok(match replica.options(run).run()? {
             Replicated::Made(report) => Ended::Made(report),
             Replicated::There(path) => Ended::There(path),
             Replicated::NotYet(newest) => Ended::NotYet(newest),
@@ -196,18 +196,13 @@ impl Settings {
         }
     }
 
-    fn replica(&self, kind: &KindOfRun, filter: Filter) -> Replica<'_> {
-        let replica = Replica::new(&self.from.value, &self.dump.value)
+    fn replica(&self, kind: &KindOfRun, filter: Filter) -> Replica {
+        Replica::of(&self.from.value)
+            .to(&self.dump.value)
             .filter(filter)
             .latest(kind.latest)
             .wait(self.wait.value)
             .init(kind.init)
-            .dry_run(kind.dry_run)
-            .bwlimit(self.session.bwlimit.value);
-        match self.session.jobs() {
-            Some(jobs) => replica.jobs(jobs),
-            None => replica,
-        }
     }
 
     fn listed(&self, mut listing: Listing) -> String {

@@ -66,11 +66,11 @@ impl Copying {
         place: &Location,
         old: &Version,
     ) -> Result<Exit, Failure> {
-        let watch = Watch {
+        let watch = Arc::new(Watch {
             notices: ground.aside,
             counters: Arc::new(Counters::default()),
             screen: Arc::new(Screen::new(true)),
-        };
+        });
         let mut ticker = Some(watch.ticker());
         let mut refused = None;
         let confirm = |plan: &RestorePlan| {
@@ -89,10 +89,9 @@ impl Copying {
         let work = || {
             Restore::new(&ground.navigator, old, place)?
                 .only_if_differs(self.only_if_differs)
-                .observer(&watch)
+                .observer(watch.clone())
                 .stop(self.stop.flag())
-                .confirm(confirm)
-                .run()
+                .run_asking(confirm)
         };
         let restored = self.stop.or_leave(self.leaving(ground.aside), work);
         drop(ticker);

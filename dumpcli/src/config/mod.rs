@@ -12,3 +12,4 @@ pub(crate) mod search;
 pub mod session_settings;
 pub mod settings;
 pub(crate) mod tables;
+pub mod trees;

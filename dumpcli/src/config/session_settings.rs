@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU16;
 
-use dumpcore::Rate;
+use dumpcore::{Rate, RunOptions};
 
 use crate::config::keys::{LogTarget, OneOrMany};
 use crate::config::options::{Load, Output, Progress};
@@ -37,10 +37,11 @@ pub struct SessionSettings {
 }
 
 impl SessionSettings {
-    /// How many workers were asked for.
-    #[must_use]
-    pub fn jobs(&self) -> Option<usize> {
-        self.jobs.as_ref().map(|jobs| jobs.value.get().into())
+    /// What an operation of the library is told of these: how much of the
+    /// machine it may use. Who observes and who stops it comes to that.
+    pub fn run_options(&self) -> RunOptions {
+        let jobs = self.jobs.as_ref().map(|jobs| jobs.value.get().into());
+        RunOptions::new().jobs(jobs).bwlimit(self.bwlimit.value)
     }
 }
 

@@ -10,13 +10,14 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use chrono::Local;
-use dumpcore::{Brief, Error, FindError, Location, Navigator, Root};
+use dumpcore::{Brief, Error, FindError, Location, Navigator, Tree};
 
 use crate::config::options::Places;
 use crate::config::origin::Origin;
 use crate::config::origin::{Source, Value};
 use crate::config::print_config::Listing;
 use crate::config::settings::Sources;
+use crate::config::trees::trees;
 use crate::failure::Failure;
 use crate::lookup::notices::{NoticeOptions, Notices};
 use crate::lookup::one_root::{Lookup, rooted};
@@ -98,18 +99,18 @@ impl Lookups {
     fn add(&mut self, settings: Settings) {
         let (from, typed_from) = working_directory();
         let dump = rooted(&from, &settings.dump.value);
-        let roots = settings.roots(&from);
+        let trees = settings.trees(&from);
         let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         let same = |(lookup, _): &&mut (Lookup, Settings)| real(&lookup.dump) == real(&dump);
         if let Some((lookup, _)) = self.all.iter_mut().find(same) {
             let navigator = std::mem::replace(&mut lookup.navigator, Navigator::new(&dump));
-            lookup.navigator = roots.into_iter().fold(navigator, Navigator::root);
+            lookup.navigator = trees.into_iter().fold(navigator, Navigator::main);
             return;
         }
         let lookup = Lookup {
-            navigator: roots
+            navigator: trees
                 .into_iter()
-                .fold(Navigator::new(&dump), Navigator::root),
+                .fold(Navigator::new(&dump), Navigator::main),
             dump,
             aside: self.aside,
             from,
@@ -263,17 +264,17 @@ impl Settings {
         }
     }
 
-    fn roots(&self, from: &Path) -> Vec<Root> {
+    fn trees(&self, from: &Path) -> Vec<Tree> {
         // A name of its own is for one tree.
         let name = self
             .root_name
             .as_ref()
             .filter(|_| self.main.value.len() == 1);
-        let root = |path: &PathBuf| Root {
-            path: rooted(from, path),
-            name: name.map(|name| name.value.clone()),
-        };
-        self.main.value.iter().map(root).collect()
+        let trees = trees(&self.main.value, name).map(|mut tree| {
+            tree.path = rooted(from, &tree.path);
+            tree
+        });
+        trees.collect()
     }
 
     fn listed(&self, mut listing: Listing) -> String {

@@ -6,10 +6,9 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use dumpcore::{DumpRoot, Printable, Report, give_way};
+use dumpcore::{DumpRoot, Printable, Report, RunOptions, give_way};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::Level;
 
@@ -117,10 +116,11 @@ impl Session {
         }
     }
 
-    /// Does the work between the hooks, and tells how it ended.
+    /// Does the work between the hooks, and tells how it ended. What the
+    /// library is to be told is handed to it.
     pub fn run<W: Into<Ended>>(
         self,
-        work: impl FnOnce(&Watch, &AtomicBool) -> Result<W, Failure>,
+        work: impl FnOnce(&Watch, RunOptions) -> Result<W, Failure>,
     ) -> Exit {
         let counters = Arc::new(Counters::default());
         let listing = if self.settings.quiet {
@@ -149,7 +149,7 @@ impl Session {
         watch: &Arc<Watch>,
         counters: Arc<Counters>,
         listing: u8,
-        work: impl FnOnce(&Watch, &AtomicBool) -> Result<W, Failure>,
+        work: impl FnOnce(&Watch, RunOptions) -> Result<W, Failure>,
     ) -> Exit {
         let leave = self.leaving(watch, false);
         if let Err(busy) = self.stop.or_leave(leave, || self.look_for_another()) {
@@ -164,7 +164,12 @@ impl Session {
             };
             let _ticker = Ticker::start(counters, Arc::clone(&self.screen), wanted);
             self.stop.or_leave(self.leaving(watch, true), || {
-                work(watch, self.stop.flag()).map_or_else(
+                let options = self.settings.run_options();
+                let options = options
+                    .observer(watch.clone())
+                    .stop(self.stop.flag())
+                    .dry_run(self.task.dry_run);
+                work(watch, options).map_or_else(
                     |failure| Err(explain(failure, self.about())),
                     |done| Ok(self.finished(done.into())),
                 )

@@ -102,8 +102,8 @@ pub enum Came {
 impl Stop {
     /// What the library is given to look at.
     #[must_use]
-    pub fn flag(&self) -> &AtomicBool {
-        &self.flag
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.flag)
     }
 
     /// The run flushes now what it has stored, or not any more.

@@ -17,14 +17,14 @@ use std::path::{Component, Path, PathBuf};
 use super::FindError;
 use crate::model::fault::{Fault, Op};
 use crate::model::path::RelPath;
-use crate::model::tree::Root;
+use crate::model::tree::Tree;
 use crate::policy::layout::{DumpName, root_name};
 use crate::sys::path::{Last, resolve, root_id, steps};
 
 /// The trees that paths are looked for in.
 #[derive(Clone, Debug)]
 pub(super) struct Trees {
-    pub(super) roots: Vec<Root>,
+    pub(super) roots: Vec<Tree>,
     pub(super) dump: PathBuf,
 }
 
@@ -128,7 +128,7 @@ impl Trees {
         let mut names = within.as_bytes().splitn(2, |b| *b == b'/');
         let root_name = names.next()?;
         let rest = RelPath::from_bytes(names.next().unwrap_or_default());
-        let named = |root: &&Root| {
+        let named = |root: &&Tree| {
             root.name_in_dump()
                 .is_some_and(|n| n.as_bytes() == root_name)
         };
@@ -137,7 +137,7 @@ impl Trees {
 
     /// The same trees, by paths that lead through no symlink.
     pub(super) fn resolved(&self) -> Self {
-        let resolved = |root: &Root| Root {
+        let resolved = |root: &Tree| Tree {
             path: resolve(&root.path, Last::Followed).unwrap_or_else(|_| root.path.clone()),
             name: root.name_in_dump(),
         };
@@ -171,7 +171,7 @@ impl Trees {
 /// It lies in the dump root, but in nothing that bears a date.
 struct Undated;
 
-fn main_place(root: &Root, rest: &RelPath) -> Option<Result<Location, Undated>> {
+fn main_place(root: &Tree, rest: &RelPath) -> Option<Result<Location, Undated>> {
     let name = root.name_in_dump()?;
     Some(Ok(Location {
         within: RelPath::from_bytes(name.as_bytes()).join(rest.as_bytes()),
@@ -180,7 +180,7 @@ fn main_place(root: &Root, rest: &RelPath) -> Option<Result<Location, Undated>> 
     }))
 }
 
-impl Root {
+impl Tree {
     /// The name that it is dumped under: the one given, the last of its path
     /// or, of what ends in `..`, the last of its real path. `None` where that
     /// cannot be told, as of what does not exist.
@@ -260,7 +260,7 @@ mod tests {
             symlink(target, base.join(link)).unwrap();
         }
         let trees = Trees {
-            roots: vec![Root {
+            roots: vec![Tree {
                 path: base.join("MAIN"),
                 name: None,
             }],
@@ -346,11 +346,11 @@ mod tests {
     fn the_innermost_tree_counts() {
         let (ground, mut trees) = ground();
         let base = fs::canonicalize(ground.path()).unwrap();
-        trees.roots.push(Root {
+        trees.roots.push(Tree {
             path: base.join("disk/NEWAGE/a/b"),
             name: Some("B".into()),
         });
-        trees.roots.push(Root {
+        trees.roots.push(Tree {
             path: base.clone(),
             name: Some("all".into()),
         });

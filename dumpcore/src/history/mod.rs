@@ -24,7 +24,7 @@ use chrono::{DateTime, Local, Utc};
 
 use crate::model::fault::{Fault, plain};
 use crate::model::path::{Brief, RelPath};
-use crate::model::tree::Root;
+use crate::model::tree::Tree;
 use crate::policy::layout::DumpName;
 use crate::root::listing::Listing;
 
@@ -74,21 +74,12 @@ impl Navigator {
         }
     }
 
-    /// Of a main tree that is dumped under its own last name.
+    /// Of a main tree: a path, or a [`Tree`] that has another name in the
+    /// dumps. Its path should be absolute, as that of the dump root: what is
+    /// found in it is named by it.
     #[must_use]
-    pub fn main(self, path: impl Into<PathBuf>) -> Self {
-        self.root(Root {
-            path: path.into(),
-            name: None,
-        })
-    }
-
-    /// Of a main tree, and the name that it is dumped under. Its path should
-    /// be absolute, as that of the dump root: what is found in it is named by
-    /// it.
-    #[must_use]
-    pub fn root(mut self, root: Root) -> Self {
-        self.trees.roots.push(root);
+    pub fn main(mut self, tree: impl Into<Tree>) -> Self {
+        self.trees.roots.push(tree.into());
         self
     }
 

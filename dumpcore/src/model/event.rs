@@ -216,18 +216,21 @@ impl fmt::Debug for Event<'_> {
 ///
 /// ```no_run
 /// use dumpcore::{Event, Snapshot};
+/// use std::sync::Arc;
 /// use std::sync::atomic::{AtomicU64, Ordering};
 ///
-/// let bytes = AtomicU64::new(0);
-/// let count = |event: Event<'_>| {
+/// let bytes = Arc::new(AtomicU64::new(0));
+/// let counter = Arc::clone(&bytes);
+/// let count = move |event: Event<'_>| {
 ///     if let Event::Copied(more) = event {
-///         bytes.fetch_add(more, Ordering::Relaxed);
+///         counter.fetch_add(more, Ordering::Relaxed);
 ///     }
 /// };
-/// let report = Snapshot::new("/dump").main("/home").observer(&count).run()?;
+/// let report = Snapshot::new("/dump").main("/home").observer(Arc::new(count)).run()?;
+/// println!("{} bytes copied", bytes.load(Ordering::Relaxed));
 /// # Ok::<(), dumpcore::Error>(())
 /// ```
-pub trait Observer: Sync {
+pub trait Observer: Send + Sync {
     /// Something happened.
     fn event(&self, event: Event<'_>);
 }
@@ -240,7 +243,7 @@ impl Observer for Silent {
     fn event(&self, _: Event<'_>) {}
 }
 
-impl<F: Fn(Event<'_>) + Sync> Observer for F {
+impl<F: Fn(Event<'_>) + Send + Sync> Observer for F {
     fn event(&self, event: Event<'_>) {
         self(event);
     }

@@ -97,6 +97,8 @@ pub enum Restored {
     Same,
     /// Whoever was asked said no, and nothing was done.
     Declined,
+    /// It was a dry run: this would be done.
+    Planned(RestorePlan),
 }
 
 /// Why nothing was restored: what was there is as it was.

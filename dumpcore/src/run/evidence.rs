@@ -145,7 +145,7 @@ pub(super) fn tell_of_vain_comparisons(order: &Order<'_>, totals: &Totals<'_>) {
     }
 }
 
-impl Run<'_> {
+impl Run {
     /// Tells once of each dump that is linked to without being able to say
     /// when its trees were read, where that would matter.
     pub(super) fn tell_of_missing_marks(

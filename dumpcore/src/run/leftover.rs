@@ -33,7 +33,7 @@ pub(super) fn incomplete(name: &DumpName) -> RelPath {
     RelPath::from_bytes(day.as_bytes()).join(name.incomplete_leaf().as_bytes())
 }
 
-impl Run<'_> {
+impl Run {
     /// Chooses the name, and what is gone on with.
     pub(super) fn name(
         &self,
@@ -81,7 +81,7 @@ impl Run<'_> {
             stamp,
             sort: order.sort,
         };
-        let leftover = match self.caller.dry_run {
+        let leftover = match self.options.dry_run {
             true => None,
             false => ours.pop(),
         };
@@ -112,7 +112,7 @@ impl Run<'_> {
         if !ours {
             return Err(false);
         }
-        let hold = match self.caller.dry_run {
+        let hold = match self.options.dry_run {
             true => None,
             false => Some(Hold::alone(dir.as_fd()).map_err(|e| errno::is_locked(&e))?),
         };

@@ -149,7 +149,7 @@ impl Counting for InDump<'_> {
     }
 }
 
-impl Run<'_> {
+impl Run {
     /// Compares trees with what was made of them, as it is on the disk: what
     /// would be copied again, differs.
     pub(crate) fn compare(
@@ -235,7 +235,7 @@ impl Run<'_> {
             policy: work.policy,
             capabilities,
             filter: work.filter.unwrap_or(&everything),
-            bwlimit: self.caller.bwlimit,
+            bwlimit: self.options.bwlimit,
             one_file_system: work.one_file_system,
             may_share: work.may_share,
             source_is_dump: work.source_is_dump,
@@ -250,7 +250,7 @@ impl Run<'_> {
                 .map(|_| self.dump.path()),
             watermark: staging.map(|staging| &staging.watermark),
             scratch: staging.map(Staging::handle).or(work.scratch),
-            link_dev: self.caller.dry_run.then_some(root.dev),
+            link_dev: self.options.dry_run.then_some(root.dev),
             leave_out,
             mounts: work.met,
             folding: staging.map_or(work.folding, |staging| staging.folding),

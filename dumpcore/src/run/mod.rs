@@ -13,6 +13,7 @@ mod lacks;
 mod leftover;
 mod merge;
 pub(crate) mod mount_memory;
+mod options;
 mod parents;
 mod published;
 mod reference;
@@ -25,19 +26,20 @@ mod vanished;
 
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Local, Utc};
 
 use self::evidence::Evidence;
 use self::merge::Work;
+pub use self::options::RunOptions;
+pub(crate) use self::options::takes_run_options;
 pub(crate) use self::published::Published;
 pub(crate) use self::trees::{Source, roots_of_dump};
 use self::vanished::Vanished;
 use crate::engine::{self, Budget, MountsMet, Totals};
 use crate::fs::{capabilities, folding};
 use crate::model::error::Error;
-use crate::model::event::{Event, Observer, Phase, Warning};
+use crate::model::event::{Event, Phase, Warning};
 use crate::model::metadata::{Capabilities, Time};
 use crate::model::minute::Stamp;
 use crate::model::path::RelPath;
@@ -46,7 +48,6 @@ use crate::policy::filter::Filter;
 use crate::policy::layout::{self, DumpName, LinkTarget, Sort};
 use crate::policy::link::LinkPolicy;
 use crate::policy::mounts::MountNote;
-use crate::policy::rate_limit::Rate;
 use crate::policy::touched::ReadMark;
 use crate::root::DumpRoot;
 use crate::root::listing::Dated;
@@ -55,17 +56,6 @@ use crate::root::staging::{self, Staging, Tells};
 use crate::sys::clock;
 use crate::sys::dir::{self, For};
 use crate::sys::pages::Pages;
-
-/// What a run is told by its caller.
-#[derive(Clone, Copy)]
-pub(crate) struct Caller<'a> {
-    pub(crate) observer: &'a dyn Observer,
-    pub(crate) stop: Option<&'a AtomicBool>,
-    pub(crate) dry_run: bool,
-    pub(crate) jobs: Option<usize>,
-    /// How fast contents may be copied.
-    pub(crate) bwlimit: Rate,
-}
 
 /// What is to be made.
 pub(crate) struct Order<'a> {
@@ -105,7 +95,7 @@ pub(crate) struct Made<'m> {
 pub(crate) type Check<'c> = dyn FnMut(&Made<'_>) -> Result<(), Error> + 'c;
 
 /// A dump root held for one run.
-pub(crate) struct Run<'a> {
+pub(crate) struct Run {
     pub(crate) dump: DumpRoot,
     lock: Option<DumpLock>,
     pub(crate) current: Option<LinkTarget>,
@@ -113,15 +103,15 @@ pub(crate) struct Run<'a> {
     /// A `current` that is later than this is of a clock that was wrong, and
     /// keeps no other from becoming `current`.
     pub(crate) latest: Option<DateTime<Utc>>,
-    caller: Caller<'a>,
+    pub(crate) options: RunOptions,
 }
 
-impl<'a> Run<'a> {
+impl Run {
     /// Opens a dump root and takes its lock (not for a dry run, which writes
     /// nothing); `init` says that it must not have a `current` yet.
-    pub(crate) fn open(path: PathBuf, init: bool, caller: Caller<'a>) -> Result<Self, Error> {
-        caller.observer.event(Event::Phase(Phase::Preparing));
-        let dump = engine::watched(caller.observer, &path, || DumpRoot::open(&path))?;
+    pub(crate) fn open(path: PathBuf, init: bool, options: RunOptions) -> Result<Self, Error> {
+        options.observer.event(Event::Phase(Phase::Preparing));
+        let dump = engine::watched(&*options.observer, &path, || DumpRoot::open(&path))?;
         dump.outside_of_dumps()?;
         if init {
             dump.may_begin()?;
@@ -136,7 +126,7 @@ impl<'a> Run<'a> {
             }
         };
         let mut lock = None;
-        if !caller.dry_run {
+        if !options.dry_run {
             lock = Some(dump.lock()?);
             current = guard_current(&dump, init)?;
         }
@@ -146,7 +136,7 @@ impl<'a> Run<'a> {
             current,
             init,
             latest: None,
-            caller,
+            options,
         })
     }
 
@@ -155,15 +145,15 @@ impl<'a> Run<'a> {
         // Before anything is read.
         let clock = clock::look();
         let start = Local::now();
-        let vanished = Vanished::new(self.caller.observer);
-        let totals = Totals::new(&vanished, self.caller.stop);
+        let vanished = Vanished::new(&*self.options.observer);
+        let totals = Totals::new(&vanished, Some(&self.options.stop));
         let moment = order.moment.unwrap_or_else(|| start.to_utc());
         let reference = self.choose_references(&mut order, start.to_utc())?;
         for source in &order.sources {
             self.guard(source, &order)?;
         }
         let trees = order.sources.iter().map(|source| source.handle.as_fd());
-        let (budget, jobs) = budget::budget(self.caller.jobs, trees, self.dump.handle(), &totals);
+        let (budget, jobs) = budget::budget(self.options.jobs, trees, self.dump.handle(), &totals);
         let mut named = self.name(&order, Stamp::of(&start), &totals)?;
         let published = self.dump.path().join(named.name.path());
         let reference_path = reference.as_ref().map(|r| r.path.below(self.dump.path()));
@@ -209,7 +199,7 @@ impl<'a> Run<'a> {
             folding: folding::guess(self.dump.handle().as_fd()),
         };
         totals.event(Event::Phase(Phase::Storing));
-        if self.caller.dry_run {
+        if self.options.dry_run {
             self.tell_of_folding(work.folding, &sources, &totals)?;
             evidence.weigh(&mut sources, None);
             let expected = self.recall_mounts(&mut sources, |s, dump| evidence.since(s, dump));
@@ -269,7 +259,7 @@ impl<'a> Run<'a> {
             source: None,
             start,
             end: Local::now(),
-            dry_run: self.caller.dry_run,
+            dry_run: self.options.dry_run,
             resumed,
             jobs,
             warnings_total: sum.warnings_total + sum.counts.vanished,
@@ -319,20 +309,11 @@ impl<'a> Run<'a> {
         let is_there = self.dump.open_dump(&relative(&name)).is_ok();
         let there = self.dump.listing().dated(name);
         let named = current == Some(name) || self.is_older(there);
-        if self.caller.dry_run || named || !is_there {
+        if self.options.dry_run || named || !is_there {
             return Ok(());
         }
         let links = self.links(name.sort);
         staging::point(&self.dump, name, &links)
-    }
-
-    pub(crate) fn stop(&self) -> Option<&'a AtomicBool> {
-        self.caller.stop
-    }
-
-    /// Was the run not asked to stop?
-    pub(crate) fn keep_going(&self) -> bool {
-        !self.stop().is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
     /// Which links are moved to a new dump. A root that has lost its `current`

@@ -66,7 +66,7 @@ pub(super) fn mounts_of(
     }
 }
 
-impl Run<'_> {
+impl Run {
     /// Recalls what was mounted below the trees; `touched` says which files of
     /// a dump's tree may have been touched.
     pub(super) fn recall_mounts(

@@ -12,7 +12,7 @@ use crate::sys::stat;
 /// May others enter a directory?
 const ENTER: u16 = 0o001;
 
-impl Run<'_> {
+impl Run {
     /// Tells of each tree that others cannot reach where it is, while they can
     /// reach its copy.
     pub(super) fn tell_of_closed_parents(&self, sources: &[Source], totals: &Totals<'_>) {

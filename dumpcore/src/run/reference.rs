@@ -29,7 +29,7 @@ impl Reference {
     }
 }
 
-impl Run<'_> {
+impl Run {
     /// Chooses for each tree what it is linked to; `now` is when the run
     /// began. Comes back with the dump that the run as a whole is said to be
     /// linked to.

@@ -71,7 +71,7 @@ impl Observer for Quiet<'_> {
     }
 }
 
-impl Run<'_> {
+impl Run {
     /// Makes what is ordered, has it checked, and publishes it. Behind it, or
     /// when there was no room for it, what is on its way out goes.
     pub(crate) fn make(&self, order: Order<'_>, check: &mut Check<'_>) -> Result<Report, Error> {
@@ -80,10 +80,10 @@ impl Run<'_> {
             made,
             Err(Error::DumpDisk { free: Some(_), .. } | Error::NoSpace { .. })
         );
-        if full && !self.caller.dry_run {
-            let jobs = self.caller.jobs;
+        if full && !self.options.dry_run {
+            let jobs = self.options.jobs;
             let jobs = jobs.unwrap_or_else(|| removing_jobs(&self.dump));
-            let tell = |warning| self.caller.observer.event(Event::Warning(&warning));
+            let tell = |warning| self.options.observer.event(Event::Warning(&warning));
             self.finish_removing(Budget::new(jobs), &tell);
         }
         made
@@ -92,8 +92,8 @@ impl Run<'_> {
     /// The same behind a run, of which it is no part: what cannot be removed is
     /// a warning.
     pub(super) fn finish_removing(&self, budget: Budget, warn: &dyn Fn(Warning)) {
-        let quiet = Quiet(self.caller.observer);
-        let totals = Totals::new(&quiet, self.caller.stop);
+        let quiet = Quiet(&*self.options.observer);
+        let totals = Totals::new(&quiet, Some(&self.options.stop));
         finish(&self.dump, &[], budget, &totals);
         for fault in totals.sum().faults {
             let cause = fault.to_string();

@@ -19,7 +19,7 @@ use crate::root::staging::{Leftover, Staging};
 use crate::sys::errno;
 use crate::sys::fstype::FsType;
 
-impl Run<'_> {
+impl Run {
     /// Opens the site, and finds out what can be preserved there.
     pub(super) fn staging(
         &self,

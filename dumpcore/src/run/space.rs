@@ -18,7 +18,7 @@ use crate::sys::dir::{self, For};
 use crate::sys::fstype::FsType;
 use crate::sys::{disk, mounts, stat};
 
-impl Run<'_> {
+impl Run {
     /// Stops a run that cannot fit, where that is asked for or it is a first copy.
     pub(super) fn check_space_before(
         &self,
@@ -29,7 +29,7 @@ impl Run<'_> {
     ) -> Result<(), Error> {
         // A checkpoint is asked for with a check of room, or without.
         let first =
-            order.sort == Sort::Dump && !self.caller.dry_run && self.may_not_fit(order, sources);
+            order.sort == Sort::Dump && !self.options.dry_run && self.may_not_fit(order, sources);
         if !first && !order.space_check {
             return Ok(());
         }
@@ -110,7 +110,7 @@ impl Run<'_> {
         budget: Budget,
     ) -> Result<u64, Error> {
         const BLOCK: u64 = 4096;
-        let totals = Totals::new(&Silent, self.caller.stop);
+        let totals = Totals::new(&Silent, Some(&self.options.stop));
         let work = Work {
             filter: Some(order.filter),
             source_is_dump: order.source_is_dump,

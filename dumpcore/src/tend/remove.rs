@@ -5,20 +5,18 @@
 //! under its name, and the next run finishes.
 
 use std::ffi::{CStr, CString};
-use std::fmt;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 
 use super::protect::Plan;
 use super::removal::{Left, Reason, Removal, Removed};
 use crate::engine::{self, Act, Budget, Measured, Totals};
 use crate::model::error::Error;
-use crate::model::event::{Event, Observer, Phase, Silent};
+use crate::model::event::{Event, Phase, Silent};
 use crate::model::fault::{Fault, Op};
 use crate::policy::layout::DumpId;
 use crate::root::DumpRoot;
 use crate::root::removing::{Kept, Removing};
-use crate::run::removing;
+use crate::run::{RunOptions, removing, takes_run_options};
 
 /// Removes dumps of a dump root.
 ///
@@ -30,39 +28,23 @@ use crate::run::removing;
 /// println!("{} bytes freed", removal.freed_bytes);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[derive(Clone, Debug)]
 #[must_use = "nothing is removed until it is run"]
-pub struct Remove<'a> {
+pub struct Remove {
     root: PathBuf,
     dumps: Vec<DumpId>,
     first: bool,
-    dry_run: bool,
-    jobs: Option<usize>,
-    observer: &'a dyn Observer,
-    stop: Option<&'a AtomicBool>,
+    options: RunOptions,
 }
 
-impl fmt::Debug for Remove<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Remove")
-            .field("root", &self.root)
-            .field("dumps", &self.dumps)
-            .field("first_copy", &self.first)
-            .field("dry_run", &self.dry_run)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<'a> Remove<'a> {
+impl Remove {
     /// Removes from this dump root.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
             dumps: Vec::new(),
             first: false,
-            dry_run: false,
-            jobs: None,
-            observer: &Silent,
-            stop: None,
+            options: RunOptions::new(),
         }
     }
 
@@ -80,31 +62,7 @@ impl<'a> Remove<'a> {
         self
     }
 
-    /// Only tell what would go and what that would free: nothing is removed, no
-    /// lock taken.
-    pub fn dry_run(mut self, yes: bool) -> Self {
-        self.dry_run = yes;
-        self
-    }
-
-    /// So many workers. Unset: as for a dump.
-    pub fn jobs(mut self, jobs: usize) -> Self {
-        self.jobs = Some(jobs);
-        self
-    }
-
-    /// Is told of what is removed, and of every fault, from several threads.
-    pub fn observer(mut self, observer: &'a dyn Observer) -> Self {
-        self.observer = observer;
-        self
-    }
-
-    /// When this becomes true, the removal stops; what has left its name is
-    /// removed by the next run.
-    pub fn stop(mut self, flag: &'a AtomicBool) -> Self {
-        self.stop = Some(flag);
-        self
-    }
+    takes_run_options!();
 
     /// Removes, and finishes what earlier runs left.
     ///
@@ -115,13 +73,16 @@ impl<'a> Remove<'a> {
     pub fn run(self) -> Result<Removal, Error> {
         let root = DumpRoot::open(&self.root)?;
         root.outside_of_dumps()?;
-        let lock = match self.dry_run {
+        let lock = match self.options.dry_run {
             true => None,
             false => Some(root.lock()?),
         };
         let plan = Plan::of(&root, &self.dumps, self.first)?;
-        let totals = Totals::new(self.observer, self.stop);
-        let budget = Budget::new(self.jobs.unwrap_or_else(|| removing::removing_jobs(&root)));
+        let totals = Totals::new(&*self.options.observer, Some(&self.options.stop));
+        let budget = {
+            let jobs = self.options.jobs;
+            Budget::new(jobs.unwrap_or_else(|| removing::removing_jobs(&root)))
+        };
         let removal = match &lock {
             None => self.measured(&root, plan, budget),
             Some(_) => self.removed(&root, plan, budget, &totals)?,
@@ -138,7 +99,7 @@ impl<'a> Remove<'a> {
 
     /// What removing them would free.
     fn measured(&self, root: &DumpRoot, mut plan: Plan, budget: Budget) -> Removal {
-        let totals = Totals::new(&Silent, self.stop);
+        let totals = Totals::new(&Silent, Some(&self.options.stop));
         let measured = Measured::default();
         let mut removed = Vec::new();
         for id in std::mem::take(&mut plan.go) {
@@ -230,7 +191,7 @@ impl<'a> Remove<'a> {
             faults: Vec::new(),
             faults_total: 0,
             finished_names: 0,
-            dry_run: self.dry_run,
+            dry_run: self.options.dry_run,
             stopped: false,
         }
     }

@@ -48,7 +48,7 @@ impl Stage {
     }
 
     /// A run with nothing special.
-    pub(crate) fn snapshot(&self) -> Snapshot<'static> {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         let init = self.dump.join("current").symlink_metadata().is_err();
         Snapshot::new(&self.dump).main(&self.source).init(init)
     }
@@ -62,7 +62,7 @@ impl Stage {
 
     /// Runs, checks all that always holds, and returns the report.
     #[track_caller]
-    pub(crate) fn run(&self, snapshot: Snapshot<'_>) -> Report {
+    pub(crate) fn run(&self, snapshot: Snapshot) -> Report {
         let history = History::of(&self.dump);
         let report = snapshot.run().unwrap_or_else(|e| panic!("{e}"));
         history.assert_unchanged(&self.dump);

@@ -56,14 +56,14 @@ impl Ground {
     /// Restores over whatever is there.
     pub(crate) fn restore(&self, path: &str) -> Result<RestoreReport, RestoreError> {
         let (navigator, place, version) = self.find(path);
-        done(Restore::new(&navigator, &version, &place)?.confirm(|_| true))
+        asking(Restore::new(&navigator, &version, &place)?, |_| true)
     }
 
     /// Does anything differ from the version?
     pub(crate) fn differs(&self, path: &str) -> bool {
         let (navigator, place, version) = self.find(path);
         let restore = Restore::new(&navigator, &version, &place).unwrap();
-        let restored = restore.only_if_differs(true).confirm(|_| false).run();
+        let restored = restore.only_if_differs(true).run_asking(|_| false);
         match restored.unwrap() {
             Restored::Same => false,
             Restored::Declined => true,
@@ -79,9 +79,7 @@ impl Ground {
             told = Some(plan.clone());
             false
         };
-        Restore::new(&navigator, &version, &place)?
-            .confirm(ask)
-            .run()?;
+        Restore::new(&navigator, &version, &place)?.run_asking(ask)?;
         Ok(told.expect("asked"))
     }
 
@@ -127,8 +125,19 @@ impl Ground {
     }
 }
 
-pub(crate) fn done(restore: Restore<'_>) -> Result<RestoreReport, RestoreError> {
-    match restore.run()? {
+pub(crate) fn done(restore: Restore) -> Result<RestoreReport, RestoreError> {
+    finished(restore.run()?)
+}
+
+pub(crate) fn asking(
+    restore: Restore,
+    ask: impl FnMut(&RestorePlan) -> bool,
+) -> Result<RestoreReport, RestoreError> {
+    finished(restore.run_asking(ask)?)
+}
+
+fn finished(restored: Restored) -> Result<RestoreReport, RestoreError> {
+    match restored {
         Restored::Done(report) => Ok(*report),
         other => panic!("{other:?}"),
     }

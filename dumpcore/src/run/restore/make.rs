@@ -24,7 +24,7 @@ use crate::model::metadata::{Capabilities, Id};
 use crate::model::restore::{RestoreError, RestorePlan};
 use crate::policy::filter::Filter;
 use crate::policy::link::LinkPolicy;
-use crate::run::Caller;
+use crate::run::RunOptions;
 use crate::run::budget::budget;
 use crate::run::lacks::tell_what_is_lacking;
 use crate::run::merge::InDump;
@@ -52,12 +52,12 @@ impl Made<'_> {
     pub(super) fn unless_lacking(
         self,
         plan: &RestorePlan,
-        caller: Caller<'_>,
+        options: &RunOptions,
     ) -> Result<Self, RestoreError> {
         if self.lacking == 0 || self.divisible && !plan.replaces {
             return Ok(self);
         }
-        self.temporary.discard(&clearing(caller));
+        self.temporary.discard(&clearing(options));
         let first = self.sum.faults.into_iter().find(|fault| !is_loss(fault));
         let gone = || fault(Op::Read, &plan.version)(std::io::ErrorKind::NotFound.into());
         Err(RestoreError::Lacking {
@@ -83,7 +83,7 @@ pub(super) fn make<'p>(
     request: &Request,
     place: &'p Place,
     origin: &Origin,
-    caller: Caller<'_>,
+    options: &RunOptions,
 ) -> Result<Made<'p>, RestoreError> {
     let path = place.made_path();
     let temporary = Temporary::make(place.dir().as_fd(), place.made())
@@ -92,7 +92,7 @@ pub(super) fn make<'p>(
         request,
         place,
         origin,
-        caller,
+        options,
         room: place.missing.is_empty() && request.from.meta.kind != Kind::Dir,
     };
     match filling.fill(&temporary) {
@@ -105,7 +105,7 @@ pub(super) fn make<'p>(
             divisible: place.missing.is_empty() && !filling.room,
         }),
         Err(error) => {
-            temporary.discard(&clearing(caller));
+            temporary.discard(&clearing(options));
             Err(error)
         }
     }
@@ -115,7 +115,7 @@ struct Filling<'a> {
     request: &'a Request,
     place: &'a Place,
     origin: &'a Origin,
-    caller: Caller<'a>,
+    options: &'a RunOptions,
     /// Is what is made no directory, so that it needs one to be made in?
     room: bool,
 }
@@ -124,9 +124,9 @@ impl Filling<'_> {
     /// Fills it: the inode that was made, what was counted, and how many
     /// entries are lacking.
     fn fill(&self, temporary: &Temporary<'_>) -> Result<(Id, Sum, u64), RestoreError> {
-        let caller = self.caller;
-        let judge = Judge::new(caller.observer);
-        let totals = Totals::new(&judge, caller.stop);
+        let options = self.options;
+        let judge = Judge::new(&*options.observer);
+        let totals = Totals::new(&judge, Some(&options.stop));
         let capabilities = self.capabilities(temporary, &totals)?;
         let folding = folding::try_out(temporary.handle.as_fd());
         self.place.is_not_anothers(folding)?;
@@ -140,7 +140,7 @@ impl Filling<'_> {
             true => vec![name],
             false => self.origin.way(up).to_vec(),
         };
-        let jobs = if self.room { Some(1) } else { caller.jobs };
+        let jobs = if self.room { Some(1) } else { options.jobs };
         let (budget, _) = budget(
             jobs,
             [source.as_fd()].into_iter(),
@@ -274,7 +274,7 @@ impl Filling<'_> {
             may_share: false,
             source_is_dump: true,
             names: Some(counts),
-            bwlimit: self.caller.bwlimit,
+            bwlimit: self.options.bwlimit,
             only,
             share_source: true,
             pages: Pages::Keep,

@@ -33,11 +33,11 @@ use crate::model::fault::{Fault, Op, OpError};
 use crate::model::metadata::Meta;
 use crate::model::restore::{RestoreError, RestorePlan, RestoreReport, Restored};
 use crate::policy::layout::DumpName;
-use crate::run::Caller;
+use crate::run::RunOptions;
 use crate::sys::disk;
 
 /// A version: what leads to it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct From {
     /// The dump root; or, where no dump is named, any directory.
     pub(crate) root: PathBuf,
@@ -50,7 +50,7 @@ pub(crate) struct From {
 }
 
 /// What is to be restored, and where to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) from: From,
     /// The main root, or another directory; symlinks lead there.
@@ -84,14 +84,14 @@ const CLEARING: Duration = Duration::from_millis(700);
 /// Restores.
 pub(crate) fn restore(
     request: &Request,
-    caller: Caller<'_>,
+    options: &RunOptions,
     confirm: Option<&mut Confirm<'_>>,
 ) -> Result<Restored, RestoreError> {
-    caller.observer.event(Event::Phase(Phase::Preparing));
+    options.observer.event(Event::Phase(Phase::Preparing));
     let start = Local::now();
     let place = Place::open(request)?;
     let origin = Origin::open(request)?;
-    let found = look(request, &place, &origin, caller)?;
+    let found = look(request, &place, &origin, options)?;
     if request.only_if_differs && !found.differs {
         return Ok(Restored::Same);
     }
@@ -101,12 +101,15 @@ pub(crate) fn restore(
         replaces: found.there.is_some(),
         removes: found.removes,
     };
+    if options.dry_run {
+        return Ok(Restored::Planned(plan));
+    }
     let yes = match confirm {
         Some(confirm) => confirm(&plan),
         None if plan.replaces => return Err(RestoreError::Exists { path: plan.path }),
         None => true,
     };
-    if is_stopped(caller) {
+    if !options.keep_going() {
         return Err(RestoreError::Interrupted { path: plan.path });
     }
     if !yes {
@@ -114,16 +117,11 @@ pub(crate) fn restore(
     }
     let looked = found.there.as_ref();
     place.is_as_it_was(looked.map(Meta::id))?;
-    let running = || !is_stopped(caller);
+    let running = || options.keep_going();
     sweep(place.dir().as_fd(), place.made(), false, &running);
-    let made = make(request, &place, &origin, caller)?;
-    let made = made.unless_lacking(&plan, caller)?;
-    finish(&place, made, (plan, looked.copied()), (caller, start))
-}
-
-fn is_stopped(caller: Caller<'_>) -> bool {
-    let stop = caller.stop;
-    stop.is_some_and(|stop| stop.load(std::sync::atomic::Ordering::Relaxed))
+    let made = make(request, &place, &origin, options)?;
+    let made = made.unless_lacking(&plan, options)?;
+    finish(&place, made, (plan, looked.copied()), (options, start))
 }
 
 /// Looks at what there is.
@@ -131,7 +129,7 @@ fn look(
     request: &Request,
     place: &Place,
     origin: &Origin,
-    caller: Caller<'_>,
+    options: &RunOptions,
 ) -> Result<Found, RestoreError> {
     let up = place.missing.len();
     let (dir, name) = origin.above(up)?;
@@ -154,7 +152,7 @@ fn look(
     let wanted = Wanted {
         dump_root: origin.dump_root,
         compare: kept.as_ref(),
-        keep_going: &|| !is_stopped(caller),
+        keep_going: &|| options.keep_going(),
     };
     survey(place.named(), old, &wanted)
 }
@@ -164,15 +162,15 @@ fn finish(
     place: &Place,
     made: Made<'_>,
     (plan, there): (RestorePlan, Option<Meta>),
-    (caller, start): (Caller<'_>, DateTime<Local>),
+    (options, start): (&RunOptions, DateTime<Local>),
 ) -> Result<Restored, RestoreError> {
     let path = place.made_path();
     let put = || -> Result<_, RestoreError> {
-        caller.observer.event(Event::Phase(Phase::Syncing));
+        options.observer.event(Event::Phase(Phase::Syncing));
         disk::sync_filesystem(place.dir()).map_err(fault(Op::Sync, path))?;
         made.is_still_there(path)?;
         place.is_as_it_was(there.as_ref().map(Meta::id))?;
-        if is_stopped(caller) {
+        if !options.keep_going() {
             let path = plan.path.clone();
             return Err(RestoreError::Interrupted { path });
         }
@@ -186,12 +184,12 @@ fn finish(
     let replaced = match put() {
         Ok(replaced) => replaced,
         Err(error) => {
-            made.temporary.discard(&clearing(caller));
+            made.temporary.discard(&clearing(options));
             return Err(error);
         }
     };
-    let running = || !is_stopped(caller);
-    caller.observer.event(Event::Phase(Phase::Removing));
+    let running = || options.keep_going();
+    options.observer.event(Event::Phase(Phase::Removing));
     let removed = match &replaced {
         Some(replaced) => replaced.remove(&running),
         None => Ok(true),
@@ -226,7 +224,7 @@ fn finish(
 
 /// Goes on clearing up for a while after a stop, and as long as it takes
 /// otherwise.
-fn clearing(caller: Caller<'_>) -> impl Fn() -> bool {
-    let until = is_stopped(caller).then(|| Instant::now() + CLEARING);
+fn clearing(options: &RunOptions) -> impl Fn() -> bool + use<> {
+    let until = (!options.keep_going()).then(|| Instant::now() + CLEARING);
     move || until.is_none_or(|until| Instant::now() < until)
 }

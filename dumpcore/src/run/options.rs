@@ -1,0 +1,158 @@
+//! What every operation is told, whatever it does.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::model::event::{Observer, Silent};
+use crate::policy::rate_limit::Rate;
+
+/// What every operation can be told: who observes it, what stops it, and how
+/// much of the machine it may use.
+///
+/// All operations take it by their `options` method, and each of its settings
+/// by a method of the same name. It is cheap to clone, so one value can serve
+/// several operations.
+///
+/// ```no_run
+/// use dumpcore::{Checkpoint, Rate, RunOptions, Snapshot};
+/// use std::sync::Arc;
+/// use std::sync::atomic::AtomicBool;
+///
+/// let stop = Arc::new(AtomicBool::new(false));
+/// let options = RunOptions::new()
+///     .stop(Arc::clone(&stop))
+///     .bwlimit("20M".parse::<Rate>()?);
+/// Snapshot::new("/dump").main("/home").options(options.clone()).run()?;
+/// // Nothing has a lifetime, so it can be moved to another thread.
+/// std::thread::spawn(move || Checkpoint::new("/dump").options(options).jobs(2).run());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "an operation has to be given them"]
+pub struct RunOptions {
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) dry_run: bool,
+    pub(crate) jobs: Option<usize>,
+    pub(crate) bwlimit: Rate,
+}
+
+impl RunOptions {
+    /// No observer, nothing that stops it, no limits.
+    pub fn new() -> Self {
+        Self {
+            observer: Arc::new(Silent),
+            stop: Arc::default(),
+            dry_run: false,
+            jobs: None,
+            bwlimit: Rate::UNLIMITED,
+        }
+    }
+
+    /// Is told of every event, from several threads at once. Keep a clone of
+    /// the `Arc` to ask the observer afterwards what it was told.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
+        self.observer = observer;
+        self
+    }
+
+    /// Stops the operation when it becomes true, from any thread or a signal
+    /// handler: within a second or so, unless a filesystem does not answer.
+    pub fn stop(mut self, flag: Arc<AtomicBool>) -> Self {
+        self.stop = flag;
+        self
+    }
+
+    /// Only reports what would be done: nothing is written, no lock is taken.
+    pub fn dry_run(mut self, yes: bool) -> Self {
+        self.dry_run = yes;
+        self
+    }
+
+    /// The number of workers, the calling thread among them; 0 counts as 1.
+    /// `None`, the default, chooses it by the disks, the network and the
+    /// processors. There are fewer where file descriptors are short, and a
+    /// warning says so.
+    pub fn jobs(mut self, jobs: impl Into<Option<usize>>) -> Self {
+        self.jobs = jobs.into();
+        self
+    }
+
+    /// Limits how fast contents are copied, by all workers together. Looking,
+    /// linking, comparing and removing do not count. Unlimited by default.
+    pub fn bwlimit(mut self, rate: Rate) -> Self {
+        self.bwlimit = rate;
+        self
+    }
+
+    /// Was the operation not asked to stop?
+    pub(crate) fn keep_going(&self) -> bool {
+        !self.stop.load(Ordering::Relaxed)
+    }
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for RunOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunOptions")
+            .field("stop", &self.stop)
+            .field("dry_run", &self.dry_run)
+            .field("jobs", &self.jobs)
+            .field("bwlimit", &self.bwlimit)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The methods of a builder, in its `impl`, that hand its field `options` what
+/// it is told. Methods of a trait would have to be imported by whoever calls
+/// them.
+macro_rules! takes_run_options {
+    () => {
+        /// What every operation can be told, in one value. It replaces all that
+        /// was set before by this method and by those of its settings.
+        pub fn options(mut self, options: $crate::run::RunOptions) -> Self {
+            self.options = options;
+            self
+        }
+
+        /// Is told of every event; see [`RunOptions::observer`](crate::RunOptions::observer).
+        pub fn observer(
+            mut self,
+            observer: std::sync::Arc<dyn $crate::model::event::Observer>,
+        ) -> Self {
+            self.options = self.options.observer(observer);
+            self
+        }
+
+        /// Stops the run when it becomes true; see [`RunOptions::stop`](crate::RunOptions::stop).
+        pub fn stop(mut self, flag: std::sync::Arc<std::sync::atomic::AtomicBool>) -> Self {
+            self.options = self.options.stop(flag);
+            self
+        }
+
+        /// Only reports what would be done; see [`RunOptions::dry_run`](crate::RunOptions::dry_run).
+        pub fn dry_run(mut self, yes: bool) -> Self {
+            self.options = self.options.dry_run(yes);
+            self
+        }
+
+        /// The number of workers; see [`RunOptions::jobs`](crate::RunOptions::jobs).
+        pub fn jobs(mut self, jobs: impl Into<Option<usize>>) -> Self {
+            self.options = self.options.jobs(jobs);
+            self
+        }
+
+        /// Limits how fast contents are copied; see [`RunOptions::bwlimit`](crate::RunOptions::bwlimit).
+        pub fn bwlimit(mut self, rate: $crate::policy::rate_limit::Rate) -> Self {
+            self.options = self.options.bwlimit(rate);
+            self
+        }
+    };
+}
+pub(crate) use takes_run_options;
