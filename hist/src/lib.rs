@@ -110,8 +110,8 @@ struct Choice {
     /// Only the last version of each hour
     #[arg(short = 'h', long, group = "every")]
     hourly: bool,
-    /// Begin with this dump, or this date: d or dd of this month, mmdd of
-    /// this year, yymmdd, yyyymmdd, yyyy-mm-dd, 2026-11-22T23:31; where PATH
+    /// Begin with this dump, or this date: today, yesterday, d or dd of this
+    /// month, mmdd of this year, yymmdd, yyyymmdd, yyyy-mm-dd, 2026-11-22T23:31; where PATH
     /// lies in a dump, d, dd and mmdd are of that dump's month and year
     #[arg(short, long, value_name = "EARLIEST")]
     since: Option<PathBuf>,

@@ -2,7 +2,7 @@ complete -c hist -l main -d 'Tree to read; give it again for several [env: MAINR
 complete -c hist -l dump -d 'Dump root, where dumps are kept [env: DUMPROOT, likewise] [default: /dump]' -r -f -a "(__fish_complete_directories)"
 complete -c hist -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
 complete -c hist -l set -d 'Use a set: [set.NAME] in the configuration file, or NAME.toml beside it; \'dump\' is the top level' -r
-complete -c hist -s s -l since -d 'Begin with this dump, or this date: d or dd of this month, mmdd of this year, yymmdd, yyyymmdd, yyyy-mm-dd, 2026-11-22T23:31; where PATH lies in a dump, d, dd and mmdd are of that dump\'s month and year' -r -F
+complete -c hist -s s -l since -d 'Begin with this dump, or this date: today, yesterday, d or dd of this month, mmdd of this year, yymmdd, yyyymmdd, yyyy-mm-dd, 2026-11-22T23:31; where PATH lies in a dump, d, dd and mmdd are of that dump\'s month and year' -r -F
 complete -c hist -l log -d 'Where warnings and errors go besides stderr: auto, journal, syslog or stderr [default: nowhere else]' -r -f -a "auto\t'Chosen by what is there'
 journal\t'The systemd journal'
 syslog\t'The system log'

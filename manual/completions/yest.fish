@@ -6,7 +6,7 @@ complete -c yest -s y -l years -d 'So many years ago' -r
 complete -c yest -s m -l months -d 'So many months ago' -r
 complete -c yest -s d -l days -d 'So many days ago [default: 1, when nothing else is said]' -r
 complete -c yest -s h -l hours -d 'So many hours ago' -r
-complete -c yest -l date -d 'At the end of a day (d or dd of this month, mmdd of this year, yymmdd, yyyymmdd, yyyy-mm-dd), or at a moment (2026-11-22T23:31, 2026-11-22T23:31:00Z); of a path in a dump, d, dd and mmdd are of that dump\'s month and year. In the future it means the newest dump' -r
+complete -c yest -l date -d 'At the end of a day (today, yesterday, d or dd of this month, mmdd of this year, yymmdd, yyyymmdd, yyyy-mm-dd), or at a moment (2026-11-22T23:31, 2026-11-22T23:31:00Z); of a path in a dump, d, dd and mmdd are of that dump\'s month and year. In the future it means the newest dump' -r
 complete -c yest -l exec -d 'Run a shell command on the old name and the path: --exec \'cmp -l\'' -r -f -a "(__fish_complete_command)"
 complete -c yest -l log -d 'Where warnings and errors go besides stderr: auto, journal, syslog or stderr [default: nowhere else]' -r -f -a "auto\t'Chosen by what is there'
 journal\t'The systemd journal'
@@ -16,6 +16,7 @@ complete -c yest -l color -d 'Colours in diffs' -r -f -a "auto\t'On a terminal, 
 always\t'Always'
 never\t'Never'"
 complete -c yest -l print-config -d 'Print what is in force and where it comes from, and do nothing'
+complete -c yest -l last -d 'The newest version that any dump has, also if it was deleted since'
 complete -c yest -s n -l no-check -d 'Print the name even if there is nothing of that name'
 complete -c yest -l diff -d 'Show what has changed since, as a unified diff'
 complete -c yest -l copy -d 'Restore it over the path, with all its metadata and the directories above it that are gone. A directory becomes as it was: what it has gained since goes. Asks before it replaces something, and says what would go: without a terminal that takes --force'

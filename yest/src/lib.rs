@@ -38,7 +38,10 @@ const EXAMPLES: &str = "\
 Examples:
   yest profile                       its name in the last dump of yesterday or before
   yest -d7 -h 12 profile             seven days and twelve hours ago
+  yest --date yesterday profile      at the end of yesterday
   yest --date 0131 profile           on 31 January of this year
+  yest --last profile                the newest that any dump has, also of
+                                     what was deleted since
   yest --diff profile                what has changed since yesterday
   yest --copy profile                bring yesterday's back
   cp \"$(yest -m1 profile)\" old       any program can read a dump
@@ -87,12 +90,15 @@ struct Options {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "When")]
 struct When {
-    /// At the end of a day (d or dd of this month, mmdd of this year, yymmdd,
-    /// yyyymmdd, yyyy-mm-dd), or at a moment (2026-11-22T23:31,
+    /// At the end of a day (today, yesterday, d or dd of this month, mmdd of
+    /// this year, yymmdd, yyyymmdd, yyyy-mm-dd), or at a moment (2026-11-22T23:31,
     /// 2026-11-22T23:31:00Z); of a path in a dump, d, dd and mmdd are of that
     /// dump's month and year. In the future it means the newest dump
     #[arg(long, value_name = "DATE", conflicts_with_all = ["years", "months", "days", "hours"])]
     date: Option<String>,
+    /// The newest version that any dump has, also if it was deleted since
+    #[arg(long, conflicts_with_all = ["years", "months", "days", "hours", "date", "no_check"])]
+    last: bool,
     /// Print the name even if there is nothing of that name
     #[arg(short, long, conflicts_with = "act")]
     no_check: bool,
@@ -197,6 +203,13 @@ fn one(
     future: &mut Option<Date>,
 ) -> Result<Exit, Failure> {
     let (ground, place) = grounds.locate(path)?;
+    if options.when.last {
+        let found = grounds.find_typed(path, (ground, place), |ground, place| {
+            ground.navigator.newest_version(place)
+        });
+        let (ground, place, old) = found.map_err(|error| ground.failure(&error))?;
+        return act.run(ground, path, &place, &old);
+    }
     let failed = |error: dumpcore::FindError| ground.failure(&error);
     let date = match &options.when.date {
         Some(text) => Some(ground.date(text, &place)?),

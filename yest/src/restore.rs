@@ -102,7 +102,14 @@ impl Copying {
                 Ok(self.stopped())
             }
             (_, Some(refused)) => Err(refused),
-            (Ok(_), None) => Ok(Exit::Done),
+            (Ok(done), None) => {
+                if matches!(done, Restored::Same) {
+                    let old = Brief::path(&old.path);
+                    let text = format!("nothing to restore: it is the same as {old}");
+                    ground.aside.remark(&text);
+                }
+                Ok(Exit::Done)
+            }
             (Err(error), None) => Err(Failure::Failed(error.to_string())),
         }
     }
@@ -117,7 +124,7 @@ impl Copying {
             notices.warning(&text);
         }
         let what = report::restored(report);
-        notices.done(&format!("restored {now} from {old}"), &what);
+        notices.remark(&format!("restored {now} from {old}: {what}"));
         let stopped = self.stop.is_set();
         if let Some(left) = &report.left {
             let path = Brief::path(&left.path);

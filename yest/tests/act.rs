@@ -218,8 +218,23 @@ fn what_a_directory_has_gained_does_not_go_unsaid() {
     copies(&["--copy", "--force"], 0, String::new());
     gain(&["a/new"]);
     copies(&["--copy", "--force", "-q"], 0, String::new());
-    let said = format!("yest: restored {} from {old}\n", main("a"));
-    copies(&["--copy", "--force", "-v"], 0, said);
+    gain(&["a/new"]);
+    let said = ground
+        .yest()
+        .args(["--copy", "--force", "-v", "a"])
+        .output();
+    let said = String::from_utf8(said.unwrap().stderr).unwrap();
+    let (lost, restored) = said.split_once('\n').unwrap();
+    assert!(lost.contains(" has lost 1 entry "), "{said}");
+    let begin = format!(
+        "yest: restored {} from {old}: 1 file, 1 directory, 4 B in ",
+        main("a")
+    );
+    let end = " s; replaced what was there, removed 1 entry that the dump does not have\n";
+    assert!(
+        restored.starts_with(&begin) && restored.ends_with(end),
+        "{said}"
+    );
 }
 
 #[test]

@@ -465,3 +465,68 @@ fn what_is_in_force_is_what_a_reader_heeds() {
         "{text}"
     );
 }
+
+#[test]
+fn the_last_version_is_found_whenever_it_was() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/gone", "first\n");
+    ground.dump("2020/0102/0000", "a/gone", "last\n");
+    ground.dump("2020/0103/0000", "a/other", "");
+    ground.dump("2999/0101/0000", "a/new", "of another clock\n");
+    ground.names(
+        &["--last", "a/gone"],
+        &ground.old("2020/0102/0000", "a/gone"),
+    );
+    ground.names(&["--last", "a/new"], &ground.old("2999/0101/0000", "a/new"));
+    // Of a path in a dump, too: later ones count.
+    let old = ground.old("2020/0101/0000", "a/gone");
+    ground.names(
+        &["--last", old.to_str().unwrap()],
+        &ground.old("2020/0102/0000", "a/gone"),
+    );
+    let none = format!(
+        "yest: no dump in {} has NEWAGE/a/never (4 looked at)\n",
+        ground.at("dump").display()
+    );
+    ground
+        .yest()
+        .args(["--last", "a/never"])
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(none);
+    ground
+        .yest()
+        .args(["--last", "--copy", "a/gone"])
+        .assert()
+        .success();
+    assert_eq!(fs::read_to_string(ground.main("a/gone")).unwrap(), "last\n");
+    for words in [
+        ["--last", "-d1"].as_slice(),
+        &["--last", "--date", "today"],
+        &["--last", "-n"],
+    ] {
+        ground.yest().args(words).arg("a/gone").assert().code(2);
+    }
+}
+
+#[test]
+fn yesterday_is_a_date() {
+    let ground = Ground::new();
+    // Of a path in a dump it is the day before that dump.
+    ground.dump("2020/0101/0000", "a/f", "");
+    ground.dump("2020/0101/2300", "a/f", "");
+    ground.dump("2020/0102/0000", "a/f", "");
+    let old = ground.old("2020/0102/0000", "a/f");
+    let words = |date| ["--date", date, old.to_str().unwrap()];
+    ground.names(&words("yesterday"), &ground.old("2020/0101/2300", "a/f"));
+    ground.names(&words("today"), &old);
+    // Of the main tree it is yesterday.
+    ground.names(&["--date", "yesterday", "a/f"], &old);
+    ground
+        .yest()
+        .args(["--date", "1331", "a/f"])
+        .assert()
+        .code(2)
+        .stderr("yest: '1331' is not a date: months are 01 to 12, not 13\n");
+}

@@ -100,16 +100,4 @@ impl Notices {
     pub fn is_quiet(&self) -> bool {
         self.quiet
     }
-
-    /// What was done, and how much that was: for a person at a terminal and for
-    /// the log; elsewhere `-v` gets what was done, in a line that scripts know.
-    pub fn done(&self, what: &str, how_much: &str) {
-        if self.logged {
-            tracing::info!("{what}: {how_much}");
-        } else if !self.quiet && screen::stderr_is_terminal() {
-            screen::remark(self.program.name, &format!("{what}: {how_much}"));
-        } else if self.verbose {
-            screen::remark(self.program.name, what);
-        }
-    }
 }

@@ -134,7 +134,8 @@ pub(super) fn some(number: u64, one: &str, many: &str) -> String {
     }
 }
 
-/// What a restoration brought back: `3 files, 1 directory, 12.00 KiB in 0.1 s`.
+/// What a restoration brought back, and what went for it: `3 files, 1 directory,
+/// 12.0 KiB in 0.1 s; replaced what was there`.
 #[must_use]
 pub fn restored(report: &RestoreReport) -> String {
     let counts = &report.counts;
@@ -148,8 +149,16 @@ pub fn restored(report: &RestoreReport) -> String {
     let mut parts: Vec<String> = there
         .map(|(number, one, many)| some(number, one, many))
         .collect();
-    parts.push(bytes(counts.files.bytes));
-    format!("{} in {}", parts.join(", "), duration(report.seconds()))
+    parts.push(short(counts.files.bytes));
+    let mut text = format!("{} in {}", parts.join(", "), duration(report.seconds()));
+    if report.plan.replaces {
+        text.push_str("; replaced what was there");
+        if let removed @ 1.. = report.plan.removes.entries {
+            let entries = some(removed, "entry", "entries");
+            let _ = write!(text, ", removed {entries} that the dump does not have");
+        }
+    }
+    text
 }
 
 /// The line of a run that found its work done.

@@ -95,18 +95,37 @@ pub enum Date {
     Minute(Stamp),
 }
 
-/// The text is no date.
+/// The text is not a date.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "'{0}' is no date: give d, dd, mmdd, yymmdd, yyyymmdd, yyyy-mm-dd, yyyy-mm-ddThh:mm \
-     or a moment such as 2026-11-22T23:31:00Z"
-)]
-pub struct BadDate(String);
+#[error("'{text}' is not a date: {why}")]
+pub struct BadDate {
+    text: String,
+    why: NoDate,
+}
+
+/// Why a text is not a date, with what would be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+enum NoDate {
+    #[error(
+        "use today, yesterday, d or dd (a day of this month), mmdd, yymmdd, yyyymmdd, \
+         yyyy-mm-dd, yyyy-mm-ddThh:mm, or a moment such as 2026-11-22T23:31:00Z"
+    )]
+    Form,
+    #[error("months are 01 to 12, not {0:02}")]
+    Month(u32),
+    #[error("{year}-{month:02} has days 01 to {last}, not {day:02}")]
+    Day {
+        year: i32,
+        month: u32,
+        last: u32,
+        day: u32,
+    },
+}
 
 impl Date {
     /// Reads a date.
     ///
-    /// As in Plan 9, one or two digits are a day of this month, four a month
+    /// `today` and `yesterday` are days; as in Plan 9, one or two digits are a day of this month, four a month
     /// and day of this year, six and eight add the year; two digits of a year
     /// count from 1969 to 2068, as POSIX has it. `yyyy-mm-dd`,
     /// `yyyy-mm-ddThh:mm` and an RFC 3339 moment, which is moved into `zone`,
@@ -115,7 +134,16 @@ impl Date {
     /// # Errors
     /// The text has no such form, or the calendar no such day.
     pub fn parse<Z: TimeZone>(text: &str, today: NaiveDate, zone: &Z) -> Result<Self, BadDate> {
-        let bad = || BadDate(text.to_owned());
+        let because = |why| BadDate {
+            text: text.to_owned(),
+            why,
+        };
+        let bad = || because(NoDate::Form);
+        match text {
+            "today" => return Ok(Self::Day(today)),
+            "yesterday" => return today.pred_opt().map(Self::Day).ok_or_else(bad),
+            _ => {}
+        }
         if let Ok(moment) = DateTime::<FixedOffset>::parse_from_rfc3339(text) {
             let local = moment.with_timezone(zone).naive_local();
             return minute(local).map(Self::Minute).ok_or_else(bad);
@@ -141,10 +169,10 @@ impl Date {
             8 => (digits[..4].parse().ok(), pair(2)),
             _ => return Err(bad()),
         };
-        let day = (year.zip(month))
-            .zip(pair(0))
-            .and_then(|((year, month), day)| NaiveDate::from_ymd_opt(year, month, day));
-        day.map(Self::Day).ok_or_else(bad)
+        let ((year, month), day) = year.zip(month).zip(pair(0)).ok_or_else(bad)?;
+        let date = NaiveDate::from_ymd_opt(year, month, day);
+        date.map(Self::Day)
+            .ok_or_else(|| because(NoDate::of(year, month, day)))
     }
 
     /// Its first minute.
@@ -165,6 +193,21 @@ impl Date {
                 Stamp::from_civil(midnight + TimeDelta::minutes(24 * 60 - 1))
             }
             Self::Minute(stamp) => *stamp,
+        }
+    }
+}
+
+impl NoDate {
+    /// Of numbers that the calendar does not have.
+    fn of(year: i32, month: u32, day: u32) -> Self {
+        match NaiveDate::from_ymd_opt(year, month, 1) {
+            Some(first) => Self::Day {
+                year,
+                month,
+                last: first.num_days_in_month().into(),
+                day,
+            },
+            None => Self::Month(month),
         }
     }
 }
@@ -350,6 +393,8 @@ mod tests {
             ("20240229", "2024-02-29T00:00", "2024-02-29T23:59"),
             ("2024-02-29", "2024-02-29T00:00", "2024-02-29T23:59"),
             ("2024-02-29T10:30", "2024-02-29T10:30", "2024-02-29T10:30"),
+            ("today", "2026-11-22T00:00", "2026-11-22T23:59"),
+            ("yesterday", "2026-11-21T00:00", "2026-11-21T23:59"),
             (
                 "2026-07-01T23:31:59Z",
                 "2026-07-02T01:31",
@@ -382,13 +427,38 @@ mod tests {
             "+1",
             "-1",
             "1a",
-            "yesterday",
+            "tomorrow",
             "2026-1-2",
             "20-6-11-22",
             "\u{0663}",
         ] {
             assert!(Date::parse(text, today, &Berlin).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_not_a_date_says_what_would_be() {
+        let today = NaiveDate::from_ymd_opt(2026, 11, 22).unwrap();
+        for (text, expected) in [
+            (
+                "31",
+                "'31' is not a date: 2026-11 has days 01 to 30, not 31",
+            ),
+            ("0", "'0' is not a date: 2026-11 has days 01 to 30, not 00"),
+            (
+                "250229",
+                "'250229' is not a date: 2025-02 has days 01 to 28, not 29",
+            ),
+            ("1301", "'1301' is not a date: months are 01 to 12, not 13"),
+        ] {
+            let bad = Date::parse(text, today, &Berlin).unwrap_err();
+            assert_eq!(bad.to_string(), expected);
+        }
+        let bad = Date::parse("soon", today, &Berlin).unwrap_err().to_string();
+        assert!(
+            bad.starts_with("'soon' is not a date: use today, yesterday, "),
+            "{bad}"
+        );
     }
 
     proptest! {

@@ -160,6 +160,27 @@ impl Navigator {
         })
     }
 
+    /// The newest version that a dump has, of whatever time; also of what was
+    /// deleted since. For a path in a dump, later dumps count as well.
+    ///
+    /// # Errors
+    /// [`FindError::Never`], or a fault.
+    pub fn newest_version(&self, place: &Location) -> Result<Version, FindError> {
+        let mut dumps = 0;
+        for dump in self.listing.newest_first(..) {
+            let dump = dump?.name;
+            if let Some(version) = Version::look(&self.listing, dump, &place.within)? {
+                return Ok(version);
+            }
+            dumps += 1;
+        }
+        Err(FindError::Never {
+            within: place.within.clone(),
+            dump: self.trees.dump.clone(),
+            dumps,
+        })
+    }
+
     /// What bears the name of a place now, in the tree that it lies in. What is
     /// reached through [`Location::typed_through`] counts.
     ///
@@ -234,6 +255,17 @@ pub enum FindError {
         dump: PathBuf,
         /// The same in the nearest older dump that has it.
         older: Option<PathBuf>,
+    },
+    /// No dump has it.
+    #[error("no dump in {} has {} ({dumps} looked at)",
+        Brief::path(.dump), Brief(.within.as_bytes()))]
+    Never {
+        /// The path looked for, inside a dump.
+        within: RelPath,
+        /// The dump root.
+        dump: PathBuf,
+        /// How many dumps were looked at.
+        dumps: usize,
     },
     /// Something on the way could not be read.
     #[error("cannot {} {}: {}", .0.op, Brief::path(&.0.path), plain(&.0.cause))]
