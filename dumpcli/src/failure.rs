@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use dumpcore::{Error, Printable};
+use dumpcore::{Chain, Error, Printable};
 
 /// Why a program ends without having done its work: one clear sentence each.
 #[derive(Debug, thiserror::Error)]
@@ -24,10 +24,9 @@ pub enum Failure {
     #[error("stopped, while {} did not answer; nothing is published", Printable::path(.0))]
     StoppedAt(PathBuf),
     /// The library gave up.
-    #[error("{error}{hint}")]
+    #[error("{}{hint}", Chain(.error))]
     Core {
         /// Why.
-        #[source]
         error: Error,
         /// What can be done about it, see [`advice`](crate::advice).
         hint: String,

@@ -11,7 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, Local, NaiveDate, Utc};
 
 use crate::fs::read_marks;
-use crate::model::error::Error;
+use crate::model::error::{Error, Wanted};
 use crate::model::event::{Event, Phase, Warning};
 use crate::model::fault::Fault;
 use crate::model::path::RelPath;
@@ -235,7 +235,7 @@ impl Replica {
     fn not_yet(&self, from: &DumpRoot, today: NaiveDate) -> Result<Replicated, Error> {
         let none = Error::NoSuchDump {
             dump: self.from.clone(),
-            what: "of a day before today".to_owned(),
+            wanted: Wanted::BeforeToday,
         };
         let tomorrow = today.succ_opt().unwrap_or(today);
         let of_today = from.listing().newest_before_day(tomorrow);
@@ -330,7 +330,7 @@ impl Replica {
                 let found = listing.newest_not_later(now).map_err(unreadable)?;
                 let none = || Error::NoSuchDump {
                     dump: self.from.clone(),
-                    what: "that bears a date".to_owned(),
+                    wanted: Wanted::Dated,
                 };
                 found.map(Some).ok_or_else(none)
             }

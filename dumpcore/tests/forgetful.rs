@@ -60,8 +60,8 @@ fn said(report: &Report) -> String {
 fn a_disk_that_forgets_modes_or_owners_links_all_the_same() {
     let mode = "does not keep permissions";
     let bits = "does not keep the permission bits 0077";
-    let owner = "does not keep owners: every file is user";
-    let group = "does not keep groups: every file is group";
+    let owner = "owners (every file belongs to user";
+    let group = "groups (every file belongs to group";
     let open = "anyone who can enter the dump root can read everything";
     for (options, told, untold) in [
         (&["--chmod-ignore"][..], &[mode][..], &[open, owner][..]),
@@ -163,7 +163,10 @@ fn ntfs_links_what_is_unchanged_and_says_what_it_loses() {
     assert_eq!(first.warnings.iter().filter(open).count(), 1);
     let said = said(&first);
     assert!(said.contains("mount it with '-o permissions'"), "{said}");
-    assert!(said.contains("owners: every file is user 0's"), "{said}");
+    assert!(
+        said.contains("owners (every file belongs to user 0)"),
+        "{said}"
+    );
 
     let keeping = Mount::with(Fs::Ntfs, 64, &[], "permissions");
     let mut stage = Stage::new();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use common::{ROOT, Stage};
-use dumpcore::{Event, Observer, Phase};
+use dumpcore::{Chain, Event, Observer, Phase};
 
 /// Does something when all is stored, and before it is published.
 struct Before<F>(Mutex<Option<F>>);
@@ -49,7 +49,8 @@ fn refused(act: impl Fn(&Path, &Path) + Send + 'static) {
         .observer(Arc::new(before))
         .run()
         .expect_err("published");
-    assert!(error.to_string().contains("2199/1231/2359"), "{error}");
+    let error = Chain(&error).to_string();
+    assert!(error.contains("2199/1231/2359"), "{error}");
     assert_eq!(named, fs::read_link(&current).expect("a link"));
     stage.assert_same();
 }
@@ -102,9 +103,10 @@ fn what_is_half_made_and_stays_is_not_published() {
         let observer = HalfMade { source, day, done };
         let at = "2199-12-31T23:59".parse().expect("a minute");
         let run = stage.snapshot().at(at).observer(Arc::new(observer)).run();
-        let error = run.expect_err("half of it was published").to_string();
+        let error = run.expect_err("half of it was published");
+        let error = Chain(&error).to_string();
         assert!(
-            error.contains("/file") && error.contains("half made"),
+            error.contains("/file") && error.contains("incomplete"),
             "{error}"
         );
         assert!(!stage.dump.join("2199/1231/2359").exists(), "published");

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use common::{ROOT, Stage};
-use dumpcore::{Action, Event, Report, Snapshot, Warning};
+use dumpcore::{Action, Chain, Event, Report, Snapshot, Warning};
 use fixtures::mounts::{Fs, Mount};
 
 /// What is mounted until it goes out of scope.
@@ -206,7 +206,7 @@ fn a_closed_mount_in_user_space_is_named_or_left_out() {
         panic!("{:#?}", report.faults);
     };
     assert_eq!(fault.path, at);
-    let told = fault.to_string();
+    let told = Chain(fault).to_string();
     assert!(told.contains("FUSE") && told.contains("exclude"), "{told}");
     assert!(is_empty(&report.dump.join(ROOT).join("home/mount")));
     let (report, heard) = left_out(stage.snapshot().one_file_system(true));

@@ -402,7 +402,7 @@ fn a_dump_is_found_by_its_name_its_path_or_a_pin() {
     let error = |what: &OsStr| root.find(what).expect_err("found").to_string();
     assert_eq!(
         error("2030/0101".as_ref()),
-        "2030/0101 is a day with 2 dumps; name them"
+        "2030/0101 is a day with 2 dumps; name the ones you mean"
     );
     assert_eq!(
         error(&path("2030/0102")),
@@ -410,12 +410,12 @@ fn a_dump_is_found_by_its_name_its_path_or_a_pin() {
     );
     assert_eq!(
         error("2030".as_ref()),
-        "2030 is a year with 3 dumps; name them"
+        "2030 is a year with 3 dumps; name the ones you mean"
     );
     assert!(error("2030/0101/0130".as_ref()).ends_with(
         "has no dump 2030/0101/0130; the nearest are 2030/0101/0100, 2030/0101/0200, 2030/0102/0300"
     ));
-    assert!(error("2030/0101/0100/tree".as_ref()).contains("lies in the dump 2030/0101/0100"));
+    assert!(error("2030/0101/0100/tree".as_ref()).contains("is inside the dump 2030/0101/0100"));
     for what in ["", "letter", "/", "tree/..", "2031/0101", "2030/1301/0000"] {
         let unknown = root.find(what.as_ref());
         assert!(

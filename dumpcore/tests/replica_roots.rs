@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chrono::{NaiveDate, TimeDelta};
-use dumpcore::{Error, Event, Replica, Replicated, Report, Snapshot, Stamp, Warning};
+use dumpcore::{Chain, Error, Event, Replica, Replicated, Report, Snapshot, Stamp, Warning};
 
 /// A dump root with dumps made by hand, of which the last is `current`, and
 /// an empty one.
@@ -253,7 +253,7 @@ fn waiting(roots: &Roots, meanwhile: Vec<Box<dyn Fn() + Send + Sync>>) -> Vec<St
                 Some(act) => act(),
                 None => flag.store(true, Ordering::Relaxed),
             }
-            heard.push(error.to_string());
+            heard.push(Chain(error).to_string());
         }
     };
     let replica = roots

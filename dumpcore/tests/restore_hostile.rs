@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use common::restoring::{Ground, asking, names_in, plain_tree, put};
-use dumpcore::{Event, Phase, Restore, RestoreError, Restored};
+use dumpcore::{Chain, Event, Phase, Restore, RestoreError, Restored};
 use fixtures::compare::Options;
 
 const SECRET: &str = "for no eyes but its owner's";
@@ -190,7 +190,7 @@ fn nothing_is_removed_but_what_was_replaced() {
                 assert_eq!(phase, Phase::Removing);
                 let left = report.left.expect("told");
                 assert!(
-                    left.to_string().contains("another bears its name"),
+                    Chain(&left).to_string().contains("another bears its name"),
                     "{left}"
                 );
             }

@@ -7,7 +7,7 @@ use clap::{Args, ValueHint};
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
 use dumpcli::{json, logging, report, screen};
-use dumpcore::{DumpId, DumpRoot, Left, NotADump, Printable, Removal, Remove, Removed};
+use dumpcore::{Chain, DumpId, DumpRoot, Left, NotADump, Printable, Removal, Remove, Removed};
 use serde_json::{Value, json};
 
 use crate::PROGRAM;
@@ -105,8 +105,10 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
 /// What was named is no dump: a day, say, is wrong usage.
 fn unfound(error: NotADump) -> Failure {
     match error {
-        NotADump::Several { .. } | NotADump::Inside { .. } => Failure::Usage(error.to_string()),
-        _ => Failure::Failed(error.to_string()),
+        NotADump::Several { .. } | NotADump::Inside { .. } => {
+            Failure::Usage(Chain(&error).to_string())
+        }
+        _ => Failure::Failed(Chain(&error).to_string()),
     }
 }
 

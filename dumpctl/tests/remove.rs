@@ -133,19 +133,23 @@ fn what_may_not_go_stays_with_the_reason() {
 fn what_is_named_must_be_a_dump() {
     let ground = Ground::new();
     for (what, code, text) in [
-        ("2030/0101", 2, "2030/0101 is a day with 2 dumps; name them"),
-        ("2030", 2, "2030 is a year with 4 dumps; name them"),
+        (
+            "2030/0101",
+            2,
+            "2030/0101 is a day with 2 dumps; name the ones",
+        ),
+        ("2030", 2, "2030 is a year with 4 dumps; name the ones"),
         (
             "2030/0101/0200/tree",
             2,
-            "lies in the dump 2030/0101/0200; name the dump itself",
+            "is inside the dump 2030/0101/0200; name the dump itself",
         ),
         (
             "2030/0101/0130",
             1,
             "has no dump 2030/0101/0130; the nearest are 2030/0101/0100, 2030/0101/0200",
         ),
-        ("letter", 1, "letter is not a dump of"),
+        ("letter", 1, "letter is neither a dump of"),
     ] {
         // One that is wrong keeps all of them.
         let words = ["remove", "--force", "2030/0101/0200", what];

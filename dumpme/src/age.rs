@@ -21,7 +21,7 @@ use chrono::{DateTime, Local, TimeDelta, Utc};
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
 use dumpcli::{Program, absolute, json};
-use dumpcore::{DumpName, DumpRoot, Printable, Sort};
+use dumpcore::{Chain, DumpName, DumpRoot, Printable, Sort};
 use serde_json::{Value, json};
 
 /// Names may run ahead of the clock so far, and a dump may have no mark.
@@ -240,7 +240,7 @@ fn newest_with(
     if let Ok(None) = found {
         found = listing.newest_with(name, ..);
     }
-    let found = found.map_err(|fault| Failure::Failed(fault.to_string()))?;
+    let found = found.map_err(|fault| Failure::Failed(Chain(&fault).to_string()))?;
     found.ok_or_else(|| {
         let (root, tree) = (Printable::path(listing.root()), Printable(tree.as_bytes()));
         let text =
@@ -262,7 +262,7 @@ fn copied_by(
     }
     for found in listing.newest_first(..=listing.moment(name)) {
         let found = found
-            .map_err(|fault| Failure::Failed(fault.to_string()))?
+            .map_err(|fault| Failure::Failed(Chain(&fault).to_string()))?
             .name;
         let has = |tree: &OsString| listing.has_tree(found, Path::new(tree));
         if found.sort == Sort::Dump && tree.is_none_or(has) {

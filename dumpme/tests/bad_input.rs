@@ -147,7 +147,12 @@ fn a_dump_root_that_lies_in_a_dump() {
     let current = fs::read_link(place.dir.path().join("dump/current")).expect("a link");
     let inside = format!("dump/{}/tree/sub", current.display());
     let args = with(&TREE, &["--dump", &inside, "--init"]);
-    refused(&place, &args, 1, &[&inside, "a dump of", "take"]);
+    refused(
+        &place,
+        &args,
+        1,
+        &[&inside, "a dump of", "itself, or a directory outside"],
+    );
 }
 
 #[test]
@@ -200,7 +205,7 @@ fn a_current_that_names_no_dump() {
         &place,
         &with(&TREE, &["--dump", "fresh"]),
         1,
-        &["fresh/current is no symlink"],
+        &["fresh/current is not a symlink"],
     );
 }
 
@@ -266,7 +271,7 @@ fn two_trees_of_one_name() {
             &place,
             &args,
             2,
-            &[twice, "are the same tree: give it once"],
+            &[twice, "are the same tree; name it only once"],
         );
     }
     for name in ["a/b", "..", ".", ""] {
@@ -453,7 +458,12 @@ fn a_full_dump_disk_says_how_much_is_missing() {
     fs::write(large.path(), vec![b'x'; 8 << 20]).expect("written");
     let dump = dump.to_str().expect("text");
     let args = with(&TREE, &["--dump", dump, "--init"]);
-    refused(&place, &args, 1, &[dump, "has not enough room", "free"]);
+    refused(
+        &place,
+        &args,
+        1,
+        &[dump, "does not have enough space", "free"],
+    );
     assert!(!Path::new(dump).join("current").exists());
     // What the other program left is named: this one cannot go on with it.
     let chk = Path::new(dump).join("2020/0101/0500_chk_incomplete");
@@ -463,7 +473,7 @@ fn a_full_dump_disk_says_how_much_is_missing() {
         &place,
         &args,
         1,
-        &[dump, "has not enough room", left, "chkptme goes on"],
+        &[dump, "does not have enough space", left, "chkptme goes on"],
     );
     // What was done is kept: it is gone on with when there is room.
     fs::remove_file(large.path()).expect("removed");

@@ -43,7 +43,7 @@ fn nothing_begins_among_the_dumps_of_another_root() {
         for new in [above.to_owned(), above.join("new")] {
             fs::create_dir_all(&new).expect("made");
             let refused = place.dumpme().args(INIT).arg(&new).assert().code(1);
-            refused.stderr(contains("lies").and(contains("itself, or a directory outside")));
+            refused.stderr(contains("itself, or a directory outside"));
             if new.ends_with("new") {
                 assert_eq!(fs::read_dir(&new).expect("listed").count(), 0);
             }
@@ -112,7 +112,7 @@ fn nothing_begins_where_a_disk_is_missing() {
     ] {
         with_table(&place, &[("/etc/fstab", &entry)])
             .code(1)
-            .stderr(contains("a mount point of /etc/fstab").and(contains("nothing is mounted")));
+            .stderr(contains("a mount point (/etc/fstab)").and(contains("nothing is mounted")));
         place
             .dir
             .child("dump/sub/.dump")
@@ -121,7 +121,7 @@ fn nothing_begins_where_a_disk_is_missing() {
     let unit = format!("[Mount]\nWhat=/dev/disk/by-label/x\nWhere={dump}\n");
     with_table(&place, &[("/run/systemd/system/x.mount", &unit)])
         .code(1)
-        .stderr(contains("a mount point of /run/systemd/system/x.mount"));
+        .stderr(contains("a mount point (/run/systemd/system/x.mount)"));
     let elsewhere = format!("LABEL=x {dump}/other ext4 noauto\ntmpfs {dump} tmpfs rw\n");
     with_table(&place, &[("/etc/fstab", &elsewhere)]).code(0);
 }
@@ -155,7 +155,7 @@ fn a_first_copy_that_cannot_fit_is_not_begun() {
         run.args(INIT).arg(mount.path()).args(rest).assert()
     };
     dump(&[]).code(1).stderr(
-        contains("has not enough room")
+        contains("does not have enough space")
             .and(contains("are needed"))
             .and(contains("free")),
     );

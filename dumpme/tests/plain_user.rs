@@ -228,8 +228,8 @@ fn what_is_closed_to_a_plain_user_is_told_as_such() {
         set(&closed, mode);
         let path = closed.to_str().expect("text");
         for (main, more, what) in [
-            (&closed, &[][..], "the tree "),
-            (&others.0, &["--dump", path], "the dump root "),
+            (&closed, &[][..], "tree "),
+            (&others.0, &["--dump", path], "dump root "),
         ] {
             let mut command: Command = user.command(env!("CARGO_BIN_EXE_dumpme"));
             command
@@ -240,7 +240,7 @@ fn what_is_closed_to_a_plain_user_is_told_as_such() {
             let output = command.output().expect("dumpme runs");
             let said = String::from_utf8_lossy(&output.stderr);
             assert_eq!(output.status.code(), Some(1), "{said}");
-            let sentence = format!("{what}{path} cannot be opened: Permission denied (named by");
+            let sentence = format!("cannot open {what}{path}: Permission denied (named by");
             assert!(said.contains(&sentence), "{said}");
             assert!(!said.contains("exclude"), "{said}");
         }

@@ -33,7 +33,7 @@ fn dumps_are_made_over_sshfs_and_a_read_only_one_is_refused() {
         let _far = sshd.mount(&there, &far, "");
         let lost = "warning: far does not keep ACLs, attributes user.*, attributes trusted.*, \
                     attributes security.*, owners and times of symlinks \
-                    (its filesystem, fuse, has no such)";
+                    (its filesystem is fuse)";
         run(&["--init", "--at", "2026-01-01T00:00"])
             .code(0)
             .stderr(contains(lost));

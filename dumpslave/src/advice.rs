@@ -40,7 +40,7 @@ mod tests {
     #[test]
     fn an_error_names_the_option_that_helps() {
         let path = || PathBuf::from("/dump");
-        let what = "of a day before today".to_owned();
+        let wanted = dumpcore::Wanted::BeforeToday;
         let (from, dump) = (path(), path());
         for (error, root, word) in [
             (
@@ -55,7 +55,10 @@ mod tests {
             ),
             (Error::SameRoot { from, dump }, Root::Written, "--dump"),
             (
-                Error::NoSuchDump { dump: path(), what },
+                Error::NoSuchDump {
+                    dump: path(),
+                    wanted,
+                },
                 Root::Read,
                 "--init --latest",
             ),

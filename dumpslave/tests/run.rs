@@ -181,7 +181,7 @@ fn what_is_refused_is_one_sentence_and_exit_1() {
         .assert()
         .code(1)
         .stdout("")
-        .stderr(contains("no dump of a day before today").and(contains("--latest")))
+        .stderr(contains("no dump from before today").and(contains("--latest")))
         .stderr(contains("Done").not());
     run(&place, &["--latest"])
         .assert()
@@ -191,7 +191,7 @@ fn what_is_refused_is_one_sentence_and_exit_1() {
     run(&place, &["--latest", "--init"])
         .assert()
         .code(1)
-        .stderr(contains("has dumps already").and(contains("leave out --init")));
+        .stderr(contains("already has dumps").and(contains("leave out --init")));
     // Of the root that is read, another program makes the first dump.
     fs::remove_file(place.dir.path().join("dump/current")).expect("removed");
     for args in [&[][..], &["--init"]] {
@@ -210,7 +210,7 @@ fn the_first_day_is_no_failure_for_a_replica_that_has_begun() {
     run(&place, &[])
         .assert()
         .code(1)
-        .stderr(contains("no dump of a day before today"))
+        .stderr(contains("no dump from before today"))
         .stderr(contains("--init --latest"));
     run(&place, &["--init", "--latest", "-q"]).assert().code(0);
     let newest = format!("slave/{}", today());
@@ -336,7 +336,7 @@ fn it_tells_what_it_waits_for() {
     child.wait().expect("ended");
     let log = fs::read_to_string(log).expect("read");
     assert!(
-        log.contains("Waiting for dump: the dump root dump cannot be opened: No such file"),
+        log.contains("Waiting for dump: cannot open dump root dump: No such file"),
         "{log}"
     );
     // What is there and wrong is not waited for.

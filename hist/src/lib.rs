@@ -24,7 +24,7 @@ use dumpcli::options::Places;
 use dumpcli::paging::{Color, Out};
 use dumpcli::{Advice, Program};
 use dumpcli::{Lookup, Lookups};
-use dumpcore::{Brief, Changes, DumpName, History, Keep, LocatedIn, Location, Printable};
+use dumpcore::{Brief, Chain, Changes, DumpName, History, Keep, LocatedIn, Location, Printable};
 
 use tell::Teller;
 
@@ -207,12 +207,12 @@ fn tell(options: &Options, grounds: &Lookups, path: &Path) -> Result<Exit, Failu
     let told = teller.tell_all(&past.events);
     let faults = teller.faults();
     out.close()
-        .map_err(|error| Failure::Failed(error.to_string()))?;
+        .map_err(|error| Failure::Failed(Chain(&error).to_string()))?;
     told?;
 
     let mut exit = Exit::Done;
     for fault in past.faults.iter().chain(&faults) {
-        ground.aside.failure(&fault.to_string());
+        ground.aside.failure(&Chain(fault).to_string());
         exit = Exit::Failed;
     }
     if past.events.is_empty() && exit == Exit::Done {

@@ -12,7 +12,7 @@ use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
 use dumpcli::paging::{Out, has_enough};
 use dumpcli::{json, screen};
-use dumpcore::{DumpName, LocatedIn, Location, Printable, Version};
+use dumpcore::{Chain, DumpName, LocatedIn, Location, Printable, Version};
 use serde_json::{Map, Value};
 
 use crate::restore::Copying;
@@ -130,8 +130,8 @@ fn print_line(out: &mut Out, line: &[u8]) -> Result<(), Failure> {
     }
 }
 
-fn failed(error: impl std::fmt::Display) -> Failure {
-    Failure::Failed(error.to_string())
+fn failed(error: impl std::error::Error + 'static) -> Failure {
+    Failure::Failed(Chain(&error).to_string())
 }
 
 /// The command gets both names as its last words.

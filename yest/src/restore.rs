@@ -17,8 +17,8 @@ use dumpcli::report;
 use dumpcli::screen::Screen;
 use dumpcli::signals::Stop;
 use dumpcore::{
-    Brief, Event, Location, Observer, Restore, RestoreError, RestorePlan, RestoreReport, Restored,
-    Version, WouldRemove,
+    Brief, Chain, Event, Location, Observer, Restore, RestoreError, RestorePlan, RestoreReport,
+    Restored, Version, WouldRemove,
 };
 
 /// How often somebody looks for a signal who waits for an answer.
@@ -98,7 +98,7 @@ impl Copying {
         match (restored, refused) {
             (Ok(Restored::Done(report)), _) => Ok(self.tell(&report, ground.aside)),
             (Err(error @ RestoreError::Interrupted { .. }), _) => {
-                ground.aside.failure(&error.to_string());
+                ground.aside.failure(&Chain(&error).to_string());
                 Ok(self.stopped())
             }
             (_, Some(refused)) => Err(refused),
@@ -110,7 +110,7 @@ impl Copying {
                 }
                 Ok(Exit::Done)
             }
-            (Err(error), None) => Err(Failure::Failed(error.to_string())),
+            (Err(error), None) => Err(Failure::Failed(Chain(&error).to_string())),
         }
     }
 
@@ -131,7 +131,7 @@ impl Copying {
             let why = if stopped {
                 "it was asked to stop".to_owned()
             } else {
-                left.to_string()
+                Chain(left).to_string()
             };
             let text = format!(
                 "{now} is restored, but what it replaced is not removed, or not all of it: \
@@ -194,8 +194,8 @@ impl Copying {
     }
 }
 
-fn failed(error: impl std::fmt::Display) -> Failure {
-    Failure::Failed(error.to_string())
+fn failed(error: impl std::error::Error + 'static) -> Failure {
+    Failure::Failed(Chain(&error).to_string())
 }
 
 /// What goes for good, in words.
@@ -255,7 +255,7 @@ impl Observer for Watch {
             Event::Fault(fault) => {
                 self.counters.fault();
                 self.screen
-                    .aside(|| self.notices.failure(&fault.to_string()));
+                    .aside(|| self.notices.failure(&Chain(fault).to_string()));
             }
             Event::Warning(warning) => {
                 self.screen

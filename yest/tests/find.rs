@@ -126,7 +126,7 @@ fn a_file_that_was_not_there_is_an_error() {
         .assert()
         .code(1)
         .stdout(found);
-    let early = predicate::str::contains("no dump of 2018-12-31T23:59 or earlier");
+    let early = predicate::str::contains("no dump from 2018-12-31T23:59 or earlier");
     ground
         .yest()
         .args(["--date", "20181231", "a/f"])
@@ -277,7 +277,7 @@ fn moments_count_and_not_names() {
     ground.names(&["--date", "2020-01-01T22:00", "a/f"], &west);
     ground.names(&["-h2", west.to_str().unwrap()], &tokyo);
     let early = ["--date", "2020-01-01T19:59", "a/f"];
-    let said = predicate::str::contains("has no dump of 2020-01-01T19:59 or earlier");
+    let said = predicate::str::contains("has no dump from 2020-01-01T19:59 or earlier");
     ground.yest().args(early).assert().code(1).stderr(said);
 }
 

@@ -106,7 +106,7 @@ fn what_lies_in_no_set_is_told_with_all_trees() {
     let photos = ground.at("photos/f");
     yest(&[photos.to_str().unwrap()])
         .code(1)
-        .stderr(contains("other cannot be opened"));
+        .stderr(contains("cannot open dump root"));
     yest(&["--set", "holidays", "a/f"])
         .code(2)
         .stderr(contains("the sets are: inner, photos"));

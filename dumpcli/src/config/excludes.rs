@@ -9,7 +9,9 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use dumpcore::{EXCLUDE_FILE, Error, Fault, Filter, Observer, Op, read_exclude_file, watched};
+use dumpcore::{
+    Chain, EXCLUDE_FILE, Error, Fault, Filter, Observer, Op, read_exclude_file, watched,
+};
 
 use crate::config::keys::Rule;
 use crate::config::origin::{Source, Value};
@@ -60,7 +62,7 @@ pub fn add_files_of(
         let read = read.map_err(|fault| {
             // That there are rules would be the last that matters of a closed root.
             match (fault.path == root, root == dump) {
-                (false, _) => Failure::Failed(format!("exclude rules: {fault}")),
+                (false, _) => Failure::Failed(format!("exclude rules: {}", Chain(&fault))),
                 (true, false) => Failure::from(Error::MainUnusable {
                     path: fault.path,
                     cause: fault.cause.into(),
@@ -91,7 +93,7 @@ fn named(path: &Path) -> io::Result<Vec<u8>> {
 
 fn unreadable(path: &Path, error: io::Error) -> String {
     let fault = Fault::new(Op::Read, path.to_owned(), error);
-    format!("exclude rules: {fault}")
+    format!("exclude rules: {}", Chain(&fault))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dumpcore::{Fault, Op};
+use dumpcore::{Chain, Fault, Op};
 use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
@@ -23,8 +23,8 @@ use crate::config::tables;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// It cannot be read.
-    #[error("configuration: {0}")]
-    Unreadable(Fault),
+    #[error("cannot use the configuration")]
+    Unreadable(#[source] Fault),
     /// Something in it is wrong.
     #[error("{}:{line}:{column}: {message}", .path.display())]
     Wrong {
@@ -169,7 +169,7 @@ impl File {
                 }
                 Ok(_) => {}
                 Err(error) if usage.sets.has(&name) => return Err(error),
-                Err(error) => reader.warnings.push(error.to_string()),
+                Err(error) => reader.warnings.push(Chain(&error).to_string()),
             }
             file.names.push(name);
         }

@@ -3,6 +3,7 @@
 //! A set NAME is `[set.NAME]` in the configuration file, or a file NAME.toml
 //! beside it. `dump` is the top level, so that units can always name a set.
 
+use dumpcore::Chain;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -82,7 +83,8 @@ pub(super) fn find(
         all: all && set.is_none(),
         env,
     };
-    let wrong = |error: &ConfigError| Failure::Usage(format!("{error}{}", env.closed(error)));
+    let wrong =
+        |error: &ConfigError| Failure::Usage(format!("{}{}", Chain(error), env.closed(error)));
     let (path, file) = match &places.config {
         Some(path) => (path.clone(), search.named(path)?),
         None => search.look().map_err(|error| wrong(&error))?,
@@ -127,7 +129,7 @@ impl Search<'_> {
     /// A file that a person named. It may be missing where the set does not.
     fn named(&self, path: &Path) -> Result<Option<File>, Failure> {
         let file = File::read(path, self.usage());
-        let file = file.map_err(|error| Failure::Usage(error.to_string()))?;
+        let file = file.map_err(|error| Failure::Usage(Chain(&error).to_string()))?;
         let of_set = self.set.and_then(|name| beside(path, name));
         if file.is_none() && of_set.is_none() {
             let text = format!("there is no configuration file {}", path.display());
@@ -242,7 +244,7 @@ impl Search<'_> {
             Ok(None) => Ok(None),
             // Of another user: it is told, and does not keep this one from theirs.
             Err(error @ ConfigError::Unreadable(_)) if self.all => {
-                found.warnings.push(error.to_string());
+                found.warnings.push(Chain(&error).to_string());
                 Ok(None)
             }
             Err(error) => Err(error),

@@ -10,7 +10,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use chrono::Local;
-use dumpcore::{Brief, Error, FindError, Location, Navigator, Tree};
+use dumpcore::{Brief, Chain, Error, FindError, Location, Navigator, Tree};
 
 use crate::config::options::Places;
 use crate::config::origin::Origin;
@@ -174,7 +174,7 @@ impl Lookups {
                     outside = Some(path);
                 }
                 // It lies in one, or what leads to it cannot be looked at.
-                error => return Failure::Failed(error.to_string()),
+                error => return Failure::Failed(Chain(&error).to_string()),
             }
         }
         let dumps = self.all.iter().map(|(lookup, _)| &lookup.dump);
@@ -338,7 +338,7 @@ mod tests {
             Lookups::find(program, &places, NoticeOptions::default(), false).expect_err("refused");
         let said = failure.to_string();
         for words in [
-            "gone cannot be opened",
+            "cannot open dump root ",
             "(named by --dump)",
             "'dumpme --init'",
         ] {

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 
 use chrono::{DateTime, DurationRound, Local, TimeDelta, Utc};
 use clap::Args;
-use dumpcore::{Ago, Date, DumpName, FindError, LocatedIn, Location, Navigator, Stamp};
+use dumpcore::{Ago, Chain, Date, DumpName, FindError, LocatedIn, Location, Navigator, Stamp};
 
 use crate::failure::Failure;
 use crate::lookup::notices::Notices;
@@ -72,7 +72,7 @@ impl Lookup {
     /// name lies in the future needs a word: it was made in another zone.
     #[must_use]
     pub fn failure(&self, error: &FindError) -> Failure {
-        let mut text = error.to_string();
+        let mut text = Chain(error).to_string();
         if let FindError::NotThere { older, .. } = error
             && let Some(Ok(place)) = older.as_ref().map(|path| self.locate(path))
             && let LocatedIn::Dump(dump) = place.located_in

@@ -4,6 +4,7 @@
 //! UTC. Paths are absolute, whatever a person gave. A path that is not UTF-8 stands there with replacement characters,
 //! and once more, whole, as hexadecimal digits under its key with `_bytes`.
 
+use std::error::Error;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -125,7 +126,7 @@ pub fn fault(fault: &Fault) -> Value {
     let mut object = Map::new();
     put_absolute(&mut object, "path", Some(&fault.path));
     object.insert("operation".into(), fault.op.as_str().into());
-    object.insert("error".into(), fault.cause.to_string().into());
+    object.insert("error".into(), answer(&fault.cause).into());
     Value::Object(object)
 }
 
@@ -134,8 +135,16 @@ fn hook_fault(hook: &HookFault) -> Value {
     json!({
         "path": hook.command,
         "operation": HookFault::OPERATION,
-        "error": hook.cause.to_string(),
+        "error": answer(&hook.cause),
     })
+}
+
+/// The system's answer with all that led to it, numbers included.
+fn answer(cause: &(dyn Error + 'static)) -> String {
+    match cause.source() {
+        Some(below) => format!("{cause}: {}", answer(below)),
+        None => cause.to_string(),
+    }
 }
 
 /// Why unchanged entries were copied instead of linked, and how many.
@@ -209,7 +218,7 @@ pub fn put_path(object: &mut Map<String, Value>, key: &str, path: Option<&Path>)
 mod tests {
     use super::*;
     use crate::program::Advice;
-    use dumpcore::{Error, Op};
+    use dumpcore::{Error as RunError, Op};
     use std::ffi::OsStr;
     use std::io;
     use std::path::PathBuf;
@@ -273,7 +282,7 @@ mod tests {
     #[test]
     fn a_failure_says_why() {
         let dump = PathBuf::from("/dump");
-        let failure = Failure::from(Error::Busy { dump });
+        let failure = Failure::from(RunError::Busy { dump });
         let object = of_failure(PROGRAM, &failure, Exit::of_failure(&failure, None));
         assert_eq!(object["status"], "busy");
         assert_eq!(object["exit"], 75);

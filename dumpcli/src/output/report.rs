@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
-use dumpcore::{Counts, Printable, Report, RestoreReport, Warning};
+use dumpcore::{Chain, Counts, Printable, Report, RestoreReport, Warning};
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
 use super::report_table;
@@ -213,7 +213,7 @@ fn faults(report: &Report, number: u64, text: &mut String) {
     text.push_str("\nnot dumped as they are:\n");
     let mut listed = 0;
     for fault in report.faults.iter().take(LISTED) {
-        let _ = writeln!(text, "  {fault}");
+        let _ = writeln!(text, "  {}", Chain(fault));
         listed += 1;
     }
     let more = number.saturating_sub(listed);

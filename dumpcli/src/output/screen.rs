@@ -9,7 +9,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use dumpcore::{Fault, Op};
+use dumpcore::{Chain, Fault, Op};
 use indicatif::ProgressBar;
 
 use crate::failure::Failure;
@@ -51,7 +51,7 @@ pub fn try_print(text: &str) -> io::Result<()> {
 pub fn print(text: &str) -> Result<(), Failure> {
     try_print(text).map_err(|error| {
         let plain = Fault::new(Op::Write, "standard output", error);
-        Failure::Failed(plain.to_string())
+        Failure::Failed(Chain(&plain).to_string())
     })
 }
 

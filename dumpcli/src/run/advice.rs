@@ -84,8 +84,10 @@ impl About<'_> {
         let others = found.iter().map(|found| found.name);
         let others = others.filter(|name| name.sort != self.advice.resumes);
         let text = others.map(|name| {
-            let day = self.dump.join(name.path());
-            let path = day.with_file_name(name.incomplete_leaf());
+            let path = self
+                .dump
+                .join(name.path())
+                .with_file_name(name.incomplete_leaf());
             let path = Printable::path(&path);
             let who = match name.sort {
                 Sort::Checkpoint => "chkptme",
@@ -109,7 +111,7 @@ fn common(error: &Error) -> &'static str {
         }
         Error::AlreadyInitialised { .. } => "; leave out --init",
         Error::HalfDump { .. } => "; remove what is left of it with 'dumpctl remove'",
-        Error::Shortage { .. } => " (--jobs)",
+        Error::Shortage { .. } => "; see --jobs",
         _ => "",
     }
 }

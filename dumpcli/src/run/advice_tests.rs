@@ -1,6 +1,6 @@
 use std::io;
 
-use dumpcore::{Fault, Op};
+use dumpcore::{Fault, FreeSpace, Op};
 
 use super::*;
 
@@ -111,7 +111,11 @@ fn a_full_disk_names_what_the_other_program_left() {
         needed: 2,
         free: 1,
     };
-    let full_disk = full(Some((0, 0)));
+    let full_disk = full(Some(FreeSpace {
+        bytes: 0,
+        inodes: Some(0),
+        quota_is_used_up: false,
+    }));
     for (advice, error, left, who) in [
         (Advice::COMMON, &full_disk, &checkpoint, "chkptme goes on"),
         (OWN, &full_disk, &dump, "dumpme goes on"),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dumpcore::{Action, Event, Kind, Locate, Observer, Phase, Printable, Warning};
+use dumpcore::{Action, Chain, Event, Kind, Locate, Observer, Phase, Printable, Warning};
 
 use tracing::Level;
 
@@ -176,7 +176,7 @@ impl Observer for Watch {
                 }
             }
             Event::HeldUp { path, waited } => self.waits(path, waited),
-            Event::Waiting(error) => tracing::info!("Waiting for {}: {error}", self.what),
+            Event::Waiting(error) => tracing::info!("Waiting for {}: {}", self.what, Chain(error)),
             Event::Started { dump, reference } => self.started(dump, reference),
             Event::Fault(fault) => {
                 self.counters.fault();
@@ -184,7 +184,7 @@ impl Observer for Watch {
                     DUMP_FILE = %Printable::path(&absolute(&fault.path)),
                     DUMP_OPERATION = fault.op.as_str(),
                     DUMP_ERROR = %fault.cause,
-                    "{fault}"
+                    "{}", Chain(fault)
                 );
             }
             Event::Warning(warning) => tracing::warn!("{warning}"),

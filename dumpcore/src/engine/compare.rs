@@ -11,6 +11,7 @@ use super::worker::Worker;
 use crate::fs::inspect;
 use crate::fs::store::StoreError;
 use crate::fs::xattr_map::Bare;
+use crate::model::chain::Chain;
 use crate::model::event::{CopyReason, Warning};
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::loss::Lacking;
@@ -101,7 +102,7 @@ impl Worker<'_> {
     pub(super) fn unreadable_reference(&self, node: &Node, name: &CStr, cause: &io::Error) {
         self.run.totals.warn(Warning::ReferenceUnreadable {
             path: node.full_path(Side::Reference, name),
-            cause: crate::model::fault::plain(cause),
+            cause: Chain(cause).to_string(),
         });
     }
 }

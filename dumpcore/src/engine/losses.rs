@@ -18,6 +18,7 @@ use super::worker::Worker;
 use crate::fs::dir_handle::DirHandle;
 use crate::fs::inspect::{self, Attributes};
 use crate::fs::store::{self, NameAt, StoreError};
+use crate::model::chain::Chain;
 use crate::model::event::CopyReason;
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::loss::{Loss, Losses};
@@ -187,7 +188,7 @@ impl Worker<'_> {
             return self.count_losses(node, name, Losses::of_all(&read.unread));
         }
         for unread in &read.unread {
-            let cause = io::Error::other(unread.cause.to_string());
+            let cause = io::Error::other(Chain(&unread.cause).to_string());
             self.lost(node, name, OpError::source(unread.op, cause));
         }
     }

@@ -62,6 +62,7 @@ use crate::fs::dir_handle::{DirHandle, Entered, HandleCache};
 use crate::fs::folding::Folding;
 use crate::fs::link_counts::LinkCounts;
 use crate::fs::xattr_map::{Bare, Marks};
+use crate::model::chain::Chain;
 use crate::model::event::Warning;
 use crate::model::metadata::{Capabilities, Id};
 use crate::policy::filter::Filter;
@@ -207,7 +208,7 @@ impl Budget {
         (self.jobs < self.wanted).then(|| Warning::FewerJobs {
             asked: self.wanted,
             jobs: self.jobs,
-            cause: "this process may not open enough files for more (RLIMIT_NOFILE)".into(),
+            cause: "the limit on open files allows no more (ulimit -n, RLIMIT_NOFILE)".into(),
         })
     }
 
@@ -253,7 +254,7 @@ pub(crate) fn merge(rules: &Rules<'_>, budget: Budget, totals: &Totals<'_>, root
                 totals.warn(Warning::FewerJobs {
                     asked: budget.jobs,
                     jobs: started,
-                    cause: format!("no thread can be started: {cause}"),
+                    cause: format!("cannot start a thread: {}", Chain(&cause)),
                 });
                 break;
             }

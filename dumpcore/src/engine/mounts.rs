@@ -149,9 +149,8 @@ fn is_closed_fuse(above: &Node, name: &CStr) -> bool {
 /// The answer of a FUSE mount that is closed to all but one user.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{}: it is the FUSE mount of a user, and closed even to root: \
-     exclude it, or leave other filesystems out",
-    crate::model::fault::plain(.0)
+    "it is a user's FUSE mount, which is closed even to root; exclude it, or leave out other \
+     filesystems"
 )]
 struct FuseClosed(#[source] std::io::Error);
 

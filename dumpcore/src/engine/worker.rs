@@ -27,6 +27,7 @@ use crate::model::fault::{Fault, Op, OpError, Side};
 use crate::model::kind::Kind;
 use crate::model::loss::Lacking;
 use crate::model::metadata::Meta;
+use crate::model::storage::FreeSpace;
 use crate::sys::{dir, disk, errno};
 use std::collections::HashSet;
 
@@ -376,7 +377,7 @@ impl<'a> Worker<'a> {
         } else {
             let needed = self.needed(node, name, &fault);
             Error::DumpDisk {
-                free: self.free(node).filter(|_| full),
+                free: self.free(node, &fault.cause),
                 needed: needed.filter(|_| full),
                 fault,
             }
@@ -385,14 +386,14 @@ impl<'a> Worker<'a> {
         self.run.queue.close();
     }
 
-    /// Bytes and inodes that are free where the dump is made.
-    fn free(&self, node: &Node) -> Option<(u64, u64)> {
-        // The top of a tree that cannot be made has no target.
-        let free = match &node.target {
-            Some(target) => disk::free(&*target.open().ok()?).ok()?,
-            None => disk::free(self.run.rules.scratch?).ok()?,
-        };
-        Some((free.bytes, free.inodes.unwrap_or(u64::MAX)))
+    /// What is free where the dump is made, when this answer says that it is
+    /// full.
+    fn free(&self, node: &Node, answer: &std::io::Error) -> Option<FreeSpace> {
+        match &node.target {
+            Some(target) => disk::room_after(&*target.open().ok()?, answer),
+            // The top of a tree that cannot be made has no target.
+            None => disk::room_after(self.run.rules.scratch?, answer),
+        }
     }
 
     /// Bytes of the file that was being written.

@@ -13,6 +13,7 @@ use std::io;
 
 use crate::fs::store::EntryWriter;
 use crate::model::access::Owned;
+use crate::model::chain::about;
 use crate::model::fault::{Op, OpError};
 use crate::model::metadata::{
     ACL_ACCESS, ACL_DEFAULT, CAPABILITY, Capabilities, Kind, Meta, SETGID, SETUID, Time, Xattrs,
@@ -48,8 +49,9 @@ impl Losses<'_> {
     /// The same of an attribute, by its name.
     fn set(&mut self, name: &[u8], value: &[u8]) -> Result<bool, OpError> {
         let set = self.note(Op::SetXattr, xattr::set(self.subject, name, value))?;
-        if !set && let Some(loss) = self.all.last_mut() {
-            loss.cause = named(name, value, &loss.cause);
+        if !set && let Some(mut loss) = self.all.pop() {
+            loss.cause = named(name, value, loss.cause);
+            self.all.push(loss);
         }
         Ok(set)
     }
@@ -171,14 +173,14 @@ fn look(subject: Subject<'_>) -> Result<Meta, OpError> {
 
 /// Why an attribute could not be set, with its name. Of one that is too large
 /// some filesystems say that there is no space, on a disk that is not full.
-fn named(name: &[u8], value: &[u8], cause: &io::Error) -> io::Error {
+fn named(name: &[u8], value: &[u8], cause: io::Error) -> io::Error {
     let name = String::from_utf8_lossy(name);
-    if errno::is_too_large(cause) {
+    if errno::is_too_large(&cause) {
         let size = value.len();
         let text = format!("{name} of {size} bytes is too large for the filesystem");
         return io::Error::new(cause.kind(), text);
     }
-    io::Error::new(cause.kind(), format!("{name}: {cause}"))
+    about(name, cause)
 }
 
 /// Is a failure to set an attribute a loss of that attribute only? Not when

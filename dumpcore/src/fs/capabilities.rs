@@ -14,6 +14,7 @@ use crate::model::loss::{Loss, Losses};
 use crate::model::metadata::{
     ACL_ACCESS, ACL_DEFAULT, ALL_MODES, CAPABILITY, Capabilities, Meta, Time,
 };
+use crate::model::unsupported::Unsupported;
 use crate::policy::layout;
 use crate::sys::dir::{self, For};
 use crate::sys::fstype::may_be_in_user_space;
@@ -35,8 +36,8 @@ pub(crate) enum Trial {
 /// What a filesystem does not keep, whoever the runner is.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lacks {
-    /// Other things than permissions, for people.
-    pub(crate) things: Vec<String>,
+    /// Other things than permissions.
+    pub(crate) things: Vec<Unsupported>,
     /// Which of it is then said of all entries.
     pub(crate) told: Losses,
     pub(crate) permissions: Option<Permissions>,
@@ -88,8 +89,7 @@ fn try_out(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Trial, Op
     let mut lacks = Lacks::default();
     let times = times(&file).map_err(|e| OpError::target(Op::SetTimes, e))?;
     if !times.kept {
-        let lost = "modification times, so that every dump copies every file";
-        lacks.things.push(lost.to_owned());
+        lacks.things.push(Unsupported::Times);
     }
     let made = stat::look_at(&file).map_err(|e| OpError::target(Op::Stat, e))?;
     // Before an ACL opens it to somebody.
@@ -97,7 +97,13 @@ fn try_out(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Trial, Op
     let (uid, gid, groups) = disk::whoami();
     let mut capabilities = Capabilities {
         file_modes,
-        acls: keeps(subject, "ACLs", ACL_ACCESS, &small_acl(uid), &mut lacks)?,
+        acls: keeps(
+            subject,
+            Unsupported::Acls,
+            ACL_ACCESS,
+            &small_acl(uid),
+            &mut lacks,
+        )?,
         time_step: times.step,
         time_min: times.min,
         time_max: times.max,
@@ -118,8 +124,7 @@ fn try_out(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Trial, Op
     }
     capabilities.symlinks = symlinks.own_times;
     if !symlinks.own_times {
-        let lost = "owners and times of symlinks";
-        lacks.things.push(lost.to_owned());
+        lacks.things.push(Unsupported::Symlinks);
     }
     try_directory(dir, second, &mut capabilities)?;
     let lost = ALL_MODES & !(capabilities.file_modes & capabilities.dir_modes);
@@ -138,10 +143,12 @@ fn try_attributes(
     lacks: &mut Lacks,
 ) -> Result<(), OpError> {
     let mut keeps =
-        |what: &str, name: &str, value: &[u8]| keeps(subject, what, name.as_bytes(), value, lacks);
-    capabilities.user_xattrs = keeps("attributes user.*", "user.dump.trial", b"x")?;
-    capabilities.trusted_xattrs = keeps("attributes trusted.*", "trusted.dump.trial", b"x")?;
-    capabilities.security_xattrs = keeps("attributes security.*", "security.dump.trial", b"x")?;
+        |what, name: &str, value: &[u8]| keeps(subject, what, name.as_bytes(), value, lacks);
+    capabilities.user_xattrs = keeps(Unsupported::UserAttributes, "user.dump.trial", b"x")?;
+    capabilities.trusted_xattrs =
+        keeps(Unsupported::TrustedAttributes, "trusted.dump.trial", b"x")?;
+    capabilities.security_xattrs =
+        keeps(Unsupported::SecurityAttributes, "security.dump.trial", b"x")?;
     // That a filesystem has no such is said by the whole namespace.
     let set = xattr::set(subject, CAPABILITY, &small_capability());
     if able(Op::SetXattr, set)?.is_ok() {
@@ -149,7 +156,7 @@ fn try_attributes(
         let kept = xattr::get(subject, &c_name(CAPABILITY));
         capabilities.file_capabilities = able(Op::ReadXattr, kept)?.is_ok_and(|v| v.is_some());
         if !capabilities.file_capabilities {
-            lacks.things.push("capabilities of programs".to_owned());
+            lacks.things.push(Unsupported::FileCapabilities);
             lacks.told.add(Loss::FileCapability);
         }
     } else {
@@ -162,7 +169,7 @@ fn try_attributes(
 /// is told where the filesystem has no such, whoever asks.
 fn keeps(
     subject: Subject<'_>,
-    what: &str,
+    what: Unsupported,
     name: &[u8],
     value: &[u8],
     lacks: &mut Lacks,
@@ -178,7 +185,7 @@ fn keeps(
         Err(_) => return Ok(false),
     };
     if forgotten {
-        lacks.things.push(what.to_owned());
+        lacks.things.push(what);
         if let Some(loss) = Loss::of_attribute(name) {
             lacks.told.add(loss);
         }
@@ -221,23 +228,20 @@ fn try_owners(
     capabilities.chown = given.as_ref().is_some_and(|now| now.uid == other_uid);
     capabilities.chgrp = given.as_ref().is_some_and(|now| now.gid == other_gid);
     if given.is_some() {
-        let lost = match (capabilities.chown, capabilities.chgrp) {
-            (true, true) => None,
-            (false, true) => Some(format!("owners: every file is user {}'s", made.uid)),
-            (true, false) => Some(format!("groups: every file is group {}'s", made.gid)),
-            (false, false) => {
-                let (uid, gid) = (made.uid, made.gid);
-                Some(format!(
-                    "owners: every file is user {uid}'s and group {gid}'s"
-                ))
-            }
-        };
-        lacks.told.add_if(lost.is_some(), Loss::Owner);
-        lacks.things.extend(lost);
+        if !capabilities.chown {
+            let shown = made.uid;
+            lacks.things.push(Unsupported::Owners { shown });
+        }
+        if !capabilities.chgrp {
+            let shown = made.gid;
+            lacks.things.push(Unsupported::Groups { shown });
+        }
+        let both = capabilities.chown && capabilities.chgrp;
+        lacks.told.add_if(!both, Loss::Owner);
     } else if made.uid != uid {
         lacks.told.add(Loss::Owner);
-        let lost = format!("owners: user {uid} is user {} there", made.uid);
-        lacks.things.push(lost);
+        let (own, shown) = (uid, made.uid);
+        lacks.things.push(Unsupported::OwnOwner { own, shown });
     } else {
         let own = |group: &&u32| **group != made.gid;
         let another = capabilities.groups.iter().find(own).copied();
@@ -273,7 +277,8 @@ fn try_directory(
         let subject = Subject::Open(made.as_fd());
         let acl = small_acl(capabilities.uid);
         let mut untold = Lacks::default();
-        capabilities.default_acls = keeps(subject, "", ACL_DEFAULT, &acl, &mut untold)?;
+        capabilities.default_acls =
+            keeps(subject, Unsupported::Acls, ACL_DEFAULT, &acl, &mut untold)?;
     } else {
         capabilities.default_acls = false;
     }

@@ -40,15 +40,6 @@ impl Folding {
             }
         }
     }
-
-    /// For people: what is not told apart.
-    pub(crate) fn what(self) -> &'static str {
-        match (self.case, self.accents) {
-            (true, true) => "upper from lower case, nor ways to write accented letters",
-            (true, false) => "upper from lower case",
-            (false, _) => "ways to write accented letters",
-        }
-    }
 }
 
 /// Tries in a directory that only this run uses. What cannot be tried is not

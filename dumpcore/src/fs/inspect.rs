@@ -9,6 +9,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::model::chain::about;
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::loss::{Loss, Losses};
 use crate::model::metadata::{ACL_ACCESS, Capabilities, Meta, Time, Xattrs};
@@ -98,11 +99,11 @@ pub(crate) fn attributes(
         kept || name == ACL_ACCESS
     };
     let withheld = |name: Option<&CStr>, cause: io::Error| {
-        let cause = match name {
-            Some(name) => format!("{}: {cause}", name.to_string_lossy()),
-            None => format!("they cannot be listed: {cause}"),
+        let what = match name {
+            Some(name) => name.to_string_lossy(),
+            None => "they cannot be listed".into(),
         };
-        unread.push(OpError::source(Op::ReadXattr, io::Error::other(cause)));
+        unread.push(OpError::source(Op::ReadXattr, about(what, cause)));
     };
     let xattrs = xattr::read_most(subject, keep, withheld);
     let xattrs = xattrs.map_err(|cause| OpError::source(Op::ReadXattr, cause))?;

@@ -7,11 +7,11 @@
 //! one. Nothing that exists is ever written to.
 
 use std::ffi::{CStr, CString};
-use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::SystemTime;
 
 use crate::fs::inspect::{self, Attributes};
+use crate::model::chain::about;
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::loss::Losses;
 use crate::model::metadata::{ACL_ACCESS, ACL_DEFAULT, Capabilities, Kind, Meta, Time};
@@ -390,8 +390,7 @@ fn undo(to: NameAt<'_>, missed: StoreError) -> StoreError {
 /// What stays, since it could not be removed.
 fn half_made(stays: OpError) -> StoreError {
     let OpError { side, op, cause } = stays;
-    let text = format!("it is half made, and would be published: {cause}");
-    let cause = io::Error::new(cause.kind(), text);
+    let cause = about("it is incomplete and would be published", cause);
     StoreError::HalfMade(OpError { side, op, cause })
 }
 
@@ -404,6 +403,7 @@ fn earlier(time: Time, capabilities: &Capabilities) -> Time {
 mod tests {
     use super::*;
     use crate::sys::dir::{self, For};
+    use std::io;
 
     #[test]
     fn what_is_half_made_is_removed_or_ends_the_run() {

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Local, Utc};
 
-use crate::model::fault::{Fault, plain};
+use crate::model::fault::Fault;
 use crate::model::path::{Brief, RelPath};
 use crate::model::tree::Tree;
 use crate::policy::layout::DumpName;
@@ -218,7 +218,7 @@ impl Navigator {
 #[non_exhaustive]
 pub enum FindError {
     /// The path lies neither in a main tree nor in the dump root.
-    #[error("{} lies neither in {} nor in the dump root {}",
+    #[error("{} is neither in {} nor in the dump root {}",
         Brief::path(.path), trees(.main), Brief::path(.dump))]
     InNeither {
         /// The path, absolute.
@@ -229,7 +229,7 @@ pub enum FindError {
         dump: PathBuf,
     },
     /// The path lies in the dump root, but in no dump.
-    #[error("{} lies in the dump root {}, but in no dump of it",
+    #[error("{} is in the dump root {}, but not in any of its dumps",
         Brief::path(.path), Brief::path(.dump))]
     NoDump {
         /// The path, absolute.
@@ -238,7 +238,7 @@ pub enum FindError {
         dump: PathBuf,
     },
     /// No dump is as old as that.
-    #[error("{} has no dump of {} or earlier", Brief::path(.dump),
+    #[error("{} has no dump from {} or earlier", Brief::path(.dump),
         .at.with_timezone(&Local).format("%Y-%m-%dT%H:%M"))]
     NoneThen {
         /// The dump root.
@@ -268,7 +268,7 @@ pub enum FindError {
         dumps: usize,
     },
     /// Something on the way could not be read.
-    #[error("cannot {} {}: {}", .0.op, Brief::path(&.0.path), plain(&.0.cause))]
+    #[error(transparent)]
     Fault(#[from] Fault),
 }
 

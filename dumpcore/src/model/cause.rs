@@ -6,6 +6,8 @@ use std::io;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::model::chain::whole;
+
 /// An [`io::Error`] that is cheap to clone and can be compared.
 ///
 /// It dereferences to the [`io::Error`]. Two are equal when their kinds and
@@ -34,7 +36,7 @@ impl Deref for Cause {
 impl PartialEq for Cause {
     fn eq(&self, other: &Self) -> bool {
         // The text has the number of the error, where there is one.
-        self.kind() == other.kind() && self.0.to_string() == other.0.to_string()
+        self.kind() == other.kind() && whole(&*self.0) == whole(&*other.0)
     }
 }
 

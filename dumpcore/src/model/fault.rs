@@ -161,6 +161,9 @@ impl OpError {
 
 /// A failure that concerns one entry: what was tried, on which path, and the
 /// system's answer.
+///
+/// Displayed as what was tried and the path; the answer is its `source()`.
+/// [`Chain`](crate::Chain) prints both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fault {
@@ -187,7 +190,7 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = Brief::path(&self.path);
-        write!(f, "cannot {} {path}: {}", self.op, plain(&self.cause))
+        write!(f, "cannot {} {path}", self.op)
     }
 }
 
@@ -198,28 +201,19 @@ impl std::error::Error for Fault {
     }
 }
 
-/// The system's answer in its own words, without the number that the
-/// standard library appends.
-pub(crate) fn plain(cause: &io::Error) -> String {
-    let text = cause.to_string();
-    match text.find(" (os error ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::chain::Chain;
 
     #[test]
     fn a_fault_reads_as_a_sentence() {
         let cause = io::Error::from_raw_os_error(13);
         let fault = OpError::source(Op::Open, cause).at(PathBuf::from("/home/a\nb"));
+        assert_eq!(fault.to_string(), "cannot open /home/a\\012b");
         assert_eq!(
-            fault.to_string(),
+            Chain(&fault).to_string(),
             "cannot open /home/a\\012b: Permission denied"
         );
-        assert!(std::error::Error::source(&fault).is_some());
     }
 }

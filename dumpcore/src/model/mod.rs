@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod cause;
+pub(crate) mod chain;
 pub(crate) mod copy_reason;
 pub(crate) mod error;
 pub(crate) mod event;
@@ -16,4 +17,5 @@ pub(crate) mod restore;
 pub(crate) mod storage;
 pub(crate) mod time;
 pub(crate) mod tree;
+pub(crate) mod unsupported;
 pub(crate) mod warning;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Local};
 
-use crate::model::fault::{Fault, plain};
+use crate::model::fault::Fault;
 use crate::model::path::Brief;
 use crate::model::report::Counts;
 use crate::model::warning::Warning;
@@ -103,18 +103,19 @@ pub enum Restored {
 
 /// Why nothing was restored: what was there is as it was.
 ///
-/// Displayed as one sentence with the path.
+/// Displayed as one sentence with the path; the cause is only in `source()`,
+/// and [`Chain`](crate::Chain) prints both.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RestoreError {
     /// What lies in a dump is never written to.
-    #[error("{} lies in a dump, and a dump never changes", Brief::path(.path))]
+    #[error("{} is in a dump, and dumps are never changed", Brief::path(.path))]
     InDump {
         /// The path.
         path: PathBuf,
     },
     /// Nothing is restored through a symlink.
-    #[error("{} cannot be restored: {} is a symlink now; copy the old version to where it belongs",
+    #[error("cannot restore {}, because {} is a symlink now; copy the old version to where it belongs",
         Brief::path(.path), Brief::path(.link))]
     LeadsElsewhere {
         /// The path in the main tree.
@@ -123,34 +124,34 @@ pub enum RestoreError {
         link: PathBuf,
     },
     /// Nothing is restored into a main tree that is not there.
-    #[error("the main tree {} is not there: is its disk mounted?", Brief::path(.path))]
+    #[error("the main tree {} does not exist; is its disk mounted?", Brief::path(.path))]
     NoTree {
         /// The main tree.
         path: PathBuf,
     },
     /// Something bears the name, and nobody was asked whether it may go.
-    #[error("{} is there already", Brief::path(.path))]
+    #[error("{} already exists", Brief::path(.path))]
     Exists {
         /// The path.
         path: PathBuf,
     },
     /// What is mounted there would be removed with the rest.
-    #[error("something is mounted on {}, and would be removed with the rest: unmount it first",
+    #[error("something is mounted on {} and would be removed with the rest; unmount it first",
         Brief::path(.path))]
     Mounted {
         /// What it is mounted on.
         path: PathBuf,
     },
     /// What may not be removed is in the way.
-    #[error("{} is immutable or append-only, and could not be removed with the rest: \
-             nothing was changed; allow it with 'chattr -ia' first", Brief::path(.path))]
+    #[error("{} is immutable or append-only and could not be removed with the rest; nothing was changed, \
+             run 'chattr -ia' on it first", Brief::path(.path))]
     Immutable {
         /// The entry.
         path: PathBuf,
     },
     /// The dumps themselves would be removed with the rest.
-    #[error("{} is the dump root, and would be removed with the rest: \
-             restore what you need of {} one by one", Brief::path(.path), Brief::path(.of))]
+    #[error("{} is the dump root and would be removed with the rest; restore what you need of {} \
+             separately", Brief::path(.path), Brief::path(.of))]
     HoldsDumps {
         /// The dump root.
         path: PathBuf,
@@ -158,22 +159,20 @@ pub enum RestoreError {
         of: PathBuf,
     },
     /// Somebody moved or replaced something while it was worked on.
-    #[error("{} was moved or replaced by somebody else in the meantime: \
-             nothing was restored; look at it, and try again", Brief::path(.path))]
+    #[error("{} was moved or replaced in the meantime; nothing was restored, check it and try again", Brief::path(.path))]
     Moved {
         /// What is no longer what it was.
         path: PathBuf,
     },
     /// The dump has lost something since it was published.
-    #[error("{} is being removed, or was damaged: nothing was restored", Brief::path(.version))]
+    #[error("{} is being removed or was damaged; nothing was restored", Brief::path(.version))]
     VersionGone {
         /// The version in the dump.
         version: PathBuf,
     },
     /// Some of it cannot be restored, so that it does not replace what is there.
-    #[error("{} is as it was, since {} of {} cannot be restored: {}{}",
-        Brief::path(.path), number(*.entries), Brief::path(.version), .first,
-        if *.entries > 1 { ", and more" } else { "" })]
+    #[error("{} was not changed, because {} of {} cannot be restored",
+        Brief::path(.path), number(*.entries), Brief::path(.version))]
     Lacking {
         /// What was to be restored.
         path: PathBuf,
@@ -186,13 +185,13 @@ pub enum RestoreError {
         first: Fault,
     },
     /// It was asked to stop.
-    #[error("stopped: {} is as it was", Brief::path(.path))]
+    #[error("stopped; {} was not changed", Brief::path(.path))]
     Interrupted {
         /// What was to be restored.
         path: PathBuf,
     },
     /// Something on the way failed.
-    #[error("cannot {} {}: {}", .0.op, Brief::path(&.0.path), plain(&.0.cause))]
+    #[error(transparent)]
     Fault(#[from] Fault),
 }
 
@@ -206,6 +205,7 @@ fn number(of: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::chain::Chain;
     use crate::model::fault::Op;
 
     #[test]
@@ -220,11 +220,10 @@ mod tests {
                 std::io::Error::from_raw_os_error(5),
             ),
         };
-        let of_one = "/home/a is as it was, since 1 entry of /dump/2026/1122/2331/home/a \
+        let of_one = "/home/a was not changed, because 1 entry of /dump/2026/1122/2331/home/a \
                       cannot be restored: cannot read /dump/2026/1122/2331/home/a/f: \
                       Input/output error";
-        assert_eq!(lacking(1).to_string(), of_one);
-        assert!(lacking(2).to_string().contains("since 2 entries of"));
-        assert!(lacking(2).to_string().ends_with(", and more"));
+        assert_eq!(Chain(&lacking(1)).to_string(), of_one);
+        assert!(lacking(2).to_string().contains("because 2 entries of"));
     }
 }

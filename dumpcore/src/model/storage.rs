@@ -35,6 +35,18 @@ impl fmt::Display for Storage {
     }
 }
 
+/// What is free for this user on a filesystem that is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FreeSpace {
+    /// Free bytes.
+    pub bytes: u64,
+    /// Free inodes; `None` where the filesystem makes them as needed.
+    pub inodes: Option<u64>,
+    /// Is it a quota that is used up? What is left of one is not known: the
+    /// numbers are the filesystem's.
+    pub quota_is_used_up: bool,
+}
+
 /// How many workers a run has, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -1,6 +1,7 @@
 //! Which dump a person means: by its name, by its path, or by a pin.
 
 use std::ffi::{CString, OsStr};
+use std::fmt;
 use std::io;
 use std::ops::Bound;
 use std::os::fd::AsFd as _;
@@ -19,6 +20,25 @@ use crate::sys::{errno, link};
 /// How many names are told of what may have been meant.
 const NEAREST: usize = 3;
 
+/// A span of time that has a directory in a dump root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Period {
+    /// A year.
+    Year,
+    /// A day.
+    Day,
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Year => "year",
+            Self::Day => "day",
+        })
+    }
+}
+
 /// Why no dump was found under what a person named.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -28,13 +48,13 @@ pub enum NotADump {
     Several {
         /// The year or the day.
         name: String,
-        /// `year` or `day`.
-        what: &'static str,
+        /// Which of the two.
+        what: Period,
         /// How many dumps it has.
         dumps: usize,
     },
     /// It lies in a dump.
-    #[error("{} lies in the dump {dump}; name the dump itself", Printable::path(.path))]
+    #[error("{} is inside the dump {dump}; name the dump itself", Printable::path(.path))]
     Inside {
         /// What was named.
         path: PathBuf,
@@ -52,7 +72,7 @@ pub enum NotADump {
         nearest: Vec<DumpId>,
     },
     /// It is neither a name nor a path in the dump root, nor a pin.
-    #[error("{} is not a dump of {}, nor a pin: name it as in {}",
+    #[error("{} is neither a dump of {} nor a pin; name a dump as in {}",
         Printable::path(.path), Printable::path(.root), example(.nearest))]
     Unknown {
         /// The dump root.
@@ -70,7 +90,7 @@ pub enum NotADump {
 fn name_them(dumps: usize) -> String {
     match dumps {
         1 => "1 dump; name it".to_owned(),
-        dumps => format!("{dumps} dumps; name them"),
+        dumps => format!("{dumps} dumps; name the ones you mean"),
     }
 }
 
@@ -255,7 +275,11 @@ impl DumpRoot {
             0 => Ok(()),
             dumps => Err(NotADump::Several {
                 name: below.display().to_string(),
-                what: if day.is_some() { "day" } else { "year" },
+                what: if day.is_some() {
+                    Period::Day
+                } else {
+                    Period::Year
+                },
                 dumps,
             }),
         }

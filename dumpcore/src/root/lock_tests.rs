@@ -54,17 +54,17 @@ fn nothing_else_is_taken_for_it() {
     fs::remove_file(&state).expect("removed");
     fs::write(&state, "").expect("made");
     let refused = root.lock().expect_err("a file").to_string();
-    assert!(refused.contains(".dump cannot be used"), "{refused}");
+    assert!(refused.contains("/.dump"), "{refused}");
     fs::remove_file(&state).expect("removed");
     fs::create_dir(&state).expect("made");
     fs::write(away.join("file"), "").expect("made");
     symlink(away.join("file"), state.join("lock")).expect("linked");
     let refused = root.lock().expect_err("followed").to_string();
-    assert!(refused.contains(".dump/lock cannot be used"), "{refused}");
+    assert!(refused.contains(".dump/lock"), "{refused}");
     fs::remove_file(state.join("lock")).expect("removed");
     fs::create_dir(state.join("lock")).expect("made");
     let refused = root.lock().expect_err("a directory").to_string();
-    assert!(refused.contains(".dump/lock cannot be used"), "{refused}");
+    assert!(refused.contains(".dump/lock"), "{refused}");
 }
 
 #[test]

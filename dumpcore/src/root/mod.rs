@@ -24,7 +24,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::model::error::Error;
+use crate::model::error::{BadLink, Error};
 use crate::model::fault::{Fault, Op};
 use crate::model::path::RelPath;
 use crate::policy::layout::{self, DumpName, LinkTarget};
@@ -156,7 +156,7 @@ impl DumpRoot {
                 return Err(Error::BadCurrent {
                     target: None,
                     link: path,
-                    reason: "is no symlink".to_owned(),
+                    reason: BadLink::NotASymlink,
                 });
             }
             // What is in a closed root cannot be asked for: the root is what is
@@ -167,16 +167,16 @@ impl DumpRoot {
             }
             Err(cause) => return Err(Error::DumpUnusable { path, cause }),
         };
-        let bad = |reason: &str| Error::BadCurrent {
+        let bad = |reason| Error::BadCurrent {
             link: path.clone(),
             target: Some(PathBuf::from(OsStr::from_bytes(text.to_bytes()))),
-            reason: reason.to_owned(),
+            reason,
         };
         let target = LinkTarget::parse(text.to_bytes());
-        let target = target.ok_or_else(|| bad("is no dump of this dump root"))?;
+        let target = target.ok_or_else(|| bad(BadLink::NotADump))?;
         match self.open_dump(&target.dir) {
             Ok(_) => Ok(Some(target)),
-            Err(e) if errno::has_changed(&e) => Err(bad("is not there")),
+            Err(e) if errno::has_changed(&e) => Err(bad(BadLink::Missing)),
             Err(cause) => Err(Error::DumpUnusable {
                 path: target.dir.below(&self.path),
                 cause,
@@ -193,17 +193,16 @@ impl DumpRoot {
         Ok(handle)
     }
 
-    /// Free bytes and inodes for the runner.
-    pub(crate) fn free(&self) -> Option<(u64, u64)> {
-        let free = disk::free(&self.handle).ok()?;
-        Some((free.bytes, free.inodes.unwrap_or(u64::MAX)))
+    /// What is free for this user.
+    pub(crate) fn free(&self) -> Option<disk::Free> {
+        disk::free(&self.handle).ok()
     }
 
     /// What it means that the dump's disk refuses an act.
     pub(crate) fn refuses(&self, fault: Fault, needed: Option<u64>) -> Error {
         let full = errno::is_full(&fault.cause);
         Error::DumpDisk {
-            free: if full { self.free() } else { None },
+            free: disk::room_after(&self.handle, &fault.cause),
             needed: needed.filter(|_| full),
             fault,
         }

@@ -12,10 +12,10 @@ use crate::model::event::Warning;
 pub(super) fn tell_what_is_lacking(lacks: &Lacks, path: &Path, fs: &str, totals: &Totals<'_>) {
     totals.said_to_be_lost(lacks.told);
     if !lacks.things.is_empty() {
-        let lacking = lacks.things.join(", ");
         totals.warn(Warning::NotPreserved {
             path: path.to_path_buf(),
-            what: format!("{lacking} (its filesystem, {fs}, has no such)"),
+            filesystem: fs.to_owned(),
+            lost: lacks.things.clone(),
         });
     }
     if let Some(permissions) = lacks.permissions {

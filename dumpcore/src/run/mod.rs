@@ -268,7 +268,7 @@ impl Run {
             verified: None,
             faults: sum.faults,
             warnings: vanished.behind(sum.warnings),
-            free_bytes: self.dump.free().map(|(bytes, _)| bytes),
+            free_bytes: self.dump.free().map(|free| free.bytes),
         })
     }
 

@@ -73,7 +73,7 @@ impl Run {
     ) -> Result<Result<Trial, OpError>, Error> {
         let outcome = capabilities::run(staging.handle().as_fd());
         let full = |op_error: &OpError| errno::is_full(&op_error.cause);
-        let no_inode = || self.dump.free().is_some_and(|(_, inodes)| inodes == 0);
+        let no_inode = || self.dump.free().is_some_and(|free| free.inodes == Some(0));
         if !(staging.resumed && outcome.as_ref().is_err_and(full) && no_inode()) {
             return Ok(outcome);
         }
@@ -112,7 +112,8 @@ impl Run {
         }
         totals.warn(Warning::NamesFolded {
             path: self.dump.path().to_path_buf(),
-            what: folding.what(),
+            case: folding.case,
+            accents: folding.accents,
         });
         Ok(())
     }

@@ -47,7 +47,7 @@ impl Run {
     fn may_not_fit(&self, order: &Order<'_>, sources: &[Source]) -> bool {
         let compresses = FsType::of(self.dump.handle()).is_ok_and(FsType::may_compress);
         let first = sources.iter().all(|source| source.reference.is_none());
-        let (true, false, Some((free, _))) = (first, compresses, self.dump.free()) else {
+        let (true, false, Some(free)) = (first, compresses, self.dump.free()) else {
             return false;
         };
         let (mut seen, mut used) = (Vec::new(), 0_u64);
@@ -69,7 +69,7 @@ impl Run {
                 }
             }
         }
-        used > free
+        used > free.bytes
     }
 
     /// Stops when what is to be copied clearly is more than what is free.
@@ -93,10 +93,10 @@ impl Run {
             }
         }
         match self.dump.free() {
-            Some((free, _)) if needed > free => Err(Error::NoSpace {
+            Some(free) if needed > free.bytes => Err(Error::NoSpace {
                 dump: self.dump.path().to_path_buf(),
                 needed,
-                free,
+                free: free.bytes,
             }),
             _ => Ok(()),
         }

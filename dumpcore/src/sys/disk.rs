@@ -10,7 +10,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use super::fstype::FsType;
-use super::raw;
+use super::{errno, raw};
+use crate::model::storage::FreeSpace;
 
 /// Opens a file to lock it, made if it is missing and `make` says so; nobody
 /// else may open one that was made. A symlink is not followed. It is opened for
@@ -57,6 +58,20 @@ pub(crate) struct Free {
     pub(crate) bytes: u64,
     /// `None` where the filesystem makes inodes as it needs them.
     pub(crate) inodes: Option<u64>,
+}
+
+/// What is free on the filesystem of a handle, when this answer says that there
+/// is no room left.
+pub(crate) fn room_after(on: impl AsFd, answer: &io::Error) -> Option<FreeSpace> {
+    if !errno::is_full(answer) {
+        return None;
+    }
+    let free = free(on).ok()?;
+    Some(FreeSpace {
+        bytes: free.bytes,
+        inodes: free.inodes,
+        quota_is_used_up: errno::is_quota(answer),
+    })
 }
 
 /// How much is free on the filesystem of a handle.
@@ -131,7 +146,7 @@ mod tests {
         let (first, second) = (open(), open());
         lock(first.as_fd()).expect("locked");
         let error = lock(second.as_fd()).expect_err("locked twice");
-        assert!(super::super::errno::is_locked(&error));
+        assert!(errno::is_locked(&error));
         drop(first);
         lock(second.as_fd()).expect("locked after the first is gone");
         let copy = second

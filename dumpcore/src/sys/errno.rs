@@ -123,6 +123,11 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
     is(error, &[Errno::NOSPC, Errno::DQUOT])
 }
 
+/// A quota is used up.
+pub(crate) fn is_quota(error: &io::Error) -> bool {
+    is(error, &[Errno::DQUOT])
+}
+
 /// This process or machine lacks descriptors or memory: no fault of any entry.
 pub(crate) fn is_shortage(error: &io::Error) -> bool {
     is(error, &[Errno::MFILE, Errno::NFILE, Errno::NOMEM])

@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use super::{errno, raw};
+use crate::model::chain::about;
 use crate::model::metadata::Xattrs;
 
 /// The largest value and the largest list of names that Linux has.
@@ -93,8 +94,10 @@ fn through_path<B: ?Sized + Send, T: Send>(
     }
     let there = move || {
         raw::own_working_directory().map_err(|cause| {
-            let text = "needs Linux 6.13 or a mounted /proc";
-            io::Error::new(cause.kind(), format!("{cause}: {text}"))
+            about(
+                "extended attributes need Linux 6.13 or a mounted /proc",
+                cause,
+            )
         })?;
         fchdir(dir)?;
         Ok(call(buffer, Path::new(OsStr::from_bytes(name.to_bytes())))?)

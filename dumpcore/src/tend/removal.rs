@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::model::chain::Chain;
 use crate::model::fault::Fault;
 use crate::model::path::Printable;
 use crate::policy::layout::{self, DumpId};
@@ -83,7 +84,7 @@ impl fmt::Display for Reason {
                 "something is mounted at {}: unmount it first",
                 Printable::path(point)
             ),
-            Reason::Failed(fault) => fault.fmt(f),
+            Reason::Failed(fault) => Chain(fault).fmt(f),
         }
     }
 }

@@ -38,9 +38,9 @@ pub(crate) fn refused(stage: &Stage) -> String {
     history.assert_unchanged(&stage.dump);
     assert!(said.contains(" bytes"), "{said}");
     let asks = if said.contains("Disk quota exceeded") {
-        "are free, but the quota is used up; make room and run again"
+        "the quota on the dump disk is used up"
     } else {
-        "are free; make room and run again"
+        "the dump disk is full"
     };
     assert!(said.contains(asks), "{said}");
     said
@@ -148,7 +148,7 @@ fn the_size_of_what_did_not_fit_is_told() {
     fs::write(stage.source.join("huge"), vec![7; 40 << 20]).expect("written");
     let said = refused(&stage);
     assert!(said.contains("41943040 bytes"), "{said}");
-    assert!(said.contains("were to be written"), "{said}");
+    assert!(said.contains("to write, "), "{said}");
     fs::remove_file(stage.source.join("huge")).expect("removed");
     goes_on(&stage);
 }

@@ -1,37 +1,43 @@
 //! Why a run ended without publishing anything.
+//!
+//! An error says what failed, at which path and what can be done. It does not
+//! repeat its cause: the system's answer is only in `source()`.
 
 use std::io;
 use std::path::PathBuf;
 
-use crate::model::fault::{Fault, plain};
+use crate::model::fault::Fault;
 use crate::model::path::Printable;
+use crate::model::storage::FreeSpace;
 
-use words::{at_or_below, lockless, pointing, size, space, which};
+pub use reasons::{BadLink, Wanted};
+use words::{lockless, mount_point, pointing, room, size};
 
+mod reasons;
 mod words;
 
-/// Why nothing was published. Whatever was published before is as it was.
+/// Why nothing was published. What was published before is unchanged.
 ///
 /// Displayed as one sentence with the path, which says what can be done. The
-/// system's answer is in the sentence, and as an [`io::Error`] the last of its
-/// `source()`s.
+/// system's answer is not in it but the last of its `source()`s, as an
+/// [`io::Error`]: [`Chain`](crate::Chain) prints both.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No tree was named.
-    #[error("no tree to dump was named")]
+    /// No tree was given.
+    #[error("no tree to dump was given")]
     NoRoots,
-    /// One tree was named twice.
-    #[error("{} and {} are the same tree: give it once",
+    /// One tree was given twice.
+    #[error("{} and {} are the same tree; name it only once",
         Printable::path(.first), Printable::path(.second))]
     SameTree {
-        /// As it was named first.
+        /// The path given first.
         first: PathBuf,
-        /// As it was named once more.
+        /// The other path to the same tree.
         second: PathBuf,
     },
     /// Two trees would get the same name in the dump.
-    #[error("{} and {} would both be named '{name}' in the dump: give one another name",
+    #[error("{} and {} would both be named '{name}' in the dump; give one of them another name",
         Printable::path(.first), Printable::path(.second))]
     SameName {
         /// The name in the dump.
@@ -42,8 +48,8 @@ pub enum Error {
         second: PathBuf,
     },
     /// Two trees have names that the filesystem of the dump root takes for one.
-    #[error("the filesystem of {} takes '{}' and '{}', the names of {} and {}, for the same name: \
-        give one another name",
+    #[error("the filesystem of {} does not distinguish '{}' and '{}', the names of {} and {}; give one of \
+        them another name",
         Printable::path(.dump), Printable::path(&.names[0]), Printable::path(&.names[1]),
         Printable::path(&.trees[0]), Printable::path(&.trees[1]))]
     FoldedTrees {
@@ -55,17 +61,17 @@ pub enum Error {
         trees: [PathBuf; 2],
     },
     /// A tree has no last name that the dump could use (`/`, `..`), or the
-    /// name given for it is none.
-    #[error("{}: '{name}' cannot be the name of a root in a dump: give it another name",
+    /// name given for it is not one.
+    #[error("{}: '{name}' cannot be the name of a tree in a dump; give it another name",
         Printable::path(.path))]
     BadRootName {
         /// The tree.
         path: PathBuf,
-        /// The name that will not do.
+        /// The name that cannot be used.
         name: String,
     },
     /// The tree to dump cannot be opened.
-    #[error("the tree {} cannot be opened: {}", Printable::path(.path), plain(.cause))]
+    #[error("cannot open tree {}", Printable::path(.path))]
     MainUnusable {
         /// The tree.
         path: PathBuf,
@@ -73,9 +79,9 @@ pub enum Error {
         #[source]
         cause: io::Error,
     },
-    /// The tree is empty while its reference is not: most likely a disk that
-    /// is not mounted.
-    #[error("{} is empty, but its last dump {} is not: most likely its disk is not mounted",
+    /// The tree is empty while its reference is not: most likely its disk is
+    /// not mounted.
+    #[error("{} is empty, but its last dump {} is not; most likely its disk is not mounted",
         Printable::path(.path), Printable::path(.reference))]
     MainEmpty {
         /// The tree.
@@ -83,14 +89,14 @@ pub enum Error {
         /// Its copy in the reference.
         reference: PathBuf,
     },
-    /// The rules exclude a whole root.
+    /// The rules exclude a whole tree.
     #[error("the exclude rules leave out the whole tree {}", Printable::path(.path))]
     MainExcluded {
         /// The tree.
         path: PathBuf,
     },
     /// The dump root cannot be opened.
-    #[error("the dump root {} cannot be opened: {}", Printable::path(.path), plain(.cause))]
+    #[error("cannot open dump root {}", Printable::path(.path))]
     DumpUnusable {
         /// The dump root.
         path: PathBuf,
@@ -98,38 +104,36 @@ pub enum Error {
         #[source]
         cause: io::Error,
     },
-    /// The dump root cannot be locked, and nobody holds it.
-    #[error("the dump root {} cannot be locked: {}{}",
-        Printable::path(.path), plain(.cause), lockless(*.unsupported))]
+    /// The dump root cannot be locked, although no other run holds it.
+    #[error("cannot lock dump root {}{}", Printable::path(.path), lockless(*.unsupported))]
     Unlockable {
         /// The dump root.
         path: PathBuf,
         /// The system's answer.
         #[source]
         cause: io::Error,
-        /// Is it that the filesystem has no locks?
+        /// Does the filesystem not support locks?
         unsupported: bool,
     },
     /// The dump root has no `current`.
-    #[error("{} has no link 'current': either its disk is not mounted, or it never had a dump",
+    #[error("{} has no link 'current'; either its disk is not mounted, or it has no dump yet",
         Printable::path(.dump))]
     NoCurrent {
         /// The dump root.
         dump: PathBuf,
     },
-    /// `current` names no dump.
-    #[error("{}{} {reason}: {} at a complete dump",
-        Printable::path(.link), which(.target.as_deref()), pointing(.target.as_deref()))]
+    /// `current` does not lead to a dump.
+    #[error("{}{}", Printable::path(.link), pointing(.target.as_deref(), *.reason))]
     BadCurrent {
         /// The link.
         link: PathBuf,
-        /// What it holds; `None` when it is no symlink.
+        /// What it holds; `None` when it is not a symlink.
         target: Option<PathBuf>,
-        /// What is wrong with it, as a clause.
-        reason: String,
+        /// What is wrong with it.
+        reason: BadLink,
     },
-    /// A first dump was asked for where there is one.
-    #[error("{} has dumps already: 'current' points to {}",
+    /// A first dump was asked for where there are dumps.
+    #[error("{} already has dumps; 'current' points to {}",
         Printable::path(.dump), Printable::path(.target))]
     AlreadyInitialised {
         /// The dump root.
@@ -138,15 +142,16 @@ pub enum Error {
         target: PathBuf,
     },
     /// Another run holds the dump root.
-    #[error("another run holds the dump root {}: try again when it is done", Printable::path(.dump))]
+    #[error("another run holds the dump root {}; try again when it has finished",
+        Printable::path(.dump))]
     Busy {
         /// The dump root.
         dump: PathBuf,
     },
     /// Runs have found the dump root held for hours: most likely one of them
     /// hangs.
-    #[error("another run holds the dump root {}, and no run has got through for {hours} hours: \
-             see whether it hangs ('fuser -v {}')",
+    #[error("another run holds the dump root {}, and all runs of the last {hours} hours were \
+             turned away; check whether it hangs ('fuser -v {}')",
         Printable::path(.dump), Printable::path(.lock))]
     Stuck {
         /// The dump root.
@@ -156,16 +161,16 @@ pub enum Error {
         /// How long ago the first of these runs was turned away, in hours.
         hours: i64,
     },
-    /// The lock that a run held was taken away under it.
-    #[error("{} was removed or replaced while the dump was made, so another run may be at work: \
-             nothing is published, run it again", Printable::path(.lock))]
+    /// The lock that a run held was removed or replaced.
+    #[error("{} was removed or replaced during the run, so another run may be active; nothing was \
+             published, run it again", Printable::path(.lock))]
     LockLost {
         /// The file that was locked.
         lock: PathBuf,
     },
-    /// The runner's own directory in the dump root, or the lock in it, is not
+    /// The library's own directory in the dump root, or the lock in it, is not
     /// what it should be.
-    #[error("{} cannot be used: {}", Printable::path(.path), plain(.cause))]
+    #[error("cannot use {}", Printable::path(.path))]
     StateUnusable {
         /// The directory, or the file.
         path: PathBuf,
@@ -173,8 +178,8 @@ pub enum Error {
         #[source]
         cause: io::Error,
     },
-    /// A replica would be made where it is read from.
-    #[error("{} and {} are the same directory: a replica of a dump belongs in another dump root, on another disk",
+    /// A replica would be made in the dump root that it is read from.
+    #[error("{} and {} are the same directory; a replica belongs in another dump root, on another disk",
         Printable::path(.from), Printable::path(.dump))]
     SameRoot {
         /// The dump root that is read.
@@ -182,23 +187,23 @@ pub enum Error {
         /// The dump root that would be written.
         dump: PathBuf,
     },
-    /// The dump root lies in a dump, which would be written.
-    #[error("{} lies in {}, a dump of {}, and what is published is never written again: \
-             take {} itself, or a directory outside of it",
+    /// The dump root is inside a dump, which would be written.
+    #[error("{} is inside {}, a dump of {}, and published dumps are never changed; use {} itself, \
+             or a directory outside it",
         Printable::path(.path), Printable::path(.dump), Printable::path(.root),
         Printable::path(.root))]
     InsideDump {
-        /// The dump root that was named.
+        /// The dump root that was given.
         path: PathBuf,
-        /// The dump that it lies in.
+        /// The dump that it is in.
         dump: PathBuf,
         /// The dump root of that dump.
         root: PathBuf,
     },
     /// A first dump was asked for on a mount point with nothing mounted on it.
-    #[error("{}{} a mount point of {}, and nothing is mounted there: mount it, or the dumps would \
-             lie on the disk below", Printable::path(.dump), at_or_below(.dump, .point),
-        Printable::path(.by))]
+    #[error("{}{} ({}), but nothing is mounted there; mount it first, or the dumps would be \
+             written to the disk below",
+        Printable::path(.dump), mount_point(.dump, .point), Printable::path(.by))]
     NotMounted {
         /// The dump root.
         dump: PathBuf,
@@ -208,16 +213,16 @@ pub enum Error {
         by: PathBuf,
     },
     /// A first dump was asked for among the dumps of another dump root.
-    #[error("{} lies among the dumps of {}: take {} itself, or a directory outside of it",
+    #[error("{} is among the dumps of {}; use {} itself, or a directory outside it",
         Printable::path(.path), Printable::path(.root), Printable::path(.root))]
     AmongDumps {
-        /// The dump root that was named.
+        /// The dump root that was given.
         path: PathBuf,
-        /// The dump root that it lies in.
+        /// The dump root that it is in.
         root: PathBuf,
     },
     /// The dump's filesystem has no hard links.
-    #[error("the dump root {} is on a filesystem without hard links ({fs}): use ext4, xfs or btrfs",
+    #[error("the dump root {} is on a filesystem without hard links ({fs}); use ext4, xfs or btrfs",
         Printable::path(.dump))]
     NoHardLinks {
         /// The dump root.
@@ -225,9 +230,10 @@ pub enum Error {
         /// The filesystem's type.
         fs: String,
     },
-    /// The dump's filesystem cannot rename over a name, so `current` could
-    /// not be moved without being missing for a moment.
-    #[error("the dump root {} is on a filesystem that cannot replace a name ({fs}), as 'current' must be: for sshfs, the server must be OpenSSH",
+    /// The dump's filesystem cannot rename over a name, so `current` would be
+    /// missing for a moment whenever it is updated.
+    #[error("the dump root {} is on a filesystem that cannot replace a name ({fs}), which updating \
+             'current' needs; sshfs can when the server runs OpenSSH",
         Printable::path(.dump))]
     NoReplacing {
         /// The dump root.
@@ -236,61 +242,59 @@ pub enum Error {
         fs: String,
     },
     /// The name that the dump should get is taken.
-    #[error("{} is there already", Printable::path(.path))]
+    #[error("{} already exists", Printable::path(.path))]
     NameTaken {
         /// The name.
         path: PathBuf,
     },
     /// There is no dump of the kind that was asked for.
-    #[error("{} has no dump {what}", Printable::path(.dump))]
+    #[error("{} has no dump {wanted}", Printable::path(.dump))]
     NoSuchDump {
         /// The dump root.
         dump: PathBuf,
-        /// Which dump was looked for, as a clause.
-        what: String,
+        /// Which dump was asked for.
+        wanted: Wanted,
     },
-    /// The dump's disk refuses.
-    #[error("{fault}{}", space(.fault, .free, .needed))]
+    /// The dump's disk refuses a call.
+    #[error("{}", room(.free.as_ref(), *.needed))]
     DumpDisk {
         /// What it refused.
         #[source]
         fault: Fault,
-        /// Free bytes for the runner and free inodes, when they matter.
-        free: Option<(u64, u64)>,
+        /// What is free for this user, when the disk is full.
+        free: Option<FreeSpace>,
         /// How many bytes were to be written, when known.
         needed: Option<u64>,
     },
-    /// This process or machine lacks descriptors or memory.
-    #[error(
-        "{fault}: this process needs more than it may have; raise its limits, or use fewer jobs"
-    )]
+    /// This process or the machine is out of file descriptors or memory.
+    #[error("out of file descriptors or memory; raise the limit (ulimit -n) or use fewer jobs")]
     Shortage {
-        /// What failed for want of it.
+        /// What failed because of it.
         #[source]
         fault: Fault,
     },
     /// The copy will not fit.
-    #[error("{} has not enough room: {} are needed, {} are free, {} are missing",
+    #[error("{} does not have enough space: {} needed, {} free, {} missing",
         Printable::path(.dump), size(*.needed), size(*.free), size(.needed.saturating_sub(*.free)))]
     NoSpace {
         /// The dump root.
         dump: PathBuf,
         /// Bytes needed.
         needed: u64,
-        /// Bytes free for the runner.
+        /// Bytes free for this user.
         free: u64,
     },
-    /// The source has gone: what is left of it is no copy of it.
-    #[error("{fault}: the tree has gone while it was read, so nothing is published")]
+    /// The tree disappeared while it was read: what was copied of it is not a
+    /// copy of the tree.
+    #[error("the tree disappeared while it was being read; nothing was published")]
     SourceGone {
         /// How it was noticed.
         #[source]
         fault: Fault,
     },
-    /// The dump that is to be copied has lost some of what it was published
-    /// with.
-    #[error("{} has only {entries} of the {published} entries that it was published with, \
-             since somebody removed the others: it is no dump any more",
+    /// The dump to be copied has lost some of what it was published with.
+    #[error("{} has only {entries} of the {published} entries that it was published with, because \
+             somebody removed the others; it is no longer a complete dump",
         Printable::path(.path))]
     HalfDump {
         /// The dump.
@@ -300,86 +304,75 @@ pub enum Error {
         /// How many it had.
         published: u64,
     },
-    /// What was read back is not what was written.
-    #[error("{} differs from what was written: the disk is not to be trusted, so nothing is published",
+    /// What was read back differs from what was written.
+    #[error("{} differs from what was written; the disk cannot be trusted, and nothing was published",
         Printable::path(.path))]
     VerifyFailed {
         /// The first file that differs.
         path: PathBuf,
     },
     /// The run was asked to stop.
-    #[error("stopped; nothing is published, and the next run goes on from here")]
+    #[error("stopped; nothing was published, and the next run resumes")]
     Interrupted,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::chain::Chain;
     use crate::model::fault::Op;
-    use std::error::Error as _;
-
-    #[test]
-    fn the_systems_answer_is_the_last_source() {
-        let cause = || io::Error::from_raw_os_error(2);
-        let path = PathBuf::from("/newage");
-        let gone = Error::SourceGone {
-            fault: Fault::new(Op::List, path.clone(), cause()),
-        };
-        let unusable = Error::MainUnusable {
-            path,
-            cause: cause(),
-        };
-        let code = |error: Option<&(dyn std::error::Error + 'static)>| {
-            error?.downcast_ref::<io::Error>()?.raw_os_error()
-        };
-        assert_eq!(code(unusable.source()), Some(2));
-        assert_eq!(
-            code(gone.source().and_then(|fault| fault.source())),
-            Some(2)
-        );
-    }
 
     #[test]
     fn a_full_disk_and_a_full_quota_are_told_apart() {
-        let full = |errno| Error::DumpDisk {
+        let full = |errno, by_quota| Error::DumpDisk {
             fault: Fault::new(
                 Op::Write,
                 PathBuf::from("/dump/f"),
                 io::Error::from_raw_os_error(errno),
             ),
-            free: Some((2048, 7)),
+            free: Some(FreeSpace {
+                bytes: 2048,
+                inodes: Some(7),
+                quota_is_used_up: by_quota,
+            }),
             needed: Some(4096),
         };
-        let text = "cannot write /dump/f: No space left on device; \
-                    4096 bytes (4.0 KiB) were to be written; \
-                    2048 bytes (2.0 KiB) and 7 inodes are free; \
-                    make room and run again, it goes on from here";
-        assert_eq!(full(28).to_string(), text);
-        let text = text
-            .replace("No space left on device", "Disk quota exceeded")
-            .replace("are free", "are free, but the quota is used up");
-        assert_eq!(full(122).to_string(), text);
+        assert_eq!(
+            Chain(&full(28, false)).to_string(),
+            "the dump disk is full (4.0 KiB to write, 2.0 KiB and 7 inodes free); make room and \
+             run again to resume: cannot write /dump/f: No space left on device"
+        );
+        assert_eq!(
+            Chain(&full(122, true)).to_string(),
+            "the quota on the dump disk is used up (4.0 KiB to write, 2.0 KiB and 7 inodes free on \
+             the disk); make room and run again to resume: cannot write /dump/f: Disk quota \
+             exceeded"
+        );
     }
 
     #[test]
     fn a_bad_current_says_what_it_is() {
-        let bad = |target: Option<&str>, reason: &str| {
+        let bad = |target: Option<&str>, reason| {
             Error::BadCurrent {
                 link: PathBuf::from("/dump/current"),
                 target: target.map(PathBuf::from),
-                reason: reason.to_owned(),
+                reason,
             }
             .to_string()
         };
         assert_eq!(
-            bad(Some("2026/1122/2331"), "is not there"),
-            "/dump/current points to 2026/1122/2331, which is not there: \
-             point it at a complete dump"
+            bad(Some("2026/1122/2331"), BadLink::Missing),
+            "/dump/current points to 2026/1122/2331, which does not exist; \
+             point it to a complete dump"
         );
         assert_eq!(
-            bad(None, "is no symlink"),
-            "/dump/current is no symlink: \
-             put a symlink in its place that points at a complete dump"
+            bad(Some("/etc"), BadLink::NotADump),
+            "/dump/current points to /etc, which is not a dump of this dump root; \
+             point it to a complete dump"
+        );
+        assert_eq!(
+            bad(None, BadLink::NotASymlink),
+            "/dump/current is not a symlink; replace it with a symlink to a complete dump"
         );
     }
 }

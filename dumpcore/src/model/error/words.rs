@@ -1,47 +1,45 @@
 //! Parts of the sentences of [`Error`](super::Error) that depend on its values.
 
-use std::io;
 use std::path::Path;
 
-use crate::model::fault::Fault;
+use super::reasons::BadLink;
 use crate::model::path::Printable;
+use crate::model::storage::FreeSpace;
 
-/// Where a bad link points.
-pub(super) fn which(target: Option<&Path>) -> String {
-    match target {
-        Some(target) => format!(" points to {}, which", Printable::path(target)),
-        None => String::new(),
-    }
+/// What is wrong with a link to a dump, and what to do about it.
+pub(super) fn pointing(target: Option<&Path>, reason: BadLink) -> String {
+    let which = target.map_or_else(String::new, |target| {
+        format!(" points to {}, which", Printable::path(target))
+    });
+    let what = match reason {
+        BadLink::NotASymlink => {
+            return " is not a symlink; replace it with a symlink to a complete dump".to_owned();
+        }
+        BadLink::NotADump => "is not a dump of this dump root",
+        BadLink::Missing => "does not exist",
+    };
+    format!("{which} {what}; point it to a complete dump")
 }
 
 /// Is the dump root the mount point itself?
-pub(super) fn at_or_below(dump: &Path, point: &Path) -> String {
+pub(super) fn mount_point(dump: &Path, point: &Path) -> String {
     match dump == point {
-        true => " is".to_owned(),
-        false => format!(" lies at or below {},", Printable::path(point)),
+        true => " is a mount point".to_owned(),
+        false => format!(" is at or below the mount point {}", Printable::path(point)),
     }
 }
 
-/// What can be done about a bad link.
-pub(super) fn pointing(target: Option<&Path>) -> &'static str {
-    match target {
-        Some(_) => "point it",
-        None => "put a symlink in its place that points",
-    }
-}
-
-/// What can be done about a filesystem that has no locks to give.
+/// What can be done about a filesystem that does not support locks.
 pub(super) fn lockless(unsupported: bool) -> &'static str {
     if unsupported {
-        ": its filesystem has no locks, so that two runs could meet; over NFS it needs \
-         the lock service of both machines, or the mount option 'nolock' where only \
-         this machine writes"
+        ", whose filesystem does not support locks; over NFS, run the lock service on both \
+         machines, or mount with 'nolock' if only this machine writes there"
     } else {
         ""
     }
 }
 
-/// A number of bytes, and the same as people say it.
+/// A number of bytes as people say it.
 pub(super) fn size(bytes: u64) -> String {
     let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     let power = bytes.checked_ilog2().unwrap_or(0) / 10;
@@ -49,34 +47,29 @@ pub(super) fn size(bytes: u64) -> String {
     match unit.and_then(|unit| units.get(unit)) {
         Some(unit) => {
             let tenths = u128::from(bytes) * 10 / (1 << (10 * power));
-            format!("{bytes} bytes ({}.{} {unit})", tenths / 10, tenths % 10)
+            format!("{}.{} {unit}", tenths / 10, tenths % 10)
         }
-        None => format!("{bytes} bytes"),
+        None => format!("{bytes} B"),
     }
 }
 
-pub(super) fn space(fault: &Fault, free: &Option<(u64, u64)>, needed: &Option<u64>) -> String {
-    let mut text = String::new();
-    if let Some(needed) = needed {
-        text.push_str(&format!("; {} were to be written", size(*needed)));
-    }
-    if let Some((bytes, inodes)) = free {
-        text.push_str(&format!("; {}", size(*bytes)));
-        // Some filesystems make inodes as they need them, and have no number.
-        if *inodes != u64::MAX {
-            text.push_str(&format!(" and {inodes} inodes"));
-        }
-        text.push_str(" are free");
-    }
-    if free.is_some() {
-        // What is free is the disk's: nobody tells of the quota's rest.
-        text.push_str(match fault.cause.kind() {
-            io::ErrorKind::QuotaExceeded => ", but the quota is used up",
-            _ => "",
-        });
-        text.push_str("; make room and run again, it goes on from here");
-    }
-    text
+/// What the dump's disk has against a call: it is full, or something else.
+pub(super) fn room(free: Option<&FreeSpace>, needed: Option<u64>) -> String {
+    let Some(free) = free else {
+        return "an operation on the dump root failed".to_owned();
+    };
+    let (full, whose) = match free.quota_is_used_up {
+        // What is free is the disk's: the system does not tell what is left of
+        // a quota.
+        true => ("the quota on the dump disk is used up", " on the disk"),
+        false => ("the dump disk is full", ""),
+    };
+    let needed = needed.map_or_else(String::new, |bytes| format!("{} to write, ", size(bytes)));
+    let inodes = free
+        .inodes
+        .map_or_else(String::new, |inodes| format!(" and {inodes} inodes"));
+    let bytes = size(free.bytes);
+    format!("{full} ({needed}{bytes}{inodes} free{whose}); make room and run again to resume")
 }
 
 #[cfg(test)]
@@ -84,13 +77,13 @@ mod tests {
     use super::size;
 
     #[test]
-    fn sizes_are_for_machines_and_people() {
+    fn sizes_are_for_people() {
         let cases = [
-            (0, "0 bytes"),
-            (1023, "1023 bytes"),
-            (1024, "1024 bytes (1.0 KiB)"),
-            (1_610_612_736, "1610612736 bytes (1.5 GiB)"),
-            (u64::MAX, "18446744073709551615 bytes (15.9 EiB)"),
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (1_610_612_736, "1.5 GiB"),
+            (u64::MAX, "15.9 EiB"),
         ];
         for (bytes, text) in cases {
             assert_eq!(size(bytes), text);

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use crate::model::copy_reason::CopyReason;
 use crate::model::loss::Loss;
 use crate::model::minute::Stamp;
+use crate::model::unsupported::Unsupported;
 
 /// Something a person should know although nothing failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,8 +71,10 @@ pub enum Warning {
     NamesFolded {
         /// The dump root.
         path: PathBuf,
-        /// What it does not tell apart, for people.
-        what: &'static str,
+        /// Are names that differ in upper and lower case one?
+        case: bool,
+        /// Are names that differ in how accented letters are encoded one?
+        accents: bool,
     },
     /// More than a tenth of the bytes read were compared only because their files
     /// had been touched, and turned out not to have changed.
@@ -91,8 +94,10 @@ pub enum Warning {
     NotPreserved {
         /// The dump root.
         path: PathBuf,
-        /// What is lost, and why, for people.
-        what: String,
+        /// The filesystem's type.
+        filesystem: String,
+        /// What it does not keep.
+        lost: Vec<Unsupported>,
     },
     /// The dump's filesystem does not keep permission bits, even where it reports
     /// success. Once per run.
@@ -249,10 +254,18 @@ impl fmt::Display for Warning {
             Self::RestoringLeftOut { path } => left_out::restoring(f, path),
             Self::ReadingUnknown { reference } => reading::unknown_since(f, reference),
             Self::MountAway { path, last } => left_out::mount_away(f, path, last),
-            Self::NamesFolded { path, what } => storing::names_folded(f, path, what),
+            Self::NamesFolded {
+                path,
+                case,
+                accents,
+            } => storing::names_folded(f, path, *case, *accents),
             Self::ComparedInVain { bytes, of } => reading::compared_in_vain(f, *bytes, *of),
             Self::Unstable { path } => reading::unstable(f, path),
-            Self::NotPreserved { path, what } => storing::not_preserved(f, path, what),
+            Self::NotPreserved {
+                path,
+                filesystem,
+                lost,
+            } => storing::not_preserved(f, path, filesystem, lost),
             Self::PermissionsNotKept {
                 path,
                 filesystem,

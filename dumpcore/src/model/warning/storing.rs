@@ -7,17 +7,40 @@ use std::path::Path;
 use crate::model::copy_reason::CopyReason;
 use crate::model::loss::Loss;
 use crate::model::path::Printable;
+use crate::model::unsupported::Unsupported;
 
-pub(super) fn names_folded(f: &mut fmt::Formatter<'_>, path: &Path, what: &str) -> fmt::Result {
+pub(super) fn names_folded(
+    f: &mut fmt::Formatter<'_>,
+    path: &Path,
+    case: bool,
+    accents: bool,
+) -> fmt::Result {
+    let what = match (case, accents) {
+        (true, true) => "upper and lower case, and encodings of accented letters,",
+        (true, false) => "upper and lower case",
+        (false, _) => "encodings of accented letters",
+    };
     write!(
         f,
-        "{} does not tell {what} in names; of such names in one directory a dump holds only one",
+        "{} does not distinguish {what} in names; of names in one directory that differ only in \
+         that, a dump holds one",
         Printable::path(path)
     )
 }
 
-pub(super) fn not_preserved(f: &mut fmt::Formatter<'_>, path: &Path, what: &str) -> fmt::Result {
-    write!(f, "{} does not keep {what}", Printable::path(path))
+pub(super) fn not_preserved(
+    f: &mut fmt::Formatter<'_>,
+    path: &Path,
+    filesystem: &str,
+    lost: &[Unsupported],
+) -> fmt::Result {
+    let lost: Vec<_> = lost.iter().map(Unsupported::to_string).collect();
+    write!(
+        f,
+        "{} does not keep {} (its filesystem is {filesystem})",
+        Printable::path(path),
+        lost.join(", ")
+    )
 }
 
 pub(super) fn permissions(
