@@ -16,7 +16,7 @@ use dumpcli::Program;
 use dumpcli::command_line;
 use dumpcli::exit::{self, Exit};
 use dumpcli::failure::Failure;
-use dumpcli::options::{self, Load, Output, Progress};
+use dumpcli::options::{Configuration, Load, Output, Progress};
 use dumpcli::origin::Origin;
 use dumpcli::origin::Value;
 use dumpcli::print_config::Listing;
@@ -75,14 +75,8 @@ struct Places {
     /// [default: /newage/NEWAGE]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     main: Vec<PathBuf>,
-    /// Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then
-    /// /etc/dump/dump.toml]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    config: Option<PathBuf>,
-    /// Use a set: [set.NAME] in the configuration file, or NAME.toml beside it;
-    /// 'dump' is the top level
-    #[arg(long, value_name = "NAME")]
-    set: Option<String>,
+    #[command(flatten)]
+    configuration: Configuration,
     /// Print what is in force and where it comes from, and do nothing
     #[arg(long)]
     print_config: bool,
@@ -124,10 +118,9 @@ pub fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<Exit, Failure> {
-    let places = options.places.shared();
-    let sources = Sources::load(PROGRAM, &places)?;
-    let settings = Settings::resolve(options, &places, &sources);
-    if places.print_config {
+    let sources = Sources::load(PROGRAM, &options.places.configuration)?;
+    let settings = Settings::resolve(options, &sources);
+    if options.places.print_config {
         let listing = Listing::new(PROGRAM, &sources);
         dumpcli::screen::print(&settings.listed(listing))?;
         return Ok(Exit::Done);
@@ -148,26 +141,15 @@ fn run(options: &Options) -> Result<Exit, Failure> {
     }))
 }
 
-impl Places {
-    fn shared(&self) -> options::Places {
-        options::Places {
-            main: self.main.clone(),
-            dump: self.dump.clone(),
-            config: self.config.clone(),
-            set: self.set.clone(),
-            print_config: self.print_config,
-        }
-    }
-}
-
 impl Settings {
-    fn resolve(options: &Options, places: &options::Places, sources: &Sources) -> Self {
-        let main = sources.main(places);
+    fn resolve(options: &Options, sources: &Sources) -> Self {
+        let places = &options.places;
+        let main = sources.main(&places.main);
         // A name is for one tree.
         let one = main.value.len() == 1;
         let named = sources.root_name(None, &main);
         Self {
-            dump: sources.dump(places),
+            dump: sources.dump(places.dump.clone()),
             root_name: named.filter(|_| one),
             session: sources.session(options.output, options.progress, options.load),
             main,

@@ -15,6 +15,7 @@ use dumpcore::Snapshot;
 use fixtures::mounts::{Fs, Mount};
 use fixtures::run_lock;
 use fixtures::strace::{Inject, inject, output_with, trace};
+use fixtures::usage::{assert_helps, assert_refused};
 use fixtures::{Fingerprint, diff_trees};
 use predicates::prelude::*;
 use predicates::str::{contains, starts_with};
@@ -44,55 +45,43 @@ fn leftovers(place: &Place) -> Vec<PathBuf> {
 #[test]
 fn wrong_usage_exits_2_with_one_sentence() {
     let place = Place::new();
-    for (args, what) in [
-        (&["--exclude=x"][..], "'--exclude'"),
+    let calls: &[(&[&str], &str)] = &[
+        (&["--exclude=x"], "'--exclude'"),
         (&["--init"], "'--init'"),
         (&["dump"], "'dump'"),
         (&["--jobs", "0"], "'0' for '--jobs"),
         (&["-q", "-v"], "cannot be used with"),
         (&["--set", "photos"], "[set.photos]"),
         (&["--config", "/no/such/file"], "/no/such/file"),
-    ] {
-        let one_line = predicate::str::is_match(r"\Achkptme: [^\n]+\n\z").expect("a pattern");
-        place
-            .chkptme()
-            .args(args)
-            .assert()
-            .code(2)
-            .stdout("")
-            .stderr(contains(what).and(one_line));
-    }
+    ];
+    assert_refused("chkptme", || place.plain_chkptme(), calls);
 }
 
 #[test]
 fn help_names_options_examples_and_exit_codes() {
     let place = Place::new();
-    for flag in ["-h", "--help"] {
-        let mut help = place.chkptme().arg(flag).assert().success().stderr("");
-        for word in [
-            "--main",
-            "--dump",
-            "--config",
-            "--set",
-            "--dry-run",
-            "--verify",
-            "--no-space-check",
-            "--jobs",
-            "--bwlimit",
-            "--idle",
-            "--progress",
-            "--no-progress",
-            "--log",
-            "--json",
-            "--print-config",
-            "MAINROOT",
-            "DUMPROOT",
-            "Examples:",
-            "Exit codes:",
-        ] {
-            help = help.stdout(contains(word));
-        }
-    }
+    let words = [
+        "--main",
+        "--dump",
+        "--config",
+        "--set",
+        "--dry-run",
+        "--verify",
+        "--no-space-check",
+        "--jobs",
+        "--bwlimit",
+        "--idle",
+        "--progress",
+        "--no-progress",
+        "--log",
+        "--json",
+        "--print-config",
+        "MAINROOT",
+        "DUMPROOT",
+        "Examples:",
+        "Exit codes:",
+    ];
+    assert_helps(|| place.plain_chkptme(), &words);
 }
 
 #[test]

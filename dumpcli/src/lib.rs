@@ -24,7 +24,7 @@
 //! library:
 //!
 //! ```no_run
-//! use dumpcli::options::{Load, Output, Places, Progress};
+//! use dumpcli::options::{Configuration, Load, Output, Progress};
 //! use dumpcli::session::{Session, Task};
 //! use dumpcli::settings::Sources;
 //! use dumpcli::{Advice, Program};
@@ -37,8 +37,8 @@
 //!     unlinked: "the first dump: linked to nothing",
 //!     advice: Advice::COMMON,
 //! };
-//! let sources = Sources::load(program, &Places::default())?;
-//! let dump = sources.dump(&Places::default()).value;
+//! let sources = Sources::load(program, &Configuration::default())?;
+//! let dump = sources.dump(None).value;
 //! let settings = sources.session(Output::default(), Progress::default(), Load::default());
 //! let task = Task {
 //!     what: vec!["/home".into()],

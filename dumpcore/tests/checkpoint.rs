@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use common::{History, ROOT, Stage, all_we_keep, each, inodes, leftovers};
+use common::{History, ROOT, Stage, each, inodes, leftovers};
 use dumpcore::{Chain, Checkpoint, DumpRoot, Error, Event, Phase, Report, Snapshot, Warning};
 use fixtures::mounts::{Fs, Mount};
 use fixtures::tree::{Node, OddOptions, Tree, odd_tree_with};
@@ -28,7 +28,7 @@ fn wholly() -> Options {
     Options {
         // A dump's own directory bears the time of its run.
         root: false,
-        ..all_we_keep()
+        ..Options::of_runner()
     }
 }
 

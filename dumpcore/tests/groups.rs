@@ -87,7 +87,7 @@ fn a_tree_within_another_keeps_the_links_of_both() {
         for _ in 0..2 {
             stage.run(stage.snapshot().main(&inner).jobs(jobs));
             let copy = stage.newest().with_file_name("inner");
-            let lines = diff_trees(&inner, &copy, &common::all_we_keep());
+            let lines = diff_trees(&inner, &copy, &fixtures::Options::of_runner());
             assert!(lines.is_empty(), "not the same:\n{}", lines.join("\n"));
         }
     }

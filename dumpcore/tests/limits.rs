@@ -240,7 +240,11 @@ fn a_group_larger_than_any_of_the_dump_is_split() {
         );
         let splits = told.splits.lock().expect("no panic").len();
         assert_eq!(splits, different.len() - 1, "each split is told of");
-        let lines = diff_trees(&tree, &report.dump.join(ROOT), &common::all_we_keep());
+        let lines = diff_trees(
+            &tree,
+            &report.dump.join(ROOT),
+            &fixtures::Options::of_runner(),
+        );
         assert!(
             lines.iter().all(|line| line.contains("hard link to")),
             "{:?}",

@@ -178,7 +178,7 @@ fn anything_may_take_the_place_of_anything() {
     let options = fixtures::Options {
         // The directory is as it was when it was entered.
         dir_times: false,
-        ..common::all_we_keep()
+        ..fixtures::Options::of_runner()
     };
     fixtures::assert_same_tree(&stage.source, &stage.newest(), &options);
     stage.run(stage.snapshot());

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chrono::NaiveDate;
-use common::{History, ROOT, all_we_keep, inodes, leftovers};
+use common::{History, ROOT, inodes, leftovers};
 use dumpcore::{Checkpoint, DumpRoot, Error, Event, Filter, Phase, Replica, Replicated, Report};
 use fixtures::mounts::{Fs, Mount};
 use fixtures::tree::{Node, OddOptions, Tree, odd_tree_with};
@@ -103,7 +103,7 @@ impl Pair {
     fn assert_same(&self, of: &str) {
         let name = of.trim_end_matches("_chk");
         let trees = [self.from.join(of), self.slave.join(name)].map(|dump| dump.join(ROOT));
-        let lines = diff_trees(&trees[0], &trees[1], &all_we_keep());
+        let lines = diff_trees(&trees[0], &trees[1], &fixtures::Options::of_runner());
         assert!(lines.is_empty(), "not the same:\n{}", lines.join("\n"));
     }
 

@@ -278,7 +278,7 @@ fn a_renamed_directory_does_not_join_what_was_parted() {
     let lines = fixtures::diff_trees(
         &stage.source,
         &report.dump.join(common::ROOT),
-        &common::all_we_keep(),
+        &fixtures::Options::of_runner(),
     );
     assert_eq!(lines, Vec::<String>::new());
 }

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use common::{ROOT, Stage, all_we_keep};
+use common::{ROOT, Stage};
 use dumpcore::{Checkpoint, Replica, Replicated, Report};
 use fixtures::diff_trees;
 use fixtures::mounts::{Fs, Mount};
@@ -96,7 +96,7 @@ fn replicated(from: &Path, slave: &Path) -> Report {
     };
     let source = report.source.as_ref().expect("of a dump");
     let trees = [source.join(ROOT), report.dump.join(ROOT)];
-    let lines = diff_trees(&trees[0], &trees[1], &all_we_keep());
+    let lines = diff_trees(&trees[0], &trees[1], &fixtures::Options::of_runner());
     assert!(lines.is_empty(), "not the same:\n{}", lines.join("\n"));
     report
 }

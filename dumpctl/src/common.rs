@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, ValueHint};
 use dumpcli::advice::{About, explain};
 use dumpcli::failure::Failure;
 use dumpcli::keys::LogTarget;
-use dumpcli::options::{self, Load, Output, Progress};
+use dumpcli::options::{Configuration, Load, Output, Progress};
 use dumpcli::origin::Origin;
 use dumpcli::origin::Value;
 use dumpcli::session_settings::SessionSettings;
@@ -24,14 +24,8 @@ pub(crate) struct Places {
     /// [default: /dump]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     dump: Option<PathBuf>,
-    /// Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then
-    /// /etc/dump/dump.toml]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    config: Option<PathBuf>,
-    /// Use a set: [set.NAME] in the configuration file, or NAME.toml beside it;
-    /// 'dump' is the top level
-    #[arg(long, value_name = "NAME")]
-    set: Option<String>,
+    #[command(flatten)]
+    configuration: Configuration,
 }
 
 /// What is said, and where.
@@ -68,13 +62,7 @@ impl Settings {
         telling: &Telling,
         jobs: Option<NonZeroU16>,
     ) -> Result<Self, Failure> {
-        let places = options::Places {
-            dump: places.dump.clone(),
-            config: places.config.clone(),
-            set: places.set.clone(),
-            ..options::Places::default()
-        };
-        let sources = Sources::load(PROGRAM, &places)?;
+        let sources = Sources::load(PROGRAM, &places.configuration)?;
         let output = Output {
             verbose: telling.verbose,
             quiet: telling.quiet,
@@ -84,7 +72,7 @@ impl Settings {
         let mut load = Load::default();
         load.jobs = jobs;
         Ok(Self {
-            dump: sources.dump(&places),
+            dump: sources.dump(places.dump.clone()),
             session: sources.session(output, telling.progress, load),
         })
     }

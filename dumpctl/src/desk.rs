@@ -10,6 +10,7 @@ use dumpcli::failure::Failure;
 use dumpcli::observer::Watch;
 use dumpcli::progress::{Counters, Ticker};
 use dumpcli::screen::{self, Screen};
+use dumpcli::session::listen;
 use dumpcli::session_settings::SessionSettings;
 use dumpcli::signals::Stop;
 use dumpcli::{What, json, logging};
@@ -33,20 +34,7 @@ impl Desk {
     pub(crate) fn open(settings: &SessionSettings) -> Self {
         let screen = Arc::new(Screen::new(settings.json));
         logging::open(PROGRAM, settings, &screen);
-        let (first, last) = (Arc::clone(&screen), Arc::clone(&screen));
-        let quiet = settings.quiet;
-        let caught = Stop::on_signals(
-            move |_| {
-                if !quiet {
-                    first.note(&format!("{}: stopping …", PROGRAM.name));
-                }
-            },
-            move || last.clear(),
-        );
-        let stop = caught.unwrap_or_else(|error| {
-            tracing::warn!("signals cannot be caught, and end the run at once: {error}");
-            Stop::default()
-        });
+        let stop = listen(PROGRAM, settings.quiet, &screen);
         Self {
             screen,
             stop,

@@ -163,7 +163,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<Exit, Failure> {
-    let sources = Sources::load(PROGRAM, &options.places)?;
+    let sources = Sources::load(PROGRAM, &options.places.configuration)?;
     let settings = Settings::resolve(options, &sources)?;
     if options.places.print_config {
         let listing = Listing::new(PROGRAM, &sources);
@@ -242,11 +242,11 @@ impl Settings {
         let ctime = either(tree.ignore_ctime, tree.no_ignore_ctime);
         let one = either(tree.one_file_system, tree.no_one_file_system);
         let name = tree.root_name.clone();
-        let main = sources.main(places);
+        let main = sources.main(&places.main);
         let settings = Self {
             root_name: sources.root_name(name, &main),
             main,
-            dump: sources.dump(places),
+            dump: sources.dump(places.dump.clone()),
             excludes: sources.excludes(
                 &options.excludes,
                 |s| s.exclude.as_ref(),

@@ -14,13 +14,7 @@ use serde_json::Value;
 /// A dump made just now, and one of long ago.
 fn places() -> (Place, Place) {
     let made = |more: &[&str]| {
-        let place = Place::new();
-        place
-            .dir
-            .child("tree/file")
-            .write_str("text")
-            .expect("written");
-        place.dir.child("dump").create_dir_all().expect("made");
+        let place = Place::with_tree();
         place
             .dumpme()
             .args(["--main", "tree", "--dump", "dump", "--init", "-q"])

@@ -5,14 +5,15 @@ mod common;
 
 use assert_fs::prelude::*;
 use common::Place;
+use fixtures::usage::{assert_helps, assert_refused};
 use predicates::prelude::*;
 use predicates::str::contains;
 
 #[test]
 fn wrong_usage_exits_2_with_one_sentence() {
     let place = Place::new();
-    for (args, what) in [
-        (&["--exclud=x"][..], "'--exclud'"),
+    let calls: &[(&[&str], &str)] = &[
+        (&["--exclud=x"], "'--exclud'"),
         (&["tree"], "'tree'"),
         (&["--jobs", "0"], "'0' for '--jobs"),
         (&["--jobs", "many"], "'many' for '--jobs"),
@@ -32,53 +33,41 @@ fn wrong_usage_exits_2_with_one_sentence() {
             &["--main=a", "--main=b", "--root-name=x"],
             "a root name is for one tree",
         ),
-    ] {
-        let one_line = predicate::str::is_match(r"\Adumpme: [^\n]+\n\z").expect("a pattern");
-        place
-            .dumpme()
-            .args(args)
-            .assert()
-            .code(2)
-            .stdout("")
-            .stderr(contains(what).and(one_line));
-    }
+    ];
+    assert_refused("dumpme", || place.plain_dumpme(), calls);
 }
 
 #[test]
 fn help_names_options_examples_and_exit_codes() {
     let place = Place::new();
-    for flag in ["-h", "--help"] {
-        let mut help = place.dumpme().arg(flag).assert().success().stderr("");
-        for word in [
-            "--main",
-            "--dump",
-            "--config",
-            "--set",
-            "--init",
-            "--exclude",
-            "--exclude-from",
-            "--dry-run",
-            "--checksum",
-            "--one-file-system",
-            "--jobs",
-            "--bwlimit",
-            "--idle",
-            "--progress",
-            "--no-progress",
-            "--root-name",
-            "--at",
-            "--allow-empty",
-            "--log",
-            "--json",
-            "--print-config",
-            "MAINROOT",
-            "Examples:",
-            "Exit codes:",
-            "130, 143",
-        ] {
-            help = help.stdout(contains(word));
-        }
-    }
+    let words = [
+        "--main",
+        "--dump",
+        "--config",
+        "--set",
+        "--init",
+        "--exclude",
+        "--exclude-from",
+        "--dry-run",
+        "--checksum",
+        "--one-file-system",
+        "--jobs",
+        "--bwlimit",
+        "--idle",
+        "--progress",
+        "--no-progress",
+        "--root-name",
+        "--at",
+        "--allow-empty",
+        "--log",
+        "--json",
+        "--print-config",
+        "MAINROOT",
+        "Examples:",
+        "Exit codes:",
+        "130, 143",
+    ];
+    assert_helps(|| place.plain_dumpme(), &words);
 }
 
 #[test]

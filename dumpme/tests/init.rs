@@ -19,24 +19,13 @@ const INIT: [&str; 7] = [
 
 const LOUD: [&str; 5] = ["--main", "tree", "--log", "stderr", "--dump"];
 
-fn place() -> Place {
-    let place = Place::new();
-    place
-        .dir
-        .child("tree/file")
-        .write_str("text")
-        .expect("written");
-    place.dir.child("dump").create_dir_all().expect("made");
-    place
-}
-
 fn mode(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("set");
 }
 
 #[test]
 fn nothing_begins_among_the_dumps_of_another_root() {
-    let place = place();
+    let place = Place::with_tree();
     place.dumpme().args(INIT).arg("dump").assert().code(0);
     let dump = fs::canonicalize(place.dir.path().join("dump/current")).expect("a dump");
     for above in dump.ancestors().take(3) {
@@ -98,7 +87,7 @@ fn with_table(place: &Place, files: &[(&str, &str)]) -> assert_cmd::assert::Asse
 #[test]
 #[ignore = "needs root"]
 fn nothing_begins_where_a_disk_is_missing() {
-    let place = place();
+    let place = Place::with_tree();
     place.dir.child("dump/sub").create_dir_all().expect("made");
     let dump = place.dir.path().join("dump");
     let dump = dump.to_str().expect("plain");
@@ -129,7 +118,7 @@ fn nothing_begins_where_a_disk_is_missing() {
 #[test]
 #[ignore = "needs root and loop mounts"]
 fn a_mount_point_with_its_disk_is_fine() {
-    let place = place();
+    let place = Place::with_tree();
     let mount = Mount::new(Fs::Ext4, 64);
     let sub = place.dir.path().join("dump/sub");
     fs::create_dir_all(mount.path().join("sub")).expect("made");
@@ -141,7 +130,7 @@ fn a_mount_point_with_its_disk_is_fine() {
 #[test]
 #[ignore = "needs root and loop mounts"]
 fn a_first_copy_that_cannot_fit_is_not_begun() {
-    let place = place();
+    let place = Place::with_tree();
     let mount = Mount::new(Fs::Ext4, 40);
     let write = |name: &str, mib: usize| {
         let text: Vec<u8> = (0..mib << 18)
@@ -176,7 +165,7 @@ fn a_first_copy_that_cannot_fit_is_not_begun() {
 
 #[test]
 fn closed_parents_are_told_of_where_the_copy_is_open() {
-    let place = place();
+    let place = Place::with_tree();
     let top = place.dir.path();
     mode(top, 0o755);
     let closed = top.join("closed");
@@ -215,7 +204,7 @@ fn closed_parents_are_told_of_where_the_copy_is_open() {
 #[test]
 #[ignore = "needs root and loop mounts"]
 fn setuid_files_are_told_of_once_unless_they_do_not_count() {
-    let place = place();
+    let place = Place::with_tree();
     for name in ["a", "b"] {
         let file = place.dir.path().join("tree").join(name);
         fs::write(&file, "text").expect("written");

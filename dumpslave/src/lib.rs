@@ -17,7 +17,7 @@ use dumpcli::excludes;
 use dumpcli::exit::{self, Exit};
 use dumpcli::failure::Failure;
 use dumpcli::keys::Rule;
-use dumpcli::options::{self, Excludes, Load, Output, Progress, either};
+use dumpcli::options::{Configuration, Excludes, Load, Output, Progress, either};
 use dumpcli::origin::Origin;
 use dumpcli::origin::Value;
 use dumpcli::print_config::Listing;
@@ -77,14 +77,8 @@ struct Places {
     /// [default: /dumpslave]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     dump: Option<PathBuf>,
-    /// Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then
-    /// /etc/dump/dump.toml]
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    config: Option<PathBuf>,
-    /// Use a set: [set.NAME] in the configuration file, or NAME.toml beside it;
-    /// 'dump' is the top level
-    #[arg(long, value_name = "NAME")]
-    set: Option<String>,
+    #[command(flatten)]
+    configuration: Configuration,
     /// Print what is in force and where it comes from, and do nothing
     #[arg(long)]
     print_config: bool,
@@ -134,14 +128,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<Exit, Failure> {
-    let sources = Sources::load(
-        PROGRAM,
-        &options::Places {
-            config: options.places.config.clone(),
-            set: options.places.set.clone(),
-            ..options::Places::default()
-        },
-    )?;
+    let sources = Sources::load(PROGRAM, &options.places.configuration)?;
     let settings = Settings::resolve(options, &sources);
     if options.places.print_config {
         let listing = Listing::new(PROGRAM, &sources);

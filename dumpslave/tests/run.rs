@@ -14,6 +14,7 @@ use assert_fs::prelude::*;
 use chrono::Local;
 use common::Place;
 use fixtures::strace::{Inject, inject};
+use fixtures::usage::{assert_helps, assert_refused};
 use predicates::prelude::*;
 use predicates::str::{contains, starts_with};
 use rustix::process::{Pid, Signal, kill_process};
@@ -34,54 +35,42 @@ fn today() -> String {
 #[test]
 fn wrong_usage_exits_2_with_one_sentence() {
     let place = Place::new();
-    for (args, what) in [
-        (&["--main=x"][..], "'--main'"),
+    let calls: &[(&[&str], &str)] = &[
+        (&["--main=x"], "'--main'"),
         (&["dump"], "'dump'"),
         (&["--exclude", "- "], "bad rule"),
         (&["--exclude-from", "/no/such/rules"], "/no/such/rules"),
         (&["-q", "-v"], "cannot be used with"),
         (&["--set", "photos"], "[set.photos]"),
-    ] {
-        let one_line = predicate::str::is_match(r"\Adumpslave: [^\n]+\n\z").expect("a pattern");
-        place
-            .dumpslave()
-            .args(args)
-            .assert()
-            .code(2)
-            .stdout("")
-            .stderr(contains(what).and(one_line));
-    }
+    ];
+    assert_refused("dumpslave", || place.plain_dumpslave(), calls);
 }
 
 #[test]
 fn help_names_options_examples_and_exit_codes() {
     let place = Place::new();
-    for flag in ["-h", "--help"] {
-        let mut help = place.dumpslave().arg(flag).assert().success().stderr("");
-        for word in [
-            "--from",
-            "--dump",
-            "--config",
-            "--set",
-            "--init",
-            "--latest",
-            "--wait",
-            "--exclude",
-            "--exclude-from",
-            "--dry-run",
-            "--jobs",
-            "--bwlimit",
-            "--idle",
-            "--progress",
-            "--json",
-            "--print-config",
-            "DUMPROOT does not name this one",
-            "Examples:",
-            "Exit codes:",
-        ] {
-            help = help.stdout(contains(word));
-        }
-    }
+    let words = [
+        "--from",
+        "--dump",
+        "--config",
+        "--set",
+        "--init",
+        "--latest",
+        "--wait",
+        "--exclude",
+        "--exclude-from",
+        "--dry-run",
+        "--jobs",
+        "--bwlimit",
+        "--idle",
+        "--progress",
+        "--json",
+        "--print-config",
+        "DUMPROOT does not name this one",
+        "Examples:",
+        "Exit codes:",
+    ];
+    assert_helps(|| place.plain_dumpslave(), &words);
 }
 
 #[test]

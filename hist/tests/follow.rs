@@ -71,10 +71,8 @@ impl Ground {
         let mut command = Command::new(program);
         command
             .env_clear()
-            .envs(fixtures::shield::environment(&self.at("home")))
+            .envs(fixtures::shield::looking(&self.at("")))
             .env("TZ", "UTC")
-            .env("MAINROOT", self.at("NEWAGE"))
-            .env("DUMPROOT", self.at("dump"))
             .current_dir(self.main(""));
         with(&mut command);
         command.assert().success().stderr("").get_output().clone()

@@ -60,8 +60,7 @@ impl Place {
 
     /// Writes the user's configuration file.
     pub(crate) fn config(&self, text: &str) {
-        let file = self.dir.child("config/dump/dump.toml");
-        file.write_str(text).expect("the configuration is written");
+        fixtures::shield::configure(self.dir.path(), text);
     }
 
     /// The program, with nothing of the surrounding environment.
@@ -71,13 +70,6 @@ impl Place {
 
     /// The same as a command of the standard library.
     pub(crate) fn plain_chkptme(&self) -> process::Command {
-        let mut command = process::Command::new(env!("CARGO_BIN_EXE_chkptme"));
-        command
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("HOME", self.dir.path())
-            .env("XDG_CONFIG_HOME", self.dir.path().join("config"))
-            .current_dir(self.dir.path());
-        command
+        fixtures::shield::command(env!("CARGO_BIN_EXE_chkptme"), self.dir.path())
     }
 }

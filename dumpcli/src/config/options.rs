@@ -26,6 +26,18 @@ pub struct Places {
     /// [default: /dump]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dump: Option<PathBuf>,
+    /// Which configuration applies.
+    #[command(flatten)]
+    pub configuration: Configuration,
+    /// Print what is in force and where it comes from, and do nothing
+    #[arg(long)]
+    pub print_config: bool,
+}
+
+/// Which configuration applies.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Places")]
+pub struct Configuration {
     /// Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then
     /// /etc/dump/dump.toml]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -34,9 +46,6 @@ pub struct Places {
     /// 'dump' is the top level
     #[arg(long, value_name = "NAME")]
     pub set: Option<String>,
-    /// Print what is in force and where it comes from, and do nothing
-    #[arg(long)]
-    pub print_config: bool,
 }
 
 /// What is said, and where.

@@ -12,7 +12,7 @@ use std::rc::Rc;
 use crate::config::environment::Env;
 use crate::config::file::{ConfigError, File, Sets, TOP, Usage};
 use crate::config::keys::Section;
-use crate::config::options::Places;
+use crate::config::options::Configuration;
 use crate::failure::Failure;
 use crate::program::Program;
 
@@ -69,14 +69,14 @@ impl Env {
     }
 }
 
-/// Reads what `places` ask for; with `all`, and no set named, each set as well.
+/// Reads what is asked for; with `all`, and no set named, each set as well.
 pub(super) fn find(
     program: Program,
-    places: &Places,
+    asked: &Configuration,
     env: &Env,
     all: bool,
 ) -> Result<Found, Failure> {
-    let set = places.set.as_deref();
+    let set = asked.set.as_deref();
     let search = Search {
         program: program.name,
         set: set.filter(|name| *name != TOP),
@@ -85,7 +85,7 @@ pub(super) fn find(
     };
     let wrong =
         |error: &ConfigError| Failure::Usage(format!("{}{}", Chain(error), env.closed(error)));
-    let (path, file) = match &places.config {
+    let (path, file) = match &asked.config {
         Some(path) => (path.clone(), search.named(path)?),
         None => search.look().map_err(|error| wrong(&error))?,
     };

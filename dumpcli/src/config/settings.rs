@@ -15,7 +15,7 @@ use toml::Spanned;
 use crate::config::environment::{DUMPROOT, Env, MAINROOT, first_directory};
 use crate::config::file::resolve;
 use crate::config::keys::{OneOrMany, Rule, Section, Slave};
-use crate::config::options::{Excludes, Places};
+use crate::config::options::{Configuration, Excludes};
 use crate::config::origin::{Source, Value};
 use crate::config::search::{self, Layer};
 use crate::failure::Failure;
@@ -43,16 +43,16 @@ impl Sources {
     ///
     /// # Errors
     /// [`Failure::Usage`] when it is wrong, or what was named is missing.
-    pub fn load(program: Program, places: &Places) -> Result<Self, Failure> {
-        Self::load_with(program, places, Env::of_process())
+    pub fn load(program: Program, asked: &Configuration) -> Result<Self, Failure> {
+        Self::load_with(program, asked, Env::of_process())
     }
 
     /// The same in a given environment.
     ///
     /// # Errors
     /// See [`Sources::load`].
-    pub fn load_with(program: Program, places: &Places, env: Env) -> Result<Self, Failure> {
-        let mut found = search::find(program, places, &env, false)?;
+    pub fn load_with(program: Program, asked: &Configuration, env: Env) -> Result<Self, Failure> {
+        let mut found = search::find(program, asked, &env, false)?;
         let first = found.ways.swap_remove(0);
         Ok(Self::of(&Rc::new(env), &found, first))
     }
@@ -62,8 +62,8 @@ impl Sources {
     ///
     /// # Errors
     /// See [`Sources::load`].
-    pub fn load_all(program: Program, places: &Places) -> Result<Vec<Self>, Failure> {
-        Self::load_all_with(program, places, Env::of_process())
+    pub fn load_all(program: Program, asked: &Configuration) -> Result<Vec<Self>, Failure> {
+        Self::load_all_with(program, asked, Env::of_process())
     }
 
     /// The same in a given environment.
@@ -72,10 +72,10 @@ impl Sources {
     /// See [`Sources::load`].
     pub fn load_all_with(
         program: Program,
-        places: &Places,
+        asked: &Configuration,
         env: Env,
     ) -> Result<Vec<Self>, Failure> {
-        let mut found = search::find(program, places, &env, true)?;
+        let mut found = search::find(program, asked, &env, true)?;
         let env = Rc::new(env);
         let ways = std::mem::take(&mut found.ways);
         let each = ways.into_iter();
@@ -184,8 +184,8 @@ impl Sources {
 
     /// The main trees.
     #[must_use]
-    pub fn main(&self, places: &Places) -> Value<Vec<PathBuf>> {
-        let flag = (!places.main.is_empty()).then(|| places.main.clone());
+    pub fn main(&self, flags: &[PathBuf]) -> Value<Vec<PathBuf>> {
+        let flag = (!flags.is_empty()).then(|| flags.to_vec());
         let env = self.env.mainroot.as_deref().and_then(first_directory);
         self.pick(
             flag,
@@ -211,10 +211,10 @@ impl Sources {
 
     /// The dump root.
     #[must_use]
-    pub fn dump(&self, places: &Places) -> Value<PathBuf> {
+    pub fn dump(&self, flag: Option<PathBuf>) -> Value<PathBuf> {
         let env = self.env.dumproot.as_deref().and_then(first_directory);
         self.pick(
-            places.dump.clone(),
+            flag,
             env.map(|dir| (DUMPROOT, dir)),
             |section| section.dump.as_ref(),
             |text| self.path(text),

@@ -1,7 +1,7 @@
 //! What beats what.
 
 use super::*;
-use crate::config::options::{Load, Output, Progress};
+use crate::config::options::{Load, Output, Places, Progress};
 use crate::exit::Exit;
 use crate::program::Advice;
 use assert_fs::TempDir;
@@ -46,13 +46,14 @@ fn case() -> Case {
 
 impl Case {
     fn with_file(mut self) -> Self {
-        self.places.config = Some(self.dir.path().join("dump.toml"));
+        self.places.configuration.config = Some(self.dir.path().join("dump.toml"));
         self
     }
 
     fn dump(&self) -> (PathBuf, String) {
-        let sources = Sources::load_with(PROGRAM, &self.places, self.env.clone()).expect("valid");
-        let dump = sources.dump(&self.places);
+        let sources = Sources::load_with(PROGRAM, &self.places.configuration, self.env.clone())
+            .expect("valid");
+        let dump = sources.dump(self.places.dump.clone());
         let shown = dump.source.to_string();
         let dir = format!("{}/", self.dir.path().display());
         (dump.value, shown.replace(&dir, ""))
@@ -68,7 +69,7 @@ fn flag_beats_environment_beats_file_beats_default() {
     assert_eq!(case.dump(), is("/top", "file: dump.toml:1"));
     case.env.dumproot = Some("/of-env".into());
     assert_eq!(case.dump(), is("/of-env", "environment: DUMPROOT"));
-    case.places.set = Some("a".into());
+    case.places.configuration.set = Some("a".into());
     assert_eq!(case.dump(), is("/of-a", "file: dump.toml:6 [set.a]"));
     case.places.dump = Some("/of-flag".into());
     assert_eq!(case.dump(), is("/of-flag", "flag"));
@@ -79,8 +80,8 @@ fn several_trees_come_from_flags_together() {
     let mut case = case().with_file();
     case.env.mainroot = Some("/of-env".into());
     case.places.main = vec!["/a".into(), "/b".into()];
-    let sources = Sources::load_with(PROGRAM, &case.places, case.env).expect("valid");
-    let main = sources.main(&case.places);
+    let sources = Sources::load_with(PROGRAM, &case.places.configuration, case.env).expect("valid");
+    let main = sources.main(&case.places.main);
     assert_eq!(main.value, [Path::new("/a"), Path::new("/b")]);
     assert_eq!(main.source, Source::Flag);
 }
@@ -110,9 +111,9 @@ fn of_a_list_the_first_existing_directory_counts() {
 #[test]
 fn rules_of_the_command_line_come_first() {
     let mut case = case().with_file();
-    case.places.set = Some("a".into());
+    case.places.configuration.set = Some("a".into());
     let flags = Excludes(vec![Rule::File("f".into()), Rule::Pattern("*.flag".into())]);
-    let sources = Sources::load_with(PROGRAM, &case.places, case.env).expect("valid");
+    let sources = Sources::load_with(PROGRAM, &case.places.configuration, case.env).expect("valid");
     let rules = sources.excludes(&flags, |s| s.exclude.as_ref(), |s| s.exclude_from.as_ref());
     let rules: Vec<Rule> = rules.into_iter().map(|rule| rule.value).collect();
     let expected = [
@@ -152,28 +153,31 @@ fn the_own_file_is_looked_for_before_the_system_s() {
 #[test]
 fn what_was_named_must_be_there() {
     let mut case = case();
-    case.places.config = Some(case.dir.path().join("missing.toml"));
-    let error = Sources::load_with(PROGRAM, &case.places, case.env.clone()).expect_err("missing");
+    case.places.configuration.config = Some(case.dir.path().join("missing.toml"));
+    let error = Sources::load_with(PROGRAM, &case.places.configuration, case.env.clone())
+        .expect_err("missing");
     assert!(error.to_string().contains("missing.toml"), "{error}");
     assert_eq!(Exit::of_failure(&error, None), Exit::Usage);
 
     case = case.with_file();
-    case.places.set = Some("b".into());
-    let error = Sources::load_with(PROGRAM, &case.places, case.env).expect_err("no such set");
+    case.places.configuration.set = Some("b".into());
+    let error =
+        Sources::load_with(PROGRAM, &case.places.configuration, case.env).expect_err("no such set");
     assert!(error.to_string().contains("[set.b]"), "{error}");
 }
 
 #[test]
 fn a_set_must_be_in_some_file() {
     let mut case = case();
-    case.places.set = Some("a".into());
-    let error = Sources::load_with(PROGRAM, &case.places, case.env.clone());
+    case.places.configuration.set = Some("a".into());
+    let error = Sources::load_with(PROGRAM, &case.places.configuration, case.env.clone());
     let error = error.expect_err("no file at all").to_string();
     assert!(error.contains("none/dump/dump.toml"), "{error}");
     case = case.with_file();
     case.dir.child("b.toml").touch().expect("made");
-    case.places.set = Some("c".into());
-    let error = Sources::load_with(PROGRAM, &case.places, case.env).expect_err("none");
+    case.places.configuration.set = Some("c".into());
+    let error =
+        Sources::load_with(PROGRAM, &case.places.configuration, case.env).expect_err("none");
     assert!(error.to_string().ends_with("the sets are: a, b"), "{error}");
 }
 
@@ -183,22 +187,26 @@ fn a_set_may_have_a_file_of_its_own() {
     let own = case.dir.child("photos.toml");
     own.write_str("\ndump = \"of-photos\"\n").expect("written");
     case.env.dumproot = Some("/of-env".into());
-    case.places.set = Some("photos".into());
+    case.places.configuration.set = Some("photos".into());
     let here = case.dir.path().join("of-photos");
     assert_eq!(
         case.dump(),
         (here.clone(), "file: photos.toml:2 [set.photos]".into())
     );
     // What it does not say, the top level does.
-    let sources = Sources::load_with(PROGRAM, &case.places, case.env.clone()).expect("valid");
-    assert_eq!(sources.main(&case.places).value, [Path::new("/top-main")]);
+    let sources =
+        Sources::load_with(PROGRAM, &case.places.configuration, case.env.clone()).expect("valid");
+    assert_eq!(
+        sources.main(&case.places.main).value,
+        [Path::new("/top-main")]
+    );
     assert_eq!(sources.set(), Some("photos"));
 
     // Without the file that it lies beside it is a set all the same.
     std::fs::remove_file(case.dir.path().join("dump.toml")).expect("removed");
     assert_eq!(case.dump().0, here);
     case.env.config_home = Some(case.dir.path().to_owned());
-    case.places.config = None;
+    case.places.configuration.config = None;
     let home = case.dir.child("dump/photos.toml");
     home.write_str("dump = \"/of-home\"\n").expect("written");
     assert_eq!(case.dump().0, Path::new("/of-home"));
@@ -211,13 +219,14 @@ fn a_set_may_have_a_file_of_its_own() {
     ] {
         let own = case.dir.child(format!("{name}.toml"));
         own.write_str(text).expect("written");
-        case.places.set = Some(name.into());
-        let error = Sources::load_with(PROGRAM, &case.places, case.env.clone());
+        case.places.configuration.set = Some(name.into());
+        let error = Sources::load_with(PROGRAM, &case.places.configuration, case.env.clone());
         let error = error.expect_err(name).to_string();
         assert!(error.contains(why), "{error}");
     }
-    case.places.set = Some("../b".into());
-    let error = Sources::load_with(PROGRAM, &case.places, case.env).expect_err("no name");
+    case.places.configuration.set = Some("../b".into());
+    let error =
+        Sources::load_with(PROGRAM, &case.places.configuration, case.env).expect_err("no name");
     assert!(error.to_string().contains("[set.../b]"), "{error}");
 }
 
@@ -225,12 +234,12 @@ fn a_set_may_have_a_file_of_its_own() {
 fn the_top_level_has_a_name() {
     let mut case = case().with_file();
     case.env.dumproot = Some("/of-env".into());
-    case.places.set = Some("dump".into());
+    case.places.configuration.set = Some("dump".into());
     let top = (PathBuf::from("/top"), "file: dump.toml:1".to_owned());
     assert_eq!(case.dump(), top, "it was named");
     // Also where there is no file, so that a unit can run without one.
     case = self::case();
-    case.places.set = Some("dump".into());
+    case.places.configuration.set = Some("dump".into());
     assert_eq!(case.dump().0, Path::new("/dump"));
 }
 
@@ -248,12 +257,13 @@ fn a_table_of_a_set_replaces_that_of_the_top_level() {
         (Some("a"), "c", None, "/f", "/s"),
         (Some("b"), "a", Some("b"), "/d", "/t"),
     ] {
-        case.places.set = set.map(str::to_owned);
+        case.places.configuration.set = set.map(str::to_owned);
         let slave_program = Program {
             name: "dumpslave",
             ..PROGRAM
         };
-        let sources = Sources::load_with(slave_program, &case.places, case.env.clone());
+        let sources =
+            Sources::load_with(slave_program, &case.places.configuration, case.env.clone());
         let sources = sources.expect("valid");
         let session = sources.session(Output::default(), Progress::default(), Load::default());
         let hook = |hook: Option<Value<OneOrMany>>| hook.map(|hook| hook.value);
@@ -273,26 +283,26 @@ fn all_sets_are_the_top_level_and_each_other() {
         file.write_str("dump = \"/of-photos\"\n").expect("written");
     }
     let dumps = |case: &Case| -> Vec<PathBuf> {
-        let all = Sources::load_all_with(PROGRAM, &case.places, case.env.clone());
+        let all = Sources::load_all_with(PROGRAM, &case.places.configuration, case.env.clone());
         let all = all.expect("valid");
-        all.iter().map(|one| one.dump(&case.places).value).collect()
+        all.iter()
+            .map(|one| one.dump(case.places.dump.clone()).value)
+            .collect()
     };
     assert_eq!(
         dumps(&case),
         ["/top", "/of-a", "/of-photos"].map(PathBuf::from)
     );
-    case.places.set = Some("a".into());
+    case.places.configuration.set = Some("a".into());
     assert_eq!(dumps(&case), [Path::new("/of-a")]);
-    case.places.set = None;
+    case.places.configuration.set = None;
     case.places.dump = Some("/flag".into());
     assert_eq!(dumps(&case), vec![Path::new("/flag"); 3]);
     // Beside a file of another name there may be anything.
     let other = case.dir.child("other.cfg");
     other.write_str(FILE).expect("written");
-    case.places = Places {
-        config: Some(other.path().to_owned()),
-        ..Places::default()
-    };
+    case.places = Places::default();
+    case.places.configuration.config = Some(other.path().to_owned());
     assert_eq!(dumps(&case), ["/top", "/of-a"].map(PathBuf::from));
 }
 
@@ -302,8 +312,9 @@ fn a_name_is_of_the_tree_that_it_stands_with() {
     let name = |case: &Case, text: &str, flag: Option<&str>| {
         let file = case.dir.child("dump.toml");
         file.write_str(text).expect("written");
-        let sources = Sources::load_with(PROGRAM, &case.places, case.env.clone()).expect("valid");
-        let main = sources.main(&case.places);
+        let sources = Sources::load_with(PROGRAM, &case.places.configuration, case.env.clone())
+            .expect("valid");
+        let main = sources.main(&case.places.main);
         let name = sources.root_name(flag.map(OsString::from), &main);
         name.map(|name| name.value.into_string().expect("text"))
     };
@@ -315,11 +326,11 @@ fn a_name_is_of_the_tree_that_it_stands_with() {
         q,
         "of the default tree"
     );
-    case.places.set = Some("a".into());
+    case.places.configuration.set = Some("a".into());
     assert_eq!(name(&case, both, None), None, "the set has another tree");
     let of_set = format!("{both}root_name = \"r\"\n");
     assert_eq!(name(&case, &of_set, None).as_deref(), Some("r"));
-    case.places.set = None;
+    case.places.configuration.set = None;
     case.env.mainroot = Some("/".into());
     assert_eq!(name(&case, both, None), None);
     case.places.main = vec!["/c".into()];

@@ -56,9 +56,9 @@ impl Lookups {
     ) -> Result<Option<Self>, Failure> {
         // Trees that a person names are of no set.
         let sources = if places.print_config || !places.main.is_empty() {
-            vec![Sources::load(program, places)?]
+            vec![Sources::load(program, &places.configuration)?]
         } else {
-            Sources::load_all(program, places)?
+            Sources::load_all(program, &places.configuration)?
         };
         let Some(first) = sources.first() else {
             return Ok(None);
@@ -229,11 +229,11 @@ impl Lookups {
 
 impl Settings {
     fn of(sources: &Sources, places: &Places) -> Self {
-        let main = sources.main(places);
+        let main = sources.main(&places.main);
         Self {
             root_name: sources.root_name(None, &main),
             main,
-            dump: sources.dump(places),
+            dump: sources.dump(places.dump.clone()),
         }
     }
 
@@ -330,10 +330,10 @@ mod tests {
             advice: Advice::COMMON,
         };
         let mut places = Places {
-            config: Some(config.path().to_owned()),
             dump: Some(dir.path().join("gone")),
             ..Places::default()
         };
+        places.configuration.config = Some(config.path().to_owned());
         let failure =
             Lookups::find(program, &places, NoticeOptions::default(), false).expect_err("refused");
         let said = failure.to_string();

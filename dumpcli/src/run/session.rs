@@ -91,20 +91,7 @@ impl Session {
         {
             tracing::warn!("the system does not let this run idle: {error}");
         }
-        let (first, last) = (Arc::clone(&screen), Arc::clone(&screen));
-        let quiet = settings.quiet;
-        let caught = Stop::on_signals(
-            move |came| {
-                if !quiet {
-                    first.note(&format!("{}: {}", program.name, answer(came)));
-                }
-            },
-            move || last.clear(),
-        );
-        let stop = caught.unwrap_or_else(|error| {
-            tracing::warn!("signals cannot be caught, and end the run at once: {error}");
-            Stop::default()
-        });
+        let stop = listen(program, settings.quiet, &screen);
         Self {
             program,
             settings,
@@ -421,6 +408,25 @@ impl Session {
             tracing::warn!("the report cannot be printed: {error}");
         }
     }
+}
+
+/// Listens for signals from now on, and answers them on the screen unless it is
+/// to be quiet.
+#[must_use]
+pub fn listen(program: Program, quiet: bool, screen: &Arc<Screen>) -> Stop {
+    let (first, last) = (Arc::clone(screen), Arc::clone(screen));
+    let caught = Stop::on_signals(
+        move |came| {
+            if !quiet {
+                first.note(&format!("{}: {}", program.name, answer(came)));
+            }
+        },
+        move || last.clear(),
+    );
+    caught.unwrap_or_else(|error| {
+        tracing::warn!("signals cannot be caught, and end the run at once: {error}");
+        Stop::default()
+    })
 }
 
 /// What is said to whoever sends a first signal.

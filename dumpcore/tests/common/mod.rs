@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use dumpcore::{DumpRoot, Report, Snapshot};
 use fixtures::tree::remove_deep;
 use fixtures::walk::{Place, Side, Visit, walk};
-use fixtures::{Fingerprint, Options, diff_trees, is_root};
+use fixtures::{Fingerprint, Options, diff_trees};
 use rustix::fs::Stat;
 use rustix::io::Errno;
 
@@ -93,7 +93,7 @@ impl Stage {
     /// The newest dump is as the source.
     #[track_caller]
     pub(crate) fn assert_same(&self) {
-        let lines = diff_trees(&self.source, &self.newest(), &all_we_keep());
+        let lines = diff_trees(&self.source, &self.newest(), &Options::of_runner());
         assert!(lines.is_empty(), "not the same:\n{}", lines.join("\n"));
     }
 }
@@ -101,15 +101,6 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         remove_deep(&self.top);
-    }
-}
-
-/// What this runner must keep of its own files.
-pub(crate) fn all_we_keep() -> Options {
-    if is_root() {
-        Options::default()
-    } else {
-        Options::unprivileged()
     }
 }
 

@@ -2,7 +2,7 @@
 //! machine's own settings.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use assert_fs::TempDir;
@@ -25,10 +25,10 @@ impl Ground {
     pub(crate) fn new() -> Self {
         let dir = TempDir::new().expect("a directory");
         let ground = Self { dir };
-        for name in ["tree/dir", "dump", "config/dump"] {
+        for name in ["tree/dir", "dump"] {
             fs::create_dir_all(ground.at(name)).expect("made");
         }
-        fs::write(ground.at("config/dump/dump.toml"), "").expect("written");
+        fixtures::shield::configure(ground.dir.path(), "");
         fs::write(ground.at("tree/dir/same"), vec![1; 100_000]).expect("written");
         for minute in MINUTES {
             fs::write(ground.at("tree/own"), vec![2; 50_000]).expect("written");
@@ -59,18 +59,9 @@ impl Ground {
 
     /// The program, with nothing of the surrounding environment.
     pub(crate) fn dumpctl(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_dumpctl"));
-        shield(&mut command, self.dir.path());
+        let program = env!("CARGO_BIN_EXE_dumpctl");
+        let mut command = fixtures::shield::command(program, self.dir.path());
         command.env("DUMPROOT", self.root()).args(words);
         command
     }
-}
-
-fn shield(command: &mut Command, home: &Path) {
-    command
-        .env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .env("HOME", home)
-        .env("XDG_CONFIG_HOME", home.join("config"))
-        .current_dir(home);
 }

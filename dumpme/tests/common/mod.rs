@@ -22,10 +22,18 @@ impl Place {
         place
     }
 
+    /// With a tree of one file, and an empty dump root.
+    pub(crate) fn with_tree() -> Self {
+        let place = Self::new();
+        let file = place.dir.child("tree/file");
+        file.write_str("text").expect("written");
+        place.dir.child("dump").create_dir_all().expect("made");
+        place
+    }
+
     /// Writes the user's configuration file.
     pub(crate) fn config(&self, text: &str) {
-        let file = self.dir.child("config/dump/dump.toml");
-        file.write_str(text).expect("the configuration is written");
+        fixtures::shield::configure(self.dir.path(), text);
     }
 
     /// The program, with nothing of the surrounding environment.
@@ -35,13 +43,6 @@ impl Place {
 
     /// The same as a command of the standard library.
     pub(crate) fn plain_dumpme(&self) -> process::Command {
-        let mut command = process::Command::new(env!("CARGO_BIN_EXE_dumpme"));
-        command
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("HOME", self.dir.path())
-            .env("XDG_CONFIG_HOME", self.dir.path().join("config"))
-            .current_dir(self.dir.path());
-        command
+        fixtures::shield::command(env!("CARGO_BIN_EXE_dumpme"), self.dir.path())
     }
 }

@@ -42,8 +42,7 @@ impl Place {
 
     /// Writes the user's configuration file.
     pub(crate) fn config(&self, text: &str) {
-        let file = self.dir.child("config/dump/dump.toml");
-        file.write_str(text).expect("the configuration is written");
+        fixtures::shield::configure(self.dir.path(), text);
     }
 
     /// What a file below the directory holds.
@@ -63,13 +62,6 @@ impl Place {
 
     /// The same as a command of the standard library.
     pub(crate) fn plain_dumpslave(&self) -> process::Command {
-        let mut command = process::Command::new(env!("CARGO_BIN_EXE_dumpslave"));
-        command
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("HOME", self.dir.path())
-            .env("XDG_CONFIG_HOME", self.dir.path().join("config"))
-            .current_dir(self.dir.path());
-        command
+        fixtures::shield::command(env!("CARGO_BIN_EXE_dumpslave"), self.dir.path())
     }
 }

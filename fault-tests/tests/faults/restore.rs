@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::calls::{copy_tree, points};
 use crate::sample_trees;
-use crate::setup::{History, ROOT, Stage, all_we_keep, assert_code, end_well, end_with, said};
+use crate::setup::{History, ROOT, Stage, assert_code, end_well, end_with, said};
 
 /// What is restored: the whole tree; a file over a file, over a directory, with
 /// the directory above it; a directory over nothing, and over itself.
@@ -83,7 +83,7 @@ fn options() -> Options {
     Options {
         dir_times: false,
         root: false,
-        ..all_we_keep()
+        ..Options::of_runner()
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use dumpcore::DumpRoot;
 use fixtures::tree::{Tree, remove_deep};
-use fixtures::{Fingerprint, Options, diff_trees, is_root, plain_user};
+use fixtures::{Fingerprint, Options, diff_trees, plain_user};
 use tempfile::TempDir;
 
 /// The name of the tree in all dumps of these tests.
@@ -226,21 +226,12 @@ pub(crate) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// What a dump must keep of the runner's own files.
-pub(crate) fn all_we_keep() -> Options {
-    if is_root() {
-        Options::default()
-    } else {
-        Options::unprivileged()
-    }
-}
-
 /// Is a tree the same as one of those that it may be?
 #[track_caller]
 pub(crate) fn assert_one_of(dump: &Path, may_be: &[&Path]) {
     let mut all = Vec::new();
     for tree in may_be {
-        let lines = diff_trees(tree, dump, &all_we_keep());
+        let lines = diff_trees(tree, dump, &Options::of_runner());
         if lines.is_empty() {
             return;
         }

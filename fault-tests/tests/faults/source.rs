@@ -10,7 +10,7 @@ use fixtures::diff_trees;
 use fixtures::strace::{Inject, inject};
 
 use crate::sample_trees;
-use crate::setup::{ROOT, Stage, all_we_keep, assert_done, end_well, meanwhile, said};
+use crate::setup::{ROOT, Stage, assert_done, end_well, meanwhile, said};
 
 /// Six directories of ten files, all dumped, all changed since.
 fn changed() -> Stage {
@@ -43,7 +43,7 @@ fn an_error_of_one_place_is_named_and_the_rest_is_dumped() {
         let place = format!("{ROOT}/{below}");
         assert!(said.contains(&place), "{calls}: {said}");
         let newest = stage.dump.join("current").join(ROOT);
-        let differences = diff_trees(&stage.source, &newest, &all_we_keep());
+        let differences = diff_trees(&stage.source, &newest, &fixtures::Options::of_runner());
         assert!(!differences.is_empty(), "{calls}");
         for line in differences {
             assert!(line.starts_with(below), "{calls}: {line}");

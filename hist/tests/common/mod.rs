@@ -59,10 +59,8 @@ impl Ground {
         let mut command = Command::cargo_bin("hist").unwrap();
         command
             .env_clear()
-            .envs(fixtures::shield::environment(&self.at("home")))
+            .envs(fixtures::shield::looking(&self.at("")))
             .env("TZ", "UTC")
-            .env("MAINROOT", self.at("NEWAGE"))
-            .env("DUMPROOT", self.at("dump"))
             .current_dir(self.at("NEWAGE"));
         command
     }
@@ -82,10 +80,8 @@ impl Ground {
         let program = hist.get_program().to_str().unwrap();
         let mut command = fixtures::terminal::command(program, words, columns);
         command
-            .envs(fixtures::shield::environment(&self.at("home")))
+            .envs(fixtures::shield::looking(&self.at("")))
             .env("TZ", "UTC")
-            .env("MAINROOT", self.at("NEWAGE"))
-            .env("DUMPROOT", self.at("dump"))
             .current_dir(self.at("NEWAGE"));
         command
     }

@@ -51,10 +51,8 @@ impl Ground {
         let mut command = Command::cargo_bin("yest").unwrap();
         command
             .env_clear()
-            .envs(fixtures::shield::environment(&self.at("home")))
+            .envs(fixtures::shield::looking(&self.at("")))
             .env("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
-            .env("MAINROOT", self.at("NEWAGE"))
-            .env("DUMPROOT", self.at("dump"))
             .current_dir(self.main(""));
         command
     }
