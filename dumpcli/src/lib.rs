@@ -15,8 +15,8 @@
 //! | where | what lives there |
 //! | --- | --- |
 //! | `lookup/` | looking at old versions: [`Lookups`], [`Lookup`], [`notices`], [`diff`], [`paging`] |
-//! | `run/` | a run from its start to its exit code: [`command_line`], [`session`], [`signals`], [`hooks`], [`observer`], [`advice`] |
-//! | `output/` | what is told meanwhile ([`progress`], [`logging`], [`screen`]) and at the end ([`report`], [`json`]); text that fits a terminal: [`fit`] |
+//! | `run/` | a run from its start to its exit code: [`command_line`], [`session`], [`signals`], [`hooks`], [`observer`], [`ending`], [`advice`] |
+//! | `output/` | what is told meanwhile ([`progress`], [`logging`], [`screen`]) and at the end ([`report`], [`json`]); numbers for people: [`figures`]; text that fits a terminal: [`fit`] |
 //! | `config/` | flag, environment, file or default: [`options`], [`mod@environment`], [`mod@file`], [`settings`], shown by [`print_config`]; exclude rules, in the order of their weight: [`excludes`] |
 //! | `exit.rs` `failure.rs` `program.rs` `paths.rs` | how a program ends ([`exit`]) and why ([`failure`]), which program it is ([`Program`]), paths as people and machines are told them |
 //!
@@ -71,7 +71,7 @@ pub use config::{
     trees,
 };
 pub use lookup::{AgoOptions, Lookup, Lookups, diff, notices, paging};
-pub use output::{fit, json, logging, progress, report, screen};
+pub use output::{figures, fit, json, logging, progress, report, screen};
 pub use paths::{What, absolute};
 pub use program::{Advice, Program, Root};
-pub use run::{advice, command_line, hooks, observer, session, signals};
+pub use run::{advice, command_line, ending, hooks, observer, session, signals};

@@ -6,7 +6,7 @@ use std::num::NonZeroU16;
 use clap::{Args, ValueHint};
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
-use dumpcli::{json, logging, report, screen};
+use dumpcli::{figures, json, logging, screen};
 use dumpcore::{Chain, DumpId, DumpRoot, Left, NotADump, Printable, Removal, Remove, Removed};
 use serde_json::{Value, json};
 
@@ -118,7 +118,7 @@ fn question(plan: &Removal) -> String {
     for left in &plan.left {
         text.push_str(&format!("{}\n{}: ", stays(left), PROGRAM.name));
     }
-    let freed = report::bytes(plan.freed_bytes);
+    let freed = figures::bytes(plan.freed_bytes);
     match plan.removed.as_slice() {
         [one] => text.push_str(&format!("remove {}, and free {freed}?", one.dump)),
         several => {
@@ -193,7 +193,7 @@ fn stays(left: &Left) -> String {
 }
 
 fn line(removed: &Removed, dry_run: bool) -> String {
-    let (names, freed) = (removed.names, report::bytes(removed.freed_bytes));
+    let (names, freed) = (removed.names, figures::bytes(removed.freed_bytes));
     let dump = removed.dump;
     match (dry_run, removed.whole) {
         (true, _) => format!("{dump} would go: {names} entries, {freed} freed"),

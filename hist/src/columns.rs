@@ -7,7 +7,7 @@
 
 use std::path::Path;
 
-use dumpcli::{fit, report};
+use dumpcli::{figures, fit};
 use dumpcore::{Change, HistoryEvent, Kind, Printable, Version};
 
 use crate::plain::{letter, local};
@@ -152,7 +152,7 @@ fn shown(path: &Path) -> String {
 fn size(event: &HistoryEvent) -> String {
     let meta = &event.version.meta;
     match meta.kind {
-        Kind::File => report::bytes(meta.size),
+        Kind::File => figures::bytes(meta.size),
         _ => "-".to_owned(),
     }
 }

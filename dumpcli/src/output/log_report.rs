@@ -8,7 +8,7 @@ use tracing::Level;
 
 use crate::exit::Exit;
 use crate::failure::HookFault;
-use crate::output::{logging, report};
+use crate::output::{figures, logging};
 use crate::paths::{What, absolute};
 
 /// `hook`: the one that failed after the run.
@@ -39,8 +39,8 @@ pub(crate) fn log_report(
         "{} linked, {} copied ({}), {}",
         counts.linked.number,
         copied.number,
-        report::bytes(copied.bytes),
-        report::duration(report.seconds())
+        figures::bytes(copied.bytes),
+        figures::duration(report.seconds())
     );
     macro_rules! log {
         ($level:expr) => {

@@ -1,6 +1,7 @@
 //! What is printed and logged, while a program runs and at its end.
 
 pub(crate) mod counters;
+pub mod figures;
 pub mod fit;
 pub mod json;
 pub(crate) mod log_report;

@@ -7,8 +7,8 @@ use dumpcore::Phase;
 use indicatif::HumanCount;
 
 use super::counters::{Expected, Sums};
+use super::figures::{short, some as count};
 use super::fit;
-use super::report::{short, some as count};
 
 /// What stands between two parts.
 const GAP: &str = "  ";

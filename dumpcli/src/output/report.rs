@@ -3,13 +3,13 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Duration;
 
 use dumpcore::{Chain, Counts, Printable, Report, RestoreReport, Warning};
-use indicatif::{HumanBytes, HumanCount, HumanDuration};
+use indicatif::HumanCount;
 
-use super::report_table;
 use crate::failure::HookFault;
+use crate::output::figures::{duration, in_all, short, some};
+use crate::output::report_table;
 use crate::program::Program;
 
 /// How many faults are listed; all of them are in the log.
@@ -122,18 +122,6 @@ impl<'a> Summary<'a> {
     }
 }
 
-/// How many entries a dump has.
-pub(super) fn in_all(counts: &Counts) -> u64 {
-    counts.files.number + counts.directories + counts.symlinks + counts.specials
-}
-
-pub(super) fn some(number: u64, one: &str, many: &str) -> String {
-    match number {
-        1 => format!("1 {one}"),
-        n => format!("{} {many}", HumanCount(n)),
-    }
-}
-
 /// What a restoration brought back, and what went for it: `3 files, 1 directory,
 /// 12.0 KiB in 0.1 s; replaced what was there`.
 #[must_use]
@@ -222,43 +210,6 @@ fn faults(report: &Report, number: u64, text: &mut String) {
     }
 }
 
-/// A size as a person reads it.
-#[must_use]
-pub fn bytes(bytes: u64) -> String {
-    HumanBytes(bytes).to_string()
-}
-
-/// A size in three digits, where there is little room: `31.5 GiB`.
-#[must_use]
-pub fn short(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    let mut size = bytes as f64 / 1024.0;
-    let mut unit = 0;
-    // What would be rounded to four digits is the next unit's.
-    while size >= 999.5 && unit + 1 < UNITS.len() {
-        size /= 1024.0;
-        unit += 1;
-    }
-    let digits = match size {
-        size if size < 9.995 => 2,
-        size if size < 99.95 => 1,
-        _ => 0,
-    };
-    format!("{size:.digits$} {}", UNITS[unit])
-}
-
-/// A time as a person reads it.
-#[must_use]
-pub fn duration(seconds: f64) -> String {
-    if seconds < 90.0 {
-        return format!("{seconds:.1} s");
-    }
-    HumanDuration(Duration::from_secs_f64(seconds)).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,6 +217,27 @@ mod tests {
 
     fn count(number: u64, bytes: u64) -> Count {
         Count { number, bytes }
+    }
+
+    fn line(
+        counts: &Counts,
+        linked: bool,
+        dry_run: bool,
+        source: Option<&str>,
+        lacking: u64,
+    ) -> String {
+        let summary = Summary {
+            dump: Path::new("/dump/2026/1125/1742"),
+            source: source.map(Path::new),
+            linked,
+            dry_run,
+            verified: source.is_some(),
+            counts,
+            lacking,
+            seconds: 3.21,
+            free_bytes: Some(210 << 30),
+        };
+        summary.line()
     }
 
     #[test]
@@ -283,20 +255,6 @@ mod tests {
         counts.copied_refused = count(1, 0);
         counts.kept = count(7, 0);
         let all = counts;
-        let line = |counts: &Counts, linked, dry_run, source: Option<&str>, lacking| {
-            let summary = Summary {
-                dump: Path::new("/dump/2026/1125/1742"),
-                source: source.map(Path::new),
-                linked,
-                dry_run,
-                verified: source.is_some(),
-                counts,
-                lacking,
-                seconds: 3.21,
-                free_bytes: Some(210 << 30),
-            };
-            summary.line()
-        };
         let source = Some("/dump/2026/1125/1700");
         let table = [
             (
@@ -335,30 +293,5 @@ mod tests {
         for (found, expected) in table {
             assert_eq!(found, expected);
         }
-    }
-
-    #[test]
-    fn sizes_have_three_digits() {
-        for (bytes, expected) in [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1024, "1.00 KiB"),
-            (10_230, "9.99 KiB"),
-            (10_239, "10.0 KiB"),
-            (1_022_976, "999 KiB"),
-            (1_023_500, "0.98 MiB"),
-            (33_823_000_000, "31.5 GiB"),
-            (210 << 30, "210 GiB"),
-            (u64::MAX, "16.0 EiB"),
-        ] {
-            assert_eq!(short(bytes), expected, "{bytes}");
-        }
-    }
-
-    #[test]
-    fn times_are_for_people() {
-        assert_eq!(duration(0.04), "0.0 s");
-        assert_eq!(duration(12.34), "12.3 s");
-        assert_eq!(duration(7200.0), "2 hours");
     }
 }

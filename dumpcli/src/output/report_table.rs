@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use dumpcore::{Count, Counts, Printable, Report};
 use indicatif::HumanCount;
 
-use super::report::{bytes, in_all, some};
+use crate::output::figures::{bytes, in_all, some};
 use crate::program::Program;
 
 /// What the run linked to, how it went about it, and a table.

@@ -2,6 +2,7 @@
 
 pub mod advice;
 pub mod command_line;
+pub mod ending;
 pub mod hooks;
 pub mod observer;
 pub mod session;

@@ -8,9 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use dumpcore::{DumpRoot, Printable, Report, RunOptions, give_way};
+use dumpcore::{DumpRoot, RunOptions, give_way};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tracing::Level;
 
 use crate::config::keys::OneOrMany;
 use crate::config::origin::Origin;
@@ -19,10 +18,11 @@ use crate::exit::Exit;
 use crate::failure::{Failure, HookFault};
 use crate::output::progress::{Counters, Ticker};
 use crate::output::screen::{self, Screen};
-use crate::output::{json, log_report, logging, report, stream};
+use crate::output::{json, logging};
 use crate::paths::{What, absolute};
 use crate::program::Program;
 use crate::run::advice::{About, explain};
+use crate::run::ending::{Ended, Ending, Outcome};
 use crate::run::hooks::{self, HookError};
 use crate::run::observer::{Begun, Watch};
 use crate::run::signals::{Came, Stop};
@@ -42,24 +42,6 @@ pub struct Task {
     pub origins: Vec<Origin>,
 }
 
-/// How work ended that did not fail.
-#[derive(Debug)]
-pub enum Ended {
-    /// It published, or in a dry run would have.
-    Made(Box<Report>),
-    /// What was to be made is there already.
-    There(PathBuf),
-    /// What was to be made cannot be due yet, and that is as it should be; the
-    /// newest dump that is there.
-    NotYet(PathBuf),
-}
-
-impl From<Report> for Ended {
-    fn from(report: Report) -> Self {
-        Ended::Made(Box::new(report))
-    }
-}
-
 /// A program at work.
 #[derive(Debug)]
 pub struct Session {
@@ -71,9 +53,6 @@ pub struct Session {
     stop: Stop,
     began: Instant,
 }
-
-/// How the work ended.
-type Outcome = Result<Ended, Failure>;
 
 impl Session {
     /// Opens the log and begins to listen for signals.
@@ -210,8 +189,17 @@ impl Session {
             Exit::Done if hook.is_some() => Exit::Partial,
             exit => exit,
         };
-        self.log_end(outcome, hook, exit);
-        self.tell(outcome, hook, exit);
+        let ending = Ending {
+            program: self.program,
+            settings: &self.settings,
+            what: &self.what,
+            seconds: self.began.elapsed().as_secs_f64(),
+            outcome,
+            hook,
+            exit,
+        };
+        ending.log();
+        ending.tell();
         exit
     }
 
@@ -325,87 +313,6 @@ impl Session {
                 let seconds = format!("{:.3}", self.began.elapsed().as_secs_f64());
                 variables.push(("DUMP_SECONDS", seconds.into()));
             }
-        }
-    }
-
-    fn log_end(&self, outcome: &Outcome, hook: Option<&HookFault>, exit: Exit) {
-        let doing = self.program.doing;
-        match outcome {
-            Ok(Ended::Made(report)) => {
-                log_report::log_report(doing, &self.what, report, hook, exit);
-            }
-            Ok(Ended::There(dump)) => {
-                let (whole, dump) = (absolute(dump), Printable::path(dump));
-                let whole = Printable::path(&whole);
-                tracing::info!(
-                    target: logging::END,
-                    DUMP_PATH = %whole,
-                    DUMP_MAIN = self.what.absolute(),
-                    DUMP_STATUS = json::PRESENT,
-                    DUMP_EXIT = exit.code(),
-                    "Nothing to do {doing} {}: {dump} is there already",
-                    self.what
-                );
-            }
-            Ok(Ended::NotYet(newest)) => tracing::info!(
-                target: logging::END,
-                DUMP_MAIN = self.what.absolute(),
-                DUMP_STATUS = json::NOT_YET,
-                DUMP_EXIT = exit.code(),
-                "Nothing to do {doing} {}: {}",
-                self.what,
-                report::not_yet(newest)
-            ),
-            Err(failure) => {
-                let seconds = self.began.elapsed().as_secs_f64();
-                macro_rules! log {
-                    ($level:expr, $word:literal) => {
-                        tracing::event!(
-                            target: logging::END,
-                            $level,
-                            DUMP_STATUS = exit.status(),
-                            DUMP_EXIT = exit.code(),
-                            DUMP_MAIN = self.what.absolute(),
-                            DUMP_SECONDS = seconds,
-                            DUMP_ERROR = %failure,
-                            "{} {doing} {}: {failure}", $word, self.what
-                        )
-                    };
-                }
-                match exit {
-                    Exit::Stopped(_) => log!(Level::WARN, "Stopped"),
-                    Exit::Busy => log!(Level::WARN, "Not"),
-                    Exit::NotNow => log!(Level::INFO, "Not"),
-                    _ => log!(Level::ERROR, "Failed"),
-                }
-            }
-        }
-    }
-
-    /// The report, or the object that stands for it.
-    fn tell(&self, outcome: &Outcome, hook: Option<&HookFault>, exit: Exit) {
-        let text = match outcome {
-            _ if self.settings.json => {
-                let object = match outcome {
-                    Ok(Ended::Made(report)) => json::of_report(self.program, report, hook, exit),
-                    Ok(Ended::There(dump)) => json::of_present(self.program, dump, exit),
-                    Ok(Ended::NotYet(_)) => json::of_not_yet(self.program, exit),
-                    Err(failure) => json::of_failure(self.program, failure, exit),
-                };
-                format!("{object}\n")
-            }
-            Ok(_) if self.settings.quiet => return,
-            // The journal has it already, in fields.
-            Ok(_) if stream::is_journal(std::io::stdout()) && self.settings.verbose == 0 => return,
-            Ok(Ended::Made(report)) => {
-                report::text(self.program, report, hook, self.settings.verbose > 0)
-            }
-            Ok(Ended::There(dump)) => report::present(dump),
-            Ok(Ended::NotYet(newest)) => format!("nothing to do: {}\n", report::not_yet(newest)),
-            Err(_) => return,
-        };
-        if let Err(error) = screen::try_print(&text) {
-            tracing::warn!("the report cannot be printed: {error}");
         }
     }
 }

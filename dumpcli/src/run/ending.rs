@@ -1,0 +1,136 @@
+//! How a run ended, told once in the log and once on the screen.
+
+use std::path::PathBuf;
+
+use dumpcore::{Printable, Report};
+use tracing::Level;
+
+use crate::config::session_settings::SessionSettings;
+use crate::exit::Exit;
+use crate::failure::{Failure, HookFault};
+use crate::output::{json, log_report, logging, report, screen, stream};
+use crate::paths::{What, absolute};
+use crate::program::Program;
+
+/// How work ended that did not fail.
+#[derive(Debug)]
+pub enum Ended {
+    /// It published, or in a dry run would have.
+    Made(Box<Report>),
+    /// What was to be made is there already.
+    There(PathBuf),
+    /// What was to be made cannot be due yet, and that is as it should be; the
+    /// newest dump that is there.
+    NotYet(PathBuf),
+}
+
+impl From<Report> for Ended {
+    fn from(report: Report) -> Self {
+        Ended::Made(Box::new(report))
+    }
+}
+
+/// How the work ended.
+pub(crate) type Outcome = Result<Ended, Failure>;
+
+/// The end of a run, and what is told of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ending<'a> {
+    pub(crate) program: Program,
+    pub(crate) settings: &'a SessionSettings,
+    /// What was read.
+    pub(crate) what: &'a What,
+    /// How long it took.
+    pub(crate) seconds: f64,
+    pub(crate) outcome: &'a Outcome,
+    /// The hook that failed after it.
+    pub(crate) hook: Option<&'a HookFault>,
+    pub(crate) exit: Exit,
+}
+
+impl Ending<'_> {
+    /// In the log: one entry.
+    pub(crate) fn log(&self) {
+        let (doing, exit) = (self.program.doing, self.exit);
+        match self.outcome {
+            Ok(Ended::Made(report)) => {
+                log_report::log_report(doing, self.what, report, self.hook, exit);
+            }
+            Ok(Ended::There(dump)) => {
+                let (whole, dump) = (absolute(dump), Printable::path(dump));
+                let whole = Printable::path(&whole);
+                tracing::info!(
+                    target: logging::END,
+                    DUMP_PATH = %whole,
+                    DUMP_MAIN = self.what.absolute(),
+                    DUMP_STATUS = json::PRESENT,
+                    DUMP_EXIT = exit.code(),
+                    "Nothing to do {doing} {}: {dump} is there already",
+                    self.what
+                );
+            }
+            Ok(Ended::NotYet(newest)) => tracing::info!(
+                target: logging::END,
+                DUMP_MAIN = self.what.absolute(),
+                DUMP_STATUS = json::NOT_YET,
+                DUMP_EXIT = exit.code(),
+                "Nothing to do {doing} {}: {}",
+                self.what,
+                report::not_yet(newest)
+            ),
+            Err(failure) => self.log_failure(failure),
+        }
+    }
+
+    fn log_failure(&self, failure: &Failure) {
+        let (doing, exit) = (self.program.doing, self.exit);
+        macro_rules! log {
+            ($level:expr, $word:literal) => {
+                tracing::event!(
+                    target: logging::END,
+                    $level,
+                    DUMP_STATUS = exit.status(),
+                    DUMP_EXIT = exit.code(),
+                    DUMP_MAIN = self.what.absolute(),
+                    DUMP_SECONDS = self.seconds,
+                    DUMP_ERROR = %failure,
+                    "{} {doing} {}: {failure}", $word, self.what
+                )
+            };
+        }
+        match exit {
+            Exit::Stopped(_) => log!(Level::WARN, "Stopped"),
+            Exit::Busy => log!(Level::WARN, "Not"),
+            Exit::NotNow => log!(Level::INFO, "Not"),
+            _ => log!(Level::ERROR, "Failed"),
+        }
+    }
+
+    /// On the screen: the report, or the object that stands for it.
+    pub(crate) fn tell(&self) {
+        let (program, hook, exit) = (self.program, self.hook, self.exit);
+        let text = match self.outcome {
+            _ if self.settings.json => {
+                let object = match self.outcome {
+                    Ok(Ended::Made(report)) => json::of_report(program, report, hook, exit),
+                    Ok(Ended::There(dump)) => json::of_present(program, dump, exit),
+                    Ok(Ended::NotYet(_)) => json::of_not_yet(program, exit),
+                    Err(failure) => json::of_failure(program, failure, exit),
+                };
+                format!("{object}\n")
+            }
+            Ok(_) if self.settings.quiet => return,
+            // The journal has it already, in fields.
+            Ok(_) if stream::is_journal(std::io::stdout()) && self.settings.verbose == 0 => return,
+            Ok(Ended::Made(report)) => {
+                report::text(program, report, hook, self.settings.verbose > 0)
+            }
+            Ok(Ended::There(dump)) => report::present(dump),
+            Ok(Ended::NotYet(newest)) => format!("nothing to do: {}\n", report::not_yet(newest)),
+            Err(_) => return,
+        };
+        if let Err(error) = screen::try_print(&text) {
+            tracing::warn!("the report cannot be printed: {error}");
+        }
+    }
+}
