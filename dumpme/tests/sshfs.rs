@@ -31,7 +31,7 @@ fn dumps_are_made_over_sshfs_and_a_read_only_one_is_refused() {
     };
     {
         let _far = sshd.mount(&there, &far, "");
-        let lost = "warning: far does not keep ACLs, attributes user.*, attributes trusted.*, \
+        let lost = "warning: far does not keep fractions of a second in times, ACLs, attributes user.*, attributes trusted.*, \
                     attributes security.*, owners and times of symlinks \
                     (its filesystem is fuse)";
         run(&["--init", "--at", "2026-01-01T00:00"])

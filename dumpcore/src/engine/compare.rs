@@ -53,6 +53,39 @@ impl Worker<'_> {
         looked: &Meta,
         side: Side,
     ) -> Result<Verdict, StoreError> {
+        let verdict = self.weigh_as_it_is(policy, item, other, looked, side)?;
+        if verdict != Verdict::Copy(CopyReason::Mtime) {
+            return Ok(verdict);
+        }
+        let Some(stored) = self.stored_time(item.meta.mtime)? else {
+            return Ok(verdict);
+        };
+        // A copy would bear the time that is there, or one that says nothing.
+        let by_contents = policy.clone().contents(true);
+        let policy = if stored == looked.mtime {
+            policy
+        } else {
+            &by_contents
+        };
+        let meta = Meta {
+            mtime: looked.mtime,
+            ..*item.meta
+        };
+        let item = Item {
+            meta: &meta,
+            ..item
+        };
+        self.weigh_as_it_is(policy, item, other, looked, side)
+    }
+
+    fn weigh_as_it_is(
+        &mut self,
+        policy: &LinkPolicy,
+        item: Item<'_>,
+        other: &OwnedFd,
+        looked: &Meta,
+        side: Side,
+    ) -> Result<Verdict, StoreError> {
         self.lacking = Lacking::default();
         let rules = &self.run.rules;
         let mut pair = Pair {

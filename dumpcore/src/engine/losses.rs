@@ -22,11 +22,14 @@ use crate::model::chain::Chain;
 use crate::model::event::CopyReason;
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::loss::{Loss, Losses};
-use crate::model::metadata::{Kind, Meta, Xattrs};
+use crate::model::metadata::{Kind, Meta, Time, Xattrs};
 use crate::policy::layout;
 use crate::sys::name::c_name;
 use crate::sys::xattr::Subject;
 use crate::sys::{file, link};
+
+/// No filesystem stores times in longer steps, in nanoseconds.
+const COARSEST_STEP: u128 = 2_000_000_000;
 
 impl Worker<'_> {
     /// Is what an entry differs by from what a dump has all that would be
@@ -51,7 +54,8 @@ impl Worker<'_> {
                 name: &name,
             };
             let made = self.try_attributes(item, to);
-            let _ = store::discard(to);
+            // What stays would be published.
+            store::discard_trial(to)?;
             made?
         };
         let name = item.name;
@@ -69,6 +73,23 @@ impl Worker<'_> {
             self.lacking.left_out.add_all(made.left_out);
         }
         Ok(same)
+    }
+
+    /// What becomes of a modification time that no filesystem need be able to
+    /// store, when that is another one: found out by trying.
+    pub(super) fn stored_time(&mut self, mtime: Time) -> Result<Option<Time>, StoreError> {
+        let Some(scratch) = self.run.rules.scratch.filter(|_| mtime.is_rare()) else {
+            return Ok(None);
+        };
+        let _alone = self.run.scratch.lock();
+        let name = c_name(layout::TRIALS[0].as_bytes());
+        let to = NameAt {
+            dir: scratch.as_fd(),
+            name: &name,
+        };
+        let stored = store::try_time(to, mtime);
+        store::discard_trial(to)?;
+        Ok(Some(stored?).filter(|stored| *stored != mtime))
     }
 
     /// Can this difference come of a refusal? What somebody changed seldom
@@ -218,6 +239,9 @@ impl Worker<'_> {
         lacks.add_if(!same_owner, Loss::Owner);
         let bits = (made.mode ^ source.mode) & capabilities.kept_modes(source.kind);
         lacks.add_if(bits != 0 && !is_symlink, Loss::Permissions);
+        let apart = made.mtime.as_nanos() - source.mtime.as_nanos();
+        let other_time = source.mtime.is_rare() && apart.unsigned_abs() > COARSEST_STEP;
+        lacks.add_if(other_time, Loss::Times);
         lacks
     }
 

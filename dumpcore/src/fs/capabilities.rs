@@ -90,6 +90,8 @@ fn try_out(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Trial, Op
     let times = times(&file).map_err(|e| OpError::target(Op::SetTimes, e))?;
     if !times.kept {
         lacks.things.push(Unsupported::Times);
+    } else if times.step >= 1_000_000_000 {
+        lacks.things.push(Unsupported::FineTimes);
     }
     let made = stat::look_at(&file).map_err(|e| OpError::target(Op::Stat, e))?;
     // Before an ACL opens it to somebody.

@@ -372,6 +372,28 @@ pub(crate) fn discard(name_at: NameAt<'_>) -> Result<(), OpError> {
     link::remove(name_at.dir, name_at.name).map_err(|e| OpError::target(Op::Remove, e))
 }
 
+/// Removes what was only tried, if it was made: where it stays, nothing may be
+/// published.
+pub(crate) fn discard_trial(name_at: NameAt<'_>) -> Result<(), StoreError> {
+    match discard(name_at) {
+        Err(stays) if !errno::is_missing(&stays.cause) => Err(half_made(stays)),
+        _ => Ok(()),
+    }
+}
+
+/// What a file shows that was given this modification time; it stays there.
+pub(crate) fn try_time(to: NameAt<'_>, mtime: Time) -> Result<Time, OpError> {
+    let file = file::create_file(to.dir, to.name).map_err(|e| OpError::target(Op::Create, e))?;
+    // One that refuses a time leaves the present, which is no entry's.
+    if let Err(e) = file::set_times(&file, mtime, mtime)
+        && errno::is_disk_refusal(&e)
+    {
+        return Err(OpError::target(Op::SetTimes, e));
+    }
+    let made = stat::look_at(&file).map_err(|e| OpError::target(Op::Stat, e))?;
+    Ok(made.mtime)
+}
+
 /// Removes what is half made, and must not stand. The first failure is the one
 /// to tell of, unless it leaves room for the run to go on and publish half.
 fn undo(to: NameAt<'_>, missed: StoreError) -> StoreError {

@@ -56,8 +56,8 @@ fn of_runs() -> Errors {
         SameName { name: "a".into(), first: path(), second: path() },
         FoldedTrees {
             dump: path(),
-            names: [path(), path()],
-            trees: [path(), path()]
+            names: Box::new([path(), path()]),
+            trees: Box::new([path(), path()])
         },
         BadRootName { path: path(), name: "..".into() },
         MainUnusable { path: path(), cause: answer() },

@@ -21,6 +21,13 @@ impl Time {
         Self { secs, nanos }
     }
 
+    /// Is it one that a filesystem may be unable to store: before 1970, later
+    /// than 31 bits of seconds reach, in January 2038, or the second 0, which
+    /// some take for none?
+    pub(crate) fn is_rare(self) -> bool {
+        !(1..i64::from(i32::MAX)).contains(&self.secs)
+    }
+
     /// Nanoseconds since 1970.
     #[must_use]
     pub fn as_nanos(self) -> i128 {

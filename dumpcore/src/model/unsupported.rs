@@ -8,6 +8,8 @@ use std::fmt;
 pub enum Unsupported {
     /// Modification times, so that every dump copies every file.
     Times,
+    /// Fractions of a second in times.
+    FineTimes,
     /// ACLs.
     Acls,
     /// Attributes `user.*`.
@@ -44,6 +46,7 @@ impl fmt::Display for Unsupported {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Times => "modification times (so every dump copies every file)",
+            Self::FineTimes => "fractions of a second in times",
             Self::Acls => "ACLs",
             Self::UserAttributes => "attributes user.*",
             Self::TrustedAttributes => "attributes trusted.*",

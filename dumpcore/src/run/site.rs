@@ -105,8 +105,8 @@ impl Run {
                 let name = |tree: &Source| OsStr::from_bytes(tree.name.to_bytes()).into();
                 return Err(Error::FoldedTrees {
                     dump: self.dump.path().to_path_buf(),
-                    names: [name(first), name(second)],
-                    trees: [first.path.clone(), second.path.clone()],
+                    names: Box::new([name(first), name(second)]),
+                    trees: Box::new([first.path.clone(), second.path.clone()]),
                 });
             }
         }

@@ -56,9 +56,9 @@ pub enum Error {
         /// The dump root.
         dump: PathBuf,
         /// The names in the dump.
-        names: [PathBuf; 2],
+        names: Box<[PathBuf; 2]>,
         /// The trees.
-        trees: [PathBuf; 2],
+        trees: Box<[PathBuf; 2]>,
     },
     /// A tree has no last name that the dump could use (`/`, `..`), or the
     /// name given for it is not one.
