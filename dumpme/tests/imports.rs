@@ -1,5 +1,5 @@
-//! The loops of the README that take in the copies of other programs, as they
-//! stand there.
+//! The loops of docs/IMPORTING.md that take in the copies of other programs, run
+//! as they are printed there.
 
 mod common;
 
@@ -11,11 +11,11 @@ use std::time::{Duration, UNIX_EPOCH};
 use assert_fs::prelude::*;
 use common::Place;
 
-/// The loop that begins with such a line.
-fn of_readme(mark: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
-    let readme = fs::read_to_string(path).expect("the README is there");
-    let mut blocks = readme.split("```sh\n").skip(1);
+/// The loop that has this text in it.
+fn documented_loop(mark: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/IMPORTING.md");
+    let page = fs::read_to_string(path).expect("the page is there");
+    let mut blocks = page.split("```sh\n").skip(1);
     let block = blocks.find(|block| block.contains(mark)).expect(mark);
     let (block, _) = block.split_once("```").expect("an end");
     block.to_owned()
@@ -75,7 +75,7 @@ impl Copies {
     /// Runs the loop, in this place instead of at the root.
     fn run(&self, place: &Place) -> String {
         let here = place.dir.path().display();
-        let text = of_readme(self.mark)
+        let text = documented_loop(self.mark)
             .replace(" /backup/", &format!(" {here}/backup/"))
             .replace(" /dump ", &format!(" {here}/dump "));
         let programs = Path::new(env!("CARGO_BIN_EXE_dumpme")).parent();
