@@ -29,8 +29,9 @@ use crate::run::mount_memory::notes_of;
 use crate::run::{
     Made, Order, Published, Run, RunOptions, Source, roots_of_dump, takes_run_options,
 };
-use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::dir::{self, For, Lister};
 use crate::sys::file;
+use crate::sys::lock::lock;
 use crate::sys::name::c_name;
 use crate::sys::pages::{Pages, Reader};
 use crate::sys::stat::{self, Fresh};
@@ -231,7 +232,7 @@ fn is_readable(root: &Path, below: &Path, meta: &Meta) -> bool {
         Kind::File => is_whole_file(&above, &name),
         Kind::Dir => {
             let opened = dir::open_dir(above.as_fd(), &name, For::Reading);
-            let listed = opened.and_then(|dir| Lister::new(dir).rest(&mut Chunk::default()));
+            let listed = opened.and_then(Lister::all);
             listed.is_ok()
         }
         Kind::Symlink => inspect::symlink_in_some_dump(above.as_fd(), &name, meta).is_ok(),
@@ -269,7 +270,7 @@ fn read_back(
     let differs: Mutex<Option<PathBuf>> = Mutex::new(None);
     let note = |path: PathBuf| {
         if !faulty.contains(&path) {
-            let mut differs = differs.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut differs = lock(&differs);
             differs.get_or_insert(path);
         }
     };

@@ -14,7 +14,6 @@ use crate::fs::read_marks;
 use crate::model::error::{Error, Wanted};
 use crate::model::event::{Event, Phase, Warning};
 use crate::model::fault::Fault;
-use crate::model::path::RelPath;
 use crate::model::report::Report;
 use crate::policy::filter::Filter;
 use crate::policy::layout::{self, DumpName, LinkTarget, Sort};
@@ -169,13 +168,13 @@ impl Replica {
         let (moment, lacks) = (listing.moment(name), listing.lacks(name).unwrap_or(0));
         let listing = session.dump.listing();
         for there in [DumpName::dump(name.stamp), DumpName::checkpoint(name.stamp)] {
-            let path = RelPath::from_bytes(there.to_string().as_bytes());
+            let path = there.rel_path();
             if session.dump.open_dump(&path).is_ok() {
                 session.catch_up(there)?;
                 return Ok(Replicated::There(listing.path(there)));
             }
         }
-        let path = RelPath::from_bytes(name.to_string().as_bytes());
+        let path = name.rel_path();
         let base = path.below(from.path());
         // Held to the end, so that nobody removes it meanwhile.
         let (handle, _hold) = match from.hold_dump(&path) {

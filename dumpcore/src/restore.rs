@@ -20,6 +20,7 @@ use crate::model::restore::{RestoreError, RestorePlan, Restored};
 use crate::run::restore::{From, Request, restore};
 use crate::run::{RunOptions, takes_run_options};
 use crate::sys::dir::real_path;
+use crate::sys::errno;
 
 /// Brings a version back to its place in a main tree, or to another directory.
 ///
@@ -172,7 +173,7 @@ fn from(navigator: &Navigator, version: &Version) -> Result<From, RestoreError> 
 fn whole_tree(path: &Path) -> Result<(PathBuf, Vec<CString>), RestoreError> {
     let real = real_path(path).unwrap_or_else(|| path.to_path_buf());
     let (Some(above), Some(name)) = (real.parent(), real.file_name()) else {
-        let cause = io::Error::from(io::ErrorKind::InvalidInput);
+        let cause = errno::invalid();
         return Err(Fault::new(Op::Rename, path.to_path_buf(), cause).into());
     };
     Ok((above.to_path_buf(), names(Path::new(name))?))

@@ -84,10 +84,7 @@ impl About<'_> {
         let others = found.iter().map(|found| found.name);
         let others = others.filter(|name| name.sort != self.advice.resumes);
         let text = others.map(|name| {
-            let path = self
-                .dump
-                .join(name.path())
-                .with_file_name(name.incomplete_leaf());
+            let path = self.dump.join(name.incomplete_path());
             let path = Printable::path(&path);
             let who = match name.sort {
                 Sort::Checkpoint => "chkptme",

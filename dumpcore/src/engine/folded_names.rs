@@ -8,7 +8,7 @@
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::job::Found;
 use super::node::Node;
@@ -17,6 +17,7 @@ use crate::fs::inspect;
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::path::Printable;
 use crate::sys::errno;
+use crate::sys::lock::lock;
 
 impl Worker<'_> {
     /// Takes a name for an entry of a directory, whatever it is. When it is
@@ -27,7 +28,7 @@ impl Worker<'_> {
         };
         let folded = node.folded.get_or_init(Box::default);
         let other = {
-            let mut met = folded.met.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut met = lock(&folded.met);
             let taken = met.entry(key).or_insert_with(|| name.to_owned());
             (taken.as_c_str() != name).then(|| taken.clone())
         };
@@ -119,7 +120,7 @@ impl Worker<'_> {
             return false;
         };
         let folded = node.folded.get_or_init(Box::default);
-        let met = folded.met.lock().unwrap_or_else(PoisonError::into_inner);
+        let met = lock(&folded.met);
         met.contains_key(&key)
     }
 

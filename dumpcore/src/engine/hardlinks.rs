@@ -17,10 +17,11 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ffi::CString;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::fs::dir_handle::DirHandle;
 use crate::model::metadata::{Id, Kind, Meta, Time};
+use crate::sys::lock::lock;
 
 /// With so many groups, a megabyte or two of them, it is worth listing the
 /// trees to know which names are to be waited for.
@@ -144,10 +145,6 @@ impl Taken {
         *bits |= bit;
         free
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<J> Hardlinks<J> {

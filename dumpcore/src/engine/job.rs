@@ -98,8 +98,7 @@ pub(super) struct Found {
 
 impl Found {
     pub(super) fn list(target: &Arc<OwnedFd>) -> io::Result<Self> {
-        let mut chunk = Chunk::default();
-        Lister::new(dir::reopen(target.as_fd(), For::Reading)?).rest(&mut chunk)?;
+        let mut chunk = dir::list_all(target.as_fd(), For::Reading)?;
         chunk.sort_by_name();
         let done = vec![false; chunk.len()];
         Ok(Self { chunk, done })

@@ -1,9 +1,10 @@
 //! What removing frees: an inode is free when its last name goes.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use crate::model::metadata::Meta;
+use crate::sys::lock::lock;
 
 /// What is done with each name.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ impl Measured {
     /// One more name of an inode was met; was it the last that there is?
     pub(super) fn meet(&self, meta: &Meta) -> bool {
         let shard = &self.0[(meta.ino / 64 % 16) as usize];
-        let mut met = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut met = lock(&shard);
         let names = met.entry(meta.ino).or_insert(0);
         *names += 1;
         *names >= meta.nlink

@@ -16,6 +16,7 @@ use crate::model::warning::Warning;
 use crate::policy::mounts::MountNote;
 use crate::sys::dir::For;
 use crate::sys::disk;
+use crate::sys::lock::lock;
 
 /// What a run met of mounts, from all workers.
 #[derive(Debug, Default)]
@@ -23,7 +24,7 @@ pub(crate) struct MountsMet(Mutex<Vec<MountNote>>);
 
 impl MountsMet {
     fn add(&self, note: MountNote) {
-        let mut notes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut notes = lock(&self.0);
         notes.push(note);
     }
 

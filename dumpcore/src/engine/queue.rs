@@ -4,6 +4,7 @@
 //! branch, and what waits is bounded by the depth of the tree times what one
 //! directory adds at once, not by the number of files.
 
+use crate::sys::lock::lock;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug)]
@@ -33,7 +34,7 @@ impl<J> Queue<J> {
     }
 
     fn state(&self) -> MutexGuard<'_, State<J>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// The next job; waits while others may add some. When nobody can, `more`

@@ -10,7 +10,7 @@
 use std::ffi::{CStr, CString};
 use std::ops::Range;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::job::{Found, Job, Moved, Recheck, Rest};
 use super::node::{Node, Number, Sides};
@@ -24,6 +24,7 @@ use crate::model::metadata::Meta;
 use crate::model::path::RelPath;
 use crate::policy::layout;
 use crate::sys::dir::{self, Chunk, For, Listed, Lister};
+use crate::sys::lock::lock;
 use crate::sys::xattr::Subject;
 use crate::sys::{errno, stat};
 
@@ -38,11 +39,7 @@ impl Worker<'_> {
             let paths = faults.iter().map(|fault| fault.path.clone());
             paths.collect()
         });
-        *self
-            .run
-            .faulty
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = paths;
+        *lock(&self.run.faulty) = paths;
         for tree in self.run.seen.trees() {
             let Ok(handle) = tree.source.open() else {
                 continue;
@@ -248,8 +245,7 @@ impl Worker<'_> {
 
     /// Was an entry a fault before? It is told once.
     fn is_faulty(&self, tree: &SeenTree, below: &RelPath) -> bool {
-        let faulty = self.run.faulty.lock();
-        let faulty = faulty.unwrap_or_else(PoisonError::into_inner);
+        let faulty = lock(&self.run.faulty);
         let copy = || RelPath::from_bytes(&tree.tree.name).join(below.as_bytes());
         !faulty.is_empty()
             && (faulty.contains(&below.below(&tree.tree.source))

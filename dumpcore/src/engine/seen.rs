@@ -19,13 +19,14 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::SystemTime;
 
 use super::node::{Doubts, Number, Tree};
 use crate::fs::dir_handle::DirHandle;
 use crate::fs::inspect;
 use crate::model::metadata::Meta;
+use crate::sys::lock::lock;
 use crate::sys::name::c_name;
 
 /// How often the directories are looked at again, at most.
@@ -136,7 +137,7 @@ impl Seen {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Notes a directory that is about to be listed.

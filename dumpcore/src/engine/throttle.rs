@@ -4,10 +4,11 @@
 //! linking and comparing are not. Who waits looks every so often whether the
 //! run goes on, so that a stop never waits for the rate.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::policy::rate_limit::{Bucket, Rate};
+use crate::sys::lock::lock;
 
 /// How long somebody who waits does not look whether the run goes on.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -36,7 +37,7 @@ impl Throttle {
             return;
         };
         let mut left = {
-            let mut bucket = bucket.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut bucket = lock(&bucket);
             bucket.take(bytes, self.began.elapsed())
         };
         while !left.is_zero() && keep_going() {

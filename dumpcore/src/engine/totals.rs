@@ -17,6 +17,7 @@ use crate::model::kind::Kind;
 use crate::model::loss::{Loss, Losses};
 use crate::model::metadata::Time;
 use crate::model::report::{Count, Counts, Report};
+use crate::sys::lock::lock;
 
 pub(crate) struct Totals<'a> {
     observer: &'a dyn Observer,
@@ -67,7 +68,7 @@ impl<'a> Totals<'a> {
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.kept)
     }
 
     /// May the run go on? Not after a failure that ends it, nor when it was

@@ -23,7 +23,7 @@ use crate::model::kind::Kind;
 use crate::model::metadata::{Meta, Time};
 use crate::model::path::RelPath;
 use crate::policy::filter::Filter;
-use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::dir::{self, For};
 use crate::sys::{errno, stat};
 
 /// A tree, and what was stored of it.
@@ -136,15 +136,10 @@ impl Both {
             newest.missed();
             return below;
         };
-        let mut chunk = Chunk::default();
-        let listed = dir::reopen(target.as_fd(), For::Reading);
-        if listed
-            .and_then(|dir| Lister::new(dir).rest(&mut chunk))
-            .is_err()
-        {
+        let Ok(chunk) = dir::list_all(target.as_fd(), For::Reading) else {
             newest.missed();
             return below;
-        }
+        };
         for entry in chunk.iter() {
             if !totals.keep_going() {
                 return Vec::new();

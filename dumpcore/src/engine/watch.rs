@@ -12,13 +12,14 @@ use std::ffi::{CStr, CString};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 use super::node::Node;
 use crate::model::event::{Event, Observer};
 use crate::model::fault::Side;
+use crate::sys::lock::lock;
 
 /// How often somebody looks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
@@ -181,10 +182,6 @@ fn told_after(told: usize) -> Duration {
     let last = TOLD_AFTER.len() - 1;
     let more = u32::try_from(told.saturating_sub(last)).unwrap_or(u32::MAX - 1);
     TOLD_AFTER[told.min(last)].saturating_mul(more.saturating_add(1))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Does something that may have to wait for a path, and tells of it by

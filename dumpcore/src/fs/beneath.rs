@@ -35,7 +35,7 @@ impl Beneath {
                 Ok(below) => dir = below,
                 Err(e) if errno::is_missing(&e) => break,
                 Err(e) if errno::has_changed(&e) => {
-                    return Err((found + 1, io::ErrorKind::NotADirectory.into()));
+                    return Err((found + 1, errno::no_directory()));
                 }
                 Err(e) => return Err((found + 1, e)),
             }

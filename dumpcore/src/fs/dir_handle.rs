@@ -18,11 +18,12 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use crate::model::metadata::Id;
 use crate::model::path::RelPath;
 use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::lock::lock;
 use crate::sys::{errno, stat};
 
 /// How many places may be open at once, over all trees of a run.
@@ -68,10 +69,6 @@ impl HandleCache {
             *lock(&oldest.handle) = None;
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A directory that can always be opened again.

@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 
 use crate::policy::layout;
-use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
 use crate::sys::{file, link, stat};
 
@@ -81,8 +81,7 @@ pub(crate) fn guess(root: BorrowedFd<'_>) -> Folding {
 }
 
 fn is_listed(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<bool> {
-    let mut chunk = Chunk::default();
-    Lister::new(dir::reopen(dir, For::Reading)?).rest(&mut chunk)?;
+    let chunk = dir::list_all(dir, For::Reading)?;
     Ok(chunk.iter().any(|entry| entry.name == name))
 }
 

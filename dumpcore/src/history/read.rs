@@ -52,7 +52,7 @@ impl Version {
             let at = bytes.len() as u64;
             let got = reader
                 .read_full_at(&mut buffer, at)
-                .map_err(fault(Op::Read, &self.path))?;
+                .map_err(Fault::at(Op::Read, &self.path))?;
             if bytes.len() + got > most {
                 return Ok(None);
             }
@@ -68,7 +68,7 @@ impl Version {
     /// # Errors
     /// A directory that cannot be opened or listed.
     pub fn names(&self) -> Result<Vec<DirEntry>, Fault> {
-        let chunk = list(&self.path).map_err(fault(Op::List, &self.path))?;
+        let chunk = list(&self.path).map_err(Fault::at(Op::List, &self.path))?;
         let names = chunk.iter().map(|entry| DirEntry {
             name: entry.name.to_bytes().to_vec(),
             is_dir: entry.kind == Some(Kind::Dir),
@@ -89,7 +89,7 @@ impl Version {
             }
             link::read_symlink(above.as_fd(), &name)
         };
-        let text = read().map_err(fault(Op::ReadLink, &self.path))?;
+        let text = read().map_err(Fault::at(Op::ReadLink, &self.path))?;
         Ok(PathBuf::from(OsStr::from_bytes(text.to_bytes())))
     }
 
@@ -104,15 +104,14 @@ impl Version {
             let subject = xattr::Subject::Named(above.as_fd(), &name);
             xattr::read(subject, |name| all.keeps_xattr(name))
         };
-        read().map_err(fault(Op::ReadXattr, &self.path))
+        read().map_err(Fault::at(Op::ReadXattr, &self.path))
     }
 }
 
 /// What a directory holds, ordered by name.
 pub(super) fn list(path: &Path) -> io::Result<Chunk> {
     let (above, name) = above(path)?;
-    let mut chunk = Chunk::default();
-    Lister::new(open_dir(above.as_fd(), &name, For::Reading)?).rest(&mut chunk)?;
+    let mut chunk = Lister::all(open_dir(above.as_fd(), &name, For::Reading)?)?;
     chunk.sort_by_name();
     Ok(chunk)
 }
@@ -131,8 +130,8 @@ pub(super) fn same_bytes(old: &Path, new: &Path, size: u64) -> Result<bool, Faul
     );
     match same {
         Ok(same) => Ok(same),
-        Err(CompareError::First(cause)) => Err(fault(Op::Read, old)(cause)),
-        Err(CompareError::Second(cause)) => Err(fault(Op::Read, new)(cause)),
+        Err(CompareError::First(cause)) => Err(Fault::at(Op::Read, old)(cause)),
+        Err(CompareError::Second(cause)) => Err(Fault::at(Op::Read, new)(cause)),
         // Nobody asks it to stop.
         Err(CompareError::Stopped) => Ok(false),
     }
@@ -149,9 +148,5 @@ fn file(path: &Path) -> Result<OwnedFd, Fault> {
         let (above, name) = above(path)?;
         open_file(above.as_fd(), &name)
     };
-    open().map_err(fault(Op::Open, path))
-}
-
-fn fault(op: Op, path: &Path) -> impl Fn(io::Error) -> Fault {
-    move |cause| Fault::new(op, path.to_path_buf(), cause)
+    open().map_err(Fault::at(Op::Open, path))
 }

@@ -26,8 +26,9 @@ use crate::model::kind::Kind;
 use crate::model::metadata::{Meta, Time};
 use crate::model::path::RelPath;
 use crate::policy::layout::DumpName;
-use crate::root::listing::{Listing, is_absent};
+use crate::root::listing::Listing;
 use crate::sys::dir::{Chunk, Listed};
+use crate::sys::errno;
 
 /// A rename that was found.
 #[derive(Debug)]
@@ -253,7 +254,7 @@ fn same_time(a: Time, b: Time) -> bool {
 fn listed(path: PathBuf) -> Result<Chunk, Fault> {
     match list(&path) {
         Ok(chunk) => Ok(chunk),
-        Err(cause) if is_absent(&cause) => Ok(Chunk::default()),
+        Err(cause) if errno::is_absent(&cause) => Ok(Chunk::default()),
         Err(cause) => Err(Fault::new(Op::List, path, cause)),
     }
 }

@@ -7,7 +7,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::model::cause::Cause;
 use crate::model::path::Brief;
@@ -184,6 +184,11 @@ impl Fault {
             path: path.into(),
             cause: cause.into(),
         }
+    }
+
+    /// What the system's answer to an act on this path makes of it.
+    pub(crate) fn at(op: Op, path: &Path) -> impl Fn(io::Error) -> Self {
+        move |cause| Self::new(op, path.to_path_buf(), cause)
     }
 }
 

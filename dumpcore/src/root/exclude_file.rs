@@ -6,8 +6,7 @@
 //! more is read than a list of rules can have.
 
 use std::ffi::CStr;
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::Path;
 
@@ -89,11 +88,7 @@ fn contents(dir: BorrowedFd<'_>, name: &CStr) -> Result<Vec<u8>, Failed> {
     if opened.kind != Kind::File {
         return Err(refused("it is no regular file any more"));
     }
-    let mut bytes = Vec::new();
-    let mut rules = File::from(file).take(LARGEST + 1);
-    rules
-        .read_to_end(&mut bytes)
-        .map_err(|e| (Some(Op::Read), e))?;
+    let bytes = file::read_all(file, LARGEST + 1).map_err(|e| (Some(Op::Read), e))?;
     if bytes.len() as u64 > LARGEST {
         return Err(refused("it is larger than any list of rules"));
     }
@@ -107,7 +102,7 @@ fn refused(why: &str) -> Failed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+    use std::fs::{self, File};
     use std::os::unix::fs::symlink;
 
     const RULES: &[u8] = b"*.o\n";

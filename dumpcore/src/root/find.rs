@@ -9,13 +9,13 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::model::fault::{Fault, Op};
-use crate::model::path::{Printable, RelPath};
+use crate::model::path::Printable;
 use crate::policy::layout::{self, Day, DumpId, DumpName, LinkTarget, Year};
 use crate::root::DumpRoot;
 use crate::root::names::Calendar;
-use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
-use crate::sys::{errno, link};
+use crate::sys::{errno, link, path};
 
 /// How many names are told of what may have been meant.
 const NEAREST: usize = 3;
@@ -163,10 +163,7 @@ impl DumpRoot {
     /// A [`Fault`] when the dump root cannot be listed.
     pub fn pins(&self) -> Result<Vec<Pin>, Fault> {
         let failed = |e| Fault::new(Op::List, self.path().to_path_buf(), e);
-        let mut chunk = Chunk::default();
-        let listed = dir::reopen(self.handle().as_fd(), For::Reading)
-            .and_then(|handle| Lister::new(handle).rest(&mut chunk));
-        listed.map_err(failed)?;
+        let mut chunk = dir::list_all(self.handle().as_fd(), For::Reading).map_err(failed)?;
         chunk.sort_by_name();
         let mut pins = Vec::new();
         for entry in chunk.iter() {
@@ -183,7 +180,7 @@ impl DumpRoot {
 
     /// Is there a directory of this name?
     pub(crate) fn has(&self, id: DumpId) -> Result<bool, Fault> {
-        match self.open_dump(&relative(id)) {
+        match self.open_dump(&id.rel_path()) {
             Ok(_) => Ok(true),
             Err(e) if errno::has_changed(&e) => Ok(false),
             Err(e) => Err(Fault::new(Op::Open, self.path().join(id.path()), e)),
@@ -196,7 +193,7 @@ impl DumpRoot {
         let plain: PathBuf = path.components().collect();
         let named = plain.iter().next().map(OsStr::as_bytes);
         if DumpId::parse(plain.as_os_str().as_bytes()).is_some()
-            || named.is_some_and(|first| Year::parse(first).is_some()) && !plain.exists()
+            || named.is_some_and(|first| Year::parse(first).is_some()) && !path::exists(&plain)
         {
             return plain;
         }
@@ -300,9 +297,4 @@ impl DumpRoot {
         found.truncate(NEAREST);
         Ok(found.into_iter().map(DumpId::Dump).collect())
     }
-}
-
-/// The path of a dump in its root.
-pub(crate) fn relative(id: DumpId) -> RelPath {
-    RelPath::from_bytes(id.path().as_os_str().as_bytes())
 }

@@ -12,9 +12,7 @@
 //! always looked at: somebody may have moved a dump.
 
 use std::collections::BinaryHeap;
-use std::fs;
 use std::ops::{Bound, RangeBounds};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::vec;
 
@@ -22,14 +20,12 @@ use chrono::{DateTime, Local, NaiveDate, NaiveTime, TimeDelta, Utc};
 
 use super::names::{Calendar, Names};
 use crate::model::fault::{Fault, Op};
-use crate::model::metadata::Time;
+use crate::model::kind::Kind;
 use crate::model::minute::Stamp;
 use crate::policy::layout::{self, DumpName, Found, Sort};
 use crate::policy::moment;
 use crate::sys::name::c_name;
-use crate::sys::xattr;
-
-pub(crate) use super::names::is_absent;
+use crate::sys::{errno, path, xattr};
 
 /// A dump and when it was made. Ordered by that; of equal ones by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,10 +75,7 @@ impl Listing {
         if let Some(moment) = self.marked_moment(name) {
             return moment;
         }
-        let modified = fs::symlink_metadata(self.path(name)).ok().map(|meta| {
-            let nanos = u32::try_from(meta.mtime_nsec()).unwrap_or(0);
-            Time::new(meta.mtime(), nanos)
-        });
+        let modified = path::look(&self.path(name)).ok().map(|meta| meta.mtime);
         moment::unmarked(modified, name.stamp)
     }
 
@@ -117,7 +110,7 @@ impl Listing {
     #[must_use]
     pub fn has_tree(&self, name: DumpName, tree: &Path) -> bool {
         let tree = self.path(name).join(tree);
-        fs::symlink_metadata(tree).is_ok_and(|meta| meta.is_dir())
+        path::look(&tree).is_ok_and(|meta| meta.kind == Kind::Dir)
     }
 
     /// The newest dump.
@@ -229,9 +222,9 @@ impl Listing {
     pub fn taken(&self, stamp: Stamp) -> Result<bool, Fault> {
         for name in [DumpName::dump(stamp), DumpName::checkpoint(stamp)] {
             let path = self.path(name);
-            match fs::symlink_metadata(&path) {
+            match path::look(&path) {
                 Ok(_) => return Ok(true),
-                Err(cause) if is_absent(&cause) => {}
+                Err(cause) if errno::is_absent(&cause) => {}
                 Err(cause) => return Err(Fault::new(Op::Stat, path, cause)),
             }
         }

@@ -2,6 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
+use std::fs;
 use std::os::unix::fs::symlink;
 
 fn at(text: &str) -> Stamp {

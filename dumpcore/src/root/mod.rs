@@ -26,12 +26,13 @@ use std::path::{Path, PathBuf};
 
 use crate::model::error::{BadLink, Error};
 use crate::model::fault::{Fault, Op};
+use crate::model::kind::Kind;
 use crate::model::path::RelPath;
 use crate::policy::layout::{self, DumpName, LinkTarget};
 use crate::root::listing::{Dumps, Listing};
 use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
-use crate::sys::{disk, errno, link};
+use crate::sys::{disk, errno, link, path};
 
 /// An opened dump root.
 ///
@@ -137,7 +138,7 @@ impl DumpRoot {
 
     /// Does a directory look like a dump root?
     pub(crate) fn has_links(path: &Path) -> bool {
-        let is_link = |path: &Path| path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+        let is_link = |path: &Path| path::look(path).is_ok_and(|meta| meta.kind == Kind::Symlink);
         let links = [layout::CURRENT, layout::CURRENT_CHECKPOINT];
         links.iter().any(|link| is_link(&path.join(link)))
     }

@@ -13,16 +13,21 @@
 //! and dumps that are not directories: a symlink to a day would make the
 //! same dump appear twice, under a date that it is not of.
 
-use std::fs;
-use std::io;
+use std::ffi::OsStr;
 use std::ops::{Bound, RangeBounds};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::vec;
 
 use crate::model::fault::{Fault, Op};
+use crate::model::kind::Kind;
 use crate::model::minute::Stamp;
 use crate::policy::layout::{Day, DumpName, Found, Year};
+use crate::sys::dir::{self, For, Lister};
+use crate::sys::errno;
+use crate::sys::stat::{self, Fresh};
 
 /// The years and days of a dump root.
 #[derive(Clone, Debug)]
@@ -111,16 +116,22 @@ fn day_name(day: Day) -> String {
 
 /// Names of the directories in a directory; symlinks to directories are none.
 fn each_directory(path: &Path, mut take: impl FnMut(&[u8])) -> Result<(), Fault> {
-    let fault = |cause| Fault::new(Op::List, path.to_path_buf(), cause);
-    for entry in fs::read_dir(path).map_err(fault)? {
-        let entry = entry.map_err(fault)?;
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => take(entry.file_name().as_bytes()),
+    let failed = Fault::at(Op::List, path);
+    let dir = Arc::new(dir::open_root(path, For::Reading).map_err(&failed)?);
+    let listed = Lister::all(Arc::clone(&dir)).map_err(failed)?;
+    for entry in listed.iter() {
+        let name = entry.name.to_bytes();
+        // Filesystems that do not tell the type are asked by name, and by then
+        // the entry may have gone.
+        let looked = || stat::look(dir.as_fd(), entry.name, Fresh::AsStat).map(|meta| meta.kind);
+        match entry.kind.map_or_else(looked, Ok) {
+            Ok(Kind::Dir) => take(name),
             Ok(_) => {}
-            // Filesystems that do not tell the type are asked by name, and
-            // by then the entry may have gone.
-            Err(cause) if is_absent(&cause) => {}
-            Err(cause) => return Err(Fault::new(Op::Stat, entry.path(), cause)),
+            Err(cause) if errno::is_absent(&cause) => {}
+            Err(cause) => {
+                let path = path.join(OsStr::from_bytes(name));
+                return Err(Fault::new(Op::Stat, path, cause));
+            }
         }
     }
     Ok(())
@@ -129,17 +140,9 @@ fn each_directory(path: &Path, mut take: impl FnMut(&[u8])) -> Result<(), Fault>
 /// A directory that went away, or was replaced, since it was named is empty.
 fn vanishing(listed: Result<(), Fault>) -> Result<(), Fault> {
     match listed {
-        Err(fault) if is_absent(&fault.cause) => Ok(()),
+        Err(fault) if errno::is_absent(&fault.cause) => Ok(()),
         other => other,
     }
-}
-
-/// There is nothing of that name, or what is above it is no directory.
-pub(crate) fn is_absent(cause: &io::Error) -> bool {
-    matches!(
-        cause.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use crate::policy::layout::{self, DumpId};
 use crate::root::DumpRoot;
 use crate::root::lock::Hold;
 use crate::root::staging;
-use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
 use crate::sys::{disk, errno, file, link, mounts, stat};
 
@@ -51,10 +51,8 @@ impl Removing {
 
     /// What is in it.
     pub(crate) fn leaves(&self) -> Result<Vec<CString>, Fault> {
-        let mut chunk = Chunk::default();
-        let listed = dir::reopen(self.handle.as_fd(), For::Reading)
-            .and_then(|handle| Lister::new(handle).rest(&mut chunk));
-        listed.map_err(|e| Fault::new(Op::List, self.path.clone(), e))?;
+        let listed = dir::list_all(self.handle.as_fd(), For::Reading);
+        let mut chunk = listed.map_err(Fault::at(Op::List, &self.path))?;
         chunk.sort_by_name();
         Ok(chunk.iter().map(|entry| entry.name.to_owned()).collect())
     }

@@ -83,7 +83,7 @@ impl<'a> Staging<'a> {
         let day_path = year_path.join(name.day());
         let day = enter_or_make(year.as_fd(), &name.day())
             .map_err(|e| dump.failed(Op::Create, &day_path, e))?;
-        let path = day_path.join(name.incomplete_leaf());
+        let path = name.incomplete_path();
         let leaf = c_name(name.incomplete_leaf().as_bytes());
         match &leftover {
             None => {
@@ -131,7 +131,7 @@ impl<'a> Staging<'a> {
 
     /// Its path as long as it is being filled.
     pub(crate) fn path(&self) -> PathBuf {
-        self.day_path().join(self.name.incomplete_leaf())
+        self.dump.path().join(self.name.incomplete_path())
     }
 
     /// Its path when it is published.
@@ -395,8 +395,7 @@ fn move_here(
     day: BorrowedFd<'_>,
     leaf: &CString,
 ) -> Result<(), Error> {
-    let old_path = PathBuf::from(old.year()).join(old.day());
-    let failed = |e| dump.failed(Op::Rename, &old_path.join(old.incomplete_leaf()), e);
+    let failed = |e| dump.failed(Op::Rename, &old.incomplete_path(), e);
     let old_day = dir::open_dir(
         dump.handle().as_fd(),
         &c_name(old.year().as_bytes()),

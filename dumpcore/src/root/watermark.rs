@@ -19,7 +19,7 @@
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::model::fault::{Op, OpError};
@@ -28,6 +28,7 @@ use crate::policy::flushed::Flushed;
 use crate::policy::layout;
 use crate::sys::dir::{self, For};
 use crate::sys::fstype::may_be_in_user_space;
+use crate::sys::lock::lock;
 use crate::sys::name::c_name;
 use crate::sys::xattr::{self, Subject};
 use crate::sys::{disk, errno, file, stat};
@@ -232,7 +233,7 @@ impl Watermark {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 

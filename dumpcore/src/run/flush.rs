@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::engine::Totals;
 use crate::model::event::{Event, Phase};
 use crate::root::staging::Staging;
+use crate::sys::lock::lock;
 
 /// How long at least between the end of a flush and the next.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -23,13 +24,12 @@ pub(super) fn meanwhile<T>(
     work: impl FnOnce() -> T,
 ) -> T {
     let (done, ended) = (Mutex::new(false), Condvar::new());
-    let lock = || done.lock().unwrap_or_else(PoisonError::into_inner);
     std::thread::scope(|scope| {
         let flushing = std::thread::Builder::new().name("flush".to_owned());
         let spawned = flushing.spawn_scoped(scope, || {
             let mut pause = PAUSE;
             loop {
-                let waited = ended.wait_timeout_while(lock(), pause, |done| !*done);
+                let waited = ended.wait_timeout_while(lock(&done), pause, |done| !*done);
                 let (is_done, _) = waited.unwrap_or_else(PoisonError::into_inner);
                 if *is_done || !totals.keep_going() {
                     return;
@@ -47,7 +47,7 @@ pub(super) fn meanwhile<T>(
         // Without that thread a killed run only leaves more to compare.
         drop(spawned);
         let _at_end = AtEnd(|| {
-            *lock() = true;
+            *lock(&done) = true;
             ended.notify_all();
         });
         work()

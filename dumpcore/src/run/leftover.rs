@@ -13,8 +13,7 @@ use crate::model::event::Warning;
 use crate::model::fault::{Fault, Op};
 use crate::model::metadata::Time;
 use crate::model::minute::Stamp;
-use crate::model::path::RelPath;
-use crate::policy::layout::{self, DumpName};
+use crate::policy::layout::{self, DumpId, DumpName};
 use crate::policy::next_name;
 use crate::root::lock::Hold;
 use crate::root::staging::{Leftover, Staging};
@@ -26,11 +25,6 @@ use crate::sys::errno;
 pub(super) struct Named {
     pub(super) name: DumpName,
     pub(super) leftover: Option<Leftover>,
-}
-
-pub(super) fn incomplete(name: &DumpName) -> RelPath {
-    let day = format!("{}/{}", name.year(), name.day());
-    RelPath::from_bytes(day.as_bytes()).join(name.incomplete_leaf().as_bytes())
 }
 
 impl Run {
@@ -71,7 +65,7 @@ impl Run {
             totals.warn(warning);
         }
         for (name, held) in &foreign {
-            let path = self.dump.path().join(incomplete(name).as_path());
+            let path = self.dump.path().join(name.incomplete_path());
             totals.warn(match held {
                 true => Warning::HeldLeftover { path },
                 false => Warning::ForeignLeftover { path },
@@ -97,10 +91,13 @@ impl Run {
     fn take(&self, name: DumpName, order: &Order<'_>) -> Result<Leftover, bool> {
         // Another user's can neither be gone on with nor removed. Its owner's
         // number does not tell: a server may show our own under another.
-        let names = self.dump.open_dump(&incomplete(&name)).and_then(|dir| {
-            dir::may_fill(dir.as_fd())?;
-            Ok((all_names(&dir)?, dir))
-        });
+        let names = self
+            .dump
+            .open_dump(&DumpId::Incomplete(name).rel_path())
+            .and_then(|dir| {
+                dir::may_fill(dir.as_fd())?;
+                Ok((all_names(&dir)?, dir))
+            });
         let Ok((names, dir)) = names else {
             return Err(false);
         };
@@ -144,7 +141,7 @@ impl Run {
         sources: &[Source],
         (budget, totals): (Budget, &Totals<'_>),
     ) -> Result<Option<Time>, Error> {
-        let path = incomplete(&leftover);
+        let path = DumpId::Incomplete(leftover).rel_path();
         let failed = |e| self.dump.failed(Op::Open, path.as_path(), e);
         let there = self.dump.open_dump(&path).map_err(failed)?;
         self.remove_all(&there, &path.below(self.dump.path()), sources, totals)?;

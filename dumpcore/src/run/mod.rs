@@ -42,7 +42,6 @@ use crate::model::error::Error;
 use crate::model::event::{Event, Phase, Warning};
 use crate::model::metadata::{Capabilities, Time};
 use crate::model::minute::Stamp;
-use crate::model::path::RelPath;
 use crate::model::report::Report;
 use crate::policy::filter::Filter;
 use crate::policy::layout::{self, DumpName, LinkTarget, Sort};
@@ -306,7 +305,7 @@ impl Run {
     /// to it left them so.
     pub(crate) fn catch_up(&self, name: DumpName) -> Result<(), Error> {
         let current = self.current.as_ref().and_then(|current| current.name);
-        let is_there = self.dump.open_dump(&relative(&name)).is_ok();
+        let is_there = self.dump.open_dump(&name.rel_path()).is_ok();
         let there = self.dump.listing().dated(name);
         let named = current == Some(name) || self.is_older(there);
         if self.options.dry_run || named || !is_there {
@@ -350,8 +349,4 @@ fn guard_current(dump: &DumpRoot, init: bool) -> Result<Option<LinkTarget>, Erro
         }),
         current => Ok(current),
     }
-}
-
-fn relative(name: &DumpName) -> RelPath {
-    RelPath::from_bytes(name.to_string().as_bytes())
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 use super::trees::{Reference, Source};
-use super::{Order, Run, relative};
+use super::{Order, Run};
 use crate::model::error::Error;
 use crate::model::fault::Op;
 use crate::model::path::RelPath;
@@ -84,7 +84,7 @@ impl Run {
         let listed = |until| {
             let found = self.dump.listing().newest_not_later(until);
             let found = found.map_err(|fault| self.dump.refuses(fault, None))?;
-            Ok::<_, Error>(found.map(|name| relative(&name)))
+            Ok::<_, Error>(found.map(|name| name.rel_path()))
         };
         let current = self.current.as_ref().map(|current| current.dir.clone());
         let path = match order.at {
@@ -110,7 +110,7 @@ impl Run {
         for until in limits.into_iter().chain([now]) {
             let found = listing.newest_with(tree, ..=until);
             if let Some(name) = found.map_err(|fault| self.dump.refuses(fault, None))? {
-                return Ok(Some(relative(&name)));
+                return Ok(Some(name.rel_path()));
             }
         }
         // One made by hand is older than all others.

@@ -4,7 +4,6 @@
 
 use std::os::fd::AsFd as _;
 
-use super::leftover::incomplete;
 use super::merge::Work;
 use super::trees::{Source, again, roots_of_dump};
 use super::{Order, Run};
@@ -12,7 +11,7 @@ use crate::engine::{Budget, Totals};
 use crate::fs::capabilities;
 use crate::model::error::Error;
 use crate::model::event::{Event, Phase, Silent};
-use crate::policy::layout::{DumpName, Sort};
+use crate::policy::layout::{DumpId, DumpName, Sort};
 use crate::root::staging::Leftover;
 use crate::sys::dir::{self, For};
 use crate::sys::fstype::FsType;
@@ -82,7 +81,7 @@ impl Run {
     ) -> Result<(), Error> {
         let mut needed = self.space_of(order, again(sources)?, budget)?;
         if let Some(leftover) = leftover {
-            let path = incomplete(&leftover);
+            let path = DumpId::Incomplete(leftover).rel_path();
             let open = self.dump.open_dump(&path);
             let handle = open.and_then(|handle| dir::reopen(handle.as_fd(), For::Reading));
             if let Ok(handle) = handle {

@@ -15,7 +15,7 @@ use crate::policy::layout;
 use crate::policy::mounts::MountNote;
 use crate::policy::touched::Touched;
 use crate::root::DumpRoot;
-use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::dir::{self, For};
 use crate::sys::errno;
 
 /// A tree that is read: its name in the dump, its path, its opened top.
@@ -139,8 +139,7 @@ pub(super) fn again(sources: &[Source]) -> Result<Vec<Source>, Error> {
 
 /// All names in a directory; for those of which there are few.
 pub(super) fn all_names(handle: &OwnedFd) -> std::io::Result<Vec<CString>> {
-    let mut chunk = Chunk::default();
-    Lister::new(dir::reopen(handle.as_fd(), For::Reading)?).rest(&mut chunk)?;
+    let chunk = dir::list_all(handle.as_fd(), For::Reading)?;
     Ok(chunk.iter().map(|entry| entry.name.to_owned()).collect())
 }
 

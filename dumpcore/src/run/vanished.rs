@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::model::event::{Action, Event, Observer, Warning};
 use crate::model::report::Report;
+use crate::sys::lock::lock;
 
 /// Passes everything on, and keeps the paths of what vanished.
 pub(super) struct Vanished<'a> {
@@ -40,7 +41,7 @@ impl Observer for Vanished<'_> {
             ..
         } = event
         {
-            let mut paths = self.paths.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut paths = lock(&self.paths);
             if paths.len() < Report::MAX_LISTED {
                 paths.push(at.source());
             }

@@ -238,6 +238,14 @@ impl Lister {
         }
     }
 
+    /// All entries of an open directory at once, for one that has few; nobody
+    /// else may list with the handle.
+    pub(crate) fn all(dir: impl Into<Arc<OwnedFd>>) -> io::Result<Chunk> {
+        let mut chunk = Chunk::default();
+        Self::new(dir).rest(&mut chunk)?;
+        Ok(chunk)
+    }
+
     /// Lists one name, as if there were no other.
     pub(crate) fn of(dir: impl Into<Arc<OwnedFd>>, name: &CStr) -> Self {
         Self {
@@ -313,6 +321,12 @@ impl Lister {
             }
         }
     }
+}
+
+/// All entries of a directory at once, for one that has few, by a handle of its
+/// own.
+pub(crate) fn list_all(dir: BorrowedFd<'_>, purpose: For) -> io::Result<Chunk> {
+    Lister::all(reopen(dir, purpose)?)
 }
 
 /// Has the directory no entry at all?

@@ -11,6 +11,31 @@ fn is(error: &io::Error, any: &[Errno]) -> bool {
         .is_some_and(|raw| any.iter().any(|e| e.raw_os_error() == raw))
 }
 
+/// There is nothing of that name; not the system's answer, but ours.
+pub(crate) fn missing() -> io::Error {
+    io::ErrorKind::NotFound.into()
+}
+
+/// The name is taken; our answer.
+pub(crate) fn taken() -> io::Error {
+    io::ErrorKind::AlreadyExists.into()
+}
+
+/// Something on the way is not a directory; our answer.
+pub(crate) fn no_directory() -> io::Error {
+    io::ErrorKind::NotADirectory.into()
+}
+
+/// A path that cannot be meant; our answer.
+pub(crate) fn invalid() -> io::Error {
+    io::ErrorKind::InvalidInput.into()
+}
+
+/// Somebody asked to stop; our answer.
+pub(crate) fn interrupted() -> io::Error {
+    io::ErrorKind::Interrupted.into()
+}
+
 /// The name is gone, or has become something else since it was looked at:
 /// another type (ENOTDIR), a symlink (ELOOP), a socket or a device without
 /// a driver (ENXIO on open).

@@ -9,7 +9,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 use std::ffi::CStr;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
@@ -303,6 +303,15 @@ pub(crate) fn touch(file: impl AsFd) -> io::Result<()> {
         last_modification: now,
     };
     Ok(futimens(file, &both)?)
+}
+
+/// Reads a file to its end, or as many bytes of it.
+pub(crate) fn read_all(file: OwnedFd, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::from(file)
+        .take(most)
+        .read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub(crate) mod errno;
 pub(crate) mod file;
 pub(crate) mod fstype;
 pub(crate) mod link;
+pub(crate) mod lock;
 pub(crate) mod medium;
 pub(crate) mod mounts;
 pub(crate) mod name;

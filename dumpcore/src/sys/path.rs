@@ -13,7 +13,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
-use super::dir::{self, Chunk, For, Lister};
+use super::dir::{self, For};
 use super::stat::{self, Fresh};
 use super::{errno, link};
 use crate::model::metadata::{Id, Kind, Meta};
@@ -30,6 +30,11 @@ pub(crate) fn look(path: &Path) -> io::Result<Meta> {
         }
         other => other,
     }
+}
+
+/// Does a path lead to something, through symlinks too?
+pub(crate) fn exists(path: &Path) -> bool {
+    path.exists()
 }
 
 /// The directory above a path, and the last name.
@@ -276,8 +281,7 @@ fn told(handle: &OwnedFd, id: Id) -> Option<PathBuf> {
 
 /// The name in a directory of one below it.
 fn name_of(above: BorrowedFd<'_>, id: Id) -> io::Result<OsString> {
-    let mut names = Chunk::default();
-    Lister::new(dir::reopen(above, For::Reading)?).rest(&mut names)?;
+    let names = dir::list_all(above, For::Reading)?;
     let is_it = |name| stat::look(above, name, Fresh::AsStat).is_ok_and(|meta| meta.id() == id);
     let by_number = names.iter().find(|e| e.ino == id.ino && is_it(e.name));
     // A mount point is listed with the number that it covers.

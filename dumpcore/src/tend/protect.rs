@@ -14,8 +14,7 @@ use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
 use crate::policy::layout::{self, DumpId, LinkTarget};
 use crate::root::DumpRoot;
-use crate::root::find::relative;
-use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::dir::{self, For};
 
 /// What is to become of the dumps.
 pub(super) struct Plan {
@@ -97,7 +96,7 @@ impl Plan {
     fn decide(&mut self, root: &DumpRoot, id: DumpId, reason: Option<Reason>) {
         let missing = || {
             let path = root.path().join(id.path());
-            match root.open_dump(&relative(id)) {
+            match root.open_dump(&id.rel_path()) {
                 Ok(_) => None,
                 Err(e) => Some(Reason::Failed(Fault::new(Op::Open, path, e))),
             }
@@ -138,18 +137,16 @@ fn links(root: &DumpRoot) -> Result<Vec<(PathBuf, DumpId)>, Error> {
 
 /// The names of the trees in a dump.
 fn trees(root: &DumpRoot, id: DumpId) -> Result<Vec<CString>, Fault> {
-    let mut chunk = Chunk::default();
     let listed = root
-        .open_dump(&relative(id))
-        .and_then(|handle| dir::reopen(handle.as_fd(), For::Reading))
-        .and_then(|handle| Lister::new(handle).rest(&mut chunk));
-    listed.map_err(|e| Fault::new(Op::List, root.path().join(id.path()), e))?;
+        .open_dump(&id.rel_path())
+        .and_then(|handle| dir::list_all(handle.as_fd(), For::Reading));
+    let chunk = listed.map_err(Fault::at(Op::List, &root.path().join(id.path())))?;
     let names = chunk.iter().map(|entry| entry.name.to_owned());
     Ok(names.filter(|name| has_tree(root, id, name)).collect())
 }
 
 fn has_tree(root: &DumpRoot, id: DumpId, tree: &CStr) -> bool {
-    root.open_dump(&relative(id).join(tree.to_bytes())).is_ok()
+    root.open_dump(&id.rel_path().join(tree.to_bytes())).is_ok()
 }
 
 /// Has a dump this tree, and is it not known to lack entries?

@@ -1,11 +1,13 @@
 //! What a dump is called, and the directories that spell it.
 
 use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::{FIRST, number};
 use crate::model::minute::Stamp;
+use crate::model::path::RelPath;
 
 const CHECKPOINT_SUFFIX: &[u8] = b"_chk";
 const INCOMPLETE_SUFFIX: &[u8] = b"_incomplete";
@@ -95,6 +97,17 @@ impl DumpName {
     #[must_use]
     pub fn path(&self) -> PathBuf {
         PathBuf::from(format!("{}/{}/{}", self.year(), self.day(), self.leaf()))
+    }
+
+    /// The same, to be opened below a handle.
+    pub(crate) fn rel_path(&self) -> RelPath {
+        RelPath::from_bytes(self.to_string().as_bytes())
+    }
+
+    /// `2026/1122/2331_incomplete`, relative to the dump root.
+    #[must_use]
+    pub fn incomplete_path(&self) -> PathBuf {
+        self.path().with_file_name(self.incomplete_leaf())
     }
 
     /// Parses `2026/1122/2331` or `2026/1101/0500_chk`: exactly three names.
@@ -215,8 +228,13 @@ impl DumpId {
         match self {
             DumpId::First => PathBuf::from(FIRST),
             DumpId::Dump(name) => name.path(),
-            DumpId::Incomplete(name) => name.path().with_file_name(name.incomplete_leaf()),
+            DumpId::Incomplete(name) => name.incomplete_path(),
         }
+    }
+
+    /// The same, to be opened below a handle.
+    pub(crate) fn rel_path(&self) -> RelPath {
+        RelPath::from_bytes(self.path().as_os_str().as_bytes())
     }
 }
 

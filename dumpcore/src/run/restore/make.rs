@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::judge::{Judge, is_loss};
 use super::place::{Origin, Place};
 use super::temporary::Temporary;
-use super::{Request, clearing, fault};
+use super::{Request, clearing};
 use crate::engine::{self, Budget, Doubts, Mounts, Root, Rules, Stands, Sum, Totals};
 use crate::fs::capabilities::{self, Trial};
 use crate::fs::dir_handle::{DirHandle, HandleCache};
@@ -29,6 +29,7 @@ use crate::run::budget::budget;
 use crate::run::lacks::tell_what_is_lacking;
 use crate::run::merge::InDump;
 use crate::sys::dir::{self, For};
+use crate::sys::errno;
 use crate::sys::fstype::FsType;
 use crate::sys::pages::Pages;
 use crate::sys::stat::{self, Fresh};
@@ -59,7 +60,7 @@ impl Made<'_> {
         }
         self.temporary.discard(&clearing(options));
         let first = self.sum.faults.into_iter().find(|fault| !is_loss(fault));
-        let gone = || fault(Op::Read, &plan.version)(std::io::ErrorKind::NotFound.into());
+        let gone = || Fault::at(Op::Read, &plan.version)(errno::missing());
         Err(RestoreError::Lacking {
             path: plan.path.clone(),
             version: plan.version.clone(),
@@ -174,19 +175,19 @@ impl Filling<'_> {
             true if lacking > 0 => temporary.id,
             true => {
                 let made = stat::look(temporary.handle.as_fd(), self.place.made(), Fresh::AsStat);
-                made.map_err(fault(Op::Stat, &self.request.path))?.id()
+                made.map_err(Fault::at(Op::Stat, &self.request.path))?.id()
             }
         };
         Ok((id, totals.sum(), lacking))
     }
 
     fn failed(&self, op: Op) -> impl Fn(std::io::Error) -> Fault {
-        fault(op, &self.request.from.path)
+        Fault::at(op, &self.request.from.path)
     }
 
     fn open(&self, dir: &OwnedFd, name: &CString, path: &Path) -> Result<OwnedFd, Fault> {
         let opened = dir::open_dir(dir.as_fd(), name, For::Reading);
-        opened.map_err(fault(Op::Open, path))
+        opened.map_err(Fault::at(Op::Open, path))
     }
 
     /// The version, when it is a directory.
@@ -211,7 +212,7 @@ impl Filling<'_> {
         let tried = capabilities::run(temporary.handle.as_fd());
         match tried.map_err(|op_error| op_error.at(path.to_path_buf()))? {
             Trial::Passed(capabilities, lacks) => {
-                let fs = FsType::of(&temporary.handle).map_err(fault(Op::Stat, path))?;
+                let fs = FsType::of(&temporary.handle).map_err(Fault::at(Op::Stat, path))?;
                 tell_what_is_lacking(&lacks, path, &fs.to_string(), totals);
                 Ok(capabilities)
             }
@@ -227,7 +228,7 @@ impl Filling<'_> {
         slots: &Arc<HandleCache>,
     ) -> Result<Root, Fault> {
         let path = self.place.made_path();
-        let failed = fault(Op::Open, path);
+        let failed = Fault::at(Op::Open, path);
         let target = dir::reopen(temporary.handle.as_fd(), For::Filling)
             .and_then(|handle| DirHandle::top(handle, For::Filling, slots));
         let above = path.parent().unwrap_or(path).to_path_buf();

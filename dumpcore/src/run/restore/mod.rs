@@ -16,7 +16,6 @@ mod swap;
 mod temporary;
 
 use std::ffi::CString;
-use std::io;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -34,7 +33,7 @@ use crate::model::metadata::Meta;
 use crate::model::restore::{RestoreError, RestorePlan, RestoreReport, Restored};
 use crate::policy::layout::DumpName;
 use crate::run::RunOptions;
-use crate::sys::disk;
+use crate::sys::{disk, errno};
 
 /// A version: what leads to it.
 #[derive(Clone, Debug)]
@@ -71,10 +70,6 @@ pub(crate) type Confirm<'c> = dyn FnMut(&RestorePlan) -> bool + 'c;
 struct Named<'a> {
     at: NameAt<'a>,
     path: &'a Path,
-}
-
-fn fault(op: Op, path: &Path) -> impl Fn(io::Error) -> Fault {
-    move |cause| Fault::new(op, path.to_path_buf(), cause)
 }
 
 /// How long a restoration that is stopped takes away what it made: a second
@@ -136,7 +131,7 @@ fn look(
     // A directory is restored from the same name, when it was gone.
     if up > 0 && *name != *place.made() {
         let path = place.path.parent().unwrap_or(&place.path);
-        return Err(fault(Op::Open, path)(io::ErrorKind::NotFound.into()).into());
+        return Err(Fault::at(Op::Open, path)(errno::missing()).into());
     }
     let old = Named {
         at: NameAt {
@@ -167,7 +162,7 @@ fn finish(
     let path = place.made_path();
     let put = || -> Result<_, RestoreError> {
         options.observer.event(Event::Phase(Phase::Syncing));
-        disk::sync_filesystem(place.dir()).map_err(fault(Op::Sync, path))?;
+        disk::sync_filesystem(place.dir()).map_err(Fault::at(Op::Sync, path))?;
         made.is_still_there(path)?;
         place.is_as_it_was(there.as_ref().map(Meta::id))?;
         if !options.keep_going() {
@@ -175,7 +170,7 @@ fn finish(
             return Err(RestoreError::Interrupted { path });
         }
         let put = swap::put(&made.temporary, place.made(), there, made.room);
-        let replaced = put.map_err(fault(Op::Rename, path))?;
+        let replaced = put.map_err(Fault::at(Op::Rename, path))?;
         if place.id_of(place.made())? != Some(made.id) {
             return Err(RestoreError::Moved { path: path.into() });
         }
@@ -198,7 +193,7 @@ fn finish(
         Ok(true) if made.room => swap::leave(&made.temporary).map(|()| true),
         other => other,
     };
-    let stopped = || io::Error::from(io::ErrorKind::Interrupted);
+    let stopped = || errno::interrupted();
     let left = match removed {
         Ok(true) => None,
         Ok(false) => Some(OpError::target(Op::Remove, stopped())),
@@ -206,7 +201,7 @@ fn finish(
     };
     let lies = path.with_file_name(os(&made.temporary.name));
     let left = left.map(|op_error| op_error.at(lies));
-    disk::sync(place.dir()).map_err(fault(Op::Sync, path))?;
+    disk::sync(place.dir()).map_err(Fault::at(Op::Sync, path))?;
     if left.is_none() {
         sweep(place.dir().as_fd(), place.made(), true, &running);
     }

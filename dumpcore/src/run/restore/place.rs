@@ -3,19 +3,18 @@
 //! serve to the end.
 
 use std::ffi::{CStr, CString, OsStr};
-use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{Named, Request, fault};
+use super::{Named, Request};
 use crate::fs::beneath::{Beneath, open_below};
 use crate::fs::folding::Folding;
 use crate::fs::kept::{Private, kept};
 use crate::fs::store::NameAt;
 use crate::model::fault::{Fault, Op};
 use crate::model::metadata::{Capabilities, Id, Meta};
-use crate::model::path::{Printable, RelPath};
+use crate::model::path::Printable;
 use crate::model::restore::RestoreError;
 use crate::policy::layout;
 use crate::root::DumpRoot;
@@ -43,17 +42,17 @@ impl Place {
                 let path = root_path.clone();
                 return Err(RestoreError::NoTree { path });
             }
-            Err(e) => return Err(fault(Op::Open, root_path)(e).into()),
+            Err(e) => return Err(Fault::at(Op::Open, root_path)(e).into()),
         };
         let mut names = request.below.clone();
         let Some(name) = names.pop() else {
-            let cause = io::Error::from(io::ErrorKind::InvalidInput);
-            return Err(fault(Op::Open, path)(cause).into());
+            let cause = errno::invalid();
+            return Err(Fault::at(Op::Open, path)(cause).into());
         };
         let levels = names.len();
         let (above, missing) = Beneath::open(root, names).map_err(|(found, cause)| {
             let at = path.ancestors().nth(levels + 1 - found.min(levels));
-            fault(Op::Open, at.unwrap_or(path))(cause)
+            Fault::at(Op::Open, at.unwrap_or(path))(cause)
         })?;
         Ok(Self {
             above,
@@ -96,7 +95,7 @@ impl Place {
         match self.above.is_there() {
             Ok(true) => {}
             Ok(false) => return moved(path.parent().unwrap_or(path)),
-            Err(e) => return Err(fault(Op::Open, path.parent().unwrap_or(path))(e).into()),
+            Err(e) => return Err(Fault::at(Op::Open, path.parent().unwrap_or(path))(e).into()),
         }
         if self.id_of(self.made())? == looked {
             return Ok(());
@@ -114,7 +113,7 @@ impl Place {
         let mut names = Chunk::default();
         dir::reopen(self.dir().as_fd(), For::Reading)
             .and_then(|dir| Lister::new(dir).rest(&mut names))
-            .map_err(fault(Op::List, path.parent().unwrap_or(path)))?;
+            .map_err(Fault::at(Op::List, path.parent().unwrap_or(path)))?;
         if names.iter().any(|entry| entry.name == self.made()) {
             return Ok(());
         }
@@ -128,7 +127,7 @@ impl Place {
         );
         let cause =
             format!("its filesystem takes that for the same name as {other}; rename that first");
-        Err(fault(Op::Create, path)(io::Error::other(cause)).into())
+        Err(Fault::at(Op::Create, path)(std::io::Error::other(cause)).into())
     }
 
     /// What bears a name in the directory above.
@@ -136,7 +135,7 @@ impl Place {
         match stat::look(self.dir().as_fd(), name, stat::Fresh::AsStat) {
             Ok(meta) => Ok(Some(meta.id())),
             Err(e) if errno::is_missing(&e) => Ok(None),
-            Err(e) => Err(fault(Op::Stat, self.made_path())(e)),
+            Err(e) => Err(Fault::at(Op::Stat, self.made_path())(e)),
         }
     }
 }
@@ -155,7 +154,7 @@ pub(super) struct Origin {
 impl Origin {
     pub(super) fn open(request: &Request) -> Result<Self, RestoreError> {
         let from = &request.from;
-        let failed = |cause| RestoreError::from(fault(Op::Open, &from.path)(cause));
+        let failed = |cause| RestoreError::from(Fault::at(Op::Open, &from.path)(cause));
         let mut private = Private::default();
         let (dump, dump_root, hold) = match from.dump {
             Some(name) => {
@@ -164,7 +163,7 @@ impl Origin {
                 })?;
                 private = private_in(root.handle());
                 let id = stat::look_at(root.handle()).map_err(failed)?.id();
-                let below = RelPath::from_bytes(name.to_string().as_bytes());
+                let below = name.rel_path();
                 let (dump, hold) = root.hold_dump(&below).map_err(failed)?;
                 (dump, Some(id), Some(hold))
             }
@@ -186,11 +185,11 @@ impl Origin {
     /// The directory that is `up` levels above the version, and the name in it
     /// that leads there.
     pub(super) fn above(&self, up: usize) -> Result<(OwnedFd, CString), Fault> {
-        let failed = |e| fault(Op::Open, self.path_above(up))(e);
+        let failed = |e| Fault::at(Op::Open, self.path_above(up))(e);
         let at = self.names.len().checked_sub(up + 1);
         let (at, name) = at
             .and_then(|at| Some((at, self.names.get(at)?)))
-            .ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+            .ok_or_else(|| failed(errno::missing()))?;
         let dir = open_below(self.dump.as_fd(), &self.names[..at], For::Passing);
         Ok((dir.map_err(failed)?, name.clone()))
     }
@@ -207,9 +206,9 @@ impl Origin {
 
     /// What the dump's filesystem could keep, as far as can be seen.
     pub(super) fn kept(&self, meta: &Meta) -> Result<Capabilities, Fault> {
-        let top = stat::look_at(&self.dump).map_err(fault(Op::Stat, &self.path))?;
+        let top = stat::look_at(&self.dump).map_err(Fault::at(Op::Stat, &self.path))?;
         let (above, _) = self.above(0)?;
-        let above = stat::look_at(&above).map_err(fault(Op::Stat, &self.path))?;
+        let above = stat::look_at(&above).map_err(Fault::at(Op::Stat, &self.path))?;
         Ok(kept(&self.dump, &[top, above, *meta], self.private))
     }
 }

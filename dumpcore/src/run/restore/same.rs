@@ -4,7 +4,7 @@
 
 use std::os::fd::{AsFd as _, OwnedFd};
 
-use super::{Named, fault};
+use super::Named;
 use crate::fs::inspect;
 use crate::fs::store::EntryWriter;
 use crate::model::fault::{Fault, Op, Side};
@@ -72,7 +72,7 @@ impl Pair<'_, '_, '_> {
 }
 
 fn open(named: Named<'_>) -> Result<OwnedFd, Fault> {
-    file::open_file(named.at.dir, named.at.name).map_err(fault(Op::Open, named.path))
+    file::open_file(named.at.dir, named.at.name).map_err(Fault::at(Op::Open, named.path))
 }
 
 impl Evidence<Fault> for Pair<'_, '_, '_> {
@@ -81,7 +81,7 @@ impl Evidence<Fault> for Pair<'_, '_, '_> {
         let here = inspect::symlink(now.at.dir, now.at.name)
             .map_err(|op_error| op_error.at(now.path.to_path_buf()))?;
         let there = inspect::symlink_in_some_dump(old.at.dir, old.at.name, self.looked)
-            .map_err(fault(Op::ReadLink, old.path))?;
+            .map_err(Fault::at(Op::ReadLink, old.path))?;
         Ok(here == there)
     }
 
@@ -97,8 +97,8 @@ impl Evidence<Fault> for Pair<'_, '_, '_> {
         let (a, b, size) = (now.as_fd(), old.as_fd(), self.looked.size);
         match self.writer.same_contents(a, b, Some(size), &mut keep_going) {
             Ok(same) => Ok(same),
-            Err(CompareError::First(e)) => Err(fault(Op::Read, self.now.path)(e)),
-            Err(CompareError::Second(e)) => Err(fault(Op::Read, self.old.path)(e)),
+            Err(CompareError::First(e)) => Err(Fault::at(Op::Read, self.now.path)(e)),
+            Err(CompareError::Second(e)) => Err(Fault::at(Op::Read, self.old.path)(e)),
             // Whoever asks looks at that next.
             Err(CompareError::Stopped) => Ok(false),
         }

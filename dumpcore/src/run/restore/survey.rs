@@ -17,15 +17,15 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::Named;
 use super::same::Comparer;
-use super::{Named, fault};
 use crate::fs::dir_handle::{DirHandle, HandleCache};
 use crate::fs::store::NameAt;
 use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
 use crate::model::metadata::{Capabilities, Id, Meta};
 use crate::model::restore::{RestoreError, WouldRemove};
-use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::dir::{self, Chunk, For};
 use crate::sys::errno;
 use crate::sys::stat::{self, Details};
 
@@ -65,12 +65,12 @@ pub(super) fn survey(
                 ..Found::default()
             });
         }
-        Err(e) => return Err(fault(Op::Stat, now.path)(e).into()),
+        Err(e) => return Err(Fault::at(Op::Stat, now.path)(e).into()),
     };
     let mut walk = Walk {
         wanted,
         of: now.path,
-        mount: stat::mount_id(now.at.dir).map_err(fault(Op::Stat, now.path))?,
+        mount: stat::mount_id(now.at.dir).map_err(Fault::at(Op::Stat, now.path))?,
         comparer: wanted.compare.map(Comparer::new),
         found: Found {
             there: Some(details.meta),
@@ -146,7 +146,7 @@ impl Walk<'_> {
         let looked = match stat::look(old.at.dir, old.at.name, stat::Fresh::Cached) {
             Ok(looked) => Some(looked),
             Err(e) if errno::is_missing(&e) => None,
-            Err(e) => return Err(fault(Op::Stat, old.path)(e).into()),
+            Err(e) => return Err(Fault::at(Op::Stat, old.path)(e).into()),
         };
         let Some(looked) = looked.filter(|looked| looked.kind == meta.kind) else {
             self.found.differs = true;
@@ -188,7 +188,7 @@ impl Walk<'_> {
                 Ok(details) => details,
                 // Gone since it was listed: nothing of it can go any more.
                 Err(e) if errno::is_missing(&e) => continue,
-                Err(e) => return Err(fault(Op::Stat, &path)(e).into()),
+                Err(e) => return Err(Fault::at(Op::Stat, &path)(e).into()),
             };
             self.may_go(&details, &path)?;
             let at = old
@@ -265,7 +265,7 @@ impl Side {
                 path: named.path.to_path_buf(),
             })),
             Err(error) if errno::is_not_permitted(&error) => Ok(None),
-            Err(error) => Err(fault(Op::Open, named.path)(error)),
+            Err(error) => Err(Fault::at(Op::Open, named.path)(error)),
         }
     }
 
@@ -276,17 +276,15 @@ impl Side {
                 place: entered.place,
                 path,
             }),
-            Err(error) => Err(fault(Op::Open, &path)(error)),
+            Err(error) => Err(Fault::at(Op::Open, &path)(error)),
         }
     }
 
     /// Its handle, and what it holds, ordered by name.
     fn list(&self) -> Result<(Arc<OwnedFd>, Chunk), Fault> {
-        let handle = self.place.open().map_err(fault(Op::Open, &self.path))?;
-        let mut names = Chunk::default();
-        dir::reopen(handle.as_fd(), For::Reading)
-            .and_then(|dir| Lister::new(dir).rest(&mut names))
-            .map_err(fault(Op::List, &self.path))?;
+        let handle = self.place.open().map_err(Fault::at(Op::Open, &self.path))?;
+        let listed = dir::list_all(handle.as_fd(), For::Reading);
+        let mut names = listed.map_err(Fault::at(Op::List, &self.path))?;
         names.sort_by_name();
         Ok((handle, names))
     }

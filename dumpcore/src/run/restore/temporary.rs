@@ -16,7 +16,7 @@ use crate::model::fault::{Op, OpError};
 use crate::model::metadata::{Id, Meta};
 use crate::policy::layout;
 use crate::root::lock::Hold;
-use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::dir::{self, For};
 use crate::sys::fstype::FsType;
 use crate::sys::name::c_name;
 use crate::sys::pages::Pages;
@@ -88,10 +88,7 @@ impl<'a> Temporary<'a> {
 
 /// Removes all that is in a directory.
 pub(super) fn empty(dir: BorrowedFd<'_>, keep_going: &dyn Fn() -> bool) -> Result<bool, OpError> {
-    let mut names = Chunk::default();
-    dir::reopen(dir, For::Filling)
-        .and_then(|dir| Lister::new(dir).rest(&mut names))
-        .map_err(|e| OpError::target(Op::List, e))?;
+    let names = dir::list_all(dir, For::Filling).map_err(|e| OpError::target(Op::List, e))?;
     for entry in names.iter() {
         if !remove_tree(dir, entry.name, keep_going)? {
             return Ok(false);
@@ -118,7 +115,7 @@ fn make_free(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<CString> {
             made => return made.map(|()| beside),
         }
     }
-    Err(io::Error::from(io::ErrorKind::AlreadyExists))
+    Err(errno::taken())
 }
 
 /// Removes what earlier restorations of this name left behind, unless one is at
@@ -130,14 +127,9 @@ pub(super) fn sweep(
     and_replaced: bool,
     keep_going: &dyn Fn() -> bool,
 ) {
-    let mut names = Chunk::default();
-    let listed = dir::reopen(dir, For::Filling);
-    if listed
-        .and_then(|dir| Lister::new(dir).rest(&mut names))
-        .is_err()
-    {
+    let Ok(names) = dir::list_all(dir, For::Filling) else {
         return;
-    }
+    };
     for entry in names.iter() {
         let found = entry.name.to_bytes();
         let name = name.to_bytes();
