@@ -191,82 +191,42 @@ mod tests {
 
     const OWNER: u16 = 0x01;
 
+    /// Entries in words.
+    fn parsed(entries: &str) -> Vec<(u16, u16)> {
+        let entry = |entry: &str| {
+            let (tag, may) = entry.split_once('=').expect("a tag");
+            let tag = match tag {
+                "owner" => OWNER,
+                "user" => Entry::USER,
+                "file_group" => Entry::GROUP_OBJ,
+                "group" => Entry::GROUP,
+                "mask" => Entry::MASK,
+                "other" => Entry::OTHER,
+                _ => panic!("{tag}"),
+            };
+            (tag, may.parse().expect("a number"))
+        };
+        entries.split(' ').map(entry).collect()
+    }
+
     #[test]
     fn without_its_acl_nobody_gets_more() {
-        type Case<'a> = (u16, &'a [(u16, u16)], u16);
-        let cases: [Case<'_>; 6] = [
+        let cases = [
             // The mask stands for the group, which has nothing.
-            (
-                0o770,
-                &[
-                    (OWNER, 7),
-                    (Entry::USER, 7),
-                    (Entry::GROUP_OBJ, 0),
-                    (Entry::MASK, 7),
-                    (Entry::OTHER, 0),
-                ],
-                0o700,
-            ),
+            (0o770, "owner=7 user=7 file_group=0 mask=7 other=0", 0o700),
             // A user who is shut out is one of all others, or of the group.
-            (
-                0o755,
-                &[
-                    (OWNER, 7),
-                    (Entry::USER, 0),
-                    (Entry::GROUP_OBJ, 5),
-                    (Entry::MASK, 5),
-                    (Entry::OTHER, 5),
-                ],
-                0o700,
-            ),
+            (0o755, "owner=7 user=0 file_group=5 mask=5 other=5", 0o700),
             // So is a group, which is not the file's.
-            (
-                0o755,
-                &[
-                    (OWNER, 7),
-                    (Entry::GROUP_OBJ, 5),
-                    (Entry::GROUP, 4),
-                    (Entry::MASK, 5),
-                    (Entry::OTHER, 5),
-                ],
-                0o754,
-            ),
+            (0o755, "owner=7 file_group=5 group=4 mask=5 other=5", 0o754),
             // One that is let in is no harm.
-            (
-                0o640,
-                &[
-                    (OWNER, 6),
-                    (Entry::USER, 4),
-                    (Entry::GROUP_OBJ, 4),
-                    (Entry::MASK, 4),
-                    (Entry::OTHER, 0),
-                ],
-                0o640,
-            ),
+            (0o640, "owner=6 user=4 file_group=4 mask=4 other=0", 0o640),
             // The mask holds for those who are named.
-            (
-                0o745,
-                &[
-                    (OWNER, 7),
-                    (Entry::USER, 7),
-                    (Entry::GROUP_OBJ, 7),
-                    (Entry::MASK, 4),
-                    (Entry::OTHER, 5),
-                ],
-                0o744,
-            ),
-            (
-                0o4755,
-                &[(OWNER, 7), (Entry::GROUP_OBJ, 5), (Entry::OTHER, 5)],
-                0o4755,
-            ),
+            (0o745, "owner=7 user=7 file_group=7 mask=4 other=5", 0o744),
+            (0o4755, "owner=7 file_group=5 other=5", 0o4755),
         ];
         for (mode, entries, left) in cases {
-            assert_eq!(
-                without_acl(mode, &acl(entries)),
-                left,
-                "{mode:o} {entries:?}"
-            );
+            let found = without_acl(mode, &acl(&parsed(entries)));
+            assert_eq!(found, left, "{mode:o} {entries}");
         }
         assert_eq!(without_acl(0o775, b"what is this"), 0o700);
     }

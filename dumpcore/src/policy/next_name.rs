@@ -54,16 +54,30 @@ mod tests {
         (stamp.to_string(), warning.is_some())
     }
 
+    /// Now, `current`, the names that are taken; the name, and is it warned of?
+    type Case = (
+        &'static str,
+        Option<&'static str>,
+        &'static [&'static str],
+        &'static str,
+        bool,
+    );
+
+    #[track_caller]
+    fn check(cases: &[Case]) {
+        for (now, current, taken, wanted, warned) in cases {
+            let got = named(now, *current, taken);
+            assert_eq!(
+                got,
+                ((*wanted).to_owned(), *warned),
+                "{now} after {current:?}"
+            );
+        }
+    }
+
     #[test]
     fn names_never_go_backwards() {
-        type Case = (
-            &'static str,
-            Option<&'static str>,
-            &'static [&'static str],
-            &'static str,
-            bool,
-        );
-        let cases: [Case; 8] = [
+        check(&[
             ("2026-11-22T23:31", None, &[], "2026-11-22T23:31", false),
             (
                 "2026-11-22T23:31",
@@ -96,6 +110,12 @@ mod tests {
                 "2027-01-01T00:00",
                 false,
             ),
+        ]);
+    }
+
+    #[test]
+    fn a_taken_name_is_passed_and_a_clock_far_behind_is_warned_of() {
+        check(&[
             // Exactly two hours, and more.
             (
                 "2026-11-22T10:00",
@@ -118,10 +138,6 @@ mod tests {
                 "2026-11-22T23:33",
                 false,
             ),
-        ];
-        for (now, current, taken, wanted, warned) in cases {
-            let got = named(now, current, taken);
-            assert_eq!(got, (wanted.to_owned(), warned), "{now} after {current:?}");
-        }
+        ]);
     }
 }

@@ -107,37 +107,51 @@ pub(crate) fn copy(
         while at < data.end {
             let want = usize::try_from(data.end - at).unwrap_or(usize::MAX);
             let want = want.min(buffer.len());
-            let got = reader
-                .read_at(&mut buffer[..want], at)
-                .map_err(CopyError::Read)?;
+            let got = piece(
+                &mut reader,
+                &mut writer,
+                &mut buffer[..want],
+                at,
+                keep_going,
+            )?;
             if got == 0 {
                 if sparse {
                     set_size(at)?;
                 }
                 return Ok(at);
             }
-            let written = writer.write_all_at(&buffer[..got], at);
-            written.map_err(CopyError::Write)?;
-            at += got as u64;
-            if !keep_going(got as u64) {
-                return Err(CopyError::Stopped);
-            }
+            at += got;
         }
     }
     if !to_end {
         return Ok(at);
     }
     loop {
-        let got = reader.read_at(buffer, at).map_err(CopyError::Read)?;
-        if got == 0 {
-            return Ok(at);
+        match piece(&mut reader, &mut writer, buffer, at, keep_going)? {
+            0 => return Ok(at),
+            got => at += got,
         }
-        let written = writer.write_all_at(&buffer[..got], at);
-        written.map_err(CopyError::Write)?;
-        at += got as u64;
-        if !keep_going(got as u64) {
-            return Err(CopyError::Stopped);
-        }
+    }
+}
+
+/// Copies what one read gives, at most a buffer full; 0 at the end of the file.
+fn piece(
+    reader: &mut Reader<'_>,
+    writer: &mut Writer<'_>,
+    buffer: &mut [u8],
+    at: u64,
+    keep_going: &mut dyn FnMut(u64) -> bool,
+) -> Result<u64, CopyError> {
+    let got = reader.read_at(buffer, at).map_err(CopyError::Read)?;
+    if got == 0 {
+        return Ok(0);
+    }
+    let written = writer.write_all_at(&buffer[..got], at);
+    written.map_err(CopyError::Write)?;
+    if keep_going(got as u64) {
+        Ok(got as u64)
+    } else {
+        Err(CopyError::Stopped)
     }
 }
 
