@@ -1,9 +1,9 @@
 //! Making a checkpoint: a copy of the newest dump that shares nothing.
 //!
-//! Hard links mean that one bad sector damages a file in all dumps at once.
-//! A checkpoint is read and written byte by byte: no inode of it, and no
-//! block, is shared with anything, and reading all of a dump is also how bad
-//! sectors are found while there is still a good version somewhere.
+//! With hard links, one bad sector damages a file in all dumps at once. A
+//! checkpoint is read and written byte by byte and shares no inode and no block
+//! with anything. Reading all of a dump also finds bad sectors while there is
+//! still a good version somewhere.
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::{CStr, CString};

@@ -45,18 +45,17 @@
 //!   shares no inode and no extent with anything.
 //! - [`Replica`] brings a dump to another dump root, on another disk.
 //!
-//! [`Restore`] brings a version of a path back: whole, by one rename,
-//! and never over something that nobody was asked about.
-//! And [`Remove`] takes dumps away again, with what may not go left in place.
+//! [`Restore`] puts a version of a path back, whole, by one rename, and replaces
+//! nothing without asking. [`Remove`] removes dumps, and leaves those that may not
+//! be removed.
 //!
 //! What they are told:
 //!
 //! - [`Filter`]: which entries to leave out, in rsync's exclude language.
 //! - [`LinkPolicy`]: whether an entry is linked to the dump before or copied,
 //!   and why. It can be asked by itself.
-//! - [`Observer`]: is told of every entry, [`Fault`] and [`Warning`] while a
-//!   run goes on. The library never prints, reads no environment and does not
-//!   exit.
+//! - [`Observer`]: receives every entry, [`Fault`] and [`Warning`] during a
+//!   run. The library never prints, reads no environment and does not exit.
 //! - [`RunOptions`]: what all operations can be told. An observer; a flag that
 //!   stops the run, what was done being kept for the next one; a [`Rate`] that
 //!   copying keeps to; the number of workers; whether it is a dry run. What a

@@ -227,10 +227,9 @@ impl Replica {
         Ok(Replicated::Made(Box::new(report)))
     }
 
-    /// There is no dump of a day before today. That is the first day of the
-    /// root that is read, when it has one of today: no failure for whoever has
-    /// brought that over already and is run by a timer. On the next day there
-    /// is one.
+    /// There is no dump from before today. When the root that is read has one of
+    /// today, it is the first day of that root: not a failure for a timer whose
+    /// replica has that dump already. The next day there will be one.
     fn not_yet(&self, from: &DumpRoot, today: NaiveDate) -> Result<Replicated, Error> {
         let none = Error::NoSuchDump {
             dump: self.from.clone(),
@@ -313,7 +312,7 @@ impl Replica {
         Ok(())
     }
 
-    /// The dump to replicate; `None` when there is none of a day before today.
+    /// The dump to replicate; `None` when there is none from before today.
     fn choose(
         &self,
         from: &DumpRoot,

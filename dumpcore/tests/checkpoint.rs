@@ -172,7 +172,7 @@ fn without_a_dump_there_is_no_checkpoint() {
     std::os::unix::fs::symlink("2026/1122/2331", stage.dump.join("current")).expect("linked");
     let error = Checkpoint::new(&stage.dump).run().expect_err("nothing");
     assert!(
-        Chain(&error).to_string().contains("there is no tree in it"),
+        Chain(&error).to_string().contains("it contains no tree"),
         "{error}"
     );
     assert_eq!(leftovers(&stage.dump), Vec::<PathBuf>::new());

@@ -190,7 +190,9 @@ fn nothing_is_removed_but_what_was_replaced() {
                 assert_eq!(phase, Phase::Removing);
                 let left = report.left.expect("told");
                 assert!(
-                    Chain(&left).to_string().contains("another bears its name"),
+                    Chain(&left)
+                        .to_string()
+                        .contains("its name belongs to another"),
                     "{left}"
                 );
             }

@@ -85,9 +85,9 @@ fn an_unchanged_tree_is_not_compared() {
 #[test]
 fn contents_that_were_written_over_are_seen() {
     let stage = stage();
-    write(&stage.source.join("left/one"), "XXXX");
+    write(&stage.source.join("left/one"), "DDDD");
     let report = dump(&stage);
-    assert_eq!(read(stage.newest().join("left/one")), "XXXX");
+    assert_eq!(read(stage.newest().join("left/one")), "DDDD");
     let counts = &report.counts;
     assert_eq!(
         (counts.compared.number, counts.compared_same.number),
@@ -167,7 +167,7 @@ fn what_is_linked_elsewhere_is_compared_and_linked() {
 #[test]
 fn who_ignores_it_goes_by_size_and_time() {
     let stage = stage();
-    write(&stage.source.join("left/one"), "XXXX");
+    write(&stage.source.join("left/one"), "DDDD");
     tick();
     let ignoring = stage.snapshot().policy(LinkPolicy::new().ctime(false));
     ignoring.run().expect("published");
@@ -177,7 +177,7 @@ fn who_ignores_it_goes_by_size_and_time() {
 #[test]
 fn a_dry_run_finds_the_same() {
     let stage = stage();
-    write(&stage.source.join("left/one"), "XXXX");
+    write(&stage.source.join("left/one"), "DDDD");
     tick();
     let dry = stage.snapshot().dry_run(true).run().expect("dry");
     assert_eq!(
@@ -195,9 +195,9 @@ fn both_changed(fs: Fs) {
         fs::set_permissions(stage.source.join(name), fs::Permissions::from_mode(0o600))
             .expect("set");
     }
-    write(&stage.source.join("left/one"), "XXXX");
+    write(&stage.source.join("left/one"), "DDDD");
     let report = dump(&stage);
-    assert_eq!(read(stage.newest().join("left/one")), "XXXX");
+    assert_eq!(read(stage.newest().join("left/one")), "DDDD");
     assert_eq!(
         report.counts.copied_attributes.number, 2,
         "{:?}",
@@ -218,7 +218,7 @@ fn other_data_behind_other_attributes_is_not_shared() {
 fn a_checkpoint_inherits_when_its_tree_was_read() {
     let stage = stage();
     let mark = xattr::get(stage.newest().parent().expect("a dump"), MARK);
-    write(&stage.source.join("left/one"), "XXXX");
+    write(&stage.source.join("left/one"), "DDDD");
     tick();
     let made = Checkpoint::new(&stage.dump).run().expect("made");
     assert_eq!(
@@ -228,7 +228,7 @@ fn a_checkpoint_inherits_when_its_tree_was_read() {
     tick();
     // Two runs in one minute have names of their own.
     stage.snapshot().run().expect("published");
-    assert_eq!(read(stage.newest().join("left/one")), "XXXX");
+    assert_eq!(read(stage.newest().join("left/one")), "DDDD");
 }
 
 #[test]
@@ -303,12 +303,12 @@ fn trees_that_take_turns_have_marks_of_their_own() {
     };
     turn();
     tick();
-    write(&stage.source.join("left/one"), "XXXX");
+    write(&stage.source.join("left/one"), "DDDD");
     write(&other.join("photo"), "QQQQ");
     tick();
     turn();
     stage.snapshot().run().expect("published");
-    assert_eq!(read(stage.newest().join("left/one")), "XXXX");
+    assert_eq!(read(stage.newest().join("left/one")), "DDDD");
     turn();
     let newest = stage.newest();
     let newest = newest.parent().expect("a dump").join("photos/photo");

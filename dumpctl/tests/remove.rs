@@ -99,7 +99,7 @@ fn what_may_not_go_stays_with_the_reason() {
     for (dump, reason) in [
         (
             "2030/0102/0400",
-            "2030/0102/0400 stays: the link 'current' names it: take another dump first",
+            "2030/0102/0400 stays: the link 'current' names it; take another dump first",
         ),
         (
             "current",
@@ -107,11 +107,11 @@ fn what_may_not_go_stays_with_the_reason() {
         ),
         (
             "2030/0101/0100",
-            "the link 'current_chk' names it: make a checkpoint first",
+            "the link 'current_chk' names it; make a checkpoint first",
         ),
         (
             "before-upgrade",
-            "the link 'before-upgrade' names it: remove that link first",
+            "the link 'before-upgrade' names it; remove that link first",
         ),
     ] {
         let (printed, said) = ends(ground.dumpctl(&["remove", "--force", dump]), 1);
@@ -231,7 +231,7 @@ fn a_root_that_a_run_holds_and_a_dump_that_is_read_are_left() {
     let reader = File::open(ground.root().join("2030/0101/0200")).expect("opened");
     flock(&reader, FlockOperation::LockShared).expect("held");
     let (_, said) = ends(ground.dumpctl(&["remove", "--force", "2030/0101/0200"]), 23);
-    assert!(said.contains("another program reads it"), "{said}");
+    assert!(said.contains("another program is reading it"), "{said}");
     assert!(ground.has("2030/0101/0200/tree/own"));
 }
 

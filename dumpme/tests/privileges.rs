@@ -110,7 +110,7 @@ fn no_program_is_setuid_for_an_owner_that_does_not_exist() {
     let output = user_namespace::output(&dumpme(place.path(), &["--init"]));
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(code(&output), 23, "{said}");
-    assert!(said.contains("it is without setuid and setgid"), "{said}");
+    assert!(said.contains("stored without setuid and setgid"), "{said}");
     let newest = place.path().join("dump/current/tree");
     let found = |name: &str| {
         let looked = fs::metadata(newest.join(name)).expect("there");

@@ -107,7 +107,8 @@ fn a_file_that_was_not_there_is_an_error() {
         .code(1)
         .stdout("")
         .stderr(names_both);
-    let none = predicate::str::contains(&dump).and(predicate::str::contains("nor has any older"));
+    let none =
+        predicate::str::contains(&dump).and(predicate::str::contains("neither has an older"));
     ground
         .yest()
         .arg("a/x")

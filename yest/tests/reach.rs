@@ -93,7 +93,7 @@ fn a_path_longer_than_the_system_takes_is_found() {
     let said = yest.output().unwrap().stderr;
     let said = String::from_utf8(said).unwrap();
     assert!(
-        said.contains("/none; nor has any older dump") && said.len() < 1000,
+        said.contains("/none, and neither has an older dump") && said.len() < 1000,
         "{said}"
     );
     for top in [ground.main("x"), top] {

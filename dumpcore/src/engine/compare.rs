@@ -131,7 +131,7 @@ impl Worker<'_> {
     }
 
     /// What the reference holds cannot be read: it is left alone, and the
-    /// entry is copied anew.
+    /// entry is copied.
     pub(super) fn unreadable_reference(&self, node: &Node, name: &CStr, cause: &io::Error) {
         self.run.totals.warn(Warning::ReferenceUnreadable {
             path: node.full_path(Side::Reference, name),
@@ -168,7 +168,7 @@ impl Pair<'_, '_, '_> {
 
 impl Evidence<StoreError> for Pair<'_, '_, '_> {
     /// A file that has another size than was stored of it, or says that it is
-    /// empty, may hold what was stored all the same.
+    /// empty, may still hold what was stored.
     fn doubt(&self) -> Doubt {
         let size = self.item.meta.size;
         let told = size != 0 && size == self.looked.size;

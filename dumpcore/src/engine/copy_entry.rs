@@ -1,4 +1,4 @@
-//! Storing an entry afresh: at once, or beside other work when it is large.
+//! Copying an entry: at once, or alongside other work when it is large.
 
 use std::ffi::CString;
 use std::os::fd::AsFd as _;
@@ -57,7 +57,7 @@ impl Worker<'_> {
         self.release(node);
     }
 
-    /// Stores an entry anew.
+    /// Copies an entry.
     pub(super) fn copy(&mut self, item: Item<'_>, why: CopyReason) -> Result<Outcome, StoreError> {
         let outcome = self.copy_now(item, why)?;
         self.counter.allocate(item.meta.blocks.saturating_mul(512));

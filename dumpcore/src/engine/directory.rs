@@ -28,7 +28,7 @@ use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::errno;
 use crate::sys::xattr::Subject;
 
-/// How many times a name is entered that is no directory after all when that
+/// How many times a name is entered that is not a directory after all when that
 /// is tried, and one again when it is looked at.
 const TRIES: u8 = 5;
 
@@ -165,8 +165,8 @@ impl Worker<'_> {
         let only = node.only(self.run.rules.only);
         if node.above.is_none() && only.is_none() {
             // Opened when the run began. btrfs does not list what came since.
-            let anew = dir::reopen(source.as_fd(), For::Reading);
-            source = Arc::new(anew.map_err(|e| OpError::source(Op::Open, e))?);
+            let again = dir::reopen(source.as_fd(), For::Reading);
+            source = Arc::new(again.map_err(|e| OpError::source(Op::Open, e))?);
         }
         let found = match &node.target {
             Some(target) if !node.fresh => {
@@ -197,7 +197,7 @@ impl Worker<'_> {
             rest.lister.rest(&mut chunk)
         });
         if let Err(e) = listed {
-            // What was listed before that is dealt with all the same.
+            // What was listed before that is still processed.
             self.fault(&node, c"", OpError::source(Op::List, e));
             rest.lister.end();
         }

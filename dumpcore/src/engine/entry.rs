@@ -1,4 +1,4 @@
-//! One entry that is no directory: link it, keep it, or copy it.
+//! One entry other than a directory: link it, keep it, or copy it.
 
 use std::ffi::CStr;
 use std::io;
@@ -10,7 +10,7 @@ use super::job::{Copying, Found, Job};
 use super::node::{Node, OpenDirs};
 use super::worker::Worker;
 use crate::fs::inspect;
-use crate::fs::refusal::{self, Site};
+use crate::fs::refusal::{self, Destination};
 use crate::fs::store::StoreError;
 use crate::model::event::{Action, CopyReason};
 use crate::model::fault::{Op, OpError, Side};
@@ -24,7 +24,7 @@ use crate::sys::{errno, link};
 /// Files from this size on are copied as jobs of their own.
 const LARGE: u64 = 1 << 20;
 
-/// How many times an entry is looked at anew that is replaced all the time.
+/// How many times an entry that keeps being replaced is looked at again.
 const LOOKS: u32 = 5;
 
 /// An entry under way: where it is, and what it looked like.
@@ -96,7 +96,7 @@ impl Worker<'_> {
                 self.count(node, name, Kind::File, 0, Action::Excluded);
                 return Kind::File;
             }
-            // Whatever it is, whoever enters it finds that out.
+            // What it is becomes known when it is entered.
             None if self.ends_before(node, name).is_some() => Kind::Dir,
             None => match self.look_by(node, hands, name) {
                 Some(looked) => meta.insert(looked).kind,
@@ -216,7 +216,7 @@ impl Worker<'_> {
                 }
             }
         }
-        let busy = io::Error::other("it is replaced again and again while it is read");
+        let busy = io::Error::other("it kept being replaced while it was read");
         self.fault(node, name, OpError::source(Op::Read, busy));
         Kind::File
     }
@@ -318,16 +318,16 @@ impl Worker<'_> {
     fn foresee_refusal(&self, item: Item<'_>, reference: &Meta) -> Option<CopyReason> {
         let rules = self.run.rules;
         let from = item.hands.reference.as_ref()?;
-        let site = Site {
+        let destination = Destination {
             dev: rules.link_dev?,
             most_links: rules.most_links,
             runner: rules.capabilities,
         };
-        refusal::foreseen(site, from.as_fd(), item.name, reference)
+        refusal::foreseen(destination, from.as_fd(), item.name, reference)
     }
 }
 
-/// A name that is something else now is looked at anew.
+/// A name that is something else now is looked at again.
 pub(super) fn changed_or(op_error: OpError) -> StoreError {
     if errno::has_changed(&op_error.cause) || errno::is_no_symlink(&op_error.cause) {
         StoreError::Changed

@@ -20,7 +20,7 @@ use crate::sys::errno;
 use crate::sys::lock::lock;
 
 impl Worker<'_> {
-    /// Takes a name for an entry of a directory, whatever it is. When it is
+    /// Takes a name for an entry of a directory, of any kind. When it is
     /// another's already, that is told, and the entry is not stored.
     pub(super) fn takes_name(&mut self, node: &Arc<Node>, name: &CStr) -> bool {
         let Some(key) = self.run.rules.folding.key(name) else {
@@ -49,7 +49,7 @@ impl Worker<'_> {
     }
 
     /// Was this name stored already? A listing may tell a name twice that was
-    /// made anew meanwhile. It is looked for byte by byte, since two names may
+    /// made again meanwhile. It is looked for byte by byte, since two names may
     /// be one for the dump's filesystem, and must be what it is in the source:
     /// else what was to be stored is missing, and that is a fault.
     pub(super) fn was_listed_twice(&self, node: &Node, name: &CStr, op_error: &OpError) -> bool {

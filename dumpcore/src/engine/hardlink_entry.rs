@@ -57,7 +57,7 @@ impl Worker<'_> {
         let led = self.lead(item, existing, can_wait);
         let next = match &led {
             Ok(Some(outcome)) => self.run.groups.settle(id, first(item, outcome)),
-            // The job goes on belonging to the node.
+            // The job still belongs to the node.
             Ok(None) => {
                 let next = self.run.groups.seek(id, job);
                 self.run.queue.add(next);

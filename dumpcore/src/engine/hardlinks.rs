@@ -23,7 +23,7 @@ use crate::fs::dir_handle::DirHandle;
 use crate::model::metadata::{Id, Kind, Meta, Time};
 use crate::sys::lock::lock;
 
-/// With so many groups, a megabyte or two of them, it is worth listing the
+/// From this many groups on, a megabyte or two of them, it is worth listing the
 /// trees to know which names are to be waited for.
 const MANY: usize = 4096;
 
@@ -249,7 +249,7 @@ impl<J> Hardlinks<J> {
         group.map_or_else(Vec::new, |group| group.state.jobs())
     }
 
-    /// Do so many groups wait for names that some of those, most likely, are
+    /// Do enough groups wait for names that some of these, most likely, are
     /// outside the trees?
     pub(super) fn are_many(&self) -> bool {
         !self.names_repeat && self.number.load(Ordering::Relaxed) >= MANY
@@ -290,7 +290,7 @@ impl<J> Hardlinks<J> {
     }
 
     /// May this inode of the dump stand for that source inode, which has
-    /// several names? Not when it stands for another one already.
+    /// several names? Not when it is used for another one already.
     pub(super) fn claim(&self, of_dump: Id, of_source: Id) -> bool {
         match lock(&self.claims).entry(of_dump) {
             Entry::Occupied(claimed) => *claimed.get() == of_source,

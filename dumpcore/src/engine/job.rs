@@ -1,7 +1,7 @@
 //! What workers hand to each other: jobs, and what those carry along.
 //!
-//! A job holds what it needs to go on, and no open file: whatever waits costs
-//! little. The one exception, a listing that was begun, is counted.
+//! A job holds what it needs to continue, and no open file, so that waiting jobs
+//! cost little. The one exception, a listing that was begun, is counted.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -83,7 +83,7 @@ pub(super) enum Entering {
     Elsewhere(Meta),
     /// It is the dump root itself.
     LeftOut(Meta),
-    /// It is no directory any more, or gone.
+    /// It is no longer a directory, or gone.
     Gone,
     /// It may be anything: it cannot even be looked at.
     Lost,

@@ -71,7 +71,7 @@ impl Worker<'_> {
     }
 }
 
-/// Has nothing failed of what an earlier run wrote to a file? Whoever flushed the
+/// Has nothing failed of what an earlier run wrote to a file? A process that flushed the
 /// filesystem since may have been told in our place, and the flush before
 /// publishing would not tell again; the file does.
 fn was_written(target: &OwnedFd, name: &CStr, looked: &Meta) -> bool {

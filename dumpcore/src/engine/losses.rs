@@ -1,9 +1,9 @@
 //! What a dump lacks of an entry: judged, counted and told.
 //!
 //! What could not be given to a copy is a fault, with its path, the first time.
-//! In later dumps it is held against the entry no more: one that differs from
-//! its reference only by what would be refused again is linked to it, and what
-//! it lacks is counted, and told once a run. Whether it would be refused is
+//! In later dumps it does not make the entry count as changed: one that differs
+//! from its reference only by what would be refused again is linked to it, and
+//! what it lacks is counted and reported once per run. Whether it would be refused is
 //! found out by trying, on an entry without contents that is made beside the
 //! trees and removed again; only an entry whose attributes differ costs that.
 

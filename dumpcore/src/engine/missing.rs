@@ -64,7 +64,7 @@ impl Worker<'_> {
         }
     }
 
-    /// The same, quietly: for who has told of the entry already.
+    /// The same without a report: for an entry that was reported already.
     pub(super) fn look(node: &Node, name: &CStr) -> Option<Meta> {
         let source = node.source.open().ok()?;
         inspect::look(source.as_fd(), name).ok()

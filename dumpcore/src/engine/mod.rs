@@ -4,12 +4,11 @@
 //! a link to the reference where the policy allows that, by keeping what the
 //! target has where that is the same, by a copy otherwise; and it removes
 //! what the target has beyond that. A new dump is the case of an empty
-//! target, a checkpoint the case without a reference, a run that goes on
-//! where another stopped the case of a target that is partly done: modes of
-//! one engine, not engines.
+//! target, a checkpoint the case without a reference, a resumed run the case
+//! of a target that is partly done: modes of one engine, not engines.
 //!
 //! It never writes to an inode that it did not make itself, and never
-//! follows a symlink. It uses memory for the directories in hand and for
+//! follows a symlink. It uses memory for the directories being merged and for
 //! hard-linked inodes of which not all names have been met (all of them where
 //! one tree is within another); descriptors are bounded however wide or deep the tree is.
 
@@ -157,7 +156,7 @@ pub(crate) enum Stands {
     Made,
     /// The target is the top itself, made by the caller.
     Itself,
-    /// The target stands for the top, and keeps its own attributes.
+    /// The target is the top itself and keeps its own attributes.
     Room,
 }
 
@@ -181,7 +180,7 @@ impl Budget {
     /// Standard streams, logs, tops of trees, the dump root, and some air.
     const OF_THE_PROCESS: usize = 24;
 
-    /// For so many workers, or fewer where descriptors are few.
+    /// For this many workers, or fewer where file descriptors are few.
     pub(crate) fn new(wanted: usize) -> Self {
         Self::within(disk::descriptor_limit(), wanted)
     }
@@ -218,7 +217,7 @@ impl Budget {
     }
 }
 
-/// Merges trees. What happened is in the tally, also why it ended early.
+/// Merges trees. The totals say what happened, also why it ended early.
 pub(crate) fn merge(rules: &Rules<'_>, budget: Budget, totals: &Totals<'_>, roots: Vec<Root>) {
     let names_repeat = overlap(&roots);
     // A dump does not change, and where nothing is made nothing can come to it.

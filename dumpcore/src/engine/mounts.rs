@@ -34,7 +34,7 @@ impl Worker<'_> {
         if !self.run.rules.one_file_system {
             return None;
         }
-        // What cannot be asked is met by whoever enters it.
+        // What cannot be asked here fails when it is entered.
         let handle = above.source.open().ok()?;
         let mount = stat::look_at_mount(handle.as_fd(), name).ok()?;
         if mount.dev == above.tree.dev {
@@ -47,7 +47,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Is an entry that is no directory another filesystem's that is not to
+    /// Is an entry that is not a directory another filesystem's that is not to
     /// be read? Only what is mounted under its very name: on overlayfs the
     /// devices of files differ from those of their directories.
     pub(super) fn is_mounted_file(&self, node: &Node, hands: &OpenDirs, name: &CStr) -> bool {

@@ -1,4 +1,4 @@
-//! A directory in hand: its three sides, and what is left to do in it.
+//! A directory that is being merged: its three sides, and what is left to do.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
@@ -112,7 +112,7 @@ pub(super) struct Node {
     /// Was it done once, and is listed again for what came since?
     pub(super) again: bool,
     /// Jobs that must be done before its attributes can be set: its own
-    /// listing, and whatever that brings.
+    /// listing, and the jobs that come from it.
     left: AtomicUsize,
 }
 

@@ -1,4 +1,4 @@
-//! The names in a directory that was listed once more, since one was missing.
+//! The names in a directory that was listed again because one was missing.
 
 use std::ffi::CStr;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

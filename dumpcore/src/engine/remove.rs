@@ -202,7 +202,7 @@ impl Remover<'_> {
         }
     }
 
-    /// Does one job; the one that this worker goes on with, where there is one.
+    /// Does one job; returns the one that this worker continues with, if any.
     fn one(&self, job: Job, chunk: &mut Chunk) -> Option<Job> {
         let (above, name) = match job {
             Job::List(doomed) => return self.list(&doomed, chunk),
@@ -234,7 +234,7 @@ impl Remover<'_> {
         };
         if other {
             return Err(io::Error::other(
-                "something is mounted on it: unmount it first",
+                "something is mounted on it; unmount it first",
             ));
         }
         self.free(&entered);
@@ -250,8 +250,8 @@ impl Remover<'_> {
         }
     }
 
-    /// Removes what is no directory in one, and hands out the directories but
-    /// for one, with which this worker goes on.
+    /// Removes everything but directories from one, and hands out the directories
+    /// except for one, with which this worker continues.
     fn list(&self, doomed: &Arc<Doomed>, chunk: &mut Chunk) -> Option<Job> {
         let mut below = Vec::new();
         let listed = self.each(doomed, chunk, &mut below);

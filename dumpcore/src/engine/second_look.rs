@@ -46,8 +46,8 @@ impl Worker<'_> {
             };
             let looked = stat::look_at(&*handle);
             if looked.is_ok_and(|meta| Look::of(&meta) != self.run.seen.look(tree.number)) {
-                let anew = dir::reopen(handle.as_fd(), For::Reading);
-                let entered = anew.and_then(|handle| {
+                let again = dir::reopen(handle.as_fd(), For::Reading);
+                let entered = again.and_then(|handle| {
                     Ok(Entered {
                         place: Arc::clone(&tree.source),
                         meta: stat::look_at(&handle)?,

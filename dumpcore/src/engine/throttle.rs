@@ -1,8 +1,9 @@
 //! Holds up those who copy, so that all of them together keep to a rate.
 //!
 //! Only contents are held up, and only behind what was copied: looking,
-//! linking and comparing are not. Who waits looks every so often whether the
-//! run goes on, so that a stop never waits for the rate.
+//! linking and comparing are not. A worker that waits checks
+//! every now and then whether the run continues, so that a stop never waits for
+//! the rate.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::policy::rate_limit::{Bucket, Rate};
 use crate::sys::lock::lock;
 
-/// How long somebody who waits does not look whether the run goes on.
+/// How often a waiting worker checks whether the run continues.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]

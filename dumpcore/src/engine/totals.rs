@@ -1,4 +1,4 @@
-//! What happened so far: counts, faults, warnings, and whether to go on.
+//! What happened so far: counts, faults, warnings, and whether to continue.
 //!
 //! Every fault passes through [`Totals::fault`]: it is counted, kept for the
 //! report, told to the observer, and decides with that about the exit code.
@@ -45,7 +45,7 @@ struct Kept {
     told: Losses,
 }
 
-/// All that a tally holds, at the end.
+/// All that the totals hold, at the end.
 pub(crate) struct Sum {
     pub(crate) counts: Counts,
     pub(crate) faults: Vec<Fault>,
@@ -71,7 +71,7 @@ impl<'a> Totals<'a> {
         lock(&self.kept)
     }
 
-    /// May the run go on? Not after a failure that ends it, nor when it was
+    /// May the run continue? Not after a failure that ends it, nor when it was
     /// asked to stop.
     pub(crate) fn keep_going(&self) -> bool {
         watch::count();
@@ -85,7 +85,7 @@ impl<'a> Totals<'a> {
         self.halted.store(true, Ordering::Relaxed);
     }
 
-    /// Who is told of everything.
+    /// Who receives every event.
     pub(super) fn observer(&self) -> &'a dyn Observer {
         self.observer
     }

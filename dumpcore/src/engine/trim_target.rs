@@ -1,6 +1,6 @@
 //! Takes from what an earlier run left behind what its trees have no longer,
-//! before anything is added to it: a run that goes on with it on a full disk
-//! has that room first.
+//! before anything is added to it: a run that resumes it on a full disk has
+//! that space first.
 //!
 //! It only removes names, and only such as the merge would remove or replace
 //! as well. What cannot be looked at or removed is left to the merge, which
@@ -77,7 +77,7 @@ impl Newest {
     }
 }
 
-/// Thins what is there of these trees, by so many workers. The latest ctime of a
+/// Trims what exists of these trees, with this many workers. The latest ctime of a
 /// file in them, unless some could not be looked at.
 pub(crate) fn trim_target(
     wanted: Wanted<'_>,

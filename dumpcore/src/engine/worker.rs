@@ -116,7 +116,7 @@ impl<'a> Shared<'a> {
     }
 
     /// May a large file wait for another worker? Only few, so that what
-    /// waits stays little; and where nobody else is, it is no use.
+    /// waits stays little; and where nobody else is, it is useless.
     pub(super) fn may_defer_copy(&self) -> bool {
         self.jobs > 1 && Self::take(&self.copies, 4 * self.jobs)
     }

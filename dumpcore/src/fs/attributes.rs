@@ -134,15 +134,16 @@ impl EntryWriter<'_> {
         if (now.uid, now.gid) == (wanted.uid, wanted.gid) {
             return Ok(owned);
         }
-        let refusal = refusal.unwrap_or_else(|| io::Error::other("it is not kept"));
+        let refusal =
+            refusal.unwrap_or_else(|| io::Error::other("the filesystem does not keep it"));
         losses.all.push(OpError::target(Op::SetOwner, refusal));
-        let without = "it is without setuid and setgid, since its owner could not be set";
+        let without = "stored without setuid and setgid, because its owner could not be set";
         let bits = [(owned.uid, SETUID), (owned.gid, SETGID)];
         if meta.kind != Kind::Dir && bits.iter().any(|(kept, bit)| !kept && meta.mode & bit != 0) {
             losses.left_off(Op::SetMode, without);
         }
         if !owned.uid && xattrs.get(CAPABILITY).is_some() {
-            let without = "security.capability is left off, since its owner could not be set";
+            let without = "stored without security.capability, because its owner could not be set";
             losses.left_off(Op::SetXattr, without);
         }
         Ok(owned)

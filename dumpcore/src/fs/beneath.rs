@@ -1,7 +1,7 @@
 //! A directory below a root, reached name by name: no symlink is followed, and
 //! it can be asked whether the names still lead there.
 //!
-//! The race it closes: whoever owns a directory on the way may put a symlink,
+//! The race it closes: the owner of a directory on the way may put a symlink,
 //! or another directory, in its place. What was opened stays the directory that
 //! it was; that its name leads elsewhere is seen by going the way once more.
 
@@ -22,7 +22,7 @@ pub(crate) struct Beneath {
 
 impl Beneath {
     /// Goes down by these names as far as there are any; the rest of them comes
-    /// back. One that is no directory is an error, told with how many names
+    /// back. One that is not a directory is an error, returned with how many names
     /// lead there.
     pub(crate) fn open(
         root: OwnedFd,

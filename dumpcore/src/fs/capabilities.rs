@@ -33,7 +33,7 @@ pub(crate) enum Trial {
     NoReplacing,
 }
 
-/// What a filesystem does not keep, whoever the runner is.
+/// What a filesystem does not keep, for any user.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lacks {
     /// Other things than permissions.
@@ -168,7 +168,7 @@ fn try_attributes(
 }
 
 /// Is an attribute stored, and still there when it is read back? `what` it is
-/// is told where the filesystem has no such, whoever asks.
+/// is recorded where the filesystem does not support it, for any user.
 fn keeps(
     subject: Subject<'_>,
     what: Unsupported,

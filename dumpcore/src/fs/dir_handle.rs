@@ -57,7 +57,7 @@ impl HandleCache {
             return;
         }
         let mut places: Vec<Arc<DirHandle>> = open.drain(..).filter_map(|w| w.upgrade()).collect();
-        // Read once: others go on using them, and an order may not change.
+        // Read once: others keep using them, and an order may not change.
         places.sort_by_cached_key(|place| place.used.load(Ordering::Relaxed));
         let keep = (self.most - self.most / 4).min(places.len());
         let newest = places.split_off(places.len() - keep);
@@ -256,7 +256,7 @@ impl DirHandle {
 
 /// The directory was replaced by another one in the meantime.
 #[derive(Debug, thiserror::Error)]
-#[error("the directory was replaced by another one in the meantime")]
+#[error("the directory was replaced by another in the meantime")]
 struct Replaced;
 
 fn replaced() -> io::Error {

@@ -1,5 +1,5 @@
 //! What a filesystem could keep of entries, as far as that can be told without
-//! writing: for comparing with what lies in a dump.
+//! writing: for comparing with what is in a dump.
 
 use std::os::fd::{AsFd as _, OwnedFd};
 

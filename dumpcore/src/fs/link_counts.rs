@@ -47,7 +47,7 @@ pub(crate) trait Counting {
 
 impl LinkCounts {
     /// Counts the names below these directories. What cannot be listed has
-    /// none: whoever deals with its entries will meet with the same.
+    /// none: processing its entries will fail in the same way.
     pub(crate) fn within(tops: &[Arc<DirHandle>], how: &mut dyn Counting) -> Self {
         let mut count = Count::new(how);
         let mut chunk = Chunk::default();
@@ -145,7 +145,7 @@ impl<'c> Count<'c> {
                         Numbers::NotCounted => {}
                     }
                 }
-                // What is no directory is not entered, where types are not told.
+                // Only directories are entered, where types are not known.
                 if entry.kind.is_none_or(|kind| kind == Kind::Dir) {
                     let name = entry.name.to_owned();
                     self.directories.push((Arc::clone(place), name));

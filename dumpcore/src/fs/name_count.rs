@@ -2,8 +2,8 @@
 //!
 //! A published dump only ever loses names: to somebody who removes it. So two
 //! counts that agree say that nothing went between them, wherever it was, and a
-//! count below that of the time when it was published says that it is no whole
-//! dump any more. Listing alone is needed, and no look at any entry.
+//! count below that of the time when it was published says that it is not a
+//! whole dump any more. Listing alone is needed, and no look at any entry.
 
 use std::ffi::CString;
 use std::os::fd::{AsFd as _, OwnedFd};

@@ -9,7 +9,7 @@ use crate::model::event::CopyReason;
 use crate::model::metadata::{Capabilities, Kind, Meta, SETGID, SETUID};
 use crate::sys::{errno, link, stat};
 
-/// Why a link to a name was refused; `None` for what is no refusal, but a
+/// Why a link to a name was refused; `None` for what is not a refusal but a
 /// failure.
 pub(crate) fn of_error(error: &io::Error, dir: BorrowedFd<'_>, name: &CStr) -> Option<CopyReason> {
     if !errno::is_link_refused(error) {
@@ -30,7 +30,7 @@ pub(crate) fn of_error(error: &io::Error, dir: BorrowedFd<'_>, name: &CStr) -> O
 
 /// Where a link would be made, as far as it can be told without making it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Site<'a> {
+pub(crate) struct Destination<'a> {
     /// The filesystem that the dump is made on.
     pub(crate) dev: u64,
     /// How many names an inode can have there.
@@ -40,22 +40,22 @@ pub(crate) struct Site<'a> {
 
 /// Why a link to a name would be refused, if it would.
 pub(crate) fn foreseen(
-    site: Site<'_>,
+    to: Destination<'_>,
     dir: BorrowedFd<'_>,
     name: &CStr,
     reference: &Meta,
 ) -> Option<CopyReason> {
-    if reference.dev != site.dev {
+    if reference.dev != to.dev {
         return Some(CopyReason::OtherFilesystem);
     }
-    if site.most_links.is_some_and(|most| reference.nlink >= most) {
+    if to.most_links.is_some_and(|most| reference.nlink >= most) {
         return Some(CopyReason::NoLink);
     }
     if stat::is_immutable(dir, name).unwrap_or(false) {
         return Some(CopyReason::Immutable);
     }
     // Root may link to everything, and so may an owner.
-    let theirs = site.runner.uid != 0 && reference.uid != site.runner.uid;
+    let theirs = to.runner.uid != 0 && reference.uid != to.runner.uid;
     let refused = || link::are_protected() && !is_harmless(dir, name, reference);
     (theirs && refused()).then_some(CopyReason::LinkNotPermitted)
 }

@@ -16,7 +16,7 @@ use crate::model::metadata::Id;
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::{errno, file, link, stat};
 
-/// Removes whatever has this name; a missing one is no error.
+/// Removes what has this name; a missing name is not an error.
 ///
 /// `keep_going` is asked now and then; when it says no, the rest stays and the
 /// outcome is `false`.
@@ -52,7 +52,7 @@ pub(crate) fn remove_tree_of(
         Err(e) if errno::is_missing(&e) => return Ok(true),
         Err(e) => return Err(failed(e)),
     };
-    let other = || failed(io::Error::other("another bears its name now"));
+    let other = || failed(io::Error::other("its name belongs to another entry now"));
     if there.id() != id {
         return Err(other());
     }
@@ -143,10 +143,10 @@ impl Level {
         }
     }
 
-    /// Removes what is no directory; the name of the first directory it meets.
+    /// Removes all but directories; returns the name of the first directory.
     fn remove_files(&self) -> io::Result<Option<CString>> {
-        // Names may be passed over by a listing that goes on while names are
-        // removed, so it starts anew until there is nothing left.
+        // A listing may skip names while others are removed, so it starts again
+        // until nothing is left.
         loop {
             let mut lister = Lister::new(dir::reopen(self.dir.as_fd(), For::Filling)?);
             let mut chunk = Chunk::default();

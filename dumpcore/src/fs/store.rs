@@ -40,7 +40,7 @@ pub(crate) struct Lender<'a> {
 pub(crate) struct Stored {
     /// The source as it was when it was read.
     pub(crate) meta: Meta,
-    /// How many bytes were stored, whatever was said of its size.
+    /// How many bytes were stored; the size seen before may differ.
     pub(crate) bytes: u64,
     /// What was made, when it was whole.
     pub(crate) made: Meta,
@@ -147,7 +147,7 @@ impl<'a> EntryWriter<'a> {
     /// and its size is only a hint unless it is a `true_size`; `reflink_from`
     /// holds the same data, and lends its blocks where it can.
     ///
-    /// `keep_going` hears of bytes copied, and says whether to go on.
+    /// `keep_going` is called with the bytes copied, and says whether to continue.
     pub(crate) fn file(
         &mut self,
         from: NameAt<'_>,
@@ -384,7 +384,7 @@ pub(crate) fn discard_trial(name_at: NameAt<'_>) -> Result<(), StoreError> {
 /// What a file shows that was given this modification time; it stays there.
 pub(crate) fn try_time(to: NameAt<'_>, mtime: Time) -> Result<Time, OpError> {
     let file = file::create_file(to.dir, to.name).map_err(|e| OpError::target(Op::Create, e))?;
-    // One that refuses a time leaves the present, which is no entry's.
+    // One that refuses a time leaves the present, which is the time of no entry.
     if let Err(e) = file::set_times(&file, mtime, mtime)
         && errno::is_disk_refusal(&e)
     {
@@ -395,7 +395,7 @@ pub(crate) fn try_time(to: NameAt<'_>, mtime: Time) -> Result<Time, OpError> {
 }
 
 /// Removes what is half made, and must not stand. The first failure is the one
-/// to tell of, unless it leaves room for the run to go on and publish half.
+/// to tell of, unless it would let the run continue and publish half.
 fn undo(to: NameAt<'_>, missed: StoreError) -> StoreError {
     match (discard(to), missed) {
         (Ok(()), missed) | (_, missed @ StoreError::Stopped) => missed,

@@ -17,7 +17,7 @@
 //! The span is read from the dump's directory, so its times and those of its
 //! inodes are of one clock, and what changes an inode in the last step of
 //! that clock is outside. What it cannot see is an attribute that is set in
-//! the dump while the run goes on, or with the clock set back into it.
+//! the dump during the run, or with the clock set back into it.
 
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -189,7 +189,7 @@ impl Note {
     }
 
     /// Writes it, when all entries are in place. A dump without a note is as
-    /// good; what fails here is no fault.
+    /// good; what fails here is not a fault.
     pub(crate) fn end(self, staging: &OwnedFd, capabilities: &Capabilities) {
         const TICK: Duration = Duration::from_millis(1);
         // Longer than a step of the slowest clock that kernels are built with.

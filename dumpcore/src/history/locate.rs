@@ -1,8 +1,8 @@
 //! Which root a path lies in: a main tree, or a dump.
 //!
 //! A path may be relative, lead through symlinks into a tree, or name what
-//! was deleted since: whatever part of it still exists is resolved, the rest
-//! is taken as written. The last name itself is not followed, since a symlink
+//! has been deleted since: the part of it that still exists is resolved, the
+//! rest is taken as written. The last name itself is not followed, since a symlink
 //! inside a tree has a history of its own; only when it lies in neither tree
 //! does it count as a way into one.
 //!

@@ -213,11 +213,11 @@ impl Navigator {
     }
 }
 
-/// Why no old version is the answer.
+/// Why no version was found.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FindError {
-    /// The path lies neither in a main tree nor in the dump root.
+    /// The path is neither in a main tree nor in the dump root.
     #[error("{} is neither in {} nor in the dump root {}",
         Brief::path(.path), trees(.main), Brief::path(.dump))]
     InNeither {
@@ -228,7 +228,7 @@ pub enum FindError {
         /// The dump root.
         dump: PathBuf,
     },
-    /// The path lies in the dump root, but in no dump.
+    /// The path is in the dump root, but not in a dump.
     #[error("{} is in the dump root {}, but not in any of its dumps",
         Brief::path(.path), Brief::path(.dump))]
     NoDump {
@@ -237,7 +237,7 @@ pub enum FindError {
         /// The dump root.
         dump: PathBuf,
     },
-    /// No dump is as old as that.
+    /// No dump is that old.
     #[error("{} has no dump from {} or earlier", Brief::path(.dump),
         .at.with_timezone(&Local).format("%Y-%m-%dT%H:%M"))]
     NoneThen {
@@ -267,7 +267,7 @@ pub enum FindError {
         /// How many dumps were looked at.
         dumps: usize,
     },
-    /// Something on the way could not be read.
+    /// Something could not be read.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
@@ -286,7 +286,7 @@ fn trees(main: &[PathBuf]) -> String {
         .map(|path| Brief::path(path).to_string())
         .collect();
     if names.is_empty() {
-        return "a main tree (none is named)".to_owned();
+        return "a main tree (none was given)".to_owned();
     }
     names.join(" nor in ")
 }
@@ -294,7 +294,7 @@ fn trees(main: &[PathBuf]) -> String {
 fn nearest(older: &Option<PathBuf>) -> String {
     match older {
         Some(path) => format!("; the nearest older one is {}", Brief::path(path)),
-        None => "; nor has any older dump".to_owned(),
+        None => ", and neither has an older dump".to_owned(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The name that an entry had in the dump before.
 //!
 //! A renamed file has nothing to be linked to under its new name: a dump
-//! stores it anew, and its inode tells nothing. What is left of it is this:
+//! copies it, and its inode tells nothing. What is left of it is this:
 //! in the dump before there is a name of the same type, size, modification
 //! time to the nanosecond and contents, and that name is gone. A directory
 //! that was renamed whole has its time and the names in it. The inode itself

@@ -82,7 +82,7 @@ impl<'a> History<'a> {
     }
 
     /// When the path appears: look in the dump before for the name it had,
-    /// and go on there. With [`History::with_main`], also when it appears in
+    /// and continue there. With [`History::with_main`], also when it appears in
     /// the main tree.
     ///
     /// That name is one with the same inode; or one that is gone since, of the
@@ -152,7 +152,7 @@ impl<'a> History<'a> {
         }
     }
 
-    /// All runs, under whatever names the path had; and the name in the last
+    /// All runs, under all names that the path had; and the name in the last
     /// dump of what has another one now.
     fn runs(&self, now: Option<&Now>, past: &mut Changes) -> (Vec<Span>, Option<PathBuf>) {
         let mut within = self.place.within.clone();

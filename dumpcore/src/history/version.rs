@@ -1,8 +1,8 @@
 //! One version of a path: where it lies, and its metadata.
 //!
 //! A path in a dump is looked at with one `statx`. A symlink further up in
-//! that path would lead out of the dump, so whoever finds something new asks
-//! for the names above it as well; what has the inode of a version that was
+//! that path would lead out of the dump, so for something new the names above it are
+//! checked as well; what has the inode of a version that was
 //! seen before needs no second look.
 
 use std::ffi::{CString, OsStr};
@@ -49,7 +49,7 @@ impl Version {
         }))
     }
 
-    /// What bears a name in this directory.
+    /// The entry of this name in this directory.
     ///
     /// # Errors
     /// A name that cannot be looked at, for another reason than its absence.
@@ -62,7 +62,7 @@ impl Version {
         }))
     }
 
-    /// What bears a name now, in whatever tree that is no dump; `None` when nothing does.
+    /// What a path outside of all dumps leads to now; `None` when it does not exist.
     ///
     /// # Errors
     /// A name that cannot be looked at, for another reason than its absence.

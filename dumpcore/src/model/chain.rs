@@ -1,7 +1,7 @@
 //! An error and its causes as one line of text.
 //!
 //! No error of this crate repeats its cause: what the system said is only in
-//! `source()`. So whoever prints the whole chain has each cause once.
+//! `source()`. So a program that prints the whole chain prints each cause once.
 
 use std::error::Error;
 use std::fmt;

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-/// Why an entry was stored anew instead of being linked.
+/// Why an entry was copied instead of linked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum CopyReason {
     /// The reference has no such entry.
     New,
-    /// It was of another type.
+    /// Its type differs.
     Kind,
     /// The sizes differ.
     Size,
@@ -26,14 +26,14 @@ pub enum CopyReason {
     Owner,
     /// Only extended attributes or ACLs differ.
     Xattrs,
-    /// Its names are not linked as those of the reference are.
+    /// Its names are hard-linked otherwise than those of the reference.
     Links,
-    /// The same, but a link is refused: its inode has none left to give.
+    /// The same, but a link is refused: its inode has as many links as the filesystem allows.
     NoLink,
     /// The same, but a link is refused: it is immutable (`chattr +i`), or can
     /// only be appended to.
     Immutable,
-    /// The same, but a link is refused: it belongs to somebody else, and the
+    /// The same, but a link is refused: it belongs to another user, and the
     /// system protects hard links.
     LinkNotPermitted,
     /// The same, but a link is refused: it lies on another filesystem, or

@@ -1,4 +1,4 @@
-//! What an observer is told while a run goes on.
+//! What an observer is told during a run.
 //!
 //! The library never prints. It tells an [`Observer`] of each entry, each
 //! fault and each warning, from several threads at once; the observer counts,
@@ -22,7 +22,7 @@ pub use crate::model::warning::Warning;
 pub enum Action {
     /// Linked to the reference, or found in the target as such a link.
     Linked,
-    /// Stored anew.
+    /// Copied.
     Copied(CopyReason),
     /// Found in the target as it should be, left there by a run that stopped.
     Kept,
@@ -209,7 +209,7 @@ impl fmt::Debug for Event<'_> {
     }
 }
 
-/// Is told of every event of a run, from several threads at once.
+/// Receives every event of a run, from several threads at once.
 ///
 /// A call holds up the worker that makes it, so it should be quick. A closure
 /// will do:

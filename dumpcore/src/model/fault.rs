@@ -1,9 +1,9 @@
 //! What went wrong with one entry: {operation, path, cause}.
 //!
-//! Inside the library a failing act yields a [`OpError`]: which operation, on
-//! which side, and the cause, without a path, since acts work by handle and
-//! name. Whoever knows the path turns it into a [`Fault`], the form that
-//! observers, reports and people see.
+//! Inside the library a failed operation is an [`OpError`]: the operation, the
+//! side and the cause, without a path, since operations work by handle and name.
+//! The caller that knows the path turns it into a [`Fault`], which observers,
+//! reports and people see.
 
 use std::fmt;
 use std::io;
@@ -123,7 +123,7 @@ pub(crate) enum Side {
 pub(crate) struct OpError {
     /// The tree it failed on.
     pub side: Side,
-    /// What was tried.
+    /// The operation that failed.
     pub op: Op,
     /// The system's answer.
     pub cause: io::Error,
@@ -167,7 +167,7 @@ impl OpError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fault {
-    /// What was tried.
+    /// The operation that failed.
     pub op: Op,
     /// The entry, as a path that a person can use.
     pub path: PathBuf,

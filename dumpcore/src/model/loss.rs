@@ -1,8 +1,8 @@
-//! What of an entry is not in its dump, while the entry itself is.
+//! What is missing of an entry in a dump that has the entry itself.
 //!
-//! Some of it nobody can keep there, or not this runner: that is found out by
-//! trying, is not held against the entry in later dumps, and is told once a run
-//! with the number of entries that lack it.
+//! Some of it cannot be kept there at all, or not by this user. That is found
+//! out by trying, does not make the entry count as changed in later dumps, and is
+//! reported once per run with the number of entries that lack it.
 
 use std::fmt;
 

@@ -171,7 +171,7 @@ pub(crate) const CAPABILITY: &[u8] = b"security.capability";
 /// What the runner can preserve on the dump's filesystem.
 ///
 /// A run finds it out by trying, in the dump root, before it stores anything.
-/// Whoever asks a [`LinkPolicy`](crate::LinkPolicy) alone says it himself, or
+/// A caller of a [`LinkPolicy`](crate::LinkPolicy) alone sets it, or
 /// takes [`Capabilities::everything`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -207,7 +207,7 @@ pub struct Capabilities {
     /// Can owner and times of a symlink be stored? Where the filesystem sets
     /// those of what it points to instead (sshfs), they must not even be tried.
     pub symlinks: bool,
-    /// Times are stored in steps of so many nanoseconds.
+    /// The step in which times are stored, in nanoseconds.
     pub time_step: u32,
     /// The earliest second that can be stored.
     pub time_min: i64,

@@ -209,7 +209,7 @@ impl fmt::Debug for Stamp {
     }
 }
 
-/// The text is no civil minute of the form `YYYY-MM-DDTHH:MM`.
+/// The text is not a civil minute of the form `YYYY-MM-DDTHH:MM`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{0}' is not a minute of the form YYYY-MM-DDTHH:MM")]
 pub struct BadStamp(String);

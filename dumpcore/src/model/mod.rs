@@ -1,4 +1,4 @@
-//! Values: what the library speaks of, without any I/O.
+//! Values, without any I/O.
 
 pub(crate) mod access;
 pub(crate) mod cause;

@@ -145,8 +145,8 @@ impl fmt::Debug for RelPath {
     }
 }
 
-/// Bytes of a name or path that a person is shown: whatever is not printable
-/// text is written as `\NNN` in octal, so that a hostile name cannot drive a
+/// Bytes of a name or path for people to read: what is not printable text is
+/// written as `\NNN` in octal, so that a hostile name cannot drive a
 /// terminal or forge a line of a log.
 #[derive(Clone, Copy, Debug)]
 pub struct Printable<'a>(pub &'a [u8]);

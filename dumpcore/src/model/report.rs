@@ -20,7 +20,7 @@ pub struct Count {
 }
 
 impl Count {
-    /// So many entries of so many bytes.
+    /// A number of entries, and their bytes.
     #[must_use]
     pub const fn new(number: u64, bytes: u64) -> Self {
         Self { number, bytes }
@@ -80,17 +80,17 @@ pub struct Counts {
     pub hard_links: u64,
     /// Linked to the reference.
     pub linked: Count,
-    /// Stored anew: not in the reference.
+    /// Copied: not in the reference.
     pub copied_new: Count,
-    /// Stored anew: the contents changed, or may have.
+    /// Copied: the contents changed, or may have.
     pub copied_changed: Count,
-    /// Stored anew: only attributes differ.
+    /// Copied: only attributes differ.
     pub copied_attributes: Count,
-    /// Stored anew although they are unchanged: links to the reference were
+    /// Copied although they are unchanged, because links to the reference were
     /// refused.
     pub copied_refused: Count,
-    /// Bytes that all that was stored anew takes on disk, holes left out;
-    /// of directories only their number is known.
+    /// Bytes that all copies take on disk, without holes; of directories only
+    /// the number is known.
     pub allocated: u64,
     /// Found in place, left there by a run that stopped.
     pub kept: Count,
@@ -112,7 +112,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// All that was stored anew.
+    /// Everything that was copied.
     #[must_use]
     pub fn copied(&self) -> Count {
         self.copied_new + self.copied_changed + self.copied_attributes + self.copied_refused
@@ -216,7 +216,7 @@ pub struct Report {
     pub dry_run: bool,
     /// Was a leftover of an earlier run taken over?
     pub resumed: bool,
-    /// How many workers there were, and why so many.
+    /// How many workers there were, and why that many.
     pub jobs: Jobs,
     /// Entry and byte counts.
     pub counts: Counts,

@@ -1,5 +1,5 @@
-//! What a restoration tells: what it would take away, what it did, and why it
-//! did not.
+//! What a restoration reports: what it would delete, what it did, and why it
+//! failed.
 
 use std::path::{Path, PathBuf};
 
@@ -10,8 +10,8 @@ use crate::model::path::Brief;
 use crate::model::report::Counts;
 use crate::model::warning::Warning;
 
-/// What a place has and a version of it has not, by name or by type: what goes
-/// when that version takes its place.
+/// What exists at a path but not in a version of it, by name or by type: what is
+/// deleted when that version replaces it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WouldRemove {
     /// How many entries, those below them included.
@@ -43,9 +43,9 @@ pub struct RestorePlan {
     pub path: PathBuf,
     /// The version in the dump.
     pub version: PathBuf,
-    /// Does something bear the name, and is replaced?
+    /// Does something exist there that is replaced?
     pub replaces: bool,
-    /// What goes for good.
+    /// What is deleted for good.
     pub removes: WouldRemove,
 }
 
@@ -95,7 +95,7 @@ pub enum Restored {
     Done(Box<RestoreReport>),
     /// It was already, so that nothing was done.
     Same,
-    /// Whoever was asked said no, and nothing was done.
+    /// The question was answered with no, and nothing was done.
     Declined,
     /// It was a dry run: this would be done.
     Planned(RestorePlan),
@@ -108,7 +108,7 @@ pub enum Restored {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RestoreError {
-    /// What lies in a dump is never written to.
+    /// The path is in a dump, and dumps are never written to.
     #[error("{} is in a dump, and dumps are never changed", Brief::path(.path))]
     InDump {
         /// The path.
@@ -123,13 +123,14 @@ pub enum RestoreError {
         /// The symlink on the way to it.
         link: PathBuf,
     },
-    /// Nothing is restored into a main tree that is not there.
+    /// The main tree does not exist.
     #[error("the main tree {} does not exist; is its disk mounted?", Brief::path(.path))]
     NoTree {
         /// The main tree.
         path: PathBuf,
     },
-    /// Something bears the name, and nobody was asked whether it may go.
+    /// Something exists under this name, and nobody was asked whether it may be
+    /// replaced.
     #[error("{} already exists", Brief::path(.path))]
     Exists {
         /// The path.
@@ -142,7 +143,7 @@ pub enum RestoreError {
         /// What it is mounted on.
         path: PathBuf,
     },
-    /// What may not be removed is in the way.
+    /// Something in the way may not be removed.
     #[error("{} is immutable or append-only and could not be removed with the rest; nothing was changed, \
              run 'chattr -ia' on it first", Brief::path(.path))]
     Immutable {
@@ -158,13 +159,13 @@ pub enum RestoreError {
         /// What was to be restored.
         of: PathBuf,
     },
-    /// Somebody moved or replaced something while it was worked on.
+    /// Something was moved or replaced while the restoration ran.
     #[error("{} was moved or replaced in the meantime; nothing was restored, check it and try again", Brief::path(.path))]
     Moved {
         /// What is no longer what it was.
         path: PathBuf,
     },
-    /// The dump has lost something since it was published.
+    /// The version lost something since its dump was published.
     #[error("{} is being removed or was damaged; nothing was restored", Brief::path(.version))]
     VersionGone {
         /// The version in the dump.
@@ -184,13 +185,13 @@ pub enum RestoreError {
         #[source]
         first: Fault,
     },
-    /// It was asked to stop.
+    /// The restoration was asked to stop.
     #[error("stopped; {} was not changed", Brief::path(.path))]
     Interrupted {
         /// What was to be restored.
         path: PathBuf,
     },
-    /// Something on the way failed.
+    /// Something failed.
     #[error(transparent)]
     Fault(#[from] Fault),
 }

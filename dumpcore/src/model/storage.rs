@@ -1,18 +1,18 @@
-//! What trees lie on, and how many workers that asks for.
+//! What kind of storage a tree is on, and how many workers it can use.
 
 use std::fmt;
 
-/// What a tree lies on, as far as can be known.
+/// What kind of storage a tree is on, as far as can be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Storage {
-    /// Nobody tells: a virtual disk, or a filesystem of its own kind.
+    /// Unknown: a virtual disk, or an unusual filesystem.
     Unknown,
     /// Memory, or a disk without moving parts.
     Flash,
     /// A disk whose heads must move, also below a volume or an array.
     Rotating,
-    /// Another machine: what takes time is asking.
+    /// Another machine: most time is spent waiting for answers.
     Network,
 }
 

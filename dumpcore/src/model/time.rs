@@ -34,7 +34,7 @@ impl Time {
         i128::from(self.secs) * 1_000_000_000 + i128::from(self.nanos)
     }
 
-    /// The moment so many nanoseconds since 1970, within what `secs` can hold.
+    /// The moment this many nanoseconds after 1970, within what `secs` can hold.
     #[must_use]
     pub fn from_nanos(nanos: i128) -> Self {
         let secs = nanos.div_euclid(1_000_000_000);

@@ -1,4 +1,4 @@
-//! What a filesystem cannot store of any entry, whoever asks it to.
+//! What a filesystem cannot store of any entry, whichever user asks.
 
 use std::fmt;
 

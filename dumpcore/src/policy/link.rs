@@ -1,8 +1,8 @@
 //! LinkPolicy: (reference, source) → link, or copy and why.
 //!
 //! An entry is linked when all that dumps preserve is the same, so that the
-//! link shows what a copy would show. The rules are pure: whoever asks brings
-//! the metadata and, when contents are to be compared, the answer to that.
+//! link shows what a copy would show. The rules are pure: the caller brings the
+//! metadata and, when contents are to be compared, the answer to that.
 
 use std::fmt;
 use std::io;
@@ -18,7 +18,7 @@ use crate::model::metadata::{ACL_ACCESS, Capabilities, Kind, Meta, Time, Xattrs}
 pub enum Verdict {
     /// Link it to the reference.
     Link,
-    /// Store it anew.
+    /// Copy it.
     Copy(CopyReason),
 }
 
@@ -310,7 +310,7 @@ impl LinkPolicy {
         self.also.as_ref()?(reference, source)
     }
 
-    /// Does what stands for the data differ: type, size, time, device?
+    /// Do type, size, time or device differ, which indicate other data?
     fn data_differs(
         &self,
         capabilities: &Capabilities,

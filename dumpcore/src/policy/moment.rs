@@ -46,7 +46,7 @@ pub(crate) fn unmarked(modified: Option<Time>, name: Stamp) -> DateTime<Utc> {
         .unwrap_or(named)
 }
 
-/// Can a directory's time be so far from its name, in whatever zone?
+/// Can a directory's time be this far from its name in some time zone?
 fn is_of(apart: TimeDelta) -> bool {
     const QUARTER: i64 = 15 * 60;
     let secs = apart.num_seconds();

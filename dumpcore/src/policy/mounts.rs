@@ -48,7 +48,7 @@ impl MountNote {
         (text.len() > HEAD.len()).then(|| text.into_bytes())
     }
 
-    /// Reads notes; what is not one is none.
+    /// Reads notes; lines that are not notes are skipped.
     pub(crate) fn parse(text: &[u8]) -> Vec<Self> {
         let text = std::str::from_utf8(text).unwrap_or_default();
         let lines = text.strip_prefix(HEAD).unwrap_or_default().lines();

@@ -3,13 +3,13 @@
 //! The clock may stand where it stood before: the same minute twice, the
 //! hour that autumn repeats, a small step back. Then the next dump is named
 //! one minute after the newest. Where the clock is further back than that,
-//! it is believed all the same, since a newest dump from the far future must
+//! it is believed anyway, since a newest dump from the far future must
 //! not name all dumps to come; a warning says so.
 
 use crate::model::event::Warning;
 use crate::model::minute::Stamp;
 
-/// How far back the clock may be while names go on from the newest dump:
+/// How far back the clock may be while names continue from the newest dump:
 /// the hour of autumn, and another for a step.
 const CLOSE_BY: i64 = 120;
 

@@ -1,7 +1,7 @@
 //! How fast may be copied: a rate as people write it, and the bucket of
 //! tokens that holds many workers to it together.
 //!
-//! Values alone. Whoever takes from the bucket says what time it is, and does
+//! Values alone. The caller that takes from the bucket passes the time and does
 //! the waiting: no more than the rate allows has ever been taken, but for
 //! what may be taken ahead ([`Bucket::AHEAD`]), however many take.
 
@@ -15,7 +15,7 @@ use std::time::Duration;
 /// Written as rsync's `--bwlimit` takes it: a number, with decimals if need
 /// be, and a unit: `K`, `M`, `G`, `T`, `P` or `KiB`, `MiB` … for powers of
 /// 1024, `KB`, `MB` … for powers of 1000, `B` for bytes, in any case; none is
-/// KiB. It is rounded to whole KiB, and 0 is no limit.
+/// KiB. It is rounded to whole KiB, and 0 means no limit.
 ///
 /// ```
 /// use dumpcore::Rate;
@@ -33,13 +33,13 @@ impl Rate {
     /// No limit.
     pub const UNLIMITED: Self = Self(0);
 
-    /// So many bytes a second; 0 is no limit.
+    /// This many bytes per second; 0 means no limit.
     #[must_use]
     pub fn per_second(bytes: u64) -> Self {
         Self(bytes)
     }
 
-    /// Bytes a second; 0 is no limit.
+    /// Bytes per second; 0 means no limit.
     #[must_use]
     pub fn bytes_per_second(self) -> u64 {
         self.0
@@ -59,18 +59,18 @@ impl fmt::Display for Rate {
     }
 }
 
-/// Why a text is no rate.
+/// Why a text is not a rate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BadRate {
-    /// It is not written like one.
-    #[error("not a rate, which is written as 500 (KiB a second), 1.5m or 20MB; 0 for no limit")]
+    /// It is not written like a rate.
+    #[error("not a rate; write 500 (KiB per second), 1.5m or 20MB, or 0 for no limit")]
     Unknown,
-    /// Nothing would ever get done.
-    #[error("too small: the least is 512 bytes a second; 0 for no limit")]
+    /// Copying would never finish.
+    #[error("too small; the minimum is 512 bytes per second, or 0 for no limit")]
     TooSmall,
     /// More than can be counted.
-    #[error("too large for a rate; 0 for no limit")]
+    #[error("too large for a rate; use 0 for no limit")]
     TooLarge,
 }
 

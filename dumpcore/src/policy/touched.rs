@@ -8,7 +8,7 @@
 //! and of which directory on which filesystem. Where it says nothing of what is read
 //! now, everything may have been touched.
 //!
-//! In a published dump the time of change is no evidence: it moves when other
+//! In a published dump the time of change proves nothing: it moves when other
 //! dumps link to an inode. The time of birth is: an inode of the dump that is
 //! newer than all those of the dump before it was stored since, and may hold
 //! other contents under the same size and time.
@@ -199,7 +199,7 @@ impl ReadMark {
         text.into_bytes()
     }
 
-    /// Reads marks; what is not one is none.
+    /// Reads marks; lines that are not marks are skipped.
     pub(crate) fn parse(text: &[u8]) -> Vec<Self> {
         let text = std::str::from_utf8(text).unwrap_or_default();
         let lines = text.strip_prefix(HEAD).unwrap_or_default().lines();
@@ -226,7 +226,7 @@ impl ReadMark {
 
 const HEAD: &str = "read 1\n";
 
-/// A name in characters that are no separators.
+/// A name in characters that are not separators.
 pub(crate) fn escaped(name: &[u8]) -> String {
     let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'%';
     let one = |byte: &u8| match plain(*byte) {

@@ -1,7 +1,7 @@
 //! Reading the exclude rules that lie with a tree or with the dumps.
 //!
-//! Whoever may write in a tree may put anything in the place of this file,
-//! and a run as root reads it: so no symlink below the root is followed,
+//! Anyone who may write in a tree can put anything in the place of this file,
+//! and a run as root reads it. So no symlink below the root is followed,
 //! nothing but a regular file is opened for reading, without waiting, and no
 //! more is read than a list of rules can have.
 
@@ -18,7 +18,7 @@ use crate::sys::name::c_name;
 use crate::sys::stat::{self, Fresh};
 use crate::sys::{errno, file};
 
-/// More than the rules of any tree.
+/// In bytes: more than the rules of any tree.
 const LARGEST: u64 = 16 << 20;
 
 /// The bytes of `.rsync/exclude` in a main tree or a dump root; `None` when
@@ -75,8 +75,10 @@ fn read(root: &Path) -> Result<Option<Vec<u8>>, Failed> {
 fn is_there(dir: BorrowedFd<'_>, name: &CStr, kind: Kind) -> Result<bool, Failed> {
     match stat::look(dir, name, Fresh::AsStat) {
         Ok(meta) if meta.kind == kind => Ok(true),
-        Ok(meta) if meta.kind == Kind::Symlink => Err(refused("a symlink is not followed here")),
-        Ok(_) => Err(refused("it is no regular file in a directory")),
+        Ok(meta) if meta.kind == Kind::Symlink => {
+            Err(refused("it is a symlink, which is not followed here"))
+        }
+        Ok(_) => Err(refused("it is not a regular file in a directory")),
         Err(e) if errno::is_missing(&e) => Ok(false),
         Err(e) => Err((Some(Op::Stat), e)),
     }
@@ -86,11 +88,13 @@ fn contents(dir: BorrowedFd<'_>, name: &CStr) -> Result<Vec<u8>, Failed> {
     let file = file::open_file(dir, name).map_err(|e| (Some(Op::Open), e))?;
     let opened = stat::look_at(&file).map_err(|e| (Some(Op::Stat), e))?;
     if opened.kind != Kind::File {
-        return Err(refused("it is no regular file any more"));
+        return Err(refused("it is no longer a regular file"));
     }
     let bytes = file::read_all(file, LARGEST + 1).map_err(|e| (Some(Op::Read), e))?;
     if bytes.len() as u64 > LARGEST {
-        return Err(refused("it is larger than any list of rules"));
+        return Err(refused(
+            "it is larger than 16 MiB, too large for a list of rules",
+        ));
     }
     Ok(bytes)
 }
@@ -159,7 +163,10 @@ mod tests {
         let link = with_dir(|path| symlink("../other/exclude", path).expect("linked"));
         let above = told(|root| symlink("other", root.join(".rsync")).expect("linked"));
         for read in [link, above] {
-            assert_eq!(read, Err("a symlink is not followed here".to_owned()));
+            assert_eq!(
+                read,
+                Err("it is a symlink, which is not followed here".to_owned())
+            );
         }
         let dir = with_dir(|path| fs::create_dir(path).expect("made"));
         let file_above = told(|root| fs::write(root.join(".rsync"), "").expect("written"));
@@ -167,7 +174,10 @@ mod tests {
             std::os::unix::net::UnixListener::bind(path).expect("bound");
         });
         for read in [dir, file_above, socket] {
-            assert_eq!(read, Err("it is no regular file in a directory".to_owned()));
+            assert_eq!(
+                read,
+                Err("it is not a regular file in a directory".to_owned())
+            );
         }
     }
 
@@ -185,7 +195,7 @@ mod tests {
         );
         assert_eq!(
             of_size(1 << 40),
-            Err("it is larger than any list of rules".to_owned())
+            Err("it is larger than 16 MiB, too large for a list of rules".to_owned())
         );
     }
 }

@@ -17,7 +17,7 @@ use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
 use crate::sys::{errno, link, path};
 
-/// How many names are told of what may have been meant.
+/// How many similar names an error lists.
 const NEAREST: usize = 3;
 
 /// A span of time that has a directory in a dump root.

@@ -214,8 +214,8 @@ impl Listing {
     }
 
     /// Is there something under the name that a dump or a checkpoint of this
-    /// minute would be published as? Anything counts, also what is no
-    /// directory: it stands in the way all the same.
+    /// minute would be published as? Anything counts, also what is not
+    /// a directory: it is in the way.
     ///
     /// # Errors
     /// A name that cannot be looked at, for another reason than its absence.

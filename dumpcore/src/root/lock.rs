@@ -30,8 +30,8 @@ use crate::sys::{disk, errno, file, link};
 /// How many times the lock is tried again whose file was replaced meanwhile.
 const TRIES: u32 = 10;
 
-/// When runs have found the lock held for so many seconds, one of them says so
-/// as a failure: by then most likely the holder hangs.
+/// After runs have found the lock held for this many seconds, one of them fails
+/// and says so: most likely the holder hangs.
 const STUCK: i64 = 12 * 60 * 60;
 
 /// How long a reader waits for a dump that somebody holds alone.
@@ -136,12 +136,12 @@ impl DumpRoot {
                 continue;
             };
             if self.leads_to(lock.id) {
-                // Whoever was turned away while another run was at work.
+                // Left by runs that were turned away meanwhile.
                 let _ = link::remove(state.as_fd(), &c_name(layout::BUSY.as_bytes()));
                 return Ok(lock);
             }
         }
-        let cause = io::Error::other("it is replaced by another all the time");
+        let cause = io::Error::other("it keeps being replaced by another one");
         Err(self.unusable(&lock_path(), cause))
     }
 
@@ -287,7 +287,7 @@ impl DumpRoot {
         }
     }
 
-    /// Is it of this kind, and the runner's, root's, or that of whoever owns the
+    /// Is it of this kind, and owned by this user, by root, or by the owner of the
     /// dump root? Then nobody else can put another in its place.
     fn is_own(&self, handle: &OwnedFd, kind: Kind) -> io::Result<Meta> {
         let meta = stat::look_at(handle)?;

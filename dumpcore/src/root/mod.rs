@@ -2,8 +2,8 @@
 //!
 //! A dump root is opened once, by the path that a person gave; everything in
 //! it is reached from that handle by single names, and no symlink but
-//! `current` and `current_chk` is ever read, none followed: whoever may write
-//! in the dump root cannot lead a run out of it.
+//! `current` and `current_chk` is ever read, none followed: a user who may
+//! write in the dump root cannot lead a run out of it.
 //!
 //! It is locked by a file in a directory of the runner's own, see [`lock`].
 
@@ -113,7 +113,7 @@ impl DumpRoot {
             .map(|checkpoint| checkpoint.dir.below(&self.path)))
     }
 
-    /// It is not to be written when it lies in a dump, of whatever root.
+    /// It must not be written when it is inside a dump of any dump root.
     ///
     /// By real path, upwards: a dump root is told by its links. What is bound
     /// or mounted to somewhere else cannot be seen from there.

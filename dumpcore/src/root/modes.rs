@@ -1,4 +1,4 @@
-//! Who may enter the directories of a dump root, whatever the umask.
+//! The modes of the directories of a dump root, independent of the umask.
 //!
 //! Those of years and days, and published dumps, are open to all: what lies in
 //! them has permissions of its own. What is being made is its runner's alone,

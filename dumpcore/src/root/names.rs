@@ -246,7 +246,7 @@ impl<'a> Names<'a> {
             let years = match &mut self.years {
                 Some(years) => years,
                 unread => {
-                    // A root that cannot be listed is told of once.
+                    // A root that cannot be listed is reported once.
                     *unread = Some(Vec::new().into_iter());
                     let listed = self.open_years()?;
                     self.years.insert(listed)

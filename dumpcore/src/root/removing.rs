@@ -1,7 +1,7 @@
 //! Taking a dump from its name, and what is on its way out.
 //!
 //! A dump that is removed leaves its name by one rename, which is flushed before
-//! anything of it is removed: whatever happens meanwhile, there is never half a
+//! anything of it is removed: so at no moment is there half a
 //! dump under the name of a dump. What is left in `.dump/removing` by a process
 //! that was killed is for the next run to remove.
 
@@ -133,7 +133,7 @@ impl DumpRoot {
         let same = moved.and_then(|moved| Ok(id_of(&moved)? == id_of(&handle)?));
         if !same.map_err(failed(Op::Open))? {
             let _ = link::rename_new(to.handle.as_fd(), &leaf, above.as_fd(), &name);
-            let other = io::Error::other("it was replaced by another one in the meantime");
+            let other = io::Error::other("it was replaced by another directory in the meantime");
             return Err(failed(Op::Rename)(other));
         }
         disk::sync(&to.handle).map_err(failed(Op::Sync))?;
@@ -193,7 +193,7 @@ fn rename_away(
             None => c_name(layout::removing_leaf(&id.path(), again).as_bytes()),
             Some(name) if again == 0 => name.clone(),
             Some(_) => {
-                let text = "the disk is full, and another dump has to go first: run again";
+                let text = "the disk is full, and another dump has to be removed first; run again";
                 return Err(io::Error::other(text));
             }
         };

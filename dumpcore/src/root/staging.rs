@@ -1,4 +1,4 @@
-//! The site where a dump is built, and making it visible.
+//! The directory where a dump is built, and making it visible.
 //!
 //! A dump is built under a name that no reader takes for a dump. It becomes
 //! visible by one rename, after everything in it has been flushed, and
@@ -70,7 +70,7 @@ pub(crate) struct Staging<'a> {
 }
 
 impl<'a> Staging<'a> {
-    /// Makes the site of a dump, or takes over what a run left behind.
+    /// Makes the directory for a dump, or takes over what a run left behind.
     pub(crate) fn open(
         dump: &'a DumpRoot,
         name: DumpName,
@@ -144,7 +144,7 @@ impl<'a> Staging<'a> {
         self.dump.path().join(below.iter().collect::<PathBuf>())
     }
 
-    /// Takes the site away again, if nothing is in it, with the directories
+    /// Removes that directory again if it is empty, with the directories
     /// that it needed: for a run that ends before it began.
     pub(crate) fn abandon(self) {
         let leaf = c_name(self.name.incomplete_leaf().as_bytes());
@@ -210,7 +210,7 @@ impl<'a> Staging<'a> {
         file::set_times(&self.handle, moment, moment)
             .map_err(|e| self.failed(Op::SetTimes, self.path(), e))?;
         sync(&self.handle, self.path())?;
-        // Whatever needs room is made before anything becomes visible.
+        // Everything that needs space is made before anything becomes visible.
         Links::new(self.dump, self.name).make(links)?;
         let incomplete = c_name(self.name.incomplete_leaf().as_bytes());
         let leaf = c_name(self.name.leaf().as_bytes());
@@ -268,7 +268,9 @@ impl<'a> Staging<'a> {
         let there = self.dump.open_dump(&below);
         let cause = match there.and_then(|there| Ok(id(&there)? == id(&self.handle)?)) {
             Ok(true) => return Ok(()),
-            Ok(false) => io::Error::other("it was replaced by another while it was made"),
+            Ok(false) => {
+                io::Error::other("it was replaced by another directory while it was being made")
+            }
             Err(cause) => cause,
         };
         Err(self.failed(Op::Open, self.dump.path().join(path), cause))
@@ -352,7 +354,7 @@ impl<'a> Links<'a> {
     }
 
     /// Puts the new links over the old ones: all of them, or none unless the
-    /// disk refuses even that. Whatever names a dump must go on naming one.
+    /// disk refuses even that. A link that names a dump must always name one.
     fn put(&self, links: &[&str]) -> Result<(), Unpointed> {
         let root = self.dump.handle().as_fd();
         let mut moved: Vec<(&str, Option<CString>)> = Vec::new();

@@ -3,7 +3,7 @@
 //! The directory that is being filled is touched, which shows the clock of the
 //! dump's filesystem, then everything is flushed, then that time is stored as an
 //! attribute of the directory. So an entry that was last changed before it is on
-//! the disk, whatever happens: a kill, a lost mount, a power cut, another boot.
+//! the disk, after a kill, a lost mount, a power cut or a reboot.
 //! All else in a leftover counts only when the disk holds the same.
 //!
 //! That rests on a clock that does not go back. Before a file is made the clock
@@ -36,7 +36,7 @@ use crate::sys::{disk, errno, file, stat};
 /// What is known of the directory that is being filled.
 #[derive(Debug)]
 pub(crate) struct Watermark {
-    site: OwnedFd,
+    target: OwnedFd,
     /// What the runs before this one left on the disk.
     believed: Flushed,
     state: Mutex<State>,
@@ -69,9 +69,9 @@ impl Watermark {
     ///
     /// # Errors
     /// When the directory cannot be opened once more.
-    pub(crate) fn of_new(site: &OwnedFd) -> io::Result<Self> {
-        let takes = !may_be_in_user_space(site.as_fd());
-        Self::new(site, Flushed::default(), None, takes)
+    pub(crate) fn of_new(target: &OwnedFd) -> io::Result<Self> {
+        let takes = !may_be_in_user_space(target.as_fd());
+        Self::new(target, Flushed::default(), None, takes)
     }
 
     /// Of what an earlier run left behind, in which no file is younger than
@@ -79,38 +79,43 @@ impl Watermark {
     ///
     /// # Errors
     /// When a watermark that is not to be believed cannot be removed.
-    pub(crate) fn of_leftover(site: &OwnedFd, newest: Option<Time>) -> io::Result<Self> {
+    pub(crate) fn of_leftover(target: &OwnedFd, newest: Option<Time>) -> io::Result<Self> {
         let name = c_name(layout::FLUSHED_XATTR.as_bytes());
-        let found = match xattr::get(Subject::Open(site.as_fd()), &name) {
+        let found = match xattr::get(Subject::Open(target.as_fd()), &name) {
             Ok(Some(text)) => Flushed::parse(&text),
             _ => Flushed::default(),
         };
         let last = found.last();
-        let from = younger_than(site, newest.max(last));
+        let from = younger_than(target, newest.max(last));
         let is_younger = |than: Option<Time>| match (&from, than) {
             (Ok(from), Some(than)) => *from > than,
             _ => false,
         };
         // What is made from now on must not be taken for what was flushed then.
         let went_back = last.is_some() && !is_younger(last);
-        let reaches = !may_be_in_user_space(site.as_fd());
+        let reaches = !may_be_in_user_space(target.as_fd());
         let takes = is_younger(newest) && !went_back && reaches;
         let believed = match reaches {
             true => found,
             false => Flushed::default(),
         };
         let from = from.ok();
-        let new = Self::new(site, believed, from, takes)?;
+        let new = Self::new(target, believed, from, takes)?;
         if went_back || !reaches {
             new.clock_went_back().map_err(|op_error| op_error.cause)?;
         }
         Ok(new)
     }
 
-    fn new(site: &OwnedFd, believed: Flushed, from: Option<Time>, takes: bool) -> io::Result<Self> {
+    fn new(
+        target: &OwnedFd,
+        believed: Flushed,
+        from: Option<Time>,
+        takes: bool,
+    ) -> io::Result<Self> {
         let now = from.map_or(i64::MIN, |_| here());
         Ok(Self {
-            site: dir::reopen(site.as_fd(), For::Filling)?,
+            target: dir::reopen(target.as_fd(), For::Filling)?,
             state: Mutex::new(State {
                 takes,
                 gone: false,
@@ -167,7 +172,7 @@ impl Watermark {
     pub(crate) fn flush(&self) -> Result<(), OpError> {
         self.stored.store(false, Ordering::Relaxed);
         let until = self.raise_floor()?;
-        if let Err(cause) = disk::sync_filesystem(&self.site) {
+        if let Err(cause) = disk::sync_filesystem(&self.target) {
             self.distrust();
             return Err(OpError::target(Op::Sync, cause));
         }
@@ -180,7 +185,7 @@ impl Watermark {
             let text = state.flushed.to_string();
             let name = layout::FLUSHED_XATTR.as_bytes();
             // Where it cannot be stored, an earlier one still holds.
-            let _ = xattr::set(Subject::Open(self.site.as_fd()), name, text.as_bytes());
+            let _ = xattr::set(Subject::Open(self.target.as_fd()), name, text.as_bytes());
         }
         Ok(())
     }
@@ -191,14 +196,14 @@ impl Watermark {
         let mut state = self.state();
         (state.takes, state.gone) = (false, true);
         // On a disk that refuses even this, it is not even read.
-        let _ = forget(&self.site);
+        let _ = forget(&self.target);
     }
 
     /// It is about to be published, and no leftover any more.
     pub(crate) fn remove(&self) {
         self.state().takes = false;
         let name = layout::FLUSHED_XATTR.as_bytes();
-        let _ = xattr::remove(Subject::Open(self.site.as_fd()), name);
+        let _ = xattr::remove(Subject::Open(self.target.as_fd()), name);
     }
 
     /// The time by the filesystem's clock, from which on all that is made is
@@ -209,7 +214,7 @@ impl Watermark {
             return Ok(None);
         }
         let here = here();
-        let Ok(now) = touch(&self.site) else {
+        let Ok(now) = touch(&self.target) else {
             return Ok(None);
         };
         if nanos(now) < self.floor.load(Ordering::Acquire) {
@@ -229,7 +234,7 @@ impl Watermark {
             return Ok(());
         }
         (state.takes, state.gone) = (false, true);
-        forget(&self.site).map_err(|e| OpError::target(Op::SetXattr, e))
+        forget(&self.target).map_err(|e| OpError::target(Op::SetXattr, e))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -238,33 +243,33 @@ impl Watermark {
 }
 
 /// Removes a watermark, durably.
-fn forget(site: &OwnedFd) -> io::Result<()> {
+fn forget(target: &OwnedFd) -> io::Result<()> {
     let name = layout::FLUSHED_XATTR.as_bytes();
-    match xattr::remove(Subject::Open(site.as_fd()), name) {
+    match xattr::remove(Subject::Open(target.as_fd()), name) {
         Err(e) if !errno::is_unsupported(&e) => return Err(e),
         _ => {}
     }
-    disk::sync(site)
+    disk::sync(target)
 }
 
 /// The time by the filesystem's clock, later than `newest` unless that has to
 /// wait for more than some ticks.
-fn younger_than(site: &OwnedFd, newest: Option<Time>) -> io::Result<Time> {
+fn younger_than(target: &OwnedFd, newest: Option<Time>) -> io::Result<Time> {
     const TICK: Duration = Duration::from_millis(10);
     for _ in 0..5 {
-        let now = touch(site)?;
+        let now = touch(target)?;
         if newest.is_none_or(|newest| newest < now) {
             return Ok(now);
         }
         std::thread::sleep(TICK);
     }
-    touch(site)
+    touch(target)
 }
 
 /// Touches a directory, and tells its ctime.
-fn touch(site: &OwnedFd) -> io::Result<Time> {
-    file::touch(site)?;
-    Ok(stat::look_at(site)?.ctime)
+fn touch(target: &OwnedFd) -> io::Result<Time> {
+    file::touch(target)?;
+    Ok(stat::look_at(target)?.ctime)
 }
 
 /// This machine's clock.

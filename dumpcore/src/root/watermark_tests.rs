@@ -3,10 +3,10 @@ use std::fs;
 use std::path::Path;
 
 /// A directory for what is being made, and the same as a handle.
-fn site() -> (assert_fs::TempDir, OwnedFd) {
+fn target() -> (assert_fs::TempDir, OwnedFd) {
     let dir = assert_fs::TempDir::new().expect("a directory");
-    let site = dir::open_root(dir.path(), For::Filling).expect("opened");
-    (dir, site)
+    let target = dir::open_root(dir.path(), For::Filling).expect("opened");
+    (dir, target)
 }
 
 /// Stores a file as a run does. Its ctime.
@@ -24,9 +24,9 @@ fn ctime(file: &Path) -> Time {
 }
 
 /// What the next run would believe.
-fn believed(site: &OwnedFd) -> Flushed {
+fn believed(target: &OwnedFd) -> Flushed {
     let name = c_name(layout::FLUSHED_XATTR.as_bytes());
-    let found = xattr::get(Subject::Open(site.as_fd()), &name).expect("asked");
+    let found = xattr::get(Subject::Open(target.as_fd()), &name).expect("asked");
     Flushed::parse(&found.unwrap_or_default())
 }
 
@@ -41,9 +41,9 @@ fn tick() {
 
 #[test]
 fn what_was_stored_before_a_flush_counts_and_nothing_later() {
-    let (dir, site) = site();
-    let watermark = Watermark::of_new(&site).expect("opened");
-    assert!(!watermark.is_due() && believed(&site).is_empty());
+    let (dir, target) = target();
+    let watermark = Watermark::of_new(&target).expect("opened");
+    assert!(!watermark.is_due() && believed(&target).is_empty());
     let early = store(&watermark, &dir.path().join("early"));
     assert!(watermark.is_due());
     tick();
@@ -51,27 +51,27 @@ fn what_was_stored_before_a_flush_counts_and_nothing_later() {
     assert!(!watermark.is_due());
     tick();
     let late = store(&watermark, &dir.path().join("late"));
-    let found = believed(&site);
+    let found = believed(&target);
     assert!(found.covers(early, || None) && !found.covers(late, || Some(late)));
     assert!(!found.covers(found.last().expect("a time"), || None));
     tick();
     watermark.flush().expect("flushed");
-    assert!(believed(&site).covers(late, || None));
+    assert!(believed(&target).covers(late, || None));
     watermark.remove();
-    assert!(believed(&site).is_empty());
+    assert!(believed(&target).is_empty());
 }
 
 #[test]
 fn a_run_that_takes_over_vouches_for_what_it_made_itself() {
-    let (dir, site) = site();
-    let first = Watermark::of_new(&site).expect("opened");
+    let (dir, target) = target();
+    let first = Watermark::of_new(&target).expect("opened");
     let flushed = store(&first, &dir.path().join("flushed"));
     tick();
     first.flush().expect("flushed");
     tick();
     let killed = store(&first, &dir.path().join("killed"));
     tick();
-    let second = Watermark::of_leftover(&site, Some(killed)).expect("taken over");
+    let second = Watermark::of_leftover(&target, Some(killed)).expect("taken over");
     assert!(second.covers(flushed, || None) && !second.covers(killed, || Some(killed)));
     tick();
     let own = store(&second, &dir.path().join("own"));
@@ -80,10 +80,10 @@ fn a_run_that_takes_over_vouches_for_what_it_made_itself() {
     let linked = ctime(&dir.path().join("killed"));
     tick();
     second.flush().expect("flushed");
-    let third = Watermark::of_leftover(&site, Some(own)).expect("taken over");
+    let third = Watermark::of_leftover(&target, Some(own)).expect("taken over");
     let born = |name: &str| {
         let name = c_name(name.as_bytes());
-        stat::born(site.as_fd(), &name)
+        stat::born(target.as_fd(), &name)
     };
     assert!(third.covers(flushed, || None));
     assert!(third.covers(own, || born("own")));
@@ -98,8 +98,8 @@ fn a_run_that_takes_over_vouches_for_what_it_made_itself() {
 fn a_clock_that_went_back_takes_it_away() {
     // While a run is at work: before a file, and when one is whole.
     for before in [true, false] {
-        let (dir, site) = site();
-        let watermark = Watermark::of_new(&site).expect("opened");
+        let (dir, target) = target();
+        let watermark = Watermark::of_new(&target).expect("opened");
         store(&watermark, &dir.path().join("early"));
         watermark.flush().expect("flushed");
         let now = watermark.floor_here.load(Ordering::Relaxed);
@@ -110,20 +110,20 @@ fn a_clock_that_went_back_takes_it_away() {
             watermark.before_file().expect("looked");
         } else {
             let floor = watermark.before_file().expect("looked");
-            assert!(!believed(&site).is_empty());
+            assert!(!believed(&target).is_empty());
             let earlier = Time::from_nanos(i128::from(floor.0) - 1);
             watermark.after_file(floor, earlier).expect("looked");
         }
-        assert!(believed(&site).is_empty(), "it is still there");
+        assert!(believed(&target).is_empty(), "it is still there");
         tick();
         watermark.flush().expect("flushed");
-        assert!(believed(&site).is_empty(), "there is another");
+        assert!(believed(&target).is_empty(), "there is another");
     }
 }
 
 #[test]
 fn a_clock_that_went_back_between_two_runs_is_noticed() {
-    let (dir, site) = site();
+    let (dir, target) = target();
     fs::write(dir.path().join("file"), "text").expect("written");
     let later = Time::from_nanos(i128::from(here()) + 3_600_000_000_000);
     // The watermark is of a time to come.
@@ -131,56 +131,56 @@ fn a_clock_that_went_back_between_two_runs_is_noticed() {
     of_later.add(None, later);
     let name = layout::FLUSHED_XATTR.as_bytes();
     let text = of_later.to_string();
-    xattr::set(Subject::Open(site.as_fd()), name, text.as_bytes()).expect("set");
-    let watermark = Watermark::of_leftover(&site, no_file()).expect("taken over");
+    xattr::set(Subject::Open(target.as_fd()), name, text.as_bytes()).expect("set");
+    let watermark = Watermark::of_leftover(&target, no_file()).expect("taken over");
     assert!(
-        believed(&site).is_empty(),
+        believed(&target).is_empty(),
         "what is made now would be believed"
     );
     // What was there is still known by this run.
     assert!(watermark.covers(ctime(&dir.path().join("file")), || None));
     watermark.flush().expect("flushed");
-    assert!(believed(&site).is_empty());
+    assert!(believed(&target).is_empty());
     // What a run left that had none is of a time to come.
-    let watermark = Watermark::of_leftover(&site, Some(later)).expect("taken over");
+    let watermark = Watermark::of_leftover(&target, Some(later)).expect("taken over");
     tick();
     watermark.flush().expect("flushed");
     assert!(
-        believed(&site).is_empty(),
+        believed(&target).is_empty(),
         "files not flushed would be believed"
     );
 }
 
 #[test]
 fn where_not_all_was_seen_only_what_was_known_stays_known() {
-    let (dir, site) = site();
-    let first = Watermark::of_new(&site).expect("opened");
+    let (dir, target) = target();
+    let first = Watermark::of_new(&target).expect("opened");
     let early = store(&first, &dir.path().join("early"));
     tick();
     first.flush().expect("flushed");
     tick();
-    let second = Watermark::of_leftover(&site, None).expect("taken over");
+    let second = Watermark::of_leftover(&target, None).expect("taken over");
     tick();
     let late = store(&second, &dir.path().join("late"));
     tick();
     second.flush().expect("flushed");
-    let found = believed(&site);
+    let found = believed(&target);
     assert!(found.covers(early, || None) && !found.covers(late, || Some(late)));
     // And it goes when the clock does.
     let floor = second.before_file().expect("looked");
     second.after_file(floor, early).expect("looked");
-    assert!(believed(&site).is_empty());
+    assert!(believed(&target).is_empty());
 }
 
 #[test]
 fn nothing_is_believed_of_what_is_distrusted() {
-    let (dir, site) = site();
-    let watermark = Watermark::of_new(&site).expect("opened");
+    let (dir, target) = target();
+    let watermark = Watermark::of_new(&target).expect("opened");
     store(&watermark, &dir.path().join("file"));
     tick();
     watermark.flush().expect("flushed");
     watermark.distrust();
-    assert!(believed(&site).is_empty());
+    assert!(believed(&target).is_empty());
     watermark.flush().expect("flushed");
-    assert!(believed(&site).is_empty());
+    assert!(believed(&target).is_empty());
 }

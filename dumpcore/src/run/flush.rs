@@ -12,8 +12,8 @@ use crate::sys::lock::lock;
 /// How long at least between the end of a flush and the next.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// A flush may take no more than one part in so many of the time: it holds up
-/// whoever writes to that disk.
+/// A flush may take at most this fraction of the time, because it holds up
+/// everything that writes to that disk.
 const REST: u32 = 20;
 
 /// Does the work, while a thread of its own flushes. A flush that fails ends the

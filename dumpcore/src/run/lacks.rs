@@ -7,8 +7,7 @@ use crate::engine::Totals;
 use crate::fs::capabilities::Lacks;
 use crate::model::event::Warning;
 
-/// Tells what the filesystem at `path`, of this type, cannot keep, whoever the
-/// runner is.
+/// Reports what the filesystem at `path`, of this type, cannot keep for any user.
 pub(super) fn tell_what_is_lacking(lacks: &Lacks, path: &Path, fs: &str, totals: &Totals<'_>) {
     totals.said_to_be_lost(lacks.told);
     if !lacks.things.is_empty() {

@@ -21,14 +21,14 @@ use crate::sys::dir::{self, For};
 use crate::sys::errno;
 
 /// The names a run may take: its own, and whether an earlier run's leftover
-/// is gone on with.
+/// is resumed.
 pub(super) struct Named {
     pub(super) name: DumpName,
     pub(super) leftover: Option<Leftover>,
 }
 
 impl Run {
-    /// Chooses the name, and what is gone on with.
+    /// Chooses the name, and which leftover is resumed.
     pub(super) fn name(
         &self,
         order: &Order<'_>,
@@ -89,7 +89,7 @@ impl Run {
     /// that this user may fill. An empty one serves all roots. Else: is it that
     /// another program holds it?
     fn take(&self, name: DumpName, order: &Order<'_>) -> Result<Leftover, bool> {
-        // Another user's can neither be gone on with nor removed. Its owner's
+        // Another user's can neither be resumed nor removed. Its owner's
         // number does not tell: a server may show our own under another.
         let names = self
             .dump
@@ -117,7 +117,7 @@ impl Run {
         Ok(Leftover { name, hold, newest })
     }
 
-    /// Of several leftovers the newest is gone on with; the others go.
+    /// Of several leftovers the newest is resumed; the others are removed.
     pub(super) fn remove_leftovers(
         &self,
         leftovers: Vec<Leftover>,
@@ -131,7 +131,7 @@ impl Run {
         Ok(())
     }
 
-    /// Takes from a leftover that is gone on with what is not wanted any more:
+    /// Removes from a resumed leftover what is no longer needed:
     /// before anything is made, since the disk may be full. The latest ctime of a
     /// file in it, if that is known then.
     pub(super) fn trim_leftover(
@@ -149,7 +149,7 @@ impl Run {
         let mut pairs = Vec::new();
         let mut missed = false;
         for source in again(sources)? {
-            // What cannot be entered, or is no directory, is the merge's.
+            // What cannot be entered, or is not a directory, is left to the merge.
             let target = dir::open_dir(there.as_fd(), &source.name, For::Filling);
             let is_missing = target.as_ref().is_err_and(errno::is_missing);
             let target = target.and_then(|dir| DirHandle::top(dir, For::Filling, &slots));

@@ -183,7 +183,7 @@ impl Run {
         self.merge(&work, sources, None, made.capabilities, totals)
     }
 
-    /// Merges all trees; without a site, only to see what would be done.
+    /// Merges all trees; without a target, only to see what would be done.
     pub(super) fn merge(
         &self,
         work: &Work<'_>,

@@ -1,4 +1,4 @@
-//! What a run is told of mounts by the dumps that it links to, and what it tells
+//! What a run learns about mounts from the dumps that it links to, and what it tells
 //! the next one.
 //!
 //! A dump notes what was mounted below its trees. What the next one misses of
@@ -37,7 +37,7 @@ pub(crate) fn notes_of(dump: &OwnedFd) -> Vec<MountNote> {
 /// The mounts that may be missed, and where they were.
 pub(super) struct Expected(Vec<(MountNote, bool, PathBuf, Arc<OwnedFd>)>);
 
-/// What the engine is told of a tree's mounts.
+/// What the engine learns about a tree's mounts.
 pub(super) fn mounts_of(
     source: &mut Source,
     slots: &Arc<HandleCache>,

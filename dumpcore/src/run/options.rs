@@ -50,7 +50,7 @@ impl RunOptions {
         }
     }
 
-    /// Is told of every event, from several threads at once. Keep a clone of
+    /// Receives every event, from several threads at once. Keep a clone of
     /// the `Arc` to ask the observer afterwards what it was told.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = observer;
@@ -110,7 +110,7 @@ impl fmt::Debug for RunOptions {
 }
 
 /// The methods of a builder, in its `impl`, that hand its field `options` what
-/// it is told. Methods of a trait would have to be imported by whoever calls
+/// it is told. Methods of a trait would have to be imported by the code that calls
 /// them.
 macro_rules! takes_run_options {
     () => {
@@ -121,7 +121,7 @@ macro_rules! takes_run_options {
             self
         }
 
-        /// Is told of every event; see [`RunOptions::observer`](crate::RunOptions::observer).
+        /// Receives every event; see [`RunOptions::observer`](crate::RunOptions::observer).
         pub fn observer(
             mut self,
             observer: std::sync::Arc<dyn $crate::model::event::Observer>,

@@ -57,7 +57,7 @@ impl<'a> Published<'a> {
     /// Is all still there, and was nothing missed while it was read?
     ///
     /// # Errors
-    /// [`Error::SourceGone`] when not: what was copied of it is no dump.
+    /// [`Error::SourceGone`] when not: what was copied of it is not a dump.
     pub(crate) fn is_still_whole(
         &self,
         vanished: u64,
@@ -67,7 +67,7 @@ impl<'a> Published<'a> {
         let there = dir::open_root(self.path, For::Passing);
         let cause = match there.and_then(|there| Ok(id(&there)? == id(self.handle)?)) {
             Ok(true) if vanished == 0 && !self.has_lost_names(keep_going) => return Ok(()),
-            Ok(_) => io::Error::other("it was removed while it was read"),
+            Ok(_) => io::Error::other("it was removed while it was being read"),
             Err(cause) => cause,
         };
         let fault = Fault::new(Op::Open, self.path.to_path_buf(), cause);

@@ -61,7 +61,7 @@ pub(crate) fn finish(
 }
 
 /// Passes on how much was removed, and no fault: what is left of a removed dump
-/// is no fault of the run that meets it.
+/// is not a fault of the run that finds it.
 struct Quiet<'a>(&'a dyn Observer);
 
 impl Observer for Quiet<'_> {
@@ -90,8 +90,8 @@ impl Run {
         made
     }
 
-    /// The same behind a run, of which it is no part: what cannot be removed is
-    /// a warning.
+    /// The same after a run, separate from it: what cannot be removed is a
+    /// warning.
     pub(super) fn finish_removing(&self, budget: Budget, warn: &dyn Fn(Warning)) {
         let quiet = Quiet(&*self.options.observer);
         let totals = Totals::new(&quiet, Some(&self.options.stop));

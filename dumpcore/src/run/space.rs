@@ -1,6 +1,6 @@
 //! Whether a copy will fit, before it is begun: what is to be copied is added up
 //! first. For a first copy only where the filesystems that are read hold more than
-//! is free: else it fits whatever the rules leave out, and adding up costs nothing.
+//! is free: otherwise it fits whatever the rules leave out, and adding up costs nothing.
 
 use std::os::fd::AsFd as _;
 
@@ -41,7 +41,7 @@ impl Run {
         }
     }
 
-    /// Is it possible that a first copy does not fit? Not told of a disk that
+    /// Is it possible that a first copy does not fit? Unknown for a disk that
     /// compresses what it stores.
     fn may_not_fit(&self, order: &Order<'_>, sources: &[Source]) -> bool {
         let compresses = FsType::of(self.dump.handle()).is_ok_and(FsType::may_compress);

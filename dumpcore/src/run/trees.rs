@@ -78,13 +78,13 @@ pub(crate) fn roots_of_dump(handle: &OwnedFd, base: &Path) -> Result<Vec<Source>
         let path = base.join(OsStr::from_bytes(name.to_bytes()));
         match dir::open_dir(handle.as_fd(), &name, For::Reading) {
             Ok(handle) => roots.push(Source::new(name, path, handle)),
-            // What is no directory is no tree.
+            // Only directories are trees.
             Err(e) if errno::has_changed(&e) => {}
             Err(e) => return Err(unusable(&path, e)),
         }
     }
     if roots.is_empty() {
-        let cause = std::io::Error::other("there is no tree in it");
+        let cause = std::io::Error::other("it contains no tree");
         return Err(unusable(base, cause));
     }
     Ok(roots)
@@ -143,7 +143,7 @@ pub(super) fn all_names(handle: &OwnedFd) -> std::io::Result<Vec<CString>> {
     Ok(chunk.iter().map(|entry| entry.name.to_owned()).collect())
 }
 
-/// A tree that cannot be listed any more at the end has gone on the way.
+/// A tree that cannot be listed any more at the end disappeared on the way.
 pub(super) fn still_there(tops: Vec<(PathBuf, Arc<DirHandle>)>) -> Result<(), Error> {
     for (path, top) in tops {
         let listed = top.open().and_then(|top| dir::is_empty(top.as_fd()));

@@ -1,5 +1,5 @@
 //! What vanished while it was read, by name: an observer hears of it as of an
-//! entry, and whoever reads only the report would know no more than a number.
+//! entry, and a reader of the report alone would know only a number.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};

@@ -51,7 +51,7 @@ pub(crate) fn open_dir(dir: BorrowedFd<'_>, name: &CStr, purpose: For) -> io::Re
     open(dir, name, purpose, OFlags::NOFOLLOW)
 }
 
-/// Opens the directory that a name leads to, by whatever symlinks, to be passed
+/// Opens the directory that a name leads to, through symlinks too, to be passed
 /// through.
 pub(crate) fn open_followed(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<OwnedFd> {
     open(dir, name, For::Passing, OFlags::empty())
@@ -152,7 +152,7 @@ pub(crate) struct Listed<'a> {
 }
 
 impl Chunk {
-    /// A chunk is full with so many names: enough to put inodes into the
+    /// A chunk is full with this many names: enough to put inodes into the
     /// order of the disk, few enough to be nothing in memory.
     const FULL: usize = 4096;
 

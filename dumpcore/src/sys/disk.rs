@@ -36,7 +36,7 @@ pub(crate) fn lock_shared(handle: BorrowedFd<'_>) -> io::Result<()> {
     Ok(flock(handle, FlockOperation::NonBlockingLockShared)?)
 }
 
-/// Lets the lock go at once, whoever else still has the handle: a child that
+/// Releases the lock at once, even if others still have the handle: a child that
 /// another thread is just starting has it until it runs its program.
 pub(crate) fn unlock(dir: BorrowedFd<'_>) -> io::Result<()> {
     Ok(flock(dir, FlockOperation::Unlock)?)

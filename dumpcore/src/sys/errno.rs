@@ -84,7 +84,7 @@ pub(crate) fn is_directory(error: &io::Error) -> bool {
     is(error, &[Errno::ISDIR])
 }
 
-/// `readlink` on what is no symlink.
+/// `readlink` on what is not a symlink.
 pub(crate) fn is_no_symlink(error: &io::Error) -> bool {
     is(error, &[Errno::INVAL])
 }
@@ -110,7 +110,7 @@ pub(crate) fn is_stale(error: &io::Error) -> bool {
 }
 
 /// The server does not answer, or the way to it is closed: NFS and CIFS say so
-/// of whatever is asked meanwhile, where their mounts are not to wait for ever.
+/// of every request meanwhile, where their mounts are not to wait for ever.
 pub(crate) fn is_unreachable(error: &io::Error) -> bool {
     is(
         error,
@@ -227,10 +227,10 @@ pub(crate) fn is_lockless(error: &io::Error) -> bool {
     is(error, &[Errno::NOLCK]) || is_unsupported(error)
 }
 
-/// What stands for a disk that has not appeared yet: nothing (ENOENT), an
+/// The answer for a disk that has not appeared yet: nothing (ENOENT), an
 /// automount point that found no device (ENODEV) or was let go meanwhile
 /// (EHOSTDOWN), or a mount whose device or peer has gone, and which comes back
-/// by being mounted anew.
+/// by being mounted again.
 pub(crate) fn is_yet_to_appear(error: &io::Error) -> bool {
     is(error, &[Errno::NOENT, Errno::HOSTDOWN]) || is_mount_gone(error)
 }

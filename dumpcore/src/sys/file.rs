@@ -72,7 +72,7 @@ pub(crate) struct CopyHow {
 }
 
 /// Copies the first `size` bytes of a file, or all of it, its holes as holes.
-/// `keep_going` hears of every so many bytes written and says whether to
+/// `keep_going` is called after each piece written and says whether to
 /// continue. Returns how many bytes there were: fewer than `size` when the
 /// file has shrunk.
 pub(crate) fn copy(
@@ -243,7 +243,7 @@ pub(crate) fn same_contents(
     Ok(a == size && b == size)
 }
 
-/// Do two files hold the same, read to their ends, whatever their sizes are
+/// Do two files hold the same, read to their ends, whatever sizes they
 /// said to be?
 pub(crate) fn same_to_end(
     a: BorrowedFd<'_>,

@@ -67,7 +67,7 @@ pub(crate) fn make_special(
     Ok(mknodat(dir, name, file_type, mode, rdev)?)
 }
 
-/// Removes a name that is no directory.
+/// Removes a name that is not a directory.
 pub(crate) fn remove(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     Ok(unlinkat(dir, name, AtFlags::empty())?)
 }

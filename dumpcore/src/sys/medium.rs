@@ -208,7 +208,7 @@ impl Sysfs {
 }
 
 /// May a device be called rotating only because nobody said otherwise? That
-/// is so of virtual disks, whatever they lie on, and of memory sticks.
+/// is the case for virtual disks on any storage, and for memory sticks.
 fn is_doubtful(folder: &Path) -> bool {
     let driver = fs::canonicalize(folder.join("device/driver")).unwrap_or_default();
     let driver = driver.file_name().unwrap_or_default();

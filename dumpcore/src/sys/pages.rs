@@ -75,7 +75,7 @@ struct Stretches {
 }
 
 impl<'f> Reader<'f> {
-    /// Reads a file that has about so many bytes.
+    /// Reads a file of about this many bytes.
     pub(crate) fn new(file: BorrowedFd<'f>, size: u64, pages: Pages) -> Self {
         let way = match pages {
             Pages::Keep => Way::Plain,
@@ -172,7 +172,7 @@ pub(crate) struct Writer<'f> {
 }
 
 impl<'f> Writer<'f> {
-    /// Writes a file that will have about so many bytes.
+    /// Writes a file that will have about this many bytes.
     pub(crate) fn new(file: BorrowedFd<'f>, size: u64, pages: Pages) -> Self {
         let way = match pages {
             Pages::Spare if size >= SMALL => Way::Uncached,
@@ -248,7 +248,7 @@ impl<'f> Writer<'f> {
 }
 
 /// Tells the kernel that pages are not needed. It is advice: that it was not
-/// taken is no failure.
+/// taken is not a failure.
 fn not_needed(file: BorrowedFd<'_>, range: Range<u64>) {
     if let Some(length) = NonZeroU64::new(range.end - range.start) {
         let _ = fadvise(file, range.start, Some(length), Advice::DontNeed);

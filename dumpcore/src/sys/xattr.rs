@@ -277,7 +277,7 @@ pub(crate) fn set(subject: Subject<'_>, xattr: &[u8], value: &[u8]) -> io::Resul
     }
 }
 
-/// Removes one attribute; that it is not there is no error.
+/// Removes one attribute; that it does not exist is not an error.
 pub(crate) fn remove(subject: Subject<'_>, xattr: &[u8]) -> io::Result<()> {
     let xattr = CString::new(xattr)?;
     let removed = match subject {

@@ -1,7 +1,7 @@
 //! Which dumps may be removed.
 //!
 //! Never what a link of the dump root names, nor the last complete dump of a
-//! tree; a first copy, which somebody made by hand, only when that is meant.
+//! tree; a first copy, which was made by hand, only when asked for explicitly.
 
 use std::collections::BTreeSet;
 use std::ffi::{CStr, CString, OsStr};

@@ -22,17 +22,17 @@ pub enum Reason {
         /// The name of the tree.
         tree: PathBuf,
     },
-    /// It is the first copy, which somebody made by hand; see
+    /// It is the first copy, which was made by hand; see
     /// [`Remove::first_copy`](crate::Remove::first_copy).
     FirstCopy,
-    /// A program reads it.
+    /// A program is reading it.
     Read,
     /// Something is mounted there.
     Mounted {
         /// Where.
         point: PathBuf,
     },
-    /// It is not there, or could not be taken from its name.
+    /// It does not exist, or could not be moved from its name.
     Failed(Fault),
 }
 
@@ -50,7 +50,7 @@ impl Reason {
         }
     }
 
-    /// May it not go at all, so that trying later is no use?
+    /// Is it protected, so that trying again later would not help?
     #[must_use]
     pub fn is_protection(&self) -> bool {
         matches!(
@@ -70,18 +70,20 @@ impl fmt::Display for Reason {
                     Some(layout::CURRENT_CHECKPOINT) => "make a checkpoint first, with chkptme",
                     _ => "remove that link first",
                 };
-                write!(f, "the link '{}' names it: {first}", Printable::path(link))
+                write!(f, "the link '{}' names it; {first}", Printable::path(link))
             }
             Reason::LastOfTree { tree } => write!(
                 f,
                 "it is the last complete dump of '{}'",
                 Printable::path(tree)
             ),
-            Reason::FirstCopy => f.write_str("it is the first copy, which somebody made by hand"),
-            Reason::Read => f.write_str("another program reads it: try again when that is done"),
+            Reason::FirstCopy => f.write_str("it is the first copy, which was made by hand"),
+            Reason::Read => {
+                f.write_str("another program is reading it; try again when it has finished")
+            }
             Reason::Mounted { point } => write!(
                 f,
-                "something is mounted at {}: unmount it first",
+                "something is mounted at {}; unmount it first",
                 Printable::path(point)
             ),
             Reason::Failed(fault) => Chain(fault).fmt(f),
@@ -101,7 +103,7 @@ pub struct Removed {
     pub names: u64,
     /// How many bytes that freed: the blocks of inodes whose last name went.
     pub freed_bytes: u64,
-    /// Is nothing left of it? What is, is no dump any more, and is removed by
+    /// Is nothing left of it? What is left is no longer a dump, and is removed by
     /// the next run.
     pub whole: bool,
 }

@@ -56,7 +56,7 @@ impl Remove {
         self
     }
 
-    /// May the first copy go, which somebody made by hand?
+    /// May the first copy be removed, which was made by hand?
     pub fn first_copy(mut self, yes: bool) -> Self {
         self.first = yes;
         self

@@ -89,8 +89,8 @@ pub enum Warning {
         /// The file.
         path: PathBuf,
     },
-    /// The dump's filesystem cannot store some of what dumps preserve, whoever
-    /// runs the program. Once per run, whether the tree has any of it or not.
+    /// The dump's filesystem cannot store some of what dumps preserve, for any
+    /// user. Once per run, whether the tree has any of it or not.
     NotPreserved {
         /// The dump root.
         path: PathBuf,

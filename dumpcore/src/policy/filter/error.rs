@@ -43,7 +43,7 @@ pub enum FilterRefusal {
     /// Nothing follows `+ ` or `- `. rsync refuses this too.
     #[error("no pattern follows the sign")]
     Empty,
-    /// The pattern has 4096 bytes or more. rsync complains and goes on without
+    /// The pattern has 4096 bytes or more. rsync complains and continues without
     /// the rule.
     #[error("the pattern is longer than 4095 bytes")]
     TooLong,
@@ -54,17 +54,17 @@ pub enum FilterRefusal {
     Nul,
     /// The file begins with the byte order mark of UTF-16 or UTF-32: names are
     /// bytes, and none of its rules would match any.
-    #[error("this is UTF-16 or UTF-32: save the file as UTF-8")]
+    #[error("the file is UTF-16 or UTF-32; save it as UTF-8")]
     Encoding,
     /// In rsync's full filter language (`--filter`) this names a file of further
     /// rules, and such files are not read. (In a list of excludes rsync takes it
     /// for a pattern, which is hardly ever meant.)
-    #[error("files of further rules are not read; for a name that looks so, put \"- \" before it")]
+    #[error("files of further rules are not supported; if this is a name, put \"- \" before it")]
     MergeFile,
     /// In rsync's full filter language (`--filter`) this carries modifiers, and
     /// these are not known here. (In a list of excludes rsync takes it for a
     /// pattern, which is hardly ever meant.)
-    #[error("modifiers are not supported; for a name that looks so, put \"- \" before it")]
+    #[error("modifiers are not supported; if this is a name, put \"- \" before it")]
     Modifier,
 }
 
@@ -73,7 +73,7 @@ pub enum FilterRefusal {
 /// Reads like `DIR/exclude line 3: bad rule "- ": no pattern follows the sign`;
 /// a rule that was handed over by itself has no place, and it is for the caller
 /// to say where that rule is from.
-/// Bytes of the rule that are no printable text are written as `\NNN` in octal.
+/// Bytes of the rule that are not printable text are written as `\NNN` in octal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}bad rule \"{}\": {refusal}", Place(.origin), Shown(.rule))]
 pub struct FilterError {
@@ -131,7 +131,7 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-/// Bytes for a person to read: what could drive a terminal, or is no text, in
+/// Bytes for a person to read: what could drive a terminal, or is not text, in
 /// octal. Unlike in [`Printable`], backslashes stay single: rules are full of
 /// them, and a person will look for the rule as it stands in the file.
 pub(super) struct Shown<'a>(pub(super) &'a [u8]);

@@ -10,7 +10,7 @@ use super::class::ByteSet;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Token {
     Byte(u8),
-    /// `?`: one byte that is no slash.
+    /// `?`: one byte that is not a slash.
     AnyByte,
     Set(Box<ByteSet>),
     /// `*`: any run without a slash.
@@ -150,7 +150,7 @@ fn matches_by(tokens: &[Token], subject: Subject<'_>, mut step: impl FnMut()) ->
         }
         match star_star {
             Some((next, from)) if from < len => {
-                // Most patterns go on with a fixed byte, mostly a slash: the
+                // Most patterns continue with a fixed byte, mostly a slash: the
                 // places between are hopeless.
                 let start = match tokens[next] {
                     Token::Byte(byte) => subject.find(byte, from + 1),

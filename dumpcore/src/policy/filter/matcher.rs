@@ -162,7 +162,7 @@ fn literal(tokens: &[Token]) -> Option<Box<[u8]>> {
         .collect()
 }
 
-/// The last components of a path, if it has so many.
+/// The last components of a path, if it has that many.
 fn tail(path: &[u8], components: usize) -> Option<&[u8]> {
     let before = (0..path.len())
         .rev()

@@ -52,7 +52,7 @@ use self::parse::Statement;
 /// | `**/tmp`: starts with `**` | the whole path, as if a slash stood before it |
 ///
 /// A final slash (`build/`) restricts a pattern to directories and otherwise
-/// does not count. A symlink to a directory is no directory.
+/// does not count. A symlink to a directory is not a directory.
 ///
 /// The wildcards: `*` is any run of bytes without a slash, `**` any run, `?` any
 /// byte but a slash, and `[…]` one byte of a class: `[abc]`, `[a-z]`, inverted
@@ -133,7 +133,7 @@ impl Filter {
     }
 
     /// Appends one rule, as `--exclude` takes it: no comments, and line ends are
-    /// part of the pattern. An empty one is no rule, as for rsync.
+    /// part of the pattern. An empty line is not a rule, as in rsync.
     ///
     /// # Errors
     ///

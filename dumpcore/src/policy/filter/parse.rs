@@ -90,7 +90,7 @@ pub(super) fn statement(rule: &[u8]) -> Result<Statement<'_>, FilterRefusal> {
 
 /// Is this a rule of the full filter language that cannot be honoured here?
 ///
-/// In a list of excludes rsync takes these for patterns. Whoever writes
+/// In a list of excludes rsync takes these for patterns. Anyone who writes
 /// `: .rsync-filter` there almost surely means the rule, so it is better
 /// refused than taken for a name; a `- ` before it says that a name is meant.
 /// Single letters and the words that only stand for `+` or `-` (`H x`, `hide x`)

@@ -145,7 +145,7 @@ fn a_refusal_names_its_place_and_changes_nothing() {
     assert_eq!(
         error.to_string(),
         "/d/exclude line 3: bad rule \"-s \\033\\377\": \
-         modifiers are not supported; for a name that looks so, put \"- \" before it"
+         modifiers are not supported; if this is a name, put \"- \" before it"
     );
     let error = filter.add_rule(b"- ").expect_err("no pattern");
     assert_eq!(

@@ -186,7 +186,7 @@ pub struct Found {
     pub incomplete: bool,
 }
 
-/// A dump of a dump root, whatever it is called.
+/// Any dump of a dump root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum DumpId {
@@ -213,7 +213,7 @@ impl DumpId {
         })
     }
 
-    /// Its date; of a first copy there is none.
+    /// Its date; a first copy has none.
     #[must_use]
     pub fn name(&self) -> Option<DumpName> {
         match self {

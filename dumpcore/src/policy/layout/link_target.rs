@@ -1,4 +1,4 @@
-//! Which dump a link or a path speaks of.
+//! Which dump a link or a path refers to.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -8,7 +8,7 @@ use super::FIRST;
 use super::dump_name::{Day, DumpId, DumpName, Year};
 use crate::model::path::RelPath;
 
-/// Where a link such as `current` points, in whatever form it was made.
+/// Where a link such as `current` points, in any form it may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LinkTarget {
     /// The dump's directory, relative to the dump root.

@@ -1,4 +1,4 @@
-//! Names on disk ⇄ values: the only room that spells them.
+//! Names on disk ⇄ values: the only place that spells them.
 //!
 //! ```text
 //! DUMP/current      -> 2026/1122/2331
@@ -54,7 +54,7 @@ pub const EXCLUDE_FILE: &str = ".rsync/exclude";
 /// killed with any of them in place, so none is ever a tree's.
 pub(crate) const TRIALS: [&str; 2] = [".dump_trial", ".dump_trial_link"];
 /// The name on which a run tries whether different names are one, and such
-/// names: of another case, of another case also where that is no ASCII, of
+/// names: of another case, of another case also outside ASCII, of
 /// another way to write the same.
 pub(crate) const FOLDED_TRIAL: &str = ".dump_Trial-\u{e9}";
 pub(crate) const FOLDED_VARIANTS: [&str; 3] = [

@@ -7,8 +7,8 @@ const RESTORING: &str = ".dump-restoring-";
 const REPLACED: &[u8] = b".old";
 
 /// The name that what is restored has beside `name` until it is whole, and
-/// that what it replaces has until it is removed. No dump holds it: whatever
-/// bears it is half made or on its way out.
+/// that what it replaces has until it is removed. Dumps leave it out: what
+/// has such a name is incomplete or about to be removed.
 #[must_use]
 pub(crate) fn restoring(name: &[u8], id: u32) -> Vec<u8> {
     let tail = format!("{RESTORING}{id}");

@@ -99,7 +99,7 @@ impl Evidence<Fault> for Pair<'_, '_, '_> {
             Ok(same) => Ok(same),
             Err(CompareError::First(e)) => Err(Fault::at(Op::Read, self.now.path)(e)),
             Err(CompareError::Second(e)) => Err(Fault::at(Op::Read, self.old.path)(e)),
-            // Whoever asks looks at that next.
+            // The caller looks at that next.
             Err(CompareError::Stopped) => Ok(false),
         }
     }

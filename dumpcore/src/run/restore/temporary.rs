@@ -48,7 +48,7 @@ impl<'a> Temporary<'a> {
         };
         // Somebody may have put another in its place at once.
         if !private {
-            let cause = io::Error::other("it was replaced as soon as it was made");
+            let cause = io::Error::other("it was replaced right after it was made");
             return Err(OpError::target(Op::Create, cause));
         }
         let capabilities = capabilities::guess(&made.handle);

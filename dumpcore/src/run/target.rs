@@ -1,4 +1,4 @@
-//! The site of a run: opened, and tried for what can be preserved there.
+//! Where a run makes its dump: opened, and tried for what can be preserved there.
 
 use std::ffi::OsStr;
 use std::os::fd::AsFd as _;
@@ -20,7 +20,7 @@ use crate::sys::errno;
 use crate::sys::fstype::FsType;
 
 impl Run {
-    /// Opens the site, and finds out what can be preserved there.
+    /// Opens the directory for the dump, and finds out what can be preserved there.
     pub(super) fn staging(
         &self,
         name: DumpName,
@@ -64,8 +64,8 @@ impl Run {
     }
 
     /// Tries what can be preserved. A leftover that has taken the last inode
-    /// leaves none for that, and holds perhaps what the tree has no longer: it
-    /// goes, and this run begins anew.
+    /// leaves none for the trial, and may hold what the tree no longer has: it is
+    /// removed, and this run starts from the beginning.
     fn try_out(
         &self,
         staging: &mut Staging<'_>,
