@@ -17,6 +17,7 @@ use std::thread::Scope;
 use std::time::{Duration, Instant};
 
 use super::node::Node;
+use crate::fs::dir_handle::DirHandle;
 use crate::model::event::{Event, Observer};
 use crate::model::fault::Side;
 use crate::sys::lock::lock;
@@ -37,7 +38,27 @@ const TOLD_AFTER: [Duration; 4] = [
 #[derive(Debug)]
 enum Place {
     Entry(Arc<Node>, CString),
+    /// Below the top of a tree: a directory, or a name in one.
+    Below(PathBuf, Arc<DirHandle>, CString),
     Path(PathBuf),
+}
+
+impl Place {
+    /// Spelled out only when it is told: for each directory of a deep tree that
+    /// takes time with the square of the depth.
+    fn path(&self) -> PathBuf {
+        match self {
+            Place::Entry(node, name) => node.full_path(Side::Source, name),
+            Place::Below(top, place, name) => {
+                let below = match name.is_empty() {
+                    true => place.path(),
+                    false => place.path().join(name.to_bytes()),
+                };
+                below.below(top)
+            }
+            Place::Path(path) => path.clone(),
+        }
+    }
 }
 
 /// Where one thread is, and how far.
@@ -114,6 +135,16 @@ impl Here {
         self.set(Some(Place::Entry(Arc::clone(node), name.to_owned())));
     }
 
+    /// Says where it is, by a directory below the top of a tree, or a name in it.
+    pub(super) fn below(&self, top: &Path, place: &Arc<DirHandle>, name: &CStr) {
+        let place = Arc::clone(place);
+        self.set(Some(Place::Below(
+            top.to_path_buf(),
+            place,
+            name.to_owned(),
+        )));
+    }
+
     /// Says where it is, by a path.
     pub(super) fn at_path(&self, path: &Path) {
         self.set(Some(Place::Path(path.to_path_buf())));
@@ -170,11 +201,7 @@ impl Seen {
             return None;
         }
         self.told += 1;
-        let path = match place.as_ref()? {
-            Place::Entry(node, name) => node.full_path(Side::Source, name),
-            Place::Path(path) => path.clone(),
-        };
-        Some((path, waited))
+        Some((place.as_ref()?.path(), waited))
     }
 }
 
@@ -204,6 +231,8 @@ pub fn watched<T>(observer: &dyn Observer, path: &Path, act: impl FnOnce() -> T)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fs::dir_handle::HandleCache;
+    use crate::sys::dir::{self, For};
 
     #[test]
     fn what_waits_is_told_with_its_path_and_what_moves_is_not() {
@@ -231,6 +260,28 @@ mod tests {
         };
         assert_eq!(path, Path::new("/waits"));
         assert!(*waited >= TOLD_AFTER[0] && *waited <= past, "{waited:?}");
+    }
+
+    #[test]
+    fn a_place_below_a_tree_has_its_whole_path() {
+        let dir = assert_fs::TempDir::new_in(".").expect("a directory");
+        std::fs::create_dir_all(dir.path().join("a/b")).expect("made");
+        let slots = HandleCache::new(4);
+        let top = dir::open_root(dir.path(), For::Passing).expect("opened");
+        let top = DirHandle::top(top, For::Passing, &slots)
+            .expect("a top")
+            .place;
+        let enter = |at: &Arc<DirHandle>, name| at.enter(name, For::Passing).expect("entered");
+        let inner = enter(&enter(&top, c"a").place, c"b").place;
+        for (place, name, path) in [
+            (&top, c"", "/tree"),
+            (&top, c"x", "/tree/x"),
+            (&inner, c"", "/tree/a/b"),
+            (&inner, c"x", "/tree/a/b/x"),
+        ] {
+            let place = Place::Below("/tree".into(), Arc::clone(place), name.to_owned());
+            assert_eq!(place.path(), Path::new(path));
+        }
     }
 
     #[test]

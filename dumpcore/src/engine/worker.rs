@@ -244,10 +244,10 @@ impl<'a> Worker<'a> {
             Job::Copy(copying) => self.here.at(&copying.node, &copying.name),
             Job::Store { node, name } => self.here.at(node, name),
             Job::LookAgain => self.here.idle(),
-            // Without the way down: to spell it for each directory of a deep
-            // tree takes time with the square of the depth.
-            Job::Moved(job) => self.here.at_path(&job.tree.tree.source),
-            Job::Recheck(job) => self.here.at_path(&job.tree.tree.source),
+            Job::Moved(job) => self
+                .here
+                .below(&job.tree.tree.source, &job.above, &job.name),
+            Job::Recheck(job) => self.here.below(&job.tree.tree.source, &job.place, c""),
         }
     }
 

@@ -177,7 +177,8 @@ impl DumpRoot {
         let target = target.ok_or_else(|| bad(BadLink::NotADump))?;
         match self.open_dump(&target.dir) {
             Ok(_) => Ok(Some(target)),
-            Err(e) if errno::has_changed(&e) => Err(bad(BadLink::Missing)),
+            Err(e) if errno::is_missing(&e) => Err(bad(BadLink::Missing)),
+            Err(e) if errno::has_changed(&e) => Err(bad(BadLink::NotADirectory)),
             Err(cause) => Err(Error::DumpUnusable {
                 path: target.dir.below(&self.path),
                 cause,

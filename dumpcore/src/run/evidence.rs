@@ -137,10 +137,18 @@ impl Evidence {
     }
 }
 
+/// Less than this is compared in no time.
+const TRIVIAL: u64 = 16 << 20;
+
+/// Are so many bytes of all too many to be compared for nothing?
+fn is_much_in_vain(bytes: u64, of: u64) -> bool {
+    bytes >= TRIVIAL && bytes > of / 10
+}
+
 /// Tells when much was compared that had only been touched.
 pub(super) fn tell_of_vain_comparisons(order: &Order<'_>, totals: &Totals<'_>) {
     let (bytes, of) = (totals.compared_in_vain(), totals.counts().files.bytes);
-    if !order.source_is_dump && bytes > of / 10 {
+    if !order.source_is_dump && is_much_in_vain(bytes, of) {
         totals.warn(Warning::ComparedInVain { bytes, of });
     }
 }
@@ -168,6 +176,25 @@ impl Run {
                 let reference = reference.path.below(self.dump.path());
                 totals.warn(Warning::ReadingUnknown { reference });
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn little_that_was_compared_is_not_worth_a_word() {
+        for (bytes, of, much) in [
+            (0, 0, false),
+            (4, 10, false),
+            (TRIVIAL - 1, TRIVIAL - 1, false),
+            (TRIVIAL, TRIVIAL, true),
+            (TRIVIAL, 10 * TRIVIAL, false),
+            (TRIVIAL + 1, 10 * TRIVIAL, true),
+        ] {
+            assert_eq!(is_much_in_vain(bytes, of), much, "{bytes} of {of}");
         }
     }
 }

@@ -366,6 +366,11 @@ mod tests {
              point it to a complete dump"
         );
         assert_eq!(
+            bad(Some("2026/1122/2331"), BadLink::NotADirectory),
+            "/dump/current points to 2026/1122/2331, which cannot be reached; a year, a day and a \
+             dump must each be a directory, not a symlink to one"
+        );
+        assert_eq!(
             bad(Some("/etc"), BadLink::NotADump),
             "/dump/current points to /etc, which is not a dump of this dump root; \
              point it to a complete dump"

@@ -12,6 +12,9 @@ pub enum BadLink {
     NotADump,
     /// The dump that it names does not exist.
     Missing,
+    /// The way there leads through a symlink, or something else that is not a
+    /// directory.
+    NotADirectory,
 }
 
 /// Which dump was asked for.

@@ -17,6 +17,12 @@ pub(super) fn pointing(target: Option<&Path>, reason: BadLink) -> String {
         }
         BadLink::NotADump => "is not a dump of this dump root",
         BadLink::Missing => "does not exist",
+        BadLink::NotADirectory => {
+            return format!(
+                "{which} cannot be reached; a year, a day and a dump must each be a directory, \
+                 not a symlink to one"
+            );
+        }
     };
     format!("{which} {what}; point it to a complete dump")
 }
