@@ -36,9 +36,8 @@ use crate::sys::name::c_name;
 use crate::sys::pages::{Pages, Reader};
 use crate::sys::stat::{self, Fresh};
 
-/// Makes a physically separate copy of the dump that `current` names, after
-/// which both `current_chk` and `current` point at it, so that later dumps
-/// link to it.
+/// Makes a physically separate copy of the dump that `current` names. Then both
+/// `current_chk` and `current` point to it, and later dumps link to it.
 ///
 /// ```no_run
 /// use dumpcore::Checkpoint;
@@ -83,8 +82,8 @@ impl Checkpoint {
         self
     }
 
-    /// Add up what is needed before anything is written, and stop when it is
-    /// more than is free. On unless told.
+    /// Add up the space needed before anything is written, and stop when it is
+    /// more than is free. On by default.
     pub fn space_check(mut self, yes: bool) -> Self {
         self.space_check = yes;
         self
@@ -94,11 +93,11 @@ impl Checkpoint {
 
     /// Makes the checkpoint.
     ///
-    /// A file that cannot be read is a fault; a warning tells where a good
-    /// version of it still is.
+    /// A file that cannot be read is a fault; a warning names a good version of
+    /// it, if there is one.
     ///
     /// # Errors
-    /// See [`Error`]: nothing was published then. [`Error::NoSpace`] when it
+    /// See [`Error`]: nothing was published. [`Error::NoSpace`] when it
     /// cannot fit, [`Error::VerifyFailed`] when the disk does not hold what
     /// was written.
     pub fn run(self) -> Result<Report, Error> {

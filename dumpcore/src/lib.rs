@@ -1,7 +1,7 @@
 //! Plan 9 style dumps of a file tree on Linux.
 //!
-//! A dump is a complete, browsable copy of one or several trees. What did not
-//! change since the dump before is a hard link to it, so that a dump of an
+//! A dump is a complete, browsable copy of one or several trees. Files that have
+//! not changed since the previous dump are hard links to it, so a dump of an
 //! unchanged tree costs only its directories.
 //!
 //! ```
@@ -45,18 +45,18 @@
 //!   shares no inode and no extent with anything.
 //! - [`Replica`] brings a dump to another dump root, on another disk.
 //!
-//! [`Restore`] puts a version of a path back, whole, by one rename, and replaces
-//! nothing without asking. [`Remove`] removes dumps, and leaves those that may not
-//! be removed.
+//! [`Restore`] puts a version of a path back, whole, by one rename, and
+//! replaces nothing without asking. [`Remove`] removes dumps, and leaves those
+//! that may not be removed.
 //!
-//! What they are told:
+//! What they are given:
 //!
 //! - [`Filter`]: which entries to leave out, in rsync's exclude language.
 //! - [`LinkPolicy`]: whether an entry is linked to the dump before or copied,
 //!   and why. It can be asked by itself.
 //! - [`Observer`]: receives every entry, [`Fault`] and [`Warning`] during a
 //!   run. The library never prints, reads no environment and does not exit.
-//! - [`RunOptions`]: what all operations can be told. An observer; a flag that
+//! - [`RunOptions`]: the options that all operations share. An observer; a flag that
 //!   stops the run, what was done being kept for the next one; a [`Rate`] that
 //!   copying keeps to; the number of workers; whether it is a dry run. What a
 //!   program does with its own priority is its own business: [`give_way`].

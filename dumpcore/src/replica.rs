@@ -1,9 +1,8 @@
-//! Replicating a dump: bringing one to another dump root, on another disk.
+//! Replicating a dump to another dump root, on another disk.
 //!
-//! What is replicated is a published dump, which never changes; so the dump
-//! root that is read is not locked, only that dump is held against being
-//! removed. The replica bears its name: in both roots the same name means the
-//! same dump.
+//! A published dump never changes, so the dump root that is read is not locked;
+//! only that dump is protected from being removed meanwhile. The replica has the
+//! same name: in both dump roots one name means the same dump.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,8 +22,8 @@ use crate::run::mount_memory::notes_of;
 use crate::run::{Order, Published, Run, RunOptions, Source, roots_of_dump, takes_run_options};
 use crate::sys::{errno, stat};
 
-/// Brings the last dump before today to another dump root, as a dump of its
-/// own, linked to the one there before.
+/// Copies the last dump before today to another dump root, as a dump there that
+/// is linked to the one before it.
 ///
 /// ```no_run
 /// use dumpcore::{Replica, Replicated};
@@ -50,7 +49,7 @@ pub struct Replica {
     options: RunOptions,
 }
 
-/// A [`Replica`] that has yet to be told where it goes.
+/// A [`Replica`] whose destination is still to be set.
 #[derive(Clone, Debug)]
 #[must_use = "a replica needs a dump root that it is written to"]
 pub struct ReplicaOf {
@@ -68,16 +67,16 @@ impl ReplicaOf {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Replicated {
-    /// The dump was brought over.
+    /// The dump was replicated.
     Made(Box<Report>),
-    /// It was there already, whole: nothing was done.
+    /// The replica already existed and was complete: nothing was done.
     There(PathBuf),
-    /// The first dumps are of today, and a day is brought over when it is over:
-    /// nothing was done. The newest dump that the second root has.
+    /// The first dumps are from today, and a day is replicated when it is over:
+    /// nothing was done. Holds the newest dump of the second dump root.
     NotYet(PathBuf),
 }
 
-/// How often somebody looks who waits for a disk.
+/// How often a waiting run checks whether the disk is there.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 impl Replica {
@@ -100,7 +99,7 @@ impl Replica {
         }
     }
 
-    /// Rules that leave entries out. None unless told.
+    /// Rules that leave entries out. None by default.
     pub fn filter(mut self, filter: Filter) -> Self {
         self.filter = filter;
         self
@@ -112,23 +111,22 @@ impl Replica {
         self
     }
 
-    /// The newest dump, also one of today: the one that `current` names. What
-    /// bears a later date is of a clock that was wrong.
+    /// The newest dump, even if it is from today: the one that `current` names.
+    /// A later date comes from a clock that was wrong.
     pub fn latest(mut self, yes: bool) -> Self {
         self.latest = yes;
         self
     }
 
-    /// The day of which, and after which, no dump is taken. Unset: that of
-    /// the clock, in local time, when the run begins.
+    /// Only dumps from before this day are replicated. By default today, in
+    /// local time, when the run begins.
     pub fn today(mut self, day: NaiveDate) -> Self {
         self.today = Some(day);
         self
     }
 
     /// Wait until the dump root that is read has a `current`: for a disk
-    /// that appears late. Anything else that is wrong with it is an error at
-    /// once.
+    /// that appears late. Any other problem with it is an error at once.
     pub fn wait(mut self, yes: bool) -> Self {
         self.wait = yes;
         self
@@ -145,10 +143,10 @@ impl Replica {
     /// Replicates.
     ///
     /// # Errors
-    /// See [`Error`]: nothing was published then. [`Error::NoSuchDump`] when
-    /// there is no dump before today, and the dump root that is written has
-    /// none, or there is none of today either; [`Error::SameRoot`] when both
-    /// dump roots are one.
+    /// See [`Error`]: nothing was published. [`Error::NoSuchDump`] when there is
+    /// no dump from before today and either none from today or none in the dump
+    /// root that is written; [`Error::SameRoot`] when both dump roots are the
+    /// same directory.
     pub fn run(self) -> Result<Replicated, Error> {
         let (from, current) = self.source()?;
         let now = Local::now();
@@ -251,7 +249,7 @@ impl Replica {
     }
 
     /// The dump root that is read and its `current`, once it has one: that
-    /// link is also the mark that its disk is mounted.
+    /// link also shows that its disk is mounted.
     fn source(&self) -> Result<(DumpRoot, LinkTarget), Error> {
         let mut told = None;
         loop {
@@ -287,7 +285,7 @@ impl Replica {
         }
     }
 
-    /// How far the two dump roots are from each other, as far as can be told:
+    /// How far the two dump roots are from each other, as far as is known:
     /// what is wrong with the one to be written is for its opening to say.
     fn distance(&self, from: &DumpRoot) -> Option<Distance> {
         let dump = DumpRoot::open(&self.dump).ok()?;
@@ -300,7 +298,7 @@ impl Replica {
         })
     }
 
-    /// Waits a little, ready to stop.
+    /// Waits a little; returns early when asked to stop.
     fn pause(&self) -> Result<(), Error> {
         let step = Duration::from_millis(100);
         for _ in 0..LOOK_EVERY.as_millis() / step.as_millis() {

@@ -1,10 +1,10 @@
-//! Restoring: a version of a path is brought back to its place, or elsewhere.
+//! Restoring a version of a path, to its original place or elsewhere.
 //!
-//! The version is made whole beside its place and takes it by one rename: anyone
-//! who looks sees the old or the new, and a failure leaves what was there. A
-//! directory becomes as it was: what it has gained since goes. Directories above
-//! it that are gone come back as the dump has them, but with nothing else in
-//! them: all together, by the same rename.
+//! The version is copied completely beside its place and put there by one rename:
+//! a reader sees the old or the new one, and a failure leaves what was there. A
+//! directory is restored exactly: anything added since is deleted. Missing
+//! directories above it are restored as the dump has them, without their other
+//! contents, by the same rename.
 //!
 //! Files are copied, never linked out of a dump, or a later write would change
 //! history. Nothing in the dump is written to.
@@ -22,7 +22,7 @@ use crate::run::{RunOptions, takes_run_options};
 use crate::sys::dir::real_path;
 use crate::sys::errno;
 
-/// Brings a version back to its place in a main tree, or to another directory.
+/// Restores a version to its place in a main tree, or to another directory.
 ///
 /// ```no_run
 /// use dumpcore::{Navigator, Restore, Restored};
@@ -47,7 +47,7 @@ pub struct Restore {
 }
 
 impl Restore {
-    /// Of this version, to the place in the main tree that it is of.
+    /// Restores this version to its place in the main tree.
     ///
     /// # Errors
     /// [`RestoreError::InDump`] for a place in a dump,
@@ -98,9 +98,8 @@ impl Restore {
         })
     }
 
-    /// Into this directory, which must exist, instead of the place that it is
-    /// of: under its own last name, a whole tree under that which it has in the
-    /// dump.
+    /// Restores into this existing directory instead of the original place, under
+    /// the last name of the path; a whole tree under its name in the dump.
     pub fn to(mut self, directory: impl Into<PathBuf>) -> Self {
         let directory = directory.into();
         let name = OsStr::from_bytes(self.name.to_bytes());
@@ -110,8 +109,8 @@ impl Restore {
         self
     }
 
-    /// Only where something differs, by the rules by which dumps link: what the
-    /// dump's filesystem could not keep does not count.
+    /// Restores only if something differs, by the rules by which dumps link: what
+    /// the dump's filesystem could not keep does not count.
     pub fn only_if_differs(mut self, yes: bool) -> Self {
         self.request.only_if_differs = yes;
         self
@@ -119,26 +118,26 @@ impl Restore {
 
     takes_run_options!();
 
-    /// Restores what is not there; nothing that exists is replaced.
+    /// Restores what is missing; nothing that exists is replaced.
     ///
-    /// When it is stopped before the version has taken its place, what was
-    /// made is removed, and what was there is as it was. Later, what was
+    /// When it is stopped before the version is in place, what was copied is
+    /// removed and nothing has changed. When it is stopped later, what was
     /// replaced may be left behind. A dry run ends in [`Restored::Planned`].
     ///
     /// # Errors
-    /// See [`RestoreError`]: what was there is as it was.
+    /// See [`RestoreError`]: nothing was changed.
     /// [`RestoreError::Exists`] where something would be replaced.
     pub fn run(self) -> Result<Restored, RestoreError> {
         restore(&self.request, &self.options, None)
     }
 
-    /// Restores, also over what is there, if the answer to the plan is `true`.
-    /// It is asked once, before anything is changed, and not in a dry run. The
-    /// directories stay the ones that were looked at, whatever happens to their
-    /// names meanwhile.
+    /// Restores, and replaces what exists if `confirm` returns `true` for the
+    /// plan. It is called once, before anything is changed, and not in a dry
+    /// run. The directories that were looked at are used, even if their names
+    /// change meanwhile.
     ///
     /// # Errors
-    /// See [`RestoreError`]: what was there is as it was.
+    /// See [`RestoreError`]: nothing was changed.
     pub fn run_asking(
         self,
         mut ask: impl FnMut(&RestorePlan) -> bool,

@@ -21,9 +21,9 @@ use crate::sys::stat;
 
 /// Takes a dump of one or several trees into a dump root.
 ///
-/// What is unchanged since the dump that `current` names becomes hard links
-/// to it; the rest is copied. When all is stored and flushed, it is made
-/// visible and `current` points to it.
+/// Entries that have not changed since the dump that `current` names become hard
+/// links to it; the rest is copied. When everything is stored and flushed, the
+/// dump is made visible and `current` points to it.
 ///
 /// ```no_run
 /// use dumpcore::{LinkPolicy, Snapshot};
@@ -50,7 +50,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// A dump into this dump root, of trees that are yet to be named.
+    /// A dump in this dump root; trees are added with [`Snapshot::main`].
     pub fn new(dump: impl Into<PathBuf>) -> Self {
         Self {
             dump: dump.into(),
@@ -71,7 +71,7 @@ impl Snapshot {
         self
     }
 
-    /// Rules that leave entries out. None unless told.
+    /// Rules that leave entries out. None by default.
     pub fn filter(mut self, filter: Filter) -> Self {
         self.filter = filter;
         self
@@ -89,15 +89,15 @@ impl Snapshot {
         self
     }
 
-    /// The minute it is of, when it is not now: to import an older copy. It
-    /// is linked to the newest dump that is not later, and `current` moves to
-    /// it unless it names a later one.
+    /// The minute of the dump, if not now: to import an older copy. It is
+    /// linked to the newest dump that is not later, and `current` moves to it
+    /// unless that names a later one.
     pub fn at(mut self, stamp: Stamp) -> Self {
         self.at = Some(stamp);
         self
     }
 
-    /// An empty tree is meant, though its reference is not empty.
+    /// Accept a tree that is empty although its reference is not.
     pub fn allow_empty(mut self, yes: bool) -> Self {
         self.allow_empty = yes;
         self
@@ -105,7 +105,7 @@ impl Snapshot {
 
     /// Do not enter other filesystems, btrfs subvolumes included: leave an
     /// empty directory in their place. None is opened, mounted by an automount,
-    /// or waited for; [`Counts::other_filesystems`](crate::Counts) tells how
+    /// or waited for; [`Counts::other_filesystems`](crate::Counts) says how
     /// many there were.
     pub fn one_file_system(mut self, yes: bool) -> Self {
         self.one_file_system = yes;
@@ -116,12 +116,12 @@ impl Snapshot {
 
     /// Takes the dump.
     ///
-    /// A report whose [`Report::is_complete`] says no is of a dump that was
-    /// published without the entries that its faults name.
+    /// When [`Report::is_complete`] is false, the dump was published without the
+    /// entries that the faults in the report name.
     ///
     /// # Errors
-    /// See [`Error`]: nothing was published then, and what was published
-    /// before is as it was.
+    /// See [`Error`]: nothing was published, and what was published before is
+    /// unchanged.
     pub fn run(self) -> Result<Report, Error> {
         let observer = &*self.options.observer;
         let sources = open_trees(&self.trees, observer)?;
@@ -178,8 +178,8 @@ fn open_trees(trees: &[Tree], observer: &dyn Observer) -> Result<Vec<Source>, Er
     Ok(sources)
 }
 
-/// No tree is the dump root itself. One that cannot be opened is for the run to
-/// tell of.
+/// No tree is the dump root itself. One that cannot be opened is reported by the
+/// run.
 fn apart(sources: &[Source], dump: &Path) -> Result<(), Error> {
     let Ok(dump) = dir::open_root(dump, For::Passing) else {
         return Ok(());

@@ -303,7 +303,7 @@ impl Worker<'_> {
             }
             let outcome = self.finish(&node);
             if node.again {
-                // It was counted, and its losses were told.
+                // It was counted, and its losses were reported.
                 if let Err(op_error) = outcome {
                     self.fault(&node, c"", op_error);
                 }

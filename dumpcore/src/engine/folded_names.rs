@@ -21,7 +21,7 @@ use crate::sys::lock::lock;
 
 impl Worker<'_> {
     /// Takes a name for an entry of a directory, of any kind. When it is
-    /// another's already, that is told, and the entry is not stored.
+    /// another's already, that is reported, and the entry is not stored.
     pub(super) fn takes_name(&mut self, node: &Arc<Node>, name: &CStr) -> bool {
         let Some(key) = self.run.rules.folding.key(name) else {
             return true;

@@ -76,7 +76,7 @@ pub(super) struct Moved {
 pub(super) enum Entering {
     In(Entered),
     /// It may not be read: it stands in the dump with its attributes, empty.
-    /// Was that told?
+    /// Was that reported?
     Closed(Meta, bool),
     /// Another filesystem begins there, which is left out: it stands in the
     /// dump, empty.

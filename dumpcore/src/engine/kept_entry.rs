@@ -71,9 +71,9 @@ impl Worker<'_> {
     }
 }
 
-/// Has nothing failed of what an earlier run wrote to a file? A process that flushed the
-/// filesystem since may have been told in our place, and the flush before
-/// publishing would not tell again; the file does.
+/// Has nothing failed of what an earlier run wrote to a file? A process that
+/// flushed the filesystem since may have got the error in our place, and the
+/// flush before publishing would not tell again; the file does.
 fn was_written(target: &OwnedFd, name: &CStr, looked: &Meta) -> bool {
     if looked.kind != Kind::File {
         return true;

@@ -1,11 +1,12 @@
-//! What a dump lacks of an entry: judged, counted and told.
+//! What a dump lacks of an entry: judged, counted and reported.
 //!
 //! What could not be given to a copy is a fault, with its path, the first time.
 //! In later dumps it does not make the entry count as changed: one that differs
 //! from its reference only by what would be refused again is linked to it, and
-//! what it lacks is counted and reported once per run. Whether it would be refused is
-//! found out by trying, on an entry without contents that is made beside the
-//! trees and removed again; only an entry whose attributes differ costs that.
+//! what it lacks is counted and reported once per run. Whether it would be
+//! refused is found out by trying, on an entry without contents that is made
+//! beside the trees and removed again; only an entry whose attributes differ
+//! costs that.
 
 use std::ffi::CStr;
 use std::io;
@@ -255,7 +256,7 @@ impl Worker<'_> {
         self.lacks(&copy, source)
     }
 
-    /// Counts what an entry lacks, to be told when the run is at its end.
+    /// Counts what an entry lacks, to be reported at the end of the run.
     pub(super) fn count_losses(&mut self, node: &Node, name: &CStr, losses: Losses) {
         if !losses.is_empty() {
             let path = || node.full_path(Side::Source, name);

@@ -1,9 +1,9 @@
 //! Looking at a name of the source, and what it means that it is missing.
 //!
-//! An entry has vanished only if it is missing when it is asked for once
-//! more, and if its directory does not list it any longer. A name that is
-//! still there, or still listed, is a fault: otherwise what a server or a
-//! driver fails to find would be missing from the dump without a word.
+//! An entry has vanished only if it is still missing when it is looked up again
+//! and its directory no longer lists it. A name that still exists or is still
+//! listed is a fault: otherwise what a server or a driver fails to find would be
+//! missing from the dump without a message.
 //!
 //! The race it closes: a name that comes and goes all the time may be listed
 //! at one instant and missing at the next. Only a directory that did not
@@ -40,7 +40,7 @@ pub(super) enum Missing {
 }
 
 impl Worker<'_> {
-    /// Looks at a name of the source; what cannot be is told.
+    /// Looks at a name of the source; a failure is reported.
     pub(super) fn look_by(&mut self, node: &Node, hands: &OpenDirs, name: &CStr) -> Option<Meta> {
         let looked = if self.run.rules.source_is_dump {
             inspect::look_in_source_dump(hands.source.as_fd(), name)

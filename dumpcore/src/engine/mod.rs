@@ -7,10 +7,10 @@
 //! target, a checkpoint the case without a reference, a resumed run the case
 //! of a target that is partly done: modes of one engine, not engines.
 //!
-//! It never writes to an inode that it did not make itself, and never
-//! follows a symlink. It uses memory for the directories being merged and for
-//! hard-linked inodes of which not all names have been met (all of them where
-//! one tree is within another); descriptors are bounded however wide or deep the tree is.
+//! It never writes to an inode that it did not make itself, and never follows a
+//! symlink. It uses memory for the directories being merged and for hard-linked
+//! inodes of which not all names have been met (all of them where one tree is
+//! within another); descriptors are bounded however wide or deep the tree is.
 
 mod compare;
 mod copy_entry;

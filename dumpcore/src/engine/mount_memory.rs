@@ -1,5 +1,5 @@
-//! Mounts below a tree that the dump before had: where one is away this is
-//! told, and where one has returned, its files are linked to the newest dump
+//! Mounts below a tree that the previous dump had: where one is missing this is
+//! reported, and where one has returned, its files are linked to the newest dump
 //! that had them.
 
 use std::ffi::{CStr, CString, OsStr};

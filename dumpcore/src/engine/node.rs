@@ -19,7 +19,7 @@ use crate::policy::mounts::MountNote;
 use crate::policy::touched::{Sure, Touched};
 use crate::sys::dir::Chunk;
 
-/// A tree that is dumped, and how its paths are told to people.
+/// A tree that is dumped, and how its paths are shown to people.
 #[derive(Debug)]
 pub(super) struct Tree {
     /// Its name in the dump.
@@ -271,7 +271,7 @@ impl Drop for Node {
     }
 }
 
-/// An entry's place, told only when asked.
+/// An entry's place; its path is built only on request.
 pub(super) struct At<'a>(pub(super) &'a Node, pub(super) &'a CStr);
 
 impl Locate for At<'_> {

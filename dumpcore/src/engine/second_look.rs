@@ -243,7 +243,7 @@ impl Worker<'_> {
         (!is_stored).then_some(meta)
     }
 
-    /// Was an entry a fault before? It is told once.
+    /// Was an entry a fault before? It is reported once.
     fn is_faulty(&self, tree: &SeenTree, below: &RelPath) -> bool {
         let faulty = lock(&self.run.faulty);
         let copy = || RelPath::from_bytes(&tree.tree.name).join(below.as_bytes());

@@ -1,8 +1,8 @@
 //! What happened so far: counts, faults, warnings, and whether to continue.
 //!
 //! Every fault passes through [`Totals::fault`]: it is counted, kept for the
-//! report, told to the observer, and decides with that about the exit code.
-//! None can be dropped on the way, since nothing else can make one known.
+//! report and passed to the observer, and so changes the exit code. None can be
+//! dropped on the way, since there is no other way to report one.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -79,7 +79,7 @@ impl<'a> Totals<'a> {
             && !self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
-    /// Ends the run; the first reason is the one that is told.
+    /// Ends the run; the first reason is the one that is reported.
     pub(crate) fn halt(&self, error: Error) {
         self.kept().error.get_or_insert(error);
         self.halted.store(true, Ordering::Relaxed);

@@ -77,8 +77,8 @@ impl Newest {
     }
 }
 
-/// Trims what exists of these trees, with this many workers. The latest ctime of a
-/// file in them, unless some could not be looked at.
+/// Trims what exists of these trees, with this many workers. The latest ctime
+/// of a file in them, unless some could not be looked at.
 pub(crate) fn trim_target(
     wanted: Wanted<'_>,
     jobs: usize,

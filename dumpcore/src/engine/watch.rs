@@ -1,11 +1,10 @@
 //! Tells for which path a run waits when one call is not answered for long: a
 //! server that hangs, a disk that does not come back.
 //!
-//! Nothing can end such a call, and nobody in it can tell of it. So every
-//! worker says where it is at each job, and counts whenever it asks if the
-//! run is to continue; a thread beside them looks whether those counts move.
-//! That costs a worker no system call, and a lock that nobody else wants for
-//! each directory.
+//! Nothing can end such a call, and the thread in it cannot report it. So every
+//! worker records where it is at each job, and counts whenever it checks whether
+//! the run continues; another thread checks whether those counts move. That costs
+//! a worker no system call, and an uncontended lock for each directory.
 
 use std::cell::RefCell;
 use std::ffi::{CStr, CString};
@@ -25,7 +24,7 @@ use crate::sys::lock::lock;
 /// How often somebody looks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
-/// After which times without an answer that is told, and after that each time
+/// After which times without an answer this is reported, and after that each time
 /// that the last of them has passed once more.
 const TOLD_AFTER: [Duration; 4] = [
     Duration::from_millis(2_500),
@@ -97,7 +96,7 @@ impl Posts {
     }
 
     /// Has a thread beside these look after them, until all copies of what
-    /// comes back are dropped. Without a thread nothing is told, and all else
+    /// comes back are dropped. Without a thread nothing is reported, and all else
     /// is done.
     pub(super) fn look_after<'scope>(
         &'scope self,
@@ -185,7 +184,7 @@ impl Seen {
         }
     }
 
-    /// Where a thread is held up, and for how long, when that is to be told.
+    /// Where a thread is held up, and for how long, when that is to be reported.
     fn look(&mut self, post: &Post) -> Option<(PathBuf, Duration)> {
         let counts = post.counts.load(Ordering::Relaxed);
         let place = lock(&post.place);

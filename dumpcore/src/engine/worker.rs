@@ -54,7 +54,7 @@ pub(super) struct Shared<'a> {
     pub(super) scratch: Mutex<()>,
     /// Has every name that can be met been met?
     all_met: AtomicBool,
-    /// Was it told that setuid bits count in the dump?
+    /// Was it reported that setuid bits take effect in the dump?
     pub(super) told_setuid: AtomicBool,
     pub(super) left_out: LeftOut,
     pub(super) seen: Seen,

@@ -22,8 +22,8 @@ pub(crate) struct Beneath {
 
 impl Beneath {
     /// Goes down by these names as far as there are any; the rest of them comes
-    /// back. One that is not a directory is an error, returned with how many names
-    /// lead there.
+    /// back. One that is not a directory is an error, returned with how many
+    /// names lead there.
     pub(crate) fn open(
         root: OwnedFd,
         mut names: Vec<CString>,

@@ -1,9 +1,8 @@
 //! What the runner can preserve on a filesystem, found out by trying.
 //!
-//! Asking the filesystem for its type would have to be right about every
-//! type, mount option, container and capability; a file of our own on which
-//! each act is tried once is right by itself, and costs some twenty calls a
-//! run.
+//! A decision by filesystem type would have to be right about every type, mount
+//! option, container and capability. Trying each operation once on a file of our
+//! own is always right, and costs about twenty calls per run.
 
 use std::ffi::CStr;
 use std::io;
@@ -50,7 +49,7 @@ pub(crate) struct Permissions {
     pub(crate) lost: u16,
     /// What a file shows whose owner alone may read and write it.
     pub(crate) shown: u16,
-    /// Is it NTFS by way of FUSE, which keeps them when it is told to?
+    /// Is it NTFS by way of FUSE, which keeps them with a mount option?
     pub(crate) by_ntfs_3g: bool,
 }
 
@@ -319,7 +318,7 @@ fn try_symlinks(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Syml
     })
 }
 
-/// What can be told without writing: for dry runs.
+/// What is known without writing: for dry runs.
 pub(crate) fn guess(on: impl AsFd) -> Capabilities {
     let (uid, gid, groups) = disk::whoami();
     let root = uid == 0;

@@ -71,7 +71,7 @@ pub(crate) fn try_out(dir: BorrowedFd<'_>) -> Folding {
     found
 }
 
-/// What can be told without writing, in a dump root: by the link that it has.
+/// What is known without writing, in a dump root: by the link that it has.
 pub(crate) fn guess(root: BorrowedFd<'_>) -> Folding {
     let other = c_name(layout::CURRENT.to_ascii_uppercase().as_bytes());
     Folding {

@@ -1,4 +1,4 @@
-//! What a filesystem could keep of entries, as far as that can be told without
+//! What a filesystem could keep of entries, as far as that is known without
 //! writing: for comparing with what is in a dump.
 
 use std::os::fd::{AsFd as _, OwnedFd};

@@ -50,7 +50,7 @@ impl NameCount {
             }
             match above.enter(&name, For::Reading) {
                 Ok(entered) => count.list(&entered.place, &mut chunk, &mut left),
-                // No directory, where types are not told; or it has gone.
+                // Not a directory, where types are not listed; or it has gone.
                 Err(e) if errno::has_changed(&e) => {}
                 Err(_) => count.complete = false,
             }

@@ -28,7 +28,7 @@ pub(crate) fn of_error(error: &io::Error, dir: BorrowedFd<'_>, name: &CStr) -> O
     })
 }
 
-/// Where a link would be made, as far as it can be told without making it.
+/// Where a link would be made, as far as that is known without making it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Destination<'a> {
     /// The filesystem that the dump is made on.

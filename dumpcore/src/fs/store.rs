@@ -147,7 +147,8 @@ impl<'a> EntryWriter<'a> {
     /// and its size is only a hint unless it is a `true_size`; `reflink_from`
     /// holds the same data, and lends its blocks where it can.
     ///
-    /// `keep_going` is called with the bytes copied, and says whether to continue.
+    /// `keep_going` is called with the bytes copied, and says whether to
+    /// continue.
     pub(crate) fn file(
         &mut self,
         from: NameAt<'_>,

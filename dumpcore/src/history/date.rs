@@ -125,11 +125,11 @@ enum NoDate {
 impl Date {
     /// Reads a date.
     ///
-    /// `today` and `yesterday` are days; as in Plan 9, one or two digits are a day of this month, four a month
-    /// and day of this year, six and eight add the year; two digits of a year
-    /// count from 1969 to 2068, as POSIX has it. `yyyy-mm-dd`,
-    /// `yyyy-mm-ddThh:mm` and an RFC 3339 moment, which is moved into `zone`,
-    /// are read as well. What is missing is taken from `today`.
+    /// `today` and `yesterday` are days; as in Plan 9, one or two digits are a
+    /// day of this month, four a month and day of this year, six and eight add
+    /// the year; two digits of a year count from 1969 to 2068, as POSIX has it.
+    /// `yyyy-mm-dd`, `yyyy-mm-ddThh:mm` and an RFC 3339 moment, which is moved
+    /// into `zone`, are read as well. What is missing is taken from `today`.
     ///
     /// # Errors
     /// The text has no such form, or the calendar no such day.

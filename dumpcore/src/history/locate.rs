@@ -1,8 +1,8 @@
 //! Which root a path lies in: a main tree, or a dump.
 //!
-//! A path may be relative, lead through symlinks into a tree, or name what
-//! has been deleted since: the part of it that still exists is resolved, the
-//! rest is taken as written. The last name itself is not followed, since a symlink
+//! A path may be relative, lead through symlinks into a tree, or name what has
+//! been deleted since: the part of it that still exists is resolved, the rest
+//! is taken as written. The last name itself is not followed, since a symlink
 //! inside a tree has a history of its own; only when it lies in neither tree
 //! does it count as a way into one.
 //!
@@ -183,7 +183,7 @@ fn main_place(root: &Tree, rest: &RelPath) -> Option<Result<Location, Undated>> 
 impl Tree {
     /// The name that it is dumped under: the one given, the last of its path
     /// or, of what ends in `..`, the last of its real path. `None` where that
-    /// cannot be told, as of what does not exist.
+    /// is unknown, as of what does not exist.
     #[must_use]
     pub fn name_in_dump(&self) -> Option<OsString> {
         let own = |path: &Path| root_name(path).map(OsString::from);

@@ -40,7 +40,7 @@ pub use version::Version;
 
 use locate::Trees;
 
-/// Finds old versions of what lies in some trees, in one dump root.
+/// Finds old versions of paths in one or several trees, in one dump root.
 ///
 /// ```no_run
 /// use dumpcore::{Ago, Navigator};
@@ -61,7 +61,7 @@ pub struct Navigator {
 }
 
 impl Navigator {
-    /// In this dump root, which is written nowhere and may be read-only.
+    /// Searches this dump root, which is only read and may be read-only.
     #[must_use]
     pub fn new(dump: impl Into<PathBuf>) -> Self {
         let dump = dump.into();
@@ -89,7 +89,7 @@ impl Navigator {
         &self.listing
     }
 
-    /// Which tree a path lies in. `from` is the directory that a relative one
+    /// Which tree a path is in. `from` is the directory that a relative path
     /// starts in. The path need not exist any more.
     ///
     /// # Errors
@@ -126,13 +126,13 @@ impl Navigator {
         })
     }
 
-    /// The name of a place in a dump, whether it is there or not.
+    /// The path of a place in a dump, whether it exists or not.
     #[must_use]
     pub fn path_in(&self, dump: DumpName, place: &Location) -> PathBuf {
         place.within.below(&self.listing.path(dump))
     }
 
-    /// The same place in the main tree, whether it is there or not. `None`
+    /// The same place in the main tree, whether it exists or not. `None`
     /// for a path in a dump of a tree that is not among the main trees.
     #[must_use]
     pub fn path_now(&self, place: &Location) -> Option<PathBuf> {
@@ -160,7 +160,7 @@ impl Navigator {
         })
     }
 
-    /// The newest version that a dump has, of whatever time; also of what was
+    /// The newest version that any dump has; also of what was
     /// deleted since. For a path in a dump, later dumps count as well.
     ///
     /// # Errors
@@ -181,11 +181,12 @@ impl Navigator {
         })
     }
 
-    /// What bears the name of a place now, in the tree that it lies in. What is
-    /// reached through [`Location::typed_through`] counts.
+    /// What exists at a place now, in the tree that it is in. What is reached
+    /// through [`Location::typed_through`] counts.
     ///
     /// # Errors
-    /// A name that cannot be looked at, for another reason than its absence.
+    /// A name that cannot be looked at for another reason than that it does not
+    /// exist.
     pub fn version_now(&self, place: &Location) -> Result<Option<Version>, FindError> {
         Ok(match &place.located_in {
             LocatedIn::Main(path) => Version::at(path)?,

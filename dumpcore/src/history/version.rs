@@ -1,9 +1,9 @@
 //! One version of a path: where it lies, and its metadata.
 //!
-//! A path in a dump is looked at with one `statx`. A symlink further up in
-//! that path would lead out of the dump, so for something new the names above it are
-//! checked as well; what has the inode of a version that was
-//! seen before needs no second look.
+//! A path in a dump is looked at with one `statx`. A symlink further up in that
+//! path would lead out of the dump, so for something new the names above it are
+//! checked as well; what has the inode of a version that was seen before needs
+//! no second look.
 
 use std::ffi::{CString, OsStr};
 use std::os::fd::AsFd;
@@ -62,7 +62,8 @@ impl Version {
         }))
     }
 
-    /// What a path outside of all dumps leads to now; `None` when it does not exist.
+    /// What a path outside of all dumps leads to now; `None` when it does not
+    /// exist.
     ///
     /// # Errors
     /// A name that cannot be looked at, for another reason than its absence.

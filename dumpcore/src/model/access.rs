@@ -2,9 +2,9 @@
 //!
 //! A copy must not be more open than its original. Where the owner, the group
 //! or the ACL of an entry cannot be kept, those that they kept out would be
-//! let in by what is left: a program would run as somebody else, a group of
-//! other people would read, a user whom the ACL shuts out would count among
-//! all others. So what is left is narrowed here, and never widened.
+//! let in by what is left: a program would run as another user, another group
+//! could read, and a user whom the ACL keeps out would count among all others. So
+//! what is left is narrowed here, and never widened.
 
 use crate::model::metadata::{
     ACL_ACCESS, CAPABILITY, Capabilities, Kind, Meta, SETGID, SETUID, Xattrs,

@@ -28,7 +28,8 @@ pub enum CopyReason {
     Xattrs,
     /// Its names are hard-linked otherwise than those of the reference.
     Links,
-    /// The same, but a link is refused: its inode has as many links as the filesystem allows.
+    /// The same, but a link is refused: its inode has as many links as the
+    /// filesystem allows.
     NoLink,
     /// The same, but a link is refused: it is immutable (`chattr +i`), or can
     /// only be appended to.

@@ -1,4 +1,4 @@
-//! What an observer is told during a run.
+//! What an observer receives during a run.
 //!
 //! The library never prints. It tells an [`Observer`] of each entry, each
 //! fault and each warning, from several threads at once; the observer counts,
@@ -120,7 +120,7 @@ impl fmt::Display for Phase {
     }
 }
 
-/// What an [`Observer`] is told.
+/// What an [`Observer`] receives.
 #[non_exhaustive]
 #[derive(Clone, Copy)]
 pub enum Event<'a> {
@@ -128,7 +128,7 @@ pub enum Event<'a> {
     Phase(Phase),
     /// The run waits, because of this; said again when it becomes another.
     Waiting(&'a Error),
-    /// One call has not been answered for a while, and cannot be ended: told
+    /// One call has not been answered for a while, and cannot be ended: reported
     /// after 2.5 s, after a minute, after ten, and then every hour. It is the
     /// filesystem of this path that does not answer, or that of the dump.
     HeldUp {

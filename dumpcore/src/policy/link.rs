@@ -147,7 +147,7 @@ impl LinkPolicy {
     }
 
     /// Compare the contents of files whose time of change says that they may
-    /// have been touched since the reference was read. On unless told. Only a
+    /// have been touched since the reference was read. On by default. Only a
     /// run knows that: alone, [`LinkPolicy::decide`] has no evidence of it.
     #[must_use]
     pub fn ctime(mut self, yes: bool) -> Self {
@@ -160,7 +160,7 @@ impl LinkPolicy {
         self.ctime && !self.contents
     }
 
-    /// Compare modification times? On unless told. Off, a file whose time
+    /// Compare modification times? On by default. Off, a file whose time
     /// differs is judged by its contents, which costs reading both; what is
     /// linked has the time of its reference.
     #[must_use]
@@ -176,7 +176,7 @@ impl LinkPolicy {
         self
     }
 
-    /// Compare permission bits, with setuid, setgid and sticky? On unless told.
+    /// Compare permission bits, with setuid, setgid and sticky? On by default.
     /// Off, what is linked has the permissions of its reference.
     #[must_use]
     pub fn mode(mut self, yes: bool) -> Self {
@@ -184,14 +184,14 @@ impl LinkPolicy {
         self
     }
 
-    /// Compare owner and group? On unless told.
+    /// Compare owner and group? On by default.
     #[must_use]
     pub fn owner(mut self, yes: bool) -> Self {
         self.owner = yes;
         self
     }
 
-    /// Compare extended attributes and ACLs? On unless told.
+    /// Compare extended attributes and ACLs? On by default.
     #[must_use]
     pub fn xattrs(mut self, yes: bool) -> Self {
         self.xattrs = yes;

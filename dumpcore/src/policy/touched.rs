@@ -4,9 +4,9 @@
 //! Programs set size and time of modification as they please; the time of
 //! change is the kernel's. What a dump holds was read after its reading began,
 //! so an entry whose time of change is older than that is as it was read. The
-//! mark that a dump bears says for each tree when that was, by which clock,
-//! and of which directory on which filesystem. Where it says nothing of what is read
-//! now, everything may have been touched.
+//! mark that a dump bears says for each tree when that was, by which clock, and
+//! of which directory on which filesystem. Where it says nothing of what is
+//! read now, everything may have been touched.
 //!
 //! In a published dump the time of change proves nothing: it moves when other
 //! dumps link to an inode. The time of birth is: an inode of the dump that is
@@ -52,7 +52,7 @@ pub(crate) struct ReadMark {
 /// Which entries may have been touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Touched {
-    /// That cannot be told: size and time of modification decide.
+    /// Unknown: size and time of modification decide.
     Unknown,
     /// Those that were changed at this time or later.
     Since(Time),
@@ -65,7 +65,7 @@ pub(crate) enum Touched {
 /// How sure it is that an entry was touched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Sure {
-    /// It was not, or that cannot be told.
+    /// It was not, or that is unknown.
     No,
     /// It may have been, within the last step of the clock.
     Perhaps,

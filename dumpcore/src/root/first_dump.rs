@@ -38,8 +38,8 @@ impl DumpRoot {
     }
 }
 
-/// Lies a path in the runner's own directory of a dump root, or beside its dumps of
-/// a day or a year?
+/// Lies a path in the runner's own directory of a dump root, or beside its
+/// dumps of a day or a year?
 fn is_among_dumps(root: &Path, below: &Path) -> bool {
     if below.starts_with(layout::STATE_DIR) {
         return true;
@@ -94,7 +94,7 @@ mod tests {
         assert!(!is_refused("disk/sub/dump", "disk", &["/", "disk/sub"]));
         assert!(!is_refused("disk", "disk/sub", &["/"]));
         assert!(!is_refused("disk", "other", &["/"]));
-        // What is not told is not held against it.
+        // What is unknown is not held against it.
         assert!(!is_refused("disk", "disk", &[]));
         let root = vec![Planned {
             point: "/".into(),

@@ -146,7 +146,7 @@ impl DumpRoot {
     }
 
     /// Does another run hold the dump root? Makes nothing, and says no where
-    /// that cannot be told.
+    /// that is unknown.
     ///
     /// # Errors
     /// As [`DumpRoot::lock`] has it of a lock that is held.
@@ -287,8 +287,8 @@ impl DumpRoot {
         }
     }
 
-    /// Is it of this kind, and owned by this user, by root, or by the owner of the
-    /// dump root? Then nobody else can put another in its place.
+    /// Is it of this kind, and owned by this user, by root, or by the owner of
+    /// the dump root? Then nobody else can put another in its place.
     fn is_own(&self, handle: &OwnedFd, kind: Kind) -> io::Result<Meta> {
         let meta = stat::look_at(handle)?;
         if meta.kind != kind {

@@ -40,11 +40,11 @@ use crate::sys::{disk, errno, link, path};
 /// use dumpcore::DumpRoot;
 ///
 /// let dump = DumpRoot::open("/dump")?;
-/// for name in dump.list().map_err(|fault| fault.to_string())? {
+/// for name in dump.list()? {
 ///     println!("{}", dump.listing().path(name).display());
 /// }
 /// // Nobody else writes here until the lock is dropped.
-/// let lock = dump.lock().map_err(|error| error.to_string())?;
+/// let lock = dump.lock()?;
 /// assert!(dump.current().is_ok_and(|current| current.is_some()));
 /// # drop(lock);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -59,7 +59,7 @@ impl DumpRoot {
     /// Opens a dump root; the path may lead through symlinks.
     ///
     /// # Errors
-    /// [`Error::DumpUnusable`] when it is missing or no directory.
+    /// [`Error::DumpUnusable`] when it is missing or not a directory.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
         match dir::open_root(&path, For::Reading) {
@@ -94,8 +94,8 @@ impl DumpRoot {
     /// such link.
     ///
     /// # Errors
-    /// [`Error::BadCurrent`] when it names none, [`Error::DumpUnusable`] when
-    /// it cannot be read.
+    /// [`Error::BadCurrent`] when it does not name a dump,
+    /// [`Error::DumpUnusable`] when it cannot be read.
     pub fn current(&self) -> Result<Option<PathBuf>, Error> {
         Ok(self
             .link(layout::CURRENT)?
@@ -115,8 +115,8 @@ impl DumpRoot {
 
     /// It must not be written when it is inside a dump of any dump root.
     ///
-    /// By real path, upwards: a dump root is told by its links. What is bound
-    /// or mounted to somewhere else cannot be seen from there.
+    /// Checked upwards from the real path: a dump root is recognised by its
+    /// links. What is bound or mounted elsewhere cannot be seen from there.
     pub(crate) fn outside_of_dumps(&self) -> Result<(), Error> {
         let Some(real) = dir::real_path(&self.path) else {
             return Ok(());
@@ -200,7 +200,7 @@ impl DumpRoot {
         disk::free(&self.handle).ok()
     }
 
-    /// What it means that the dump's disk refuses an act.
+    /// The error for a call that the dump's disk refused.
     pub(crate) fn refuses(&self, fault: Fault, needed: Option<u64>) -> Error {
         let full = errno::is_full(&fault.cause);
         Error::DumpDisk {
@@ -210,7 +210,7 @@ impl DumpRoot {
         }
     }
 
-    /// A failed act on one of its own directories.
+    /// The error for a failed call on one of its own directories.
     pub(crate) fn failed(&self, op: Op, below: &Path, cause: io::Error) -> Error {
         self.refuses(Fault::new(op, self.path.join(below), cause), None)
     }

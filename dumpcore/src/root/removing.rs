@@ -127,7 +127,8 @@ impl DumpRoot {
         })?;
         let leaf = rename_away(&above, &name, &handle, (id, to)).map_err(failed(Op::Rename))?;
         drop(hold);
-        // What has its name by now is somebody's who moved it there: it goes back.
+        // What has its name by now is somebody's who moved it there: it goes
+        // back.
         let id_of = |handle: &OwnedFd| stat::look_at(handle).map(|meta| meta.id());
         let moved = dir::open_dir(to.handle.as_fd(), &leaf, For::Passing);
         let same = moved.and_then(|moved| Ok(id_of(&moved)? == id_of(&handle)?));

@@ -6,7 +6,7 @@
 //! at every instant, power loss included, `current` names a complete dump.
 //!
 //! What a run left behind can be taken over. What of it has surely reached the
-//! disk is told by its watermark.
+//! disk is known by its watermark.
 
 use std::ffi::CString;
 use std::io;

@@ -64,7 +64,7 @@ impl<F: Fn()> Drop for AtEnd<F> {
 }
 
 /// Flushes what a run that stops has stored, for the next one to believe. Why it
-/// stops is told; that this fails as well would add nothing.
+/// stops is reported; that this fails as well would add nothing.
 pub(super) fn keep(staging: &Staging<'_>, totals: &Totals<'_>) {
     if staging.watermark.is_due() {
         totals.event(Event::Phase(Phase::Syncing));

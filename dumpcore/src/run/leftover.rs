@@ -149,7 +149,8 @@ impl Run {
         let mut pairs = Vec::new();
         let mut missed = false;
         for source in again(sources)? {
-            // What cannot be entered, or is not a directory, is left to the merge.
+            // What cannot be entered, or is not a directory, is left to the
+            // merge.
             let target = dir::open_dir(there.as_fd(), &source.name, For::Filling);
             let is_missing = target.as_ref().is_err_and(errno::is_missing);
             let target = target.and_then(|dir| DirHandle::top(dir, For::Filling, &slots));

@@ -1,10 +1,11 @@
-//! One run that publishes: the order of its steps, the same for all that runs make.
+//! One run that publishes: the order of its steps, the same for all that runs
+//! make.
 //!
-//! A dump, a checkpoint and a replica differ in what they read, what they
-//! link to and which links they move; everything else is here, once: guards
-//! before anything is made, the lock, the name, what an earlier run left
-//! behind, the merge, the flush, and making it visible. Anything that fails before
-//! the last of these leaves all that was published as it was.
+//! A dump, a checkpoint and a replica differ in what they read, what they link
+//! to and which links they move; everything else is here, once: guards before
+//! anything is made, the lock, the name, what an earlier run left behind, the
+//! merge, the flush, and making it visible. Anything that fails before the last
+//! of these leaves all that was published as it was.
 
 mod budget;
 mod evidence;
@@ -115,8 +116,8 @@ impl Run {
         if init {
             dump.may_begin()?;
         }
-        // Before a lock is made: what is not a dump root, or the empty mount point of
-        // one, stays as it is.
+        // Before a lock is made: what is not a dump root, or the empty mount
+        // point of one, stays as it is.
         let mut current = match guard_current(&dump, init) {
             Ok(current) => current,
             Err(error) => {

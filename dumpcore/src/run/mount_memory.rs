@@ -1,5 +1,5 @@
-//! What a run learns about mounts from the dumps that it links to, and what it tells
-//! the next one.
+//! What a run learns about mounts from the dumps that it links to, and what it
+//! tells the next one.
 //!
 //! A dump notes what was mounted below its trees. What the next one misses of
 //! that it carries along with the name of the dump that has it, until it
@@ -122,7 +122,7 @@ impl Run {
     }
 
     /// Notes what was met, and what is missed of what was expected; the latter
-    /// is told, once.
+    /// is reported, once.
     pub(super) fn note_mounts(
         &self,
         order: &Order<'_>,

@@ -1,4 +1,4 @@
-//! What every operation is told, whatever it does.
+//! The options that all operations share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::model::event::{Observer, Silent};
 use crate::policy::rate_limit::Rate;
 
-/// What every operation can be told: who observes it, what stops it, and how
-/// much of the machine it may use.
+/// The options that all operations share: who observes the run, what stops it,
+/// and how much of the machine it may use.
 ///
 /// All operations take it by their `options` method, and each of its settings
 /// by a method of the same name. It is cheap to clone, so one value can serve
@@ -39,7 +39,7 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
-    /// No observer, nothing that stops it, no limits.
+    /// No observer, no stop flag, no limits.
     pub fn new() -> Self {
         Self {
             observer: Arc::new(Silent),
@@ -51,7 +51,7 @@ impl RunOptions {
     }
 
     /// Receives every event, from several threads at once. Keep a clone of
-    /// the `Arc` to ask the observer afterwards what it was told.
+    /// the `Arc` to ask the observer afterwards what it received.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = observer;
         self
@@ -109,19 +109,19 @@ impl fmt::Debug for RunOptions {
     }
 }
 
-/// The methods of a builder, in its `impl`, that hand its field `options` what
-/// it is told. Methods of a trait would have to be imported by the code that calls
-/// them.
+/// The methods of a builder, in its `impl`, that set its field `options`.
+/// Methods of a trait would have to be imported by the code that calls them.
 macro_rules! takes_run_options {
     () => {
-        /// What every operation can be told, in one value. It replaces all that
-        /// was set before by this method and by those of its settings.
+        /// All shared options in one value. It replaces what was set before by
+        /// this method and by those of single options.
         pub fn options(mut self, options: $crate::run::RunOptions) -> Self {
             self.options = options;
             self
         }
 
-        /// Receives every event; see [`RunOptions::observer`](crate::RunOptions::observer).
+        /// Receives every event; see
+        /// [`RunOptions::observer`](crate::RunOptions::observer).
         pub fn observer(
             mut self,
             observer: std::sync::Arc<dyn $crate::model::event::Observer>,
@@ -130,25 +130,29 @@ macro_rules! takes_run_options {
             self
         }
 
-        /// Stops the run when it becomes true; see [`RunOptions::stop`](crate::RunOptions::stop).
+        /// Stops the run when it becomes true; see
+        /// [`RunOptions::stop`](crate::RunOptions::stop).
         pub fn stop(mut self, flag: std::sync::Arc<std::sync::atomic::AtomicBool>) -> Self {
             self.options = self.options.stop(flag);
             self
         }
 
-        /// Only reports what would be done; see [`RunOptions::dry_run`](crate::RunOptions::dry_run).
+        /// Only reports what would be done; see
+        /// [`RunOptions::dry_run`](crate::RunOptions::dry_run).
         pub fn dry_run(mut self, yes: bool) -> Self {
             self.options = self.options.dry_run(yes);
             self
         }
 
-        /// The number of workers; see [`RunOptions::jobs`](crate::RunOptions::jobs).
+        /// The number of workers; see
+        /// [`RunOptions::jobs`](crate::RunOptions::jobs).
         pub fn jobs(mut self, jobs: impl Into<Option<usize>>) -> Self {
             self.options = self.options.jobs(jobs);
             self
         }
 
-        /// Limits how fast contents are copied; see [`RunOptions::bwlimit`](crate::RunOptions::bwlimit).
+        /// Limits how fast contents are copied; see
+        /// [`RunOptions::bwlimit`](crate::RunOptions::bwlimit).
         pub fn bwlimit(mut self, rate: $crate::policy::rate_limit::Rate) -> Self {
             self.options = self.options.bwlimit(rate);
             self

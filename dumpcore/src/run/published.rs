@@ -76,14 +76,15 @@ impl<'a> Published<'a> {
 
     fn has_lost_names(&self, keep_going: &dyn Fn() -> bool) -> bool {
         let now = NameCount::below(self.handle, keep_going);
-        // A run that was stopped has not counted to the end, and publishes nothing.
+        // A run that was stopped has not counted to the end, and publishes
+        // nothing.
         keep_going() && now.complete == self.before.complete && now.names < self.before.names
     }
 }
 
 /// With how many names a dump is published: as the workers counted them, or by
 /// a listing where something was met that they may have counted twice or not
-/// at all. `None` when that cannot be told.
+/// at all. `None` when that is unknown.
 pub(super) fn names(staging: &Staging<'_>, counts: &Counts, totals: &Totals<'_>) -> Option<u64> {
     let plain = !staging.resumed && counts.vanished == 0 && !totals.has_faults();
     if plain {

@@ -48,7 +48,7 @@ impl Run {
             } else {
                 self.newest_with(&source.name, order.moment, now)?
             };
-            // Where none has the tree, that is told by the first choice.
+            // Where none has the tree, that is reported for the first choice.
             let path = other.as_ref().unwrap_or(&chosen[0].path);
             let known = chosen.iter().find(|reference| reference.path == *path);
             source.reference = match (known, other) {

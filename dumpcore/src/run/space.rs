@@ -1,6 +1,7 @@
-//! Whether a copy will fit, before it is begun: what is to be copied is added up
-//! first. For a first copy only where the filesystems that are read hold more than
-//! is free: otherwise it fits whatever the rules leave out, and adding up costs nothing.
+//! Whether a copy will fit, before it is begun: what is to be copied is added
+//! up first. For a first copy only where the filesystems that are read hold
+//! more than is free: otherwise it fits whatever the rules leave out, and
+//! adding up costs nothing.
 
 use std::os::fd::AsFd as _;
 
@@ -18,7 +19,8 @@ use crate::sys::fstype::FsType;
 use crate::sys::{disk, mounts, stat};
 
 impl Run {
-    /// Stops a run that cannot fit, where that is asked for or it is a first copy.
+    /// Stops a run that cannot fit, where that is asked for or it is a first
+    /// copy.
     pub(super) fn check_space_before(
         &self,
         order: &Order<'_>,

@@ -20,7 +20,8 @@ use crate::sys::errno;
 use crate::sys::fstype::FsType;
 
 impl Run {
-    /// Opens the directory for the dump, and finds out what can be preserved there.
+    /// Opens the directory for the dump, and finds out what can be preserved
+    /// there.
     pub(super) fn staging(
         &self,
         name: DumpName,

@@ -1,5 +1,5 @@
 //! Whole filesystems: locks, flushes, free space.
-//! Of which type they are is told by `fstype`.
+//! Their types are in `fstype`.
 
 use rustix::fs::{
     FlockOperation, Mode, OFlags, StatVfsMountFlags, flock, fstatfs, fstatvfs, fsync, openat,

@@ -19,7 +19,7 @@ use super::raw;
 use crate::model::metadata::Time;
 
 /// How long an open waits for somebody's lease to be given back, as file
-/// servers hold: the kernel breaks a lease after 45 s unless told otherwise.
+/// servers hold: the kernel breaks a lease after 45 s unless set otherwise.
 const LEASE_WAIT: Duration = Duration::from_secs(50);
 
 /// Opens a file for reading: not through a symlink, without waiting on what
@@ -174,7 +174,7 @@ fn next_data(file: BorrowedFd<'_>, at: u64, size: u64) -> io::Result<std::ops::R
 }
 
 /// Waits for what is being written of a file, and fails if some of that
-/// failed, now or earlier, unless this was told to someone who flushed this
+/// failed, now or earlier, unless this was reported to someone who flushed this
 /// very file. Writes nothing, and does not make the disk flush.
 pub(crate) fn written(file: BorrowedFd<'_>) -> io::Result<()> {
     raw::wait_for_writes(file)

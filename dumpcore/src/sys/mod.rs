@@ -1,9 +1,9 @@
 //! The kernel: the only room that names a system call or an errno.
 //!
 //! Everything works by an open directory and one name in it, so that no act
-//! depends on a path that somebody may rename under its feet, and no symlink
-//! is followed. Functions return plain `io::Result`s; what a failure means
-//! is decided by the caller that knows the side it happened on, with the questions
+//! depends on a path that somebody may rename under its feet, and no symlink is
+//! followed. Functions return plain `io::Result`s; what a failure means is
+//! decided by the caller that knows the side it happened on, with the questions
 //! of [`errno`].
 
 pub(crate) mod clock;

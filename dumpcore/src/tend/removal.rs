@@ -1,4 +1,4 @@
-//! What became of dumps that were to be removed.
+//! The result of removing dumps.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use crate::model::fault::Fault;
 use crate::model::path::Printable;
 use crate::policy::layout::{self, DumpId};
 
-/// Why a dump was left as it is.
+/// Why a dump was not removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
@@ -61,7 +61,7 @@ impl Reason {
 }
 
 impl fmt::Display for Reason {
-    /// As it reads behind the name of the dump and a colon.
+    /// As it reads after the name of the dump and a colon.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::Linked { link } => {
@@ -101,14 +101,15 @@ pub struct Removed {
     pub path: PathBuf,
     /// How many names were removed, directories included.
     pub names: u64,
-    /// How many bytes that freed: the blocks of inodes whose last name went.
+    /// How many bytes that freed: the blocks of inodes whose last name was
+    /// removed.
     pub freed_bytes: u64,
     /// Is nothing left of it? What is left is no longer a dump, and is removed by
     /// the next run.
     pub whole: bool,
 }
 
-/// A dump that was left as it is.
+/// A dump that was not removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Left {
@@ -124,11 +125,11 @@ pub struct Left {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Removal {
-    /// Dumps that are gone, in the order in which they were named.
+    /// Dumps that were removed, in the order in which they were given.
     pub removed: Vec<Removed>,
-    /// Dumps that were left.
+    /// Dumps that were not removed.
     pub left: Vec<Left>,
-    /// What could not be removed of those that are gone, up to
+    /// What could not be removed of these dumps, up to
     /// [`Report::MAX_LISTED`](crate::Report::MAX_LISTED).
     pub faults: Vec<Fault>,
     /// How many such faults there were.

@@ -1,8 +1,8 @@
 //! Removing dumps.
 //!
-//! A dump leaves its name first, by one rename, and is then removed from where
-//! no program looks for dumps: killed at any moment, there is never half a dump
-//! under its name, and the next run finishes.
+//! A dump is first renamed to where no program looks for dumps, and removed
+//! there: after a kill at any moment there is never half a dump under a dump's
+//! name, and the next run finishes the removal.
 
 use std::ffi::{CStr, CString};
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ pub struct Remove {
 }
 
 impl Remove {
-    /// Removes from this dump root.
+    /// Removes dumps from this dump root.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self {
             root: root.into(),
@@ -48,7 +48,7 @@ impl Remove {
         }
     }
 
-    /// A dump that is to go; to be called for each. See [`DumpRoot::find`].
+    /// A dump to remove; call it for each. See [`DumpRoot::find`].
     pub fn dump(mut self, dump: DumpId) -> Self {
         if !self.dumps.contains(&dump) {
             self.dumps.push(dump);
@@ -128,7 +128,7 @@ impl Remove {
         self.summed(removed, plan.left)
     }
 
-    /// Takes them all from their names, and removes them then, one by one.
+    /// Renames all of them away, then removes them one by one.
     fn removed(
         &self,
         root: &DumpRoot,

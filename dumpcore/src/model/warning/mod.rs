@@ -209,7 +209,7 @@ pub enum Warning {
         reference: PathBuf,
     },
     /// An entry was gone before it could be read. Only in a report: an observer
-    /// is told by [`Action::Vanished`](crate::Action::Vanished).
+    /// receives [`Action::Vanished`](crate::Action::Vanished).
     Vanished {
         /// Where it was, in the tree that is read.
         path: PathBuf,

@@ -18,7 +18,8 @@ pub enum RuleOrigin {
     Single,
     /// A line, counted from 1, of a file of rules.
     File {
-        /// The file's name as it was given to [`Filter::add_lines`](crate::Filter::add_lines).
+        /// The file's name as it was given to
+        /// [`Filter::add_lines`](crate::Filter::add_lines).
         name: Arc<Path>,
         /// The line's number, counted from 1.
         line: usize,

@@ -64,11 +64,11 @@ use self::parse::Statement;
 /// # Refusals
 ///
 /// An empty pattern after a sign, a pattern of 4096 bytes or more, a NUL byte,
-/// and a file in UTF-16 or UTF-32 are errors. So is what would be a merge file or carry modifiers in
-/// rsync's full filter language (`. FILE`, `: FILE`, `merge FILE`,
-/// `dir-merge FILE`, `-/ PATTERN`, `-! PATTERN`, `-C` and their like): in a list
-/// of excludes rsync takes these for patterns, which is hardly ever meant. When
-/// it is, a sign makes it plain: `- . FILE`.
+/// and a file in UTF-16 or UTF-32 are errors. So is what would be a merge file
+/// or carry modifiers in rsync's full filter language (`. FILE`, `: FILE`,
+/// `merge FILE`, `dir-merge FILE`, `-/ PATTERN`, `-! PATTERN`, `-C` and their
+/// like): in a list of excludes rsync takes these for patterns, which is hardly
+/// ever meant. When it is, a sign makes it plain: `- . FILE`.
 ///
 /// # Example
 ///

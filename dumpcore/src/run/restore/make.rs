@@ -220,7 +220,7 @@ impl Filling<'_> {
         }
     }
 
-    /// The tree that is merged. Its paths are told as those of the place.
+    /// The tree that is merged. Its paths are shown as those of the place.
     fn root(
         &self,
         source: OwnedFd,

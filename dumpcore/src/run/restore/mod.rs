@@ -1,11 +1,11 @@
 //! One restoration: the order of its steps.
 //!
 //! Looked at first, with the handles that serve to the end: what would go, what
-//! is in the way, whether anything differs. Then somebody may be asked. Then the
-//! version is made whole in a private directory beside its place, flushed, and
-//! takes that place by one rename, after a last look whether the place is still
-//! what was looked at. What it replaced is removed. Anything that fails before the
-//! rename leaves what was there as it was.
+//! is in the way, whether anything differs. Then somebody may be asked. Then
+//! the version is made whole in a private directory beside its place, flushed,
+//! and takes that place by one rename, after a last look whether the place is
+//! still what was looked at. What it replaced is removed. Anything that fails
+//! before the rename leaves what was there as it was.
 
 mod judge;
 mod make;

@@ -131,7 +131,7 @@ impl Walk<'_> {
     }
 
     /// An entry that both may have: is it of one type in both? Else it counts.
-    /// `listed` is the version's type, where its listing told.
+    /// `listed` is the version's type, where its listing has it.
     fn entry(
         &mut self,
         now: Named<'_>,
