@@ -275,7 +275,8 @@ fn earliest(ground: &Lookup, place: &Location, since: &Path) -> Result<DateTime<
             if matches!(place.located_in, LocatedIn::Main(_)) && ground.is_future(&date) =>
         {
             let start = date.first();
-            let text = format!("the start of the history, {start}, is in the future");
+            let now = ground.minute();
+            let text = format!("the history cannot begin at {start}: it is {now} now");
             Err(Failure::Failed(text))
         }
         (Ok(date), _) => Ok(date.first().first_moment()),

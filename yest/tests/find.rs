@@ -531,3 +531,42 @@ fn yesterday_is_a_date() {
         .code(2)
         .stderr("yest: '1331' is not a date: months are 01 to 12, not 13\n");
 }
+
+#[test]
+fn where_nothing_is_found_it_says_what_there_is() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/1200", "a/g", "");
+    ground.dump("2020/0102/1200", "a/f", "");
+    let root = ground.at("dump").display().to_string();
+    let says = |words: &[&str], code: i32, said: &str| {
+        let said = format!("yest: {said}\n");
+        ground.yest().args(words).assert().code(code).stderr(said);
+    };
+    says(
+        &["--date", "20191231", "a/f"],
+        1,
+        &format!(
+            "{root} has no dump from 2019-12-31T23:59 or earlier; \
+             its oldest is 2020/0101/1200, of 2020-01-01T12:00"
+        ),
+    );
+    let later = ground.old("2020/0102/1200", "a/f").display().to_string();
+    says(
+        &["--date", "20200101", "a/f"],
+        1,
+        &format!(
+            "{root}/2020/0101/1200 has no NEWAGE/a/f; nor has any older dump; \
+             a later one has it, see --last: {later}"
+        ),
+    );
+    says(
+        &["-y", "9999", "a/f"],
+        2,
+        "-y, -m, -d and -h together lead back before the year 0: give less",
+    );
+    says(
+        &["-d", "-1", "a/f"],
+        2,
+        "invalid value '-1' for '--days <N>': -1 is not in 0..=4294967295 (see --help)",
+    );
+}

@@ -89,12 +89,18 @@ impl Progress {
     }
 }
 
+/// A number of workers, with the range of those that are not.
+fn jobs(text: &str) -> Result<NonZeroU16, String> {
+    text.parse()
+        .map_err(|_| format!("give a number from 1 to {}", NonZeroU16::MAX))
+}
+
 /// How much a run asks of the machine.
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[command(next_help_heading = "Load on the machine")]
 pub struct Load {
     /// Number of workers [default: chosen from the disks and processors]
-    #[arg(short, long, value_name = "N")]
+    #[arg(short, long, value_name = "N", value_parser = jobs, allow_negative_numbers = true)]
     pub jobs: Option<NonZeroU16>,
     /// Copy contents no faster than this a second, in rsync's syntax: 500 for
     /// 500 KiB, 1.5m, 20MB; 0 for no limit, the default

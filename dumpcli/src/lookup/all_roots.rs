@@ -164,6 +164,11 @@ impl Lookups {
         Ok((lookup, place))
     }
 
+    fn main_is_default(&self) -> bool {
+        let mut all = self.all.iter();
+        all.all(|(_, settings)| settings.main.source == Source::Default)
+    }
+
     /// Why a path lies in none of the trees.
     fn outside(&self, refusals: Vec<FindError>) -> Failure {
         let (mut trees, mut outside) = (Vec::new(), None);
@@ -174,6 +179,10 @@ impl Lookups {
                     outside = Some(path);
                 }
                 // It lies in one, or what leads to it cannot be looked at.
+                FindError::InNeither { .. } if self.main_is_default() => {
+                    let hint = "the default: name your tree with --main";
+                    return Failure::Failed(format!("{error} ({hint})"));
+                }
                 error => return Failure::Failed(Chain(&error).to_string()),
             }
         }

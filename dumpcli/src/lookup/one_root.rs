@@ -5,7 +5,9 @@ use std::path::{Component, Path, PathBuf};
 
 use chrono::{DateTime, DurationRound, Local, TimeDelta, Utc};
 use clap::Args;
-use dumpcore::{Ago, Chain, Date, DumpName, FindError, LocatedIn, Location, Navigator, Stamp};
+use dumpcore::{
+    Ago, Brief, Chain, Date, DumpName, FindError, LocatedIn, Location, Navigator, Stamp,
+};
 
 use crate::failure::Failure;
 use crate::lookup::notices::Notices;
@@ -82,6 +84,17 @@ impl Lookup {
             let why = format!(", made at {made} by this clock, though its name lies in the future");
             text.push_str(&why);
         }
+        // Found by looking for it, it is no guess.
+        if let FindError::NotThere {
+            within,
+            older: None,
+            ..
+        } = error
+            && let Ok(newer) = self.navigator.newest_of(within)
+        {
+            let newer = Brief::path(&newer.path).to_string();
+            text.push_str(&format!("; a later one has it, see --last: {newer}"));
+        }
         Failure::Failed(text)
     }
 
@@ -108,9 +121,11 @@ impl Lookup {
             LocatedIn::Main(_) => ago.before(&self.now),
             LocatedIn::Dump(dump) => ago.before(&self.moment(dump)),
         };
-        found
-            .map(end_of_minute)
-            .ok_or_else(|| Failure::Usage("that is before the year 0".to_owned()))
+        found.map(end_of_minute).ok_or_else(|| {
+            Failure::Usage(
+                "-y, -m, -d and -h together lead back before the year 0: give less".to_owned(),
+            )
+        })
     }
 }
 
@@ -141,16 +156,40 @@ pub(crate) fn rooted(from: &Path, path: &Path) -> PathBuf {
 #[command(next_help_heading = "When")]
 pub struct AgoOptions {
     /// So many years ago
-    #[arg(short, long, value_name = "N", overrides_with = "years")]
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        overrides_with = "years",
+        allow_negative_numbers = true
+    )]
     pub years: Option<u32>,
     /// So many months ago
-    #[arg(short, long, value_name = "N", overrides_with = "months")]
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        overrides_with = "months",
+        allow_negative_numbers = true
+    )]
     pub months: Option<u32>,
     /// So many days ago [default: 1, when nothing else is said]
-    #[arg(short, long, value_name = "N", overrides_with = "days")]
+    #[arg(
+        short,
+        long,
+        value_name = "N",
+        overrides_with = "days",
+        allow_negative_numbers = true
+    )]
     pub days: Option<u32>,
     /// So many hours ago
-    #[arg(short = 'h', long, value_name = "N", overrides_with = "hours")]
+    #[arg(
+        short = 'h',
+        long,
+        value_name = "N",
+        overrides_with = "hours",
+        allow_negative_numbers = true
+    )]
     pub hours: Option<u32>,
 }
 

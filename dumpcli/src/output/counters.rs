@@ -5,6 +5,8 @@
 //! only the drawing thread, ten times a second, sums them. The current path is
 //! asked for by a flag, and told by the worker that sees the flag next.
 
+use std::cell::RefCell;
+use std::fmt::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
@@ -14,6 +16,13 @@ use dumpcore::{Action, Kind, Locate, Phase, Printable};
 use super::screen::held;
 
 const SHARDS: usize = 16;
+/// A file of this size is named while it is copied.
+const LARGE: u64 = 1 << 20;
+
+thread_local! {
+    /// The large file that this thread copies; empty when it does not.
+    static COPYING: RefCell<String> = const { RefCell::new(String::new()) };
+}
 
 /// The counters of one or a few threads, on cache lines of their own.
 #[repr(align(128))]
@@ -47,8 +56,8 @@ pub struct Counters {
 pub struct Expected {
     /// Files, directories, symlinks and specials.
     pub entries: u64,
-    /// The sum of the sizes of files.
-    pub bytes: u64,
+    /// The sum of the sizes of files, where that is known.
+    pub bytes: Option<u64>,
 }
 
 /// The sums of all counters.
@@ -87,8 +96,8 @@ impl Sums {
         let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
         let entries = share(self.entries(), of.entries);
         let bytes = match of.bytes {
-            0 => entries,
-            all => share(self.passed, all),
+            None | Some(0) => entries,
+            Some(all) => share(self.passed, all),
         };
         let copied = share(self.copied, self.copied + self.linked);
         (entries * (1.0 - copied) + bytes * copied).min(1.0)
@@ -128,8 +137,25 @@ impl Counters {
         *held(&self.place) = Printable::path(at.path().as_path()).to_string();
     }
 
+    /// A file of this size begins to be copied, by this thread.
+    pub fn copying(&self, at: &dyn Locate, bytes: u64) {
+        COPYING.with_borrow_mut(|copying| {
+            copying.clear();
+            if bytes >= LARGE {
+                let _ = write!(copying, "{}", at.path());
+            }
+        });
+    }
+
     /// This many more bytes were written.
     pub fn bytes(&self, bytes: u64) {
+        if self.wants_place.load(Relaxed) {
+            COPYING.with_borrow(|copying| {
+                if !copying.is_empty() && self.wants_place.swap(false, Relaxed) {
+                    held(&self.place).clone_from(copying);
+                }
+            });
+        }
         let shard = &self.shards[own_shard()];
         shard.written.fetch_add(bytes, Relaxed);
         shard.pending.fetch_add(bytes, Relaxed);
@@ -241,10 +267,30 @@ mod tests {
     }
 
     #[test]
+    fn a_large_file_is_named_while_it_is_copied() {
+        let counters = Counters::default();
+        let at = |path: &str| RelPath::from_bytes(path.as_bytes());
+        counters.copying(&at("root/small"), 10);
+        counters.ask_for_place();
+        counters.bytes(10);
+        assert_eq!(counters.place(), "");
+        counters.copying(&at("root/large"), 10 << 20);
+        counters.bytes(10);
+        assert_eq!(counters.place(), "root/large");
+        // Another thread deals with something else; the copy continues.
+        counters.ask_for_place();
+        counters.entry(&at("root/other"), Kind::File, 1, Action::Linked);
+        assert_eq!(counters.place(), "root/other");
+        counters.ask_for_place();
+        counters.bytes(10);
+        assert_eq!(counters.place(), "root/large");
+    }
+
+    #[test]
     fn what_is_linked_goes_by_entries_and_what_is_copied_by_bytes() {
         let of = Expected {
             entries: 100,
-            bytes: 1000,
+            bytes: Some(1000),
         };
         for (linked, copied, passed, expected) in [
             (50, 0, 900, 0.5),
@@ -264,7 +310,7 @@ mod tests {
         }
         let empty = Expected {
             entries: 0,
-            bytes: 0,
+            bytes: None,
         };
         assert!(Sums::default().fraction(empty) < 1e-9);
     }

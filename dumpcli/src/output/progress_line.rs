@@ -181,7 +181,7 @@ mod tests {
             },
             expected: Some(Expected {
                 entries: 120_000,
-                bytes: 3 << 30,
+                bytes: Some(3 << 30),
             }),
             fraction: 0.434,
             byte_rate: 36_910_000.0,

@@ -50,6 +50,13 @@ impl About<'_> {
                 format!("{}{act}", self.origin(path))
             }
             Error::DumpDisk { free: Some(_), .. } => self.leftovers(),
+            Error::NoCurrent { dump } => {
+                link_again(dump).unwrap_or_else(|| self.act(error).to_owned())
+            }
+            Error::BadCurrent { link, .. } => link
+                .parent()
+                .and_then(link_again)
+                .unwrap_or_else(|| self.act(error).to_owned()),
             Error::NoSpace { .. } => format!("{}{}", self.act(error), self.leftovers()),
             _ => self.act(error).to_owned(),
         }
@@ -97,6 +104,17 @@ impl About<'_> {
         });
         text.collect()
     }
+}
+
+/// The command that makes `current` again, of a dump root that has dumps.
+fn link_again(dump: &Path) -> Option<String> {
+    let listing = DumpRoot::open(dump).ok()?;
+    let newest = listing.listing().newest().ok()??;
+    let link = Printable::path(&dump.join("current")).to_string();
+    Some(format!(
+        "; its newest dump is {newest}: if only the link was lost, make it again with \
+         'ln -sfn {newest} {link}'"
+    ))
 }
 
 /// What any program can say.

@@ -128,3 +128,27 @@ fn a_full_disk_names_what_the_other_program_left() {
     }
     assert_eq!(about(OWN, root, &[]).hint(&full(None)), "");
 }
+
+#[test]
+fn a_lost_link_is_made_again_by_a_command_that_can_be_typed() {
+    let dir = assert_fs::TempDir::new().expect("a directory for the test");
+    let root = dir.path();
+    let lost = Error::NoCurrent {
+        dump: root.to_path_buf(),
+    };
+    let bad = Error::BadCurrent {
+        link: root.join("current"),
+        target: None,
+        reason: dumpcore::BadLink::NotASymlink,
+    };
+    let hint = |error| about(Advice::COMMON, root, &[]).hint(error);
+    assert_eq!(hint(&lost), "; make the first one with 'dumpme --init'");
+    assert_eq!(hint(&bad), "");
+    for dump in ["2026/1122/2331", "2026/1123/0001_incomplete"] {
+        std::fs::create_dir_all(root.join(dump)).expect("made");
+    }
+    let command = format!("'ln -sfn 2026/1122/2331 {}/current'", root.display());
+    for error in [&lost, &bad] {
+        assert!(hint(error).ends_with(&command), "{}", hint(error));
+    }
+}

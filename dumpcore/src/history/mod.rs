@@ -17,6 +17,7 @@ mod timeline;
 mod version;
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,7 @@ use crate::model::fault::Fault;
 use crate::model::path::{Brief, RelPath};
 use crate::model::tree::Tree;
 use crate::policy::layout::DumpName;
-use crate::root::listing::Listing;
+use crate::root::listing::{Dated, Listing};
 
 pub use change::{Change, Changes, Event};
 pub use compare::{Difference, difference};
@@ -120,9 +121,13 @@ impl Navigator {
             None => self.listing.newest_not_later(at)?,
             found => found,
         };
-        found.ok_or_else(|| FindError::NoneThen {
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        Err(FindError::NoneThen {
             dump: self.trees.dump.clone(),
             at,
+            oldest: self.listing.oldest_first(..).next().transpose()?,
         })
     }
 
@@ -166,16 +171,24 @@ impl Navigator {
     /// # Errors
     /// [`FindError::Never`], or a fault.
     pub fn newest_version(&self, place: &Location) -> Result<Version, FindError> {
+        self.newest_of(&place.within)
+    }
+
+    /// The same of a path inside a dump, which begins with the name of its tree.
+    ///
+    /// # Errors
+    /// [`FindError::Never`], or a fault.
+    pub fn newest_of(&self, within: &RelPath) -> Result<Version, FindError> {
         let mut dumps = 0;
         for dump in self.listing.newest_first(..) {
             let dump = dump?.name;
-            if let Some(version) = Version::look(&self.listing, dump, &place.within)? {
+            if let Some(version) = Version::look(&self.listing, dump, within)? {
                 return Ok(version);
             }
             dumps += 1;
         }
         Err(FindError::Never {
-            within: place.within.clone(),
+            within: within.clone(),
             dump: self.trees.dump.clone(),
             dumps,
         })
@@ -230,8 +243,8 @@ pub enum FindError {
         dump: PathBuf,
     },
     /// The path is in the dump root, but not in a dump.
-    #[error("{} is in the dump root {}, but not in any of its dumps",
-        Brief::path(.path), Brief::path(.dump))]
+    #[error("{} is in the dump root {}, but not in any of its dumps; name one as in \
+             2026/1122/2331", Brief::path(.path), Brief::path(.dump))]
     NoDump {
         /// The path, absolute.
         path: PathBuf,
@@ -239,13 +252,15 @@ pub enum FindError {
         dump: PathBuf,
     },
     /// No dump is that old.
-    #[error("{} has no dump from {} or earlier", Brief::path(.dump),
-        .at.with_timezone(&Local).format("%Y-%m-%dT%H:%M"))]
+    #[error("{} has no dump from {} or earlier{}", Brief::path(.dump), minute_of(*.at),
+        which_oldest(*.oldest))]
     NoneThen {
         /// The dump root.
         dump: PathBuf,
         /// The moment asked for.
         at: DateTime<Utc>,
+        /// The oldest dump that there is.
+        oldest: Option<Dated>,
     },
     /// The dump does not have it.
     #[error("{} has no {}{}", Brief::path(.dump), Brief(.within.as_bytes()), nearest(.older))]
@@ -290,6 +305,21 @@ fn trees(main: &[PathBuf]) -> String {
         return "a main tree (none was given)".to_owned();
     }
     names.join(" nor in ")
+}
+
+fn minute_of(moment: DateTime<Utc>) -> impl fmt::Display {
+    moment.with_timezone(&Local).format("%Y-%m-%dT%H:%M")
+}
+
+fn which_oldest(dump: Option<Dated>) -> String {
+    match dump {
+        Some(dump) => format!(
+            "; its oldest is {}, of {}",
+            dump.name,
+            minute_of(dump.moment)
+        ),
+        None => ": it has no dump at all".to_owned(),
+    }
 }
 
 fn nearest(older: &Option<PathBuf>) -> String {

@@ -112,7 +112,7 @@ fn of_lookups() -> Errors {
     let mut errors = all!(FindError:
         InNeither { path: path(), main: vec![path()], dump: path() },
         NoDump { path: path(), dump: path() },
-        NoneThen { dump: path(), at: stamp().first_moment() },
+        NoneThen { dump: path(), at: stamp().first_moment(), oldest: None },
         Never {
             within: within(),
             dump: path(),
