@@ -101,7 +101,7 @@ struct Monitoring {
     /// Tell the newest dump's age and path; exit 1 when it is older than this,
     /// as 26h or 1day 2h, or when there is none. Where trees are named, each
     /// has its own newest dump, and the oldest of these counts
-    #[arg(long, value_name = "AGE", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "AGE", value_parser = age_limit)]
     #[arg(conflicts_with_all = ["init", "dry_run", "at"])]
     check_age: Option<Duration>,
     /// Tell the newest dump's age, or that of each tree that is named, as metrics for Prometheus, as
@@ -233,6 +233,12 @@ impl Monitoring {
             Some(limit) => Err(Failure::Failed(newest.complaint(limit))),
         }
     }
+}
+
+/// An age as people write it.
+fn age_limit(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text)
+        .map_err(|_| "give a number with a unit: 90min, 26h or 2d".to_owned())
 }
 
 impl Settings {

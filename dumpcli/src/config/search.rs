@@ -150,7 +150,7 @@ impl Search<'_> {
         }
         let with_sets = looked
             .iter()
-            .find(|path| self.all && !all_beside(path).is_empty());
+            .find(|path| (self.all || self.set.is_some()) && !all_beside(path).is_empty());
         let path = with_sets.or(looked.last()).cloned().unwrap_or_default();
         Ok((path, None))
     }
