@@ -77,12 +77,8 @@ pub(crate) fn run(dir: BorrowedFd<'_>) -> Result<Trial, OpError> {
 
 fn try_out(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Trial, OpError> {
     let file = file::create_file(dir, first).map_err(|e| OpError::target(Op::Create, e))?;
-    match link::hard_link(dir, first, dir, second) {
-        Ok(()) => {}
-        Err(e) if errno::is_unsupported(&e) || errno::is_link_refused(&e) => {
-            return Ok(Trial::NoHardLinks);
-        }
-        Err(e) => return Err(OpError::target(Op::Link, e)),
+    if !takes_link(dir, first, second)? {
+        return Ok(Trial::NoHardLinks);
     }
     let subject = Subject::Open(file.as_fd());
     let mut lacks = Lacks::default();
@@ -135,6 +131,14 @@ fn try_out(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<Trial, Op
         by_ntfs_3g,
     });
     Ok(Trial::Passed(capabilities, lacks))
+}
+
+fn takes_link(dir: BorrowedFd<'_>, first: &CStr, second: &CStr) -> Result<bool, OpError> {
+    match link::hard_link(dir, first, dir, second) {
+        Ok(()) => Ok(true),
+        Err(e) if errno::is_unsupported(&e) || errno::is_link_refused(&e) => Ok(false),
+        Err(e) => Err(OpError::target(Op::Link, e)),
+    }
 }
 
 /// Each namespace by itself: they ask for different privileges.
