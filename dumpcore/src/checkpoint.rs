@@ -13,9 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::engine::Totals;
+use crate::engine::{MergeOptions, Sharing, Totals};
 use crate::fs::inspect;
-use crate::fs::read_marks;
 use crate::model::error::Error;
 use crate::model::event::{Action, Event, Phase, Warning};
 use crate::model::fault::{Fault, Op};
@@ -25,7 +24,6 @@ use crate::model::tree::Tree;
 use crate::policy::filter::Filter;
 use crate::policy::layout::{self, Sort};
 use crate::policy::link::LinkPolicy;
-use crate::run::mount_memory::notes_of;
 use crate::run::{
     Made, Order, Published, Run, RunOptions, Source, roots_of_dump, takes_run_options,
 };
@@ -101,58 +99,40 @@ impl Checkpoint {
     /// cannot fit, [`Error::VerifyFailed`] when the disk does not hold what
     /// was written.
     pub fn run(self) -> Result<Report, Error> {
-        let session = Run::open(self.dump.clone(), false, self.options.clone())?;
-        let Some(current) = session.current.clone() else {
+        let run = Run::open(self.dump.clone(), false, self.options.clone())?;
+        let Some(current) = run.current.clone() else {
             return Err(Error::NoCurrent {
                 dump: self.dump.clone(),
             });
         };
         let base = current.dir.below(&self.dump);
         // Held to the end, so that nobody removes it meanwhile.
-        let held = session.dump.hold_dump(&current.dir);
+        let held = run.dump.hold_dump(&current.dir);
         let (handle, _hold) =
-            held.map_err(|e| session.dump.failed(Op::Open, current.dir.as_path(), e))?;
+            held.map_err(|e| run.dump.failed(Op::Open, current.dir.as_path(), e))?;
         let keep_going = || self.options.keep_going();
         let published = Published::look(&handle, &base, &keep_going)?;
-        let listing = session.dump.listing();
+        let (policy, everything) = (LinkPolicy::new(), Filter::new());
+        let merge = MergeOptions {
+            sharing: Sharing::Nothing,
+            ..self.options.merge(&policy, &everything)
+        };
+        let listing = run.dump.listing();
         let order = Order {
-            sources: roots_of_dump(&handle, &base)?,
-            sort: Sort::Checkpoint,
-            policy: &LinkPolicy::new(),
-            filter: &Filter::new(),
-            at: None,
             moment: current.name.map(|name| listing.moment(name)),
             lacks: current
                 .name
                 .and_then(|name| listing.lacks(name))
                 .unwrap_or(0),
-            read: read_marks::read(&handle),
-            newest_birth: read_marks::newest_birth(&handle),
-            mounted: notes_of(&handle),
-            allow_empty: true,
-            one_file_system: false,
-            source_is_dump: true,
             space_check: self.space_check && !self.options.dry_run,
+            ..Order::copy_of(&handle, Sort::Checkpoint, merge)
         };
         let mut verified = None;
-        let made = session.make(order, &mut |made| {
-            let totals = made.totals;
-            published.is_still_whole(totals.counts().vanished, &keep_going)?;
-            let faulty = faulty(made, &base);
-            if self.verify {
-                totals.event(Event::Phase(Phase::Verifying));
-                let sources = roots_of_dump(&handle, &base)?;
-                let same = read_back(&session, sources, made, &faulty);
-                verified = Some(same.inspect_err(|_| made.staging.distrust())?);
-            }
-            let unreadable = |path: &&PathBuf| path.starts_with(&base);
-            for path in faulty.iter().filter(unreadable).cloned() {
-                let good = self.good_version(&session, &base, &path);
-                totals.warn(Warning::Damaged { path, good });
-            }
+        let report = run.make(&order, roots_of_dump(&handle, &base)?, &mut |made| {
+            published.is_still_whole(made.totals.counts().vanished, &keep_going)?;
+            verified = self.check(&run, &handle, &base, made)?;
             Ok(())
-        });
-        let report = made?;
+        })?;
         if self.options.dry_run {
             published.is_still_whole(report.counts.vanished, &keep_going)?;
         }
@@ -163,20 +143,45 @@ impl Checkpoint {
         })
     }
 
+    /// Reads the copy back, where that is asked for, and tells of each entry
+    /// that could not be read where there is a good version. How many files were
+    /// found to be the same.
+    fn check(
+        &self,
+        run: &Run,
+        dump: &OwnedFd,
+        base: &Path,
+        made: &Made<'_>,
+    ) -> Result<Option<Count>, Error> {
+        let faulty = faulty(made, base);
+        let mut verified = None;
+        if self.verify {
+            made.totals.event(Event::Phase(Phase::Verifying));
+            let same = read_back(run, roots_of_dump(dump, base)?, made, &faulty);
+            verified = Some(same.inspect_err(|_| made.staging.distrust())?);
+        }
+        let unreadable = |path: &&PathBuf| path.starts_with(base);
+        for path in faulty.iter().filter(unreadable).cloned() {
+            let good = self.good_version(run, base, &path);
+            made.totals.warn(Warning::Damaged { path, good });
+        }
+        Ok(verified)
+    }
+
     /// A version of a damaged entry that can be read: another inode of the
     /// same size and time, in the main tree or in an older dump.
-    fn good_version(&self, session: &Run, base: &Path, damaged: &Path) -> Option<PathBuf> {
+    fn good_version(&self, run: &Run, base: &Path, damaged: &Path) -> Option<PathBuf> {
         let below = damaged.strip_prefix(base).ok()?;
         let bad = look(base, below)?;
         let in_main = self.mains.iter().filter_map(|main| {
             let name = main.name.as_deref().or(main.path.file_name())?;
             Some((main.path.clone(), below.strip_prefix(name).ok()?))
         });
-        let listing = session.dump.listing();
+        let listing = run.dump.listing();
         let in_dumps = listing
             .newest_first(..)
             .filter_map(|dump| Some(listing.path(dump.ok()?.name)));
-        let first = session.dump.path().join(layout::FIRST);
+        let first = run.dump.path().join(layout::FIRST);
         let in_dumps = in_dumps.chain([first]).map(|dump| (dump, below));
         // One inode is tried once, however many dumps share it.
         let mut tried: HashSet<Id> = HashSet::from([bad.id()]);
@@ -260,7 +265,7 @@ fn is_whole_file(above: &OwnedFd, name: &CStr) -> bool {
 /// what was a fault then is missing in it, and passed over. How many files were
 /// found to be the same.
 fn read_back(
-    session: &Run,
+    run: &Run,
     sources: Vec<Source>,
     made: &Made<'_>,
     faulty: &BTreeSet<PathBuf>,
@@ -294,8 +299,8 @@ fn read_back(
         Event::Fault(fault) => note(fault.path.clone()),
         _ => {}
     };
-    let totals = Totals::new(&listen, Some(&session.options.stop));
-    session.compare(sources, made, &totals)?;
+    let totals = Totals::new(&listen, Some(&run.options.stop));
+    run.compare(sources, made, &totals)?;
     drop(totals);
     match differs.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(path) => Err(Error::VerifyFailed { path }),

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, Local, NaiveDate, Utc};
 
-use crate::fs::read_marks;
 use crate::model::error::{Error, Wanted};
 use crate::model::event::{Event, Phase, Warning};
 use crate::model::fault::Fault;
@@ -18,7 +17,6 @@ use crate::policy::filter::Filter;
 use crate::policy::layout::{self, DumpName, LinkTarget, Sort};
 use crate::policy::link::LinkPolicy;
 use crate::root::DumpRoot;
-use crate::run::mount_memory::notes_of;
 use crate::run::{Order, Published, Run, RunOptions, Source, roots_of_dump, takes_run_options};
 use crate::sys::{errno, stat};
 
@@ -152,26 +150,21 @@ impl Replica {
         let now = Local::now();
         let today = self.today.unwrap_or_else(|| now.date_naive());
         let now = now.to_utc();
-        let name = match self.choose(&from, &current, now, today)? {
-            Some(name) => name,
-            None => return self.not_yet(&from, today),
+        let Some(name) = self.choose(&from, &current, now, today)? else {
+            return self.not_yet(&from, today);
         };
-        let mut session = Run::open(self.dump.clone(), self.init, self.options.clone())?;
-        let listing = from.listing();
-        session.latest = Some(
-            current
-                .name
-                .map_or(now, |name| listing.moment(name).max(now)),
-        );
-        let (moment, lacks) = (listing.moment(name), listing.lacks(name).unwrap_or(0));
-        let listing = session.dump.listing();
-        for there in [DumpName::dump(name.stamp), DumpName::checkpoint(name.stamp)] {
-            let path = there.rel_path();
-            if session.dump.open_dump(&path).is_ok() {
-                session.catch_up(there)?;
-                return Ok(Replicated::There(listing.path(there)));
-            }
+        let mut run = Run::open(self.dump.clone(), self.init, self.options.clone())?;
+        let of_current = current.name.map(|name| from.listing().moment(name));
+        run.latest = Some(of_current.map_or(now, |moment| moment.max(now)));
+        if let Some(existing) = existing(&run, name)? {
+            return Ok(Replicated::There(existing));
         }
+        let report = self.bring_over(&from, name, &run)?;
+        Ok(Replicated::Made(Box::new(report)))
+    }
+
+    /// Copies a dump, and publishes it under its name.
+    fn bring_over(&self, from: &DumpRoot, name: DumpName, run: &Run) -> Result<Report, Error> {
         let path = name.rel_path();
         let base = path.below(from.path());
         // Held to the end, so that nobody removes it meanwhile.
@@ -181,31 +174,44 @@ impl Replica {
         };
         let keep_going = || self.options.keep_going();
         let published = Published::look(&handle, &base, &keep_going)?;
-        let mut sources = roots_of_dump(&handle, &base)?;
-        // Nobody named the trees of a dump one by one: the rules may leave
-        // out some of them, but not all.
-        if sources.iter().any(|source| !self.leaves_out(source)) {
-            sources.retain(|source| !self.leaves_out(source));
-        }
+        let sources = self.wanted(roots_of_dump(&handle, &base)?);
+        let (listing, merge) = (
+            from.listing(),
+            self.options.merge(&self.policy, &self.filter),
+        );
         let order = Order {
-            sources,
-            sort: Sort::Dump,
-            policy: &self.policy,
-            filter: &self.filter,
             at: Some(name.stamp),
-            moment: Some(moment),
-            lacks,
-            read: read_marks::read(&handle),
-            newest_birth: None,
-            mounted: notes_of(&handle),
-            // What is published was meant, and its disk is there.
-            allow_empty: true,
-            one_file_system: false,
-            source_is_dump: true,
-            space_check: false,
+            moment: Some(listing.moment(name)),
+            lacks: listing.lacks(name).unwrap_or(0),
+            ..Order::copy_of(&handle, Sort::Dump, merge)
         };
-        // Said once, when the disk is set up: each day it would only annoy.
-        let near = self.init && self.distance(&from) == Some(Distance::SameFilesystem);
+        let warning = self.warn_of_one_filesystem(from);
+        let mut report = run.make(&order, sources, &mut |made| {
+            published.is_still_whole(made.totals.counts().vanished, &keep_going)
+        })?;
+        if self.options.dry_run {
+            published.is_still_whole(report.counts.vanished, &keep_going)?;
+        }
+        report.source = Some(base);
+        report.warnings_total += u64::from(warning.is_some());
+        report.warnings.extend(warning);
+        Ok(report)
+    }
+
+    /// The trees of a dump that are not left out. Nobody named them one by one:
+    /// the rules may leave out some of them, but not all.
+    fn wanted(&self, mut sources: Vec<Source>) -> Vec<Source> {
+        let leaves_out = |source: &Source| self.filter.excludes(source.name.to_bytes(), true);
+        if !sources.iter().all(leaves_out) {
+            sources.retain(|source| !leaves_out(source));
+        }
+        sources
+    }
+
+    /// Tells that both dump roots are on one filesystem: once, when the second
+    /// is set up. Each day it would only annoy.
+    fn warn_of_one_filesystem(&self, from: &DumpRoot) -> Option<Warning> {
+        let near = self.init && self.distance(from) == Some(Distance::SameFilesystem);
         let warning = near.then(|| Warning::SameFilesystem {
             from: self.from.clone(),
             dump: self.dump.clone(),
@@ -213,16 +219,7 @@ impl Replica {
         if let Some(warning) = &warning {
             self.options.observer.event(Event::Warning(warning));
         }
-        let mut report = session.make(order, &mut |made| {
-            published.is_still_whole(made.totals.counts().vanished, &keep_going)
-        })?;
-        if self.options.dry_run {
-            published.is_still_whole(report.counts.vanished, &keep_going)?;
-        }
-        report.source = Some(base);
-        report.warnings_total += u64::from(near);
-        report.warnings.extend(warning);
-        Ok(Replicated::Made(Box::new(report)))
+        warning
     }
 
     /// There is no dump from before today. When the root that is read has one of
@@ -242,10 +239,6 @@ impl Replica {
             Some(newest) => Ok(Replicated::NotYet(newest)),
             None => Err(none),
         }
-    }
-
-    fn leaves_out(&self, source: &Source) -> bool {
-        self.filter.excludes(source.name.to_bytes(), true)
     }
 
     /// The dump root that is read and its `current`, once it has one: that
@@ -333,6 +326,19 @@ impl Replica {
             (false, _) => listing.newest_before_day(today).map_err(unreadable),
         }
     }
+}
+
+/// The dump or checkpoint of that minute which is there already, and then has
+/// its links.
+fn existing(run: &Run, name: DumpName) -> Result<Option<PathBuf>, Error> {
+    for there in [DumpName::dump(name.stamp), DumpName::checkpoint(name.stamp)] {
+        let path = there.rel_path();
+        if run.dump.open_dump(&path).is_ok() {
+            run.catch_up(there)?;
+            return Ok(Some(run.dump.listing().path(there)));
+        }
+    }
+    Ok(None)
 }
 
 fn unreadable(fault: Fault) -> Error {

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::engine;
+use crate::engine::{self, MergeOptions};
 use crate::model::error::Error;
 use crate::model::event::Observer;
 use crate::model::minute::Stamp;
@@ -126,23 +126,18 @@ impl Snapshot {
         let observer = &*self.options.observer;
         let sources = open_trees(&self.trees, observer)?;
         engine::watched(observer, &self.dump, || apart(&sources, &self.dump))?;
+        let merge = MergeOptions {
+            one_file_system: self.one_file_system,
+            ..self.options.merge(&self.policy, &self.filter)
+        };
         let order = Order {
-            sources,
-            sort: Sort::Dump,
-            policy: &self.policy,
-            filter: &self.filter,
             at: self.at,
             moment: self.at.map(|at| at.first_moment()),
-            lacks: 0,
-            read: Vec::new(),
-            newest_birth: None,
-            mounted: Vec::new(),
             allow_empty: self.allow_empty,
-            one_file_system: self.one_file_system,
-            source_is_dump: false,
-            space_check: false,
+            ..Order::new(Sort::Dump, merge)
         };
-        Run::open(self.dump, self.init, self.options)?.make(order, &mut |_| Ok(()))
+        let run = Run::open(self.dump, self.init, self.options)?;
+        run.make(&order, sources, &mut |_| Ok(()))
     }
 }
 

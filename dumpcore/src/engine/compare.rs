@@ -40,7 +40,7 @@ impl Worker<'_> {
                 return Ok((Verdict::Copy(CopyReason::New), None));
             }
         };
-        let policy = self.run.rules.policy;
+        let policy = self.run.rules.options.policy;
         let verdict = self.weigh(policy, item, reference, &looked, Side::Reference)?;
         Ok((verdict, Some(looked)))
     }
@@ -97,8 +97,7 @@ impl Worker<'_> {
         };
         match policy.weigh(rules.capabilities, looked, item.meta, &mut pair)? {
             Verdict::Copy(why)
-                if why.attributes_only()
-                    && self.would_be_refused(why, item, (other, looked))? =>
+                if why.attributes_only() && self.would_be_refused(why, item, other, looked)? =>
             {
                 Ok(Verdict::Link)
             }
@@ -111,7 +110,8 @@ impl Worker<'_> {
     pub(super) fn same_file(
         &mut self,
         item: Item<'_>,
-        (dir, name): (BorrowedFd<'_>, &CStr),
+        dir: BorrowedFd<'_>,
+        name: &CStr,
     ) -> Result<bool, StoreError> {
         let here = file::open_file(item.hands.source.as_fd(), item.name);
         let here = here.map_err(|e| changed_or(OpError::source(Op::Open, e)))?;
@@ -241,7 +241,7 @@ impl Evidence<StoreError> for Pair<'_, '_, '_> {
         };
         // Of a leftover that is not trusted, what is cached may be what the
         // disk refused.
-        let from_disk = self.worker.run.rules.from_disk || self.side == Side::Target;
+        let from_disk = self.worker.run.rules.verifies() || self.side == Side::Target;
         if from_disk && let Err(e) = pages::forget(other.as_fd()) {
             return Err(OpError::target(Op::Verify, e).into());
         }

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use super::entry::{Item, Outcome, changed_or};
 use super::hardlinks::SourceState;
 use super::job::Copying;
+use super::rules::Sharing;
 use super::worker::{Shared, Worker};
 use crate::fs::inspect;
 use crate::fs::store::{Lender, StoreError, Stored};
@@ -66,7 +67,7 @@ impl Worker<'_> {
 
     fn copy_now(&mut self, item: Item<'_>, why: CopyReason) -> Result<Outcome, StoreError> {
         let Some(target) = &item.hands.target else {
-            if item.meta.kind == Kind::File && !self.run.rules.source_is_dump {
+            if item.meta.kind == Kind::File && !self.run.rules.options.source_is_dump {
                 Self::try_to_open(item)?;
             }
             let lacks = self.would_lack(item.meta);
@@ -82,18 +83,7 @@ impl Worker<'_> {
         let to = Self::name_at(target, item.name);
         let stored = match item.meta.kind {
             Kind::File => {
-                let rules = self.run.rules;
-                let reference = item.hands.reference.as_ref();
-                let reference = reference.filter(|_| why.attributes_only() && rules.may_share);
-                let reflink_from = reference.map(|reference| Lender {
-                    at: Self::name_at(reference, item.name),
-                    doubted: item.touched(Side::Reference) != Sure::No,
-                });
-                let itself = rules.share_source.then_some(Lender {
-                    at: from,
-                    doubted: false,
-                });
-                let reflink_from = reflink_from.or(itself);
+                let reflink_from = self.lender(item, why);
                 let Shared {
                     totals, throttle, ..
                 } = self.run;
@@ -104,12 +94,17 @@ impl Worker<'_> {
                     }
                     totals.keep_going()
                 };
-                let sized = (item.meta, item.has_true_size());
                 let watermark = self.run.rules.watermark;
                 let floor = watermark.map(Watermark::before_file).transpose()?;
-                let stored = self
-                    .writer
-                    .file(from, to, sized, reflink_from, &mut keep_going)?;
+                let true_size = item.has_true_size();
+                let stored = self.writer.file(
+                    from,
+                    to,
+                    item.meta,
+                    true_size,
+                    reflink_from,
+                    &mut keep_going,
+                )?;
                 if let (Some(watermark), Some(floor)) = (watermark, floor) {
                     watermark.after_file(floor, stored.made.ctime)?;
                 }
@@ -124,6 +119,21 @@ impl Worker<'_> {
         Ok(self.stored(item, why, stored))
     }
 
+    /// The file that lends its blocks to a copy, where one may.
+    fn lender<'i>(&self, item: Item<'i>, why: CopyReason) -> Option<Lender<'i>> {
+        match self.run.rules.options.sharing {
+            Sharing::Reference if why.attributes_only() => Some(Lender {
+                at: Self::name_at(item.hands.reference.as_ref()?, item.name),
+                doubted: item.touched(Side::Reference) != Sure::No,
+            }),
+            Sharing::Source => Some(Lender {
+                at: Self::name_at(&item.hands.source, item.name),
+                doubted: false,
+            }),
+            Sharing::Reference | Sharing::Nothing => None,
+        }
+    }
+
     /// A dry run finds what may not be read, as the run itself would.
     fn try_to_open(item: Item<'_>) -> Result<(), StoreError> {
         match file::open_file(item.hands.source.as_fd(), item.name) {
@@ -136,7 +146,7 @@ impl Worker<'_> {
     /// Where a symlink of the source points.
     pub(super) fn read_symlink(&self, item: Item<'_>) -> Result<CString, StoreError> {
         let (dir, name) = (item.hands.source.as_fd(), item.name);
-        let text = if self.run.rules.source_is_dump {
+        let text = if self.run.rules.options.source_is_dump {
             let text = inspect::symlink_in_some_dump(dir, name, item.meta);
             text.map_err(|e| OpError::source(Op::ReadLink, e))
         } else {

@@ -37,14 +37,14 @@ impl Counting for Read<'_> {
             let mount = stat::look_at_mount(handle.as_fd(), name).ok()?;
             Some(mount.dev != self.dev)
         };
-        !self.run.rules.one_file_system || elsewhere() == Some(false)
+        !self.run.rules.options.one_file_system || elsewhere() == Some(false)
     }
 
     fn reads(&mut self, directory: &Arc<DirHandle>) -> bool {
         let rules = self.run.rules;
         let top = directory.top_of();
         self.dev = top.id().dev;
-        if rules.filter.needs_path() {
+        if rules.options.filter.needs_path() {
             let top = self.run.tops.iter().find(|of| Arc::ptr_eq(&of.place, &top));
             let name = top.map_or(&b""[..], |top| &top.name);
             let path = RelPath::from_bytes(name).join(directory.path().as_bytes());
@@ -61,7 +61,7 @@ impl Counting for Read<'_> {
     }
 
     fn leaves_out(&mut self, name: &CStr, is_dir: bool) -> bool {
-        let filter = self.run.rules.filter;
+        let filter = self.run.rules.options.filter;
         if filter.is_empty() {
             return false;
         }

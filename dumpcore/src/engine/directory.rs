@@ -6,21 +6,16 @@
 //! directory's own attributes are set when its last entry is done, since
 //! every entry made in it moves its times.
 
-use std::ffi::{CStr, OsStr};
+use std::ffi::CStr;
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 
-use super::Stands;
 use super::job::{Entering, Found, Job, Rest};
-use super::node::{At, Node, Number, OpenDirs, Sides, Tree};
-use super::seen::SeenTree;
+use super::node::{At, Node, OpenDirs, Sides};
 use super::worker::Worker;
 use crate::fs::dir_handle::{DirHandle, Entered};
-use crate::fs::inspect::{self, Attributes};
-use crate::fs::source_fs::SourceFs;
 use crate::fs::store::NameAt;
-use crate::model::event::{Action, CopyReason, Warning};
+use crate::model::event::{Action, CopyReason};
 use crate::model::fault::{Op, OpError};
 use crate::model::kind::Kind;
 use crate::model::metadata::Meta;
@@ -93,7 +88,7 @@ impl Worker<'_> {
             }
         };
         let subject = Subject::Open(entered.handle.as_fd());
-        let xattrs = self.directory_xattrs((above, name), subject, reference.as_ref());
+        let xattrs = self.directory_xattrs(above, name, subject, reference.as_ref());
         let sides = Sides {
             fs: above.fs.below(&entered.handle, &entered.meta),
             touched,
@@ -133,7 +128,7 @@ impl Worker<'_> {
     }
 
     /// Were names made, removed or replaced in a directory since the reference?
-    fn are_names_other(&self, reference: &Meta, source: &Meta) -> bool {
+    pub(super) fn are_names_other(&self, reference: &Meta, source: &Meta) -> bool {
         let capabilities = self.run.rules.capabilities;
         ![source.mtime, capabilities.storable_time(source.mtime)].contains(&reference.mtime)
     }
@@ -312,7 +307,7 @@ impl Worker<'_> {
             self.settle_attributes(&node, c"", outcome);
             let lacks = self.would_lack(&node.meta);
             self.count_losses(&node, c"", lacks);
-            let missing = self.run.rules.from_disk && node.reference.is_none();
+            let missing = self.run.rules.verifies() && node.reference.is_none();
             let did = if missing {
                 Action::Copied(CopyReason::New)
             } else {
@@ -348,88 +343,6 @@ impl Worker<'_> {
             Ok(losses) => self.tell_losses(node, name, losses),
             Err(op_error) => self.fault(node, name, op_error),
         }
-    }
-
-    /// The top of a tree, entered like any directory.
-    pub(super) fn open_root(&mut self, root: super::Root) {
-        let mut renamed = true;
-        let reference = root.reference.as_ref().and_then(|place| {
-            let reference = place.enter(&root.name, For::Passing).ok()?;
-            renamed = self.are_names_other(&reference.meta, &root.entered.meta);
-            Some(reference.place)
-        });
-        if root.reference.is_some() && reference.is_none() && !self.run.rules.from_disk {
-            let name = OsStr::from_bytes(root.name.to_bytes());
-            self.run.totals.warn(Warning::NewTree {
-                path: root.main.clone(),
-                reference: root.reference_path.join(name),
-            });
-        }
-        let tree = Arc::new(Tree {
-            name: root.name.to_bytes().to_vec(),
-            source: root.main,
-            reference: root.reference_path,
-            bare: root.bare,
-            mounts: root.mounts,
-            target: root.target_path,
-            published: root.published_path,
-            dev: root.entered.meta.dev,
-            stands: root.stands,
-            has_reference: reference.is_some(),
-        });
-        let made = match root.stands {
-            Stands::Made => self.make_target(root.target.as_ref(), root.target_is_new, &root.name),
-            Stands::Itself | Stands::Room => Ok((root.target.clone(), true)),
-        };
-        let subject = Subject::Open(root.entered.handle.as_fd());
-        let read = match root.stands {
-            // It may be no more than the way to what is in it.
-            Stands::Room => Ok(Attributes::default()),
-            _ => inspect::attributes(subject, self.run.rules.capabilities),
-        };
-        let (target, fresh, op_error) = match made {
-            Ok((target, fresh)) => (target, fresh, None),
-            Err(op_error) => (None, true, Some(op_error)),
-        };
-        let sides = Sides {
-            fs: SourceFs::of(&root.entered.handle, &root.entered.meta),
-            touched: root.touched,
-            swapped: false,
-            renamed,
-            source: root.entered.place,
-            reference,
-            target,
-            fresh,
-            number: self.run.seen.note(Number::NONE, &[], &root.entered.meta),
-            again: false,
-        };
-        let (read, other) = match read {
-            Ok(read) => (read, None),
-            Err(op_error) => (Attributes::default(), Some(op_error)),
-        };
-        let entered = (root.entered.meta, read.xattrs.clone());
-        let node = Node::new(None, tree, sides, entered);
-        if let Some(dump) = root.target {
-            self.run.seen.note_tree(SeenTree {
-                number: node.number,
-                name: root.name,
-                tree: Arc::clone(&node.tree),
-                source: Arc::clone(&node.source),
-                reference: node.reference.clone(),
-                touched: node.touched,
-                dump,
-            });
-        }
-        if let Some(op_error) = op_error {
-            // Without its root there is no dump.
-            self.halt(&node, c"", op_error);
-            return;
-        }
-        if let Some(op_error) = other {
-            self.fault(&node, c"", op_error);
-        }
-        self.tell_unread((&node, c""), node.reference.as_ref(), &read);
-        self.list(&node);
     }
 
     pub(super) fn count(&mut self, node: &Node, name: &CStr, kind: Kind, size: u64, did: Action) {

@@ -114,7 +114,7 @@ impl Worker<'_> {
             let Some(looked) = meta.or_else(|| self.look_by(node, hands, name)) else {
                 return Kind::File;
             };
-            let elsewhere = looked.dev != node.tree.dev && self.run.rules.one_file_system;
+            let elsewhere = looked.dev != node.tree.dev && self.run.rules.options.one_file_system;
             if elsewhere && self.is_mounted_file(node, hands, name) {
                 self.leave_out(node, name, looked.kind);
                 return Kind::File;
@@ -127,7 +127,7 @@ impl Worker<'_> {
                     }
                     existing
                 });
-                return self.store(node, hands, name, (looked, true), existing);
+                return self.store(node, hands, name, looked, true, existing);
             }
         }
         if let Some(found) = found {
@@ -150,7 +150,7 @@ impl Worker<'_> {
             return;
         };
         let is_directory = meta.kind == Kind::Dir
-            || self.store(node, &hands, name, (meta, tries == 0), None) == Kind::Dir;
+            || self.store(node, &hands, name, meta, tries == 0, None) == Kind::Dir;
         if is_directory {
             node.expect(1);
             self.run.queue.add([Job::Enter {
@@ -168,7 +168,8 @@ impl Worker<'_> {
         node: &Arc<Node>,
         hands: &OpenDirs,
         name: &CStr,
-        (looked, may_defer): (Meta, bool),
+        looked: Meta,
+        may_defer: bool,
         existing: Option<u64>,
     ) -> Kind {
         let (mut meta, mut existing) = (looked, existing);

@@ -19,7 +19,7 @@ impl Worker<'_> {
     /// The same of a directory of a tree with this name.
     pub(super) fn set_filter_place(&mut self, tree: &[u8], place: &DirHandle) {
         self.filter_path.clear();
-        if self.run.rules.filter.needs_path() {
+        if self.run.rules.options.filter.needs_path() {
             let path = RelPath::from_bytes(tree).join(place.path().as_bytes());
             self.filter_path.extend_from_slice(path.as_bytes());
             self.filter_path.push(b'/');
@@ -27,7 +27,7 @@ impl Worker<'_> {
     }
 
     pub(super) fn is_excluded(&mut self, name: &CStr, is_dir: bool) -> bool {
-        let filter = self.run.rules.filter;
+        let filter = self.run.rules.options.filter;
         if filter.is_empty() {
             return false;
         }
@@ -42,7 +42,7 @@ impl Worker<'_> {
     /// A dump that was made before such names were known keeps what it has.
     pub(super) fn is_restoring(&self, node: &Node, name: &CStr) -> bool {
         let rules = self.run.rules;
-        let restoring = !rules.source_is_dump && layout::is_restoring(name.to_bytes());
+        let restoring = !rules.options.source_is_dump && layout::is_restoring(name.to_bytes());
         if restoring {
             let path = node.full_path(Side::Source, name);
             self.run.totals.warn(Warning::RestoringLeftOut { path });

@@ -139,7 +139,7 @@ impl Worker<'_> {
             return Ok(false);
         };
         match item.meta.kind {
-            Kind::File => self.same_file(item, (handle.as_fd(), &first_name.name)),
+            Kind::File => self.same_file(item, handle.as_fd(), &first_name.name),
             Kind::Symlink => {
                 let there = link::read_symlink(handle.as_fd(), &first_name.name);
                 let here = self.read_symlink(item)?;
@@ -162,7 +162,7 @@ impl Worker<'_> {
             was: SourceState::of(item.meta),
         };
         let (Some(target), Some(place)) = (&item.hands.target, &first_name.place) else {
-            if self.run.rules.from_disk && !Self::is_reference(item, first_name.ino) {
+            if self.run.rules.verifies() && !Self::is_reference(item, first_name.ino) {
                 return Ok(outcome(Action::Copied(CopyReason::New), first_name.ino));
             }
             return Ok(outcome(Action::HardLinked, first_name.ino));

@@ -41,7 +41,7 @@ impl Worker<'_> {
                 && self.run.groups.claim(looked.id(), item.meta.id());
         if looked.kind == item.meta.kind && alone {
             let sure = self.is_on_disk(target, item.name, &looked);
-            let policy = self.run.rules.policy;
+            let policy = self.run.rules.options.policy;
             let contents = !sure || policy.compares_contents();
             let strict = LinkPolicy::new().contents(contents);
             let strict = strict.ctime(policy.heeds_ctime());

@@ -39,7 +39,8 @@ impl Worker<'_> {
         &mut self,
         why: CopyReason,
         item: Item<'_>,
-        (other, looked): (&OwnedFd, &Meta),
+        other: &OwnedFd,
+        looked: &Meta,
     ) -> Result<bool, StoreError> {
         let Some(scratch) = self.run.rules.scratch else {
             return Ok(false);
@@ -171,14 +172,15 @@ impl Worker<'_> {
     /// The attributes of a directory of the source, as far as they can be read.
     pub(super) fn directory_xattrs(
         &mut self,
-        (above, name): (&Node, &CStr),
+        above: &Node,
+        name: &CStr,
         subject: Subject<'_>,
         reference: Option<&Arc<DirHandle>>,
     ) -> Xattrs {
         let capabilities = self.run.rules.capabilities;
         match inspect::attributes(subject, capabilities) {
             Ok(read) => {
-                self.tell_unread((above, name), reference, &read);
+                self.tell_unread(above, name, reference, &read);
                 read.xattrs
             }
             Err(op_error) => {
@@ -192,7 +194,8 @@ impl Worker<'_> {
     /// reference is without it, too.
     pub(super) fn tell_unread(
         &mut self,
-        (node, name): (&Node, &CStr),
+        node: &Node,
+        name: &CStr,
         reference: Option<&Arc<DirHandle>>,
         read: &Attributes,
     ) {

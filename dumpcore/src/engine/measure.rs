@@ -48,6 +48,21 @@ pub(crate) struct Gone {
     pub(crate) all: bool,
 }
 
+impl Gone {
+    /// Something that was no directory; what it freed is not told.
+    pub(super) const ONE: Self = Self {
+        names: 1,
+        freed: 0,
+        all: true,
+    };
+    /// There was nothing.
+    pub(super) const WAS_GONE: Self = Self {
+        names: 0,
+        freed: 0,
+        all: true,
+    };
+}
+
 /// What an inode takes on the disk, in bytes.
 pub(super) fn allocated(meta: &Meta) -> u64 {
     meta.blocks.saturating_mul(512)

@@ -11,7 +11,67 @@
 //! symlink. It uses memory for the directories being merged and for hard-linked
 //! inodes of which not all names have been met (all of them where one tree is
 //! within another); descriptors are bounded however wide or deep the tree is.
+//!
+//! # The life of a job
+//!
+//! Workers ([`worker`]) take [`job::Job`]s from one [`queue`], the newest
+//! first, until none is left and none is in hand.
+//!
+//! ```text
+//!  merge ──► Root                    one for each tree                      top.rs
+//!              │ opens the three sides, makes the top
+//!  Enter ──►   │ the same of a directory below: one job for each       directory.rs
+//!    ▲         ▼
+//!    │       Node, with one job left: its listing                           node.rs
+//!    │         │
+//!    │         ▼
+//!    │       list ──► next stretch of the listing ◄────────────── Rest   directory.rs
+//!    │                  │ for each name: entry                             entry.rs
+//!    ├── directory ◄────┤                                                     ▲
+//!    │                  ├─► store ─┬─► link to the reference   entry, compare │
+//!    │                  │          ├─► keep what is there          kept_entry │
+//!    │                  │          ├─► copy ──► large: Copy        copy_entry │
+//!    │                  │          └─► one of several names     hardlink_entry│
+//!    │                  │                └─► waits in Hardlinks ──► Store     │
+//!    │                  └─► the listing has more ─────────────────────────────┘
+//!    │                  ▼ it has not
+//!    │       what is left over in the target is removed      target_dir.rs
+//!    │                  ▼
+//!    │       release: one job of the node is done; with the last one       directory.rs
+//!    │                  ├─► its attributes are set, and it is counted
+//!    │                  └─► release of the node above, up to the top
+//!    │
+//!    └─ queue empty ──► Store: what waited for a name that did not come   hardlinks.rs
+//!                  ──► LookAgain ──► Recheck, Moved: what came meanwhile  second_look.rs
+//! ```
+//!
+//! Every job but `Root` and those of the second look belongs to a node and is
+//! counted in `Node::left` before others can see it: by `Node::expect`. Who
+//! does the job releases the node afterwards, whatever came of it. A fault costs
+//! its entry; what would meet all entries ends the run: [`Totals`] holds the
+//! reason, the queue is closed, and whatever waits in it is dropped.
+//!
+//! # Who owns what
+//!
+//! ```text
+//!  caller       Rules, Totals        borrowed by all for the whole merge
+//!  merge        Shared               the queue, Hardlinks, Seen, LeftOut, Throttle:
+//!    │                               what workers share; gone when they are
+//!    ├─ Worker × n                   one thread each: EntryWriter with its buffers,
+//!    │                               Counter (added to Totals when dropped), Chunk
+//!    └─ Queue ─► Job ─► Arc<Node>    a job holds its node, and no open file
+//!                         │          (Rest holds its Lister: their number is limited)
+//!                         ├─ above   Arc<Node>: a node keeps the way up to its top,
+//!                         │          and lives as long as a job or a node below
+//!                         ├─ tree    Arc<Tree>: what the nodes of a tree share
+//!                         └─ source, reference, target
+//!                                    Arc<DirHandle>: names and inodes of directories.
+//!                                    The descriptors are the HandleCache's, which
+//!                                    closes and opens them as needed; OpenDirs
+//!                                    holds those of one node while it is dealt with
+//! ```
 
+mod budget;
 mod compare;
 mod copy_entry;
 mod count_names;
@@ -33,195 +93,45 @@ mod node;
 mod queue;
 mod relisted;
 mod remove;
+mod root;
+mod rules;
 mod second_look;
 mod seen;
 mod target_dir;
 mod throttle;
+mod top;
 mod totals;
 mod trim_target;
 mod watch;
 mod worker;
 
-use std::ffi::CString;
-use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
+pub(crate) use budget::Budget;
 pub(crate) use measure::{Act, Gone, Measured};
 pub(crate) use mount_memory::MountsMet;
 pub(crate) use node::{Doubts, Mounts, Remembered};
 pub(crate) use remove::remove;
+pub(crate) use root::{Root, Stands};
+pub(crate) use rules::{MergeOptions, Purpose, Rules, Sharing};
 pub(crate) use totals::{Sum, Totals};
 pub(crate) use trim_target::{Pair, Wanted, trim_target};
 pub use watch::watched;
 
 use self::job::Job;
-use self::worker::{Shared, Top, Worker};
-use crate::fs::dir_handle::{DirHandle, Entered, HandleCache};
-use crate::fs::folding::Folding;
-use crate::fs::link_counts::LinkCounts;
-use crate::fs::xattr_map::{Bare, Marks};
+use self::worker::{Shared, Start, Top, Worker};
 use crate::model::chain::Chain;
 use crate::model::event::Warning;
-use crate::model::metadata::{Capabilities, Id};
-use crate::policy::filter::Filter;
-use crate::policy::link::LinkPolicy;
-use crate::policy::rate_limit::Rate;
-use crate::root::watermark::Watermark;
+use crate::model::metadata::Id;
 use crate::sys::dir::{self, For};
-use crate::sys::pages::Pages;
-use crate::sys::{disk, stat};
-
-/// What holds for a whole run.
-#[derive(Debug)]
-pub(crate) struct Rules<'a> {
-    pub(crate) policy: &'a LinkPolicy,
-    pub(crate) capabilities: &'a Capabilities,
-    pub(crate) filter: &'a Filter,
-    /// Leave what is mounted below empty.
-    pub(crate) one_file_system: bool,
-    /// May copies share blocks with the reference?
-    pub(crate) may_share: bool,
-    /// Is the source a published dump, whose access times are to be kept?
-    pub(crate) source_is_dump: bool,
-    /// How many names each inode has in what is read, where its link count
-    /// does not tell: in a published dump.
-    pub(crate) names: Option<&'a LinkCounts>,
-    /// How fast contents may be copied, by all workers together.
-    pub(crate) bwlimit: Rate,
-    /// Of the first directories only these names, one of each level: the way
-    /// from the top to what is wanted. Below them all of it.
-    pub(crate) only: &'a [CString],
-    /// May copies share blocks with the source?
-    pub(crate) share_source: bool,
-    /// What becomes of the pages of what is copied.
-    pub(crate) pages: Pages,
-    /// Compare contents with what is on the disk, not with what is cached.
-    pub(crate) from_disk: bool,
-    /// What is to be remembered of those that are stored.
-    pub(crate) marks: Option<&'a Marks>,
-    /// The dump root, when setuid bits count there.
-    pub(crate) honours_setuid: Option<&'a Path>,
-    /// What in the target has surely reached the disk.
-    pub(crate) watermark: Option<&'a Watermark>,
-    /// Where attributes may be tried out; nowhere in a dry run.
-    pub(crate) scratch: Option<&'a OwnedFd>,
-    /// Directories that are left out wherever they are met: the dump root,
-    /// and what is being made in it.
-    pub(crate) leave_out: Vec<Id>,
-    /// The filesystem that links would be made on, for a dry run to foresee which
-    /// are refused.
-    pub(crate) link_dev: Option<u64>,
-    /// What is met of mounts.
-    pub(crate) mounts: Option<&'a MountsMet>,
-    /// Which names are one in the target.
-    pub(crate) folding: Folding,
-    /// How many names an inode of the dump can have.
-    pub(crate) most_links: Option<u32>,
-}
-
-/// A tree to be merged.
-#[derive(Debug)]
-pub(crate) struct Root {
-    /// Its name in the dump.
-    pub(crate) name: CString,
-    /// Where it is, for people.
-    pub(crate) main: PathBuf,
-    /// Its top, opened.
-    pub(crate) entered: Entered,
-    /// The dump that is linked to.
-    pub(crate) reference: Option<Arc<DirHandle>>,
-    pub(crate) reference_path: PathBuf,
-    /// What that dump remembers of its attributes.
-    pub(crate) bare: Option<Bare>,
-    /// The dump that is made; `None` in a dry run.
-    pub(crate) target: Option<Arc<DirHandle>>,
-    pub(crate) target_path: PathBuf,
-    /// Where it will be.
-    pub(crate) published_path: PathBuf,
-    /// Can nothing be in it?
-    pub(crate) target_is_new: bool,
-    /// Which files may have been touched.
-    pub(crate) touched: Doubts,
-    /// What is known of mounts below it.
-    pub(crate) mounts: Mounts,
-    /// What the target's handle is of.
-    pub(crate) stands: Stands,
-}
-
-/// How the top of a tree comes to stand in the target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stands {
-    /// It is made in the target, under the tree's name.
-    Made,
-    /// The target is the top itself, made by the caller.
-    Itself,
-    /// The target is the top itself and keeps its own attributes.
-    Room,
-}
-
-/// How descriptors are shared out.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Budget {
-    /// Directories that may stay open.
-    pub(crate) places: usize,
-    /// Listings that may stay open.
-    listings: usize,
-    /// Workers that have enough for what they need at once.
-    jobs: usize,
-    /// Workers that were wanted.
-    wanted: usize,
-}
-
-impl Budget {
-    /// A worker has in hand three sides of a directory, as many above it,
-    /// and two files.
-    const OF_A_WORKER: usize = 9;
-    /// Standard streams, logs, tops of trees, the dump root, and some air.
-    const OF_THE_PROCESS: usize = 24;
-
-    /// For this many workers, or fewer where file descriptors are few.
-    pub(crate) fn new(wanted: usize) -> Self {
-        Self::within(disk::descriptor_limit(), wanted)
-    }
-
-    fn within(limit: usize, wanted: usize) -> Self {
-        let ours = limit.saturating_sub(Self::OF_THE_PROCESS);
-        let jobs = wanted.clamp(1, (ours / 2 / Self::OF_A_WORKER).max(1));
-        let rest = ours.saturating_sub(jobs * Self::OF_A_WORKER);
-        Self {
-            places: (rest / 4 * 3).clamp(3, 768),
-            listings: (rest / 4).clamp(0, 256),
-            jobs,
-            wanted,
-        }
-    }
-
-    /// How many workers there are.
-    pub(crate) fn jobs(&self) -> usize {
-        self.jobs
-    }
-
-    /// That there are fewer than were wanted.
-    pub(crate) fn shortage(&self) -> Option<Warning> {
-        (self.jobs < self.wanted).then(|| Warning::FewerJobs {
-            asked: self.wanted,
-            jobs: self.jobs,
-            cause: "the limit on open files allows no more (ulimit -n, RLIMIT_NOFILE)".into(),
-        })
-    }
-
-    /// The slots for this budget.
-    pub(crate) fn slots(&self) -> Arc<HandleCache> {
-        HandleCache::new(self.places)
-    }
-}
+use crate::sys::stat;
 
 /// Merges trees. The totals say what happened, also why it ended early.
 pub(crate) fn merge(rules: &Rules<'_>, budget: Budget, totals: &Totals<'_>, roots: Vec<Root>) {
     let names_repeat = overlap(&roots);
     // A dump does not change, and where nothing is made nothing can come to it.
-    let may_change = !rules.source_is_dump && !rules.from_disk;
+    let may_change = !rules.options.source_is_dump && !rules.verifies();
     let is_made = |root: &Root| root.target.is_some() && root.stands == Stands::Made;
     let looks_again = may_change && roots.iter().all(is_made);
     let tops = roots.iter().map(|root| Top {
@@ -230,19 +140,18 @@ pub(crate) fn merge(rules: &Rules<'_>, budget: Budget, totals: &Totals<'_>, root
     });
     let tops = tops.collect();
     let first = roots.into_iter().rev();
-    let first = first.map(|root| Job::Root(Box::new(root))).collect();
-    let run = Shared::new(
-        rules,
-        totals,
-        (first, tops),
-        budget,
-        (names_repeat, looks_again),
-    );
+    let start = Start {
+        jobs: first.map(|root| Job::Root(Box::new(root))).collect(),
+        tops,
+        names_repeat,
+        looks_again,
+    };
+    let run = Shared::new(rules, totals, budget, start);
     let posts = watch::Posts::default();
     std::thread::scope(|scope| {
         let working = posts.look_after(scope, totals.observer());
         // The thread that called is the first of them.
-        for started in 1..budget.jobs {
+        for started in 1..budget.jobs() {
             let named = std::thread::Builder::new().name(format!("worker {started}"));
             let (run, posts, working) = (&run, &posts, working.clone());
             let spawned = named.spawn_scoped(scope, move || {
@@ -251,7 +160,7 @@ pub(crate) fn merge(rules: &Rules<'_>, budget: Budget, totals: &Totals<'_>, root
             });
             if let Err(cause) = spawned {
                 totals.warn(Warning::FewerJobs {
-                    asked: budget.jobs,
+                    asked: budget.jobs(),
                     jobs: started,
                     cause: format!("cannot start a thread: {}", Chain(&cause)),
                 });
@@ -289,31 +198,5 @@ fn is_within(root: &Root, ids: &[Id]) -> std::io::Result<bool> {
         }
         below = id;
         handle = dir::open_parent(handle.as_fd(), For::Passing)?;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fewer_workers_only_where_descriptors_are_few() {
-        for (limit, wanted, jobs) in [
-            (1024, 1, 1),
-            (1024, 32, 32),
-            (1024, 55, 55),
-            (1024, 56, 55),
-            (256, 16, 12),
-            (64, 8, 2),
-            (40, 8, 1),
-            (3, 1, 1),
-            (usize::MAX, 65_535, 65_535),
-        ] {
-            let budget = Budget::within(limit, wanted);
-            assert_eq!(budget.jobs(), jobs, "{wanted} within {limit}");
-            assert_eq!(budget.shortage().is_some(), jobs < wanted);
-            let all = budget.places + budget.listings + jobs * Budget::OF_A_WORKER;
-            assert!(limit < 40 || all <= limit, "{budget:?} within {limit}");
-        }
     }
 }

@@ -112,7 +112,7 @@ impl Worker<'_> {
     /// The name of the filesystem that is mounted on a directory, if one is, or
     /// was when the dump was made that is read.
     fn mounted(&self, above: &Node, path: &RelPath, entered: &Entered) -> Option<String> {
-        if self.run.rules.source_is_dump {
+        if self.run.rules.options.source_is_dump {
             let notes = &above.tree.mounts.of_source;
             let note = notes.iter().find(|note| note.path == path.as_bytes())?;
             return note.last.is_none().then(|| note.filesystem.clone());
@@ -123,7 +123,7 @@ impl Worker<'_> {
 
     /// Nothing is mounted where something was.
     fn tell_away(&self, source: &Path, known: &Remembered) {
-        if !known.was_away && !self.run.rules.source_is_dump {
+        if !known.was_away && !self.run.rules.options.source_is_dump {
             let last = known.note.last.clone().unwrap_or_default();
             self.run.totals.warn(Warning::MountAway {
                 path: known.path.below(source),

@@ -31,7 +31,7 @@ impl Worker<'_> {
     /// Is a directory of the source not to be entered, since another
     /// filesystem begins there? Nothing is opened.
     pub(super) fn ends_before(&self, above: &Arc<Node>, name: &CStr) -> Option<Entering> {
-        if !self.run.rules.one_file_system {
+        if !self.run.rules.options.one_file_system {
             return None;
         }
         // What cannot be asked here fails when it is entered.
@@ -52,7 +52,7 @@ impl Worker<'_> {
     /// devices of files differ from those of their directories.
     pub(super) fn is_mounted_file(&self, node: &Node, hands: &OpenDirs, name: &CStr) -> bool {
         let mount = stat::look_at_mount(hands.source.as_fd(), name);
-        self.run.rules.one_file_system
+        self.run.rules.options.one_file_system
             && mount.is_ok_and(|mount| mount.is_root && mount.dev != node.tree.dev)
     }
 
@@ -72,11 +72,11 @@ impl Worker<'_> {
         if entered.meta.dev == above.meta.dev {
             return Entering::In(entered);
         }
-        if self.run.rules.one_file_system && entered.meta.dev != above.tree.dev {
+        if self.run.rules.options.one_file_system && entered.meta.dev != above.tree.dev {
             return Entering::Elsewhere(entered.meta);
         }
         match FsType::of(&entered.handle) {
-            Ok(FsType::Kernel(kind)) if !self.run.rules.source_is_dump => {
+            Ok(FsType::Kernel(kind)) if !self.run.rules.options.source_is_dump => {
                 let path = above.full_path(Side::Source, name);
                 self.run.left_out.add(path, kind);
                 Entering::Elsewhere(entered.meta)

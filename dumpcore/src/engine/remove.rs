@@ -20,7 +20,7 @@ use super::Budget;
 use super::measure::{Act, Gone, allocated};
 use super::queue::{Alarm, Queue};
 use super::totals::Totals;
-use crate::fs::dir_handle::{DirHandle, Entered};
+use crate::fs::dir_handle::{DirHandle, Entered, HandleCache};
 use crate::fs::inspect;
 use crate::model::event::Event;
 use crate::model::fault::{Fault, Op};
@@ -87,35 +87,18 @@ struct Remover<'a> {
 /// `path` is that of the name, for people. Faults are the totals'; what cannot
 /// be removed stays, with the directories above it.
 pub(crate) fn remove(
-    (dir, name): (&OwnedFd, &CStr),
+    dir: &OwnedFd,
+    name: &CStr,
     path: &Path,
     act: &Act<'_>,
     budget: Budget,
     totals: &Totals<'_>,
 ) -> Gone {
     let slots = budget.slots();
-    let begun = begin(dir, name, act).and_then(|opened| match opened {
-        Some(top) => {
-            let mount = stat::mount_id(&top)?;
-            Ok(Some((DirHandle::top(top, For::Filling, &slots)?, mount)))
-        }
-        None => Ok(None),
-    });
-    let (top, mount) = match begun {
+    let (top, mount) = match begin(dir, name, act, &slots) {
         Ok(Some(begun)) => begun,
-        Ok(None) => {
-            return Gone {
-                names: 1,
-                freed: 0,
-                all: true,
-            };
-        }
-        Err(e) if errno::is_missing(&e) => {
-            return Gone {
-                all: true,
-                ..Gone::default()
-            };
-        }
+        Ok(None) => return Gone::ONE,
+        Err(e) if errno::is_missing(&e) => return Gone::WAS_GONE,
         Err(e) => {
             totals.fault(Fault::new(Op::Remove, path.to_path_buf(), e));
             return Gone::default();
@@ -136,25 +119,25 @@ pub(crate) fn remove(
     remover.free(&top);
     let top = Arc::new(Doomed::new(None, top, name.to_owned()));
     remover.queue.add([Job::List(top)]);
-    std::thread::scope(|scope| {
-        for _ in 1..budget.jobs() {
-            // With fewer threads it only takes longer.
-            let spawned = std::thread::Builder::new().spawn_scoped(scope, || remover.work());
-            if spawned.is_err() {
-                break;
-            }
-        }
-        remover.work();
-    });
-    Gone {
-        names: remover.names.into_inner(),
-        freed: remover.freed.into_inner(),
-        all: remover.all.into_inner(),
-    }
+    remover.run(budget.jobs())
 }
 
-/// Opens the top; `None` when it was no directory, and is gone.
-fn begin(dir: &OwnedFd, name: &CStr, act: &Act<'_>) -> io::Result<Option<OwnedFd>> {
+/// Enters the top, and tells which mount it is on; `None` when it was no
+/// directory, and is gone.
+fn begin(
+    dir: &OwnedFd,
+    name: &CStr,
+    act: &Act<'_>,
+    slots: &Arc<HandleCache>,
+) -> io::Result<Option<(Entered, u64)>> {
+    let Some(top) = open_top(dir, name, act)? else {
+        return Ok(None);
+    };
+    let mount = stat::mount_id(&top)?;
+    Ok(Some((DirHandle::top(top, For::Filling, slots)?, mount)))
+}
+
+fn open_top(dir: &OwnedFd, name: &CStr, act: &Act<'_>) -> io::Result<Option<OwnedFd>> {
     match dir::open_dir(dir.as_fd(), name, For::Filling) {
         Err(e) if errno::is_missing(&e) => Err(e),
         Err(e) if errno::has_changed(&e) => {
@@ -186,6 +169,25 @@ impl Doomed {
 }
 
 impl Remover<'_> {
+    /// Works by several threads, the calling one among them.
+    fn run(self, jobs: usize) -> Gone {
+        std::thread::scope(|scope| {
+            for _ in 1..jobs {
+                // With fewer threads it only takes longer.
+                let spawned = std::thread::Builder::new().spawn_scoped(scope, || self.work());
+                if spawned.is_err() {
+                    break;
+                }
+            }
+            self.work();
+        });
+        Gone {
+            names: self.names.into_inner(),
+            freed: self.freed.into_inner(),
+            all: self.all.into_inner(),
+        }
+    }
+
     fn work(&self) {
         let _alarm = Alarm(&self.queue);
         let mut chunk = Chunk::default();

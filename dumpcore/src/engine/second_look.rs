@@ -102,7 +102,8 @@ impl Worker<'_> {
                     entered.meta
                 })
             };
-            let elsewhere = |dev| self.run.rules.one_file_system && dev != job.tree.tree.dev;
+            let elsewhere =
+                |dev| self.run.rules.options.one_file_system && dev != job.tree.tree.dev;
             let Some(meta) = meta.filter(|meta| !elsewhere(meta.dev)) else {
                 continue;
             };
@@ -160,14 +161,14 @@ impl Worker<'_> {
         let Some((above, name)) = target_of(tree, &names) else {
             return;
         };
-        match self.what_came(tree, &entered, (&above, &name)) {
+        match self.what_came(tree, &entered, &above, &name) {
             Ok(false) => return,
             Ok(true) => {}
             // A plain user may not list what its source's mode closes.
             Err(e) if errno::is_not_permitted(&e) => {}
             Err(_) => return,
         }
-        if let Some(node) = self.node_again(tree, (&names, number), entered, (&above, &name)) {
+        if let Some(node) = self.node_again(tree, &names, number, entered, &above, &name) {
             self.list_what_came(&node);
         }
     }
@@ -178,7 +179,8 @@ impl Worker<'_> {
         &mut self,
         tree: &SeenTree,
         entered: &Entered,
-        (above, name): (&Arc<DirHandle>, &CStr),
+        above: &Arc<DirHandle>,
+        name: &CStr,
     ) -> std::io::Result<bool> {
         let copy = dir::open_dir(above.open()?.as_fd(), name, For::Reading)?;
         let mut found = Found::list(&Arc::new(dir::reopen(copy.as_fd(), For::Reading)?))?;
@@ -226,7 +228,8 @@ impl Worker<'_> {
         let is_dir = meta.kind == Kind::Dir;
         let mounted = || stat::look_at_mount(source, name).is_ok_and(|mount| mount.is_root);
         let rules = self.run.rules;
-        let left_out = rules.one_file_system && !is_dir && meta.dev != tree.tree.dev && mounted();
+        let left_out =
+            rules.options.one_file_system && !is_dir && meta.dev != tree.tree.dev && mounted();
         if left_out || rules.leave_out.contains(&meta.id()) || self.is_excluded(name, is_dir) {
             return None;
         }
@@ -256,9 +259,11 @@ impl Worker<'_> {
     fn node_again(
         &mut self,
         tree: &SeenTree,
-        (names, number): (&[CString], Number),
+        names: &[CString],
+        number: Number,
         entered: Entered,
-        (above, name): (&Arc<DirHandle>, &CStr),
+        above: &Arc<DirHandle>,
+        name: &CStr,
     ) -> Option<Arc<Node>> {
         let subject = Subject::Open(entered.handle.as_fd());
         let read = inspect::attributes(subject, self.run.rules.capabilities).ok()?;

@@ -37,6 +37,17 @@ pub(super) struct Top {
     pub(super) name: Vec<u8>,
 }
 
+/// What workers begin with.
+pub(super) struct Start {
+    /// The first jobs; the last is taken first.
+    pub(super) jobs: Vec<Job>,
+    pub(super) tops: Vec<Top>,
+    /// May a name be met twice, since one tree is within another?
+    pub(super) names_repeat: bool,
+    /// Is what came meanwhile looked for in the end?
+    pub(super) looks_again: bool,
+}
+
 /// What all workers of a run share.
 pub(super) struct Shared<'a> {
     pub(super) rules: &'a Rules<'a>,
@@ -71,27 +82,26 @@ impl<'a> Shared<'a> {
     pub(super) fn new(
         rules: &'a Rules<'a>,
         totals: &'a Totals<'a>,
-        (first, tops): (Vec<Job>, Vec<Top>),
         budget: Budget,
-        (names_repeat, looks_again): (bool, bool),
+        start: Start,
     ) -> Self {
         Self {
             rules,
             jobs: budget.jobs(),
             totals,
-            queue: Queue::new(first),
-            groups: Hardlinks::new(names_repeat),
+            queue: Queue::new(start.jobs),
+            groups: Hardlinks::new(start.names_repeat),
             most_listings: budget.listings,
             listings: AtomicUsize::new(0),
             copies: AtomicUsize::new(0),
-            throttle: Throttle::new(rules.bwlimit),
+            throttle: Throttle::new(rules.options.bwlimit),
             scratch: Mutex::new(()),
             all_met: AtomicBool::new(false),
             told_setuid: AtomicBool::new(false),
             left_out: LeftOut::default(),
-            seen: Seen::new(looks_again),
+            seen: Seen::new(start.looks_again),
             faulty: Mutex::default(),
-            tops,
+            tops: start.tops,
             counted: OnceLock::new(),
             collided: AtomicBool::new(false),
         }
@@ -192,9 +202,9 @@ impl<'a> Worker<'a> {
     pub(super) fn new(run: &'a Shared<'a>, here: Here) -> Self {
         Self {
             run,
-            writer: EntryWriter::new(run.rules.capabilities, run.rules.pages)
+            writer: EntryWriter::new(run.rules.capabilities, run.rules.options.purpose.pages())
                 .by(run.throttle.step)
-                .reading_a_dump(run.rules.source_is_dump),
+                .reading_a_dump(run.rules.options.source_is_dump),
             counter: Counter::new(run.totals),
             lacking: Lacking::default(),
             settable_owner: None,

@@ -153,7 +153,8 @@ impl<'a> EntryWriter<'a> {
         &mut self,
         from: NameAt<'_>,
         to: NameAt<'_>,
-        (looked, true_size): (&Meta, bool),
+        looked: &Meta,
+        true_size: bool,
         reflink_from: Option<Lender<'_>>,
         keep_going: &mut dyn FnMut(u64) -> bool,
     ) -> Result<Stored, StoreError> {
@@ -169,8 +170,14 @@ impl<'a> EntryWriter<'a> {
             let read = inspect::attributes(Subject::Open(source.as_fd()), self.capabilities)?;
             let target = file::create_file(to.dir, to.name);
             let target = target.map_err(|e| OpError::target(Op::Create, e))?;
-            let sized = (&before, true_size);
-            let copied = self.contents(&source, &target, sized, reflink_from, keep_going);
+            let copied = self.contents(
+                &source,
+                &target,
+                &before,
+                true_size,
+                reflink_from,
+                keep_going,
+            );
             let outcome = copied.and_then(|bytes| {
                 let after = stat::look_at(&source).map_err(|e| OpError::source(Op::Stat, e))?;
                 let whole = !true_size || bytes == before.size;
@@ -255,7 +262,8 @@ impl<'a> EntryWriter<'a> {
         &mut self,
         source: &OwnedFd,
         target: &OwnedFd,
-        (meta, true_size): (&Meta, bool),
+        meta: &Meta,
+        true_size: bool,
         reflink_from: Option<Lender<'_>>,
         keep_going: &mut dyn FnMut(u64) -> bool,
     ) -> Result<u64, StoreError> {

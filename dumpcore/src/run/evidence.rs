@@ -41,22 +41,22 @@ pub(super) struct Evidence {
 
 impl Evidence {
     /// That of a run which looked at this clock before it read anything.
-    pub(super) fn of(order: &Order<'_>, clock: Clock) -> Self {
+    pub(super) fn of(order: &Order<'_>, sources: &[Source], clock: Clock) -> Self {
         let one = |source: &Source| {
             let top = read_marks::top_id(&source.handle)?;
             Some(read_marks::of(source.name.to_bytes(), top, &clock))
         };
-        let marks = match (order.source_is_dump, order.at) {
+        let marks = match (order.merge.source_is_dump, order.at) {
             (true, _) => order.read.clone(),
             // What is brought in was read who knows when.
             (false, Some(_)) => Vec::new(),
-            (false, None) => order.sources.iter().filter_map(one).collect(),
+            (false, None) => sources.iter().filter_map(one).collect(),
         };
         Self {
             marks,
             clock,
-            heeded: order.policy.heeds_ctime(),
-            inherited: order.source_is_dump,
+            heeded: order.merge.policy.heeds_ctime(),
+            inherited: order.merge.source_is_dump,
             newest_birth: (order.sort == Sort::Checkpoint).then_some(order.newest_birth),
         }
     }
@@ -148,7 +148,7 @@ fn is_much_in_vain(bytes: u64, of: u64) -> bool {
 /// Tells when much was compared that had only been touched.
 pub(super) fn tell_of_vain_comparisons(order: &Order<'_>, totals: &Totals<'_>) {
     let (bytes, of) = (totals.compared_in_vain(), totals.counts().files.bytes);
-    if !order.source_is_dump && is_much_in_vain(bytes, of) {
+    if !order.merge.source_is_dump && is_much_in_vain(bytes, of) {
         totals.warn(Warning::ComparedInVain { bytes, of });
     }
 }

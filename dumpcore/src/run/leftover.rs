@@ -32,6 +32,7 @@ impl Run {
     pub(super) fn name(
         &self,
         order: &Order<'_>,
+        sources: &[Source],
         now: Stamp,
         totals: &Totals<'_>,
     ) -> Result<Named, Error> {
@@ -41,7 +42,7 @@ impl Run {
         leftovers.retain(|found| found.name.sort == order.sort);
         let (mut ours, mut foreign) = (Vec::new(), Vec::new());
         for name in leftovers.into_iter().map(|found| found.name) {
-            match self.take(name, order) {
+            match self.take(name, sources) {
                 Ok(leftover) => ours.push(leftover),
                 Err(held) => foreign.push((name, held)),
             }
@@ -88,7 +89,7 @@ impl Run {
     /// Takes hold of a leftover that was made of (some of) the same roots, and
     /// that this user may fill. An empty one serves all roots. Else: is it that
     /// another program holds it?
-    fn take(&self, name: DumpName, order: &Order<'_>) -> Result<Leftover, bool> {
+    fn take(&self, name: DumpName, sources: &[Source]) -> Result<Leftover, bool> {
         // Another user's can neither be resumed nor removed. Its owner's
         // number does not tell: a server may show our own under another.
         let names = self
@@ -104,7 +105,7 @@ impl Run {
         let ours = names.is_empty()
             || names.iter().any(|name| {
                 layout::is_trial(name.to_bytes())
-                    || order.sources.iter().any(|source| source.name == *name)
+                    || sources.iter().any(|source| source.name == *name)
             });
         if !ours {
             return Err(false);
@@ -139,7 +140,8 @@ impl Run {
         leftover: DumpName,
         order: &Order<'_>,
         sources: &[Source],
-        (budget, totals): (Budget, &Totals<'_>),
+        budget: Budget,
+        totals: &Totals<'_>,
     ) -> Result<Option<Time>, Error> {
         let path = DumpId::Incomplete(leftover).rel_path();
         let failed = |e| self.dump.failed(Op::Open, path.as_path(), e);
@@ -167,8 +169,8 @@ impl Run {
             }
         }
         let wanted = Wanted {
-            filter: order.filter,
-            one_file_system: order.one_file_system,
+            filter: order.merge.filter,
+            one_file_system: order.merge.one_file_system,
         };
         let newest = engine::trim_target(wanted, budget.jobs(), totals, pairs);
         totals.verdict()?;

@@ -1,5 +1,5 @@
-//! Merging for a session: a dump's own, one that only adds up what would be
-//! written, and one that compares a copy with what it was made of.
+//! Merging for a run, whatever for: from a run's trees and its dump root to what
+//! the engine is told.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -10,7 +10,9 @@ use std::sync::Arc;
 use super::mount_memory::mounts_of;
 use super::trees::{Reference, Source, still_there};
 use super::{Made, Run};
-use crate::engine::{self, Budget, MountsMet, Root, Rules, Stands, Totals};
+use crate::engine::{
+    self, Budget, MergeOptions, MountsMet, Purpose, Root, Rules, Sharing, Stands, Totals,
+};
 use crate::fs::dir_handle::{DirHandle, HandleCache};
 use crate::fs::folding::Folding;
 use crate::fs::link_counts::{Counting, LinkCounts};
@@ -26,44 +28,52 @@ use crate::root::DumpRoot;
 use crate::root::staging::Staging;
 use crate::sys::dir::{self, For};
 use crate::sys::fstype::FsType;
-use crate::sys::pages::Pages;
 use crate::sys::{disk, stat};
 
-/// How a merge is done.
-pub(super) struct Work<'w> {
-    pub(super) policy: &'w LinkPolicy,
-    pub(super) filter: Option<&'w Filter>,
-    pub(super) one_file_system: bool,
-    pub(super) may_share: bool,
-    pub(super) source_is_dump: bool,
-    pub(super) pages: Pages,
-    pub(super) from_disk: bool,
-    /// Where to try out attributes that are not set.
-    pub(super) scratch: Option<&'w OwnedFd>,
+/// A merge of a run, and what it works with.
+pub(super) struct Merge<'m> {
+    pub(super) options: MergeOptions<'m>,
     pub(super) budget: Budget,
+    pub(super) totals: &'m Totals<'m>,
+    pub(super) capabilities: &'m Capabilities,
+    /// What is made, or in [`Purpose::Verify`] compared.
+    pub(super) staging: Option<&'m Staging<'m>>,
     /// What is met of mounts, and what was mounted in a dump that is read.
-    pub(super) met: Option<&'w MountsMet>,
-    pub(super) mounted: &'w [MountNote],
-    /// Which names are one in a dump that is only thought of.
+    pub(super) met: Option<&'m MountsMet>,
+    pub(super) mounted: &'m [MountNote],
+    /// Which names are one where nothing is made.
     pub(super) folding: Folding,
 }
 
-impl<'w> Work<'w> {
-    pub(super) fn plain(policy: &'w LinkPolicy, budget: Budget) -> Self {
+impl<'m> Merge<'m> {
+    /// One that makes nothing, and tells nobody what it meets.
+    pub(super) fn new(
+        options: MergeOptions<'m>,
+        budget: Budget,
+        totals: &'m Totals<'m>,
+        capabilities: &'m Capabilities,
+    ) -> Self {
         Self {
+            options,
             budget,
-            scratch: None,
-            policy,
-            filter: None,
-            one_file_system: false,
-            may_share: false,
-            source_is_dump: false,
-            pages: Pages::Keep,
-            from_disk: false,
+            totals,
+            capabilities,
+            staging: None,
             met: None,
             mounted: &[],
             folding: Folding::default(),
         }
+    }
+
+    /// What is made.
+    fn target(&self) -> Option<&'m Staging<'m>> {
+        self.staging.filter(|_| self.options.purpose.makes())
+    }
+
+    /// Is what a dump remembers of attributes of use? Not where they are
+    /// compared as they are on the disk.
+    fn remembers(&self) -> bool {
+        self.options.policy.compares_xattrs() && self.options.purpose != Purpose::Verify
     }
 }
 
@@ -172,99 +182,95 @@ impl Run {
             ..source
         };
         let sources = sources.into_iter().map(linked).collect();
-        let policy = LinkPolicy::new().contents(true);
-        let work = Work {
+        let (policy, everything) = (LinkPolicy::new().contents(true), Filter::new());
+        let options = MergeOptions {
+            purpose: Purpose::Verify,
             source_is_dump: true,
-            from_disk: true,
-            scratch: Some(staging.handle()),
-            pages: Pages::Spare,
-            ..Work::plain(&policy, made.budget)
+            sharing: Sharing::Nothing,
+            ..self.options.merge(&policy, &everything)
         };
-        self.merge(&work, sources, None, made.capabilities, totals)
+        let merge = Merge {
+            staging: Some(staging),
+            ..Merge::new(options, made.budget, totals, made.capabilities)
+        };
+        self.merge(&merge, sources)
     }
 
-    /// Merges all trees; without a target, only to see what would be done.
-    pub(super) fn merge(
-        &self,
-        work: &Work<'_>,
-        sources: Vec<Source>,
-        staging: Option<&Staging<'_>>,
-        capabilities: &Capabilities,
-        totals: &Totals<'_>,
-    ) -> Result<(), Error> {
-        let slots = work.budget.slots();
+    /// Merges all trees.
+    pub(super) fn merge(&self, merge: &Merge<'_>, sources: Vec<Source>) -> Result<(), Error> {
+        let (totals, target) = (merge.totals, merge.target());
+        let roots = self.roots(merge, sources)?;
+        let top = |root: &Root| (root.main.clone(), Arc::clone(&root.entered.place));
+        let tops: Vec<_> = roots.iter().map(top).collect();
+        let places: Vec<_> = tops.iter().map(|(_, top)| Arc::clone(top)).collect();
+        let names = merge.options.source_is_dump;
+        let names = names.then(|| LinkCounts::within(&places, &mut InDump(totals)));
+        let note = target
+            .filter(|_| merge.remembers())
+            .and_then(|staging| Note::begin(staging.handle(), staging.resumed, merge.capabilities));
+        let rules = Rules {
+            names: names.as_ref(),
+            marks: note.as_ref().map(|note| &note.marks),
+            ..self.rules(merge)?
+        };
+        engine::merge(&rules, merge.budget, totals, roots);
+        if merge.options.purpose != Purpose::Verify {
+            totals.tell_losses();
+        }
+        totals.verdict()?;
+        if let (Some(note), Some(staging)) = (note, target) {
+            note.end(staging.handle(), merge.capabilities);
+        }
+        still_there(tops)
+    }
+
+    /// The trees as the engine takes them.
+    fn roots(&self, merge: &Merge<'_>, sources: Vec<Source>) -> Result<Vec<Root>, Error> {
+        let (slots, target) = (merge.budget.slots(), merge.target());
         let top = |handle: &OwnedFd| {
             let handle = dir::reopen(handle.as_fd(), For::Filling)?;
             Ok::<_, std::io::Error>(DirHandle::top(handle, For::Filling, &slots)?.place)
         };
-        let failed = |e| self.dump.failed(Op::Open, "".as_ref(), e);
-        let target = staging.map(|staging| top(staging.handle()));
-        let target = target.transpose().map_err(failed)?;
-        let root = stat::look_at(self.dump.handle()).map_err(failed)?.id();
-        let mut leave_out = vec![root];
-        leave_out.extend(target.as_ref().map(|target| target.id()));
-        let remembers = work.policy.compares_xattrs() && !work.from_disk;
+        let opened = target.map(|staging| top(staging.handle())).transpose();
         let shape = Shape {
             slots: &slots,
             dump: &self.dump,
-            remembering: remembers.then_some(capabilities),
-            target,
-            target_path: staging.map(Staging::path).unwrap_or_default(),
-            published_path: staging.map(Staging::published_path).unwrap_or_default(),
-            resumed: staging.is_some_and(|staging| staging.resumed),
-            mounted: work.mounted,
+            remembering: merge.remembers().then_some(merge.capabilities),
+            target: opened.map_err(|e| self.dump.failed(Op::Open, "".as_ref(), e))?,
+            target_path: target.map(Staging::path).unwrap_or_default(),
+            published_path: target.map(Staging::published_path).unwrap_or_default(),
+            resumed: target.is_some_and(|staging| staging.resumed),
+            mounted: merge.mounted,
         };
-        let mut tops: Vec<(PathBuf, Arc<DirHandle>)> = Vec::new();
-        let mut roots = Vec::new();
-        for source in sources {
-            let root = shape.root(source)?;
-            tops.push((root.main.clone(), Arc::clone(&root.entered.place)));
-            roots.push(root);
+        let root = |source| shape.root(source);
+        sources.into_iter().map(root).collect()
+    }
+
+    /// What holds in the dump root, and in what is made there.
+    fn rules<'m>(&'m self, merge: &Merge<'m>) -> Result<Rules<'m>, Error> {
+        let failed = |e| self.dump.failed(Op::Open, "".as_ref(), e);
+        let id = |handle: &OwnedFd| stat::look_at(handle).map(|meta| meta.id());
+        let (root, target) = (id(self.dump.handle()).map_err(failed)?, merge.target());
+        let mut leave_out = vec![root];
+        if let Some(staging) = target {
+            leave_out.push(id(staging.handle()).map_err(failed)?);
         }
-        let places: Vec<_> = tops.iter().map(|(_, top)| Arc::clone(top)).collect();
-        let names = work
-            .source_is_dump
-            .then(|| LinkCounts::within(&places, &mut InDump(totals)));
-        let everything = Filter::new();
-        let note = staging
-            .and_then(|staging| Note::begin(staging.handle(), staging.resumed, capabilities));
-        let note = note.filter(|_| remembers);
         let most_links = FsType::of(self.dump.handle()).ok();
         let most_links = most_links.and_then(FsType::most_links);
-        let rules = Rules {
-            policy: work.policy,
-            capabilities,
-            filter: work.filter.unwrap_or(&everything),
-            bwlimit: self.options.bwlimit,
-            one_file_system: work.one_file_system,
-            may_share: work.may_share,
-            source_is_dump: work.source_is_dump,
-            names: names.as_ref(),
-            only: &[],
-            share_source: false,
-            pages: work.pages,
-            from_disk: work.from_disk,
-            marks: note.as_ref().map(|note| &note.marks),
-            honours_setuid: staging
+        let purpose = merge.options.purpose;
+        Ok(Rules {
+            honours_setuid: target
                 .filter(|staging| disk::honours_setuid(staging.handle()))
                 .map(|_| self.dump.path()),
-            watermark: staging.map(|staging| &staging.watermark),
-            scratch: staging.map(Staging::handle).or(work.scratch),
-            link_dev: self.options.dry_run.then_some(root.dev),
+            watermark: target.map(|staging| &staging.watermark),
+            scratch: merge.staging.map(Staging::handle),
             leave_out,
-            mounts: work.met,
-            folding: staging.map_or(work.folding, |staging| staging.folding),
+            link_dev: (purpose == Purpose::DryRun).then_some(root.dev),
+            mounts: merge.met,
+            folding: target.map_or(merge.folding, |staging| staging.folding),
             // What is compared is there already, and is not linked to.
-            most_links: most_links.filter(|_| !work.from_disk),
-        };
-        engine::merge(&rules, work.budget, totals, roots);
-        if !work.from_disk {
-            totals.tell_losses();
-        }
-        totals.verdict()?;
-        if let (Some(note), Some(staging)) = (note, staging) {
-            note.end(staging.handle(), capabilities);
-        }
-        still_there(tops)
+            most_links: most_links.filter(|_| purpose != Purpose::Verify),
+            ..Rules::new(merge.options, merge.capabilities)
+        })
     }
 }

@@ -15,7 +15,9 @@ mod leftover;
 mod merge;
 pub(crate) mod mount_memory;
 mod options;
+mod order;
 mod parents;
+mod publication;
 mod published;
 mod reference;
 pub(crate) mod removing;
@@ -28,60 +30,23 @@ mod vanished;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 
-use chrono::{DateTime, Local, Utc};
+use chrono::{DateTime, Utc};
 
-use self::evidence::Evidence;
-use self::merge::Work;
 pub use self::options::RunOptions;
 pub(crate) use self::options::takes_run_options;
+pub(crate) use self::order::Order;
 pub(crate) use self::published::Published;
 pub(crate) use self::trees::{Source, roots_of_dump};
-use self::vanished::Vanished;
-use crate::engine::{self, Budget, MountsMet, Totals};
-use crate::fs::{capabilities, folding};
+use crate::engine::{self, Budget, Totals};
 use crate::model::error::Error;
-use crate::model::event::{Event, Phase, Warning};
-use crate::model::metadata::{Capabilities, Time};
-use crate::model::minute::Stamp;
-use crate::model::report::Report;
-use crate::policy::filter::Filter;
+use crate::model::event::{Event, Phase};
+use crate::model::metadata::Capabilities;
 use crate::policy::layout::{self, DumpName, LinkTarget, Sort};
-use crate::policy::link::LinkPolicy;
-use crate::policy::mounts::MountNote;
-use crate::policy::touched::ReadMark;
 use crate::root::DumpRoot;
 use crate::root::listing::Dated;
 use crate::root::lock::DumpLock;
-use crate::root::staging::{self, Staging, Tells};
-use crate::sys::clock;
+use crate::root::staging::{self, Staging};
 use crate::sys::dir::{self, For};
-use crate::sys::pages::Pages;
-
-/// What is to be made.
-pub(crate) struct Order<'a> {
-    pub(crate) sources: Vec<Source>,
-    pub(crate) sort: Sort,
-    pub(crate) policy: &'a LinkPolicy,
-    pub(crate) filter: &'a Filter,
-    /// The minute it is of, when that is not now.
-    pub(crate) at: Option<Stamp>,
-    /// When what it is a copy of was made, when that is not now.
-    pub(crate) moment: Option<DateTime<Utc>>,
-    /// How many entries what it is a copy of lacks.
-    pub(crate) lacks: u64,
-    /// When the trees were read of which it is a copy.
-    pub(crate) read: Vec<ReadMark>,
-    /// What it says, as a replica, of when the newest inode was born.
-    pub(crate) newest_birth: Option<Time>,
-    /// What was mounted below the trees of which it is a copy.
-    pub(crate) mounted: Vec<MountNote>,
-    pub(crate) allow_empty: bool,
-    pub(crate) one_file_system: bool,
-    /// Is a published dump what is read?
-    pub(crate) source_is_dump: bool,
-    /// Add up first what is needed, and stop when that is not free.
-    pub(crate) space_check: bool,
-}
 
 /// A dump that is whole and flushed, but not yet published.
 pub(crate) struct Made<'m> {
@@ -140,143 +105,11 @@ impl Run {
         })
     }
 
-    /// Makes what is ordered, has it checked, and publishes it.
-    fn publish(&self, mut order: Order<'_>, check: &mut Check<'_>) -> Result<Report, Error> {
-        // Before anything is read.
-        let clock = clock::look();
-        let start = Local::now();
-        let vanished = Vanished::new(&*self.options.observer);
-        let totals = Totals::new(&vanished, Some(&self.options.stop));
-        let moment = order.moment.unwrap_or_else(|| start.to_utc());
-        let reference = self.choose_references(&mut order, start.to_utc())?;
-        for source in &order.sources {
-            self.guard(source, &order)?;
-        }
-        let trees = order.sources.iter().map(|source| source.handle.as_fd());
-        let (budget, jobs) = budget::budget(self.options.jobs, trees, self.dump.handle(), &totals);
-        let mut named = self.name(&order, Stamp::of(&start), &totals)?;
-        let published = self.dump.path().join(named.name.path());
-        let reference_path = reference.as_ref().map(|r| r.path.below(self.dump.path()));
-        totals.event(Event::Started {
-            dump: &published,
-            reference: reference_path.as_deref(),
-        });
-        // What is copied of a dump, or brought in from elsewhere, is what it is.
-        if !order.source_is_dump && order.at.is_none() {
-            for reference in trees::missing(&self.dump, &order.sources) {
-                totals.warn(Warning::MissingTree { reference });
-            }
-        }
-        if self.init && !order.source_is_dump {
-            self.tell_of_closed_parents(&order.sources, &totals);
-        }
-        let made = Dated {
-            moment,
-            name: named.name,
-        };
-        let links = match order.at {
-            // Of an import that is older than what `current` names, none.
-            Some(_) if self.is_older(made) => Vec::new(),
-            _ => self.links(order.sort),
-        };
-        let mut resumed = named.leftover.is_some();
-        let evidence = Evidence::of(&order, clock);
-        let mut sources = std::mem::take(&mut order.sources);
-        self.check_space_before(&order, &sources, named.leftover.as_ref(), (budget, &totals))?;
-        let met = MountsMet::default();
-        let work = Work {
-            policy: order.policy,
-            filter: Some(order.filter),
-            one_file_system: order.one_file_system,
-            may_share: order.sort == Sort::Dump,
-            source_is_dump: order.source_is_dump,
-            pages: Pages::Spare,
-            from_disk: false,
-            scratch: None,
-            budget,
-            met: Some(&met),
-            mounted: &order.mounted,
-            folding: folding::guess(self.dump.handle().as_fd()),
-        };
-        totals.event(Event::Phase(Phase::Storing));
-        if self.options.dry_run {
-            self.tell_of_folding(work.folding, &sources, &totals)?;
-            evidence.weigh(&mut sources, None);
-            let expected = self.recall_mounts(&mut sources, |s, dump| evidence.since(s, dump));
-            self.merge(
-                &work,
-                sources,
-                None,
-                &capabilities::guess(self.dump.handle()),
-                &totals,
-            )?;
-            self.note_mounts(&order, (met, expected), None, &totals)?;
-        } else {
-            if let Some(leftover) = &mut named.leftover {
-                let of = leftover.name;
-                leftover.newest = self.trim_leftover(of, &order, &sources, (budget, &totals))?;
-            }
-            let (staging, capabilities) =
-                self.staging(named.name, named.leftover.take(), &sources, &totals)?;
-            resumed = staging.resumed;
-            evidence.begin(&staging)?;
-            evidence.weigh(&mut sources, resumed.then(|| staging.handle()));
-            let expected = self.recall_mounts(&mut sources, |s, dump| evidence.since(s, dump));
-            if capabilities.user_xattrs {
-                self.tell_of_missing_marks(&evidence, &sources, &totals);
-            }
-            let merged = flush::meanwhile(&staging, &totals, || {
-                let target = Some(&staging);
-                self.merge(&work, sources, target, &capabilities, &totals)
-            });
-            merged.inspect_err(|_| flush::keep(&staging, &totals))?;
-            evidence.end(&staging, &totals)?;
-            self.note_mounts(&order, (met, expected), Some(&staging), &totals)?;
-            totals.event(Event::Phase(Phase::Syncing));
-            staging.sync()?;
-            check(&Made {
-                staging: &staging,
-                capabilities: &capabilities,
-                totals: &totals,
-                budget,
-            })?;
-            // Told before the last look: what comes after it is too late.
-            totals.event(Event::Phase(Phase::Publishing));
-            totals.verdict()?;
-            staging.remember_names(published::names(&staging, &totals.counts(), &totals))?;
-            if let Some(lock) = &self.lock {
-                self.dump.still_holds(lock)?;
-            }
-            let lacks = order.lacks + totals.counts().faults;
-            staging.publish(&Tells { moment, lacks }, &links)?;
-            self.finish_removing(budget, &|warning| totals.warn(warning));
-        }
-        evidence::tell_of_vain_comparisons(&order, &totals);
-        let sum = totals.sum();
-        Ok(Report {
-            dump: published,
-            reference: reference_path,
-            source: None,
-            start,
-            end: Local::now(),
-            dry_run: self.options.dry_run,
-            resumed,
-            jobs,
-            warnings_total: sum.warnings_total + sum.counts.vanished,
-            missing: order.lacks + sum.counts.faults,
-            counts: sum.counts,
-            verified: None,
-            faults: sum.faults,
-            warnings: vanished.behind(sum.warnings),
-            free_bytes: self.dump.free().map(|free| free.bytes),
-        })
-    }
-
     /// A tree that is empty, while its reference is not, is most likely a
     /// disk that is not mounted.
     fn guard(&self, source: &Source, order: &Order<'_>) -> Result<(), Error> {
         let name = source.name.to_bytes();
-        if order.filter.excludes(name, true) {
+        if order.merge.filter.excludes(name, true) {
             return Err(Error::MainExcluded {
                 path: source.path.clone(),
             });

@@ -126,7 +126,8 @@ impl Run {
     pub(super) fn note_mounts(
         &self,
         order: &Order<'_>,
-        (met, expected): (MountsMet, Expected),
+        met: MountsMet,
+        expected: Expected,
         staging: Option<&Staging<'_>>,
         totals: &Totals<'_>,
     ) -> Result<(), Error> {
@@ -135,7 +136,7 @@ impl Run {
             if notes.iter().any(|met| met.path == note.path) || is_excluded(order, &note.path) {
                 continue;
             }
-            let told = was_away || order.one_file_system || order.source_is_dump;
+            let told = was_away || order.merge.one_file_system || order.merge.source_is_dump;
             if !told && !is_mounted(&main, note.path.splitn(2, |b| *b == b'/').nth(1)) {
                 let last = note.last.as_deref().map(OsStr::from_bytes);
                 let last = PathBuf::from(last.unwrap_or_default());
@@ -162,7 +163,7 @@ fn is_excluded(order: &Order<'_>, path: &[u8]) -> bool {
     let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
     let ends = ends.map(|(at, _)| at).chain([path.len()]);
     ends.into_iter()
-        .any(|end| order.filter.excludes(&path[..end], true))
+        .any(|end| order.merge.filter.excludes(&path[..end], true))
 }
 
 /// Is something mounted there, that could not be entered?

@@ -4,7 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::engine::{MergeOptions, Purpose, Sharing};
 use crate::model::event::{Observer, Silent};
+use crate::policy::filter::Filter;
+use crate::policy::link::LinkPolicy;
 use crate::policy::rate_limit::Rate;
 
 /// The options that all operations share: who observes the run, what stops it,
@@ -84,6 +87,23 @@ impl RunOptions {
     pub fn bwlimit(mut self, rate: Rate) -> Self {
         self.bwlimit = rate;
         self
+    }
+
+    /// What a merge is told for an operation that writes, or would.
+    pub(crate) fn merge<'a>(&self, policy: &'a LinkPolicy, filter: &'a Filter) -> MergeOptions<'a> {
+        MergeOptions {
+            purpose: if self.dry_run {
+                Purpose::DryRun
+            } else {
+                Purpose::Store
+            },
+            policy,
+            filter,
+            one_file_system: false,
+            source_is_dump: false,
+            sharing: Sharing::Reference,
+            bwlimit: self.bwlimit,
+        }
     }
 
     /// Was the operation not asked to stop?

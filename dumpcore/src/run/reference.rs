@@ -35,14 +35,15 @@ impl Run {
     /// linked to.
     pub(super) fn choose_references(
         &self,
-        order: &mut Order<'_>,
+        order: &Order<'_>,
+        sources: &mut [Source],
         now: DateTime<Utc>,
     ) -> Result<Option<Arc<Reference>>, Error> {
         let Some(first) = self.first_choice(order, now)? else {
             return Ok(None);
         };
         let mut chosen = vec![first];
-        for source in &mut order.sources {
+        for source in &mut *sources {
             let other = if chosen[0].has(&source.name) {
                 None
             } else {
@@ -65,7 +66,7 @@ impl Run {
                 let chosen = source.reference.as_ref();
                 chosen.is_some_and(|chosen| Arc::ptr_eq(chosen, reference))
             };
-            order.sources.iter().any(links)
+            sources.iter().any(links)
         });
         Ok(main)
     }

@@ -4,6 +4,7 @@
 use std::ffi::CString;
 use std::num::NonZero;
 
+use super::trees::Source;
 use super::{Check, Order, Run};
 use crate::engine::{self, Act, Budget, Gone, Totals};
 use crate::model::chain::Chain;
@@ -46,13 +47,7 @@ pub(crate) fn finish(
     }
     for leaf in leaves {
         let path = removing.path_of(&leaf);
-        let gone = engine::remove(
-            (&removing.handle, &leaf),
-            &path,
-            &Act::Remove,
-            budget,
-            totals,
-        );
+        let gone = engine::remove(&removing.handle, &leaf, &path, &Act::Remove, budget, totals);
         sum.names += gone.names;
         sum.freed += gone.freed;
     }
@@ -73,10 +68,15 @@ impl Observer for Quiet<'_> {
 }
 
 impl Run {
-    /// Makes what is ordered, has it checked, and publishes it. Behind it, or
+    /// Makes what is ordered of trees, has it checked, and publishes it. Behind it, or
     /// when there was no room for it, what is on its way out goes.
-    pub(crate) fn make(&self, order: Order<'_>, check: &mut Check<'_>) -> Result<Report, Error> {
-        let made = self.publish(order, check);
+    pub(crate) fn make(
+        &self,
+        order: &Order<'_>,
+        sources: Vec<Source>,
+        check: &mut Check<'_>,
+    ) -> Result<Report, Error> {
+        let made = self.publish(order, sources, check);
         let full = matches!(
             made,
             Err(Error::DumpDisk { free: Some(_), .. } | Error::NoSpace { .. })

@@ -5,10 +5,10 @@
 
 use std::os::fd::AsFd as _;
 
-use super::merge::Work;
+use super::merge::Merge;
 use super::trees::{Source, again, roots_of_dump};
 use super::{Order, Run};
-use crate::engine::{Budget, Totals};
+use crate::engine::{Budget, MergeOptions, Purpose, Totals};
 use crate::fs::capabilities;
 use crate::model::error::Error;
 use crate::model::event::{Event, Phase, Silent};
@@ -26,7 +26,8 @@ impl Run {
         order: &Order<'_>,
         sources: &[Source],
         leftover: Option<&Leftover>,
-        (budget, totals): (Budget, &Totals<'_>),
+        budget: Budget,
+        totals: &Totals<'_>,
     ) -> Result<(), Error> {
         // A checkpoint is asked for with a check of room, or without.
         let first =
@@ -54,7 +55,7 @@ impl Run {
         let (mut seen, mut used) = (Vec::new(), 0_u64);
         for source in sources {
             let real = dir::real_path(&source.path).unwrap_or_default();
-            let below = match order.one_file_system {
+            let below = match order.merge.one_file_system {
                 true => Vec::new(),
                 false => mounts::on_disks_below(&real),
             };
@@ -112,19 +113,13 @@ impl Run {
     ) -> Result<u64, Error> {
         const BLOCK: u64 = 4096;
         let totals = Totals::new(&Silent, Some(&self.options.stop));
-        let work = Work {
-            filter: Some(order.filter),
-            source_is_dump: order.source_is_dump,
-            one_file_system: order.one_file_system,
-            ..Work::plain(order.policy, budget)
+        let options = MergeOptions {
+            purpose: Purpose::Estimate,
+            ..order.merge
         };
-        self.merge(
-            &work,
-            sources,
-            None,
-            &capabilities::guess(self.dump.handle()),
-            &totals,
-        )?;
+        let capabilities = capabilities::guess(self.dump.handle());
+        let merge = Merge::new(options, budget, &totals, &capabilities);
+        self.merge(&merge, sources)?;
         let counts = totals.counts();
         Ok(counts.allocated + counts.directories * BLOCK)
     }

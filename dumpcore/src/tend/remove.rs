@@ -110,7 +110,7 @@ impl Remove {
             let path = root.path().join(id.path());
             let act = Act::Measure(&measured);
             let gone = match root.open_above(id) {
-                Ok((above, name)) => engine::remove((&above, &name), &path, &act, budget, &totals),
+                Ok((above, name)) => engine::remove(&above, &name, &path, &act, budget, &totals),
                 Err(e) => {
                     let fault = Fault::new(Op::Open, path, e);
                     plan.leave(root, id, Reason::Failed(fault));
@@ -150,7 +150,7 @@ impl Remove {
         totals.event(Event::Phase(Phase::Removing));
         let mut removed = Vec::new();
         for (id, leaf) in &away {
-            removed.push(self.one(root, (*id, leaf), &to, budget, totals));
+            removed.push(self.one(root, *id, leaf, &to, budget, totals));
         }
         let tried: Vec<CString> = away.into_iter().map(|(_, leaf)| leaf).collect();
         let finished = match totals.keep_going() {
@@ -166,14 +166,15 @@ impl Remove {
     fn one(
         &self,
         root: &DumpRoot,
-        (dump, leaf): (DumpId, &CStr),
+        dump: DumpId,
+        leaf: &CStr,
         to: &Removing,
         budget: Budget,
         totals: &Totals<'_>,
     ) -> Removed {
         root.sweep(dump);
         let path = to.path_of(leaf);
-        let gone = engine::remove((&to.handle, leaf), &path, &Act::Remove, budget, totals);
+        let gone = engine::remove(&to.handle, leaf, &path, &Act::Remove, budget, totals);
         Removed {
             dump,
             path: root.path().join(dump.path()),

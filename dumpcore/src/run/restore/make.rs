@@ -10,10 +10,12 @@ use super::judge::{Judge, is_loss};
 use super::place::{Origin, Place};
 use super::temporary::Temporary;
 use super::{Request, clearing};
-use crate::engine::{self, Budget, Doubts, Mounts, Root, Rules, Stands, Sum, Totals};
+use crate::engine::{
+    self, Doubts, MergeOptions, Mounts, Purpose, Root, Rules, Sharing, Stands, Sum, Totals,
+};
 use crate::fs::capabilities::{self, Trial};
 use crate::fs::dir_handle::{DirHandle, HandleCache};
-use crate::fs::folding::{self, Folding};
+use crate::fs::folding;
 use crate::fs::link_counts::LinkCounts;
 use crate::fs::name_count::NameCount;
 use crate::model::error::Error;
@@ -31,7 +33,6 @@ use crate::run::merge::InDump;
 use crate::sys::dir::{self, For};
 use crate::sys::errno;
 use crate::sys::fstype::FsType;
-use crate::sys::pages::Pages;
 use crate::sys::stat::{self, Fresh};
 
 /// What was made, not yet in its place.
@@ -112,6 +113,20 @@ pub(super) fn make<'p>(
     }
 }
 
+/// The names of a version, counted before it is read.
+struct NamesBefore {
+    count: NameCount,
+    handle: Arc<OwnedFd>,
+}
+
+impl NamesBefore {
+    /// Are there fewer now?
+    fn were_lost(&self, totals: &Totals<'_>) -> bool {
+        let now = NameCount::below(&self.handle, &|| totals.keep_going());
+        now.names < self.count.names
+    }
+}
+
 struct Filling<'a> {
     request: &'a Request,
     place: &'a Place,
@@ -131,54 +146,69 @@ impl Filling<'_> {
         let capabilities = self.capabilities(temporary, &totals)?;
         let folding = folding::try_out(temporary.handle.as_fd());
         self.place.is_not_anothers(folding)?;
-        let up = self.place.missing.len();
-        let (above, name) = self.origin.above(up)?;
-        let source = match self.room {
-            true => above,
-            false => self.open(&above, &name, self.origin.path_above(up))?,
-        };
-        let only = match self.room {
-            true => vec![name],
-            false => self.origin.way(up).to_vec(),
-        };
+        let (source, only) = self.source()?;
         let jobs = if self.room { Some(1) } else { options.jobs };
-        let (budget, _) = budget(
-            jobs,
-            [source.as_fd()].into_iter(),
-            &temporary.handle,
-            &totals,
-        );
+        let read = [source.as_fd()].into_iter();
+        let (budget, _) = budget(jobs, read, &temporary.handle, &totals);
         let slots = budget.slots();
         let version = self.version(&slots)?;
-        let keep_going = || totals.keep_going();
-        let names = version.as_ref().map(|version| {
-            let handle = version.open().map_err(self.failed(Op::Open))?;
-            Ok::<_, Fault>((NameCount::below(&handle, &keep_going), handle))
-        });
-        let names = names.transpose()?;
+        let before = version.as_ref().map(|version| self.names(version, &totals));
+        let before = before.transpose()?;
         let counts = LinkCounts::within(version.as_slice(), &mut InDump(&totals));
         totals.event(Event::Phase(Phase::Restoring));
         let root = self.root(source, temporary, &slots)?;
-        let found = (&capabilities, folding);
-        self.merge(found, (&counts, &only), (budget, &totals), root);
-        totals.verdict().map_err(|error| self.ended_by(error))?;
-        let lost = |(before, handle): (NameCount, Arc<OwnedFd>)| {
-            NameCount::below(&handle, &keep_going).names < before.names
+        let (policy, everything) = (LinkPolicy::new(), Filter::new());
+        let merge = MergeOptions {
+            purpose: Purpose::Restore,
+            source_is_dump: true,
+            sharing: Sharing::Source,
+            ..options.merge(&policy, &everything)
         };
-        if judge.vanished() > 0 || names.is_some_and(lost) {
+        let rules = Rules {
+            names: Some(&counts),
+            only: &only,
+            folding,
+            ..Rules::new(merge, &capabilities)
+        };
+        engine::merge(&rules, budget, &totals, vec![root]);
+        totals.tell_losses();
+        totals.verdict().map_err(|error| self.ended_by(error))?;
+        if judge.vanished() > 0 || before.is_some_and(|names| names.were_lost(&totals)) {
             let version = self.request.from.path.clone();
             return Err(RestoreError::VersionGone { version });
         }
         let lacking = judge.lacking();
-        let id = match self.room {
-            false => temporary.id,
-            true if lacking > 0 => temporary.id,
-            true => {
-                let made = stat::look(temporary.handle.as_fd(), self.place.made(), Fresh::AsStat);
-                made.map_err(Fault::at(Op::Stat, &self.request.path))?.id()
-            }
-        };
-        Ok((id, totals.sum(), lacking))
+        Ok((self.id_of_made(temporary, lacking)?, totals.sum(), lacking))
+    }
+
+    /// What is merged: a directory of the dump, and of the first directories in
+    /// it the one name each that leads to what is wanted.
+    fn source(&self) -> Result<(OwnedFd, Vec<CString>), RestoreError> {
+        let up = self.place.missing.len();
+        let (above, name) = self.origin.above(up)?;
+        if self.room {
+            return Ok((above, vec![name]));
+        }
+        let opened = self.open(&above, &name, self.origin.path_above(up))?;
+        Ok((opened, self.origin.way(up).to_vec()))
+    }
+
+    /// How many names a version has before it is read.
+    fn names(&self, version: &Arc<DirHandle>, totals: &Totals<'_>) -> Result<NamesBefore, Fault> {
+        let handle = version.open().map_err(self.failed(Op::Open))?;
+        Ok(NamesBefore {
+            count: NameCount::below(&handle, &|| totals.keep_going()),
+            handle,
+        })
+    }
+
+    /// The inode of what was made. What lacks entries need not be there.
+    fn id_of_made(&self, temporary: &Temporary<'_>, lacking: u64) -> Result<Id, Fault> {
+        if !self.room || lacking > 0 {
+            return Ok(temporary.id);
+        }
+        let made = stat::look(temporary.handle.as_fd(), self.place.made(), Fresh::AsStat);
+        Ok(made.map_err(Fault::at(Op::Stat, &self.request.path))?.id())
     }
 
     fn failed(&self, op: Op) -> impl Fn(std::io::Error) -> Fault {
@@ -256,40 +286,6 @@ impl Filling<'_> {
                 Stands::Itself
             },
         })
-    }
-
-    fn merge(
-        &self,
-        (capabilities, folding): (&Capabilities, Folding),
-        (counts, only): (&LinkCounts, &[CString]),
-        (budget, totals): (Budget, &Totals<'_>),
-        root: Root,
-    ) {
-        let rules = Rules {
-            mounts: None,
-            folding,
-            policy: &LinkPolicy::new(),
-            capabilities,
-            filter: &Filter::new(),
-            one_file_system: false,
-            may_share: false,
-            source_is_dump: true,
-            names: Some(counts),
-            bwlimit: self.options.bwlimit,
-            only,
-            share_source: true,
-            pages: Pages::Keep,
-            from_disk: false,
-            marks: None,
-            honours_setuid: None,
-            watermark: None,
-            scratch: None,
-            link_dev: None,
-            leave_out: Vec::new(),
-            most_links: None,
-        };
-        engine::merge(&rules, budget, totals, vec![root]);
-        totals.tell_losses();
     }
 
     /// Why the merge ended early.

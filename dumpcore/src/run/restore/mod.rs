@@ -20,7 +20,7 @@ use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Local};
+use chrono::Local;
 
 use self::make::{Made, make};
 use self::place::{Origin, Place, os};
@@ -76,6 +76,14 @@ struct Named<'a> {
 /// after a signal a program has ended.
 const CLEARING: Duration = Duration::from_millis(700);
 
+/// One restoration: what its acts share.
+struct Restoration<'r> {
+    request: &'r Request,
+    place: &'r Place,
+    origin: &'r Origin,
+    options: &'r RunOptions,
+}
+
 /// Restores.
 pub(crate) fn restore(
     request: &Request,
@@ -84,89 +92,121 @@ pub(crate) fn restore(
 ) -> Result<Restored, RestoreError> {
     options.observer.event(Event::Phase(Phase::Preparing));
     let start = Local::now();
-    let place = Place::open(request)?;
-    let origin = Origin::open(request)?;
-    let found = look(request, &place, &origin, options)?;
+    let (place, origin) = (Place::open(request)?, Origin::open(request)?);
+    let this = Restoration {
+        request,
+        place: &place,
+        origin: &origin,
+        options,
+    };
+    let found = this.look()?;
     if request.only_if_differs && !found.differs {
         return Ok(Restored::Same);
     }
+    let looked = found.there;
     let plan = RestorePlan {
         path: request.path.clone(),
         version: request.from.path.clone(),
-        replaces: found.there.is_some(),
+        replaces: looked.is_some(),
         removes: found.removes,
     };
     if options.dry_run {
         return Ok(Restored::Planned(plan));
     }
-    let yes = match confirm {
-        Some(confirm) => confirm(&plan),
-        None if plan.replaces => return Err(RestoreError::Exists { path: plan.path }),
-        None => true,
-    };
-    if !options.keep_going() {
-        return Err(RestoreError::Interrupted { path: plan.path });
-    }
-    if !yes {
+    if !this.is_wanted(&plan, confirm)? {
         return Ok(Restored::Declined);
     }
-    let looked = found.there.as_ref();
-    place.is_as_it_was(looked.map(Meta::id))?;
-    let running = || options.keep_going();
-    sweep(place.dir().as_fd(), place.made(), false, &running);
+    place.is_as_it_was(looked.as_ref().map(Meta::id))?;
+    this.sweep(false);
     let made = make(request, &place, &origin, options)?;
     let made = made.unless_lacking(&plan, options)?;
-    finish(&place, made, (plan, looked.copied()), (options, start))
+    let replaced = match this.put(&made, looked) {
+        Ok(replaced) => replaced,
+        Err(error) => {
+            made.temporary.discard(&clearing(options));
+            return Err(error);
+        }
+    };
+    let left = this.remove_replaced(&made, replaced.as_ref())?;
+    Ok(Restored::Done(Box::new(RestoreReport {
+        plan,
+        start,
+        end: Local::now(),
+        counts: made.sum.counts,
+        faults: made.sum.faults,
+        warnings: made.sum.warnings,
+        left,
+    })))
 }
 
-/// Looks at what there is.
-fn look(
-    request: &Request,
-    place: &Place,
-    origin: &Origin,
-    options: &RunOptions,
-) -> Result<Found, RestoreError> {
-    let up = place.missing.len();
-    let (dir, name) = origin.above(up)?;
-    // A directory is restored from the same name, when it was gone.
-    if up > 0 && *name != *place.made() {
-        let path = place.path.parent().unwrap_or(&place.path);
-        return Err(Fault::at(Op::Open, path)(errno::missing()).into());
+impl Restoration<'_> {
+    /// Looks at what there is.
+    fn look(&self) -> Result<Found, RestoreError> {
+        let (place, origin) = (self.place, self.origin);
+        let up = place.missing.len();
+        let (dir, name) = origin.above(up)?;
+        // A directory is restored from the same name, when it was gone.
+        if up > 0 && *name != *place.made() {
+            let path = place.path.parent().unwrap_or(&place.path);
+            return Err(Fault::at(Op::Open, path)(errno::missing()).into());
+        }
+        let old = Named {
+            at: NameAt {
+                dir: dir.as_fd(),
+                name: &name,
+            },
+            path: origin.path_above(up),
+        };
+        let compares = self.request.only_if_differs;
+        let kept = compares.then(|| origin.kept(&self.request.from.meta));
+        let kept = kept.transpose()?;
+        let wanted = Wanted {
+            dump_root: origin.dump_root,
+            compare: kept.as_ref(),
+            keep_going: &|| self.options.keep_going(),
+        };
+        survey(place.named(), old, &wanted)
     }
-    let old = Named {
-        at: NameAt {
-            dir: dir.as_fd(),
-            name: &name,
-        },
-        path: origin.path_above(up),
-    };
-    let kept = request
-        .only_if_differs
-        .then(|| origin.kept(&request.from.meta));
-    let kept = kept.transpose()?;
-    let wanted = Wanted {
-        dump_root: origin.dump_root,
-        compare: kept.as_ref(),
-        keep_going: &|| options.keep_going(),
-    };
-    survey(place.named(), old, &wanted)
-}
 
-/// What was made takes its place, and what it replaced goes.
-fn finish(
-    place: &Place,
-    made: Made<'_>,
-    (plan, there): (RestorePlan, Option<Meta>),
-    (options, start): (&RunOptions, DateTime<Local>),
-) -> Result<Restored, RestoreError> {
-    let path = place.made_path();
-    let put = || -> Result<_, RestoreError> {
-        options.observer.event(Event::Phase(Phase::Syncing));
+    /// Is it to be done? Where nobody is asked, nothing is replaced.
+    fn is_wanted(
+        &self,
+        plan: &RestorePlan,
+        confirm: Option<&mut Confirm<'_>>,
+    ) -> Result<bool, RestoreError> {
+        let path = || plan.path.clone();
+        let yes = match confirm {
+            Some(confirm) => confirm(plan),
+            None if plan.replaces => return Err(RestoreError::Exists { path: path() }),
+            None => true,
+        };
+        if self.options.keep_going() {
+            Ok(yes)
+        } else {
+            Err(RestoreError::Interrupted { path: path() })
+        }
+    }
+
+    /// Removes what earlier restorations of this place left behind.
+    fn sweep(&self, replaced: bool) {
+        let (dir, name) = (self.place.dir().as_fd(), self.place.made());
+        sweep(dir, name, replaced, &|| self.options.keep_going());
+    }
+
+    /// What was made takes its place, if that is still what was looked at. What
+    /// it replaced, where there was something.
+    fn put<'m>(
+        &'m self,
+        made: &'m Made<'_>,
+        there: Option<Meta>,
+    ) -> Result<Option<swap::Replaced<'m>>, RestoreError> {
+        let (place, path) = (self.place, self.place.made_path());
+        self.options.observer.event(Event::Phase(Phase::Syncing));
         disk::sync_filesystem(place.dir()).map_err(Fault::at(Op::Sync, path))?;
         made.is_still_there(path)?;
         place.is_as_it_was(there.as_ref().map(Meta::id))?;
-        if !options.keep_going() {
-            let path = plan.path.clone();
+        if !self.options.keep_going() {
+            let path = self.request.path.clone();
             return Err(RestoreError::Interrupted { path });
         }
         let put = swap::put(&made.temporary, place.made(), there, made.room);
@@ -175,46 +215,39 @@ fn finish(
             return Err(RestoreError::Moved { path: path.into() });
         }
         Ok(replaced)
-    };
-    let replaced = match put() {
-        Ok(replaced) => replaced,
-        Err(error) => {
-            made.temporary.discard(&clearing(options));
-            return Err(error);
-        }
-    };
-    let running = || options.keep_going();
-    options.observer.event(Event::Phase(Phase::Removing));
-    let removed = match &replaced {
-        Some(replaced) => replaced.remove(&running),
-        None => Ok(true),
-    };
-    let removed = match removed {
-        Ok(true) if made.room => swap::leave(&made.temporary).map(|()| true),
-        other => other,
-    };
-    let stopped = || errno::interrupted();
-    let left = match removed {
-        Ok(true) => None,
-        Ok(false) => Some(OpError::target(Op::Remove, stopped())),
-        Err(op_error) => Some(op_error),
-    };
-    let lies = path.with_file_name(os(&made.temporary.name));
-    let left = left.map(|op_error| op_error.at(lies));
-    disk::sync(place.dir()).map_err(Fault::at(Op::Sync, path))?;
-    if left.is_none() {
-        sweep(place.dir().as_fd(), place.made(), true, &running);
     }
-    let sum = made.sum;
-    Ok(Restored::Done(Box::new(RestoreReport {
-        plan,
-        start,
-        end: Local::now(),
-        counts: sum.counts,
-        faults: sum.faults,
-        warnings: sum.warnings,
-        left,
-    })))
+
+    /// Removes what was replaced, and what it was made in. What is left of it,
+    /// and why.
+    fn remove_replaced(
+        &self,
+        made: &Made<'_>,
+        replaced: Option<&swap::Replaced<'_>>,
+    ) -> Result<Option<Fault>, RestoreError> {
+        let (place, path) = (self.place, self.place.made_path());
+        self.options.observer.event(Event::Phase(Phase::Removing));
+        let removed = match replaced {
+            Some(replaced) => replaced.remove(&|| self.options.keep_going()),
+            None => Ok(true),
+        };
+        let removed = match removed {
+            Ok(true) if made.room => swap::leave(&made.temporary).map(|()| true),
+            other => other,
+        };
+        let stopped = || errno::interrupted();
+        let left = match removed {
+            Ok(true) => None,
+            Ok(false) => Some(OpError::target(Op::Remove, stopped())),
+            Err(op_error) => Some(op_error),
+        };
+        let lies = path.with_file_name(os(&made.temporary.name));
+        let left = left.map(|op_error| op_error.at(lies));
+        disk::sync(place.dir()).map_err(Fault::at(Op::Sync, path))?;
+        if left.is_none() {
+            self.sweep(true);
+        }
+        Ok(left)
+    }
 }
 
 /// Goes on clearing up for a while after a stop, and as long as it takes

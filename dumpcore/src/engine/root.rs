@@ -1,0 +1,49 @@
+//! The trees that are merged.
+
+use std::ffi::CString;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::node::{Doubts, Mounts};
+use crate::fs::dir_handle::{DirHandle, Entered};
+use crate::fs::xattr_map::Bare;
+
+/// A tree to be merged.
+#[derive(Debug)]
+pub(crate) struct Root {
+    /// Its name in the dump.
+    pub(crate) name: CString,
+    /// Where it is, for people.
+    pub(crate) main: PathBuf,
+    /// Its top, opened.
+    pub(crate) entered: Entered,
+    /// The dump that is linked to.
+    pub(crate) reference: Option<Arc<DirHandle>>,
+    pub(crate) reference_path: PathBuf,
+    /// What that dump remembers of its attributes.
+    pub(crate) bare: Option<Bare>,
+    /// The dump that is made; `None` in a dry run.
+    pub(crate) target: Option<Arc<DirHandle>>,
+    pub(crate) target_path: PathBuf,
+    /// Where it will be.
+    pub(crate) published_path: PathBuf,
+    /// Can nothing be in it?
+    pub(crate) target_is_new: bool,
+    /// Which files may have been touched.
+    pub(crate) touched: Doubts,
+    /// What is known of mounts below it.
+    pub(crate) mounts: Mounts,
+    /// What the target's handle is of.
+    pub(crate) stands: Stands,
+}
+
+/// How the top of a tree comes to stand in the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stands {
+    /// It is made in the target, under the tree's name.
+    Made,
+    /// The target is the top itself, made by the caller.
+    Itself,
+    /// The target stands for the top, and keeps its own attributes.
+    Room,
+}

@@ -1,0 +1,137 @@
+//! What holds for a whole merge: what it is told by whoever orders it, and what
+//! was found out about its target.
+
+use std::ffi::CString;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use super::MountsMet;
+use crate::fs::folding::Folding;
+use crate::fs::link_counts::LinkCounts;
+use crate::fs::xattr_map::Marks;
+use crate::model::metadata::{Capabilities, Id};
+use crate::policy::filter::Filter;
+use crate::policy::link::LinkPolicy;
+use crate::policy::rate_limit::Rate;
+use crate::root::watermark::Watermark;
+use crate::sys::pages::Pages;
+
+/// What a merge is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// To make a dump.
+    Store,
+    /// To tell what a dump would do.
+    DryRun,
+    /// To add up what a dump would copy.
+    Estimate,
+    /// To compare a copy with what it was made of: the reference is that copy,
+    /// and what would be copied again differs.
+    Verify,
+    /// To make a version of a path once more.
+    Restore,
+}
+
+impl Purpose {
+    /// Is something made?
+    pub(crate) fn makes(self) -> bool {
+        matches!(self, Purpose::Store | Purpose::Restore)
+    }
+
+    /// What becomes of the pages of what is read and written.
+    pub(super) fn pages(self) -> Pages {
+        match self {
+            Purpose::Store | Purpose::DryRun | Purpose::Verify => Pages::Spare,
+            // An estimate is followed by the copying, and what is restored is
+            // wanted soon.
+            Purpose::Estimate | Purpose::Restore => Pages::Keep,
+        }
+    }
+}
+
+/// With what a copy may share blocks, where the filesystem can do that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// With nothing.
+    Nothing,
+    /// With the reference, when that has the same contents.
+    Reference,
+    /// With the source.
+    Source,
+}
+
+/// What a merge is told by whoever orders it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MergeOptions<'a> {
+    pub(crate) purpose: Purpose,
+    pub(crate) policy: &'a LinkPolicy,
+    pub(crate) filter: &'a Filter,
+    /// Leave what is mounted below empty.
+    pub(crate) one_file_system: bool,
+    /// Is the source a published dump, whose access times are to be kept?
+    pub(crate) source_is_dump: bool,
+    pub(crate) sharing: Sharing,
+    /// How fast contents may be copied, by all workers together.
+    pub(crate) bwlimit: Rate,
+}
+
+/// What holds for a whole run.
+#[derive(Debug)]
+pub(crate) struct Rules<'a> {
+    pub(crate) options: MergeOptions<'a>,
+    /// What the target can keep.
+    pub(crate) capabilities: &'a Capabilities,
+    /// How many names each inode has in what is read, where its link count
+    /// does not tell: in a published dump.
+    pub(crate) names: Option<&'a LinkCounts>,
+    /// Of the first directories only these names, one of each level: the way
+    /// from the top to what is wanted. Below them all of it.
+    pub(crate) only: &'a [CString],
+    /// What is to be remembered of those that are stored.
+    pub(crate) marks: Option<&'a Marks>,
+    /// The dump root, when setuid bits count there.
+    pub(crate) honours_setuid: Option<&'a Path>,
+    /// What in the target has surely reached the disk.
+    pub(crate) watermark: Option<&'a Watermark>,
+    /// Where attributes may be tried out; nowhere in a dry run.
+    pub(crate) scratch: Option<&'a OwnedFd>,
+    /// Directories that are left out wherever they are met: the dump root,
+    /// and what is being made in it.
+    pub(crate) leave_out: Vec<Id>,
+    /// The filesystem that links would be made on, for a dry run to foresee which
+    /// are refused.
+    pub(crate) link_dev: Option<u64>,
+    /// What is met of mounts.
+    pub(crate) mounts: Option<&'a MountsMet>,
+    /// Which names are one in the target.
+    pub(crate) folding: Folding,
+    /// How many names an inode of the dump can have.
+    pub(crate) most_links: Option<u32>,
+}
+
+impl<'a> Rules<'a> {
+    /// Those of a merge into a target of which nothing more is known.
+    pub(crate) fn new(options: MergeOptions<'a>, capabilities: &'a Capabilities) -> Self {
+        Self {
+            options,
+            capabilities,
+            names: None,
+            only: &[],
+            marks: None,
+            honours_setuid: None,
+            watermark: None,
+            scratch: None,
+            leave_out: Vec::new(),
+            link_dev: None,
+            mounts: None,
+            folding: Folding::default(),
+            most_links: None,
+        }
+    }
+
+    /// Is a copy compared with what it was made of? Contents are read then from
+    /// the disk, not from what is cached.
+    pub(super) fn verifies(&self) -> bool {
+        self.options.purpose == Purpose::Verify
+    }
+}

@@ -1,0 +1,123 @@
+//! The top of a tree: found in the reference, made in the target, and from then
+//! on a directory like any other.
+
+use std::ffi::{CString, OsStr};
+use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::sync::Arc;
+
+use super::node::{Node, Number, Sides, Tree};
+use super::root::{Root, Stands};
+use super::seen::SeenTree;
+use super::worker::Worker;
+use crate::fs::dir_handle::{DirHandle, Entered};
+use crate::fs::inspect::{self, Attributes};
+use crate::fs::source_fs::SourceFs;
+use crate::model::event::Warning;
+use crate::model::fault::OpError;
+use crate::sys::dir::For;
+use crate::sys::xattr::Subject;
+
+impl Worker<'_> {
+    /// Opens the sides of a tree's top, and deals with what is in it.
+    pub(super) fn open_root(&mut self, root: Root) {
+        let reference = self.top_of_reference(&root);
+        let renamed = reference
+            .as_ref()
+            .is_none_or(|reference| self.are_names_other(&reference.meta, &root.entered.meta));
+        let reference = reference.map(|reference| reference.place);
+        let made = self.top_of_target(&root);
+        let read = self.attributes_of_top(&root);
+        let tree = Arc::new(Tree {
+            name: root.name.to_bytes().to_vec(),
+            source: root.main,
+            reference: root.reference_path,
+            bare: root.bare,
+            mounts: root.mounts,
+            target: root.target_path,
+            published: root.published_path,
+            dev: root.entered.meta.dev,
+            stands: root.stands,
+            has_reference: reference.is_some(),
+        });
+        let (target, fresh, unmade) = match made {
+            Ok((target, fresh)) => (target, fresh, None),
+            Err(op_error) => (None, true, Some(op_error)),
+        };
+        let (read, unread) = match read {
+            Ok(read) => (read, None),
+            Err(op_error) => (Attributes::default(), Some(op_error)),
+        };
+        let sides = Sides {
+            fs: SourceFs::of(&root.entered.handle, &root.entered.meta),
+            touched: root.touched,
+            swapped: false,
+            renamed,
+            source: root.entered.place,
+            reference,
+            target,
+            fresh,
+            number: self.run.seen.note(Number::NONE, &[], &root.entered.meta),
+            again: false,
+        };
+        let entered = (root.entered.meta, read.xattrs.clone());
+        let node = Node::new(None, tree, sides, entered);
+        if let Some(dump) = root.target {
+            self.remember_top(&node, root.name, dump);
+        }
+        if let Some(op_error) = unmade {
+            // Without its root there is no dump.
+            self.halt(&node, c"", op_error);
+            return;
+        }
+        if let Some(op_error) = unread {
+            self.fault(&node, c"", op_error);
+        }
+        self.tell_unread(&node, c"", node.reference.as_ref(), &read);
+        self.list(&node);
+    }
+
+    /// Notes a tree whose directories are looked at once more at the end.
+    fn remember_top(&self, node: &Node, name: CString, dump: Arc<DirHandle>) {
+        self.run.seen.note_tree(SeenTree {
+            number: node.number,
+            name,
+            tree: Arc::clone(&node.tree),
+            source: Arc::clone(&node.source),
+            reference: node.reference.clone(),
+            touched: node.touched,
+            dump,
+        });
+    }
+
+    /// The same tree in the dump that is linked to; told where that has none.
+    fn top_of_reference(&self, root: &Root) -> Option<Entered> {
+        let dump = root.reference.as_ref()?;
+        let entered = dump.enter(&root.name, For::Passing);
+        if entered.is_err() && !self.run.rules.verifies() {
+            let name = OsStr::from_bytes(root.name.to_bytes());
+            self.run.totals.warn(Warning::NewTree {
+                path: root.main.clone(),
+                reference: root.reference_path.join(name),
+            });
+        }
+        entered.ok()
+    }
+
+    /// Where the tree is made, and whether that is new.
+    fn top_of_target(&self, root: &Root) -> Result<(Option<Arc<DirHandle>>, bool), OpError> {
+        match root.stands {
+            Stands::Made => self.make_target(root.target.as_ref(), root.target_is_new, &root.name),
+            Stands::Itself | Stands::Room => Ok((root.target.clone(), true)),
+        }
+    }
+
+    fn attributes_of_top(&self, root: &Root) -> Result<Attributes, OpError> {
+        if root.stands == Stands::Room {
+            // It may be no more than the way to what is in it.
+            return Ok(Attributes::default());
+        }
+        let subject = Subject::Open(root.entered.handle.as_fd());
+        inspect::attributes(subject, self.run.rules.capabilities)
+    }
+}

@@ -1,0 +1,70 @@
+//! What a run is to make.
+
+use std::os::fd::OwnedFd;
+
+use chrono::{DateTime, Utc};
+
+use super::mount_memory::notes_of;
+use crate::engine::MergeOptions;
+use crate::fs::read_marks;
+use crate::model::metadata::Time;
+use crate::model::minute::Stamp;
+use crate::policy::layout::Sort;
+use crate::policy::mounts::MountNote;
+use crate::policy::touched::ReadMark;
+
+/// What is to be made of the trees that a run reads.
+pub(crate) struct Order<'a> {
+    pub(crate) sort: Sort,
+    pub(crate) merge: MergeOptions<'a>,
+    /// The minute it is of, when that is not now.
+    pub(crate) at: Option<Stamp>,
+    /// When what it is a copy of was made, when that is not now.
+    pub(crate) moment: Option<DateTime<Utc>>,
+    /// How many entries what it is a copy of lacks.
+    pub(crate) lacks: u64,
+    /// When the trees were read of which it is a copy.
+    pub(crate) read: Vec<ReadMark>,
+    /// What it says, as a replica, of when the newest inode was born.
+    pub(crate) newest_birth: Option<Time>,
+    /// What was mounted below the trees of which it is a copy.
+    pub(crate) mounted: Vec<MountNote>,
+    /// Is a tree meant that is empty, though its reference is not?
+    pub(crate) allow_empty: bool,
+    /// Add up first what is needed, and stop when that is not free.
+    pub(crate) space_check: bool,
+}
+
+impl<'a> Order<'a> {
+    /// A dump of trees as they are now.
+    pub(crate) fn new(sort: Sort, merge: MergeOptions<'a>) -> Self {
+        Self {
+            sort,
+            merge,
+            at: None,
+            moment: None,
+            lacks: 0,
+            read: Vec::new(),
+            newest_birth: None,
+            mounted: Vec::new(),
+            allow_empty: false,
+            space_check: false,
+        }
+    }
+
+    /// A copy of a published dump, which bears what that bears. What is
+    /// published was meant, and its disk is there.
+    pub(crate) fn copy_of(dump: &OwnedFd, sort: Sort, merge: MergeOptions<'a>) -> Self {
+        let merge = MergeOptions {
+            source_is_dump: true,
+            ..merge
+        };
+        Self {
+            read: read_marks::read(dump),
+            newest_birth: read_marks::newest_birth(dump).filter(|_| sort == Sort::Checkpoint),
+            mounted: notes_of(dump),
+            allow_empty: true,
+            ..Self::new(sort, merge)
+        }
+    }
+}

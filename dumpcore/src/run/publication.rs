@@ -1,0 +1,236 @@
+//! One publication: the acts of a run in their order, whatever it makes.
+//!
+//! A dry run has only the acts that write nothing.
+
+use std::os::fd::AsFd as _;
+
+use chrono::{DateTime, Local, Utc};
+
+use super::evidence::{self, Evidence};
+use super::merge::Merge;
+use super::trees::{self, Source};
+use super::vanished::Vanished;
+use super::{Check, Made, Order, Run, budget, flush, published};
+use crate::engine::{Budget, MountsMet, Totals};
+use crate::fs::{capabilities, folding};
+use crate::model::error::Error;
+use crate::model::event::{Event, Phase, Warning};
+use crate::model::metadata::Capabilities;
+use crate::model::minute::Stamp;
+use crate::model::report::Report;
+use crate::policy::layout::DumpName;
+use crate::root::listing::Dated;
+use crate::root::staging::{Leftover, Staging, Tells};
+use crate::sys::clock;
+
+/// A dump on its way: what its acts share.
+struct Publication<'p> {
+    run: &'p Run,
+    order: &'p Order<'p>,
+    totals: &'p Totals<'p>,
+    budget: Budget,
+    name: DumpName,
+    /// When it was begun, or what it is a copy of.
+    moment: DateTime<Utc>,
+    evidence: Evidence,
+}
+
+impl Run {
+    /// Makes what is ordered of these trees, has it checked, and publishes it.
+    pub(super) fn publish(
+        &self,
+        order: &Order<'_>,
+        mut sources: Vec<Source>,
+        check: &mut Check<'_>,
+    ) -> Result<Report, Error> {
+        // Before anything is read.
+        let (clock, start) = (clock::look(), Local::now());
+        let vanished = Vanished::new(&*self.options.observer);
+        let totals = Totals::new(&vanished, Some(&self.options.stop));
+        let reference = self.choose_references(order, &mut sources, start.to_utc())?;
+        for source in &sources {
+            self.guard(source, order)?;
+        }
+        let trees = sources.iter().map(|source| source.handle.as_fd());
+        let (budget, jobs) = budget::budget(self.options.jobs, trees, self.dump.handle(), &totals);
+        let named = self.name(order, &sources, Stamp::of(&start), &totals)?;
+        let dump = self.dump.path().join(named.name.path());
+        let reference = reference.map(|reference| reference.path.below(self.dump.path()));
+        totals.event(Event::Started {
+            dump: &dump,
+            reference: reference.as_deref(),
+        });
+        let publication = Publication {
+            run: self,
+            order,
+            totals: &totals,
+            budget,
+            name: named.name,
+            moment: order.moment.unwrap_or_else(|| start.to_utc()),
+            evidence: Evidence::of(order, &sources, clock),
+        };
+        let resumed = publication.carry_out(sources, named.leftover, check)?;
+        let sum = totals.sum();
+        Ok(Report {
+            dump,
+            reference,
+            source: None,
+            start,
+            end: Local::now(),
+            dry_run: self.options.dry_run,
+            resumed,
+            jobs,
+            warnings_total: sum.warnings_total + sum.counts.vanished,
+            missing: order.lacks + sum.counts.faults,
+            counts: sum.counts,
+            verified: None,
+            faults: sum.faults,
+            warnings: vanished.behind(sum.warnings),
+            free_bytes: self.dump.free().map(|free| free.bytes),
+        })
+    }
+}
+
+impl Publication<'_> {
+    /// Does what was begun. Did it take over what an earlier run had stored?
+    fn carry_out(
+        &self,
+        sources: Vec<Source>,
+        leftover: Option<Leftover>,
+        check: &mut Check<'_>,
+    ) -> Result<bool, Error> {
+        let Self { run, totals, .. } = self;
+        self.tell_of_trees(&sources);
+        run.check_space_before(self.order, &sources, leftover.as_ref(), self.budget, totals)?;
+        totals.event(Event::Phase(Phase::Storing));
+        let resumed = if run.options.dry_run {
+            self.rehearse(sources)?;
+            false
+        } else {
+            self.store(sources, leftover, check)?
+        };
+        evidence::tell_of_vain_comparisons(self.order, totals);
+        Ok(resumed)
+    }
+
+    /// What a person should know of the trees before they are read.
+    fn tell_of_trees(&self, sources: &[Source]) {
+        let Self { run, order, .. } = self;
+        // What is copied of a dump, or brought in from elsewhere, is what it is.
+        if !order.merge.source_is_dump && order.at.is_none() {
+            for reference in trees::missing(&run.dump, sources) {
+                self.totals.warn(Warning::MissingTree { reference });
+            }
+        }
+        if run.init && !order.merge.source_is_dump {
+            run.tell_of_closed_parents(sources, self.totals);
+        }
+    }
+
+    /// Finds out what would be stored.
+    fn rehearse(&self, mut sources: Vec<Source>) -> Result<(), Error> {
+        let Self { run, totals, .. } = self;
+        let folding = folding::guess(run.dump.handle().as_fd());
+        run.tell_of_folding(folding, &sources, totals)?;
+        self.evidence.weigh(&mut sources, None);
+        let expected = run.recall_mounts(&mut sources, |s, dump| self.evidence.since(s, dump));
+        let met = MountsMet::default();
+        let capabilities = capabilities::guess(run.dump.handle());
+        let merge = Merge {
+            met: Some(&met),
+            mounted: &self.order.mounted,
+            folding,
+            ..Merge::new(self.order.merge, self.budget, totals, &capabilities)
+        };
+        run.merge(&merge, sources)?;
+        run.note_mounts(self.order, met, expected, None, totals)
+    }
+
+    /// Stores the trees, has what was stored checked, and makes it visible. Did
+    /// it take over what an earlier run had stored?
+    fn store(
+        &self,
+        sources: Vec<Source>,
+        mut leftover: Option<Leftover>,
+        check: &mut Check<'_>,
+    ) -> Result<bool, Error> {
+        let Self { run, totals, .. } = self;
+        if let Some(leftover) = &mut leftover {
+            leftover.newest =
+                run.trim_leftover(leftover.name, self.order, &sources, self.budget, totals)?;
+        }
+        let (staging, capabilities) = run.staging(self.name, leftover, &sources, totals)?;
+        let resumed = staging.resumed;
+        self.fill(&staging, &capabilities, sources)?;
+        totals.event(Event::Phase(Phase::Syncing));
+        staging.sync()?;
+        check(&Made {
+            staging: &staging,
+            capabilities: &capabilities,
+            totals,
+            budget: self.budget,
+        })?;
+        self.make_visible(staging)?;
+        run.finish_removing(self.budget, &|warning| totals.warn(warning));
+        Ok(resumed)
+    }
+
+    /// Brings the trees to where the dump is made, with its notes.
+    fn fill(
+        &self,
+        staging: &Staging<'_>,
+        capabilities: &Capabilities,
+        mut sources: Vec<Source>,
+    ) -> Result<(), Error> {
+        let (run, evidence) = (self.run, &self.evidence);
+        evidence.begin(staging)?;
+        evidence.weigh(&mut sources, staging.resumed.then(|| staging.handle()));
+        let expected = run.recall_mounts(&mut sources, |s, dump| evidence.since(s, dump));
+        if capabilities.user_xattrs {
+            run.tell_of_missing_marks(evidence, &sources, self.totals);
+        }
+        let met = MountsMet::default();
+        let merge = Merge {
+            staging: Some(staging),
+            met: Some(&met),
+            mounted: &self.order.mounted,
+            ..Merge::new(self.order.merge, self.budget, self.totals, capabilities)
+        };
+        let merged = flush::meanwhile(staging, self.totals, || run.merge(&merge, sources));
+        merged.inspect_err(|_| flush::keep(staging, self.totals))?;
+        evidence.end(staging, self.totals)?;
+        run.note_mounts(self.order, met, expected, Some(staging), self.totals)
+    }
+
+    /// Gives a dump its name, and points the links to it.
+    fn make_visible(&self, staging: Staging<'_>) -> Result<(), Error> {
+        let Self { run, totals, .. } = self;
+        // Told before the last look: what comes after it is too late.
+        totals.event(Event::Phase(Phase::Publishing));
+        totals.verdict()?;
+        let counts = totals.counts();
+        staging.remember_names(published::names(&staging, &counts, totals))?;
+        if let Some(lock) = &run.lock {
+            run.dump.still_holds(lock)?;
+        }
+        let tells = Tells {
+            moment: self.moment,
+            lacks: self.order.lacks + counts.faults,
+        };
+        staging.publish(&tells, &self.links())?;
+        Ok(())
+    }
+
+    /// Which links it gets: of an import that is older than what `current`
+    /// names, none.
+    fn links(&self) -> Vec<&'static str> {
+        let made = Dated {
+            moment: self.moment,
+            name: self.name,
+        };
+        if self.order.at.is_some() && self.run.is_older(made) {
+            return Vec::new();
+        }
+        self.run.links(self.order.sort)
+    }
+}
