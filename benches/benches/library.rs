@@ -228,7 +228,7 @@ fn history(c: &mut Criterion) {
         fs::create_dir(dir.path().join("tree")).expect("made");
         let tree = dir.path().join("tree");
         let navigator = Navigator::new(dir.path()).main(&tree);
-        let place = navigator.locate(dir.path(), &tree.join("file"));
+        let place = navigator.locate(tree.join("file"));
         let place = place.expect("located");
         group.bench_function(name, |b| {
             b.iter(|| {

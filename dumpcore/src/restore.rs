@@ -28,7 +28,7 @@ use crate::sys::errno;
 /// use dumpcore::{Navigator, Restore, Restored};
 ///
 /// let navigator = Navigator::new("/dump").main("/newage/NEWAGE");
-/// let place = navigator.locate("/newage/NEWAGE".as_ref(), "lib/profile".as_ref())?;
+/// let place = navigator.locate("/newage/NEWAGE/lib/profile")?;
 /// let old = navigator.version_at(&place, "2026-11-22T23:31".parse()?)?;
 /// let restored = Restore::new(&navigator, &old, &place)?
 ///     .run_asking(|plan| plan.removes.entries == 0)?;

@@ -258,7 +258,7 @@ fn restores(version: &[(&str, &str)], there: &[(&str, &str)]) -> (Place, PathBuf
 
 fn restore(place: &Place, main: &Path, path: &str) -> Result<Restored, RestoreError> {
     let navigator = Navigator::new(place.dir.path().join("dumps")).main(main);
-    let located = navigator.locate(main, Path::new(path)).expect("a place");
+    let located = navigator.locate(main.join(path)).expect("a place");
     let at = "2021-01-01T00:00:00Z".parse().expect("a moment");
     let version = navigator.version_at(&located, at).expect("a version");
     let restore = Restore::new(&navigator, &version, &located)?;

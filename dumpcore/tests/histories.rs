@@ -29,7 +29,7 @@ fn telling_a_history_leaves_no_trace_in_it() {
     }
     let before = Fingerprint::with_atime(&stage.dump);
     let navigator = Navigator::new(&stage.dump).main(&stage.source);
-    let place = navigator.locate(&stage.source, "path".as_ref());
+    let place = navigator.locate(&path);
     let place = place.expect("within the tree");
     assert_eq!(place.within.as_bytes(), format!("{ROOT}/path").as_bytes());
     let told = navigator.history(&place).run();

@@ -75,7 +75,7 @@ pub fn add_files_of(
         })?;
         if let Some(bytes) = read {
             filter
-                .add_lines(&root.join(EXCLUDE_FILE), &bytes)
+                .add_lines(root.join(EXCLUDE_FILE), &bytes)
                 .map_err(|error| Failure::Usage(error.to_string()))?;
         }
     }

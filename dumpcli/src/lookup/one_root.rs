@@ -61,13 +61,13 @@ impl Lookup {
     /// # Errors
     /// See [`Navigator::locate`].
     pub fn locate(&self, path: &Path) -> Result<Location, FindError> {
-        self.navigator.locate(&self.from, path)
+        self.navigator.locate(self.from.join(path))
     }
 
     /// The same by the names as they are typed, through a symlink: see
     /// [`Navigator::locate_as_typed`].
     pub(crate) fn locate_as_typed(&self, path: &Path) -> Option<Location> {
-        self.navigator.locate_as_typed(&self.typed_from, path)
+        self.navigator.locate_as_typed(self.typed_from.join(path))
     }
 
     /// Why there is no answer. A dump that is named as an older one while its

@@ -174,7 +174,7 @@ mod tests {
             }
         }
         let version = |name: &str| {
-            let found = Version::at(&dir.path().join(name)).expect("looked at");
+            let found = Version::at(dir.path().join(name)).expect("looked at");
             found.expect("there")
         };
         let changes = NameChanges::between(&version("old"), &version("new")).expect("listed");

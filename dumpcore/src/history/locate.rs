@@ -65,10 +65,10 @@ pub enum LocatedIn {
 }
 
 impl Trees {
-    /// Finds the tree that `path`, taken from the directory `from`, lies in.
+    /// Finds the tree that a path lies in.
     /// Of trees inside one another the innermost counts.
-    pub(super) fn locate(&self, from: &Path, path: &Path) -> Result<Location, FindError> {
-        let path = from.join(path);
+    pub(super) fn locate(&self, path: &Path) -> Result<Location, FindError> {
+        let path = Path::new("/").join(path);
         let fault = |cause| Fault::new(Op::Stat, path.clone(), cause);
         let mut undated = false;
         if !asks_to_follow(&path) {
@@ -85,7 +85,7 @@ impl Trees {
             Some(Err(Undated)) => undated = true,
             None => {}
         }
-        if !undated && let Some(place) = self.locate_as_typed(from, &path) {
+        if !undated && let Some(place) = self.locate_as_typed(&path) {
             return Ok(place);
         }
         Err(if undated {
@@ -104,8 +104,8 @@ impl Trees {
 
     /// The innermost main tree that the names of a path lead into as they are
     /// typed, when a symlink further down leads elsewhere.
-    pub(super) fn locate_as_typed(&self, from: &Path, path: &Path) -> Option<Location> {
-        let path = without_dots(&from.join(path));
+    pub(super) fn locate_as_typed(&self, path: &Path) -> Option<Location> {
+        let path = without_dots(&Path::new("/").join(path));
         let steps = steps(&path);
         let roots = self.roots.iter().filter_map(|root| {
             let id = root_id(&root.path)?;
@@ -293,7 +293,7 @@ mod tests {
             ("outside", "file", "MAIN/a/f"),
         ];
         for (from, path, expected) in main {
-            let place = trees.locate(&base.join(from), Path::new(path));
+            let place = trees.locate(&base.join(from).join(path));
             let place = place.unwrap_or_else(|e| panic!("{from} {path}: {e}"));
             assert_eq!(place.within.as_bytes(), expected.as_bytes(), "{path}");
             assert_eq!(
@@ -312,7 +312,7 @@ mod tests {
             ("dump/2020/0101/0000/NEWAGE/a", "NEWAGE/a"),
         ];
         for (path, within) in dump {
-            let place = trees.locate(&base, Path::new(path)).unwrap();
+            let place = trees.locate(&base.join(path)).unwrap();
             assert_eq!(place.within.as_bytes(), within.as_bytes(), "{path}");
             assert!(matches!(place.located_in, LocatedIn::Dump(_)), "{path}");
         }
@@ -323,7 +323,7 @@ mod tests {
         let (ground, trees) = ground();
         let base = fs::canonicalize(ground.path()).unwrap();
         for path in ["/", "outside", "outside/x", "disk", "MAINx", "nowhere/x"] {
-            let error = trees.locate(&base, Path::new(path)).unwrap_err();
+            let error = trees.locate(&base.join(path)).unwrap_err();
             assert!(matches!(error, FindError::InNeither { .. }), "{path}");
             let text = error.to_string();
             for root in ["MAIN", "dump"] {
@@ -337,7 +337,7 @@ mod tests {
             "dump/2026/1122",
             "dump/2026/1122/2332_incomplete/NEWAGE",
         ] {
-            let error = trees.locate(&base, Path::new(path)).unwrap_err();
+            let error = trees.locate(&base.join(path)).unwrap_err();
             assert!(matches!(error, FindError::NoDump { .. }), "{path}: {error}");
         }
     }
@@ -360,7 +360,7 @@ mod tests {
             ("outside/x", "all/outside/x"),
             ("dump/2026/1122/2331/NEWAGE", "NEWAGE"),
         ] {
-            let place = trees.locate(&base, Path::new(path)).unwrap();
+            let place = trees.locate(&base.join(path)).unwrap();
             assert_eq!(place.within.as_bytes(), within.as_bytes(), "{path}");
         }
     }
@@ -370,7 +370,7 @@ mod tests {
         let (ground, mut trees) = ground();
         let base = fs::canonicalize(ground.path()).unwrap();
         trees.roots[0].path = base.join("disk/NEWAGE/a/..");
-        let place = trees.locate(&base, Path::new("disk/NEWAGE/a/f")).unwrap();
+        let place = trees.locate(&base.join("disk/NEWAGE/a/f")).unwrap();
         assert_eq!(place.within.as_bytes(), b"NEWAGE/a/f");
     }
 
@@ -379,7 +379,7 @@ mod tests {
         let (ground, trees) = ground();
         let base = fs::canonicalize(ground.path()).unwrap();
         fs::remove_file(base.join("MAIN")).unwrap();
-        let place = trees.locate(&base, Path::new("MAIN/a/f")).unwrap();
+        let place = trees.locate(&base.join("MAIN/a/f")).unwrap();
         assert_eq!(place.within.as_bytes(), b"MAIN/a/f");
     }
 }

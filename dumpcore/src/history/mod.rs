@@ -47,7 +47,7 @@ use locate::Trees;
 /// use dumpcore::{Ago, Navigator};
 ///
 /// let navigator = Navigator::new("/dump").main("/newage/NEWAGE");
-/// let place = navigator.locate("/home/glenda".as_ref(), "lib/profile".as_ref())?;
+/// let place = navigator.locate("/home/glenda/lib/profile")?;
 /// let now = chrono::Local::now();
 /// if let Some(at) = Ago::YESTERDAY.before(&now) {
 ///     let old = navigator.version_at(&place, at)?;
@@ -90,14 +90,14 @@ impl Navigator {
         &self.listing
     }
 
-    /// Which tree a path is in. `from` is the directory that a relative path
-    /// starts in. The path need not exist any more.
+    /// Which tree a path is in. It should be absolute; a relative path starts at
+    /// `/`, whatever the working directory. It need not exist any more.
     ///
     /// # Errors
     /// [`FindError::InNeither`], [`FindError::NoDump`], or a fault in what
     /// leads to the path.
-    pub fn locate(&self, from: &Path, path: &Path) -> Result<Location, FindError> {
-        self.trees.locate(from, path)
+    pub fn locate(&self, path: impl AsRef<Path>) -> Result<Location, FindError> {
+        self.trees.locate(path.as_ref())
     }
 
     /// The place by the names of a path as they are typed, when a symlink among
@@ -105,8 +105,8 @@ impl Navigator {
     /// moved away and replaced by that symlink has its past there. `None` where
     /// no such symlink is on the way.
     #[must_use]
-    pub fn locate_as_typed(&self, from: &Path, path: &Path) -> Option<Location> {
-        self.trees.locate_as_typed(from, path)
+    pub fn locate_as_typed(&self, path: impl AsRef<Path>) -> Option<Location> {
+        self.trees.locate_as_typed(path.as_ref())
     }
 
     /// The newest dump of this moment or earlier that has the tree of a place;

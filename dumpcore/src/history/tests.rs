@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use assert_fs::TempDir;
 use proptest::prelude::*;
@@ -283,14 +283,14 @@ fn the_main_tree_is_told_of_as_such() {
             now.make(&path);
         }
         let navigator = Navigator::new(ground.dir.path()).main(main.path().join("NEWAGE"));
-        let place = navigator.locate(Path::new("/"), &path).unwrap();
+        let place = navigator.locate(&path).unwrap();
         let past = navigator.history(&place).with_main(true).run();
         assert!(past.faults.is_empty());
         let last = past.events.last().filter(|e| e.main);
         assert_eq!(last.map(|e| e.change.as_str()), expected);
         // The same of a path in a dump.
         let name = ground.path(ground.dumps[0].0);
-        let in_dump = navigator.locate(Path::new("/"), &name).unwrap();
+        let in_dump = navigator.locate(&name).unwrap();
         let again = navigator.history(&in_dump).with_main(true).run();
         assert_eq!(again.events, past.events);
     }
@@ -312,9 +312,7 @@ fn follows_a_file_through_its_names() {
     fs::hard_link(top(4).join("x/mid"), top(5).join("new")).unwrap();
     fs::write(top(6).join("new"), "3").unwrap();
     let navigator = Navigator::new(dir.path()).main("/nowhere/NEWAGE");
-    let place = navigator
-        .locate(Path::new("/"), &top(6).join("new"))
-        .unwrap();
+    let place = navigator.locate(top(6).join("new")).unwrap();
     let past = navigator.history(&place).follow(true).run();
     assert!(past.faults.is_empty());
     let told: Vec<_> = past

@@ -67,7 +67,8 @@ impl Version {
     ///
     /// # Errors
     /// A name that cannot be looked at, for another reason than its absence.
-    pub fn at(path: &Path) -> Result<Option<Self>, Fault> {
+    pub fn at(path: impl AsRef<Path>) -> Result<Option<Self>, Fault> {
+        let path = path.as_ref();
         Ok(look(path)?.map(|meta| Self {
             path: path.to_path_buf(),
             dump: None,

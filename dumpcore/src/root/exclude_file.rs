@@ -31,7 +31,8 @@ const LARGEST: u64 = 16 << 20;
 /// A [`Fault`] with the file's path when it cannot be read, is a symlink or
 /// anything else than a regular file, or is larger than 16 MiB; with the root's
 /// own path when it is the root that cannot be opened or entered.
-pub fn read_exclude_file(root: &Path) -> Result<Option<Vec<u8>>, Fault> {
+pub fn read_exclude_file(root: impl AsRef<Path>) -> Result<Option<Vec<u8>>, Fault> {
+    let root = root.as_ref();
     read(root).map_err(|(op, cause)| match op {
         Some(op) => Fault::new(op, root.join(layout::EXCLUDE_FILE), cause),
         None => Fault::new(Op::Open, root.to_path_buf(), cause),
@@ -154,7 +155,7 @@ mod tests {
         fs::create_dir_all(dir.path().join("root/.rsync")).expect("made");
         fs::write(dir.path().join("root/.rsync/exclude"), RULES).expect("written");
         symlink("root", dir.path().join("link")).expect("linked");
-        let read = read_exclude_file(&dir.path().join("link"));
+        let read = read_exclude_file(dir.path().join("link"));
         assert_eq!(read.ok().flatten().as_deref(), Some(RULES));
     }
 

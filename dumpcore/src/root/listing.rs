@@ -49,9 +49,9 @@ pub struct Listing {
 impl Listing {
     /// Of this dump root, which may be reached by symlinks. Reads nothing yet.
     #[must_use]
-    pub fn new(root: &Path) -> Self {
+    pub fn new(root: impl AsRef<Path>) -> Self {
         Self {
-            calendar: Calendar::new(root),
+            calendar: Calendar::new(root.as_ref()),
         }
     }
 
@@ -108,7 +108,7 @@ impl Listing {
 
     /// Is there a tree of this name in a dump? Not, if that cannot be looked at.
     #[must_use]
-    pub fn has_tree(&self, name: DumpName, tree: &Path) -> bool {
+    pub fn has_tree(&self, name: DumpName, tree: impl AsRef<Path>) -> bool {
         let tree = self.path(name).join(tree);
         path::look(&tree).is_ok_and(|meta| meta.kind == Kind::Dir)
     }

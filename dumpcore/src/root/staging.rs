@@ -231,7 +231,7 @@ impl<'a> Staging<'a> {
                 if as_before {
                     let _ = link::rename_new(day, &leaf, day, &incomplete);
                 }
-                Err(*error)
+                Err(error)
             }
         }
     }
@@ -305,7 +305,7 @@ pub(crate) fn point(dump: &DumpRoot, name: DumpName, links: &[&str]) -> Result<(
     let links_to = Links::new(dump, name);
     links_to.make(links)?;
     disk::sync_filesystem(dump.handle()).map_err(|e| dump.failed(Op::Sync, Path::new(""), e))?;
-    links_to.put(links).map_err(|unpointed| *unpointed.error)
+    links_to.put(links).map_err(|unpointed| unpointed.error)
 }
 
 /// The links of a dump root, on their way to a dump.
@@ -316,17 +316,15 @@ struct Links<'a> {
 
 /// Links could not be put.
 struct Unpointed {
-    error: Box<Error>,
+    error: Error,
     /// Do all of them point where they did?
     as_before: bool,
 }
 
 impl Unpointed {
     fn as_before(error: Error) -> Self {
-        Self {
-            error: Box::new(error),
-            as_before: true,
-        }
+        let as_before = true;
+        Self { error, as_before }
     }
 }
 
@@ -384,10 +382,7 @@ impl<'a> Links<'a> {
             None => link::remove(root, &c_name(name.as_bytes())).is_ok(),
         };
         let as_before = moved.into_iter().rev().all(back);
-        Unpointed {
-            error: Box::new(error),
-            as_before,
-        }
+        Unpointed { error, as_before }
     }
 
     fn failed(&self, op: Op, name: &str, cause: io::Error) -> Error {

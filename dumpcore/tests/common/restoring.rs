@@ -85,7 +85,7 @@ impl Ground {
 
     pub(crate) fn find(&self, path: &str) -> (Navigator, Location, Version) {
         let navigator = self.navigator();
-        let place = navigator.locate(Path::new("/"), &self.main(path)).unwrap();
+        let place = navigator.locate(self.main(path)).unwrap();
         let at = "2021-01-01T00:00:00Z".parse().unwrap();
         let version = navigator.version_at(&place, at).unwrap();
         (navigator, place, version)

@@ -74,11 +74,10 @@ use self::parse::Statement;
 ///
 /// ```
 /// use dumpcore::Filter;
-/// use std::path::Path;
 ///
 /// let mut filter = Filter::new();
 /// filter.add_lines(
-///     Path::new("/newage/NEWAGE/.rsync/exclude"),
+///     "/newage/NEWAGE/.rsync/exclude",
 ///     b"# builds\n*.o\n+ /NEWAGE/keep/tmp/\ntmp/\n/NEWAGE/var/cache/***\n",
 /// )?;
 /// filter.add_rule(b"core.[0-9]*")?;
@@ -153,8 +152,12 @@ impl Filter {
     ///
     /// When a rule is refused (see [the list](Filter#refusals)), for the first
     /// such; the filter is then as it was.
-    pub fn add_lines(&mut self, name: &Path, contents: &[u8]) -> Result<(), FilterError> {
-        let name: Arc<Path> = name.into();
+    pub fn add_lines(
+        &mut self,
+        name: impl AsRef<Path>,
+        contents: &[u8],
+    ) -> Result<(), FilterError> {
+        let name: Arc<Path> = name.as_ref().into();
         let mut rules = self.rules.to_vec();
         let contents = parse::unmarked(contents).map_err(|mark| {
             let name = Arc::clone(&name);
