@@ -36,7 +36,7 @@ pub(crate) fn refused(stage: &Stage) -> String {
     let newest = stage.dump.join("current").join(ROOT);
     assert_one_of(&newest, &[&stage.beside("was")]);
     history.assert_unchanged(&stage.dump);
-    assert!(said.contains(" bytes"), "{said}");
+    assert!(said.contains(" free"), "{said}");
     let asks = if said.contains("Disk quota exceeded") {
         "the quota on the dump disk is used up"
     } else {
