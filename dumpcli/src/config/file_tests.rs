@@ -171,8 +171,10 @@ fn a_single_rule_needs_no_list() {
     assert_eq!(slave.exclude.expect("a rule").get_ref(), &one("*.tmp"));
 }
 
+const PROGRAMS: [&str; 5] = ["dumpme", "chkptme", "dumpslave", "yest", "hist"];
+
 #[test]
-fn a_typo_in_what_another_program_uses_is_told() {
+fn what_another_program_uses_is_known() {
     let all = "\
 dump = \"/d\"
 [keep]
@@ -195,11 +197,19 @@ pre = \"true\"
 [set.photos.keep]
 checkpoints = 2
 ";
-    for program in ["dumpme", "chkptme", "dumpslave", "yest", "hist"] {
+    for program in PROGRAMS {
         let sets = Sets::All;
         let usage = Usage { program, sets };
         let file = parsed_for(usage, all).expect("known");
         assert!(file.warnings.is_empty(), "{program}: {:?}", file.warnings);
+    }
+}
+
+#[test]
+fn a_typo_in_what_another_program_uses_is_told() {
+    for program in PROGRAMS {
+        let sets = Sets::All;
+        let usage = Usage { program, sets };
         for (text, what) in [
             (
                 "[keep]\nhourli = 2\n",
