@@ -555,7 +555,7 @@ fn where_nothing_is_found_it_says_what_there_is() {
         &["--date", "20200101", "a/f"],
         1,
         &format!(
-            "{root}/2020/0101/1200 has no NEWAGE/a/f; nor has any older dump; \
+            "{root}/2020/0101/1200 has no NEWAGE/a/f, and neither has an older dump; \
              a later one has it, see --last: {later}"
         ),
     );
