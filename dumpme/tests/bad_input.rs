@@ -311,7 +311,7 @@ fn exclude_rules_that_are_none() {
         &place,
         &args,
         2,
-        &["rules line 1", "save the file as UTF-8"],
+        &["rules line 1", "save it as UTF-8"],
     );
     let args = with(&with(&TREE, &DUMP), &["--exclude", "/tree"]);
     refused(&place, &args, 1, &["tree", "exclude"]);
