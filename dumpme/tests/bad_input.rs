@@ -307,12 +307,7 @@ fn exclude_rules_that_are_none() {
         .collect();
     file.write_binary(&wide).expect("written");
     let args = with(&with(&TREE, &DUMP), &["--exclude-from", "rules"]);
-    refused(
-        &place,
-        &args,
-        2,
-        &["rules line 1", "save it as UTF-8"],
-    );
+    refused(&place, &args, 2, &["rules line 1", "save it as UTF-8"]);
     let args = with(&with(&TREE, &DUMP), &["--exclude", "/tree"]);
     refused(&place, &args, 1, &["tree", "exclude"]);
 }
