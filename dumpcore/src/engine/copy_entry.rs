@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use super::entry::{Item, Outcome, changed_or};
 use super::hardlinks::SourceState;
 use super::job::Copying;
+use super::node::At;
 use super::rules::Sharing;
 use super::worker::{Shared, Worker};
 use crate::fs::inspect;
@@ -87,6 +88,10 @@ impl Worker<'_> {
                 let Shared {
                     totals, throttle, ..
                 } = self.run;
+                totals.event(Event::Copying {
+                    at: &At(item.node, item.name),
+                    bytes: item.meta.size,
+                });
                 let mut keep_going = |bytes| {
                     if bytes > 0 {
                         totals.event(Event::Copied(bytes));

@@ -15,6 +15,7 @@ pub(crate) mod name_count;
 pub(crate) mod read_marks;
 pub(crate) mod refusal;
 pub(crate) mod remove_tree;
+pub(crate) mod size_marks;
 pub(crate) mod source_fs;
 pub(crate) mod store;
 pub(crate) mod xattr_map;

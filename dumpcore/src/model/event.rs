@@ -144,6 +144,32 @@ pub enum Event<'a> {
         /// The dump that unchanged entries are linked to.
         reference: Option<&'a Path>,
     },
+    /// How much there is likely to be in all, for a percentage and the time
+    /// left: told once at most, before the first entry.
+    ///
+    /// It is what the dump that is linked to, or copied, was published with, or
+    /// what an estimate has counted: a guess, which the run may exceed. When
+    /// nothing is known, as of most first dumps, after a first copy that was
+    /// made by hand, and where sets take turns with trees of which only whole
+    /// dumps are known, this does not come. Nor does it for restorations and
+    /// removals.
+    Expected {
+        /// Entries of all types, each name counted: so many times
+        /// [`Event::Entry`] is to come, apart from what is left out.
+        entries: u64,
+        /// The sizes of files together, each name counted; `None` after a dump
+        /// that does not tell.
+        bytes: Option<u64>,
+    },
+    /// Contents of a file begin to be copied. What is [`Event::Copied`] on the
+    /// same thread until the file's [`Event::Entry`] or fault is of this file;
+    /// one that changes while it is read is copied again from its beginning.
+    Copying {
+        /// Where it is.
+        at: &'a dyn Locate,
+        /// Its size in bytes, as its metadata says.
+        bytes: u64,
+    },
     /// An entry is dealt with.
     Entry {
         /// Where it is.
@@ -155,7 +181,8 @@ pub enum Event<'a> {
         /// What became of it.
         did: Action,
     },
-    /// So many bytes more have been copied.
+    /// This many more bytes have been copied: told several times of a large
+    /// file. Holes are not copied.
     Copied(u64),
     /// So many more names of a dump that goes are removed.
     Removed {
@@ -184,6 +211,16 @@ impl fmt::Debug for Event<'_> {
                 .debug_struct("Started")
                 .field("dump", dump)
                 .field("reference", reference)
+                .finish(),
+            Event::Expected { entries, bytes } => f
+                .debug_struct("Expected")
+                .field("entries", entries)
+                .field("bytes", bytes)
+                .finish(),
+            Event::Copying { at, bytes } => f
+                .debug_struct("Copying")
+                .field("at", &at.path())
+                .field("bytes", bytes)
                 .finish(),
             Event::Entry {
                 at,

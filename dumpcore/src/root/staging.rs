@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 
 use crate::fs::folding::Folding;
-use crate::fs::marks;
+use crate::fs::{marks, size_marks};
 use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
 use crate::model::metadata::{ACL_DEFAULT, Time};
@@ -166,11 +166,9 @@ impl<'a> Staging<'a> {
         flushed.map_err(|op_error| self.failed(op_error.op, self.path(), op_error.cause))
     }
 
-    /// Notes on the dump how many names it is published with; where its
-    /// filesystem has no attributes, nobody will know.
-    pub(crate) fn remember_names(&self, names: Option<u64>) -> Result<(), Error> {
-        let text = names.map(|names| names.to_string());
-        self.mark(layout::NAMES_XATTR, text.as_deref().map(str::as_bytes))
+    /// Notes on the dump how many names it is published with, and how many bytes.
+    pub(crate) fn remember_size(&self, names: Option<u64>, bytes: u64) -> Result<(), Error> {
+        self.marked(size_marks::put(&self.handle, names, Some(bytes)))
     }
 
     /// Puts a mark on the dump, or takes that of an earlier run away.
@@ -288,15 +286,6 @@ impl<'a> Staging<'a> {
     fn failed(&self, op: Op, path: PathBuf, cause: io::Error) -> Error {
         self.dump.refuses(Fault::new(op, path, cause), None)
     }
-}
-
-/// How many names a dump was published with, where that was noted.
-pub(crate) fn published_with(dump: &OwnedFd) -> Option<u64> {
-    let found = xattr::get(
-        Subject::Open(dump.as_fd()),
-        &c_name(layout::NAMES_XATTR.as_bytes()),
-    );
-    std::str::from_utf8(&found.ok()??).ok()?.parse().ok()
 }
 
 /// Points links at a dump that was made visible, and flushed, by a run that

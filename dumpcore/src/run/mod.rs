@@ -9,6 +9,7 @@
 
 mod budget;
 mod evidence;
+mod expected;
 mod flush;
 mod lacks;
 mod leftover;

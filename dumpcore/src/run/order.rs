@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 
 use chrono::{DateTime, Utc};
 
+use super::expected::Expected;
 use super::mount_memory::notes_of;
 use crate::engine::MergeOptions;
 use crate::fs::read_marks;
@@ -23,6 +24,8 @@ pub(crate) struct Order<'a> {
     pub(crate) moment: Option<DateTime<Utc>>,
     /// How many entries what it is a copy of lacks.
     pub(crate) lacks: u64,
+    /// How much there is in what it is a copy of.
+    pub(crate) expected: Option<Expected>,
     /// When the trees were read of which it is a copy.
     pub(crate) read: Vec<ReadMark>,
     /// What it says, as a replica, of when the newest inode was born.
@@ -44,6 +47,7 @@ impl<'a> Order<'a> {
             at: None,
             moment: None,
             lacks: 0,
+            expected: None,
             read: Vec::new(),
             newest_birth: None,
             mounted: Vec::new(),
@@ -60,6 +64,7 @@ impl<'a> Order<'a> {
             ..merge
         };
         Self {
+            expected: Expected::of(dump),
             read: read_marks::read(dump),
             newest_birth: read_marks::newest_birth(dump).filter(|_| sort == Sort::Checkpoint),
             mounted: notes_of(dump),

@@ -101,7 +101,11 @@ impl Publication<'_> {
     ) -> Result<bool, Error> {
         let Self { run, totals, .. } = self;
         self.tell_of_trees(&sources);
-        run.check_space_before(self.order, &sources, leftover.as_ref(), self.budget, totals)?;
+        let estimate =
+            run.check_space_before(self.order, &sources, leftover.as_ref(), self.budget, totals)?;
+        if let Some(expected) = estimate.or_else(|| run.expected(self.order, &sources)) {
+            totals.event(expected.event());
+        }
         totals.event(Event::Phase(Phase::Storing));
         let resumed = if run.options.dry_run {
             self.rehearse(sources)?;
@@ -209,7 +213,8 @@ impl Publication<'_> {
         totals.event(Event::Phase(Phase::Publishing));
         totals.verdict()?;
         let counts = totals.counts();
-        staging.remember_names(published::names(&staging, &counts, totals))?;
+        let names = published::names(&staging, &counts, totals);
+        staging.remember_size(names, counts.files.bytes)?;
         if let Some(lock) = &run.lock {
             run.dump.still_holds(lock)?;
         }

@@ -13,10 +13,11 @@ use std::path::Path;
 
 use crate::engine::Totals;
 use crate::fs::name_count::NameCount;
+use crate::fs::size_marks;
 use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
 use crate::model::report::Counts;
-use crate::root::staging::{self, Staging};
+use crate::root::staging::Staging;
 use crate::sys::dir::{self, For};
 use crate::sys::stat;
 
@@ -38,7 +39,7 @@ impl<'a> Published<'a> {
         keep_going: &dyn Fn() -> bool,
     ) -> Result<Self, Error> {
         let before = NameCount::below(handle, keep_going);
-        match staging::published_with(handle) {
+        match size_marks::names(handle) {
             Some(published) if before.complete && before.names < published => {
                 Err(Error::HalfDump {
                     path: path.to_path_buf(),

@@ -5,6 +5,7 @@
 
 use std::os::fd::AsFd as _;
 
+use super::expected::Expected;
 use super::merge::Merge;
 use super::trees::{Source, again, roots_of_dump};
 use super::{Order, Run};
@@ -20,7 +21,7 @@ use crate::sys::{disk, mounts, stat};
 
 impl Run {
     /// Stops a run that cannot fit, where that is asked for or it is a first
-    /// copy.
+    /// copy. Returns what there is to copy, where it was added up.
     pub(super) fn check_space_before(
         &self,
         order: &Order<'_>,
@@ -28,19 +29,19 @@ impl Run {
         leftover: Option<&Leftover>,
         budget: Budget,
         totals: &Totals<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Expected>, Error> {
         // A checkpoint is asked for with a check of room, or without.
         let first =
             order.sort == Sort::Dump && !self.options.dry_run && self.may_not_fit(order, sources);
         if !first && !order.space_check {
-            return Ok(());
+            return Ok(None);
         }
         totals.event(Event::Phase(Phase::Estimating));
         let leftover = leftover.map(|leftover| leftover.name);
         match self.check_space(order, sources, leftover, budget) {
             // What else is wrong with a tree, the copying tells of.
-            Err(error) if !order.space_check && !matches!(error, Error::NoSpace { .. }) => Ok(()),
-            checked => checked,
+            Err(error) if !order.space_check && !matches!(error, Error::NoSpace { .. }) => Ok(None),
+            checked => checked.map(Some),
         }
     }
 
@@ -81,8 +82,8 @@ impl Run {
         sources: &[Source],
         leftover: Option<DumpName>,
         budget: Budget,
-    ) -> Result<(), Error> {
-        let mut needed = self.space_of(order, again(sources)?, budget)?;
+    ) -> Result<Expected, Error> {
+        let (mut needed, expected) = self.space_of(order, again(sources)?, budget)?;
         if let Some(leftover) = leftover {
             let path = DumpId::Incomplete(leftover).rel_path();
             let open = self.dump.open_dump(&path);
@@ -90,7 +91,8 @@ impl Run {
             if let Ok(handle) = handle {
                 // An empty one saves nothing.
                 if let Ok(there) = roots_of_dump(&handle, &path.below(self.dump.path())) {
-                    needed = needed.saturating_sub(self.space_of(order, there, budget)?);
+                    let (there, _) = self.space_of(order, there, budget)?;
+                    needed = needed.saturating_sub(there);
                 }
             }
         }
@@ -100,17 +102,18 @@ impl Run {
                 needed,
                 free: free.bytes,
             }),
-            _ => Ok(()),
+            _ => Ok(expected),
         }
     }
 
-    /// What a copy of trees takes on disk; a directory is a block.
+    /// What a copy of trees takes on disk, and what there is of it; a directory
+    /// is a block.
     fn space_of(
         &self,
         order: &Order<'_>,
         sources: Vec<Source>,
         budget: Budget,
-    ) -> Result<u64, Error> {
+    ) -> Result<(u64, Expected), Error> {
         const BLOCK: u64 = 4096;
         let totals = Totals::new(&Silent, Some(&self.options.stop));
         let options = MergeOptions {
@@ -121,6 +124,7 @@ impl Run {
         let merge = Merge::new(options, budget, &totals, &capabilities);
         self.merge(&merge, sources)?;
         let counts = totals.counts();
-        Ok(counts.allocated + counts.directories * BLOCK)
+        let space = counts.allocated + counts.directories * BLOCK;
+        Ok((space, Expected::counted(&counts)))
     }
 }

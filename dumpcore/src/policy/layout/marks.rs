@@ -24,6 +24,9 @@ pub(crate) const BARE_XATTR: &str = "user.dump.bare";
 /// The extended attribute, on a dump, that says how many names were below it
 /// when it was published.
 pub(crate) const NAMES_XATTR: &str = "user.dump.names";
+/// The extended attribute, on a dump, that says how large its files were
+/// together when it was published, each name counted, in bytes.
+pub(crate) const BYTES_XATTR: &str = "user.dump.bytes";
 
 /// How many entries a dump lacks, by its mark; one that says nothing means
 /// that it lacks some.
