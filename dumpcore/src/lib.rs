@@ -93,6 +93,75 @@
 //!   where inode numbers are strewn), and by some hundred bytes for each inode
 //!   that has several names; not otherwise with the number of files.
 //!
+//! # In a program
+//!
+//! **Calls block.** An operation returns when it is done, which may be hours
+//! later. It works with several threads of its own, and the thread that called
+//! is one of them ([`RunOptions::jobs`]); all have ended when it returns. So it
+//! belongs on a thread of its own, and in an async runtime among the blocking
+//! tasks, never on an executor's thread. Builders own what they are told and
+//! are [`Clone`]; moved to another thread, they run there:
+//!
+//! ```no_run
+//! use dumpcore::{Error, Report, RunOptions, Snapshot};
+//! use std::sync::Arc;
+//! use std::sync::atomic::{AtomicBool, Ordering};
+//! use std::thread;
+//!
+//! let stop = Arc::new(AtomicBool::new(false));
+//! let hourly = Snapshot::new("/dump").main("/home");
+//! let run = hourly.clone().stop(Arc::clone(&stop));
+//! // With tokio: tokio::task::spawn_blocking(move || run.run()).await?
+//! let running = thread::spawn(move || run.run());
+//! // … until the program is asked to end:
+//! stop.store(true, Ordering::Relaxed);
+//! match running.join().expect("a run does not panic") {
+//!     Ok(report) => println!("published {}", report.dump.display()),
+//!     Err(Error::Interrupted) => println!("stopped; the next run resumes"),
+//!     Err(error) => println!("failed: {error}"),
+//! }
+//! ```
+//!
+//! **To stop a run**, set the flag that it was given ([`RunOptions::stop`]); a
+//! signal handler may do that. Dropping a future or a join handle does not
+//! stop it. A run ends within about a second, with [`Error::Interrupted`], and
+//! the next one resumes what was stored. One thing takes longer: a call that
+//! the kernel does not give up, as into a network filesystem whose server is
+//! gone. [`Event::HeldUp`] says for which path a run waits.
+//!
+//! **One run at a time writes to a dump root.** It holds a lock, by process and
+//! across machines; another gets [`Error::Busy`], also one of the same
+//! process, and should try again later. Reading takes no lock:
+//! [`Navigator`] and [`Listing`] may be used while a dump is made, and see it
+//! when it is published.
+//!
+//! **To show progress**, count [`Event::Entry`] and [`Event::Copied`] against
+//! [`Event::Expected`]. An [`Observer`] is called by all workers at once, a
+//! hundred thousand times a second: it should add to atomics and let another
+//! thread draw. It must not panic: a panic of an observer, or of a rule given
+//! to [`LinkPolicy::also`], ends the run, and comes out of the call. What was
+//! published before is not touched by that; nothing is published, and the next
+//! run resumes.
+//!
+//! **The process.** Nothing is changed in it for good: no signal handler, no
+//! working directory, no umask, no priority (for that there are
+//! [`WaitingSignals`] and [`give_way`], which a program calls itself). A run
+//! holds a few hundred open files at most.
+//!
+//! **Errors.** [`Error`] takes all others by `?`, a [`Fault`] among them. What
+//! was left out of a dump is no error: look at [`Report::is_complete`].
+//!
+//! # Features
+//!
+//! - `serde` (off by default): [`Report`], [`Removal`], [`Fault`] and counts
+//!   can be written in the shapes that the manual page dump(7) documents for
+//!   `--json`, names of dumps and minutes also be read.
+//!
+//! Three programs are among the examples: an application with a progress bar
+//! and a history view (`app`), a daemon that dumps on a thread and stops when
+//! it is asked to (`daemon`), and a comparison of two trees by [`LinkPolicy`]
+//! alone (`compare`).
+//!
 //! Paths and names are bytes, not UTF-8: show them by [`Printable`]. Sizes are
 //! in bytes, minutes of dumps in local civil time ([`Stamp`]), times of entries
 //! in seconds and nanoseconds since 1970 ([`Time`]).
@@ -115,6 +184,10 @@ mod run;
 mod snapshot;
 mod sys;
 mod tend;
+
+/// The calendar that moments and dates are of, so that a program can name its
+/// types in the version that is used here.
+pub use chrono;
 
 pub use checkpoint::Checkpoint;
 pub use engine::watched;

@@ -36,6 +36,8 @@ use crate::sys::stat;
 /// # Ok::<(), dumpcore::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[doc(alias = "backup")]
+#[doc(alias = "incremental")]
 #[must_use = "a snapshot does nothing until it is run"]
 pub struct Snapshot {
     dump: PathBuf,

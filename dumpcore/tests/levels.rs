@@ -139,7 +139,10 @@ fn only_layout_spells_names_on_disk() {
     assert!(!layout.is_empty(), "the room of the names was found");
     for source in others {
         for literal in &source.code.literals {
+            // The first of several is told under that key.
+            let key = source.path.ends_with("json.rs") && literal == "first";
             let name = ["current", "current_chk", "first", ".rsync"].contains(&literal.as_str());
+            let name = name && !key;
             let part = ["_incomplete", "_chk", ".rsync/"];
             // On what runs try things with, there may be others.
             let mark = literal.contains("user.dump.") && literal != "user.dump.trial";

@@ -417,7 +417,7 @@ fn a_dump_is_found_by_its_name_its_path_or_a_pin() {
     ));
     assert!(error("2030/0101/0100/tree".as_ref()).contains("is inside the dump 2030/0101/0100"));
     for what in ["", "letter", "/", "tree/..", "2031/0101", "2030/1301/0000"] {
-        let unknown = root.find(what.as_ref());
+        let unknown = root.find(what);
         assert!(
             matches!(unknown, Err(NotADump::Unknown { .. })),
             "{what}: {unknown:?}"

@@ -112,16 +112,13 @@ impl Ages {
 /// The dump that `current` names.
 fn current(dump: &DumpRoot, root: &Path) -> Result<DumpName, Failure> {
     let shown = Printable::path(root);
-    let current = dump.current()?.ok_or_else(|| {
+    let current = dump.current_name()?.ok_or_else(|| {
         let text = format!("{shown} has no dump: is the dump disk mounted?");
         Failure::Failed(text)
     })?;
-    let named = current
-        .strip_prefix(root)
-        .ok()
-        .and_then(|path| DumpName::parse(path.as_os_str().as_bytes()));
-    named.ok_or_else(|| {
-        let text = format!("{} bears no date", Printable::path(&current));
+    current.name().ok_or_else(|| {
+        let path = root.join(current.path());
+        let text = format!("{} bears no date", Printable::path(&path));
         Failure::Failed(text)
     })
 }

@@ -279,6 +279,47 @@ mod tests {
         assert_eq!(object["dump"], here.join("to/2026").to_str().expect("text"));
     }
 
+    /// Programs that embed the library write the same.
+    #[test]
+    fn a_report_is_what_the_library_writes_of_it() {
+        let dir = assert_fs::TempDir::new().expect("a directory");
+        let (tree, root) = (dir.path().join("tree"), dir.path().join("dump"));
+        for dir in [&tree, &root] {
+            std::fs::create_dir(dir).expect("made");
+        }
+        std::fs::write(tree.join("letter"), "a draft").expect("written");
+        let snapshot = dumpcore::Snapshot::new(&root).main(&tree).init(true);
+        let mut report = snapshot.run().expect("published");
+        let cause = || io::Error::from_raw_os_error(13);
+        let odd = root.join(OsStr::from_bytes(b"\xff"));
+        report.faults = vec![Fault::new(Op::Open, &odd, cause())];
+        report.warnings = vec![
+            Warning::Damaged {
+                path: odd.clone(),
+                good: None,
+            },
+            Warning::LinksRefused {
+                why: dumpcore::CopyReason::Immutable,
+                number: 1,
+                bytes: 2,
+                first: odd.clone(),
+            },
+            Warning::NotKept {
+                what: dumpcore::Loss::Acl,
+                number: 3,
+                first: odd,
+            },
+        ];
+        let Value::Object(mut object) = of_report(PROGRAM, &report, None, Exit::Done) else {
+            panic!("an object");
+        };
+        for key in head(PROGRAM, Exit::Done).keys() {
+            object.remove(key);
+        }
+        let written = serde_json::to_value(&report).expect("written");
+        assert_eq!(written, Value::Object(object));
+    }
+
     #[test]
     fn a_failure_says_why() {
         let dump = PathBuf::from("/dump");

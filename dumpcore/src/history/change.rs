@@ -21,6 +21,7 @@ pub struct Changes {
 
 /// A change of the path.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Event {
     /// What happened.
     pub change: Change,

@@ -11,6 +11,7 @@ use crate::model::kind::Kind;
 
 /// In what two versions differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Difference {
     /// In nothing that dumps preserve.
     Nothing,

@@ -88,6 +88,7 @@ fn minute(civil: NaiveDateTime) -> Option<Stamp> {
 
 /// A date as a person types it: a whole day, or a minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Date {
     /// Any minute of this day.
     Day(NaiveDate),

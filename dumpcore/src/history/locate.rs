@@ -30,6 +30,7 @@ pub(super) struct Trees {
 
 /// Where a path lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Location {
     /// The same path inside a dump: the root's name, then the path below it.
     /// Empty for a dump itself.

@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Local, Utc};
 
+use crate::model::error::Error;
 use crate::model::fault::Fault;
 use crate::model::path::{Brief, RelPath};
 use crate::model::tree::Tree;
@@ -228,7 +229,7 @@ impl Navigator {
 }
 
 /// Why no version was found.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FindError {
     /// The path is neither in a main tree nor in the dump root.
@@ -286,6 +287,15 @@ pub enum FindError {
     /// Something could not be read.
     #[error(transparent)]
     Fault(#[from] Fault),
+}
+
+impl From<FindError> for Error {
+    fn from(error: FindError) -> Self {
+        match error {
+            FindError::Fault(fault) => Error::Fault(fault),
+            other => Error::Other(Box::new(other)),
+        }
+    }
 }
 
 /// The name of the tree that a path inside a dump lies in.

@@ -7,6 +7,7 @@
 //! allowed: showing the history of a file does not count as reading it.
 
 use std::ffi::{CString, OsStr};
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -29,6 +30,7 @@ const BUFFER: usize = 128 * 1024;
 
 /// One name in a directory's listing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct DirEntry {
     /// The bytes of the name.
     pub name: Vec<u8>,
@@ -39,6 +41,28 @@ pub struct DirEntry {
 }
 
 impl Version {
+    /// Opens a file for reading, through no symlink, without moving its access
+    /// time where the system allows that.
+    ///
+    /// ```no_run
+    /// # use dumpcore::{DumpName, Navigator};
+    /// # let navigator = Navigator::new("/dump").main("/home");
+    /// let place = navigator.locate("/home/glenda/lib/profile")?;
+    /// let mut old = navigator.version_at(&place, chrono::Utc::now())?.open()?;
+    /// std::io::copy(&mut old, &mut std::io::stdout())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// What is no regular file, or cannot be opened.
+    pub fn open(&self) -> Result<File, Fault> {
+        if self.meta.kind != Kind::File {
+            let cause = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
+            return Err(Fault::new(Op::Open, &self.path, cause));
+        }
+        file(&self.path).map(File::from)
+    }
+
     /// The bytes of a file; `None` when there are more than `most`.
     ///
     /// # Errors

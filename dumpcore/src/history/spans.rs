@@ -12,6 +12,7 @@ use crate::root::listing::Dated;
 
 /// A span of the calendar of which only the last version is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Keep {
     /// A calendar year.
     Year,

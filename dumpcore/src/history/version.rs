@@ -20,6 +20,7 @@ use crate::sys::{errno, path};
 
 /// A path as one dump has it, or as the main tree has it now.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Version {
     /// Where it can be read.
     pub path: PathBuf,

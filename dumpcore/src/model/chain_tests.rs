@@ -84,6 +84,8 @@ fn of_runs() -> Errors {
         Shortage { fault: fault() },
         NoSpace { dump: path(), needed: 2, free: 1 },
         SourceGone { fault: fault() },
+        Fault(fault()),
+        Other(Box::new(NotADump::Unreadable(fault()))),
         HalfDump { path: path(), entries: 1, published: 2 },
         VerifyFailed { path: path() },
         Interrupted {},

@@ -153,6 +153,8 @@ pub enum Event<'a> {
     /// made by hand, and where sets take turns with trees of which only whole
     /// dumps are known, this does not come. Nor does it for restorations and
     /// removals.
+    #[doc(alias = "progress")]
+    #[doc(alias = "total")]
     Expected {
         /// Entries of all types, each name counted: so many times
         /// [`Event::Entry`] is to come, apart from what is left out.
@@ -267,6 +269,7 @@ impl fmt::Debug for Event<'_> {
 /// println!("{} bytes copied", bytes.load(Ordering::Relaxed));
 /// # Ok::<(), dumpcore::Error>(())
 /// ```
+#[doc(alias = "progress")]
 pub trait Observer: Send + Sync {
     /// Something happened.
     fn event(&self, event: Event<'_>);

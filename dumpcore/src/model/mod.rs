@@ -7,6 +7,8 @@ pub(crate) mod copy_reason;
 pub(crate) mod error;
 pub(crate) mod event;
 pub(crate) mod fault;
+#[cfg(feature = "serde")]
+pub(crate) mod json;
 pub(crate) mod kind;
 pub(crate) mod loss;
 pub(crate) mod metadata;

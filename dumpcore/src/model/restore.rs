@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Local};
 
+use crate::model::error::Error;
 use crate::model::fault::Fault;
 use crate::model::path::Brief;
 use crate::model::report::Counts;
@@ -13,6 +14,7 @@ use crate::model::warning::Warning;
 /// What exists at a path but not in a version of it, by name or by type: what is
 /// deleted when that version replaces it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WouldRemove {
     /// How many entries, those below them included.
     pub entries: u64,
@@ -105,7 +107,7 @@ pub enum Restored {
 ///
 /// Displayed as one sentence with the path; the cause is only in `source()`,
 /// and [`Chain`](crate::Chain) prints both.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RestoreError {
     /// The path is in a dump, and dumps are never written to.
@@ -194,6 +196,16 @@ pub enum RestoreError {
     /// Something failed.
     #[error(transparent)]
     Fault(#[from] Fault),
+}
+
+impl From<RestoreError> for Error {
+    fn from(error: RestoreError) -> Self {
+        match error {
+            RestoreError::Fault(fault) => Error::Fault(fault),
+            RestoreError::Interrupted { .. } => Error::Interrupted,
+            other => Error::Other(Box::new(other)),
+        }
+    }
 }
 
 fn number(of: u64) -> String {

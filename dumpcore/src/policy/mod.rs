@@ -4,6 +4,8 @@ pub(crate) mod candidate;
 mod differences;
 pub(crate) mod filter;
 pub(crate) mod flushed;
+#[cfg(feature = "serde")]
+mod json;
 pub(crate) mod layout;
 pub(crate) mod link;
 pub(crate) mod moment;

@@ -8,6 +8,7 @@ use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
 use crate::model::path::Printable;
 use crate::policy::layout::{self, Day, DumpId, DumpName, LinkTarget, Year};
@@ -40,7 +41,7 @@ impl fmt::Display for Period {
 }
 
 /// Why no dump was found under what a person named.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotADump {
     /// It names a year or a day.
@@ -87,6 +88,15 @@ pub enum NotADump {
     Unreadable(#[from] Fault),
 }
 
+impl From<NotADump> for Error {
+    fn from(error: NotADump) -> Self {
+        match error {
+            NotADump::Unreadable(fault) => Error::Fault(fault),
+            other => Error::Other(Box::new(other)),
+        }
+    }
+}
+
 fn name_them(dumps: usize) -> String {
     match dumps {
         1 => "1 dump; name it".to_owned(),
@@ -125,7 +135,8 @@ impl DumpRoot {
     ///
     /// # Errors
     /// [`NotADump`] when there is none, with what may have been meant.
-    pub fn find(&self, what: &OsStr) -> Result<DumpId, NotADump> {
+    pub fn find(&self, what: impl AsRef<OsStr>) -> Result<DumpId, NotADump> {
+        let what = what.as_ref();
         let below = self.below(Path::new(what));
         let bytes = below.as_os_str().as_bytes();
         if let Some(id) = DumpId::parse(bytes) {

@@ -29,6 +29,7 @@ use crate::sys::{errno, path, xattr};
 
 /// A dump and when it was made. Ordered by that; of equal ones by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Dated {
     /// When its run began; of a checkpoint and a replica, when that of the
     /// dump began that they are copies of; of an import, its own date.
@@ -113,7 +114,11 @@ impl Listing {
         path::look(&tree).is_ok_and(|meta| meta.kind == Kind::Dir)
     }
 
-    /// The newest dump.
+    /// The newest dump: of the latest moment, which is not always the largest
+    /// name. Nor is its name always a minute that has passed: where runs come
+    /// within a minute of each other, each is named a minute after the one
+    /// before, and names run ahead of the clock for as long. Ask
+    /// [`Listing::moment`], not the name, when it was made.
     ///
     /// # Errors
     /// A directory on the way that cannot be listed.
@@ -136,9 +141,10 @@ impl Listing {
     /// A directory on the way that cannot be listed.
     pub fn newest_with(
         &self,
-        tree: &Path,
+        tree: impl AsRef<Path>,
         moments: impl RangeBounds<DateTime<Utc>>,
     ) -> Result<Option<DumpName>, Fault> {
+        let tree = tree.as_ref();
         for dump in self.newest_first(moments) {
             let name = dump?.name;
             if self.has_tree(name, tree) {

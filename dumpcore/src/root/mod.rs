@@ -24,11 +24,13 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use crate::model::error::{BadLink, Error};
 use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
 use crate::model::path::RelPath;
-use crate::policy::layout::{self, DumpName, LinkTarget};
+use crate::policy::layout::{self, DumpId, DumpName, LinkTarget};
 use crate::root::listing::{Dumps, Listing};
 use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
@@ -45,9 +47,9 @@ use crate::sys::{disk, errno, link, path};
 /// }
 /// // Nobody else writes here until the lock is dropped.
 /// let lock = dump.lock()?;
-/// assert!(dump.current().is_ok_and(|current| current.is_some()));
+/// assert!(dump.current_name()?.is_some());
 /// # drop(lock);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok::<(), dumpcore::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct DumpRoot {
@@ -100,6 +102,37 @@ impl DumpRoot {
         Ok(self
             .link(layout::CURRENT)?
             .map(|current| current.dir.below(&self.path)))
+    }
+
+    /// The dump that `current` names; `None` when there is no such link.
+    ///
+    /// # Errors
+    /// As for [`DumpRoot::current`].
+    pub fn current_name(&self) -> Result<Option<DumpId>, Error> {
+        let current = self.link(layout::CURRENT)?;
+        Ok(current.map(|current| current.name.map_or(DumpId::First, DumpId::Dump)))
+    }
+
+    /// How old the dump is that `current` names: the time from its moment to
+    /// `now`, below zero when that lies before it. `None` when there is no such
+    /// link, or it names a first copy, whose age nobody knows.
+    ///
+    /// ```no_run
+    /// use dumpcore::{DumpRoot, chrono::TimeDelta};
+    /// use std::time::SystemTime;
+    ///
+    /// let age = DumpRoot::open("/dump")?.age(SystemTime::now())?;
+    /// if age.is_none_or(|age| age > TimeDelta::hours(25)) {
+    ///     println!("no dump since yesterday");
+    /// }
+    /// # Ok::<(), dumpcore::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As for [`DumpRoot::current`].
+    pub fn age(&self, now: impl Into<DateTime<Utc>>) -> Result<Option<TimeDelta>, Error> {
+        let named = self.current_name()?.and_then(|dump| dump.name());
+        Ok(named.map(|name| now.into() - self.listing().moment(name)))
     }
 
     /// The checkpoint that `current_chk` names, as a path; `None` when there

@@ -49,7 +49,7 @@ impl Run {
         }
         let taken = |stamp| {
             let foreign = foreign.iter().any(|(name, _)| name.stamp == stamp);
-            Ok(foreign || listing.taken(stamp).map_err(refused)?)
+            Ok::<_, Error>(foreign || listing.taken(stamp).map_err(refused)?)
         };
         let (stamp, warning) = match order.at {
             Some(at) if taken(at)? => {

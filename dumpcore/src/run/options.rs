@@ -32,6 +32,8 @@ use crate::policy::rate_limit::Rate;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
+#[doc(alias = "async")]
+#[doc(alias = "tokio")]
 #[must_use = "an operation has to be given them"]
 pub struct RunOptions {
     pub(crate) observer: Arc<dyn Observer>,
@@ -55,6 +57,7 @@ impl RunOptions {
 
     /// Receives every event, from several threads at once. Keep a clone of
     /// the `Arc` to ask the observer afterwards what it received.
+    #[doc(alias = "progress")]
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> Self {
         self.observer = observer;
         self
@@ -62,6 +65,8 @@ impl RunOptions {
 
     /// Stops the operation when it becomes true, from any thread or a signal
     /// handler: within a second or so, unless a filesystem does not answer.
+    #[doc(alias = "cancel")]
+    #[doc(alias = "abort")]
     pub fn stop(mut self, flag: Arc<AtomicBool>) -> Self {
         self.stop = flag;
         self

@@ -1,5 +1,7 @@
 //! Looking after the dumps of a dump root.
 
+#[cfg(feature = "serde")]
+mod json;
 mod protect;
 pub(crate) mod removal;
 pub(crate) mod remove;

@@ -23,18 +23,32 @@ use crate::run::{RunOptions, removing, takes_run_options};
 /// ```no_run
 /// use dumpcore::{DumpRoot, Remove};
 ///
-/// let dump = DumpRoot::open("/dump")?.find("2025/0101/0000".as_ref())?;
+/// let dump = DumpRoot::open("/dump")?.find("2025/0101/0000")?;
 /// let removal = Remove::new("/dump").dump(dump).run()?;
 /// println!("{} bytes freed", removal.freed_bytes);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// # Ok::<(), dumpcore::Error>(())
 /// ```
 #[derive(Clone, Debug)]
+#[doc(alias = "retention")]
+#[doc(alias = "prune")]
+#[doc(alias = "expire")]
 #[must_use = "nothing is removed until it is run"]
 pub struct Remove {
     root: PathBuf,
     dumps: Vec<DumpId>,
     first: bool,
     options: RunOptions,
+}
+
+impl DumpRoot {
+    /// Removes one dump, or says in the [`Removal`] why it was left: as
+    /// [`Remove`] does, which can be told more.
+    ///
+    /// # Errors
+    /// As for [`Remove::run`].
+    pub fn remove(&self, dump: impl Into<DumpId>) -> Result<Removal, Error> {
+        Remove::new(self.path()).dump(dump.into()).run()
+    }
 }
 
 impl Remove {

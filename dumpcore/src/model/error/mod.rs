@@ -292,6 +292,16 @@ pub enum Error {
         #[source]
         fault: Fault,
     },
+    /// Something on the way failed, outside of a run: what `?` makes of a
+    /// [`Fault`].
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// Another error of this library, which `?` has put here: a
+    /// [`FindError`](crate::FindError), [`NotADump`](crate::NotADump),
+    /// [`RestoreError`](crate::RestoreError) or
+    /// [`FilterError`](crate::FilterError), to be had again by `downcast_ref`.
+    #[error(transparent)]
+    Other(Box<dyn std::error::Error + Send + Sync>),
     /// The dump to be copied has lost some of what it was published with.
     #[error("{} has only {entries} of the {published} entries that it was published with, because \
              somebody removed the others; it is no longer a complete dump",
@@ -313,6 +323,7 @@ pub enum Error {
     },
     /// The run was asked to stop.
     #[error("stopped; nothing was published, and the next run resumes")]
+    #[doc(alias = "cancel")]
     Interrupted,
 }
 

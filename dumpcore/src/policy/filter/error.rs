@@ -7,15 +7,21 @@ use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::model::error::Error;
 use crate::model::path::Printable;
 
-/// Where a rule was read. Displayed as `FILE line 3` or `single rule`.
+/// Where a rule was read. Displayed as `FILE line 3`, `line 3` or `single rule`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RuleOrigin {
     /// Nowhere: it was handed over by itself, to
     /// [`Filter::add_rule`](crate::Filter::add_rule).
     Single,
+    /// A line, counted from 1, of a text that is no file's.
+    Text {
+        /// The line's number, counted from 1.
+        line: usize,
+    },
     /// A line, counted from 1, of a file of rules.
     File {
         /// The file's name as it was given to
@@ -30,6 +36,7 @@ impl fmt::Display for RuleOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             RuleOrigin::Single => f.write_str("single rule"),
+            RuleOrigin::Text { line } => write!(f, "line {line}"),
             RuleOrigin::File { name, line } => {
                 write!(f, "{} line {line}", Printable::path(name))
             }
@@ -98,11 +105,11 @@ impl FilterError {
         &self.origin
     }
 
-    /// The file the rule stood in; nothing for a single rule.
+    /// The file the rule stood in; nothing for a single rule or a text.
     #[must_use]
     pub fn file(&self) -> Option<PathBuf> {
         match &self.origin {
-            RuleOrigin::Single => None,
+            RuleOrigin::Single | RuleOrigin::Text { .. } => None,
             RuleOrigin::File { name, .. } => Some(name.to_path_buf()),
         }
     }
@@ -120,6 +127,12 @@ impl FilterError {
     }
 }
 
+impl From<FilterError> for Error {
+    fn from(error: FilterError) -> Self {
+        Error::Other(Box::new(error))
+    }
+}
+
 /// The beginning of a message: the place, if there is one.
 struct Place<'a>(&'a RuleOrigin);
 
@@ -127,7 +140,7 @@ impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             RuleOrigin::Single => Ok(()),
-            file @ RuleOrigin::File { .. } => write!(f, "{file}: "),
+            line => write!(f, "{line}: "),
         }
     }
 }

@@ -13,6 +13,7 @@ mod parse;
 
 use std::fmt;
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 
 pub use self::error::{FilterError, FilterRefusal, RuleOrigin};
@@ -138,7 +139,8 @@ impl Filter {
     ///
     /// When the rule is refused (see [the list](Filter#refusals)); the filter is
     /// then as it was.
-    pub fn add_rule(&mut self, rule: &[u8]) -> Result<(), FilterError> {
+    pub fn add_rule(&mut self, rule: impl AsRef<[u8]>) -> Result<(), FilterError> {
+        let rule = rule.as_ref();
         if rule.is_empty() {
             return Ok(());
         }
@@ -155,18 +157,26 @@ impl Filter {
     pub fn add_lines(
         &mut self,
         name: impl AsRef<Path>,
-        contents: &[u8],
+        contents: impl AsRef<[u8]>,
     ) -> Result<(), FilterError> {
         let name: Arc<Path> = name.as_ref().into();
+        let origin = |line| {
+            let name = Arc::clone(&name);
+            RuleOrigin::File { name, line }
+        };
+        self.add_all(contents.as_ref(), &origin)
+    }
+
+    fn add_all(
+        &mut self,
+        contents: &[u8],
+        origin: &dyn Fn(usize) -> RuleOrigin,
+    ) -> Result<(), FilterError> {
         let mut rules = self.rules.to_vec();
-        let contents = parse::unmarked(contents).map_err(|mark| {
-            let name = Arc::clone(&name);
-            let origin = RuleOrigin::File { name, line: 1 };
-            FilterError::new(origin, mark, FilterRefusal::Encoding)
-        })?;
+        let contents = parse::unmarked(contents)
+            .map_err(|mark| FilterError::new(origin(1), mark, FilterRefusal::Encoding))?;
         for (line, rule) in parse::lines(contents) {
-            let name = Arc::clone(&name);
-            push(&mut rules, rule, RuleOrigin::File { name, line })?;
+            push(&mut rules, rule, origin(line))?;
         }
         self.rules = Arc::new(rules);
         Ok(())
@@ -203,6 +213,25 @@ impl Filter {
     }
 }
 
+impl FromStr for Filter {
+    type Err = FilterError;
+
+    /// Reads rules line by line, as [`Filter::add_lines`] does.
+    ///
+    /// ```
+    /// let filter: dumpcore::Filter = "*.o\n# builds\ntmp/".parse()?;
+    /// assert!(filter.excludes(b"NEWAGE/src/main.o", false));
+    /// let bad = "*.o\n- ".parse::<dumpcore::Filter>().unwrap_err();
+    /// assert_eq!(bad.to_string(), "line 2: bad rule \"- \": no pattern follows the sign");
+    /// # Ok::<(), dumpcore::FilterError>(())
+    /// ```
+    fn from_str(text: &str) -> Result<Self, FilterError> {
+        let mut filter = Self::new();
+        filter.add_all(text.as_bytes(), &|line| RuleOrigin::Text { line })?;
+        Ok(filter)
+    }
+}
+
 impl FilterRule {
     /// The rule as it was written, without its line end.
     #[must_use]
@@ -228,7 +257,7 @@ impl fmt::Display for FilterRule {
         write!(f, "\"{}\"", Shown(&self.text))?;
         match &self.origin {
             RuleOrigin::Single => Ok(()),
-            file @ RuleOrigin::File { .. } => write!(f, " ({file})"),
+            line => write!(f, " ({line})"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a dump is called, and the directories that spell it.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::str::FromStr;
 use super::{FIRST, number};
 use crate::model::minute::Stamp;
 use crate::model::path::RelPath;
+use crate::model::report::Report;
 
 const CHECKPOINT_SUFFIX: &[u8] = b"_chk";
 const INCOMPLETE_SUFFIX: &[u8] = b"_incomplete";
@@ -162,6 +164,18 @@ impl FromStr for DumpName {
     }
 }
 
+impl Report {
+    /// The name of the dump; `None` of a report whose path is not one of a
+    /// dump, which no run makes.
+    #[must_use]
+    pub fn name(&self) -> Option<DumpName> {
+        let mut names = self.dump.iter().rev().map(OsStr::as_bytes);
+        let (leaf, day, year) = (names.next()?, names.next()?, names.next()?);
+        let found = DumpName::from_names(year, day, leaf)?;
+        (!found.incomplete).then_some(found.name)
+    }
+}
+
 impl From<DumpName> for DumpId {
     fn from(name: DumpName) -> Self {
         DumpId::Dump(name)
@@ -179,6 +193,7 @@ impl FromStr for DumpId {
 
 /// A dump's directory as found on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Found {
     /// Which dump.
     pub name: DumpName,
