@@ -57,7 +57,7 @@ impl Version {
     /// What is no regular file, or cannot be opened.
     pub fn open(&self) -> Result<File, Fault> {
         if self.meta.kind != Kind::File {
-            let cause = io::Error::new(io::ErrorKind::InvalidInput, "not a regular file");
+            let cause = io::Error::other("not a regular file");
             return Err(Fault::new(Op::Open, &self.path, cause));
         }
         file(&self.path).map(File::from)
