@@ -118,7 +118,7 @@
 //! match running.join().expect("a run does not panic") {
 //!     Ok(report) => println!("published {}", report.dump.display()),
 //!     Err(Error::Interrupted) => println!("stopped; the next run resumes"),
-//!     Err(error) => println!("failed: {error}"),
+//!     Err(error) => println!("failed: {}", dumpcore::Chain(&error)),
 //! }
 //! ```
 //!

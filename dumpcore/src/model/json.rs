@@ -13,6 +13,7 @@ use chrono::{DateTime, Local, SecondsFormat};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde::{Deserialize, Deserializer, de};
 
+use crate::model::chain::whole;
 use crate::model::copy_reason::CopyReason;
 use crate::model::event::Phase;
 use crate::model::fault::{Fault, Op};
@@ -91,7 +92,7 @@ impl Serialize for Fault {
         let mut map = serializer.serialize_map(None)?;
         path(&mut map, "path", Some(&self.path))?;
         map.serialize_entry("operation", &self.op)?;
-        map.serialize_entry("error", &self.cause.to_string())?;
+        map.serialize_entry("error", &whole(&*self.cause))?;
         map.end()
     }
 }
