@@ -242,6 +242,7 @@ impl Observer for Watch {
                 bytes,
                 did,
             } => self.counters.entry(at, kind, bytes, did),
+            Event::Copying { at, bytes } => self.counters.copying(at, bytes),
             Event::Copied(bytes) => self.counters.bytes(bytes),
             Event::Phase(phase) => self.counters.phase(phase),
             Event::HeldUp { path, waited } => {

@@ -74,6 +74,8 @@ pub struct Sums {
     /// Sizes of the files that are dealt with, and what is written so far of
     /// those that are not.
     pub passed: u64,
+    /// Written so far of files that are being copied.
+    pub pending: u64,
     /// Entries that could not be stored.
     pub faults: u64,
     /// Names removed.
@@ -90,7 +92,8 @@ impl Sums {
     }
 
     /// How much of what is expected is done, from 0 to 1. Where most is
-    /// linked, entries decide; where most is copied, bytes do.
+    /// linked, entries decide; where most is copied, bytes do; while a large
+    /// file is copied, what is further behind.
     #[must_use]
     pub fn fraction(&self, of: Expected) -> f64 {
         let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
@@ -99,6 +102,9 @@ impl Sums {
             None | Some(0) => entries,
             Some(all) => share(self.passed, all),
         };
+        if self.pending >= LARGE {
+            return entries.min(bytes).min(1.0);
+        }
         let copied = share(self.copied, self.copied + self.linked);
         (entries * (1.0 - copied) + bytes * copied).min(1.0)
     }
@@ -214,8 +220,10 @@ impl Counters {
             sums.copied += shard.copied.load(Relaxed);
             sums.others += shard.others.load(Relaxed);
             sums.bytes += shard.written.load(Relaxed);
-            sums.passed += shard.finished.load(Relaxed) + shard.pending.load(Relaxed);
+            sums.pending += shard.pending.load(Relaxed);
+            sums.passed += shard.finished.load(Relaxed);
         }
+        sums.passed += sums.pending;
         sums
     }
 }
@@ -308,6 +316,13 @@ mod tests {
             let found = sums.fraction(of);
             assert!((found - expected).abs() < 1e-9, "{found} for {sums:?}");
         }
+        let large = Sums {
+            linked: 99,
+            passed: 600,
+            pending: LARGE,
+            ..Sums::default()
+        };
+        assert!((large.fraction(of) - 0.6).abs() < 1e-9);
         let empty = Expected {
             entries: 0,
             bytes: None,

@@ -8,7 +8,7 @@ use dumpcore::{Action, Chain, Event, Kind, Locate, Observer, Phase, Printable, W
 
 use tracing::Level;
 
-use crate::output::progress::Counters;
+use crate::output::progress::{Counters, Expected};
 use crate::output::screen::{Screen, held};
 use crate::paths::{What, absolute};
 use crate::program::Program;
@@ -157,6 +157,10 @@ impl Observer for Watch {
                 bytes,
                 did,
             } => self.entry(at, kind, bytes, did),
+            Event::Expected { entries, bytes } => {
+                self.counters.expect(Expected { entries, bytes });
+            }
+            Event::Copying { at, bytes } => self.counters.copying(at, bytes),
             Event::Copied(bytes) => self.counters.bytes(bytes),
             Event::Removed { names, freed } => self.counters.removed(names, freed),
             Event::Phase(phase) => {
