@@ -7,7 +7,6 @@
 //! allowed: showing the history of a file does not count as reading it.
 
 use std::ffi::{CString, OsStr};
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -19,7 +18,7 @@ use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
 use crate::model::metadata::{Capabilities, Xattrs};
 use crate::sys::dir::{Chunk, For, Lister, open_dir, open_root};
-use crate::sys::file::{CompareError, open_file, same_contents};
+use crate::sys::file::{CompareError, File, open_file, same_contents};
 use crate::sys::fstype::may_be_in_user_space;
 use crate::sys::pages::{Pages, Reader};
 pub(super) use crate::sys::path::above;
