@@ -29,24 +29,24 @@ use dumpcore::Checkpoint;
 const PROGRAM: Program = Program {
     name: "chkptme",
     version: env!("CARGO_PKG_VERSION"),
-    doing: "checkpointing",
+    makes: "checkpoint",
     unlinked: "a checkpoint: shares nothing with other dumps",
     advice: advice::ADVICE,
 };
 
 const EXAMPLES: &str = "\
 Examples:
-  chkptme                        a copy of the newest dump in /dump
-  chkptme --verify               the same, read back from the disk and compared
-  chkptme -n                     how much would be copied
+  chkptme                        copy the newest dump in /dump
+  chkptme --verify               the same, then read it back and compare
+  chkptme -n                     show how much would be copied
   chkptme -q --dump /backup      for crontab, once a month";
 
-/// Make a checkpoint: a copy of the newest dump that shares nothing with any
-/// other, and which later dumps are linked to.
+/// Make a checkpoint: a copy of the newest dump that shares no data with any
+/// other. Later dumps are linked to it.
 ///
-/// Hard links mean that one bad sector damages a file in all dumps at once. A
-/// checkpoint is a second copy, and reading the whole dump finds bad sectors
-/// while there is still a good version somewhere.
+/// Because of the hard links one bad sector damages a file in all dumps at
+/// once. A checkpoint is a second copy, and reading the whole dump finds bad
+/// sectors while another good version may still exist.
 #[derive(Debug, Parser)]
 #[command(name = "chkptme", version, max_term_width = 100)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP_WITHOUT_RULES))]
@@ -66,18 +66,18 @@ struct Options {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Places")]
 struct Places {
-    /// Dump root, whose newest dump is copied [env: DUMPROOT, the first
-    /// existing of a colon-separated list] [default: /dump]
+    /// Dump root whose newest dump is copied [env: DUMPROOT, the first
+    /// directory of a colon-separated list that exists] [default: /dump]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     dump: Option<PathBuf>,
-    /// Main tree, where a good version of a damaged file is looked for; give
-    /// it again for several [env: MAINROOT, likewise]
-    /// [default: /newage/NEWAGE]
+    /// Tree in which to look for a good version of a damaged file; can be
+    /// given several times [env: MAINROOT, a list like DUMPROOT] [default:
+    /// /newage/NEWAGE]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     main: Vec<PathBuf>,
     #[command(flatten)]
     configuration: Configuration,
-    /// Print what is in force and where it comes from, and do nothing
+    /// Print the settings in force and where each comes from, then exit
     #[arg(long)]
     print_config: bool,
 }
@@ -85,14 +85,14 @@ struct Places {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "What kind of run")]
 struct KindOfRun {
-    /// Only tell how much would be copied (with -v: list it)
+    /// Change nothing; say how much would be copied (-v lists it)
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Read the copy back from the disk, past the cache, and compare it with
-    /// the dump; a checkpoint that differs is not published
+    /// Read the copy back from the disk, bypassing the cache, and compare it
+    /// with the dump; a checkpoint that differs is not published
     #[arg(long)]
     verify: bool,
-    /// Begin even when the dump disk clearly cannot hold the copy
+    /// Start even if the dump disk is clearly too small for the copy
     #[arg(long)]
     no_space_check: bool,
 }

@@ -113,11 +113,9 @@ fn a_checkpoint_is_made_and_told() {
     run(&place, &["--verify", "-v"])
         .assert()
         .code(0)
-        .stderr(contains("chkptme: Start checkpointing dump to dump/"))
-        .stderr(contains(
-            "chkptme: Reading what was written back from the disk",
-        ))
-        .stderr(contains("chkptme: Done checkpointing dump to dump/"))
+        .stderr(contains("chkptme: starting checkpoint of dump to dump/"))
+        .stderr(contains("chkptme: reading the copy back from the disk"))
+        .stderr(contains("chkptme: finished checkpoint of dump to dump/"))
         .stdout(contains("\nread back from the disk and compared: "))
         .stdout(contains("_chk, a copy of dump/").and(contains(" copied and read back in ")))
         .stdout(contains("a checkpoint: shares nothing"));
@@ -185,9 +183,9 @@ fn without_a_dump_it_fails_and_says_what_to_do() {
         .assert()
         .code(1)
         .stdout("")
-        .stderr(contains("Failed checkpointing dump").and(contains("'current'")))
-        .stderr(contains("make the first one with 'dumpme --init'"))
-        .stderr(contains("Done").not());
+        .stderr(contains("checkpoint of dump failed").and(contains("'current'")))
+        .stderr(contains("make the first dump with 'dumpme --init'"))
+        .stderr(contains("finished").not());
 }
 
 #[test]

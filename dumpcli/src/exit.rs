@@ -11,17 +11,17 @@ macro_rules! help {
         concat!(
             "\
 Exit codes:
-  0         done, everything was read and stored
-  1         failed: nothing was published, `current` is as it was
+  0         done, everything was dumped
+  1         failed: nothing was published, `current` is unchanged
   2         wrong usage: ",
             $usage,
             "
-  23        published, but some entries could not be read, or the `post` hook
-            failed: each is named
-  75        another run holds this dump root, or the `pre` hook said \"not now\"
-            by exiting 75
-  130, 143  stopped by SIGINT; by SIGTERM or SIGHUP: nothing was published,
-            the next run goes on from there"
+  23        partly done: published, but some entries could not be read, or the
+            `post` hook failed; each is named
+  75        another run is using this dump root, or the `pre` hook exited with
+            75 (\"not now\")
+  130, 143  stopped by SIGINT (130), SIGTERM or SIGHUP (143): nothing was
+            published; the next run continues from there"
         )
     };
 }

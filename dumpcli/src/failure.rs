@@ -18,10 +18,10 @@ pub enum Failure {
     #[error("{0}")]
     NotNow(String),
     /// A signal came before the work had begun.
-    #[error("stopped; nothing is published")]
+    #[error("stopped; nothing was published")]
     Stopped,
     /// A signal came, and what the work waited for did not answer.
-    #[error("stopped, while {} did not answer; nothing is published", Printable::path(.0))]
+    #[error("stopped while {} did not answer; nothing was published", Printable::path(.0))]
     StoppedAt(PathBuf),
     /// The library gave up.
     #[error("{}{hint}", Chain(.error))]

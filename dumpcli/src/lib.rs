@@ -33,7 +33,7 @@
 //! let program = Program {
 //!     name: "dumphome",
 //!     version: "0.1.0",
-//!     doing: "dumping",
+//!     makes: "dump",
 //!     unlinked: "the first dump: linked to nothing",
 //!     advice: Advice::COMMON,
 //! };

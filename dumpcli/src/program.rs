@@ -9,8 +9,8 @@ pub struct Program {
     pub name: &'static str,
     /// `0.1.0`
     pub version: &'static str,
-    /// What it does to a tree, as in "Start dumping": `dumping`.
-    pub doing: &'static str,
+    /// What it makes, as in "starting dump of /home": `dump`.
+    pub makes: &'static str,
     /// What its report says of a dump that is linked to nothing.
     pub unlinked: &'static str,
     /// What can be done about errors, in its own words.

@@ -20,8 +20,8 @@ use crate::PROGRAM;
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Places")]
 pub(crate) struct Places {
-    /// Dump root [env: DUMPROOT, the first existing of a colon-separated list]
-    /// [default: /dump]
+    /// Dump root [env: DUMPROOT, the first directory of a colon-separated list
+    /// that exists] [default: /dump]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     dump: Option<PathBuf>,
     #[command(flatten)]
@@ -32,15 +32,14 @@ pub(crate) struct Places {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct Telling {
-    /// Log the start and the end on the screen, too
+    /// Also log the start and the end to stderr
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
-    /// No report, no warnings: only what went wrong, as cron should mail it
+    /// Print errors only; suits cron mail
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
-    /// Where the log goes: auto, journal, syslog or stderr [default: auto: the
-    /// journal under systemd, or where there is one and stderr is no terminal;
-    /// else stderr]
+    /// Where to log: auto, journal, syslog or stderr [default: auto: to the
+    /// journal when there is one and stderr is not a terminal, else to stderr]
     #[arg(long, value_name = "WHERE", value_enum, hide_possible_values = true)]
     log: Option<LogTarget>,
     /// Print the report as one JSON object

@@ -68,7 +68,7 @@ impl Desk {
         let (screen, stop) = (Arc::clone(&self.screen), self.stop.clone());
         move || {
             screen.clear();
-            let text = "stopped while the disk did not answer: the next run does the rest";
+            let text = "stopped while the disk did not answer; the next run does the rest";
             screen::complain(PROGRAM.name, text);
             stopped_by(&stop).code()
         }

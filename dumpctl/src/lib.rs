@@ -21,16 +21,16 @@ use dumpcli::{Advice, Program};
 const PROGRAM: Program = Program {
     name: "dumpctl",
     version: env!("CARGO_PKG_VERSION"),
-    doing: "tending",
+    makes: "",
     unlinked: "",
     advice: Advice::COMMON,
 };
 
-/// Look after the dumps of a dump root.
+/// Manage the dumps of a dump root.
 #[derive(Debug, Parser)]
 #[command(name = "dumpctl", version, max_term_width = 100)]
 #[command(disable_help_subcommand = true)]
-#[command(after_help = "'dumpctl COMMAND --help' tells more of a command.")]
+#[command(after_help = "See 'dumpctl COMMAND --help' for more about a command.")]
 struct Options {
     #[command(subcommand)]
     word: Option<Word>,
@@ -57,7 +57,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
     match &options.word {
         Some(Word::Remove(options)) => remove::run(options),
         None => Err(Failure::Usage(
-            "name a command, as in 'dumpctl remove' (see --help)".to_owned(),
+            "a command is missing, such as 'dumpctl remove' (see --help)".to_owned(),
         )),
     }
 }

@@ -18,40 +18,40 @@ const WORD: &str = "remove";
 
 const HELP: &str = "\
 Examples:
-  dumpctl remove 2025/0101/0000            asks, and removes one dump
-  dumpctl remove -n /dump/2025/0101/*      what would go, and what that frees
-  dumpctl remove --force 2025/0101/0000    without asking, from a script
+  dumpctl remove 2025/0101/0000            remove one dump, after a question
+  dumpctl remove -n /dump/2025/0101/*      show what that would remove and free
+  dumpctl remove --force 2025/0101/0000    remove without asking, from a script
 
 Exit codes:
-  0         done, all of them are gone
+  0         done, all of them were removed
   1         failed: nothing was removed
-  2         wrong usage: options, configuration, or a day in the place of a dump
-  23        done in part: each dump or file that was left is named
-  75        a run holds this dump root
-  130, 143  stopped by SIGINT; by SIGTERM or SIGHUP: what has left its name is
-            removed by the next run";
+  2         wrong usage: options, configuration, or a day instead of a dump
+  23        partly done: each dump or file that was left is named
+  75        a run is using this dump root
+  130, 143  stopped by SIGINT (130), SIGTERM or SIGHUP (143): the next run
+            finishes what was begun";
 
-/// Remove dumps: no other dump needs them.
+/// Remove dumps. No other dump needs them.
 ///
-/// A dump leaves its name first, by one rename, and is then removed from
-/// `.dump/removing`: there is never half a dump under its name, and what a
-/// removal leaves that was stopped or killed, the next run of any program
-/// removes. Never removed is what `current`, `current_chk` or a pin names (a
-/// symlink in the dump root to a dump), nor the last complete dump of a tree.
-/// What a running `chkptme` or `dumpslave` reads is left for another time.
+/// Each dump is first moved to `.dump/removing` by one rename and then removed
+/// there, so there is never half a dump under a dump's name. If a removal is
+/// interrupted, the next run of any program finishes it. The dumps that
+/// `current`, `current_chk` or a pin (a symlink in the dump root to a dump)
+/// point to are never removed, nor is the last complete dump of a tree. A dump
+/// that a running `chkptme` or `dumpslave` is reading is not removed either.
 #[derive(Args, Debug)]
 #[command(after_help = HELP)]
 pub(crate) struct Options {
-    /// A dump: its name (2025/0101/0000, first), its path, or a pin
+    /// Dump to remove: its name (2025/0101/0000, first), its path, or a pin
     #[arg(value_name = "DUMP", required = true, value_hint = ValueHint::DirPath)]
     dumps: Vec<OsString>,
-    /// Only tell what would go, and what that would free
+    /// Change nothing; show what would be removed and how much that would free
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Remove without asking, also `first`, a copy that was made by hand
+    /// Remove without asking, and also remove `first`, a copy made by hand
     #[arg(long)]
     force: bool,
-    /// Number of workers [default: chosen from the disk and the processors]
+    /// Number of workers [default: chosen by disk and processors]
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroU16>,
     #[command(flatten)]
@@ -80,7 +80,7 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     if !options.dry_run && !options.force {
         if !desk::can_ask() {
             return Err(Failure::Failed(
-                "there is no terminal to ask on: with --force it removes without asking".into(),
+                "there is no terminal to ask on; --force removes without asking".into(),
             ));
         }
         let plan = order().options(settings.session.run_options());
@@ -164,7 +164,7 @@ fn tell(removal: &Removal, settings: &Settings, exit: Exit) -> Result<(), Failur
                 DUMP_STATUS = exit.status(),
                 DUMP_EXIT = exit.code(),
                 DUMP_BYTES = removed.freed_bytes,
-                "Done removing {}", Printable::path(&path)
+                "finished removing {}", Printable::path(&path)
             );
         }
     }
@@ -182,24 +182,24 @@ fn tell(removal: &Removal, settings: &Settings, exit: Exit) -> Result<(), Failur
     if removal.finished_names > 0 {
         let names = removal.finished_names;
         text.push_str(&format!(
-            "{names} entries that an earlier removal had left\n"
+            "removed {names} entries left by an earlier removal\n"
         ));
     }
     screen::print(&text)
 }
 
 fn stays(left: &Left) -> String {
-    format!("{} stays: {}", left.dump, left.reason)
+    format!("kept {}: {}", left.dump, left.reason)
 }
 
 fn line(removed: &Removed, dry_run: bool) -> String {
     let (names, freed) = (removed.names, figures::bytes(removed.freed_bytes));
     let dump = removed.dump;
     match (dry_run, removed.whole) {
-        (true, _) => format!("{dump} would go: {names} entries, {freed} freed"),
-        (false, true) => format!("{dump} removed: {names} entries, {freed} freed"),
+        (true, _) => format!("dry run: would remove {dump}: {names} entries, {freed} freed"),
+        (false, true) => format!("removed {dump}: {names} entries, {freed} freed"),
         (false, false) => format!(
-            "{dump} is no dump any more, but not all of it is removed: \
+            "{dump} is not a dump any more, but not all of it could be removed: \
              {names} entries, {freed} freed; the next run tries again"
         ),
     }

@@ -41,11 +41,11 @@ fn removes_what_is_named_and_says_what_that_freed() {
     let lines: Vec<&str> = printed.lines().collect();
     assert_eq!(lines.len(), 2, "{printed}");
     assert!(
-        lines[0].starts_with("2030/0101/0200 removed: 5 entries, "),
+        lines[0].starts_with("removed 2030/0101/0200: 5 entries, "),
         "{printed}"
     );
     assert!(
-        lines[1].starts_with("2030/0102/0300 removed: 5 entries, "),
+        lines[1].starts_with("removed 2030/0102/0300: 5 entries, "),
         "{printed}"
     );
     assert_eq!(said, "");
@@ -99,11 +99,11 @@ fn what_may_not_go_stays_with_the_reason() {
     for (dump, reason) in [
         (
             "2030/0102/0400",
-            "2030/0102/0400 stays: the link 'current' names it; take another dump first",
+            "kept 2030/0102/0400: the link 'current' names it; take another dump first",
         ),
         (
             "current",
-            "2030/0102/0400 stays: the link 'current' names it",
+            "kept 2030/0102/0400: the link 'current' names it",
         ),
         (
             "2030/0101/0100",
@@ -121,7 +121,7 @@ fn what_may_not_go_stays_with_the_reason() {
     // The others go all the same.
     let words = ["remove", "--force", "--json", "2030/0102/0300", "current"];
     let (printed, said) = ends(ground.dumpctl(&words), 23);
-    assert!(said.contains("2030/0102/0400 stays"), "{said}");
+    assert!(said.contains("kept 2030/0102/0400"), "{said}");
     let object: Value = serde_json::from_str(&printed).expect("an object");
     assert_eq!(object["status"], "partial");
     assert_eq!(object["left"][0]["reason"], "linked");
@@ -214,7 +214,7 @@ fn on_a_terminal_it_asks() {
     assert!(ground.has("2030/0101/0200/tree/own"));
     let asked = answer("y", "2030/0101/0200 2030/0102/0300");
     assert!(
-        asked.contains("2030/0102/0300 would go: 5 entries"),
+        asked.contains("dry run: would remove 2030/0102/0300: 5 entries"),
         "{asked}"
     );
     assert!(asked.contains("remove these 2 dumps, and free "), "{asked}");

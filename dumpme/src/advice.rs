@@ -10,13 +10,11 @@ pub(crate) const ADVICE: Advice = Advice {
 
 fn of(error: &Error, _: Root) -> Option<&'static str> {
     Some(match error {
-        Error::NoCurrent { .. } => "; make the first one with --init",
-        Error::DumpUnusable { .. } => {
-            "; mount its disk, or make it with mkdir and begin with --init"
-        }
+        Error::NoCurrent { .. } => "; make the first dump with --init",
+        Error::DumpUnusable { .. } => "; mount its disk, or create it and run with --init",
         Error::BadRootName { .. } => ", with --root-name",
         Error::SameName { .. } | Error::FoldedTrees { .. } => ", as that of a symlink to it",
-        Error::MainEmpty { .. } => "; dump it all the same with --allow-empty",
+        Error::MainEmpty { .. } => "; dump it anyway with --allow-empty",
         Error::NameTaken { .. } => "; give another minute with --at",
         _ => return None,
     })

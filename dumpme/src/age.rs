@@ -113,12 +113,12 @@ impl Ages {
 fn current(dump: &DumpRoot, root: &Path) -> Result<DumpName, Failure> {
     let shown = Printable::path(root);
     let current = dump.current_name()?.ok_or_else(|| {
-        let text = format!("{shown} has no dump: is the dump disk mounted?");
+        let text = format!("{shown} has no dump; is the dump disk mounted?");
         Failure::Failed(text)
     })?;
     current.name().ok_or_else(|| {
         let path = root.join(current.path());
-        let text = format!("{} bears no date", Printable::path(&path));
+        let text = format!("{} has no date", Printable::path(&path));
         Failure::Failed(text)
     })
 }
@@ -142,7 +142,7 @@ impl Newest {
         let age = now - made;
         if age < -AHEAD {
             let path = Printable::path(&path);
-            let text = format!("{path} is of the future: was the clock wrong?");
+            let text = format!("{path} is dated in the future; was the clock wrong?");
             return Err(Failure::Failed(text));
         }
         Ok(Self {
@@ -241,7 +241,7 @@ fn newest_with(
     found.ok_or_else(|| {
         let (root, tree) = (Printable::path(listing.root()), Printable(tree.as_bytes()));
         let text =
-            format!("no dump with a date in {root} has the tree {tree}: was it ever dumped?");
+            format!("no dump with a date in {root} has the tree {tree}; was it ever dumped?");
         Failure::Failed(text)
     })
 }
@@ -345,7 +345,7 @@ mod tests {
         let dir = root(&["2026/0611/0500"], "2026/0611/0500");
         assert_eq!(age(&dir, "2026-06-11T03:00"), Ok(0));
         let future = age(&dir, "2026-06-11T02:59").expect_err("refused");
-        assert!(future.contains("of the future"), "{future}");
+        assert!(future.contains("in the future"), "{future}");
     }
 
     #[test]
@@ -355,7 +355,7 @@ mod tests {
         assert!(none.contains("is the dump disk mounted?"), "{none}");
         let first = root(&["first"], "first/NEWAGE");
         let undated = age(&first, "2026-06-11T03:00").expect_err("refused");
-        assert!(undated.ends_with("first bears no date"), "{undated}");
+        assert!(undated.ends_with("first has no date"), "{undated}");
         let torn = root(&["2026/0611/0500_incomplete"], "2026/0611/0500");
         assert!(age(&torn, "2026-06-11T03:00").is_err());
     }
@@ -383,7 +383,7 @@ mod tests {
         assert_eq!(age_of(&dir, &["NEWAGE", "other"], now), Ok(3 * 24 * 60));
         assert_eq!(age_of(&dir, &["other", "NEWAGE"], now), Ok(3 * 24 * 60));
         let never = age_of(&dir, &["NEWAGE", "never"], now).expect_err("refused");
-        assert!(never.contains("has the tree never: "), "{never}");
+        assert!(never.contains("has the tree never; "), "{never}");
     }
 
     #[test]
@@ -394,7 +394,7 @@ mod tests {
             .expect("made");
         let now = "2026-06-11T06:00";
         let future = age_of(&dir, &["other"], now).expect_err("refused");
-        assert!(future.contains("of the future"), "{future}");
+        assert!(future.contains("in the future"), "{future}");
         dir.child("2026/0610/0600/other")
             .create_dir_all()
             .expect("made");

@@ -39,22 +39,22 @@ use age::Ages;
 const PROGRAM: Program = Program {
     name: "dumpme",
     version: env!("CARGO_PKG_VERSION"),
-    doing: "dumping",
+    makes: "dump",
     unlinked: "the first dump: linked to nothing",
     advice: advice::ADVICE,
 };
 
 const EXAMPLES: &str = "\
 Examples:
-  dumpme --main /home --dump /dump --init     the first dump of /home
-  dumpme --main /home --dump /dump            every further one
-  dumpme -n                                   what would be copied, and why
+  dumpme --main /home --dump /dump --init     make the first dump of /home
+  dumpme --main /home --dump /dump            make the next one
+  dumpme -n                                   show what would be copied, and why
   dumpme -q                                   for crontab: silent unless it fails
-  dumpme --set photos --exclude '*.tmp'       a set of the configuration
-  dumpme -q --check-age 26h                   complain when there is no recent one";
+  dumpme --set photos --exclude '*.tmp'       dump a set of the configuration
+  dumpme -q --check-age 26h                   fail if there is no recent dump";
 
-/// Take a complete, browsable dump of a file tree, with hard links to the
-/// dump before.
+/// Make a dump: a complete, browsable copy of a file tree in which unchanged
+/// files are hard links to the previous dump.
 #[derive(Debug, Parser)]
 #[command(name = "dumpme", version, max_term_width = 100)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
@@ -80,17 +80,17 @@ struct Options {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "What kind of run")]
 struct KindOfRun {
-    /// The first dump, into a dump root that has no link `current` yet; until
-    /// the first checkpoint `current_chk` names it too
+    /// Make the first dump in a dump root that has no `current` link.
+    /// `current_chk` points to it until the first checkpoint
     #[arg(long)]
     init: bool,
-    /// Only list what would be copied, and why
+    /// Change nothing; list what would be copied, and why
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// The dump is of this minute, not of now: to import an older copy
+    /// Date the dump at this minute instead of now; imports an older copy
     #[arg(long, value_name = "YYYY-MM-DDTHH:MM")]
     at: Option<Stamp>,
-    /// Dump a tree that is empty though its last dump is not
+    /// Dump a tree that is empty even if its last dump is not
     #[arg(long)]
     allow_empty: bool,
 }
@@ -98,14 +98,14 @@ struct KindOfRun {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Monitoring (no dump is made)")]
 struct Monitoring {
-    /// Tell the newest dump's age and path; exit 1 when it is older than this,
-    /// as 26h or 1day 2h, or when there is none. Where trees are named, each
+    /// Print the age and path of the newest dump; exit with 1 if it is older
+    /// than AGE (26h, 1day 2h) or there is none. When trees are given, each
     /// has its own newest dump, and the oldest of these counts
     #[arg(long, value_name = "AGE", value_parser = age_limit)]
     #[arg(conflicts_with_all = ["init", "dry_run", "at"])]
     check_age: Option<Duration>,
-    /// Tell the newest dump's age, or that of each tree that is named, as metrics for Prometheus, as
-    /// node_exporter's textfile collector reads them
+    /// Print the age of the newest dump, or of each given tree's, as
+    /// Prometheus metrics for node_exporter's textfile collector
     #[arg(long, conflicts_with_all = ["init", "dry_run", "at", "json"])]
     prometheus: bool,
 }
@@ -114,26 +114,26 @@ struct Monitoring {
 #[command(next_help_heading = "What is dumped")]
 struct TreeOptions {
     /// Compare contents too, not only size, times and attributes
-    /// (--no-checksum: not, whatever the configuration says)
+    /// (--no-checksum overrides the configuration)
     #[arg(short, long, overrides_with = "no_checksum")]
     checksum: bool,
     #[arg(long, hide = true, overrides_with = "checksum")]
     no_checksum: bool,
-    /// Do not compare contents since a file had been touched: for a tree that
-    /// another program hard-links (--no-ignore-ctime: do, whatever the
-    /// configuration says)
+    /// Do not compare the contents of files of which only ctime has changed;
+    /// for trees in which another program makes hard links (--no-ignore-ctime
+    /// overrides the configuration)
     #[arg(long, overrides_with = "no_ignore_ctime")]
     ignore_ctime: bool,
     #[arg(long, hide = true, overrides_with = "ignore_ctime")]
     no_ignore_ctime: bool,
-    /// Do not enter other filesystems below a tree, nor touch them: an empty
-    /// directory stands for each, and -v names it (--no-one-file-system: enter
-    /// them, whatever the configuration says)
+    /// Do not enter other filesystems below a tree; store an empty directory
+    /// in place of each, and name it with -v (--no-one-file-system overrides
+    /// the configuration)
     #[arg(short = 'x', long, overrides_with = "no_one_file_system")]
     one_file_system: bool,
     #[arg(long, hide = true, overrides_with = "one_file_system")]
     no_one_file_system: bool,
-    /// The tree's name in the dump [default: the last name of its path]
+    /// Name of the tree in the dump [default: the last part of its path]
     #[arg(long, value_name = "NAME")]
     root_name: Option<OsString>,
 }

@@ -327,7 +327,7 @@ fn a_tree_that_no_dump_has_is_a_failure() {
                 .assert()
                 .code(1)
                 .stdout("")
-                .stderr(contains("no dump with a date in dump has the tree v: "));
+                .stderr(contains("no dump with a date in dump has the tree v; "));
         }
     }
 }

@@ -74,7 +74,7 @@ fn refused(place: &Place, args: &[&str], code: i32, names: &[&str]) {
     for name in names {
         assert!(said.contains(name), "{args:?} does not name {name}: {said}");
     }
-    for no in ["Done", "panicked", "os error", "Os {"] {
+    for no in ["finished", "panicked", "os error", "Os {"] {
         assert!(!said.contains(no), "{said}");
     }
     assert_eq!(
@@ -128,7 +128,7 @@ fn what_cannot_be_opened_says_who_named_it_and_what_to_do() {
         &place,
         &with(&TREE, &["--dump", "nowhere"]),
         1,
-        &["nowhere", "(named by --dump)", "mkdir", "--init"],
+        &["nowhere", "(from --dump)", "create it", "--init"],
     );
     place.config("main = 'gone'\ndump = '../../dump'\n");
     refused(&place, &[], 1, &["gone", "dump.toml:1)"]);

@@ -95,7 +95,7 @@ fn an_unknown_key_is_named_with_its_place() {
         .assert()
         .code(2)
         .stdout("")
-        .stderr(contains("my.toml:3:3: unknown field `exlude`"));
+        .stderr(contains("my.toml:3:3: unknown key `exlude`"));
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn a_typo_for_another_program_does_not_stop_a_dump() {
     for told in [
         "dump.toml:5:1: unknown key `hourli` in [keep], which dumpme does not use",
         "dump.toml:7:1: unknown key `weit` in [slave], which dumpme does not use",
-        "dump.toml:9:1: unknown field `mian`",
+        "dump.toml:9:1: unknown key `mian`",
     ] {
         ran = ran.stderr(contains(told));
     }
@@ -129,7 +129,7 @@ fn a_typo_for_another_program_does_not_stop_a_dump() {
         .dumpme()
         .assert()
         .code(2)
-        .stderr(contains("unknown field `kep`"));
+        .stderr(contains("unknown key `kep`"));
 }
 
 #[test]
@@ -140,7 +140,7 @@ fn the_own_configuration_is_found_and_a_wrong_one_refused() {
         .dumpme()
         .assert()
         .code(2)
-        .stderr(contains("config/dump/dump.toml:1:8: invalid type: string"));
+        .stderr(contains("config/dump/dump.toml:1:8: expected "));
 }
 
 #[test]

@@ -28,9 +28,9 @@ fn a_failing_pre_stops_the_run_and_post_hears_of_it() {
         .assert()
         .code(1)
         .stdout("")
-        .stderr(contains("Failed dumping main: the hook 'false' failed"))
+        .stderr(contains("dump of main failed: the pre hook 'false' failed"))
         .stderr(contains("the post hook 'env | grep"))
-        .stderr(contains("Done").not());
+        .stderr(contains("finished").not());
     place.dir.child("dump").assert(predicate::path::missing());
     let told = std::fs::read_to_string(place.dir.path().join("told")).expect("post ran");
     let root = place.dir.path().join("dump");
@@ -57,7 +57,7 @@ fn a_set_can_do_without_the_hooks_of_the_top_level() {
         ])
         .assert()
         .failure()
-        .stderr(contains("the hook").not());
+        .stderr(contains("the pre hook").not());
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn a_signal_stops_the_run_with_its_own_code() {
             .assert()
             .code(code)
             .stderr(contains("stopping"))
-            .stderr(contains("warning: Stopped dumping a"));
+            .stderr(contains("warning: dump of a: stopped"));
         assert!(begun.elapsed() < Duration::from_secs(30), "{signal}");
     }
 }
@@ -139,7 +139,7 @@ fn a_hangup_that_was_ignored_stays_so() {
     outer
         .assert()
         .code(1)
-        .stderr(contains("the hook").and(contains("exit status: 3")));
+        .stderr(contains("the pre hook").and(contains("exit status: 3")));
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_run_that_finds_another_at_work_leaves_its_hooks_alone() {
     let held = fixtures::run_lock::hold(&place.dir.path().join("dump"));
     run.assert()
         .code(75)
-        .stderr(contains("Not dumping tree: another run holds"));
+        .stderr(contains("no dump of tree: another run holds"));
     place.dir.child("told").assert(predicate::path::missing());
     drop(held);
     run.assert().code(0);
@@ -179,7 +179,7 @@ fn a_hook_that_says_not_now_is_no_failure() {
     };
     run(&[])
         .code(75)
-        .stderr(contains("Not dumping tree: the hook 'exit 75'").and(contains("not now")));
+        .stderr(contains("no dump of tree: the pre hook 'exit 75'").and(contains("not now")));
     place.dir.child("told").assert("not_now 75\n");
     run(&["-q"]).code(75).stderr("");
     let said = run(&["-q", "--json"]).code(75);
@@ -194,7 +194,7 @@ fn a_hook_that_says_not_now_is_no_failure() {
         .assert(predicate::path::missing());
     // Only that code says so, and only of this hook.
     place.config("[hooks]\npre = \"exit 74\"\n");
-    run(&[]).code(1).stderr(contains("Failed dumping tree"));
+    run(&[]).code(1).stderr(contains("dump of tree failed"));
     place.config("[hooks]\npost = \"exit 75\"\n");
     run(&[]).code(23);
 }

@@ -132,7 +132,7 @@ fn the_journal_gets_fields_and_a_priority() {
     }
     let message = entry["MESSAGE"].as_str().expect("a message");
     assert!(
-        message.starts_with("Failed dumping /no/such: the hook"),
+        message.starts_with("dump of /no/such failed: the pre hook"),
         "{message}"
     );
     // cron still mails what went wrong.
@@ -178,7 +178,7 @@ fn a_unit_that_is_configured_wrongly_fails_as_an_error() {
     assert_eq!(status.code(), Some(2));
     let said = fs::read_to_string(path).expect("read");
     assert!(
-        said.starts_with("<3>") && said.contains("dump.toml:1:1: unknown field"),
+        said.starts_with("<3>") && said.contains("dump.toml:1:1: unknown key"),
         "{said}"
     );
 }
@@ -237,7 +237,7 @@ fn a_dump_is_in_the_journal_with_its_figures() {
     assert!(seconds.parse::<f64>().is_ok_and(|s| s >= 0.0), "{seconds}");
     let began = Journal::entries(pid).into_iter().find(|entry| {
         let message = entry["MESSAGE"].as_str();
-        message.is_some_and(|text| text.starts_with("Start dumping tree to dump/"))
+        message.is_some_and(|text| text.starts_with("starting dump of tree to dump/"))
     });
     assert_eq!(began.expect("a first entry")["PRIORITY"], "6");
 }
@@ -283,16 +283,16 @@ fn syslog_gets_a_line_with_name_and_severity() {
     };
     assert!(line.starts_with("<11>"), "{line}");
     assert!(line.contains(" dumpme["), "{line}");
-    assert!(line.contains("Failed dumping /a: the hook"), "{line}");
+    assert!(line.contains("dump of /a failed: the pre hook"), "{line}");
 }
 
 #[test]
 fn what_is_not_there_is_made_up_for_by_stderr() {
     if Path::new("/dev/log").exists() {
         // Then the system log takes it, and stderr has the failure all the same.
-        return failing_run_is_on_stderr("Failed dumping /a: the hook");
+        return failing_run_is_on_stderr("dump of /a failed: the pre hook");
     }
-    failing_run_is_on_stderr("warning: there is no system log: /dev/log is missing");
+    failing_run_is_on_stderr("warning: no system log: /dev/log is missing");
 }
 
 fn failing_run_is_on_stderr(what: &'static str) {

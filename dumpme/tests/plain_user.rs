@@ -197,7 +197,7 @@ fn what_a_plain_user_may_not_read_is_named_and_the_rest_dumped() {
             );
         }
         assert!(
-            !said.contains("Done dumping tree to") || said.contains("fault"),
+            !said.contains("finished dump of tree to") || said.contains("fault"),
             "{said}"
         );
     }
@@ -240,7 +240,7 @@ fn what_is_closed_to_a_plain_user_is_told_as_such() {
             let output = command.output().expect("dumpme runs");
             let said = String::from_utf8_lossy(&output.stderr);
             assert_eq!(output.status.code(), Some(1), "{said}");
-            let sentence = format!("cannot open {what}{path}: Permission denied (named by");
+            let sentence = format!("cannot open {what}{path}: Permission denied (from");
             assert!(said.contains(&sentence), "{said}");
             assert!(!said.contains("exclude"), "{said}");
         }
@@ -251,7 +251,7 @@ fn what_is_closed_to_a_plain_user_is_told_as_such() {
     let output = command.output().expect("dumpme runs");
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.contains("is HOME that of another user?"), "{said}");
+    assert!(said.contains("does HOME belong to another user?"), "{said}");
 }
 
 /// A dump that lacks what could not be read says so itself, and the next one,

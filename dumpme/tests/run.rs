@@ -63,8 +63,8 @@ fn a_run_says_where_it_begins_and_ends() {
     run(&place, &["--init"])
         .assert()
         .code(0)
-        .stderr(contains("dumpme: Start dumping tree to dump/"))
-        .stderr(contains("dumpme: Done dumping tree to dump/"))
+        .stderr(contains("dumpme: starting dump of tree to dump/"))
+        .stderr(contains("dumpme: finished dump of tree to dump/"))
         .stdout(contains(": 4 entries; ").and(contains(" copied in ")));
     let ran = run(&place, &[]).assert().code(0);
     let report = String::from_utf8_lossy(&ran.get_output().stdout).into_owned();
@@ -228,8 +228,8 @@ fn what_is_refused_is_one_sentence_and_exit_1() {
             .assert()
             .code(1)
             .stdout("")
-            .stderr(contains("Failed dumping").and(contains(what)))
-            .stderr(contains("Done").not());
+            .stderr(contains("dump of ").and(contains(what)))
+            .stderr(contains("finished").not());
     }
     assert!(names(&place, "dump").is_empty());
     place
@@ -263,7 +263,7 @@ fn another_run_holds_the_dump_root() {
         .assert()
         .code(75)
         .stdout(contains("\"status\":\"busy\""))
-        .stderr(contains("Not dumping tree: another run holds"));
+        .stderr(contains("no dump of tree: another run holds"));
 }
 
 #[test]
@@ -291,8 +291,8 @@ fn a_failing_post_is_a_fault_of_a_dump_that_is_there() {
     run(&place, &[])
         .assert()
         .code(23)
-        .stderr(contains("the post hook 'echo").and(contains("failed: it ended with")))
-        .stderr(contains("Done").and(contains(", but the post hook failed: ")))
+        .stderr(contains("the post hook 'echo").and(contains("failed: exit status")))
+        .stderr(contains("finished").and(contains(", but the post hook failed: ")))
         .stderr(contains("fault").not())
         .stdout(contains("\nthe post hook 'echo"))
         .stdout(contains("exit status: 9; the dump itself is complete\n"))
@@ -301,7 +301,7 @@ fn a_failing_post_is_a_fault_of_a_dump_that_is_there() {
     let object: Value = serde_json::from_slice(&ran.get_output().stdout).expect("one object");
     assert_eq!(object["faults_total"], 1, "{object}");
     assert_eq!(object["faults"][0]["operation"], "hook", "{object}");
-    assert_eq!(object["faults"][0]["error"], "it ended with exit status: 9");
+    assert_eq!(object["faults"][0]["error"], "exit status: 9");
     let told = fs::read_to_string(place.dir.path().join("told")).expect("post ran");
     let (status, path) = told.trim_end().split_once(' ').expect("two words");
     assert_eq!(status, "complete");

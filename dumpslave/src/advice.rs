@@ -12,21 +12,21 @@ pub(crate) const ADVICE: Advice = Advice {
 fn of(error: &Error, root: Root) -> Option<&'static str> {
     Some(match (error, root) {
         (Error::NoCurrent { .. }, Root::Written) => {
-            "; bring the first one over with --init, or the newest with --init --latest"
+            "; make the first replica with --init, or with --init --latest to copy the newest dump"
         }
         (Error::NoCurrent { .. }, Root::Read) => {
-            "; make the first one with 'dumpme --init', or wait for a disk that \
-             appears late with --wait"
+            "; make the first dump with 'dumpme --init', or use --wait to wait for a \
+             disk that appears late"
         }
         (Error::DumpUnusable { .. }, Root::Written) => {
-            "; mount its disk, or make it with mkdir and begin with --init"
+            "; mount its disk, or create it and run with --init"
         }
         (Error::DumpUnusable { .. }, Root::Read) => {
-            "; mount its disk, or wait for one that appears late with --wait"
+            "; mount its disk, or use --wait to wait for it"
         }
-        (Error::SameRoot { .. }, _) => "; name the other one with --dump",
+        (Error::SameRoot { .. }, _) => "; give the other one with --dump",
         (Error::NoSuchDump { .. }, _) => {
-            "; the newest is taken with --latest, for a first replica with --init --latest"
+            "; copy the newest dump with --latest (for a first replica: --init --latest)"
         }
         _ => return None,
     })

@@ -30,25 +30,25 @@ use dumpcore::{Filter, Replica, Replicated};
 const PROGRAM: Program = Program {
     name: "dumpslave",
     version: env!("CARGO_PKG_VERSION"),
-    doing: "replicating",
+    makes: "replica",
     unlinked: "the first dump: linked to nothing",
     advice: advice::ADVICE,
 };
 
 const EXAMPLES: &str = "\
 Examples:
-  dumpslave --init --latest      the first replica from /dump into /dumpslave
-  dumpslave                      every further one: the last dump before today
-  dumpslave --dump /mnt/usb      onto another disk
-  dumpslave --wait               for a disk of dumps that appears late
-  dumpslave --latest             the newest dump, also one of today
+  dumpslave --init --latest      make the first replica of /dump in /dumpslave
+  dumpslave                      copy the last dump before today
+  dumpslave --dump /mnt/usb      copy to another disk
+  dumpslave --wait               wait for a dump disk that appears late
+  dumpslave --latest             copy the newest dump, even if made today
 
-A dump that is there already is no failure: the run says so and exits 0. Nor is
-the first day of dumps, when there is none of a day before today yet but a first
-replica is there.";
+If the dump was copied before, the run says so and exits with 0. The same holds
+on the day of the first dumps, when there is none from before today yet, provided
+that the first replica was made.";
 
-/// Replicate the last dump of the newest day before today to a second dump
-/// root, as a dump of its own, with hard links to the dump before.
+/// Copy the last dump before today to a second dump root, as a complete dump
+/// in which unchanged files are hard links to the previous one there.
 #[derive(Debug, Parser)]
 #[command(name = "dumpslave", version, max_term_width = 100)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
@@ -70,17 +70,16 @@ struct Options {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Places")]
 struct Places {
-    /// Dump root to replicate from [env: DUMPROOT, the first existing of a
-    /// colon-separated list] [default: /dump]
+    /// Dump root to copy from [env: DUMPROOT, the first directory of a
+    /// colon-separated list that exists] [default: /dump]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     from: Option<PathBuf>,
-    /// Dump root to replicate to; DUMPROOT does not name this one
-    /// [default: /dumpslave]
+    /// Dump root to copy to (not set by DUMPROOT) [default: /dumpslave]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     dump: Option<PathBuf>,
     #[command(flatten)]
     configuration: Configuration,
-    /// Print what is in force and where it comes from, and do nothing
+    /// Print the settings in force and where each comes from, then exit
     #[arg(long)]
     print_config: bool,
 }
@@ -88,21 +87,20 @@ struct Places {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "What kind of run")]
 struct KindOfRun {
-    /// The first dump, into a dump root that has no link `current` yet; until
-    /// the first checkpoint `current_chk` names it too
+    /// Make the first dump in a dump root that has no `current` link.
+    /// `current_chk` points to it until the first checkpoint
     #[arg(long)]
     init: bool,
-    /// The newest dump, the one that `current` names, not the last one before
-    /// today
+    /// Copy the newest dump (`current`) instead of the last one before today
     #[arg(long)]
     latest: bool,
-    /// Wait until the dump root to replicate from is there and has its link
-    /// `current` (--no-wait: do not, whatever the configuration says)
+    /// Wait until the dump root to copy from exists and has a `current` link
+    /// (--no-wait overrides the configuration)
     #[arg(long, overrides_with = "no_wait")]
     wait: bool,
     #[arg(long, hide = true, overrides_with = "wait")]
     no_wait: bool,
-    /// Only list what would be copied, and why
+    /// Change nothing; list what would be copied, and why
     #[arg(short = 'n', long)]
     dry_run: bool,
 }

@@ -26,7 +26,7 @@ fn a_failing_post_is_no_silent_fault_where_there_was_nothing_to_do() {
         run
     };
     run(&["--init"]).assert().code(0);
-    run(&[]).assert().code(0).stderr(contains("Nothing to do"));
+    run(&[]).assert().code(0).stderr(contains("nothing to do"));
     config
         .write_str("hooks.post = 'echo $DUMP_STATUS > told; exit 9'\n")
         .expect("written");

@@ -66,7 +66,7 @@ fn help_names_options_examples_and_exit_codes() {
         "--progress",
         "--json",
         "--print-config",
-        "DUMPROOT does not name this one",
+        "not set by DUMPROOT",
         "Examples:",
         "Exit codes:",
     ];
@@ -128,8 +128,8 @@ fn the_last_dump_before_today_is_brought_over_once() {
     run(&place, &["--init"])
         .assert()
         .code(0)
-        .stderr(contains("Start replicating dump to slave/2025/1231/2355"))
-        .stderr(contains("Done replicating dump to slave/2025/1231/2355"))
+        .stderr(contains("starting replica of dump to slave/2025/1231/2355"))
+        .stderr(contains("finished replica of dump to slave/2025/1231/2355"))
         .stdout(starts_with(
             "slave/2025/1231/2355, a copy of dump/2025/1231/2355: 4 entries; 21 B copied in ",
         ));
@@ -137,8 +137,8 @@ fn the_last_dump_before_today_is_brought_over_once() {
     run(&place, &[])
         .assert()
         .code(0)
-        .stderr(contains("slave/2025/1231/2355 is there already"))
-        .stderr(contains("Done").not())
+        .stderr(contains("slave/2025/1231/2355 exists already"))
+        .stderr(contains("finished").not())
         .stdout("slave/2025/1231/2355 is there already: nothing to do\n");
     run(&place, &["-q"]).assert().code(0).stdout("").stderr("");
     let ran = run(&place, &["--json"]).assert().code(0);
@@ -171,7 +171,7 @@ fn what_is_refused_is_one_sentence_and_exit_1() {
         .code(1)
         .stdout("")
         .stderr(contains("no dump from before today").and(contains("--latest")))
-        .stderr(contains("Done").not());
+        .stderr(contains("finished").not());
     run(&place, &["--latest"])
         .assert()
         .code(1)
@@ -180,7 +180,7 @@ fn what_is_refused_is_one_sentence_and_exit_1() {
     run(&place, &["--latest", "--init"])
         .assert()
         .code(1)
-        .stderr(contains("already has dumps").and(contains("leave out --init")));
+        .stderr(contains("already has dumps").and(contains("run without --init")));
     // Of the root that is read, another program makes the first dump.
     fs::remove_file(place.dir.path().join("dump/current")).expect("removed");
     for args in [&[][..], &["--init"]] {
@@ -188,7 +188,7 @@ fn what_is_refused_is_one_sentence_and_exit_1() {
             .assert()
             .code(1)
             .stderr(contains("dump has no link 'current'"))
-            .stderr(contains("make the first one with 'dumpme --init'"));
+            .stderr(contains("make the first dump with 'dumpme --init'"));
     }
 }
 
@@ -206,8 +206,10 @@ fn the_first_day_is_no_failure_for_a_replica_that_has_begun() {
     run(&place, &[])
         .assert()
         .code(0)
-        .stderr(contains("Nothing to do replicating dump: no day before"))
-        .stderr(contains("Done").not())
+        .stderr(contains(
+            "nothing to do for the replica of dump: no day before",
+        ))
+        .stderr(contains("finished").not())
         .stdout(format!(
             "nothing to do: no day before today has a dump yet, and {newest} is there already\n"
         ));
@@ -294,7 +296,7 @@ fn waiting(place: &Place) -> (Child, std::path::PathBuf) {
         .spawn()
         .expect("started");
     for _ in 0..500 {
-        if fs::read_to_string(&log).expect("read").contains("Waiting") {
+        if fs::read_to_string(&log).expect("read").contains("waiting") {
             return (child, log);
         }
         sleep(Duration::from_millis(10));
@@ -313,7 +315,7 @@ fn it_waits_for_a_disk_that_appears_late() {
     symlink("2025/1231/2355", &current).expect("linked");
     assert_eq!(child.wait().expect("ended").code(), Some(0));
     let log = fs::read_to_string(log).expect("read");
-    assert_eq!(log.matches("Waiting for dump").count(), 1, "{log}");
+    assert_eq!(log.matches("waiting for dump").count(), 1, "{log}");
     assert_eq!(place.read("slave/current/tree/sub/file"), "2025/1231/2355");
 }
 
@@ -325,7 +327,7 @@ fn it_tells_what_it_waits_for() {
     child.wait().expect("ended");
     let log = fs::read_to_string(log).expect("read");
     assert!(
-        log.contains("Waiting for dump: cannot open dump root dump: No such file"),
+        log.contains("waiting for dump: cannot open dump root dump: No such file"),
         "{log}"
     );
     // What is there and wrong is not waited for.
@@ -334,7 +336,7 @@ fn it_tells_what_it_waits_for() {
     run(&place, &["--wait", "--init", "--latest"])
         .assert()
         .code(1)
-        .stderr(contains("points to /etc").and(contains("Waiting").not()));
+        .stderr(contains("points to /etc").and(contains("waiting").not()));
 }
 
 #[test]
@@ -349,7 +351,7 @@ fn a_mount_that_comes_back_is_waited_for_and_a_closed_door_is_not() {
         let output = inject(&command, &[once]).output().expect("ran");
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(
-            said.contains("Waiting for dump: "),
+            said.contains("waiting for dump: "),
             waits,
             "{errno}: {said}"
         );
@@ -367,7 +369,7 @@ fn signals_end_the_waiting() {
         kill_process(id, signal).expect("sent");
         assert_eq!(child.wait().expect("ended").code(), Some(code));
         let log = fs::read_to_string(log).expect("read");
-        assert!(log.contains("Stopped replicating dump"), "{log}");
+        assert!(log.contains("replica of dump: stopped"), "{log}");
         let slave = fs::read_dir(place.dir.path().join("slave")).expect("listed");
         assert_eq!(slave.count(), 0);
     }

@@ -31,57 +31,56 @@ use tell::Teller;
 const PROGRAM: Program = Program {
     name: "hist",
     version: env!("CARGO_PKG_VERSION"),
-    doing: "looking",
+    makes: "",
     unlinked: "",
     advice: Advice::COMMON,
 };
 
 const EXAMPLES: &str = "\
 Examples:
-  hist profile                   all its versions, with what changed
+  hist profile                   all versions, with what changed
   hist -c -d profile             one line for the last version of each day
   hist -s 0101 profile           since 1 January of this year
-  hist --with-main profile       up to how it is now
-  hist --follow profile          also under the names it had before
+  hist --with-main profile       up to the current version
+  hist --follow profile          also under earlier names
 
-Each line: what happened, a tab, the path in the dump, size in bytes, mode in
-octal, time of modification, and f for a file, d for a directory, l for a
-symlink (p for a FIFO, s for a socket, c and b for devices). Under #write stands
-what changed in a text or a symlink; with -v, under any directory its listing.
+Each line has: the event, a tab, the path in the dump, size in bytes, mode in
+octal, modification time, and the type: f for a file, d for a directory, l for a
+symlink (p for a FIFO, s for a socket, c and b for devices). A #write of a text
+file or symlink is followed by what changed; with -v, a directory by its listing.
 
-A terminal gets the same in columns, with short local times, and with what a
-#wstat changed and what a directory gained and lost; -c leaves that out. Text
-that does not fit the screen goes through $PAGER, or less.
+On a terminal the lines are columns with short local times, followed by what a
+#wstat changed and which names a directory gained and lost (-c leaves that out).
+Output that does not fit the screen goes through $PAGER, or less.
 
-What happened:
-  #create  it is there, and was not before
-  #write   another content: bytes of a file, names in a directory, target of
-           a symlink; or another type
-  #wstat   another mode, owner, time of modification, ACL or attribute, and
-           the same content
-  #delete  it is no longer there; the rest of the line is its last version
-  #rename  it is there, and had another name in the dump before (--follow)
-  #same    nothing: the main tree has what the last dump has (--with-main)
+Events:
+  #create  it exists, and did not in the dump before
+  #write   its content changed: bytes of a file, names in a directory, target
+           of a symlink; or its type
+  #wstat   its mode, owner, modification time, ACL or attributes changed, and
+           its content did not
+  #delete  it no longer exists; the rest of the line is its last version
+  #rename  it had another name in the dump before (--follow)
+  #same    unchanged: the tree has what the last dump has (--with-main)
 
-Behind a further tab:
-  not in PATH  after #delete: the first dump without it, or its path in the
-               main tree
-  from PATH    after #rename: its name in the dump before
-  main         the line speaks of the main tree as it is now (--with-main)
+After another tab:
+  not in PATH  for #delete: the first dump without it, or its path in the tree
+  from PATH    for #rename: its name in the dump before
+  main         the line is about the current version in the tree (--with-main)
 
 Exit codes:
   0  done
   1  no dump has the path, or something failed
   2  wrong usage";
 
-/// Print the history of a file, directory or symlink through all its dumps,
-/// oldest first; of text with what each write changed.
+/// Print the history of a file, directory or symlink through all dumps, oldest
+/// first, with a diff for each change of a text file.
 #[derive(Debug, Parser)]
 #[command(name = "hist", version, max_term_width = 100, disable_help_flag = true)]
 #[command(after_help = EXAMPLES)]
 struct Options {
-    /// A path in a main tree, or in a dump: then its history ends there. It
-    /// need not exist any more
+    /// A path in a tree, or in a dump (its history then ends there); it need
+    /// not exist any more
     #[arg(required_unless_present = "print_config", value_name = "PATH")]
     #[arg(value_hint = ValueHint::AnyPath)]
     path: Option<PathBuf>,
@@ -110,19 +109,20 @@ struct Choice {
     /// Only the last version of each hour
     #[arg(short = 'h', long, group = "every")]
     hourly: bool,
-    /// Begin with this dump, or this date: today, yesterday, d or dd of this
-    /// month, mmdd of this year, yymmdd, yyyymmdd, yyyy-mm-dd, 2026-11-22T23:31; where PATH
-    /// lies in a dump, d, dd and mmdd are of that dump's month and year
+    /// Start at this dump or date: today, yesterday, d or dd of this month,
+    /// mmdd of this year, yymmdd, yyyymmdd, yyyy-mm-dd, 2026-11-22T23:31. For a
+    /// path in a dump, d, dd and mmdd refer to that dump's month and year
     #[arg(short, long, value_name = "EARLIEST")]
     since: Option<PathBuf>,
-    /// Also the version in the main tree now, marked as such
+    /// Include the current version in the tree, marked as such
     #[arg(long)]
     with_main: bool,
-    /// When the path appears: look in the dump before for the name it had, and
-    /// go on there. That is a name of the same inode; or one that is gone
-    /// since, with the same type, size, modification time and contents (of a
-    /// directory: names in it). What was changed as well, or could be either
-    /// of two, is not found. Lists all of both dumps each time
+    /// Follow renames: when the path first appears, look in the dump before
+    /// for the name it had, and continue there. That is a name of the same
+    /// inode, or one that has disappeared and has the same type, size,
+    /// modification time and contents (for a directory: names in it). A path
+    /// that was also changed, or for which there are two candidates, is not
+    /// found. Lists both dumps completely each time
     #[arg(long)]
     follow: bool,
 }
@@ -130,19 +130,19 @@ struct Choice {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Output")]
 struct Output {
-    /// Also the listing of a directory; with --json as `names`
+    /// List the contents of directories; with --json as `names`
     #[arg(short, long)]
     verbose: bool,
-    /// No diffs, and on a terminal nothing of what changed: one line each
+    /// Print no diffs, and on a terminal not what changed: one line per event
     #[arg(short = 'c', long)]
     no_diff: bool,
-    /// Diffs also of what is not text
+    /// Print diffs also of files that are not text
     #[arg(short = 't', long)]
     text: bool,
-    /// Colours
+    /// Use colours
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     color: Color,
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
     /// Print help

@@ -26,19 +26,19 @@ end
 
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -s h -l help -d 'Print help'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -s V -l version -d 'Print version'
-complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "remove" -d 'Remove dumps: no other dump needs them'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s j -l jobs -d 'Number of workers [default: chosen from the disk and the processors]' -r
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l dump -d 'Dump root [env: DUMPROOT, the first existing of a colon-separated list] [default: /dump]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "remove" -d 'Remove dumps. No other dump needs them'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s j -l jobs -d 'Number of workers [default: chosen by disk and processors]' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l dump -d 'Dump root [env: DUMPROOT, the first directory of a colon-separated list that exists] [default: /dump]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l set -d 'Use a set: [set.NAME] in the configuration file, or NAME.toml beside it; \'dump\' is the top level' -r
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l log -d 'Where the log goes: auto, journal, syslog or stderr [default: auto: the journal under systemd, or where there is one and stderr is no terminal; else stderr]' -r -f -a "auto\t'Chosen by what is there'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l set -d 'Use a set: [set.NAME] in the configuration file, or the file NAME.toml beside it; \'dump\' is the top level' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l log -d 'Where to log: auto, journal, syslog or stderr [default: auto: to the journal when there is one and stderr is not a terminal, else to stderr]' -r -f -a "auto\t'Chosen by what is there'
 journal\t'The systemd journal'
 syslog\t'The system log'
 stderr\t'Standard error'"
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s n -l dry-run -d 'Only tell what would go, and what that would free'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l force -d 'Remove without asking, also `first`, a copy that was made by hand'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s v -l verbose -d 'Log the start and the end on the screen, too'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s q -l quiet -d 'No report, no warnings: only what went wrong, as cron should mail it'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s n -l dry-run -d 'Change nothing; show what would be removed and how much that would free'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l force -d 'Remove without asking, and also remove `first`, a copy made by hand'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s v -l verbose -d 'Also log the start and the end to stderr'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s q -l quiet -d 'Print errors only; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l json -d 'Print the report as one JSON object'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l no-progress -d 'Show no progress'

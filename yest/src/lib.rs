@@ -29,47 +29,47 @@ use act::Act;
 const PROGRAM: Program = Program {
     name: "yest",
     version: env!("CARGO_PKG_VERSION"),
-    doing: "looking",
+    makes: "",
     unlinked: "",
     advice: Advice::COMMON,
 };
 
 const EXAMPLES: &str = "\
 Examples:
-  yest profile                       its name in the last dump of yesterday or before
+  yest profile                       its name in the newest dump a day old or older
   yest -d7 -h 12 profile             seven days and twelve hours ago
   yest --date yesterday profile      at the end of yesterday
   yest --date 0131 profile           on 31 January of this year
-  yest --last profile                the newest that any dump has, also of
-                                     what was deleted since
-  yest --diff profile                what has changed since yesterday
-  yest --copy profile                bring yesterday's back
+  yest --last profile                its newest version in any dump, even if it
+                                     was deleted since
+  yest --diff profile                show what has changed since yesterday
+  yest --copy profile                restore yesterday's version
   cp \"$(yest -m1 profile)\" old       any program can read a dump
   yest -d1 \"$(yest -d1 profile)\"     a day before that dump
 
-With --copy a directory becomes as it was: what it has gained since goes, also
-what no dump has because it is excluded. Before it is replaced, yest says how
-many entries that are and names the first; with --force it says so afterwards.
-Where something is mounted on or below the path, nothing is replaced.
+--copy restores a directory exactly: anything added since is deleted, including
+files that are excluded from dumps. yest first says how many entries that is and
+names some of them (with --force, afterwards). If something is mounted on or
+below the path, nothing is replaced.
 
 Exit codes:
   0         done
-  1         a path has no such version, or something failed: nothing was
-            replaced there
+  1         a path has no such version, or something failed; that path was not
+            replaced
   2         wrong usage
   23        --copy: restored, but some attributes or entries could not be, or
-            what was replaced could not be removed: each is named
-  130, 143  --copy: stopped by SIGINT; by SIGTERM or SIGHUP: what was there is
-            as it was, unless it is said to be restored";
+            what was replaced could not be removed; each is named
+  130, 143  --copy: stopped by SIGINT (130), SIGTERM or SIGHUP (143); a path is
+            unchanged unless yest says that it was restored";
 
-/// Print a path's name in the newest dump not later than a moment in the
-/// past; or show what changed since, or restore it.
+/// Find a path in the newest dump not later than a given time: print its name
+/// there, show what has changed since, or restore it.
 #[derive(Debug, Parser)]
 #[command(name = "yest", version, max_term_width = 100, disable_help_flag = true)]
 #[command(after_help = EXAMPLES)]
 struct Options {
-    /// Files, directories or symlinks, in a main tree or in a dump; they need
-    /// not exist any more
+    /// Files, directories or symlinks, in a tree or in a dump; they need not
+    /// exist any more
     #[arg(required_unless_present = "print_config", value_name = "PATH")]
     #[arg(value_hint = ValueHint::AnyPath)]
     paths: Vec<PathBuf>,
@@ -91,15 +91,15 @@ struct Options {
 #[command(next_help_heading = "When")]
 struct When {
     /// At the end of a day (today, yesterday, d or dd of this month, mmdd of
-    /// this year, yymmdd, yyyymmdd, yyyy-mm-dd), or at a moment (2026-11-22T23:31,
-    /// 2026-11-22T23:31:00Z); of a path in a dump, d, dd and mmdd are of that
-    /// dump's month and year. In the future it means the newest dump
+    /// this year, yymmdd, yyyymmdd, yyyy-mm-dd) or at a time (2026-11-22T23:31,
+    /// 2026-11-22T23:31:00Z). For a path in a dump, d, dd and mmdd refer to
+    /// that dump's month and year. A date in the future means the newest dump
     #[arg(long, value_name = "DATE", conflicts_with_all = ["years", "months", "days", "hours"])]
     date: Option<String>,
-    /// The newest version that any dump has, also if it was deleted since
+    /// The newest version in any dump, even if the path was deleted since
     #[arg(long, conflicts_with_all = ["years", "months", "days", "hours", "date", "no_check"])]
     last: bool,
-    /// Print the name even if there is nothing of that name
+    /// Print the name even if it does not exist
     #[arg(short, long, conflicts_with = "act")]
     no_check: bool,
 }
@@ -108,19 +108,20 @@ struct When {
 #[command(next_help_heading = "What to do with it")]
 #[group(id = "act", multiple = false)]
 struct Acts {
-    /// Show what has changed since, as a unified diff
+    /// Show what has changed since as a unified diff
     #[arg(long)]
     diff: bool,
-    /// Restore it over the path, with all its metadata and the directories
-    /// above it that are gone. A directory becomes as it was: what it has
-    /// gained since goes. Asks before it replaces something, and says what
-    /// would go: without a terminal that takes --force
+    /// Restore the path with all its metadata, and missing directories above
+    /// it. Restores a directory exactly; anything added since is deleted. Asks
+    /// before it replaces anything, and says what would be deleted; without a
+    /// terminal, --force is needed
     #[arg(long)]
     copy: bool,
-    /// The same, but only where it differs
+    /// Like --copy, but leave the path alone if it does not differ
     #[arg(long)]
     copy_if_differs: bool,
-    /// Run a shell command on the old name and the path: --exec 'cmp -l'
+    /// Run a shell command with the old name and the path as arguments: --exec
+    /// 'cmp -l'
     #[arg(long, value_name = "CMD", value_hint = ValueHint::CommandString)]
     exec: Option<OsString>,
 }
@@ -128,19 +129,19 @@ struct Acts {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Output")]
 struct Output {
-    /// Replace what is there without asking
+    /// Replace without asking
     #[arg(long)]
     force: bool,
-    /// Say what was restored, and from where, also where no terminal is
+    /// Say what was restored and from where, even if stderr is not a terminal
     #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
     verbose: u8,
-    /// With --diff: also of what is not text
+    /// With --diff: also compare files that are not text
     #[arg(short, long, requires = "diff")]
     text: bool,
-    /// Colours in diffs
+    /// Use colours in diffs
     #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
     color: Color,
-    /// Print one JSON object a path
+    /// Print one JSON object per path
     #[arg(long, conflicts_with = "act")]
     json: bool,
     /// Print help

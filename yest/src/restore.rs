@@ -52,8 +52,8 @@ impl Copying {
         let stop = self.stop.clone();
         move || {
             notices.failure(
-                "stopped while a filesystem does not answer: the old or the restored is in \
-                 its place, whole; what is left beside it goes with the next restoration",
+                "stopped while a filesystem did not answer; either the old or the restored \
+                 version is in place; the next restore removes what is left beside it",
             );
             Exit::stopped(stop.signal()).code()
         }
@@ -120,7 +120,10 @@ impl Copying {
         let (now, old) = (Brief::path(&plan.path), Brief::path(&plan.version));
         // Whoever was asked has been told.
         if self.force && plan.removes.entries > 0 {
-            let text = format!("{now} has lost {}", lost(&plan.removes, &old.to_string()));
+            let text = format!(
+                "deleted from {now}: {}",
+                lost(&plan.removes, &old.to_string())
+            );
             notices.warning(&text);
         }
         let what = report::restored(report);
@@ -129,14 +132,14 @@ impl Copying {
         if let Some(left) = &report.left {
             let path = Brief::path(&left.path);
             let why = if stopped {
-                "it was asked to stop".to_owned()
+                "the restore was stopped".to_owned()
             } else {
                 Chain(left).to_string()
             };
             let text = format!(
-                "{now} is restored, but what it replaced is not removed, or not all of it: \
-                 {why}; the rest lies in {path}, which the next restoration of {now} removes \
-                 and no dump takes"
+                "{now} was restored, but what it replaced could not all be removed: {why}; \
+                 the rest is in {path}, which the next restore of {now} removes \
+                 and dumps leave out"
             );
             notices.failure(&text);
         }
@@ -152,15 +155,15 @@ impl Copying {
         let (now, old) = (Brief::path(&plan.path), Brief::path(&plan.version));
         let losing = match plan.removes.entries {
             0 => String::new(),
-            _ => format!(", and lose {}", lost(&plan.removes, "this dump")),
+            _ => format!(" and delete {}", lost(&plan.removes, "this dump")),
         };
         if !io::stdin().is_terminal() {
             return Err(Failure::Failed(format!(
-                "{now} is there, and there is no terminal to ask on: \
-                 with --force it would be replaced by {old}{losing}"
+                "{now} exists, and there is no terminal to ask on; \
+                 --force would replace it with {old}{losing}"
             )));
         }
-        let question = format!("yest: replace {now} by {old}{losing}? [y/N] ");
+        let question = format!("yest: replace {now} with {old}{losing}? [y/N] ");
         let mut output = io::stderr().lock();
         output.write_all(question.as_bytes()).map_err(failed)?;
         output.flush().map_err(failed)?;
@@ -212,7 +215,7 @@ fn lost(goes: &WouldRemove, dump: &str) -> String {
         more => format!(", and {more} more"),
     };
     format!(
-        "{} {entries} that {dump} does not have: {}{more}",
+        "{} {entries} that {dump} does not have ({}{more})",
         goes.entries,
         named.join(", ")
     )
@@ -248,8 +251,8 @@ impl Observer for Watch {
             Event::HeldUp { path, waited } => {
                 let (path, seconds) = (Brief::path(path), waited.as_secs());
                 let text = format!(
-                    "no answer for {seconds} s at {path}: its filesystem or that of the dump \
-                     hangs; waiting until it answers or this is stopped"
+                    "no answer for {seconds} s at {path}: its filesystem or the dump's hangs; \
+                     waiting until it answers or yest is stopped"
                 );
                 self.screen.aside(|| self.notices.warning(&text));
             }

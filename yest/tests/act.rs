@@ -112,8 +112,8 @@ fn brings_yesterdays_back() {
     fs::write(ground.main("a/f"), "now\n").unwrap();
     for option in ["--copy", "--copy-if-differs"] {
         let refused = format!(
-            "yest: {} is there, and there is no terminal to ask on: \
-             with --force it would be replaced by {}\n",
+            "yest: {} exists, and there is no terminal to ask on; \
+             --force would replace it with {}\n",
             ground.main("a/f").display(),
             ground.old("2020/0101/0000", "a/f").display()
         );
@@ -196,23 +196,23 @@ fn what_a_directory_has_gained_does_not_go_unsaid() {
     gain(&["a/new", "a/cache/1", "a/cache/2", "a/x", "a/y"]);
     let lost = |whose: &str| {
         let first = [main("a/cache"), main("a/new"), main("a/x")].join(", ");
-        format!("6 entries that {whose} does not have: {first}, and 3 more")
+        format!("6 entries that {whose} does not have ({first}, and 3 more)")
     };
     let refused = format!(
-        "yest: {} is there, and there is no terminal to ask on: \
-         with --force it would be replaced by {old}, and lose {}\n",
+        "yest: {} exists, and there is no terminal to ask on; \
+         --force would replace it with {old} and delete {}\n",
         main("a"),
         lost("this dump")
     );
     copies(&["--copy"], 1, refused);
     assert!(ground.main("a/cache/1").exists());
-    let said = format!("yest: {} has lost {}\n", main("a"), lost(&old));
+    let said = format!("yest: deleted from {}: {}\n", main("a"), lost(&old));
     copies(&["--copy", "--force"], 0, said);
     assert!(!ground.main("a/cache").exists() && ground.main("a/f").exists());
     // One, and nothing that would be worth a word.
     gain(&["a/new"]);
-    let one = format!("1 entry that {old} does not have: {}", main("a/new"));
-    let said = format!("yest: {} has lost {one}\n", main("a"));
+    let one = format!("1 entry that {old} does not have ({})", main("a/new"));
+    let said = format!("yest: deleted from {}: {one}\n", main("a"));
     copies(&["--copy-if-differs", "--force"], 0, said);
     gain(&["a/f"]);
     copies(&["--copy", "--force"], 0, String::new());

@@ -118,7 +118,7 @@ fn a_set_in_two_places_is_refused() {
     let ground = ground();
     let own = ground.at("home/.config/dump/inner.toml");
     fs::write(own, "").unwrap();
-    let both = || contains("inner.toml and [set.inner] in").and(contains("keep one of them"));
+    let both = || contains("inner.toml and [set.inner] in").and(contains("keep only one"));
     for words in [["--set", "inner", "a/f"].as_slice(), &["a/f"]] {
         ground.yest().args(words).assert().code(2).stderr(both());
     }

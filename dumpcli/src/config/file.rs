@@ -17,7 +17,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
 use crate::config::keys::Section;
-use crate::config::tables;
+use crate::config::{plain, tables};
 
 /// Why a configuration file will not do.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +38,7 @@ pub enum ConfigError {
         message: String,
     },
     /// The set that was asked for is in no file.
-    #[error("there is no [set.{name}] in {place}{}", those(.others))]
+    #[error("no set '{name}': no [set.{name}] in {place}{}", those(.others))]
     NoSuchSet {
         /// Its name.
         name: String,
@@ -48,7 +48,7 @@ pub enum ConfigError {
         others: Vec<String>,
     },
     /// A set stands in two places.
-    #[error("{} and [set.{name}] in {} are both the set {name}: keep one of them",
+    #[error("{} and [set.{name}] in {} are both the set {name}; keep only one",
         .own.display(), .file.display())]
     Twice {
         /// Its name.
@@ -245,7 +245,7 @@ impl Reader<'_> {
 
     fn refused(&self, error: &toml::de::Error) -> ConfigError {
         let at = error.span().map_or(0, |span| span.start);
-        self.wrong(at, &one_line(error.message()))
+        self.wrong(at, &plain::message(error.message()))
     }
 
     fn wrong(&self, at: usize, message: &str) -> ConfigError {
@@ -281,11 +281,6 @@ fn decoded(path: &Path, bytes: Vec<u8>) -> Result<String, ConfigError> {
         Some(text) => text.to_owned(),
         None => text,
     })
-}
-
-fn one_line(message: &str) -> String {
-    let lines: Vec<&str> = message.lines().map(str::trim).collect();
-    lines.join("; ")
 }
 
 /// Line and column, from 1, of a byte of a text.

@@ -208,7 +208,7 @@ impl<'de> Deserialize<'de> for Limit {
             type Value = Limit;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a rate as \"1.5m\", or a number of KiB a second")
+                f.write_str("a rate such as \"1.5m\", or a number of KiB per second")
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Limit, E> {

@@ -7,6 +7,7 @@ pub mod file;
 pub mod keys;
 pub mod options;
 pub mod origin;
+mod plain;
 pub mod print_config;
 pub(crate) mod search;
 pub mod session_settings;

@@ -18,18 +18,19 @@ use crate::config::keys::{LogTarget, Rule};
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Places")]
 pub struct Places {
-    /// Tree to read; give it again for several [env: MAINROOT, the first
-    /// existing of a colon-separated list] [default: /newage/NEWAGE]
+    /// Tree that is dumped; can be given several times [env: MAINROOT, the first
+    /// directory of a colon-separated list that exists] [default:
+    /// /newage/NEWAGE]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub main: Vec<PathBuf>,
-    /// Dump root, where dumps are kept [env: DUMPROOT, likewise]
-    /// [default: /dump]
+    /// Dump root: the directory that holds the dumps [env: DUMPROOT, a list
+    /// like MAINROOT] [default: /dump]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dump: Option<PathBuf>,
     /// Which configuration applies.
     #[command(flatten)]
     pub configuration: Configuration,
-    /// Print what is in force and where it comes from, and do nothing
+    /// Print the settings in force and where each comes from, then exit
     #[arg(long)]
     pub print_config: bool,
 }
@@ -42,8 +43,8 @@ pub struct Configuration {
     /// /etc/dump/dump.toml]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub config: Option<PathBuf>,
-    /// Use a set: [set.NAME] in the configuration file, or NAME.toml beside it;
-    /// 'dump' is the top level
+    /// Use a set: [set.NAME] in the configuration file, or the file NAME.toml
+    /// beside it; 'dump' is the top level
     #[arg(long, value_name = "NAME")]
     pub set: Option<String>,
 }
@@ -52,16 +53,15 @@ pub struct Configuration {
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[command(next_help_heading = "Output")]
 pub struct Output {
-    /// List what is stored anew and why, and what is excluded; twice: also
-    /// what is linked
+    /// List what is copied and why, and what is excluded; -vv also lists what
+    /// is linked
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
-    /// No report, no warnings: only what went wrong, as cron should mail it
+    /// Print errors only; suits cron mail
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Where the log goes: auto, journal, syslog or stderr [default: auto: the
-    /// journal under systemd, or where there is one and stderr is no terminal;
-    /// else stderr]
+    /// Where to log: auto, journal, syslog or stderr [default: auto: to the
+    /// journal when there is one and stderr is not a terminal, else to stderr]
     #[arg(long, value_name = "WHERE", value_enum, hide_possible_values = true)]
     pub log: Option<LogTarget>,
     /// Print the report as one JSON object
@@ -99,15 +99,15 @@ fn jobs(text: &str) -> Result<NonZeroU16, String> {
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[command(next_help_heading = "Load on the machine")]
 pub struct Load {
-    /// Number of workers [default: chosen from the disks and processors]
+    /// Number of workers [default: chosen by disks and processors]
     #[arg(short, long, value_name = "N", value_parser = jobs, allow_negative_numbers = true)]
     pub jobs: Option<NonZeroU16>,
-    /// Copy contents no faster than this a second, in rsync's syntax: 500 for
-    /// 500 KiB, 1.5m, 20MB; 0 for no limit, the default
+    /// Limit the rate at which contents are copied, per second and in rsync's
+    /// syntax: 500 (KiB), 1.5m, 20MB [default: 0, no limit]
     #[arg(long, value_name = "RATE")]
     pub bwlimit: Option<Rate>,
-    /// Use disks and processors only when nobody else wants them (--no-idle:
-    /// do not, whatever the configuration says)
+    /// Use disks and processors only when they are idle (--no-idle overrides
+    /// the configuration)
     #[arg(long, overrides_with = "no_idle")]
     idle: bool,
     #[arg(long, hide = true, overrides_with = "idle")]
@@ -146,8 +146,8 @@ impl Args for Excludes {
                     .value_parser(ValueParser::os_string())
                     .action(ArgAction::Append)
                     .help(
-                        "Leave out what matches this rule, in rsync's syntax; \
-                         the first rule that matches wins",
+                        "Leave out what matches this rule (rsync's syntax; the first \
+                         rule that matches wins)",
                     ),
             )
             .arg(
@@ -157,7 +157,7 @@ impl Args for Excludes {
                     .value_hint(ValueHint::FilePath)
                     .value_parser(ValueParser::path_buf())
                     .action(ArgAction::Append)
-                    .help("Read such rules from a file, one a line ('-': standard input)"),
+                    .help("Read exclude rules from a file, one per line ('-' for standard input)"),
             )
     }
 

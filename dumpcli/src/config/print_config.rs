@@ -31,7 +31,7 @@ impl Listing {
             files => files.join(", "),
         };
         let mut text = format!(
-            "# What is in force for {} {}; configuration file: {file}",
+            "# settings of {} {}; configuration file: {file}",
             program.name, program.version
         );
         if let Some(set) = sources.set() {

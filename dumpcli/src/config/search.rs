@@ -61,7 +61,7 @@ impl Env {
                     _ => "HOME",
                 };
                 format!(
-                    "; is {variable} that of another user? Set it, or name a file with --config"
+                    "; does {variable} belong to another user? Set it, or give a file with --config"
                 )
             }
             _ => String::new(),
@@ -132,7 +132,7 @@ impl Search<'_> {
         let file = file.map_err(|error| Failure::Usage(Chain(&error).to_string()))?;
         let of_set = self.set.and_then(|name| beside(path, name));
         if file.is_none() && of_set.is_none() {
-            let text = format!("there is no configuration file {}", path.display());
+            let text = format!("configuration file {} does not exist", path.display());
             return Err(Failure::Usage(text));
         }
         Ok(file)
@@ -253,11 +253,11 @@ impl Search<'_> {
 
     fn none(&self, name: &str, path: &Path, is_there: bool, found: &Found) -> ConfigError {
         let place = if is_there {
-            format!("{}, nor a file {name}.toml beside it", path.display())
+            format!("{} and no file {name}.toml beside it", path.display())
         } else {
             let looked = self.env.config_paths();
             let looked: Vec<_> = looked.iter().map(|p| p.display().to_string()).collect();
-            format!("any file: there is neither {}", looked.join(" nor "))
+            format!("any file (looked for {})", looked.join(", "))
         };
         ConfigError::NoSuchSet {
             name: name.to_owned(),

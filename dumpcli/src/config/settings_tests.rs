@@ -21,7 +21,7 @@ exclude_from = \"rules\"
 const PROGRAM: Program = Program {
     name: "dumpme",
     version: "1",
-    doing: "dumping",
+    makes: "dump",
     unlinked: "",
     advice: Advice::COMMON,
 };
@@ -213,9 +213,9 @@ fn a_set_may_have_a_file_of_its_own() {
 
     case = self::case().with_file();
     for (name, text, why) in [
-        ("a", "", "keep one of them"),
+        ("a", "", "keep only one"),
         ("b", "[set.c]\n", "sets of its own"),
-        ("c", "mian = 1\n", "c.toml:1:1: unknown field"),
+        ("c", "mian = 1\n", "c.toml:1:1: unknown key"),
     ] {
         let own = case.dir.child(format!("{name}.toml"));
         own.write_str(text).expect("written");

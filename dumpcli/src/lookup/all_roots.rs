@@ -334,7 +334,7 @@ mod tests {
         let program = Program {
             name: "yest",
             version: "1",
-            doing: "looking",
+            makes: "dump",
             unlinked: "",
             advice: Advice::COMMON,
         };
@@ -346,11 +346,7 @@ mod tests {
         let failure =
             Lookups::find(program, &places, NoticeOptions::default(), false).expect_err("refused");
         let said = failure.to_string();
-        for words in [
-            "cannot open dump root ",
-            "(named by --dump)",
-            "'dumpme --init'",
-        ] {
+        for words in ["cannot open dump root ", "(from --dump)", "'dumpme --init'"] {
             assert!(said.contains(words), "{said}");
         }
         places.dump = Some(dir.path().to_owned());

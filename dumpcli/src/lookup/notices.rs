@@ -21,11 +21,11 @@ use crate::program::Program;
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[command(next_help_heading = "Output")]
 pub struct NoticeOptions {
-    /// No warnings: only what went wrong
+    /// Print errors only, no warnings
     #[arg(short, long)]
     pub quiet: bool,
-    /// Where warnings and errors go besides stderr: auto, journal, syslog or
-    /// stderr [default: nowhere else]
+    /// Log warnings and errors, besides stderr, to: auto, journal, syslog or
+    /// stderr [default: no log]
     #[arg(long, value_name = "WHERE", value_enum, hide_possible_values = true)]
     pub log: Option<LogTarget>,
 }

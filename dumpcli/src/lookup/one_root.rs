@@ -155,7 +155,7 @@ pub(crate) fn rooted(from: &Path, path: &Path) -> PathBuf {
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[command(next_help_heading = "When")]
 pub struct AgoOptions {
-    /// So many years ago
+    /// Number of years ago
     #[arg(
         short,
         long,
@@ -164,7 +164,7 @@ pub struct AgoOptions {
         allow_negative_numbers = true
     )]
     pub years: Option<u32>,
-    /// So many months ago
+    /// Number of months ago
     #[arg(
         short,
         long,
@@ -173,7 +173,7 @@ pub struct AgoOptions {
         allow_negative_numbers = true
     )]
     pub months: Option<u32>,
-    /// So many days ago [default: 1, when nothing else is said]
+    /// Number of days ago [default: 1, if no other time is given]
     #[arg(
         short,
         long,
@@ -182,7 +182,7 @@ pub struct AgoOptions {
         allow_negative_numbers = true
     )]
     pub days: Option<u32>,
-    /// So many hours ago
+    /// Number of hours ago
     #[arg(
         short = 'h',
         long,

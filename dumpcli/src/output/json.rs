@@ -226,7 +226,7 @@ mod tests {
     const PROGRAM: Program = Program {
         name: "probe",
         version: "1",
-        doing: "probing",
+        makes: "dump",
         unlinked: "linked to nothing",
         advice: Advice::COMMON,
     };

@@ -13,7 +13,7 @@ use crate::paths::{What, absolute};
 
 /// `hook`: the one that failed after the run.
 pub(crate) fn log_report(
-    doing: &str,
+    noun: &str,
     what: &What,
     report: &Report,
     hook: Option<&HookFault>,
@@ -62,7 +62,7 @@ pub(crate) fn log_report(
                 DUMP_FAULTS = all_faults,
                 DUMP_WARNINGS = report.warnings_total,
                 DUMP_SECONDS = report.seconds(),
-                "Done {doing} {what} to {dump}{dry}{faults}{hook}: {figures}"
+                "finished {noun} of {what} to {dump}{dry}{faults}{hook}: {figures}"
             )
         };
     }

@@ -106,16 +106,14 @@ pub fn open(program: Program, settings: &SessionSettings, screen: &Arc<Screen>) 
     let mut complaint = None;
     let journal = match around.choose(asked) {
         LogTarget::Journal => journal(program)
-            .map_err(|error| complaint = Some(format!("the journal cannot be reached: {error}")))
+            .map_err(|error| complaint = Some(format!("cannot reach the journal: {error}")))
             .ok(),
         _ => None,
     };
     let syslog = match around.choose(asked) {
         LogTarget::Syslog if Path::new(SYSLOG_SOCKET).exists() => syslog(program),
         LogTarget::Syslog => {
-            complaint = Some(format!(
-                "there is no system log: {SYSLOG_SOCKET} is missing"
-            ));
+            complaint = Some(format!("no system log: {SYSLOG_SOCKET} is missing"));
             None
         }
         _ => None,
@@ -139,7 +137,7 @@ pub fn open(program: Program, settings: &SessionSettings, screen: &Arc<Screen>) 
         .with(stderr)
         .try_init();
     if let Some(complaint) = complaint {
-        tracing::warn!("{complaint}; the log goes to stderr");
+        tracing::warn!("{complaint}; logging to stderr");
     }
 }
 

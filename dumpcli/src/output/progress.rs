@@ -118,7 +118,7 @@ impl Pace {
 /// How long what is left takes when it goes on like this; `None` when that
 /// cannot be told.
 fn left(fraction: f64, elapsed: Duration) -> Option<Duration> {
-    if elapsed < SOON || fraction < 0.005 || fraction >= 1.0 {
+    if elapsed < SOON || !(0.005..1.0).contains(&fraction) {
         return None;
     }
     Duration::try_from_secs_f64(elapsed.as_secs_f64() * (1.0 - fraction) / fraction).ok()

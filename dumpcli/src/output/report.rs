@@ -189,7 +189,7 @@ fn damaged(report: &Report, text: &mut String) {
 fn hook_failure(hook: &HookFault, lacking: u64, text: &mut String) {
     let dump = match lacking {
         0 => "the dump itself is complete",
-        _ => "the dump is there all the same",
+        _ => "the dump was published anyway",
     };
     let _ = writeln!(text, "\n{hook}; {dump}");
 }

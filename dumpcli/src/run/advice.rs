@@ -98,8 +98,8 @@ impl About<'_> {
                 _ => "dumpme",
             };
             format!(
-                "; {path}, left by a run that stopped, takes room too: \
-                 {who} goes on with it, or remove it with 'dumpctl remove'"
+                "; {path}, left by an interrupted run, takes room too: \
+                 {who} continues it, or remove it with 'dumpctl remove'"
             )
         });
         text.collect()
@@ -120,11 +120,9 @@ fn link_again(dump: &Path) -> Option<String> {
 /// What any program can say.
 fn common(error: &Error) -> &'static str {
     match error {
-        Error::NoCurrent { .. } => "; make the first one with 'dumpme --init'",
-        Error::DumpUnusable { .. } => {
-            "; mount its disk, or make it with mkdir and begin with 'dumpme --init'"
-        }
-        Error::AlreadyInitialised { .. } => "; leave out --init",
+        Error::NoCurrent { .. } => "; make the first dump with 'dumpme --init'",
+        Error::DumpUnusable { .. } => "; mount its disk, or create it and run 'dumpme --init'",
+        Error::AlreadyInitialised { .. } => "; run without --init",
         Error::HalfDump { .. } => "; remove what is left of it with 'dumpctl remove'",
         Error::Shortage { .. } => "; see --jobs",
         _ => "",
@@ -134,10 +132,10 @@ fn common(error: &Error) -> &'static str {
 fn named_by(origin: &Origin) -> String {
     let option = origin.option;
     match &origin.source {
-        Source::Flag => format!(" (named by {option})"),
-        Source::Env(name) => format!(" (named by {name} in the environment)"),
-        Source::Default => format!(" (the default: name yours with {option})"),
-        file => format!(" ({file})"),
+        Source::Flag => format!(" (from {option})"),
+        Source::Env(name) => format!(" (from {name} in the environment)"),
+        Source::Default => format!(" (the default; set it with {option})"),
+        Source::File { path, line, .. } => format!(" (from {}:{line})", path.display()),
     }
 }
 

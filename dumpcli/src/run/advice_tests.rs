@@ -25,7 +25,7 @@ fn about<'a>(advice: Advice, dump: &'a Path, origins: &'a [Origin]) -> About<'a>
 fn unusable(errno: i32) -> Error {
     Error::DumpUnusable {
         path: "/dump".into(),
-        cause: io::Error::from_raw_os_error(errno).into(),
+        cause: io::Error::from_raw_os_error(errno),
     }
 }
 
@@ -67,18 +67,18 @@ fn what_cannot_be_opened_says_who_named_it_and_what_to_do() {
         source,
     };
     for (source, words) in [
-        (Source::Flag, " (named by --main)"),
+        (Source::Flag, " (from --main)"),
         (
             Source::Env("MAINROOT"),
-            " (named by MAINROOT in the environment)",
+            " (from MAINROOT in the environment)",
         ),
-        (file, " (file: /etc/dump/dump.toml:2)"),
-        (Source::Default, " (the default: name yours with --main)"),
+        (file, " (from /etc/dump/dump.toml:2)"),
+        (Source::Default, " (the default; set it with --main)"),
     ] {
         let origins = [origin("--main", &tree, source)];
         let error = Error::MainUnusable {
             path: tree.clone(),
-            cause: io::Error::from_raw_os_error(2).into(),
+            cause: io::Error::from_raw_os_error(2),
         };
         assert_eq!(about(OWN, &dump, &origins).hint(&error), words);
     }
@@ -86,7 +86,7 @@ fn what_cannot_be_opened_says_who_named_it_and_what_to_do() {
     let hint = about(Advice::COMMON, &dump, &origins).hint(&unusable(2));
     assert_eq!(
         hint,
-        " (the default: name yours with --dump); mount its disk, or make it \
+        " (the default; set it with --dump); mount its disk, or make it \
          with mkdir and begin with 'dumpme --init'"
     );
     assert_eq!(about(OWN, &dump, &[]).hint(&unusable(13)), "");
@@ -117,14 +117,18 @@ fn a_full_disk_names_what_the_other_program_left() {
         quota_is_used_up: false,
     }));
     for (advice, error, left, who) in [
-        (Advice::COMMON, &full_disk, &checkpoint, "chkptme goes on"),
-        (OWN, &full_disk, &dump, "dumpme goes on"),
-        (OWN, &none, &dump, "dumpme goes on"),
+        (Advice::COMMON, &full_disk, &checkpoint, "chkptme continues"),
+        (OWN, &full_disk, &dump, "dumpme continues"),
+        (OWN, &none, &dump, "dumpme continues"),
     ] {
         let hint = about(advice, root, &[]).hint(error);
         let named = left.display().to_string();
         assert!(hint.contains(&named) && hint.contains(who), "{hint}");
-        assert_eq!(hint.matches("left by a run").count(), 1, "{hint}");
+        assert_eq!(
+            hint.matches("left by an interrupted run").count(),
+            1,
+            "{hint}"
+        );
     }
     assert_eq!(about(OWN, root, &[]).hint(&full(None)), "");
 }
@@ -142,7 +146,7 @@ fn a_lost_link_is_made_again_by_a_command_that_can_be_typed() {
         reason: dumpcore::BadLink::NotASymlink,
     };
     let hint = |error| about(Advice::COMMON, root, &[]).hint(error);
-    assert_eq!(hint(&lost), "; make the first one with 'dumpme --init'");
+    assert_eq!(hint(&lost), "; make the first dump with 'dumpme --init'");
     assert_eq!(hint(&bad), "");
     for dump in ["2026/1122/2331", "2026/1123/0001_incomplete"] {
         std::fs::create_dir_all(root.join(dump)).expect("made");

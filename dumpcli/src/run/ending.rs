@@ -51,10 +51,10 @@ pub(crate) struct Ending<'a> {
 impl Ending<'_> {
     /// In the log: one entry.
     pub(crate) fn log(&self) {
-        let (doing, exit) = (self.program.doing, self.exit);
+        let (noun, exit) = (self.program.makes, self.exit);
         match self.outcome {
             Ok(Ended::Made(report)) => {
-                log_report::log_report(doing, self.what, report, self.hook, exit);
+                log_report::log_report(noun, self.what, report, self.hook, exit);
             }
             Ok(Ended::There(dump)) => {
                 let (whole, dump) = (absolute(dump), Printable::path(dump));
@@ -65,7 +65,7 @@ impl Ending<'_> {
                     DUMP_MAIN = self.what.absolute(),
                     DUMP_STATUS = json::PRESENT,
                     DUMP_EXIT = exit.code(),
-                    "Nothing to do {doing} {}: {dump} is there already",
+                    "nothing to do for the {noun} of {}: {dump} exists already",
                     self.what
                 );
             }
@@ -74,7 +74,7 @@ impl Ending<'_> {
                 DUMP_MAIN = self.what.absolute(),
                 DUMP_STATUS = json::NOT_YET,
                 DUMP_EXIT = exit.code(),
-                "Nothing to do {doing} {}: {}",
+                "nothing to do for the {noun} of {}: {}",
                 self.what,
                 report::not_yet(newest)
             ),
@@ -83,9 +83,9 @@ impl Ending<'_> {
     }
 
     fn log_failure(&self, failure: &Failure) {
-        let (doing, exit) = (self.program.doing, self.exit);
+        let (noun, exit) = (self.program.makes, self.exit);
         macro_rules! log {
-            ($level:expr, $word:literal) => {
+            ($level:expr, $sentence:literal) => {
                 tracing::event!(
                     target: logging::END,
                     $level,
@@ -94,15 +94,15 @@ impl Ending<'_> {
                     DUMP_MAIN = self.what.absolute(),
                     DUMP_SECONDS = self.seconds,
                     DUMP_ERROR = %failure,
-                    "{} {doing} {}: {failure}", $word, self.what
+                    $sentence, self.what
                 )
             };
         }
         match exit {
-            Exit::Stopped(_) => log!(Level::WARN, "Stopped"),
-            Exit::Busy => log!(Level::WARN, "Not"),
-            Exit::NotNow => log!(Level::INFO, "Not"),
-            _ => log!(Level::ERROR, "Failed"),
+            Exit::Stopped(_) => log!(Level::WARN, "{noun} of {}: {failure}"),
+            Exit::Busy => log!(Level::WARN, "no {noun} of {}: {failure}"),
+            Exit::NotNow => log!(Level::INFO, "no {noun} of {}: {failure}"),
+            _ => log!(Level::ERROR, "{noun} of {} failed: {failure}"),
         }
     }
 
@@ -130,7 +130,7 @@ impl Ending<'_> {
             Err(_) => return,
         };
         if let Err(error) = screen::try_print(&text) {
-            tracing::warn!("the report cannot be printed: {error}");
+            tracing::warn!("cannot print the report: {error}");
         }
     }
 }

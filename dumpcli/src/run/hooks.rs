@@ -35,7 +35,7 @@ const NOT_NOW: i32 = 75;
 #[derive(Debug, thiserror::Error)]
 pub enum HookError {
     /// With exit code 75.
-    #[error("it says \"not now\" (exit status {NOT_NOW})")]
+    #[error("said \"not now\" (exit status {NOT_NOW})")]
     NotNow,
     /// It could not be started, or ended in any other way.
     #[error(transparent)]
@@ -45,7 +45,7 @@ pub enum HookError {
 impl From<HookError> for io::Error {
     fn from(error: HookError) -> Self {
         match error {
-            HookError::NotNow => io::Error::other(format!("it ended with exit status: {NOT_NOW}")),
+            HookError::NotNow => io::Error::other(format!("exit status: {NOT_NOW}")),
             HookError::Failed(error) => error,
         }
     }
@@ -71,7 +71,7 @@ pub fn run(
     match status.code() {
         Some(0) => Ok(()),
         Some(NOT_NOW) => Err(HookError::NotNow),
-        _ => Err(io::Error::other(format!("it ended with {status}")).into()),
+        _ => Err(io::Error::other(format!("{status}")).into()),
     }
 }
 

@@ -109,8 +109,8 @@ impl Watch {
             DUMP_PATH = whole.as_str(),
             DUMP_REFERENCE = shown.as_deref(),
             DUMP_MAIN = self.what.absolute(),
-            "Start {} {} to {dump}",
-            self.program.doing,
+            "starting {} of {} to {dump}",
+            self.program.makes,
             self.what
         );
     }
@@ -168,9 +168,7 @@ impl Observer for Watch {
                 self.stop.flushes(phase == Phase::Syncing);
                 match phase {
                     Phase::Verifying => {
-                        tracing::info!(
-                            "Reading what was written back from the disk, to compare it"
-                        );
+                        tracing::info!("reading the copy back from the disk to compare it");
                     }
                     Phase::Publishing => {
                         self.stop.close();
@@ -180,7 +178,7 @@ impl Observer for Watch {
                 }
             }
             Event::HeldUp { path, waited } => self.waits(path, waited),
-            Event::Waiting(error) => tracing::info!("Waiting for {}: {}", self.what, Chain(error)),
+            Event::Waiting(error) => tracing::info!("waiting for {}: {}", self.what, Chain(error)),
             Event::Started { dump, reference } => self.started(dump, reference),
             Event::Fault(fault) => {
                 self.counters.fault();

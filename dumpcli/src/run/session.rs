@@ -68,7 +68,7 @@ impl Session {
         if settings.idle.value
             && let Err(error) = give_way()
         {
-            tracing::warn!("the system does not let this run idle: {error}");
+            tracing::warn!("cannot run at idle priority: {error}");
         }
         let stop = listen(program, settings.quiet, &screen);
         Self {
@@ -236,9 +236,9 @@ impl Session {
             {
                 let shown = hooks::shown(&hook.value);
                 return Err(match error {
-                    HookError::NotNow => Failure::NotNow(format!("the hook '{shown}': {error}")),
+                    HookError::NotNow => Failure::NotNow(format!("the pre hook '{shown}' {error}")),
                     HookError::Failed(_) => {
-                        Failure::Failed(format!("the hook '{shown}' failed: {error}"))
+                        Failure::Failed(format!("the pre hook '{shown}' failed: {error}"))
                     }
                 });
             }
@@ -331,7 +331,7 @@ pub fn listen(program: Program, quiet: bool, screen: &Arc<Screen>) -> Stop {
         move || last.clear(),
     );
     caught.unwrap_or_else(|error| {
-        tracing::warn!("signals cannot be caught, and end the run at once: {error}");
+        tracing::warn!("cannot catch signals ({error}); a signal ends the run immediately");
         Stop::default()
     })
 }
@@ -340,7 +340,7 @@ pub fn listen(program: Program, quiet: bool, screen: &Arc<Screen>) -> Stop {
 fn answer(came: Came) -> &'static str {
     match came {
         Came::InTime => "stopping …",
-        Came::TooLate => "too late to stop: it is as good as done",
+        Came::TooLate => "too late to stop: the run is finishing",
     }
 }
 
