@@ -323,9 +323,7 @@ pub(crate) fn touch(file: impl AsFd) -> io::Result<()> {
 /// Reads a file to its end, or as many bytes of it.
 pub(crate) fn read_all(file: OwnedFd, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    std::fs::File::from(file)
-        .take(most)
-        .read_to_end(&mut bytes)?;
+    File::from(file).take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
