@@ -159,3 +159,26 @@ fn what_goes_as_a_whole_before_the_one_above_is_listed_is_missed() {
         }
     }
 }
+
+/// What somebody removed of a dump looks deleted: its history says why.
+#[test]
+fn half_a_dump_is_told_of_by_the_history_of_what_is_missing_there() {
+    let stage = Stage::new();
+    for name in ["gone", "stays"] {
+        fs::write(stage.source.join(name), name).expect("written");
+    }
+    stage.run(stage.snapshot());
+    stage.run(stage.snapshot());
+    let newest = stage.newest();
+    let history = || {
+        let navigator = dumpcore::Navigator::new(&stage.dump).main(&stage.source);
+        let located = navigator.locate(&stage.source.join("gone"));
+        navigator.history(&located.expect("a place")).run()
+    };
+    assert!(history().faults.is_empty());
+    fs::remove_file(newest.join("gone")).expect("removed");
+    let faults = history().faults;
+    let faults: Vec<String> = faults.iter().map(|fault| fault.cause.to_string()).collect();
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].contains("only 2 of the 3 entries"), "{faults:?}");
+}

@@ -9,6 +9,7 @@ mod change;
 mod compare;
 mod date;
 mod details;
+mod half_dump;
 mod locate;
 mod read;
 mod rename;

@@ -16,6 +16,7 @@ use chrono::{DateTime, Utc};
 
 use super::change::{Change, Changes, Event, told};
 use super::compare::{Difference, Trust, compare};
+use super::half_dump::lost_entries;
 use super::locate::{LocatedIn, Location};
 use super::read::makes_up_inodes;
 use super::rename::{Renamed, Search};
@@ -26,6 +27,10 @@ use crate::model::fault::Fault;
 use crate::model::path::RelPath;
 use crate::policy::layout::DumpName;
 use crate::root::listing::Dated;
+
+/// So many of the last dumps without the path are counted, whether they are
+/// whole: each is listed for that from top to bottom.
+const COUNTED: usize = 4;
 
 /// Tells the history of a place.
 #[derive(Clone, Debug)]
@@ -124,6 +129,17 @@ impl<'a> History<'a> {
             let events = self.main_events(before.as_ref(), now, renamed_from, &mut past.faults);
             past.events.extend(events);
         }
+        let deletes = past
+            .events
+            .iter()
+            .rev()
+            .filter_map(|event| match &event.change {
+                Change::Delete { missing } => Some(missing),
+                _ => None,
+            });
+        let lost = deletes.take(COUNTED).filter_map(|dump| lost_entries(dump));
+        let lost: Vec<Fault> = lost.collect();
+        past.faults.extend(lost);
         past
     }
 
