@@ -18,6 +18,8 @@ use super::screen::held;
 const SHARDS: usize = 16;
 /// A file of this size is named while it is copied.
 const LARGE: u64 = 1 << 20;
+/// Fewer entries than this are linked in a fraction of a second.
+const QUICK: u64 = 10_000;
 
 thread_local! {
     /// The large file that this thread copies; empty when it does not.
@@ -92,8 +94,8 @@ impl Sums {
     }
 
     /// How much of what is expected is done, from 0 to 1. Where most is
-    /// linked, entries decide; where most is copied, bytes do; while a large
-    /// file is copied, what is further behind.
+    /// linked, entries decide; where most is copied, bytes do, and also while a
+    /// large file is copied and the entries that are left take no time.
     #[must_use]
     pub fn fraction(&self, of: Expected) -> f64 {
         let share = |part: u64, whole: u64| part as f64 / whole.max(1) as f64;
@@ -103,7 +105,9 @@ impl Sums {
             Some(all) => share(self.passed, all),
         };
         if self.pending >= LARGE {
-            return entries.min(bytes).min(1.0);
+            let few = of.entries.saturating_sub(self.entries()) < QUICK;
+            let both = (entries + bytes) / 2.0;
+            return if few { bytes } else { both }.min(1.0);
         }
         let copied = share(self.copied, self.copied + self.linked);
         (entries * (1.0 - copied) + bytes * copied).min(1.0)
