@@ -90,7 +90,9 @@ fn a_terminal_is_told_once_how_a_run_ended() {
     let last = |args: &[&str]| -> (String, usize) {
         let text = run(&place, 200, args);
         let lines: Vec<&str> = text.lines().collect();
-        let done = lines.iter().filter(|line| line.contains("Done dumping"));
+        let done = lines
+            .iter()
+            .filter(|line| line.contains("dumpme: finished "));
         (lines.last().expect("one").to_string(), done.count())
     };
     let (line, done) = last(&["--init"]);
