@@ -172,7 +172,7 @@ fn half_a_dump_is_told_of_by_the_history_of_what_is_missing_there() {
     let newest = stage.newest();
     let history = || {
         let navigator = dumpcore::Navigator::new(&stage.dump).main(&stage.source);
-        let located = navigator.locate(&stage.source.join("gone"));
+        let located = navigator.locate(stage.source.join("gone"));
         navigator.history(&located.expect("a place")).run()
     };
     assert!(history().faults.is_empty());

@@ -30,7 +30,7 @@ impl Measured {
     /// One more name of an inode was met; was it the last that there is?
     pub(super) fn meet(&self, meta: &Meta) -> bool {
         let shard = &self.0[(meta.ino / 64 % 16) as usize];
-        let mut met = lock(&shard);
+        let mut met = lock(shard);
         let names = met.entry(meta.ino).or_insert(0);
         *names += 1;
         *names >= meta.nlink

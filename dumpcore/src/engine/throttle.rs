@@ -38,7 +38,7 @@ impl Throttle {
             return;
         };
         let mut left = {
-            let mut bucket = lock(&bucket);
+            let mut bucket = lock(bucket);
             bucket.take(bytes, self.began.elapsed())
         };
         while !left.is_zero() && keep_going() {

@@ -87,7 +87,7 @@ proptest! {
             refused += usize::from(filter.add_rule(rule).is_err());
         }
         prop_assert!(filter.rules().len() <= rules.len() - refused);
-        let _ = Filter::new().add_lines(Path::new("rules"), &rules.join(&b'\n'));
+        let _ = Filter::new().add_lines(Path::new("rules"), rules.join(&b'\n'));
         for path in &paths {
             for is_dir in [false, true] {
                 let excluded = filter.excludes(path, is_dir);
