@@ -74,7 +74,7 @@ fn refused(place: &Place, args: &[&str], code: i32, names: &[&str]) {
     for name in names {
         assert!(said.contains(name), "{args:?} does not name {name}: {said}");
     }
-    for no in ["finished", "panicked", "os error", "Os {"] {
+    for no in ["finished dump", "panicked", "os error", "Os {"] {
         assert!(!said.contains(no), "{said}");
     }
     assert_eq!(

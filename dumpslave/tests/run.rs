@@ -188,7 +188,7 @@ fn what_is_refused_is_one_sentence_and_exit_1() {
             .assert()
             .code(1)
             .stderr(contains("dump has no link 'current'"))
-            .stderr(contains("make the first dump with 'dumpme --init'"));
+            .stderr(contains("ln -sfn"));
     }
 }
 

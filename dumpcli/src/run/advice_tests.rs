@@ -86,8 +86,8 @@ fn what_cannot_be_opened_says_who_named_it_and_what_to_do() {
     let hint = about(Advice::COMMON, &dump, &origins).hint(&unusable(2));
     assert_eq!(
         hint,
-        " (the default; set it with --dump); mount its disk, or make it \
-         with mkdir and begin with 'dumpme --init'"
+        " (the default; set it with --dump); mount its disk, or create it \
+         and run 'dumpme --init'"
     );
     assert_eq!(about(OWN, &dump, &[]).hint(&unusable(13)), "");
 }
