@@ -67,7 +67,7 @@ pub struct Expected {
 pub struct Sums {
     /// Linked to the reference, or found in place.
     pub linked: u64,
-    /// Stored anew.
+    /// Stored again, or for the first time.
     pub copied: u64,
     /// Directories, excluded and vanished entries.
     pub others: u64,
