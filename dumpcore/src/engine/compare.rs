@@ -14,6 +14,7 @@ use crate::fs::xattr_map::Bare;
 use crate::model::chain::Chain;
 use crate::model::event::{CopyReason, Warning};
 use crate::model::fault::{Op, OpError, Side};
+use crate::model::kind::Kind;
 use crate::model::loss::Lacking;
 use crate::model::metadata::{Meta, Xattrs};
 use crate::policy::link::{Doubt, Evidence, LinkPolicy, Verdict};
@@ -21,7 +22,23 @@ use crate::policy::touched::{Sure, Touched};
 use crate::sys::errno;
 use crate::sys::file::{self, CompareError};
 use crate::sys::pages;
+use crate::sys::stat;
 use crate::sys::xattr::Subject;
+
+impl Item<'_> {
+    /// Opens the file that was looked at, to read it. Its name may lead to
+    /// another file by now, or to what is not a file.
+    fn open_file(&self) -> Result<OwnedFd, StoreError> {
+        let opened = file::open_file(self.hands.source.as_fd(), self.name);
+        let opened = opened.map_err(|e| changed_or(OpError::source(Op::Open, e)))?;
+        let now = stat::look_at(&opened).map_err(|e| OpError::source(Op::Stat, e))?;
+        if now.id() == self.meta.id() && now.kind == Kind::File {
+            Ok(opened)
+        } else {
+            Err(StoreError::Changed)
+        }
+    }
+}
 
 impl Worker<'_> {
     /// Asks the policy about an entry, as far as it needs to know.
@@ -113,8 +130,7 @@ impl Worker<'_> {
         dir: BorrowedFd<'_>,
         name: &CStr,
     ) -> Result<bool, StoreError> {
-        let here = file::open_file(item.hands.source.as_fd(), item.name);
-        let here = here.map_err(|e| changed_or(OpError::source(Op::Open, e)))?;
+        let here = item.open_file()?;
         let Ok(there) = file::open_file(dir, name) else {
             return Ok(false);
         };
@@ -227,11 +243,8 @@ impl Evidence<StoreError> for Pair<'_, '_, '_> {
     }
 
     fn same_contents(&mut self) -> Result<bool, StoreError> {
-        let Item {
-            hands, name, meta, ..
-        } = self.item;
-        let source = file::open_file(hands.source.as_fd(), name);
-        let source = source.map_err(|e| changed_or(OpError::source(Op::Open, e)))?;
+        let Item { name, meta, .. } = self.item;
+        let source = self.item.open_file()?;
         let other = match file::open_file(self.other.as_fd(), name) {
             Ok(other) => other,
             Err(e) => {
