@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Local, NaiveDate, Utc};
 
+use crate::model::chain::Chain;
 use crate::model::error::{Error, Wanted};
 use crate::model::event::{Event, Phase, Warning};
 use crate::model::fault::Fault;
@@ -253,7 +254,7 @@ impl Replica {
             if told.is_none() {
                 self.options.observer.event(Event::Phase(Phase::Waiting));
             }
-            let reason = missing.to_string();
+            let reason = Chain(&missing).to_string();
             if told.as_ref() != Some(&reason) {
                 self.options.observer.event(Event::Waiting(&missing));
                 told = Some(reason);

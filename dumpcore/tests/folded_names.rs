@@ -12,8 +12,8 @@ use std::time::{Duration, SystemTime};
 
 use assert_fs::TempDir;
 use dumpcore::{
-    Action, DumpRoot, Error, Event, Navigator, Report, Restore, RestoreError, Restored, Snapshot,
-    Warning,
+    Action, Chain, DumpRoot, Error, Event, Navigator, Report, Restore, RestoreError, Restored,
+    Snapshot, Warning,
 };
 use fixtures::folding_fuse::FoldingFuse;
 
@@ -83,7 +83,7 @@ fn assert_one_of(place: &Place, report: &Report, pair: [(&str, &str); 2]) -> Str
     };
     let (name, text) = stored;
     assert_eq!(fs::read_to_string(newest.join(name)).expect("read"), text);
-    let faults: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
+    let faults: Vec<String> = report.faults.iter().map(|f| Chain(f).to_string()).collect();
     let names_both = |fault: &String| fault.contains(name) && fault.contains(other.0);
     assert!(faults.iter().any(names_both), "{faults:?}");
     let folded = |w: &Warning| matches!(w, Warning::NamesFolded { .. });
@@ -279,7 +279,7 @@ fn a_restored_directory_lacks_one_of_two_names_and_says_so() {
         Ok(Restored::Done(report)) => report,
         other => panic!("{other:?}"),
     };
-    let faults: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
+    let faults: Vec<String> = report.faults.iter().map(|f| Chain(f).to_string()).collect();
     assert_eq!(faults.len(), 2, "{faults:?}");
     for pair in [["Makefile", "makefile"], ["Doc", "doc"]] {
         let names_both = |fault: &String| pair.iter().all(|name| fault.contains(name));
@@ -315,7 +315,7 @@ fn an_entry_of_another_spelling_is_not_replaced() {
     let (place, _, main) = restores(&[("Makefile", "UPPER")], &[("makefile", "lower")]);
     let error = restore(&place, &main, "Makefile").expect_err("refused");
     assert!(
-        error.to_string().contains("same name as makefile"),
+        Chain(&error).to_string().contains("same name as makefile"),
         "{error}"
     );
     assert_eq!(names(&main), ["makefile"]);

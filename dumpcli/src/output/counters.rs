@@ -149,6 +149,8 @@ impl Counters {
 
     /// A file of this size begins to be copied, by this thread.
     pub fn copying(&self, at: &dyn Locate, bytes: u64) {
+        // What a copy that failed has written of its file is none of this one.
+        self.shards[own_shard()].pending.store(0, Relaxed);
         COPYING.with_borrow_mut(|copying| {
             copying.clear();
             if bytes >= LARGE {

@@ -140,7 +140,7 @@ fn hook_fault(hook: &HookFault) -> Value {
 }
 
 /// The system's answer with all that led to it, numbers included.
-fn answer(cause: &(dyn Error + 'static)) -> String {
+pub(crate) fn answer(cause: &(dyn Error + 'static)) -> String {
     match cause.source() {
         Some(below) => format!("{cause}: {}", answer(below)),
         None => cause.to_string(),

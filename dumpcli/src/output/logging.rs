@@ -39,6 +39,8 @@ use crate::program::Program;
 /// The target of the entry that tells how the run ended: stderr has it also
 /// with `-q` when it is no success.
 pub const END: &str = "dump::end";
+/// The target of the entry that tells why no run was made: no report says it.
+pub const NO_RUN: &str = "dump::no_run";
 const JOURNAL_SOCKET: &str = "/run/systemd/journal/socket";
 const SYSLOG_SOCKET: &str = "/dev/log";
 

@@ -53,7 +53,12 @@ impl About<'_> {
             Error::NoCurrent { dump } => {
                 link_again(dump).unwrap_or_else(|| self.act(error).to_owned())
             }
-            Error::BadCurrent { link, .. } => link
+            // What is not a symlink is in the way of one.
+            Error::BadCurrent {
+                link,
+                target: Some(_),
+                ..
+            } => link
                 .parent()
                 .and_then(link_again)
                 .unwrap_or_else(|| self.act(error).to_owned()),

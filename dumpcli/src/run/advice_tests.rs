@@ -142,6 +142,11 @@ fn a_lost_link_is_made_again_by_a_command_that_can_be_typed() {
     };
     let bad = Error::BadCurrent {
         link: root.join("current"),
+        target: Some("2026/1122/2331".into()),
+        reason: dumpcore::BadLink::Missing,
+    };
+    let in_the_way = Error::BadCurrent {
+        link: root.join("current"),
         target: None,
         reason: dumpcore::BadLink::NotASymlink,
     };
@@ -155,4 +160,5 @@ fn a_lost_link_is_made_again_by_a_command_that_can_be_typed() {
     for error in [&lost, &bad] {
         assert!(hint(error).ends_with(&command), "{}", hint(error));
     }
+    assert_eq!(hint(&in_the_way), "", "a link would be made in it");
 }

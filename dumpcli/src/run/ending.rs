@@ -85,9 +85,9 @@ impl Ending<'_> {
     fn log_failure(&self, failure: &Failure) {
         let (noun, exit) = (self.program.makes, self.exit);
         macro_rules! log {
-            ($level:expr, $sentence:literal) => {
+            ($target:expr, $level:expr, $sentence:literal) => {
                 tracing::event!(
-                    target: logging::END,
+                    target: $target,
                     $level,
                     DUMP_STATUS = exit.status(),
                     DUMP_EXIT = exit.code(),
@@ -99,10 +99,10 @@ impl Ending<'_> {
             };
         }
         match exit {
-            Exit::Stopped(_) => log!(Level::WARN, "{noun} of {}: {failure}"),
-            Exit::Busy => log!(Level::WARN, "no {noun} of {}: {failure}"),
-            Exit::NotNow => log!(Level::INFO, "no {noun} of {}: {failure}"),
-            _ => log!(Level::ERROR, "{noun} of {} failed: {failure}"),
+            Exit::Stopped(_) => log!(logging::END, Level::WARN, "{noun} of {}: {failure}"),
+            Exit::Busy => log!(logging::END, Level::WARN, "no {noun} of {}: {failure}"),
+            Exit::NotNow => log!(logging::NO_RUN, Level::INFO, "no {noun} of {}: {failure}"),
+            _ => log!(logging::END, Level::ERROR, "{noun} of {} failed: {failure}"),
         }
     }
 

@@ -8,6 +8,7 @@ use dumpcore::{Action, Chain, Event, Kind, Locate, Observer, Phase, Printable, W
 
 use tracing::Level;
 
+use crate::output::json::answer;
 use crate::output::progress::{Counters, Expected};
 use crate::output::screen::{Screen, held};
 use crate::paths::{What, absolute};
@@ -185,7 +186,7 @@ impl Observer for Watch {
                 tracing::error!(
                     DUMP_FILE = %Printable::path(&absolute(&fault.path)),
                     DUMP_OPERATION = fault.op.as_str(),
-                    DUMP_ERROR = %fault.cause,
+                    DUMP_ERROR = answer(&fault.cause),
                     "{}", Chain(fault)
                 );
             }

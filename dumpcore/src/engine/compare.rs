@@ -77,7 +77,12 @@ impl Worker<'_> {
         let Some(stored) = self.stored_time(item.meta.mtime)? else {
             return Ok(verdict);
         };
-        // A copy would bear the time that is there, or one that says nothing.
+        let foreseen = self.run.rules.capabilities.storable_time(item.meta.mtime);
+        if stored == foreseen {
+            // The policy went by that already: a copy would have another time.
+            return Ok(verdict);
+        }
+        // A copy would have the time that is there, or one that says nothing.
         let by_contents = policy.clone().contents(true);
         let policy = if stored == looked.mtime {
             policy

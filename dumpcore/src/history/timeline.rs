@@ -27,9 +27,10 @@ use crate::model::fault::Fault;
 use crate::model::path::RelPath;
 use crate::policy::layout::DumpName;
 use crate::root::listing::Dated;
+use crate::sys::path;
 
-/// So many of the last dumps without the path are counted, whether they are
-/// whole: each is listed for that from top to bottom.
+/// How many of the last dumps without the path are counted, to see whether they
+/// are whole: each is listed for that from top to bottom.
 const COUNTED: usize = 4;
 
 /// Tells the history of a place.
@@ -129,18 +130,28 @@ impl<'a> History<'a> {
             let events = self.main_events(before.as_ref(), now, renamed_from, &mut past.faults);
             past.events.extend(events);
         }
-        let deletes = past
-            .events
-            .iter()
-            .rev()
-            .filter_map(|event| match &event.change {
-                Change::Delete { missing } => Some(missing),
-                _ => None,
-            });
-        let lost = deletes.take(COUNTED).filter_map(|dump| lost_entries(dump));
-        let lost: Vec<Fault> = lost.collect();
+        let lost = self.half_dumps(&past);
         past.faults.extend(lost);
         past
+    }
+
+    /// The dumps that lack the path because they lost entries. Looked for only
+    /// where the path came back: what was deleted for good is no sign of that.
+    fn half_dumps(&self, past: &Changes) -> Vec<Fault> {
+        let is_there_now = || {
+            let now = self.navigator.path_now(self.place);
+            now.is_some_and(|now| path::exists(&now))
+        };
+        let deletes = past.events.iter().enumerate().rev();
+        deletes
+            .filter_map(|(number, event)| match &event.change {
+                Change::Delete { missing } => Some((number, missing)),
+                _ => None,
+            })
+            .filter(|(number, _)| number + 1 < past.events.len() || is_there_now())
+            .take(COUNTED)
+            .filter_map(|(_, dump)| lost_entries(dump))
+            .collect()
     }
 
     /// How the main tree has the path, when that is asked for and known.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::chain::Chain;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
@@ -155,7 +156,7 @@ fn a_directory_of_somebody_elses_is_refused() {
     let state = dir.path().join(".dump");
     fs::create_dir(&state).expect("made");
     std::os::unix::fs::chown(&state, Some(4444), Some(4444)).expect("chown");
-    let refused = root.lock().expect_err("anybody's").to_string();
+    let refused = Chain(&root.lock().expect_err("anybody's")).to_string();
     assert!(refused.contains("belongs to user 4444"), "{refused}");
     // Unless all of the dump root is theirs.
     std::os::unix::fs::chown(dir.path(), Some(4444), Some(4444)).expect("chown");

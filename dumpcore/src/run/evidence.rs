@@ -78,6 +78,10 @@ impl Evidence {
         if !staging.resumed {
             return Ok(());
         }
+        if !self.inherited {
+            // Of a replica that the leftover was begun as.
+            staging.marked(read_marks::put_newest_birth(staging.handle(), None))?;
+        }
         staging.marked(read_marks::put(staging.handle(), &self.marks))
     }
 
