@@ -158,10 +158,39 @@ impl Replica {
         let of_current = current.name.map(|name| from.listing().moment(name));
         run.latest = Some(of_current.map_or(now, |moment| moment.max(now)));
         if let Some(existing) = existing(&run, name)? {
-            return Ok(Replicated::There(existing));
+            return match self.is_of_other_trees(&from, name, &run, existing) {
+                true => Err(Error::NameTaken {
+                    path: run.dump.listing().path(existing),
+                }),
+                false => Ok(Replicated::There(run.dump.listing().path(existing))),
+            };
         }
         let report = self.bring_over(&from, name, &run)?;
         Ok(Replicated::Made(Box::new(report)))
+    }
+
+    /// Has the dump that is there none of the trees of the one that is wanted?
+    /// Then it is a replica of another dump root's, made in the same minute.
+    fn is_of_other_trees(
+        &self,
+        from: &DumpRoot,
+        name: DumpName,
+        run: &Run,
+        existing: DumpName,
+    ) -> bool {
+        let trees = |root: &DumpRoot, name: DumpName| {
+            let path = name.rel_path();
+            let handle = root.open_dump(&path).ok()?;
+            roots_of_dump(&handle, &path.below(root.path())).ok()
+        };
+        let (Some(wanted), Some(there)) = (trees(from, name), trees(&run.dump, existing)) else {
+            return false;
+        };
+        let there: Vec<_> = there.iter().map(|tree| &tree.name).collect();
+        !self
+            .wanted(wanted)
+            .iter()
+            .any(|tree| there.contains(&&tree.name))
     }
 
     /// Copies a dump, and publishes it under its name.
@@ -331,12 +360,12 @@ impl Replica {
 
 /// The dump or checkpoint of that minute which is there already, and then has
 /// its links.
-fn existing(run: &Run, name: DumpName) -> Result<Option<PathBuf>, Error> {
+fn existing(run: &Run, name: DumpName) -> Result<Option<DumpName>, Error> {
     for there in [DumpName::dump(name.stamp), DumpName::checkpoint(name.stamp)] {
         let path = there.rel_path();
         if run.dump.open_dump(&path).is_ok() {
             run.catch_up(there)?;
-            return Ok(Some(run.dump.listing().path(there)));
+            return Ok(Some(there));
         }
     }
     Ok(None)

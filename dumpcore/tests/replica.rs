@@ -272,6 +272,18 @@ fn what_stands_in_the_way_is_no_replica() {
     pair.assert_current("2026/1120/2331");
 }
 
+/// Two sets that are dumped in the same minute, with one second disk.
+#[test]
+fn a_dump_of_other_trees_in_that_minute_is_no_replica() {
+    let pair = Pair::with(&["2026/1121/2331", "2026/1122/0031"]);
+    pair.made(pair.on("2026-11-22"), "2026/1121/2331");
+    let there = pair.slave.join("2026/1121/2331");
+    fs::rename(there.join(ROOT), there.join("photos")).expect("renamed");
+    let error = refused(pair.on("2026-11-22"));
+    assert!(matches!(error, Error::NameTaken { .. }), "{error}");
+    pair.assert_current("2026/1121/2331");
+}
+
 #[test]
 fn a_first_run_that_was_cut_off_before_the_links_is_mended() {
     let pair = Pair::with(&["2026/1121/2331", "2026/1122/0031"]);

@@ -24,6 +24,10 @@ fn of(error: &Error, root: Root) -> Option<&'static str> {
         (Error::DumpUnusable { .. }, Root::Read) => {
             "; mount its disk, or use --wait to wait for it"
         }
+        (Error::NameTaken { .. }, Root::Written) => {
+            "; a dump root takes the replicas of one other: give each set a 'dump' of its own \
+             in its [slave] table"
+        }
         (Error::SameRoot { .. }, _) => "; give the other one with --dump",
         (Error::NoSuchDump { .. }, _) => {
             "; copy the newest dump with --latest (for a first replica: --init --latest)"
