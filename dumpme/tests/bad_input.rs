@@ -460,7 +460,7 @@ fn a_full_dump_disk_says_how_much_is_missing() {
         &[dump, "does not have enough space", "free"],
     );
     assert!(!Path::new(dump).join("current").exists());
-    // What the other program left is named: this one cannot go on with it.
+    // What the other program left is named: this one cannot continue it.
     let chk = Path::new(dump).join("2020/0101/0500_chk_incomplete");
     fs::create_dir_all(&chk).expect("made");
     let left = chk.to_str().expect("text");
@@ -468,9 +468,9 @@ fn a_full_dump_disk_says_how_much_is_missing() {
         &place,
         &args,
         1,
-        &[dump, "does not have enough space", left, "chkptme goes on"],
+        &[dump, "does not have enough space", left, "chkptme continues"],
     );
-    // What was done is kept: it is gone on with when there is room.
+    // What was done is kept: it is continued when there is room.
     fs::remove_file(large.path()).expect("removed");
     run(&place, &args).code(0);
     assert_eq!(
