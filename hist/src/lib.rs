@@ -46,8 +46,9 @@ Examples:
 
 Each line has: the event, a tab, the path in the dump, size in bytes, mode in
 octal, modification time, and the type: f for a file, d for a directory, l for a
-symlink (p for a FIFO, s for a socket, c and b for devices). A #write of a text
-file or symlink is followed by what changed; with -v, a directory by its listing.
+symlink (p for a FIFO, s for a socket, c and b for devices). Some lines end with
+another tab and a remark. A #write of a text file or symlink is followed by what
+changed; with -v, a directory by its listing.
 
 On a terminal the lines are columns with short local times, followed by what a
 #wstat changed and which names a directory gained and lost (-c leaves that out).
@@ -63,7 +64,7 @@ Events:
   #rename  it had another name in the dump before (--follow)
   #same    unchanged: the tree has what the last dump has (--with-main)
 
-After another tab:
+Remarks:
   not in PATH  for #delete: the first dump without it, or its path in the tree
   from PATH    for #rename: its name in the dump before
   main         the line is about the current version in the tree (--with-main)

@@ -64,8 +64,8 @@ fn behind(command: &Command) -> String {
         .into_iter()
         .partition(|part| matches!(part, Part::List(..)));
     let mut text = String::new();
-    for part in texts.iter().chain(&lists) {
-        section(part, &mut text);
+    for (index, part) in texts.iter().chain(&lists).enumerate() {
+        section(part, index == 0, &mut text);
     }
     text
 }
@@ -189,10 +189,11 @@ fn part(block: &str) -> Part {
     Part::List(heading.to_owned(), items)
 }
 
-fn section(part: &Part, text: &mut String) {
+/// Texts share one section, which the first part opens.
+fn section(part: &Part, first: bool, text: &mut String) {
     match part {
         Part::Text(words) => {
-            text.push_str(".SH NOTES\n");
+            text.push_str(if first { ".SH NOTES\n" } else { ".PP\n" });
             text.push_str(&running(words));
             text.push('\n');
         }
