@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dumpcore::{Action, Chain, Event, Kind, Locate, Observer, Phase, Printable, Warning};
+use dumpcore::{
+    Action, Chain, CopyReason, Event, Kind, Locate, Observer, Phase, Printable, Warning,
+};
 
 use tracing::Level;
 
@@ -137,7 +139,7 @@ impl Watch {
 /// not listed at this level.
 fn words(did: Action, listing: u8) -> Option<(&'static str, &'static str)> {
     let words = match did {
-        Action::Copied(why) => return Some(("copy", why.as_str())),
+        Action::Copied(why) => return Some(("copy", short(why))),
         Action::Excluded => return Some(("exclude", "")),
         Action::OtherFilesystem => return Some(("exclude", "mount")),
         Action::Linked => ("link", ""),
@@ -147,6 +149,18 @@ fn words(did: Action, listing: u8) -> Option<(&'static str, &'static str)> {
         _ => return None,
     };
     (listing > 1).then_some(words)
+}
+
+/// A reason in a word that fits the column.
+fn short(why: CopyReason) -> &'static str {
+    match why {
+        CopyReason::NoLink => "no link",
+        CopyReason::Immutable => "fixed",
+        CopyReason::LinkNotPermitted => "refused",
+        CopyReason::OtherFilesystem => "mount",
+        CopyReason::ReferenceGone => "gone",
+        other => other.as_str(),
+    }
 }
 
 impl Observer for Watch {
@@ -199,12 +213,13 @@ impl Observer for Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use dumpcore::CopyReason;
 
     #[test]
     fn lists_as_much_as_was_asked_for() {
         let copied = Action::Copied(CopyReason::Mtime);
         assert_eq!(words(copied, 1), Some(("copy", "mtime")));
+        let refused = Action::Copied(CopyReason::LinkNotPermitted);
+        assert_eq!(words(refused, 1), Some(("copy", "refused")));
         assert_eq!(words(Action::Excluded, 1), Some(("exclude", "")));
         for did in [
             Action::Linked,
