@@ -146,7 +146,7 @@ impl File {
             program: usage.program,
             warnings: &mut file.warnings,
         };
-        let table = DeTable::parse(&text).map_err(|error| reader.refused(&error))?;
+        let table = DeTable::parse(&text).map_err(|error| reader.refused(&error, ""))?;
         let (span, mut table) = (table.span(), table.into_inner());
         let sets = table.remove("set");
         file.top = reader.section(Spanned::new(span, table), "")?;
@@ -225,7 +225,7 @@ impl Reader<'_> {
             },
         );
         let section = Section::deserialize(Deserializer::from(Spanned::new(span, table)))
-            .map_err(|error| self.refused(&error))?;
+            .map_err(|error| self.refused(&error, before))?;
         match section.nonsense() {
             Some((at, message)) => Err(self.wrong(at, message)),
             None => Ok(section),
@@ -243,9 +243,16 @@ impl Reader<'_> {
         self.section(Spanned::new(span, set), &format!("set.{name}."))
     }
 
-    fn refused(&self, error: &toml::de::Error) -> ConfigError {
+    /// `before` as in [`Reader::section`].
+    fn refused(&self, error: &toml::de::Error, before: &str) -> ConfigError {
         let at = error.span().map_or(0, |span| span.start);
-        self.wrong(at, &plain::message(error.message()))
+        let mut message = plain::message(error.message());
+        // Sets are read apart, so that the parser does not know their key. It
+        // lists the keys of a table inside the section without `main`.
+        if before.is_empty() && message.contains("; the keys are `main`") {
+            message.push_str(", `set`");
+        }
+        self.wrong(at, &message)
     }
 
     fn wrong(&self, at: usize, message: &str) -> ConfigError {

@@ -72,6 +72,18 @@ fn reads_every_key() {
 }
 
 #[test]
+fn an_unknown_key_names_those_that_stand_there() {
+    for (text, has_sets) in [
+        ("mian = 1\n", true),
+        ("[set.a]\nmian = 1\n", false),
+        ("[hooks]\nbefore = 1\n", false),
+    ] {
+        let message = parsed(text).expect_err(text).to_string();
+        assert_eq!(message.ends_with("`hooks`, `set`"), has_sets, "{message}");
+    }
+}
+
+#[test]
 fn errors_name_line_and_column() {
     let cases = [
         ("dump = \"/d\"\njobz = 3\n", "2:1", "unknown key `jobz`"),
