@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::num::NonZeroU16;
 
 use clap::{Args, ValueHint};
+use dumpcli::advice::no_dumps;
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
 use dumpcli::{figures, json, logging, screen};
@@ -72,11 +73,14 @@ pub(crate) fn run(options: &Options) -> Result<Exit, Failure> {
 fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     let root = DumpRoot::open(&settings.dump.value).map_err(|e| settings.explained(e))?;
     let dumps = options.dumps.iter().map(|what| root.find(what));
-    let dumps: Vec<DumpId> = dumps.collect::<Result<_, _>>().map_err(unfound)?;
+    let dumps: Vec<DumpId> = dumps
+        .collect::<Result<_, _>>()
+        .map_err(|error| unfound(error, settings))?;
     let order = || {
         let remove = Remove::new(&settings.dump.value).first_copy(options.force);
         dumps.iter().fold(remove, |remove, dump| remove.dump(*dump))
     };
+    let mut told = Vec::new();
     if !options.dry_run && !options.force {
         if !desk::can_ask() {
             return Err(Failure::Failed(
@@ -88,8 +92,11 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
             .dry_run(true)
             .run()
             .map_err(|e| settings.explained(e))?;
-        if !plan.removed.is_empty() && !desk::agrees(&question(&plan))? {
-            return Ok(Exit::Done);
+        if !plan.removed.is_empty() {
+            if !desk::agrees(&question(&plan))? {
+                return Ok(Exit::Done);
+            }
+            told.extend(plan.left.iter().map(stays));
         }
     }
     let desk = Desk::open(&settings.session);
@@ -98,13 +105,18 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     });
     let removal = done.map_err(|e| settings.explained(e))?;
     let exit = exit_of(&removal, &desk);
-    tell(&removal, settings, exit)?;
+    tell(&removal, &told, settings, exit)?;
     Ok(exit)
 }
 
-/// What was named is no dump: a day, say, is wrong usage.
-fn unfound(error: NotADump) -> Failure {
+/// What was named is not a dump: a day, say, is wrong usage.
+fn unfound(error: NotADump, settings: &Settings) -> Failure {
     match error {
+        NotADump::Missing { .. } | NotADump::Unknown { .. }
+            if let Some(error) = no_dumps(&settings.dump.value) =>
+        {
+            settings.explained(error)
+        }
         NotADump::Several { .. } | NotADump::Inside { .. } => {
             Failure::Usage(Chain(&error).to_string())
         }
@@ -112,7 +124,7 @@ fn unfound(error: NotADump) -> Failure {
     }
 }
 
-/// The plan, and whether it is wanted.
+/// The plan, and whether to carry it out.
 fn question(plan: &Removal) -> String {
     let mut text = String::new();
     for left in &plan.left {
@@ -122,11 +134,17 @@ fn question(plan: &Removal) -> String {
     match plan.removed.as_slice() {
         [one] => text.push_str(&format!("remove {}, and free {freed}?", one.dump)),
         several => {
-            for removed in several {
-                text.push_str(&format!("{}\n{}: ", line(removed, true), PROGRAM.name));
-            }
             let number = several.len();
-            text.push_str(&format!("remove these {number} dumps, and free {freed}?"));
+            text.push_str(&format!("{number} dumps:\n"));
+            for removed in several {
+                let (dump, names) = (removed.dump, removed.names);
+                let freed = figures::bytes(removed.freed_bytes);
+                text.push_str(&format!("  {dump}: {names} entries, {freed} to free\n"));
+            }
+            let name = PROGRAM.name;
+            text.push_str(&format!(
+                "{name}: remove these {number} dumps, and free {freed}?"
+            ));
         }
     }
     text
@@ -145,9 +163,16 @@ fn exit_of(removal: &Removal, desk: &Desk) -> Exit {
     }
 }
 
-/// What became of it, in the log and on the screen.
-fn tell(removal: &Removal, settings: &Settings, exit: Exit) -> Result<(), Failure> {
-    for left in &removal.left {
+/// What became of it, in the log and on the screen. What the question has
+/// `told` already is not repeated.
+fn tell(
+    removal: &Removal,
+    told: &[String],
+    settings: &Settings,
+    exit: Exit,
+) -> Result<(), Failure> {
+    let new = |left: &&Left| !told.contains(&stays(left));
+    for left in removal.left.iter().filter(new) {
         let path = dumpcli::absolute(&left.path);
         tracing::error!(
             DUMP_PATH = %Printable::path(&path),

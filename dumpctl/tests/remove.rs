@@ -173,6 +173,19 @@ fn what_is_named_must_be_a_dump() {
     );
 }
 
+/// The dump root is there and empty: its disk may not be mounted.
+#[test]
+fn a_root_without_any_dump_is_told_as_such() {
+    let ground = Ground::new();
+    fs::remove_dir_all(ground.root()).expect("removed");
+    fs::create_dir(ground.root()).expect("made");
+    for dump in ["2030/0101/0200", "letter"] {
+        let (_, said) = ends(ground.dumpctl(&["remove", "--force", dump]), 1);
+        let words = "dump has no link 'current'; either its disk is not mounted, or it has no dump";
+        assert!(said.contains(words), "{said}");
+    }
+}
+
 #[test]
 fn without_a_terminal_it_takes_force() {
     let ground = Ground::new();
@@ -188,7 +201,7 @@ fn without_a_terminal_it_takes_force() {
 fn on_a_terminal_it_asks() {
     let ground = Ground::new();
     let program = env!("CARGO_BIN_EXE_dumpctl");
-    let answer = |answer: &str, dumps: &str| {
+    let answer = |answer: &str, dumps: &str, code: i32| {
         let line =
             format!("printf '{answer}\\n' | script -qec '{program} remove {dumps}' /dev/null");
         let mut command = ground.dumpctl(&[]);
@@ -203,20 +216,20 @@ fn on_a_terminal_it_asks() {
                 .into_iter()
                 .filter_map(|(name, value)| Some((name, value?))),
         );
-        let (printed, _) = ends(command, 0);
+        let (printed, _) = ends(command, code);
         printed
     };
-    let asked = answer("n", "2030/0101/0200");
+    let asked = answer("n", "2030/0101/0200", 0);
     assert!(
         asked.contains("remove 2030/0101/0200, and free "),
         "{asked}"
     );
     assert!(ground.has("2030/0101/0200/tree/own"));
-    let asked = answer("y", "2030/0101/0200 2030/0102/0300");
-    assert!(
-        asked.contains("dry run: would remove 2030/0102/0300: 5 entries"),
-        "{asked}"
-    );
+    let asked = answer("y", "2030/0101/0200 2030/0102/0300 2030/0102/0400", 23);
+    assert!(asked.contains("  2030/0102/0300: 5 entries, "), "{asked}");
+    assert!(!asked.contains("dry run"), "{asked}");
+    let kept = asked.matches("kept 2030/0102/0400: ").count();
+    assert_eq!(kept, 1, "{asked}");
     assert!(asked.contains("remove these 2 dumps, and free "), "{asked}");
     assert!(!ground.has("2030/0101/0200") && !ground.has("2030/0102/0300"));
 }

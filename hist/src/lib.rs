@@ -217,6 +217,9 @@ fn tell(options: &Options, grounds: &Lookups, path: &Path) -> Result<Exit, Failu
         exit = Exit::Failed;
     }
     if past.events.is_empty() && exit == Exit::Done {
+        if let Some(failure) = ground.no_dumps() {
+            return Err(failure);
+        }
         return Err(Failure::Failed(format!(
             "no dump in {} has {} ({} looked at)",
             Printable::path(&ground.dump),

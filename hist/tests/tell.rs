@@ -410,3 +410,17 @@ fn a_dump_of_another_tree_is_no_deletion() {
     let line = "4 644 2020-01-01T00:00:01+00:00 f";
     ground.tells(&["a/f"], &[ground.line("create", "2020/0101/1000", line)]);
 }
+
+/// The dump root is there and empty: its disk may not be mounted.
+#[test]
+fn a_root_without_any_dump_is_told_as_such() {
+    let ground = Ground::new();
+    let said = "dump has no link 'current'; either its disk is not mounted, or it has no dump yet";
+    ground
+        .hist()
+        .arg("a/f")
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(predicate::str::contains(said));
+}

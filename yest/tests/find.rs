@@ -532,6 +532,21 @@ fn yesterday_is_a_date() {
         .stderr("yest: '1331' is not a date: months are 01 to 12, not 13\n");
 }
 
+/// The dump root is there and empty: its disk may not be mounted.
+#[test]
+fn a_root_without_any_dump_is_told_as_such() {
+    let ground = Ground::new();
+    let said = format!(
+        "yest: {} has no link 'current'; either its disk is not mounted, or it has no dump yet; \
+         make the first dump with 'dumpme --init'\n",
+        ground.at("dump").display()
+    );
+    for words in [&["a/f"][..], &["--last", "a/f"], &["--no-check", "a/f"]] {
+        let run = ground.yest().args(words).assert().code(1).stdout("");
+        run.stderr(said.clone());
+    }
+}
+
 #[test]
 fn where_nothing_is_found_it_says_what_there_is() {
     let ground = Ground::new();
@@ -547,7 +562,7 @@ fn where_nothing_is_found_it_says_what_there_is() {
         1,
         &format!(
             "{root} has no dump from 2019-12-31T23:59 or earlier; \
-             its oldest is 2020/0101/1200, of 2020-01-01T12:00"
+             its oldest is 2020/0101/1200, of 2020-01-01T12:00 (see --last, or -h 0)"
         ),
     );
     let later = ground.old("2020/0102/1200", "a/f").display().to_string();
@@ -564,9 +579,14 @@ fn where_nothing_is_found_it_says_what_there_is() {
         2,
         "-y, -m, -d and -h together lead back before the year 0: give less",
     );
-    says(
-        &["-d", "-1", "a/f"],
-        2,
-        "invalid value '-1' for '--days <N>': -1 is not in 0..=4294967295 (see --help)",
-    );
+    for number in ["-1", "x", "1.5", "4294967296"] {
+        says(
+            &["-d", number, "a/f"],
+            2,
+            &format!(
+                "invalid value '{number}' for '--days <N>': \
+                 give a whole number from 0 to 4294967295 (see --help)"
+            ),
+        );
+    }
 }

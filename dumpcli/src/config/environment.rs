@@ -10,7 +10,8 @@ use std::path::PathBuf;
 pub const MAINROOT: &str = "MAINROOT";
 /// The variable that names the dump root.
 pub const DUMPROOT: &str = "DUMPROOT";
-const SYSTEM_CONFIG: &str = "/etc/dump/dump.toml";
+/// The configuration file of all users.
+pub(crate) const SYSTEM_CONFIG: &str = "/etc/dump/dump.toml";
 
 /// The variables of the environment that count.
 #[derive(Clone, Debug, Default)]

@@ -11,6 +11,8 @@ use dumpcore::{
 
 use crate::failure::Failure;
 use crate::lookup::notices::Notices;
+use crate::program::Advice;
+use crate::run::advice::{About, explain, no_dumps};
 
 /// The trees with one dump root, and from where relative paths start.
 #[derive(Debug)]
@@ -70,11 +72,38 @@ impl Lookup {
         self.navigator.locate_as_typed(self.typed_from.join(path))
     }
 
+    /// Why there is no answer from a dump root that has no dump; `None` when it
+    /// has one.
+    #[must_use]
+    pub fn no_dumps(&self) -> Option<Failure> {
+        let about = About {
+            advice: Advice::COMMON,
+            read: &[],
+            dump: &self.dump,
+            origins: &[],
+        };
+        let error = no_dumps(&self.dump)?;
+        Some(explain(Failure::from(error), about))
+    }
+
     /// Why there is no answer. A dump that is named as an older one while its
     /// name lies in the future needs a word: it was made in another zone.
     #[must_use]
     pub fn failure(&self, error: &FindError) -> Failure {
+        let none = matches!(
+            error,
+            FindError::NoneThen { oldest: None, .. } | FindError::Never { dumps: 0, .. }
+        );
+        if let Some(failure) = none.then(|| self.no_dumps()).flatten() {
+            return failure;
+        }
         let mut text = Chain(error).to_string();
+        if let FindError::NoneThen {
+            oldest: Some(_), ..
+        } = error
+        {
+            text.push_str(" (see --last, or -h 0)");
+        }
         if let FindError::NotThere { older, .. } = error
             && let Some(Ok(place)) = older.as_ref().map(|path| self.locate(path))
             && let LocatedIn::Dump(dump) = place.located_in
@@ -161,7 +190,8 @@ pub struct AgoOptions {
         long,
         value_name = "N",
         overrides_with = "years",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = number
     )]
     pub years: Option<u32>,
     /// Number of months ago
@@ -170,7 +200,8 @@ pub struct AgoOptions {
         long,
         value_name = "N",
         overrides_with = "months",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = number
     )]
     pub months: Option<u32>,
     /// Number of days ago [default: 1, if no other time is given]
@@ -179,7 +210,8 @@ pub struct AgoOptions {
         long,
         value_name = "N",
         overrides_with = "days",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = number
     )]
     pub days: Option<u32>,
     /// Number of hours ago
@@ -188,9 +220,15 @@ pub struct AgoOptions {
         long,
         value_name = "N",
         overrides_with = "hours",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        value_parser = number
     )]
     pub hours: Option<u32>,
+}
+
+fn number(text: &str) -> Result<u32, String> {
+    text.parse()
+        .map_err(|_| format!("give a whole number from 0 to {}", u32::MAX))
 }
 
 impl AgoOptions {

@@ -6,10 +6,12 @@
 //! here.
 
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use dumpcore::{DumpRoot, Error, Printable, Sort};
 
+use crate::config::environment::SYSTEM_CONFIG;
 use crate::config::origin::{Origin, Source};
 use crate::failure::Failure;
 use crate::program::{Advice, Root};
@@ -62,6 +64,9 @@ impl About<'_> {
                 .parent()
                 .and_then(link_again)
                 .unwrap_or_else(|| self.act(error).to_owned()),
+            Error::StateUnusable { path, cause } if cause.kind() == ErrorKind::PermissionDenied => {
+                of_another_user(path)
+            }
             Error::NoSpace { .. } => format!("{}{}", self.act(error), self.leftovers()),
             _ => self.act(error).to_owned(),
         }
@@ -111,6 +116,20 @@ impl About<'_> {
     }
 }
 
+/// The error of a dump root that has neither `current` nor a dump: most likely
+/// its disk is not mounted, and that it lacks a path says nothing about the
+/// path. `None` when it has either, or cannot be read.
+#[must_use]
+pub fn no_dumps(dump: &Path) -> Option<Error> {
+    let link = dump.join("current").symlink_metadata();
+    if !link.is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return None;
+    }
+    let newest = DumpRoot::open(dump).ok()?.listing().newest().ok()?;
+    let dump = dump.to_path_buf();
+    newest.is_none().then_some(Error::NoCurrent { dump })
+}
+
 /// The command that makes `current` again, of a dump root that has dumps.
 fn link_again(dump: &Path) -> Option<String> {
     let listing = DumpRoot::open(dump).ok()?;
@@ -120,6 +139,19 @@ fn link_again(dump: &Path) -> Option<String> {
         "; its newest dump is {newest}: if only the link was lost, make it again with \
          'ln -sfn {newest} {link}'"
     ))
+}
+
+/// Whose a path is, when it is not this user's; empty when it is, or when it
+/// cannot be told.
+fn of_another_user(path: &Path) -> String {
+    match path.symlink_metadata().map(|found| found.uid()) {
+        Ok(owner) if owner == rustix::process::geteuid().as_raw() => String::new(),
+        Ok(0) => "; it belongs to root: use a dump root of your own, with --dump".to_owned(),
+        Ok(owner) => {
+            format!("; it belongs to user {owner}: use a dump root of your own, with --dump")
+        }
+        Err(_) => String::new(),
+    }
 }
 
 /// What any program can say.
@@ -139,6 +171,10 @@ fn named_by(origin: &Origin) -> String {
     match &origin.source {
         Source::Flag => format!(" (from {option})"),
         Source::Env(name) => format!(" (from {name} in the environment)"),
+        Source::Default if origin.unconfigured => format!(
+            " (the default; set it with {option}, or in {}, which does not exist)",
+            SYSTEM_CONFIG
+        ),
         Source::Default => format!(" (the default; set it with {option})"),
         Source::File { path, line, .. } => format!(" (from {}:{line})", path.display()),
     }

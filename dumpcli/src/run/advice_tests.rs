@@ -65,6 +65,7 @@ fn what_cannot_be_opened_says_who_named_it_and_what_to_do() {
         path: path.clone(),
         option,
         source,
+        unconfigured: false,
     };
     for (source, words) in [
         (Source::Flag, " (from --main)"),
@@ -82,6 +83,18 @@ fn what_cannot_be_opened_says_who_named_it_and_what_to_do() {
         };
         assert_eq!(about(OWN, &dump, &origins).hint(&error), words);
     }
+    let none = Origin {
+        unconfigured: true,
+        ..origin("--main", &tree, Source::Default)
+    };
+    let error = Error::MainUnusable {
+        path: tree.clone(),
+        cause: io::Error::from_raw_os_error(2),
+    };
+    assert_eq!(
+        about(OWN, &dump, &[none]).hint(&error),
+        " (the default; set it with --main, or in /etc/dump/dump.toml, which does not exist)"
+    );
     let origins = [origin("--dump", &dump, Source::Default)];
     let hint = about(Advice::COMMON, &dump, &origins).hint(&unusable(2));
     assert_eq!(
@@ -161,4 +174,39 @@ fn a_lost_link_is_made_again_by_a_command_that_can_be_typed() {
         assert!(hint(error).ends_with(&command), "{}", hint(error));
     }
     assert_eq!(hint(&in_the_way), "", "a link would be made in it");
+}
+
+#[test]
+fn what_belongs_to_another_user_says_so() {
+    let refused = |path: &Path, errno| Error::StateUnusable {
+        path: path.to_path_buf(),
+        cause: io::Error::from_raw_os_error(errno),
+    };
+    let dir = assert_fs::TempDir::new().expect("a directory for the test");
+    let hint = |path: &Path, errno| {
+        about(Advice::COMMON, Path::new("/dump"), &[]).hint(&refused(path, errno))
+    };
+    assert_eq!(hint(dir.path(), 13), "", "its own");
+    assert_eq!(hint(&dir.path().join("none"), 13), "");
+    let foreign = "; it belongs to root: use a dump root of your own, with --dump";
+    let expected = if rustix::process::geteuid().is_root() {
+        ""
+    } else {
+        foreign
+    };
+    assert_eq!(hint(Path::new("/"), 13), expected);
+    assert_eq!(hint(Path::new("/"), 40), "", "not a matter of permission");
+}
+
+#[test]
+fn a_root_without_current_and_without_dumps_has_no_dumps() {
+    let dir = assert_fs::TempDir::new().expect("a directory for the test");
+    let root = dir.path();
+    assert!(matches!(no_dumps(root), Some(Error::NoCurrent { dump }) if dump == root));
+    assert!(no_dumps(&root.join("none")).is_none());
+    std::fs::create_dir_all(root.join("2026/1122/2331")).expect("made");
+    assert!(no_dumps(root).is_none(), "it has a dump");
+    std::fs::remove_dir_all(root.join("2026")).expect("removed");
+    std::os::unix::fs::symlink("first", root.join("current")).expect("made");
+    assert!(no_dumps(root).is_none(), "it has the link");
 }
