@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use chrono::Local;
+use chrono::{DateTime, Local, TimeDelta};
 use clap::{Args, CommandFactory, Parser};
 use dumpcli::Program;
 use dumpcli::advice::{About, explain};
@@ -87,7 +87,8 @@ struct KindOfRun {
     /// Change nothing; list what would be copied, and why
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Date the dump at this minute instead of now; imports an older copy
+    /// Date the dump at this minute of the past instead of now; imports an
+    /// older copy
     #[arg(long, value_name = "YYYY-MM-DDTHH:MM")]
     at: Option<Stamp>,
     /// Dump a tree that is empty even if its last dump is not
@@ -171,8 +172,9 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     if options.monitoring.is_wanted() {
-        return options.monitoring.tell(&settings);
+        return options.monitoring.tell(&settings, &sources);
     }
+    options.kind.refuse_future(Local::now())?;
     let mut filter = excludes::given(&settings.excludes)?;
     let (main, dump) = (&settings.main.value, &settings.dump.value);
     let task = Task {
@@ -180,7 +182,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         dump: dump.clone(),
         dry_run: options.kind.dry_run,
         lists_dry_run: true,
-        origins: settings.origins(),
+        origins: settings.origins(&sources),
     };
     let session = Session::start(PROGRAM, settings.session.clone(), task);
     Ok(session.run(|watch, run| {
@@ -190,12 +192,25 @@ fn run(options: &Options) -> Result<Exit, Failure> {
     }))
 }
 
+impl KindOfRun {
+    /// A dump dated in the future would be the newest for every look at the
+    /// past until then. A minute is allowed for: a script may have rounded up.
+    fn refuse_future(&self, now: DateTime<Local>) -> Result<(), Failure> {
+        match self.at {
+            Some(at) if at > Stamp::of(&(now + TimeDelta::minutes(1))) => Err(Failure::Usage(
+                format!("{at} is in the future; --at is for importing older copies"),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Monitoring {
     fn is_wanted(&self) -> bool {
         self.prometheus || self.check_age.is_some()
     }
 
-    fn tell(&self, settings: &Settings) -> Result<Exit, Failure> {
+    fn tell(&self, settings: &Settings, sources: &Sources) -> Result<Exit, Failure> {
         let dump = &settings.dump.value;
         let found = settings.named_trees();
         let found = found.and_then(|trees| Ages::find(dump, &trees, Local::now()));
@@ -208,7 +223,7 @@ impl Monitoring {
                         advice: PROGRAM.advice,
                         read: &settings.main.value,
                         dump,
-                        origins: &settings.origins(),
+                        origins: &settings.origins(sources),
                     },
                 );
                 if settings.session.json {
@@ -273,9 +288,11 @@ impl Settings {
         }
     }
 
-    fn origins(&self) -> Vec<Origin> {
+    fn origins(&self, sources: &Sources) -> Vec<Origin> {
         let dump = Origin::of("--dump", &self.dump);
-        Origin::of_all("--main", &self.main).chain([dump]).collect()
+        let all = Origin::of_all("--main", &self.main).chain([dump]);
+        all.map(|origin| origin.with_files(sources.files()))
+            .collect()
     }
 
     /// The trees in force, and their names in the dump.
@@ -340,8 +357,24 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn the_command_line_is_consistent() {
-        super::command().debug_assert();
+        command().debug_assert();
+    }
+
+    #[test]
+    fn a_dump_is_dated_at_most_a_minute_ahead() {
+        let now = Local::now();
+        for (ahead, refused) in [(-60, false), (0, false), (1, false), (2, true)] {
+            let kind = KindOfRun {
+                init: false,
+                dry_run: false,
+                at: Some(Stamp::of(&(now + TimeDelta::minutes(ahead)))),
+                allow_empty: false,
+            };
+            assert_eq!(kind.refuse_future(now).is_err(), refused, "{ahead} minutes");
+        }
     }
 }
