@@ -477,7 +477,12 @@ fn a_full_dump_disk_says_how_much_is_missing() {
         &place,
         &args,
         1,
-        &[dump, "does not have enough space", left, "chkptme continues"],
+        &[
+            dump,
+            "does not have enough space",
+            left,
+            "chkptme continues",
+        ],
     );
     // What was done is kept: it is continued when there is room.
     fs::remove_file(large.path()).expect("removed");
