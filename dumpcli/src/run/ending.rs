@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use dumpcore::{Printable, Report};
+use dumpcore::{Chain, Printable, Report};
 use tracing::Level;
 
 use crate::config::session_settings::SessionSettings;
@@ -130,7 +130,7 @@ impl Ending<'_> {
             Err(_) => return,
         };
         if let Err(error) = screen::try_print(&text) {
-            tracing::warn!("cannot print the report: {error}");
+            tracing::warn!("cannot print the report: {}", Chain(&error));
         }
     }
 }

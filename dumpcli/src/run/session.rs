@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use dumpcore::{DumpRoot, RunOptions, give_way};
+use dumpcore::{Chain, DumpRoot, RunOptions, give_way};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::keys::OneOrMany;
@@ -68,7 +68,7 @@ impl Session {
         if settings.idle.value
             && let Err(error) = give_way()
         {
-            tracing::warn!("cannot run at idle priority: {error}");
+            tracing::warn!("cannot run at idle priority: {}", Chain(&error));
         }
         let stop = listen(program, settings.quiet, &screen);
         Self {
