@@ -61,7 +61,8 @@ pub enum FilterRefusal {
     #[error("a rule cannot hold a NUL byte")]
     Nul,
     /// The file begins with the byte order mark of UTF-16 or UTF-32: names are
-    /// bytes, and none of its rules would match any.
+    /// bytes, and none of its rules would match any. (A file whose first rule is
+    /// a name with these bytes needs an empty line before it.)
     #[error("the file is UTF-16 or UTF-32; save it as UTF-8")]
     Encoding,
     /// In rsync's full filter language (`--filter`) this names a file of further
