@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use chrono::{DateTime, Local, TimeDelta};
+use chrono::Local;
 use clap::{Args, CommandFactory, Parser};
 use dumpcli::Program;
 use dumpcli::advice::{About, explain};
@@ -87,8 +87,7 @@ struct KindOfRun {
     /// Change nothing; list what would be copied, and why
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Date the dump at this minute of the past instead of now; imports an
-    /// older copy
+    /// Date the dump at this minute instead of now; imports an older copy
     #[arg(long, value_name = "YYYY-MM-DDTHH:MM")]
     at: Option<Stamp>,
     /// Dump a tree that is empty even if its last dump is not
@@ -172,9 +171,8 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     if options.monitoring.is_wanted() {
-        return options.monitoring.tell(&settings, &sources);
+        return options.monitoring.tell(&settings);
     }
-    options.kind.refuse_future(Local::now())?;
     let mut filter = excludes::given(&settings.excludes)?;
     let (main, dump) = (&settings.main.value, &settings.dump.value);
     let task = Task {
@@ -182,7 +180,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         dump: dump.clone(),
         dry_run: options.kind.dry_run,
         lists_dry_run: true,
-        origins: settings.origins(&sources),
+        origins: settings.origins(),
     };
     let session = Session::start(PROGRAM, settings.session.clone(), task);
     Ok(session.run(|watch, run| {
@@ -192,25 +190,12 @@ fn run(options: &Options) -> Result<Exit, Failure> {
     }))
 }
 
-impl KindOfRun {
-    /// A dump dated in the future would be the newest for every look at the
-    /// past until then. A minute is allowed for: a script may have rounded up.
-    fn refuse_future(&self, now: DateTime<Local>) -> Result<(), Failure> {
-        match self.at {
-            Some(at) if at > Stamp::of(&(now + TimeDelta::minutes(1))) => Err(Failure::Usage(
-                format!("{at} is in the future; --at is for importing older copies"),
-            )),
-            _ => Ok(()),
-        }
-    }
-}
-
 impl Monitoring {
     fn is_wanted(&self) -> bool {
         self.prometheus || self.check_age.is_some()
     }
 
-    fn tell(&self, settings: &Settings, sources: &Sources) -> Result<Exit, Failure> {
+    fn tell(&self, settings: &Settings) -> Result<Exit, Failure> {
         let dump = &settings.dump.value;
         let found = settings.named_trees();
         let found = found.and_then(|trees| Ages::find(dump, &trees, Local::now()));
@@ -223,7 +208,7 @@ impl Monitoring {
                         advice: PROGRAM.advice,
                         read: &settings.main.value,
                         dump,
-                        origins: &settings.origins(sources),
+                        origins: &settings.origins(),
                     },
                 );
                 if settings.session.json {
@@ -288,11 +273,9 @@ impl Settings {
         }
     }
 
-    fn origins(&self, sources: &Sources) -> Vec<Origin> {
+    fn origins(&self) -> Vec<Origin> {
         let dump = Origin::of("--dump", &self.dump);
-        let all = Origin::of_all("--main", &self.main).chain([dump]);
-        all.map(|origin| origin.with_files(sources.files()))
-            .collect()
+        Origin::of_all("--main", &self.main).chain([dump]).collect()
     }
 
     /// The trees in force, and their names in the dump.
@@ -357,24 +340,8 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn the_command_line_is_consistent() {
-        command().debug_assert();
-    }
-
-    #[test]
-    fn a_dump_is_dated_at_most_a_minute_ahead() {
-        let now = Local::now();
-        for (ahead, refused) in [(-60, false), (0, false), (1, false), (2, true)] {
-            let kind = KindOfRun {
-                init: false,
-                dry_run: false,
-                at: Some(Stamp::of(&(now + TimeDelta::minutes(ahead)))),
-                allow_empty: false,
-            };
-            assert_eq!(kind.refuse_future(now).is_err(), refused, "{ahead} minutes");
-        }
+        super::command().debug_assert();
     }
 }

@@ -327,15 +327,6 @@ fn options_and_settings_that_are_none() {
     );
     refused(
         &place,
-        &with(&all, &["--at", "2199-01-01T00:00"]),
-        2,
-        &[
-            "2199-01-01T00:00 is in the future",
-            "--at is for importing older copies",
-        ],
-    );
-    refused(
-        &place,
         &with(&all, &["--at", "2026-02-30T10:00"]),
         2,
         &["2026-02-30T10:00"],

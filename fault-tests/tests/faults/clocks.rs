@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Command;
 
 use chrono::DateTime;
-use dumpcore::{DumpName, DumpRoot, Snapshot, Stamp};
+use dumpcore::{DumpName, DumpRoot, Stamp};
 
 use crate::sample_trees;
 use crate::setup::{Stage, assert_done, end_well, end_with};
@@ -140,23 +140,13 @@ fn a_flight_round_the_world_keeps_the_order_of_dumps() {
     assert_ne!(rising, made, "are the zones faked?");
 }
 
-/// The program refuses such a minute, but a clock may have been wrong.
-fn in_the_future(stage: &Stage, stamp: &str) {
-    let snapshot = Snapshot::new(&stage.dump).main(&stage.source);
-    let snapshot = snapshot.at(stamp.parse().expect("a minute"));
-    snapshot.run().expect("published");
-}
-
 #[test]
 fn years_of_other_lengths_are_dumps_or_refused() {
     let stage = Stage::new();
     stage.write(&sample_trees::before());
     for (nth, year) in ["0000", "0999", "1000", "9999"].into_iter().enumerate() {
         let stamp = format!("{year}-02-03T04:05");
-        match year {
-            "9999" => in_the_future(&stage, &stamp),
-            _ => end_well(stage.dumpme().args(["--at", &stamp])),
-        }
+        end_well(stage.dumpme().args(["--at", &stamp]));
         assert_eq!(names(&stage).len(), nth + 1, "{year}");
         assert!(stage.dump.join(year).join("0203/0405").is_dir());
         assert_done(&stage.dump, &stage.source);
@@ -178,5 +168,5 @@ fn years_of_other_lengths_are_dumps_or_refused() {
             _ => assert_eq!(code, Some(2), "{year}"),
         }
     }
-    end_with(stage.dumpme().args(["--at", "9999-02-03T04:05"]), 2);
+    end_with(stage.dumpme().args(["--at", "9999-02-03T04:05"]), 1);
 }

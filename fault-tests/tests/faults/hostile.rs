@@ -109,7 +109,7 @@ impl Elsewhere {
 
 #[test]
 fn a_symlink_in_the_place_of_a_directory_of_the_dump_root_is_not_followed() {
-    for place in ["2021", "2021/0506", "2021/0506/0708_incomplete"] {
+    for place in ["2031", "2031/0506", "2031/0506/0708_incomplete"] {
         let (stage, elsewhere) = (Stage::new(), Elsewhere::new());
         stage.write(&sample_trees::before());
         stage.dump_now();
@@ -117,8 +117,8 @@ fn a_symlink_in_the_place_of_a_directory_of_the_dump_root_is_not_followed() {
         fs::create_dir_all(place.parent().expect("above")).expect("made");
         symlink(elsewhere.path(), &place).expect("made");
         let named = fs::read_link(stage.dump.join("current")).expect("a link");
-        let said = end_with(stage.dumpme().args(["--at", "2021-05-06T07:08"]), 1);
-        assert!(said.contains("2021"), "{said}");
+        let said = end_with(stage.dumpme().args(["--at", "2031-05-06T07:08"]), 1);
+        assert!(said.contains("2031"), "{said}");
         elsewhere.assert_untouched();
         let still = fs::read_link(stage.dump.join("current")).expect("a link");
         assert_eq!(named, still);
@@ -147,9 +147,7 @@ fn nor_is_it_by_a_checkpoint_or_a_replica() {
         let of_that_minute = ["--at", "2031-05-08T07:08"];
         let is_replica = site == replica.1;
         let root = if is_replica {
-            let mut run = stage.dumpme();
-            run.args(of_that_minute);
-            end_well(&mut at(&run, moment, "UTC"));
+            end_well(stage.dumpme().args(of_that_minute));
             &stage.slave
         } else {
             stage.dump_now();
