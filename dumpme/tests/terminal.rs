@@ -74,7 +74,7 @@ fn progress_moves_within_a_file_and_is_never_too_wide() {
             .filter_map(|line| line.split_once(" dumping").map(|(_, rest)| rest.trim()))
             .collect();
         // Without a total it is the bytes that move; where there is room.
-        let moved = if columns < 40 { 1 } else { 4 };
+        let moved = if columns < 80 { 1 } else { 4 };
         assert!(progress.len() >= moved, "{columns}: {progress:?}");
         for line in &lines {
             assert!(line.width() <= columns.into(), "{columns}: {line}");
