@@ -177,7 +177,7 @@ fn stopped_by_a_signal_it_clears_up() {
     ] {
         let stage = changed();
         let base = stage.copy();
-        let slow = Inject::delay("openat,linkat,fsync,syncfs", 20_000);
+        let slow = Inject::delay("openat,linkat,fsync,syncfs", 45_000);
         let mut command = inject(&yest(&stage, path), &[slow]);
         let mut child = command.stderr(Stdio::piped()).spawn().expect("it runs");
         while half_made(&stage.beside(".")).is_empty() {
