@@ -123,7 +123,9 @@ impl Ending<'_> {
             // The journal has it already, in fields.
             Ok(_) if stream::is_journal(std::io::stdout()) && self.settings.verbose == 0 => return,
             Ok(Ended::Made(report)) => {
-                report::text(program, report, hook, self.settings.verbose > 0)
+                // Scripts, mails and log files read the figures.
+                let figures = self.settings.verbose > 0 || !screen::stdout_is_terminal();
+                report::text(program, report, hook, figures)
             }
             Ok(Ended::There(dump)) => report::present(dump),
             Ok(Ended::NotYet(newest)) => format!("nothing to do: {}\n", report::not_yet(newest)),
