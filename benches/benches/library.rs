@@ -55,7 +55,7 @@ impl Bed {
         report
     }
 
-    /// A dump that finds so many files changed, and nothing else.
+    /// A dump that finds this many files changed, and nothing else.
     fn dump_with_changed(&self, changed: usize) {
         let counts = self.dump(false).counts;
         let found = counts.copied_changed.number;
@@ -196,7 +196,7 @@ fn compare(b: &mut Bencher<'_>, candidate: &Candidate) {
     });
 }
 
-/// A thousand dumps of one file, which was written to before every so many.
+/// A thousand dumps of one file, which was written to once in a number of dumps.
 fn thousand_dumps(root: &Path, every: usize) {
     let mut last: Option<PathBuf> = None;
     let mut minute = Stamp::new(2026, 1, 1, 0, 0).expect("a minute");

@@ -170,7 +170,7 @@ fn network(settings: &Settings, bed: &mut Bed, tell: &mut dyn FnMut(&Series)) {
         let line = SlowLine::to(sshd.port(), Duration::from_millis(*ms));
         let (tree, seen) = (bed.tree.clone(), bed.dir.path().join("seen"));
         let steps = steps(settings, bed, |bed, root, jobs, more| {
-            // Mounted anew, so that nothing is known of it.
+            // Mounted again, so that nothing is known of it.
             let _mounted = sshd.mount_by(line.port(), &tree, &seen, &settings.sshfs);
             let mut command = bed.programs.dumpme(&seen, root);
             time(command.args(["--jobs", jobs]).args(more))

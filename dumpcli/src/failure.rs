@@ -41,7 +41,7 @@ impl From<Error> for Failure {
 }
 
 /// The hook after a run failed. Nothing is missing from a dump because of it,
-/// and it is a fault of the run all the same: no fault is silent.
+/// and it is a fault of the run anyway: no fault is silent.
 #[derive(Debug, thiserror::Error)]
 #[error("the post hook '{}' failed: {cause}", Printable(.command.as_bytes()))]
 pub struct HookFault {

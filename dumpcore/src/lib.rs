@@ -149,7 +149,7 @@
 //! holds a few hundred open files at most.
 //!
 //! **Errors.** [`Error`] takes all others by `?`, a [`Fault`] among them. What
-//! was left out of a dump is no error: look at [`Report::is_complete`].
+//! was left out of a dump is not an error: look at [`Report::is_complete`].
 //!
 //! # Features
 //!

@@ -188,7 +188,7 @@ fn one_made_by_hand_can_be_copied() {
     made(&stage, Checkpoint::new(&stage.dump).verify(true));
 }
 
-/// Stops after so many entries.
+/// Stops after this many entries.
 fn stopped_after(stage: &Stage, entries: usize) {
     let (seen, stop) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(false)));
     let flag = Arc::clone(&stop);

@@ -1,5 +1,5 @@
 //! Dump disks that take modes, owners and attributes, and forget them: what is
-//! lost is told, and an unchanged tree is linked all the same.
+//! lost is told, and an unchanged tree is linked anyway.
 
 mod common;
 

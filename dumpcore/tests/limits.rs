@@ -105,7 +105,7 @@ fn thousands_of_hard_links_by_any_number_of_workers() {
         assert_eq!(report.counts.linked.number, 60, "jobs {jobs}");
         assert_eq!(report.counts.hard_links, 60 * 49, "jobs {jobs}");
 
-        // Names leave groups, become one with others, and come anew.
+        // Names leave groups, become one with others, and come again.
         for group in 0..60 {
             let directory = stage.source.join(format!("{group:02}"));
             let other = stage.source.join(format!("{:02}/0", (group + 1) % 60));
@@ -118,7 +118,7 @@ fn thousands_of_hard_links_by_any_number_of_workers() {
     }
 }
 
-/// Gives an inode names until so many are left.
+/// Gives an inode names until this many are left.
 fn exhaust(file: &Path, spare: &Path, left: u32) {
     use std::os::unix::fs::MetadataExt as _;
     fs::create_dir_all(spare).expect("made");
@@ -253,7 +253,7 @@ fn a_group_larger_than_any_of_the_dump_is_split() {
     }
 }
 
-/// What a stopped run has copied, for want of links, makes room for a link
+/// What a stopped run has copied, for lack of links, makes room for a link
 /// that is refused again.
 #[test]
 #[ignore = "needs root and a loop mount: 65,000 links on ext4"]

@@ -86,7 +86,7 @@ fn a_dump_is_read_though_somebody_holds_it_and_is_held_meanwhile() {
     flock(&held, FlockOperation::LockExclusive).expect("held");
     let slave = stage.dump.with_file_name("slave");
     fs::create_dir(&slave).expect("made");
-    // A removal would take the name away: what keeps it is read all the same.
+    // A removal would take the name away: what keeps it is read anyway.
     Replica::of(&stage.dump)
         .to(&slave)
         .latest(true)

@@ -20,8 +20,8 @@ use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
 
 const SECRET: &[u8] = b"what nobody may read here";
 
-/// Runs with one worker and does something once, before the first entry is
-/// told of: all directories above are open then, none below.
+/// Runs with one worker and does something once, before the first entry
+/// is reported: all directories above are open then, none below.
 fn with(stage: &Stage, act: impl Fn(&Path) + Send + Sync + 'static) -> Report {
     let (once, source) = (Once::new(), stage.source.clone());
     let watch = move |event: Event<'_>| {

@@ -136,7 +136,7 @@ fn what_a_stopped_run_left_is_looked_at() {
     assert_eq!(get(&stage.newest().join("bare/a")), None);
 }
 
-/// Whoever moves a directory in a dump, as its source was moved, moves what is
+/// Anyone who moves a directory in a dump, as its source was moved, moves what is
 /// known of it.
 #[test]
 fn a_directory_that_is_moved_in_a_dump_is_still_known() {

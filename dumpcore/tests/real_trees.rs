@@ -190,7 +190,7 @@ fn from_one_filesystem_to_another() {
 }
 
 /// Where the source keeps more than the dump can, each loss is named, and
-/// the second dump copies nothing anew.
+/// the second dump copies nothing again.
 #[test]
 #[ignore = "needs root and loop mounts"]
 fn times_that_the_dump_cannot_store_are_not_copied_again() {

@@ -88,7 +88,7 @@ fn a_dump_in_another_subvolume_is_not_linked_to() {
     assert_eq!(report.counts.linked.number, 3, "the copies are linked to");
 }
 
-/// Two files that were one inode are no refusal.
+/// Two files that were one inode are not a refusal.
 #[test]
 fn a_hard_link_that_was_parted_is_a_change() {
     let stage = Stage::new();

@@ -1,4 +1,4 @@
-//! Replicas: what is told of the two dump roots, and what is waited for.
+//! Replicas: what is said of the two dump roots, and what is waited for.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -61,7 +61,7 @@ impl Roots {
     }
 }
 
-/// Ends whoever begins to wait.
+/// Ends a run that begins to wait.
 fn stopped() -> Arc<AtomicBool> {
     Arc::new(AtomicBool::new(true))
 }
@@ -206,7 +206,7 @@ fn on_the_first_day_a_day_is_not_over_yet() {
             other => panic!("{other:?}"),
         }
     }
-    // Nothing of today either: that is no first day, but a clock that is wrong.
+    // Nothing of today either: that is not a first day, but a clock that is wrong.
     let error = refused(on("2025-12-30"));
     assert!(matches!(error, Error::NoSuchDump { .. }), "{error}");
     roots.made(on("2026-01-01"), "2025/1231/1300");

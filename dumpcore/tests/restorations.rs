@@ -1,4 +1,4 @@
-//! What a restoration leaves in a tree while it goes on, or when it is killed,
+//! What a restoration leaves in a tree while it continues, or when it is killed,
 //! is in no dump, and what only looks like it is.
 
 mod common;

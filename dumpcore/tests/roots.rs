@@ -7,7 +7,7 @@ use std::fs;
 use common::Stage;
 use dumpcore::{Checkpoint, Error, Replica, Snapshot, Warning};
 
-/// Whoever lost `current` makes a first dump once more: the checkpoint is
+/// Anyone who lost `current` makes a first dump once more: the checkpoint is
 /// what it was, and nobody is led to remove it.
 #[test]
 fn a_first_dump_leaves_a_checkpoint_that_is_there() {
@@ -24,7 +24,7 @@ fn a_first_dump_leaves_a_checkpoint_that_is_there() {
     assert_eq!(link("current_chk"), checkpoint);
     assert_ne!(link("current"), checkpoint);
 
-    // One that names nothing is no checkpoint.
+    // One that names nothing is not a checkpoint.
     for name in ["current", "current_chk"] {
         fs::remove_file(stage.dump.join(name)).expect("removed");
     }
@@ -34,7 +34,7 @@ fn a_first_dump_leaves_a_checkpoint_that_is_there() {
     assert_eq!(link("current_chk"), link("current"));
 }
 
-/// Whoever names one tree of two is told what the new dump lacks, once; what is
+/// Anyone who names one tree of two is told what the new dump lacks, once; what is
 /// brought in from elsewhere lacks nothing.
 #[test]
 fn a_tree_that_is_left_out_is_told() {
@@ -69,7 +69,7 @@ fn a_tree_that_is_left_out_is_told() {
 }
 
 /// A dump root in a dump would write into what is published: no name of it
-/// leads there, whoever is to write.
+/// leads there, whichever program is to write.
 #[test]
 fn a_dump_root_inside_a_dump_is_refused() {
     let stage = Stage::new();

@@ -30,9 +30,9 @@ struct Round {
 /// A run that is stopped, and what happens until the next.
 #[derive(Clone, Debug)]
 struct Stopped {
-    /// So many entries are dealt with before.
+    /// How many entries are dealt with before.
     after: usize,
-    /// The machine was started anew, and what was copied has not reached
+    /// The machine was started again, and what was copied has not reached
     /// the disk: zeros are where bytes should be.
     power_lost: bool,
     changes: Vec<Change>,
@@ -78,7 +78,7 @@ fn write(stage: &Stage, model: &Tree) {
     dated.write(&stage.source);
 }
 
-/// Inode and time of change of all that is no directory in the source.
+/// Inode and time of change of all that is not a directory in the source.
 type State = BTreeMap<Vec<u8>, (u64, i64, u64)>;
 
 fn source_state(stage: &Stage) -> State {
@@ -109,7 +109,7 @@ fn is_empty(stage: &Stage) -> bool {
     fs::read_dir(&stage.source).expect("listed").count() == 0
 }
 
-/// Runs until so many entries were dealt with. Whether it was stopped.
+/// Runs until this many entries were dealt with. Whether it was stopped.
 fn stopped_run(stage: &Stage, jobs: usize, after: usize) -> bool {
     let (seen, stop) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(after == 0)));
     let flag = Arc::clone(&stop);
@@ -218,7 +218,7 @@ fn check(model: &Tree, rounds: &[Round]) {
     assert_eq!(linked, old.len() as u64, "{counts:?}");
 }
 
-/// So many cases, or as many as `PROPTEST_CASES` says.
+/// This many cases, or as many as `PROPTEST_CASES` says.
 fn cases(usual: u32) -> ProptestConfig {
     let given = std::env::var_os("PROPTEST_CASES").is_some();
     let config = ProptestConfig::default();

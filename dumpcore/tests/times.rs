@@ -65,8 +65,8 @@ fn told(report: &Report) -> Vec<u64> {
     report.warnings.iter().filter_map(number).collect()
 }
 
-/// Three dumps: the first copies all, the others link all, and each tells that
-/// so many times are other ones.
+/// Three dumps: the first copies all, the others link all, and each tells how
+/// many times are other ones.
 #[track_caller]
 fn assert_kept_but_for(disk: &Path, case: &str, other: u64, wraps: bool) {
     let memory = Mount::new(Fs::Tmpfs, 16);
@@ -86,7 +86,7 @@ fn assert_kept_but_for(disk: &Path, case: &str, other: u64, wraps: bool) {
         let expected: &[u64] = if other == 0 { &[] } else { &[other] };
         assert_eq!(told(&report), expected, "{case}: {:?}", report.warnings);
     }
-    // A change is one all the same.
+    // A change is one anyway.
     fs::write(place.source.join("2500"), "2501").expect("written");
     set_time(&place.source.join("2500"), 1_234_567_890);
     let report = dump(&place, case);

@@ -324,7 +324,7 @@ fn trees_that_take_turns_have_marks_of_their_own() {
     assert_eq!(read(newest), "QQQQ");
 }
 
-/// Stops the run when so many files are stored.
+/// Stops the run when this many files are stored.
 fn stopped_after(stage: &Stage, files: usize) {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);

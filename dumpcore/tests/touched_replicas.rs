@@ -71,7 +71,7 @@ impl Pair {
         report
     }
 
-    /// Replicates the newest dump, with so many comparisons.
+    /// Replicates the newest dump, with this many comparisons.
     #[track_caller]
     fn replica(&self, compared: u64) -> Report {
         replicate(&self.stage.dump, &self.slave, compared)

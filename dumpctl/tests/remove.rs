@@ -118,7 +118,7 @@ fn what_may_not_go_stays_with_the_reason() {
         assert!(said.contains(reason), "{said}");
         assert_eq!(printed, "");
     }
-    // The others go all the same.
+    // The others go anyway.
     let words = ["remove", "--force", "--json", "2030/0102/0300", "current"];
     let (printed, said) = ends(ground.dumpctl(&words), 23);
     assert!(said.contains("kept 2030/0102/0400"), "{said}");

@@ -15,7 +15,7 @@ use fixtures::run_lock;
 use fixtures::walk::{Place as At, Side, Visit, walk};
 use rustix::io::Errno;
 
-/// Names, types and inodes of all that is below a directory; what is no
+/// Names, types and inodes of all that is below a directory; what is not a
 /// directory also by size and time.
 fn listing(top: &Path) -> BTreeMap<String, String> {
     struct List(BTreeMap<String, String>);

@@ -118,7 +118,7 @@ fn another_file_costs_four_calls() {
 fn what_a_dump_cannot_answer_costs_one_call_more() {
     let place = dumped(flat);
     let dump = place.dir.path().join("dump/current");
-    // Whoever removes an older dump changes the inodes of the newest.
+    // A program that removes an older dump changes the inodes of the newest.
     let copy = place.dir.path().join("copy");
     let copied = Command::new("cp")
         .arg("-alL")
@@ -146,7 +146,7 @@ fn no_entry_is_reached_by_a_path() {
 }
 
 /// At each level another directory with a file, which is come back to when
-/// all that is deeper is begun: the way from the top must not be gone anew
+/// all that is deeper is begun: the way from the top must not be gone again
 /// for each of them.
 #[test]
 #[ignore = "needs strace"]

@@ -97,7 +97,7 @@ fn dumps(place: &Place) -> usize {
     dump.list().expect("listed").len()
 }
 
-/// What is published with a fault is published: the loop goes on.
+/// What is published with a fault is published: the loop continues.
 #[test]
 fn a_copy_that_is_taken_in_in_part_does_not_end_the_loop() {
     for copies in &ALL {

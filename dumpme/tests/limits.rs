@@ -51,7 +51,7 @@ fn a_million_names_in_one_directory_need_little_memory() {
     remove_deep(&place.dir.path().join("dump"));
 }
 
-/// The first dump of so many files, each an inode of its own, and one of the
+/// The first dump of this many files, each an inode of its own, and one of the
 /// unchanged tree.
 fn peaks_of(files: usize) -> [u64; 2] {
     let place = Place::new();

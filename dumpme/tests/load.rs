@@ -183,7 +183,7 @@ fn an_idle_run_gives_way_with_all_its_threads() {
     assert!(!all.iter().any(idle), "{all:?}");
 }
 
-/// The run goes on as it is, and says so.
+/// The run continues as it is, and says so.
 #[test]
 #[ignore = "needs strace"]
 fn that_a_run_may_not_idle_is_told() {

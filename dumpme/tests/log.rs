@@ -206,7 +206,7 @@ fn a_dump_is_in_the_journal_with_its_figures() {
         let pid = child.id();
         let output = child.wait_with_output().expect("dumpme ends");
         assert!(output.status.success(), "{output:?}");
-        // stderr is no terminal, so `auto` is the journal.
+        // stderr is not a terminal, so `auto` is the journal.
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
         pid
     };
@@ -289,7 +289,7 @@ fn syslog_gets_a_line_with_name_and_severity() {
 #[test]
 fn what_is_not_there_is_made_up_for_by_stderr() {
     if Path::new("/dev/log").exists() {
-        // Then the system log takes it, and stderr has the failure all the same.
+        // Then the system log takes it, and stderr has the failure anyway.
         return failing_run_is_on_stderr("dump of /a failed: the pre hook");
     }
     failing_run_is_on_stderr("warning: no system log: /dev/log is missing");

@@ -27,7 +27,7 @@ fn place() -> Place {
     place
 }
 
-/// A run on a terminal of so many columns.
+/// A run on a terminal of this many columns.
 fn run(place: &Place, columns: u16, args: &[&str]) -> String {
     let program = env!("CARGO_BIN_EXE_dumpme");
     let args = [&["--main", "tree", "--dump", "dump"], args].concat();

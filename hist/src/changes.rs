@@ -5,7 +5,7 @@ use dumpcore::{AttributeChanges, Changed, DirEntry, NameChanges, Printable, Time
 
 use crate::plain::local;
 
-/// How many names are told of each kind.
+/// How many names of each kind are listed.
 const MOST: usize = 10;
 
 /// One part for each attribute: `mode 0644 → 0755`.

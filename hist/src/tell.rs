@@ -95,7 +95,7 @@ impl<'a> Teller<'a> {
     fn object(&mut self, event: &HistoryEvent) -> Result<(), Told> {
         let mut object = object::of(event);
         let mut faults = Vec::new();
-        // What cannot be read is an event all the same.
+        // What cannot be read is an event anyway.
         if let Some((old, new)) = compared(event) {
             let read = AttributeChanges::between(old, new);
             let changes = read.map_err(|fault| faults.push(fault)).ok();
@@ -170,7 +170,7 @@ impl<'a> Teller<'a> {
     fn line(&mut self, line: &str, color: Option<&str>) -> io::Result<()> {
         match color.filter(|_| self.style.color) {
             Some(color) => {
-                // The indentation is no part of what is coloured.
+                // The indentation is not part of what is coloured.
                 let text = line.strip_prefix(INDENT).unwrap_or(line);
                 let indent = &line[..line.len() - text.len()];
                 writeln!(self.out, "{indent}\x1b[{color}m{text}\x1b[0m")

@@ -41,7 +41,7 @@ impl Ground {
         self.at(&dump).join(path)
     }
 
-    /// A file, last modified so many nanoseconds after some second.
+    /// A file, last modified this many nanoseconds after some second.
     fn write(&self, path: &str, bytes: &[u8], nanos: u32) {
         let path = self.main(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

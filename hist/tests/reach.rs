@@ -101,7 +101,7 @@ fn reads_a_dump_root_that_is_not_its_own() {
     };
     let output = as_nobody(ground.at("dump")).arg("a/f").output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    // The mode 600 of one version is no obstacle to telling that it changed,
+    // The mode 600 of one version does not prevent telling that it changed,
     // but its contents could not be compared, and that is said.
     assert_eq!(text.lines().count(), 6, "{text}");
     let complaints = String::from_utf8(output.stderr).unwrap();

@@ -215,7 +215,7 @@ fn less_is_the_pager_where_none_is_named() {
     let text = shown(&command.output().unwrap());
     assert!(text.starts_with("less FRX\n"), "{text}");
     assert!(text.contains("#create"), "{text}");
-    // Whoever sets LESS knows best.
+    // A person who sets LESS knows best.
     let text = shown(&command.env("LESS", "i").output().unwrap());
     assert!(text.starts_with("less i\n"), "{text}");
 }

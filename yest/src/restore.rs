@@ -118,7 +118,7 @@ impl Copying {
     fn tell(&self, report: &RestoreReport, notices: Notices) -> Exit {
         let plan = &report.plan;
         let (now, old) = (Brief::path(&plan.path), Brief::path(&plan.version));
-        // Whoever was asked has been told.
+        // The question has said so already.
         if self.force && plan.removes.entries > 0 {
             let text = format!(
                 "deleted from {now}: {}",

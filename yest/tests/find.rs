@@ -119,7 +119,7 @@ fn a_file_that_was_not_there_is_an_error() {
     for option in ["-n", "--no-check"] {
         ground.names(&[option, "a/f"], &ground.old("2020/0102/0000", "a/f"));
     }
-    // The others are answered all the same.
+    // The others are answered anyway.
     let found = format!("{}\n", ground.old("2020/0102/0000", "a/g").display());
     ground
         .yest()

@@ -1,5 +1,5 @@
 //! Where all of it happens: a tree, room beside it on the same filesystem,
-//! and a filesystem that is made anew for each copy.
+//! and a filesystem that is made again for each copy.
 //!
 //! Nothing is removed while there is something to measure. ext4 passes over
 //! inodes that were removed in the last minutes, one by one, so that a copy
@@ -32,7 +32,7 @@ pub(crate) struct Bed {
     /// On the disk of the tree; `None` where that is the machine's own.
     disk: Option<Mount>,
     fresh: RefCell<Option<Mount>>,
-    /// The kind of filesystem that is made anew.
+    /// The kind of filesystem that is made again.
     fresh_fs: Fs,
     files: usize,
     home: PathBuf,

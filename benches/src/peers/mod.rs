@@ -93,7 +93,7 @@ pub enum On {
     Btrfs,
     /// A tmpfs of its own.
     Tmpfs,
-    /// What the directory is on; what is made anew for each copy is ext4.
+    /// What the directory is on; what is made again for each copy is ext4.
     Here,
 }
 

@@ -112,7 +112,7 @@ impl Results {
         }
     }
 
-    /// Writes the file anew; one that was there stays until it is replaced.
+    /// Writes the file again; one that was there stays until it is replaced.
     ///
     /// # Errors
     /// What writing reports.

@@ -155,7 +155,7 @@ fn missing(bed: &Bed, work: &Work, tool: Tool, found: bool) -> Option<String> {
     None
 }
 
-/// What each goes on from, made once for all works that go on from it.
+/// What each starts from, made once for all works that start from it.
 fn set_up(bed: &Bed, tools: &[(Tool, String)]) {
     for (tool, _) in tools {
         with_site(bed, *tool, bed.home(), |site| {

@@ -51,7 +51,7 @@ pub(crate) enum Tool {
 }
 
 impl Tool {
-    /// As it stands in the tables, when it begins or goes on.
+    /// As it stands in the tables, when it begins or continues.
     pub(crate) fn name(self, begins: bool) -> String {
         match (self, begins) {
             (Self::Dumpme, true) => "dumpme --init".into(),

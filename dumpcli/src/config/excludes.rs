@@ -45,7 +45,7 @@ pub fn given(rules: &[Value<Rule>]) -> Result<Filter, Failure> {
 }
 
 /// Adds the files of rules that lie with the trees and the dumps, where there
-/// are any. The observer is told of a root that does not answer.
+/// are any. The observer hears of a root that does not answer.
 ///
 /// # Errors
 /// [`Failure::Core`] when a root cannot be entered; [`Failure::Failed`] when

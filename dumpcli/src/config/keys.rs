@@ -47,7 +47,7 @@ pub struct Section {
 }
 
 impl Section {
-    /// What is of the right type and cannot be meant all the same, with the
+    /// What is of the right type and yet cannot be meant, with the
     /// byte where it stands: an empty path, say, would be the directory of the
     /// file.
     pub(super) fn nonsense(&self) -> Option<(usize, &'static str)> {

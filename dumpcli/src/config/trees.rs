@@ -1,4 +1,4 @@
-//! The main trees in force, as the library is told of them.
+//! The main trees in force, as the library takes them.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

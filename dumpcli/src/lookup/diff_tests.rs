@@ -159,7 +159,7 @@ fn metadata_alone_are_told_in_one_line() {
         mode(path, 0o755);
         mode(&path.join("file"), 0o644);
     }
-    // Times of directories are no news.
+    // Times of directories are not news.
     assert_eq!(shown(&a, &b, Style::default()), "");
     mode(&b, 0o700);
     mode(&b.join("file"), 0o4755);

@@ -85,7 +85,7 @@ impl Notices {
         }
     }
 
-    /// What helps a person to read the answer, which is right all the same: on a
+    /// What helps a person to read the answer, which is right anyway: on a
     /// terminal, and elsewhere with `-v`, where a program may read both streams.
     pub fn remark(&self, text: &str) {
         if self.logged {

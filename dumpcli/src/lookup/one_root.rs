@@ -113,7 +113,7 @@ impl Lookup {
             let why = format!(", made at {made} by this clock, though its name lies in the future");
             text.push_str(&why);
         }
-        // Found by looking for it, it is no guess.
+        // Found by looking for it, it is not a guess.
         if let FindError::NotThere {
             within,
             older: None,
@@ -131,7 +131,7 @@ impl Lookup {
     /// place: today, or the day of the dump it lies in.
     ///
     /// # Errors
-    /// [`Failure::Usage`] when it is no date.
+    /// [`Failure::Usage`] when it is not a date.
     pub fn date(&self, text: &str, place: &Location) -> Result<Date, Failure> {
         let today = match place.located_in {
             LocatedIn::Main(_) => self.now.date_naive(),

@@ -10,7 +10,7 @@ pub(super) fn in_all(counts: &Counts) -> u64 {
     counts.files.number + counts.directories + counts.symlinks + counts.specials
 }
 
-/// So many of something: `1 file`, `1,234 files`.
+/// A number of something: `1 file`, `1,234 files`.
 pub(super) fn some(number: u64, one: &str, many: &str) -> String {
     match number {
         1 => format!("1 {one}"),

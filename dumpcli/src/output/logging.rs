@@ -37,7 +37,7 @@ use crate::output::stream::is_journal;
 use crate::program::Program;
 
 /// The target of the entry that tells how the run ended: stderr has it also
-/// with `-q` when it is no success.
+/// with `-q` when it is not a success.
 pub const END: &str = "dump::end";
 /// The target of the entry that tells why no run was made: no report says it.
 pub const NO_RUN: &str = "dump::no_run";

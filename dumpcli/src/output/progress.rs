@@ -115,7 +115,7 @@ impl Pace {
     }
 }
 
-/// How long what is left takes when it goes on like this; `None` when that
+/// How long what is left takes at this pace; `None` when that
 /// cannot be told.
 fn left(fraction: f64, elapsed: Duration) -> Option<Duration> {
     if elapsed < SOON || !(0.005..1.0).contains(&fraction) {

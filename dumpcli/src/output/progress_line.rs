@@ -44,7 +44,7 @@ struct Part {
 }
 
 impl Line {
-    /// The line in so many columns, or all of it.
+    /// The line, cut to this many columns, or all of it.
     pub(super) fn fit(&self, columns: Option<usize>) -> String {
         let parts = self.parts();
         let Some(columns) = columns else {

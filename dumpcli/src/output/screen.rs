@@ -30,7 +30,7 @@ pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
-/// Prints to stdout as it is. A closed pipe is no error; anything else that
+/// Prints to stdout as it is. A closed pipe is not an error; anything else that
 /// keeps the text from its reader is.
 ///
 /// # Errors
@@ -46,7 +46,7 @@ pub fn try_print(text: &str) -> io::Result<()> {
 /// Prints to stdout what the program was asked for.
 ///
 /// # Errors
-/// [`Failure::Failed`] when it cannot be written: whoever reads a file of it
+/// [`Failure::Failed`] when it cannot be written: a reader of the file
 /// must not take half of it, or nothing, for the answer.
 pub fn print(text: &str) -> Result<(), Failure> {
     try_print(text).map_err(|error| {

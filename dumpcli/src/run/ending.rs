@@ -33,7 +33,7 @@ impl From<Report> for Ended {
 /// How the work ended.
 pub(crate) type Outcome = Result<Ended, Failure>;
 
-/// The end of a run, and what is told of it.
+/// The end of a run, and what is said about it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ending<'a> {
     pub(crate) program: Program,

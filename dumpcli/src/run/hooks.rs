@@ -75,7 +75,7 @@ pub fn run(
     }
 }
 
-/// What `post` is told of a dump that was published.
+/// What `post` learns of a dump that was published.
 #[must_use]
 pub fn of_report(report: &Report) -> Variables {
     let mut variables: Variables = vec![("DUMP_PATH", absolute(&report.dump).into())];

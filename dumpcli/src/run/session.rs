@@ -124,7 +124,7 @@ impl Session {
         let outcome = self.before().and_then(|()| {
             let wanted = match &self.settings.progress {
                 Some(progress) => Some(progress.value),
-                // Whoever reads the list from a pipe may share the terminal.
+                // Those who read the list from a pipe may share the terminal.
                 None if listing > 0 && !screen::stdout_is_terminal() => Some(false),
                 None => self.settings.quiet.then_some(false),
             };
@@ -336,7 +336,7 @@ pub fn listen(program: Program, quiet: bool, screen: &Arc<Screen>) -> Stop {
     })
 }
 
-/// What is said to whoever sends a first signal.
+/// What is said to the person who sends a first signal.
 fn answer(came: Came) -> &'static str {
     match came {
         Came::InTime => "stopping …",

@@ -128,7 +128,7 @@ impl Stop {
     pub fn close(&self) -> Came {
         match self.decide(CLOSED) {
             CLOSED | BESIDES => Came::TooLate,
-            // Whoever sent it may be between its decision and the flag.
+            // The run that sent it may be between its decision and the flag.
             _ => {
                 self.flag.store(true, Ordering::Relaxed);
                 Came::InTime
@@ -136,7 +136,7 @@ impl Stop {
         }
     }
 
-    /// What the run does from now on is no part of what it was to do: a signal
+    /// What the run does from now on is not part of what it was to do: a signal
     /// still comes too late for that, and ends this.
     pub fn besides(&self) {
         let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);

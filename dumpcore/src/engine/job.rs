@@ -27,7 +27,7 @@ pub(super) enum Job {
     },
     /// Begin with the top of a tree.
     Root(Box<super::Root>),
-    /// Go on with a long listing.
+    /// Continue with a long listing.
     Rest(Box<Rest>),
     /// Deal with an entry: one that had to wait for another name of its inode.
     Store { node: Arc<Node>, name: CString },

@@ -215,7 +215,7 @@ impl Node {
         self.above.is_none() && self.tree.stands == Stands::Room
     }
 
-    /// The one name that counts in it, when it is on the way to what is wanted.
+    /// The one name that counts in it, when it is on the way to what is needed.
     pub(super) fn only<'n>(&self, only: &'n [CString]) -> Option<&'n CStr> {
         if only.is_empty() {
             return None;
@@ -224,7 +224,7 @@ impl Node {
         only.get(above.take(only.len()).count()).map(|name| &**name)
     }
 
-    /// So many more jobs belong to it.
+    /// This many more jobs belong to it.
     pub(super) fn expect(&self, jobs: usize) {
         self.left.fetch_add(jobs, Ordering::Relaxed);
     }

@@ -1,4 +1,4 @@
-//! What holds for a whole merge: what it is told by whoever orders it, and what
+//! What holds for a whole merge: what the run that orders it says, and what
 //! was found out about its target.
 
 use std::ffi::CString;
@@ -60,7 +60,7 @@ pub(crate) enum Sharing {
     Source,
 }
 
-/// What a merge is told by whoever orders it.
+/// What the run that orders a merge says.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MergeOptions<'a> {
     pub(crate) purpose: Purpose,
@@ -85,7 +85,7 @@ pub(crate) struct Rules<'a> {
     /// does not tell: in a published dump.
     pub(crate) names: Option<&'a LinkCounts>,
     /// Of the first directories only these names, one of each level: the way
-    /// from the top to what is wanted. Below them all of it.
+    /// from the top to what is needed. Below them all of it.
     pub(crate) only: &'a [CString],
     /// What is to be remembered of those that are stored.
     pub(crate) marks: Option<&'a Marks>,

@@ -292,7 +292,7 @@ impl<'a> Counter<'a> {
         }
     }
 
-    /// So many bytes were, or would be, written.
+    /// This many bytes were, or would be, written.
     pub(super) fn allocate(&mut self, bytes: u64) {
         self.counts.allocated = self.counts.allocated.saturating_add(bytes);
     }

@@ -186,7 +186,7 @@ fn keeps(
             !kept.is_ok_and(|kept| kept.as_deref() == Some(value))
         }
         Err(e) if errno::is_unsupported(&e) => true,
-        // For want of rights.
+        // For lack of rights.
         Err(_) => return Ok(false),
     };
     if forgotten {
@@ -421,7 +421,7 @@ mod tests {
         let Trial::Passed(capabilities, lacks) = run(root.as_fd()).expect("tried") else {
             panic!("no hard links");
         };
-        // For want of rights, not of the filesystem's.
+        // For lack of rights, not of the filesystem's.
         assert_eq!(lacks, Lacks::default());
         assert_eq!(capabilities.file_modes, ALL_MODES);
         assert_eq!(capabilities.dir_modes, ALL_MODES);

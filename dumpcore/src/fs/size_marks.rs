@@ -1,5 +1,5 @@
 //! The marks, on a dump's own directory, that say how much was in it when it was
-//! published: for whoever copies it, and for how long the next run may take.
+//! published: for those who copy it, and for how long the next run may take.
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};

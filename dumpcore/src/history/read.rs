@@ -53,7 +53,7 @@ impl Version {
     /// ```
     ///
     /// # Errors
-    /// What is no regular file, or cannot be opened.
+    /// What is not a regular file, or cannot be opened.
     pub fn open(&self) -> Result<File, Fault> {
         if self.meta.kind != Kind::File {
             let cause = io::Error::other("not a regular file");

@@ -77,7 +77,7 @@ impl State {
 }
 
 /// One dump: its state, its minutes after the one before, and whether the
-/// path is stored anew although it is the same, as a checkpoint does.
+/// path is stored again although it is the same, as a checkpoint does.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
     pub(super) state: State,

@@ -136,7 +136,7 @@ impl<'a> History<'a> {
     }
 
     /// The dumps that lack the path because they lost entries. Looked for only
-    /// where the path came back: what was deleted for good is no sign of that.
+    /// where the path came back: what was deleted for good does not show that.
     fn half_dumps(&self, past: &Changes) -> Vec<Fault> {
         let is_there_now = || {
             let now = self.navigator.path_now(self.place);

@@ -218,7 +218,7 @@ mod tests {
             (0o755, "owner=7 user=0 file_group=5 mask=5 other=5", 0o700),
             // So is a group, which is not the file's.
             (0o755, "owner=7 file_group=5 group=4 mask=5 other=5", 0o754),
-            // One that is let in is no harm.
+            // One that is let in does no harm.
             (0o640, "owner=6 user=4 file_group=4 mask=4 other=0", 0o640),
             // The mask holds for those who are named.
             (0o745, "owner=7 user=7 file_group=7 mask=4 other=5", 0o744),

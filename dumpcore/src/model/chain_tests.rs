@@ -133,7 +133,7 @@ fn of_lookups() -> Errors {
     errors
 }
 
-/// Errors that are no choice between variants, and those that have no cause.
+/// Errors without variants, and those that have no cause.
 fn others() -> Errors {
     vec![
         Box::new(fault()),

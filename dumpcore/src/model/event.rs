@@ -156,7 +156,7 @@ pub enum Event<'a> {
     #[doc(alias = "progress")]
     #[doc(alias = "total")]
     Expected {
-        /// Entries of all types, each name counted: so many times
+        /// Entries of all types, each name counted: how often
         /// [`Event::Entry`] is to come, apart from what is left out.
         entries: u64,
         /// The sizes of files together, each name counted; `None` after a dump
@@ -186,7 +186,7 @@ pub enum Event<'a> {
     /// This many more bytes have been copied: told several times of a large
     /// file. Holes are not copied.
     Copied(u64),
-    /// So many more names of a dump that goes are removed.
+    /// This many more names of a dump that is removed are gone.
     Removed {
         /// Names, directories included.
         names: u64,

@@ -73,7 +73,7 @@ fn passes_over_what_is_no_directory() {
     .unwrap();
     let listing = Listing::new(root.path());
     assert_eq!(listing.newest().unwrap(), Some(dump("2025/0101/1000")));
-    // What is in the way of a name takes it all the same.
+    // What is in the way of a name takes it anyway.
     for (moment, taken) in [
         ("2026-02-01T09:00", true),
         ("2026-02-01T10:00", true),

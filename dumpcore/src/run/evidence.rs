@@ -144,7 +144,7 @@ impl Evidence {
 /// Less than this is compared in no time.
 const TRIVIAL: u64 = 16 << 20;
 
-/// Are so many bytes of all too many to be compared for nothing?
+/// Are these too many bytes of all to be compared in vain?
 fn is_much_in_vain(bytes: u64, of: u64) -> bool {
     bytes >= TRIVIAL && bytes > of / 10
 }

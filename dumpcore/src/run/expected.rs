@@ -1,4 +1,4 @@
-//! How much a run is likely to deal with in all, for whoever shows how far it
+//! How much a run is likely to deal with in all, for those who show how far it
 //! is. Only what costs next to nothing to find out: a dump says how much was in
 //! it when it was published, and an estimate of what must fit has counted.
 

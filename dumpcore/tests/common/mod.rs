@@ -178,7 +178,7 @@ pub(crate) fn each(root: &Path, entry: impl FnMut(&[u8], &Stat)) {
 fn atimes(dump: &Path) -> BTreeMap<Vec<u8>, (i64, u64)> {
     let mut all = BTreeMap::new();
     each(dump, |path, stat| {
-        // Years and days are no dumps; what is being made is none yet.
+        // Years and days are not dumps; what is being made is none yet.
         let inside = path.iter().filter(|byte| **byte == b'/').count() >= 2;
         let half = path.windows(11).any(|part| part == b"_incomplete");
         if inside && !half {
@@ -188,7 +188,7 @@ fn atimes(dump: &Path) -> BTreeMap<Vec<u8>, (i64, u64)> {
     all
 }
 
-/// The inode of every entry that is no directory.
+/// The inode of every entry that is not a directory.
 pub(crate) fn inodes(root: &Path) -> BTreeMap<Vec<u8>, u64> {
     let mut all = BTreeMap::new();
     each(root, |path, stat| {

@@ -71,7 +71,7 @@ impl Ground {
         }
     }
 
-    /// What would go, as whoever is asked is told.
+    /// What would go, as the question says.
     pub(crate) fn plan(&self, path: &str) -> Result<RestorePlan, RestoreError> {
         let (navigator, place, version) = self.find(path);
         let mut told = None;
@@ -91,7 +91,7 @@ impl Ground {
         (navigator, place, version)
     }
 
-    /// Also of what is no directory: each gets a name in one.
+    /// Also of what is not a directory: each gets a name in one.
     pub(crate) fn assert_same(&self, old: &Path, new: &Path, options: &Options) {
         if fs::symlink_metadata(old).unwrap().is_dir() {
             return assert_same_tree(old, new, options);

@@ -105,7 +105,7 @@ fn a_clock_that_steps_loses_no_dump() {
     }
 }
 
-/// Round the world to the west, an hour each leg: names jump to and fro, and
+/// Round the world to the west, an hour each leg: names jump back and forth, and
 /// dumps stay in the order in which they were made, and none is a false alarm.
 #[test]
 #[ignore = "needs faketime"]

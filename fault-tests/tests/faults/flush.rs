@@ -1,7 +1,7 @@
 //! Writes that fail behind our back: the kernel takes what is written, and
 //! finds out later that the disk refuses it.
 //!
-//! It tells of that once, to whoever flushes next, and keeps in its cache
+//! It tells of that once, to the program that flushes next, and keeps in its cache
 //! what the disk does not have. The disk here is thin: an xfs that promises
 //! more room than there is behind it. xfs rides out what it cannot write of
 //! its own, so that it lives on when room was made.
@@ -63,7 +63,7 @@ impl Thin {
         fs::remove_file(self.behind.path().join("ballast")).expect("removed");
     }
 
-    /// Whoever asks the disk, and not the cache, finds what was dumped.
+    /// A reader who asks the disk, and not the cache, finds what was dumped.
     fn assert_on_disk(mut self) {
         self.mount.remount();
         assert_done(&self.stage.dump, &self.stage.source);
@@ -86,7 +86,7 @@ fn what_a_failed_flush_left_behind_is_compared_on_the_disk() {
     thin.assert_on_disk();
 }
 
-/// The run is killed; somebody else flushes, and is told of what failed.
+/// The run is killed; somebody else flushes, and hears what failed.
 #[test]
 #[ignore = "needs root, strace and loop mounts"]
 fn what_another_program_was_told_of_is_not_believed() {

@@ -25,7 +25,7 @@ pub(crate) fn changed_since(stage: Stage) -> Stage {
     stage
 }
 
-/// A run that must be refused for want of room: its message, after checks.
+/// A run that must be refused for lack of room: its message, after checks.
 #[track_caller]
 pub(crate) fn refused(stage: &Stage) -> String {
     let history = History::of(&stage.dump);
@@ -46,7 +46,7 @@ pub(crate) fn refused(stage: &Stage) -> String {
     said
 }
 
-/// Fills the disk, and gives back so many bytes, less what rounding takes.
+/// Fills the disk, and gives back this many bytes, less what rounding takes.
 fn fill(mount: &Path, but: u64) {
     let ballast = File::create(mount.join("ballast")).expect("made");
     let mut step = 1_u64 << 30;
@@ -84,7 +84,7 @@ fn make_room(mount: &Path) {
         .expect("runs");
 }
 
-/// Goes on in the room that was made, with what was stored before.
+/// Continues in the room that was made, with what was stored before.
 #[track_caller]
 pub(crate) fn goes_on(stage: &Stage) {
     let history = History::of(&stage.dump);

@@ -271,7 +271,7 @@ fn the_corpus_of_configuration_files() {
         fs::write(&path, input).expect("written");
         match File::read(&path, usage) {
             Ok(read) => assert!(read.is_some(), "it is there"),
-            // Whoever reads that finds the place.
+            // A reader of that finds the place.
             Err(error) => assert!(error.to_string().contains("dump.toml"), "{error}"),
         }
     });

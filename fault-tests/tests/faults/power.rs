@@ -81,7 +81,7 @@ impl Disk {
     }
 
     /// Cuts the power at each of these points, each time from the same
-    /// beginning; the next run goes on.
+    /// beginning; the next run continues.
     fn cut_at(&mut self, points: &[Point], how: Cut, run: &Cutting) {
         let roots = [self.stage.dump.clone(), self.stage.slave.clone()];
         let history = roots.clone().map(|root| History::of(&root));
@@ -143,7 +143,7 @@ struct Cutting {
     start: fn(&Stage) -> Command,
     writes: fn(&Stage) -> &Path,
     has_current: bool,
-    /// One call of so many is chosen before publishing.
+    /// One call of this many is chosen before publishing.
     step: usize,
 }
 
@@ -279,7 +279,7 @@ pub(crate) fn stale(stage: &Stage) -> Vec<PathBuf> {
     found
 }
 
-/// All entries below a directory that are no directories.
+/// All entries below a directory that are not directories.
 fn walk(dir: &Path) -> Vec<PathBuf> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
@@ -334,7 +334,7 @@ fn right_after_it_was_reported_on_xfs() {
     right_after_it_was_reported(Fs::Xfs);
 }
 
-/// The power fails under a run that goes on, and meets a dead disk.
+/// The power fails under a run that continues, and meets a dead disk.
 fn at_random_instants(fs: Fs) {
     let mut disk = Disk::new(fs);
     let (mut refused, mut done) = (0, 0);

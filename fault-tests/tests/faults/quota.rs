@@ -23,9 +23,9 @@ enum Of {
 /// What it limits.
 #[derive(Clone, Copy, Debug)]
 enum Limit {
-    /// So many KiB beyond what is used.
+    /// This many KiB beyond what is used.
     Blocks(u64),
-    /// So many inodes beyond what is used.
+    /// This many inodes beyond what is used.
     Inodes(u64),
 }
 

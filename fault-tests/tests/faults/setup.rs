@@ -275,7 +275,7 @@ fn assert_stands_newest(root: &Path, source: &Path) {
     assert_eq!(newest.map(|newest| root.join(newest)), Some(current));
 }
 
-/// What runs left in a dump root: sites, and names that are no dump's.
+/// What runs left in a dump root: places, and names that are not a dump's.
 pub(crate) fn leftovers(root: &Path) -> Vec<PathBuf> {
     let list = |dir: &Path| -> Vec<PathBuf> {
         let entries = fs::read_dir(dir).into_iter().flatten();

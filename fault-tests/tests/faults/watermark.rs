@@ -54,7 +54,7 @@ fn around_the_flush(disk: &Disk) -> [Option<Inject>; 3] {
     [Some(before_flush()), Some(notes), None]
 }
 
-/// `step` sets the clock forward by so many seconds.
+/// `step` sets the clock forward by this many seconds.
 fn cuts(fs: Fs, step: impl Fn(i64)) {
     let mut disk = Disk::new(fs);
     disk.stage.write(&files_with_holes());

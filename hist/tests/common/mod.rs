@@ -37,7 +37,7 @@ impl Ground {
         fs::create_dir_all(self.old(dump, "a")).unwrap();
     }
 
-    /// A new file, last modified so many seconds after 2020 began.
+    /// A new file, last modified this many seconds after 2020 began.
     pub(crate) fn write(&self, dump: &str, bytes: &[u8], mode: u32, seconds: u64) {
         self.empty(dump);
         let path = self.old(dump, "a/f");
@@ -65,7 +65,7 @@ impl Ground {
         command
     }
 
-    /// What `hist` writes to a terminal of so many columns, without colours.
+    /// What `hist` writes to a terminal of this many columns, without colours.
     pub(crate) fn on_terminal(&self, columns: u16, words: &[&str]) -> String {
         let mut command = self.terminal(columns, words);
         command.env("PAGER", "cat").env("NO_COLOR", "1");

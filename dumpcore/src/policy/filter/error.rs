@@ -17,7 +17,7 @@ pub enum RuleOrigin {
     /// Nowhere: it was handed over by itself, to
     /// [`Filter::add_rule`](crate::Filter::add_rule).
     Single,
-    /// A line, counted from 1, of a text that is no file's.
+    /// A line, counted from 1, of a text that is not from a file.
     Text {
         /// The line's number, counted from 1.
         line: usize,

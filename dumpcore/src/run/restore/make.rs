@@ -182,7 +182,7 @@ impl Filling<'_> {
     }
 
     /// What is merged: a directory of the dump, and of the first directories in
-    /// it the one name each that leads to what is wanted.
+    /// it the one name each that leads to what is needed.
     fn source(&self) -> Result<(OwnedFd, Vec<CString>), RestoreError> {
         let up = self.place.missing.len();
         let (above, name) = self.origin.above(up)?;

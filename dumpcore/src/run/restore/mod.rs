@@ -250,7 +250,7 @@ impl Restoration<'_> {
     }
 }
 
-/// Goes on clearing up for a while after a stop, and as long as it takes
+/// Continues clearing up for a while after a stop, and as long as it takes
 /// otherwise.
 fn clearing(options: &RunOptions) -> impl Fn() -> bool + use<> {
     let until = (!options.keep_going()).then(|| Instant::now() + CLEARING);
