@@ -6,9 +6,9 @@ mod common;
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use common::Stage;
+use common::{Stage, dump_apart as dump, tick};
 use dumpcore::{Checkpoint, Filter, Replica, Replicated, Report, Warning};
 use fixtures::bind::Bind;
 
@@ -35,18 +35,6 @@ impl Disk {
     fn mount(&self) -> Bind {
         Bind::new(&self.files, &self.point)
     }
-}
-
-/// The clock's next tick, so that nothing is done within the same as a mark.
-fn tick() {
-    std::thread::sleep(Duration::from_millis(30));
-}
-
-fn dump(stage: &Stage) -> Report {
-    tick();
-    let report = stage.run(stage.snapshot());
-    tick();
-    report
 }
 
 fn away(report: &Report) -> Vec<PathBuf> {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
-use common::Stage;
+use common::{Stage, dump_apart as dump, tick};
 use dumpcore::{Action, Checkpoint, Error, Event, LinkPolicy, Report, Snapshot, Warning};
 use fixtures::mounts::{Fs, Mount};
 
@@ -30,18 +30,6 @@ fn write(path: &Path, text: &str) {
 
 fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(path).expect("read")
-}
-
-/// The clock's next tick, so that what is done now is later than a mark.
-fn tick() {
-    std::thread::sleep(Duration::from_millis(30));
-}
-
-fn dump(stage: &Stage) -> Report {
-    tick();
-    let report = stage.run(stage.snapshot());
-    tick();
-    report
 }
 
 /// A tree of which all files have one time, and a dump of it.

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use common::{ROOT, Stage};
+use common::{ROOT, Stage, tick};
 use dumpcore::{Checkpoint, Replica, Replicated, Report};
 use fixtures::diff_trees;
 use fixtures::mounts::{Fs, Mount};
@@ -21,11 +21,6 @@ fn write(path: &Path, text: &str) {
     let then = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     let file = File::options().write(true).open(path).expect("opened");
     file.set_modified(then).expect("set");
-}
-
-/// The clock's next tick.
-fn tick() {
-    std::thread::sleep(Duration::from_millis(30));
 }
 
 /// A tree, its dumps, and a second dump root.

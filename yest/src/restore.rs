@@ -238,16 +238,8 @@ impl Watch {
 
 impl Observer for Watch {
     fn event(&self, event: Event<'_>) {
+        self.counters.event(&event);
         match event {
-            Event::Entry {
-                at,
-                kind,
-                bytes,
-                did,
-            } => self.counters.entry(at, kind, bytes, did),
-            Event::Copying { at, bytes } => self.counters.copying(at, bytes),
-            Event::Copied(bytes) => self.counters.bytes(bytes),
-            Event::Phase(phase) => self.counters.phase(phase),
             Event::HeldUp { path, waited } => {
                 let (path, seconds) = (Brief::path(path), waited.as_secs());
                 let text = format!(
@@ -257,7 +249,6 @@ impl Observer for Watch {
                 self.screen.aside(|| self.notices.warning(&text));
             }
             Event::Fault(fault) => {
-                self.counters.fault();
                 self.screen
                     .aside(|| self.notices.failure(&Chain(fault).to_string()));
             }

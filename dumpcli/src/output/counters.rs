@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-use dumpcore::{Action, Kind, Locate, Phase, Printable};
+use dumpcore::{Action, Event, Kind, Locate, Phase, Printable};
 
 use super::screen::held;
 
@@ -123,6 +123,25 @@ fn own_shard() -> usize {
 }
 
 impl Counters {
+    /// Counts what an event says; what it does not count it passes over.
+    pub fn event(&self, event: &Event<'_>) {
+        match *event {
+            Event::Entry {
+                at,
+                kind,
+                bytes,
+                did,
+            } => self.entry(at, kind, bytes, did),
+            Event::Expected { entries, bytes } => self.expect(Expected { entries, bytes }),
+            Event::Copying { at, bytes } => self.copying(at, bytes),
+            Event::Copied(bytes) => self.bytes(bytes),
+            Event::Removed { names, freed } => self.removed(names, freed),
+            Event::Phase(phase) => self.phase(phase),
+            Event::Fault(_) => self.fault(),
+            _ => {}
+        }
+    }
+
     /// An entry of this size in bytes is dealt with.
     pub fn entry(&self, at: &dyn Locate, kind: Kind, bytes: u64, did: Action) {
         let shard = &self.shards[own_shard()];

@@ -11,7 +11,7 @@ use dumpcore::{
 use tracing::Level;
 
 use crate::output::json::answer;
-use crate::output::progress::{Counters, Expected};
+use crate::output::progress::Counters;
 use crate::output::screen::{Screen, held};
 use crate::paths::{What, absolute};
 use crate::program::Program;
@@ -118,8 +118,7 @@ impl Watch {
         );
     }
 
-    fn entry(&self, at: &dyn Locate, kind: Kind, bytes: u64, did: Action) {
-        self.counters.entry(at, kind, bytes, did);
+    fn entry(&self, at: &dyn Locate, kind: Kind, did: Action) {
         if did == Action::Vanished {
             let path = at.source();
             let file = Printable::path(&absolute(&path)).to_string();
@@ -165,21 +164,10 @@ fn short(why: CopyReason) -> &'static str {
 
 impl Observer for Watch {
     fn event(&self, event: Event<'_>) {
+        self.counters.event(&event);
         match event {
-            Event::Entry {
-                at,
-                kind,
-                bytes,
-                did,
-            } => self.entry(at, kind, bytes, did),
-            Event::Expected { entries, bytes } => {
-                self.counters.expect(Expected { entries, bytes });
-            }
-            Event::Copying { at, bytes } => self.counters.copying(at, bytes),
-            Event::Copied(bytes) => self.counters.bytes(bytes),
-            Event::Removed { names, freed } => self.counters.removed(names, freed),
+            Event::Entry { at, kind, did, .. } => self.entry(at, kind, did),
             Event::Phase(phase) => {
-                self.counters.phase(phase);
                 self.stop.flushes(phase == Phase::Syncing);
                 match phase {
                     Phase::Verifying => {
@@ -196,7 +184,6 @@ impl Observer for Watch {
             Event::Waiting(error) => tracing::info!("waiting for {}: {}", self.what, Chain(error)),
             Event::Started { dump, reference } => self.started(dump, reference),
             Event::Fault(fault) => {
-                self.counters.fault();
                 tracing::error!(
                     DUMP_FILE = %Printable::path(&absolute(&fault.path)),
                     DUMP_OPERATION = fault.op.as_str(),

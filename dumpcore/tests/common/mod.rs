@@ -21,6 +21,20 @@ use rustix::io::Errno;
 /// The name of the root in all dumps of these tests.
 pub(crate) const ROOT: &str = "tree";
 
+/// Waits for the clock's next tick: what is done after it is stamped later than
+/// what was done before.
+pub(crate) fn tick() {
+    std::thread::sleep(std::time::Duration::from_millis(30));
+}
+
+/// A dump, in ticks of the clock of its own.
+pub(crate) fn dump_apart(stage: &Stage) -> Report {
+    tick();
+    let report = stage.run(stage.snapshot());
+    tick();
+    report
+}
+
 /// A source and a dump root, gone when dropped, however deep.
 pub(crate) struct Stage {
     top: PathBuf,
