@@ -48,7 +48,7 @@ Examples:
 /// once. A checkpoint is a second copy, and reading the whole dump finds bad
 /// sectors while another good version may still exist.
 #[derive(Debug, Parser)]
-#[command(name = "chkptme", version, max_term_width = 100)]
+#[command(name = "chkptme", version)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP_WITHOUT_RULES))]
 struct Options {
     #[command(flatten)]

@@ -7,31 +7,57 @@ use clap::{ArgAction, Args, ValueHint};
 use dumpcli::advice::{About, explain};
 use dumpcli::failure::Failure;
 use dumpcli::keys::LogTarget;
-use dumpcli::options::{Configuration, Load, Output, Progress};
+use dumpcli::options::{self, Configuration, Output, Progress};
 use dumpcli::origin::Origin;
 use dumpcli::origin::Value;
+use dumpcli::print_config::Listing;
+use dumpcli::screen;
 use dumpcli::session_settings::SessionSettings;
 use dumpcli::settings::Sources;
 use dumpcore::Error;
 
 use crate::PROGRAM;
 
+/// The options that are taken before a word as well as behind it.
+#[derive(Args, Debug)]
+pub(crate) struct Common {
+    #[command(flatten)]
+    places: Places,
+    #[command(flatten)]
+    load: Load,
+    #[command(flatten)]
+    telling: Telling,
+}
+
 /// Where the dumps are, and which configuration applies.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Places")]
-pub(crate) struct Places {
+struct Places {
     /// Dump root [env: DUMPROOT, the first directory of a colon-separated list
     /// that exists] [default: /dump]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     dump: Option<PathBuf>,
     #[command(flatten)]
     configuration: Configuration,
+    /// Print the settings in force and where each comes from, then exit
+    #[arg(long)]
+    print_config: bool,
+}
+
+/// How much a word asks of the machine.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Load on the machine")]
+struct Load {
+    /// Number of workers [default: chosen by disk and processors]
+    #[arg(short, long, value_name = "N", value_parser = options::jobs)]
+    #[arg(allow_negative_numbers = true)]
+    jobs: Option<NonZeroU16>,
 }
 
 /// What is said, and where.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Output")]
-pub(crate) struct Telling {
+struct Telling {
     /// Also log the start and the end to stderr
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
@@ -56,11 +82,13 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    pub(crate) fn resolve(
-        places: &Places,
-        telling: &Telling,
-        jobs: Option<NonZeroU16>,
-    ) -> Result<Self, Failure> {
+    /// `None` when they were only to be printed.
+    pub(crate) fn resolve(common: &Common) -> Result<Option<Self>, Failure> {
+        let Common {
+            places,
+            load,
+            telling,
+        } = common;
         let sources = Sources::load(PROGRAM, &places.configuration)?;
         let output = Output {
             verbose: telling.verbose,
@@ -68,12 +96,21 @@ impl Settings {
             log: telling.log,
             json: telling.json,
         };
-        let mut load = Load::default();
-        load.jobs = jobs;
-        Ok(Self {
+        let mut asked = options::Load::default();
+        asked.jobs = load.jobs;
+        let settings = Self {
             dump: sources.dump(places.dump.clone()),
-            session: sources.session(output, telling.progress, load),
-        })
+            session: sources.session(output, telling.progress, asked),
+        };
+        if !places.print_config {
+            return Ok(Some(settings));
+        }
+        let mut listing = Listing::new(PROGRAM, &sources);
+        listing.path("dump", &settings.dump);
+        listing.jobs(&settings.session);
+        listing.session(&settings.session);
+        screen::print(&listing.end())?;
+        Ok(None)
     }
 
     /// An error of the library, with what can be done about it.

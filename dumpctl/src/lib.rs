@@ -18,6 +18,8 @@ use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
 use dumpcli::{Advice, Program};
 
+use common::{Common, Settings};
+
 const PROGRAM: Program = Program {
     name: "dumpctl",
     version: env!("CARGO_PKG_VERSION"),
@@ -28,10 +30,12 @@ const PROGRAM: Program = Program {
 
 /// Manage the dumps of a dump root.
 #[derive(Debug, Parser)]
-#[command(name = "dumpctl", version, max_term_width = 100)]
-#[command(disable_help_subcommand = true)]
+#[command(name = "dumpctl", version)]
+#[command(disable_help_subcommand = true, mut_args = |arg| arg.global(true))]
 #[command(after_help = "See 'dumpctl COMMAND --help' for more about a command.")]
 struct Options {
+    #[command(flatten)]
+    common: Common,
     #[command(subcommand)]
     word: Option<Word>,
 }
@@ -54,8 +58,11 @@ pub fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<Exit, Failure> {
+    let Some(settings) = Settings::resolve(&options.common)? else {
+        return Ok(Exit::Done);
+    };
     match &options.word {
-        Some(Word::Remove(options)) => remove::run(options),
+        Some(Word::Remove(options)) => remove::run(options, &settings),
         None => Err(Failure::Usage(
             "a command is missing, such as 'dumpctl remove' (see --help)".to_owned(),
         )),

@@ -1,7 +1,6 @@
 //! `dumpctl remove`: removes dumps.
 
 use std::ffi::OsString;
-use std::num::NonZeroU16;
 
 use clap::{Args, ValueHint};
 use dumpcli::advice::no_dumps;
@@ -12,7 +11,7 @@ use dumpcore::{Chain, DumpId, DumpRoot, Left, NotADump, Printable, Removal, Remo
 use serde_json::{Value, json};
 
 use crate::PROGRAM;
-use crate::common::{Places, Settings, Telling};
+use crate::common::Settings;
 use crate::desk::{self, Desk};
 
 const WORD: &str = "remove";
@@ -44,7 +43,7 @@ Exit codes:
 #[command(after_help = HELP)]
 pub(crate) struct Options {
     /// Dump to remove: its name (2025/0101/0000, first), its path, or a pin
-    #[arg(value_name = "DUMP", required = true, value_hint = ValueHint::DirPath)]
+    #[arg(value_name = "DUMP", value_hint = ValueHint::DirPath)]
     dumps: Vec<OsString>,
     /// Change nothing; show what would be removed and how much that would free
     #[arg(short = 'n', long)]
@@ -52,18 +51,10 @@ pub(crate) struct Options {
     /// Remove without asking, and also remove `first`, a copy made by hand
     #[arg(long)]
     force: bool,
-    /// Number of workers [default: chosen by disk and processors]
-    #[arg(short, long, value_name = "N")]
-    jobs: Option<NonZeroU16>,
-    #[command(flatten)]
-    places: Places,
-    #[command(flatten)]
-    telling: Telling,
 }
 
-pub(crate) fn run(options: &Options) -> Result<Exit, Failure> {
-    let settings = Settings::resolve(&options.places, &options.telling, options.jobs)?;
-    match decided(options, &settings) {
+pub(crate) fn run(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
+    match decided(options, settings) {
         Ok(exit) => Ok(exit),
         Err(failure) => desk::fail(WORD, &failure, settings.session.json),
     }
@@ -71,6 +62,12 @@ pub(crate) fn run(options: &Options) -> Result<Exit, Failure> {
 
 /// What is to go, asked about where somebody can be asked.
 fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
+    // Not for the parser to say, which does not see a --print-config before
+    // the word.
+    if options.dumps.is_empty() {
+        let text = "name the dump to remove (see 'dumpctl remove --help')";
+        return Err(Failure::Usage(text.to_owned()));
+    }
     let root = DumpRoot::open(&settings.dump.value).map_err(|e| settings.explained(e))?;
     let dumps = options.dumps.iter().map(|what| root.find(what));
     let dumps: Vec<DumpId> = dumps

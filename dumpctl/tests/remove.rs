@@ -187,6 +187,34 @@ fn a_root_without_any_dump_is_told_as_such() {
 }
 
 #[test]
+fn the_options_of_the_program_stand_before_a_word_or_behind_it() {
+    let ground = Ground::new();
+    let root = ground.root();
+    let root = root.to_str().expect("text");
+    let behind = ["remove", "-n", "2030/0101/0200", "--dump", root, "--json"];
+    let before = ["--json", "--dump", root, "remove", "-n", "2030/0101/0200"];
+    let [behind, before] = [behind, before].map(|words| {
+        let mut command = ground.dumpctl(&words);
+        command.env_remove("DUMPROOT");
+        ends(command, 0).0
+    });
+    assert!(before.contains("\"dry_run\":true"), "{before}");
+    assert_eq!(before, behind);
+    let listed = |words: &[&str]| ends(ground.dumpctl(words), 0).0;
+    let settings = listed(&["--print-config", "-j", "3"]);
+    assert!(settings.contains(&format!("dump = \"{root}\"")), "{settings}");
+    assert!(settings.contains("\njobs = 3 "), "{settings}");
+    for words in [
+        ["--print-config", "remove", "-j3"],
+        ["remove", "--print-config", "-j3"],
+    ] {
+        assert_eq!(listed(&words), settings, "{words:?}");
+    }
+    let (_, stderr) = ends(ground.dumpctl(&["remove"]), 2);
+    assert!(stderr.contains("name the dump to remove"), "{stderr}");
+}
+
+#[test]
 fn without_a_terminal_it_takes_force() {
     let ground = Ground::new();
     let (_, said) = ends(ground.dumpctl(&["remove", "2030/0101/0200"]), 1);

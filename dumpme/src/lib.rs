@@ -56,7 +56,7 @@ Examples:
 /// Make a dump: a complete, browsable copy of a file tree in which unchanged
 /// files are hard links to the previous dump.
 #[derive(Debug, Parser)]
-#[command(name = "dumpme", version, max_term_width = 100)]
+#[command(name = "dumpme", version)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
 struct Options {
     #[command(flatten)]

@@ -50,7 +50,7 @@ that the first replica was made.";
 /// Copy the last dump before today to a second dump root, as a complete dump
 /// in which unchanged files are hard links to the previous one there.
 #[derive(Debug, Parser)]
-#[command(name = "dumpslave", version, max_term_width = 100)]
+#[command(name = "dumpslave", version)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
 struct Options {
     #[command(flatten)]

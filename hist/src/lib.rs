@@ -77,7 +77,7 @@ Exit codes:
 /// Print the history of a file, directory or symlink through all dumps, oldest
 /// first, with a diff for each change of a text file.
 #[derive(Debug, Parser)]
-#[command(name = "hist", version, max_term_width = 100, disable_help_flag = true)]
+#[command(name = "hist", version, disable_help_flag = true)]
 #[command(after_help = EXAMPLES)]
 struct Options {
     /// A path in a tree, or in a dump (its history then ends there); it need
@@ -85,6 +85,9 @@ struct Options {
     #[arg(required_unless_present = "print_config", value_name = "PATH")]
     #[arg(value_hint = ValueHint::AnyPath)]
     path: Option<PathBuf>,
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
     #[command(flatten)]
     places: Places,
     #[command(flatten)]
@@ -140,15 +143,12 @@ struct Output {
     /// Print diffs also of files that are not text
     #[arg(short = 't', long)]
     text: bool,
-    /// Use colours
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    /// Use colours: auto, always or never
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t, hide_possible_values = true)]
     color: Color,
     /// Print one JSON object per line
     #[arg(long)]
     json: bool,
-    /// Print help
-    #[arg(long, action = ArgAction::Help)]
-    help: Option<bool>,
     /// Taken for the sake of old habits: it showed how the answer came about
     #[arg(short = 'D', hide = true)]
     debug: bool,

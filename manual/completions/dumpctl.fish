@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_dumpctl_global_optspecs
-    string join \n h/help V/version
+    string join \n dump= config= set= print-config j/jobs= v/verbose q/quiet log= json progress no-progress h/help V/version
 end
 
 function __fish_dumpctl_needs_command
@@ -24,19 +24,34 @@ function __fish_dumpctl_using_subcommand
     contains -- $cmd[1] $argv
 end
 
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -l dump -d 'Dump root [env: DUMPROOT, the first directory of a colon-separated list that exists] [default: /dump]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -l set -d 'Use a set: [set.NAME] in the configuration file, or the file NAME.toml beside it; \'dump\' is the top level' -r
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -s j -l jobs -d 'Number of workers [default: chosen by disk and processors]' -r
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -l log -d 'Where to log: auto, journal, syslog or stderr [default: auto: to the journal when there is one and stderr is not a terminal, else to stderr]' -r -f -a "auto\t'Chosen by what is there'
+journal\t'The systemd journal'
+syslog\t'The system log'
+stderr\t'Standard error'"
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -s v -l verbose -d 'Also log the start and the end to stderr'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -l json -d 'Print the report as one JSON object'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -l no-progress -d 'Show no progress'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -s h -l help -d 'Print help'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -s V -l version -d 'Print version'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "remove" -d 'Remove dumps. No other dump needs them'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s j -l jobs -d 'Number of workers [default: chosen by disk and processors]' -r
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l dump -d 'Dump root [env: DUMPROOT, the first directory of a colon-separated list that exists] [default: /dump]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l set -d 'Use a set: [set.NAME] in the configuration file, or the file NAME.toml beside it; \'dump\' is the top level' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s j -l jobs -d 'Number of workers [default: chosen by disk and processors]' -r
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l log -d 'Where to log: auto, journal, syslog or stderr [default: auto: to the journal when there is one and stderr is not a terminal, else to stderr]' -r -f -a "auto\t'Chosen by what is there'
 journal\t'The systemd journal'
 syslog\t'The system log'
 stderr\t'Standard error'"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s n -l dry-run -d 'Change nothing; show what would be removed and how much that would free'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l force -d 'Remove without asking, and also remove `first`, a copy made by hand'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l print-config -d 'Print the settings in force and where each comes from, then exit'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s v -l verbose -d 'Also log the start and the end to stderr'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s q -l quiet -d 'Print errors only; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l json -d 'Print the report as one JSON object'

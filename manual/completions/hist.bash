@@ -23,7 +23,7 @@ _hist() {
 
     case "${cmd}" in
         hist)
-            opts="-y -m -d -h -s -q -v -c -t -D -V --main --dump --config --set --print-config --yearly --monthly --daily --hourly --since --with-main --follow --quiet --log --verbose --no-diff --text --color --json --help --version"
+            opts="-y -m -d -h -s -q -v -c -t -D -V --help --main --dump --config --set --print-config --yearly --monthly --daily --hourly --since --with-main --follow --quiet --log --verbose --no-diff --text --color --json --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -7,9 +7,10 @@ complete -c hist -l log -d 'Log warnings and errors, besides stderr, to: auto, j
 journal\t'The systemd journal'
 syslog\t'The system log'
 stderr\t'Standard error'"
-complete -c hist -l color -d 'Use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+complete -c hist -l color -d 'Use colours: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c hist -l help -d 'Print help'
 complete -c hist -l print-config -d 'Print the settings in force and where each comes from, then exit'
 complete -c hist -s y -l yearly -d 'Only the last version of each year'
 complete -c hist -s m -l monthly -d 'Only the last version of each month'
@@ -22,6 +23,5 @@ complete -c hist -s v -l verbose -d 'List the contents of directories; with --js
 complete -c hist -s c -l no-diff -d 'Print no diffs, and on a terminal not what changed: one line per event'
 complete -c hist -s t -l text -d 'Print diffs also of files that are not text'
 complete -c hist -l json -d 'Print one JSON object per line'
-complete -c hist -l help -d 'Print help'
 complete -c hist -s D -d 'Taken for the sake of old habits: it showed how the answer came about'
 complete -c hist -s V -l version -d 'Print version'

@@ -12,9 +12,10 @@ complete -c yest -l log -d 'Log warnings and errors, besides stderr, to: auto, j
 journal\t'The systemd journal'
 syslog\t'The system log'
 stderr\t'Standard error'"
-complete -c yest -l color -d 'Use colours in diffs' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+complete -c yest -l color -d 'Use colours in diffs: auto, always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
 always\t'Always'
 never\t'Never'"
+complete -c yest -l help -d 'Print help'
 complete -c yest -l print-config -d 'Print the settings in force and where each comes from, then exit'
 complete -c yest -l last -d 'The newest version in any dump, even if the path was deleted since'
 complete -c yest -s n -l no-check -d 'Print the name even if it does not exist'
@@ -26,6 +27,5 @@ complete -c yest -l force -d 'Replace without asking'
 complete -c yest -s v -l verbose -d 'Say what was restored and from where, even if stderr is not a terminal'
 complete -c yest -s t -l text -d 'With --diff: also compare files that are not text'
 complete -c yest -l json -d 'Print one JSON object per path'
-complete -c yest -l help -d 'Print help'
 complete -c yest -s D -d 'Taken for the sake of old habits: it showed how the answer came about'
 complete -c yest -s V -l version -d 'Print version'

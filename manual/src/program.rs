@@ -1,22 +1,10 @@
 //! The page of a program, from the definition of its command line.
-//!
-//! What stands behind the options in `--help` has a form: headings that end in
-//! a colon, under which each line has an item and what it means, and paragraphs.
-//! clap does not know that, so it is read here.
 
 use clap::{ArgAction, Command};
 use clap_mangen::Man;
+use dumpcli::help::{Part, parts};
 
 use crate::roff::{bold, escaped, head, running};
-
-/// A part of what stands behind the options.
-#[derive(Debug, PartialEq, Eq)]
-enum Part {
-    /// A heading, and items with their meanings.
-    List(String, Vec<(String, String)>),
-    /// A paragraph.
-    Text(String),
-}
 
 /// The page.
 pub(crate) fn page(command: &Command) -> String {
@@ -24,32 +12,33 @@ pub(crate) fn page(command: &Command) -> String {
     let about = command.get_about().map(ToString::to_string);
     let mut text = head(&name, 1, &summary(&about.unwrap_or_default()));
     let words: Vec<&Command> = command.get_subcommands().collect();
-    let mut told: Vec<(String, &Command)> = vec![(name.clone(), command)];
-    if !words.is_empty() {
-        let called = |word: &&Command| format!("{name} {}", word.get_name());
-        told = words.iter().map(|word| (called(word), *word)).collect();
-    }
     text.push_str(".SH SYNOPSIS\n");
-    for (number, (name, command)) in told.iter().enumerate() {
+    if words.is_empty() {
+        text.push_str(&synopsis(&bold(&name), command));
+    }
+    // The options of the program may stand before the word.
+    for (number, word) in words.iter().enumerate() {
         text.push_str(if number > 0 { ".br\n" } else { "" });
-        text.push_str(&synopsis(name, command));
+        let called = format!("{} [\\fIOPTIONS\\fR] {}", bold(&name), bold(word.get_name()));
+        text.push_str(&synopsis(&called, word));
     }
     text.push_str(".SH DESCRIPTION\n");
     text.push_str(&description(command));
+    text.push_str(&options(command));
     if words.is_empty() {
-        text.push_str(&options(command));
         text.push_str(&behind(command));
-    } else {
-        told.iter().for_each(|told| text.push_str(&word(told)));
     }
-    let commands: Vec<&Command> = told.iter().map(|(_, command)| *command).collect();
-    text.push_str(&environment(&commands));
+    for told in &words {
+        text.push_str(&word(&name, told));
+    }
+    text.push_str(&environment(command));
     text.push_str(&see_also(&name));
     text
 }
 
 /// One section for a word of a program, whose parts are those of the word.
-fn word((name, command): &(String, &Command)) -> String {
+fn word(program: &str, command: &Command) -> String {
+    let name = format!("{program} {}", command.get_name());
     let options = options(command).replacen(".SH OPTIONS\n", ".SS Options\n", 1);
     let behind = behind(command).replace(".SH ", ".SS ");
     let heading = escaped(&name.to_uppercase());
@@ -72,7 +61,7 @@ fn behind(command: &Command) -> String {
 
 /// Every option with its value: clap_mangen leaves the values out.
 fn synopsis(name: &str, command: &Command) -> String {
-    let mut text = format!("{}\n", bold(name));
+    let mut text = format!("{name}\n");
     let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
     let (places, options): (Vec<_>, Vec<_>) = shown.partition(|arg| arg.is_positional());
     for arg in options.into_iter().chain(places) {
@@ -117,7 +106,9 @@ fn options(command: &Command) -> String {
     let written = Man::new(command.clone()).render_options_section(&mut rendered);
     // Writing to memory cannot fail.
     debug_assert!(written.is_ok());
-    let rendered = String::from_utf8_lossy(&rendered);
+    // The page has both.
+    let summary = " (see a summary with \\*(Aq\\-h\\*(Aq)";
+    let rendered = String::from_utf8_lossy(&rendered).replace(summary, "");
     let headings: Vec<&str> = command
         .get_arguments()
         .filter_map(|arg| arg.get_help_heading())
@@ -159,36 +150,6 @@ fn summary(about: &str) -> String {
     }
 }
 
-fn parts(after: &str) -> Vec<Part> {
-    let blocks = after.split("\n\n").filter(|block| !block.trim().is_empty());
-    blocks.map(part).collect()
-}
-
-fn part(block: &str) -> Part {
-    let mut lines = block.trim_end().lines();
-    let first = lines.next().unwrap_or_default();
-    let Some(heading) = first.strip_suffix(':') else {
-        let words: Vec<&str> = block.split_whitespace().collect();
-        return Part::Text(words.join(" "));
-    };
-    let mut items: Vec<(String, String)> = Vec::new();
-    for line in lines {
-        let item = line.strip_prefix("  ").filter(|l| !l.starts_with(' '));
-        match (item, items.last_mut()) {
-            (Some(item), _) => {
-                let (item, meaning) = item.split_once("  ").unwrap_or((item, ""));
-                items.push((item.to_owned(), meaning.trim().to_owned()));
-            }
-            (None, Some((_, meaning))) => {
-                meaning.push(' ');
-                meaning.push_str(line.trim());
-            }
-            (None, None) => items.push((String::new(), line.trim().to_owned())),
-        }
-    }
-    Part::List(heading.to_owned(), items)
-}
-
 /// Texts share one section, which the first part opens.
 fn section(part: &Part, first: bool, text: &mut String) {
     match part {
@@ -210,11 +171,8 @@ fn section(part: &Part, first: bool, text: &mut String) {
     }
 }
 
-fn environment(commands: &[&Command]) -> String {
-    let has = |name: &str| {
-        let mut args = commands.iter().flat_map(|command| command.get_arguments());
-        args.any(|arg| arg.get_id() == name)
-    };
+fn environment(command: &Command) -> String {
+    let has = |name: &str| command.get_arguments().any(|arg| arg.get_id() == name);
     let mut text = String::from(".SH ENVIRONMENT\n");
     let mut item = |name: &str, meaning: &str| {
         text.push_str(&format!(".TP\n{}\n{}\n", bold(name), running(meaning)));
@@ -283,20 +241,6 @@ fn see_also(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_parts_behind_the_options_are_told_apart() {
-        let after = "Examples:\n  a -b     the first\n  c        goes\n           on\n\nMore, in\ntwo lines.";
-        let item = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-        let list = vec![item("a -b", "the first"), item("c", "goes on")];
-        assert_eq!(
-            parts(after),
-            [
-                Part::List("Examples".to_owned(), list),
-                Part::Text("More, in two lines.".to_owned()),
-            ]
-        );
-    }
 
     #[test]
     fn a_summary_is_no_sentence() {

@@ -65,7 +65,7 @@ Exit codes:
 /// Find a path in the newest dump not later than a given time: print its name
 /// there, show what has changed since, or restore it.
 #[derive(Debug, Parser)]
-#[command(name = "yest", version, max_term_width = 100, disable_help_flag = true)]
+#[command(name = "yest", version, disable_help_flag = true)]
 #[command(after_help = EXAMPLES)]
 struct Options {
     /// Files, directories or symlinks, in a tree or in a dump; they need not
@@ -73,6 +73,9 @@ struct Options {
     #[arg(required_unless_present = "print_config", value_name = "PATH")]
     #[arg(value_hint = ValueHint::AnyPath)]
     paths: Vec<PathBuf>,
+    /// Print help
+    #[arg(long, action = ArgAction::Help)]
+    help: Option<bool>,
     #[command(flatten)]
     places: Places,
     #[command(flatten)]
@@ -138,15 +141,12 @@ struct Output {
     /// With --diff: also compare files that are not text
     #[arg(short, long, requires = "diff")]
     text: bool,
-    /// Use colours in diffs
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t)]
+    /// Use colours in diffs: auto, always or never
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t, hide_possible_values = true)]
     color: Color,
     /// Print one JSON object per path
     #[arg(long, conflicts_with = "act")]
     json: bool,
-    /// Print help
-    #[arg(long, action = ArgAction::Help)]
-    help: Option<bool>,
     /// Taken for the sake of old habits: it showed how the answer came about
     #[arg(short = 'D', hide = true)]
     debug: bool,

@@ -89,8 +89,11 @@ impl Progress {
     }
 }
 
-/// A number of workers, with the range of those that are not.
-fn jobs(text: &str) -> Result<NonZeroU16, String> {
+/// A number of workers.
+///
+/// # Errors
+/// With the range, for what is not in it.
+pub fn jobs(text: &str) -> Result<NonZeroU16, String> {
     text.parse()
         .map_err(|_| format!("give a number from 1 to {}", NonZeroU16::MAX))
 }

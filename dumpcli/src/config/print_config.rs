@@ -129,8 +129,8 @@ impl Listing {
         self.hooks(settings)
     }
 
-    /// What a run asks of the machine.
-    pub fn load(&mut self, settings: &SessionSettings) {
+    /// How many workers there are to be.
+    pub fn jobs(&mut self, settings: &SessionSettings) {
         let jobs = settings.jobs.as_ref().map(|jobs| Value {
             value: i64::from(jobs.value.get()),
             source: jobs.source.clone(),
@@ -140,6 +140,11 @@ impl Listing {
             jobs.as_ref(),
             "chosen from the disks and processors",
         );
+    }
+
+    /// What a run asks of the machine.
+    pub fn load(&mut self, settings: &SessionSettings) {
+        self.jobs(settings);
         let limit = &settings.bwlimit;
         self.value("bwlimit", limit.value.to_string(), &limit.source);
         self.value("idle", settings.idle.value, &settings.idle.source);

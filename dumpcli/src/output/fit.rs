@@ -19,6 +19,12 @@ pub fn stdout_columns() -> Option<usize> {
     Some(columns.into())
 }
 
+/// How many columns stderr has; `None` when it is not a terminal.
+pub(crate) fn stderr_columns() -> Option<usize> {
+    let (_, columns) = Term::stderr().size_checked()?;
+    Some(columns.into())
+}
+
 /// How many columns a text takes. Terminals do not agree on sequences that make
 /// one sign of several characters: the wider reading counts.
 #[must_use]
@@ -37,6 +43,23 @@ pub fn cut(text: &str, most: usize) -> Cow<'_, str> {
         return "".into();
     }
     format!("{}{GAP}", head(text, most - 1)).into()
+}
+
+/// The words of a text in lines of at most this many columns; a longer word has
+/// a line for itself.
+#[must_use]
+pub fn wrapped(text: &str, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if columns(line) + 1 + columns(word) <= most => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// The path, or its two ends with `…` between them, cut at slashes where there
@@ -110,6 +133,15 @@ mod tests {
         ] {
             assert_eq!(cut(text, most), expected, "{text} in {most}");
         }
+    }
+
+    #[test]
+    fn words_are_not_broken() {
+        let lines = |most| wrapped("copy the  newest\ndump", most);
+        assert_eq!(lines(80), ["copy the newest dump"]);
+        assert_eq!(lines(15), ["copy the newest", "dump"]);
+        assert_eq!(lines(4), ["copy", "the", "newest", "dump"]);
+        assert!(wrapped(" ", 4).is_empty());
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 pub(crate) mod counters;
 pub mod figures;
 pub mod fit;
+pub mod help;
 pub mod json;
 pub(crate) mod log_report;
 pub mod logging;

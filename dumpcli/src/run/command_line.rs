@@ -1,19 +1,20 @@
 //! From the command line to the exit code: what every program begins and ends
 //! with.
 
+use std::env;
 use std::process::ExitCode;
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::screen;
+use crate::output::{help, screen};
 use crate::program::Program;
 
 /// A program from its command line to its exit code. `run` gets the options,
 /// and does the work.
-pub fn main<P: Parser>(
+pub fn main<P: CommandFactory + FromArgMatches>(
     program: Program,
     run: impl FnOnce(&P) -> Result<Exit, Failure>,
 ) -> ExitCode {
@@ -32,8 +33,13 @@ fn give_up(program: Program, failure: &Failure) -> Exit {
 
 /// Parses the command line. `--help` and `--version` are printed; wrong usage
 /// gets one sentence on stderr. `Err` is then how the program ends.
-fn parse<P: Parser>(program: &str) -> Result<P, Exit> {
-    P::try_parse().map_err(|error| match error.kind() {
+fn parse<P: CommandFactory + FromArgMatches>(program: &str) -> Result<P, Exit> {
+    let mut command = help::fitted(P::command());
+    let parsed = command.try_get_matches_from_mut(env::args_os());
+    let parsed = parsed.and_then(|mut matches| {
+        P::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+    });
+    parsed.map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             let text = error.render();
             let printed = if screen::stdout_is_terminal() {
@@ -88,6 +94,7 @@ fn sentence(error: &clap::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::Parser;
     use crate::config::keys::LogTarget;
     use crate::config::options::{Excludes, Output};
 
