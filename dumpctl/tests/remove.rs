@@ -202,7 +202,10 @@ fn the_options_of_the_program_stand_before_a_word_or_behind_it() {
     assert_eq!(before, behind);
     let listed = |words: &[&str]| ends(ground.dumpctl(words), 0).0;
     let settings = listed(&["--print-config", "-j", "3"]);
-    assert!(settings.contains(&format!("dump = \"{root}\"")), "{settings}");
+    assert!(
+        settings.contains(&format!("dump = \"{root}\"")),
+        "{settings}"
+    );
     assert!(settings.contains("\njobs = 3 "), "{settings}");
     for words in [
         ["--print-config", "remove", "-j3"],

@@ -144,7 +144,13 @@ struct Output {
     #[arg(short = 't', long)]
     text: bool,
     /// Use colours: auto, always or never
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t, hide_possible_values = true)]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = true
+    )]
     color: Color,
     /// Print one JSON object per line
     #[arg(long)]

@@ -19,7 +19,11 @@ pub(crate) fn page(command: &Command) -> String {
     // The options of the program may stand before the word.
     for (number, word) in words.iter().enumerate() {
         text.push_str(if number > 0 { ".br\n" } else { "" });
-        let called = format!("{} [\\fIOPTIONS\\fR] {}", bold(&name), bold(word.get_name()));
+        let called = format!(
+            "{} [\\fIOPTIONS\\fR] {}",
+            bold(&name),
+            bold(word.get_name())
+        );
         text.push_str(&synopsis(&called, word));
     }
     text.push_str(".SH DESCRIPTION\n");

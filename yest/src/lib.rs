@@ -142,7 +142,13 @@ struct Output {
     #[arg(short, long, requires = "diff")]
     text: bool,
     /// Use colours in diffs: auto, always or never
-    #[arg(long, value_enum, value_name = "WHEN", default_value_t, hide_possible_values = true)]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        default_value_t,
+        hide_possible_values = true
+    )]
     color: Color,
     /// Print one JSON object per path
     #[arg(long, conflicts_with = "act")]

@@ -94,9 +94,9 @@ fn sentence(error: &clap::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::Parser;
     use crate::config::keys::LogTarget;
     use crate::config::options::{Excludes, Output};
+    use clap::Parser;
 
     #[derive(Parser, Debug)]
     struct Probe {
