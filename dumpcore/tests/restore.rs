@@ -6,6 +6,7 @@ use std::fs;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use common::restoring::{Ground, asking, done, names_in, plain_tree, put};
 use dumpcore::{Restore, RestoreError, Restored};
@@ -226,6 +227,26 @@ fn directories_above_come_back_with_their_metadata_and_nothing_else() {
 }
 
 #[test]
+fn the_time_of_the_answer_is_no_time_of_work() {
+    let ground = Ground::new();
+    put(plain_tree(), &ground.dump("up/tree"));
+    fs::create_dir(ground.main("up/tree")).unwrap();
+    let (navigator, place, version) = ground.find("up/tree");
+    let restore = Restore::new(&navigator, &version, &place).unwrap();
+    let thinks = Duration::from_secs(1);
+    let report = asking(restore, |_| {
+        std::thread::sleep(thinks);
+        true
+    });
+    let report = report.unwrap();
+    let all = (report.end - report.start).as_seconds_f64();
+    assert!(report.waited >= thinks && all >= 1.0, "{report:?}");
+    let work = all - report.waited.as_secs_f64();
+    assert!((report.seconds() - work).abs() < 1e-6, "{report:?}");
+    assert!(report.seconds() < all - 0.99, "{report:?}");
+}
+
+#[test]
 fn a_dry_run_tells_the_plan_and_changes_nothing() {
     let ground = Ground::new();
     put(plain_tree(), &ground.dump("up/tree"));
@@ -388,7 +409,7 @@ fn what_a_dump_disk_could_not_keep_is_no_difference() {
     let file = fs::File::options()
         .append(true)
         .open(ground.main("up/tree/file"));
-    let other = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_100_000_001);
+    let other = std::time::UNIX_EPOCH + Duration::from_secs(1_100_000_001);
     let times = fs::FileTimes::new().set_modified(other);
     file.unwrap().set_times(times).unwrap();
     assert!(ground.differs("up/tree/file"), "a second later");

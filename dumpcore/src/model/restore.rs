@@ -2,6 +2,7 @@
 //! failed.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::{DateTime, Local};
 
@@ -61,6 +62,8 @@ pub struct RestoreReport {
     pub start: DateTime<Local>,
     /// When all was done.
     pub end: DateTime<Local>,
+    /// How long it waited for the answer to [its question](crate::Restore::run_asking).
+    pub waited: Duration,
     /// Entry and byte counts of what was restored.
     pub counts: Counts,
     /// What could not be restored of it: attributes that the runner or the
@@ -82,10 +85,11 @@ impl RestoreReport {
         self.counts.faults == 0 && self.left.is_none()
     }
 
-    /// Duration in seconds.
+    /// Duration in seconds, without the time that it waited for an answer.
     #[must_use]
     pub fn seconds(&self) -> f64 {
-        (self.end - self.start).as_seconds_f64()
+        let all = (self.end - self.start).as_seconds_f64();
+        (all - self.waited.as_secs_f64()).max(0.0)
     }
 }
 

@@ -113,9 +113,11 @@ pub(crate) fn restore(
     if options.dry_run {
         return Ok(Restored::Planned(plan));
     }
+    let asked = Instant::now();
     if !this.is_wanted(&plan, confirm)? {
         return Ok(Restored::Declined);
     }
+    let waited = asked.elapsed();
     place.is_as_it_was(looked.as_ref().map(Meta::id))?;
     this.sweep(false);
     let made = make(request, &place, &origin, options)?;
@@ -132,6 +134,7 @@ pub(crate) fn restore(
         plan,
         start,
         end: Local::now(),
+        waited,
         counts: made.sum.counts,
         faults: made.sum.faults,
         warnings: made.sum.warnings,
