@@ -1,5 +1,6 @@
 //! Why a program ends without having done its work, or a part of it.
 
+use std::error::Error as _;
 use std::io;
 use std::path::PathBuf;
 
@@ -24,20 +25,32 @@ pub enum Failure {
     #[error("stopped while {} did not answer; nothing was published", Printable::path(.0))]
     StoppedAt(PathBuf),
     /// The library gave up.
-    #[error("{}{hint}", Chain(.error))]
+    #[error("{}{hint}", with_origin(.error, .origin))]
     Core {
         /// Why.
         error: Error,
+        /// Where the path that it names comes from, in parentheses; stands
+        /// between the error and its cause. Empty where that is not said.
+        origin: Box<str>,
         /// What can be done about it, see [`advice`](crate::advice).
-        hint: String,
+        hint: Box<str>,
     },
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let hint = String::new();
-        Failure::Core { error, hint }
+        Failure::Core {
+            error,
+            origin: Box::default(),
+            hint: Box::default(),
+        }
     }
+}
+
+/// An error, the origin of the path that it names, then its causes.
+fn with_origin(error: &Error, origin: &str) -> String {
+    let cause = error.source().map(|cause| format!(": {}", Chain(cause)));
+    format!("{error}{origin}{}", cause.unwrap_or_default())
 }
 
 /// The hook after a run failed. Nothing is missing from a dump because of it,

@@ -128,7 +128,7 @@ fn what_cannot_be_opened_says_who_named_it_and_what_to_do() {
         &place,
         &with(&TREE, &["--dump", "nowhere"]),
         1,
-        &["nowhere", "(from --dump)", "create it", "--init"],
+        &["cannot open dump root nowhere (from --dump): No such file or directory; mount"],
     );
     place.config("main = 'gone'\ndump = '../../dump'\n");
     refused(&place, &[], 1, &["gone", "dump.toml:1)"]);

@@ -240,7 +240,8 @@ fn what_is_closed_to_a_plain_user_is_told_as_such() {
             let output = command.output().expect("dumpme runs");
             let said = String::from_utf8_lossy(&output.stderr);
             assert_eq!(output.status.code(), Some(1), "{said}");
-            let sentence = format!("cannot open {what}{path}: Permission denied (from");
+            let option = if more.is_empty() { "--main" } else { "--dump" };
+            let sentence = format!("cannot open {what}{path} (from {option}): Permission denied");
             assert!(said.contains(&sentence), "{said}");
             assert!(!said.contains("exclude"), "{said}");
         }

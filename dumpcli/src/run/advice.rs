@@ -34,7 +34,8 @@ pub struct About<'a> {
 pub fn explain(failure: Failure, about: About<'_>) -> Failure {
     match failure {
         Failure::Core { error, .. } => Failure::Core {
-            hint: about.hint(&error),
+            origin: about.origin(&error).into(),
+            hint: about.hint(&error).into(),
             error,
         },
         other => other,
@@ -45,12 +46,11 @@ impl About<'_> {
     /// What is to be added to the sentence of an error; empty when it says all.
     fn hint(&self, error: &Error) -> String {
         match error {
-            Error::MainUnusable { path, .. } => self.origin(path),
-            Error::DumpUnusable { path, cause } => {
-                let missing = cause.kind() == ErrorKind::NotFound;
-                let act = if missing { self.act(error) } else { "" };
-                format!("{}{act}", self.origin(path))
-            }
+            Error::MainUnusable { .. } => String::new(),
+            Error::DumpUnusable { cause, .. } => match cause.kind() {
+                ErrorKind::NotFound => self.act(error).to_owned(),
+                _ => String::new(),
+            },
             Error::DumpDisk { free: Some(_), .. } => self.leftovers(),
             Error::NoCurrent { dump } => {
                 link_again(dump).unwrap_or_else(|| self.act(error).to_owned())
@@ -85,8 +85,12 @@ impl About<'_> {
         (self.advice.of)(error, root).unwrap_or_else(|| common(error))
     }
 
-    fn origin(&self, path: &Path) -> String {
-        let origin = self.origins.iter().find(|origin| origin.path == path);
+    /// Where a path that cannot be opened comes from.
+    fn origin(&self, error: &Error) -> String {
+        let (Error::MainUnusable { path, .. } | Error::DumpUnusable { path, .. }) = error else {
+            return String::new();
+        };
+        let origin = self.origins.iter().find(|origin| origin.path == *path);
         origin.map(named_by).unwrap_or_default()
     }
 

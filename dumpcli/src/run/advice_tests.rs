@@ -67,42 +67,48 @@ fn what_cannot_be_opened_says_who_named_it_and_what_to_do() {
         source,
         unconfigured: false,
     };
-    for (source, words) in [
-        (Source::Flag, " (from --main)"),
+    let said = |error: Error, advice, origins: &[Origin]| {
+        explain(error.into(), about(advice, &dump, origins)).to_string()
+    };
+    let unconfigured = Origin {
+        unconfigured: true,
+        ..origin("--main", &tree, Source::Default)
+    };
+    for (origin, words) in [
+        (origin("--main", &tree, Source::Flag), "from --main"),
         (
-            Source::Env("MAINROOT"),
-            " (from MAINROOT in the environment)",
+            origin("--main", &tree, Source::Env("MAINROOT")),
+            "from MAINROOT in the environment",
         ),
-        (file, " (from /etc/dump/dump.toml:2)"),
-        (Source::Default, " (the default; set it with --main)"),
+        (origin("--main", &tree, file), "from /etc/dump/dump.toml:2"),
+        (
+            origin("--main", &tree, Source::Default),
+            "the default; set it with --main",
+        ),
+        (
+            unconfigured,
+            "the default; set it with --main, or in /etc/dump/dump.toml, which does not exist",
+        ),
     ] {
-        let origins = [origin("--main", &tree, source)];
         let error = Error::MainUnusable {
             path: tree.clone(),
             cause: io::Error::from_raw_os_error(2),
         };
-        assert_eq!(about(OWN, &dump, &origins).hint(&error), words);
+        assert_eq!(
+            said(error, OWN, &[origin]),
+            format!("cannot open tree /home ({words}): No such file or directory")
+        );
     }
-    let none = Origin {
-        unconfigured: true,
-        ..origin("--main", &tree, Source::Default)
-    };
-    let error = Error::MainUnusable {
-        path: tree.clone(),
-        cause: io::Error::from_raw_os_error(2),
-    };
+    let origins = [origin("--dump", &dump, Source::Flag)];
     assert_eq!(
-        about(OWN, &dump, &[none]).hint(&error),
-        " (the default; set it with --main, or in /etc/dump/dump.toml, which does not exist)"
+        said(unusable(2), Advice::COMMON, &origins),
+        "cannot open dump root /dump (from --dump): No such file or directory; \
+         mount its disk, or create it and run 'dumpme --init'"
     );
-    let origins = [origin("--dump", &dump, Source::Default)];
-    let hint = about(Advice::COMMON, &dump, &origins).hint(&unusable(2));
     assert_eq!(
-        hint,
-        " (the default; set it with --dump); mount its disk, or create it \
-         and run 'dumpme --init'"
+        said(unusable(13), OWN, &[]),
+        "cannot open dump root /dump: Permission denied"
     );
-    assert_eq!(about(OWN, &dump, &[]).hint(&unusable(13)), "");
 }
 
 #[test]
