@@ -89,6 +89,7 @@ mod measure;
 mod missing;
 mod mount_memory;
 mod mounts;
+mod name_hashes;
 mod node;
 mod queue;
 mod relisted;

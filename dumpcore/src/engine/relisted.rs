@@ -1,13 +1,13 @@
 //! The names in a directory that was listed again because one was missing.
 
 use std::ffi::CStr;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
+use super::name_hashes::NameHashes;
 use crate::fs::dir_handle::DirHandle;
 use crate::model::metadata::{Id, Time};
-use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::dir::{self, For, Lister};
 use crate::sys::stat;
 
 /// What a directory listed after its first listing: hashes of names, so that
@@ -17,24 +17,17 @@ use crate::sys::stat;
 pub(super) struct Relisted {
     dir: Id,
     times: (Time, Time),
-    hashes: Vec<u64>,
+    names: NameHashes,
 }
 
 impl Relisted {
     pub(super) fn of(place: &DirHandle, handle: &OwnedFd) -> io::Result<Self> {
         let handle = dir::reopen(handle.as_fd(), For::Reading)?;
         let times = times(&handle)?;
-        let (mut lister, mut chunk) = (Lister::new(handle), Chunk::default());
-        let mut hashes = Vec::new();
-        while !lister.is_done() {
-            lister.next(&mut chunk)?;
-            hashes.extend(chunk.iter().map(|entry| hash(entry.name)));
-        }
-        hashes.sort_unstable();
         Ok(Self {
             dir: place.id(),
             times,
-            hashes,
+            names: NameHashes::list(Lister::new(handle))?,
         })
     }
 
@@ -48,14 +41,8 @@ impl Relisted {
     }
 
     pub(super) fn has(&self, name: &CStr) -> bool {
-        self.hashes.binary_search(&hash(name)).is_ok()
+        self.names.has(name)
     }
-}
-
-fn hash(name: &CStr) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// When a directory was changed last: its contents, and its inode.

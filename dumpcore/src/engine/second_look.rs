@@ -13,6 +13,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
 use super::job::{Found, Job, Moved, Recheck, Rest};
+use super::name_hashes::NameHashes;
 use super::node::{Node, Number, Sides};
 use super::seen::{Look, Round, SeenTree};
 use super::worker::Worker;
@@ -183,14 +184,14 @@ impl Worker<'_> {
         name: &CStr,
     ) -> std::io::Result<bool> {
         let copy = dir::open_dir(above.open()?.as_fd(), name, For::Reading)?;
-        let mut found = Found::list(&Arc::new(dir::reopen(copy.as_fd(), For::Reading)?))?;
+        let mut stored = NameHashes::list(Lister::new(dir::reopen(copy.as_fd(), For::Reading)?))?;
         self.set_filter_place(&tree.tree.name, &entered.place);
         let mut lister = Lister::new(dir::reopen(entered.handle.as_fd(), For::Reading)?);
         let (mut chunk, mut came) = (Chunk::default(), false);
         while !lister.is_done() {
             lister.next(&mut chunk)?;
             for entry in chunk.iter() {
-                let comes = found.take(entry.name).is_none();
+                let comes = !stored.meet(entry.name);
                 let meta = comes.then(|| self.coming(tree, entered, &copy, entry));
                 if let Some(meta) = meta.flatten() {
                     let moved = meta.kind == Kind::Dir;
@@ -202,7 +203,7 @@ impl Worker<'_> {
             let path = entered.place.path().below(&tree.tree.source);
             self.run.seen.found_in(path);
         }
-        if came || found.done.contains(&false) {
+        if came || !stored.all_met() {
             self.run.seen.stir();
         }
         Ok(came)
