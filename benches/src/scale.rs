@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use clap::{Parser, ValueEnum};
+use fixtures::clock::tick;
 use fixtures::memory::peak_kib;
 use fixtures::mounts::{Fs, Mount};
 use fixtures::strace::count_syscalls;
@@ -195,20 +196,7 @@ fn row(
 ) -> io::Result<Row> {
     let tree = home.join("tree");
     std::fs::create_dir_all(&tree)?;
-    let dirs = (files / settings.breadth.max(1)).max(1);
-    match shape {
-        Shape::Many => many(&tree, files, dirs),
-        Shape::Wide => wide(&tree.join("wide"), files),
-        Shape::PairsNear => paired(&tree, files / 2, 2, dirs, Partner::Near),
-        Shape::PairsFar => paired(&tree, files / 2, 2, dirs, Partner::Far),
-        Shape::Thousands => paired(
-            &tree,
-            files / 1000,
-            1000,
-            dirs.min(files / 1000),
-            Partner::Near,
-        ),
-    }
+    make_tree(settings, shape, files, &tree);
     let name = shape.to_possible_value().expect("none is hidden");
     let mut row = Row {
         shape: name.get_name().to_owned(),
@@ -244,6 +232,27 @@ fn row(
         }
     }
     Ok(row)
+}
+
+/// Makes the tree that is dumped.
+fn make_tree(settings: &Settings, shape: Shape, files: usize, tree: &Path) {
+    let dirs = (files / settings.breadth.max(1)).max(1);
+    match shape {
+        Shape::Many => many(tree, files, dirs),
+        Shape::Wide => wide(&tree.join("wide"), files),
+        Shape::PairsNear => paired(tree, files / 2, 2, dirs, Partner::Near),
+        Shape::PairsFar => paired(tree, files / 2, 2, dirs, Partner::Far),
+        Shape::Thousands => paired(
+            tree,
+            files / 1000,
+            1000,
+            dirs.min(files / 1000),
+            Partner::Near,
+        ),
+    }
+    // What was changed within a tick before a dump is looked at twice: how much
+    // that is depends on how fast the machine is, not on the tree.
+    tick();
 }
 
 /// Of all threads, as callgrind counts them.

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Once};
 use std::time::Duration;
 
-use common::{History, ROOT, Stage, each};
+use common::{History, ROOT, Stage, each, tick};
 use dumpcore::{Action, Event, Filter, Phase, Report, Warning};
 use fixtures::mounts::{Fs, Mount};
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
@@ -58,7 +58,7 @@ fn stage() -> Stage {
         fs::create_dir(&dir).expect("made");
         fs::write(dir.join("inner"), name.repeat(10 + size)).expect("written");
     }
-    std::thread::sleep(Duration::from_millis(30));
+    tick();
     stage
 }
 
@@ -247,7 +247,7 @@ fn what_moves_to_where_all_was_done_is_found_there() {
             fs::write(deep.with_file_name("excluded"), side).expect("written");
         }
         // Times that are settled: by these a change is seen.
-        std::thread::sleep(Duration::from_millis(30));
+        tick();
         let once = Arc::new(Once::new());
         let (moved, source) = (Arc::clone(&once), stage.source.clone());
         let watch = move |event: Event<'_>| {

@@ -332,7 +332,7 @@ fn looking_at_a_dump_moves_no_access_time_in_it() {
     };
     let before: Vec<_> = names().map(accessed).collect();
     // An access within the same tick of the clock would not show.
-    std::thread::sleep(std::time::Duration::from_millis(50));
+    fixtures::clock::tick();
     assert_ne!(
         fs::read_link(ground.main("d/link"))
             .map(|_| accessed(ground.main("d/link")))

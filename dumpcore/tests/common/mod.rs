@@ -12,6 +12,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use dumpcore::{DumpRoot, Report, Snapshot};
+pub(crate) use fixtures::clock::tick;
 use fixtures::tree::remove_deep;
 use fixtures::walk::{Place, Side, Visit, walk};
 use fixtures::{Fingerprint, Options, diff_trees};
@@ -20,12 +21,6 @@ use rustix::io::Errno;
 
 /// The name of the root in all dumps of these tests.
 pub(crate) const ROOT: &str = "tree";
-
-/// Waits for the clock's next tick: what is done after it is stamped later than
-/// what was done before.
-pub(crate) fn tick() {
-    std::thread::sleep(std::time::Duration::from_millis(30));
-}
 
 /// A dump, in ticks of the clock of its own.
 pub(crate) fn dump_apart(stage: &Stage) -> Report {
