@@ -6,9 +6,11 @@ mod common;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::Stage;
-use dumpcore::{Counts, DumpRoot};
+use dumpcore::{Counts, DumpRoot, Error, Event, LinkPolicy, Phase};
 use fixtures::tree::remove_deep;
 
 const NAME: &str = "user.color";
@@ -134,6 +136,30 @@ fn what_a_stopped_run_left_is_looked_at() {
     assert!(report.resumed);
     assert_eq!(report.counts.copied().number, 1, "{:#?}", report.counts);
     assert_eq!(get(&stage.newest().join("bare/a")), None);
+}
+
+/// A run that is stopped when it has noted what is bare leaves that note to the
+/// next run, which removes it even when it compares no attributes.
+#[test]
+fn a_note_that_was_left_behind_does_not_stay() {
+    const NOTE: &str = "user.dump.bare";
+    let stage = stage();
+    let note = |dump: &Path| xattr::get(dump, NOTE).expect("read");
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    let watch = move |event: Event<'_>| {
+        if let Event::Phase(Phase::Publishing) = event {
+            flag.store(true, Ordering::Relaxed);
+        }
+    };
+    let stopped = stage.snapshot().observer(Arc::new(watch)).stop(stop).run();
+    assert!(matches!(stopped, Err(Error::Interrupted)), "{stopped:?}");
+    let left = common::leftovers(&stage.dump);
+    assert!(note(&left[0]).is_some(), "{left:?}");
+    let policy = LinkPolicy::new().xattrs(false);
+    let report = stage.snapshot().policy(policy).run().expect("published");
+    assert!(report.resumed);
+    assert_eq!(note(&report.dump), None);
 }
 
 /// Anyone who moves a directory in a dump, as its source was moved, moves what is

@@ -19,6 +19,7 @@
 //! that clock is outside. What it cannot see is an attribute that is set in
 //! the dump during the run, or with the clock set back into it.
 
+use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -172,17 +173,15 @@ pub(crate) struct Note {
 }
 
 impl Note {
+    /// Removes the note of a run that was stopped after it had written it: it
+    /// tells nothing of what a later run stores.
+    pub(crate) fn clear(staging: &OwnedFd) -> io::Result<()> {
+        let name = layout::BARE_XATTR.as_bytes();
+        xattr::remove(Subject::Open(staging.as_fd()), name)
+    }
+
     /// Begins one. `None` where it would be of no use.
-    pub(crate) fn begin(
-        staging: &OwnedFd,
-        resumed: bool,
-        capabilities: &Capabilities,
-    ) -> Option<Self> {
-        if resumed {
-            // What an earlier run left behind has one perhaps.
-            let name = layout::BARE_XATTR.as_bytes();
-            xattr::remove(Subject::Open(staging.as_fd()), name).ok()?;
-        }
+    pub(crate) fn begin(staging: &OwnedFd, capabilities: &Capabilities) -> Option<Self> {
         let from = touch(staging).filter(|_| is_fit(staging, capabilities))?;
         let marks = Marks::new();
         Some(Self { from, marks })

@@ -75,6 +75,18 @@ impl<'m> Merge<'m> {
     fn remembers(&self) -> bool {
         self.options.policy.compares_xattrs() && self.options.purpose != Purpose::Verify
     }
+
+    /// What the dump is to remember of attributes. A note that an earlier run
+    /// left behind goes, also where no other is begun.
+    fn begin_note(&self, staging: &Staging<'_>) -> Option<Note> {
+        if staging.resumed {
+            Note::clear(staging.handle()).ok()?;
+        }
+        match self.remembers() {
+            true => Note::begin(staging.handle(), self.capabilities),
+            false => None,
+        }
+    }
 }
 
 /// What all trees of a run have in common.
@@ -205,9 +217,7 @@ impl Run {
         let places: Vec<_> = tops.iter().map(|(_, top)| Arc::clone(top)).collect();
         let names = merge.options.source_is_dump;
         let names = names.then(|| LinkCounts::within(&places, &mut InDump(totals)));
-        let note = target
-            .filter(|_| merge.remembers())
-            .and_then(|staging| Note::begin(staging.handle(), staging.resumed, merge.capabilities));
+        let note = target.and_then(|staging| merge.begin_note(staging));
         let rules = Rules {
             names: names.as_ref(),
             marks: note.as_ref().map(|note| &note.marks),
