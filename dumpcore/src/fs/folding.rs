@@ -1,14 +1,14 @@
 //! Which names a filesystem takes for one, found out by trying: it may not tell
 //! upper case from lower, or one way to write `é` from the other.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd as _, BorrowedFd};
 
 use crate::policy::layout;
 use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
-use crate::sys::{file, link, stat};
+use crate::sys::{errno, file, link, stat};
 
 /// What a filesystem does to names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +27,14 @@ impl Folding {
     /// Are some different names one?
     pub(crate) fn folds(self) -> bool {
         self.case || self.accents
+    }
+
+    /// The first two names that differ only in case, where that is one.
+    pub(crate) fn first_pair(self, names: &[&CStr]) -> Option<(usize, usize)> {
+        let keys: Vec<_> = names.iter().map(|name| self.key(name)).collect();
+        let first = |second: usize| keys[..second].iter().position(|key| *key == keys[second]);
+        let mut pairs = (0..keys.len()).filter(|second| keys[*second].is_some());
+        pairs.find_map(|second| Some((first(second)?, second)))
     }
 
     /// What names have in common that differ only in case, where that is one.
@@ -71,6 +79,54 @@ pub(crate) fn try_out(dir: BorrowedFd<'_>) -> Folding {
     found
 }
 
+/// The first two names that are one, by their places; tried in a directory that
+/// only this run uses, in one of its own. What cannot be tried is not known to
+/// be one.
+pub(crate) fn first_pair(dir: BorrowedFd<'_>, names: &[&CStr]) -> Option<(usize, usize)> {
+    let trial = c_name(layout::FOLDED_TRIAL.as_bytes());
+    let made = dir::make_private(dir, &trial);
+    // A run that was killed left its own.
+    made.or_else(|e| errno::is_taken(&e).then_some(()).ok_or(e))
+        .ok()?;
+    let opened = dir::open_dir(dir, &trial, For::Filling).ok()?;
+    for name in names {
+        let _ = link::remove(opened.as_fd(), name);
+    }
+    let mut pair = None;
+    for (second, name) in names.iter().enumerate() {
+        match file::create_file(opened.as_fd(), name) {
+            Ok(_) => {}
+            Err(e) if errno::is_taken(&e) => {
+                let id = |name: &CStr| {
+                    let looked = stat::look(opened.as_fd(), name, stat::Fresh::AsStat);
+                    looked.ok().map(|meta| meta.id())
+                };
+                let there = id(name);
+                let first = names[..second].iter().position(|name| id(name) == there);
+                pair = first.map(|first| (first, second));
+                break;
+            }
+            Err(_) => break,
+        }
+    }
+    for name in names {
+        let _ = link::remove(opened.as_fd(), name);
+    }
+    let _ = dir::remove_empty(dir, &trial);
+    pair
+}
+
+/// How listings show a name that is given; tried in an empty directory that only
+/// this run uses.
+pub(crate) fn spelling(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<CString> {
+    drop(file::create_file(dir, name)?);
+    let listed = dir::list_all(dir, For::Reading);
+    link::remove(dir, name)?;
+    let listed = listed?;
+    let shown = listed.iter().next().map(|entry| entry.name.to_owned());
+    Ok(shown.unwrap_or_else(|| name.to_owned()))
+}
+
 /// What is known without writing, in a dump root: by the link that it has.
 pub(crate) fn guess(root: BorrowedFd<'_>) -> Folding {
     let other = c_name(layout::CURRENT.to_ascii_uppercase().as_bytes());
@@ -88,7 +144,6 @@ fn is_listed(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::fd::AsFd as _;
 
     #[test]
     fn most_filesystems_tell_names_apart() {
@@ -96,6 +151,12 @@ mod tests {
         let root = dir::open_root(dir.path(), For::Passing).expect("opened");
         assert_eq!(try_out(root.as_fd()), Folding::default());
         assert_eq!(guess(root.as_fd()), Folding::default());
+        let names = [c"Photos", c"photos", c"caf\xc3\xa9", c"cafe\xcc\x81"];
+        assert_eq!(first_pair(root.as_fd(), &names), None);
+        assert_eq!(
+            spelling(root.as_fd(), names[2]).expect("tried").as_c_str(),
+            names[2]
+        );
         assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 0);
     }
 

@@ -100,6 +100,7 @@ impl Publication<'_> {
         check: &mut Check<'_>,
     ) -> Result<bool, Error> {
         let Self { run, totals, .. } = self;
+        run.refuse_folded_trees(&sources)?;
         self.tell_of_trees(&sources);
         let estimate =
             run.check_space_before(self.order, &sources, leftover.as_ref(), self.budget, totals)?;

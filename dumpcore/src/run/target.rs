@@ -1,6 +1,6 @@
 //! Where a run makes its dump: opened, and tried for what can be preserved there.
 
-use std::ffi::OsStr;
+use std::ffi::{CStr, OsStr};
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 
@@ -85,10 +85,41 @@ impl Run {
         Ok(capabilities::run(staging.handle().as_fd()))
     }
 
+    /// Refuses trees whose names the dump's filesystem takes for one, before
+    /// anything is made. A dry run writes nothing, and knows only of case.
+    ///
+    /// # Errors
+    /// [`Error::FoldedTrees`].
+    pub(super) fn refuse_folded_trees(&self, sources: &[Source]) -> Result<(), Error> {
+        if sources.len() < 2 {
+            return Ok(());
+        }
+        let names: Vec<&CStr> = sources.iter().map(|source| &*source.name).collect();
+        let pair = match self.options.dry_run {
+            true => folding::guess(self.dump.handle().as_fd()).first_pair(&names),
+            false => folding::first_pair(self.dump.state_dir()?.as_fd(), &names),
+        };
+        self.refuse_pair(pair, sources)
+    }
+
+    fn refuse_pair(&self, pair: Option<(usize, usize)>, sources: &[Source]) -> Result<(), Error> {
+        let Some((first, second)) = pair else {
+            return Ok(());
+        };
+        let pair = [&sources[first], &sources[second]];
+        let name = |tree: &Source| OsStr::from_bytes(tree.name.to_bytes()).into();
+        Err(Error::FoldedTrees {
+            dump: self.dump.path().to_path_buf(),
+            names: Box::new(pair.map(name)),
+            trees: Box::new(pair.map(|tree| tree.path.clone())),
+        })
+    }
+
     /// Tells that different names are one.
     ///
     /// # Errors
-    /// [`Error::FoldedTrees`] when those of two trees are.
+    /// [`Error::FoldedTrees`] when those of two trees are: folding can be a
+    /// directory's own, and where the dump is made decides.
     pub(super) fn tell_of_folding(
         &self,
         folding: Folding,
@@ -98,19 +129,8 @@ impl Run {
         if !folding.folds() {
             return Ok(());
         }
-        for (number, second) in sources.iter().enumerate() {
-            let key = folding.key(&second.name);
-            let mut before = sources[..number].iter();
-            let first = before.find(|first| key.is_some() && folding.key(&first.name) == key);
-            if let Some(first) = first {
-                let name = |tree: &Source| OsStr::from_bytes(tree.name.to_bytes()).into();
-                return Err(Error::FoldedTrees {
-                    dump: self.dump.path().to_path_buf(),
-                    names: Box::new([name(first), name(second)]),
-                    trees: Box::new([first.path.clone(), second.path.clone()]),
-                });
-            }
-        }
+        let names: Vec<&CStr> = sources.iter().map(|source| &*source.name).collect();
+        self.refuse_pair(folding.first_pair(&names), sources)?;
         totals.warn(Warning::NamesFolded {
             path: self.dump.path().to_path_buf(),
             case: folding.case,

@@ -145,7 +145,8 @@ impl Filling<'_> {
         let totals = Totals::new(&judge, Some(&options.stop));
         let capabilities = self.capabilities(temporary, &totals)?;
         let folding = folding::try_out(temporary.handle.as_fd());
-        self.place.is_not_anothers(folding)?;
+        self.place
+            .is_not_anothers(folding, temporary.handle.as_fd())?;
         let (source, only) = self.source()?;
         let jobs = if self.room { Some(1) } else { options.jobs };
         let read = [source.as_fd()].into_iter();

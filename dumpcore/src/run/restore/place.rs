@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Named, Request};
 use crate::fs::beneath::{Beneath, open_below};
-use crate::fs::folding::Folding;
+use crate::fs::folding::{self, Folding};
 use crate::fs::kept::{Private, kept};
 use crate::fs::store::NameAt;
 use crate::model::fault::{Fault, Op};
@@ -19,7 +19,7 @@ use crate::model::restore::RestoreError;
 use crate::policy::layout;
 use crate::root::DumpRoot;
 use crate::root::lock::Hold;
-use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
 use crate::sys::{errno, stat};
 
@@ -103,27 +103,34 @@ impl Place {
         moved(path)
     }
 
-    /// Where different names may be one: is what bears the name not another's?
-    /// To replace that would lose it under a name which nobody gave.
-    pub(super) fn is_not_anothers(&self, folding: Folding) -> Result<(), RestoreError> {
+    /// Where different names may be one: is what has the name not another's?
+    /// To replace that would lose it under a name that nobody gave. An empty
+    /// directory on the same filesystem serves to try how it spells names.
+    pub(super) fn is_not_anothers(
+        &self,
+        folding: Folding,
+        empty: BorrowedFd<'_>,
+    ) -> Result<(), RestoreError> {
         let path = self.made_path();
-        if !folding.folds() || folding.respells || self.id_of(self.made())?.is_none() {
+        let there = self.id_of(self.made())?;
+        if !folding.folds() || there.is_none() {
             return Ok(());
         }
-        let mut names = Chunk::default();
-        dir::reopen(self.dir().as_fd(), For::Reading)
-            .and_then(|dir| Lister::new(dir).rest(&mut names))
+        let spelled = match folding.respells {
+            true => folding::spelling(empty, self.made()).map_err(Fault::at(Op::Create, path))?,
+            false => self.made().to_owned(),
+        };
+        let names = dir::list_all(self.dir().as_fd(), For::Reading)
             .map_err(Fault::at(Op::List, path.parent().unwrap_or(path)))?;
-        if names.iter().any(|entry| entry.name == self.made()) {
+        let is_ours = |name: &CStr| name == self.made() || *name == *spelled;
+        if names.iter().any(|entry| is_ours(entry.name)) {
             return Ok(());
         }
-        let key = folding.key(self.made());
-        let other = names
-            .iter()
-            .find(|entry| key.is_some() && folding.key(entry.name) == key);
+        let mut others = names.iter().map(|entry| entry.name);
+        let other = others.find(|name| self.id_of(name).is_ok_and(|id| id == there));
         let other = other.map_or_else(
             || "another entry".to_owned(),
-            |other| Printable(other.name.to_bytes()).to_string(),
+            |other| Printable(other.to_bytes()).to_string(),
         );
         let cause =
             format!("its filesystem takes that for the same name as {other}; rename that first");
