@@ -192,9 +192,9 @@ pub use chrono;
 pub use checkpoint::Checkpoint;
 pub use engine::watched;
 pub use history::{
-    Ago, AttributeChanges, BadDate, Change, Changed, Changes, Date, Difference, DirEntry,
-    Event as HistoryEvent, FindError, History, Keep, LocatedIn, Location, NameChanges, Navigator,
-    Version, XattrAction, difference,
+    AttributeChanges, Change, Changed, Changes, Difference, DirEntry, Event as HistoryEvent,
+    FindError, History, Keep, LocatedIn, Location, NameChanges, Navigator, NotAWhen, Version,
+    XattrAction, difference,
 };
 pub use model::cause::Cause;
 pub use model::chain::Chain;
@@ -213,10 +213,13 @@ pub use model::time::{OutOfRange, Time};
 pub use model::tree::Tree;
 pub use model::unsupported::Unsupported;
 pub use policy::candidate::Candidate;
+pub use policy::date::{Ago, BadDate, Date};
 pub use policy::filter::{Filter, FilterError, FilterRefusal, FilterRule, RuleOrigin};
 pub use policy::layout::{BadDumpName, DumpId, DumpName, EXCLUDE_FILE, Found, Sort};
 pub use policy::link::{LinkPolicy, Verdict};
 pub use policy::rate_limit::{BadRate, Rate};
+pub use policy::span::BadSpan;
+pub use policy::when::{BadWhen, When};
 pub use replica::{Replica, ReplicaOf, Replicated};
 pub use restore::Restore;
 pub use root::DumpRoot;

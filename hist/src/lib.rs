@@ -11,6 +11,7 @@ mod object;
 mod plain;
 mod tell;
 
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -24,7 +25,7 @@ use dumpcli::options::Places;
 use dumpcli::paging::{Color, Out};
 use dumpcli::{Advice, Program};
 use dumpcli::{Lookup, Lookups};
-use dumpcore::{Brief, Chain, Changes, DumpName, History, Keep, LocatedIn, Location, Printable};
+use dumpcore::{Brief, Chain, Changes, History, Keep, LocatedIn, Location, Printable, When};
 
 use tell::Teller;
 
@@ -40,7 +41,7 @@ const EXAMPLES: &str = "\
 Examples:
   hist profile                   all versions, with what changed
   hist -c -d profile             one line for the last version of each day
-  hist -s 0101 profile           since 1 January of this year
+  hist -s 0101 profile           since the last 1 January
   hist --with-main profile       up to the current version
   hist --follow profile          also under earlier names
 
@@ -113,11 +114,12 @@ struct Choice {
     /// Only the last version of each hour
     #[arg(short = 'h', long, group = "every")]
     hourly: bool,
-    /// Start at this dump or date: today, yesterday, d or dd of this month,
-    /// mmdd of this year, yymmdd, yyyymmdd, yyyy-mm-dd, 2026-11-22T23:31. For a
-    /// path in a dump, d, dd and mmdd refer to that dump's month and year
-    #[arg(short, long, value_name = "EARLIEST")]
-    since: Option<PathBuf>,
+    /// Start at this dump (its name, path or pin), at a date (today, yesterday,
+    /// d, dd, mmdd, yymmdd, yyyymmdd, yyyy-mm-dd, 2026-11-22T23:31), or so long
+    /// ago (12h, 3d, 2w, 1y6mo). Without a year or a month it is the last such
+    /// day: for a path in a dump, the last before that dump
+    #[arg(short, long, value_name = "WHEN")]
+    since: Option<OsString>,
     /// Include the current version in the tree, marked as such
     #[arg(long)]
     with_main: bool,
@@ -266,35 +268,33 @@ fn history<'a>(
     if let Some(every) = choice.every() {
         history = history.every(every);
     }
-    if let Some(since) = &choice.since {
-        history = history.from(earliest(ground, place, since)?);
+    if let Some(since) = &choice.since
+        && let Some(start) = earliest(ground, place, since)?
+    {
+        history = history.from(start);
     }
     Ok(history)
 }
 
-/// A dump by its name in the dump root, a date, or any path in a dump.
-fn earliest(ground: &Lookup, place: &Location, since: &Path) -> Result<DateTime<Utc>, Failure> {
-    let dump = DumpName::parse(since.as_os_str().as_encoded_bytes());
-    if let Some(dump) = dump {
-        return Ok(ground.moment(dump).to_utc());
-    }
-    let date = ground.date(&since.to_string_lossy(), place);
-    match (date, ground.locate(since).map(|found| found.located_in)) {
+/// When the history begins; `None` with all dumps.
+fn earliest(
+    ground: &Lookup,
+    place: &Location,
+    since: &OsStr,
+) -> Result<Option<DateTime<Utc>>, Failure> {
+    let when = ground.when(since, place)?;
+    match (when, &place.located_in) {
         // A dump of the future has a name, and a path in it a history up to it.
-        (Ok(date), _)
-            if matches!(place.located_in, LocatedIn::Main(_)) && ground.is_future(&date) =>
-        {
+        (When::Date(date), LocatedIn::Main(_)) if ground.is_future(&date) => {
             let start = date.first();
             let now = ground.minute();
             let text = format!("the history cannot begin at {start}: it is {now} now");
             Err(Failure::Failed(text))
         }
-        (Ok(date), _) => Ok(date.first().first_moment()),
-        (Err(_), Ok(LocatedIn::Dump(dump))) => Ok(ground.moment(dump).to_utc()),
-        (Err(no_date), _) => Err(Failure::Usage(format!(
-            "{no_date}, or a path in a dump of {}",
-            Printable::path(&ground.dump)
-        ))),
+        (when, LocatedIn::Main(_)) => Ok(when.since(&ground.now, ground.navigator.listing())),
+        (when, LocatedIn::Dump(dump)) => {
+            Ok(when.since(&ground.moment(*dump), ground.navigator.listing()))
+        }
     }
 }
 

@@ -1,4 +1,3 @@
-//! What `hist` tells, line by line.
 
 mod common;
 
@@ -74,8 +73,10 @@ fn tells_a_life_line_by_line() {
     let path = ground.old("2020/0102/1000", "a/f");
     let path = path.to_str().unwrap();
     ground.tells(&["-c", path], &all[..2]);
+    symlink("2020/0102/1100", ground.at("dump/before-it")).unwrap();
     for since in [
         "2020/0102/1100",
+        "before-it",
         ground.at("dump/2020/0102/1100/NEWAGE").to_str().unwrap(),
     ] {
         let begins = all[2]

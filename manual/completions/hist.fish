@@ -2,7 +2,7 @@ complete -c hist -l main -d 'Tree that is dumped; can be given several times [en
 complete -c hist -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
 complete -c hist -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
 complete -c hist -l set -d 'Use a set: [set.NAME] in the configuration file, or the file NAME.toml beside it; \'dump\' is the top level' -r
-complete -c hist -s s -l since -d 'Start at this dump or date: today, yesterday, d or dd of this month, mmdd of this year, yymmdd, yyyymmdd, yyyy-mm-dd, 2026-11-22T23:31. For a path in a dump, d, dd and mmdd refer to that dump\'s month and year' -r -F
+complete -c hist -s s -l since -d 'Start at this dump (its name, path or pin), at a date (today, yesterday, d, dd, mmdd, yymmdd, yyyymmdd, yyyy-mm-dd, 2026-11-22T23:31), or so long ago (12h, 3d, 2w, 1y6mo). Without a year or a month it is the last such day: for a path in a dump, the last before that dump' -r
 complete -c hist -l log -d 'Log warnings and errors, besides stderr, to: auto, journal, syslog or stderr [default: no log]' -r -f -a "auto\t'Chosen by what is there'
 journal\t'The systemd journal'
 syslog\t'The system log'

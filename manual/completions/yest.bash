@@ -23,7 +23,7 @@ _yest() {
 
     case "${cmd}" in
         yest)
-            opts="-y -m -d -h -n -q -v -t -D -V --help --main --dump --config --set --print-config --years --months --days --hours --date --last --no-check --diff --copy --copy-if-differs --exec --quiet --log --force --verbose --text --color --json --version"
+            opts="-y -m -d -h -n -q -v -t -D -V --help --main --dump --config --set --print-config --years --months --days --hours --at --date --last --no-check --diff --copy --copy-if-differs --exec --quiet --log --force --verbose --text --color --json --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -95,6 +95,10 @@ _yest() {
                     return 0
                     ;;
                 --date)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --at)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

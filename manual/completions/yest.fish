@@ -6,7 +6,7 @@ complete -c yest -s y -l years -d 'Number of years ago' -r
 complete -c yest -s m -l months -d 'Number of months ago' -r
 complete -c yest -s d -l days -d 'Number of days ago [default: 1, if no other time is given]' -r
 complete -c yest -s h -l hours -d 'Number of hours ago' -r
-complete -c yest -l date -d 'At the end of a day (today, yesterday, d or dd of this month, mmdd of this year, yymmdd, yyyymmdd, yyyy-mm-dd) or at a time (2026-11-22T23:31, 2026-11-22T23:31:00Z). For a path in a dump, d, dd and mmdd refer to that dump\'s month and year. A date in the future means the newest dump' -r
+complete -c yest -l date -l at -d 'At the end of a day (today, yesterday, d, dd, mmdd, yymmdd, yyyymmdd, yyyy-mm-dd), at a time (2026-11-22T23:31, 2026-11-22T23:31:00Z), so long ago (12h, 3d, 2w, 1y6mo), or in a dump, by its name, path or pin. Without a year or a month it is the last such day: of a path in a dump, the last before that dump. A date in the future means the newest dump' -r
 complete -c yest -l exec -d 'Run a shell command with the old name and the path as arguments: --exec \'cmp -l\'' -r -f -a "(__fish_complete_command)"
 complete -c yest -l log -d 'Log warnings and errors, besides stderr, to: auto, journal, syslog or stderr [default: no log]' -r -f -a "auto\t'Chosen by what is there'
 journal\t'The systemd journal'

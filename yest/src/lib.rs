@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, ValueHint};
 use dumpcli::AgoOptions;
-use dumpcli::Lookups;
+use dumpcli::{Lookup, Lookups};
 use dumpcli::command_line;
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
@@ -22,7 +22,8 @@ use dumpcli::notices::NoticeOptions;
 use dumpcli::options::Places;
 use dumpcli::paging::Color;
 use dumpcli::{Advice, Program};
-use dumpcore::Date;
+use dumpcore::chrono::{DateTime, Utc};
+use dumpcore::{Date, DumpId, DumpName, FindError, Location, When};
 
 use act::Act;
 
@@ -39,7 +40,8 @@ Examples:
   yest profile                       its name in the newest dump a day old or older
   yest -d7 -h 12 profile             seven days and twelve hours ago
   yest --date yesterday profile      at the end of yesterday
-  yest --date 0131 profile           on 31 January of this year
+  yest --date 0131 profile           on the last 31 January
+  yest --date 3d profile             three days ago
   yest --last profile                its newest version in any dump, even if it
                                      was deleted since
   yest --diff profile                show what has changed since yesterday
@@ -81,7 +83,7 @@ struct Options {
     #[command(flatten)]
     ago: AgoOptions,
     #[command(flatten)]
-    when: When,
+    when: WhenOptions,
     #[command(flatten)]
     acts: Acts,
     #[command(flatten)]
@@ -92,13 +94,15 @@ struct Options {
 
 #[derive(Args, Debug)]
 #[command(next_help_heading = "When")]
-struct When {
-    /// At the end of a day (today, yesterday, d or dd of this month, mmdd of
-    /// this year, yymmdd, yyyymmdd, yyyy-mm-dd) or at a time (2026-11-22T23:31,
-    /// 2026-11-22T23:31:00Z). For a path in a dump, d, dd and mmdd refer to
-    /// that dump's month and year. A date in the future means the newest dump
-    #[arg(long, value_name = "DATE", conflicts_with_all = ["years", "months", "days", "hours"])]
-    date: Option<String>,
+struct WhenOptions {
+    /// At the end of a day (today, yesterday, d, dd, mmdd, yymmdd, yyyymmdd,
+    /// yyyy-mm-dd), at a time (2026-11-22T23:31, 2026-11-22T23:31:00Z), so long
+    /// ago (12h, 3d, 2w, 1y6mo), or in a dump, by its name, path or pin. Without
+    /// a year or a month it is the last such day: of a path in a dump, the last
+    /// before that dump. A date in the future means the newest dump
+    #[arg(long, visible_alias = "at", value_name = "WHEN")]
+    #[arg(conflicts_with_all = ["years", "months", "days", "hours"])]
+    date: Option<OsString>,
     /// The newest version in any dump, even if the path was deleted since
     #[arg(long, conflicts_with_all = ["years", "months", "days", "hours", "date", "no_check"])]
     last: bool,
@@ -217,17 +221,21 @@ fn one(
         let (ground, place, old) = found.map_err(|error| ground.failure(&error))?;
         return act.run(ground, path, &place, &old);
     }
-    let failed = |error: dumpcore::FindError| ground.failure(&error);
-    let date = match &options.when.date {
-        Some(text) => Some(ground.date(text, &place)?),
-        None => None,
+    let failed = |error: FindError| ground.failure(&error);
+    let when = match &options.when.date {
+        Some(text) => ground.when(text, &place)?,
+        None => When::Ago(options.ago.ago()),
     };
-    let at = match date {
-        Some(date) => date.last().last_moment(),
-        None => ground.ago(options.ago.ago(), &place)?,
-    };
+    let at = Moment::of(when, ground, &place).map_err(|failure| match &options.when.date {
+        Some(text) if matches!(when, When::Ago(_)) => {
+            let text = text.to_string_lossy();
+            Failure::Usage(format!("'{text}' leads back before the year 0: give less"))
+        }
+        _ => failure,
+    })?;
     let mut warn = || {
-        if let Some(date) = date.filter(|date| ground.is_future(date))
+        if let When::Date(date) = when
+            && ground.is_future(&date)
             && future.replace(date) != Some(date)
         {
             let text = format!("{date} is in the future; this is the newest dump");
@@ -235,17 +243,47 @@ fn one(
         }
     };
     if options.when.no_check {
-        let dump = ground.navigator.dump_at(&place, at).map_err(failed)?;
+        let dump = at.dump(ground, &place).map_err(failed)?;
         warn();
         let old = ground.navigator.path_in(dump, &place);
         return act.name(ground, path, &old, dump).map(|()| Exit::Done);
     }
     let found = grounds.find_typed(path, (ground, place), |ground, place| {
-        ground.navigator.version_at(place, at)
+        ground.navigator.version_in(place, at.dump(ground, place)?)
     });
     let (ground, place, old) = found.map_err(failed)?;
     warn();
     act.run(ground, path, &place, &old)
+}
+
+/// What decides which dump is meant.
+#[derive(Clone, Copy)]
+enum Moment {
+    /// It is named.
+    In(DumpName),
+    /// The newest not later than this.
+    Until(DateTime<Utc>),
+}
+
+impl Moment {
+    fn of(when: When, ground: &Lookup, place: &Location) -> Result<Self, Failure> {
+        Ok(match when {
+            When::Dump(DumpId::Dump(name)) => Self::In(name),
+            When::Date(date) => Self::Until(date.last().last_moment()),
+            When::Ago(ago) => Self::Until(ground.ago(ago, place)?),
+            _ => {
+                let text = "only a published dump counts here; use the path in it";
+                return Err(Failure::Usage(text.to_owned()));
+            }
+        })
+    }
+
+    fn dump(self, ground: &Lookup, place: &Location) -> Result<DumpName, FindError> {
+        match self {
+            Self::In(name) => Ok(name),
+            Self::Until(at) => ground.navigator.dump_at(place, at),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -532,6 +532,43 @@ fn yesterday_is_a_date() {
         .stderr("yest: '1331' is not a date: months are 01 to 12, not 13\n");
 }
 
+#[test]
+fn a_moment_is_named_by_a_dump_or_by_how_long_ago() {
+    let ground = Ground::new();
+    for dump in ["2020/0101/0000", "2020/0101/2300", "2020/0103/0000"] {
+        ground.dump(dump, "a/f", "");
+    }
+    symlink("2020/0101/0000", ground.at("dump/before-upgrade")).unwrap();
+    let of = |dump| ground.old(dump, "a/f");
+    let path = ground.at("dump/2020/0101/2300");
+    for (when, dump) in [
+        ("2020/0101/0000", "2020/0101/0000"),
+        ("before-upgrade", "2020/0101/0000"),
+        (path.to_str().unwrap(), "2020/0101/2300"),
+        ("0h", "2020/0103/0000"),
+        ("1y6mo ago", "2020/0103/0000"),
+    ] {
+        ground.names(&["--date", when, "a/f"], &of(dump));
+        ground.names(&["--at", when, "a/f"], &of(dump));
+        ground.names(&["-n", "--at", when, "a/f"], &of(dump));
+    }
+    // Of a path in a dump it is so long before that dump.
+    let last = of("2020/0103/0000");
+    let last = last.to_str().unwrap();
+    ground.names(&["--at", "2d", last], &of("2020/0101/0000"));
+    ground.names(&["--at", "1d1h ago", last], &of("2020/0101/2300"));
+    for (when, code, said) in [
+        ("6m", 2, "'6m' is not a span of time: 6min or 6mo?\n"),
+        ("5000y", 2, "'5000y' leads back before the year 0: give less\n"),
+        ("2020/0101", 2, "is a day with 2 dumps; name the ones you mean\n"),
+        ("2020/0101/0001", 1, "; the nearest are 2020/0101/0000, "),
+        ("soon", 2, "'soon' is neither a dump nor a time: use today, "),
+    ] {
+        let run = ground.yest().args(["--at", when, "a/f"]).assert();
+        run.code(code).stderr(predicate::str::contains(said));
+    }
+}
+
 /// The dump root is there and empty: its disk may not be mounted.
 #[test]
 fn a_root_without_any_dump_is_told_as_such() {

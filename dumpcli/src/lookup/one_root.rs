@@ -1,12 +1,14 @@
 //! What `yest` and `hist` share: the trees with one dump root, where a relative
 //! path starts, and how long ago is meant.
 
+use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 use chrono::{DateTime, DurationRound, Local, TimeDelta, Utc};
 use clap::Args;
 use dumpcore::{
-    Ago, Brief, Chain, Date, DumpName, FindError, LocatedIn, Location, Navigator, Stamp,
+    Ago, BadWhen, Brief, Chain, Date, DumpName, DumpRoot, FindError, LocatedIn, Location,
+    Navigator, NotADump, NotAWhen, Stamp, When,
 };
 
 use crate::failure::Failure;
@@ -127,17 +129,31 @@ impl Lookup {
         Failure::Failed(text)
     }
 
-    /// A date as typed, where what is missing is taken from the day of the
-    /// place: today, or the day of the dump it lies in.
+    /// A moment as typed: a date, how long ago, or a dump. What a date leaves out
+    /// is taken from the day of the place: today, or the day of the dump it lies
+    /// in.
     ///
     /// # Errors
-    /// [`Failure::Usage`] when it is not a date.
-    pub fn date(&self, text: &str, place: &Location) -> Result<Date, Failure> {
+    /// [`Failure::Usage`] when it names no moment, [`Failure::Failed`] when it
+    /// names a dump that is not there.
+    pub fn when(&self, text: &OsStr, place: &Location) -> Result<When, Failure> {
         let today = match place.located_in {
             LocatedIn::Main(_) => self.now.date_naive(),
             LocatedIn::Dump(dump) => self.moment(dump).date_naive(),
         };
-        Date::parse(text, today, &Local).map_err(|bad| Failure::Usage(bad.to_string()))
+        let root = DumpRoot::open(&self.dump)?;
+        let bad = match root.when(text, today, &Local) {
+            Ok(when) => return Ok(when),
+            Err(bad) => bad,
+        };
+        // Also a path that leads into a dump by a symlink, or is gone.
+        if let NotAWhen::Bad(BadWhen::Form { .. }) = bad
+            && let Ok(found) = self.locate(Path::new(text))
+            && let LocatedIn::Dump(dump) = found.located_in
+        {
+            return Ok(When::Dump(dump.into()));
+        }
+        Err(no_moment(&bad))
     }
 
     /// So long before now, or before the dump that the place lies in. Seconds
@@ -155,6 +171,16 @@ impl Lookup {
                 "-y, -m, -d and -h together lead back before the year 0: give less".to_owned(),
             )
         })
+    }
+}
+
+/// What names no moment is wrong usage; a dump that is not there is not.
+#[must_use]
+pub fn no_moment(bad: &NotAWhen) -> Failure {
+    let text = Chain(bad).to_string();
+    match bad {
+        NotAWhen::Dump(NotADump::Missing { .. } | NotADump::Unreadable(_)) => Failure::Failed(text),
+        _ => Failure::Usage(text),
     }
 }
 
@@ -245,6 +271,7 @@ impl AgoOptions {
             months,
             days,
             hours,
+            ..Ago::default()
         }
     }
 }

@@ -7,7 +7,6 @@
 
 mod change;
 mod compare;
-mod date;
 mod details;
 mod half_dump;
 mod locate;
@@ -16,6 +15,7 @@ mod rename;
 mod spans;
 mod timeline;
 mod version;
+mod when;
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -33,13 +33,13 @@ use crate::root::listing::{Dated, Listing};
 
 pub use change::{Change, Changes, Event};
 pub use compare::{Difference, difference};
-pub use date::{Ago, BadDate, Date};
 pub use details::{AttributeChanges, Changed, NameChanges, XattrAction};
 pub use locate::{LocatedIn, Location};
 pub use read::DirEntry;
 pub use spans::Keep;
 pub use timeline::History;
 pub use version::Version;
+pub use when::NotAWhen;
 
 use locate::Trees;
 
@@ -156,7 +156,15 @@ impl Navigator {
     /// [`FindError::NotThere`] with the nearest older dump that has it,
     /// [`FindError::NoneThen`], or a fault.
     pub fn version_at(&self, place: &Location, at: DateTime<Utc>) -> Result<Version, FindError> {
-        let dump = self.dump_at(place, at)?;
+        self.version_in(place, self.dump_at(place, at)?)
+    }
+
+    /// The place as it is in this dump.
+    ///
+    /// # Errors
+    /// [`FindError::NotThere`] with the nearest older dump that has it, or a
+    /// fault.
+    pub fn version_in(&self, place: &Location, dump: DumpName) -> Result<Version, FindError> {
         if let Some(version) = Version::look(&self.listing, dump, &place.within)? {
             return Ok(version);
         }

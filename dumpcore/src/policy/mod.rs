@@ -1,6 +1,7 @@
 //! Rules without I/O: what is answered from values alone.
 
 pub(crate) mod candidate;
+pub(crate) mod date;
 mod differences;
 pub(crate) mod filter;
 pub(crate) mod flushed;
@@ -12,5 +13,7 @@ pub(crate) mod moment;
 pub(crate) mod mounts;
 pub(crate) mod next_name;
 pub(crate) mod rate_limit;
+pub(crate) mod span;
 pub(crate) mod touched;
+pub(crate) mod when;
 pub(crate) mod workers;

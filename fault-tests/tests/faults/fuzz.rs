@@ -225,6 +225,7 @@ fn the_corpus_of_dates_and_names() {
         months,
         days,
         hours,
+        minutes: 0,
     });
     Corpus::of("dates").try_all(OTHERS, |input| {
         if let Some(name) = DumpName::parse(input) {

@@ -17,6 +17,7 @@ fn ago(y: u32, m: u32, d: u32, h: u32) -> Ago {
         months: m,
         days: d,
         hours: h,
+        minutes: 0,
     }
 }
 
@@ -113,8 +114,14 @@ fn reads_dates() {
     let table = [
         ("5", "2026-11-05T00:00", "2026-11-05T23:59"),
         ("05", "2026-11-05T00:00", "2026-11-05T23:59"),
-        ("30", "2026-11-30T00:00", "2026-11-30T23:59"),
-        ("1231", "2026-12-31T00:00", "2026-12-31T23:59"),
+        ("22", "2026-11-22T00:00", "2026-11-22T23:59"),
+        // The last such day, never a future one.
+        ("23", "2026-10-23T00:00", "2026-10-23T23:59"),
+        ("31", "2026-10-31T00:00", "2026-10-31T23:59"),
+        ("1122", "2026-11-22T00:00", "2026-11-22T23:59"),
+        ("1123", "2025-11-23T00:00", "2025-11-23T23:59"),
+        ("1231", "2025-12-31T00:00", "2025-12-31T23:59"),
+        ("0229", "2024-02-29T00:00", "2024-02-29T23:59"),
         ("240229", "2024-02-29T00:00", "2024-02-29T23:59"),
         ("690101", "1969-01-01T00:00", "1969-01-01T23:59"),
         ("680101", "2068-01-01T00:00", "2068-01-01T23:59"),
@@ -141,12 +148,18 @@ fn reads_dates() {
         assert!(first.starts_with(&shown), "{text}: {shown}");
         assert_eq!(Date::parse(&shown, today, &Berlin), Ok(date), "{text}");
     }
+}
+
+#[test]
+fn other_texts_are_not_dates() {
+    let today = NaiveDate::from_ymd_opt(2026, 11, 22).unwrap();
     for text in [
         "",
         "0",
-        "31",
+        "32",
         "1301",
-        "0229",
+        "0230",
+        "0100",
         "250229",
         "123",
         "12345",
@@ -168,11 +181,12 @@ fn reads_dates() {
 fn what_is_not_a_date_says_what_would_be() {
     let today = NaiveDate::from_ymd_opt(2026, 11, 22).unwrap();
     for (text, expected) in [
+        ("32", "'32' is not a date: days are 01 to 31, not 32"),
+        ("0", "'0' is not a date: days are 01 to 31, not 00"),
         (
-            "31",
-            "'31' is not a date: 2026-11 has days 01 to 30, not 31",
+            "0230",
+            "'0230' is not a date: month 02 has days 01 to 29, not 30",
         ),
-        ("0", "'0' is not a date: 2026-11 has days 01 to 30, not 00"),
         (
             "250229",
             "'250229' is not a date: 2025-02 has days 01 to 28, not 29",

@@ -25,6 +25,8 @@ pub struct Ago {
     pub days: u32,
     /// Hours of sixty minutes.
     pub hours: u32,
+    /// Minutes.
+    pub minutes: u32,
 }
 
 impl Ago {
@@ -34,6 +36,7 @@ impl Ago {
         months: 0,
         days: 1,
         hours: 0,
+        minutes: 0,
     };
 
     /// The moment so long before another, on whose calendar it is counted;
@@ -44,7 +47,7 @@ impl Ago {
     /// first. To one that the clock skipped: the moment at which it did.
     #[must_use]
     pub fn before<Z: TimeZone>(&self, now: &DateTime<Z>) -> Option<DateTime<Utc>> {
-        let hours = TimeDelta::hours(self.hours.into());
+        let hours = TimeDelta::hours(self.hours.into()) + TimeDelta::minutes(self.minutes.into());
         let found = if self.on_the_clock_only() {
             now.to_utc().checked_sub_signed(hours)?
         } else {
@@ -96,6 +99,11 @@ pub enum Date {
     Minute(Stamp),
 }
 
+/// The ways to write a date, for messages.
+pub(crate) const FORMS: &str =
+    "today, yesterday, d or dd (the last such day), mmdd, yymmdd, yyyymmdd, \
+     yyyy-mm-dd, yyyy-mm-ddThh:mm, or a moment such as 2026-11-22T23:31:00Z";
+
 /// The text is not a date.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("'{text}' is not a date: {why}")]
@@ -104,16 +112,24 @@ pub struct BadDate {
     why: NoDate,
 }
 
+impl BadDate {
+    /// Does the text look like a date, which no calendar has?
+    pub(crate) fn has_form(&self) -> bool {
+        self.why != NoDate::Form
+    }
+}
+
 /// Why a text is not a date, with what would be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum NoDate {
-    #[error(
-        "use today, yesterday, d or dd (a day of this month), mmdd, yymmdd, yyyymmdd, \
-         yyyy-mm-dd, yyyy-mm-ddThh:mm, or a moment such as 2026-11-22T23:31:00Z"
-    )]
+    #[error("use {}", FORMS)]
     Form,
     #[error("months are 01 to 12, not {0:02}")]
     Month(u32),
+    #[error("days are 01 to 31, not {0:02}")]
+    DayOfMonth(u32),
+    #[error("month {month:02} has days 01 to {last}, not {day:02}")]
+    DayOfYear { month: u32, last: u32, day: u32 },
     #[error("{year}-{month:02} has days 01 to {last}, not {day:02}")]
     Day {
         year: i32,
@@ -127,10 +143,11 @@ impl Date {
     /// Reads a date.
     ///
     /// `today` and `yesterday` are days; as in Plan 9, one or two digits are a
-    /// day of this month, four a month and day of this year, six and eight add
-    /// the year; two digits of a year count from 1969 to 2068, as POSIX has it.
+    /// day, four a month and a day, six and eight add the year. Where month or
+    /// year are missing it is the last such day up to `today`, never one of the
+    /// future. Two digits of a year count from 1969 to 2068, as POSIX has it.
     /// `yyyy-mm-dd`, `yyyy-mm-ddThh:mm` and an RFC 3339 moment, which is moved
-    /// into `zone`, are read as well. What is missing is taken from `today`.
+    /// into `zone`, are read as well.
     ///
     /// # Errors
     /// The text has no such form, or the calendar no such day.
@@ -163,14 +180,15 @@ impl Date {
             let end = digits.len().checked_sub(from_end)?;
             digits[end.saturating_sub(2)..end].parse().ok()
         };
+        let day = pair(0).ok_or_else(bad)?;
         let (year, month) = match digits.len() {
-            1 | 2 => (Some(today.year()), Some(today.month())),
-            4 => (Some(today.year()), pair(2)),
+            1 | 2 => return last_day(today, None, day).map_err(because),
+            4 => return last_day(today, pair(2), day).map_err(because),
             6 => (pair(4).map(century), pair(2)),
             8 => (digits[..4].parse().ok(), pair(2)),
             _ => return Err(bad()),
         };
-        let ((year, month), day) = year.zip(month).zip(pair(0)).ok_or_else(bad)?;
+        let (year, month) = year.zip(month).ok_or_else(bad)?;
         let date = NaiveDate::from_ymd_opt(year, month, day);
         date.map(Self::Day)
             .ok_or_else(|| because(NoDate::of(year, month, day)))
@@ -221,6 +239,35 @@ impl fmt::Display for Date {
             Self::Minute(stamp) => fmt::Display::fmt(stamp, f),
         }
     }
+}
+
+/// The last such day up to this one. A day that all months lack is not looked
+/// for, nor one that its month never has.
+fn last_day(today: NaiveDate, month: Option<u32>, day: u32) -> Result<Date, NoDate> {
+    // Of a leap year: it has all days.
+    let last = month.map(|month| NaiveDate::from_ymd_opt(2024, month, 1).ok_or(month));
+    match last.transpose().map_err(NoDate::Month)? {
+        None if !(1..=31).contains(&day) => return Err(NoDate::DayOfMonth(day)),
+        Some(first) if !(1..=first.num_days_in_month().into()).contains(&day) => {
+            return Err(NoDate::DayOfYear {
+                month: first.month(),
+                last: first.num_days_in_month().into(),
+                day,
+            });
+        }
+        _ => {}
+    }
+    let mut first = today.with_day(1);
+    while let Some(of_month) = first {
+        let found = of_month.with_day(day).filter(|found| *found <= today);
+        if let Some(found) = found
+            && month.is_none_or(|month| found.month() == month)
+        {
+            return Ok(Date::Day(found));
+        }
+        first = of_month.checked_sub_months(Months::new(1));
+    }
+    Err(NoDate::Form)
 }
 
 fn century(two_digits: u32) -> i32 {
