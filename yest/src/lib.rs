@@ -14,7 +14,6 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Args, CommandFactory, Parser, ValueHint};
 use dumpcli::AgoOptions;
-use dumpcli::{Lookup, Lookups};
 use dumpcli::command_line;
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
@@ -22,6 +21,7 @@ use dumpcli::notices::NoticeOptions;
 use dumpcli::options::Places;
 use dumpcli::paging::Color;
 use dumpcli::{Advice, Program};
+use dumpcli::{Lookup, Lookups};
 use dumpcore::chrono::{DateTime, Utc};
 use dumpcore::{Date, DumpId, DumpName, FindError, Location, When};
 

@@ -559,10 +559,22 @@ fn a_moment_is_named_by_a_dump_or_by_how_long_ago() {
     ground.names(&["--at", "1d1h ago", last], &of("2020/0101/2300"));
     for (when, code, said) in [
         ("6m", 2, "'6m' is not a span of time: 6min or 6mo?\n"),
-        ("5000y", 2, "'5000y' leads back before the year 0: give less\n"),
-        ("2020/0101", 2, "is a day with 2 dumps; name the ones you mean\n"),
+        (
+            "5000y",
+            2,
+            "'5000y' leads back before the year 0: give less\n",
+        ),
+        (
+            "2020/0101",
+            2,
+            "is a day with 2 dumps; name the ones you mean\n",
+        ),
         ("2020/0101/0001", 1, "; the nearest are 2020/0101/0000, "),
-        ("soon", 2, "'soon' is neither a dump nor a time: use today, "),
+        (
+            "soon",
+            2,
+            "'soon' is neither a dump nor a time: use today, ",
+        ),
     ] {
         let run = ground.yest().args(["--at", when, "a/f"]).assert();
         run.code(code).stderr(predicate::str::contains(said));

@@ -91,9 +91,15 @@ mod tests {
         let day = refusal("2026/1122");
         assert!(day.starts_with("2026/1122 is a day with 2 dumps"), "{day}");
         let missing = refusal("2026/1122/2333");
-        assert!(missing.contains("the nearest are 2026/1122/2332"), "{missing}");
+        assert!(
+            missing.contains("the nearest are 2026/1122/2332"),
+            "{missing}"
+        );
         let unknown = refusal("after-upgrade");
-        assert!(unknown.contains("is neither a dump nor a time: use "), "{unknown}");
+        assert!(
+            unknown.contains("is neither a dump nor a time: use "),
+            "{unknown}"
+        );
         assert!(refusal("6m").ends_with("6min or 6mo?"));
 
         let listing = root.listing();

@@ -100,8 +100,7 @@ pub enum Date {
 }
 
 /// The ways to write a date, for messages.
-pub(crate) const FORMS: &str =
-    "today, yesterday, d or dd (the last such day), mmdd, yymmdd, yyyymmdd, \
+pub(crate) const FORMS: &str = "today, yesterday, d or dd (the last such day), mmdd, yymmdd, yyyymmdd, \
      yyyy-mm-dd, yyyy-mm-ddThh:mm, or a moment such as 2026-11-22T23:31:00Z";
 
 /// The text is not a date.

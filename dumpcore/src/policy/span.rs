@@ -160,12 +160,28 @@ mod tests {
             assert_eq!(said, format!("'{text}' is not a span of time: {why}"));
         }
         for text in [
-            "", "d", "3", "3d4", "d3", "3 d", "3D", "3days", "-3d", "3.5d", "3s", "\u{0663}d",
+            "",
+            "d",
+            "3",
+            "3d4",
+            "d3",
+            "3 d",
+            "3D",
+            "3days",
+            "-3d",
+            "3.5d",
+            "3s",
+            "\u{0663}d",
         ] {
             let said = Ago::parse(text).expect_err(text).to_string();
-            assert!(said.contains(": use numbers with h, d, w, mo or y"), "{said}");
+            assert!(
+                said.contains(": use numbers with h, d, w, mo or y"),
+                "{said}"
+            );
         }
-        let capital = Ago::parse_for_keeping("6M").expect_err("refused").to_string();
+        let capital = Ago::parse_for_keeping("6M")
+            .expect_err("refused")
+            .to_string();
         assert!(capital.ends_with("6min or 6mo?"));
     }
 
