@@ -385,7 +385,7 @@ fn what_cannot_fit_is_said_in_bytes_and_for_people() {
         .assert()
         .code(0)
         .stderr(contains("warning: resuming "))
-        .stdout(contains(": 2 entries; 11.0 MiB copied in "));
+        .stdout(contains(": 1 entry in 1 directory; 11.0 MiB copied in "));
 }
 
 #[test]

@@ -219,7 +219,7 @@ fn directories_above_come_back_with_their_metadata_and_nothing_else() {
         }
         let root = fs::File::open(dump.join("tree")).unwrap();
         let times = fs::FileTimes::new();
-        let old = std::time::UNIX_EPOCH + std::time::Duration::new(1_000_000_000, 1);
+        let old = std::time::UNIX_EPOCH + Duration::new(1_000_000_000, 1);
         root.set_times(times.set_modified(old)).unwrap();
         assert_same_tree(&dump, &ground.main("up"), &Options::default());
         assert_eq!(names_in(&ground.main(""), "up"), ["up"]);

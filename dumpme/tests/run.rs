@@ -65,7 +65,7 @@ fn a_run_says_where_it_begins_and_ends() {
         .code(0)
         .stderr(contains("dumpme: starting dump of tree to dump/"))
         .stderr(contains("dumpme: finished dump of tree to dump/"))
-        .stdout(contains(": 4 entries; ").and(contains(" copied in ")));
+        .stdout(contains(": 2 entries in 2 directories; ").and(contains(" copied in ")));
     let ran = run(&place, &[]).assert().code(0);
     let report = String::from_utf8_lossy(&ran.get_output().stdout).into_owned();
     let first = report.lines().next().expect("a line");
@@ -119,6 +119,7 @@ fn json_has_every_figure() {
         ("hard_links", 0.into()),
         ("excluded", 1.into()),
         ("vanished", 0.into()),
+        ("removed", 0.into()),
         ("faults_total", 0.into()),
         ("faults", Value::Array(Vec::new())),
     ] {
@@ -342,7 +343,7 @@ fn a_terminal_has_a_progress_line_and_is_left_clean() {
         .assert()
         .code(0);
     let text = String::from_utf8_lossy(&shown.get_output().stdout).into_owned();
-    let report = text.rfind(" entries; ").expect("the report");
+    let report = text.rfind(" directories; ").expect("the report");
     // The last thing done to the line is to clear it; the report stands below.
     let clear = text.rfind("\u{1b}[2K").expect("a progress line was drawn");
     assert!(clear < report, "{text:?}");

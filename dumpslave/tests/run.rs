@@ -131,7 +131,7 @@ fn the_last_dump_before_today_is_brought_over_once() {
         .stderr(contains("starting replica of dump to slave/2025/1231/2355"))
         .stderr(contains("finished replica of dump to slave/2025/1231/2355"))
         .stdout(starts_with(
-            "slave/2025/1231/2355, a copy of dump/2025/1231/2355: 4 entries; 21 B copied in ",
+            "slave/2025/1231/2355, a copy of dump/2025/1231/2355: 2 entries in 2 directories; 21 B copied in ",
         ));
     assert_eq!(place.read("slave/current/tree/sub/file"), "2025/1231/2355");
     run(&place, &[])

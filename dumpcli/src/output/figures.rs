@@ -5,9 +5,9 @@ use std::time::Duration;
 use dumpcore::Counts;
 use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
-/// How many entries a dump has.
-pub(super) fn in_all(counts: &Counts) -> u64 {
-    counts.files.number + counts.directories + counts.symlinks + counts.specials
+/// How many entries a dump has besides directories.
+pub(super) fn entries(counts: &Counts) -> u64 {
+    counts.files.number + counts.symlinks + counts.specials
 }
 
 /// A number of something: `1 file`, `1,234 files`.

@@ -63,6 +63,7 @@ pub fn of_report(program: Program, report: &Report, hook: Option<&HookFault>, ex
         "excluded": counts.excluded,
         "other_filesystems": counts.other_filesystems,
         "vanished": counts.vanished,
+        "removed": counts.removed,
         "free_bytes": report.free_bytes,
         "faults_total": counts.faults + u64::from(hook.is_some()),
         "missing": report.missing,

@@ -8,7 +8,7 @@ use dumpcore::{Chain, Counts, Printable, Report, RestoreReport, Warning};
 use indicatif::HumanCount;
 
 use crate::failure::HookFault;
-use crate::output::figures::{duration, in_all, short, some};
+use crate::output::figures::{duration, entries, short, some};
 use crate::output::report_table;
 use crate::program::Program;
 
@@ -91,8 +91,9 @@ impl<'a> Summary<'a> {
         line
     }
 
-    /// `12 new, 4 changed, 119,812 unchanged`; of what is linked to nothing,
-    /// how much there is.
+    /// `12 new, 4 changed, 3 removed, 119,812 unchanged`; of what is linked to
+    /// nothing, how much there is. Directories count as such only, as in the
+    /// table.
     fn what_changed(&self) -> String {
         let counts = self.counts;
         let number = |number: u64, what: &str| match number {
@@ -112,9 +113,18 @@ impl<'a> Summary<'a> {
             if parts.is_empty() {
                 parts.push("nothing new".to_owned());
             }
+            parts.extend(number(counts.removed, "removed"));
             parts.extend(number(counts.linked.number, "unchanged"));
+            let links = ("more hard link", "more hard links");
+            if let links_made @ 1.. = counts.hard_links {
+                parts.push(some(links_made, links.0, links.1));
+            }
         } else {
-            parts.push(some(in_all(counts), "entry", "entries"));
+            parts.push(format!(
+                "{} in {}",
+                some(entries(counts), "entry", "entries"),
+                some(counts.directories, "directory", "directories")
+            ));
         }
         parts.extend(number(counts.kept.number, "kept from a stopped run"));
         parts.extend(number(self.lacking, "not dumped"));
@@ -245,12 +255,15 @@ mod tests {
         let mut counts = Counts::default();
         counts.files = count(119_828, 3 << 30);
         counts.directories = 6000;
+        counts.symlinks = 1;
         let nothing = counts.clone();
         counts.linked = count(119_812, 3 << 30);
         let same = counts.clone();
         counts.copied_new = count(12, 1 << 20);
         counts.copied_changed = count(4, 1 << 20);
         let some = counts.clone();
+        counts.removed = 3;
+        counts.hard_links = 1;
         counts.copied_attributes = count(2, 0);
         counts.copied_refused = count(1, 0);
         counts.kept = count(7, 0);
@@ -274,19 +287,21 @@ mod tests {
             ),
             (
                 line(&some, false, false, source, 0),
-                "/dump/2026/1125/1742, a copy of /dump/2026/1125/1700: 125,828 entries; \
+                "/dump/2026/1125/1742, a copy of /dump/2026/1125/1700: 119,829 entries in 6,000 \
+                 directories; \
                  2.00 MiB copied and read back in 3.2 s, 210 GiB free",
             ),
             (
                 line(&nothing, false, true, None, 0),
-                "dry run: would create /dump/2026/1125/1742: 125,828 entries; \
+                "dry run: would create /dump/2026/1125/1742: 119,829 entries in 6,000 \
+                 directories; \
                  nothing to copy (3.2 s), 210 GiB free",
             ),
             (
                 line(&all, true, false, None, 25),
                 "/dump/2026/1125/1742: 12 new, 4 changed, 2 with other attributes, \
-                 1 copied because links were refused, 119,812 unchanged, \
-                 7 kept from a stopped run, 25 not dumped; \
+                 1 copied because links were refused, 3 removed, 119,812 unchanged, \
+                 1 more hard link, 7 kept from a stopped run, 25 not dumped; \
                  2.00 MiB copied in 3.2 s, 210 GiB free",
             ),
         ];

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use dumpcore::{Count, Counts, Printable, Report};
 use indicatif::HumanCount;
 
-use crate::output::figures::{bytes, in_all, some};
+use crate::output::figures::{bytes, entries, some};
 use crate::program::Program;
 
 /// What the run linked to, how it went about it, and a table.
@@ -35,11 +35,12 @@ pub(super) fn details(program: Program, report: &Report, lacking: u64, text: &mu
 }
 
 /// Entries and bytes, by what became of them and by what they are; what there
-/// is none of has no row.
+/// is none of has no row. Down to "in all" each entry is in one row (what was
+/// copied is divided further), so that these add up.
 #[must_use]
 fn table(counts: &Counts) -> String {
     let whole = Count {
-        number: in_all(counts),
+        number: entries(counts) + counts.directories,
         bytes: counts.files.bytes,
     };
     let plain = |number| Count { number, bytes: 0 };
@@ -51,17 +52,18 @@ fn table(counts: &Counts) -> String {
         ("  attributes", counts.copied_attributes, true),
         ("  no link", counts.copied_refused, true),
         ("kept", counts.kept, true),
+        ("hard links", plain(counts.hard_links), false),
+        ("directories", plain(counts.directories), false),
+        ("in all", whole, true),
+        ("  files", plain(counts.files.number), false),
+        ("  symlinks", plain(counts.symlinks), false),
+        ("  specials", plain(counts.specials), false),
+        ("removed", plain(counts.removed), false),
         ("compared", counts.compared, true),
         ("excluded", plain(counts.excluded), false),
         ("not entered", plain(counts.other_filesystems), false),
         ("vanished", plain(counts.vanished), false),
         ("faults", plain(counts.faults), false),
-        ("in all", whole, true),
-        ("  files", plain(counts.files.number), false),
-        ("  directories", plain(counts.directories), false),
-        ("  symlinks", plain(counts.symlinks), false),
-        ("  specials", plain(counts.specials), false),
-        ("hard links", plain(counts.hard_links), false),
     ];
     let mut text = row("", "entries", "bytes");
     for (name, count, sized) in rows {
@@ -102,15 +104,22 @@ mod tests {
             bytes: 512,
         };
         counts.excluded = 7;
+        counts.removed = 5;
         counts.directories = 2;
+        counts.files = Count {
+            number: 119_824,
+            bytes: 3 << 30,
+        };
         let expected = "                     entries         bytes
 linked               119,812      3.00 GiB
 copied                    12      2.00 KiB
   new                      8      1.50 KiB
   changed                  4         512 B
+directories                2
+in all               119,826      3.00 GiB
+  files              119,824
+removed                    5
 excluded                   7
-in all                     2           0 B
-  directories              2
 ";
         assert_eq!(table(&counts), expected);
     }

@@ -305,6 +305,7 @@ impl Worker<'_> {
                 return;
             }
             self.settle_attributes(&node, c"", outcome);
+            self.count_removed(&node);
             let lacks = self.would_lack(&node.meta);
             self.count_losses(&node, c"", lacks);
             let missing = self.run.rules.verifies() && node.reference.is_none();

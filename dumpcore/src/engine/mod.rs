@@ -94,6 +94,7 @@ mod node;
 mod queue;
 mod relisted;
 mod remove;
+mod removed;
 mod root;
 mod rules;
 mod second_look;

@@ -226,6 +226,7 @@ impl<'a> Totals<'a> {
         sum.hard_links += counts.hard_links;
         sum.excluded += counts.excluded;
         sum.vanished += counts.vanished;
+        sum.removed += counts.removed;
         sum.other_filesystems += counts.other_filesystems;
     }
 
@@ -312,6 +313,11 @@ impl<'a> Counter<'a> {
         if in_vain {
             self.totals.in_vain.fetch_add(bytes, Ordering::Relaxed);
         }
+    }
+
+    /// The reference has so much that the source no longer has.
+    pub(super) fn removed(&mut self, number: u64) {
+        self.counts.removed += number;
     }
 
     /// An entry is dealt with: counts it and tells the observer.

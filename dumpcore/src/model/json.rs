@@ -141,6 +141,7 @@ fn counts<M: SerializeMap>(map: &mut M, counts: &Counts) -> Result<(), M::Error>
     map.serialize_entry("excluded", &counts.excluded)?;
     map.serialize_entry("other_filesystems", &counts.other_filesystems)?;
     map.serialize_entry("vanished", &counts.vanished)?;
+    map.serialize_entry("removed", &counts.removed)?;
     map.serialize_entry("faults_total", &counts.faults)
 }
 

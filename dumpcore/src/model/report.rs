@@ -107,6 +107,10 @@ pub struct Counts {
     pub other_filesystems: u64,
     /// Gone before they could be read.
     pub vanished: u64,
+    /// In the reference, and no longer in the tree; all that was below a removed
+    /// directory counts. Not known of a directory whose modification time was
+    /// set back to what it was.
+    pub removed: u64,
     /// Entries that could not be stored.
     pub faults: u64,
 }
@@ -140,6 +144,7 @@ impl AddAssign<&Counts> for Counts {
             excluded,
             other_filesystems,
             vanished,
+            removed,
             faults,
         } = *other;
         self.files += files;
@@ -159,6 +164,7 @@ impl AddAssign<&Counts> for Counts {
         self.excluded += excluded;
         self.other_filesystems += other_filesystems;
         self.vanished += vanished;
+        self.removed += removed;
         self.faults += faults;
     }
 }
