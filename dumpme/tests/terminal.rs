@@ -96,7 +96,10 @@ fn a_terminal_is_told_once_how_a_run_ended() {
         (lines.last().expect("one").to_string(), done.count())
     };
     let (line, done) = last(&["--init"]);
-    assert!(line.contains(": 1 entry in 2 directories; 3.00 MiB copied in "), "{line}");
+    assert!(
+        line.contains(": 1 entry in 2 directories; 3.00 MiB copied in "),
+        "{line}"
+    );
     assert!(line.ends_with(" free"), "{line}");
     assert_eq!(done, 0);
     let (line, done) = last(&["-v"]);
