@@ -171,6 +171,8 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("dumpcore is for Linux: it rests on system calls that other systems do not have");
 
+#[allow(dead_code, unused_imports, reason = "runs and queries use it next")]
+mod catalog;
 mod checkpoint;
 mod engine;
 mod fs;
@@ -189,6 +191,7 @@ mod tend;
 /// types in the version that is used here.
 pub use chrono;
 
+pub use catalog::CatalogError;
 pub use checkpoint::Checkpoint;
 pub use engine::watched;
 pub use history::{

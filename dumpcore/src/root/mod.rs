@@ -176,6 +176,15 @@ impl DumpRoot {
         links.iter().any(|link| is_link(&path.join(link)))
     }
 
+    /// The same dump root with a handle of its own.
+    #[cfg(feature = "catalog")]
+    pub(crate) fn reopened(&self) -> io::Result<Self> {
+        Ok(Self {
+            path: self.path.clone(),
+            handle: dir::reopen(self.handle.as_fd(), For::Reading)?,
+        })
+    }
+
     pub(crate) fn handle(&self) -> &OwnedFd {
         &self.handle
     }

@@ -11,11 +11,14 @@
 //! DUMP/.dump/lock                         locked by the run that writes
 //! DUMP/.dump/busy                         since when no run got the lock
 //! DUMP/.dump/removing/2026-1122-2331      a dump on its way out
+//! DUMP/.dump/catalog.db                   what is remembered between runs
 //! ```
 //!
 //! Every function is total: any bytes may stand in a dump root, and what is
 //! not one of these names is `None`, never an error and never a panic.
 
+#[cfg(feature = "catalog")]
+mod catalog;
 mod dump_name;
 mod link_target;
 mod marks;
@@ -24,6 +27,10 @@ mod restoring;
 use std::ffi::OsStr;
 use std::path::Path;
 
+#[cfg(feature = "catalog")]
+pub(crate) use catalog::{
+    CATALOG, CATALOG_BAD, CATALOG_JOURNAL, CATALOG_NEW, CATALOG_NEW_JOURNAL, TOKEN_XATTR,
+};
 pub use dump_name::{BadDumpName, DumpId, DumpName, Found, Sort};
 pub(crate) use dump_name::{Day, Year};
 pub(crate) use link_target::{LinkTarget, day_around, dump_around, dump_path, pinned};

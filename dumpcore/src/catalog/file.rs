@@ -1,0 +1,251 @@
+//! The catalog of a dump root, opened for a run or for a query.
+
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::apply::{self, THERE, with_stage, within};
+use super::error::{CatalogError, CatalogOp};
+use super::rows::{Rows, time};
+use super::stage::Stage;
+use super::values::{DirId, Head, NewDump, Pending, TreeId, TreeState};
+use super::{dumps, open};
+use crate::model::time::Time;
+use crate::policy::layout::{self, DumpId};
+use crate::root::DumpRoot;
+
+/// The catalog, for the run that holds the lock of its dump root.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    connection: Connection,
+    path: PathBuf,
+    root: DumpRoot,
+    state: OwnedFd,
+}
+
+/// The catalog, for a query. It waits for a writer a quarter of a second at most.
+#[derive(Debug)]
+pub(crate) struct Reading {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Catalog {
+    /// Opens the catalog of a dump root that is locked, made if it is missing,
+    /// and settles what a run left pending that was cut off. `None` on a
+    /// filesystem where SQLite's locks cannot be relied on.
+    ///
+    /// # Errors
+    /// What is damaged, or of another dump root, is renamed; then, and in all
+    /// other cases, the run does without a catalog.
+    pub(crate) fn open(root: &DumpRoot) -> Result<Option<Self>, CatalogError> {
+        let path = open::path_in(root, layout::CATALOG);
+        let failed = |e| CatalogError::io(&path, CatalogOp::Open, e);
+        let state = root.state_dir();
+        let state = state.map_err(|e| CatalogError::new(&path, CatalogOp::Open, Some(e.into())))?;
+        if !open::may_hold_a_catalog(&state) {
+            return Ok(None);
+        }
+        open::remove_leftovers(&state);
+        let root = root.reopened().map_err(failed)?;
+        let connection = open::for_writing(&root, &state, &path)?;
+        Ok(Some(Self {
+            connection,
+            path,
+            root,
+            state,
+        }))
+    }
+
+    /// Opens the catalog of a dump root for a query. `None`: there is none.
+    ///
+    /// # Errors
+    /// When it may not be read, is damaged, of another dump root, or locked.
+    pub(crate) fn read(root: &DumpRoot) -> Result<Option<Reading>, CatalogError> {
+        let path = open::path_in(root, layout::CATALOG);
+        let connection = open::for_reading(root, &path)?;
+        Ok(connection.map(|connection| Reading { connection, path }))
+    }
+
+    /// Gives the catalog up because of an error, for good when it is damaged.
+    pub(crate) fn give_up(self, error: CatalogError) -> CatalogError {
+        let Self {
+            connection, state, ..
+        } = self;
+        // Its locks end before the file gets another name.
+        drop(connection);
+        match error.is_damaged() && open::set_aside(&state) {
+            true => error.with_file_set_aside(),
+            false => error,
+        }
+    }
+
+    /// A tree of this name, made known if it is not. Its head is the newest dump
+    /// of it, if that is on disk as it was recorded.
+    pub(crate) fn tree(&mut self, name: &[u8]) -> Result<TreeState, CatalogError> {
+        let failed = |e| CatalogError::sqlite(&self.path, CatalogOp::Write, e);
+        let sql = "SELECT id, dir, fingerprint, turn FROM tree WHERE name=?1";
+        let find = || {
+            let found = self.connection.query_row(sql, [name], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            });
+            found.optional()
+        };
+        let found: Option<(i64, i64, Option<Vec<u8>>, u32)> = find().map_err(failed)?;
+        let (id, top, fingerprint, turn) = match found {
+            Some(found) => found,
+            None => {
+                within(&self.connection, |db| add_tree(db, name)).map_err(failed)?;
+                let found = find().map_err(failed)?;
+                found.ok_or_else(|| failed(rusqlite::Error::QueryReturnedNoRows))?
+            }
+        };
+        let head = self.head(TreeId(id))?;
+        Ok(TreeState {
+            id: TreeId(id),
+            top: DirId(top),
+            head,
+            fingerprint,
+            turn,
+        })
+    }
+
+    /// The last dump of a tree, if it is on disk as it was recorded.
+    fn head(&self, tree: TreeId) -> Result<Option<Head>, CatalogError> {
+        let sql = "SELECT d.name, d.ino, d.token, d.sealed, s.entries, s.bytes, d.state
+                   FROM series s JOIN dump d ON d.id=s.dump WHERE s.tree=?1
+                   ORDER BY s.seq DESC LIMIT 1";
+        let last = self.connection.query_row(sql, [tree.0], |row| {
+            let name: String = row.get(0)?;
+            let head = DumpId::parse(name.as_bytes()).map(|dump| -> rusqlite::Result<Head> {
+                Ok(Head {
+                    dump,
+                    ino: row.get::<_, i64>(1)?.cast_unsigned(),
+                    token: row.get(2)?,
+                    sealed: row.get::<_, Option<i64>>(3)?.map(time),
+                    entries: row.get::<_, i64>(4)?.cast_unsigned(),
+                    bytes: row.get::<_, i64>(5)?.cast_unsigned(),
+                })
+            });
+            Ok((head.transpose()?, row.get::<_, i64>(6)?))
+        });
+        let last = last.optional();
+        let last = last.map_err(|e| CatalogError::sqlite(&self.path, CatalogOp::Read, e))?;
+        let Some((Some(head), THERE)) = last else {
+            return Ok(None);
+        };
+        // What cannot be looked at is not believed.
+        let there = dumps::look(&self.root, head.dump).ok().flatten();
+        let is_it = there.is_some_and(|there| there.is(head.ino, head.token.as_deref()));
+        Ok(Some(head).filter(|_| is_it))
+    }
+
+    /// The number of a filesystem of sources, by a name that it keeps.
+    pub(crate) fn filesystem(&mut self, uuid: &str) -> Result<i64, CatalogError> {
+        let find = || {
+            let sql = "SELECT id FROM filesystem WHERE uuid=?1";
+            let found = self.connection.query_row(sql, [uuid], |row| row.get(0));
+            found.optional()
+        };
+        let add = || -> rusqlite::Result<i64> {
+            if let Some(known) = find()? {
+                return Ok(known);
+            }
+            let sql = "INSERT INTO filesystem(uuid) VALUES(?1)";
+            self.connection.execute(sql, [uuid])?;
+            Ok(self.connection.last_insert_rowid())
+        };
+        add().map_err(|e| CatalogError::sqlite(&self.path, CatalogOp::Write, e))
+    }
+
+    /// The heads of all trees, for one worker. It is dropped before anything is
+    /// applied.
+    pub(crate) fn rows(&self) -> Result<Rows, CatalogError> {
+        Rows::open(&self.path)
+    }
+
+    /// Where workers note what they find.
+    pub(crate) fn stage(&self) -> Result<Stage, CatalogError> {
+        let path = open::path_in(&self.root, layout::CATALOG_NEW);
+        open::make_empty(&self.state, &path, layout::CATALOG_NEW)?;
+        Stage::new(&path, &self.path)
+    }
+
+    /// Records a dump that is about to be published, in one transaction.
+    pub(crate) fn apply(&mut self, stage: Stage, new: &NewDump) -> Result<Pending, CatalogError> {
+        let staged = stage.finish()?;
+        let recorded = with_stage(&self.connection, &staged, |db| apply::record(db, new));
+        open::remove_leftovers(&self.state);
+        match recorded {
+            Ok(dump) => Ok(Pending { dump }),
+            Err(e) => Err(CatalogError::sqlite(&self.path, CatalogOp::Write, e)),
+        }
+    }
+
+    /// Records that the dump was published. `sealed`: the time of change of its
+    /// own directory since.
+    pub(crate) fn confirm(
+        &mut self,
+        pending: Pending,
+        sealed: Option<Time>,
+    ) -> Result<(), CatalogError> {
+        let confirm = |db: &Connection| apply::confirm(db, pending.dump, sealed);
+        self.write(confirm)
+    }
+
+    /// Records that the dump was not published.
+    pub(crate) fn revert(&mut self, pending: Pending) -> Result<(), CatalogError> {
+        self.write(|db| apply::remove(db, &[pending.dump]))
+    }
+
+    /// Records that a dump is not there any longer.
+    pub(crate) fn removed(&mut self, dumps: &[DumpId]) -> Result<(), CatalogError> {
+        self.write(|db| {
+            let mut ids = Vec::new();
+            for dump in dumps {
+                let sql = "SELECT id FROM dump WHERE name=?1 AND state<>?2";
+                let found = db.query_row(sql, params![dump.to_string(), apply::REMOVED], |row| {
+                    row.get::<_, i64>(0)
+                });
+                ids.extend(found.optional()?);
+            }
+            apply::remove(db, &ids)
+        })
+    }
+
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, CatalogError> {
+        within(&self.connection, work)
+            .map_err(|e| CatalogError::sqlite(&self.path, CatalogOp::Write, e))
+    }
+
+    /// The file that it lies in.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn add_tree(db: &Connection, name: &[u8]) -> rusqlite::Result<()> {
+    db.execute("INSERT INTO tree(name, dir) VALUES(?1, 0)", [name])?;
+    let tree = db.last_insert_rowid();
+    let sql = "INSERT INTO dir(parent, name, tree) VALUES(0, ?1, ?2)";
+    db.execute(sql, params![name, tree])?;
+    let sql = "UPDATE tree SET dir=?2 WHERE id=?1";
+    db.execute(sql, params![tree, db.last_insert_rowid()])?;
+    Ok(())
+}
+
+impl Reading {
+    /// For statements that end before the answer is printed.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The file that it lies in.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}

@@ -1,0 +1,59 @@
+//! What is remembered between runs: one SQLite file in the dump root.
+//!
+//! It is a cache and a witness, never the truth. Dumps stay plain directories,
+//! and nearly all of it can be gathered from them again; so an error of it means
+//! that a run does without, and is told once. It may be deleted, of yesterday,
+//! damaged or of another dump root at any time: that costs time, never a dump.
+//!
+//! The pieces:
+//!
+//! - [`values`]: what goes in and comes out.
+//! - `schema`: the tables.
+//! - `file`: opening it for a run or for a query, setting it aside.
+//! - `rows`: what a worker asks of the head of a tree.
+//! - `stage`: what workers found, until it is applied.
+//! - `apply`: makes one transaction of that, before a dump is published;
+//!   another one confirms it afterwards. `between` does so for a dump that is
+//!   older than others which are known.
+//!
+//! Without the feature `catalog` the same types exist, and there is never a
+//! catalog: callers need no conditions of their own.
+
+#[cfg(feature = "catalog")]
+mod apply;
+#[cfg(feature = "catalog")]
+mod between;
+#[cfg(feature = "catalog")]
+mod dumps;
+mod error;
+#[cfg(feature = "catalog")]
+mod file;
+#[cfg(feature = "catalog")]
+mod open;
+#[cfg(feature = "catalog")]
+mod rows;
+#[cfg(feature = "catalog")]
+mod schema;
+#[cfg(feature = "catalog")]
+mod stage;
+#[cfg(all(test, feature = "catalog"))]
+mod test_root;
+#[cfg(all(test, feature = "catalog"))]
+mod tests;
+mod values;
+#[cfg(not(feature = "catalog"))]
+mod without;
+
+pub use self::error::CatalogError;
+#[cfg(feature = "catalog")]
+pub(crate) use self::file::{Catalog, Reading};
+#[cfg(feature = "catalog")]
+pub(crate) use self::rows::Rows;
+#[cfg(feature = "catalog")]
+pub(crate) use self::stage::Stage;
+pub(crate) use self::values::{
+    Children, DirId, Finding, Hash, Head, InodeId, Known, NewDump, NewTree, Pending, SourceId,
+    StoredInode, TreeId, TreeState,
+};
+#[cfg(not(feature = "catalog"))]
+pub(crate) use self::without::{Catalog, Reading, Rows, Stage};

@@ -1,0 +1,342 @@
+//! What a worker asks of the heads of trees.
+//!
+//! Each worker has a connection of its own, which only reads. It keeps the
+//! file's shared lock until it is dropped, so that a look-up takes no calls for
+//! locks: all are dropped before anything is applied. No statement stays open
+//! when a call returns.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Row, params};
+
+use super::error::{CatalogError, CatalogOp};
+use super::schema;
+use super::values::{Children, DirId, Hash, InodeId, Known, SourceId, TreeId};
+use crate::model::kind::Kind;
+use crate::model::path::RelPath;
+use crate::model::time::Time;
+
+/// The columns of an inode, as `known` reads them.
+macro_rules! inode_columns {
+    () => {
+        "i.id, i.ino, i.born, i.kind, i.mode, i.uid, i.gid, i.size, i.bytes, i.mtime, i.rdev, \
+         i.src_fs, i.src_ino, i.src_born, i.src_ctime"
+    };
+}
+
+/// The heads of trees, for one worker.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Rows {
+    /// On a catalog that is open for writing in this process, too.
+    pub(super) fn open(path: &Path) -> Result<Self, CatalogError> {
+        let open = || {
+            let connection = schema::connect(path, false)?;
+            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+            Ok(connection)
+        };
+        let connection = open().map_err(|e| CatalogError::sqlite(path, CatalogOp::Open, e))?;
+        Ok(Self {
+            connection,
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// All names of a directory in the head of its tree, or `None` when there
+    /// are more than `most`.
+    pub(crate) fn children(
+        &mut self,
+        dir: DirId,
+        most: usize,
+    ) -> Result<Option<Children>, CatalogError> {
+        let sql = concat!(
+            "SELECT l.name, ",
+            inode_columns!(),
+            " FROM live l CROSS JOIN inode i ON i.id=l.inode WHERE l.dir=?1 ORDER BY l.name LIMIT ?2"
+        );
+        let limit = i64::try_from(most).unwrap_or(i64::MAX).saturating_add(1);
+        self.ask(sql, |statement| {
+            let mut children = Children::default();
+            let mut rows = statement.query(params![dir.0, limit])?;
+            while let Some(row) = rows.next()? {
+                if children.len() == most {
+                    return Ok(None);
+                }
+                children.push(bytes(row, 0)?, known(row, 1)?);
+            }
+            Ok(Some(children))
+        })
+    }
+
+    /// What the head has under a name.
+    pub(crate) fn child(&mut self, dir: DirId, name: &[u8]) -> Result<Option<Known>, CatalogError> {
+        let sql = concat!(
+            "SELECT ",
+            inode_columns!(),
+            " FROM live l CROSS JOIN inode i ON i.id=l.inode WHERE l.dir=?1 AND l.name=?2"
+        );
+        self.one(sql, params![dir.0, name], |row| known(row, 0))
+    }
+
+    /// The next names of a directory in the head behind this one, `most` of
+    /// them; the first ones behind an empty name.
+    pub(crate) fn names_after(
+        &mut self,
+        dir: DirId,
+        after: &[u8],
+        most: usize,
+    ) -> Result<Vec<Vec<u8>>, CatalogError> {
+        let sql = "SELECT name FROM live WHERE dir=?1 AND name>?2 ORDER BY name LIMIT ?3";
+        let limit = i64::try_from(most).unwrap_or(i64::MAX);
+        self.ask(sql, |statement| {
+            let names = statement.query_map(params![dir.0, after, limit], |row| {
+                Ok(bytes(row, 0)?.to_vec())
+            })?;
+            names.collect()
+        })
+    }
+
+    /// The directory of this path, whether the head has one there or not;
+    /// `None` when no dump ever had.
+    pub(crate) fn subdir(
+        &mut self,
+        dir: DirId,
+        name: &[u8],
+    ) -> Result<Option<DirId>, CatalogError> {
+        let sql = "SELECT id FROM dir WHERE parent=?1 AND name=?2";
+        self.one(sql, params![dir.0, name], |row| row.get(0).map(DirId))
+    }
+
+    /// Under which names the head of a tree has what is known to be the copy of
+    /// a source file: in one directory of those in which it has names.
+    pub(crate) fn of_source(
+        &mut self,
+        tree: TreeId,
+        source: SourceId,
+    ) -> Result<Vec<(DirId, Vec<u8>, Known)>, CatalogError> {
+        let sql = concat!(
+            "SELECT l.dir, l.name, ",
+            inode_columns!(),
+            " FROM inode i CROSS JOIN dir d ON d.id=i.src_dir",
+            " CROSS JOIN live l ON l.dir=d.id AND l.inode=i.id",
+            " WHERE i.src_ino=?1 AND i.src_fs=?2 AND i.src_born=?3 AND d.tree=?4"
+        );
+        self.ask(sql, |statement| {
+            let (ino, born) = (source.ino.cast_signed(), nanos(source.born));
+            let found = statement.query_map(params![ino, source.fs, born, tree.0], |row| {
+                Ok((DirId(row.get(0)?), bytes(row, 1)?.to_vec(), known(row, 2)?))
+            })?;
+            found.collect()
+        })
+    }
+
+    /// The directory of the head that is the copy of a source directory.
+    pub(crate) fn dir_of_source(
+        &mut self,
+        tree: TreeId,
+        source: SourceId,
+    ) -> Result<Option<DirId>, CatalogError> {
+        // One that the head lacks has a row as well.
+        let sql = "SELECT d.id FROM dir d CROSS JOIN live l ON l.dir=d.parent AND l.name=d.name
+                   CROSS JOIN inode i ON i.id=l.inode
+                   WHERE d.src_ino=?1 AND d.src_fs=?2 AND d.src_born=?3 AND d.tree=?4 AND i.kind=1
+                   LIMIT 1";
+        let (ino, born) = (source.ino.cast_signed(), nanos(source.born));
+        self.one(sql, params![ino, source.fs, born, tree.0], |row| {
+            row.get(0).map(DirId)
+        })
+    }
+
+    /// The path of a directory below the top of its tree.
+    pub(crate) fn path(&mut self, dir: DirId) -> Result<RelPath, CatalogError> {
+        let mut names: Vec<Vec<u8>> = Vec::new();
+        let mut at = dir.0;
+        loop {
+            let sql = "SELECT parent, name FROM dir WHERE id=?1";
+            let found = self.one(sql, [at], |row| {
+                Ok((row.get::<_, i64>(0)?, bytes(row, 1)?.to_vec()))
+            })?;
+            // A circle in a damaged file is deeper than any tree.
+            let Some((parent, name)) = found.filter(|_| names.len() < 1 << 20) else {
+                return Err(CatalogError::damaged(&self.path, CatalogOp::Read, None));
+            };
+            if parent == 0 {
+                let names = names.iter().map(Vec::as_slice);
+                return Ok(RelPath::from_names_upwards(names));
+            }
+            names.push(name);
+            at = parent;
+        }
+    }
+
+    /// The hash of an inode's contents when it was stored.
+    pub(crate) fn hash(&mut self, inode: InodeId) -> Result<Option<Hash>, CatalogError> {
+        let sql = "SELECT ino, born, hash FROM inode WHERE id=?1";
+        let found = self.one(sql, [inode.0], |row| {
+            let number = (row.get::<_, Option<i64>>(0)?, row.get::<_, i64>(1)?);
+            Ok((number, row.get::<_, Option<Vec<u8>>>(2)?))
+        })?;
+        Ok(found.and_then(|((ino, born), hash)| open_hash(ino?, born, &hash?)))
+    }
+
+    fn ask<T>(
+        &mut self,
+        sql: &str,
+        ask: impl FnOnce(&mut CachedStatement<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, CatalogError> {
+        let statement = self.connection.prepare_cached(sql);
+        let answer = statement.and_then(|mut statement| ask(&mut statement));
+        answer.map_err(|e| CatalogError::sqlite(&self.path, CatalogOp::Read, e))
+    }
+
+    fn one<T>(
+        &mut self,
+        sql: &str,
+        params: impl Params,
+        read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, CatalogError> {
+        self.ask(sql, |statement| {
+            statement.query_row(params, read).optional()
+        })
+    }
+}
+
+/// The bytes of a name.
+pub(super) fn bytes<'r>(row: &'r Row<'_>, at: usize) -> rusqlite::Result<&'r [u8]> {
+    Ok(row.get_ref(at)?.as_blob()?)
+}
+
+/// An inode, from the columns of [`inode_columns`] from `at` on.
+pub(super) fn known(row: &Row<'_>, at: usize) -> rusqlite::Result<Known> {
+    let odd =
+        |column: usize, value: i64| rusqlite::Error::IntegralValueOutOfRange(at + column, value);
+    let kind: i64 = row.get(at + 3)?;
+    let source = match row.get::<_, Option<i64>>(at + 11)? {
+        None => None,
+        Some(fs) => {
+            let ino = row.get::<_, i64>(at + 12)?.cast_unsigned();
+            let born = time(row.get(at + 13)?);
+            Some((SourceId { fs, ino, born }, time(row.get(at + 14)?)))
+        }
+    };
+    let born: i64 = row.get(at + 2)?;
+    Ok(Known {
+        inode: InodeId(row.get(at)?),
+        kind: kind_of(kind).ok_or_else(|| odd(3, kind))?,
+        ino: row.get::<_, Option<i64>>(at + 1)?.map(i64::cast_unsigned),
+        born: (born != 0).then(|| time(born)),
+        mode: row.get(at + 4)?,
+        uid: row.get(at + 5)?,
+        gid: row.get(at + 6)?,
+        size: row.get::<_, i64>(at + 7)?.cast_unsigned(),
+        bytes: row.get::<_, i64>(at + 8)?.cast_unsigned(),
+        mtime: time(row.get(at + 9)?),
+        rdev: row.get::<_, i64>(at + 10)?.cast_unsigned(),
+        source,
+    })
+}
+
+/// Nanoseconds since 1970, as near as 64 bits can tell.
+pub(super) fn nanos(time: Time) -> i64 {
+    let nanos = time.as_nanos();
+    let nearest = nanos.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
+    i64::try_from(nearest).unwrap_or(i64::MAX)
+}
+
+pub(super) fn time(nanos: i64) -> Time {
+    Time::from_nanos(nanos.into())
+}
+
+const KINDS: [Kind; 7] = [
+    Kind::File,
+    Kind::Dir,
+    Kind::Symlink,
+    Kind::Fifo,
+    Kind::Socket,
+    Kind::Char,
+    Kind::Block,
+];
+
+/// The number that a type has in the tables.
+pub(super) fn kind_number(kind: Kind) -> i64 {
+    let at = KINDS.iter().position(|one| *one == kind);
+    at.and_then(|at| i64::try_from(at).ok()).unwrap_or_default()
+}
+
+pub(super) fn kind_of(number: i64) -> Option<Kind> {
+    KINDS.get(usize::try_from(number).ok()?).copied()
+}
+
+/// A hash with a checksum of its own, which says that it is this inode's.
+pub(super) fn closed_hash(ino: i64, born: i64, hash: &Hash) -> [u8; 36] {
+    let mut closed = [0; 36];
+    closed[..32].copy_from_slice(hash);
+    closed[32..].copy_from_slice(&hash_check(ino, born, hash));
+    closed
+}
+
+/// The hash in a row, if it is that inode's.
+pub(super) fn open_hash(ino: i64, born: i64, closed: &[u8]) -> Option<Hash> {
+    let hash: Hash = closed.get(..32)?.try_into().ok()?;
+    (closed[32..] == hash_check(ino, born, &hash)).then_some(hash)
+}
+
+fn hash_check(ino: i64, born: i64, hash: &Hash) -> [u8; 4] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&ino.to_le_bytes());
+    hasher.update(&born.to_le_bytes());
+    hasher.update(hash);
+    let mut check = [0; 4];
+    check.copy_from_slice(&hasher.finalize().as_bytes()[..4]);
+    check
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_one_inodes() {
+        let hash = [7; 32];
+        let closed = closed_hash(1, 2, &hash);
+        assert_eq!(open_hash(1, 2, &closed), Some(hash));
+        assert_eq!(open_hash(1, 3, &closed), None);
+        assert_eq!(open_hash(2, 2, &closed), None);
+        for bit in 0..36 * 8 {
+            let mut flipped = closed;
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(open_hash(1, 2, &flipped), None, "bit {bit}");
+        }
+        for short in [&closed[..0], &closed[..32], &closed[..35]] {
+            assert_eq!(open_hash(1, 2, short), None);
+        }
+    }
+
+    #[test]
+    fn kinds_and_times_come_back() {
+        for (number, kind) in KINDS.into_iter().enumerate() {
+            let number = i64::try_from(number).expect("few");
+            assert_eq!(kind_number(kind), number);
+            assert_eq!(kind_of(number), Some(kind));
+        }
+        assert_eq!((kind_of(-1), kind_of(7)), (None, None));
+        for at in [
+            Time::new(0, 0),
+            Time::new(-1, 999_999_999),
+            Time::new(1 << 33, 5),
+        ] {
+            assert_eq!(time(nanos(at)), at);
+        }
+        for far in [
+            Time::new(i64::MAX, 0),
+            Time::new(i64::MIN, 0),
+            Time::new(1 << 34, 0),
+        ] {
+            assert_ne!(time(nanos(far)), far, "not taken for equal");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What is applied comes back.
+
+use super::test_root::{TestRoot, below, dir, entry, file, gone, name, source};
+use super::{Finding, InodeId};
+use crate::model::time::Time;
+
+#[test]
+fn what_a_dump_holds_is_known_by_the_next_run() {
+    let root = TestRoot::new();
+    let mut catalog = root.open();
+    root.dump(&mut catalog, 0, |stage, tree| {
+        let top = vec![entry("a", file(1)), entry("d", dir(1)), entry("z", file(3))];
+        stage.add(tree.top, top).expect("noted");
+        let below_d = vec![entry("b", file(2)), entry("hard", file(1))];
+        let d = below(stage, tree, tree.top, "d", below_d);
+        let source = Some(source(77));
+        stage
+            .add(d, [Finding::DirSource { source }])
+            .expect("noted");
+    });
+    drop(catalog);
+    let mut catalog = root.open();
+    let tree = catalog.tree(b"T").expect("known");
+    assert_eq!(tree.head.as_ref().map(|head| head.dump), Some(name(0)));
+    let mut rows = catalog.rows().expect("opened");
+    let top = rows.children(tree.top, 10).expect("read").expect("few");
+    let names: Vec<_> = top.iter().map(|(name, _)| name.to_vec()).collect();
+    assert_eq!(names, [b"a", b"d", b"z"]);
+    let (_, a) = top.get(0);
+    let stored = file(1);
+    assert_eq!(
+        (a.ino, a.born, a.mtime),
+        (stored.ino, stored.born, stored.mtime)
+    );
+    assert_eq!(
+        (a.size, a.mode, a.source),
+        (stored.size, stored.mode, stored.source)
+    );
+    assert_eq!(rows.hash(a.inode).expect("read"), stored.hash);
+    assert!(rows.children(tree.top, 2).expect("read").is_none(), "three");
+    let d = rows.subdir(tree.top, b"d").expect("read").expect("known");
+    let hard = rows.child(d, b"hard").expect("read").expect("there");
+    assert_eq!(hard.inode, a.inode);
+    assert_eq!(rows.child(d, b"none").expect("read"), None);
+    assert_eq!(rows.names_after(d, b"b", 9).expect("read"), [b"hard"]);
+    assert_eq!(rows.path(d).expect("read").as_bytes(), b"d");
+    let found = rows.of_source(tree.id, source(2)).expect("read");
+    assert_eq!(found.len(), 1);
+    assert_eq!((found[0].0, found[0].1.as_slice()), (d, &b"b"[..]));
+    assert_eq!(
+        rows.dir_of_source(tree.id, source(77)).expect("read"),
+        Some(d)
+    );
+    assert_eq!(rows.dir_of_source(tree.id, source(1)).expect("read"), None);
+}
+
+#[test]
+fn what_is_gone_is_not_found_any_longer() {
+    let root = TestRoot::new();
+    let mut catalog = root.open();
+    root.dump(&mut catalog, 0, |stage, tree| {
+        stage
+            .add(tree.top, [entry("d", dir(1)), entry("a", file(1))])
+            .expect("noted");
+        let d = below(stage, tree, tree.top, "d", vec![entry("e", dir(1))]);
+        below(stage, tree, d, "e", vec![entry("b", file(2))]);
+    });
+    root.dump(&mut catalog, 1, |stage, tree| {
+        let source = None;
+        let inode = InodeId(2);
+        let found = [gone("d"), Finding::Source { inode, source }];
+        stage.add(tree.top, found).expect("noted");
+    });
+    let tree = catalog.tree(b"T").expect("known");
+    let mut rows = catalog.rows().expect("opened");
+    let top = rows.children(tree.top, 10).expect("read").expect("few");
+    assert_eq!(top.len(), 1);
+    let d = rows.subdir(tree.top, b"d").expect("read").expect("a path");
+    assert_eq!(rows.children(d, 9).expect("read").expect("few").len(), 0);
+    let e = rows.subdir(d, b"e").expect("read").expect("a path");
+    assert_eq!(rows.children(e, 9).expect("read").expect("few").len(), 0);
+    assert!(rows.of_source(tree.id, source(2)).expect("read").is_empty());
+    assert_eq!(rows.of_source(tree.id, source(1)).expect("read").len(), 0);
+}
+
+#[test]
+fn what_was_not_published_is_taken_back() {
+    let root = TestRoot::new();
+    let mut catalog = root.open();
+    root.dump(&mut catalog, 0, |stage, tree| {
+        stage
+            .add(tree.top, [entry("a", file(1)), entry("b", file(2))])
+            .expect("noted");
+    });
+    let pending = root.begin(&mut catalog, 1, |stage, tree| {
+        let found = [entry("a", file(3)), gone("b"), entry("c", file(4))];
+        stage.add(tree.top, found).expect("noted");
+    });
+    drop(pending);
+    root.remove(1);
+    drop(catalog);
+    let mut catalog = root.open();
+    let tree = catalog.tree(b"T").expect("known");
+    assert_eq!(tree.head.map(|head| head.dump), Some(name(0)));
+    let mut rows = catalog.rows().expect("opened");
+    let top = rows.children(tree.top, 10).expect("read").expect("few");
+    let inos: Vec<_> = top
+        .iter()
+        .map(|(name, known)| (name.to_vec(), known.ino))
+        .collect();
+    assert_eq!(inos, [(b"a".to_vec(), Some(1)), (b"b".to_vec(), Some(2))]);
+}
+
+#[test]
+fn what_was_published_counts_although_nobody_said_so() {
+    let root = TestRoot::new();
+    let mut catalog = root.open();
+    let pending = root.begin(&mut catalog, 0, |stage, tree| {
+        stage.add(tree.top, [entry("a", file(1))]).expect("noted");
+    });
+    drop(pending);
+    assert_eq!(catalog.tree(b"T").expect("known").head, None, "not yet");
+    drop(catalog);
+    let head = root.open().tree(b"T").expect("known").head.expect("found");
+    assert_eq!(head.dump, name(0));
+    assert!(head.sealed.is_some_and(|sealed| sealed > Time::new(1, 0)));
+}

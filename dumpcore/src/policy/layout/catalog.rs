@@ -1,0 +1,16 @@
+//! The names of what is remembered between runs.
+
+/// In the runner's own directory: what is remembered between runs, an SQLite file.
+pub(crate) const CATALOG: &str = "catalog.db";
+/// In the runner's own directory: what SQLite needs to undo a transaction that was cut off.
+pub(crate) const CATALOG_JOURNAL: &str = "catalog.db-journal";
+/// In the runner's own directory: what a run has found and not brought into the catalog, or a
+/// catalog that is being made. The next run removes it.
+pub(crate) const CATALOG_NEW: &str = "catalog.new";
+/// In the runner's own directory: what SQLite may keep beside that.
+pub(crate) const CATALOG_NEW_JOURNAL: &str = "catalog.new-journal";
+/// In the runner's own directory: a catalog that was damaged or of another dump root.
+pub(crate) const CATALOG_BAD: &str = "catalog.bad";
+/// The extended attribute, on a dump, that tells it from every other that was or
+/// will be under its name: random bytes.
+pub(crate) const TOKEN_XATTR: &str = "user.dump.token";
