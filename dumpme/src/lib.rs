@@ -146,6 +146,7 @@ struct Settings {
     one_file_system: Value<bool>,
     checksum: Value<bool>,
     ignore_ctime: Value<bool>,
+    hash: Value<bool>,
     root_name: Option<Value<OsString>>,
     session: SessionSettings,
 }
@@ -261,6 +262,7 @@ impl Settings {
             one_file_system: sources.pick(one, None, |s| s.one_file_system.as_ref(), |v| *v, false),
             ignore_ctime: sources.pick(ctime, None, |s| s.ignore_ctime.as_ref(), |v| *v, false),
             checksum: sources.pick(checksum, None, |s| s.checksum.as_ref(), |v| *v, false),
+            hash: sources.pick(None, None, |s| s.hash.as_ref(), |v| *v, true),
             session: sources.session(options.output, options.progress, options.load),
         };
         match (settings.main.value.len(), &settings.root_name) {
@@ -309,7 +311,8 @@ impl Settings {
             )
             .init(kind.init)
             .allow_empty(kind.allow_empty)
-            .one_file_system(self.one_file_system.value);
+            .one_file_system(self.one_file_system.value)
+            .hash(self.hash.value);
         for tree in self.trees() {
             snapshot = snapshot.main(tree);
         }
@@ -328,6 +331,7 @@ impl Settings {
         listing.value("checksum", self.checksum.value, &self.checksum.source);
         let ctime = &self.ignore_ctime;
         listing.value("ignore_ctime", ctime.value, &ctime.source);
+        listing.value("hash", self.hash.value, &self.hash.source);
         let name = self.root_name.as_ref().map(|name| Value {
             value: name.value.to_string_lossy().into_owned(),
             source: name.source.clone(),

@@ -73,6 +73,8 @@ pub(crate) struct MergeOptions<'a> {
     pub(crate) sharing: Sharing,
     /// How fast contents may be copied, by all workers together.
     pub(crate) bwlimit: Rate,
+    /// Take the hash of the contents that are copied.
+    pub(crate) hash: bool,
 }
 
 /// What holds for a whole run.

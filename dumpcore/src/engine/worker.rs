@@ -204,7 +204,8 @@ impl<'a> Worker<'a> {
             run,
             writer: EntryWriter::new(run.rules.capabilities, run.rules.options.purpose.pages())
                 .by(run.throttle.step)
-                .reading_a_dump(run.rules.options.source_is_dump),
+                .reading_a_dump(run.rules.options.source_is_dump)
+                .hashing(run.rules.options.hash),
             counter: Counter::new(run.totals),
             lacking: Lacking::default(),
             settable_owner: None,

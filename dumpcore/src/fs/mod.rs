@@ -5,6 +5,7 @@ pub(crate) mod attributes;
 pub(crate) mod beneath;
 mod candidate;
 pub(crate) mod capabilities;
+mod contents;
 pub(crate) mod dir_handle;
 pub(crate) mod folding;
 pub(crate) mod inspect;

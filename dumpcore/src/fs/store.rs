@@ -15,7 +15,7 @@ use crate::model::chain::about;
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::loss::Losses;
 use crate::model::metadata::{ACL_ACCESS, ACL_DEFAULT, Capabilities, Kind, Meta, Time};
-use crate::sys::file::{CompareError, CopyError, CopyHow};
+use crate::policy::content_hash::{ContentHash, Hasher};
 use crate::sys::pages::Pages;
 use crate::sys::xattr::Subject;
 use crate::sys::{errno, file, link, stat, xattr};
@@ -52,6 +52,13 @@ pub(crate) struct Stored {
     pub(crate) unstable: bool,
     /// It has no extended attributes.
     pub(crate) bare: bool,
+    /// The hash of a file's contents, where it was asked for, they were copied
+    /// by this process, and the file held still.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "the engine does not yet record it")
+    )]
+    pub(crate) hash: Option<ContentHash>,
 }
 
 impl Stored {
@@ -65,8 +72,16 @@ impl Stored {
             left_out: read.left_out,
             unstable: false,
             bare: read.xattrs.is_empty(),
+            hash: None,
         }
     }
+}
+
+/// What a file held, when it was stored.
+#[derive(Debug)]
+pub(super) struct Contents {
+    pub(super) bytes: u64,
+    pub(super) hash: Option<ContentHash>,
 }
 
 /// Why an entry was not stored.
@@ -95,13 +110,15 @@ const TRIES: u32 = 3;
 #[derive(Debug)]
 pub(crate) struct EntryWriter<'a> {
     pub(super) capabilities: &'a Capabilities,
-    pages: Pages,
+    pub(super) pages: Pages,
     /// How much is copied at once, at most.
-    step: usize,
+    pub(super) step: usize,
     /// Is the source a published dump?
     from_dump: bool,
-    buffer: Vec<u8>,
-    second: Vec<u8>,
+    /// Takes the hashes, where they are asked for.
+    pub(super) hasher: Option<Hasher>,
+    pub(super) buffer: Vec<u8>,
+    pub(super) second: Vec<u8>,
 }
 
 impl<'a> EntryWriter<'a> {
@@ -111,6 +128,7 @@ impl<'a> EntryWriter<'a> {
             pages,
             step: usize::MAX,
             from_dump: false,
+            hasher: None,
             buffer: Vec::new(),
             second: Vec::new(),
         }
@@ -127,20 +145,10 @@ impl<'a> EntryWriter<'a> {
         Self { from_dump, ..self }
     }
 
-    /// Do two files hold the same bytes? They are this many, and the files
-    /// end there; or, for `None`, the files are read to their ends.
-    pub(crate) fn same_contents(
-        &mut self,
-        a: BorrowedFd<'_>,
-        b: BorrowedFd<'_>,
-        size: Option<u64>,
-        keep_going: &mut dyn FnMut() -> bool,
-    ) -> Result<bool, CompareError> {
-        let buffers = (ready(&mut self.buffer), ready(&mut self.second));
-        match size {
-            Some(size) => file::same_contents(a, b, size, self.pages, buffers, keep_going),
-            None => file::same_to_end(a, b, self.pages, buffers, keep_going),
-        }
+    /// Takes the hash of contents while they are copied.
+    pub(crate) fn hashing(self, yes: bool) -> Self {
+        let hasher = if yes { Hasher::new() } else { None };
+        Self { hasher, ..self }
     }
 
     /// Copies a regular file. `looked` is what it was when it was looked at,
@@ -178,7 +186,7 @@ impl<'a> EntryWriter<'a> {
                 reflink_from,
                 keep_going,
             );
-            let outcome = copied.and_then(|bytes| {
+            let outcome = copied.and_then(|Contents { bytes, hash }| {
                 let after = stat::look_at(&source).map_err(|e| OpError::source(Op::Stat, e))?;
                 let whole = !true_size || bytes == before.size;
                 let steady = whole && self.unchanged(&before, &after);
@@ -197,6 +205,7 @@ impl<'a> EntryWriter<'a> {
                 Ok(Some(Stored {
                     bytes,
                     unstable: !steady,
+                    hash: hash.filter(|_| steady),
                     ..Stored::of(before, made, losses, read)
                 }))
             });
@@ -237,62 +246,6 @@ impl<'a> EntryWriter<'a> {
     fn unchanged(&self, before: &Meta, after: &Meta) -> bool {
         let same = before.mtime == after.mtime && before.size == after.size;
         same && (self.from_dump || before.ctime == after.ctime)
-    }
-
-    fn same_data(
-        &mut self,
-        source: &OwnedFd,
-        lender: &OwnedFd,
-        size: u64,
-        keep_going: &mut dyn FnMut(u64) -> bool,
-    ) -> Result<bool, StoreError> {
-        let mut keep_going = || keep_going(0);
-        match self.same_contents(source.as_fd(), lender.as_fd(), Some(size), &mut keep_going) {
-            Ok(same) => Ok(same),
-            Err(CompareError::First(e)) => Err(OpError::source(Op::Read, e).into()),
-            // It is read from the source then.
-            Err(CompareError::Second(_)) => Ok(false),
-            Err(CompareError::Stopped) => Err(StoreError::Stopped),
-        }
-    }
-
-    /// The data: blocks of the twin where they can be shared, else a copy.
-    /// How many bytes there were.
-    fn contents(
-        &mut self,
-        source: &OwnedFd,
-        target: &OwnedFd,
-        meta: &Meta,
-        true_size: bool,
-        reflink_from: Option<Lender<'_>>,
-        keep_going: &mut dyn FnMut(u64) -> bool,
-    ) -> Result<u64, StoreError> {
-        if let Some(Lender { at, doubted }) = reflink_from
-            && let Ok(lender) = file::open_file(at.dir, at.name)
-            && stat::look_at(&lender).is_ok_and(|t| t.size == meta.size && t.mtime == meta.mtime)
-            && file::reflink(lender.as_fd(), target.as_fd()).is_ok()
-        {
-            // Compared only where that spares a copy.
-            if !doubted || self.same_data(source, &lender, meta.size, keep_going)? {
-                return Ok(meta.size);
-            }
-            file::empty(target).map_err(|e| OpError::target(Op::Write, e))?;
-        }
-        let how = CopyHow {
-            sparse: meta.blocks.saturating_mul(512) < meta.size,
-            to_end: !true_size,
-            pages: self.pages,
-        };
-        let (from, to) = (source.as_fd(), target.as_fd());
-        let buffer = ready(&mut self.buffer);
-        let step = self.step.clamp(1, buffer.len());
-        let buffer = &mut buffer[..step];
-        match file::copy(from, to, meta.size, how, buffer, keep_going) {
-            Ok(copied) => Ok(copied),
-            Err(CopyError::Read(e)) => Err(OpError::source(Op::Read, e).into()),
-            Err(CopyError::Write(e)) => Err(OpError::target(Op::Write, e).into()),
-            Err(CopyError::Stopped) => Err(StoreError::Stopped),
-        }
     }
 
     /// Makes a symlink like the one at `from`.
@@ -353,15 +306,6 @@ impl<'a> EntryWriter<'a> {
         }
         file::set_mode(directory, 0o700).map_err(|e| OpError::target(Op::SetMode, e))
     }
-}
-
-/// A buffer, made when it is first needed.
-fn ready(buffer: &mut Vec<u8>) -> &mut [u8] {
-    const SIZE: usize = 256 * 1024;
-    if buffer.is_empty() {
-        buffer.resize(SIZE, 0);
-    }
-    buffer
 }
 
 /// Attributes that a directory does not need while it is filled.

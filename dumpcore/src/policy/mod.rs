@@ -1,6 +1,7 @@
 //! Rules without I/O: what is answered from values alone.
 
 pub(crate) mod candidate;
+pub(crate) mod content_hash;
 pub(crate) mod date;
 mod differences;
 pub(crate) mod filter;

@@ -108,6 +108,7 @@ impl RunOptions {
             source_is_dump: false,
             sharing: Sharing::Reference,
             bwlimit: self.bwlimit,
+            hash: false,
         }
     }
 

@@ -18,6 +18,7 @@ use super::link::timestamps;
 use super::pages::{Pages, Reader, Writer};
 use super::raw;
 use crate::model::metadata::Time;
+use crate::policy::content_hash::Hasher;
 
 /// How long an open waits for somebody's lease to be given back, as file
 /// servers hold: the kernel breaks a lease after 45 s unless set otherwise.
@@ -72,16 +73,17 @@ pub(crate) struct CopyHow {
     pub(crate) pages: Pages,
 }
 
-/// Copies the first `size` bytes of a file, or all of it, its holes as holes.
-/// `keep_going` is called after each piece written and says whether to
-/// continue. Returns how many bytes there were: fewer than `size` when the
-/// file has shrunk.
+/// Copies the first `size` bytes of a file, or all of it, its holes as holes,
+/// and gives `hasher` what it copies. `keep_going` is called after each piece
+/// written and says whether to continue. Returns how many bytes there were:
+/// fewer than `size` when the file has shrunk.
 pub(crate) fn copy(
     from: BorrowedFd<'_>,
     to: BorrowedFd<'_>,
     size: u64,
     how: CopyHow,
     buffer: &mut [u8],
+    hasher: Option<&mut Hasher>,
     keep_going: &mut dyn FnMut(u64) -> bool,
 ) -> Result<u64, CopyError> {
     let CopyHow {
@@ -89,8 +91,12 @@ pub(crate) fn copy(
         to_end,
         pages,
     } = how;
-    let mut reader = Reader::new(from, size, pages);
-    let mut writer = Writer::new(to, size, pages);
+    let mut copying = Copying {
+        reader: Reader::new(from, size, pages),
+        writer: Writer::new(to, size, pages),
+        hasher,
+        keep_going,
+    };
     let set_size = |size| ftruncate(to, size).map_err(|e| CopyError::Write(e.into()));
     if sparse {
         // Before the data: xfs puts blocks behind what is written at the end
@@ -108,13 +114,7 @@ pub(crate) fn copy(
         while at < data.end {
             let want = usize::try_from(data.end - at).unwrap_or(usize::MAX);
             let want = want.min(buffer.len());
-            let got = piece(
-                &mut reader,
-                &mut writer,
-                &mut buffer[..want],
-                at,
-                keep_going,
-            )?;
+            let got = copying.piece(&mut buffer[..want], at)?;
             if got == 0 {
                 if sparse {
                     set_size(at)?;
@@ -128,31 +128,41 @@ pub(crate) fn copy(
         return Ok(at);
     }
     loop {
-        match piece(&mut reader, &mut writer, buffer, at, keep_going)? {
+        match copying.piece(buffer, at)? {
             0 => return Ok(at),
             got => at += got,
         }
     }
 }
 
-/// Copies what one read gives, at most a buffer full; 0 at the end of the file.
-fn piece(
-    reader: &mut Reader<'_>,
-    writer: &mut Writer<'_>,
-    buffer: &mut [u8],
-    at: u64,
-    keep_going: &mut dyn FnMut(u64) -> bool,
-) -> Result<u64, CopyError> {
-    let got = reader.read_at(buffer, at).map_err(CopyError::Read)?;
-    if got == 0 {
-        return Ok(0);
-    }
-    let written = writer.write_all_at(&buffer[..got], at);
-    written.map_err(CopyError::Write)?;
-    if keep_going(got as u64) {
-        Ok(got as u64)
-    } else {
-        Err(CopyError::Stopped)
+/// A copy that is being made.
+struct Copying<'c> {
+    reader: Reader<'c>,
+    writer: Writer<'c>,
+    hasher: Option<&'c mut Hasher>,
+    keep_going: &'c mut dyn FnMut(u64) -> bool,
+}
+
+impl Copying<'_> {
+    /// Copies what one read gives, at most a buffer full; 0 at the end of the
+    /// file.
+    fn piece(&mut self, buffer: &mut [u8], at: u64) -> Result<u64, CopyError> {
+        let got = self.reader.read_at(buffer, at).map_err(CopyError::Read)?;
+        if got == 0 {
+            return Ok(0);
+        }
+        let bytes = &buffer[..got];
+        let written = self.writer.write_all_at(bytes, at);
+        written.map_err(CopyError::Write)?;
+        if let Some(hasher) = &mut self.hasher {
+            // While the processor's cache has it.
+            hasher.write_at(at, bytes);
+        }
+        if (self.keep_going)(got as u64) {
+            Ok(got as u64)
+        } else {
+            Err(CopyError::Stopped)
+        }
     }
 }
 

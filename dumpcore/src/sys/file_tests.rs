@@ -1,4 +1,5 @@
 use super::*;
+use crate::policy::content_hash::ContentHash;
 use std::fs::File;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 
@@ -24,9 +25,37 @@ fn copied(from: &File, to: &File, size: u64, sparse: bool) -> u64 {
 
 fn copied_so(from: &File, to: &File, size: u64, how: CopyHow) -> u64 {
     let mut buffer = vec![0; 4096];
-    let (from, to) = (from.as_fd(), to.as_fd());
-    let copied = copy(from, to, size, how, &mut buffer, &mut |_| true);
-    copied.expect("copied")
+    let mut hasher = Hasher::new();
+    let (hashing, all) = (hasher.as_mut(), &mut |_| true);
+    let copied = copy(
+        from.as_fd(),
+        to.as_fd(),
+        size,
+        how,
+        &mut buffer,
+        hashing,
+        all,
+    );
+    let copied = copied.expect("copied");
+    let hash = hasher.map(|mut hasher| hasher.finish(copied));
+    assert_eq!(hash, hash_of(to), "{how:?}");
+    copied
+}
+
+/// The hash of a file's data, where hashes are taken.
+fn hash_of(file: &File) -> Option<ContentHash> {
+    Hasher::new().map(|mut hasher| {
+        let size = file.metadata().expect("stat").len();
+        let mut at = 0;
+        while at < size {
+            let data = next_data(file.as_fd(), at, size).expect("sought");
+            let mut bytes = vec![0; (data.end - data.start) as usize];
+            file.read_exact_at(&mut bytes, data.start).expect("read");
+            hasher.write_at(data.start, &bytes);
+            at = data.end;
+        }
+        hasher.finish(size)
+    })
 }
 
 #[test]

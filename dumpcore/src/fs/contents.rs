@@ -1,0 +1,104 @@
+//! What files hold: copying it, lending it, comparing it.
+//!
+//! A hash is that of the bytes which were written to the copy. Where blocks are
+//! lent, no bytes pass through here, and there is none.
+
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+
+use crate::fs::store::{Contents, EntryWriter, Lender, StoreError};
+use crate::model::fault::{Op, OpError};
+use crate::model::metadata::Meta;
+use crate::sys::file::{self, CompareError, CopyError, CopyHow};
+use crate::sys::stat;
+
+impl EntryWriter<'_> {
+    /// Do two files hold the same bytes? They are this many, and the files
+    /// end there; or, for `None`, the files are read to their ends.
+    pub(crate) fn same_contents(
+        &mut self,
+        a: BorrowedFd<'_>,
+        b: BorrowedFd<'_>,
+        size: Option<u64>,
+        keep_going: &mut dyn FnMut() -> bool,
+    ) -> Result<bool, CompareError> {
+        let buffers = (ready(&mut self.buffer), ready(&mut self.second));
+        match size {
+            Some(size) => file::same_contents(a, b, size, self.pages, buffers, keep_going),
+            None => file::same_to_end(a, b, self.pages, buffers, keep_going),
+        }
+    }
+
+    fn same_data(
+        &mut self,
+        source: &OwnedFd,
+        lender: &OwnedFd,
+        size: u64,
+        keep_going: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<bool, StoreError> {
+        let mut keep_going = || keep_going(0);
+        match self.same_contents(source.as_fd(), lender.as_fd(), Some(size), &mut keep_going) {
+            Ok(same) => Ok(same),
+            Err(CompareError::First(e)) => Err(OpError::source(Op::Read, e).into()),
+            // It is read from the source then.
+            Err(CompareError::Second(_)) => Ok(false),
+            Err(CompareError::Stopped) => Err(StoreError::Stopped),
+        }
+    }
+
+    /// The data: blocks of the twin where they can be shared, else a copy.
+    pub(super) fn contents(
+        &mut self,
+        source: &OwnedFd,
+        target: &OwnedFd,
+        meta: &Meta,
+        true_size: bool,
+        reflink_from: Option<Lender<'_>>,
+        keep_going: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<Contents, StoreError> {
+        if let Some(Lender { at, doubted }) = reflink_from
+            && let Ok(lender) = file::open_file(at.dir, at.name)
+            && stat::look_at(&lender).is_ok_and(|t| t.size == meta.size && t.mtime == meta.mtime)
+            && file::reflink(lender.as_fd(), target.as_fd()).is_ok()
+        {
+            // Compared only where that spares a copy.
+            if !doubted || self.same_data(source, &lender, meta.size, keep_going)? {
+                return Ok(Contents {
+                    bytes: meta.size,
+                    hash: None,
+                });
+            }
+            file::empty(target).map_err(|e| OpError::target(Op::Write, e))?;
+        }
+        let how = CopyHow {
+            sparse: meta.blocks.saturating_mul(512) < meta.size,
+            to_end: !true_size,
+            pages: self.pages,
+        };
+        let (from, to) = (source.as_fd(), target.as_fd());
+        let buffer = ready(&mut self.buffer);
+        let step = self.step.clamp(1, buffer.len());
+        let buffer = &mut buffer[..step];
+        if let Some(hasher) = &mut self.hasher {
+            hasher.begin();
+        }
+        let hasher = self.hasher.as_mut();
+        match file::copy(from, to, meta.size, how, buffer, hasher, keep_going) {
+            Ok(bytes) => Ok(Contents {
+                bytes,
+                hash: self.hasher.as_mut().map(|hasher| hasher.finish(bytes)),
+            }),
+            Err(CopyError::Read(e)) => Err(OpError::source(Op::Read, e).into()),
+            Err(CopyError::Write(e)) => Err(OpError::target(Op::Write, e).into()),
+            Err(CopyError::Stopped) => Err(StoreError::Stopped),
+        }
+    }
+}
+
+/// A buffer, made when it is first needed.
+fn ready(buffer: &mut Vec<u8>) -> &mut [u8] {
+    const SIZE: usize = 256 * 1024;
+    if buffer.is_empty() {
+        buffer.resize(SIZE, 0);
+    }
+    buffer
+}
