@@ -38,12 +38,30 @@ fn text(length: usize) -> Vec<u8> {
 #[test]
 fn the_hash_stays_what_it_is() {
     for (contents, expected) in [
-        (vec![], "71e0a99173564931c0b8acc52d2685a8e39c64dc52e3d02390fdac2a12b155cb"),
-        (b"hello".to_vec(), "d8da771f895ccab4431a0175baf06abbf66e05765ccd6173b8936844d3f6547c"),
-        (vec![0; 100_000], "0252bba9cf824574d8b89305c269a7237f2f6abcbc7c7fd1a42c01e032969832"),
-        (text(BLOCK), "d538a09cb423bb6a9d80c3844445cab36a45fc5f69db724af0737a304b491fbc"),
-        (text(200_000), "6e7c9210148d5458e97c91f3520c4fd384a7f0baa8e021ad8b31d772820a7101"),
-        ([vec![0; BLOCK], text(10)].concat(), "f451d52e14303efe57c355d179c7664f9ec39179c9fd56c5a09f9c386d32ee2b"),
+        (
+            vec![],
+            "71e0a99173564931c0b8acc52d2685a8e39c64dc52e3d02390fdac2a12b155cb",
+        ),
+        (
+            b"hello".to_vec(),
+            "d8da771f895ccab4431a0175baf06abbf66e05765ccd6173b8936844d3f6547c",
+        ),
+        (
+            vec![0; 100_000],
+            "0252bba9cf824574d8b89305c269a7237f2f6abcbc7c7fd1a42c01e032969832",
+        ),
+        (
+            text(BLOCK),
+            "d538a09cb423bb6a9d80c3844445cab36a45fc5f69db724af0737a304b491fbc",
+        ),
+        (
+            text(200_000),
+            "6e7c9210148d5458e97c91f3520c4fd384a7f0baa8e021ad8b31d772820a7101",
+        ),
+        (
+            [vec![0; BLOCK], text(10)].concat(),
+            "f451d52e14303efe57c355d179c7664f9ec39179c9fd56c5a09f9c386d32ee2b",
+        ),
     ] {
         assert_eq!(hex(hash(&contents)), expected, "{} bytes", contents.len());
         assert_eq!(hash(&contents), plain(&contents));
