@@ -83,11 +83,14 @@ fn only_sys_speaks_to_the_kernel() {
         Path::new("history/test_dumps.rs"),
         Path::new("catalog/test_root.rs"),
     ];
+    // Hands the number of an error on when it is copied, whatever it means.
+    let carrier = Path::new("model/cause.rs");
     for source in library().sources {
         let (room, path) = (source.room(), source.path.display());
         if room != "sys" {
             for name in kernel {
-                assert!(!source.code.uses(name), "{path} names {name}");
+                let may = source.path == carrier && name.ends_with("raw_os_error");
+                assert!(may || !source.code.uses(name), "{path} names {name}");
             }
             for act in paths_that_act {
                 let acts = source.code.text.contains(act);

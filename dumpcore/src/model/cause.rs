@@ -6,7 +6,7 @@ use std::io;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use crate::model::chain::whole;
+use crate::model::chain::{Chain, whole};
 
 /// An [`io::Error`] that is cheap to clone and can be compared.
 ///
@@ -20,7 +20,7 @@ use crate::model::chain::whole;
 /// let cause = Cause::from(io::Error::from_raw_os_error(2));
 /// assert_eq!(cause, cause.clone());
 /// assert_eq!(cause.kind(), io::ErrorKind::NotFound);
-/// assert_eq!(io::Error::from(cause).raw_os_error(), Some(2));
+/// assert_eq!(io::Error::from(cause.clone()).raw_os_error(), Some(2));
 /// ```
 #[derive(Clone)]
 pub struct Cause(Arc<io::Error>);
@@ -49,11 +49,26 @@ impl From<io::Error> for Cause {
 }
 
 impl From<Cause> for io::Error {
-    /// The same error; of one that has clones, one of the same kind and text
-    /// that holds it.
+    /// The same error; of one that has clones, an equal one: with the same
+    /// number ([`raw_os_error`](io::Error::raw_os_error)), or of the same kind
+    /// and text where it has none.
     fn from(cause: Cause) -> Self {
-        let kind = cause.kind();
-        Arc::try_unwrap(cause.0).unwrap_or_else(|shared| io::Error::new(kind, Cause(shared)))
+        Arc::try_unwrap(cause.0).unwrap_or_else(|shared| match shared.raw_os_error() {
+            Some(number) => io::Error::from_raw_os_error(number),
+            None => io::Error::new(shared.kind(), Cause(shared)),
+        })
+    }
+}
+
+impl Cause {
+    /// An equal cause of an error that is needed elsewhere. Of an error without
+    /// a number only kind and text are kept.
+    pub(crate) fn copy_of(error: &io::Error) -> Self {
+        let copy = match error.raw_os_error() {
+            Some(number) => io::Error::from_raw_os_error(number),
+            None => io::Error::new(error.kind(), Chain(error).to_string()),
+        };
+        copy.into()
     }
 }
 
@@ -78,6 +93,7 @@ impl Error for Cause {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::chain::about;
 
     #[test]
     fn equal_by_kind_and_text() {
@@ -99,14 +115,23 @@ mod tests {
     }
 
     #[test]
-    fn becomes_an_io_error_of_the_same_kind_and_text() {
-        for error in [io::Error::from_raw_os_error(28), io::Error::other("odd")] {
+    fn becomes_an_io_error_of_the_same_number_kind_and_text() {
+        for (error, number) in [
+            (io::Error::from_raw_os_error(28), Some(28)),
+            (io::Error::other("odd"), None),
+            (about("user.a", io::Error::from_raw_os_error(95)), None),
+        ] {
             let cause = Cause::from(error);
-            let (kind, text) = (cause.kind(), cause.to_string());
+            let (kind, text) = (cause.kind(), whole(&*cause));
+            let copy = Cause::copy_of(&cause);
             let shared = io::Error::from(cause.clone());
-            assert_eq!((shared.kind(), shared.to_string()), (kind, text.clone()));
             let alone = io::Error::from(cause);
-            assert_eq!((alone.kind(), alone.to_string()), (kind, text));
+            for error in [shared, alone] {
+                assert_eq!(error.raw_os_error(), number);
+                assert_eq!((error.kind(), whole(&error)), (kind, text.clone()));
+            }
+            assert_eq!((copy.raw_os_error(), copy.kind()), (number, kind));
+            assert!(text.starts_with(&copy.to_string()), "{copy} of {text}");
         }
     }
 }
