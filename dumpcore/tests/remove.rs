@@ -507,7 +507,7 @@ fn what_is_immutable_is_named_and_stays_on_its_way_out() {
         .at("2030-01-03T00:00".parse().expect("a minute"));
     let report = report.run().expect("published");
     let told =
-        |warning: &Warning| matches!(warning, Warning::NotRemoved { path, .. } if *path == away);
+        |warning: &Warning| matches!(warning, Warning::NotRemoved { fault } if fault.path == away);
     assert!(
         report.is_complete() && report.warnings.iter().any(told),
         "{report:?}"

@@ -1,5 +1,6 @@
 //! How many workers there are, and how many descriptors each part may hold.
 
+use std::io;
 use std::sync::Arc;
 
 use crate::fs::dir_handle::HandleCache;
@@ -53,7 +54,10 @@ impl Budget {
         (self.jobs < self.wanted).then(|| Warning::FewerJobs {
             asked: self.wanted,
             jobs: self.jobs,
-            cause: "the limit on open files allows no more (ulimit -n, RLIMIT_NOFILE)".into(),
+            cause: io::Error::other(
+                "the limit on open files allows no more (ulimit -n, RLIMIT_NOFILE)",
+            )
+            .into(),
         })
     }
 

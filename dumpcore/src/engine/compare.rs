@@ -11,7 +11,7 @@ use super::worker::Worker;
 use crate::fs::inspect;
 use crate::fs::store::StoreError;
 use crate::fs::xattr_map::Bare;
-use crate::model::chain::Chain;
+use crate::model::cause::Cause;
 use crate::model::event::{CopyReason, Warning};
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::kind::Kind;
@@ -156,7 +156,7 @@ impl Worker<'_> {
     pub(super) fn unreadable_reference(&self, node: &Node, name: &CStr, cause: &io::Error) {
         self.run.totals.warn(Warning::ReferenceUnreadable {
             path: node.full_path(Side::Reference, name),
-            cause: Chain(cause).to_string(),
+            cause: Cause::copy_of(cause),
         });
     }
 }

@@ -123,7 +123,7 @@ pub use watch::watched;
 
 use self::job::Job;
 use self::worker::{Shared, Start, Top, Worker};
-use crate::model::chain::Chain;
+use crate::model::chain::about;
 use crate::model::event::Warning;
 use crate::model::metadata::Id;
 use crate::sys::dir::{self, For};
@@ -164,7 +164,7 @@ pub(crate) fn merge(rules: &Rules<'_>, budget: Budget, totals: &Totals<'_>, root
                 totals.warn(Warning::FewerJobs {
                     asked: budget.jobs(),
                     jobs: started,
-                    cause: format!("cannot start a thread: {}", Chain(&cause)),
+                    cause: about("cannot start a thread", cause).into(),
                 });
                 break;
             }

@@ -7,7 +7,6 @@ use std::num::NonZero;
 use super::trees::Source;
 use super::{Check, Order, Run};
 use crate::engine::{self, Act, Budget, Gone, Totals};
-use crate::model::chain::Chain;
 use crate::model::error::Error;
 use crate::model::event::{Event, Observer, Phase, Warning};
 use crate::model::report::Report;
@@ -97,9 +96,7 @@ impl Run {
         let totals = Totals::new(&quiet, Some(&self.options.stop));
         finish(&self.dump, &[], budget, &totals);
         for fault in totals.sum().faults {
-            let cause = Chain(&fault).to_string();
-            let path = fault.path;
-            warn(Warning::NotRemoved { path, cause });
+            warn(Warning::NotRemoved { fault });
         }
     }
 }

@@ -12,7 +12,9 @@ mod storing;
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::model::cause::Cause;
 use crate::model::copy_reason::CopyReason;
+use crate::model::fault::Fault;
 use crate::model::loss::Loss;
 use crate::model::minute::Stamp;
 use crate::model::unsupported::Unsupported;
@@ -142,7 +144,7 @@ pub enum Warning {
         /// The entry in the reference.
         path: PathBuf,
         /// The system's answer.
-        cause: String,
+        cause: Cause,
     },
     /// A group of hard links had to be split, because its inode reached the limit
     /// of the filesystem.
@@ -157,7 +159,7 @@ pub enum Warning {
         /// How many there are.
         jobs: usize,
         /// Why there are no more.
-        cause: String,
+        cause: Cause,
     },
     /// What an earlier run over other trees left behind is not touched.
     ForeignLeftover {
@@ -229,10 +231,8 @@ pub enum Warning {
     },
     /// Part of a removed dump could not be removed and still takes space.
     NotRemoved {
-        /// Its path.
-        path: PathBuf,
-        /// What was tried, and the system's answer.
-        cause: String,
+        /// What was tried, on which path, and the system's answer.
+        fault: Fault,
     },
     /// A leftover of an earlier run is resumed.
     Resuming {
@@ -242,6 +242,22 @@ pub enum Warning {
         /// compared byte by byte?
         trusted: bool,
     },
+}
+
+impl Warning {
+    /// The error that led to it, where one did, as
+    /// [`Error::source`](std::error::Error::source) tells that of an error.
+    #[must_use]
+    pub fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            // The error of the standard library itself, for those who look for one.
+            Self::ReferenceUnreadable { cause, .. } | Self::FewerJobs { cause, .. } => {
+                Some(&**cause)
+            }
+            Self::NotRemoved { fault } => Some(fault),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Warning {
@@ -297,8 +313,61 @@ impl fmt::Display for Warning {
             Self::Vanished { path } => reading::vanished(f, path),
             Self::SameFilesystem { from, dump } => storing::same_filesystem(f, from, dump),
             Self::LeftoverRemoved { path } => runs::leftover_removed(f, path),
-            Self::NotRemoved { path: _, cause } => runs::not_removed(f, cause),
+            Self::NotRemoved { fault } => runs::not_removed(f, fault),
             Self::Resuming { path, trusted } => runs::resuming(f, path, *trusted),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::chain::{Chain, about};
+    use crate::model::fault::Op;
+    use std::io;
+
+    #[test]
+    fn a_cause_is_printed_without_its_number_and_kept_with_it() {
+        let answer = || io::Error::from_raw_os_error(13);
+        let path = || PathBuf::from("/dump/f");
+        for (warning, text) in [
+            (
+                Warning::ReferenceUnreadable {
+                    path: path(),
+                    cause: answer().into(),
+                },
+                "/dump/f in the last dump cannot be read (Permission denied); it is copied again",
+            ),
+            (
+                Warning::FewerJobs {
+                    asked: 4,
+                    jobs: 1,
+                    cause: about("cannot start a thread", answer()).into(),
+                },
+                "only 1 of 4 workers: cannot start a thread: Permission denied",
+            ),
+            (
+                Warning::NotRemoved {
+                    fault: Fault::new(Op::Remove, path(), answer()),
+                },
+                "part of a removed dump still takes space; the next run tries again: cannot \
+                 remove /dump/f: Permission denied",
+            ),
+        ] {
+            assert_eq!(warning.to_string(), text);
+            let source = warning.source().expect("an error led to it");
+            assert!(text.contains(&Chain(source).to_string()), "{source}");
+            let mut innermost = source;
+            while let Some(below) = innermost.source() {
+                innermost = below;
+            }
+            let innermost = innermost.downcast_ref::<io::Error>();
+            assert_eq!(
+                innermost.and_then(io::Error::raw_os_error),
+                Some(13),
+                "{text}"
+            );
+        }
+        assert!(Warning::Unstable { path: path() }.source().is_none());
     }
 }

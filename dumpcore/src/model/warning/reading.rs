@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::model::cause::Cause;
+use crate::model::chain::Chain;
 use crate::model::path::Printable;
 
 pub(super) fn kept_moving(f: &mut fmt::Formatter<'_>, path: &Path) -> fmt::Result {
@@ -48,8 +50,8 @@ pub(super) fn vanished(f: &mut fmt::Formatter<'_>, path: &Path) -> fmt::Result {
     write!(f, "{path} vanished before it could be read")
 }
 
-pub(super) fn reference(f: &mut fmt::Formatter<'_>, path: &Path, cause: &str) -> fmt::Result {
-    let path = Printable::path(path);
+pub(super) fn reference(f: &mut fmt::Formatter<'_>, path: &Path, cause: &Cause) -> fmt::Result {
+    let (path, cause) = (Printable::path(path), Chain(&**cause));
     write!(
         f,
         "{path} in the last dump cannot be read ({cause}); it is copied again"

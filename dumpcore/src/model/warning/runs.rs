@@ -4,6 +4,9 @@
 use std::fmt;
 use std::path::Path;
 
+use crate::model::cause::Cause;
+use crate::model::chain::Chain;
+use crate::model::fault::Fault;
 use crate::model::minute::Stamp;
 use crate::model::path::Printable;
 
@@ -19,9 +22,9 @@ pub(super) fn fewer_jobs(
     f: &mut fmt::Formatter<'_>,
     asked: usize,
     jobs: usize,
-    cause: &str,
+    cause: &Cause,
 ) -> fmt::Result {
-    write!(f, "only {jobs} of {asked} workers: {cause}")
+    write!(f, "only {jobs} of {asked} workers: {}", Chain(&**cause))
 }
 
 pub(super) fn foreign_leftover(f: &mut fmt::Formatter<'_>, path: &Path) -> fmt::Result {
@@ -47,10 +50,11 @@ pub(super) fn leftover_removed(f: &mut fmt::Formatter<'_>, path: &Path) -> fmt::
     )
 }
 
-pub(super) fn not_removed(f: &mut fmt::Formatter<'_>, cause: &str) -> fmt::Result {
+pub(super) fn not_removed(f: &mut fmt::Formatter<'_>, fault: &Fault) -> fmt::Result {
     write!(
         f,
-        "part of a removed dump still takes space; the next run tries again: {cause}"
+        "part of a removed dump still takes space; the next run tries again: {}",
+        Chain(fault)
     )
 }
 
