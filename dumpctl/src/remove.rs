@@ -181,7 +181,7 @@ fn tell(
         for removed in &removal.removed {
             let path = dumpcli::absolute(&removed.path);
             tracing::info!(
-                target: logging::END,
+                target: logging::REPORTED,
                 DUMP_PATH = %Printable::path(&path),
                 DUMP_STATUS = exit.status(),
                 DUMP_EXIT = exit.code(),

@@ -45,7 +45,7 @@ pub(crate) fn log_report(
     macro_rules! log {
         ($level:expr) => {
             tracing::event!(
-                target: logging::END,
+                target: logging::REPORTED,
                 $level,
                 DUMP_PATH = shown(&report.dump),
                 DUMP_SOURCE = source.as_deref(),

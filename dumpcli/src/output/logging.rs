@@ -39,6 +39,8 @@ use crate::program::Program;
 /// The target of the entry that tells how the run ended: stderr has it also
 /// with `-q` when it is not a success.
 pub const END: &str = "dump::end";
+/// The same of one that a report tells of as well.
+pub const REPORTED: &str = "dump::reported";
 /// The target of the entry that tells why no run was made: no report says it.
 pub const NO_RUN: &str = "dump::no_run";
 const JOURNAL_SOCKET: &str = "/run/systemd/journal/socket";
@@ -79,6 +81,17 @@ impl Surroundings {
     fn report_follows(self, asked: LogTarget, settings: &SessionSettings) -> bool {
         let plain = !settings.json && !settings.quiet && settings.verbose == 0;
         plain && asked == LogTarget::Auto && self.terminal && self.report
+    }
+
+    fn where_errors_are(self, program: Program, settings: &SessionSettings) -> String {
+        let asked = settings.log.value;
+        if self.on_stderr(asked, settings) == LevelFilter::OFF {
+            format!("in the log: journalctl -t {}", program.name)
+        } else if self.terminal && self.report {
+            "above".to_owned()
+        } else {
+            "on stderr".to_owned()
+        }
     }
 
     /// What stderr gets.
@@ -143,6 +156,12 @@ pub fn open(program: Program, settings: &SessionSettings, screen: &Arc<Screen>) 
     }
 }
 
+/// Where a person finds the errors of a run, each of which was told when it was
+/// met.
+pub(crate) fn where_errors_are(program: Program, settings: &SessionSettings) -> String {
+    Surroundings::look().where_errors_are(program, settings)
+}
+
 fn journal(program: Program) -> io::Result<tracing_journald::Layer> {
     let layer = tracing_journald::layer()?;
     Ok(layer
@@ -177,10 +196,11 @@ struct Plain<W> {
 impl<W> Plain<W> {
     fn wants(&self, event: &Event<'_>) -> bool {
         let meta = event.metadata();
-        if self.report_follows && meta.target() == END && *meta.level() == Level::INFO {
+        if self.report_follows && meta.target() == REPORTED {
             return false;
         }
-        let unsuccessful_end = meta.target() == END && *meta.level() <= Level::WARN;
+        let end = [END, REPORTED].contains(&meta.target());
+        let unsuccessful_end = end && *meta.level() <= Level::WARN;
         *meta.level() <= self.level || (unsuccessful_end && self.level != LevelFilter::OFF)
     }
 }
@@ -294,6 +314,25 @@ mod tests {
             (around(false, false, true), Syslog, Syslog),
         ] {
             assert_eq!(around.choose(asked), chosen, "{around:?} {asked:?}");
+        }
+    }
+
+    #[test]
+    fn a_report_says_where_the_errors_are() {
+        let program = Program {
+            name: "dumpme",
+            version: "1",
+            makes: "dump",
+            unlinked: "",
+            advice: crate::program::Advice::COMMON,
+        };
+        for (around, place) in [
+            (around(false, false, true), "above"),
+            (around(false, true, false), "on stderr"),
+            (around(true, true, false), "in the log: journalctl -t dumpme"),
+        ] {
+            let found = around.where_errors_are(program, &settings(0, false));
+            assert_eq!(found, place, "{around:?}");
         }
     }
 

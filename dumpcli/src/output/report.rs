@@ -4,31 +4,35 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use dumpcore::{Chain, Counts, Printable, Report, RestoreReport, Warning};
+use dumpcore::{Counts, Printable, Report, RestoreReport, Warning};
 use indicatif::HumanCount;
 
-use crate::failure::HookFault;
 use crate::output::figures::{duration, entries, short, some};
 use crate::output::report_table;
 use crate::program::Program;
 
-/// How many faults are listed; all of them are in the log.
+/// How many good versions of damaged files are listed; all of them are in the
+/// log.
 const LISTED: usize = 20;
 
 /// The whole report: one line when nothing failed and it need not be `verbose`.
-/// `hook`: the one that failed after the run.
+/// `hook`: did the one fail that comes after the run? What failed was told when
+/// it was met; here it is said how much that was, and where to look: `errors`.
 #[must_use]
-pub fn text(program: Program, report: &Report, hook: Option<&HookFault>, verbose: bool) -> String {
+pub fn text(
+    program: Program,
+    report: &Report,
+    hook: bool,
+    verbose: bool,
+    errors: &str,
+) -> String {
     let lacking = report.counts.faults;
     let mut text = Summary::of(report, lacking).line();
     text.push('\n');
     if verbose {
         report_table::details(program, report, lacking, &mut text);
     }
-    faults(report, lacking, &mut text);
-    if let Some(hook) = hook {
-        hook_failure(hook, lacking, &mut text);
-    }
+    text.push_str(&failed(lacking, hook, errors));
     damaged(report, &mut text);
     text
 }
@@ -195,29 +199,25 @@ fn damaged(report: &Report, text: &mut String) {
     }
 }
 
-/// Nothing is missing from the dump because of it.
-fn hook_failure(hook: &HookFault, lacking: u64, text: &mut String) {
-    let dump = match lacking {
-        0 => "the dump itself is complete",
-        _ => "the dump was published anyway",
+/// How much failed, and where that is said; empty when nothing did.
+fn failed(lacking: u64, hook: bool, errors: &str) -> String {
+    let mut text = match lacking {
+        0 => String::new(),
+        1 => format!("1 entry was not dumped as it is: see the error {errors}\n"),
+        n => format!(
+            "{} entries were not dumped as they are: see the errors {errors}\n",
+            HumanCount(n)
+        ),
     };
-    let _ = writeln!(text, "\n{hook}; {dump}");
-}
-
-fn faults(report: &Report, number: u64, text: &mut String) {
-    if number == 0 {
-        return;
+    if hook {
+        // Nothing is missing from the dump because of it.
+        let dump = match lacking {
+            0 => "the dump itself is complete",
+            _ => "the dump was published anyway",
+        };
+        let _ = writeln!(text, "the post hook failed: see the error {errors}; {dump}");
     }
-    text.push_str("\nnot dumped as they are:\n");
-    let mut listed = 0;
-    for fault in report.faults.iter().take(LISTED) {
-        let _ = writeln!(text, "  {}", Chain(fault));
-        listed += 1;
-    }
-    let more = number.saturating_sub(listed);
-    if more > 0 {
-        let _ = writeln!(text, "  … and {} more, see the log", HumanCount(more));
-    }
+    text
 }
 
 #[cfg(test)]
@@ -248,6 +248,32 @@ mod tests {
             free_bytes: Some(210 << 30),
         };
         summary.line()
+    }
+
+    #[test]
+    fn the_end_says_how_much_failed_and_where_to_look() {
+        for (lacking, hook, expected) in [
+            (0, false, ""),
+            (
+                1,
+                false,
+                "1 entry was not dumped as it is: see the error above\n",
+            ),
+            (
+                1025,
+                false,
+                "1,025 entries were not dumped as they are: see the errors above\n",
+            ),
+            (
+                0,
+                true,
+                "the post hook failed: see the error above; the dump itself is complete\n",
+            ),
+        ] {
+            assert_eq!(failed(lacking, hook, "above"), expected);
+        }
+        let both = failed(2, true, "on stderr");
+        assert!(both.contains("2 entries") && both.contains("anyway"), "{both}");
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Ending<'_> {
                 let (whole, dump) = (absolute(dump), Printable::path(dump));
                 let whole = Printable::path(&whole);
                 tracing::info!(
-                    target: logging::END,
+                    target: logging::REPORTED,
                     DUMP_PATH = %whole,
                     DUMP_MAIN = self.what.absolute(),
                     DUMP_STATUS = json::PRESENT,
@@ -70,7 +70,7 @@ impl Ending<'_> {
                 );
             }
             Ok(Ended::NotYet(newest)) => tracing::info!(
-                target: logging::END,
+                target: logging::REPORTED,
                 DUMP_MAIN = self.what.absolute(),
                 DUMP_STATUS = json::NOT_YET,
                 DUMP_EXIT = exit.code(),
@@ -125,7 +125,8 @@ impl Ending<'_> {
             Ok(Ended::Made(report)) => {
                 // Scripts, mails and log files read the figures.
                 let figures = self.settings.verbose > 0 || !screen::stdout_is_terminal();
-                report::text(program, report, hook, figures)
+                let errors = logging::where_errors_are(program, self.settings);
+                report::text(program, report, hook.is_some(), figures, &errors)
             }
             Ok(Ended::There(dump)) => report::present(dump),
             Ok(Ended::NotYet(newest)) => format!("nothing to do: {}\n", report::not_yet(newest)),
