@@ -299,7 +299,9 @@ fn a_failing_post_is_a_fault_of_a_dump_that_is_there() {
         .stderr(contains("the post hook 'echo").and(contains("failed: exit status")))
         .stderr(contains("finished").and(contains(", but the post hook failed: ")))
         .stderr(contains("fault").not())
-        .stdout(contains("the post hook failed: see the error on stderr; the dump itself is complete\n"))
+        .stdout(contains(
+            "the post hook failed: see the error on stderr; the dump itself is complete\n",
+        ))
         .stdout(contains("not dumped").not());
     let ran = run(&place, &["--json"]).assert().code(23);
     let object: Value = serde_json::from_slice(&ran.get_output().stdout).expect("one object");

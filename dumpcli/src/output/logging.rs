@@ -329,7 +329,10 @@ mod tests {
         for (around, place) in [
             (around(false, false, true), "above"),
             (around(false, true, false), "on stderr"),
-            (around(true, true, false), "in the log: journalctl -t dumpme"),
+            (
+                around(true, true, false),
+                "in the log: journalctl -t dumpme",
+            ),
         ] {
             let found = around.where_errors_are(program, &settings(0, false));
             assert_eq!(found, place, "{around:?}");

@@ -19,13 +19,7 @@ const LISTED: usize = 20;
 /// `hook`: did the one fail that comes after the run? What failed was told when
 /// it was met; here it is said how much that was, and where to look: `errors`.
 #[must_use]
-pub fn text(
-    program: Program,
-    report: &Report,
-    hook: bool,
-    verbose: bool,
-    errors: &str,
-) -> String {
+pub fn text(program: Program, report: &Report, hook: bool, verbose: bool, errors: &str) -> String {
     let lacking = report.counts.faults;
     let mut text = Summary::of(report, lacking).line();
     text.push('\n');
@@ -273,7 +267,10 @@ mod tests {
             assert_eq!(failed(lacking, hook, "above"), expected);
         }
         let both = failed(2, true, "on stderr");
-        assert!(both.contains("2 entries") && both.contains("anyway"), "{both}");
+        assert!(
+            both.contains("2 entries") && both.contains("anyway"),
+            "{both}"
+        );
     }
 
     #[test]
