@@ -79,6 +79,18 @@ pub(crate) fn try_out(dir: BorrowedFd<'_>) -> Folding {
     found
 }
 
+/// Can a filesystem take two of these for one? Plain ones only when they differ
+/// in nothing but case; of other letters each filesystem has its own table.
+pub(crate) fn may_be_one(names: &[&CStr]) -> bool {
+    let alike = |a: &CStr, b: &CStr| {
+        let (a, b) = (a.to_bytes(), b.to_bytes());
+        !a.is_ascii() || !b.is_ascii() || a.eq_ignore_ascii_case(b)
+    };
+    let after = |at: usize| names[at + 1..].iter();
+    let mut first = names.iter().enumerate();
+    first.any(|(at, name)| after(at).any(|other| alike(name, other)))
+}
+
 /// The first two names that are one, by their places; tried in a directory that
 /// only this run uses, in one of its own. What cannot be tried is not known to
 /// be one.
@@ -158,6 +170,18 @@ mod tests {
             names[2]
         );
         assert_eq!(std::fs::read_dir(dir.path()).expect("listed").count(), 0);
+    }
+
+    #[test]
+    fn only_names_that_are_alike_have_to_be_tried() {
+        for (names, may) in [
+            (&[c"home"][..], false),
+            (&[c"home", c"etc", c"home2"], false),
+            (&[c"home", c"etc", c"Home"], true),
+            (&[c"home", c"Stra\xc3\x9fe", c"strasse"], true),
+        ] {
+            assert_eq!(may_be_one(names), may, "{names:?}");
+        }
     }
 
     #[test]

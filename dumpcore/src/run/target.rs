@@ -91,10 +91,10 @@ impl Run {
     /// # Errors
     /// [`Error::FoldedTrees`].
     pub(super) fn refuse_folded_trees(&self, sources: &[Source]) -> Result<(), Error> {
-        if sources.len() < 2 {
+        let names: Vec<&CStr> = sources.iter().map(|source| &*source.name).collect();
+        if !folding::may_be_one(&names) {
             return Ok(());
         }
-        let names: Vec<&CStr> = sources.iter().map(|source| &*source.name).collect();
         let pair = match self.options.dry_run {
             true => folding::guess(self.dump.handle().as_fd()).first_pair(&names),
             false => folding::first_pair(self.dump.state_dir()?.as_fd(), &names),
