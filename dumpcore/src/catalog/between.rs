@@ -55,8 +55,6 @@ pub(super) fn insert(
 /// Brings the findings into what the other dump has: now it is what this one
 /// has.
 fn overlay(db: &Connection, tree: TreeId, moved_by: i64) -> rusqlite::Result<()> {
-    // What is closed is noted for the whole stage; other trees follow later.
-    db.execute("DELETE FROM s.closed", [])?;
     db.execute(
         "INSERT INTO s.closed WITH RECURSIVE below(id) AS (
            SELECT d.id FROM s.entry e CROSS JOIN s.full l ON l.dir=e.dir AND l.name=e.name
@@ -67,11 +65,18 @@ fn overlay(db: &Connection, tree: TreeId, moved_by: i64) -> rusqlite::Result<()>
          SELECT id FROM below",
         [tree.0],
     )?;
-    db.execute_batch(
-        "DELETE FROM s.entry WHERE dir IN (SELECT dir FROM s.closed);
-         DELETE FROM s.full WHERE dir IN (SELECT dir FROM s.closed);
-         DELETE FROM s.closed;
-         DELETE FROM s.full WHERE (dir, name) IN (SELECT dir, name FROM s.entry WHERE inode IS NULL);",
+    for sql in [
+        "DELETE FROM s.entry WHERE dir IN (SELECT dir FROM s.closed)",
+        "DELETE FROM s.full WHERE dir IN (SELECT dir FROM s.closed)",
+        "DELETE FROM s.closed",
+    ] {
+        db.execute(sql, [])?;
+    }
+    // Not those of another tree, of which nothing is closed yet.
+    db.execute(
+        "DELETE FROM s.full WHERE (dir, name) IN (SELECT e.dir, e.name FROM s.entry e
+           CROSS JOIN dir d ON d.id=e.dir WHERE e.inode IS NULL AND d.tree=?1)",
+        [tree.0],
     )?;
     let sql = format!(
         "INSERT OR REPLACE INTO s.full SELECT e.dir, e.name, {INODE} FROM s.entry e

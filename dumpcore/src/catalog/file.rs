@@ -228,13 +228,14 @@ impl Catalog {
     }
 }
 
+/// The tops of trees have numbers of their own, below zero: a stage that gives
+/// numbers to directories does not meet them.
 fn add_tree(db: &Connection, name: &[u8]) -> rusqlite::Result<()> {
     db.execute("INSERT INTO tree(name, dir) VALUES(?1, 0)", [name])?;
     let tree = db.last_insert_rowid();
-    let sql = "INSERT INTO dir(parent, name, tree) VALUES(0, ?1, ?2)";
+    let sql = "INSERT INTO dir(id, parent, name, tree) VALUES(-?2, 0, ?1, ?2)";
     db.execute(sql, params![name, tree])?;
-    let sql = "UPDATE tree SET dir=?2 WHERE id=?1";
-    db.execute(sql, params![tree, db.last_insert_rowid()])?;
+    db.execute("UPDATE tree SET dir=-id WHERE id=?1", [tree])?;
     Ok(())
 }
 

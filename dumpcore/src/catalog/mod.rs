@@ -28,18 +28,24 @@ mod dumps;
 mod error;
 #[cfg(feature = "catalog")]
 mod file;
+#[cfg(all(test, feature = "catalog"))]
+mod model_tests;
 #[cfg(feature = "catalog")]
 mod open;
 #[cfg(feature = "catalog")]
 mod rows;
 #[cfg(feature = "catalog")]
 mod schema;
+#[cfg(all(test, feature = "catalog"))]
+mod size_tests;
 #[cfg(feature = "catalog")]
 mod stage;
 #[cfg(all(test, feature = "catalog"))]
 mod test_root;
 #[cfg(all(test, feature = "catalog"))]
 mod tests;
+#[cfg(all(test, feature = "catalog"))]
+mod trust_tests;
 mod values;
 #[cfg(not(feature = "catalog"))]
 mod without;

@@ -74,27 +74,33 @@ pub(super) fn for_writing(
     state: &OwnedFd,
     path: &Path,
 ) -> Result<Connection, CatalogError> {
-    match look(state, path)? {
-        None => {
-            // It would be taken for this one's.
-            let _ = link::remove(state.as_fd(), &c_name(layout::CATALOG_JOURNAL.as_bytes()));
-            make_empty(state, path, layout::CATALOG)?;
-        }
-        Some(meta) if meta.mode & 0o077 != 0 => {
-            let name = c_name(layout::CATALOG.as_bytes());
-            link::set_mode(state.as_fd(), &name, 0o600)
-                .map_err(|e| CatalogError::io(path, CatalogOp::Open, e))?;
-        }
-        Some(_) => {}
-    }
-    let opened = connect(root, path, true).and_then(|connection| {
+    let prepared = prepare(state, path);
+    let opened = prepared.and_then(|()| connect(root, path, true));
+    let settled = opened.and_then(|connection| {
         settle(root, &connection).map_err(|e| CatalogError::sqlite(path, CatalogOp::Write, e))?;
         Ok(connection)
     });
-    opened.map_err(|error| match error.is_damaged() && set_aside(state) {
+    settled.map_err(|error| match error.is_damaged() && set_aside(state) {
         true => error.with_file_set_aside(),
         false => error,
     })
+}
+
+/// Makes the file if it is missing, and keeps others from reading it.
+fn prepare(state: &OwnedFd, path: &Path) -> Result<(), CatalogError> {
+    let name = |name: &str| c_name(name.as_bytes());
+    match look(state, path)? {
+        None => {
+            // It would be taken for the new file's.
+            let _ = link::remove(state.as_fd(), &name(layout::CATALOG_JOURNAL));
+            make_empty(state, path, layout::CATALOG)
+        }
+        Some(meta) if meta.mode & 0o077 != 0 => {
+            link::set_mode(state.as_fd(), &name(layout::CATALOG), 0o600)
+                .map_err(|e| CatalogError::io(path, CatalogOp::Open, e))
+        }
+        Some(_) => Ok(()),
+    }
 }
 
 /// Opens the catalog for a query; `None` when there is none.
@@ -137,6 +143,10 @@ pub(super) fn connect(
     let application = schema::number(&connection, "application_id").map_err(failed)?;
     let version = schema::number(&connection, "user_version").map_err(failed)?;
     if write {
+        // SQLite opens what it may not write for reading alone.
+        if connection.is_readonly("main").map_err(failed)? {
+            return Err(failed(schema::read_only()));
+        }
         schema::set_durable(&connection).map_err(failed)?;
         if (application, version) == (0, 0) && is_empty(&connection).map_err(failed)? {
             schema::make(&connection).map_err(failed)?;

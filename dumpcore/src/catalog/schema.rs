@@ -140,3 +140,9 @@ fn tables(connection: &Connection) -> rusqlite::Result<Vec<(String, Option<Strin
 pub(super) fn number(connection: &Connection, pragma: &str) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, pragma, |row| row.get(0))
 }
+
+/// SQLite's answer to those who would write what can only be read.
+pub(super) fn read_only() -> rusqlite::Error {
+    let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY);
+    rusqlite::Error::SqliteFailure(code, None)
+}

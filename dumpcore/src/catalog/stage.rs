@@ -28,7 +28,7 @@ struct Inner {
     connection: Connection,
     /// The catalog itself, for reading.
     catalog: Connection,
-    /// Does the catalog know any directory?
+    /// Does the catalog know any directory below the top of a tree?
     knows_dirs: bool,
     next_dir: i64,
 }
@@ -44,15 +44,14 @@ impl Stage {
             connection.execute_batch("BEGIN")?;
             connection.execute_batch(schema::STAGING)?;
             let catalog = schema::connect(catalog, false)?;
-            let sql = "SELECT coalesce(max(id),0), count(*) FROM (SELECT id FROM dir ORDER BY id DESC LIMIT 1)";
-            let (last, number) = catalog.query_row(sql, [], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?))
+            let last = catalog.query_row("SELECT coalesce(max(id),0) FROM dir", [], |row| {
+                row.get::<_, i64>(0)
             })?;
             Ok(Inner {
                 connection,
                 catalog,
-                knows_dirs: number > 0,
-                next_dir: last + 1,
+                knows_dirs: last > 0,
+                next_dir: last.max(0) + 1,
             })
         };
         let inner = open().map_err(|e| CatalogError::sqlite(path, CatalogOp::Open, e))?;

@@ -23,9 +23,23 @@ pub(super) struct TestRoot {
 
 impl TestRoot {
     pub(super) fn new() -> Self {
-        let dir = TempDir::new_in(".").expect("a directory");
+        // In memory, where a flush costs nothing, if there is such a place.
+        let dir = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new_in("."));
+        Self::of(dir.expect("a directory"))
+    }
+
+    pub(super) fn new_on_disk() -> Self {
+        Self::of(TempDir::new_in(".").expect("a directory"))
+    }
+
+    fn of(dir: TempDir) -> Self {
         let root = DumpRoot::open(dir.path()).expect("opened");
         Self { dir, root }
+    }
+
+    /// The same, where something was mounted on it.
+    pub(super) fn reopened(self) -> Self {
+        Self::of(self.dir)
     }
 
     pub(super) fn open(&self) -> Catalog {
@@ -45,7 +59,7 @@ impl TestRoot {
     }
 
     pub(super) fn remove(&self, minute: u32) {
-        fs::remove_dir(self.dir.path().join(name(minute).path())).expect("removed");
+        fs::remove_dir_all(self.dir.path().join(name(minute).path())).expect("removed");
     }
 
     /// What a run says of a dump that is there.
