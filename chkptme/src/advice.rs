@@ -10,7 +10,7 @@ pub(crate) const ADVICE: Advice = Advice {
 
 fn of(error: &Error, _: Root) -> Option<&'static str> {
     Some(match error {
-        Error::NoSpace { .. } => "; start anyway with --no-space-check",
+        Error::NoSpace { .. } => "; make room first, or start anyway with --no-space-check",
         Error::HalfDump { .. } => {
             "; take a new dump, then remove what is left of this one with 'dumpctl remove'"
         }

@@ -1,6 +1,7 @@
 //! Paths for people, as they gave them, and for machines: absolute.
 
 use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use dumpcore::Printable;
@@ -11,6 +12,28 @@ use dumpcore::Printable;
 pub fn absolute(path: &Path) -> PathBuf {
     // Fails for an empty path, and when the current directory has gone.
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// A path as a word of a command that a person copies to a shell.
+#[must_use]
+pub(crate) fn quoted(path: &Path) -> String {
+    if path.as_os_str().as_bytes().starts_with(b"-") {
+        // It would be taken for an option.
+        return quoted(&Path::new(".").join(path));
+    }
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@%".contains(byte);
+    let bytes = path.as_os_str().as_bytes();
+    if !bytes.is_empty() && bytes.iter().all(plain) {
+        return path.display().to_string();
+    }
+    match path.to_str().filter(|text| !text.chars().any(char::is_control)) {
+        Some(text) => format!("'{}'", text.replace('\'', "'\\''")),
+        // As bash, zsh and ksh read it, and POSIX since 2024.
+        None => {
+            let text = Printable::path(path).to_string();
+            format!("$'{}'", text.replace('\'', "\\'"))
+        }
+    }
 }
 
 /// The trees, or the dump root, that a run reads. Displayed as they were given.
@@ -50,6 +73,30 @@ impl fmt::Display for What {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::ffi::OsStr;
+    use std::process::Command;
+
+    #[test]
+    fn a_shell_reads_a_quoted_path_as_it_is() {
+        for (path, shown) in [
+            (&b"/dump/2026"[..], "/dump/2026"),
+            (b"", "''"),
+            (b"/my dump", "'/my dump'"),
+            (b"./-dump", "./-dump"),
+            (b"/it's", "'/it'\\''s'"),
+            (b"/$HOME/`x`\\", "'/$HOME/`x`\\'"),
+            ("/d\u{e9}".as_bytes(), "'/d\u{e9}'"),
+            (b"/a\nb'\\\xff", "$'/a\\012b\\'\\\\\\377'"),
+        ] {
+            let path = Path::new(OsStr::from_bytes(path));
+            assert_eq!(quoted(path), shown, "{path:?}");
+            let line = format!("printf %s {}", quoted(path));
+            let shell = Command::new("bash").args(["-c", &line]).output();
+            let said = shell.expect("bash runs").stdout;
+            assert_eq!(said, path.as_os_str().as_bytes(), "{line}");
+        }
+        assert_eq!(quoted(Path::new("-dump")), "./-dump");
+    }
 
     #[test]
     fn people_see_what_they_gave() {

@@ -6,6 +6,7 @@ use clap::{Args, ValueHint};
 use dumpcli::advice::no_dumps;
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
+use dumpcli::session::warn_if_closed;
 use dumpcli::{figures, json, logging, screen};
 use dumpcore::{Chain, DumpId, DumpRoot, Left, NotADump, Printable, Removal, Remove, Removed};
 use serde_json::{Value, json};
@@ -98,6 +99,9 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     }
     let desk = Desk::open(&settings.session);
     let done = desk.work(&settings.dump.value, |run| {
+        if options.dry_run {
+            warn_if_closed(&settings.dump.value);
+        }
         order().options(run).dry_run(options.dry_run).run()
     });
     let removal = done.map_err(|e| settings.explained(e))?;

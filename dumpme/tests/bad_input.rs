@@ -233,7 +233,7 @@ fn a_main_tree_that_is_none() {
         &place,
         &with(&DUMP, &["--main", "/"]),
         2,
-        &["/", "another name, with --root-name"],
+        &["/", "could use; give it a name, with --root-name"],
     );
     fs::remove_dir_all(place.dir.path().join("tree")).expect("removed");
     fs::create_dir(place.dir.path().join("tree")).expect("made");

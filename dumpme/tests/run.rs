@@ -393,6 +393,19 @@ fn every_fault_is_named_and_the_rest_is_dumped() {
 
 #[test]
 #[ignore = "needs root, to become another user"]
+fn a_dry_run_says_that_the_run_itself_could_not_write() {
+    let (place, mut command) = unreadable();
+    command.arg("-n");
+    let said = "this user cannot write to the dump root dump";
+    let ran = command.assert().code(23);
+    ran.stderr(contains(said).not());
+    chown(place.dir.path().join("dump"), Some(0), Some(0)).expect("root takes it");
+    command.assert().code(23).stderr(contains(said));
+    assert!(names(&place, "dump").is_empty(), "nothing was made");
+}
+
+#[test]
+#[ignore = "needs root, to become another user"]
 fn cron_is_told_of_faults_and_of_nothing_else() {
     let (_place, mut command) = unreadable();
     let ran = command.args(["-q", "--json"]).assert().code(23);

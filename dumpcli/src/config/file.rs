@@ -219,8 +219,8 @@ impl Reader<'_> {
             before,
             &tables::TABLES,
             program,
-            &mut |at, what| {
-                let what = format!("{what}, which {program} does not use");
+            &mut |at, what, meant| {
+                let what = format!("{what}, which {program} does not use{meant}");
                 warnings.push(wrong(path, text, at, &what).to_string());
             },
         );
@@ -249,7 +249,7 @@ impl Reader<'_> {
         let mut message = plain::message(error.message());
         // Sets are read apart, so that the parser does not know their key. It
         // lists the keys of a table inside the section without `main`.
-        if before.is_empty() && message.contains("; the keys are `main`") {
+        if before.is_empty() && message.contains("he keys are `main`") {
             message.push_str(", `set`");
         }
         self.wrong(at, &message)

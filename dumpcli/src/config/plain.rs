@@ -64,8 +64,26 @@ fn unknown(text: &str) -> Option<String> {
         let (name, known) = rest
             .split_once(", expected one of ")
             .or_else(|| rest.split_once(", expected "))?;
-        Some(format!("unknown {kind} {name}; the {kind}s are {known}"))
+        let keys = known.split([',', ' ']).map(|word| word.trim_matches('`'));
+        let meant = meant(name.trim_matches('`'), keys);
+        let list = match meant.is_empty() {
+            true => format!("; the {kind}s are {known}"),
+            false => format!("{meant} The {kind}s are {known}"),
+        };
+        Some(format!("unknown {kind} {name}{list}"))
     })
+}
+
+/// The one of these words that was most likely meant, as a question; empty when
+/// none is similar.
+pub(super) fn meant<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> String {
+    let alike = known.map(|known| (strsim::jaro(word, known), known));
+    let best = alike.max_by(|a, b| a.0.total_cmp(&b.0));
+    match best {
+        // As much as clap asks of options.
+        Some((alike, known)) if alike > 0.7 => format!("; did you mean `{known}`?"),
+        _ => String::new(),
+    }
 }
 
 #[cfg(test)]
@@ -105,7 +123,7 @@ mod tests {
             ),
             (
                 "unknown field `mian`, expected one of `main`, `dump`",
-                "unknown key `mian`; the keys are `main`, `dump`",
+                "unknown key `mian`; did you mean `main`? The keys are `main`, `dump`",
             ),
             (
                 "unknown variant `paper`, expected one of `auto`, `journal`",

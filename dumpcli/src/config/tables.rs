@@ -7,6 +7,8 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::config::plain::meant;
+
 /// A table beside the keys of the top level, or of a set.
 pub(super) struct Table {
     name: &'static str,
@@ -80,13 +82,13 @@ pub(super) const TABLES: [Table; 5] = [
 
 /// Takes out of a section, whose tables have this name before theirs, what a
 /// program does not use, and calls `tell` for what is unknown in it: the byte
-/// where it stands, and what it is.
+/// where it stands, what it is, and what may have been meant.
 pub(super) fn take_unused(
     section: &mut DeTable<'_>,
     before: &str,
     known: &[Table],
     program: &str,
-    tell: &mut dyn FnMut(usize, String),
+    tell: &mut dyn FnMut(usize, String, String),
 ) {
     for table in known {
         let path = format!("{before}{}", table.name);
@@ -101,9 +103,10 @@ pub(super) fn take_unused(
 }
 
 impl Table {
-    fn check(&self, path: &str, value: &Spanned<DeValue<'_>>, tell: &mut dyn FnMut(usize, String)) {
+    fn check(&self, path: &str, value: &Spanned<DeValue<'_>>, tell: &mut dyn FnMut(usize, String, String)) {
         let DeValue::Table(found) = value.get_ref() else {
-            tell(value.span().start, format!("`{path}` should be a table"));
+            let text = format!("`{path}` should be a table");
+            tell(value.span().start, text, String::new());
             return;
         };
         for (key, value) in found {
@@ -111,10 +114,10 @@ impl Table {
             if let Some(inner) = self.tables.iter().find(|table| table.name == name) {
                 inner.check(&format!("{path}.{name}"), value, tell);
             } else if !self.keys.contains(&name) {
-                tell(
-                    key.span().start,
-                    format!("unknown key `{name}` in [{path}]"),
-                );
+                let tables = self.tables.iter().map(|table| table.name);
+                let meant = meant(name, self.keys.iter().copied().chain(tables));
+                let text = format!("unknown key `{name}` in [{path}]");
+                tell(key.span().start, text, meant);
             }
         }
     }

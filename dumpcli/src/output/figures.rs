@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use dumpcore::Counts;
-use indicatif::{HumanBytes, HumanCount, HumanDuration};
+use dumpcore::{Counts, Size};
+use indicatif::{HumanCount, HumanDuration};
 
 /// How many entries a dump has besides directories.
 pub(super) fn entries(counts: &Counts) -> u64 {
@@ -18,32 +18,10 @@ pub(super) fn some(number: u64, one: &str, many: &str) -> String {
     }
 }
 
-/// A size as a person reads it.
+/// A size as a person reads it: `31.5 GiB`.
 #[must_use]
 pub fn bytes(bytes: u64) -> String {
-    HumanBytes(bytes).to_string()
-}
-
-/// A size in three digits, where there is little room: `31.5 GiB`.
-#[must_use]
-pub fn short(bytes: u64) -> String {
-    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    let mut size = bytes as f64 / 1024.0;
-    let mut unit = 0;
-    // What would be rounded to four digits is the next unit's.
-    while size >= 999.5 && unit + 1 < UNITS.len() {
-        size /= 1024.0;
-        unit += 1;
-    }
-    let digits = match size {
-        size if size < 9.995 => 2,
-        size if size < 99.95 => 1,
-        _ => 0,
-    };
-    format!("{size:.digits$} {}", UNITS[unit])
+    Size(bytes).to_string()
 }
 
 /// A time as a person reads it.
@@ -58,24 +36,6 @@ pub fn duration(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_have_three_digits() {
-        for (bytes, expected) in [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1024, "1.00 KiB"),
-            (10_230, "9.99 KiB"),
-            (10_239, "10.0 KiB"),
-            (1_022_976, "999 KiB"),
-            (1_023_500, "0.98 MiB"),
-            (33_823_000_000, "31.5 GiB"),
-            (210 << 30, "210 GiB"),
-            (u64::MAX, "16.0 EiB"),
-        ] {
-            assert_eq!(short(bytes), expected, "{bytes}");
-        }
-    }
 
     #[test]
     fn times_are_for_people() {

@@ -7,7 +7,7 @@ use dumpcore::Phase;
 use indicatif::HumanCount;
 
 use super::counters::{Expected, Sums};
-use super::figures::{short, some as count};
+use super::figures::{bytes, some as count};
 use super::fit;
 
 /// What stands between two parts.
@@ -82,7 +82,7 @@ impl Line {
         let sums = &self.sums;
         if self.phase == Phase::Removing {
             parts.push(Part::new(1, count(sums.removed, "entry", "entries")));
-            parts.push(Part::new(2, format!("{} freed", short(sums.freed))));
+            parts.push(Part::new(2, format!("{} freed", bytes(sums.freed))));
             return parts;
         }
         let storing = matches!(self.phase, Phase::Storing | Phase::Restoring);
@@ -96,7 +96,7 @@ impl Line {
             parts.push(self.entries(expected));
         }
         if sums.bytes > 0 {
-            parts.push(Part::new(6, format!("{} copied", short(sums.bytes))));
+            parts.push(Part::new(6, format!("{} copied", bytes(sums.bytes))));
         }
         if storing {
             parts.extend(self.rate());
@@ -128,7 +128,7 @@ impl Line {
     fn rate(&self) -> Option<Part> {
         // Less than one a second is a rate that has faded out.
         if self.byte_rate >= 1.0 {
-            let rate = short(self.byte_rate as u64);
+            let rate = bytes(self.byte_rate as u64);
             return Some(Part::new(5, format!("{rate}/s")));
         }
         let rate = HumanCount(self.entry_rate as u64);

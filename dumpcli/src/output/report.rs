@@ -7,7 +7,7 @@ use std::path::Path;
 use dumpcore::{Counts, Printable, Report, RestoreReport, Warning};
 use indicatif::HumanCount;
 
-use crate::output::figures::{duration, entries, short, some};
+use crate::output::figures::{bytes, duration, entries, some};
 use crate::output::report_table;
 use crate::program::Program;
 
@@ -78,13 +78,13 @@ impl<'a> Summary<'a> {
             (0, false) => write!(line, "{time}"),
             (0, true) => write!(line, "nothing to copy ({time})"),
             (size, false) if self.verified => {
-                write!(line, "{} copied and read back in {time}", short(size))
+                write!(line, "{} copied and read back in {time}", bytes(size))
             }
-            (size, false) => write!(line, "{} copied in {time}", short(size)),
-            (size, true) => write!(line, "{} to copy ({time})", short(size)),
+            (size, false) => write!(line, "{} copied in {time}", bytes(size)),
+            (size, true) => write!(line, "{} to copy ({time})", bytes(size)),
         };
         if let Some(free) = self.free_bytes {
-            let _ = write!(line, ", {} free", short(free));
+            let _ = write!(line, ", {} free", bytes(free));
         }
         line
     }
@@ -145,7 +145,7 @@ pub fn restored(report: &RestoreReport) -> String {
     let mut parts: Vec<String> = there
         .map(|(number, one, many)| some(number, one, many))
         .collect();
-    parts.push(short(counts.files.bytes));
+    parts.push(bytes(counts.files.bytes));
     let mut text = format!("{} in {}", parts.join(", "), duration(report.seconds()));
     if report.plan.replaces {
         text.push_str("; replaced what was there");

@@ -14,6 +14,7 @@ use dumpcore::{DumpRoot, Error, Printable, Sort};
 use crate::config::environment::SYSTEM_CONFIG;
 use crate::config::origin::{Origin, Source};
 use crate::failure::Failure;
+use crate::paths::quoted;
 use crate::program::{Advice, Root};
 
 /// What a program is about when it meets an error.
@@ -67,7 +68,8 @@ impl About<'_> {
             Error::StateUnusable { path, cause } if cause.kind() == ErrorKind::PermissionDenied => {
                 of_another_user(path)
             }
-            Error::NoSpace { .. } => format!("{}{}", self.act(error), self.leftovers()),
+            // Room first: an option that merely does not look comes last.
+            Error::NoSpace { .. } => format!("{}{}", self.leftovers(), self.act(error)),
             _ => self.act(error).to_owned(),
         }
     }
@@ -138,10 +140,10 @@ pub fn no_dumps(dump: &Path) -> Option<Error> {
 fn link_again(dump: &Path) -> Option<String> {
     let listing = DumpRoot::open(dump).ok()?;
     let newest = listing.listing().newest().ok()??;
-    let link = Printable::path(&dump.join("current")).to_string();
+    let link = quoted(&dump.join("current"));
     Some(format!(
-        "; its newest dump is {newest}: if only the link was lost, make it again with \
-         'ln -sfn {newest} {link}'"
+        "; its newest dump is {newest}: if only the link was lost, make it again with: \
+         ln -sfn {newest} {link}"
     ))
 }
 

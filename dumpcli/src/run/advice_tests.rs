@@ -175,7 +175,7 @@ fn a_lost_link_is_made_again_by_a_command_that_can_be_typed() {
     for dump in ["2026/1122/2331", "2026/1123/0001_incomplete"] {
         std::fs::create_dir_all(root.join(dump)).expect("made");
     }
-    let command = format!("'ln -sfn 2026/1122/2331 {}/current'", root.display());
+    let command = format!(": ln -sfn 2026/1122/2331 {}/current", root.display());
     for error in [&lost, &bad] {
         assert!(hint(error).ends_with(&command), "{}", hint(error));
     }

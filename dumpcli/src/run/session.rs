@@ -4,11 +4,13 @@
 //! it, and tells how it ended: once in the log, once on the screen, and by
 //! the exit code. "Done" is never said of anything but a published dump.
 
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use dumpcore::{Chain, DumpRoot, RunOptions, give_way};
+use dumpcore::{Chain, DumpRoot, Printable, RunOptions, give_way};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::config::keys::OneOrMany;
@@ -135,6 +137,9 @@ impl Session {
                     .observer(watch.clone())
                     .stop(self.stop.flag())
                     .dry_run(self.task.dry_run);
+                if self.task.dry_run {
+                    warn_if_closed(&self.task.dump);
+                }
                 work(watch, options).map_or_else(
                     |failure| Err(explain(failure, self.about())),
                     |done| Ok(self.finished(done.into())),
@@ -334,6 +339,24 @@ pub fn listen(program: Program, quiet: bool, screen: &Arc<Screen>) -> Stop {
         tracing::warn!("cannot catch signals ({error}); a signal ends the run immediately");
         Stop::default()
     })
+}
+
+/// Warns of a dump root that this user may not write to: a dry run only reads,
+/// and would not notice.
+pub fn warn_if_closed(dump: &Path) {
+    let access = Access::WRITE_OK | Access::EXEC_OK;
+    let Err(error) = accessat(CWD, dump, access, AtFlags::EACCESS).map_err(io::Error::from) else {
+        return;
+    };
+    // Whatever else is wrong with it, the run says itself.
+    let closed = [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem];
+    if closed.contains(&error.kind()) {
+        let dump = Printable::path(dump);
+        tracing::warn!(
+            "this user cannot write to the dump root {dump}, so the run itself would fail: {}",
+            Chain(&error)
+        );
+    }
 }
 
 /// What is said to the person who sends a first signal.

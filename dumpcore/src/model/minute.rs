@@ -209,17 +209,49 @@ impl fmt::Debug for Stamp {
     }
 }
 
-/// The text is not a civil minute of the form `YYYY-MM-DDTHH:MM`.
+/// The text is not a civil minute of the form `YYYY-MM-DDTHH:MM`, or one that
+/// the calendar does not have.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is not a minute of the form YYYY-MM-DDTHH:MM")]
-pub struct BadStamp(String);
+#[error("'{text}' is not a minute of the form YYYY-MM-DDTHH:MM{why}")]
+pub struct BadStamp {
+    text: String,
+    /// Empty, or which part is out of its range, and the range.
+    why: String,
+}
+
+/// Which part is out of its range, and the range.
+fn out_of_range(year: i32, [month, day, hour, minute]: [u32; 4]) -> String {
+    let first = |year, month| NaiveDate::from_ymd_opt(year, month, 1);
+    let next = match month {
+        12 => first(year.saturating_add(1), 1),
+        month => first(year, month.saturating_add(1)),
+    };
+    let last = next.and_then(|day| day.pred_opt());
+    let days = last.map_or(31, |day| day.day());
+    let in_month = format!("day of {year:04}-{month:02}");
+    let parts = [
+        ("month", month, 1, 12),
+        (in_month.as_str(), day, 1, days),
+        ("hour", hour, 0, 23),
+        ("minute", minute, 0, 59),
+    ];
+    let wrong = parts
+        .into_iter()
+        .find(|(_, part, first, last)| part < first || part > last);
+    wrong.map_or_else(String::new, |(name, _, first, last)| {
+        format!(": the {name} is from {first:02} to {last:02}")
+    })
+}
 
 impl FromStr for Stamp {
     type Err = BadStamp;
 
     /// Reads `YYYY-MM-DDTHH:MM`; a space may stand for the `T`.
     fn from_str(text: &str) -> Result<Self, BadStamp> {
-        let bad = || BadStamp(text.to_owned());
+        let bad = || BadStamp {
+            text: text.to_owned(),
+            why: String::new(),
+        };
         let (date, time) = text.split_once(['T', ' ']).ok_or_else(bad)?;
         let parts = |text: &str, mark: char| -> Option<Vec<u32>> {
             let number = |s: &str| {
@@ -238,7 +270,10 @@ impl FromStr for Stamp {
             return Err(bad());
         }
         let y = i32::try_from(y).map_err(|_| bad())?;
-        Self::new(y, m, d, h, min).ok_or_else(bad)
+        Self::new(y, m, d, h, min).ok_or_else(|| BadStamp {
+            why: out_of_range(y, [m, d, h, min]),
+            ..bad()
+        })
     }
 }
 
@@ -248,6 +283,23 @@ mod tests {
 
     fn at(text: &str) -> Stamp {
         text.parse().expect(text)
+    }
+
+    #[test]
+    fn a_part_out_of_its_range_is_told_with_the_range() {
+        for (text, why) in [
+            ("2026-13-01T00:00", ": the month is from 01 to 12"),
+            ("2026-00-01T00:00", ": the month is from 01 to 12"),
+            ("2026-02-29T00:00", ": the day of 2026-02 is from 01 to 28"),
+            ("2028-02-30T00:00", ": the day of 2028-02 is from 01 to 29"),
+            ("2026-12-32T00:00", ": the day of 2026-12 is from 01 to 31"),
+            ("2026-11-01T24:00", ": the hour is from 00 to 23"),
+            ("2026-11-01T23:60", ": the minute is from 00 to 59"),
+            ("2026-11", ""),
+        ] {
+            let bad = text.parse::<Stamp>().expect_err(text).to_string();
+            assert!(bad.ends_with(&format!("HH:MM{why}")), "{bad}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub(crate) mod minute;
 pub(crate) mod path;
 pub(crate) mod report;
 pub(crate) mod restore;
+pub(crate) mod size;
 pub(crate) mod storage;
 pub(crate) mod time;
 pub(crate) mod tree;

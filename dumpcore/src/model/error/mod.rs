@@ -11,7 +11,8 @@ use crate::model::path::Printable;
 use crate::model::storage::FreeSpace;
 
 pub use reasons::{BadLink, Wanted};
-use words::{lockless, mount_point, pointing, room, size};
+use crate::model::size::Size;
+use words::{bad_root_name, lockless, mount_point, pointing, room};
 
 mod reasons;
 mod words;
@@ -62,8 +63,7 @@ pub enum Error {
     },
     /// A tree has no last name that the dump could use (`/`, `..`), or the
     /// name given for it is not one.
-    #[error("{}: '{name}' cannot be the name of a tree in a dump; give it another name",
-        Printable::path(.path))]
+    #[error("{}{}", Printable::path(.path), bad_root_name(.name))]
     BadRootName {
         /// The tree.
         path: PathBuf,
@@ -275,7 +275,7 @@ pub enum Error {
     },
     /// The copy will not fit.
     #[error("{} does not have enough space: {} needed, {} free, {} missing",
-        Printable::path(.dump), size(*.needed), size(*.free), size(.needed.saturating_sub(*.free)))]
+        Printable::path(.dump), Size(*.needed), Size(*.free), Size(.needed.saturating_sub(*.free)))]
     NoSpace {
         /// The dump root.
         dump: PathBuf,
@@ -350,12 +350,12 @@ mod tests {
         };
         assert_eq!(
             Chain(&full(28, false)).to_string(),
-            "the dump disk is full (4.0 KiB to write, 2.0 KiB and 7 inodes free); make room and \
+            "the dump disk is full (4.00 KiB to write, 2.00 KiB and 7 inodes free); make room and \
              run again to resume: cannot write /dump/f: No space left on device"
         );
         assert_eq!(
             Chain(&full(122, true)).to_string(),
-            "the quota on the dump disk is used up (4.0 KiB to write, 2.0 KiB and 7 inodes free on \
+            "the quota on the dump disk is used up (4.00 KiB to write, 2.00 KiB and 7 inodes free on \
              the disk); make room and run again to resume: cannot write /dump/f: Disk quota \
              exceeded"
         );

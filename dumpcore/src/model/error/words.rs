@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::reasons::BadLink;
 use crate::model::path::Printable;
+use crate::model::size::Size;
 use crate::model::storage::FreeSpace;
 
 /// What is wrong with a link to a dump, and what to do about it.
@@ -45,17 +46,11 @@ pub(super) fn lockless(unsupported: bool) -> &'static str {
     }
 }
 
-/// A number of bytes as people say it.
-pub(super) fn size(bytes: u64) -> String {
-    let units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    let power = bytes.checked_ilog2().unwrap_or(0) / 10;
-    let unit = usize::try_from(power).ok().and_then(|p| p.checked_sub(1));
-    match unit.and_then(|unit| units.get(unit)) {
-        Some(unit) => {
-            let tenths = u128::from(bytes) * 10 / (1 << (10 * power));
-            format!("{}.{} {unit}", tenths / 10, tenths % 10)
-        }
-        None => format!("{bytes} B"),
+/// Why a tree cannot stand under a name in a dump.
+pub(super) fn bad_root_name(name: &str) -> String {
+    match name {
+        "" => " has no last name that the dump could use; give it a name".to_owned(),
+        name => format!(": '{name}' cannot be the name of a tree in a dump; give it another name"),
     }
 }
 
@@ -70,29 +65,10 @@ pub(super) fn room(free: Option<&FreeSpace>, needed: Option<u64>) -> String {
         true => ("the quota on the dump disk is used up", " on the disk"),
         false => ("the dump disk is full", ""),
     };
-    let needed = needed.map_or_else(String::new, |bytes| format!("{} to write, ", size(bytes)));
+    let needed = needed.map_or_else(String::new, |bytes| format!("{} to write, ", Size(bytes)));
     let inodes = free
         .inodes
         .map_or_else(String::new, |inodes| format!(" and {inodes} inodes"));
-    let bytes = size(free.bytes);
+    let bytes = Size(free.bytes);
     format!("{full} ({needed}{bytes}{inodes} free{whose}); make room and run again to resume")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::size;
-
-    #[test]
-    fn sizes_are_for_people() {
-        let cases = [
-            (0, "0 B"),
-            (1023, "1023 B"),
-            (1024, "1.0 KiB"),
-            (1_610_612_736, "1.5 GiB"),
-            (u64::MAX, "15.9 EiB"),
-        ];
-        for (bytes, text) in cases {
-            assert_eq!(size(bytes), text);
-        }
-    }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::model::cause::Cause;
 use crate::model::chain::Chain;
 use crate::model::path::Printable;
+use crate::model::size::Size;
 
 pub(super) fn kept_moving(f: &mut fmt::Formatter<'_>, path: &Path) -> fmt::Result {
     write!(
@@ -29,10 +30,10 @@ pub(super) fn unknown_since(f: &mut fmt::Formatter<'_>, reference: &Path) -> fmt
 pub(super) fn compared_in_vain(f: &mut fmt::Formatter<'_>, bytes: u64, of: u64) -> fmt::Result {
     write!(
         f,
-        "{} MiB of {} MiB were compared because the files had been touched, but they had not \
+        "{} of {} were compared because the files had been touched, but they had not \
          changed; if another program hard-links them, --ignore-ctime avoids the comparison",
-        bytes.div_ceil(1 << 20),
-        of.div_ceil(1 << 20)
+        Size(bytes),
+        Size(of)
     )
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::model::copy_reason::CopyReason;
 use crate::model::loss::Loss;
 use crate::model::path::Printable;
+use crate::model::size::Size;
 use crate::model::unsupported::Unsupported;
 
 pub(super) fn names_folded(
@@ -96,9 +97,10 @@ pub(super) fn links_refused(
     } else {
         "entries were"
     };
+    let size = Size(bytes);
     write!(
         f,
-        "{number} unchanged {were} copied ({bytes} bytes), {} first, because links to the last \
+        "{number} unchanged {were} copied ({size}), {} first, because links to the last \
          dump are refused: {}",
         Printable::path(first),
         refused(why)
