@@ -26,7 +26,10 @@ pub(crate) fn quoted(path: &Path) -> String {
     if !bytes.is_empty() && bytes.iter().all(plain) {
         return path.display().to_string();
     }
-    match path.to_str().filter(|text| !text.chars().any(char::is_control)) {
+    match path
+        .to_str()
+        .filter(|text| !text.chars().any(char::is_control))
+    {
         Some(text) => format!("'{}'", text.replace('\'', "'\\''")),
         // As bash, zsh and ksh read it, and POSIX since 2024.
         None => {

@@ -103,7 +103,12 @@ pub(super) fn take_unused(
 }
 
 impl Table {
-    fn check(&self, path: &str, value: &Spanned<DeValue<'_>>, tell: &mut dyn FnMut(usize, String, String)) {
+    fn check(
+        &self,
+        path: &str,
+        value: &Spanned<DeValue<'_>>,
+        tell: &mut dyn FnMut(usize, String, String),
+    ) {
         let DeValue::Table(found) = value.get_ref() else {
             let text = format!("`{path}` should be a table");
             tell(value.span().start, text, String::new());

@@ -10,8 +10,8 @@ use crate::model::fault::Fault;
 use crate::model::path::Printable;
 use crate::model::storage::FreeSpace;
 
-pub use reasons::{BadLink, Wanted};
 use crate::model::size::Size;
+pub use reasons::{BadLink, Wanted};
 use words::{bad_root_name, lockless, mount_point, pointing, room};
 
 mod reasons;
