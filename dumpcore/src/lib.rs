@@ -136,12 +136,12 @@
 //! when it is published.
 //!
 //! **To show progress**, count [`Event::Entry`] and [`Event::Copied`] against
-//! [`Event::Expected`]. An [`Observer`] is called by all workers at once, a
-//! hundred thousand times a second: it should add to atomics and let another
-//! thread draw. It must not panic: a panic of an observer, or of a rule given
-//! to [`LinkPolicy::also`], ends the run, and comes out of the call. What was
-//! published before is not touched by that; nothing is published, and the next
-//! run resumes.
+//! [`Event::Expected`], and [`Event::Removed`] where dumps are removed. An
+//! [`Observer`] is called by all workers at once, a hundred thousand times a
+//! second: it should add to atomics and let another thread draw. It must not
+//! panic: a panic of an observer, or of a rule given to [`LinkPolicy::also`],
+//! ends the run, and comes out of the call. What was published before is not
+//! touched by that; nothing is published, and the next run resumes.
 //!
 //! **The process.** Nothing is changed in it for good: no signal handler, no
 //! working directory, no umask, no priority (for that there are

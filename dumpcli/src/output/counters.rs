@@ -93,6 +93,12 @@ impl Sums {
         self.linked + self.copied + self.others
     }
 
+    /// How much of what is expected to be removed is gone, from 0 to 1.
+    #[must_use]
+    pub fn removed_fraction(&self, of: Expected) -> f64 {
+        (self.removed as f64 / of.entries.max(1) as f64).min(1.0)
+    }
+
     /// How much of what is expected is done, from 0 to 1. Where most is
     /// linked, entries decide; where most is copied, bytes do, and also while a
     /// large file is copied and the entries that are left take no time.
@@ -203,9 +209,13 @@ impl Counters {
         self.faults.fetch_add(1, Relaxed);
     }
 
-    /// Another phase begins.
+    /// Another phase begins. What was expected until then says nothing of what
+    /// is removed.
     pub fn phase(&self, phase: Phase) {
-        *held(&self.phase) = Some((phase, Instant::now()));
+        let before = held(&self.phase).replace((phase, Instant::now()));
+        if phase == Phase::Removing && before.is_none_or(|(before, _)| before != phase) {
+            *held(&self.expected) = None;
+        }
     }
 
     /// The phase, and since when it lasts.
@@ -353,6 +363,25 @@ mod tests {
             bytes: None,
         };
         assert!(Sums::default().fraction(empty) < 1e-9);
+    }
+
+    #[test]
+    fn a_removal_has_a_total_of_its_own() {
+        let counters = Counters::default();
+        let expected = |entries, bytes| Expected { entries, bytes };
+        counters.expect(expected(100, Some(1000)));
+        counters.phase(Phase::Storing);
+        assert_eq!(counters.expected(), Some(expected(100, Some(1000))));
+        counters.phase(Phase::Removing);
+        assert_eq!(counters.expected(), None);
+        counters.expect(expected(8, None));
+        counters.removed(2, 4096);
+        // Said again of what an earlier run has left: the total has that in it.
+        counters.phase(Phase::Removing);
+        let of = counters.expected().expect("it was told");
+        assert!((counters.sums().removed_fraction(of) - 0.25).abs() < 1e-9);
+        counters.removed(20, 0);
+        assert!((counters.sums().removed_fraction(of) - 1.0).abs() < 1e-9);
     }
 
     #[test]

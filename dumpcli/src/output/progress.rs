@@ -88,7 +88,8 @@ impl Drop for Ticker {
 struct Pace {
     bytes: Rate,
     entries: Rate,
-    /// How much was done when somebody looked last.
+    /// The phase, and how much of it was done, when somebody looked last.
+    phase: Option<Phase>,
     fraction: f64,
 }
 
@@ -99,7 +100,15 @@ impl Pace {
             .current()
             .unwrap_or((Phase::Preparing, Instant::now()));
         let expected = counters.expected();
-        let fraction = expected.map_or(0.0, |expected| sums.fraction(expected));
+        let removes = phase == Phase::Removing;
+        let fraction = expected.map_or(0.0, |expected| match removes {
+            true => sums.removed_fraction(expected),
+            false => sums.fraction(expected),
+        });
+        if removes && self.phase != Some(phase) {
+            self.fraction = 0.0;
+        }
+        self.phase = Some(phase);
         // What turns out to be more than was thought takes nothing back.
         self.fraction = self.fraction.max(fraction);
         Line {

@@ -81,28 +81,24 @@ impl Line {
         let mut parts = vec![Part::new(0, self.phase.as_str())];
         let sums = &self.sums;
         if self.phase == Phase::Removing {
-            parts.push(Part::new(1, count(sums.removed, "entry", "entries")));
+            parts.extend(self.percent(self.expected));
+            parts.push(entries(sums.removed, self.expected));
             parts.push(Part::new(2, format!("{} freed", bytes(sums.freed))));
+            parts.extend(self.left(self.expected));
             return parts;
         }
         let storing = matches!(self.phase, Phase::Storing | Phase::Restoring);
         let expected = self.expected.filter(|_| storing);
-        if expected.is_some() {
-            // All of it is done only when the run says so.
-            let percent = (self.fraction * 100.0).floor().clamp(0.0, 99.0);
-            parts.push(Part::new(1, format!("{percent}%")));
-        }
+        parts.extend(self.percent(expected));
         if sums.entries() > 0 {
-            parts.push(self.entries(expected));
+            parts.push(entries(sums.entries(), expected));
         }
         if sums.bytes > 0 {
             parts.push(Part::new(6, format!("{} copied", bytes(sums.bytes))));
         }
         if storing {
             parts.extend(self.rate());
-            if let Some(left) = self.left.filter(|_| expected.is_some()) {
-                parts.push(Part::new(3, format!("{} left", clock(left))));
-            }
+            parts.extend(self.left(expected));
         }
         if sums.faults > 0 {
             parts.push(Part::new(2, count(sums.faults, "fault", "faults")));
@@ -116,12 +112,15 @@ impl Line {
         parts
     }
 
-    fn entries(&self, expected: Option<Expected>) -> Part {
-        let done = HumanCount(self.sums.entries());
-        match expected {
-            Some(all) => Part::new(7, format!("{done} of {} entries", HumanCount(all.entries))),
-            None => Part::new(1, count(done.0, "entry", "entries")),
-        }
+    /// How much is done. All of it is done only when the run says so.
+    fn percent(&self, expected: Option<Expected>) -> Option<Part> {
+        let percent = (self.fraction * 100.0).floor().clamp(0.0, 99.0);
+        expected.map(|_| Part::new(1, format!("{percent}%")))
+    }
+
+    fn left(&self, expected: Option<Expected>) -> Option<Part> {
+        let left = self.left.filter(|_| expected.is_some())?;
+        Some(Part::new(3, format!("{} left", clock(left))))
     }
 
     /// Of what takes the time: bytes where some are written, else entries.
@@ -133,6 +132,16 @@ impl Line {
         }
         let rate = HumanCount(self.entry_rate as u64);
         (self.entry_rate >= 1.0).then(|| Part::new(5, format!("{rate} entries/s")))
+    }
+}
+
+fn entries(done: u64, expected: Option<Expected>) -> Part {
+    match expected {
+        Some(all) => {
+            let (done, all) = (HumanCount(done), HumanCount(all.entries));
+            Part::new(7, format!("{done} of {all} entries"))
+        }
+        None => Part::new(1, count(done, "entry", "entries")),
     }
 }
 
@@ -222,6 +231,28 @@ mod tests {
     }
 
     #[test]
+    fn a_removal_whose_total_is_known_has_a_share_and_an_end() {
+        let removal = Line {
+            phase: Phase::Removing,
+            sums: Sums {
+                removed: 3_000,
+                freed: 5 << 30,
+                ..Sums::default()
+            },
+            expected: Some(Expected {
+                entries: 12_000,
+                bytes: None,
+            }),
+            fraction: 0.25,
+            ..line()
+        };
+        assert_eq!(
+            removal.fit(None),
+            "removing  25%  3,000 of 12,000 entries  5.00 GiB freed  2:10 left"
+        );
+    }
+
+    #[test]
     fn without_a_total_there_is_no_share_and_no_end() {
         let first = Line {
             expected: None,
@@ -253,6 +284,7 @@ mod tests {
                 freed: 1024,
                 ..Sums::default()
             },
+            expected: None,
             ..of(Phase::Removing)
         };
         assert_eq!(removing.fit(None), "removing  1 entry  1.00 KiB freed");

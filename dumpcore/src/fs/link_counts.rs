@@ -22,6 +22,8 @@ use crate::sys::fstype::FsType;
 #[derive(Debug, Default)]
 pub(crate) struct LinkCounts {
     several: HashMap<Id, u32>,
+    /// How many names there are, those of directories included.
+    pub(crate) names: u64,
     /// The filesystems on which names were counted.
     counted: Vec<u64>,
 }
@@ -131,6 +133,7 @@ impl<'c> Count<'c> {
                 {
                     continue;
                 }
+                self.names.names += 1;
                 if entry.kind != Some(Kind::Dir) {
                     match numbers {
                         Numbers::Listed => self.meet(Id {
@@ -241,6 +244,8 @@ mod tests {
                 [Some(1), Some(2), Some(3)]
             );
             assert_eq!(names.several.len(), 2);
+            // Three directories; a, one, two of the files twice, one once more.
+            assert_eq!(names.names, 3 + 6);
             assert_eq!(names.of(Id { dev: 0, ino: 1 }), None);
         }
         // Names that are left out are never met.

@@ -145,22 +145,24 @@ pub enum Event<'a> {
         reference: Option<&'a Path>,
     },
     /// How much there is likely to be in all, for a percentage and the time
-    /// left: told once at most, before the first entry.
+    /// left. At most once before the first [`Event::Entry`], for what is stored or
+    /// restored, and once after [`Phase::Removing`] begins, for what is removed.
     ///
-    /// It is what the dump that is linked to, or copied, was published with, or
-    /// what an estimate has counted: a guess, which the run may exceed. When
-    /// nothing is known, as of most first dumps, after a first copy that was
-    /// made by hand, and where sets take turns with trees of which only whole
-    /// dumps are known, this does not come. Nor does it for restorations and
-    /// removals.
+    /// It is what the dump that is linked to, copied or removed was published
+    /// with, or what was counted: a guess, which the run may exceed or fall short
+    /// of. When nothing is known, as of most first dumps, after a first copy that
+    /// was made by hand, and where sets take turns with trees of which only whole
+    /// dumps are known, a dump is not told this. Nor is a restoration for the
+    /// removal of what it replaced.
     #[doc(alias = "progress")]
     #[doc(alias = "total")]
     Expected {
         /// Entries of all types, each name counted: how often
-        /// [`Event::Entry`] is to come, apart from what is left out.
+        /// [`Event::Entry`] is to come, apart from what is left out; of a
+        /// removal the sum of `names` in [`Event::Removed`].
         entries: u64,
-        /// The sizes of files together, each name counted; `None` after a dump
-        /// that does not tell.
+        /// The sizes of files together, each name counted, in bytes; `None` where
+        /// only names are known, as of a removal.
         bytes: Option<u64>,
     },
     /// Contents of a file begin to be copied. What is [`Event::Copied`] on the

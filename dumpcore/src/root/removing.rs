@@ -49,6 +49,15 @@ impl Removing {
         self.path.join(OsStr::from_bytes(leaf.to_bytes()))
     }
 
+    /// What earlier runs left in it. A directory that could not be made holds
+    /// nothing.
+    pub(crate) fn rests(&self) -> Result<Vec<CString>, Fault> {
+        match self.instead {
+            Some(_) => Ok(Vec::new()),
+            None => self.leaves(),
+        }
+    }
+
     /// What is in it.
     pub(crate) fn leaves(&self) -> Result<Vec<CString>, Fault> {
         let listed = dir::list_all(self.handle.as_fd(), For::Reading);

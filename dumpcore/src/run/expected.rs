@@ -9,6 +9,8 @@ use super::trees::{self, Source};
 use super::{Order, Run};
 use crate::fs::size_marks;
 use crate::model::event::Event;
+use crate::model::kind::Kind;
+use crate::model::metadata::Meta;
 use crate::model::report::Counts;
 
 /// Entries of all types, each name counted, and the bytes of files.
@@ -25,6 +27,26 @@ impl Expected {
             entries: size_marks::names(dump)?,
             bytes: size_marks::bytes(dump),
         })
+    }
+
+    /// Entries that were listed, of unknown size.
+    pub(crate) fn listed(entries: u64) -> Self {
+        Self {
+            entries,
+            bytes: None,
+        }
+    }
+
+    /// An entry that is not a directory, and this many directories above it.
+    pub(super) fn one(meta: &Meta, above: u64) -> Self {
+        Self {
+            entries: above + 1,
+            bytes: Some(if meta.kind == Kind::File {
+                meta.size
+            } else {
+                0
+            }),
+        }
     }
 
     /// What was counted.
@@ -44,7 +66,7 @@ impl Expected {
         }
     }
 
-    pub(super) fn event(self) -> Event<'static> {
+    pub(crate) fn event(self) -> Event<'static> {
         let Self { entries, bytes } = self;
         Event::Expected { entries, bytes }
     }

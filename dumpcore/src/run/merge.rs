@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::expected::Expected;
 use super::mount_memory::mounts_of;
 use super::trees::{Reference, Source, still_there};
 use super::{Made, Run};
@@ -43,6 +44,9 @@ pub(super) struct Merge<'m> {
     pub(super) mounted: &'m [MountNote],
     /// Which names are one where nothing is made.
     pub(super) folding: Folding,
+    /// Is an observer still to be told how many entries there are, where they are
+    /// counted?
+    pub(super) tells_total: bool,
 }
 
 impl<'m> Merge<'m> {
@@ -62,6 +66,7 @@ impl<'m> Merge<'m> {
             met: None,
             mounted: &[],
             folding: Folding::default(),
+            tells_total: false,
         }
     }
 
@@ -217,6 +222,10 @@ impl Run {
         let places: Vec<_> = tops.iter().map(|(_, top)| Arc::clone(top)).collect();
         let names = merge.options.source_is_dump;
         let names = names.then(|| LinkCounts::within(&places, &mut InDump(totals)));
+        if let Some(names) = names.as_ref().filter(|_| merge.tells_total) {
+            let entries = places.len() as u64 + names.names;
+            totals.event(Expected::listed(entries).event());
+        }
         let note = target.and_then(|staging| merge.begin_note(staging));
         let rules = Rules {
             names: names.as_ref(),

@@ -9,7 +9,7 @@
 
 mod budget;
 mod evidence;
-mod expected;
+pub(crate) mod expected;
 mod flush;
 mod lacks;
 mod leftover;

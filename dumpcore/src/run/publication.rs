@@ -33,6 +33,8 @@ struct Publication<'p> {
     /// When it was begun, or what it is a copy of.
     moment: DateTime<Utc>,
     evidence: Evidence,
+    /// Was an observer told how much there is likely to be?
+    total_is_told: bool,
 }
 
 impl Run {
@@ -60,7 +62,7 @@ impl Run {
             dump: &dump,
             reference: reference.as_deref(),
         });
-        let publication = Publication {
+        let mut publication = Publication {
             run: self,
             order,
             totals: &totals,
@@ -68,6 +70,7 @@ impl Run {
             name: named.name,
             moment: order.moment.unwrap_or_else(|| start.to_utc()),
             evidence: Evidence::of(order, &sources, clock),
+            total_is_told: false,
         };
         let resumed = publication.carry_out(sources, named.leftover, check)?;
         let sum = totals.sum();
@@ -94,18 +97,19 @@ impl Run {
 impl Publication<'_> {
     /// Does what was begun. Did it take over what an earlier run had stored?
     fn carry_out(
-        &self,
+        &mut self,
         sources: Vec<Source>,
         leftover: Option<Leftover>,
         check: &mut Check<'_>,
     ) -> Result<bool, Error> {
-        let Self { run, totals, .. } = self;
+        let (run, totals) = (self.run, self.totals);
         run.refuse_folded_trees(&sources)?;
         self.tell_of_trees(&sources);
         let estimate =
             run.check_space_before(self.order, &sources, leftover.as_ref(), self.budget, totals)?;
         if let Some(expected) = estimate.or_else(|| run.expected(self.order, &sources)) {
             totals.event(expected.event());
+            self.total_is_told = true;
         }
         totals.event(Event::Phase(Phase::Storing));
         let resumed = if run.options.dry_run {
@@ -145,6 +149,7 @@ impl Publication<'_> {
             met: Some(&met),
             mounted: &self.order.mounted,
             folding,
+            tells_total: !self.total_is_told,
             ..Merge::new(self.order.merge, self.budget, totals, &capabilities)
         };
         run.merge(&merge, sources)?;
@@ -199,6 +204,7 @@ impl Publication<'_> {
             staging: Some(staging),
             met: Some(&met),
             mounted: &self.order.mounted,
+            tells_total: !self.total_is_told,
             ..Merge::new(self.order.merge, self.budget, self.totals, capabilities)
         };
         let merged = flush::meanwhile(staging, self.totals, || run.merge(&merge, sources));

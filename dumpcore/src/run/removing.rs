@@ -3,15 +3,21 @@
 
 use std::ffi::CString;
 use std::num::NonZero;
+use std::os::fd::{AsFd as _, OwnedFd};
 
+use super::expected::Expected;
 use super::trees::Source;
 use super::{Check, Order, Run};
 use crate::engine::{self, Act, Budget, Gone, Totals};
+use crate::fs::name_count::NameCount;
+use crate::fs::size_marks;
 use crate::model::error::Error;
 use crate::model::event::{Event, Observer, Phase, Warning};
 use crate::model::report::Report;
 use crate::policy::workers::default_jobs;
 use crate::root::DumpRoot;
+use crate::root::removing::Removing;
+use crate::sys::dir::{self, For};
 use crate::sys::fstype::FsType;
 use crate::sys::medium;
 
@@ -23,12 +29,47 @@ pub(crate) fn removing_jobs(dump: &DumpRoot) -> usize {
     default_jobs([medium::of(dump.handle())], processors, contended).number
 }
 
+/// How many names dumps have that are on their way out: as many as each was
+/// published with, and its own.
+pub(crate) fn names_of_dumps(removing: &Removing, dumps: &[CString], totals: &Totals<'_>) -> u64 {
+    let names = |handle: &OwnedFd| match size_marks::names(handle) {
+        Some(names) => names,
+        None => NameCount::below(handle, &|| totals.keep_going()).names,
+    };
+    sum_of(removing, dumps, &names)
+}
+
+/// How many names there are in what is left of dumps, which has to be listed.
+pub(crate) fn names_of_rests(removing: &Removing, rests: &[CString], totals: &Totals<'_>) -> u64 {
+    let names = |handle: &OwnedFd| NameCount::below(handle, &|| totals.keep_going()).names;
+    sum_of(removing, rests, &names)
+}
+
+/// What cannot be opened is one name.
+fn sum_of(removing: &Removing, leaves: &[CString], names: &dyn Fn(&OwnedFd) -> u64) -> u64 {
+    let below = |leaf: &CString| {
+        let opened = dir::open_dir(removing.handle.as_fd(), leaf, For::Reading);
+        opened.map_or(0, |handle| names(&handle))
+    };
+    leaves.iter().map(|leaf| 1 + below(leaf)).sum()
+}
+
+/// Who is told how much there is to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Total {
+    /// The observer, before anything is removed.
+    Tell,
+    /// It knows.
+    Told,
+}
+
 /// Removes all that is on its way out in a dump root, which must be locked.
 /// What cannot be removed is a fault, and stays for the next time. Those in
 /// `tried` have been tried already.
 pub(crate) fn finish(
     dump: &DumpRoot,
     tried: &[CString],
+    total: Total,
     budget: Budget,
     totals: &Totals<'_>,
 ) -> Gone {
@@ -43,6 +84,10 @@ pub(crate) fn finish(
     leaves.retain(|leaf| !tried.contains(leaf));
     if !leaves.is_empty() {
         totals.event(Event::Phase(Phase::Removing));
+        if total == Total::Tell {
+            let names = names_of_rests(&removing, &leaves, totals);
+            totals.event(Expected::listed(names).event());
+        }
     }
     for leaf in leaves {
         let path = removing.path_of(&leaf);
@@ -94,7 +139,7 @@ impl Run {
     pub(super) fn finish_removing(&self, budget: Budget, warn: &dyn Fn(Warning)) {
         let quiet = Quiet(&*self.options.observer);
         let totals = Totals::new(&quiet, Some(&self.options.stop));
-        finish(&self.dump, &[], budget, &totals);
+        finish(&self.dump, &[], Total::Tell, budget, &totals);
         for fault in totals.sum().faults {
             warn(Warning::NotRemoved { fault });
         }

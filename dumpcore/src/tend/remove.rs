@@ -16,7 +16,9 @@ use crate::model::fault::{Fault, Op};
 use crate::policy::layout::DumpId;
 use crate::root::DumpRoot;
 use crate::root::removing::{Kept, Removing};
-use crate::run::{RunOptions, removing, takes_run_options};
+use crate::run::expected::Expected;
+use crate::run::removing::{self, Total};
+use crate::run::{RunOptions, takes_run_options};
 
 /// Removes dumps of a dump root.
 ///
@@ -151,6 +153,8 @@ impl Remove {
         totals: &Totals<'_>,
     ) -> Result<Removal, Error> {
         let to = root.removing()?;
+        // What cannot be listed is a fault when it is to be removed.
+        let rests = to.rests().unwrap_or_default();
         let mut away = Vec::new();
         for id in std::mem::take(&mut plan.go) {
             if !totals.keep_going() {
@@ -162,13 +166,18 @@ impl Remove {
             }
         }
         totals.event(Event::Phase(Phase::Removing));
+        let tried: Vec<CString> = away.iter().map(|(_, leaf)| leaf.clone()).collect();
+        let names = removing::names_of_dumps(&to, &tried, totals)
+            + removing::names_of_rests(&to, &rests, totals);
+        if names > 0 {
+            totals.event(Expected::listed(names).event());
+        }
         let mut removed = Vec::new();
         for (id, leaf) in &away {
             removed.push(self.one(root, *id, leaf, &to, budget, totals));
         }
-        let tried: Vec<CString> = away.into_iter().map(|(_, leaf)| leaf).collect();
         let finished = match totals.keep_going() {
-            true => removing::finish(root, &tried, budget, totals),
+            true => removing::finish(root, &tried, Total::Told, budget, totals),
             false => engine::Gone::default(),
         };
         let mut removal = self.summed(removed, plan.left);

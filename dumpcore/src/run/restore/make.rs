@@ -28,6 +28,7 @@ use crate::policy::filter::Filter;
 use crate::policy::link::LinkPolicy;
 use crate::run::RunOptions;
 use crate::run::budget::budget;
+use crate::run::expected::Expected;
 use crate::run::lacks::tell_what_is_lacking;
 use crate::run::merge::InDump;
 use crate::sys::dir::{self, For};
@@ -156,6 +157,7 @@ impl Filling<'_> {
         let before = version.as_ref().map(|version| self.names(version, &totals));
         let before = before.transpose()?;
         let counts = LinkCounts::within(version.as_slice(), &mut InDump(&totals));
+        totals.event(self.expected(&counts).event());
         totals.event(Event::Phase(Phase::Restoring));
         let root = self.root(source, temporary, &slots)?;
         let (policy, everything) = (LinkPolicy::new(), Filter::new());
@@ -192,6 +194,16 @@ impl Filling<'_> {
         }
         let opened = self.open(&above, &name, self.origin.path_above(up))?;
         Ok((opened, self.origin.way(up).to_vec()))
+    }
+
+    /// What is made: the version with all that it holds, and the directories
+    /// above it that are gone.
+    fn expected(&self, counts: &LinkCounts) -> Expected {
+        let above = self.place.missing.len() as u64;
+        match self.request.from.meta.kind {
+            Kind::Dir => Expected::listed(above + 1 + counts.names),
+            _ => Expected::one(&self.request.from.meta, above),
+        }
     }
 
     /// How many names a version has before it is read.
