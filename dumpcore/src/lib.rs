@@ -153,6 +153,9 @@
 //!
 //! # Features
 //!
+//! - `catalog` (on by default): what is remembered between runs, in an SQLite
+//!   file in the dump root. It compiles SQLite and BLAKE3, which takes a C
+//!   compiler. Without it dumps are the same, and nothing is remembered.
 //! - `serde` (off by default): [`Report`], [`Removal`], [`Fault`] and counts
 //!   can be written in the shapes that the manual page dump(7) documents for
 //!   `--json`, names of dumps and minutes also be read.

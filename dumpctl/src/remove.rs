@@ -112,12 +112,12 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
 
 /// What was named is not a dump: a day, say, is wrong usage.
 fn unfound(error: NotADump, settings: &Settings) -> Failure {
+    if let NotADump::Missing { .. } | NotADump::Unknown { .. } = error
+        && let Some(error) = no_dumps(&settings.dump.value)
+    {
+        return settings.explained(error);
+    }
     match error {
-        NotADump::Missing { .. } | NotADump::Unknown { .. }
-            if let Some(error) = no_dumps(&settings.dump.value) =>
-        {
-            settings.explained(error)
-        }
         NotADump::Several { .. } | NotADump::Inside { .. } => {
             Failure::Usage(Chain(&error).to_string())
         }
