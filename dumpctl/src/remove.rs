@@ -98,6 +98,9 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
         }
     }
     let desk = Desk::open(&settings.session);
+    if settings.session.verbose > 0 {
+        tell_of_links(&root)?;
+    }
     let done = desk.work(&settings.dump.value, |run| {
         if options.dry_run {
             warn_if_closed(&settings.dump.value);
@@ -110,6 +113,19 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
+/// Says which links look like pins and keep no dump.
+fn tell_of_links(root: &DumpRoot) -> Result<(), Failure> {
+    let links = root.links_that_are_not_pins();
+    for (name, target) in links.map_err(dumpcore::Error::from)? {
+        tracing::info!(
+            "the link {} is not a pin and keeps no dump: its target {} is not exactly a dump",
+            Printable::path(&root.path().join(name)),
+            Printable::path(&target)
+        );
+    }
+    Ok(())
+}
+
 /// What was named is not a dump: a day, say, is wrong usage.
 fn unfound(error: NotADump, settings: &Settings) -> Failure {
     if let NotADump::Missing { .. } | NotADump::Unknown { .. } = error
@@ -118,6 +134,10 @@ fn unfound(error: NotADump, settings: &Settings) -> Failure {
         return settings.explained(error);
     }
     match error {
+        NotADump::Elsewhere { .. } => {
+            let hint = "name its dump root with --dump";
+            Failure::Failed(format!("{}; {hint}", Chain(&error)))
+        }
         NotADump::Several { .. } | NotADump::Inside { .. } => {
             Failure::Usage(Chain(&error).to_string())
         }

@@ -173,6 +173,40 @@ fn what_is_named_must_be_a_dump() {
     );
 }
 
+#[test]
+fn a_dump_of_another_root_is_told_as_such() {
+    let (ground, other) = (Ground::new(), Ground::new());
+    for name in ["2030/0101/0200", "current"] {
+        let path = other.root().join(name);
+        let path = path.to_str().expect("text");
+        let (_, said) = ends(ground.dumpctl(&["remove", "--force", path]), 1);
+        let of = other.root().display().to_string();
+        assert!(
+            said.contains(&format!("{path} is a dump of {of}, not of")),
+            "{said}"
+        );
+        assert!(said.contains("with --dump"), "{said}");
+    }
+    assert!(other.has("2030/0101/0200"));
+}
+
+#[test]
+fn a_link_that_is_almost_a_pin_is_told_of() {
+    let ground = Ground::new();
+    for (name, target) in [("pin", "2030/0101/0200"), ("almost", "2030/0101/0100/tree")] {
+        symlink(target, ground.root().join(name)).expect("made");
+    }
+    let told = |words: &[&str]| ends(ground.dumpctl(words), 0).1;
+    let said = told(&["remove", "-n", "-v", "2030/0102/0300"]);
+    assert!(
+        said.contains("/almost is not a pin and keeps no dump"),
+        "{said}"
+    );
+    assert!(!said.contains("/pin is not"), "{said}");
+    let said = told(&["remove", "-n", "2030/0102/0300"]);
+    assert!(!said.contains("almost"), "{said}");
+}
+
 /// The dump root is there and empty: its disk may not be mounted.
 #[test]
 fn a_root_without_any_dump_is_told_as_such() {

@@ -148,6 +148,8 @@ struct Settings {
     ignore_ctime: Value<bool>,
     hash: Value<bool>,
     root_name: Option<Value<OsString>>,
+    /// Is a set in force?
+    in_set: bool,
     session: SessionSettings,
 }
 
@@ -186,6 +188,9 @@ fn run(options: &Options) -> Result<Exit, Failure> {
     let session = Session::start(PROGRAM, settings.session.clone(), task);
     Ok(session.run(|watch, run| {
         excludes::add_files_of(&mut filter, main, dump, watch)?;
+        for text in settings.rules_of_no_tree(&filter) {
+            watch.warn(&text);
+        }
         let snapshot = settings.snapshot(&options.kind, filter);
         Ok(snapshot.options(run).run()?)
     }))
@@ -263,6 +268,7 @@ impl Settings {
             ignore_ctime: sources.pick(ctime, None, |s| s.ignore_ctime.as_ref(), |v| *v, false),
             checksum: sources.pick(checksum, None, |s| s.checksum.as_ref(), |v| *v, false),
             hash: sources.pick(None, None, |s| s.hash.as_ref(), |v| *v, true),
+            in_set: sources.set().is_some(),
             session: sources.session(options.output, options.progress, options.load),
         };
         match (settings.main.value.len(), &settings.root_name) {
@@ -299,6 +305,19 @@ impl Settings {
             tree.name_in_dump().ok_or_else(unknown)
         };
         self.trees().map(name).collect()
+    }
+
+    /// What is to be told of rules that are about no tree of these.
+    fn rules_of_no_tree(&self, filter: &Filter) -> Vec<String> {
+        let names: Option<Vec<OsString>> = self.trees().map(|t| t.name_in_dump()).collect();
+        // A tree without a name is for the run to refuse.
+        let Some(names) = names else {
+            return Vec::new();
+        };
+        let is_shared = |source: &Source| matches!(source, Source::File { set: None, .. });
+        let shared = self.excludes.iter().filter(|rule| is_shared(&rule.source));
+        let inherited: Vec<&Rule> = shared.filter(|_| self.in_set).map(|r| &r.value).collect();
+        excludes::of_no_tree(filter, &names, &self.dump.value, &inherited)
     }
 
     fn snapshot(&self, kind: &KindOfRun, filter: Filter) -> Snapshot {

@@ -4,13 +4,15 @@
 //! the command line and the configuration, then the files that lie with the
 //! trees: `MAIN/.rsync/exclude` of each, then `DUMP/.rsync/exclude`.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use dumpcore::{
-    Chain, EXCLUDE_FILE, Error, Fault, Filter, Observer, Op, read_exclude_file, watched,
+    Chain, EXCLUDE_FILE, Error, Fault, Filter, FilterRule, Observer, Op, Printable, RuleOrigin,
+    read_exclude_file, watched,
 };
 
 use crate::config::keys::Rule;
@@ -82,6 +84,43 @@ pub fn add_files_of(
     Ok(())
 }
 
+/// What a person should know of rules that start with a slash and are about a
+/// tree that is not among these. `inherited`: rules that a set has from the top
+/// level; like those in the dump root's own file, they may be of other sets.
+#[must_use]
+pub fn of_no_tree(
+    filter: &Filter,
+    trees: &[OsString],
+    dump: &Path,
+    inherited: &[&Rule],
+) -> Vec<String> {
+    let of_dump = dump.join(EXCLUDE_FILE);
+    let may_be_anothers = |rule: &FilterRule| match rule.origin() {
+        RuleOrigin::File { name, .. } => {
+            let is_this = |rule: &&Rule| matches!(rule, Rule::File(file) if **name == **file);
+            **name == *of_dump || inherited.iter().any(is_this)
+        }
+        _ => inherited
+            .iter()
+            .any(|shared| matches!(shared, Rule::Pattern(text) if text.as_bytes() == rule.text())),
+    };
+    let names = trees.iter().map(|name| Printable(name.as_bytes()));
+    let names: Vec<String> = names.map(|name| format!("/{name}/")).collect();
+    let of_none = |rule: &&FilterRule| {
+        let tree = rule.tree();
+        tree.is_some_and(|tree| trees.iter().all(|name| name.as_bytes() != tree))
+    };
+    let rules = filter.rules().filter(of_none);
+    let told = rules.filter(|rule| !may_be_anothers(rule)).map(|rule| {
+        format!(
+            "the exclude rule {rule} matches nothing: a rule that starts with a slash starts with \
+             the name of a tree, here {}",
+            names.join(" or ")
+        )
+    });
+    told.collect()
+}
+
 fn named(path: &Path) -> io::Result<Vec<u8>> {
     if path == Path::new("-") {
         let mut bytes = Vec::new();
@@ -113,7 +152,7 @@ mod tests {
     }
 
     fn texts(filter: &Filter) -> Vec<String> {
-        let text = |rule: &dumpcore::FilterRule| String::from_utf8_lossy(rule.text()).into_owned();
+        let text = |rule: &FilterRule| String::from_utf8_lossy(rule.text()).into_owned();
         filter.rules().map(text).collect()
     }
 
@@ -188,5 +227,30 @@ mod tests {
         let main = dir.path().join("main");
         let added = add_files_of(&mut Filter::new(), &[main], Path::new("/no/such"), &Silent);
         assert!(matches!(added, Err(Failure::Failed(_))), "{added:?}");
+    }
+
+    #[test]
+    fn a_rule_of_a_tree_that_there_is_not_is_told() {
+        let dump = Path::new("/dump");
+        let mut filter = Filter::new();
+        for rule in ["/home/tmp", "- /root/tmp", "*.o", "/*/cache", "/shared/x"] {
+            filter.add_rule(rule).expect("a rule");
+        }
+        let own = dump.join(EXCLUDE_FILE);
+        filter.add_lines(own, "/another/tmp\n").expect("rules");
+        filter
+            .add_lines("/home/.rsync/exclude", "/hme/x\n")
+            .expect("rules");
+        let shared = Rule::Pattern("/shared/x".into());
+        let told = of_no_tree(&filter, &["home".into()], dump, &[&shared]);
+        let [first, second] = told.as_slice() else {
+            panic!("{told:?}");
+        };
+        assert!(
+            first.contains("rule \"- /root/tmp\" matches nothing"),
+            "{first}"
+        );
+        assert!(first.ends_with("here /home/"), "{first}");
+        assert!(second.contains("/home/.rsync/exclude"), "{second}");
     }
 }

@@ -79,6 +79,11 @@ impl Watch {
         held(&self.held_up).clone()
     }
 
+    /// Says what a person should know.
+    pub fn warn(&self, text: &str) {
+        tracing::warn!("{text}");
+    }
+
     fn waits(&self, path: &Path, waited: Duration) {
         *held(&self.held_up) = Some(path.to_owned());
         let seconds = waited.as_secs();

@@ -45,7 +45,7 @@ impl DumpRoot {
         };
         match self.find(what) {
             Ok(id) | Err(NotADump::Inside { dump: id, .. }) => Ok(When::Dump(id)),
-            Err(NotADump::Unknown { .. }) => Err(bad.into()),
+            Err(NotADump::Unknown { .. } | NotADump::Elsewhere { .. }) => Err(bad.into()),
             Err(error) => Err(error.into()),
         }
     }

@@ -128,6 +128,7 @@ fn of_lookups() -> Errors {
         Inside { path: path(), dump: dump() },
         Missing { root: path(), path: path(), nearest: vec![dump()] },
         Unknown { root: path(), path: path(), nearest: Vec::new() },
+        Elsewhere { root: path(), path: path(), of: path() },
         Unreadable(fault()),
     ));
     errors

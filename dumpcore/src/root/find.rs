@@ -83,6 +83,17 @@ pub enum NotADump {
         /// The newest dump.
         nearest: Vec<DumpId>,
     },
+    /// It is a dump of another dump root.
+    #[error("{} is a dump of {}, not of {}",
+        Printable::path(.path), Printable::path(.of), Printable::path(.root))]
+    Elsewhere {
+        /// The dump root.
+        root: PathBuf,
+        /// What was named.
+        path: PathBuf,
+        /// The other dump root.
+        of: PathBuf,
+    },
     /// The dump root cannot be read.
     #[error(transparent)]
     Unreadable(#[from] Fault),
@@ -160,6 +171,13 @@ impl DumpRoot {
             return Ok(id);
         }
         self.several(&below)?;
+        if let Some(of) = root_of_dump(Path::new(what)) {
+            return Err(NotADump::Elsewhere {
+                root: self.path().to_path_buf(),
+                path: PathBuf::from(what),
+                of,
+            });
+        }
         let newest = self.listing().newest()?;
         Err(NotADump::Unknown {
             root: self.path().to_path_buf(),
@@ -173,20 +191,46 @@ impl DumpRoot {
     /// # Errors
     /// A [`Fault`] when the dump root cannot be listed.
     pub fn pins(&self) -> Result<Vec<Pin>, Fault> {
+        let mut pins = Vec::new();
+        self.each_link(|name, text| {
+            if let Some(dump) = layout::pinned(text) {
+                let name = PathBuf::from(OsStr::from_bytes(name));
+                pins.push(Pin { name, dump });
+            }
+        })?;
+        Ok(pins)
+    }
+
+    /// Links in the dump root that have the name of a pin and are not one, with
+    /// their targets, by name: these are not exactly a dump, so that the links
+    /// keep none.
+    ///
+    /// # Errors
+    /// A [`Fault`] when the dump root cannot be listed.
+    pub fn links_that_are_not_pins(&self) -> Result<Vec<(PathBuf, PathBuf)>, Fault> {
+        let path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
+        let mut links = Vec::new();
+        self.each_link(|name, text| {
+            if layout::pinned(text).is_none() {
+                links.push((path(name), path(text)));
+            }
+        })?;
+        Ok(links)
+    }
+
+    /// The links that have the name of a pin, with their targets, by name.
+    fn each_link(&self, mut each: impl FnMut(&[u8], &[u8])) -> Result<(), Fault> {
         let failed = |e| Fault::new(Op::List, self.path().to_path_buf(), e);
         let mut chunk = dir::list_all(self.handle().as_fd(), For::Reading).map_err(failed)?;
         chunk.sort_by_name();
-        let mut pins = Vec::new();
         for entry in chunk.iter() {
             if layout::is_pin_name(entry.name.to_bytes())
                 && let Some(text) = self.text_of(entry.name).map_err(failed)?
-                && let Some(dump) = layout::pinned(text.to_bytes())
             {
-                let name = PathBuf::from(OsStr::from_bytes(entry.name.to_bytes()));
-                pins.push(Pin { name, dump });
+                each(entry.name.to_bytes(), text.to_bytes());
             }
         }
-        Ok(pins)
+        Ok(())
     }
 
     /// Is there a directory of this name?
@@ -308,4 +352,15 @@ impl DumpRoot {
         found.truncate(NEAREST);
         Ok(found.into_iter().map(DumpId::Dump).collect())
     }
+}
+
+/// The dump root that a path to a dump, or to a link to one, is in.
+fn root_of_dump(path: &Path) -> Option<PathBuf> {
+    let real = dir::real_path(path)?;
+    let root = real.ancestors().find(|root| {
+        let below = real.strip_prefix(root).ok();
+        below.is_some_and(|below| DumpId::parse(below.as_os_str().as_bytes()).is_some())
+    })?;
+    let current = root.join(layout::CURRENT);
+    path::exists(&current).then(|| root.to_path_buf())
 }

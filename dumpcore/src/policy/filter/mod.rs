@@ -245,6 +245,26 @@ impl FilterRule {
         &self.origin
     }
 
+    /// The name of the tree that the rule is about: the first part of a pattern
+    /// that starts with a slash. `None` where there is none, or it has wildcards.
+    ///
+    /// ```
+    /// let filter: dumpcore::Filter = "/NEWAGE/tmp\n*.o\n/*/tmp".parse()?;
+    /// let trees: Vec<_> = filter.rules().map(|rule| rule.tree()).collect();
+    /// assert_eq!(trees, [Some(&b"NEWAGE"[..]), None, None]);
+    /// # Ok::<(), dumpcore::FilterError>(())
+    /// ```
+    #[must_use]
+    pub fn tree(&self) -> Option<&[u8]> {
+        let pattern = match &*self.text {
+            [b'+' | b'-', b' ', pattern @ ..] => pattern,
+            pattern => pattern,
+        };
+        let first = pattern.strip_prefix(b"/")?.split(|byte| *byte == b'/').next()?;
+        let plain = !first.is_empty() && !first.iter().any(|byte| b"*?[\\".contains(byte));
+        plain.then_some(first)
+    }
+
     /// Does the rule keep what it matches (`+ `)? Otherwise it leaves it out.
     #[must_use]
     pub fn is_include(&self) -> bool {
