@@ -260,7 +260,10 @@ impl FilterRule {
             [b'+' | b'-', b' ', pattern @ ..] => pattern,
             pattern => pattern,
         };
-        let first = pattern.strip_prefix(b"/")?.split(|byte| *byte == b'/').next()?;
+        let first = pattern
+            .strip_prefix(b"/")?
+            .split(|byte| *byte == b'/')
+            .next()?;
         let plain = !first.is_empty() && !first.iter().any(|byte| b"*?[\\".contains(byte));
         plain.then_some(first)
     }
