@@ -1,10 +1,10 @@
 //! Holds every file of the library to its level: the folders are the levels.
 //!
 //! A file imports only from folders further down the list below; within a
-//! folder no two files import each other, not by a detour either, and what the
-//! whole folder shares stands in its `mod.rs`. Only `sys` names a system call
-//! or an errno, also by way of the standard library, only `policy/layout` spells
-//! names on disk, and nobody prints or reads the environment.
+//! folder no two files import each other, not by a detour either, `mod.rs`
+//! included. Only `sys` names a system call or an errno, also by way of the
+//! standard library, only `policy/layout` spells names on disk, and nobody prints
+//! or reads the environment.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

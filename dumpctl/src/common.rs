@@ -16,7 +16,7 @@ use dumpcli::session_settings::SessionSettings;
 use dumpcli::settings::Sources;
 use dumpcore::Error;
 
-use crate::PROGRAM;
+use crate::program::PROGRAM;
 
 /// The options that are taken before a word as well as behind it.
 #[derive(Args, Debug)]

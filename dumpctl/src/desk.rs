@@ -17,7 +17,7 @@ use dumpcli::{What, json, logging};
 use dumpcore::RunOptions;
 use serde_json::{Map, Value};
 
-use crate::PROGRAM;
+use crate::program::PROGRAM;
 
 /// The version of the shape of all objects that are printed.
 const SCHEMA: u8 = 1;

@@ -8,6 +8,7 @@
 
 mod common;
 mod desk;
+mod program;
 mod remove;
 
 use std::process::ExitCode;
@@ -16,17 +17,9 @@ use clap::{CommandFactory, Parser, Subcommand};
 use dumpcli::command_line;
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
-use dumpcli::{Advice, Program};
 
 use common::{Common, Settings};
-
-const PROGRAM: Program = Program {
-    name: "dumpctl",
-    version: env!("CARGO_PKG_VERSION"),
-    makes: "",
-    unlinked: "",
-    advice: Advice::COMMON,
-};
+use program::PROGRAM;
 
 /// Manage the dumps of a dump root.
 #[derive(Debug, Parser)]

@@ -11,9 +11,9 @@ use dumpcli::{figures, json, logging, screen};
 use dumpcore::{Chain, DumpId, DumpRoot, Left, NotADump, Printable, Removal, Remove, Removed};
 use serde_json::{Value, json};
 
-use crate::PROGRAM;
 use crate::common::Settings;
 use crate::desk::{self, Desk};
+use crate::program::PROGRAM;
 
 const WORD: &str = "remove";
 

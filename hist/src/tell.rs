@@ -10,7 +10,8 @@ use dumpcore::{AttributeChanges, Change, Fault, HistoryEvent, Kind, NameChanges,
 use serde_json::{Map, Value};
 
 use crate::columns::{Columns, INDENT};
-use crate::{Output, changes, object, plain};
+use crate::options::Output;
+use crate::{changes, object, plain};
 
 /// Lines are not made narrower than this, whatever the terminal says.
 const NARROWEST: usize = 20;

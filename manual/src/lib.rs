@@ -22,9 +22,6 @@ use clap_complete::Shell;
 /// The overview is written by hand: no program says any of it.
 const OVERVIEW: &str = include_str!("dump.7");
 
-/// When the pages last changed; what `man` shows at their foot.
-pub(crate) const DATE: &str = "2026-11-24";
-
 /// A file to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
@@ -59,7 +56,7 @@ pub fn pages() -> Vec<Page> {
             "man/dump.7".to_owned(),
             OVERVIEW
                 .replace("@VERSION@", env!("CARGO_PKG_VERSION"))
-                .replace("@DATE@", DATE)
+                .replace("@DATE@", roff::DATE)
                 .into_bytes(),
         ),
         page(

@@ -1,6 +1,7 @@
 //! The little of roff that is needed, so that no text is taken for a command.
 
-use crate::DATE;
+/// When the pages last changed; what `man` shows at their foot.
+pub(crate) const DATE: &str = "2026-11-24";
 
 /// Text for a line of roff: backslashes, dashes and quotes as they are, and
 /// no dot or apostrophe at the start of a line.

@@ -15,8 +15,8 @@ use dumpcli::{json, screen};
 use dumpcore::{Chain, DumpName, LocatedIn, Location, Printable, Version};
 use serde_json::{Map, Value};
 
+use crate::options::{Options, PROGRAM};
 use crate::restore::Copying;
-use crate::{Options, PROGRAM};
 
 /// What was asked for, and where its output goes.
 pub(crate) enum Act {

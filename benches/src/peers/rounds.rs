@@ -11,9 +11,9 @@ use fixtures::{Options, diff_trees};
 
 use super::bed::Bed;
 use super::results::{Peer, Results, Run, Sample};
+use super::settings::{On, Settings};
 use super::tools::{Site, Tool};
 use super::works::{What, Work};
-use super::{On, Settings};
 use crate::machine::{Machine, load};
 use crate::programs::first_line;
 

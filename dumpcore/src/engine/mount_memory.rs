@@ -6,7 +6,7 @@ use std::ffi::{CStr, CString, OsStr};
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::node::{Doubts, Node, Remembered};
 use super::worker::Worker;
@@ -16,23 +16,6 @@ use crate::model::warning::Warning;
 use crate::policy::mounts::MountNote;
 use crate::sys::dir::For;
 use crate::sys::disk;
-use crate::sys::lock::lock;
-
-/// What a run met of mounts, from all workers.
-#[derive(Debug, Default)]
-pub(crate) struct MountsMet(Mutex<Vec<MountNote>>);
-
-impl MountsMet {
-    fn add(&self, note: MountNote) {
-        let mut notes = lock(&self.0);
-        notes.push(note);
-    }
-
-    /// All of them.
-    pub(crate) fn into_notes(self) -> Vec<MountNote> {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A directory of a dump, by its path.
 fn reach(dump: &Arc<DirHandle>, path: &RelPath) -> Option<Arc<DirHandle>> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::node::{Doubts, Mounts};
+use super::stands::Stands;
 use crate::fs::dir_handle::{DirHandle, Entered};
 use crate::fs::xattr_map::Bare;
 
@@ -35,15 +36,4 @@ pub(crate) struct Root {
     pub(crate) mounts: Mounts,
     /// What the target's handle is of.
     pub(crate) stands: Stands,
-}
-
-/// How the top of a tree comes to stand in the target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stands {
-    /// It is made in the target, under the tree's name.
-    Made,
-    /// The target is the top itself, made by the caller.
-    Itself,
-    /// The target stands for the top, and keeps its own attributes.
-    Room,
 }

@@ -7,8 +7,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 
 use super::node::{Node, Number, Sides, Tree};
-use super::root::{Root, Stands};
+use super::root::Root;
 use super::seen::SeenTree;
+use super::stands::Stands;
 use super::worker::Worker;
 use crate::fs::dir_handle::{DirHandle, Entered};
 use crate::fs::inspect::{self, Attributes};

@@ -14,7 +14,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use super::FindError;
+use super::find_error::FindError;
 use crate::model::fault::{Fault, Op};
 use crate::model::path::RelPath;
 use crate::model::tree::Tree;

@@ -14,6 +14,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::metadata::Time;
 use crate::model::minute::Stamp;
+use crate::model::path::RelPath;
+use crate::policy::layout::DumpName;
 use crate::sys::dir::{For, open_root};
 use crate::sys::link;
 

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::test_dumps::{Ground, State, Step, at, steps};
 use super::*;
 use crate::model::minute::Stamp;
-use crate::policy::layout::Sort;
+use crate::policy::layout::{DumpName, Sort};
 
 fn dump(text: &str) -> DumpName {
     DumpName::parse(text.as_bytes()).expect(text)

@@ -18,11 +18,11 @@ use super::change::{Change, Changes, Event, told};
 use super::compare::{Difference, Trust, compare};
 use super::half_dump::lost_entries;
 use super::locate::{LocatedIn, Location};
+use super::navigator::{Navigator, tree_of};
 use super::read::makes_up_inodes;
 use super::rename::{Renamed, Search};
 use super::spans::{Keep, Span, thinned};
 use super::version::{Version, is_inside, look};
-use super::{Navigator, tree_of};
 use crate::model::fault::Fault;
 use crate::model::path::RelPath;
 use crate::policy::layout::DumpName;
@@ -47,8 +47,15 @@ pub struct History<'a> {
     trust: Trust,
 }
 
+impl Navigator {
+    /// The history of a place.
+    pub fn history<'a>(&'a self, place: &'a Location) -> History<'a> {
+        History::new(self, place)
+    }
+}
+
 impl<'a> History<'a> {
-    pub(super) fn new(navigator: &'a Navigator, place: &'a Location) -> Self {
+    fn new(navigator: &'a Navigator, place: &'a Location) -> Self {
         Self {
             navigator,
             place,

@@ -3,10 +3,7 @@
 //! it when it was published, and an estimate of what must fit has counted.
 
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 
-use super::trees::{self, Source};
-use super::{Order, Run};
 use crate::fs::size_marks;
 use crate::model::event::Event;
 use crate::model::kind::Kind;
@@ -58,7 +55,7 @@ impl Expected {
         }
     }
 
-    fn and(self, other: Self) -> Self {
+    pub(super) fn and(self, other: Self) -> Self {
         let bytes = self.bytes.zip(other.bytes);
         Self {
             entries: self.entries.saturating_add(other.entries),
@@ -69,41 +66,5 @@ impl Expected {
     pub(crate) fn event(self) -> Event<'static> {
         let Self { entries, bytes } = self;
         Event::Expected { entries, bytes }
-    }
-}
-
-impl Run {
-    /// What a run deals with, judging by the dumps that it has to do with.
-    pub(super) fn expected(&self, order: &Order<'_>, sources: &[Source]) -> Option<Expected> {
-        match order.expected {
-            // Rules leave out some of it, as of the last copy that was made.
-            Some(_) if !order.merge.filter.is_empty() => {
-                self.in_references(sources).or(order.expected)
-            }
-            Some(expected) => Some(expected),
-            None => self.in_references(sources),
-        }
-    }
-
-    /// What was in the dumps that all trees are linked to, unless they hold
-    /// other trees besides: only the whole of a dump is known.
-    fn in_references(&self, sources: &[Source]) -> Option<Expected> {
-        let mut seen = Vec::new();
-        let mut sum: Option<Expected> = None;
-        for source in sources {
-            let reference = source.reference.as_ref()?;
-            if !reference.has(&source.name) {
-                return None;
-            }
-            if seen.iter().any(|one| Arc::ptr_eq(one, reference)) {
-                continue;
-            }
-            let more = Expected::of(&reference.handle)?;
-            sum = Some(sum.map_or(more, |sum| sum.and(more)));
-            seen.push(Arc::clone(reference));
-        }
-        trees::missing(&self.dump, sources)
-            .is_empty()
-            .then_some(sum)?
     }
 }

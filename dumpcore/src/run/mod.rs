@@ -11,6 +11,7 @@ mod budget;
 mod evidence;
 pub(crate) mod expected;
 mod flush;
+mod forecast;
 mod lacks;
 mod leftover;
 mod merge;

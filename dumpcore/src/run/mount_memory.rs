@@ -15,6 +15,7 @@ use super::trees::{Recalled, Reference, Source};
 use super::{Order, Run};
 use crate::engine::{Mounts, MountsMet, Remembered, Totals};
 use crate::fs::dir_handle::{DirHandle, HandleCache};
+use crate::fs::mount_notes;
 use crate::model::error::Error;
 use crate::model::path::RelPath;
 use crate::model::warning::Warning;
@@ -25,14 +26,6 @@ use crate::root::staging::Staging;
 use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
 use crate::sys::stat;
-use crate::sys::xattr::{self, Subject};
-
-/// What a dump notes of mounts.
-pub(crate) fn notes_of(dump: &OwnedFd) -> Vec<MountNote> {
-    let name = c_name(layout::MOUNTS_XATTR.as_bytes());
-    let found = xattr::get(Subject::Named(dump.as_fd(), c"."), &name);
-    MountNote::parse(&found.ok().flatten().unwrap_or_default())
-}
 
 /// The mounts that may be missed, and where they were.
 pub(super) struct Expected(Vec<(MountNote, bool, PathBuf, Arc<OwnedFd>)>);
@@ -80,7 +73,7 @@ impl Run {
                 continue;
             };
             let tree = source.name.to_bytes().to_vec();
-            let notes = notes_of(&reference.handle).into_iter();
+            let notes = mount_notes::read(&reference.handle).into_iter();
             let notes = notes.filter(|note| note.below(&tree).is_some());
             let recalled = notes.filter_map(|note| self.recall(source, &reference, note, &touched));
             source.recalled = recalled.collect();

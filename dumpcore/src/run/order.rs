@@ -5,9 +5,8 @@ use std::os::fd::OwnedFd;
 use chrono::{DateTime, Utc};
 
 use super::expected::Expected;
-use super::mount_memory::notes_of;
 use crate::engine::MergeOptions;
-use crate::fs::read_marks;
+use crate::fs::{mount_notes, read_marks};
 use crate::model::metadata::Time;
 use crate::model::minute::Stamp;
 use crate::policy::layout::Sort;
@@ -67,7 +66,7 @@ impl<'a> Order<'a> {
             expected: Expected::of(dump),
             read: read_marks::read(dump),
             newest_birth: read_marks::newest_birth(dump).filter(|_| sort == Sort::Checkpoint),
-            mounted: notes_of(dump),
+            mounted: mount_notes::read(dump),
             allow_empty: true,
             ..Self::new(sort, merge)
         }

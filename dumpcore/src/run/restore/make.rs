@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::judge::{Judge, is_loss};
-use super::place::{Origin, Place};
-use super::temporary::Temporary;
-use super::{Request, clearing};
+use super::place::{Origin, Place, os};
+use super::request::Request;
+use super::temporary::{Temporary, clearing};
 use crate::engine::{
     self, Doubts, MergeOptions, Mounts, Purpose, Root, Rules, Sharing, Stands, Sum, Totals,
 };
@@ -76,7 +76,7 @@ impl Made<'_> {
         if self.room || self.temporary.is_there() {
             return Ok(());
         }
-        let path = path.with_file_name(super::os(&self.temporary.name));
+        let path = path.with_file_name(os(&self.temporary.name));
         Err(RestoreError::Moved { path })
     }
 }

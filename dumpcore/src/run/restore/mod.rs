@@ -10,71 +10,34 @@
 mod judge;
 mod make;
 mod place;
+mod request;
 mod same;
 mod survey;
 mod swap;
 mod temporary;
 
-use std::ffi::CString;
 use std::os::fd::AsFd as _;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+
+use std::time::Instant;
 
 use chrono::Local;
 
 use self::make::{Made, make};
 use self::place::{Origin, Place, os};
+use self::request::Named;
+pub(crate) use self::request::{From, Request};
 use self::survey::{Found, Wanted, survey};
-use self::temporary::sweep;
+use self::temporary::{clearing, sweep};
 use crate::fs::store::NameAt;
 use crate::model::event::{Event, Phase};
 use crate::model::fault::{Fault, Op, OpError};
 use crate::model::metadata::Meta;
 use crate::model::restore::{RestoreError, RestorePlan, RestoreReport, Restored};
-use crate::policy::layout::DumpName;
 use crate::run::RunOptions;
 use crate::sys::{disk, errno};
 
-/// A version: what leads to it.
-#[derive(Clone, Debug)]
-pub(crate) struct From {
-    /// The dump root; or, where no dump is named, any directory.
-    pub(crate) root: PathBuf,
-    pub(crate) dump: Option<DumpName>,
-    /// The names below that.
-    pub(crate) below: Vec<CString>,
-    /// The whole path, for people.
-    pub(crate) path: PathBuf,
-    pub(crate) meta: Meta,
-}
-
-/// What is to be restored, and where to.
-#[derive(Clone, Debug)]
-pub(crate) struct Request {
-    pub(crate) from: From,
-    /// The main root, or another directory; symlinks lead there.
-    pub(crate) root: PathBuf,
-    /// The names below it; the last is the place's own.
-    pub(crate) below: Vec<CString>,
-    /// The whole path, for people.
-    pub(crate) path: PathBuf,
-    /// Do nothing where nothing differs.
-    pub(crate) only_if_differs: bool,
-}
-
 /// Is asked whether a plan is to be carried out.
 pub(crate) type Confirm<'c> = dyn FnMut(&RestorePlan) -> bool + 'c;
-
-/// A name, and its path for people.
-#[derive(Clone, Copy)]
-struct Named<'a> {
-    at: NameAt<'a>,
-    path: &'a Path,
-}
-
-/// How long a restoration that is stopped takes away what it made: a second
-/// after a signal a program has ended.
-const CLEARING: Duration = Duration::from_millis(700);
 
 /// One restoration: what its acts share.
 struct Restoration<'r> {
@@ -251,11 +214,4 @@ impl Restoration<'_> {
         }
         Ok(left)
     }
-}
-
-/// Continues clearing up for a while after a stop, and as long as it takes
-/// otherwise.
-fn clearing(options: &RunOptions) -> impl Fn() -> bool + use<> {
-    let until = (!options.keep_going()).then(|| Instant::now() + CLEARING);
-    move || until.is_none_or(|until| Instant::now() < until)
 }

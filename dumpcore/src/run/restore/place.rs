@@ -7,7 +7,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{Named, Request};
+use super::request::{Named, Request};
 use crate::fs::beneath::{Beneath, open_below};
 use crate::fs::folding::{self, Folding};
 use crate::fs::kept::{Private, kept};

@@ -4,7 +4,7 @@
 
 use std::os::fd::{AsFd as _, OwnedFd};
 
-use super::Named;
+use super::request::Named;
 use crate::fs::inspect;
 use crate::fs::store::EntryWriter;
 use crate::model::fault::{Fault, Op, Side};

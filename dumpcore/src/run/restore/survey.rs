@@ -17,7 +17,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Named;
+use super::request::Named;
 use super::same::Comparer;
 use crate::fs::dir_handle::{DirHandle, HandleCache};
 use crate::fs::store::NameAt;

@@ -8,6 +8,7 @@
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
 
 use crate::fs::capabilities;
 use crate::fs::remove_tree::remove_tree;
@@ -16,6 +17,7 @@ use crate::model::fault::{Op, OpError};
 use crate::model::metadata::{Id, Meta};
 use crate::policy::layout;
 use crate::root::lock::Hold;
+use crate::run::RunOptions;
 use crate::sys::dir::{self, For};
 use crate::sys::fstype::FsType;
 use crate::sys::name::c_name;
@@ -146,4 +148,15 @@ pub(super) fn sweep(
             let _ = remove_tree(dir, entry.name, keep_going);
         }
     }
+}
+
+/// How long a restoration that is stopped takes away what it made: a second
+/// after a signal a program has ended.
+const CLEARING: Duration = Duration::from_millis(700);
+
+/// Continues clearing up for a while after a stop, and as long as it takes
+/// otherwise.
+pub(super) fn clearing(options: &RunOptions) -> impl Fn() -> bool + use<> {
+    let until = (!options.keep_going()).then(|| Instant::now() + CLEARING);
+    move || until.is_none_or(|until| Instant::now() < until)
 }

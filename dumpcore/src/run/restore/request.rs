@@ -1,0 +1,42 @@
+//! What is to be restored, and where to.
+
+use std::ffi::CString;
+use std::path::{Path, PathBuf};
+
+use crate::fs::store::NameAt;
+use crate::model::metadata::Meta;
+use crate::policy::layout::DumpName;
+
+/// A version: what leads to it.
+#[derive(Clone, Debug)]
+pub(crate) struct From {
+    /// The dump root; or, where no dump is named, any directory.
+    pub(crate) root: PathBuf,
+    pub(crate) dump: Option<DumpName>,
+    /// The names below that.
+    pub(crate) below: Vec<CString>,
+    /// The whole path, for people.
+    pub(crate) path: PathBuf,
+    pub(crate) meta: Meta,
+}
+
+/// What is to be restored, and where to.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) from: From,
+    /// The main root, or another directory; symlinks lead there.
+    pub(crate) root: PathBuf,
+    /// The names below it; the last is the place's own.
+    pub(crate) below: Vec<CString>,
+    /// The whole path, for people.
+    pub(crate) path: PathBuf,
+    /// Do nothing where nothing differs.
+    pub(crate) only_if_differs: bool,
+}
+
+/// A name, and its path for people.
+#[derive(Clone, Copy)]
+pub(super) struct Named<'a> {
+    pub(super) at: NameAt<'a>,
+    pub(super) path: &'a Path,
+}
