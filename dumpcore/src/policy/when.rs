@@ -77,7 +77,7 @@ pub enum BadWhen {
     /// The calendar has no such day.
     #[error(transparent)]
     Date(#[from] super::date::BadDate),
-    /// It is no span of time.
+    /// It is not a span of time.
     #[error(transparent)]
     Span(#[from] super::span::BadSpan),
 }
