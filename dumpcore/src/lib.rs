@@ -194,7 +194,9 @@ mod tend;
 /// types in the version that is used here.
 pub use chrono;
 
-pub use catalog::CatalogError;
+pub use catalog::{
+    CatalogDifference, CatalogError, CatalogRebuilt, CatalogStatus, CatalogTree, Differs,
+};
 pub use checkpoint::Checkpoint;
 pub use engine::watched;
 pub use history::{
@@ -239,5 +241,6 @@ pub use snapshot::Snapshot;
 pub use sys::path::working_directory;
 pub use sys::priority::give_way;
 pub use sys::signals::WaitingSignals;
+pub use tend::catalog::CatalogTools;
 pub use tend::removal::{Left, Reason, Removal, Removed};
 pub use tend::remove::Remove;

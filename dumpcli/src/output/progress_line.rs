@@ -87,7 +87,10 @@ impl Line {
             parts.extend(self.left(self.expected));
             return parts;
         }
-        let storing = matches!(self.phase, Phase::Storing | Phase::Restoring);
+        let storing = matches!(
+            self.phase,
+            Phase::Storing | Phase::Restoring | Phase::Recording
+        );
         let expected = self.expected.filter(|_| storing);
         parts.extend(self.percent(expected));
         if sums.entries() > 0 {

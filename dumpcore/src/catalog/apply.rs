@@ -12,8 +12,9 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::between::{self, INODE};
 use super::rows::nanos;
-use super::values::{NewDump, NewTree};
+use super::values::{NewDump, NewTree, TreeId};
 use crate::model::time::Time;
+use crate::policy::layout::DumpId;
 
 /// What became of a dump: its column `state`.
 pub(super) const PENDING: i64 = 0;
@@ -83,6 +84,11 @@ pub(super) fn record(db: &Connection, new: &NewDump) -> rusqlite::Result<i64> {
         note_place(db, tree, &place)?;
     }
     let moved_by = add_inodes(db)?;
+    if new.added_bytes.is_none() {
+        let sql = "UPDATE dump SET added_bytes=(SELECT coalesce(sum(bytes),0) FROM inode
+                   WHERE id>?2 AND kind<>1) WHERE id=?1";
+        db.execute(sql, params![dump, moved_by])?;
+    }
     for (tree, seq) in inserted {
         between::insert(db, tree.id, seq, moved_by)?;
     }
@@ -106,21 +112,29 @@ struct Place {
 }
 
 fn place(db: &Connection, new: &NewDump, tree: &NewTree) -> rusqlite::Result<Place> {
-    let sql = "SELECT count(*) FROM series s JOIN dump d ON d.id=s.dump
-               WHERE s.tree=?1 AND (d.moment, d.name) < (?2, ?3)";
-    let moment = moment_number(new.moment);
-    let seq = db.query_row(
-        sql,
-        params![tree.id.0, moment, new.name.to_string()],
-        |row| row.get(0),
-    )?;
-    let sql = "SELECT coalesce(max(seq),-1) FROM series WHERE tree=?1";
-    let last = db.query_row(sql, [tree.id.0], |row| row.get(0))?;
+    let (seq, last) = numbers(db, tree.id, moment_number(new.moment), new.name)?;
     Ok(Place {
         seq,
         last,
         base: tree.base.unwrap_or(last),
     })
+}
+
+/// The number that a dump gets in the series of a tree, and that of the last
+/// one so far.
+pub(super) fn numbers(
+    db: &Connection,
+    tree: TreeId,
+    moment: i64,
+    name: DumpId,
+) -> rusqlite::Result<(i64, i64)> {
+    let sql = "SELECT count(*) FROM series s JOIN dump d ON d.id=s.dump
+               WHERE s.tree=?1 AND (d.moment, d.name) < (?2, ?3)";
+    let seq = db.query_row(sql, params![tree.0, moment, name.to_string()], |row| {
+        row.get(0)
+    })?;
+    let sql = "SELECT coalesce(max(seq),-1) FROM series WHERE tree=?1";
+    Ok((seq, db.query_row(sql, [tree.0], |row| row.get(0))?))
 }
 
 fn note_place(db: &Connection, tree: &NewTree, place: &Place) -> rusqlite::Result<()> {
@@ -144,7 +158,7 @@ fn add_dump(db: &Connection, new: &NewDump) -> rusqlite::Result<i64> {
             new.token,
             PENDING,
             new.partial,
-            new.added_bytes.cast_signed(),
+            new.added_bytes.unwrap_or_default().cast_signed(),
             new.dir_bytes.cast_signed(),
         ],
     )?;

@@ -1,7 +1,7 @@
 //! Dumps on disk, held against what is recorded of them.
 
 use std::io;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 
 use crate::model::time::Time;
 use crate::policy::layout::{self, DumpId};
@@ -35,12 +35,17 @@ pub(super) fn look(root: &DumpRoot, dump: DumpId) -> io::Result<Option<OnDisk>> 
         Err(e) if errno::has_changed(&e) => return Ok(None),
         Err(e) => return Err(e),
     };
-    let meta = stat::look_at(&handle)?;
+    of(&handle).map(Some)
+}
+
+/// What an opened dump is.
+pub(super) fn of(handle: &OwnedFd) -> io::Result<OnDisk> {
+    let meta = stat::look_at(handle)?;
     let name = c_name(layout::TOKEN_XATTR.as_bytes());
     let token = xattr::get(Subject::Open(handle.as_fd()), &name);
-    Ok(Some(OnDisk {
+    Ok(OnDisk {
         ino: meta.ino,
         ctime: meta.ctime,
         token: token.ok().flatten(),
-    }))
+    })
 }

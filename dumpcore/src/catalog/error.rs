@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::model::error::Error;
 use crate::model::path::Printable;
 
 type Cause = Box<dyn StdError + Send + Sync>;
@@ -30,6 +31,12 @@ pub(super) enum CatalogOp {
     Recognise,
     /// It has tables of a later version: this one.
     Understand(i64),
+    /// A directory of a dump, to be recorded.
+    List,
+    /// Somebody asked to stop.
+    Stopped,
+    /// The library was built without it, or it cannot lie there.
+    Unavailable,
     /// It lacks this number of dumps, which is more than a run brings in.
     CatchUp(usize),
 }
@@ -84,6 +91,17 @@ impl CatalogError {
         self.set_aside
     }
 
+    /// Did somebody ask to stop?
+    #[must_use]
+    pub fn is_interrupted(&self) -> bool {
+        self.op == CatalogOp::Stopped
+    }
+
+    /// Is it a dump that could not be looked at, not the catalog?
+    pub(super) fn is_of_a_dump(&self) -> bool {
+        self.op == CatalogOp::List
+    }
+
     fn say(&self) -> String {
         let path = Printable::path(&self.path);
         let what = match self.op {
@@ -94,6 +112,9 @@ impl CatalogError {
             CatalogOp::Open | CatalogOp::Recognise => format!("cannot open the catalog {path}"),
             CatalogOp::Read => format!("cannot read the catalog {path}"),
             CatalogOp::Write => format!("cannot write to the catalog {path}"),
+            CatalogOp::List => format!("cannot look at {path} to record it in the catalog"),
+            CatalogOp::Stopped => format!("recording in the catalog {path} was interrupted"),
+            CatalogOp::Unavailable => format!("there is no catalog {path}"),
             CatalogOp::Understand(version) => {
                 return format!(
                     "the catalog {path} is of a newer version (its tables have number {version}); \
@@ -112,6 +133,12 @@ impl CatalogError {
             ),
             false => what,
         }
+    }
+}
+
+impl From<CatalogError> for Error {
+    fn from(error: CatalogError) -> Self {
+        Error::Other(Box::new(error))
     }
 }
 

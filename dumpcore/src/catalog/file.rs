@@ -10,7 +10,7 @@ use super::error::{CatalogError, CatalogOp};
 use super::rows::{Rows, time};
 use super::stage::Stage;
 use super::values::{DirId, Head, NewDump, Pending, TreeId, TreeState};
-use super::{dumps, open};
+use super::{dumps, open, schema};
 use crate::model::time::Time;
 use crate::policy::layout::{self, DumpId};
 use crate::root::DumpRoot;
@@ -56,6 +56,54 @@ impl Catalog {
             root,
             state,
         }))
+    }
+
+    /// Opens the catalog of a dump root that is locked, which is there.
+    pub(crate) fn existing(root: &DumpRoot) -> Result<Self, CatalogError> {
+        let path = open::path_in(root, layout::CATALOG);
+        let missing =
+            |cause: &str| CatalogError::new(&path, CatalogOp::Unavailable, Some(cause.into()));
+        match Self::read(root)? {
+            Some(reading) => drop(reading),
+            None => {
+                return Err(missing(
+                    "no run has made one; run `dumpctl catalog rebuild`",
+                ));
+            }
+        }
+        let catalog = Self::open(root)?;
+        catalog.ok_or_else(|| missing("its filesystem cannot hold one"))
+    }
+
+    /// An empty catalog beside the one that there is.
+    pub(super) fn begin_rebuild(root: &DumpRoot) -> Result<Self, CatalogError> {
+        let path = open::path_in(root, layout::CATALOG_REBUILD);
+        let state = root.state_dir();
+        let state = state.map_err(|e| CatalogError::new(&path, CatalogOp::Open, Some(e.into())))?;
+        if !open::may_hold_a_catalog(&state) {
+            return Err(CatalogError::new(&path, CatalogOp::Unavailable, None));
+        }
+        open::remove_leftovers(&state);
+        open::make_empty(&state, &path, layout::CATALOG_REBUILD)?;
+        let root = root.reopened();
+        let root = root.map_err(|e| CatalogError::io(&path, CatalogOp::Open, e))?;
+        let connection = open::connect(&root, &path, true)?;
+        schema::set_unsynced(&connection)
+            .map_err(|e| CatalogError::sqlite(&path, CatalogOp::Open, e))?;
+        Ok(Self {
+            connection,
+            path,
+            root,
+            state,
+        })
+    }
+
+    /// Closes the file. Returns the directory that it lies in.
+    pub(super) fn close(self) -> Result<OwnedFd, CatalogError> {
+        match self.connection.close() {
+            Ok(()) => Ok(self.state),
+            Err((_, e)) => Err(CatalogError::sqlite(&self.path, CatalogOp::Write, e)),
+        }
     }
 
     /// Opens the catalog of a dump root for a query. `None`: there is none.
@@ -176,7 +224,7 @@ impl Catalog {
     pub(crate) fn apply(&mut self, stage: Stage, new: &NewDump) -> Result<Pending, CatalogError> {
         let staged = stage.finish()?;
         let recorded = with_stage(&self.connection, &staged, |db| apply::record(db, new));
-        open::remove_leftovers(&self.state);
+        open::remove_stage(&self.state);
         match recorded {
             Ok(dump) => Ok(Pending { dump }),
             Err(e) => Err(CatalogError::sqlite(&self.path, CatalogOp::Write, e)),
@@ -225,6 +273,14 @@ impl Catalog {
     /// The file that it lies in.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(super) fn root(&self) -> &DumpRoot {
+        &self.root
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
     }
 }
 

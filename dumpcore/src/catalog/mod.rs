@@ -20,9 +20,17 @@
 //! catalog: callers need no conditions of their own.
 
 #[cfg(feature = "catalog")]
+mod absorb;
+#[cfg(feature = "catalog")]
 mod apply;
 #[cfg(feature = "catalog")]
 mod between;
+#[cfg(feature = "catalog")]
+mod catch_up;
+#[cfg(all(test, feature = "catalog"))]
+mod catch_up_tests;
+#[cfg(feature = "catalog")]
+mod check;
 #[cfg(feature = "catalog")]
 mod dumps;
 mod error;
@@ -33,6 +41,11 @@ mod model_tests;
 #[cfg(feature = "catalog")]
 mod open;
 #[cfg(feature = "catalog")]
+mod rebuild;
+#[cfg(all(test, feature = "catalog"))]
+mod rebuild_tests;
+mod report;
+#[cfg(feature = "catalog")]
 mod rows;
 #[cfg(feature = "catalog")]
 mod schema;
@@ -40,6 +53,8 @@ mod schema;
 mod size_tests;
 #[cfg(feature = "catalog")]
 mod stage;
+#[cfg(feature = "catalog")]
+mod status;
 #[cfg(all(test, feature = "catalog"))]
 mod test_root;
 #[cfg(all(test, feature = "catalog"))]
@@ -47,19 +62,24 @@ mod tests;
 #[cfg(all(test, feature = "catalog"))]
 mod trust_tests;
 mod values;
+#[cfg(feature = "catalog")]
+mod walk;
+mod walk_options;
 #[cfg(not(feature = "catalog"))]
 mod without;
 
 pub use self::error::CatalogError;
 #[cfg(feature = "catalog")]
 pub(crate) use self::file::{Catalog, Reading};
+pub use self::report::{CatalogDifference, CatalogRebuilt, CatalogStatus, CatalogTree, Differs};
 #[cfg(feature = "catalog")]
 pub(crate) use self::rows::Rows;
 #[cfg(feature = "catalog")]
 pub(crate) use self::stage::Stage;
 pub(crate) use self::values::{
-    Children, DirId, Finding, Hash, Head, InodeId, Known, NewDump, NewTree, Pending, SourceId,
-    StoredInode, TreeId, TreeState,
+    CaughtUp, Children, DirId, Finding, Hash, Head, InodeId, Known, NewDump, NewTree, Pending,
+    SourceId, StoredInode, TreeId, TreeState,
 };
+pub(crate) use self::walk_options::WalkOptions;
 #[cfg(not(feature = "catalog"))]
 pub(crate) use self::without::{Catalog, Reading, Rows, Stage};

@@ -3,12 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proptest::prelude::*;
-use rusqlite::Connection;
-
-use super::test_root::{TestRoot, dir, file, name};
+use super::rows::{kind_number, nanos};
+use super::test_root::{Recorded, TestRoot, dir, file, name, recorded, seq_of};
 use super::values::DirId;
 use super::{Catalog, Finding, NewTree, Rows, Stage, StoredInode, TreeState};
+use proptest::prelude::*;
 
 type Path = Vec<&'static str>;
 
@@ -229,45 +228,16 @@ fn seq(catalog: &Catalog, tree: &str, minute: u32) -> i64 {
     seq_of(&connection, tree, minute)
 }
 
-fn seq_of(db: &Connection, tree: &str, minute: u32) -> i64 {
-    let sql = "SELECT s.seq FROM series s JOIN dump d ON d.id=s.dump JOIN tree t ON t.id=s.tree
-               WHERE d.name=?1 AND d.state=1 AND CAST(t.name AS TEXT)=?2";
-    let found = db.query_row(sql, [name(minute).to_string(), tree.to_owned()], |row| {
-        row.get(0)
-    });
-    found.unwrap_or_else(|e| panic!("{tree} of {minute}: {e}"))
-}
-
-/// What the tables say of a dump.
-fn recorded(db: &Connection, tree: &str, seq: i64) -> BTreeMap<String, (i64, Option<i64>, i64)> {
-    let sql = "WITH RECURSIVE path(id, path) AS (
-                 SELECT dir, '' FROM tree WHERE CAST(name AS TEXT)=?1
-                 UNION ALL SELECT d.id, p.path||CAST(d.name AS TEXT)||'/' FROM path p
-                   JOIN dir d ON d.parent=p.id)
-               SELECT p.path||CAST(v.name AS TEXT), i.kind, i.ino, i.mtime FROM path p
-                 JOIN version v ON v.dir=p.id JOIN inode i ON i.id=v.inode
-                 WHERE v.first<=?2 AND (v.last IS NULL OR v.last>=?2)";
-    let mut statement = db.prepare(sql).expect("prepared");
-    let rows = statement.query_map(rusqlite::params![tree, seq], |row| {
-        Ok((row.get(0)?, (row.get(1)?, row.get(2)?, row.get(3)?)))
-    });
-    let rows: Vec<_> = rows
-        .expect("asked")
-        .collect::<Result<_, _>>()
-        .expect("read");
-    let number = rows.len();
-    let found: BTreeMap<_, _> = rows.into_iter().collect();
-    assert_eq!(found.len(), number, "no path has two versions in one dump");
-    found
-}
-
-fn expected(content: &Content) -> BTreeMap<String, (i64, Option<i64>, i64)> {
+fn expected(content: &Content) -> BTreeMap<String, Recorded> {
     let one = |(path, node): (&Path, &Node)| {
-        let what = match node {
-            Node::File(ino) => (0, Some(ino.cast_signed()), 1_600_000_000_000_000_007),
-            Node::Dir(turn) => (1, None, turn * 1_000_000_000),
+        let stored = stored(*node);
+        let recorded = Recorded {
+            kind: kind_number(stored.kind),
+            ino: stored.ino,
+            mode: stored.mode.into(),
+            mtime: nanos(stored.mtime),
         };
-        (path.join("/"), what)
+        (path.join("/"), recorded)
     };
     content.iter().map(one).collect()
 }
@@ -306,7 +276,7 @@ fn check(root: &TestRoot, catalog: &mut Catalog, model: &Model) {
             .unwrap_or_default();
         let wanted: BTreeSet<_> = wanted
             .into_iter()
-            .map(|(path, (_, ino, _))| (path, ino.map(i64::cast_unsigned)))
+            .map(|(path, one)| (path, one.ino))
             .collect();
         assert_eq!(seen, wanted, "head of {tree}");
         let reading = Catalog::read(&root.root).expect("read").expect("there");

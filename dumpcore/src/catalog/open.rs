@@ -51,6 +51,14 @@ pub(super) fn make_empty(state: &OwnedFd, path: &Path, name: &str) -> Result<(),
 
 /// Removes what a run that ended early left.
 pub(super) fn remove_leftovers(state: &OwnedFd) {
+    remove_stage(state);
+    for name in [layout::CATALOG_REBUILD, layout::CATALOG_REBUILD_JOURNAL] {
+        let _ = link::remove(state.as_fd(), &c_name(name.as_bytes()));
+    }
+}
+
+/// Removes what was staged.
+pub(super) fn remove_stage(state: &OwnedFd) {
     for name in [layout::CATALOG_NEW, layout::CATALOG_NEW_JOURNAL] {
         let _ = link::remove(state.as_fd(), &c_name(name.as_bytes()));
     }

@@ -72,6 +72,26 @@ impl Rows {
         })
     }
 
+    /// All names of a directory in the dump of this number in the series of its
+    /// tree.
+    pub(super) fn children_at(&mut self, dir: DirId, seq: i64) -> Result<Children, CatalogError> {
+        let sql = concat!(
+            "SELECT l.name, ",
+            inode_columns!(),
+            " FROM (SELECT name, inode FROM live WHERE dir=?1 AND first<=?2",
+            " UNION ALL SELECT name, inode FROM past WHERE dir=?1 AND first<=?2 AND last>=?2) l",
+            " CROSS JOIN inode i ON i.id=l.inode ORDER BY l.name"
+        );
+        self.ask(sql, |statement| {
+            let mut children = Children::default();
+            let mut rows = statement.query(params![dir.0, seq])?;
+            while let Some(row) = rows.next()? {
+                children.push(bytes(row, 0)?, known(row, 1)?);
+            }
+            Ok(children)
+        })
+    }
+
     /// What the head has under a name.
     pub(crate) fn child(&mut self, dir: DirId, name: &[u8]) -> Result<Option<Known>, CatalogError> {
         let sql = concat!(
@@ -274,14 +294,14 @@ pub(super) fn kind_of(number: i64) -> Option<Kind> {
 /// A hash with a checksum of its own, which says that it is this inode's.
 pub(super) fn closed_hash(ino: i64, born: i64, hash: &Hash) -> [u8; 36] {
     let mut closed = [0; 36];
-    closed[..32].copy_from_slice(hash);
+    closed[..32].copy_from_slice(&hash.0);
     closed[32..].copy_from_slice(&hash_check(ino, born, hash));
     closed
 }
 
 /// The hash in a row, if it is that inode's.
 pub(super) fn open_hash(ino: i64, born: i64, closed: &[u8]) -> Option<Hash> {
-    let hash: Hash = closed.get(..32)?.try_into().ok()?;
+    let hash = Hash(closed.get(..32)?.try_into().ok()?);
     (closed[32..] == hash_check(ino, born, &hash)).then_some(hash)
 }
 
@@ -289,7 +309,7 @@ fn hash_check(ino: i64, born: i64, hash: &Hash) -> [u8; 4] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&ino.to_le_bytes());
     hasher.update(&born.to_le_bytes());
-    hasher.update(hash);
+    hasher.update(&hash.0);
     let mut check = [0; 4];
     check.copy_from_slice(&hasher.finalize().as_bytes()[..4]);
     check
@@ -301,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_hash_is_one_inodes() {
-        let hash = [7; 32];
+        let hash = Hash([7; 32]);
         let closed = closed_hash(1, 2, &hash);
         assert_eq!(open_hash(1, 2, &closed), Some(hash));
         assert_eq!(open_hash(1, 3, &closed), None);

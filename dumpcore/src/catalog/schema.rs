@@ -105,10 +105,20 @@ pub(super) fn set_durable(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "EXTRA")
 }
 
+/// How a file is written that takes the place of another when it is whole.
+pub(super) fn set_unsynced(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "OFF")
+}
+
+/// The same, when part of what is written may be undone.
+pub(super) fn set_unsynced_with_journal(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "journal_mode", "DELETE", |_| Ok(()))
+}
+
 /// How the staging file is written: it need not outlive a crash.
 pub(super) fn set_fleeting(connection: &Connection) -> rusqlite::Result<()> {
-    connection.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
-    connection.pragma_update(None, "synchronous", "OFF")?;
+    set_unsynced(connection)?;
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")
 }
 

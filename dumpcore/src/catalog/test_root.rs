@@ -1,14 +1,17 @@
 //! A dump root with empty dumps, for the tests of the catalog: what is in a
 //! dump is told, not read.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
 use assert_fs::TempDir;
 use chrono::{DateTime, TimeDelta, Utc};
+use rusqlite::{Connection, params};
 
 use super::{
-    Catalog, DirId, Finding, NewDump, NewTree, Pending, SourceId, Stage, StoredInode, TreeState,
+    Catalog, DirId, Finding, Hash, NewDump, NewTree, Pending, SourceId, Stage, StoredInode,
+    TreeState,
 };
 use crate::model::kind::Kind;
 use crate::model::minute::Stamp;
@@ -81,7 +84,7 @@ impl TestRoot {
             token: None,
             trees: trees.collect(),
             partial: false,
-            added_bytes: 0,
+            added_bytes: Some(0),
             dir_bytes: 0,
         }
     }
@@ -136,7 +139,7 @@ pub(super) fn file(ino: u64) -> StoredInode {
         bytes: 4096,
         mtime: Time::new(1_600_000_000, 7),
         rdev: 0,
-        hash: Some([u8::try_from(ino % 251).expect("less"); 32]),
+        hash: Some(Hash([u8::try_from(ino % 251).expect("less"); 32])),
         source: Some((source(ino), Time::new(1_650_000_000, 9))),
     }
 }
@@ -190,4 +193,52 @@ pub(super) fn below(
     let dir = dir.expect("a directory");
     stage.add(dir, findings).expect("noted");
     dir
+}
+
+/// The number that the dump of a minute has in the series of a tree.
+pub(super) fn seq_of(db: &Connection, tree: &str, minute: u32) -> i64 {
+    let sql = "SELECT s.seq FROM series s JOIN dump d ON d.id=s.dump JOIN tree t ON t.id=s.tree
+               WHERE d.name=?1 AND d.state=1 AND CAST(t.name AS TEXT)=?2";
+    let found = db.query_row(sql, [name(minute).to_string(), tree.to_owned()], |row| {
+        row.get(0)
+    });
+    found.unwrap_or_else(|e| panic!("{tree} of {minute}: {e}"))
+}
+
+/// What the tables say of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Recorded {
+    pub(super) kind: i64,
+    pub(super) ino: Option<u64>,
+    pub(super) mode: u32,
+    pub(super) mtime: i64,
+}
+
+/// What the tables say of the names of a dump.
+pub(super) fn recorded(db: &Connection, tree: &str, seq: i64) -> BTreeMap<String, Recorded> {
+    let sql = "WITH RECURSIVE path(id, path) AS (
+                 SELECT dir, '' FROM tree WHERE CAST(name AS TEXT)=?1
+                 UNION ALL SELECT d.id, p.path||CAST(d.name AS TEXT)||'/' FROM path p
+                   JOIN dir d ON d.parent=p.id)
+               SELECT p.path||CAST(v.name AS TEXT), i.kind, i.ino, i.mode, i.mtime FROM path p
+                 JOIN version v ON v.dir=p.id JOIN inode i ON i.id=v.inode
+                 WHERE v.first<=?2 AND (v.last IS NULL OR v.last>=?2)";
+    let mut statement = db.prepare(sql).expect("prepared");
+    let rows = statement.query_map(params![tree, seq], |row| {
+        let recorded = Recorded {
+            kind: row.get(1)?,
+            ino: row.get::<_, Option<i64>>(2)?.map(i64::cast_unsigned),
+            mode: row.get(3)?,
+            mtime: row.get(4)?,
+        };
+        Ok((row.get(0)?, recorded))
+    });
+    let rows: Vec<_> = rows
+        .expect("asked")
+        .collect::<Result<_, _>>()
+        .expect("read");
+    let number = rows.len();
+    let found: BTreeMap<_, _> = rows.into_iter().collect();
+    assert_eq!(found.len(), number, "no path has two versions in one dump");
+    found
 }

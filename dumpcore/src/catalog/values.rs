@@ -7,7 +7,7 @@ use crate::model::time::Time;
 use crate::policy::layout::DumpId;
 
 /// BLAKE3 of a file's contents as stored.
-pub(crate) type Hash = [u8; 32];
+pub(crate) use crate::policy::content_hash::ContentHash as Hash;
 
 /// A tree of the dump root, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -184,8 +184,9 @@ pub(crate) struct NewDump {
     pub(crate) token: Option<Vec<u8>>,
     pub(crate) trees: Vec<NewTree>,
     pub(crate) partial: bool,
-    /// Space taken by the inodes that no older dump has, in bytes.
-    pub(crate) added_bytes: u64,
+    /// Space taken by the inodes that no other dump has, in bytes; `None` when
+    /// the catalog is to count them.
+    pub(crate) added_bytes: Option<u64>,
     /// Space taken by its directories, in bytes.
     pub(crate) dir_bytes: u64,
 }
@@ -207,6 +208,15 @@ pub(crate) struct NewTree {
 #[must_use = "it has to be confirmed when the dump is published"]
 pub(crate) struct Pending {
     pub(super) dump: i64,
+}
+
+/// What was done to bring the catalog up to the dumps.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CaughtUp {
+    /// Dumps that were brought in, the oldest first.
+    pub(crate) absorbed: Vec<DumpId>,
+    /// Dumps that are not there any longer.
+    pub(crate) gone: Vec<DumpId>,
 }
 
 #[cfg(test)]

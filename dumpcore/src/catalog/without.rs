@@ -3,14 +3,18 @@
 use std::convert::Infallible;
 use std::path::Path;
 
-use super::error::CatalogError;
+use super::error::{CatalogError, CatalogOp};
+use super::report::{CatalogDifference, CatalogRebuilt, CatalogStatus};
 use super::values::{
-    Children, DirId, Finding, Hash, InodeId, Known, NewDump, Pending, SourceId, TreeId, TreeState,
+    CaughtUp, Children, DirId, Finding, Hash, InodeId, Known, NewDump, Pending, SourceId, TreeId,
+    TreeState,
 };
+use super::walk_options::WalkOptions;
 use crate::model::path::RelPath;
 use crate::model::time::Time;
-use crate::policy::layout::DumpId;
+use crate::policy::layout::{self, DumpId};
 use crate::root::DumpRoot;
+use crate::root::listing::Listing;
 
 type Answer<T> = Result<T, CatalogError>;
 
@@ -74,9 +78,39 @@ impl Catalog {
     pub(crate) fn path(&self) -> &Path {
         match self.0 {}
     }
+
+    pub(crate) fn absorb(&mut self, _: DumpId, _: &WalkOptions<'_>) -> Answer<()> {
+        match self.0 {}
+    }
+
+    pub(crate) fn catch_up(&mut self, _: &Listing, _: &WalkOptions<'_>) -> Answer<CaughtUp> {
+        match self.0 {}
+    }
+
+    pub(crate) fn check(&mut self, _: bool, _: &WalkOptions<'_>) -> Answer<Vec<CatalogDifference>> {
+        match self.0 {}
+    }
+
+    pub(crate) fn rebuild(root: &DumpRoot, _: &WalkOptions<'_>) -> Answer<CatalogRebuilt> {
+        Err(unavailable(root))
+    }
+
+    pub(crate) fn existing(root: &DumpRoot) -> Answer<Self> {
+        Err(unavailable(root))
+    }
+}
+
+fn unavailable(root: &DumpRoot) -> CatalogError {
+    let path = root.path().join(layout::STATE_DIR);
+    let cause = "this program was built without it";
+    CatalogError::new(&path, CatalogOp::Unavailable, Some(cause.into()))
 }
 
 impl Reading {
+    pub(crate) fn status(&self, _: &DumpRoot) -> Answer<CatalogStatus> {
+        match self.0 {}
+    }
+
     pub(crate) fn path(&self) -> &Path {
         match self.0 {}
     }

@@ -14,7 +14,7 @@
 //!
 //! # The life of a job
 //!
-//! Workers ([`worker`]) take [`job::Job`]s from one [`queue`], the newest
+//! Workers ([`worker`]) take [`job::Job`]s from one [`queue`](crate::sys::queue), the newest
 //! first, until none is left and none is in hand.
 //!
 //! ```text
@@ -92,7 +92,7 @@ mod mounts;
 mod mounts_met;
 mod name_hashes;
 mod node;
-mod queue;
+
 mod relisted;
 mod remove;
 mod removed;

@@ -18,7 +18,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::Budget;
 use super::measure::{Act, Gone, allocated};
-use super::queue::{Alarm, Queue};
 use super::totals::Totals;
 use crate::fs::dir_handle::{DirHandle, Entered, HandleCache};
 use crate::fs::inspect;
@@ -26,6 +25,7 @@ use crate::model::event::Event;
 use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
 use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::queue::{Alarm, Queue};
 use crate::sys::{errno, file, link, stat};
 
 /// How many times a directory is listed again that was not empty after all:

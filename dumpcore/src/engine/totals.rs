@@ -367,7 +367,11 @@ impl<'a> Counter<'a> {
                 counts.hard_links += 1;
                 return;
             }
-            Action::Filled | Action::Excluded | Action::Vanished | Action::OtherFilesystem => {
+            Action::Filled
+            | Action::Excluded
+            | Action::Vanished
+            | Action::OtherFilesystem
+            | Action::Recorded => {
                 return;
             }
         };

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc::Sender;
 
-use super::queue::{Alarm, Queue};
 use super::totals::Totals;
 use super::watch::Posts;
 use crate::fs::dir_handle::{DirHandle, Entered};
@@ -24,6 +23,7 @@ use crate::model::metadata::{Meta, Time};
 use crate::model::path::RelPath;
 use crate::policy::filter::Filter;
 use crate::sys::dir::{self, For};
+use crate::sys::queue::{Alarm, Queue};
 use crate::sys::{errno, stat};
 
 /// A tree, and what was stored of it.

@@ -10,7 +10,6 @@ use super::hardlinks::Hardlinks;
 use super::job::Job;
 use super::left_out::LeftOut;
 use super::node::{Node, Tree};
-use super::queue::{Alarm, Queue};
 use super::relisted::Relisted;
 use super::seen::Seen;
 use super::throttle::Throttle;
@@ -28,6 +27,7 @@ use crate::model::kind::Kind;
 use crate::model::loss::Lacking;
 use crate::model::metadata::Meta;
 use crate::model::storage::FreeSpace;
+use crate::sys::queue::{Alarm, Queue};
 use crate::sys::{dir, disk, errno};
 use std::collections::HashSet;
 

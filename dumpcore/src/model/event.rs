@@ -37,6 +37,8 @@ pub enum Action {
     OtherFilesystem,
     /// Gone before it could be read.
     Vanished,
+    /// Looked at, to be recorded in the catalog or compared with it.
+    Recorded,
 }
 
 impl fmt::Display for Action {
@@ -51,6 +53,7 @@ impl fmt::Display for Action {
             Action::Excluded => "excluded",
             Action::OtherFilesystem => "left out (another filesystem)",
             Action::Vanished => "vanished",
+            Action::Recorded => "recorded",
         })
     }
 }
@@ -92,6 +95,8 @@ pub enum Phase {
     Publishing,
     /// Making what is restored, beside its place.
     Restoring,
+    /// Bringing dumps into the catalog, or comparing them with it.
+    Recording,
     /// Removing dumps that are no longer wanted, or what a restoration replaced.
     Removing,
 }
@@ -109,6 +114,7 @@ impl Phase {
             Phase::Verifying => "verifying",
             Phase::Publishing => "publishing",
             Phase::Restoring => "restoring",
+            Phase::Recording => "recording",
             Phase::Removing => "removing",
         }
     }

@@ -114,6 +114,13 @@ impl Listing {
         path::look(&tree).is_ok_and(|meta| meta.kind == Kind::Dir)
     }
 
+    /// The names of all published dumps, in their order. Asks none for its
+    /// moment.
+    #[cfg(feature = "catalog")]
+    pub(crate) fn names(&self) -> Result<Vec<DumpName>, Fault> {
+        self.calendar.ascending(..).collect()
+    }
+
     /// The newest dump: of the latest moment, which is not always the largest
     /// name. Nor is its name always a minute that has passed: where runs come
     /// within a minute of each other, each is named a minute after the one

@@ -21,6 +21,7 @@ pub(crate) mod pages;
 pub(crate) mod path;
 pub(crate) mod planned;
 pub(crate) mod priority;
+pub(crate) mod queue;
 mod raw;
 pub(crate) mod signals;
 pub(crate) mod stat;

@@ -1,5 +1,6 @@
 //! Looking after the dumps of a dump root.
 
+pub(crate) mod catalog;
 #[cfg(feature = "serde")]
 mod json;
 mod protect;

@@ -4,11 +4,11 @@
 //! branch, and what waits is bounded by the depth of the tree times what one
 //! directory adds at once, not by the number of files.
 
-use crate::sys::lock::lock;
+use super::lock::lock;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 #[derive(Debug)]
-pub(super) struct Queue<J> {
+pub(crate) struct Queue<J> {
     state: Mutex<State<J>>,
     wake: Condvar,
 }
@@ -22,7 +22,7 @@ struct State<J> {
 }
 
 impl<J> Queue<J> {
-    pub(super) fn new(first: Vec<J>) -> Self {
+    pub(crate) fn new(first: Vec<J>) -> Self {
         Self {
             state: Mutex::new(State {
                 stack: first,
@@ -40,7 +40,7 @@ impl<J> Queue<J> {
     /// The next job; waits while others may add some. When nobody can, `more`
     /// is asked for what was put off. `None`: all is done, or nothing more is
     /// to be done.
-    pub(super) fn take(&self, more: impl Fn() -> Vec<J>) -> Option<J> {
+    pub(crate) fn take(&self, more: impl Fn() -> Vec<J>) -> Option<J> {
         let mut state = self.state();
         loop {
             if state.closed {
@@ -66,7 +66,7 @@ impl<J> Queue<J> {
     }
 
     /// A job that was taken is done.
-    pub(super) fn done(&self) {
+    pub(crate) fn done(&self) {
         let mut state = self.state();
         state.busy -= 1;
         if state.busy == 0 && state.stack.is_empty() {
@@ -75,7 +75,7 @@ impl<J> Queue<J> {
     }
 
     /// Adds jobs; the last is taken first.
-    pub(super) fn add(&self, jobs: impl IntoIterator<Item = J>) {
+    pub(crate) fn add(&self, jobs: impl IntoIterator<Item = J>) {
         let mut state = self.state();
         let before = state.stack.len();
         state.stack.extend(jobs);
@@ -87,7 +87,7 @@ impl<J> Queue<J> {
     }
 
     /// No job is given out any more.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.state().closed = true;
         self.wake.notify_all();
     }
@@ -95,7 +95,7 @@ impl<J> Queue<J> {
 
 /// Closes its pool when a worker panics, so that the others do not wait for
 /// that one for ever.
-pub(super) struct Alarm<'a, J>(pub(super) &'a Queue<J>);
+pub(crate) struct Alarm<'a, J>(pub(crate) &'a Queue<J>);
 
 impl<J> Drop for Alarm<'_, J> {
     fn drop(&mut self) {

@@ -1,0 +1,343 @@
+//! Bringing in a dump that the catalog does not know: one that was made
+//! without it, imported, or whose recording failed.
+//!
+//! Every directory is listed; an entry is looked at only where the dump before
+//! has another inode, or none, under its name. That one is on disk as well, so
+//! that equal numbers are one inode.
+
+use std::ffi::{CStr, CString};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rusqlite::{OptionalExtension as _, params};
+
+use super::apply::{THERE, moment_number, numbers};
+use super::dumps;
+use super::error::{CatalogError, CatalogOp};
+use super::file::Catalog;
+use super::rows::Rows;
+use super::stage::Stage;
+use super::values::{Children, DirId, Finding, Known, NewDump, NewTree, StoredInode, TreeId};
+use super::walk::{Directory, Tree, Visit, walk};
+use super::walk_options::WalkOptions;
+use crate::model::kind::Kind;
+use crate::model::metadata::Meta;
+use crate::policy::layout::{self, DumpId};
+use crate::sys::dir::{self, For, Listed};
+use crate::sys::errno;
+use crate::sys::fstype::FsType;
+use crate::sys::stat::{self, Fresh};
+
+/// The dump that another one is compared with.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Base {
+    Nothing,
+    /// The last of the series.
+    Last,
+    /// The one of this number.
+    At(i64),
+}
+
+impl Base {
+    pub(super) fn children(self, rows: &mut Rows, dir: DirId) -> Result<Children, CatalogError> {
+        match self {
+            Base::Nothing => Ok(Children::default()),
+            Base::Last => Ok(rows.children(dir, usize::MAX)?.unwrap_or_default()),
+            Base::At(seq) => rows.children_at(dir, seq),
+        }
+    }
+}
+
+/// A tree of a dump that is brought in.
+struct Absorb<'a> {
+    stage: &'a Stage,
+    catalog: &'a Path,
+    tree: TreeId,
+    base: Base,
+    /// Do listings tell an entry's inode?
+    lists_inodes: bool,
+    sums: Sums,
+}
+
+#[derive(Default)]
+struct Sums {
+    entries: AtomicU64,
+    bytes: AtomicU64,
+    dir_bytes: AtomicU64,
+}
+
+/// A directory that is to be brought in.
+struct At {
+    id: DirId,
+    /// The directory above, unless it is the top.
+    above: Option<DirId>,
+    /// What the other dump has in its place, when that is a directory.
+    known: Option<Known>,
+}
+
+impl Visit for Absorb<'_> {
+    type At = At;
+    type Worker = Rows;
+
+    fn worker(&self) -> Result<Rows, CatalogError> {
+        Rows::open(self.catalog)
+    }
+
+    fn visit(
+        &self,
+        rows: &mut Rows,
+        directory: &Directory<'_>,
+        at: At,
+    ) -> Result<Vec<(CString, At)>, CatalogError> {
+        self.itself(directory, &at)?;
+        let is_known = at.above.is_none() || at.known.is_some();
+        let children = match is_known {
+            true => self.base.children(rows, at.id)?,
+            false => Children::default(),
+        };
+        let (mut findings, mut below) = (Vec::new(), Vec::new());
+        let mut sizes = 0;
+        for entry in directory.chunk.iter() {
+            let known = children.find(entry.name.to_bytes());
+            let known = known.map(|found| *children.get(found).1);
+            let (kind, size) = self.entry(directory, &entry, known, &mut findings)?;
+            directory.tell(entry.name, kind, size);
+            sizes += size;
+            if kind == Kind::Dir {
+                let id = self
+                    .stage
+                    .dir(self.tree, at.id, entry.name.to_bytes(), None)?;
+                let at = At {
+                    id,
+                    above: Some(at.id),
+                    known: known.filter(|known| known.kind == Kind::Dir),
+                };
+                below.push((entry.name.to_owned(), at));
+            }
+        }
+        let names = children.iter().map(|(name, _)| name);
+        let gone = names.filter(|name| !has(directory, name));
+        findings.extend(gone.map(|name| Finding::Gone {
+            name: name.to_vec(),
+        }));
+        self.stage.add(at.id, findings)?;
+        let entries = directory.chunk.len() as u64;
+        self.sums.entries.fetch_add(entries, Ordering::Relaxed);
+        self.sums.bytes.fetch_add(sizes, Ordering::Relaxed);
+        Ok(below)
+    }
+}
+
+pub(super) fn has(directory: &Directory<'_>, name: &[u8]) -> bool {
+    CString::new(name).is_ok_and(|name| directory.chunk.find(&name).is_some())
+}
+
+impl Absorb<'_> {
+    /// Notes what a directory itself is, if the other dump has it otherwise.
+    fn itself(&self, directory: &Directory<'_>, at: &At) -> Result<(), CatalogError> {
+        let meta = &directory.entered.meta;
+        self.sums
+            .dir_bytes
+            .fetch_add(meta.blocks * 512, Ordering::Relaxed);
+        let Some((above, (_, name))) = at.above.zip(directory.entered.place.above()) else {
+            return Ok(());
+        };
+        let stored = stored(meta);
+        let is_equal = |known: Known| is_equal(&known, &stored);
+        if at.known.is_some_and(is_equal) {
+            return Ok(());
+        }
+        let name = name.to_bytes().to_vec();
+        self.stage.add(above, [Finding::Entry { name, stored }])
+    }
+
+    /// Deals with one name; its type, and its size if it is a file's.
+    fn entry(
+        &self,
+        directory: &Directory<'_>,
+        entry: &Listed<'_>,
+        known: Option<Known>,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(Kind, u64), CatalogError> {
+        if entry.kind == Some(Kind::Dir) {
+            return Ok((Kind::Dir, 0));
+        }
+        let is_it = |known: &Known| {
+            self.lists_inodes && known.ino == Some(entry.ino) && Some(known.kind) == entry.kind
+        };
+        if let Some(known) = known.filter(is_it) {
+            return Ok((known.kind, size_of(known.kind, known.size)));
+        }
+        let meta = look(directory, entry.name)?;
+        if meta.kind != Kind::Dir {
+            let stored = stored(&meta);
+            if !known.is_some_and(|known| is_equal(&known, &stored)) {
+                let name = entry.name.to_bytes().to_vec();
+                findings.push(Finding::Entry { name, stored });
+            }
+        }
+        Ok((meta.kind, size_of(meta.kind, meta.size)))
+    }
+}
+
+fn size_of(kind: Kind, size: u64) -> u64 {
+    if kind == Kind::File { size } else { 0 }
+}
+
+/// Looks at a name in a directory of a dump.
+pub(super) fn look(directory: &Directory<'_>, name: &CStr) -> Result<Meta, CatalogError> {
+    let opened = directory.entered.place.open();
+    let meta = opened.and_then(|handle| stat::look(handle.as_fd(), name, Fresh::WithBirth));
+    meta.map_err(|cause| directory.failed(name, cause))
+}
+
+/// An inode of a dump as the catalog records it.
+pub(super) fn stored(meta: &Meta) -> StoredInode {
+    let is_dir = meta.kind == Kind::Dir;
+    StoredInode {
+        kind: meta.kind,
+        ino: (!is_dir).then_some(meta.ino),
+        born: meta.born.filter(|_| !is_dir),
+        mode: meta.mode,
+        uid: meta.uid,
+        gid: meta.gid,
+        size: if is_dir { 0 } else { meta.size },
+        bytes: if is_dir { 0 } else { meta.blocks * 512 },
+        mtime: meta.mtime,
+        rdev: meta.rdev,
+        hash: None,
+        source: None,
+    }
+}
+
+/// Is an inode what was recorded?
+pub(super) fn is_equal(known: &Known, stored: &StoredInode) -> bool {
+    let is_dir = stored.kind == Kind::Dir;
+    let same_inode = is_dir || (known.ino, known.born) == (stored.ino, stored.born);
+    let same_size = is_dir || known.size == stored.size;
+    same_inode
+        && same_size
+        && (known.kind, known.mode, known.uid, known.gid)
+            == (stored.kind, stored.mode, stored.uid, stored.gid)
+        && (known.mtime, known.rdev) == (stored.mtime, stored.rdev)
+}
+
+/// The trees in a dump.
+pub(super) fn trees(dump: &OwnedFd) -> std::io::Result<Vec<(CString, OwnedFd)>> {
+    let mut chunk = dir::list_all(dump.as_fd(), For::Reading)?;
+    chunk.sort_by_name();
+    let mut trees = Vec::new();
+    for entry in chunk
+        .iter()
+        .filter(|entry| layout::is_root_name(entry.name.to_bytes()))
+    {
+        match dir::open_dir(dump.as_fd(), entry.name, For::Reading) {
+            Ok(handle) => trees.push((entry.name.to_owned(), handle)),
+            Err(e) if errno::has_changed(&e) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(trees)
+}
+
+impl Catalog {
+    /// Brings in a dump that it does not know. The dumps that it knows of the
+    /// same trees are on disk.
+    ///
+    /// # Errors
+    /// Also when the dump cannot be read to the end; then nothing is recorded of
+    /// it.
+    pub(crate) fn absorb(
+        &mut self,
+        dump: DumpId,
+        options: &WalkOptions<'_>,
+    ) -> Result<(), CatalogError> {
+        let path = self.root().path().join(dump.path());
+        let failed = |cause| CatalogError::io(&path, CatalogOp::List, cause);
+        let (handle, _hold) = self.root().hold_dump(&dump.rel_path()).map_err(failed)?;
+        let on_disk = dumps::of(&handle).map_err(failed)?;
+        let listing = self.root().listing();
+        let mut new = NewDump {
+            name: dump,
+            moment: dump.name().map(|name| listing.moment(name)),
+            ino: on_disk.ino,
+            token: on_disk.token,
+            trees: Vec::new(),
+            partial: dump
+                .name()
+                .is_some_and(|name| listing.lacks(name).is_some()),
+            added_bytes: None,
+            dir_bytes: 0,
+        };
+        let lists_inodes = FsType::of(&handle).is_ok_and(FsType::lists_true_inodes);
+        let stage = self.stage()?;
+        for tree in trees(&handle).map_err(failed)? {
+            self.absorb_tree(&stage, &mut new, tree, lists_inodes, options)?;
+        }
+        let pending = self.apply(stage, &new)?;
+        self.confirm(pending, Some(on_disk.ctime))
+    }
+
+    fn absorb_tree(
+        &mut self,
+        stage: &Stage,
+        new: &mut NewDump,
+        (name, top): (CString, OwnedFd),
+        lists_inodes: bool,
+        options: &WalkOptions<'_>,
+    ) -> Result<(), CatalogError> {
+        let tree = self.tree(name.to_bytes())?;
+        let base = self.base(tree.id, new)?;
+        let absorb = Absorb {
+            stage,
+            catalog: self.path(),
+            tree: tree.id,
+            base,
+            lists_inodes,
+            sums: Sums::default(),
+        };
+        let at = At {
+            id: tree.top,
+            above: None,
+            known: None,
+        };
+        let read = Tree {
+            dump: self.root().path().join(new.name.path()),
+            name: &name,
+            observer: options.observer,
+        };
+        walk(top, &read, at, &absorb, options)?;
+        new.dir_bytes += absorb.sums.dir_bytes.into_inner();
+        new.trees.push(NewTree {
+            id: tree.id,
+            entries: absorb.sums.entries.into_inner(),
+            bytes: absorb.sums.bytes.into_inner(),
+            fingerprint: None,
+            turn: 0,
+            base: match base {
+                Base::Last => None,
+                Base::Nothing => Some(-1),
+                Base::At(seq) => Some(seq),
+            },
+        });
+        Ok(())
+    }
+
+    /// Which dump of a tree a new one is compared with: the last one, or of one
+    /// between others the nearest that is on disk.
+    fn base(&self, tree: TreeId, new: &NewDump) -> Result<Base, CatalogError> {
+        let nearest = || {
+            let db = self.connection();
+            let (seq, last) = numbers(db, tree, moment_number(new.moment), new.name)?;
+            if seq > last {
+                return Ok(if last < 0 { Base::Nothing } else { Base::Last });
+            }
+            let sql = "SELECT s.seq FROM series s JOIN dump d ON d.id=s.dump
+                       WHERE s.tree=?1 AND d.state=?3 ORDER BY abs(s.seq*2+1-?2*2) LIMIT 1";
+            let found = db.query_row(sql, params![tree.0, seq, THERE], |row| row.get(0));
+            Ok(found.optional()?.map_or(Base::Nothing, Base::At))
+        };
+        nearest().map_err(|e| CatalogError::sqlite(self.path(), CatalogOp::Read, e))
+    }
+}
