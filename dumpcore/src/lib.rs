@@ -156,8 +156,8 @@
 //! - `catalog` (on by default): what is remembered between runs, in an SQLite
 //!   file in the dump root. It compiles SQLite and BLAKE3, which takes a C
 //!   compiler. Without it dumps are the same, and nothing is remembered.
-//! - `serde` (off by default): [`Report`], [`Removal`], [`Fault`] and counts
-//!   can be written in the shapes that the manual page dump(7) documents for
+//! - `serde` (off by default): [`Report`], [`Removal`], [`Fault`], counts and
+//!   what a [`History`] tells can be written in the shapes that the manual page dump(7) documents for
 //!   `--json`, names of dumps and minutes also be read.
 //!
 //! Three programs are among the examples: an application with a progress bar

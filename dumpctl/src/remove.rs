@@ -9,7 +9,7 @@ use dumpcli::failure::Failure;
 use dumpcli::session::warn_if_closed;
 use dumpcli::{figures, json, logging, screen};
 use dumpcore::{Chain, DumpId, DumpRoot, Left, NotADump, Printable, Removal, Remove, Removed};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::common::Settings;
 use crate::desk::{self, Desk};
@@ -251,40 +251,18 @@ fn line(removed: &Removed, dry_run: bool) -> String {
     }
 }
 
+/// What the library writes of it, with absolute paths.
 fn object(removal: &Removal, settings: &Settings, exit: Exit) -> Value {
     let mut object = desk::head(WORD, exit);
     let root = dumpcli::absolute(&settings.dump.value);
     json::put_path(&mut object, "dump_root", Some(&root));
-    let named = |dump: DumpId, path: &std::path::Path| {
-        let mut object = serde_json::Map::new();
-        object.insert("name".into(), dump.to_string().into());
-        json::put_path(&mut object, "path", Some(&dumpcli::absolute(path)));
-        object
-    };
-    let removed = removal.removed.iter().map(|removed| {
-        let mut object = named(removed.dump, &removed.path);
-        object.insert("entries".into(), removed.names.into());
-        object.insert("freed_bytes".into(), removed.freed_bytes.into());
-        object.insert("whole".into(), removed.whole.into());
-        Value::Object(object)
-    });
-    let left = removal.left.iter().map(|left| {
-        let mut object = named(left.dump, &left.path);
-        object.insert("reason".into(), left.reason.as_str().into());
-        object.insert("error".into(), left.reason.to_string().into());
-        Value::Object(object)
-    });
-    let rest = json!({
-        "dry_run": removal.dry_run,
-        "removed": removed.collect::<Vec<_>>(),
-        "left": left.collect::<Vec<_>>(),
-        "freed_bytes": removal.freed_bytes,
-        "finished_entries": removal.finished_names,
-        "faults_total": removal.faults_total,
-        "faults": removal.faults.iter().map(json::fault).collect::<Vec<_>>(),
-    });
-    if let Value::Object(rest) = rest {
-        object.extend(rest);
+    let mut whole = removal.clone();
+    let removed = whole.removed.iter_mut().map(|removed| &mut removed.path);
+    let left = whole.left.iter_mut().map(|left| &mut left.path);
+    for path in removed.chain(left) {
+        *path = dumpcli::absolute(path);
     }
+    whole.faults.iter_mut().for_each(json::fault_absolute);
+    object.extend(json::object(&whole));
     Value::Object(object)
 }

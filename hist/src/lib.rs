@@ -7,7 +7,6 @@
 
 mod changes;
 mod columns;
-mod object;
 mod options;
 mod plain;
 mod tell;

@@ -4,14 +4,14 @@ use std::io::{self, Write};
 
 use dumpcli::diff::{self, DiffError, Style};
 use dumpcli::failure::Failure;
-use dumpcli::fit;
 use dumpcli::paging::{Out, has_enough};
+use dumpcli::{fit, json};
 use dumpcore::{AttributeChanges, Change, Fault, HistoryEvent, Kind, NameChanges, Version};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::columns::{Columns, INDENT};
 use crate::options::Output;
-use crate::{changes, object, plain};
+use crate::{changes, plain};
 
 /// Lines are not made narrower than this, whatever the terminal says.
 const NARROWEST: usize = 20;
@@ -93,25 +93,24 @@ impl<'a> Teller<'a> {
         self.options.verbose && !gone && event.version.meta.kind == Kind::Dir
     }
 
+    /// What the library writes of an event, and what has to be read for the rest.
     fn object(&mut self, event: &HistoryEvent) -> Result<(), Told> {
-        let mut object = object::of(event);
+        let mut object = json::object(event);
         let mut faults = Vec::new();
         // What cannot be read is an event anyway.
         if let Some((old, new)) = compared(event) {
             let read = AttributeChanges::between(old, new);
             let changes = read.map_err(|fault| faults.push(fault)).ok();
-            object.insert(
-                "changed".into(),
-                changes.as_ref().map(object::attributes).into(),
-            );
-            if let Err(fault) = put_names(&mut object, event) {
-                faults.push(fault);
+            object.insert("changed".into(), changes.as_ref().map(json::value).into());
+            match names(event) {
+                Ok(names) => object.extend(names.iter().flat_map(json::object)),
+                Err(fault) => faults.push(fault),
             }
         }
         if self.lists(event) {
             let listed = event.version.names();
             let listed = listed.map_err(|fault| faults.push(fault)).ok();
-            object.insert("names".into(), listed.as_deref().map(object::names).into());
+            object.insert("names".into(), listed.as_ref().map(json::value).into());
         }
         writeln!(self.out, "{}", Value::Object(object))?;
         self.faults.append(&mut faults);
@@ -197,13 +196,6 @@ fn names(event: &HistoryEvent) -> Result<Option<NameChanges>, Fault> {
         }
         _ => Ok(None),
     }
-}
-
-fn put_names(object: &mut Map<String, Value>, event: &HistoryEvent) -> Result<(), Fault> {
-    if let Some(changes) = names(event)? {
-        object::put_names(object, &changes);
-    }
-    Ok(())
 }
 
 /// A directory's changes are in its listing, not in a diff of all below it.

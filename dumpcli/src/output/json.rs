@@ -1,15 +1,17 @@
 //! `--json`: one object on stdout, for machines.
 //!
 //! Keys in snake_case, sizes in bytes, times in RFC 3339 with the offset from
-//! UTC. Paths are absolute, whatever a person gave. A path that is not UTF-8 stands there with replacement characters,
-//! and once more, whole, as hexadecimal digits under its key with `_bytes`.
+//! UTC. Paths are absolute, whatever a person gave. A path that is not UTF-8
+//! stands there with replacement characters, and once more, whole, as
+//! hexadecimal digits under its key with `_bytes`. What the library has a shape
+//! for, it writes.
 
 use std::error::Error;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Local, SecondsFormat};
-use dumpcore::{Count, Fault, Report, Storage, Warning};
+use dumpcore::{Fault, Report, Warning};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::exit::Exit;
@@ -22,63 +24,67 @@ pub const PRESENT: &str = "present";
 /// The status of a run whose work is not due yet.
 pub const NOT_YET: &str = "not_yet";
 
-/// The object of a run that published, or in a dry run would have. `hook`: the
-/// one that failed after the run.
+/// The object of a run that published, or in a dry run would have: what the
+/// library writes of its report, with absolute paths. `hook`: the one that
+/// failed after the run.
 #[must_use]
 pub fn of_report(program: Program, report: &Report, hook: Option<&HookFault>, exit: Exit) -> Value {
     let mut object = head(program, exit);
-    put_absolute(&mut object, "dump", Some(&report.dump));
-    put_absolute(&mut object, "source", report.source.as_deref());
-    put_absolute(&mut object, "reference", report.reference.as_deref());
-    let counts = &report.counts;
-    let rest = json!({
-        "start": time(&report.start),
-        "end": time(&report.end),
-        "seconds": report.seconds(),
-        "dry_run": report.dry_run,
-        "resumed": report.resumed,
-        "jobs": report.jobs.number,
-        "jobs_chosen_for": report.jobs.chosen_for.map(Storage::as_str),
-        "files": count(counts.files),
-        "directories": counts.directories,
-        "symlinks": counts.symlinks,
-        "specials": counts.specials,
-        "hard_links": counts.hard_links,
-        "linked": count(counts.linked),
-        "copied": {
-            "number": counts.copied().number,
-            "bytes": counts.copied().bytes,
-            "new": count(counts.copied_new),
-            "changed": count(counts.copied_changed),
-            "attributes": count(counts.copied_attributes),
-            "refused": count(counts.copied_refused),
-        },
-        "kept": count(counts.kept),
-        "compared": {
-            "number": counts.compared.number,
-            "bytes": counts.compared.bytes,
-            "equal": count(counts.compared_same),
-        },
-        "verified": report.verified.map(count),
-        "excluded": counts.excluded,
-        "other_filesystems": counts.other_filesystems,
-        "vanished": counts.vanished,
-        "removed": counts.removed,
-        "free_bytes": report.free_bytes,
-        "faults_total": counts.faults + u64::from(hook.is_some()),
-        "missing": report.missing,
-        "partial": report.missing > 0,
-        "faults": report.faults.iter().map(fault).chain(hook.map(hook_fault)).collect::<Vec<_>>(),
-        "links_refused": report.warnings.iter().filter_map(refused).collect::<Vec<_>>(),
-        "not_kept": report.warnings.iter().filter_map(not_kept).collect::<Vec<_>>(),
-        "damaged": report.warnings.iter().filter_map(damaged).collect::<Vec<_>>(),
-        "warnings_total": report.warnings_total,
-        "warnings": report.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    });
-    if let Value::Object(rest) = rest {
-        object.extend(rest);
+    let mut whole = report.clone();
+    make_absolute(&mut whole.dump);
+    let others = [&mut whole.source, &mut whole.reference];
+    others.into_iter().flatten().for_each(make_absolute);
+    whole.faults.iter_mut().for_each(fault_absolute);
+    whole.warnings.iter_mut().for_each(warning_absolute);
+    object.extend(self::object(&whole));
+    // Sentences for people have paths as people gave them.
+    let sentences: Vec<String> = report.warnings.iter().map(ToString::to_string).collect();
+    object.insert("warnings".into(), sentences.into());
+    if let Some(hook) = hook {
+        let faults = report.counts.faults + 1;
+        object.insert("faults_total".into(), faults.into());
+        if let Some(Value::Array(faults)) = object.get_mut("faults") {
+            faults.push(hook_fault(hook));
+        }
     }
     Value::Object(object)
+}
+
+/// What the library writes of a value that has keys.
+pub fn object(value: &impl Serialize) -> Map<String, Value> {
+    match self::value(value) {
+        Value::Object(object) => object,
+        other => Map::from_iter([("value".to_owned(), other)]),
+    }
+}
+
+/// What the library writes of a value; all its keys are text, so that nothing
+/// of it cannot be written.
+pub fn value(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).unwrap_or_default()
+}
+
+fn make_absolute(path: &mut PathBuf) {
+    *path = absolute(path);
+}
+
+/// Makes a fault's path hold in any directory.
+pub fn fault_absolute(fault: &mut Fault) {
+    make_absolute(&mut fault.path);
+}
+
+/// The same of the paths of a warning that stand in an object of their own.
+fn warning_absolute(warning: &mut Warning) {
+    match warning {
+        Warning::LinksRefused { first, .. } | Warning::NotKept { first, .. } => {
+            make_absolute(first);
+        }
+        Warning::Damaged { path, good } => {
+            make_absolute(path);
+            good.iter_mut().for_each(make_absolute);
+        }
+        _ => {}
+    }
 }
 
 /// The object of a run that found its work done.
@@ -117,20 +123,6 @@ pub fn head(program: Program, exit: Exit) -> Map<String, Value> {
     object
 }
 
-fn count(count: Count) -> Value {
-    json!({ "number": count.number, "bytes": count.bytes })
-}
-
-/// What could not be read, stored or removed.
-#[must_use]
-pub fn fault(fault: &Fault) -> Value {
-    let mut object = Map::new();
-    put_absolute(&mut object, "path", Some(&fault.path));
-    object.insert("operation".into(), fault.op.as_str().into());
-    object.insert("error".into(), answer(&fault.cause).into());
-    Value::Object(object)
-}
-
 /// A hook that failed stands among the faults, its command as the path.
 fn hook_fault(hook: &HookFault) -> Value {
     json!({
@@ -146,57 +138,6 @@ pub(crate) fn answer(cause: &(dyn Error + 'static)) -> String {
         Some(below) => format!("{cause}: {}", answer(below)),
         None => cause.to_string(),
     }
-}
-
-/// Why unchanged entries were copied instead of linked, and how many.
-fn refused(warning: &Warning) -> Option<Value> {
-    let Warning::LinksRefused {
-        why,
-        number,
-        bytes,
-        first,
-    } = warning
-    else {
-        return None;
-    };
-    let mut object = Map::new();
-    object.insert("reason".into(), why.as_str().into());
-    object.insert("number".into(), (*number).into());
-    object.insert("bytes".into(), (*bytes).into());
-    put_absolute(&mut object, "first", Some(first));
-    Some(Value::Object(object))
-}
-
-/// What entries of the dump lack, and how many.
-fn not_kept(warning: &Warning) -> Option<Value> {
-    let Warning::NotKept {
-        what,
-        number,
-        first,
-    } = warning
-    else {
-        return None;
-    };
-    let mut object = Map::new();
-    object.insert("what".into(), what.as_str().into());
-    object.insert("number".into(), (*number).into());
-    put_absolute(&mut object, "first", Some(first));
-    Some(Value::Object(object))
-}
-
-/// A damaged file, and where a good version of it is.
-fn damaged(warning: &Warning) -> Option<Value> {
-    let Warning::Damaged { path, good } = warning else {
-        return None;
-    };
-    let mut object = Map::new();
-    put_absolute(&mut object, "path", Some(path));
-    put_absolute(&mut object, "good", good.as_deref());
-    Some(Value::Object(object))
-}
-
-fn time(moment: &DateTime<Local>) -> String {
-    moment.to_rfc3339_opts(SecondsFormat::Millis, false)
 }
 
 fn put_absolute(object: &mut Map<String, Value>, key: &str, path: Option<&Path>) {
@@ -249,23 +190,12 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_has_path_operation_and_error() {
-        let cause = io::Error::from_raw_os_error(13);
-        let shown = fault(&Fault::new(Op::Open, PathBuf::from("/a"), cause));
-        let expected = json!({
-            "path": "/a",
-            "operation": "open",
-            "error": "Permission denied (os error 13)",
-        });
-        assert_eq!(shown, expected);
-    }
-
-    #[test]
     fn a_path_holds_in_any_directory() {
         let here = std::env::current_dir().expect("a directory");
         let cause = || io::Error::from_raw_os_error(13);
-        let shown = fault(&Fault::new(Op::Open, PathBuf::from("tree/a"), cause()));
-        assert_eq!(shown["path"], here.join("tree/a").to_str().expect("text"));
+        let mut fault = Fault::new(Op::Open, PathBuf::from("tree/a"), cause());
+        fault_absolute(&mut fault);
+        assert_eq!(fault.path, here.join("tree/a"));
         let hook = HookFault {
             command: "mount a b".to_owned(),
             cause: cause(),
@@ -319,6 +249,43 @@ mod tests {
         }
         let written = serde_json::to_value(&report).expect("written");
         assert_eq!(written, Value::Object(object));
+    }
+
+    #[test]
+    fn a_report_has_absolute_paths_and_the_hook_that_failed() {
+        let dir = assert_fs::TempDir::new().expect("a directory");
+        let (tree, root) = (dir.path().join("tree"), dir.path().join("dump"));
+        for dir in [&tree, &root] {
+            std::fs::create_dir(dir).expect("made");
+        }
+        let snapshot = dumpcore::Snapshot::new(&root).main(&tree).init(true);
+        let mut report = snapshot.run().expect("published");
+        report.dump = "dump/2026".into();
+        report.reference = Some("dump/2025".into());
+        let cause = || io::Error::from_raw_os_error(13);
+        report.faults = vec![Fault::new(Op::Open, "tree/a", cause())];
+        report.counts.faults = 1;
+        let damaged = Warning::Damaged {
+            path: "tree/b".into(),
+            good: Some("dump/b".into()),
+        };
+        let sentence = damaged.to_string();
+        report.warnings = vec![damaged];
+        let hook = HookFault {
+            command: "true".to_owned(),
+            cause: cause(),
+        };
+        let object = of_report(PROGRAM, &report, Some(&hook), Exit::Partial);
+        let here = std::env::current_dir().expect("a directory");
+        let path = |path: &str| Value::from(here.join(path).to_str().expect("text"));
+        assert_eq!(object["dump"], path("dump/2026"));
+        assert_eq!(object["reference"], path("dump/2025"));
+        assert_eq!(object["damaged"][0]["path"], path("tree/b"));
+        assert_eq!(object["damaged"][0]["good"], path("dump/b"));
+        assert_eq!(object["warnings"], json!([sentence]));
+        assert_eq!(object["faults_total"], 2);
+        assert_eq!(object["faults"][0]["path"], path("tree/a"));
+        assert_eq!(object["faults"][1]["operation"], "hook");
     }
 
     #[test]

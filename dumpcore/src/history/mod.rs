@@ -10,6 +10,8 @@ mod compare;
 mod details;
 mod find_error;
 mod half_dump;
+#[cfg(feature = "serde")]
+mod json;
 mod locate;
 mod navigator;
 mod read;
