@@ -428,17 +428,7 @@ impl Bench {
 
     fn check(&self, case: &Case, file: &Path) -> TestCaseResult {
         let tree = case.tree.get(&self.trees);
-        let keep_root = [b"+ /", tree.paths[0].as_slice()].concat();
-        let rules = case
-            .rules
-            .iter()
-            .map(|(sign, pattern)| [sign.as_bytes(), &pattern.render(&tree.paths)].concat());
-        let rules: Vec<Vec<u8>> = case
-            .keep_root
-            .then_some(keep_root)
-            .into_iter()
-            .chain(rules)
-            .collect();
+        let rules = rules_of(case, &tree.paths);
         let (filter, options) = if case.as_arguments {
             let option = |rule: &Vec<u8>| [b"--exclude=", rule.as_slice()].concat();
             (from_arguments(&rules), rules.iter().map(option).collect())
@@ -489,6 +479,15 @@ impl Bench {
         }
         Ok(())
     }
+}
+
+/// What a case says of the tree that has these paths.
+fn rules_of(case: &Case, paths: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let keep_root = [b"+ /", paths[0].as_slice()].concat();
+    let rules = case.rules.iter();
+    let rules = rules.map(|(sign, pattern)| [sign.as_bytes(), &pattern.render(paths)].concat());
+    let keep_root = case.keep_root.then_some(keep_root);
+    keep_root.into_iter().chain(rules).collect()
 }
 
 fn from_arguments(rules: &[Vec<u8>]) -> Result<Filter, FilterError> {

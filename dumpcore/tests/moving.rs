@@ -288,15 +288,20 @@ fn what_moves_to_where_all_was_done_is_found_there() {
         assert_eq!(report.counts.excluded, 2);
         assert_eq!(report.counts.directories, 7, "{:#?}", report.counts);
         for side in ["x", "y"] {
-            fs::remove_file(stage.source.join(side).join("excluded")).expect("removed");
-            // The times are those of before.
-            let times = fs::metadata(report.dump.join(ROOT).join(side)).expect("there");
-            let times = fs::FileTimes::new().set_modified(times.modified().expect("told"));
-            let dir = File::open(stage.source.join(side)).expect("opened");
-            dir.set_times(times).expect("set");
+            remove_unseen(&stage, &report, side);
         }
         stage.assert_same();
     }
+}
+
+/// Removes what was excluded from a directory, which then has the times of its
+/// copy again.
+fn remove_unseen(stage: &Stage, report: &Report, dir: &str) {
+    fs::remove_file(stage.source.join(dir).join("excluded")).expect("removed");
+    let times = fs::metadata(report.dump.join(ROOT).join(dir)).expect("there");
+    let times = fs::FileTimes::new().set_modified(times.modified().expect("told"));
+    let dir = File::open(stage.source.join(dir)).expect("opened");
+    dir.set_times(times).expect("set");
 }
 
 /// Something comes as long as there is a second look: it has an end, and that

@@ -142,6 +142,16 @@ fn a_plain_user_dumps_what_others_own() {
     assert_eq!(*copied, 0, "what root preserved is as good: {report:#}");
 }
 
+/// The paths of all faults in a tree, sorted.
+fn faulty<'r>(report: &'r Value, tree: &Path) -> Vec<&'r str> {
+    let faults = report["faults"].as_array().expect("faults").iter();
+    let paths = faults.map(|fault| Path::new(fault["path"].as_str().expect("a path")));
+    let below = paths.map(|path| path.strip_prefix(tree).expect("below"));
+    let mut paths: Vec<&str> = below.map(|path| path.to_str().expect("text")).collect();
+    paths.sort_unstable();
+    paths
+}
+
 #[test]
 #[ignore = "needs root, for files of several owners and to become a plain user"]
 fn what_a_plain_user_may_not_read_is_named_and_the_rest_dumped() {
@@ -170,21 +180,7 @@ fn what_a_plain_user_may_not_read_is_named_and_the_rest_dumped() {
     for args in [&["-n", "--init"][..], &["--init"], &["-n"], &[]] {
         let output = by(&user, &others.0, args);
         let report = ran(&output, 23);
-        let faults = report["faults"].as_array().expect("faults");
-        let paths = faults
-            .iter()
-            .map(|fault| fault["path"].as_str().expect("a path"));
-        let mut paths: Vec<&str> = paths
-            .map(|path| {
-                Path::new(path)
-                    .strip_prefix(&others.0)
-                    .expect("below")
-                    .to_str()
-            })
-            .map(|path| path.expect("text"))
-            .collect();
-        paths.sort_unstable();
-        assert_eq!(paths, named, "{report:#}");
+        assert_eq!(faulty(&report, &others.0), named, "{report:#}");
         assert_eq!(report["faults_total"], named.len(), "{report:#}");
         assert_eq!(report["status"], "partial");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

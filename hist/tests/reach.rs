@@ -4,7 +4,8 @@ mod common;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Output;
 
 use common::{Ground, a_life};
 
@@ -120,13 +121,17 @@ fn reads_a_dump_root_that_is_not_its_own() {
     assert_eq!(output.status.code(), Some(1));
     fs::set_permissions(&closed, Permissions::from_mode(0o755)).unwrap();
 
-    // A read-only mount, in a mount namespace of its own.
+    reads_a_root_that_is_mounted_read_only(&ground, &program);
+}
+
+/// In a mount namespace of its own.
+fn reads_a_root_that_is_mounted_read_only(ground: &Ground, program: &Path) {
     let script = "mount --bind \"$DUMPROOT\" \"$DUMPROOT\" && \
         mount -o remount,ro,bind \"$DUMPROOT\" && \
         ! touch \"$DUMPROOT/x\" 2>/dev/null && \"$0\" -c a/f";
     let output = std::process::Command::new("unshare")
         .args(["-m", "sh", "-c", script])
-        .arg(&program)
+        .arg(program)
         .env("TZ", "UTC")
         .env("MAINROOT", ground.at("NEWAGE"))
         .env("DUMPROOT", ground.at("dump"))
@@ -218,6 +223,19 @@ fn reads_no_file_again_over_a_network_filesystem() {
     assert_eq!(read.count(), 0, "no inode number says that it is the same");
 }
 
+/// Was this told: `one` was created, and then `two` written?
+fn assert_created_and_written(output: &Output) {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let told = String::from_utf8_lossy(&output.stdout);
+    let starts: Vec<&str> = told
+        .lines()
+        .map(|line| &line[..line.len().min(7)])
+        .collect();
+    assert_eq!(starts[..2], ["#create", "#write\t"], "{starts:?}");
+    assert_eq!(&starts[5..], ["-one", "+two"], "{starts:?}");
+}
+
 #[test]
 fn a_path_longer_than_the_system_takes_has_a_history() {
     const DEPTH: usize = 2100;
@@ -245,18 +263,7 @@ fn a_path_longer_than_the_system_takes_has_a_history() {
         ),
     ] {
         let output = ground.hist().current_dir(from).arg(&path).output().unwrap();
-        let told = String::from_utf8(output.stdout).unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        let starts: Vec<&str> = told
-            .lines()
-            .map(|line| &line[..line.len().min(7)])
-            .collect();
-        assert_eq!(starts[..2], ["#create", "#write\t"], "{starts:?}");
-        assert_eq!(&starts[5..], ["-one", "+two"], "{starts:?}");
+        assert_created_and_written(&output);
     }
     // In a dump it ends with that dump.
     let from = fixtures::tree::short_path(&first);

@@ -7,9 +7,8 @@ use predicates::prelude::*;
 
 use common::{Ground, a_life};
 
-#[test]
-fn tells_a_life_line_by_line() {
-    let ground = a_life();
+/// The lines of all events in [`a_life`].
+fn lines_of_a_life(ground: &Ground) -> [String; 6] {
     let first = ground.line(
         "create",
         "2020/0101/1000",
@@ -46,7 +45,13 @@ fn tells_a_life_line_by_line() {
         "2999/0101/0000",
         "7 644 2020-01-01T00:00:05+00:00 f",
     );
-    let all = [first, second, third, fourth, last, future];
+    [first, second, third, fourth, last, future]
+}
+
+#[test]
+fn tells_a_life_line_by_line() {
+    let ground = a_life();
+    let all = lines_of_a_life(&ground);
     let diff = [
         format!("--- {}", ground.old("2020/0101/1000", "a/f").display()),
         format!("+++ {}", ground.old("2020/0102/1000", "a/f").display()),

@@ -103,13 +103,13 @@ fn runs_a_command_on_both_names() {
 }
 
 #[test]
-fn brings_yesterdays_back() {
+fn replaces_nothing_unasked_and_nothing_in_a_dump() {
     let ground = Ground::new();
     ground.dump("2020/0101/0000", "a/f", "old\n");
-    ground.dump("2020/0101/0000", "b/sub/f", "old\n");
     let text = |path: &str| fs::read_to_string(ground.main(path)).unwrap();
-    // Nobody to ask: nothing is replaced, unless that was said before.
+    fs::create_dir_all(ground.main("a")).unwrap();
     fs::write(ground.main("a/f"), "now\n").unwrap();
+    // Nobody to ask: nothing is replaced, unless that was said before.
     for option in ["--copy", "--copy-if-differs"] {
         let refused = format!(
             "yest: {} exists, and there is no terminal to ask on; \
@@ -127,6 +127,24 @@ fn brings_yesterdays_back() {
             .stderr(refused);
         assert_eq!(text("a/f"), "now\n");
     }
+    let path = ground.old("2020/0101/0000", "a/f");
+    let never = predicate::str::contains("dumps are never changed");
+    ground
+        .yest()
+        .args(["--copy", "-d0"])
+        .arg(path)
+        .assert()
+        .code(1)
+        .stderr(never);
+}
+
+#[test]
+fn brings_yesterdays_back() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f", "old\n");
+    ground.dump("2020/0101/0000", "b/sub/f", "old\n");
+    let text = |path: &str| fs::read_to_string(ground.main(path)).unwrap();
+    fs::write(ground.main("a/f"), "now\n").unwrap();
     ground
         .yest()
         .args(["--copy", "--force", "a/f"])
@@ -165,16 +183,6 @@ fn brings_yesterdays_back() {
     assert_eq!(text("a/f"), "old\n");
     let left: Vec<_> = fs::read_dir(ground.main("a")).unwrap().collect();
     assert_eq!(left.len(), 1);
-
-    let path = ground.old("2020/0101/0000", "a/f");
-    let never = predicate::str::contains("dumps are never changed");
-    ground
-        .yest()
-        .args(["--copy", "-d0"])
-        .arg(path)
-        .assert()
-        .code(1)
-        .stderr(never);
 }
 
 #[test]
