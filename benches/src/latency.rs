@@ -3,7 +3,7 @@
 //! `network`: the tree is on another machine, seen by sshfs over a line that
 //! takes its time, as in another house. `disk`: each look at the tree and each
 //! link takes its time, as where heads have to move; strace holds the calls
-//! back. Both are waits and no work, and all lies in memory, so that the
+//! back. Both are waits and no work, and all is in memory, so that the
 //! ratios hold on a machine that has other things to do. Needs root.
 
 use std::io;

@@ -24,7 +24,7 @@ impl Programs {
         Ok(Self::installed(dir))
     }
 
-    /// Those that lie in `dir`.
+    /// Those that are in `dir`.
     #[must_use]
     pub fn installed(dir: &Path) -> Self {
         let dir = dir.to_path_buf();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use dumpcore::Printable;
 
-/// A path as those are told it who work in another directory: monitoring,
+/// A path for those who work in another directory: monitoring,
 /// hooks, the journal. No symlink in it is resolved.
 #[must_use]
 pub fn absolute(path: &Path) -> PathBuf {

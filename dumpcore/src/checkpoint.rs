@@ -143,7 +143,7 @@ impl Checkpoint {
         })
     }
 
-    /// Reads the copy back, where that is asked for, and tells of each entry
+    /// Reads the copy back, where that is asked for, and reports each entry
     /// that could not be read where there is a good version. How many files were
     /// found to be the same.
     fn check(

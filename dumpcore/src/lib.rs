@@ -67,7 +67,7 @@
 //!   [`Listing`], its dumps in the order in which they were made. A dump is
 //!   named by a [`DumpName`], after its local time, and [`Dated`] has besides
 //!   when that was.
-//! - [`Navigator`]: where a path lies, how it was at a moment, what has
+//! - [`Navigator`]: where a path is, how it was at a moment, what has
 //!   changed since, and its [`History`]. It takes no lock and writes nothing.
 //!
 //! # On disk

@@ -167,7 +167,7 @@ fn from(navigator: &Navigator, version: &Version) -> Result<From, RestoreError> 
     })
 }
 
-/// A main root itself: it is a name in what lies above it, and may be reached
+/// A main root itself: it is a name in what is above it, and may be reached
 /// by a symlink, which stays.
 fn whole_tree(path: &Path) -> Result<(PathBuf, Vec<CString>), RestoreError> {
     let real = real_path(path).unwrap_or_else(|| path.to_path_buf());

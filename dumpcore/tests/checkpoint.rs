@@ -26,7 +26,7 @@ fn current(stage: &Stage) -> PathBuf {
 /// which moves theirs.
 fn wholly() -> Options {
     Options {
-        // A dump's own directory bears the time of its run.
+        // A dump's own directory has the time of its run.
         root: false,
         ..Options::of_runner()
     }

@@ -1,5 +1,5 @@
 //! Dump disks that take modes, owners and attributes, and forget them: what is
-//! lost is told, and an unchanged tree is linked anyway.
+//! lost is reported, and an unchanged tree is linked anyway.
 
 mod common;
 

@@ -82,7 +82,7 @@ fn paths_longer_than_any_path_may_be() {
     assert_eq!(report.counts.hard_links, 40);
 }
 
-/// Groups whose names lie in many directories, met by many workers at once:
+/// Groups whose names are in many directories, met by many workers at once:
 /// they stay whole, and stay apart.
 #[test]
 fn thousands_of_hard_links_by_any_number_of_workers() {

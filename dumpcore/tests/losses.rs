@@ -1,5 +1,5 @@
 //! What the dump's filesystem cannot keep of an entry: the entry is kept, and
-//! what was lost is told.
+//! what was lost is reported.
 
 mod common;
 

@@ -78,7 +78,7 @@ fn a_dump_bears_its_moment_and_copies_bear_that_of_what_they_copy() {
 }
 
 /// Where nothing was marked, as by the original or on a disk without
-/// attributes, the directory's time says it, and the copies are told.
+/// attributes, the directory's time says it, and the copies are reported.
 #[test]
 fn a_dump_without_a_mark_is_of_its_directorys_time() {
     let stage = Stage::new();

@@ -94,7 +94,7 @@ fn other_filesystems_are_left_out_counted_and_named() {
     let mode = fs::metadata(copy.join("mount")).expect("there").mode();
     assert_eq!(mode & 0o777, 0o711);
     assert!(!copy.join("bound").exists());
-    // With them, all is dumped, and nothing is told.
+    // With them, all is dumped, and nothing is reported.
     let (report, heard) = left_out(stage.snapshot());
     assert!(report.is_complete(), "{:#?}", report.faults);
     assert_eq!((report.counts.other_filesystems, heard.len()), (0, 0));

@@ -1,4 +1,4 @@
-//! A mount below the tree that is away for some dumps: it is told, and linked to
+//! A mount below the tree that is away for some dumps: it is reported, and linked to
 //! the newest dump that had it when it returns.
 
 mod common;

@@ -62,7 +62,7 @@ fn stage() -> Stage {
     stage
 }
 
-/// A directory beside the tree that it must never come to.
+/// A directory beside the tree that must never be in its dumps.
 fn secret(stage: &Stage) -> std::path::PathBuf {
     let secret = stage.source.with_file_name("secret");
     fs::create_dir(&secret).expect("made");
@@ -304,8 +304,8 @@ fn remove_unseen(stage: &Stage, report: &Report, dir: &str) {
     dir.set_times(times).expect("set");
 }
 
-/// Something comes as long as there is a second look: it has an end, and that
-/// is told.
+/// Something comes as long as there is a second look: it has an end, which is
+/// reported.
 #[test]
 fn what_keeps_coming_is_told() {
     let stage = stage();

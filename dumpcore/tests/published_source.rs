@@ -45,7 +45,7 @@ fn touching(stage: &Stage) -> impl Fn(Event<'_>) + Send + Sync + use<> {
     }
 }
 
-/// The copy bears the times of what it was copied from, to the nanosecond.
+/// The copy has the times of what it was copied from, to the nanosecond.
 #[track_caller]
 fn assert_exact(report: &Report, source: &Path) {
     let unstable = |warning: &Warning| matches!(warning, Warning::Unstable { .. });
@@ -105,7 +105,7 @@ fn both(stage: &Stage, watch: &Arc<dyn Observer>, dry_run: bool) -> [Result<(), 
     [replica, checkpoint]
 }
 
-/// A tree in which much lies below one directory.
+/// A tree in which much is below one directory.
 fn deep() -> Stage {
     let stage = Stage::new();
     for name in ["a/one", "a/b/two", "a/b/c/three", "four"] {

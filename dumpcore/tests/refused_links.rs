@@ -1,5 +1,5 @@
 //! Links to unchanged entries that the system refuses: they are copied, counted
-//! apart, and the reason is told, in a dry run as well.
+//! apart, and the reason is reported, in a dry run as well.
 
 mod common;
 

@@ -69,7 +69,7 @@ fn left(removal: &Removal) -> &Reason {
     &left.reason
 }
 
-/// What lies in the directory of dumps on their way out.
+/// What is in the directory of dumps on their way out.
 fn on_the_way_out(stage: &Stage) -> Vec<PathBuf> {
     let state = fs::read_dir(stage.dump.join(".dump")).expect("listed");
     let state = state.map(|entry| entry.expect("listed").file_name());

@@ -123,7 +123,7 @@ fn a_dump_root_inside_a_dump_is_refused() {
 }
 
 /// Sets that take turns in one dump root: each links to its own last dump,
-/// and what that costs the first time is told that once.
+/// and what that costs the first time is reported that once.
 #[test]
 fn trees_that_take_turns_link_to_their_own_last_dump() {
     let stage = Stage::new();
@@ -165,7 +165,7 @@ fn trees_that_take_turns_link_to_their_own_last_dump() {
     let report = of(&[&stage.source, &other], false);
     assert!(told(&report).is_empty(), "{:?}", report.warnings);
     assert_eq!(report.counts.linked.number, 2);
-    // And each alone afterwards loses the other, which is told once.
+    // And each alone afterwards loses the other, which is reported once.
     for tree in [&stage.source, &other] {
         assert_eq!(told(&of(&[tree], false)).len(), 1);
         assert!(told(&of(&[tree], false)).is_empty());

@@ -58,7 +58,7 @@ fn rounds(as_root: bool) -> impl Strategy<Value = Vec<Round>> {
     vec(round, 3..=6)
 }
 
-/// Each change gets a moment of its own: two files of one size that bear the
+/// Each change gets a moment of its own: two files of one size that have the
 /// same time are the same to everybody who goes by time and size.
 fn apply(stage: &Stage, changes: &[Change]) -> Vec<String> {
     let one = |change: &Change| {

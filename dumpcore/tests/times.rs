@@ -1,5 +1,5 @@
 //! Modification times that a dump disk cannot store: what it stores instead is
-//! not held against an entry, and is told once a run.
+//! not held against an entry, and is reported once a run.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

@@ -248,7 +248,7 @@ fn what_was_imported_says_nothing_and_that_is_told() {
     assert_eq!(read(stage.newest().join("file")), "CCCC");
 }
 
-/// Rewrites a word of the mark that the newest dump bears.
+/// Rewrites a word of the mark that the newest dump has.
 fn forge(stage: &Stage, word: usize, value: impl Fn(&str) -> String) {
     let newest = stage.newest();
     let dump = newest.parent().expect("a dump");
@@ -370,7 +370,7 @@ fn what_a_stopped_run_stored_is_looked_at_again() {
                 "BBBB"
             );
         }
-        // And the one that is published bears the mark of the run that made it.
+        // And the one that is published has the mark of the run that made it.
         write(&many.join("7"), "CCCC");
         dump(&stage);
         assert_eq!(read(stage.newest().join("many/7")), "CCCC");

@@ -1,4 +1,4 @@
-//! The options that the words of `dumpctl` share, and what they come to.
+//! The options that the words of `dumpctl` share, and the settings that they result in.
 
 use std::num::NonZeroU16;
 use std::path::PathBuf;

@@ -114,7 +114,7 @@ pub(crate) fn head(word: &str, exit: Exit) -> Map<String, Value> {
     object
 }
 
-/// Tells of a failure, as an object too where that is wanted.
+/// Reports a failure, as an object too where that is asked for.
 pub(crate) fn fail(word: &str, failure: &Failure, as_json: bool) -> Result<Exit, Failure> {
     let exit = Exit::of_failure(failure, None);
     if as_json {

@@ -4,7 +4,7 @@
 //! Nothing is locked, and only names and marks are read: the answer comes while
 //! a dump is being made, and from a dump root that is mounted read-only. The
 //! newest dump is what `current` names, not what the largest date does: after
-//! the clock was wrong, some dump may bear a date of the future. Several sets
+//! the clock was wrong, some dump may have a date of the future. Several sets
 //! may take turns in one dump root: where trees are named, each has a newest
 //! dump of its own, `current` if that has the tree and else the newest that
 //! has it, and the oldest of these decides. A dump's age is counted from its moment, whatever its name is here; a checkpoint has that of

@@ -207,7 +207,7 @@ fn what_a_plain_user_may_not_read_is_named_and_the_rest_dumped() {
     assert!(!current.join("secret file").exists() && current.join("z").exists());
 }
 
-/// What is closed is told as such: not as rules that cannot be looked at, nor as
+/// What is closed is reported as such: not as rules that cannot be looked at, nor as
 /// a configuration that cannot be read.
 #[test]
 #[ignore = "needs root, to become a plain user"]

@@ -179,7 +179,7 @@ fn not_kept(object: &Value) -> Vec<(String, u64)> {
     all.iter().map(one).collect()
 }
 
-/// The owner is lost, which is told: a fault once, and then no copy each time.
+/// The owner is lost, which is reported: a fault once, and then no copy each time.
 #[test]
 #[ignore = "needs root, user namespaces, unshare and nsenter"]
 fn an_owner_that_does_not_exist_costs_no_copy_each_time() {

@@ -180,7 +180,7 @@ impl<'a> Teller<'a> {
     }
 }
 
-/// The two versions of which it is told how they differ.
+/// The two versions whose difference is shown.
 fn compared(event: &HistoryEvent) -> Option<(&Version, &Version)> {
     let differs = matches!(event.change, Change::Write | Change::Wstat);
     let before = event.before.as_ref().filter(|_| differs)?;

@@ -134,7 +134,7 @@ fn a_file_through_all_its_names() {
     ground.mv("a/x", "y");
     ground.dump();
     ground.dump();
-    // Renamed and given another mode: both are told.
+    // Renamed and given another mode: both are shown.
     fs::create_dir(ground.main("b")).unwrap();
     ground.mv("y", "b/z");
     fs::set_permissions(ground.main("b/z"), Permissions::from_mode(0o600)).unwrap();

@@ -29,7 +29,7 @@ fn a_thousand() -> Ground {
 }
 
 #[test]
-#[ignore = "needs strace, and user attributes where temporary files lie"]
+#[ignore = "needs strace, and user attributes where temporary files are"]
 fn a_thousand_dumps_cost_one_stat_and_one_mark_each() {
     let ground = a_thousand();
     let trace = ground.at("trace");
@@ -70,7 +70,7 @@ fn a_thousand_dumps_cost_one_stat_and_one_mark_each() {
     let all = count(&in_dump);
     let marks = count(&|l| in_dump(l) && l.contains("getxattr"));
     assert!(marks <= 1001, "one mark a dump, not {marks} in all");
-    // The first bears none: there the directory's time is asked for.
+    // The first has none: there the directory's time is asked for.
     assert!(all < 1000 + 1000 + 43 + 21, "{all} calls in the dumps");
 }
 
@@ -83,7 +83,7 @@ fn reads_a_dump_root_that_is_not_its_own() {
     for path in [ground.at(""), ground.at("NEWAGE"), ground.at("dump")] {
         fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
     }
-    // The test program lies where another user cannot reach it.
+    // The test program is where another user cannot reach it.
     let program = ground.at("hist");
     fixtures::plain_user::copy_program(ground.hist().get_program(), &program);
     let as_nobody = |dump: PathBuf| {
@@ -298,7 +298,7 @@ fn a_path_longer_than_the_system_takes_has_a_history() {
 fn a_directory_that_gave_way_to_a_symlink_has_a_history() {
     let ground = Ground::new();
     ground.write("2020/0101/1000", b"one\n", 0o644, 1);
-    // Since then the directory lies on another disk.
+    // Since then the directory is on another disk.
     fs::create_dir_all(ground.old("2020/0102/1000", "")).unwrap();
     std::os::unix::fs::symlink("../disk/a", ground.old("2020/0102/1000", "a")).unwrap();
     fs::create_dir(ground.at("disk")).unwrap();

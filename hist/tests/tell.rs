@@ -73,7 +73,7 @@ fn tells_a_life_line_by_line() {
         let begins = all[1].replace("#write", "#create");
         [&[begins], &all[2..]].concat()
     });
-    // Up to the dump that the path lies in, and from a dump on.
+    // Up to the dump that the path is in, and from a dump on.
     let path = ground.old("2020/0102/1000", "a/f");
     let path = path.to_str().unwrap();
     ground.tells(&["-c", path], &all[..2]);

@@ -34,7 +34,7 @@ fn names_the_last_dump_of_yesterday_or_before() {
     ground.names(&[ground.main("a/f").to_str().unwrap()], &newest);
     symlink(ground.main("a"), ground.at("way")).unwrap();
     ground.names(&["../way/f"], &newest);
-    // Nothing bears the name now, which is when one needs it most.
+    // Nothing has the name now, which is when one needs it most.
     assert!(!ground.main("a/f").exists());
     ground.names(&["a"], &ground.old("2020/0101/0100_chk", "a"));
     ground.names(&["."], &ground.at("dump/2020/0101/0100_chk/NEWAGE"));

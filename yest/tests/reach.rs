@@ -31,7 +31,7 @@ fn a_directory_that_gave_way_to_a_symlink_is_found_as_typed() {
         .assert()
         .success()
         .stderr(said);
-    // What bears the name now is what a person compares with.
+    // What has the name now is what a person compares with.
     let diff = predicate::str::contains("-old").and(predicate::str::contains("+now"));
     ground
         .yest()

@@ -280,7 +280,7 @@ fn with_site<T>(bed: &Bed, tool: Tool, home: &Path, act: impl FnOnce(&Site<'_>) 
     })
 }
 
-/// Runs a line of the shell; what programs remember between runs lies beside
+/// Runs a line of the shell; what programs remember between runs is beside
 /// what they keep.
 fn shell(bed: &Bed, line: &str) {
     let home = bed.home().join("remembered");

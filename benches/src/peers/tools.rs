@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::programs::word;
 
-/// What a program is told.
+/// What a program is asked to do.
 #[derive(Debug)]
 pub(crate) struct Site<'a> {
     /// What to copy.

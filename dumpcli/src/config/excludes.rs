@@ -1,7 +1,7 @@
 //! Gathers the exclude rules of a run into a filter.
 //!
 //! The order is the weight: the first rule that matches wins. First those of
-//! the command line and the configuration, then the files that lie with the
+//! the command line and the configuration, then the files that are with the
 //! trees: `MAIN/.rsync/exclude` of each, then `DUMP/.rsync/exclude`.
 
 use std::ffi::OsString;
@@ -46,7 +46,7 @@ pub fn given(rules: &[Value<Rule>]) -> Result<Filter, Failure> {
     Ok(filter)
 }
 
-/// Adds the files of rules that lie with the trees and the dumps, where there
+/// Adds the files of rules that are with the trees and the dumps, where there
 /// are any. The observer hears of a root that does not answer.
 ///
 /// # Errors

@@ -53,7 +53,7 @@ pub enum ConfigError {
     Twice {
         /// Its name.
         name: String,
-        /// The file that bears its name.
+        /// The file that has its name.
         own: PathBuf,
         /// The file with that table.
         file: PathBuf,

@@ -242,7 +242,7 @@ impl Search<'_> {
                 Ok(Some(layer(&file, &file.top)))
             }
             Ok(None) => Ok(None),
-            // Of another user: it is told, and does not keep this one from theirs.
+            // Of another user: it is reported, and does not keep this one from theirs.
             Err(error @ ConfigError::Unreadable(_)) if self.all => {
                 found.warnings.push(Chain(&error).to_string());
                 Ok(None)
@@ -293,7 +293,7 @@ fn beside(path: &Path, name: &str) -> Option<PathBuf> {
     (plain && own != path && own.is_file()).then_some(own)
 }
 
-/// All files beside `dump.toml` that are sets. What lies beside a file of another
+/// All files beside `dump.toml` that are sets. What is beside a file of another
 /// name is anything.
 fn all_beside(path: &Path) -> Vec<(String, PathBuf)> {
     let is_main = path.file_stem().is_some_and(|stem| stem == TOP);

@@ -38,7 +38,7 @@ pub struct SessionSettings {
 
 impl SessionSettings {
     /// What an operation of the library gets of these: how much of the
-    /// machine it may use. Who observes and who stops it comes to that.
+    /// machine it may use. Who observes and who stops it is added to that.
     pub fn run_options(&self) -> RunOptions {
         let jobs = self.jobs.as_ref().map(|jobs| jobs.value.get().into());
         RunOptions::new().jobs(jobs).bwlimit(self.bwlimit.value)

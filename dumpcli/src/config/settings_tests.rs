@@ -202,7 +202,7 @@ fn a_set_may_have_a_file_of_its_own() {
     );
     assert_eq!(sources.set(), Some("photos"));
 
-    // Without the file that it lies beside it is a set anyway.
+    // Without the file that it is beside it is a set anyway.
     std::fs::remove_file(case.dir.path().join("dump.toml")).expect("removed");
     assert_eq!(case.dump().0, here);
     case.env.config_home = Some(case.dir.path().to_owned());

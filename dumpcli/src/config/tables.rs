@@ -2,7 +2,7 @@
 //! program uses it.
 //!
 //! A typo in a table of another program must not stop the hourly dump: there an
-//! unknown key is told, not refused.
+//! unknown key is reported, not refused.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};

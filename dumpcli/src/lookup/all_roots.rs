@@ -29,7 +29,7 @@ use crate::run::advice::{About, explain};
 pub struct Lookups {
     program: Program,
     all: Vec<(Lookup, Settings)>,
-    /// Where warnings and failures are told.
+    /// Where warnings and failures are reported.
     pub aside: Notices,
 }
 
@@ -43,7 +43,7 @@ struct Settings {
 
 impl Lookups {
     /// From options, environment and configuration. `None` when these were
-    /// only to be printed. `verbose`: what is done is told as well.
+    /// only to be printed. `verbose`: what is done is reported as well.
     ///
     /// # Errors
     /// A configuration that is wrong; a dump root that is not there, when it is
@@ -129,11 +129,11 @@ impl Lookups {
         }
     }
 
-    /// The tree that a path lies in, the innermost of all. When it lies in none,
-    /// but did before a symlink took the place of a directory, that is told.
+    /// The tree that a path is in, the innermost of all. When it is in none,
+    /// but did before a symlink took the place of a directory, that is reported.
     ///
     /// # Errors
-    /// A path that lies in none, or in a dump root that is not there; see
+    /// A path that is in none, or in a dump root that is not there; see
     /// [`Navigator::locate`].
     pub fn locate(&self, path: &Path) -> Result<(&Lookup, Location), Failure> {
         let mut found: Option<(&(Lookup, Settings), Location)> = None;
@@ -169,7 +169,7 @@ impl Lookups {
         all.all(|(_, settings)| settings.main.source == Source::Default)
     }
 
-    /// Why a path lies in none of the trees.
+    /// Why a path is in none of the trees.
     fn outside(&self, refusals: Vec<FindError>) -> Failure {
         let (mut trees, mut outside) = (Vec::new(), None);
         for error in refusals {
@@ -178,7 +178,7 @@ impl Lookups {
                     trees.extend(main.iter().map(|path| Brief::path(path).to_string()));
                     outside = Some(path);
                 }
-                // It lies in one, or what leads to it cannot be looked at.
+                // It is in one, or what leads to it cannot be looked at.
                 FindError::InNeither { .. } if self.main_is_default() => {
                     let hint = "the default: name your tree with --main";
                     return Failure::Failed(format!("{error} ({hint})"));
@@ -199,7 +199,7 @@ impl Lookups {
 
     /// What is found of a place, or else of the path as it was typed, when that
     /// leads through a symlink to this place: there it lay before the symlink
-    /// was. That is told.
+    /// was. That is reported.
     ///
     /// # Errors
     /// What `find` has against the place.
@@ -251,7 +251,7 @@ impl Settings {
         self.main.source == Source::Default && self.dump.source == Source::Default
     }
 
-    /// A dump root that is not there is told here, with who named it: later it
+    /// A dump root that is not there is reported here, with who named it: later it
     /// would only be one more directory that cannot be listed.
     fn has_dumps(&self, program: Program) -> Result<(), Failure> {
         let path = &self.dump.value;

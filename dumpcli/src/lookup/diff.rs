@@ -95,7 +95,7 @@ pub fn versions(
 }
 
 /// One line, if mode, owner, time or attributes differ. A directory has
-/// another time whenever it has another name in it, which is told anyway.
+/// another time whenever it has another name in it, which is shown anyway.
 fn metadata(old: &Version, new: &Version, out: &mut dyn Write) -> Result<(), DiffError> {
     let (was, is) = (&old.meta, &new.meta);
     if was.id() == is.id() {
@@ -138,7 +138,7 @@ fn attributes(old: &Version, new: &Version) -> Result<Option<String>, Fault> {
         .filter(|one| !is.iter().any(|other| other == *one))
         .chain(is.iter().filter(|one| !was.iter().any(|old| old == *one)))
         .map(|(name, _)| name)
-        // It belongs to where a file lies, and is another in each tree.
+        // It belongs to where a file is, and is another in each tree.
         .filter(|name| *name != b"security.selinux")
         .collect();
     differ.sort_unstable();

@@ -5,7 +5,7 @@ use assert_fs::TempDir;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-/// Bears the same time as all others.
+/// Has the same time as all others.
 fn write(path: &Path, text: &str) {
     fs::write(path, text).unwrap();
     let then = std::time::UNIX_EPOCH + Duration::from_secs(1_577_836_800);

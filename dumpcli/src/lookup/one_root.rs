@@ -24,7 +24,7 @@ pub struct Lookup {
     pub navigator: Navigator,
     /// The dump root, absolute.
     pub dump: PathBuf,
-    /// Where warnings and failures are told.
+    /// Where warnings and failures are reported.
     pub aside: Notices,
     /// The working directory.
     pub from: PathBuf,
@@ -54,13 +54,13 @@ impl Lookup {
         rooted(&self.from, path)
     }
 
-    /// Does it lie in the future as a whole?
+    /// Is it in the future as a whole?
     #[must_use]
     pub fn is_future(&self, date: &Date) -> bool {
         date.first() > self.minute()
     }
 
-    /// The tree that a path lies in.
+    /// The tree that a path is in.
     ///
     /// # Errors
     /// See [`Navigator::locate`].
@@ -89,7 +89,7 @@ impl Lookup {
     }
 
     /// Why there is no answer. A dump that is named as an older one while its
-    /// name lies in the future needs a word: it was made in another zone.
+    /// name is in the future needs a word: it was made in another zone.
     #[must_use]
     pub fn failure(&self, error: &FindError) -> Failure {
         let none = matches!(
@@ -130,7 +130,7 @@ impl Lookup {
     }
 
     /// A moment as typed: a date, how long ago, or a dump. What a date leaves out
-    /// is taken from the day of the place: today, or the day of the dump it lies
+    /// is taken from the day of the place: today, or the day of the dump it is
     /// in.
     ///
     /// # Errors
@@ -156,7 +156,7 @@ impl Lookup {
         Err(no_moment(&bad))
     }
 
-    /// So long before now, or before the dump that the place lies in. Seconds
+    /// So long before now, or before the dump that the place is in. Seconds
     /// do not count: what was made in that minute is not later.
     ///
     /// # Errors
@@ -184,7 +184,7 @@ pub fn no_moment(bad: &NotAWhen) -> Failure {
     }
 }
 
-/// The last nanosecond of the minute that a moment lies in.
+/// The last nanosecond of the minute that a moment is in.
 fn end_of_minute(moment: DateTime<Utc>) -> DateTime<Utc> {
     let minute = moment.duration_trunc(TimeDelta::minutes(1));
     let rest = TimeDelta::minutes(1) - TimeDelta::nanoseconds(1);

@@ -39,7 +39,7 @@ use crate::program::Program;
 /// The target of the entry that tells how the run ended: stderr has it also
 /// with `-q` when it is not a success.
 pub const END: &str = "dump::end";
-/// The same of one that a report tells of as well.
+/// The same of one that a report names as well.
 pub const REPORTED: &str = "dump::reported";
 /// The target of the entry that tells why no run was made: no report says it.
 pub const NO_RUN: &str = "dump::no_run";

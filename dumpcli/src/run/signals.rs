@@ -124,7 +124,7 @@ impl Stop {
     }
 
     /// From now on a signal comes too late; unless one came before, which the
-    /// flag then tells of.
+    /// flag then reports.
     pub fn close(&self) -> Came {
         match self.decide(CLOSED) {
             CLOSED | BESIDES => Came::TooLate,

@@ -35,7 +35,7 @@ pub(super) enum CatalogOp {
     List,
     /// Somebody asked to stop.
     Stopped,
-    /// The library was built without it, or it cannot lie there.
+    /// The library was built without it, or it cannot be there.
     Unavailable,
     /// It lacks this number of dumps, which is more than a run brings in.
     CatchUp(usize),

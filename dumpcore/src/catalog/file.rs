@@ -98,7 +98,7 @@ impl Catalog {
         })
     }
 
-    /// Closes the file. Returns the directory that it lies in.
+    /// Closes the file. Returns the directory that it is in.
     pub(super) fn close(self) -> Result<OwnedFd, CatalogError> {
         match self.connection.close() {
             Ok(()) => Ok(self.state),
@@ -270,7 +270,7 @@ impl Catalog {
             .map_err(|e| CatalogError::sqlite(&self.path, CatalogOp::Write, e))
     }
 
-    /// The file that it lies in.
+    /// The file that it is in.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -301,7 +301,7 @@ impl Reading {
         &self.connection
     }
 
-    /// The file that it lies in.
+    /// The file that it is in.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

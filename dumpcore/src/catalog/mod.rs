@@ -2,7 +2,7 @@
 //!
 //! It is a cache and a witness, never the truth. Dumps stay plain directories,
 //! and nearly all of it can be gathered from them again; so an error of it means
-//! that a run does without, and is told once. It may be deleted, of yesterday,
+//! that a run does without, and reports once. It may be deleted, of yesterday,
 //! damaged or of another dump root at any time: that costs time, never a dump.
 //!
 //! The pieces:

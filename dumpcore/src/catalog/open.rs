@@ -3,7 +3,7 @@
 //! What is damaged, or was made for another dump root, is renamed, so that the
 //! next run begins a new one. What a newer version made is left alone.
 //!
-//! The race it closes: SQLite takes paths. The directory that the file lies in
+//! The race it closes: SQLite takes paths. The directory that the file is in
 //! is the runner's own, and a symlink anywhere on the way is refused, so the path
 //! leads to no other file. The file is never opened by anything but SQLite in
 //! this process: closing it would drop SQLite's locks.
@@ -27,7 +27,7 @@ use crate::sys::name::c_name;
 use crate::sys::stat::{self, Fresh};
 use crate::sys::{dir, disk, errno, file, link};
 
-/// Where a file of the runner's directory lies, without symlinks.
+/// Where a file of the runner's directory is, without symlinks.
 pub(super) fn path_in(root: &DumpRoot, name: &str) -> PathBuf {
     let real = dir::real_path(root.path());
     let real = real.unwrap_or_else(|| root.path().to_path_buf());

@@ -58,7 +58,7 @@ fn a_rebuild_keeps_what_only_the_old_catalog_knew() {
     );
 }
 
-/// A damaged old catalog is no reason to have none.
+/// A damaged old catalog does not keep a new one from being made.
 #[test]
 fn a_rebuild_does_without_an_old_catalog_that_is_damaged() {
     let root = two_dumps();

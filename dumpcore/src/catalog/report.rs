@@ -1,4 +1,4 @@
-//! What is told of the catalog: its state, what differs from the disk, what a
+//! What is reported of the catalog: its state, what differs from the disk, what a
 //! rebuild has done.
 
 use std::fmt;

@@ -195,7 +195,7 @@ pub(super) fn below(
     dir
 }
 
-/// The number that the dump of a minute has in the series of a tree.
+/// The number, in the series of a tree, of the dump with this minute as its name.
 pub(super) fn seq_of(db: &Connection, tree: &str, minute: u32) -> i64 {
     let sql = "SELECT s.seq FROM series s JOIN dump d ON d.id=s.dump JOIN tree t ON t.id=s.tree
                WHERE d.name=?1 AND d.state=1 AND CAST(t.name AS TEXT)=?2";

@@ -2,7 +2,7 @@
 //!
 //! It removes names and never writes to what they name: an inode that another
 //! dump shares only loses a link, and a file's mode is never touched. Names go
-//! in the order of their inodes, which lie side by side on the disk, and
+//! in the order of their inodes, which are side by side on the disk, and
 //! directories side by side by several workers. A directory that its owner may
 //! not write to is opened to them first: directories are never shared.
 //!
@@ -73,7 +73,7 @@ struct Remover<'a> {
     /// Where the top is, and its path for people.
     dir: &'a OwnedFd,
     path: &'a Path,
-    /// The mount that all of it lies on, 0 where the kernel does not tell, and
+    /// The mount that all of it is on, 0 where the kernel does not tell, and
     /// the device.
     mount: u64,
     dev: u64,

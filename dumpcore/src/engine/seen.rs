@@ -2,14 +2,14 @@
 //! before that: for the second look at the end.
 //!
 //! What is moved from a place that was not listed yet to one that was is
-//! missed by both listings. The directories that it was moved between bear
+//! missed by both listings. The directories that it was moved between have
 //! later times then. So each directory is looked at once more when all is
 //! done, and one that was changed is listed again; where that finds anything,
 //! all are looked at once more.
 //!
 //! A directory that was read to its end under one name, and is found under
 //! another one then, is in the dump already. It is known by its inode and its
-//! own time, which a new one with the same number does not bear.
+//! own time, which a new one with the same number does not have.
 //!
 //! A million directories are kept in less than 40 MB: a name, the directory
 //! above by its number, and two hashes.

@@ -224,7 +224,7 @@ impl DirHandle {
     }
 
     /// Opens the place above, when it was closed, through `..` of this one:
-    /// one call, however deep it lies.
+    /// one call, however deep it is.
     ///
     /// That fails where this directory has been moved, or may not be
     /// searched; the place above can then still be opened from the top.

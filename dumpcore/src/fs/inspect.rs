@@ -1,7 +1,7 @@
 //! Reading one entry: what it is, and whether it may be read yet.
 //!
 //! The race it closes: a file that was written a moment ago may be written
-//! again within the same step of the clock, and then bear the same time with
+//! again within the same step of the clock, and then have the same time with
 //! other contents. Such a file is read only once that step has passed.
 
 use std::ffi::{CStr, CString};
@@ -140,7 +140,7 @@ const WHOLE_SECONDS: Duration = Duration::from_secs(2);
 
 /// How long until no later write can carry this time any more, or one that is
 /// the same where the dump stores steps of `stored` nanoseconds; `None` when
-/// that is so already, or lies in the future, which no write of now carries.
+/// that is so already, or is in the future, which no write of now carries.
 pub(crate) fn racy_for(mtime: Time, stored: u32, now: SystemTime) -> Option<Duration> {
     let step = if mtime.nanos == 0 {
         WHOLE_SECONDS

@@ -16,7 +16,7 @@ pub(crate) struct Private {
     pub(crate) file: Option<Meta>,
 }
 
-/// What could be kept where this directory lies. `seen` are some of the entries
+/// What could be kept where this directory is. `seen` are some of the entries
 /// there: the times that the kernel gave them show how fine times are kept.
 pub(crate) fn kept(dir: &OwnedFd, seen: &[Meta], private: Private) -> Capabilities {
     let mut guess = capabilities::guess(dir);

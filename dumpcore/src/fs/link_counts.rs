@@ -3,7 +3,7 @@
 //! The link count of a file counts its names wherever they are: of a file in
 //! a dump those in all dumps, of a file that another tool links elsewhere
 //! those that are never met. It says nothing about the trees that are read.
-//! Listing them does, and listings bear inode numbers, so that no entry needs
+//! Listing them does, and listings have inode numbers, so that no entry needs
 //! to be looked at where those are the inodes' own. Memory is a bit for each
 //! inode while this is done, and afterwards only what is there more than once.
 
@@ -42,7 +42,7 @@ pub(crate) trait Counting {
     /// Is an entry left out of the directory that was asked about last?
     fn leaves_out(&mut self, name: &CStr, is_dir: bool) -> bool;
 
-    /// Are entries looked at where listings do not bear the inodes' own
+    /// Are entries looked at where listings do not have the inodes' own
     /// numbers? Else names there are not counted.
     fn looks(&self) -> bool;
 }

@@ -1,4 +1,4 @@
-//! The marks that a dump bears on its own directory.
+//! The marks that a dump has on its own directory.
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -8,7 +8,7 @@ use crate::sys::{disk, errno};
 
 /// Puts a mark on a dump that is being made, in the place of an earlier run's.
 /// Without a value, and where the filesystem takes none or not this one, the
-/// dump bears none of that name.
+/// dump has none of that name.
 ///
 /// # Errors
 /// When the disk is full, failing or gone.

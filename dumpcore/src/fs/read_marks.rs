@@ -11,7 +11,7 @@ use crate::sys::name::c_name;
 use crate::sys::xattr::{self, Subject};
 use crate::sys::{disk, stat};
 
-/// The marks that a dump bears; none where it bears none, as imports, copies
+/// The marks of a dump; none where it has none, as imports, copies
 /// made by hand and dumps of other programs.
 pub(crate) fn read(dump: &OwnedFd) -> Vec<ReadMark> {
     let name = c_name(layout::READ_XATTR.as_bytes());
@@ -20,7 +20,7 @@ pub(crate) fn read(dump: &OwnedFd) -> Vec<ReadMark> {
     ReadMark::parse(&found)
 }
 
-/// Puts marks on a dump that is being made. Without any it bears none, as one
+/// Puts marks on a dump that is being made. Without any it has none, as one
 /// on a filesystem that takes none: then the next dump goes by size and time.
 ///
 /// # Errors

@@ -39,7 +39,7 @@ pub(crate) fn remove_tree(
     remove_level(dir, name, level, keep_going)
 }
 
-/// The same of what is known by its inode: where something else bears the name,
+/// The same of what is known by its inode: where something else has the name,
 /// that is left, and the error says so.
 pub(crate) fn remove_tree_of(
     dir: BorrowedFd<'_>,

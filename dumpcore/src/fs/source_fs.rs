@@ -1,4 +1,4 @@
-//! What can be believed of the filesystem that a directory of the source lies
+//! What can be believed of the filesystem that a directory of the source is
 //! on.
 
 use std::os::fd::AsFd;
@@ -33,7 +33,7 @@ impl SourceFs {
     }
 
     /// Is an entry's inode number that of one file? What is mounted on a file
-    /// lies on another filesystem, of which nothing is known.
+    /// is on another filesystem, of which nothing is known.
     pub(crate) fn has_true_inode(self, entry: &Meta) -> bool {
         self.holds(entry, FsType::has_true_inodes)
     }
@@ -49,7 +49,7 @@ impl SourceFs {
     }
 
     fn holds(self, entry: &Meta, what: fn(FsType) -> bool) -> bool {
-        // On overlayfs files lie on other devices than their directories.
+        // On overlayfs files are on other devices than their directories.
         let within = entry.dev == self.dev || self.kind == Some(FsType::Overlay);
         within && self.kind.is_some_and(what)
     }

@@ -2,13 +2,13 @@
 //!
 //! An entry is linked only when its reference has the same extended
 //! attributes. Most entries have none, and listing none costs a system call
-//! for each. A dump therefore bears a note, in an attribute of its own
+//! for each. A dump therefore has a note, in an attribute of its own
 //! directory: when its entries were linked or stored, and in which of its
 //! directories some of them have attributes.
 //!
 //! It promises that [`Bare::says_so`] only of an inode that had none when
 //! the note was written, and that nothing has changed since: its time of
-//! change lies within the span of the run that wrote the note. Links that
+//! change is within the span of the run that wrote the note. Links that
 //! were taken or removed later, attributes that somebody set, a copy of the
 //! dump, a runner who sees other attributes, a filesystem with coarse times
 //! or with those of a server: in all these cases the note says nothing, and
@@ -36,9 +36,9 @@ use crate::sys::{file, stat};
 const WORDS: usize = 256;
 
 /// A directory's word in the map, and its bit there. It is known by its inode
-/// in the dump, so that it bears its mark wherever somebody moves it; of two
+/// in the dump, so that it has its mark wherever somebody moves it; of two
 /// trees in one dump none is taken for the other. The multiplier is that of
-/// Fibonacci hashing (Knuth): inodes of directories lie in even steps.
+/// Fibonacci hashing (Knuth): inodes of directories are in even steps.
 fn place(dir: u64) -> (usize, u64) {
     const BITS: u32 = (WORDS as u64 * 64).ilog2();
     let hash = dir.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - BITS);
@@ -122,7 +122,7 @@ pub(crate) struct Bare {
 }
 
 impl Bare {
-    /// Reads the note that a dump bears; `None` when it has none, or none
+    /// Reads the note that a dump has; `None` when it has none, or none
     /// that would serve this runner.
     pub(crate) fn read(dump: &OwnedFd, capabilities: &Capabilities) -> Option<Self> {
         if !is_fit(dump, capabilities) {
@@ -290,7 +290,7 @@ mod tests {
         }
     }
 
-    /// Inodes that lie side by side, or each in a block group of its own.
+    /// Inodes that are side by side, or each in a block group of its own.
     #[test]
     fn few_directories_share_a_bit() {
         for step in [1, 8, 8_192, 32_768, 65_536] {

@@ -35,7 +35,7 @@ pub(super) enum Trust {
 
 /// Compares two versions.
 ///
-/// Of a directory its own names count, not what lies below them.
+/// Of a directory its own names count, not what is below them.
 ///
 /// # Errors
 /// What could not be read of either.

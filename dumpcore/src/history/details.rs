@@ -120,7 +120,7 @@ pub struct NameChanges {
 }
 
 impl NameChanges {
-    /// Of the second version of a directory against the first. What lies below
+    /// Of the second version of a directory against the first. What is below
     /// its names does not count.
     ///
     /// # Errors

@@ -1,9 +1,9 @@
-//! Which root a path lies in: a main tree, or a dump.
+//! Which root a path is in: a main tree, or a dump.
 //!
 //! A path may be relative, lead through symlinks into a tree, or name what has
 //! been deleted since: the part of it that still exists is resolved, the rest
 //! is taken as written. The last name itself is not followed, since a symlink
-//! inside a tree has a history of its own; only when it lies in neither tree
+//! inside a tree has a history of its own; only when it is in neither tree
 //! does it count as a way into one.
 //!
 //! A symlink further up may have taken the place of a directory, whose past is
@@ -28,14 +28,14 @@ pub(super) struct Trees {
     pub(super) dump: PathBuf,
 }
 
-/// Where a path lies.
+/// Where a path is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Location {
     /// The same path inside a dump: the root's name, then the path below it.
     /// Empty for a dump itself.
     pub within: RelPath,
-    /// The tree it lies in.
+    /// The tree it is in.
     pub located_in: LocatedIn,
     /// The symlink in the main tree that leads elsewhere, where the path was
     /// taken as it was typed, through that symlink's name.
@@ -43,7 +43,7 @@ pub struct Location {
 }
 
 impl Location {
-    /// How many names lie between the tree, or the dump root, and the place: of
+    /// How many names are between the tree, or the dump root, and the place: of
     /// several that hold a path, the innermost has the fewest.
     #[must_use]
     pub fn depth(&self) -> usize {
@@ -56,7 +56,7 @@ impl Location {
     }
 }
 
-/// The tree that a path lies in.
+/// The tree that a path is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LocatedIn {
     /// A main tree; with the path there, as the tree was named.
@@ -66,7 +66,7 @@ pub enum LocatedIn {
 }
 
 impl Trees {
-    /// Finds the tree that a path lies in.
+    /// Finds the tree that a path is in.
     /// Of trees inside one another the innermost counts.
     pub(super) fn locate(&self, path: &Path) -> Result<Location, FindError> {
         let path = Path::new("/").join(path);
@@ -169,7 +169,7 @@ impl Trees {
     }
 }
 
-/// It lies in the dump root, but in nothing that bears a date.
+/// It is in the dump root, but in nothing that has a date.
 struct Undated;
 
 fn main_place(root: &Tree, rest: &RelPath) -> Option<Result<Location, Undated>> {

@@ -1,4 +1,4 @@
-//! Finding old versions: where a path lies, how it was at a moment, and its
+//! Finding old versions: where a path is, how it was at a moment, and its
 //! whole history. Reads only, takes no lock, and touches no path but the
 //! named one.
 //!

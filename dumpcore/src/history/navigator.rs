@@ -1,4 +1,4 @@
-//! Where a path lies, and how it was in one dump or another.
+//! Where a path is, and how it was in one dump or another.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -204,7 +204,7 @@ impl Navigator {
     }
 }
 
-/// The name of the tree that a path inside a dump lies in.
+/// The name of the tree that a path inside a dump is in.
 pub(super) fn tree_of(within: &RelPath) -> &Path {
     let names = within.as_bytes().split(|b| *b == b'/');
     Path::new(OsStr::from_bytes(

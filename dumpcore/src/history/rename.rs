@@ -99,7 +99,7 @@ impl Search<'_> {
         self.choose(candidates, wanted, faults)
     }
 
-    /// The root that the name lies in; all roots, where the dump before does
+    /// The root that the name is in; all roots, where the dump before does
     /// not have that one.
     fn start(&self, within: &RelPath, faults: &mut Vec<Fault>) -> Vec<(RelPath, bool)> {
         let top = self.listing.path(self.before);
@@ -173,7 +173,7 @@ impl Search<'_> {
         if let Some(Some(Some(other))) = listed {
             return Ok(Some(other) == kind);
         }
-        // Main trees lie in no directory together, and some listings are
+        // Main trees are in no directory together, and some listings are
         // without types.
         let other = (self.after)(name).map(|path| look(&path)).transpose()?;
         Ok(other.flatten().map(|meta| meta.kind) == kind)
@@ -245,7 +245,7 @@ impl Rank {
 }
 
 /// To the nanosecond, or to the second where one side stores no more: main
-/// trees and dumps lie on different filesystems.
+/// trees and dumps are on different filesystems.
 fn same_time(a: Time, b: Time) -> bool {
     a == b || (a.secs == b.secs && (a.nanos == 0 || b.nanos == 0))
 }

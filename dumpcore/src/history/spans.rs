@@ -69,7 +69,7 @@ pub(super) fn thinned(runs: Vec<Span>, every: Keep) -> Vec<Span> {
     for mut run in runs {
         let span = every.span(run.first.moment);
         // What was renamed and then changed is a rename as well; but
-        // what lies before an absence was another file.
+        // what is before an absence was another file.
         let mut same_file = true;
         // An absence does not take the place of the version before it; a
         // version takes the place of all that its span had.

@@ -87,7 +87,7 @@ pub(super) struct Step {
     pub(super) anew: bool,
 }
 
-/// A fresh symlink would bear the time of its making.
+/// A fresh symlink would have the time of its making.
 pub(super) fn set_link_time(path: &Path) {
     let above = open_root(path.parent().unwrap(), For::Passing).unwrap();
     let name = CString::new(path.file_name().unwrap().as_bytes()).unwrap();

@@ -303,7 +303,7 @@ fn follows_a_file_through_its_names() {
     for day in 1..=6 {
         fs::create_dir_all(top(day).join("x/y")).unwrap();
     }
-    // Another file bore the newest name before: not its history.
+    // Another file had the newest name before: not its history.
     fs::write(top(1).join("new"), "another").unwrap();
     fs::write(top(1).join("x/y/old"), "1").unwrap();
     fs::write(top(2).join("x/y/old"), "2").unwrap();

@@ -178,7 +178,7 @@ impl<'a> History<'a> {
         }
     }
 
-    /// The dump that counts as the last, where a path lies in one.
+    /// The dump that counts as the last, where a path is in one.
     fn limit(&self) -> Option<Dated> {
         match self.place.located_in {
             LocatedIn::Dump(dump) => Some(self.navigator.listing.dated(dump)),
@@ -325,7 +325,7 @@ impl<'a> History<'a> {
         let (Some(version), Some(last)) = (&now.version, runs.last()) else {
             return None;
         };
-        // After the dump that a path lies in there may be others.
+        // After the dump that a path is in there may be others.
         let is_next = matches!(self.place.located_in, LocatedIn::Main(_));
         if !self.follow || !is_next || last.version.is_some() {
             return None;
@@ -438,7 +438,7 @@ impl<'a> History<'a> {
     }
 }
 
-/// The same path in the main tree, and what bears it there.
+/// The same path in the main tree, and the entry there.
 struct Now {
     path: PathBuf,
     version: Option<Version>,

@@ -1,4 +1,4 @@
-//! One version of a path: where it lies, and its metadata.
+//! One version of a path: where it is, and its metadata.
 //!
 //! A path in a dump is looked at with one `statx`. A symlink further up in that
 //! path would lead out of the dump, so for something new the names above it are
@@ -24,7 +24,7 @@ use crate::sys::{errno, path};
 pub struct Version {
     /// Where it can be read.
     pub path: PathBuf,
-    /// The dump; `None` for what lies in none, as the main tree. What reading
+    /// The dump; `None` for what is in none, as the main tree. What reading
     /// a dump moves in it is set back.
     pub dump: Option<DumpName>,
     /// Its metadata. A symlink's are its own.
@@ -78,8 +78,8 @@ impl Version {
     }
 
     /// Was it modified when another version was, as far as its filesystem can
-    /// tell? The other one may lie where times are finer: that is so of a main
-    /// tree whose dumps lie on a disk which keeps whole seconds.
+    /// tell? The other one may be where times are finer: that is so of a main
+    /// tree whose dumps are on a disk which keeps whole seconds.
     #[must_use]
     pub fn has_time_of(&self, other: &Self) -> bool {
         let (kept, other_time) = (self.meta.mtime, other.meta.mtime);

@@ -37,7 +37,7 @@ pub enum CopyReason {
     /// The same, but a link is refused: it belongs to another user, and the
     /// system protects hard links.
     LinkNotPermitted,
-    /// The same, but a link is refused: it lies on another filesystem, or
+    /// The same, but a link is refused: it is on another filesystem, or
     /// subvolume.
     OtherFilesystem,
     /// The same, but it is no longer in the reference.

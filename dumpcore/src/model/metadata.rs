@@ -56,7 +56,7 @@ pub struct Meta {
 }
 
 impl Meta {
-    /// Of an entry of this type, with everything else 0: for what lies in no
+    /// Of an entry of this type, with everything else 0: for what is in no
     /// filesystem.
     #[must_use]
     pub fn new(kind: Kind) -> Self {

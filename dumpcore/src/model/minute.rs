@@ -1,7 +1,7 @@
 //! A civil minute: what a dump is named after.
 //!
 //! A [`Stamp`] is a minute on the wall clock, without a zone: names on disk
-//! are local time, and two minutes an hour apart may bear the same name when
+//! are local time, and two minutes an hour apart may have the same name when
 //! the clocks go back. It knows how to step and to measure, never what time
 //! it is now: `now` is always an argument.
 
@@ -32,13 +32,13 @@ impl Stamp {
             .map(Self)
     }
 
-    /// The minute that a local moment lies in.
+    /// The minute that a local moment is in.
     #[must_use]
     pub fn of(moment: &DateTime<Local>) -> Self {
         Self::from_civil(moment.naive_local())
     }
 
-    /// The minute that a civil time lies in: seconds are dropped.
+    /// The minute that a civil time is in: seconds are dropped.
     #[must_use]
     pub fn from_civil(time: NaiveDateTime) -> Self {
         let time = time.with_second(0).and_then(|t| t.with_nanosecond(0));
@@ -81,7 +81,7 @@ impl Stamp {
         self.0.minute()
     }
 
-    /// The earliest moment that bears this name here: of an hour that the
+    /// The earliest moment that has this name here: of an hour that the
     /// clocks repeat the first; `None` for one that they leave out.
     #[must_use]
     pub fn earliest(&self) -> Option<DateTime<Local>> {
@@ -175,7 +175,7 @@ impl From<DateTime<Local>> for Stamp {
 impl TryFrom<SystemTime> for Stamp {
     type Error = OutOfRange;
 
-    /// The minute that it lies in, on the local clock.
+    /// The minute that it is in, on the local clock.
     fn try_from(moment: SystemTime) -> Result<Self, OutOfRange> {
         let moment = DateTime::<Utc>::try_from(Time::from(moment))?;
         Ok(Self::of(&moment.with_timezone(&Local)))

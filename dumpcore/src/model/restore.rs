@@ -20,7 +20,7 @@ pub struct WouldRemove {
     /// How many entries, those below them included.
     pub entries: u64,
     /// The first of them, nearest to the place and then by name,
-    /// [`WouldRemove::NAMED`] at most: absolute paths. Of what lies in a
+    /// [`WouldRemove::NAMED`] at most: absolute paths. Of what is in a
     /// directory that is such an entry itself, only that directory is named.
     pub first: Vec<PathBuf>,
 }
@@ -73,7 +73,7 @@ pub struct RestoreReport {
     /// What a person should know.
     pub warnings: Vec<Warning>,
     /// What was replaced could not be removed, or not all of it, because of
-    /// this: it lies at the fault's path. The next restoration of the same
+    /// this: it is at the fault's path. The next restoration of the same
     /// place removes it, and no dump takes it.
     pub left: Option<Fault>,
 }

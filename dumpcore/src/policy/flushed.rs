@@ -7,7 +7,7 @@
 //! open and some closed spans of time.
 //!
 //! As text: the spans, separated by spaces; `T` is all before `T`, `S..T` what
-//! lies between the two. A time is in seconds and nanoseconds since 1970:
+//! is between the two. A time is in seconds and nanoseconds since 1970:
 //! `1795636375.004000000`.
 
 use std::fmt;

@@ -1,9 +1,9 @@
-//! When a dump was made: the mark that it bears, and what stands in for it.
+//! When a dump was made: its mark, and what counts where it has none.
 //!
 //! A dump's name is local time, and names the wrong hour to who reads it in
-//! another zone. So each dump bears its moment, in UTC, as RFC 3339 with
+//! another zone. So each dump has its moment, in UTC, as RFC 3339 with
 //! nanoseconds: `2026-11-22T22:31:04.123456789Z`. Dumps of other programs,
-//! and those on a filesystem without attributes, bear none: of these the
+//! and those on a filesystem without attributes, have none: of these the
 //! directory's time of modification counts, which is when the dump was begun,
 //! unless it says something that the name cannot mean; else the name.
 
@@ -35,7 +35,7 @@ pub(crate) fn parse(mark: &[u8]) -> Option<DateTime<Utc>> {
 }
 
 /// What a dump without a mark is taken to be of: its directory's time of
-/// modification, if that lies within two minutes of the name, give or take
+/// modification, if that is within two minutes of the name, give or take
 /// whole quarter hours up to 26 hours (a time zone); else its name.
 #[must_use]
 pub(crate) fn unmarked(modified: Option<Time>, name: Stamp) -> DateTime<Utc> {

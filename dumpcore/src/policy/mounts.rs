@@ -7,7 +7,7 @@ use super::touched::{escaped, unescaped};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct MountNote {
     /// The newest dump that has what was mounted, by its path in the dump
-    /// root, if the dump that bears this has it not.
+    /// root, if the dump with this note does not have it.
     pub(crate) last: Option<Vec<u8>>,
     /// Where it was mounted: the tree's name first.
     pub(crate) path: Vec<u8>,

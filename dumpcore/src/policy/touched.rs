@@ -4,7 +4,7 @@
 //! Programs set size and time of modification as they please; the time of
 //! change is the kernel's. What a dump holds was read after its reading began,
 //! so an entry whose time of change is older than that is as it was read. The
-//! mark that a dump bears says for each tree when that was, by which clock, and
+//! mark that a dump has says for each tree when that was, by which clock, and
 //! of which directory on which filesystem. Where it says nothing of what is
 //! read now, everything may have been touched.
 //!
@@ -130,7 +130,7 @@ impl Touched {
             Some(Touched::Since(earlier)) if Some(earlier) != of_mark => Some(earlier),
             _ => newest_birth.or(of_mark),
         };
-        // What bears a later time than the reading of this dump was stored for
+        // What has a later time than the reading of this dump was stored for
         // it, or when the clock was wrong.
         let own = own.map(|own| own.began);
         let earliest = |since: Time| own.map_or(since, |own| own.min(since));

@@ -1,4 +1,4 @@
-//! Reading the exclude rules that lie with a tree or with the dumps.
+//! Reading the exclude rules that are with a tree or with the dumps.
 //!
 //! Anyone who may write in a tree can put anything in the place of this file,
 //! and a run as root reads it. So no symlink below the root is followed,

@@ -54,7 +54,7 @@ pub enum NotADump {
         /// How many dumps it has.
         dumps: usize,
     },
-    /// It lies in a dump.
+    /// It is in a dump.
     #[error("{} is inside the dump {dump}; name the dump itself", Printable::path(.path))]
     Inside {
         /// What was named.

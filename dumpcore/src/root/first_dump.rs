@@ -38,7 +38,7 @@ impl DumpRoot {
     }
 }
 
-/// Lies a path in the runner's own directory of a dump root, or beside its
+/// Is a path in the runner's own directory of a dump root, or beside its
 /// dumps of a day or a year?
 fn is_among_dumps(root: &Path, below: &Path) -> bool {
     if below.starts_with(layout::STATE_DIR) {

@@ -2,13 +2,13 @@
 //! and without a lock.
 //!
 //! Names are local time and may mislead: a traveller's dump of an hour ago
-//! bears a name of tomorrow. So each dump is asked for its moment (one look at
+//! has a name of tomorrow. So each dump is asked for its moment (one look at
 //! an attribute, another at the directory where it has none). Names and
 //! moments are never far apart, though (`policy/moment`), so that only the
 //! names around what is asked for are read, and the newest dump costs a few
-//! directories, however many there are. A checkpoint bears the moment of what
+//! directories, however many there are. A checkpoint has the moment of what
 //! it copied, which may be long before its name: it is looked for as far as 31
-//! days behind it. Names that lie in the future of every zone are few, and
+//! days behind it. Names that are in the future of every zone are few, and
 //! always looked at: somebody may have moved a dump.
 
 use std::collections::BinaryHeap;
@@ -68,7 +68,7 @@ impl Listing {
         self.root().join(name.path())
     }
 
-    /// When a dump was made: by the mark that it bears; without one by its
+    /// When a dump was made: by the mark that it has; without one by its
     /// directory's time of modification, where that fits its name; else by its
     /// name. Of what does not exist, or may not be looked at, by its name.
     #[must_use]
@@ -80,7 +80,7 @@ impl Listing {
         moment::unmarked(modified, name.stamp)
     }
 
-    /// When a dump was made, by the mark that it bears; `None` of one without.
+    /// When a dump was made, by the mark that it has; `None` of one without.
     #[must_use]
     pub fn marked_moment(&self, name: DumpName) -> Option<DateTime<Utc>> {
         let mark = c_name(layout::MOMENT_XATTR.as_bytes());
@@ -254,7 +254,7 @@ fn first(mut dumps: Dumps<'_>) -> Result<Option<DumpName>, Fault> {
 struct Span {
     from: Bound<DateTime<Utc>>,
     to: Bound<DateTime<Utc>>,
-    /// What bears a later name than this has it of no clock that is right.
+    /// A dump with a later name than this was named by a wrong clock.
     future: Stamp,
 }
 

@@ -1,4 +1,4 @@
-//! The lock of a dump root, and the directory in which it lies.
+//! The lock of a dump root, and the directory in which it is.
 //!
 //! `.dump` is the runner's own: nobody else may enter it, so nobody else can
 //! hold the lock in it and keep all runs out. Someone who owns the dump root may
@@ -188,7 +188,7 @@ impl DumpRoot {
     ///
     /// Anyone who may read the dump may also hold its directory alone, and must
     /// not keep checkpoints, replicas and restorations out by that. A removal
-    /// takes the name away as soon as it holds the dump, so one that still bears
+    /// takes the name away as soon as it holds the dump, so one that still has
     /// its name a second later is read without: as long as somebody else holds
     /// it, it cannot be removed either.
     pub(crate) fn hold_dump(&self, path: &RelPath) -> io::Result<(OwnedFd, Hold)> {

@@ -114,7 +114,7 @@ impl DumpRoot {
     }
 
     /// How old the dump is that `current` names: the time from its moment to
-    /// `now`, below zero when that lies before it. `None` when there is no such
+    /// `now`, below zero when that is before it. `None` when there is no such
     /// link, or it names a first copy, whose age nobody knows.
     ///
     /// ```no_run

@@ -1,6 +1,6 @@
 //! The modes of the directories of a dump root, independent of the umask.
 //!
-//! Those of years and days, and published dumps, are open to all: what lies in
+//! Those of years and days, and published dumps, are open to all: what is in
 //! them has permissions of its own. What is being made is its runner's alone,
 //! and so is what a run keeps for itself.
 
@@ -53,7 +53,7 @@ pub(crate) fn narrow(handle: &OwnedFd, mode: u16) -> io::Result<()> {
     }
 }
 
-/// Somebody else's (root may be the runner), and what lies on a disk without
+/// Somebody else's (root may be the runner), and what is on a disk without
 /// modes, stays as it is.
 fn set(handle: &OwnedFd, mode: u16) -> io::Result<()> {
     match file::set_mode(handle, mode) {

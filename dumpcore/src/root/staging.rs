@@ -182,7 +182,7 @@ impl<'a> Staging<'a> {
     }
 
     /// Makes the dump visible, and points these links at it. It must have
-    /// been flushed before. Its directory bears what it tells of itself, has its
+    /// been flushed before. Its directory gets what it tells of itself, has its
     /// moment as its time, for where no marks can be kept, and is open to all
     /// before its name is.
     pub(crate) fn publish(self, tells: &Tells, links: &[&str]) -> Result<PathBuf, Error> {

@@ -8,7 +8,7 @@
 //!
 //! That rests on a clock that does not go back. Before a file is made the clock
 //! must not stand before the last of these times, and when the file is whole its
-//! own time must not lie before it either: else the attribute is removed, and
+//! own time must not be before it either: else the attribute is removed, and
 //! that is flushed, and this run takes no further watermark. A run that takes
 //! over a leftover vouches for what it makes itself, which is what is younger
 //! than all that it found there.

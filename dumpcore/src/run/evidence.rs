@@ -1,11 +1,11 @@
 //! What a run knows of changes that leave size and time as they were: when
 //! what the reference, and a leftover, hold was read of its tree.
 //!
-//! A dump bears a mark for each tree of when this run began to read it. It
+//! A dump has a mark for each tree of when this run began to read it. It
 //! is on a leftover from its beginning on. A run that takes that over looks
 //! at what it keeps by the leftover's own mark, as at what it links by that of
 //! the reference; when all is looked at, the dump is as new as if this run had
-//! stored all of it, and bears its mark.
+//! stored all of it, and has its mark.
 //!
 //! A copy of a dump inherits the marks of that: it says nothing of changes
 //! since. What it reads is published, and its times of change say nothing; a
@@ -61,7 +61,7 @@ impl Evidence {
         }
     }
 
-    /// A new dump bears the marks from its beginning on.
+    /// A new dump has the marks from its beginning on.
     pub(super) fn begin(&self, staging: &Staging<'_>) -> Result<(), Error> {
         if staging.resumed || self.marks.is_empty() {
             return Ok(());

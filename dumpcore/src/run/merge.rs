@@ -75,7 +75,7 @@ impl<'m> Merge<'m> {
         self.staging.filter(|_| self.options.purpose.makes())
     }
 
-    /// Is what a dump remembers of attributes of use? Not where they are
+    /// Can what a dump remembers of attributes be used? Not where they are
     /// compared as they are on the disk.
     fn remembers(&self) -> bool {
         self.options.policy.compares_xattrs() && self.options.purpose != Purpose::Verify
@@ -98,7 +98,7 @@ impl<'m> Merge<'m> {
 pub(super) struct Shape<'s> {
     slots: &'s Arc<HandleCache>,
     /// The path of the dump root, and whether what its dumps remember of
-    /// attributes is of use, with these capabilities.
+    /// attributes can be used, with these capabilities.
     dump: &'s DumpRoot,
     remembering: Option<&'s Capabilities>,
     target: Option<Arc<DirHandle>>,

@@ -55,7 +55,7 @@ impl<'a> Order<'a> {
         }
     }
 
-    /// A copy of a published dump, which bears what that bears. What is
+    /// A copy of a published dump, with the marks of that. What is
     /// published was meant, and its disk is there.
     pub(crate) fn copy_of(dump: &OwnedFd, sort: Sort, merge: MergeOptions<'a>) -> Self {
         let merge = MergeOptions {

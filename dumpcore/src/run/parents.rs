@@ -13,7 +13,7 @@ use crate::sys::stat;
 const ENTER: u16 = 0o001;
 
 impl Run {
-    /// Tells of each tree that others cannot reach where it is, while they can
+    /// Reports each tree that others cannot reach where it is, while they can
     /// reach its copy.
     pub(super) fn tell_of_closed_parents(&self, sources: &[Source], totals: &Totals<'_>) {
         let real = |path: &Path| dir::real_path(path).unwrap_or_default();

@@ -39,7 +39,7 @@ impl Run {
         totals.event(Event::Phase(Phase::Estimating));
         let leftover = leftover.map(|leftover| leftover.name);
         match self.check_space(order, sources, leftover, budget) {
-            // What else is wrong with a tree, the copying tells of.
+            // Anything else that is wrong with a tree is reported while it is copied.
             Err(error) if !order.space_check && !matches!(error, Error::NoSpace { .. }) => Ok(None),
             checked => checked.map(Some),
         }

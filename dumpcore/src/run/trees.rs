@@ -92,7 +92,7 @@ pub(crate) fn roots_of_dump(handle: &OwnedFd, base: &Path) -> Result<Vec<Source>
 
 /// The trees of the dumps that these are linked to which are none of these, as
 /// paths: anyone who names one tree of two would else lose the other from
-/// `current` without a word. Where sets take turns this is told once, since
+/// `current` without a word. Where sets take turns this is reported once, since
 /// the next time the tree's own last dump is without the other, too.
 pub(super) fn missing(dump: &DumpRoot, sources: &[Source]) -> Vec<PathBuf> {
     let mut seen: Vec<&Arc<Reference>> = Vec::new();

@@ -178,7 +178,7 @@ impl Chunk {
         Ok(())
     }
 
-    /// Inodes that lie beside each other on disk come one after the other.
+    /// Inodes that are beside each other on disk come one after the other.
     pub(crate) fn sort_by_inode(&mut self) {
         self.entries.sort_unstable_by_key(|e| e.ino);
     }

@@ -42,7 +42,7 @@ pub(crate) fn unlock(dir: BorrowedFd<'_>) -> io::Result<()> {
     Ok(flock(dir, FlockOperation::Unlock)?)
 }
 
-/// Flushes the whole filesystem that a handle lies on.
+/// Flushes the whole filesystem that a handle is on.
 pub(crate) fn sync_filesystem(on: impl AsFd) -> io::Result<()> {
     Ok(syncfs(on)?)
 }
@@ -88,7 +88,7 @@ pub(crate) fn free(on: impl AsFd) -> io::Result<Free> {
     })
 }
 
-/// A name of the filesystem that a handle lies on, which it keeps however and
+/// A name of the filesystem that a handle is on, which it keeps however and
 /// wherever it is mounted; empty where it has none. Snapshots may share it.
 pub(crate) fn filesystem_name(on: BorrowedFd<'_>) -> String {
     if let Ok(uuid) = raw::filesystem_uuid(on) {

@@ -161,7 +161,7 @@ pub(crate) fn is_shortage(error: &io::Error) -> bool {
 /// A link to this inode is refused, while a copy of it is welcome: it has no
 /// link left to give (EMLINK), it belongs to somebody else and the system
 /// protects hard links (EPERM), it may not be searched (EACCES), or it has
-/// gone from the reference (ENOENT) or lies on another filesystem (EXDEV).
+/// gone from the reference (ENOENT) or is on another filesystem (EXDEV).
 pub(crate) fn is_link_refused(error: &io::Error) -> bool {
     is(
         error,
@@ -180,7 +180,7 @@ pub(crate) fn is_out_of_links(error: &io::Error) -> bool {
     is(error, &[Errno::MLINK])
 }
 
-/// Two names lie on different filesystems, or subvolumes.
+/// Two names are on different filesystems, or subvolumes.
 pub(crate) fn is_other_filesystem(error: &io::Error) -> bool {
     is(error, &[Errno::XDEV])
 }

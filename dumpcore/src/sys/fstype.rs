@@ -62,7 +62,7 @@ const KERNEL: &[(i64, &str)] = &[
 ];
 
 impl FsType {
-    /// That of the filesystem that a handle lies on.
+    /// That of the filesystem that a handle is on.
     pub(crate) fn of(handle: impl AsFd) -> io::Result<Self> {
         Ok(Self::of_magic(magic(fstatfs(handle)?.f_type)))
     }
@@ -113,7 +113,7 @@ impl FsType {
         self.has_true_sizes() && self != Self::Cifs
     }
 
-    /// Do listings bear the numbers that a look at the entry gives?
+    /// Do listings give the inode numbers that `stat` gives?
     pub(crate) fn lists_true_inodes(self) -> bool {
         self.is_local() || self == Self::Zfs
     }

@@ -1,9 +1,9 @@
-//! What a handle's filesystem lies on, as the kernel's own files tell: the
+//! What a handle's filesystem is on, as the kernel's own files tell: the
 //! table of mounts, and the queues of block devices in sysfs.
 //!
 //! Best effort, and never a failure: what cannot be found out is unknown. A
 //! volume or an array is asked for what it is made of, a loop device for the
-//! file that it lies in; one rotating disk among them makes all of it one.
+//! file that it is in; one rotating disk among them makes all of it one.
 
 use rustix::fs::{AtFlags, StatxFlags, major, minor, statx};
 use std::ffi::OsStr;
@@ -20,7 +20,7 @@ use crate::model::storage::Storage;
 /// Devices upon devices: more is a circle.
 const DEEPEST: u8 = 8;
 
-/// What a handle's filesystem lies on.
+/// What a handle's filesystem is on.
 pub(crate) fn of(handle: impl AsFd) -> Storage {
     below(handle.as_fd(), DEEPEST)
 }

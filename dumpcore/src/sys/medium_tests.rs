@@ -143,7 +143,7 @@ fn a_loop_device_is_what_its_file_lies_on() {
     assert_eq!(fake.says(7, 1), Storage::Rotating);
 }
 
-/// Loop devices upon a tmpfs, for real: memory, whatever lies between.
+/// Loop devices upon a tmpfs, for real: memory, whatever is between.
 #[test]
 #[ignore = "needs root for mounts"]
 fn filesystems_in_files_in_memory_are_memory() {

@@ -21,7 +21,7 @@ pub(crate) fn all() -> Vec<PathBuf> {
     points(&table).collect()
 }
 
-/// Types of filesystems that lie on a disk, or in memory, of this machine: they
+/// Types of filesystems that are on a disk, or in memory, of this machine: they
 /// always answer.
 const ON_DISKS: [&[u8]; 9] = [
     b"bcachefs",
@@ -35,7 +35,7 @@ const ON_DISKS: [&[u8]; 9] = [
     b"zfs",
 ];
 
-/// What is mounted below a path without symlinks, and lies on a disk.
+/// What is mounted below a path without symlinks, and is on a disk.
 pub(crate) fn on_disks_below(path: &Path) -> Vec<PathBuf> {
     let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
     let lines = table.split(|byte| *byte == b'\n');

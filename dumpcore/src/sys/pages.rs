@@ -148,7 +148,7 @@ impl<'f> Reader<'f> {
     /// Lets the stretch in hand go, unless somebody else had it cached.
     fn leave(&mut self) {
         if let Some((number, false)) = self.stretches.now.take() {
-            // And a little before: a page may lie across its beginning.
+            // And a little before: a page may extend across its beginning.
             let from = (number * STRETCH).saturating_sub(STRETCH / 8);
             let from = if number == 0 { 0 } else { from };
             not_needed(self.file, from..(number + 1) * STRETCH);

@@ -21,7 +21,7 @@ use crate::model::metadata::{Id, Kind, Meta};
 /// As many symlinks as the kernel follows on one way.
 const MOST_LINKS: u32 = 40;
 
-/// Looks at what bears a path; its last name is not followed.
+/// Looks at the entry of a path; its last name is not followed.
 pub(crate) fn look(path: &Path) -> io::Result<Meta> {
     match stat::look(CWD, &c_name(path.as_os_str())?, Fresh::AsStat) {
         Err(error) if errno::is_too_long(&error) && dir::is_long(path) => {
@@ -231,7 +231,7 @@ fn os(text: &CString) -> &OsStr {
 }
 
 /// The directory that this process works in, without symlinks and however deep
-/// it lies: where the kernel does not tell (more than 4095 bytes), the way up
+/// it is: where the kernel does not tell (more than 4095 bytes), the way up
 /// is taken name by name.
 ///
 /// # Errors
@@ -242,7 +242,7 @@ pub fn working_directory() -> io::Result<PathBuf> {
         Ok(path) if path.to_bytes().starts_with(b"/") => {
             Ok(PathBuf::from(OsString::from_vec(path.into_bytes())))
         }
-        // "(unreachable)/…": it does not lie below this process's root.
+        // "(unreachable)/…": it is not below this process's root.
         Ok(_) => Err(Errno::NOENT.into()),
         Err(Errno::NAMETOOLONG) => climb(dir::open_root(Path::new("."), For::Passing)?),
         Err(error) => Err(error.into()),

@@ -45,7 +45,7 @@ pub(crate) fn look_at(handle: impl AsFd) -> io::Result<Meta> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Details {
     pub(crate) meta: Meta,
-    /// The number of the mount that it lies on; 0 before Linux 5.8.
+    /// The number of the mount that it is on; 0 before Linux 5.8.
     pub(crate) mount: u64,
     /// Is it itself the top of a mount?
     pub(crate) is_mounted: bool,
@@ -70,7 +70,7 @@ pub(crate) fn details(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<Details> {
 
 const MNT_ID_UNIQUE: u32 = 0x4000;
 
-/// The number of the mount that a handle lies on: never used again while the
+/// The number of the mount that a handle is on: never used again while the
 /// machine runs where the kernel can tell (Linux 6.8), else its plain number.
 pub(crate) fn mount_id(handle: impl AsFd) -> io::Result<u64> {
     let wanted = StatxFlags::from_bits_retain(MNT_ID_UNIQUE) | StatxFlags::MNT_ID;
@@ -85,7 +85,7 @@ pub(crate) fn look_at_top(handle: impl AsFd) -> io::Result<(Meta, bool)> {
     Ok((meta(&found)?, is_top))
 }
 
-/// What lies at a name, as far as the filesystem itself need not be asked.
+/// What is at a name, as far as the filesystem itself need not be asked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MountPoint {
     /// The number of the filesystem.
@@ -94,7 +94,7 @@ pub(crate) struct MountPoint {
     pub(crate) is_root: bool,
 }
 
-/// On which filesystem a name lies. Nothing is mounted for that, and no server
+/// On which filesystem a name is. Nothing is mounted for that, and no server
 /// is asked: a mount answers that hangs, or that this user may not look at.
 pub(crate) fn look_at_mount(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<MountPoint> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT | AtFlags::STATX_DONT_SYNC;
@@ -105,7 +105,7 @@ pub(crate) fn look_at_mount(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<Moun
     })
 }
 
-/// When what bears a name was made, where its filesystem keeps that.
+/// When the entry of a name was made, where its filesystem keeps that.
 pub(crate) fn born(dir: BorrowedFd<'_>, name: &CStr) -> Option<Time> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
     birth(&statx(dir, name, flags, StatxFlags::BTIME).ok()?)

@@ -113,7 +113,7 @@ impl Drop for Stage {
     }
 }
 
-/// The dump bears the number of names that are below it.
+/// The dump has the number of names that are below it.
 #[track_caller]
 pub(crate) fn assert_names_noted(dump: &Path) {
     let Some(noted) = xattr::get(dump, "user.dump.names").expect("read") else {
@@ -166,7 +166,7 @@ impl History {
     }
 }
 
-/// Calls for each entry below a directory, which is told by its own path.
+/// Calls for each entry below a directory, with its own path.
 pub(crate) fn each(root: &Path, entry: impl FnMut(&[u8], &Stat)) {
     struct Each<F>(F);
     impl<F: FnMut(&[u8], &Stat)> Visit for Each<F> {

@@ -50,7 +50,7 @@ impl Place {
         fs::read_to_string(self.dir.path().join(path)).expect("read")
     }
 
-    /// A path below the directory, as machines are told it.
+    /// A path below the directory, as it is written for machines.
     pub(crate) fn whole(&self, path: &str) -> String {
         self.dir.path().join(path).display().to_string()
     }

@@ -125,7 +125,7 @@ pub(crate) fn before_flush() -> Inject {
     Inject::kill("syncfs").when(1)
 }
 
-/// Does a leftover bear a watermark?
+/// Does a leftover have a watermark?
 pub(crate) fn is_marked(site: &Path) -> bool {
     let mut value = [0_u8; 256];
     rustix::fs::getxattr(site, "user.dump.flushed", &mut value).is_ok()

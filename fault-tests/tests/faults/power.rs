@@ -29,7 +29,7 @@ pub(crate) enum Cut {
     AfterJournal,
 }
 
-/// A stage whose dump roots lie on a disk that can be put back to what it
+/// A stage whose dump roots are on a disk that can be put back to what it
 /// was.
 pub(crate) struct Disk {
     mount: Mount,

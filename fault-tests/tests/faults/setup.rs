@@ -88,7 +88,7 @@ impl Stage {
     /// now on.
     pub(crate) fn of_plain_user(mut self) -> Self {
         self.user = Some(plain_user::PLAIN);
-        // What was built may lie where only we can reach it.
+        // What was built may be where only we can reach it.
         let bin = self.top.join("bin");
         plain_user::copy_program(env!("CARGO_BIN_EXE_programs"), &bin.join("programs"));
         for name in ["dumpme", "chkptme", "dumpslave", "dumpctl"] {

@@ -75,7 +75,7 @@ fn what_is_listed_and_not_found_is_a_fault() {
 }
 
 /// What a directory told before it could be read no further is dumped, with
-/// all that lies below.
+/// all that is below.
 #[test]
 #[ignore = "needs strace"]
 fn what_was_listed_before_an_error_is_dumped() {

@@ -30,7 +30,7 @@ pub enum Warning {
         /// The minute that `current` is named after.
         current: Stamp,
     },
-    /// The dump root lies inside the tree and was left out.
+    /// The dump root is inside the tree and was left out.
     DumpInsideMain {
         /// Its path in the tree.
         path: PathBuf,

@@ -28,7 +28,7 @@ use self::parse::Statement;
 ///
 /// The rules are tried in order; the first that matches an entry decides, and
 /// an entry that none matches is kept. An excluded directory is not entered, so
-/// rules for what lies below it are never asked. Names are bytes.
+/// rules for what is below it are never asked. Names are bytes.
 ///
 /// In a file each line is one rule. Empty lines are skipped, and those that
 /// start with `#` or `;`. Blanks at either end of a line belong to the pattern.

@@ -80,9 +80,9 @@ pub(crate) fn dump_path(path: &[u8]) -> Option<&[u8]> {
     is_dump.then_some(path)
 }
 
-/// The dump that a path below a dump root lies in, relative to that root: one
-/// that bears a date, also one that is being made, or a first copy. `None` for
-/// what lies in none.
+/// The dump that a path below a dump root is in, relative to that root: one
+/// that has a date, also one that is being made, or a first copy. `None` for
+/// what is in none.
 #[must_use]
 pub(crate) fn dump_around(below: &Path) -> Option<PathBuf> {
     let mut names = below.iter();
@@ -95,8 +95,8 @@ pub(crate) fn dump_around(below: &Path) -> Option<PathBuf> {
     Some([first, day, leaf].iter().collect())
 }
 
-/// The directory of a year or a day that a path below a dump root lies in,
-/// relative to that root: `2026`, `2026/1122`. `None` for what lies in none.
+/// The directory of a year or a day that a path below a dump root is in,
+/// relative to that root: `2026`, `2026/1122`. `None` for what is in none.
 #[must_use]
 pub(crate) fn day_around(below: &Path) -> Option<PathBuf> {
     let mut names = below.iter();

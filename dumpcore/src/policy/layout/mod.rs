@@ -56,7 +56,7 @@ pub(crate) const LOCK: &str = "lock";
 pub(crate) const BUSY: &str = "busy";
 /// In [`STATE_DIR`]: dumps on their way out.
 pub(crate) const REMOVING: &str = "removing";
-/// Where exclude rules lie, below a main tree or a dump root.
+/// Where exclude rules are, below a main tree or a dump root.
 pub const EXCLUDE_FILE: &str = ".rsync/exclude";
 /// The names on which a run tries what a filesystem can do. A run may be
 /// killed with any of them in place, so none is ever a tree's.

@@ -39,7 +39,7 @@ use crate::sys::stat::{self, Fresh};
 /// What was made, not yet in its place.
 pub(super) struct Made<'p> {
     pub(super) temporary: Temporary<'p>,
-    /// Does it lie in the private directory, instead of being it?
+    /// Is it in the private directory, instead of being it?
     pub(super) room: bool,
     /// Its inode.
     pub(super) id: Id,

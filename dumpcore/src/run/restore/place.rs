@@ -137,7 +137,7 @@ impl Place {
         Err(Fault::at(Op::Create, path)(std::io::Error::other(cause)).into())
     }
 
-    /// What bears a name in the directory above.
+    /// The inode of a name in the directory above.
     pub(super) fn id_of(&self, name: &CStr) -> Result<Option<Id>, Fault> {
         match stat::look(self.dir().as_fd(), name, stat::Fresh::AsStat) {
             Ok(meta) => Ok(Some(meta.id())),
@@ -201,7 +201,7 @@ impl Origin {
         Ok((dir.map_err(failed)?, name.clone()))
     }
 
-    /// The path of what lies `up` levels above the version.
+    /// The path of what is `up` levels above the version.
     pub(super) fn path_above(&self, up: usize) -> &Path {
         self.path.ancestors().nth(up).unwrap_or(&self.path)
     }

@@ -6,7 +6,7 @@
 //! becomes the older one is what was asked for. What is made after the look is
 //! not counted, and goes as well.
 //!
-//! Where something is mounted inside, what lies there would be removed with the
+//! Where something is mounted inside, what is there would be removed with the
 //! rest, on a disk that nobody named; what is immutable could not be removed
 //! when all the rest has been; and a dump root would take all history along.
 //! Each of these is refused before anything is touched.
@@ -44,7 +44,7 @@ pub(super) struct Wanted<'a> {
 /// What was found.
 #[derive(Debug, Default)]
 pub(super) struct Found {
-    /// What bears the name; `None` when nothing does.
+    /// The entry of the name; `None` when there is none.
     pub(super) there: Option<Meta>,
     pub(super) removes: WouldRemove,
     /// Does anything differ? Known only where everything was compared.
@@ -104,7 +104,7 @@ struct Walk<'a> {
     wanted: &'a Wanted<'a>,
     /// What is to be restored.
     of: &'a Path,
-    /// The mount that all of it must lie on.
+    /// The mount that all of it must be on.
     mount: u64,
     comparer: Option<Comparer<'a>>,
     found: Found,

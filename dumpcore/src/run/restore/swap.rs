@@ -33,7 +33,7 @@ impl Replaced<'_> {
 
 /// Gives what was made its name. What had it, if anything did, comes back.
 ///
-/// `room`: what was made lies in the private directory, under its own name;
+/// `room`: what was made is in the private directory, under its own name;
 /// else that directory is what was made.
 pub(super) fn put<'a>(
     temporary: &'a Temporary<'_>,
