@@ -1,9 +1,9 @@
-//! Reading the exclude rules that are with a tree or with the dumps.
+//! Reading the exclude rules that are stored in a tree or in a dump root.
 //!
 //! Anyone who may write in a tree can put anything in the place of this file,
-//! and a run as root reads it. So no symlink below the root is followed,
-//! nothing but a regular file is opened for reading, without waiting, and no
-//! more is read than a list of rules can have.
+//! and a run as root reads it. So no symlink below the root is followed, only a
+//! regular file is opened for reading, without waiting, and at most
+//! as many bytes are read as a list of rules can have.
 
 use std::ffi::CStr;
 use std::io;
@@ -39,14 +39,14 @@ pub fn read_exclude_file(root: impl AsRef<Path>) -> Result<Option<Vec<u8>>, Faul
     })
 }
 
-/// An act, `None` for the opening of the root, and what the system or this file
-/// has against it.
+/// The operation that failed, `None` for opening the root, and why: the
+/// system's answer, or what this file refuses.
 type Failed = (Option<Op>, io::Error);
 
 fn read(root: &Path) -> Result<Option<Vec<u8>>, Failed> {
     let mut dir = match dir::open_root(root, For::Passing) {
         Ok(dir) => dir,
-        // For the run to say, which needs the root itself.
+        // The run reports that: it needs the root itself.
         Err(e) if errno::has_changed(&e) => return Ok(None),
         Err(e) => return Err((None, e)),
     };
@@ -55,7 +55,7 @@ fn read(root: &Path) -> Result<Option<Vec<u8>>, Failed> {
         .map(|name| c_name(name.as_bytes()));
     let mut name = names.next().unwrap_or_default();
     for below in names {
-        // The first look is the first that has to enter the root.
+        // This is the first call that has to enter the root.
         let there = is_there(dir.as_fd(), &name, Kind::Dir).map_err(|(op, cause)| {
             let closed = errno::is_not_permitted(&cause);
             (op.filter(|_| !closed), cause)
@@ -72,7 +72,7 @@ fn read(root: &Path) -> Result<Option<Vec<u8>>, Failed> {
     contents(dir.as_fd(), &name).map(Some)
 }
 
-/// Is this name of the kind that it must be, or is there none such?
+/// Is this name missing, or of the type that it must have?
 fn is_there(dir: BorrowedFd<'_>, name: &CStr, kind: Kind) -> Result<bool, Failed> {
     match stat::look(dir, name, Fresh::AsStat) {
         Ok(meta) if meta.kind == kind => Ok(true),
@@ -112,7 +112,7 @@ mod tests {
 
     const RULES: &[u8] = b"*.o\n";
 
-    /// What is said of a root that `make` has filled.
+    /// The result for a root that `make` has filled.
     fn told(make: impl FnOnce(&Path)) -> Result<Option<Vec<u8>>, String> {
         let dir = assert_fs::TempDir::new().expect("a directory");
         let root = dir.path().join("root");

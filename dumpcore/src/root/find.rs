@@ -49,7 +49,7 @@ pub enum NotADump {
     Several {
         /// The year or the day.
         name: String,
-        /// Which of the two.
+        /// Is it a year or a day?
         what: Period,
         /// How many dumps it has.
         dumps: usize,
@@ -202,8 +202,7 @@ impl DumpRoot {
     }
 
     /// Links in the dump root that have the name of a pin and are not one, with
-    /// their targets, by name: these are not exactly a dump, so that the links
-    /// keep none.
+    /// their targets, by name: a target that is not exactly a dump keeps none.
     ///
     /// # Errors
     /// A [`Fault`] when the dump root cannot be listed.
@@ -242,8 +241,8 @@ impl DumpRoot {
         }
     }
 
-    /// What a path is below the dump root, or the path itself: a name may stand
-    /// there as it is, wherever the person stands.
+    /// The path relative to the dump root, or the path itself: the name of a dump
+    /// is understood in any working directory.
     fn below(&self, path: &Path) -> PathBuf {
         let plain: PathBuf = path.components().collect();
         let named = plain.iter().next().map(OsStr::as_bytes);

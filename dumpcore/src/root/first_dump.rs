@@ -13,7 +13,8 @@ use crate::sys::planned::{self, Planned};
 impl DumpRoot {
     /// May this directory become a dump root?
     ///
-    /// By real path; what is bound to somewhere else cannot be seen from there.
+    /// Checked by its real path. That of a bind mount does not show what it is
+    /// bound to.
     pub(crate) fn may_begin(&self) -> Result<(), Error> {
         let Some(real) = dir::real_path(self.path()) else {
             return Ok(());
@@ -94,7 +95,7 @@ mod tests {
         assert!(!is_refused("disk/sub/dump", "disk", &["/", "disk/sub"]));
         assert!(!is_refused("disk", "disk/sub", &["/"]));
         assert!(!is_refused("disk", "other", &["/"]));
-        // What is unknown is not held against it.
+        // What cannot be found out does not refuse it.
         assert!(!is_refused("disk", "disk", &[]));
         let root = vec![Planned {
             point: "/".into(),

@@ -1,15 +1,15 @@
 //! Lists the dumps of a dump root in order of their moments, without writing
 //! and without a lock.
 //!
-//! Names are local time and may mislead: a traveller's dump of an hour ago
-//! has a name of tomorrow. So each dump is asked for its moment (one look at
-//! an attribute, another at the directory where it has none). Names and
-//! moments are never far apart, though (`policy/moment`), so that only the
-//! names around what is asked for are read, and the newest dump costs a few
-//! directories, however many there are. A checkpoint has the moment of what
-//! it copied, which may be long before its name: it is looked for as far as 31
-//! days behind it. Names that are in the future of every zone are few, and
-//! always looked at: somebody may have moved a dump.
+//! Names are local time and may mislead: after a flight, a dump of an hour ago
+//! can have a name of tomorrow. So the moment of each dump is read (one call for
+//! an attribute, another for the directory's time where it has none). Names and
+//! moments are never far apart, though (`policy/moment`), so that only names
+//! around the moments in question are read, and finding the newest dump lists a
+//! few directories, however many there are. A checkpoint has the moment of what
+//! it copied, which may be long before its name: names up to 31 days later are
+//! searched for it. Names that are in the future in every time zone are few and
+//! always read, since somebody may have renamed a dump.
 
 use std::collections::BinaryHeap;
 use std::ops::{Bound, RangeBounds};
@@ -27,12 +27,12 @@ use crate::policy::moment;
 use crate::sys::name::c_name;
 use crate::sys::{errno, path, xattr};
 
-/// A dump and when it was made. Ordered by that; of equal ones by name.
+/// A dump and when it was made. Ordered by moment, then by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Dated {
-    /// When its run began; of a checkpoint and a replica, when that of the
-    /// dump began that they are copies of; of an import, its own date.
+    /// When its run began. A checkpoint and a replica have the moment of the
+    /// dump that they copy, an import has its own date.
     pub moment: DateTime<Utc>,
     /// Its name.
     pub name: DumpName,
@@ -40,15 +40,16 @@ pub struct Dated {
 
 /// The dumps of a dump root, as they are at the moment of each question.
 ///
-/// Nothing is kept between two questions, so that a long-lived value never
-/// answers from the past.
+/// Nothing is cached between two calls, so that a long-lived value never
+/// returns what was true before.
 #[derive(Clone, Debug)]
 pub struct Listing {
     calendar: Calendar,
 }
 
 impl Listing {
-    /// Of this dump root, which may be reached by symlinks. Reads nothing yet.
+    /// The listing of this dump root, whose path may lead through symlinks.
+    /// Reads nothing yet.
     #[must_use]
     pub fn new(root: impl AsRef<Path>) -> Self {
         Self {
@@ -68,9 +69,9 @@ impl Listing {
         self.root().join(name.path())
     }
 
-    /// When a dump was made: by the mark that it has; without one by its
-    /// directory's time of modification, where that fits its name; else by its
-    /// name. Of what does not exist, or may not be looked at, by its name.
+    /// When a dump was made: its mark, or without one its directory's
+    /// modification time where that fits its name, else its name. The name also
+    /// counts for a dump that does not exist or may not be read.
     #[must_use]
     pub fn moment(&self, name: DumpName) -> DateTime<Utc> {
         if let Some(moment) = self.marked_moment(name) {
@@ -97,9 +98,9 @@ impl Listing {
         }
     }
 
-    /// How many entries a published dump lacks, since they could not be read
-    /// when it was made, or when that was made which it is a copy of. `None`
-    /// of one that is complete, or on a filesystem that takes no marks.
+    /// How many entries a published dump lacks, because they could not be read
+    /// when it, or the dump that it copies, was made. `None` for a complete dump
+    /// and on a filesystem that stores no marks.
     #[must_use]
     pub fn lacks(&self, name: DumpName) -> Option<u64> {
         let mark = c_name(layout::PARTIAL_XATTR.as_bytes());
@@ -107,25 +108,23 @@ impl Listing {
         layout::partial_count(&mark)
     }
 
-    /// Is there a tree of this name in a dump? Not, if that cannot be looked at.
+    /// Is there a tree of this name in a dump? `false` when that cannot be read.
     #[must_use]
     pub fn has_tree(&self, name: DumpName, tree: impl AsRef<Path>) -> bool {
         let tree = self.path(name).join(tree);
         path::look(&tree).is_ok_and(|meta| meta.kind == Kind::Dir)
     }
 
-    /// The names of all published dumps, in their order. Asks none for its
-    /// moment.
+    /// The names of all published dumps, ordered by name. Reads no moments.
     #[cfg(feature = "catalog")]
     pub(crate) fn names(&self) -> Result<Vec<DumpName>, Fault> {
         self.calendar.ascending(..).collect()
     }
 
-    /// The newest dump: of the latest moment, which is not always the largest
-    /// name. Nor is its name always a minute that has passed: where runs come
-    /// within a minute of each other, each is named a minute after the one
-    /// before, and names run ahead of the clock for as long. Ask
-    /// [`Listing::moment`], not the name, when it was made.
+    /// The newest dump: the one with the latest moment, which does not always
+    /// have the largest name. Its name may also be ahead of the clock: when runs
+    /// begin within a minute of each other, each is named a minute after the one
+    /// before. [`Listing::moment`], not the name, says when it was made.
     ///
     /// # Errors
     /// A directory on the way that cannot be listed.
@@ -141,8 +140,8 @@ impl Listing {
         first(self.newest_first(..=at))
     }
 
-    /// The newest dump of these moments that has a tree of this name. Looks
-    /// into each dump until one has it.
+    /// The newest dump within these moments that has a tree of this name. Looks
+    /// into one dump after the other until one has it.
     ///
     /// # Errors
     /// A directory on the way that cannot be listed.
@@ -171,8 +170,8 @@ impl Listing {
         first(self.newest_first(..midnight.first_moment()))
     }
 
-    /// The dumps of these moments, the oldest first. Reads all their names at
-    /// once; a directory that cannot be listed comes out as a fault, before
+    /// The dumps within these moments, the oldest first. Reads all their names
+    /// at once; a directory that cannot be listed is returned as a fault, before
     /// all dumps.
     pub fn oldest_first(&self, moments: impl RangeBounds<DateTime<Utc>>) -> Dumps<'_> {
         let span = Span::of(moments);
@@ -193,9 +192,9 @@ impl Listing {
         Dumps(Way::OldestFirst(faults.into_iter()))
     }
 
-    /// The dumps of these moments, the newest first, read as they are asked
-    /// for. A year or day that cannot be listed comes out as a fault in its
-    /// place; the dumps behind it still follow.
+    /// The dumps within these moments, the newest first, read as the iterator
+    /// advances. A year or day that cannot be listed is returned as a fault in
+    /// its place; older dumps still follow.
     pub fn newest_first(&self, moments: impl RangeBounds<DateTime<Utc>>) -> Dumps<'_> {
         let span = Span::of(moments);
         let last = span.last_name();
@@ -209,7 +208,7 @@ impl Listing {
         };
         if let Bound::Included(last) = last {
             let future = Bound::Excluded(last.max(span.future));
-            // What cannot be listed there comes out with the others, or is not
+            // What cannot be listed there is returned with the others, or is not
             // what is asked for.
             let names = self.calendar.descending((future, Bound::Unbounded));
             names.flatten().for_each(|name| dumps.meet(name));
@@ -226,9 +225,9 @@ impl Listing {
         self.calendar.incompletes()
     }
 
-    /// Is there something under the name that a dump or a checkpoint of this
-    /// minute would be published as? Anything counts, also what is not
-    /// a directory: it is in the way.
+    /// Does anything exist under the name that a dump or a checkpoint of this
+    /// minute would be published as? Not only a directory counts: anything is in
+    /// the way.
     ///
     /// # Errors
     /// A name that cannot be looked at, for another reason than its absence.
@@ -249,7 +248,7 @@ fn first(mut dumps: Dumps<'_>) -> Result<Option<DumpName>, Fault> {
     Ok(dumps.next().transpose()?.map(|dump| dump.name))
 }
 
-/// Moments that are asked for, and the names that dumps of them can have.
+/// A range of moments, and the names that dumps within it can have.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     from: Bound<DateTime<Utc>>,
@@ -259,8 +258,8 @@ struct Span {
 }
 
 impl Span {
-    /// How much later than the dump that it copies a checkpoint may be made,
-    /// to be found where that is asked for.
+    /// How much later than the dump that it copies a checkpoint may be made and
+    /// still be found by that dump's moment.
     const LATE: TimeDelta = TimeDelta::days(31);
 
     fn of(moments: impl RangeBounds<DateTime<Utc>>) -> Self {
@@ -283,7 +282,8 @@ impl Span {
         named(self.to, moment::FARTHEST + Self::LATE)
     }
 
-    /// Can a dump of this name be of these moments? Its name is not too early.
+    /// Can a dump with this name be within these moments? The name is known not
+    /// to be too early.
     fn may_hold(&self, name: DumpName) -> bool {
         let last = named(self.to, moment::FARTHEST);
         name.sort == Sort::Checkpoint
@@ -292,7 +292,7 @@ impl Span {
     }
 }
 
-/// The minute, in local time, so far from a moment.
+/// The minute, in local time, at this distance from a moment.
 fn named(moment: Bound<DateTime<Utc>>, apart: TimeDelta) -> Bound<Stamp> {
     let (Bound::Included(moment) | Bound::Excluded(moment)) = moment else {
         return Bound::Unbounded;
@@ -325,8 +325,8 @@ impl Iterator for Dumps<'_> {
     }
 }
 
-/// Goes backwards through the names, and holds what was found until no name
-/// that is still to come can be of a later moment.
+/// Goes backwards through the names, and holds each dump until no remaining
+/// name can have a later moment.
 #[derive(Debug)]
 struct Backwards<'a> {
     listing: &'a Listing,
@@ -369,7 +369,8 @@ impl Backwards<'_> {
     }
 }
 
-/// Is a dump later than any that has this name, or an earlier one?
+/// Is a dump's moment later than that of any dump with this name or an earlier
+/// one?
 fn is_later(dump: &Dated, name: DumpName) -> bool {
     let latest = name.stamp.first_moment();
     let latest = latest.checked_add_signed(moment::FARTHEST);

@@ -1,14 +1,14 @@
-//! The lock of a dump root, and the directory in which it is.
+//! The lock of a dump root, and the directory that holds its file.
 //!
-//! `.dump` is the runner's own: nobody else may enter it, so nobody else can
-//! hold the lock in it and keep all runs out. Someone who owns the dump root may
-//! remove it, though, and then two runs could hold two locks. So the lock counts
-//! only while its path leads to the file that is locked: that is looked at after
-//! it was taken, and again before anything is published.
+//! Only the runner may enter `.dump`, so nobody else can hold the lock in it and
+//! keep all runs out. The owner of the dump root may remove it, though, and then
+//! two runs could hold two locks. So the lock counts only while its path leads to
+//! the file that is locked: that is checked after it was taken, and again before
+//! anything is published.
 //!
-//! A dump's own directory is held in the same way: together with others by those
-//! that read it for long, alone by those that would remove or refill it. Where
-//! the filesystem has no such locks, these are given without.
+//! A dump's own directory is locked in the same way: shared by programs that
+//! read it for long, exclusively by those that would remove or refill it. On a
+//! filesystem without such locks these always succeed.
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -27,14 +27,14 @@ use crate::sys::name::c_name;
 use crate::sys::stat::{self, Fresh};
 use crate::sys::{disk, errno, file, link};
 
-/// How many times the lock is tried again whose file was replaced meanwhile.
+/// How many times the lock is tried again when its file was replaced meanwhile.
 const TRIES: u32 = 10;
 
 /// After runs have found the lock held for this many seconds, one of them fails
 /// and says so: most likely the holder hangs.
 const STUCK: i64 = 12 * 60 * 60;
 
-/// How long a reader waits for a dump that somebody holds alone.
+/// How long a reader waits for a dump that somebody holds exclusively.
 const PATIENCE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -48,12 +48,12 @@ pub struct DumpLock {
 
 impl Drop for DumpLock {
     fn drop(&mut self) {
-        // Where that fails, closing the handle does it.
+        // When that fails, closing the handle unlocks it.
         let _ = disk::unlock(self.handle.as_fd());
     }
 }
 
-/// A directory that is held, until this is dropped.
+/// The lock of a directory, held until this is dropped.
 #[derive(Debug)]
 #[must_use = "the directory is let go when this is dropped"]
 pub(crate) struct Hold {
@@ -67,25 +67,25 @@ impl Drop for Hold {
 }
 
 impl Hold {
-    /// Holds a directory together with others that read it. The error is one of
-    /// [`errno::is_locked`] when somebody holds it alone.
+    /// Locks a directory for reading, which others may do as well.
+    /// [`errno::is_locked`] knows the error when somebody holds it exclusively.
     pub(crate) fn shared(dir: BorrowedFd<'_>) -> io::Result<Self> {
         Self::take(dir, disk::lock_shared)
     }
 
-    /// Holds a directory alone. The error is one of [`errno::is_locked`] when
+    /// Locks a directory exclusively. [`errno::is_locked`] knows the error when
     /// somebody else holds it.
     pub(crate) fn alone(dir: BorrowedFd<'_>) -> io::Result<Self> {
         Self::take(dir, disk::lock)
     }
 
-    /// Lets others hold it as well: those that read it, from now on.
+    /// From now on others may read it as well.
     pub(crate) fn share(&self) {
-        // Held alone it is safe, too.
+        // An exclusive lock is safe, too.
         let _ = disk::lock_shared(self.handle.as_fd());
     }
 
-    /// Stands for one that cannot be had.
+    /// A lock that could not be taken, and does not lock anything.
     fn without(dir: BorrowedFd<'_>) -> io::Result<Self> {
         let handle = dir::reopen(dir, For::Reading)?;
         Ok(Self { handle })
@@ -101,10 +101,11 @@ impl Hold {
 }
 
 impl DumpRoot {
-    /// Opens the runner's own directory in the dump root, made if it is missing.
+    /// Opens the runner's own directory in the dump root, and makes it if it is
+    /// missing.
     ///
     /// # Errors
-    /// [`Error::StateUnusable`] when it is a symlink, no directory or somebody
+    /// [`Error::StateUnusable`] when it is a symlink, not a directory or somebody
     /// else's, [`Error::DumpDisk`] when the disk refuses to make it.
     pub(crate) fn state_dir(&self) -> Result<OwnedFd, Error> {
         let (root, name) = (self.handle().as_fd(), c_name(layout::STATE_DIR.as_bytes()));
@@ -126,8 +127,8 @@ impl DumpRoot {
     ///
     /// # Errors
     /// [`Error::Busy`] at once when another run holds it, [`Error::Stuck`] when
-    /// that has been so for many hours, [`Error::Unlockable`] when the system
-    /// has no lock to give, [`Error::StateUnusable`] or [`Error::DumpDisk`] when
+    /// that has lasted for many hours, [`Error::Unlockable`] when the system
+    /// cannot lock there, [`Error::StateUnusable`] or [`Error::DumpDisk`] when
     /// the file to lock cannot be made.
     pub fn lock(&self) -> Result<DumpLock, Error> {
         for _ in 0..TRIES {
@@ -136,7 +137,7 @@ impl DumpRoot {
                 continue;
             };
             if self.leads_to(lock.id) {
-                // Left by runs that were turned away meanwhile.
+                // Left by runs that found the lock held meanwhile.
                 let _ = link::remove(state.as_fd(), &c_name(layout::BUSY.as_bytes()));
                 return Ok(lock);
             }
@@ -145,11 +146,11 @@ impl DumpRoot {
         Err(self.unusable(&lock_path(), cause))
     }
 
-    /// Does another run hold the dump root? Makes nothing, and says no where
-    /// that is unknown.
+    /// Fails when another run holds the dump root. Makes nothing, and succeeds
+    /// where that cannot be found out.
     ///
     /// # Errors
-    /// As [`DumpRoot::lock`] has it of a lock that is held.
+    /// As for [`DumpRoot::lock`] when the lock is held.
     pub fn is_free(&self) -> Result<(), Error> {
         let name = c_name(layout::STATE_DIR.as_bytes());
         let state = dir::open_dir(self.handle().as_fd(), &name, For::Reading);
@@ -164,9 +165,9 @@ impl DumpRoot {
         }
     }
 
-    /// Takes the lock's file and its directory away, if nothing else is in
-    /// there: for a first run that is refused while it holds the lock. Who waits
-    /// for that file sees that the path does not lead to it any longer.
+    /// Removes the lock's file and its directory, if nothing else is in it: for
+    /// a first run that is refused while it holds the lock. A run that opened
+    /// the file before sees that its path no longer leads to it.
     pub(crate) fn leave_no_state(&self) {
         let Ok(state) = self.state_dir() else { return };
         let _ = link::remove(state.as_fd(), &c_name(layout::LOCK.as_bytes()));
@@ -174,7 +175,7 @@ impl DumpRoot {
         let _ = dir::remove_empty(self.handle().as_fd(), &name);
     }
 
-    /// Is the lock still the one that all others would find?
+    /// Is the lock still the one that other runs would find?
     pub(crate) fn still_holds(&self, lock: &DumpLock) -> Result<(), Error> {
         if self.leads_to(lock.id) {
             return Ok(());
@@ -184,13 +185,13 @@ impl DumpRoot {
         })
     }
 
-    /// Opens a published dump and holds it together with others that read it.
+    /// Opens a published dump and locks it for reading.
     ///
-    /// Anyone who may read the dump may also hold its directory alone, and must
-    /// not keep checkpoints, replicas and restorations out by that. A removal
-    /// takes the name away as soon as it holds the dump, so one that still has
-    /// its name a second later is read without: as long as somebody else holds
-    /// it, it cannot be removed either.
+    /// Anyone who may read the dump may also lock its directory exclusively, and
+    /// must not keep checkpoints, replicas and restorations out that way. A
+    /// removal renames the dump as soon as it holds the lock. So a dump that
+    /// still has its name a second later is read without a lock: as long as
+    /// somebody else holds it, it cannot be removed either.
     pub(crate) fn hold_dump(&self, path: &RelPath) -> io::Result<(OwnedFd, Hold)> {
         let handle = self.open_dump(path)?;
         let handle = dir::reopen(handle.as_fd(), For::Reading)?;
@@ -254,9 +255,9 @@ impl DumpRoot {
             .is_ok_and(|meta| meta.id() == id)
     }
 
-    /// The lock is held. Since when, a file tells that the first run made that
-    /// was turned away; a run that hears that it has been too long begins again
-    /// to count.
+    /// The error for a lock that is held. A file, made by the first run that
+    /// found it held, tells since when; the run that reports that this is too
+    /// long starts the count again.
     fn busy(&self, state: &OwnedFd) -> Error {
         let name = c_name(layout::BUSY.as_bytes());
         let busy = || Error::Busy {
@@ -296,8 +297,8 @@ impl DumpRoot {
         }
         let (uid, ..) = disk::whoami();
         let root = stat::look_at(self.handle())?;
-        // A server may show our own as somebody else's: what it then makes of a
-        // new name tells.
+        // A server may show our own files as somebody else's. A new file shows
+        // whether it does.
         let known = [uid, 0, root.uid].contains(&meta.uid);
         if known || kind == Kind::Dir && self.makes_as(handle, meta.uid) {
             return Ok(meta);
@@ -321,7 +322,7 @@ impl DumpRoot {
         made.is_ok_and(|made| made.uid == uid)
     }
 
-    /// Whose directory the lock is in: it has been looked at before.
+    /// Whose directory the lock is in. It was checked before.
     fn owner_of_state(&self) -> Option<u32> {
         let name = c_name(layout::STATE_DIR.as_bytes());
         let found = stat::look(self.handle().as_fd(), &name, Fresh::AsStat);

@@ -104,7 +104,7 @@ fn runs_that_are_turned_away_for_long_say_so_once() {
     since(13);
     assert!(matches!(turned_away(), Error::Stuck { hours: 13, .. }));
     assert!(matches!(turned_away(), Error::Busy { .. }), "told twice");
-    // A clock that went back does not keep it from being told later.
+    // A clock that went back does not keep it from being reported later.
     since(-50);
     assert!(matches!(turned_away(), Error::Busy { .. }));
     since(13);
@@ -125,13 +125,13 @@ fn readers_hold_a_dump_against_being_taken_alone() {
     assert!(errno::is_locked(&alone().expect_err("it is held")));
     drop((first, second));
     let taken = alone().expect("taken");
-    // Anyone may do that who may read the dump: what keeps its name is read.
+    // Anyone who may read the dump may do that: a dump that keeps its name is read.
     let (still, without) = root.hold_dump(&path).expect("not kept out");
     let id = |handle: &OwnedFd| stat::look_at(handle).expect("there").id();
     assert_eq!(id(&still), id(&handle));
     drop(without);
     assert!(errno::is_locked(&alone().expect_err("held by the other")));
-    // A removal takes the name away.
+    // A removal renames it.
     let held = dir.path().join("2026/0101/0000");
     let away = dir.path().join("away");
     let removal = thread::spawn({

@@ -1,9 +1,9 @@
 //! An opened dump root: its lock, its links, what its filesystem can do.
 //!
 //! A dump root is opened once, by the path that a person gave; everything in
-//! it is reached from that handle by single names, and no symlink but
-//! `current` and `current_chk` is ever read, none followed: a user who may
-//! write in the dump root cannot lead a run out of it.
+//! it is reached from that handle by single names. No symlink but `current` and
+//! `current_chk` is read, and none is followed: a user who may write in the dump
+//! root cannot lead a run out of it.
 //!
 //! It is locked by a file in a directory of the runner's own, see [`lock`].
 
@@ -114,8 +114,8 @@ impl DumpRoot {
     }
 
     /// How old the dump is that `current` names: the time from its moment to
-    /// `now`, below zero when that is before it. `None` when there is no such
-    /// link, or it names a first copy, whose age nobody knows.
+    /// `now`, negative when its moment is later. `None` when there is no such
+    /// link, or it names a first copy, whose age is unknown.
     ///
     /// ```no_run
     /// use dumpcore::{DumpRoot, chrono::TimeDelta};
@@ -146,10 +146,11 @@ impl DumpRoot {
             .map(|checkpoint| checkpoint.dir.below(&self.path)))
     }
 
-    /// It must not be written when it is inside a dump of any dump root.
+    /// Fails when it is inside a dump of any dump root, and so must not be
+    /// written.
     ///
     /// Checked upwards from the real path: a dump root is recognised by its
-    /// links. What is bound or mounted elsewhere cannot be seen from there.
+    /// links. A bind mount of it elsewhere is not noticed.
     pub(crate) fn outside_of_dumps(&self) -> Result<(), Error> {
         let Some(real) = dir::real_path(&self.path) else {
             return Ok(());
@@ -202,8 +203,8 @@ impl DumpRoot {
                     reason: BadLink::NotASymlink,
                 });
             }
-            // What is in a closed root cannot be asked for: the root is what is
-            // the matter.
+            // In a directory that may not be entered no name can be looked up:
+            // the error is about the root.
             Err(cause) if errno::is_not_permitted(&cause) => {
                 let path = self.path.clone();
                 return Err(Error::DumpUnusable { path, cause });

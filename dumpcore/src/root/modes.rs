@@ -1,8 +1,8 @@
 //! The modes of the directories of a dump root, independent of the umask.
 //!
-//! Those of years and days, and published dumps, are open to all: what is in
-//! them has permissions of its own. What is being made is its runner's alone,
-//! and so is what a run keeps for itself.
+//! Directories of years, days and published dumps are open to all: what is in
+//! them has permissions of its own. A dump that is being made, and what a run
+//! keeps for itself, is open to its runner only.
 
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -14,9 +14,9 @@ use crate::sys::{disk, errno, file, stat};
 const OPEN: u16 = 0o755;
 const CLOSED: u16 = 0o700;
 
-/// Opens a directory of the dump root's own, made if it is missing; a symlink in
-/// its place is not followed. One that was made is open to all. So is one that
-/// is still empty: a run was killed that had only just made it.
+/// Opens a year or day directory, and makes it if it is missing; a symlink in
+/// its place is not followed. A new one is opened to all, and so is one that is
+/// still empty: a run may have been killed right after it had made it.
 pub(crate) fn enter_or_make(dir: BorrowedFd<'_>, name: &str) -> io::Result<OwnedFd> {
     let name = c_name(name.as_bytes());
     let made = match dir::make_private(dir, &name) {
@@ -32,9 +32,9 @@ pub(crate) fn enter_or_make(dir: BorrowedFd<'_>, name: &str) -> io::Result<Owned
     Ok(handle)
 }
 
-/// Lets all enter a directory. What a disk without modes shows stays.
+/// Lets all users enter a directory. Changes nothing on a disk without modes.
 pub(crate) fn open_to_all(handle: &OwnedFd) -> io::Result<()> {
-    // A directory's setgid bit gives what is made in it its group.
+    // The setgid bit gives new entries the directory's group.
     let special = stat::look_at(handle)?.mode & 0o7000;
     set(handle, special | OPEN)
 }
@@ -45,7 +45,7 @@ pub(crate) fn close(handle: &OwnedFd) -> io::Result<()> {
     narrow(handle, special | CLOSED)
 }
 
-/// Takes permissions away that are not in this mode.
+/// Removes permissions that are not in this mode.
 pub(crate) fn narrow(handle: &OwnedFd, mode: u16) -> io::Result<()> {
     match stat::look_at(handle)?.mode & !mode {
         0 => Ok(()),
@@ -53,8 +53,8 @@ pub(crate) fn narrow(handle: &OwnedFd, mode: u16) -> io::Result<()> {
     }
 }
 
-/// Somebody else's (root may be the runner), and what is on a disk without
-/// modes, stays as it is.
+/// A directory of somebody else (the runner may be root), and one on a disk
+/// without modes, stays as it is.
 fn set(handle: &OwnedFd, mode: u16) -> io::Result<()> {
     match file::set_mode(handle, mode) {
         Err(e) if !errno::is_not_permitted(&e) && !errno::is_unsupported(&e) => Err(e),

@@ -4,14 +4,14 @@
 //! directory only when the answer depends on it: over a network filesystem
 //! the last names cost three directories, however many dumps there are.
 //!
-//! The race it lives with: dumps are published and removed while it looks.
-//! A year or day that goes away between being named and being read counts as
-//! empty; the dump root itself must be there. What is being made is never
-//! listed as a dump, since publishing is one rename.
+//! The race it tolerates: dumps are published and removed while it lists. A year
+//! or day that is removed between being named and being read counts as empty;
+//! the dump root itself must exist. A dump that is being made is never listed as
+//! published, since publishing is one rename.
 //!
-//! Names that `layout` does not know are passed over, and so are years, days
-//! and dumps that are not directories: a symlink to a day would make the
-//! same dump appear twice, under a date that it is not of.
+//! Names that `layout` does not know are skipped, and so are years, days and
+//! dumps that are not directories: a symlink to a day would make the same dump
+//! appear twice, under a wrong date.
 
 use std::ffi::OsStr;
 use std::ops::{Bound, RangeBounds};
@@ -46,12 +46,12 @@ impl Calendar {
         &self.root
     }
 
-    /// The dumps named after these minutes, the first first.
+    /// The dumps with names from these minutes, in order.
     pub(crate) fn ascending(&self, minutes: impl RangeBounds<Stamp>) -> Names<'_> {
         Names::new(self, minutes, Order::Ascending)
     }
 
-    /// The dumps named after these minutes, the last first.
+    /// The dumps with names from these minutes, the last first.
     pub(crate) fn descending(&self, minutes: impl RangeBounds<Stamp>) -> Names<'_> {
         Names::new(self, minutes, Order::Descending)
     }
@@ -114,15 +114,15 @@ fn day_name(day: Day) -> String {
     format!("{:02}{:02}", day.month, day.day)
 }
 
-/// Names of the directories in a directory; symlinks to directories are none.
+/// Names of the directories in a directory; symlinks to directories do not count.
 fn each_directory(path: &Path, mut take: impl FnMut(&[u8])) -> Result<(), Fault> {
     let failed = Fault::at(Op::List, path);
     let dir = Arc::new(dir::open_root(path, For::Reading).map_err(&failed)?);
     let listed = Lister::all(Arc::clone(&dir)).map_err(failed)?;
     for entry in listed.iter() {
         let name = entry.name.to_bytes();
-        // Filesystems that do not tell the type are asked by name, and by then
-        // the entry may have gone.
+        // Where listings have no types, each name needs a call of its own, and
+        // by then the entry may be gone.
         let looked = || stat::look(dir.as_fd(), entry.name, Fresh::AsStat).map(|meta| meta.kind);
         match entry.kind.map_or_else(looked, Ok) {
             Ok(Kind::Dir) => take(name),
@@ -137,7 +137,7 @@ fn each_directory(path: &Path, mut take: impl FnMut(&[u8])) -> Result<(), Fault>
     Ok(())
 }
 
-/// A directory that went away, or was replaced, since it was named is empty.
+/// A directory that was removed or replaced since it was named is empty.
 fn vanishing(listed: Result<(), Fault>) -> Result<(), Fault> {
     match listed {
         Err(fault) if errno::is_absent(&fault.cause) => Ok(()),
@@ -160,11 +160,11 @@ impl Order {
     }
 }
 
-/// Published dumps in order of their names, read by year and day as they are
-/// asked for.
+/// Published dumps in order of their names, read by year and day as the
+/// iterator advances.
 ///
-/// A year or day that cannot be listed comes out as a fault in its place; the
-/// dumps behind it still follow.
+/// A year or day that cannot be listed is returned as a fault in its place; the
+/// dumps after it still follow.
 #[derive(Debug)]
 pub(crate) struct Names<'a> {
     calendar: &'a Calendar,
@@ -187,8 +187,8 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// May something between these two minutes be asked for? Years and days
-    /// outside are not read.
+    /// Can a name between these two minutes be in range? Years and days outside
+    /// it are not read.
     fn meets(&self, first: Option<Stamp>, last: Option<Stamp>) -> bool {
         let (Some(first), Some(last)) = (first, last) else {
             return false;

@@ -1,9 +1,9 @@
-//! Taking a dump from its name, and what is on its way out.
+//! Renaming a dump into `.dump/removing`, the directory of dumps that are being
+//! removed.
 //!
-//! A dump that is removed leaves its name by one rename, which is flushed before
-//! anything of it is removed: so at no moment is there half a
-//! dump under the name of a dump. What is left in `.dump/removing` by a process
-//! that was killed is for the next run to remove.
+//! That one rename is flushed before anything of the dump is removed: so there is
+//! never half a dump under the name of a dump. The next run removes what a
+//! process that was killed left there.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::io;
@@ -22,7 +22,7 @@ use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
 use crate::sys::{disk, errno, file, link, mounts, stat};
 
-/// Why a dump keeps its name.
+/// Why a dump was not renamed.
 #[derive(Debug)]
 pub(crate) enum Kept {
     /// A program reads it.
@@ -33,13 +33,13 @@ pub(crate) enum Kept {
     Fault(Fault),
 }
 
-/// The directory of what is on its way out.
+/// The directory of dumps that are being removed.
 #[derive(Debug)]
 pub(crate) struct Removing {
     pub(crate) handle: OwnedFd,
     path: PathBuf,
-    /// On a disk too full to make that directory, this is the one above it, and
-    /// a dump takes its name instead: what is in the dump is then on its way out.
+    /// On a disk too full to make that directory, the name that it would have:
+    /// `handle` is then the directory above, and a dump gets that name itself.
     instead: Option<CString>,
 }
 
@@ -58,7 +58,7 @@ impl Removing {
         }
     }
 
-    /// What is in it.
+    /// The names in it.
     pub(crate) fn leaves(&self) -> Result<Vec<CString>, Fault> {
         let listed = dir::list_all(self.handle.as_fd(), For::Reading);
         let mut chunk = listed.map_err(Fault::at(Op::List, &self.path))?;
@@ -68,7 +68,8 @@ impl Removing {
 }
 
 impl DumpRoot {
-    /// Opens the directory of what is on its way out, made if it is missing.
+    /// Opens the directory of dumps that are being removed, and makes it if it is
+    /// missing.
     pub(crate) fn removing(&self) -> Result<Removing, Error> {
         let below = Path::new(layout::STATE_DIR).join(layout::REMOVING);
         let (state, name) = (self.state_dir()?, c_name(layout::REMOVING.as_bytes()));
@@ -104,7 +105,7 @@ impl DumpRoot {
         })
     }
 
-    /// Removes the directory of what is on its way out, if nothing is in it.
+    /// Removes that directory if it is empty.
     pub(crate) fn tidy_removing(&self) {
         let name = |name: &str| c_name(name.as_bytes());
         let state = dir::open_dir(
@@ -117,8 +118,8 @@ impl DumpRoot {
         }
     }
 
-    /// Takes a dump from its name, durably; the name that it has on its way out.
-    /// The dump root must be locked.
+    /// Renames a dump into that directory, durably. Returns its name there. The
+    /// dump root must be locked.
     pub(crate) fn take_away(&self, id: DumpId, to: &Removing) -> Result<CString, Kept> {
         let path = self.path().join(id.path());
         let failed = |op| {
@@ -136,7 +137,7 @@ impl DumpRoot {
         })?;
         let leaf = rename_away(&above, &name, &handle, (id, to)).map_err(failed(Op::Rename))?;
         drop(hold);
-        // What has its name by now is somebody's who moved it there: it goes
+        // Somebody has moved something else to this name meanwhile: it goes
         // back.
         let id_of = |handle: &OwnedFd| stat::look_at(handle).map(|meta| meta.id());
         let moved = dir::open_dir(to.handle.as_fd(), &leaf, For::Passing);
@@ -164,7 +165,7 @@ impl DumpRoot {
         mounts::at_or_below(&real).into_iter().next()
     }
 
-    /// The directory that a dump's name is in, and the name.
+    /// The directory that contains a dump, and the dump's name in it.
     pub(crate) fn open_above(&self, id: DumpId) -> io::Result<(OwnedFd, CString)> {
         let path = id.path();
         let name = c_name(path.file_name().unwrap_or_default().as_bytes());
@@ -176,7 +177,7 @@ impl DumpRoot {
     }
 }
 
-/// Opens a dump's directory, which its owner may have closed to themselves.
+/// Opens a dump's directory, also one whose mode keeps its owner out.
 fn open_own(above: &OwnedFd, name: &CStr) -> io::Result<OwnedFd> {
     match dir::open_dir(above.as_fd(), name, For::Reading) {
         Err(e) if errno::is_not_permitted(&e) => {
@@ -210,7 +211,7 @@ fn rename_away(
         match link::rename_new(above.as_fd(), name, to.handle.as_fd(), &leaf) {
             Ok(()) => return Ok(leaf),
             Err(e) if errno::is_taken(&e) => again += 1,
-            // To move a directory takes permission to write it.
+            // Moving a directory needs write permission on it.
             Err(e) if errno::is_not_permitted(&e) && opened.is_none() => {
                 let mode = stat::look_at(handle)?.mode;
                 if mode & OWN == OWN || file::set_mode(handle, mode | OWN).is_err() {

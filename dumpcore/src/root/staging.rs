@@ -5,8 +5,8 @@
 //! `current` moves to it by another rename, after the first has been flushed:
 //! at every instant, power loss included, `current` names a complete dump.
 //!
-//! What a run left behind can be taken over. What of it has surely reached the
-//! disk is known by its watermark.
+//! The next run can take over what a run left behind. Its watermark tells which
+//! part of it has surely reached the disk.
 
 use std::ffi::CString;
 use std::io;
@@ -33,7 +33,7 @@ use crate::sys::name::c_name;
 use crate::sys::xattr::{self, Subject};
 use crate::sys::{disk, errno, file, link, stat};
 
-/// What an earlier run left behind, held alone (but in a dry run).
+/// What an earlier run left behind, locked exclusively except in a dry run.
 #[derive(Debug)]
 pub(crate) struct Leftover {
     pub(crate) name: DumpName,
@@ -42,10 +42,10 @@ pub(crate) struct Leftover {
     pub(crate) newest: Option<Time>,
 }
 
-/// What a published dump tells of itself, on its own directory.
+/// What is noted about a published dump, on its own directory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tells {
-    /// When its run began, or that of what it is a copy of.
+    /// When its run began, or the run of the dump that it is a copy of.
     pub(crate) moment: DateTime<Utc>,
     /// How many entries it lacks.
     pub(crate) lacks: u64,
@@ -65,7 +65,7 @@ pub(crate) struct Staging<'a> {
     pub(crate) resumed: bool,
     /// Which names are one there.
     pub(crate) folding: Folding,
-    /// What of it has surely reached the disk.
+    /// Which part of it has surely reached the disk.
     pub(crate) watermark: Watermark,
 }
 
@@ -101,9 +101,9 @@ impl<'a> Staging<'a> {
             Some(hold) => hold,
             None => Hold::alone(handle.as_fd()).map_err(|e| dump.failed(Op::Open, &path, e))?,
         };
-        // A run may have been killed that was about to publish it.
+        // The run that was about to publish it may have been killed.
         modes::close(&handle).map_err(|e| dump.failed(Op::SetMode, &path, e))?;
-        // What is made in it must not inherit from the dump root.
+        // Entries in it must not inherit ACLs from the dump root.
         xattr::remove(Subject::Open(handle.as_fd()), ACL_DEFAULT)
             .map_err(|e| dump.failed(Op::SetXattr, &path, e))?;
         let watermark = match resumed {
@@ -144,18 +144,17 @@ impl<'a> Staging<'a> {
         self.dump.path().join(below.iter().collect::<PathBuf>())
     }
 
-    /// Removes that directory again if it is empty, with the directories
-    /// that it needed: for a run that ends before it began.
+    /// Removes that directory again if it is empty, with the day and year
+    /// directories: for a run that fails before it stored anything.
     pub(crate) fn abandon(self) {
         let leaf = c_name(self.name.incomplete_leaf().as_bytes());
         drop(self.handle);
-        // What is not empty stays, and is not ours to remove.
+        // A directory that is not empty stays: it is not this run's to remove.
         let _ = dir::remove_empty(self.day.as_fd(), &leaf);
         sweep(self.dump, self.name);
     }
 
-    /// What is in it is not to be believed, however it came there: the next
-    /// run compares it byte by byte.
+    /// Nothing in it is trusted any more: the next run compares it byte by byte.
     pub(crate) fn distrust(&self) {
         self.watermark.distrust();
     }
@@ -171,24 +170,24 @@ impl<'a> Staging<'a> {
         self.marked(size_marks::put(&self.handle, names, Some(bytes)))
     }
 
-    /// Puts a mark on the dump, or takes that of an earlier run away.
+    /// Puts a mark on the dump, or without a value removes that of an earlier run.
     pub(crate) fn mark(&self, name: &str, value: Option<&[u8]>) -> Result<(), Error> {
         self.marked(marks::put(&self.handle, name, value))
     }
 
-    /// What putting a mark came to: an error is the disk's.
+    /// The outcome of putting a mark, whose error is the disk's.
     pub(crate) fn marked(&self, outcome: io::Result<()>) -> Result<(), Error> {
         outcome.map_err(|e| self.failed(Op::SetXattr, self.path(), e))
     }
 
-    /// Makes the dump visible, and points these links at it. It must have
-    /// been flushed before. Its directory gets what it tells of itself, has its
-    /// moment as its time, for where no marks can be kept, and is open to all
-    /// before its name is.
+    /// Makes the dump visible, and points these links at it. It must have been
+    /// flushed before. Its directory first gets its marks, the moment as its
+    /// modification time (for filesystems that store no marks), and a mode that
+    /// is open to all.
     pub(crate) fn publish(self, tells: &Tells, links: &[&str]) -> Result<PathBuf, Error> {
         let published = self.make_visible(tells, links);
         if published.is_err() && !self.is_published() {
-            // What fails to close it must not hide why it is not published.
+            // A failure to close it must not hide why it is not published.
             let _ = modes::close(&self.handle);
         }
         published
@@ -225,7 +224,7 @@ impl<'a> Staging<'a> {
         match pointed {
             Ok(()) => Ok(published),
             Err(Unpointed { error, as_before }) => {
-                // A dump that nothing names must not look published.
+                // A dump that no link names must not look published.
                 if as_before {
                     let _ = link::rename_new(day, &leaf, day, &incomplete);
                 }
@@ -236,7 +235,7 @@ impl<'a> Staging<'a> {
 
     /// Writes the marks of a published dump.
     fn mark_published(&self, tells: &Tells) -> Result<(), Error> {
-        // Where there are no marks, the directory's time says nearly as much.
+        // Without marks, the directory's time tells nearly as much.
         let moment = moment::text(&tells.moment);
         self.mark(layout::MOMENT_XATTR, Some(moment.as_bytes()))?;
         let subject = Subject::Open(self.handle.as_fd());
@@ -248,7 +247,7 @@ impl<'a> Staging<'a> {
         };
         match marked {
             Err(e) if errno::is_disk_refusal(&e) => Err(self.failed(Op::SetXattr, self.path(), e)),
-            // A filesystem that takes no marks.
+            // The filesystem stores no marks.
             _ => Ok(()),
         }
     }
@@ -257,8 +256,8 @@ impl<'a> Staging<'a> {
         self.is_in_place().is_ok()
     }
 
-    /// Leads its name to what was made? Somebody may have moved it away, or a
-    /// directory above it, and put another in its place.
+    /// Does its name still lead to what was made? Somebody may have moved it, or
+    /// a directory above it, and put another in its place.
     fn is_in_place(&self) -> Result<(), Error> {
         let path = self.name.path();
         let below = RelPath::from_bytes(path.as_os_str().as_bytes());
@@ -297,13 +296,13 @@ pub(crate) fn point(dump: &DumpRoot, name: DumpName, links: &[&str]) -> Result<(
     links_to.put(links).map_err(|unpointed| unpointed.error)
 }
 
-/// The links of a dump root, on their way to a dump.
+/// The links of a dump root that are to be pointed at a dump.
 struct Links<'a> {
     dump: &'a DumpRoot,
     target: CString,
 }
 
-/// Links could not be put.
+/// The links could not be moved.
 struct Unpointed {
     error: Error,
     /// Do all of them point where they did?
@@ -379,7 +378,7 @@ impl<'a> Links<'a> {
     }
 }
 
-/// Moves what another minute's run left behind to this one's place.
+/// Moves what a run of another minute left behind to the place of this dump.
 fn move_here(
     dump: &DumpRoot,
     old: DumpName,
@@ -409,7 +408,7 @@ pub(crate) fn sweep(dump: &DumpRoot, name: DumpName) {
         c_name(name.year().as_bytes()),
         c_name(name.day().as_bytes()),
     );
-    // Each fails, as it should, when something is left in it.
+    // Each call fails, as intended, when something is left in the directory.
     if let Ok(handle) = dir::open_dir(root, &year, For::Passing) {
         let _ = dir::remove_empty(handle.as_fd(), &day);
     }

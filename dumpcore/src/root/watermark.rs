@@ -1,20 +1,20 @@
-//! The watermark of a leftover: what of it has surely reached the disk.
+//! The watermark of a leftover: which part of it has surely reached the disk.
 //!
 //! The directory that is being filled is touched, which shows the clock of the
-//! dump's filesystem, then everything is flushed, then that time is stored as an
-//! attribute of the directory. So an entry that was last changed before it is on
-//! the disk, after a kill, a lost mount, a power cut or a reboot.
-//! All else in a leftover counts only when the disk holds the same.
+//! dump's filesystem; then everything is flushed; then that time is stored as an
+//! attribute of the directory. So an entry whose last change is before that time
+//! is on the disk, after a kill, a lost mount, a power cut or a reboot. Everything
+//! else in a leftover is kept only if it compares equal when read from the disk.
 //!
-//! That rests on a clock that does not go back. Before a file is made the clock
-//! must not stand before the last of these times, and when the file is whole its
-//! own time must not be before it either: else the attribute is removed, and
-//! that is flushed, and this run takes no further watermark. A run that takes
-//! over a leftover vouches for what it makes itself, which is what is younger
-//! than all that it found there.
+//! This relies on a clock that does not go back. Before a file is made the clock
+//! must not be before the last of these times, and when the file is complete its
+//! own time must not be before it either. Otherwise the attribute is removed, that
+//! is flushed, and this run takes no further watermark. A run that takes over a
+//! leftover takes watermarks only for what it makes itself: what is younger than
+//! everything it found there.
 //!
-//! Without attributes `user.*`, and where flushing may not reach the disk
-//! (filesystems in user space), nothing is believed.
+//! Without `user.*` attributes, and where flushing may not reach the disk
+//! (filesystems in user space), nothing is trusted.
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -37,7 +37,7 @@ use crate::sys::{disk, errno, file, stat};
 #[derive(Debug)]
 pub(crate) struct Watermark {
     target: OwnedFd,
-    /// What the runs before this one left on the disk.
+    /// The watermark of the runs before this one.
     believed: Flushed,
     state: Mutex<State>,
     /// No file is made before this: nanoseconds since 1970 by the clock of the
@@ -50,22 +50,22 @@ pub(crate) struct Watermark {
 
 #[derive(Debug)]
 struct State {
-    /// Is a further watermark taken? Not when a flush has failed, the clock went
-    /// back, or it is not known what is this run's.
+    /// Is a further watermark taken? Not after a failed flush, not when the clock
+    /// went back, and not when it is unknown what this run has made.
     takes: bool,
-    /// Is there surely no watermark on the disk?
+    /// Is it certain that there is no watermark on the disk?
     gone: bool,
-    /// Since when all that is younger is this run's; `None`: all is.
+    /// What is younger than this was made by this run; `None`: everything was.
     from: Option<Time>,
     flushed: Flushed,
 }
 
-/// What a file may not be older than when it is whole.
+/// A file that is complete must not be older than this.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Floor(i64);
 
 impl Watermark {
-    /// Of a directory that is new.
+    /// The watermark of a new directory.
     ///
     /// # Errors
     /// When the directory cannot be opened once more.
@@ -74,11 +74,11 @@ impl Watermark {
         Self::new(target, Flushed::default(), None, takes)
     }
 
-    /// Of what an earlier run left behind, in which no file is younger than
-    /// `newest`, if that is known.
+    /// The watermark of what an earlier run left behind, in which no file is
+    /// younger than `newest`, if that is known.
     ///
     /// # Errors
-    /// When a watermark that is not to be believed cannot be removed.
+    /// When a watermark that cannot be trusted cannot be removed.
     pub(crate) fn of_leftover(target: &OwnedFd, newest: Option<Time>) -> io::Result<Self> {
         let name = c_name(layout::FLUSHED_XATTR.as_bytes());
         let found = match xattr::get(Subject::Open(target.as_fd()), &name) {
@@ -91,7 +91,7 @@ impl Watermark {
             (Ok(from), Some(than)) => *from > than,
             _ => false,
         };
-        // What is made from now on must not be taken for what was flushed then.
+        // New files must not be taken for what was flushed then.
         let went_back = last.is_some() && !is_younger(last);
         let reaches = !may_be_in_user_space(target.as_fd());
         let takes = is_younger(newest) && !went_back && reaches;
@@ -129,23 +129,23 @@ impl Watermark {
         })
     }
 
-    /// Had a file that was last changed then surely reached the disk when this
-    /// run began? `born` tells when it was made.
+    /// Had a file with this time of last change surely reached the disk when this
+    /// run began? `born` is when it was made.
     pub(crate) fn covers(&self, ctime: Time, born: impl FnOnce() -> Option<Time>) -> bool {
         self.believed.covers(ctime, born)
     }
 
-    /// Is there anything that had surely reached the disk?
+    /// Had anything surely reached the disk?
     pub(crate) fn is_trusted(&self) -> bool {
         !self.believed.is_empty()
     }
 
-    /// Was anything stored of which no watermark tells yet?
+    /// Was anything stored since the last watermark?
     pub(crate) fn is_due(&self) -> bool {
         self.stored.load(Ordering::Relaxed) && self.state().takes
     }
 
-    /// To be called before a file is made: looks whether the clock went back.
+    /// Call this before a file is made: it checks whether the clock went back.
     pub(crate) fn before_file(&self) -> Result<Floor, OpError> {
         let floor = Floor(self.floor.load(Ordering::Acquire));
         let floor_here = self.floor_here.load(Ordering::Acquire);
@@ -156,7 +156,7 @@ impl Watermark {
         Ok(floor)
     }
 
-    /// To be called when a file is whole, with its ctime: looks again.
+    /// Call this when a file is complete, with its ctime: it checks again.
     pub(crate) fn after_file(&self, floor: Floor, ctime: Time) -> Result<(), OpError> {
         match nanos(ctime) < floor.0 {
             true => self.clock_went_back(),
@@ -164,11 +164,11 @@ impl Watermark {
         }
     }
 
-    /// Flushes the whole filesystem, and stores since when nothing was flushed.
+    /// Flushes the whole filesystem, and stores the time from before the flush.
     ///
-    /// The kernel tells of a write that failed once, and keeps what it could not
-    /// write as if it had been: the next flush ends well, and what is cached
-    /// looks right. So after one that failed nothing is believed any more.
+    /// The kernel reports a failed write once, and keeps the data in its cache as
+    /// if they had been written: the next flush succeeds, and what is cached looks
+    /// right. So after a failed flush nothing is trusted any more.
     pub(crate) fn flush(&self) -> Result<(), OpError> {
         self.stored.store(false, Ordering::Relaxed);
         let until = self.raise_floor()?;
@@ -190,25 +190,23 @@ impl Watermark {
         Ok(())
     }
 
-    /// What is in it is not to be believed, however it came there: the next run
-    /// compares it byte by byte.
+    /// Nothing in it is trusted any more: the next run compares it byte by byte.
     pub(crate) fn distrust(&self) {
         let mut state = self.state();
         (state.takes, state.gone) = (false, true);
-        // On a disk that refuses even this, it is not even read.
+        // A disk that refuses even this cannot be read either.
         let _ = forget(&self.target);
     }
 
-    /// It is about to be published, and no leftover any more.
+    /// The dump is about to be published, and will not be a leftover.
     pub(crate) fn remove(&self) {
         self.state().takes = false;
         let name = layout::FLUSHED_XATTR.as_bytes();
         let _ = xattr::remove(Subject::Open(self.target.as_fd()), name);
     }
 
-    /// The time by the filesystem's clock, from which on all that is made is
-    /// younger than what is flushed next. `None` when no watermark is to be
-    /// taken.
+    /// The time by the filesystem's clock before the next flush: what is older
+    /// will have been flushed. `None` when no watermark is taken.
     fn raise_floor(&self) -> Result<Option<Time>, OpError> {
         if !self.state().takes {
             return Ok(None);
@@ -221,8 +219,8 @@ impl Watermark {
             self.clock_went_back()?;
             return Ok(None);
         }
-        // Before anything is flushed: what is made from now on is not believed,
-        // unless its time is earlier, and that is looked for.
+        // Set before the flush: a file made from now on may miss it, so its time
+        // must not be earlier than this, which is checked.
         self.floor.store(nanos(now), Ordering::Release);
         self.floor_here.store(here, Ordering::Release);
         Ok(Some(now))
@@ -252,8 +250,8 @@ fn forget(target: &OwnedFd) -> io::Result<()> {
     disk::sync(target)
 }
 
-/// The time by the filesystem's clock, later than `newest` unless that has to
-/// wait for more than some ticks.
+/// The time by the filesystem's clock, later than `newest` unless that would
+/// mean waiting for more than some ticks.
 fn younger_than(target: &OwnedFd, newest: Option<Time>) -> io::Result<Time> {
     const TICK: Duration = Duration::from_millis(10);
     for _ in 0..5 {
@@ -266,7 +264,7 @@ fn younger_than(target: &OwnedFd, newest: Option<Time>) -> io::Result<Time> {
     touch(target)
 }
 
-/// Touches a directory, and tells its ctime.
+/// Touches a directory. Returns its ctime.
 fn touch(target: &OwnedFd) -> io::Result<Time> {
     file::touch(target)?;
     Ok(stat::look_at(target)?.ctime)
