@@ -126,6 +126,26 @@ impl Snapshot {
 
     takes_run_options!();
 
+    /// Uses and updates the catalog; see
+    /// [`RunOptions::catalog`](crate::RunOptions::catalog).
+    pub fn catalog(mut self, yes: bool) -> Self {
+        self.options = self.options.catalog(yes);
+        self
+    }
+
+    /// Links what was moved; see [`RunOptions::moves`](crate::RunOptions::moves).
+    pub fn moves(mut self, yes: bool) -> Self {
+        self.options = self.options.moves(yes);
+        self
+    }
+
+    /// How old a time of change must be to prove something; see
+    /// [`RunOptions::settle`](crate::RunOptions::settle).
+    pub fn settle(mut self, time: std::time::Duration) -> Self {
+        self.options = self.options.settle(time);
+        self
+    }
+
     /// Takes the dump.
     ///
     /// When [`Report::is_complete`] is false, the dump was published without the

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{History, Stage, each, inodes, leftovers};
-use dumpcore::{Error, Event};
+use dumpcore::{Error, Event, Snapshot};
 use fixtures::is_root;
 use fixtures::strategy::{Change, changes, tree};
 use fixtures::tree::{Time, Tree};
@@ -24,6 +24,8 @@ use proptest::sample::select;
 struct Round {
     changes: Vec<Change>,
     jobs: usize,
+    /// With the catalog?
+    catalog: bool,
     stopped: Option<Stopped>,
 }
 
@@ -48,11 +50,13 @@ fn rounds(as_root: bool) -> impl Strategy<Value = Vec<Round>> {
     let round = (
         changes(as_root, 5),
         select(&[1, 2, 8][..]),
+        proptest::bool::weighted(0.8),
         proptest::option::weighted(0.4, stopped),
     );
-    let round = round.prop_map(|(changes, jobs, stopped)| Round {
+    let round = round.prop_map(|(changes, jobs, catalog, stopped)| Round {
         changes,
         jobs,
+        catalog,
         stopped,
     });
     vec(round, 3..=6)
@@ -109,6 +113,14 @@ fn is_empty(stage: &Stage) -> bool {
     fs::read_dir(&stage.source).expect("listed").count() == 0
 }
 
+/// A run to which a time of change proves something as soon as it is older than
+/// a tick: else the catalog would be of no use to a tree that was just made.
+fn snapshot(stage: &Stage) -> Snapshot {
+    std::thread::sleep(Duration::from_millis(11));
+    let snapshot = stage.snapshot().settle(Duration::ZERO);
+    snapshot.allow_empty(is_empty(stage))
+}
+
 /// Runs until this many entries were dealt with. Whether it was stopped.
 fn stopped_run(stage: &Stage, jobs: usize, after: usize) -> bool {
     let (seen, stop) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(after == 0)));
@@ -121,7 +133,7 @@ fn stopped_run(stage: &Stage, jobs: usize, after: usize) -> bool {
     };
     let history = History::of(&stage.dump);
     let current = fs::read_link(stage.dump.join("current"));
-    let snapshot = stage.snapshot().jobs(jobs).allow_empty(is_empty(stage));
+    let snapshot = snapshot(stage).jobs(jobs);
     let snapshot = snapshot.observer(Arc::new(watch)).stop(stop);
     match snapshot.run() {
         Ok(report) => {
@@ -193,11 +205,7 @@ fn check(model: &Tree, rounds: &[Round]) {
             log.push(apply(&stage, &stopped.changes));
         }
         let state = source_state(&stage);
-        let snapshot = stage
-            .snapshot()
-            .jobs(round.jobs)
-            .allow_empty(is_empty(&stage));
-        stage.run(snapshot);
+        stage.run(snapshot(&stage).jobs(round.jobs).catalog(round.catalog));
         let now = inodes(&stage.newest());
         if let Some(previous) = &previous {
             for path in untouched(&before, &state) {
@@ -210,7 +218,7 @@ fn check(model: &Tree, rounds: &[Round]) {
     }
     // Once more with nothing changed: all is linked.
     let old = inodes(&stage.newest());
-    let report = stage.run(stage.snapshot().allow_empty(is_empty(&stage)));
+    let report = stage.run(snapshot(&stage));
     assert_eq!(inodes(&stage.newest()), old);
     assert_eq!(report.counts.copied().number, 0, "{:?}", report.counts);
     let counts = &report.counts;

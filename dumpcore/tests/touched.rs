@@ -59,6 +59,11 @@ fn in_vain(report: &Report) -> bool {
     report.warnings.iter().any(is)
 }
 
+/// A run without the catalog: the marks of the dump before say what was touched.
+fn by_marks(stage: &Stage) -> Snapshot {
+    stage.snapshot().catalog(false)
+}
+
 #[test]
 fn an_unchanged_tree_is_not_compared() {
     let stage = stage();
@@ -155,7 +160,7 @@ fn what_is_linked_elsewhere_is_compared_and_linked() {
     assert!(in_vain(&report), "{:?}", report.warnings);
     fs::remove_file(&elsewhere).expect("removed");
     tick();
-    let ignoring = stage.snapshot().policy(LinkPolicy::new().ctime(false));
+    let ignoring = by_marks(&stage).policy(LinkPolicy::new().ctime(false));
     let report = stage.run(ignoring);
     assert_eq!(report.counts.compared.number, 0);
     assert!(!in_vain(&report));
@@ -166,7 +171,7 @@ fn who_ignores_it_goes_by_size_and_time() {
     let stage = stage();
     write(&stage.source.join("left/one"), "DDDD");
     tick();
-    let ignoring = stage.snapshot().policy(LinkPolicy::new().ctime(false));
+    let ignoring = by_marks(&stage).policy(LinkPolicy::new().ctime(false));
     ignoring.run().expect("published");
     assert_eq!(read(stage.newest().join("left/one")), "AAAA");
 }
@@ -176,7 +181,7 @@ fn a_dry_run_finds_the_same() {
     let stage = stage();
     write(&stage.source.join("left/one"), "DDDD");
     tick();
-    let dry = stage.snapshot().dry_run(true).run().expect("dry");
+    let dry = by_marks(&stage).dry_run(true).run().expect("dry");
     assert_eq!(
         (dry.counts.copied_changed.number, dry.counts.linked.number),
         (1, 5)
@@ -224,7 +229,7 @@ fn a_checkpoint_inherits_when_its_tree_was_read() {
     );
     tick();
     // Two runs in one minute have names of their own.
-    stage.snapshot().run().expect("published");
+    by_marks(&stage).run().expect("published");
     assert_eq!(read(stage.newest().join("left/one")), "DDDD");
 }
 
@@ -234,11 +239,11 @@ fn what_was_imported_says_nothing_and_that_is_told() {
     write(&stage.source.join("file"), "AAAA");
     tick();
     let at = "2020-01-01T00:00".parse().expect("a minute");
-    stage.snapshot().at(at).run().expect("imported");
+    by_marks(&stage).at(at).run().expect("imported");
     tick();
     write(&stage.source.join("file"), "BBBB");
     tick();
-    let report = stage.snapshot().run().expect("published");
+    let report = by_marks(&stage).run().expect("published");
     assert_eq!(unknown(&report), 1, "{:?}", report.warnings);
     assert_eq!(read(stage.newest().join("file")), "AAAA");
     tick();
@@ -304,7 +309,7 @@ fn trees_that_take_turns_have_marks_of_their_own() {
     write(&other.join("photo"), "QQQQ");
     tick();
     turn();
-    stage.snapshot().run().expect("published");
+    by_marks(&stage).run().expect("published");
     assert_eq!(read(stage.newest().join("left/one")), "DDDD");
     turn();
     let newest = stage.newest();
@@ -327,11 +332,7 @@ fn stopped_after(stage: &Stage, files: usize) {
             flag.store(true, Ordering::Relaxed);
         }
     };
-    let run = stage
-        .snapshot()
-        .jobs(1)
-        .observer(Arc::new(watch))
-        .stop(stop);
+    let run = by_marks(stage).jobs(1).observer(Arc::new(watch)).stop(stop);
     let stopped = run.run().expect_err("stopped");
     assert!(matches!(stopped, Error::Interrupted), "{stopped}");
 }

@@ -152,7 +152,7 @@ impl Counters {
     pub fn entry(&self, at: &dyn Locate, kind: Kind, bytes: u64, did: Action) {
         let shard = &self.shards[own_shard()];
         let counter = match did {
-            Action::Linked | Action::Kept | Action::HardLinked => &shard.linked,
+            Action::Linked | Action::Moved | Action::Kept | Action::HardLinked => &shard.linked,
             Action::Copied(_) => {
                 shard.pending.store(0, Relaxed);
                 &shard.copied

@@ -111,8 +111,10 @@ impl<'a> Summary<'a> {
             if parts.is_empty() {
                 parts.push("nothing new".to_owned());
             }
+            parts.extend(number(counts.moved.number, "moved"));
             parts.extend(number(counts.removed, "removed"));
-            parts.extend(number(counts.linked.number, "unchanged"));
+            let stayed = counts.linked.number.saturating_sub(counts.moved.number);
+            parts.extend(number(stayed, "unchanged"));
             let links = ("more hard link", "more hard links");
             if let links_made @ 1.. = counts.hard_links {
                 parts.push(some(links_made, links.0, links.1));

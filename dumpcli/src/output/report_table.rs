@@ -46,6 +46,7 @@ fn table(counts: &Counts) -> String {
     let plain = |number| Count { number, bytes: 0 };
     let rows = [
         ("linked", counts.linked, true),
+        ("  moved", counts.moved, true),
         ("copied", counts.copied(), true),
         ("  new", counts.copied_new, true),
         ("  changed", counts.copied_changed, true),

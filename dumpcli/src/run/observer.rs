@@ -147,6 +147,7 @@ fn words(did: Action, listing: u8) -> Option<(&'static str, &'static str)> {
         Action::Excluded => return Some(("exclude", "")),
         Action::OtherFilesystem => return Some(("exclude", "mount")),
         Action::Linked => ("link", ""),
+        Action::Moved => ("link", "moved"),
         Action::Kept => ("keep", ""),
         Action::HardLinked => ("hardlink", ""),
         Action::Filled => ("enter", ""),

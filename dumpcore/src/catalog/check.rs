@@ -68,7 +68,7 @@ impl Visit for Check<'_> {
             match known {
                 None => self.note(path(), Differs::NotRecorded),
                 Some(known) if meta.kind == Kind::Dir && known.kind == Kind::Dir => {
-                    let id = rows.subdir(id, entry.name.to_bytes())?;
+                    let id = rows.subdir(id, entry.name.to_bytes())?.map(|(id, _)| id);
                     below.push((entry.name.to_owned(), At(id, Some(known))));
                 }
                 Some(known) if !is_equal(&known, &stored(&meta)) => {

@@ -1,5 +1,6 @@
 //! The catalog of a dump root, opened for a run or for a query.
 
+use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
@@ -189,22 +190,34 @@ impl Catalog {
         Ok(Some(head).filter(|_| is_it))
     }
 
-    /// The number of a filesystem of sources, by a name that it keeps.
-    pub(crate) fn filesystem(&mut self, uuid: &str) -> Result<i64, CatalogError> {
-        let find = || {
-            let sql = "SELECT id FROM filesystem WHERE uuid=?1";
-            let found = self.connection.query_row(sql, [uuid], |row| row.get(0));
-            found.optional()
+    /// The filesystems of sources: their numbers, by the names that they keep.
+    pub(crate) fn filesystems(&self) -> Result<HashMap<String, i64>, CatalogError> {
+        let all = || -> rusqlite::Result<HashMap<String, i64>> {
+            let sql = "SELECT uuid, id FROM filesystem";
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect()
         };
-        let add = || -> rusqlite::Result<i64> {
-            if let Some(known) = find()? {
-                return Ok(known);
+        all().map_err(|e| CatalogError::sqlite(&self.path, CatalogOp::Read, e))
+    }
+
+    /// Adds filesystems that were met. Not while workers read: they would have to
+    /// be waited for.
+    pub(crate) fn add_filesystems(
+        &mut self,
+        all: &HashMap<String, i64>,
+    ) -> Result<(), CatalogError> {
+        if self.filesystems()?.len() == all.len() {
+            return Ok(());
+        }
+        self.write(|db| {
+            let mut add =
+                db.prepare("INSERT OR IGNORE INTO filesystem(uuid, id) VALUES(?1, ?2)")?;
+            for (name, number) in all {
+                add.execute(params![name, number])?;
             }
-            let sql = "INSERT INTO filesystem(uuid) VALUES(?1)";
-            self.connection.execute(sql, [uuid])?;
-            Ok(self.connection.last_insert_rowid())
-        };
-        add().map_err(|e| CatalogError::sqlite(&self.path, CatalogOp::Write, e))
+            Ok(())
+        })
     }
 
     /// The heads of all trees, for one worker. It is dropped before anything is

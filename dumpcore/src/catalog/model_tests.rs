@@ -249,7 +249,7 @@ fn head(rows: &mut Rows, dir: DirId, path: &str, found: &mut BTreeSet<(String, O
         let path = format!("{path}{}", String::from_utf8_lossy(name));
         found.insert((path.clone(), known.ino));
         if known.ino.is_none() {
-            let below = rows.subdir(dir, name).expect("read").expect("known");
+            let (below, _) = rows.subdir(dir, name).expect("read").expect("known");
             head(rows, below, &format!("{path}/"), found);
         }
     }

@@ -1,6 +1,7 @@
 //! A rebuild takes over what it can of the old catalog, and needs nothing of it.
 
 use std::collections::BTreeSet;
+use std::collections::HashMap;
 use std::fs;
 
 use super::Catalog;
@@ -13,7 +14,9 @@ fn a_rebuild_keeps_what_only_the_old_catalog_knew() {
     catalog
         .catch_up(&root.root.listing(), &OPTIONS)
         .expect("caught up");
-    let fs_id = catalog.filesystem("uuid:1").expect("numbered");
+    let fs_id = 1;
+    let known = HashMap::from([("uuid:1".to_owned(), fs_id)]);
+    catalog.add_filesystems(&known).expect("numbered");
     let know = "UPDATE inode SET hash=CAST(ino AS BLOB), src_fs=?1, src_ino=ino+7, src_born=born,
                   src_ctime=mtime, src_dir=NULL WHERE kind<>1";
     catalog.connection().execute(know, [fs_id]).expect("told");

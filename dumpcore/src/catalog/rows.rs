@@ -13,6 +13,7 @@ use super::error::{CatalogError, CatalogOp};
 use super::schema;
 use super::values::{Children, DirId, Hash, InodeId, Known, SourceId, TreeId};
 use crate::model::kind::Kind;
+use crate::model::metadata::Meta;
 use crate::model::path::RelPath;
 use crate::model::time::Time;
 
@@ -120,15 +121,51 @@ impl Rows {
         })
     }
 
-    /// The directory of this path, whether the head has one there or not;
-    /// `None` when no dump ever had.
+    /// Had a path, in any dump, another file of this size and time than this
+    /// inode of a dump?
+    pub(crate) fn had_alike(
+        &mut self,
+        dir: DirId,
+        name: &[u8],
+        now: &Meta,
+    ) -> Result<bool, CatalogError> {
+        let sql = "SELECT 1 FROM (SELECT inode FROM live WHERE dir=?1 AND name=?2
+                     UNION ALL SELECT inode FROM past WHERE dir=?1 AND name=?2) v
+                   CROSS JOIN inode i ON i.id=v.inode
+                   WHERE i.kind=0 AND i.size=?3 AND i.mtime=?4 AND i.ino IS NOT ?5 LIMIT 1";
+        let (size, mtime) = (now.size.cast_signed(), nanos(now.mtime));
+        let ino = now.ino.cast_signed();
+        let found = self.one(sql, params![dir.0, name, size, mtime, ino], |_| Ok(()))?;
+        Ok(found.is_some())
+    }
+
+    /// How many names a directory has.
+    pub(crate) fn count(&mut self, dir: DirId) -> Result<u64, CatalogError> {
+        let sql = "SELECT count(*) FROM live WHERE dir=?1";
+        let count = self.one(sql, [dir.0], |row| row.get::<_, i64>(0))?;
+        Ok(count.map_or(0, i64::cast_unsigned))
+    }
+
+    /// The directory of this path, whether the head has one there or not, and
+    /// the source directory that it was a copy of last; `None` when no dump ever
+    /// had one.
     pub(crate) fn subdir(
         &mut self,
         dir: DirId,
         name: &[u8],
-    ) -> Result<Option<DirId>, CatalogError> {
-        let sql = "SELECT id FROM dir WHERE parent=?1 AND name=?2";
-        self.one(sql, params![dir.0, name], |row| row.get(0).map(DirId))
+    ) -> Result<Option<(DirId, Option<SourceId>)>, CatalogError> {
+        let sql = "SELECT id, src_fs, src_ino, src_born FROM dir WHERE parent=?1 AND name=?2";
+        self.one(sql, params![dir.0, name], |row| {
+            let source = match row.get::<_, Option<i64>>(1)? {
+                None => None,
+                Some(fs) => Some(SourceId {
+                    fs,
+                    ino: row.get::<_, i64>(2)?.cast_unsigned(),
+                    born: time(row.get(3)?),
+                }),
+            };
+            Ok((DirId(row.get(0)?), source))
+        })
     }
 
     /// Under which names the head of a tree has what is known to be the copy of

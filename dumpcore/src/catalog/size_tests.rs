@@ -70,7 +70,7 @@ fn a_large_tree_is_recorded_in_half_a_second() {
     let mut seen = 0;
     let top = rows.children(tree.top, 10_000).expect("read").expect("few");
     for (name, _) in top.iter() {
-        let dir = rows.subdir(tree.top, name).expect("read").expect("known");
+        let (dir, _) = rows.subdir(tree.top, name).expect("read").expect("known");
         seen += rows
             .children(dir, 10_000)
             .expect("read")

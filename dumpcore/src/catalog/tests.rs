@@ -38,7 +38,7 @@ fn what_a_dump_holds_is_known_by_the_next_run() {
     );
     assert_eq!(rows.hash(a.inode).expect("read"), stored.hash);
     assert!(rows.children(tree.top, 2).expect("read").is_none(), "three");
-    let d = rows.subdir(tree.top, b"d").expect("read").expect("known");
+    let d = rows.subdir(tree.top, b"d").expect("read").expect("known").0;
     let hard = rows.child(d, b"hard").expect("read").expect("there");
     assert_eq!(hard.inode, a.inode);
     assert_eq!(rows.child(d, b"none").expect("read"), None);
@@ -75,9 +75,13 @@ fn what_is_gone_is_not_found_any_longer() {
     let mut rows = catalog.rows().expect("opened");
     let top = rows.children(tree.top, 10).expect("read").expect("few");
     assert_eq!(top.len(), 1);
-    let d = rows.subdir(tree.top, b"d").expect("read").expect("a path");
+    let d = rows
+        .subdir(tree.top, b"d")
+        .expect("read")
+        .expect("a path")
+        .0;
     assert_eq!(rows.children(d, 9).expect("read").expect("few").len(), 0);
-    let e = rows.subdir(d, b"e").expect("read").expect("a path");
+    let e = rows.subdir(d, b"e").expect("read").expect("a path").0;
     assert_eq!(rows.children(e, 9).expect("read").expect("few").len(), 0);
     assert!(rows.of_source(tree.id, source(2)).expect("read").is_empty());
     assert_eq!(rows.of_source(tree.id, source(1)).expect("read").len(), 0);

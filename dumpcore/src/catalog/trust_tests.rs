@@ -32,7 +32,7 @@ fn record_in(root: &TestRoot, catalog: &mut Catalog, minute: u32) -> Result<(), 
     let tree = catalog.tree(b"T")?;
     let mut rows = catalog.rows()?;
     rows.children(tree.top, 1000)?;
-    if let Some(dir) = rows.subdir(tree.top, b"d")? {
+    if let Some((dir, _)) = rows.subdir(tree.top, b"d")? {
         rows.children(dir, 1000)?;
         rows.path(dir)?;
     }

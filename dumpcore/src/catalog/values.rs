@@ -56,6 +56,25 @@ pub(crate) struct Known {
     pub(crate) source: Option<(SourceId, Time)>,
 }
 
+impl Known {
+    /// Is an inode that was stored this one, with all that is known of it?
+    pub(crate) fn is_same_inode(&self, stored: &StoredInode) -> bool {
+        let number = self.kind == Kind::Dir || (self.ino, self.born) == (stored.ino, stored.born);
+        let owner = (self.uid, self.gid) == (stored.uid, stored.gid);
+        let of = |kind, mode, size, mtime, rdev| (kind, mode, size, mtime, rdev);
+        number
+            && owner
+            && of(self.kind, self.mode, self.size, self.mtime, self.rdev)
+                == of(
+                    stored.kind,
+                    stored.mode,
+                    stored.size,
+                    stored.mtime,
+                    stored.rdev,
+                )
+    }
+}
+
 /// An inode as it was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StoredInode {

@@ -1,5 +1,6 @@
 //! The catalog of a library that was built without it: there never is one.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::path::Path;
 
@@ -10,6 +11,7 @@ use super::values::{
     TreeState,
 };
 use super::walk_options::WalkOptions;
+use crate::model::metadata::Meta;
 use crate::model::path::RelPath;
 use crate::model::time::Time;
 use crate::policy::layout::{self, DumpId};
@@ -47,7 +49,11 @@ impl Catalog {
         match self.0 {}
     }
 
-    pub(crate) fn filesystem(&mut self, _: &str) -> Answer<i64> {
+    pub(crate) fn filesystems(&self) -> Answer<HashMap<String, i64>> {
+        match self.0 {}
+    }
+
+    pub(crate) fn add_filesystems(&mut self, _: &HashMap<String, i64>) -> Answer<()> {
         match self.0 {}
     }
 
@@ -129,7 +135,19 @@ impl Rows {
         match self.0 {}
     }
 
-    pub(crate) fn subdir(&mut self, _: DirId, _: &[u8]) -> Answer<Option<DirId>> {
+    pub(crate) fn had_alike(&mut self, _: DirId, _: &[u8], _: &Meta) -> Answer<bool> {
+        match self.0 {}
+    }
+
+    pub(crate) fn count(&mut self, _: DirId) -> Answer<u64> {
+        match self.0 {}
+    }
+
+    pub(crate) fn subdir(
+        &mut self,
+        _: DirId,
+        _: &[u8],
+    ) -> Answer<Option<(DirId, Option<SourceId>)>> {
         match self.0 {}
     }
 

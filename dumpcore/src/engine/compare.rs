@@ -6,10 +6,12 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
 use super::entry::{Item, changed_or};
+use super::judged::{Judged, Reference};
+use super::known_dir::Says;
 use super::node::Node;
 use super::worker::Worker;
 use crate::fs::inspect;
-use crate::fs::store::StoreError;
+use crate::fs::store::{NameAt, StoreError};
 use crate::fs::xattr_map::Bare;
 use crate::model::cause::Cause;
 use crate::model::event::{CopyReason, Warning};
@@ -21,6 +23,7 @@ use crate::policy::link::{Doubt, Evidence, LinkPolicy, Verdict};
 use crate::policy::touched::{Sure, Touched};
 use crate::sys::errno;
 use crate::sys::file::{self, CompareError};
+use crate::sys::name::c_name;
 use crate::sys::pages;
 use crate::sys::stat;
 use crate::sys::xattr::Subject;
@@ -41,32 +44,111 @@ impl Item<'_> {
 }
 
 impl Worker<'_> {
-    /// Asks the policy about an entry, as far as it needs to know.
-    pub(super) fn judge(&mut self, item: Item<'_>) -> Result<(Verdict, Option<Meta>), StoreError> {
+    /// What an entry is to be linked to, or why it is to be copied. The catalog
+    /// is asked first; the reference, under the entry's name, is next; then the
+    /// reference wherever the same file was before it was moved.
+    pub(super) fn judge(&mut self, item: Item<'_>) -> Result<Judged, StoreError> {
+        match self.judge_wherever(item)? {
+            Judged::Link(found) if self.was_alike(item, &found) => {
+                Ok(Judged::Copy(CopyReason::Contents))
+            }
+            judged => Ok(judged),
+        }
+    }
+
+    fn judge_wherever(&mut self, item: Item<'_>) -> Result<Judged, StoreError> {
+        if let Some(linked) = item.linked {
+            self.lacking = Lacking::default();
+            self.inherit_mark(item.node);
+            return Ok(Judged::Link(Reference::in_place(*linked)));
+        }
+        let judged = self.judge_in_place(item)?;
+        match judged {
+            Judged::Copy(why) if may_be_moved(why) && item.meta.kind == Kind::File => Ok(self
+                .judge_moved(item)?
+                .map_or(Judged::Copy(why), Judged::Link)),
+            judged => Ok(judged),
+        }
+    }
+
+    /// Asks the policy about an entry and what the reference has under its name,
+    /// as far as it needs to know.
+    fn judge_in_place(&mut self, item: Item<'_>) -> Result<Judged, StoreError> {
+        let new = Judged::Copy(CopyReason::New);
         let Some(reference) = &item.hands.reference else {
-            return Ok((Verdict::Copy(CopyReason::New), None));
+            return Ok(new);
         };
         let looked = match inspect::look_in_dump(reference.as_fd(), item.name) {
-            Ok(_) if !self.is_in_reference(item.node, item.name) => {
-                return Ok((Verdict::Copy(CopyReason::New), None));
-            }
+            Ok(_) if !self.is_in_reference(item.node, item.name) => return Ok(new),
             Ok(looked) => looked,
-            Err(e) if errno::has_changed(&e) => return Ok((Verdict::Copy(CopyReason::New), None)),
+            Err(e) if errno::has_changed(&e) => return Ok(new),
             Err(e) => {
                 self.unreadable_reference(item.node, item.name, &e);
-                return Ok((Verdict::Copy(CopyReason::New), None));
+                return Ok(new);
             }
         };
         let policy = self.run.rules.options.policy;
-        let verdict = self.weigh(policy, item, reference, &looked, Side::Reference)?;
-        Ok((verdict, Some(looked)))
+        let other = Self::name_at(reference, item.name);
+        Ok(
+            match self.weigh(policy, item, other, &looked, Side::Reference)? {
+                Verdict::Copy(why) => Judged::Copy(why),
+                Verdict::Link => Judged::Link(Reference::in_place(looked)),
+            },
+        )
+    }
+
+    /// Looks where the same file was in the reference, and compares it with what
+    /// is there: by contents unless nothing of the file itself has changed.
+    fn judge_moved(&mut self, item: Item<'_>) -> Result<Option<Reference>, StoreError> {
+        for (dir, name, known) in self.moved_file(item) {
+            let Some(handle) = self.open_moved_from(item.node, dir) else {
+                continue;
+            };
+            let name = c_name(&name);
+            let looked = inspect::look_in_dump(handle.as_fd(), &name);
+            let is_it = |looked: &Meta| Some(looked.ino) == known.ino;
+            let Some(looked) = looked.ok().filter(is_it) else {
+                continue;
+            };
+            let is_same = known
+                .source
+                .is_some_and(|(_, ctime)| ctime == item.meta.ctime);
+            let by_contents = self.run.rules.options.policy.clone().contents(true);
+            let policy = match is_same {
+                true => self.run.rules.options.policy,
+                false => &by_contents,
+            };
+            let item = Item {
+                says: if is_same { Says::Same } else { item.says },
+                ..item
+            };
+            let other = Self::name_at(&handle, &name);
+            let verdict = self.weigh(policy, item, other, &looked, Side::Reference)?;
+            if verdict == Verdict::Link {
+                return Ok(Some(Reference {
+                    meta: looked,
+                    moved_from: Some((handle, name)),
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// An entry that is linked without a look may have attributes where those of
+    /// the reference's directory may.
+    fn inherit_mark(&self, node: &Node) {
+        let dir = node.reference.as_ref().map(|place| place.id().ino);
+        let bare = node.tree.bare.as_ref().zip(dir);
+        if bare.is_none_or(|(bare, dir)| bare.may_have(dir)) {
+            self.mark(node);
+        }
     }
 
     pub(super) fn weigh(
         &mut self,
         policy: &LinkPolicy,
         item: Item<'_>,
-        other: &OwnedFd,
+        other: NameAt<'_>,
         looked: &Meta,
         side: Side,
     ) -> Result<Verdict, StoreError> {
@@ -104,7 +186,7 @@ impl Worker<'_> {
         &mut self,
         policy: &LinkPolicy,
         item: Item<'_>,
-        other: &OwnedFd,
+        other: NameAt<'_>,
         looked: &Meta,
         side: Side,
     ) -> Result<Verdict, StoreError> {
@@ -161,11 +243,18 @@ impl Worker<'_> {
     }
 }
 
-/// An entry and what a dump has under its name.
+/// May another file be the one that an entry was before it was moved? Not when
+/// the reference has this one with other attributes or contents.
+fn may_be_moved(why: CopyReason) -> bool {
+    !why.attributes_only() && why != CopyReason::Contents
+}
+
+/// An entry and what a dump has under its name, or under its former one.
 struct Pair<'p, 'w, 'r> {
     worker: &'p mut Worker<'r>,
     item: Item<'w>,
-    other: &'w OwnedFd,
+    /// What is compared with: a name of a dump.
+    other: NameAt<'w>,
     looked: &'w Meta,
     side: Side,
 }
@@ -201,9 +290,9 @@ impl Evidence<StoreError> for Pair<'_, '_, '_> {
 
     fn same_target(&mut self) -> Result<bool, StoreError> {
         let here = self.worker.read_symlink(self.item)?;
-        let name = self.item.name;
+        let NameAt { dir, name } = self.other;
         let settable = self.worker.run.rules.capabilities.symlinks;
-        match inspect::symlink_in_dump(self.other.as_fd(), name, self.looked, settable) {
+        match inspect::symlink_in_dump(dir, name, self.looked, settable) {
             Ok(there) => Ok(here == there),
             Err(e) => {
                 self.unreadable(&e);
@@ -234,7 +323,7 @@ impl Evidence<StoreError> for Pair<'_, '_, '_> {
             self.worker.lacking.is_less = true;
             return Ok(Some((Xattrs::default(), source)));
         }
-        let other = Subject::Named(self.other.as_fd(), name);
+        let other = Subject::Named(self.other.dir, self.other.name);
         match inspect::xattrs(other, self.side, capabilities) {
             Ok(other) => {
                 self.worker.lacking.is_less = source.has_all_of(&other);
@@ -248,9 +337,9 @@ impl Evidence<StoreError> for Pair<'_, '_, '_> {
     }
 
     fn same_contents(&mut self) -> Result<bool, StoreError> {
-        let Item { name, meta, .. } = self.item;
+        let Item { meta, .. } = self.item;
         let source = self.item.open_file()?;
-        let other = match file::open_file(self.other.as_fd(), name) {
+        let other = match file::open_file(self.other.dir, self.other.name) {
             Ok(other) => other,
             Err(e) => {
                 self.unreadable(&e);

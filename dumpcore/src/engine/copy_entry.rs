@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use super::entry::{Item, Outcome, changed_or};
 use super::hardlinks::SourceState;
 use super::job::Copying;
+use super::known_dir::Says;
 use super::node::At;
 use super::rules::Sharing;
 use super::worker::{Shared, Worker};
@@ -40,10 +41,12 @@ impl Worker<'_> {
                     name: &name,
                     meta: &meta,
                     may_defer: false,
+                    says: Says::Nothing,
+                    linked: None,
                 };
                 match self.copy(item, why) {
                     Ok(outcome) => {
-                        self.count(&node, &name, meta.kind, outcome.size, outcome.did);
+                        self.account_for(item, &outcome);
                     }
                     Err(StoreError::Stopped) => {}
                     Err(StoreError::HalfMade(op_error)) => self.halt(&node, &name, op_error),
@@ -78,6 +81,9 @@ impl Worker<'_> {
                 size: item.meta.size,
                 id: item.meta.id(),
                 was: SourceState::of(item.meta),
+                as_read: None,
+                made: None,
+                hash: None,
             });
         };
         let from = Self::name_at(&item.hands.source, item.name);
@@ -167,6 +173,7 @@ impl Worker<'_> {
         let mut left_out = self.lacks(&stored.made, item.meta);
         left_out.add_all(stored.left_out);
         let refused = Losses::of_all(&stored.losses);
+        let whole = !stored.unstable && left_out.is_empty() && stored.losses.is_empty();
         self.count_losses(item.node, item.name, left_out.without(refused));
         self.tell_losses(item.node, item.name, stored.losses);
         self.tell_of_setuid(item, &stored.made);
@@ -179,6 +186,9 @@ impl Worker<'_> {
             size: stored.bytes,
             id: stored.made.id(),
             was: SourceState::of(&stored.meta),
+            as_read: whole.then_some(stored.meta),
+            made: Some(stored.made),
+            hash: stored.hash,
         }
     }
 

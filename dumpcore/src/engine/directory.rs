@@ -11,6 +11,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
 use super::job::{Entering, Found, Job, Rest};
+use super::known_dir::{KnownDir, Referred};
 use super::node::{At, Node, OpenDirs, Sides};
 use super::worker::Worker;
 use crate::fs::dir_handle::{DirHandle, Entered};
@@ -73,13 +74,27 @@ impl Worker<'_> {
         };
         let swapped = swapped.and_then(|swapped| swapped.reference);
         let is_swapped = swapped.is_some() || above.swapped;
-        let mut renamed = true;
-        let reference = swapped.or_else(|| {
-            let place = above.reference.as_ref()?;
-            let reference = self.enter_reference(place, above, name)?;
-            renamed = self.are_names_other(&reference.meta, &entered.meta);
-            Some(reference.place)
-        });
+        let own = self.known_path(above, name);
+        let moved = match is_swapped {
+            true => None,
+            false => self.moved_directory(above, own, &entered),
+        };
+        let (from, moved) = moved.map(|moved| (moved.from, moved.entered)).unzip();
+        let same_path = |place| self.enter_reference(place, above, name);
+        let found = moved.or_else(|| above.reference.as_ref().and_then(same_path));
+        let found = found.filter(|_| swapped.is_none());
+        let are_other = |found: &Entered| self.are_names_other(&found.meta, &entered.meta);
+        let renamed = found.as_ref().is_none_or(are_other);
+        let number = self
+            .run
+            .seen
+            .note(above.number, name.to_bytes(), &entered.meta);
+        let referred = Referred {
+            reference: found.as_ref().map(|found| &found.meta),
+            moved: from,
+        };
+        let known = self.known_below(above, name, own, number, &entered, referred);
+        let reference = swapped.or(found.map(|found| found.place));
         let (target, fresh) = match self.make_target(above.target.as_ref(), above.fresh, name) {
             Ok(made) => made,
             Err(op_error) => {
@@ -98,10 +113,8 @@ impl Worker<'_> {
             reference,
             target,
             fresh,
-            number: self
-                .run
-                .seen
-                .note(above.number, name.to_bytes(), &entered.meta),
+            number,
+            known,
             again: false,
         };
         let tree = Arc::clone(&above.tree);
@@ -293,6 +306,7 @@ impl Worker<'_> {
             if !node.tick_off() || !self.run.totals.keep_going() {
                 return;
             }
+            self.finish_known(&node);
             if node.is_room() {
                 return;
             }
@@ -305,6 +319,9 @@ impl Worker<'_> {
                 return;
             }
             self.settle_attributes(&node, c"", outcome);
+            if node.known.as_ref().is_some_and(KnownDir::is_moved) {
+                self.counter.moved_directory();
+            }
             self.count_removed(&node);
             let lacks = self.would_lack(&node.meta);
             self.count_losses(&node, c"", lacks);
@@ -315,6 +332,9 @@ impl Worker<'_> {
                 Action::Filled
             };
             self.count(&node, c"", Kind::Dir, 0, did);
+            if let (Some(above), Some((_, name))) = (&node.above, node.source.above()) {
+                self.note_directory(above, name, &node.meta);
+            }
             at = node.above.clone();
         }
     }

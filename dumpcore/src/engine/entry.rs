@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use super::hardlinks::SourceState;
 use super::job::{Copying, Found, Job};
+use super::judged::{Judged, Reference};
+use super::known_dir::{KnownDir, Says};
 use super::node::{Node, OpenDirs};
 use super::worker::Worker;
 use crate::fs::inspect;
@@ -16,7 +18,7 @@ use crate::model::event::{Action, CopyReason};
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::kind::Kind;
 use crate::model::metadata::{Id, Meta};
-use crate::policy::link::Verdict;
+use crate::policy::content_hash::ContentHash;
 use crate::policy::touched::{Sure, Touched};
 use crate::sys::dir::Listed;
 use crate::sys::{errno, link};
@@ -36,6 +38,10 @@ pub(super) struct Item<'a> {
     pub(super) meta: &'a Meta,
     /// May it be copied beside other work?
     pub(super) may_defer: bool,
+    /// What the catalog says of it, and the inode of the reference that it can
+    /// be linked to by that alone.
+    pub(super) says: Says,
+    pub(super) linked: Option<&'a Meta>,
 }
 
 impl Item<'_> {
@@ -50,6 +56,11 @@ impl Item<'_> {
     /// May it have been touched since it was stored on this side? Not as far
     /// as is known, where its time of change is another machine's.
     pub(super) fn touched(&self, side: Side) -> Sure {
+        match self.says {
+            Says::Same if side == Side::Reference => return Sure::No,
+            Says::Changed(sure) if side == Side::Reference => return sure,
+            _ => {}
+        }
         match self.node.touched.on(side) {
             Touched::Unknown => Sure::No,
             touched @ Touched::StoredSince(_) => touched.is_stored(self.meta.born),
@@ -76,6 +87,12 @@ pub(super) struct Outcome {
     pub(super) id: Id,
     /// What was stored, or linked to.
     pub(super) was: SourceState,
+    /// The source as it was when it was read, if the dump lacks nothing of it.
+    pub(super) as_read: Option<Meta>,
+    /// Its inode in the dump; `None`: it was not looked at.
+    pub(super) made: Option<Meta>,
+    /// The hash of its contents, if they were copied.
+    pub(super) hash: Option<ContentHash>,
 }
 
 impl Worker<'_> {
@@ -172,15 +189,18 @@ impl Worker<'_> {
         may_defer: bool,
         existing: Option<u64>,
     ) -> Kind {
+        self.counter.born(looked.born);
         let (mut meta, mut existing) = (looked, existing);
-        self.counter.born(meta.born);
         for _ in 0..LOOKS {
+            let (says, linked) = self.by_catalog(node, name, &meta);
             let item = Item {
                 node,
                 hands,
                 name,
                 meta: &meta,
                 may_defer,
+                says,
+                linked: linked.as_ref(),
             };
             let stored = if self.run.names_of(&meta) > 1 {
                 self.hardlinked(item, existing)
@@ -188,12 +208,11 @@ impl Worker<'_> {
                 self.single(item, existing)
             };
             match stored {
-                Ok(None) => return Kind::File,
+                Ok(None) | Err(StoreError::Stopped) => return Kind::File,
                 Ok(Some(outcome)) => {
-                    self.count(node, name, meta.kind, outcome.size, outcome.did);
+                    self.account_for(item, &outcome);
                     return Kind::File;
                 }
-                Err(StoreError::Stopped) => return Kind::File,
                 Err(StoreError::HalfMade(op_error)) => {
                     self.halt(node, name, op_error);
                     return Kind::File;
@@ -222,6 +241,13 @@ impl Worker<'_> {
         Kind::File
     }
 
+    /// An entry is in the dump.
+    pub(super) fn account_for(&mut self, item: Item<'_>, outcome: &Outcome) {
+        self.note_stored(item.node, item.name, outcome);
+        let (size, did) = (outcome.size, outcome.did);
+        self.count(item.node, item.name, item.meta.kind, size, did);
+    }
+
     /// Has another file taken this name? A server then says of the one that
     /// was open that it is stale.
     pub(super) fn is_replaced(item: Item<'_>, op_error: &OpError) -> bool {
@@ -242,19 +268,15 @@ impl Worker<'_> {
         item: Item<'_>,
         existing: Option<u64>,
     ) -> Result<Option<Outcome>, StoreError> {
-        let (verdict, reference) = self.judge(item)?;
-        let why = match verdict {
-            Verdict::Copy(why) => why,
-            Verdict::Link => {
-                let unclaimed = |r: &Meta| self.run.groups.claim_alone(r.id());
-                match reference.filter(unclaimed) {
-                    None => CopyReason::Links,
-                    Some(reference) => match self.link(item, &reference, existing)? {
-                        Ok(outcome) => return Ok(Some(outcome)),
-                        Err(refused) => refused,
-                    },
-                }
+        let why = match self.judge(item)? {
+            Judged::Copy(why) => why,
+            Judged::Link(found) if !self.run.groups.claim_alone(found.meta.id()) => {
+                CopyReason::Links
             }
+            Judged::Link(found) => match self.link(item, &found, existing)? {
+                Ok(outcome) => return Ok(Some(outcome)),
+                Err(refused) => refused,
+            },
         };
         if let Some(kept) = self.keep(item, existing)? {
             return Ok(Some(kept));
@@ -281,16 +303,27 @@ impl Worker<'_> {
     pub(super) fn link(
         &mut self,
         item: Item<'_>,
-        reference: &Meta,
+        found: &Reference,
         existing: Option<u64>,
     ) -> Result<Result<Outcome, CopyReason>, StoreError> {
+        let reference = &found.meta;
+        let moved = found.moved_from.as_ref();
+        let is_moved = item.node.known.as_ref().is_some_and(KnownDir::is_moved);
         let outcome = Outcome {
-            did: Action::Linked,
+            did: match moved.is_some() || is_moved {
+                true => Action::Moved,
+                false => Action::Linked,
+            },
             size: reference.size,
             id: reference.id(),
             was: SourceState::of(item.meta),
+            as_read: self.lacking.is_nothing().then_some(*item.meta),
+            made: Some(*reference),
+            hash: None,
         };
-        let (Some(from), Some(to)) = (&item.hands.reference, &item.hands.target) else {
+        let in_place = (item.hands.reference.as_ref(), item.name);
+        let (from, name) = moved.map_or(in_place, |(dir, name)| (Some(dir), name));
+        let (Some(from), Some(to)) = (from, &item.hands.target) else {
             if let Some(refused) = self.foresee_refusal(item, reference) {
                 return Ok(Err(refused));
             }
@@ -302,12 +335,12 @@ impl Worker<'_> {
             return Ok(Ok(outcome));
         }
         self.clear_after(item.node, item.name, existing);
-        match link::hard_link(from.as_fd(), item.name, to.as_fd(), item.name) {
+        match link::hard_link(from.as_fd(), name, to.as_fd(), item.name) {
             Ok(()) => {
                 self.count_lacking(item, reference);
                 Ok(Ok(outcome))
             }
-            Err(e) => match refusal::of_error(&e, from.as_fd(), item.name) {
+            Err(e) => match refusal::of_error(&e, from.as_fd(), name) {
                 Some(refused) => Ok(Err(refused)),
                 None => Err(OpError::target(Op::Link, e).into()),
             },

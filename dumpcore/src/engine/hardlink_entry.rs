@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::entry::{Item, Outcome};
 use super::hardlinks::{FirstName, Role, SourceState};
 use super::job::Job;
+use super::judged::Judged;
 use super::worker::Worker;
 use crate::fs::inspect;
 use crate::fs::store::StoreError;
@@ -20,7 +21,6 @@ use crate::model::event::{Action, CopyReason, Warning};
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::kind::Kind;
 use crate::model::metadata::Id;
-use crate::policy::link::Verdict;
 use crate::sys::{errno, link};
 
 impl Worker<'_> {
@@ -78,23 +78,18 @@ impl Worker<'_> {
         existing: Option<u64>,
         can_wait: bool,
     ) -> Result<Option<Outcome>, StoreError> {
-        let (verdict, reference) = self.judge(item)?;
-        let why = match (verdict, reference) {
-            (Verdict::Copy(why), _) => why,
-            (Verdict::Link, Some(reference))
-                if !self.run.has_room_for_links(&reference, item.meta) =>
-            {
+        let why = match self.judge(item)? {
+            Judged::Copy(why) => why,
+            Judged::Link(found) if !self.run.has_room_for_links(&found.meta, item.meta) => {
                 CopyReason::NoLink
             }
-            (Verdict::Link, Some(reference))
-                if self.run.groups.claim(reference.id(), item.meta.id()) =>
-            {
-                match self.link(item, &reference, existing)? {
+            Judged::Link(found) if self.run.groups.claim(found.meta.id(), item.meta.id()) => {
+                match self.link(item, &found, existing)? {
                     Ok(outcome) => return Ok(Some(outcome)),
                     Err(refused) => refused,
                 }
             }
-            (Verdict::Link, _) => CopyReason::Links,
+            Judged::Link(_) => CopyReason::Links,
         };
         if let Some(kept) = self.keep(item, existing)? {
             return Ok(Some(kept));
@@ -160,6 +155,9 @@ impl Worker<'_> {
             size: item.meta.size,
             id: Id { dev: 0, ino },
             was: SourceState::of(item.meta),
+            as_read: Some(*item.meta),
+            made: None,
+            hash: None,
         };
         let (Some(target), Some(place)) = (&item.hands.target, &first_name.place) else {
             if self.run.rules.verifies() && !Self::is_reference(item, first_name.ino) {

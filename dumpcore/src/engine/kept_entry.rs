@@ -45,8 +45,10 @@ impl Worker<'_> {
             let contents = !sure || policy.compares_contents();
             let strict = LinkPolicy::new().contents(contents);
             let strict = strict.ctime(policy.heeds_ctime());
-            let verdict = self.weigh(&strict, item, target, &looked, Side::Target)?;
+            let other = Self::name_at(target, item.name);
+            let verdict = self.weigh(&strict, item, other, &looked, Side::Target)?;
             if verdict == Verdict::Link && (!sure || was_written(target, item.name, &looked)) {
+                let as_read = self.lacking.is_nothing().then_some(*item.meta);
                 let refused = std::mem::take(&mut self.lacking.refused);
                 self.count_lacking(item, &looked);
                 self.tell_losses(item.node, item.name, refused);
@@ -55,6 +57,9 @@ impl Worker<'_> {
                     size: item.meta.size,
                     id: looked.id(),
                     was: SourceState::of(item.meta),
+                    as_read,
+                    made: Some(looked),
+                    hash: None,
                 }));
             }
         }

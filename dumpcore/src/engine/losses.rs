@@ -10,7 +10,7 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::Arc;
 
 use super::entry::{Item, changed_or};
@@ -39,7 +39,7 @@ impl Worker<'_> {
         &mut self,
         why: CopyReason,
         item: Item<'_>,
-        other: &OwnedFd,
+        other: NameAt<'_>,
         looked: &Meta,
     ) -> Result<bool, StoreError> {
         let Some(scratch) = self.run.rules.scratch else {
@@ -60,8 +60,7 @@ impl Worker<'_> {
             store::discard_trial(to)?;
             made?
         };
-        let name = item.name;
-        let is = self.attributes_of(other.as_fd(), name)?;
+        let is = self.attributes_of(other.dir, other.name)?;
         let would_be = (made.meta, made.xattrs);
         if made.refused.is_empty() {
             if why == CopyReason::Owner {

@@ -42,7 +42,7 @@ pub(super) enum Missing {
 impl Worker<'_> {
     /// Looks at a name of the source; a failure is reported.
     pub(super) fn look_by(&mut self, node: &Node, hands: &OpenDirs, name: &CStr) -> Option<Meta> {
-        let looked = if self.run.rules.options.source_is_dump {
+        let looked = if self.run.rules.options.source_is_dump || node.known.is_some() {
             inspect::look_in_source_dump(hands.source.as_fd(), name)
         } else {
             inspect::look(hands.source.as_fd(), name)

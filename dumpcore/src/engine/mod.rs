@@ -28,13 +28,15 @@
 //!    │       list ──► next stretch of the listing ◄────────────── Rest   directory.rs
 //!    │                  │ for each name: entry                             entry.rs
 //!    ├── directory ◄────┤                                                     ▲
-//!    │                  ├─► store ─┬─► link to the reference   entry, compare │
+//!    │                  ├─► store ─┬─► link as the catalog knows it    recall │
+//!    │                  │          ├─► link to the reference   entry, compare │
 //!    │                  │          ├─► keep what is there          kept_entry │
 //!    │                  │          ├─► copy ──► large: Copy        copy_entry │
 //!    │                  │          └─► one of several names     hardlink_entry│
 //!    │                  │                └─► waits in Hardlinks ──► Store     │
 //!    │                  └─► the listing has more ─────────────────────────────┘
 //!    │                  ▼ it has not
+//!    │                  │   (what became of it is noted for the catalog: record)
 //!    │       what is left over in the target is removed      target_dir.rs
 //!    │                  ▼
 //!    │       release: one job of the node is done; with the last one       directory.rs
@@ -54,7 +56,9 @@
 //! # Who owns what
 //!
 //! ```text
-//!  caller       Rules, Totals        borrowed by all for the whole merge
+//!  caller       Rules, Totals        borrowed by all for the whole merge; with
+//!    │          and Catalogued        what is remembered, and the stage of what is
+//!    │                                found out
 //!  merge        Shared               the queue, Hardlinks, Seen, LeftOut, Throttle:
 //!    │                               what workers share; gone when they are
 //!    ├─ Worker × n                   one thread each: EntryWriter with its buffers,
@@ -63,6 +67,8 @@
 //!                         │          (Rest holds its Lister: their number is limited)
 //!                         ├─ above   Arc<Node>: a node keeps the way up to its top,
 //!                         │          and lives as long as a job or a node below
+//!                         ├─ known   KnownDir: the catalog's rows of the directory,
+//!                         │          and what is not put aside yet
 //!                         ├─ tree    Arc<Tree>: what the nodes of a tree share
 //!                         └─ source, reference, target
 //!                                    Arc<DirHandle>: names and inodes of directories.
@@ -72,6 +78,7 @@
 //! ```
 
 mod budget;
+mod catalogued;
 mod compare;
 mod copy_entry;
 mod count_names;
@@ -82,7 +89,9 @@ mod folded_names;
 mod hardlink_entry;
 mod hardlinks;
 mod job;
+mod judged;
 mod kept_entry;
+mod known_dir;
 mod left_out;
 mod losses;
 mod measure;
@@ -92,7 +101,8 @@ mod mounts;
 mod mounts_met;
 mod name_hashes;
 mod node;
-
+mod recall;
+mod record;
 mod relisted;
 mod remove;
 mod removed;
@@ -113,6 +123,7 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
 pub(crate) use budget::Budget;
+pub(crate) use catalogued::{Catalogued, CataloguedTree};
 pub(crate) use measure::{Act, Gone, Measured};
 pub(crate) use mounts_met::MountsMet;
 pub(crate) use node::{Doubts, Mounts, Remembered};

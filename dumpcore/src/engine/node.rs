@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::Stands;
+use super::known_dir::KnownDir;
 use crate::fs::dir_handle::DirHandle;
 use crate::fs::source_fs::SourceFs;
 use crate::fs::xattr_map::Bare;
@@ -109,6 +110,8 @@ pub(super) struct Node {
     pub(super) folded: OnceLock<Box<FoldedNames>>,
     /// Its number among all directories of the run.
     pub(super) number: Number,
+    /// What the catalog knows of it.
+    pub(super) known: Option<KnownDir>,
     /// Was it done once, and is listed again for what came since?
     pub(super) again: bool,
     /// Jobs that must be done before its attributes can be set: its own
@@ -127,6 +130,7 @@ pub(super) struct Sides {
     pub(super) swapped: bool,
     pub(super) renamed: bool,
     pub(super) number: Number,
+    pub(super) known: Option<KnownDir>,
     pub(super) again: bool,
 }
 
@@ -202,6 +206,7 @@ impl Node {
             swapped: sides.swapped,
             renamed: sides.renamed,
             number: sides.number,
+            known: sides.known,
             again: sides.again,
             meta,
             xattrs,

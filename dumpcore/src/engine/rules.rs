@@ -4,8 +4,10 @@
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::Duration;
 
 use super::MountsMet;
+use super::catalogued::Catalogued;
 use crate::fs::folding::Folding;
 use crate::fs::link_counts::LinkCounts;
 use crate::fs::xattr_map::Marks;
@@ -71,6 +73,10 @@ pub(crate) struct MergeOptions<'a> {
     /// Is the source a published dump, whose access times are to be kept?
     pub(crate) source_is_dump: bool,
     pub(crate) sharing: Sharing,
+    /// Link what was moved or renamed to where it was, as the catalog knows it.
+    pub(crate) follow_moves: bool,
+    /// How old a time of change must be to prove that nothing came after it.
+    pub(crate) settle: Duration,
     /// How fast contents may be copied, by all workers together.
     pub(crate) bwlimit: Rate,
     /// Take the hash of the contents that are copied.
@@ -109,6 +115,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) folding: Folding,
     /// How many names an inode of the dump can have.
     pub(crate) most_links: Option<u32>,
+    /// What is remembered of the trees, where that is of use.
+    pub(crate) catalogued: Option<&'a Catalogued>,
 }
 
 impl<'a> Rules<'a> {
@@ -128,7 +136,14 @@ impl<'a> Rules<'a> {
             mounts: None,
             folding: Folding::default(),
             most_links: None,
+            catalogued: None,
         }
+    }
+
+    /// Is an entry linked when the catalog says that it is unchanged? Not when
+    /// more is asked for than that.
+    pub(super) fn links_by_catalog(&self) -> bool {
+        self.options.purpose == Purpose::Store && self.options.policy.is_plain()
     }
 
     /// Is a copy compared with what it was made of? Contents are read then from

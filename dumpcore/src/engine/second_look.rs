@@ -283,13 +283,14 @@ impl Worker<'_> {
         let sides = Sides {
             touched: tree.touched.of_what_came(),
             fs: SourceFs::of(&entered.handle, &entered.meta),
-            source: entered.place,
+            source: Arc::clone(&entered.place),
             reference,
             target,
             fresh: false,
             swapped: false,
             renamed: true,
             number,
+            known: self.known_again(&tree.tree.name, number, &entered),
             again: true,
         };
         let entered = (entered.meta, read.xattrs);

@@ -23,6 +23,9 @@ impl Worker<'_> {
     /// Opens the sides of a tree's top, and deals with what is in it.
     pub(super) fn open_root(&mut self, root: Root) {
         let reference = self.top_of_reference(&root);
+        let seen = &self.run.seen;
+        let number = seen.note(Number::NONE, &[], &root.entered.meta);
+        let known = self.known_top(&root, number, reference.as_ref());
         let renamed = reference
             .as_ref()
             .is_none_or(|reference| self.are_names_other(&reference.meta, &root.entered.meta));
@@ -58,7 +61,8 @@ impl Worker<'_> {
             reference,
             target,
             fresh,
-            number: self.run.seen.note(Number::NONE, &[], &root.entered.meta),
+            number,
+            known,
             again: false,
         };
         let entered = (root.entered.meta, read.xattrs.clone());

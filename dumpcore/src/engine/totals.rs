@@ -39,6 +39,7 @@ struct Kept {
     faults: Vec<Fault>,
     warnings: Vec<Warning>,
     counts: Counts,
+    moved_directories: u64,
     losses: BTreeMap<Loss, (u64, PathBuf)>,
     refusals: BTreeMap<CopyReason, (Count, PathBuf)>,
     /// What was said to be lost of all entries.
@@ -207,6 +208,7 @@ impl<'a> Totals<'a> {
         for (sum, more) in [
             (&mut sum.files, counts.files),
             (&mut sum.linked, counts.linked),
+            (&mut sum.moved, counts.moved),
             (&mut sum.copied_new, counts.copied_new),
             (&mut sum.copied_changed, counts.copied_changed),
             (&mut sum.copied_attributes, counts.copied_attributes),
@@ -249,6 +251,9 @@ impl<'a> Totals<'a> {
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
         let mut counts = kept.counts;
+        // What was moved left its name behind, and is not gone.
+        let moved = counts.moved.number + kept.moved_directories;
+        counts.removed = counts.removed.saturating_sub(moved);
         counts.faults = self.faults.into_inner();
         Sum {
             counts,
@@ -315,9 +320,14 @@ impl<'a> Counter<'a> {
         }
     }
 
-    /// The reference has so much that the source no longer has.
+    /// The reference has this many names that the source no longer has.
     pub(super) fn removed(&mut self, number: u64) {
         self.counts.removed += number;
+    }
+
+    /// A directory has another path in the reference.
+    pub(super) fn moved_directory(&mut self) {
+        self.totals.kept().moved_directories += 1;
     }
 
     /// An entry is dealt with: counts it and tells the observer.
@@ -358,6 +368,11 @@ impl<'a> Counter<'a> {
         }
         let sum = match did {
             Action::Linked => &mut counts.linked,
+            Action::Moved => {
+                counts.moved.number += 1;
+                counts.moved.bytes = counts.moved.bytes.saturating_add(bytes);
+                &mut counts.linked
+            }
             Action::Kept => &mut counts.kept,
             Action::Copied(CopyReason::New) => &mut counts.copied_new,
             Action::Copied(why) if why.attributes_only() => &mut counts.copied_attributes,

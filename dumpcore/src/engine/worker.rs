@@ -16,6 +16,7 @@ use super::throttle::Throttle;
 use super::totals::{Counter, Totals};
 use super::watch::Here;
 use super::{Budget, Rules};
+use crate::catalog::{DirId, Rows};
 use crate::fs::dir_handle::DirHandle;
 use crate::fs::inspect;
 use crate::fs::link_counts::LinkCounts;
@@ -192,6 +193,10 @@ pub(super) struct Worker<'a> {
     pub(super) settable_owner: Option<(u32, u32)>,
     pub(super) chunk: dir::Chunk,
     here: Here,
+    /// What is asked of the catalog, once something was.
+    pub(super) rows: Option<Rows>,
+    /// The directory of the reference that had the last moved file.
+    pub(super) moved_from: Option<(DirId, Arc<DirHandle>)>,
     /// What the last directory listed in which a name was missing.
     pub(super) relisted: Option<Relisted>,
     /// The path of the directory in hand with a slash, for the filter.
@@ -211,6 +216,8 @@ impl<'a> Worker<'a> {
             settable_owner: None,
             chunk: dir::Chunk::default(),
             here,
+            rows: None,
+            moved_from: None,
             relisted: None,
             filter_path: Vec::new(),
         }

@@ -1,8 +1,11 @@
 //! The marks that a dump has on its own directory.
 
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
+use crate::policy::layout;
+use crate::sys::name::c_name;
 use crate::sys::xattr::{self, Subject};
 use crate::sys::{disk, errno};
 
@@ -25,6 +28,19 @@ pub(crate) fn put(dump: &OwnedFd, name: &str, value: Option<&[u8]>) -> io::Resul
         Err(e) if errno::is_disk_refusal(&e) => Err(e),
         _ => Ok(()),
     }
+}
+
+/// The token that a dump bears, by which it is told from every other that was
+/// or will be under its name.
+pub(crate) fn token(dump: &OwnedFd) -> Option<Vec<u8>> {
+    let name = c_name(layout::TOKEN_XATTR.as_bytes());
+    xattr::get(Subject::Named(dump.as_fd(), c"."), &name).ok()?
+}
+
+/// A token that no other dump bears: the standard library's random keys.
+pub(crate) fn fresh_token() -> String {
+    let half = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", half(), half())
 }
 
 /// A mark too large for its filesystem may be answered as if the disk were full.

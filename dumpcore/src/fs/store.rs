@@ -54,10 +54,6 @@ pub(crate) struct Stored {
     pub(crate) bare: bool,
     /// The hash of a file's contents, where it was asked for, they were copied
     /// by this process, and the file held still.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "the engine does not yet record it")
-    )]
     pub(crate) hash: Option<ContentHash>,
 }
 
@@ -201,7 +197,7 @@ impl<'a> EntryWriter<'a> {
                 }
                 let subject = Subject::Open(target.as_fd());
                 let losses = self.attributes(subject, &as_read, &read.xattrs)?;
-                let made = stat::look_at(&target).map_err(|e| OpError::target(Op::Stat, e))?;
+                let made = stat::look_born(&target).map_err(|e| OpError::target(Op::Stat, e))?;
                 Ok(Some(Stored {
                     bytes,
                     unstable: !steady,
@@ -224,7 +220,7 @@ impl<'a> EntryWriter<'a> {
         source: &OwnedFd,
         keep_going: &mut dyn FnMut(u64) -> bool,
     ) -> Result<Meta, StoreError> {
-        let look = || stat::look_at(source).map_err(|e| OpError::source(Op::Stat, e));
+        let look = || stat::look_born(source).map_err(|e| OpError::source(Op::Stat, e));
         let meta = look()?;
         if self.from_dump {
             return Ok(meta);

@@ -165,6 +165,13 @@ impl Bare {
     }
 }
 
+impl Bare {
+    /// May something in the directory with this inode have attributes?
+    pub(crate) fn may_have(&self, dir: u64) -> bool {
+        self.marks.has(dir)
+    }
+}
+
 /// A note that is being taken, of a dump that is being made.
 #[derive(Debug)]
 pub(crate) struct Note {

@@ -22,6 +22,8 @@ pub use crate::model::warning::Warning;
 pub enum Action {
     /// Linked to the reference, or found in the target as such a link.
     Linked,
+    /// Linked to the reference, where the same file has another path.
+    Moved,
     /// Copied.
     Copied(CopyReason),
     /// Found in the target as it should be, left there by a run that stopped.
@@ -46,6 +48,7 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Action::Linked => "linked",
+            Action::Moved => "linked to where it was before it was moved",
             Action::Copied(why) => return write!(f, "copied ({why})"),
             Action::Kept => "kept from a run that stopped",
             Action::HardLinked => "linked to another of its names",

@@ -135,6 +135,7 @@ fn counts<M: SerializeMap>(map: &mut M, counts: &Counts) -> Result<(), M::Error>
     map.serialize_entry("specials", &counts.specials)?;
     map.serialize_entry("hard_links", &counts.hard_links)?;
     map.serialize_entry("linked", &counts.linked)?;
+    map.serialize_entry("moved", &counts.moved)?;
     map.serialize_entry("copied", &Copied(counts))?;
     map.serialize_entry("kept", &counts.kept)?;
     map.serialize_entry("compared", &Compared(counts))?;

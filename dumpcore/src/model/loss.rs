@@ -174,6 +174,13 @@ pub(crate) struct Lacking {
     pub(crate) is_less: bool,
 }
 
+impl Lacking {
+    /// Is all of the entry kept, as far as is known?
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.refused.is_empty() && self.left_out.is_empty()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

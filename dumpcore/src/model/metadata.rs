@@ -42,8 +42,8 @@ pub struct Meta {
     pub atime: Time,
     /// Last change of the inode.
     pub ctime: Time,
-    /// When the inode was made. Read only of published dumps, and there `None`
-    /// where the filesystem does not tell.
+    /// When the inode was made; `None` where the filesystem does not tell, or
+    /// where that was not asked for.
     pub born: Option<Time>,
     /// Inode number.
     pub ino: u64,

@@ -80,6 +80,9 @@ pub struct Counts {
     pub hard_links: u64,
     /// Linked to the reference.
     pub linked: Count,
+    /// Of those: which have another path in the reference, since they were moved
+    /// or renamed, or a directory above them was.
+    pub moved: Count,
     /// Copied: not in the reference.
     pub copied_new: Count,
     /// Copied: the contents changed, or may have.
@@ -133,6 +136,7 @@ impl AddAssign<&Counts> for Counts {
             specials,
             hard_links,
             linked,
+            moved,
             copied_new,
             copied_changed,
             copied_attributes,
@@ -153,6 +157,7 @@ impl AddAssign<&Counts> for Counts {
         self.specials += specials;
         self.hard_links += hard_links;
         self.linked += linked;
+        self.moved += moved;
         self.copied_new += copied_new;
         self.copied_changed += copied_changed;
         self.copied_attributes += copied_attributes;

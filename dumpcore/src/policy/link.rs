@@ -226,6 +226,11 @@ impl LinkPolicy {
         self
     }
 
+    /// Is nothing asked for beyond what an unchanged time of change proves?
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.contents && self.also.is_none()
+    }
+
     pub(crate) fn compares_contents(&self) -> bool {
         self.contents
     }

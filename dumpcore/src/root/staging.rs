@@ -233,6 +233,11 @@ impl<'a> Staging<'a> {
         }
     }
 
+    /// Gives the dump a token of its own.
+    pub(crate) fn mark_token(&self) -> Result<(), Error> {
+        self.mark(layout::TOKEN_XATTR, Some(marks::fresh_token().as_bytes()))
+    }
+
     /// Writes the marks of a published dump.
     fn mark_published(&self, tells: &Tells) -> Result<(), Error> {
         // Without marks, the directory's time tells nearly as much.

@@ -12,7 +12,8 @@ use super::mount_memory::mounts_of;
 use super::trees::{Reference, Source, still_there};
 use super::{Made, Run};
 use crate::engine::{
-    self, Budget, MergeOptions, MountsMet, Purpose, Root, Rules, Sharing, Stands, Totals,
+    self, Budget, Catalogued, MergeOptions, MountsMet, Purpose, Root, Rules, Sharing, Stands,
+    Totals,
 };
 use crate::fs::dir_handle::{DirHandle, HandleCache};
 use crate::fs::folding::Folding;
@@ -47,6 +48,8 @@ pub(super) struct Merge<'m> {
     /// Is an observer still to be told how many entries there are, where they are
     /// counted?
     pub(super) tells_total: bool,
+    /// What is remembered of the trees.
+    pub(super) catalogued: Option<&'m Catalogued>,
 }
 
 impl<'m> Merge<'m> {
@@ -67,6 +70,7 @@ impl<'m> Merge<'m> {
             mounted: &[],
             folding: Folding::default(),
             tells_total: false,
+            catalogued: None,
         }
     }
 
@@ -289,6 +293,7 @@ impl Run {
             folding: target.map_or(merge.folding, |staging| staging.folding),
             // What is compared is there already, and is not linked to.
             most_links: most_links.filter(|_| purpose != Purpose::Verify),
+            catalogued: merge.catalogued,
             ..Rules::new(merge.options, merge.capabilities)
         })
     }

@@ -22,6 +22,7 @@ mod parents;
 mod publication;
 mod published;
 mod reference;
+mod remember;
 pub(crate) mod removing;
 pub(crate) mod restore;
 mod space;

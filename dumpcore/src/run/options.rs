@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::engine::{MergeOptions, Purpose, Sharing};
 use crate::model::event::{Observer, Silent};
@@ -41,10 +42,13 @@ pub struct RunOptions {
     pub(crate) dry_run: bool,
     pub(crate) jobs: Option<usize>,
     pub(crate) bwlimit: Rate,
+    pub(crate) catalog: bool,
+    pub(crate) moves: bool,
+    pub(crate) settle: Duration,
 }
 
 impl RunOptions {
-    /// No observer, no stop flag, no limits.
+    /// No observer, no stop flag, no limits, with the catalog.
     pub fn new() -> Self {
         Self {
             observer: Arc::new(Silent),
@@ -52,6 +56,9 @@ impl RunOptions {
             dry_run: false,
             jobs: None,
             bwlimit: Rate::UNLIMITED,
+            catalog: true,
+            moves: true,
+            settle: Duration::from_secs(60),
         }
     }
 
@@ -94,6 +101,31 @@ impl RunOptions {
         self
     }
 
+    /// Uses what the catalog of the dump root remembers, and adds to it: the
+    /// default. Without it every entry is compared with the dump before. It has
+    /// no effect without the crate's feature `catalog`.
+    pub fn catalog(mut self, yes: bool) -> Self {
+        self.catalog = yes;
+        self
+    }
+
+    /// Links what was moved or renamed since the last dump to where it was
+    /// there: the default. That needs the catalog.
+    pub fn moves(mut self, yes: bool) -> Self {
+        self.moves = yes;
+        self
+    }
+
+    /// How old a file's time of change must be before it proves that the file
+    /// was not changed again: 60 s by default, at least a tick of the clock. The
+    /// contents of a file that changed later than that before it was read are
+    /// compared in the next dump. One long write(2) moves the time of change at
+    /// its beginning only.
+    pub fn settle(mut self, time: Duration) -> Self {
+        self.settle = time;
+        self
+    }
+
     /// What a merge is told for an operation that writes, or would.
     pub(crate) fn merge<'a>(&self, policy: &'a LinkPolicy, filter: &'a Filter) -> MergeOptions<'a> {
         MergeOptions {
@@ -109,6 +141,8 @@ impl RunOptions {
             sharing: Sharing::Reference,
             bwlimit: self.bwlimit,
             hash: false,
+            follow_moves: self.moves,
+            settle: self.settle,
         }
     }
 
@@ -131,6 +165,9 @@ impl fmt::Debug for RunOptions {
             .field("dry_run", &self.dry_run)
             .field("jobs", &self.jobs)
             .field("bwlimit", &self.bwlimit)
+            .field("catalog", &self.catalog)
+            .field("moves", &self.moves)
+            .field("settle", &self.settle)
             .finish_non_exhaustive()
     }
 }

@@ -8,10 +8,13 @@ use chrono::{DateTime, Local, Utc};
 
 use super::evidence::{self, Evidence};
 use super::merge::Merge;
+use super::remember::FoundOut;
 use super::trees::{self, Source};
 use super::vanished::Vanished;
 use super::{Check, Made, Order, Run, budget, flush, published};
-use crate::engine::{Budget, MountsMet, Totals};
+use crate::catalog::Catalog;
+use crate::engine::{Budget, MergeOptions, MountsMet, Totals};
+use crate::fs::folding::Folding;
 use crate::fs::{capabilities, folding};
 use crate::model::error::Error;
 use crate::model::event::{Event, Phase, Warning};
@@ -169,9 +172,10 @@ impl Publication<'_> {
             leftover.newest =
                 run.trim_leftover(leftover.name, self.order, &sources, self.budget, totals)?;
         }
+        let catalog = run.open_catalog(self.order, totals);
         let (staging, capabilities) = run.staging(self.name, leftover, &sources, totals)?;
         let resumed = staging.resumed;
-        self.fill(&staging, &capabilities, sources)?;
+        let found_out = self.fill(&staging, &capabilities, sources, catalog)?;
         totals.event(Event::Phase(Phase::Syncing));
         staging.sync()?;
         check(&Made {
@@ -180,7 +184,7 @@ impl Publication<'_> {
             totals,
             budget: self.budget,
         })?;
-        self.make_visible(staging)?;
+        self.make_visible(staging, found_out)?;
         run.finish_removing(self.budget, &|warning| totals.warn(warning));
         Ok(resumed)
     }
@@ -191,7 +195,8 @@ impl Publication<'_> {
         staging: &Staging<'_>,
         capabilities: &Capabilities,
         mut sources: Vec<Source>,
-    ) -> Result<(), Error> {
+        catalog: Option<Catalog>,
+    ) -> Result<Option<FoundOut>, Error> {
         let (run, evidence) = (self.run, &self.evidence);
         evidence.begin(staging)?;
         evidence.weigh(&mut sources, staging.resumed.then(|| staging.handle()));
@@ -200,21 +205,31 @@ impl Publication<'_> {
             run.tell_of_missing_marks(evidence, &sources, self.totals);
         }
         let met = MountsMet::default();
+        let remembering = catalog
+            .filter(|_| staging.folding == Folding::default())
+            .and_then(|c| run.remembering(c, &sources, capabilities, self.totals));
+        // Without a catalog nothing would keep a hash.
+        let options = MergeOptions {
+            hash: self.order.merge.hash && remembering.is_some(),
+            ..self.order.merge
+        };
         let merge = Merge {
             staging: Some(staging),
             met: Some(&met),
             mounted: &self.order.mounted,
             tells_total: !self.total_is_told,
-            ..Merge::new(self.order.merge, self.budget, self.totals, capabilities)
+            catalogued: remembering.as_ref().map(|it| &it.merge),
+            ..Merge::new(options, self.budget, self.totals, capabilities)
         };
         let merged = flush::meanwhile(staging, self.totals, || run.merge(&merge, sources));
         merged.inspect_err(|_| flush::keep(staging, self.totals))?;
         evidence.end(staging, self.totals)?;
-        run.note_mounts(self.order, met, expected, Some(staging), self.totals)
+        run.note_mounts(self.order, met, expected, Some(staging), self.totals)?;
+        Ok(remembering.and_then(|remembering| remembering.finish(self.totals)))
     }
 
     /// Gives a dump its name, and points the links to it.
-    fn make_visible(&self, staging: Staging<'_>) -> Result<(), Error> {
+    fn make_visible(&self, staging: Staging<'_>, found_out: Option<FoundOut>) -> Result<(), Error> {
         let Self { run, totals, .. } = self;
         // Told before the last look: what comes after it is too late.
         totals.event(Event::Phase(Phase::Publishing));
@@ -229,7 +244,13 @@ impl Publication<'_> {
             moment: self.moment,
             lacks: self.order.lacks + counts.faults,
         };
+        staging.mark_token()?;
+        let dump = (self.name, self.moment);
+        let announced = found_out.and_then(|found| found.announce(dump, &staging, &counts, totals));
         staging.publish(&tells, &self.links())?;
+        if let Some(announced) = announced {
+            announced.confirm(totals);
+        }
         Ok(())
     }
 

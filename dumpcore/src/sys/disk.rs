@@ -111,6 +111,24 @@ pub(crate) fn used(on: impl AsFd) -> io::Result<u64> {
         .saturating_mul(found.f_frsize))
 }
 
+/// The unit in which the filesystem of a handle gives room to files, in bytes.
+pub(crate) fn block_size(on: impl AsFd) -> u64 {
+    fstatvfs(on).map_or(4096, |found| found.f_frsize)
+}
+
+/// A name of the space of inode numbers that a handle is in, which it keeps
+/// however and wherever it is mounted, also after a restart; `None` where numbers
+/// are made up, or inodes do not say when they were made. On btrfs each subvolume
+/// has a space of its own, and a snapshot a new one.
+pub(crate) fn inode_space(on: BorrowedFd<'_>) -> Option<String> {
+    let kind = FsType::of(on).ok().filter(|kind| kind.keeps_inodes())?;
+    let name = match kind {
+        FsType::Btrfs => format!("btrfs:{:x}", fstatvfs(on).ok()?.f_fsid),
+        _ => filesystem_name(on),
+    };
+    Some(name).filter(|name| !name.is_empty())
+}
+
 /// Do setuid and setgid bits count on the mount of a handle?
 pub(crate) fn honours_setuid(on: impl AsFd) -> bool {
     fstatvfs(on).is_ok_and(|found| !found.f_flag.contains(StatVfsMountFlags::NOSUID))

@@ -118,6 +118,11 @@ impl FsType {
         self.is_local() || self == Self::Zfs
     }
 
+    /// Does a file keep its number as long as it exists, and say when it was made?
+    pub(crate) fn keeps_inodes(self) -> bool {
+        self.is_local() || self == Self::Zfs
+    }
+
     /// Is a file as long as is said of it? Files that a program or the kernel
     /// makes up as they are read are often said to be empty.
     pub(crate) fn has_true_sizes(self) -> bool {

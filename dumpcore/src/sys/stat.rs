@@ -12,7 +12,8 @@ use crate::model::metadata::{Kind, Meta, Time};
 pub(crate) enum Fresh {
     /// As `stat` would: what the filesystem takes for up to date.
     AsStat,
-    /// From the cache: for trees that only we write.
+    /// From the cache, and when the inode was made: for trees that only we
+    /// write.
     Cached,
     /// As `stat` would, and when the inode was made.
     WithBirth,
@@ -24,11 +25,14 @@ pub(crate) fn look(dir: BorrowedFd<'_>, name: &CStr, fresh: Fresh) -> io::Result
     let mut wanted = StatxFlags::BASIC_STATS;
     match fresh {
         Fresh::AsStat => {}
-        Fresh::Cached => flags |= AtFlags::STATX_DONT_SYNC,
+        Fresh::Cached => {
+            flags |= AtFlags::STATX_DONT_SYNC;
+            wanted |= StatxFlags::BTIME;
+        }
         Fresh::WithBirth => wanted |= StatxFlags::BTIME,
     }
     let found = statx(dir, name, flags, wanted)?;
-    let born = birth(&found).filter(|_| fresh == Fresh::WithBirth);
+    let born = birth(&found).filter(|_| fresh != Fresh::AsStat);
     Ok(Meta {
         born,
         ..meta(&found)?
@@ -39,6 +43,16 @@ pub(crate) fn look(dir: BorrowedFd<'_>, name: &CStr, fresh: Fresh) -> io::Result
 pub(crate) fn look_at(handle: impl AsFd) -> io::Result<Meta> {
     let found = statx(handle, c"", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)?;
     meta(&found)
+}
+
+/// The same, and when the inode was made: of what lies on a disk.
+pub(crate) fn look_born(handle: impl AsFd) -> io::Result<Meta> {
+    let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
+    let found = statx(handle, c"", AtFlags::EMPTY_PATH, wanted)?;
+    Ok(Meta {
+        born: birth(&found),
+        ..meta(&found)?
+    })
 }
 
 /// What stands in the way of removing or renaming an entry, and what it is.
@@ -80,9 +94,14 @@ pub(crate) fn mount_id(handle: impl AsFd) -> io::Result<u64> {
 /// Looks at what a handle holds, and whether that is the top of a mount:
 /// unknown, and no, before Linux 5.8.
 pub(crate) fn look_at_top(handle: impl AsFd) -> io::Result<(Meta, bool)> {
-    let found = statx(handle, c"", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)?;
+    let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
+    let found = statx(handle, c"", AtFlags::EMPTY_PATH, wanted)?;
     let is_top = found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT);
-    Ok((meta(&found)?, is_top))
+    let meta = Meta {
+        born: birth(&found),
+        ..meta(&found)?
+    };
+    Ok((meta, is_top))
 }
 
 /// What is at a name, as far as the filesystem itself need not be asked.

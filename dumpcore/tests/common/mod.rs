@@ -11,7 +11,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use dumpcore::{DumpRoot, Report, Snapshot};
+use dumpcore::{DumpRoot, Report, Snapshot, Warning};
 pub(crate) use fixtures::clock::tick;
 use fixtures::tree::remove_deep;
 use fixtures::walk::{Place, Side, Visit, walk};
@@ -22,10 +22,10 @@ use rustix::io::Errno;
 /// The name of the root in all dumps of these tests.
 pub(crate) const ROOT: &str = "tree";
 
-/// A dump, in ticks of the clock of its own.
+/// A dump, in ticks of the clock of its own, without the catalog.
 pub(crate) fn dump_apart(stage: &Stage) -> Report {
     tick();
-    let report = stage.run(stage.snapshot());
+    let report = stage.run(stage.snapshot().catalog(false));
     tick();
     report
 }
@@ -76,6 +76,8 @@ impl Stage {
         let report = snapshot.run().unwrap_or_else(|e| panic!("{e}"));
         history.assert_unchanged(&self.dump);
         assert!(report.faults.is_empty(), "{:#?}", report.faults);
+        let unused = |warning: &&Warning| matches!(warning, Warning::CatalogUnused { .. });
+        assert_eq!(report.warnings.iter().find(unused), None);
         self.assert_published(&report);
         report
     }

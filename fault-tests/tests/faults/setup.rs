@@ -290,7 +290,8 @@ pub(crate) fn leftovers(root: &Path) -> Vec<PathBuf> {
         }
         if name == b".dump" {
             let rest = list(&year).into_iter();
-            found.extend(rest.filter(|path| !path.ends_with("lock")));
+            let stays = |path: &PathBuf| path.ends_with("lock") || path.ends_with("catalog.db");
+            found.extend(rest.filter(|path| !stays(path)));
             continue;
         }
         if !name.iter().all(u8::is_ascii_digit) {

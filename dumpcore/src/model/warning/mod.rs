@@ -146,6 +146,14 @@ pub enum Warning {
         /// The system's answer.
         cause: Cause,
     },
+    /// The catalog is not used, or was not told of this dump; the dump is as good
+    /// without.
+    CatalogUnused {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        cause: Cause,
+    },
     /// A group of hard links had to be split, because its inode reached the limit
     /// of the filesystem.
     GroupSplit {
@@ -301,6 +309,7 @@ impl fmt::Display for Warning {
                 first,
             } => storing::links_refused(f, *why, *number, *bytes, first),
             Self::ReferenceUnreadable { path, cause } => reading::reference(f, path, cause),
+            Self::CatalogUnused { path: _, cause } => runs::catalog_unused(f, cause),
             Self::GroupSplit { path } => storing::group_split(f, path),
             Self::FewerJobs { asked, jobs, cause } => runs::fewer_jobs(f, *asked, *jobs, cause),
             Self::ForeignLeftover { path } => runs::foreign_leftover(f, path),

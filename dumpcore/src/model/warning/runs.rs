@@ -27,6 +27,10 @@ pub(super) fn fewer_jobs(
     write!(f, "only {jobs} of {asked} workers: {}", Chain(&**cause))
 }
 
+pub(super) fn catalog_unused(f: &mut fmt::Formatter<'_>, cause: &Cause) -> fmt::Result {
+    write!(f, "{}; dumps are made without it", Chain(&**cause))
+}
+
 pub(super) fn foreign_leftover(f: &mut fmt::Formatter<'_>, path: &Path) -> fmt::Result {
     write!(
         f,

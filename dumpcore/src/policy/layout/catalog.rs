@@ -15,6 +15,3 @@ pub(crate) const CATALOG_REBUILD: &str = "catalog.rebuild";
 pub(crate) const CATALOG_REBUILD_JOURNAL: &str = "catalog.rebuild-journal";
 /// In the runner's own directory: a catalog that was damaged or of another dump root.
 pub(crate) const CATALOG_BAD: &str = "catalog.bad";
-/// The extended attribute, on a dump, that tells it from every other that was or
-/// will be under its name: random bytes.
-pub(crate) const TOKEN_XATTR: &str = "user.dump.token";

@@ -12,6 +12,9 @@ pub(crate) const PARTIAL_XATTR: &str = "user.dump.partial";
 /// The extended attribute, on a dump, that says for each tree when reading of
 /// it began: [`ReadMark`](crate::policy::touched::ReadMark).
 pub(crate) const READ_XATTR: &str = "user.dump.read";
+/// The extended attribute, on a dump, that tells it from every other that was or
+/// will be under its name: random bytes.
+pub(crate) const TOKEN_XATTR: &str = "user.dump.token";
 /// The extended attribute, on a replica, that says when the newest inode of
 /// the dump that it is a copy of was born: nanoseconds since 1970.
 pub(crate) const NEWEST_BIRTH_XATTR: &str = "user.dump.born";

@@ -30,14 +30,14 @@ use std::path::Path;
 #[cfg(feature = "catalog")]
 pub(crate) use catalog::{
     CATALOG, CATALOG_BAD, CATALOG_JOURNAL, CATALOG_NEW, CATALOG_NEW_JOURNAL, CATALOG_REBUILD,
-    CATALOG_REBUILD_JOURNAL, TOKEN_XATTR,
+    CATALOG_REBUILD_JOURNAL,
 };
 pub use dump_name::{BadDumpName, DumpId, DumpName, Found, Sort};
 pub(crate) use dump_name::{Day, Year};
 pub(crate) use link_target::{LinkTarget, day_around, dump_around, dump_path, pinned};
 pub(crate) use marks::{
     BARE_XATTR, BYTES_XATTR, FLUSHED_XATTR, MOMENT_XATTR, MOUNTS_XATTR, NAMES_XATTR,
-    NEWEST_BIRTH_XATTR, PARTIAL_XATTR, READ_XATTR, partial_count,
+    NEWEST_BIRTH_XATTR, PARTIAL_XATTR, READ_XATTR, TOKEN_XATTR, partial_count,
 };
 pub(crate) use restoring::{is_left_beside, is_replaced, is_restoring, replaced, restoring};
 

@@ -1,0 +1,200 @@
+//! What a worker notes for the catalog.
+//!
+//! Whatever is stored is noted as it is in the dump. Names of a directory that
+//! were not met by the time that all of its jobs are done are gone.
+
+use std::ffi::CStr;
+use std::os::fd::AsFd as _;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::entry::Outcome;
+use super::known_dir::{BATCH, KnownDir, Own, TICK};
+use super::node::Node;
+use super::worker::Worker;
+use crate::catalog::{Finding, StoredInode};
+use crate::fs::dir_handle::DirHandle;
+use crate::fs::inspect;
+use crate::model::kind::Kind;
+use crate::model::metadata::Meta;
+use crate::sys::lock::lock;
+use crate::sys::name::c_name;
+
+impl Worker<'_> {
+    /// Notes what the dump has under a name.
+    pub(super) fn note_stored(&mut self, node: &Node, name: &CStr, outcome: &Outcome) {
+        let Some(known) = &node.known else { return };
+        let made = outcome.made.or_else(|| {
+            let target = node.target.as_ref()?.open().ok()?;
+            inspect::look_in_dump(target.as_fd(), name).ok()
+        });
+        let Some(made) = made else {
+            // What cannot be looked at is not known: the next run looks again.
+            return;
+        };
+        let source = outcome.as_read.and_then(|read| {
+            let settle = self.run.rules.options.settle.max(TICK);
+            known.source_of(node.meta.dev, &read, &made, settle)
+        });
+        let stored = StoredInode {
+            kind: made.kind,
+            ino: Some(made.ino),
+            born: made.born,
+            mode: made.mode,
+            uid: made.uid,
+            gid: made.gid,
+            size: made.size,
+            bytes: made.blocks.saturating_mul(512),
+            mtime: made.mtime,
+            rdev: made.rdev,
+            hash: outcome.hash,
+            source,
+        };
+        self.note(known, name, stored);
+    }
+
+    /// Notes a directory that is finished, or stands empty.
+    pub(super) fn note_directory(&mut self, above: &Node, name: &CStr, meta: &Meta) {
+        let Some(known) = &above.known else { return };
+        let capabilities = self.run.rules.capabilities;
+        let stored = capabilities.storable(meta);
+        let inode = StoredInode {
+            kind: Kind::Dir,
+            ino: None,
+            born: None,
+            mode: capabilities.storable_mode(meta),
+            uid: stored.uid,
+            gid: stored.gid,
+            size: 0,
+            bytes: 0,
+            mtime: stored.mtime,
+            rdev: 0,
+            hash: None,
+            source: None,
+        };
+        self.note(known, name, inode);
+    }
+
+    fn note(&mut self, known: &KnownDir, name: &CStr, stored: StoredInode) {
+        known.entries.fetch_add(1, Ordering::Relaxed);
+        let bytes = if stored.kind == Kind::File {
+            stored.size
+        } else {
+            0
+        };
+        known.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let bytes = name.to_bytes();
+        let row = match &known.own {
+            Own::Rows { children, met } => children.find(bytes).map(|at| {
+                met[at].store(true, Ordering::Relaxed);
+                *children.get(at).1
+            }),
+            Own::Wide { met } => {
+                let dir = known.dir;
+                let row = self.recall(|rows| rows.child(dir, bytes)).flatten();
+                met.fetch_add(u64::from(row.is_some()), Ordering::Relaxed);
+                row
+            }
+        };
+        let finding = match row {
+            Some(row) if row.is_same_inode(&stored) => {
+                if row.source == stored.source {
+                    return;
+                }
+                Finding::Source {
+                    inode: row.inode,
+                    source: stored.source,
+                }
+            }
+            _ => Finding::Entry {
+                name: bytes.to_vec(),
+                stored,
+            },
+        };
+        if let Some(batch) = known.hold(finding) {
+            self.put_aside(known, batch);
+        }
+    }
+
+    fn put_aside(&self, known: &KnownDir, batch: Vec<Finding>) {
+        if let Some(catalogued) = self.run.rules.catalogued {
+            catalogued.add(known.dir, batch);
+        }
+    }
+
+    /// All jobs of a directory are done: names that were not met are gone.
+    pub(super) fn finish_known(&mut self, node: &Node) {
+        let Some(known) = &node.known else { return };
+        let batch = std::mem::take(&mut *lock(&known.found));
+        self.put_aside(known, batch);
+        let catalogued = self.run.rules.catalogued;
+        if let Some(tree) = catalogued.and_then(|c| c.tree(&node.tree.name)) {
+            let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+            tree.entries
+                .fetch_add(of(&known.entries), Ordering::Relaxed);
+            tree.bytes.fetch_add(of(&known.bytes), Ordering::Relaxed);
+        }
+        if known.again {
+            return;
+        }
+        match &known.own {
+            Own::Rows { children, met } => {
+                let gone = (0..children.len())
+                    .filter(|at| !met[*at].load(Ordering::Relaxed))
+                    .map(|at| Finding::Gone {
+                        name: children.get(at).0.to_vec(),
+                    });
+                self.put_aside(known, gone.collect());
+            }
+            Own::Wide { met } => self.finish_wide(node, known, met.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Of a wide directory the names that are gone are found by looking at each,
+    /// when there are any.
+    fn finish_wide(&mut self, node: &Node, known: &KnownDir, met: u64) {
+        let dir = known.dir;
+        if self.recall(|rows| rows.count(dir)) == Some(met) {
+            return;
+        }
+        let Some(Ok(target)) = node.target.as_ref().map(DirHandle::open) else {
+            return;
+        };
+        let mut after = Vec::new();
+        loop {
+            let page = self.recall(|rows| rows.names_after(dir, &after, BATCH));
+            let Some(page) = page.filter(|page| !page.is_empty()) else {
+                return;
+            };
+            let is_gone =
+                |name: &&Vec<u8>| inspect::look_in_dump(target.as_fd(), &c_name(name)).is_err();
+            let gone = page.iter().filter(is_gone).cloned();
+            let gone = gone.map(|name| Finding::Gone { name }).collect();
+            self.put_aside(known, gone);
+            after = page.last().cloned().unwrap_or_default();
+        }
+    }
+
+    /// A directory stands empty in the dump: all that the catalog has in it is
+    /// gone.
+    pub(super) fn note_empty(&mut self, above: &Node, name: &CStr, meta: &Meta) {
+        let Some(known) = &above.known else { return };
+        let (parent, bytes) = (known.dir, name.to_bytes());
+        if let Some(Some((dir, _))) = self.recall(|rows| rows.subdir(parent, bytes)) {
+            let mut after = Vec::new();
+            while let Some(page) = self.recall(|rows| rows.names_after(dir, &after, BATCH)) {
+                let Some(last) = page.last().cloned() else {
+                    break;
+                };
+                let gone = page
+                    .into_iter()
+                    .map(|name| Finding::Gone { name })
+                    .collect();
+                if let Some(catalogued) = self.run.rules.catalogued {
+                    catalogued.add(dir, gone);
+                }
+                after = last;
+            }
+        }
+        self.note_directory(above, name, meta);
+    }
+}
