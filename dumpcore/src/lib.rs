@@ -78,7 +78,7 @@
 //! DUMP/2026/1122/2331/NEWAGE/…               a dump: one directory for each root
 //! DUMP/2026/1101/0500_chk/NEWAGE/…           a checkpoint
 //! DUMP/2026/1122/2331_incomplete/…           being made, or left by a run that stopped
-//! DUMP/.dump/                                the lock, and what is on its way out
+//! DUMP/.dump/                                the lock, the catalog, what is on its way out
 //! ```
 //!
 //! # Promises

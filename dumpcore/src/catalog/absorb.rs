@@ -16,7 +16,7 @@ use super::apply::{THERE, moment_number, numbers};
 use super::dumps;
 use super::error::{CatalogError, CatalogOp};
 use super::file::Catalog;
-use super::rows::Rows;
+use super::rows::{Rows, nanos};
 use super::stage::Stage;
 use super::values::{Children, DirId, Finding, Known, NewDump, NewTree, StoredInode, TreeId};
 use super::walk::{Directory, Tree, Visit, walk};
@@ -211,7 +211,7 @@ pub(super) fn stored(meta: &Meta) -> StoredInode {
     }
 }
 
-/// Is an inode what was recorded?
+/// Is an inode what was recorded, as exactly as times are?
 pub(super) fn is_equal(known: &Known, stored: &StoredInode) -> bool {
     let is_dir = stored.kind == Kind::Dir;
     let same_inode = is_dir || (known.ino, known.born) == (stored.ino, stored.born);
@@ -220,7 +220,7 @@ pub(super) fn is_equal(known: &Known, stored: &StoredInode) -> bool {
         && same_size
         && (known.kind, known.mode, known.uid, known.gid)
             == (stored.kind, stored.mode, stored.uid, stored.gid)
-        && (known.mtime, known.rdev) == (stored.mtime, stored.rdev)
+        && (nanos(known.mtime), known.rdev) == (nanos(stored.mtime), stored.rdev)
 }
 
 /// The trees in a dump.

@@ -1,10 +1,11 @@
 //! Bringing the catalog up to the dumps on disk.
 //!
-//! Names of dumps are compared, not what is in them: a run may have published
-//! without the catalog, somebody may have removed or imported dumps. The newest
-//! one of each tree is held against its inode and token as well.
+//! The dumps that there are are compared, not what is in them: a run may have
+//! published without the catalog, somebody may have removed or imported some.
+//! They are told by their names and inodes, as listings tell both; the newest
+//! one of each tree by its token as well.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rusqlite::{Connection, params};
@@ -18,6 +19,7 @@ use super::walk_options::WalkOptions;
 use crate::policy::layout::DumpId;
 use crate::root::DumpRoot;
 use crate::root::listing::Listing;
+use crate::sys::fstype::FsType;
 
 impl Catalog {
     /// How many dumps a run brings in by itself; for more than that
@@ -36,13 +38,12 @@ impl Catalog {
     ) -> Result<CaughtUp, CatalogError> {
         let mut done = CaughtUp::default();
         let on_disk = on_disk(self, listing)?;
-        done.gone = self.recorded()?.difference(&on_disk).copied().collect();
+        done.gone = missing(&self.recorded()?, &on_disk);
         if !done.gone.is_empty() {
             self.removed(&done.gone)?;
         }
         done.gone.extend(self.forget_false_heads()?);
-        let recorded = self.recorded()?;
-        let unknown: Vec<DumpId> = on_disk.difference(&recorded).copied().collect();
+        let unknown = missing(&on_disk, &self.recorded()?);
         if unknown.len() > Self::MOST {
             let op = CatalogOp::CatchUp(unknown.len());
             return Err(CatalogError::new(self.path(), op, None));
@@ -58,7 +59,7 @@ impl Catalog {
     }
 
     /// The dumps that are recorded as being there.
-    pub(super) fn recorded(&self) -> Result<BTreeSet<DumpId>, CatalogError> {
+    pub(super) fn recorded(&self) -> Result<Dumps, CatalogError> {
         recorded(self.connection())
             .map_err(|e| CatalogError::sqlite(self.path(), CatalogOp::Read, e))
     }
@@ -88,11 +89,23 @@ impl Catalog {
     }
 }
 
+/// Dumps, and the inodes of their directories; `None` where a listing does not
+/// tell them.
+pub(super) type Dumps = BTreeMap<DumpId, Option<u64>>;
+
+/// Those of the dumps `these` that are not among `those`.
+pub(super) fn missing(these: &Dumps, those: &Dumps) -> Vec<DumpId> {
+    let is_missing = |dump: &DumpId, ino: Option<u64>| match (those.get(dump), ino) {
+        (None, _) => true,
+        (Some(Some(other)), Some(ino)) => *other != ino,
+        (Some(_), _) => false,
+    };
+    let missing = these.iter().filter(|(dump, ino)| is_missing(dump, **ino));
+    missing.map(|(dump, _)| *dump).collect()
+}
+
 /// The dumps on disk.
-pub(super) fn on_disk(
-    catalog: &Catalog,
-    listing: &Listing,
-) -> Result<BTreeSet<DumpId>, CatalogError> {
+pub(super) fn on_disk(catalog: &Catalog, listing: &Listing) -> Result<Dumps, CatalogError> {
     on_disk_at(catalog.path(), catalog.root(), listing)
 }
 
@@ -100,16 +113,17 @@ pub(super) fn on_disk_at(
     path: &Path,
     root: &DumpRoot,
     listing: &Listing,
-) -> Result<BTreeSet<DumpId>, CatalogError> {
+) -> Result<Dumps, CatalogError> {
     let failed = |fault| CatalogError::new(path, CatalogOp::List, Some(Box::new(fault)));
-    let mut dumps: BTreeSet<_> = listing
-        .names()
-        .map_err(failed)?
+    let tells = FsType::of(root.handle()).is_ok_and(FsType::lists_true_inodes);
+    let dumps = listing.numbered().map_err(failed)?;
+    let mut dumps: Dumps = dumps
         .into_iter()
-        .map(DumpId::Dump)
+        .map(|(name, ino)| (DumpId::Dump(name), tells.then_some(ino)))
         .collect();
     if root.has(DumpId::First).map_err(failed)? {
-        dumps.insert(DumpId::First);
+        let first = dumps::look(root, DumpId::First).ok().flatten();
+        dumps.insert(DumpId::First, first.map(|first| first.ino));
     }
     Ok(dumps)
 }
@@ -121,12 +135,16 @@ pub(super) fn in_order(dumps: impl IntoIterator<Item = DumpId>, listing: &Listin
     dumps
 }
 
-pub(super) fn recorded(db: &Connection) -> rusqlite::Result<BTreeSet<DumpId>> {
-    let mut statement = db.prepare("SELECT name FROM dump WHERE state<>?1")?;
-    let names = statement.query_map([REMOVED], |row| row.get::<_, String>(0))?;
-    let mut dumps = BTreeSet::new();
-    for name in names {
-        dumps.extend(DumpId::parse(name?.as_bytes()));
+pub(super) fn recorded(db: &Connection) -> rusqlite::Result<Dumps> {
+    let mut statement = db.prepare("SELECT name, ino FROM dump WHERE state<>?1")?;
+    let rows = statement.query_map([REMOVED], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?))
+    })?;
+    let mut dumps = Dumps::new();
+    for row in rows {
+        let (name, ino) = row?;
+        let dump = DumpId::parse(name.as_bytes());
+        dumps.extend(dump.map(|dump| (dump, Some(ino.cast_unsigned()))));
     }
     Ok(dumps)
 }

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::absorb::{Base, has, is_equal, look, stored, trees};
 use super::apply::THERE;
-use super::catch_up::{in_order, on_disk};
+use super::catch_up::{in_order, missing, on_disk};
 use super::dumps;
 use super::error::{CatalogError, CatalogOp};
 use super::file::Catalog;
@@ -111,19 +111,18 @@ impl Catalog {
         let listing = self.root().listing();
         let (there, recorded) = (on_disk(self, &listing)?, self.recorded()?);
         let differs = |how| {
-            move |dump: &DumpId| CatalogDifference {
-                dump: *dump,
+            move |dump: DumpId| CatalogDifference {
+                dump,
                 path: None,
                 how,
             }
         };
-        let mut found: Vec<_> = there
-            .difference(&recorded)
-            .map(differs(Differs::NotRecorded))
-            .collect();
-        found.extend(recorded.difference(&there).map(differs(Differs::NotOnDisk)));
+        let of_dumps = |these, those, how| missing(these, those).into_iter().map(differs(how));
+        let mut found: Vec<_> = of_dumps(&there, &recorded, Differs::NotRecorded).collect();
+        found.extend(of_dumps(&recorded, &there, Differs::NotOnDisk));
+        let is_odd = |dump: &DumpId| found.iter().any(|one| one.dump == *dump);
+        let both: Vec<_> = recorded.into_keys().filter(|dump| !is_odd(dump)).collect();
         let found = Mutex::new(found);
-        let both = there.intersection(&recorded).copied();
         let both = in_order(both, &listing);
         self.expect(&both, all, options)?;
         for dump in both {

@@ -49,7 +49,7 @@ impl Catalog {
     fn bring_in_all(&mut self, options: &WalkOptions<'_>) -> Result<CatalogRebuilt, CatalogError> {
         let listing = self.root().listing();
         let dumps = on_disk_at(self.path(), self.root(), &listing)?;
-        let dumps = in_order(dumps, &listing);
+        let dumps = in_order(dumps.into_keys(), &listing);
         if let Some(entries) = self.names_in(&dumps) {
             options.observer.event(Event::Expected {
                 entries,

@@ -60,7 +60,7 @@ pub struct CatalogTree {
 }
 
 /// How the catalog and the disk differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Differs {
     /// It is on disk, and the catalog does not have it.

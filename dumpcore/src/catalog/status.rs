@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::catch_up::{in_order, on_disk_at, recorded};
+use super::catch_up::{in_order, missing, on_disk_at, recorded};
 use super::error::{CatalogError, CatalogOp};
 use super::file::Reading;
 use super::report::{CatalogStatus, CatalogTree};
@@ -20,8 +20,8 @@ impl Reading {
         let listing = root.listing();
         let there = on_disk_at(self.path(), root, &listing)?;
         let recorded = recorded(self.connection()).map_err(failed)?;
-        status.not_recorded = in_order(there.difference(&recorded).copied(), &listing);
-        status.not_on_disk = recorded.difference(&there).copied().collect();
+        status.not_recorded = in_order(missing(&there, &recorded), &listing);
+        status.not_on_disk = missing(&recorded, &there);
         Ok(status)
     }
 }

@@ -115,10 +115,11 @@ impl Listing {
         path::look(&tree).is_ok_and(|meta| meta.kind == Kind::Dir)
     }
 
-    /// The names of all published dumps, ordered by name. Reads no moments.
+    /// All published dumps in no order, with the numbers of their directories'
+    /// inodes as listings have them. Reads no moments.
     #[cfg(feature = "catalog")]
-    pub(crate) fn names(&self) -> Result<Vec<DumpName>, Fault> {
-        self.calendar.ascending(..).collect()
+    pub(crate) fn numbered(&self) -> Result<Vec<(DumpName, u64)>, Fault> {
+        self.calendar.numbered()
     }
 
     /// The newest dump: the one with the latest moment, which does not always

@@ -73,7 +73,7 @@ impl Calendar {
     /// Year directories in order.
     fn years(&self) -> Result<Vec<Year>, Fault> {
         let mut years = Vec::new();
-        each_directory(&self.root, |name| years.extend(Year::parse(name)))?;
+        each_directory(&self.root, |name, _| years.extend(Year::parse(name)))?;
         years.sort();
         Ok(years)
     }
@@ -81,7 +81,7 @@ impl Calendar {
     /// Day directories of a year in order.
     fn days(&self, year: Year) -> Result<Vec<Day>, Fault> {
         let mut days = Vec::new();
-        vanishing(each_directory(&self.year_path(year), |name| {
+        vanishing(each_directory(&self.year_path(year), |name, _| {
             days.extend(Day::parse(name));
         }))?;
         days.sort();
@@ -91,14 +91,42 @@ impl Calendar {
     /// Dumps of a day in order, also those being made.
     fn leaves(&self, year: Year, day: Day) -> Result<Vec<Found>, Fault> {
         let mut leaves = Vec::new();
-        let (year_name, day_name) = (year_name(year), day_name(day));
-        let path = self.year_path(year).join(&day_name);
-        vanishing(each_directory(&path, |name| {
-            let found = DumpName::from_names(year_name.as_bytes(), day_name.as_bytes(), name);
-            leaves.extend(found);
-        }))?;
+        self.each_leaf(year, day, |found, _| leaves.push(found))?;
         leaves.sort_by_key(|f| f.name);
         Ok(leaves)
+    }
+
+    /// Published dumps in no order, with the numbers of their directories'
+    /// inodes, as listings tell them.
+    #[cfg(feature = "catalog")]
+    pub(crate) fn numbered(&self) -> Result<Vec<(DumpName, u64)>, Fault> {
+        let mut dumps = Vec::new();
+        for year in self.years()? {
+            for day in self.days(year)? {
+                self.each_leaf(year, day, |found, ino| {
+                    if !found.incomplete {
+                        dumps.push((found.name, ino));
+                    }
+                })?;
+            }
+        }
+        Ok(dumps)
+    }
+
+    fn each_leaf(
+        &self,
+        year: Year,
+        day: Day,
+        mut take: impl FnMut(Found, u64),
+    ) -> Result<(), Fault> {
+        let (year_name, day_name) = (year_name(year), day_name(day));
+        let path = self.year_path(year).join(&day_name);
+        vanishing(each_directory(&path, |name, ino| {
+            let found = DumpName::from_names(year_name.as_bytes(), day_name.as_bytes(), name);
+            if let Some(found) = found {
+                take(found, ino);
+            }
+        }))
     }
 
     fn year_path(&self, year: Year) -> PathBuf {
@@ -114,8 +142,9 @@ fn day_name(day: Day) -> String {
     format!("{:02}{:02}", day.month, day.day)
 }
 
-/// Names of the directories in a directory; symlinks to directories do not count.
-fn each_directory(path: &Path, mut take: impl FnMut(&[u8])) -> Result<(), Fault> {
+/// Names of the directories in a directory, with their inodes as the listing
+/// has them; symlinks to directories do not count.
+fn each_directory(path: &Path, mut take: impl FnMut(&[u8], u64)) -> Result<(), Fault> {
     let failed = Fault::at(Op::List, path);
     let dir = Arc::new(dir::open_root(path, For::Reading).map_err(&failed)?);
     let listed = Lister::all(Arc::clone(&dir)).map_err(failed)?;
@@ -125,7 +154,7 @@ fn each_directory(path: &Path, mut take: impl FnMut(&[u8])) -> Result<(), Fault>
         // by then the entry may be gone.
         let looked = || stat::look(dir.as_fd(), entry.name, Fresh::AsStat).map(|meta| meta.kind);
         match entry.kind.map_or_else(looked, Ok) {
-            Ok(Kind::Dir) => take(name),
+            Ok(Kind::Dir) => take(name, entry.ino),
             Ok(_) => {}
             Err(cause) if errno::is_absent(&cause) => {}
             Err(cause) => {
