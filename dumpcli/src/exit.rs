@@ -49,6 +49,8 @@ pub enum Exit {
     Failed,
     /// Wrong options, configuration or rules.
     Usage,
+    /// It looked, and something needs attention.
+    Attention,
     /// Published, with faults.
     Partial,
     /// Another run holds the dump root.
@@ -67,6 +69,7 @@ impl Exit {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Usage => 2,
+            Exit::Attention => 3,
             Exit::Partial => 23,
             Exit::Busy | Exit::NotNow => 75,
             // As a shell counts them.
@@ -82,6 +85,7 @@ impl Exit {
             Exit::Done => "complete",
             Exit::Failed => "failed",
             Exit::Usage => "usage",
+            Exit::Attention => "attention",
             Exit::Partial => "partial",
             Exit::Busy => "busy",
             Exit::NotNow => "not_now",
@@ -162,6 +166,8 @@ mod tests {
             assert_eq!(exit.code(), code, "{exit:?}");
             assert!(HELP.contains(&code.to_string()), "{code} is in the help");
         }
+        // No run that dumps ends so.
+        assert_eq!(Exit::Attention.code(), 3);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod catalog;
 mod common;
 mod desk;
 mod program;
@@ -36,6 +37,7 @@ struct Options {
 #[derive(Debug, Subcommand)]
 enum Word {
     Remove(remove::Options),
+    Catalog(catalog::Options),
 }
 
 /// The definition of the command line.
@@ -56,6 +58,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
     };
     match &options.word {
         Some(Word::Remove(options)) => remove::run(options, &settings),
+        Some(Word::Catalog(options)) => catalog::run(options, &settings),
         None => Err(Failure::Usage(
             "a command is missing, such as 'dumpctl remove' (see --help)".to_owned(),
         )),

@@ -41,6 +41,7 @@ complete -c dumpctl -n "__fish_dumpctl_needs_command" -l no-progress -d 'Show no
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -s h -l help -d 'Print help'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -s V -l version -d 'Print version'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "remove" -d 'Remove dumps. No other dump needs them'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "catalog" -d 'Show what is remembered between runs, make it again, or compare it with the dumps'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l dump -d 'Dump root [env: DUMPROOT, the first directory of a colon-separated list that exists] [default: /dump]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l set -d 'Use a set: [set.NAME] in the configuration file, or the file NAME.toml beside it; \'dump\' is the top level' -r
@@ -58,3 +59,20 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l json -d 'Prin
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l no-progress -d 'Show no progress'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l dump -d 'Dump root [env: DUMPROOT, the first directory of a colon-separated list that exists] [default: /dump]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l set -d 'Use a set: [set.NAME] in the configuration file, or the file NAME.toml beside it; \'dump\' is the top level' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -s j -l jobs -d 'Number of workers [default: chosen by disk and processors]' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l log -d 'Where to log: auto, journal, syslog or stderr [default: auto: to the journal when there is one and stderr is not a terminal, else to stderr]' -r -f -a "auto\t'Chosen by what is there'
+journal\t'The systemd journal'
+syslog\t'The system log'
+stderr\t'Standard error'"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l all -d 'With check: all dumps, not only the newest of each tree'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -s n -l dry-run -d 'With rebuild: change nothing; show which dumps would be recorded'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -s v -l verbose -d 'Also log the start and the end to stderr'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l json -d 'Print the report as one JSON object'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l no-progress -d 'Show no progress'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -s h -l help -d 'Print help'

@@ -36,6 +36,8 @@ mod dumps;
 mod error;
 #[cfg(feature = "catalog")]
 mod file;
+#[cfg(feature = "serde")]
+mod json;
 #[cfg(all(test, feature = "catalog"))]
 mod model_tests;
 #[cfg(feature = "catalog")]

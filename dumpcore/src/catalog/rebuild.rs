@@ -46,6 +46,18 @@ impl Catalog {
         made
     }
 
+    /// What a rebuild would record, if all dumps can be read.
+    pub(crate) fn would_rebuild(root: &DumpRoot) -> Result<CatalogRebuilt, CatalogError> {
+        let path = open::path_in(root, layout::CATALOG);
+        let dumps = on_disk_at(&path, root, &root.listing())?;
+        Ok(CatalogRebuilt {
+            dry_run: true,
+            dumps: dumps.len() as u64,
+            left_out: Vec::new(),
+            kept_old: open::for_reading(root, &path).is_ok_and(|old| old.is_some()),
+        })
+    }
+
     fn bring_in_all(&mut self, options: &WalkOptions<'_>) -> Result<CatalogRebuilt, CatalogError> {
         let listing = self.root().listing();
         let dumps = on_disk_at(self.path(), self.root(), &listing)?;

@@ -109,10 +109,13 @@ pub struct CatalogDifference {
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct CatalogRebuilt {
+    /// Was it a dry run?
+    pub dry_run: bool,
     /// Dumps that are recorded.
     pub dumps: u64,
     /// Dumps that could not be read to the end, and are not recorded; with why.
     pub left_out: Vec<(DumpId, CatalogError)>,
-    /// Was there an old catalog whose hashes were taken over?
+    /// Was there an old catalog whose hashes were taken over? In a dry run: one
+    /// that can be read.
     pub kept_old: bool,
 }

@@ -101,6 +101,10 @@ impl Catalog {
         Err(unavailable(root))
     }
 
+    pub(crate) fn would_rebuild(root: &DumpRoot) -> Answer<CatalogRebuilt> {
+        Err(unavailable(root))
+    }
+
     pub(crate) fn existing(root: &DumpRoot) -> Answer<Self> {
         Err(unavailable(root))
     }

@@ -81,6 +81,9 @@ impl CatalogTools {
     pub fn rebuild(&self) -> Result<CatalogRebuilt, Error> {
         let root = DumpRoot::open(&self.root)?;
         root.outside_of_dumps()?;
+        if self.options.dry_run {
+            return Ok(Catalog::would_rebuild(&root)?);
+        }
         let lock = root.lock()?;
         self.options.observer.event(Event::Phase(Phase::Recording));
         let rebuilt = Catalog::rebuild(&root, &self.walk_options(&root));
