@@ -7,24 +7,24 @@ use crate::fs::dir_handle::HandleCache;
 use crate::model::event::Warning;
 use crate::sys::disk;
 
-/// How descriptors are shared out.
+/// How file descriptors are divided.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Budget {
     /// Directories that may stay open.
     places: usize,
     /// Listings that may stay open.
     pub(super) listings: usize,
-    /// Workers that have enough for what they need at once.
+    /// Workers for which there are enough descriptors.
     jobs: usize,
-    /// Workers that were wanted.
+    /// Workers that were requested.
     wanted: usize,
 }
 
 impl Budget {
-    /// A worker has in hand three sides of a directory, as many above it,
-    /// and two files.
+    /// A worker holds a directory on three sides, the three above it, and two
+    /// files.
     const OF_A_WORKER: usize = 9;
-    /// Standard streams, logs, tops of trees, the dump root, and some air.
+    /// Standard streams, logs, tops of trees, the dump root, and a reserve.
     const OF_THE_PROCESS: usize = 24;
 
     /// For this many workers, or fewer where file descriptors are few.
@@ -49,7 +49,7 @@ impl Budget {
         self.jobs
     }
 
-    /// That there are fewer than were wanted.
+    /// The warning that there are fewer than were requested.
     pub(crate) fn shortage(&self) -> Option<Warning> {
         (self.jobs < self.wanted).then(|| Warning::FewerJobs {
             asked: self.wanted,
@@ -61,7 +61,7 @@ impl Budget {
         })
     }
 
-    /// The slots for this budget.
+    /// The cache of open directories for this budget.
     pub(crate) fn slots(&self) -> Arc<HandleCache> {
         HandleCache::new(self.places)
     }

@@ -23,7 +23,7 @@ use crate::root::watermark::Watermark;
 use crate::sys::{errno, file};
 
 impl Worker<'_> {
-    /// A large file's turn has come.
+    /// Copies a large file that was put off.
     pub(super) fn deferred_copy(&mut self, copying: Copying) {
         let Copying {
             node,
@@ -130,7 +130,7 @@ impl Worker<'_> {
         Ok(self.stored(item, why, stored))
     }
 
-    /// The file that lends its blocks to a copy, where one may.
+    /// The file that a copy may share blocks with, where sharing is allowed.
     fn lender<'i>(&self, item: Item<'i>, why: CopyReason) -> Option<Lender<'i>> {
         match self.run.rules.options.sharing {
             Sharing::Reference if why.attributes_only() => Some(Lender {
@@ -145,7 +145,8 @@ impl Worker<'_> {
         }
     }
 
-    /// A dry run finds what may not be read, as the run itself would.
+    /// A dry run opens the file, to find what may not be read as the run itself
+    /// would.
     fn try_to_open(item: Item<'_>) -> Result<(), StoreError> {
         match file::open_file(item.hands.source.as_fd(), item.name) {
             Ok(_) => Ok(()),
@@ -192,7 +193,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Tells once a run of a file that gives its owner's rights away.
+    /// Warns, once a run, of a file with a setuid or setgid bit.
     fn tell_of_setuid(&self, item: Item<'_>, made: &Meta) {
         let counts = made.mode & 0o4000 != 0 || made.mode & 0o2010 == 0o2010;
         let Some(dump) = self.run.rules.honours_setuid else {

@@ -1,9 +1,9 @@
 //! Counting names when many hard-linked inodes wait for more of them.
 //!
-//! Another tool may link every file of the tree elsewhere: then each waits for
-//! a name that is never met, and all of them in memory. With many that wait,
-//! the trees are listed once, which tells how many names are within them; the
-//! filter and the filesystems that are not entered count as in the run itself.
+//! Another tool may hard-link every file of the tree elsewhere. Then each file
+//! waits in memory for a name that is never met. When many wait, the trees are
+//! listed once to count the names within them; the filter and filesystems that
+//! are not entered count as in the run itself.
 
 use std::ffi::CStr;
 use std::os::fd::AsFd as _;
@@ -20,9 +20,9 @@ use crate::sys::stat;
 /// The entries that a run reads.
 struct Read<'r> {
     run: &'r Shared<'r>,
-    /// The path of the directory in hand, with a slash.
+    /// The path of the current directory, with a slash.
     path: Vec<u8>,
-    /// The filesystem of the tree in hand.
+    /// The filesystem of the current tree.
     dev: u64,
 }
 
@@ -78,9 +78,9 @@ impl Counting for Read<'_> {
 }
 
 impl Shared<'_> {
-    /// Counts names, once, when many wait: what can be stored now. Meanwhile
-    /// nobody adds to what waits. Of a run that ends not all is counted, and
-    /// nothing is done with it.
+    /// Counts names, once, when many wait. Returns the jobs that can be done
+    /// now. No other worker adds to what waits meanwhile. When the run is
+    /// ending the count is incomplete and not used.
     pub(super) fn count_names(&self) -> Vec<Job> {
         if self.rules.names.is_some() || !self.groups.are_many() || self.counted.get().is_some() {
             return Vec::new();

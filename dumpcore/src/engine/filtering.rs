@@ -39,7 +39,7 @@ impl Worker<'_> {
     }
 
     /// Is it what a restoration is making, or left behind when it was killed?
-    /// A dump that was made before such names were known keeps what it has.
+    /// Such names in a dump that is read are kept.
     pub(super) fn is_restoring(&self, node: &Node, name: &CStr) -> bool {
         let rules = self.run.rules;
         let restoring = !rules.options.source_is_dump && layout::is_restoring(name.to_bytes());

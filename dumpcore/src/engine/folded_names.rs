@@ -1,9 +1,11 @@
-//! A target that takes several names for one: of `README` and `readme` in one
-//! directory it can hold one, and the other is a fault that names both.
+//! A target filesystem that treats different names as one: of `README` and
+//! `readme` in one directory it can hold one, and the other is a fault that
+//! names both.
 //!
-//! The first that is met gets the name, which is the same in every dump, since
-//! entries are met in the order of their inodes. In the reference only the
-//! entry of the very name counts: another's may be the same by size and time.
+//! The first of them gets the name. It is the same in every dump, since entries
+//! are processed in the order of their inodes. In the reference only the entry
+//! with exactly this name counts: that of another name may have the same size
+//! and time.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -20,8 +22,8 @@ use crate::sys::errno;
 use crate::sys::lock::lock;
 
 impl Worker<'_> {
-    /// Takes a name for an entry of a directory, of any kind. When it is
-    /// another's already, that is reported, and the entry is not stored.
+    /// Reserves a name for an entry of any type. When another entry has it
+    /// already, that is reported as a fault, and the entry is not stored.
     pub(super) fn takes_name(&mut self, node: &Arc<Node>, name: &CStr) -> bool {
         let Some(key) = self.run.rules.folding.key(name) else {
             return true;
@@ -48,10 +50,11 @@ impl Worker<'_> {
         self.fault(node, name, op_error);
     }
 
-    /// Was this name stored already? A listing may tell a name twice that was
-    /// made again meanwhile. It is looked for byte by byte, since two names may
-    /// be one for the dump's filesystem, and must be what it is in the source:
-    /// else what was to be stored is missing, and that is a fault.
+    /// Was this name stored already? A listing may contain a name twice when it
+    /// was removed and made again meanwhile. The listed name must be the same
+    /// byte by byte, since the filesystem may treat two names as one, and have
+    /// the type that it has in the source: otherwise the entry is missing from
+    /// the dump, which is a fault.
     pub(super) fn was_listed_twice(&self, node: &Node, name: &CStr, op_error: &OpError) -> bool {
         let makes = matches!(op_error.op, Op::Create | Op::Link);
         if op_error.side != Side::Target || !makes || !errno::exists(&op_error.cause) {
@@ -69,8 +72,8 @@ impl Worker<'_> {
         stored.is_ok_and(|stored| stored.is_some() && stored == source)
     }
 
-    /// Something else is there under the name of an entry that was to be made:
-    /// says what, as far as that can be seen.
+    /// Another entry has the name of one that was to be made. Adds that entry's
+    /// name to the error, if it can be found.
     pub(super) fn named(&self, node: &Node, name: &CStr, op_error: OpError) -> OpError {
         let other = || -> Option<CString> {
             let target = node.target.as_ref()?.open().ok()?;
@@ -106,15 +109,16 @@ impl Worker<'_> {
         }
     }
 
-    /// May a directory be taken over that is there under a name? Not when it has
-    /// another, as far as listings tell.
+    /// May the directory that is found under this name be taken over? Not when
+    /// listings show it under another name.
     pub(super) fn has_this_name(&self, dir: &Arc<OwnedFd>, name: &CStr) -> bool {
         let folding = self.run.rules.folding;
         let listed = || Found::list(dir).is_ok_and(|found| found.chunk.find(name).is_some());
         !folding.folds() || folding.respells || listed()
     }
 
-    /// Does an undone name of the target lead to what was stored under another?
+    /// Does a name of the target that was not processed lead to an entry that
+    /// was stored under another name?
     pub(super) fn is_anothers(&self, node: &Node, name: &CStr) -> bool {
         let Some(key) = self.run.rules.folding.key(name) else {
             return false;
@@ -124,8 +128,9 @@ impl Worker<'_> {
         met.contains_key(&key)
     }
 
-    /// Has the reference an entry of this very name, if it has one that is taken
-    /// for it? Where listings show other names that cannot be told.
+    /// Does the reference have an entry with exactly this name, and not only
+    /// one that its filesystem treats as the same? Where listings show names in
+    /// another form, that cannot be found out.
     pub(super) fn is_in_reference(&self, node: &Node, name: &CStr) -> bool {
         let folding = self.run.rules.folding;
         if !folding.folds() || folding.respells {

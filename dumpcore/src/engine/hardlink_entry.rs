@@ -1,11 +1,11 @@
-//! One name of an inode that has several: it waits for the first, leads, or
-//! follows.
+//! One name of an inode that has several: it is stored first, waits for the
+//! first, or is linked to it.
 //!
-//! The source's names of one inode become names of one inode of the dump,
-//! also where the filesystem refuses some links, or the number is another
-//! file's before the run is over. Where a number may be that of several files
-//! at once, as programs and some servers make them up, two names are one file
-//! only if their contents agree.
+//! The source's names of one inode become names of one inode of the dump, also
+//! where the filesystem refuses some links, or the inode number is used again
+//! for another file during the run. Where several files may have one number at
+//! once, because a FUSE program or a server makes the numbers up, two names are
+//! one file only if their contents are equal.
 
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
@@ -70,8 +70,8 @@ impl Worker<'_> {
         led
     }
 
-    /// Stores the first name of an inode, on which the others wait: at once,
-    /// unless another name may be in the reference, and this is not (`None`).
+    /// Stores the first name of an inode, for which the others wait. `None`
+    /// when this name is not in the reference and another one may be.
     fn lead(
         &mut self,
         item: Item<'_>,
@@ -109,7 +109,7 @@ impl Worker<'_> {
         first_name: &FirstName,
     ) -> Result<Option<Outcome>, StoreError> {
         if first_name.was != SourceState::of(item.meta) {
-            // Written to since, or another file that has its number.
+            // It was written to since, or another file has its number now.
             self.run.inodes_collide();
             let stored = self.single(item.at_once(), existing)?;
             if let Some(stored) = &stored
@@ -127,7 +127,8 @@ impl Worker<'_> {
         self.link_to_first(item, existing, first_name).map(Some)
     }
 
-    /// Does a name hold what was stored of the first one with its number?
+    /// Does a name have the contents that were stored for the first name with
+    /// its number?
     fn agrees(&mut self, item: Item<'_>, first_name: &FirstName) -> Result<bool, StoreError> {
         let place = first_name.place.as_ref().unwrap_or(&first_name.source);
         let Ok(handle) = place.open() else {
@@ -188,7 +189,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Has the reference this inode under the entry's name?
+    /// Does the reference have this inode under the entry's name?
     fn is_reference(item: Item<'_>, ino: u64) -> bool {
         item.hands.reference.as_ref().is_some_and(|reference| {
             let looked = inspect::look_in_dump(reference.as_fd(), item.name);

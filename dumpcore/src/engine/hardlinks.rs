@@ -1,17 +1,18 @@
 //! Hard links among the dumped files: which source inode is which inode of
 //! the dump.
 //!
-//! A source inode with several names is stored once, by whichever worker
-//! meets it first; the others wait without holding anybody up, and become
-//! links to what was stored. Memory is needed only for inodes whose names
-//! have not all been met.
+//! A source inode with several names is stored once, by the worker that meets
+//! it first; jobs for the other names are put aside, and become links to what
+//! was stored. Memory is needed only for inodes whose names have not all been
+//! met.
 //!
 //! Two different source inodes must not become one inode of the dump. That
-//! could happen where the reference still has as one what the source has
-//! parted since: each inode of the dump is given to the first source inode
-//! that asks for it. No time of change tells that an inode need not ask: its
-//! name may have been another's, whose directory was renamed. So all ask,
-//! which costs a bit for each inode of the reference that is linked to.
+//! could happen where two names are one inode in the reference and two in the
+//! source by now. So each inode of the reference is given to the first source
+//! inode that asks for it. A ctime cannot show that an inode need not ask: its
+//! name may have belonged to another inode, in a directory that was renamed. So
+//! all ask, which costs a bit for each inode of the reference that is linked
+//! to.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -41,8 +42,8 @@ pub(super) struct FirstName {
     pub(super) name: CString,
 }
 
-/// By what a source inode is known again: its number may be another file's
-/// before the run is at its end.
+/// Identifies a source inode: its number alone may be used again for another
+/// file during the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct SourceState {
     kind: Kind,
@@ -66,7 +67,7 @@ pub(super) enum Role<J> {
     /// Store it, and say how that went. Whether there may be names that were
     /// not tried yet.
     Lead(J, bool),
-    /// Nothing now: the job is given back when the group is settled.
+    /// Nothing now: the job is returned when the first name is stored.
     Wait,
     /// Link it to this.
     Follow(FirstName, J),
@@ -79,7 +80,7 @@ enum State<J> {
         waiting: Vec<J>,
         tried: Vec<J>,
     },
-    /// No name that was tried is in the reference; others may be.
+    /// No name that was tried is in the reference, but others may be.
     Sought {
         tried: Vec<J>,
     },
@@ -129,13 +130,13 @@ pub(super) struct Hardlinks<J> {
     names_repeat: bool,
 }
 
-/// Which inodes of the dump's filesystem stand for something: a bit for each,
-/// in words of neighbours, in parts that workers lock apart.
+/// Which inodes of the dump's filesystem are given to a source inode: a bit for
+/// each, 64 neighbours in a word, in parts with locks of their own.
 #[derive(Debug, Default)]
 struct Taken([Mutex<HashMap<u64, u64>>; 16]);
 
 impl Taken {
-    /// Takes an inode; was it free?
+    /// Takes an inode. Returns whether it was free.
     fn take(&self, ino: u64) -> bool {
         let (word, bit) = (ino / 64, 1 << (ino % 64));
         let part = usize::try_from(word % 16).unwrap_or(0);
@@ -148,7 +149,7 @@ impl Taken {
 }
 
 impl<J> Hardlinks<J> {
-    /// `names_repeat` where trees overlap: then groups are kept to the end.
+    /// `names_repeat`: trees overlap, so that groups are kept to the end.
     pub(super) fn new(names_repeat: bool) -> Self {
         Self {
             groups: Mutex::new(HashMap::new()),
@@ -159,7 +160,7 @@ impl<J> Hardlinks<J> {
         }
     }
 
-    /// A name of the source inode `id`, which has `names` of them, is met.
+    /// A name was met of the source inode `id`, which has `names` names.
     pub(super) fn meet(&self, id: Id, names: u32, job: J) -> Role<J> {
         let mut groups = lock(&self.groups);
         self.number.store(groups.len(), Ordering::Relaxed);
@@ -195,7 +196,7 @@ impl<J> Hardlinks<J> {
         }
     }
 
-    /// The leader has stored its name: the jobs that waited for it.
+    /// The leader has stored its name. Returns the jobs that waited for it.
     #[must_use]
     pub(super) fn settle(&self, id: Id, first: FirstName) -> Vec<J> {
         let mut groups = lock(&self.groups);
@@ -209,8 +210,8 @@ impl<J> Hardlinks<J> {
         state.jobs()
     }
 
-    /// The leader's name is not in the reference, while another of the same
-    /// inode may be: it waits for that. The jobs that are to be tried next.
+    /// The leader's name is not in the reference, while another one of the
+    /// inode may be: its job waits for that. Returns the jobs to try next.
     #[must_use]
     pub(super) fn seek(&self, id: Id, job: J) -> Vec<J> {
         let mut groups = lock(&self.groups);
@@ -231,7 +232,7 @@ impl<J> Hardlinks<J> {
         }
     }
 
-    /// All names that can be met have been: the jobs that still wait for one
+    /// All names have been met. Returns the jobs that still wait for a name
     /// that is in the reference.
     #[must_use]
     pub(super) fn stop_seeking(&self) -> Vec<J> {
@@ -241,8 +242,8 @@ impl<J> Hardlinks<J> {
         given_up.flat_map(|(_, group)| group.state.jobs()).collect()
     }
 
-    /// The leader could not store its name: the jobs that waited, of which
-    /// one will lead.
+    /// The leader could not store its name. Returns the jobs that waited, one
+    /// of which becomes the leader.
     #[must_use]
     pub(super) fn give_up(&self, id: Id) -> Vec<J> {
         let group = lock(&self.groups).remove(&id);
@@ -255,9 +256,9 @@ impl<J> Hardlinks<J> {
         !self.names_repeat && self.number.load(Ordering::Relaxed) >= MANY
     }
 
-    /// How many names each inode has within the trees is known now: what
-    /// waits for no more of them is let go. The jobs that are to be tried
-    /// next, since all names of their inodes were.
+    /// The number of names that each inode has within the trees is known now,
+    /// so that nothing waits for others. Returns the jobs to try next, because
+    /// all names of their inodes have been met.
     #[must_use]
     pub(super) fn narrow(&self, names: impl Fn(Id) -> Option<u32>) -> Vec<J> {
         let mut groups = lock(&self.groups);
@@ -271,7 +272,8 @@ impl<J> Hardlinks<J> {
                     if tried.len() as u64 >= u64::from(names) {
                         next.extend(tried.pop());
                     }
-                    // One that was alone is stored as such.
+                    // An inode with one name within the trees is stored like
+                    // any other.
                     names > 1 || !tried.is_empty()
                 }
                 State::Settled(_) => !group.all_met(),
@@ -289,7 +291,7 @@ impl<J> Hardlinks<J> {
         }
     }
 
-    /// May this inode of the dump stand for that source inode, which has
+    /// May this inode of the dump be linked for that source inode, which has
     /// several names? Not when it is used for another one already.
     pub(super) fn claim(&self, of_dump: Id, of_source: Id) -> bool {
         match lock(&self.claims).entry(of_dump) {

@@ -1,7 +1,8 @@
-//! What workers hand to each other: jobs, and what those carry along.
+//! Jobs, which workers give to each other, and their data.
 //!
-//! A job holds what it needs to continue, and no open file, so that waiting jobs
-//! cost little. The one exception, a listing that was begun, is counted.
+//! A job holds what it needs to continue, and no open file, so that waiting
+//! jobs cost little. The one exception, a listing in progress, is limited in
+//! number.
 
 use std::ffi::{CStr, CString};
 use std::io;
@@ -29,9 +30,9 @@ pub(super) enum Job {
     Root(Box<super::Root>),
     /// Continue with a long listing.
     Rest(Box<Rest>),
-    /// Deal with an entry: one that had to wait for another name of its inode.
+    /// Process an entry that had to wait for another name of its inode.
     Store { node: Arc<Node>, name: CString },
-    /// Copy a large file, beside other work.
+    /// Copy a large file, while others do other work.
     Copy(Box<Copying>),
     /// Look at all directories once more, from the tops on.
     LookAgain,
@@ -61,13 +62,13 @@ pub(super) struct Recheck {
     pub(super) children: Range<usize>,
 }
 
-/// A directory that is in the dump by the name it had before.
+/// A directory that is in the dump under the name it had before.
 #[derive(Debug)]
 pub(super) struct Moved {
     pub(super) round: Arc<Round>,
     pub(super) tree: Arc<SeenTree>,
     pub(super) number: Number,
-    /// Where it is by now.
+    /// Where it is now.
     pub(super) above: Arc<DirHandle>,
     pub(super) name: CString,
 }
@@ -75,21 +76,22 @@ pub(super) struct Moved {
 /// How entering a directory went.
 pub(super) enum Entering {
     In(Entered),
-    /// It may not be read: it stands in the dump with its attributes, empty.
-    /// Was that reported?
+    /// It may not be read: the dump has it with its attributes, empty. Was that
+    /// reported?
     Closed(Meta, bool),
-    /// Another filesystem begins there, which is left out: it stands in the
-    /// dump, empty.
+    /// Another filesystem is mounted there, which is left out: the dump has the
+    /// directory, empty.
     Elsewhere(Meta),
     /// It is the dump root itself.
     LeftOut(Meta),
     /// It is no longer a directory, or gone.
     Gone,
-    /// It may be anything: it cannot even be looked at.
+    /// Its type is unknown: `stat` fails.
     Lost,
 }
 
-/// What the target had before: entries by name, and which are dealt with.
+/// What the target had before: entries by name, and which of them were
+/// processed.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) chunk: Chunk,
@@ -104,7 +106,7 @@ impl Found {
         Ok(Self { chunk, done })
     }
 
-    /// The inode number of a name, which is thereby dealt with.
+    /// The inode number of a name, which counts as processed from now on.
     pub(super) fn take(&mut self, name: &CStr) -> Option<u64> {
         let index = self.chunk.find(name)?;
         self.done[index] = true;
@@ -112,7 +114,7 @@ impl Found {
     }
 }
 
-/// A file that is copied beside other work.
+/// A large file to be copied.
 #[derive(Debug)]
 pub(super) struct Copying {
     pub(super) node: Arc<Node>,

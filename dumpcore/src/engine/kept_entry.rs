@@ -1,8 +1,8 @@
 //! An entry that an earlier run stored, and that is kept when a fresh copy would
 //! be the same.
 //!
-//! What has surely reached the disk is known by the watermark; of the rest the
-//! contents are compared, read from the disk.
+//! The watermark tells what has surely reached the disk; the contents of the
+//! rest are compared, read from the disk.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -21,7 +21,7 @@ use crate::sys::{errno, file, stat};
 
 impl Worker<'_> {
     /// Keeps what an earlier run stored, when a fresh copy would be the same;
-    /// otherwise makes room for one.
+    /// otherwise removes it.
     pub(super) fn keep(
         &mut self,
         item: Item<'_>,
@@ -32,7 +32,7 @@ impl Worker<'_> {
         };
         let looked = match inspect::look_in_dump(target.as_fd(), item.name) {
             Ok(looked) => looked,
-            // It made room for a link, which was then refused.
+            // It was removed for a link, which was then refused.
             Err(e) if errno::is_missing(&e) => return Ok(None),
             Err(e) => return Err(OpError::target(Op::Stat, e).into()),
         };
@@ -67,8 +67,8 @@ impl Worker<'_> {
         Ok(None)
     }
 
-    /// Has what an earlier run stored here surely reached the disk? Of what has
-    /// not, contents are compared, as the disk has them.
+    /// Has what an earlier run stored here surely reached the disk? If not, its
+    /// contents are compared, as they are on the disk.
     fn is_on_disk(&self, target: &OwnedFd, name: &CStr, looked: &Meta) -> bool {
         let born = || stat::born(target.as_fd(), name);
         let watermark = self.run.rules.watermark;
@@ -76,9 +76,10 @@ impl Worker<'_> {
     }
 }
 
-/// Has nothing failed of what an earlier run wrote to a file? A process that
-/// flushed the filesystem since may have got the error in our place, and the
-/// flush before publishing would not tell again; the file does.
+/// Did everything that an earlier run wrote to a file reach the disk? Another
+/// process that flushed the filesystem since may have received the error, and
+/// the flush before publishing would not report it again; `fsync` of the file
+/// does.
 fn was_written(target: &OwnedFd, name: &CStr, looked: &Meta) -> bool {
     if looked.kind != Kind::File {
         return true;
