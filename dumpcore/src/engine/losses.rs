@@ -1,12 +1,12 @@
 //! What a dump lacks of an entry: judged, counted and reported.
 //!
-//! What could not be given to a copy is a fault, with its path, the first time.
-//! In later dumps it does not make the entry count as changed: one that differs
-//! from its reference only by what would be refused again is linked to it, and
-//! what it lacks is counted and reported once per run. Whether it would be
-//! refused is found out by trying, on an entry without contents that is made
-//! beside the trees and removed again; only an entry whose attributes differ
-//! costs that.
+//! An attribute that could not be stored with a copy is a fault, with its path,
+//! the first time. In later dumps it does not make the entry count as changed:
+//! an entry that differs from its reference only in what would be refused again
+//! is linked to it, and what it lacks is counted and reported once per run.
+//! Whether it would be refused is found out by trying, on an entry without
+//! contents that is made beside the trees and removed again. Only entries whose
+//! attributes differ cost that.
 
 use std::ffi::CStr;
 use std::io;
@@ -33,8 +33,8 @@ use crate::sys::{file, link};
 const COARSEST_STEP: u128 = 2_000_000_000;
 
 impl Worker<'_> {
-    /// Is what an entry differs by from what a dump has all that would be
-    /// refused of it again?
+    /// Does an entry differ from what a dump has only in attributes that would
+    /// be refused again?
     pub(super) fn would_be_refused(
         &mut self,
         why: CopyReason,
@@ -56,7 +56,7 @@ impl Worker<'_> {
                 name: &name,
             };
             let made = self.try_attributes(item, to);
-            // What stays would be published.
+            // If it stayed, it would be published.
             store::discard_trial(to)?;
             made?
         };
@@ -76,8 +76,8 @@ impl Worker<'_> {
         Ok(same)
     }
 
-    /// What becomes of a modification time that no filesystem need be able to
-    /// store, when that is another one: found out by trying.
+    /// What the filesystem makes of a modification time that it may not be able
+    /// to store: found out by trying.
     pub(super) fn stored_time(&mut self, mtime: Time) -> Result<Option<Time>, StoreError> {
         let Some(scratch) = self.run.rules.scratch.filter(|_| mtime.is_rare()) else {
             return Ok(None);
@@ -93,8 +93,8 @@ impl Worker<'_> {
         Ok(Some(stored?).filter(|stored| *stored != mtime))
     }
 
-    /// Can this difference come of a refusal? What somebody changed seldom
-    /// looks so.
+    /// Can this difference be the result of a refusal? Changes that somebody
+    /// made seldom look like that.
     fn may_be_refused(&self, why: CopyReason, source: &Meta, looked: &Meta) -> bool {
         let capabilities = self.run.rules.capabilities;
         match why {
@@ -109,7 +109,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Makes an entry without contents, and gives it all attributes.
+    /// Makes an entry without contents, with all attributes.
     fn try_attributes(&mut self, item: Item<'_>, to: NameAt<'_>) -> Result<Made, StoreError> {
         let create = |e| OpError::target(Op::Create, e);
         match item.meta.kind {
@@ -136,7 +136,7 @@ impl Worker<'_> {
         })
     }
 
-    /// What counts of an entry of a dump, besides its contents.
+    /// The attributes that count of an entry of a dump.
     fn attributes_of(&self, dir: BorrowedFd<'_>, name: &CStr) -> Result<(Meta, Xattrs), OpError> {
         let meta = inspect::look_in_dump(dir, name).map_err(|e| OpError::target(Op::Stat, e))?;
         let subject = Subject::Named(dir, name);
@@ -153,9 +153,8 @@ impl Worker<'_> {
         owner(a) == owner(b) && of_a == of_b
     }
 
-    /// An entry stands in the dump, and this could not be given to it. It is a
-    /// fault, unless the reference lacks the same. An empty name is the
-    /// directory itself.
+    /// An entry was stored without an attribute. That is a fault, unless the
+    /// reference lacks the same. An empty name is the directory itself.
     pub(super) fn tell_losses(&mut self, node: &Node, name: &CStr, losses: Vec<OpError>) {
         if losses.is_empty() {
             return;
@@ -189,8 +188,8 @@ impl Worker<'_> {
         }
     }
 
-    /// Tells what could not be read of a directory's attributes, unless the
-    /// reference is without it, too.
+    /// Reports attributes of a directory that could not be read, unless the
+    /// reference lacks them, too.
     pub(super) fn tell_unread(
         &mut self,
         node: &Node,
@@ -230,7 +229,8 @@ impl Worker<'_> {
         both.is_some_and(|(is, made)| self.are_same(&is, &made))
     }
 
-    /// What an entry of the dump lacks of its original, by what both look like.
+    /// What an entry of the dump lacks of its original, by the metadata of
+    /// both.
     pub(super) fn lacks(&self, made: &Meta, source: &Meta) -> Losses {
         let mut lacks = Losses::default();
         let capabilities = self.run.rules.capabilities;
@@ -275,7 +275,7 @@ impl Worker<'_> {
     }
 }
 
-/// What became of an entry that was only tried.
+/// The result of a trial.
 struct Made {
     meta: Meta,
     xattrs: Xattrs,

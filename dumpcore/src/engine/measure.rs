@@ -1,4 +1,4 @@
-//! What removing frees: an inode is free when its last name goes.
+//! What removing frees: an inode is freed with its last name.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -11,8 +11,7 @@ use crate::sys::lock::lock;
 pub(crate) enum Act<'a> {
     /// It is removed.
     Remove,
-    /// It is only added up what would be freed, together with what was added
-    /// up before.
+    /// What would be freed is only added up, together with earlier sums.
     Measure(&'a Measured),
 }
 
@@ -27,7 +26,7 @@ impl Act<'_> {
 pub(crate) struct Measured([Mutex<HashMap<u64, u32>>; 16]);
 
 impl Measured {
-    /// One more name of an inode was met; was it the last that there is?
+    /// Counts one more name of an inode. Returns whether it was the last one.
     pub(super) fn meet(&self, meta: &Meta) -> bool {
         let shard = &self.0[(meta.ino / 64 % 16) as usize];
         let mut met = lock(shard);
@@ -49,7 +48,7 @@ pub(crate) struct Gone {
 }
 
 impl Gone {
-    /// Something that was no directory; what it freed is not told.
+    /// Something that was not a directory; what it freed is unknown.
     pub(super) const ONE: Self = Self {
         names: 1,
         freed: 0,

@@ -1,4 +1,5 @@
-//! Looking at a name of the source, and what it means that it is missing.
+//! Calling `stat` for a name of the source, and what it means that it is
+//! missing.
 //!
 //! An entry has vanished only if it is still missing when it is looked up again
 //! and its directory no longer lists it. A name that still exists or is still
@@ -23,7 +24,7 @@ use crate::fs::inspect;
 use crate::model::metadata::Meta;
 use crate::sys::errno;
 
-/// How many times a name is asked for whose directory keeps changing.
+/// How many times a name is looked up again while its directory keeps changing.
 const ROUNDS: u32 = 8;
 
 /// The longest pause between two rounds.
@@ -31,11 +32,11 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// What became of a name that was missing.
 pub(super) enum Missing {
-    /// It is not in its directory any more.
+    /// It is no longer in its directory.
     Gone,
     /// It is there again.
     There(Meta),
-    /// Its directory lists it, and it cannot be found.
+    /// Its directory lists it, but it cannot be found.
     Listed,
 }
 
@@ -116,8 +117,8 @@ impl Worker<'_> {
         Missing::Listed
     }
 
-    /// Does a directory list a name that it was just asked for in vain?
-    /// `None`: it may have changed in between.
+    /// Does a directory list a name that was just missing? `None`: it may have
+    /// changed in between.
     fn is_listed(
         &mut self,
         place: &DirHandle,

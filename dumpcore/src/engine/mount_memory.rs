@@ -26,16 +26,17 @@ fn reach(dump: &Arc<DirHandle>, path: &RelPath) -> Option<Arc<DirHandle>> {
     })
 }
 
-/// What a directory is compared with on which something is mounted.
+/// What a directory with something mounted on it is compared with.
 pub(super) struct Swapped {
-    /// Where it is in another dump than the tree's reference, if it is there.
+    /// The same directory in another dump than the tree's reference, if it is
+    /// there.
     pub(super) reference: Option<Arc<DirHandle>>,
     pub(super) touched: Doubts,
 }
 
 impl Worker<'_> {
-    /// Deals with a directory that may be a mount point. Comes back with
-    /// another reference for it, if it has returned.
+    /// Processes a directory that may be a mount point. Returns another
+    /// reference for it, if the mount has returned.
     pub(super) fn at_mount_point(
         &self,
         above: &Node,
@@ -92,8 +93,8 @@ impl Worker<'_> {
         }
     }
 
-    /// The name of the filesystem that is mounted on a directory, if one is, or
-    /// was when the dump was made that is read.
+    /// The type of the filesystem that is mounted on a directory, or was when
+    /// the dump that is read was made.
     fn mounted(&self, above: &Node, path: &RelPath, entered: &Entered) -> Option<String> {
         if self.run.rules.options.source_is_dump {
             let notes = &above.tree.mounts.of_source;
@@ -104,7 +105,7 @@ impl Worker<'_> {
         entered.is_mount.then(name)
     }
 
-    /// Nothing is mounted where something was.
+    /// Nothing is mounted where the last dump had a mount.
     fn tell_away(&self, source: &Path, known: &Remembered) {
         if !known.was_away && !self.run.rules.options.source_is_dump {
             let last = known.note.last.clone().unwrap_or_default();

@@ -1,12 +1,11 @@
-//! What is mounted below the tree: what is not to be entered, and what stands
-//! in its place.
+//! What is mounted below the tree: what is not entered, and what the dump has
+//! instead.
 //!
-//! Under `one_file_system` a mount point is recognised before it is opened,
-//! by a question that no server needs to answer: an automount is not
-//! triggered, and a server that hangs is not waited for. What the kernel
-//! itself makes up (proc, sysfs, …) is recognised by its type once it is
-//! open; that is asked only where the device differs from the directory
-//! above.
+//! Under `one_file_system` a mount point is recognised before it is opened, by
+//! a call that needs no answer of a server: an automount is not triggered, and
+//! a server that hangs does not hold the run up. Kernel filesystems (proc,
+//! sysfs, …) are recognised by their type after opening; that is checked only
+//! where the device differs from that of the directory above.
 
 use std::ffi::CStr;
 use std::os::fd::AsFd as _;
@@ -28,13 +27,13 @@ use crate::sys::fstype::FsType;
 use crate::sys::{errno, file, stat};
 
 impl Worker<'_> {
-    /// Is a directory of the source not to be entered, since another
-    /// filesystem begins there? Nothing is opened.
+    /// Is a directory of the source not to be entered, since another filesystem
+    /// is mounted there? Opens nothing.
     pub(super) fn ends_before(&self, above: &Arc<Node>, name: &CStr) -> Option<Entering> {
         if !self.run.rules.options.one_file_system {
             return None;
         }
-        // What cannot be asked here fails when it is entered.
+        // If that cannot be found out, entering it fails as well.
         let handle = above.source.open().ok()?;
         let mount = stat::look_at_mount(handle.as_fd(), name).ok()?;
         if mount.dev == above.tree.dev {
@@ -47,8 +46,8 @@ impl Worker<'_> {
         }
     }
 
-    /// Is an entry that is not a directory another filesystem's that is not to
-    /// be read? Only what is mounted under its very name: on overlayfs the
+    /// Is an entry that is not a directory on another filesystem, and not to be
+    /// read? Only if something is mounted on the entry itself: on overlayfs the
     /// devices of files differ from those of their directories.
     pub(super) fn is_mounted_file(&self, node: &Node, hands: &OpenDirs, name: &CStr) -> bool {
         let mount = stat::look_at_mount(hands.source.as_fd(), name);
@@ -56,8 +55,7 @@ impl Worker<'_> {
             && mount.is_ok_and(|mount| mount.is_root && mount.dev != node.tree.dev)
     }
 
-    /// Is a directory that was entered to be filled, or left empty, or left
-    /// out?
+    /// Is a directory that was entered filled, left empty, or left out?
     pub(super) fn may_enter(
         &mut self,
         above: &Arc<Node>,
@@ -85,9 +83,9 @@ impl Worker<'_> {
         }
     }
 
-    /// Was a file not read since the kernel makes it up, as it does the names
-    /// of namespaces? Then it is left out. Others of its kind can be read, and
-    /// are dumped.
+    /// Could a file not be read because the kernel makes it up, as it does with
+    /// namespaces? Then it is left out. Other files of such filesystems can be
+    /// read, and are dumped.
     pub(super) fn is_kernel_file(&mut self, item: Item<'_>, op_error: &OpError) -> bool {
         let Item { node, name, .. } = item;
         if op_error.side != Side::Source || item.meta.dev == node.meta.dev {
@@ -103,8 +101,8 @@ impl Worker<'_> {
         true
     }
 
-    /// A directory could not be opened: tells why, and says what can stand in
-    /// its place.
+    /// A directory could not be opened: reports why. Returns what the dump can
+    /// have instead.
     pub(super) fn closed(&mut self, above: &Arc<Node>, name: &CStr, e: std::io::Error) -> Entering {
         if errno::is_not_permitted(&e) && is_closed_fuse(above, name) {
             self.fault(above, name, OpError::source(Op::Open, FuseClosed(e)));
@@ -124,8 +122,8 @@ impl Worker<'_> {
     }
 }
 
-/// What a mount point looks like that cannot be looked at: what it covers
-/// cannot be seen, so that the directory above has to do.
+/// The metadata for a mount point on which `stat` fails: what it covers cannot
+/// be seen either, so those of the directory above are used.
 fn stand_in(above: &Node) -> Meta {
     Meta {
         kind: Kind::Dir,
@@ -133,8 +131,8 @@ fn stand_in(above: &Node) -> Meta {
     }
 }
 
-/// Is a directory a mount of FUSE, which may not be entered by others, root
-/// included, than who mounted it?
+/// Is a directory a FUSE mount, which only the user who mounted it may enter,
+/// and not even root?
 fn is_closed_fuse(above: &Node, name: &CStr) -> bool {
     let mounted = || {
         let handle = above.source.open()?;
@@ -146,7 +144,7 @@ fn is_closed_fuse(above: &Node, name: &CStr) -> bool {
     mounted().unwrap_or(false)
 }
 
-/// The answer of a FUSE mount that is closed to all but one user.
+/// The error of a FUSE mount that is closed to all but one user.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "it is a user's FUSE mount, which is closed even to root; exclude it, or leave out other \

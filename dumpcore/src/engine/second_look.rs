@@ -1,11 +1,11 @@
-//! The second look: what came to a directory after it was listed.
+//! The second look: what was added to a directory after it was listed.
 //!
-//! Every directory that was listed is looked at once more when all is done: a
-//! call for each, and two more for one that has others below it. One that was
-//! changed is listed again, and what the dump has not got of it is dealt with
-//! like anything else. Its own attributes are then set again, since its copy
-//! is finished already. What was stored is not compared again: it is as it
-//! was when it was read.
+//! When everything else is done, every directory that was listed is checked
+//! once more: one call for each, and two more for a directory with others below
+//! it. One that has changed is listed again, and entries that the dump does not
+//! have are processed like any others. Its own attributes are then set again,
+//! since its copy was already finished. Entries that were stored are not
+//! compared again: they are as they were when they were read.
 
 use std::ffi::{CStr, CString};
 use std::ops::Range;
@@ -29,7 +29,7 @@ use crate::sys::lock::lock;
 use crate::sys::xattr::Subject;
 use crate::sys::{errno, stat};
 
-/// How many directories one worker looks at before another may.
+/// How many directories are one job.
 const SHARE: usize = 64;
 
 impl Worker<'_> {
@@ -65,7 +65,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Leaves directories for all workers to look at.
+    /// Makes jobs for all workers of these directories.
     fn share(
         &self,
         round: &Arc<Round>,
@@ -84,8 +84,8 @@ impl Worker<'_> {
         }));
     }
 
-    /// Looks at some directories in one. What is not there any more is where
-    /// it was moved to, or gone; what cannot be looked at was read before.
+    /// Checks some directories within one. A directory that is missing was
+    /// moved or removed; one on which `stat` fails was read before.
     pub(super) fn recheck(&mut self, job: &Recheck) {
         let Ok(handle) = job.place.open() else { return };
         for place in job.children.clone() {
@@ -117,8 +117,8 @@ impl Worker<'_> {
         }
     }
 
-    /// Does the same with a directory that was found under another name, as if
-    /// it still had the one that its copy has.
+    /// Does the same for a directory that was found under another name, as if
+    /// it still had the name of its copy.
     pub(super) fn recheck_moved(&mut self, job: &Moved) {
         let Moved {
             round,
@@ -134,8 +134,8 @@ impl Worker<'_> {
         }
     }
 
-    /// Is a directory that came here in the dump already, by the name that it
-    /// had when it was listed? Then it is only looked at again.
+    /// Is a new directory in the dump already, under the name that it had when
+    /// it was listed? Then it is only checked again.
     fn is_moved(&self, entered: &Entered, name: &CStr, meta: &Meta) -> bool {
         let Some((round, number)) = self.run.seen.known(meta) else {
             return false;
@@ -153,19 +153,19 @@ impl Worker<'_> {
         true
     }
 
-    /// Lists a directory that was changed since, and deals with what its copy
-    /// has not got.
+    /// Lists a directory that has changed since, and processes what its copy
+    /// does not have.
     fn list_again(&mut self, tree: &Arc<SeenTree>, number: Number, entered: Entered) {
         self.run.seen.note_again(number, &entered.meta);
         let names = self.run.seen.names_to(number);
-        // Without its copy it was a fault.
+        // A directory without a copy was a fault.
         let Some((above, name)) = target_of(tree, &names) else {
             return;
         };
         match self.what_came(tree, &entered, &above, &name) {
             Ok(false) => return,
             Ok(true) => {}
-            // A plain user may not list what its source's mode closes.
+            // A plain user may not list a copy whose mode forbids it.
             Err(e) if errno::is_not_permitted(&e) => {}
             Err(_) => return,
         }
@@ -174,8 +174,8 @@ impl Worker<'_> {
         }
     }
 
-    /// Has a directory names that its copy has not? Tells also whether any have
-    /// come or gone at all.
+    /// Does a directory have names that its copy does not have? Notes also
+    /// whether any name was added or removed.
     fn what_came(
         &mut self,
         tree: &SeenTree,
@@ -209,8 +209,8 @@ impl Worker<'_> {
         Ok(came)
     }
 
-    /// Does a name belong in the dump that its copy has not got? Not what was
-    /// left out, nor what was a fault.
+    /// Does a name that the copy does not have belong in the dump? Not if it
+    /// was left out, or was a fault.
     fn coming(
         &mut self,
         tree: &SeenTree,
@@ -256,7 +256,8 @@ impl Worker<'_> {
                 || faulty.contains(&copy().below(&tree.tree.published)))
     }
 
-    /// A directory in hand once more, its copy open to be filled.
+    /// The node of a directory that is processed again, its copy open to be
+    /// filled.
     fn node_again(
         &mut self,
         tree: &SeenTree,
@@ -319,8 +320,8 @@ impl Worker<'_> {
         }
     }
 
-    /// Of a directory that is listed again: is an entry there already, or not
-    /// to come?
+    /// In a directory that is listed again: is an entry in the copy already, or
+    /// left out of it?
     pub(super) fn is_done(&mut self, node: &Node, entry: Listed<'_>, found: &mut Found) -> bool {
         if found.take(entry.name).is_some() {
             return true;
@@ -354,8 +355,8 @@ impl Worker<'_> {
     }
 }
 
-/// Where the copy of a directory is: the directory that holds it, and its
-/// name there.
+/// Where the copy of a directory is: the directory above it, and its name
+/// there.
 fn target_of(tree: &SeenTree, names: &[CString]) -> Option<(Arc<DirHandle>, CString)> {
     let Some((last, above)) = names.split_last() else {
         return Some((Arc::clone(&tree.dump), tree.name.clone()));

@@ -1,15 +1,15 @@
-//! Which directories of the source were listed, and what they looked like just
-//! before that: for the second look at the end.
+//! Which directories of the source were listed, and their times just before
+//! that: for the second look at the end.
 //!
-//! What is moved from a place that was not listed yet to one that was is
-//! missed by both listings. The directories that it was moved between have
-//! later times then. So each directory is looked at once more when all is
-//! done, and one that was changed is listed again; where that finds anything,
-//! all are looked at once more.
+//! An entry that is moved from a directory that was not listed yet to one that
+//! was is missed by both listings. Both directories then have later times. So
+//! each directory is checked once more when everything else is done, and one
+//! that has changed is listed again; if that finds anything, all are checked
+//! once more.
 //!
-//! A directory that was read to its end under one name, and is found under
-//! another one then, is in the dump already. It is known by its inode and its
-//! own time, which a new one with the same number does not have.
+//! A directory that was read to its end under one name, and is then found under
+//! another, is in the dump already. It is recognised by its inode and its
+//! modification time, which a new directory with the same number does not have.
 //!
 //! A million directories are kept in less than 40 MB: a name, the directory
 //! above by its number, and two hashes.
@@ -29,18 +29,19 @@ use crate::model::metadata::Meta;
 use crate::sys::lock::lock;
 use crate::sys::name::c_name;
 
-/// How often the directories are looked at again, at most.
+/// How often the directories are checked again, at most.
 const ROUNDS: u8 = 2;
 
-/// What a directory looked like. The hash of one that was changed at that very
-/// moment equals none: it may be changed again without bearing another time.
+/// A hash of a directory's times. For a directory that was changed at that very
+/// moment it equals no other: it may be changed again without getting another
+/// time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Look(u32);
 
 impl Look {
     const UNSETTLED: Self = Self(0);
 
-    /// As it is, to be compared.
+    /// For a comparison.
     pub(super) fn of(meta: &Meta) -> Self {
         let mut hasher = DefaultHasher::new();
         (meta.id(), meta.mtime, meta.ctime).hash(&mut hasher);
@@ -49,7 +50,7 @@ impl Look {
         Self(hash.max(1))
     }
 
-    /// As it is just before it is listed.
+    /// Just before the directory is listed.
     fn before_listing(meta: &Meta) -> Self {
         match inspect::racy_for(meta.mtime, 1, SystemTime::now()) {
             Some(_) => Self::UNSETTLED,
@@ -80,7 +81,7 @@ impl Identity {
     }
 }
 
-/// A tree, as the second look needs it.
+/// What the second look needs of a tree.
 #[derive(Debug)]
 pub(super) struct SeenTree {
     pub(super) number: Number,
@@ -101,7 +102,7 @@ struct State {
     trees: Vec<Arc<SeenTree>>,
     rounds: u8,
     round: Option<Arc<Round>>,
-    /// Where the last round found something.
+    /// Where the last round found an entry.
     found: Option<PathBuf>,
 }
 
@@ -109,7 +110,7 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Seen {
     is_kept: bool,
-    /// Did this round find that names came or went?
+    /// Did this round find that names were added or removed?
     stirred: AtomicBool,
     /// Has anything vanished, so that a directory may not have been read to its
     /// end?
@@ -117,8 +118,8 @@ pub(super) struct Seen {
     state: Mutex<State>,
 }
 
-/// One round: the directories that there were when it began, by what is above
-/// them.
+/// One round: the directories known when it began, ordered by the directory
+/// above them.
 #[derive(Debug)]
 pub(super) struct Round {
     order: Vec<Number>,
@@ -126,7 +127,7 @@ pub(super) struct Round {
 }
 
 impl Seen {
-    /// `is_kept`: is there to be a second look?
+    /// `is_kept`: will there be a second look?
     pub(super) fn new(is_kept: bool) -> Self {
         Self {
             is_kept,
@@ -181,7 +182,7 @@ impl Seen {
         self.state().trees.clone()
     }
 
-    /// Is there to be another round? It then begins.
+    /// Begins another round, if one is needed.
     pub(super) fn begins_round(&self) -> bool {
         let stirred = self.stirred.swap(false, Ordering::Relaxed);
         let mut state = self.state();
@@ -211,8 +212,8 @@ impl Seen {
         self.has_gaps.store(true, Ordering::Relaxed);
     }
 
-    /// Which directory of this round is this one, found under another name: one
-    /// that was read to its end.
+    /// The directory of this round that this one is, found under another name;
+    /// only one that was read to its end.
     pub(super) fn known(&self, meta: &Meta) -> Option<(Arc<Round>, Number)> {
         if self.has_gaps.load(Ordering::Relaxed) {
             return None;
@@ -241,7 +242,7 @@ impl Seen {
         trees.find(|tree| tree.number == top).cloned()
     }
 
-    /// Which places in a round's order the directories in this one have.
+    /// The places that the directories within this one have in a round's order.
     pub(super) fn below(&self, round: &Round, above: Number) -> Range<usize> {
         let state = self.state();
         let above_of = |number: &Number| state.at(*number).above;
@@ -253,7 +254,7 @@ impl Seen {
     }
 
     /// A directory by its place in a round's order: its number, its name, and
-    /// what it looked like.
+    /// the hash of its times.
     pub(super) fn at(&self, round: &Round, place: usize) -> (Number, CString, Look) {
         let number = round.order[place];
         let state = self.state();
@@ -261,7 +262,7 @@ impl Seen {
         (number, name, state.at(number).look)
     }
 
-    /// What a directory looked like.
+    /// The hash of a directory's times.
     pub(super) fn look(&self, number: Number) -> Look {
         self.state().at(number).look
     }
@@ -282,17 +283,17 @@ impl Seen {
         names
     }
 
-    /// Names came to a directory, or went.
+    /// Notes that names were added to a directory, or removed.
     pub(super) fn stir(&self) {
         self.stirred.store(true, Ordering::Relaxed);
     }
 
-    /// Something came to this directory.
+    /// Notes that an entry was added to this directory.
     pub(super) fn found_in(&self, path: PathBuf) {
         self.state().found.get_or_insert(path);
     }
 
-    /// Where something came as late as in the last round.
+    /// A directory to which an entry was added as late as in the last round.
     pub(super) fn still_coming(&self) -> Option<PathBuf> {
         let mut state = self.state();
         let last = state.rounds == ROUNDS;

@@ -1,5 +1,5 @@
-//! The target's side of a directory: it is made, or taken over from an earlier
-//! run, or made to stand empty; and what is in its way goes.
+//! The target's side of a directory: it is made, taken over from an earlier
+//! run, or made empty; and what is in its way is removed.
 
 use std::ffi::CStr;
 use std::io;
@@ -20,8 +20,8 @@ use crate::sys::xattr::Subject;
 use crate::sys::{errno, link};
 
 impl Worker<'_> {
-    /// Makes a directory of the target, or takes over the one that is there;
-    /// says whether it is new. `None` in a dry run.
+    /// Makes a directory of the target, or takes over the one that is there.
+    /// Returns whether it is new; `None` in a dry run.
     pub(super) fn make_target(
         &self,
         above: Option<&Arc<DirHandle>>,
@@ -43,7 +43,7 @@ impl Worker<'_> {
         };
         let entered = match above.enter(name, For::Filling) {
             Err(e) if errno::is_not_permitted(&e) && !fresh => {
-                // Left behind with the permissions of its source.
+                // An earlier run left it with the permissions of its source.
                 link::set_mode_of_dir(handle.as_fd(), name, 0o700).map_err(failed(Op::SetMode))?;
                 above.enter(name, For::Filling)
             }
@@ -56,8 +56,8 @@ impl Worker<'_> {
         Ok((Some(entered.place), fresh))
     }
 
-    /// Something has the name of a directory to be made: if it is one, it
-    /// serves; anything else makes room.
+    /// Something has the name of a directory to be made: a directory is used,
+    /// anything else is removed.
     fn is_directory_there(&self, dir: &OwnedFd, name: &CStr) -> Result<bool, OpError> {
         let there = inspect::look_in_dump(dir.as_fd(), name);
         let there = there.map_err(|e| OpError::target(Op::Stat, e))?;
@@ -69,8 +69,8 @@ impl Worker<'_> {
         Ok(false)
     }
 
-    /// Makes a directory with its attributes and nothing in it: one that may
-    /// not be read, which was `told`.
+    /// Makes an empty directory with the attributes of one that may not be
+    /// read. `told`: that was reported.
     pub(super) fn empty_directory(
         &mut self,
         above: &Arc<Node>,
@@ -95,8 +95,8 @@ impl Worker<'_> {
         }
     }
 
-    /// Makes a directory with nothing in it, and asks nothing of the source:
-    /// one on which something is mounted that is left out.
+    /// Makes an empty directory without reading the source, for a mount that is
+    /// left out.
     pub(super) fn bare_directory(&mut self, above: &Arc<Node>, name: &CStr, meta: &Meta) {
         self.stand_empty(above, name, meta, &Xattrs::default());
     }
@@ -128,7 +128,7 @@ impl Worker<'_> {
         self.writer.attributes(subject, meta, xattrs)
     }
 
-    /// Removes what the target has under a name, if it can have anything.
+    /// Removes what the target has under a name, unless the target is new.
     pub(super) fn clear(&mut self, node: &Node, name: &CStr) {
         let Some(target) = node.target.as_ref().filter(|_| !node.fresh) else {
             return;

@@ -1,9 +1,8 @@
-//! Holds up those who copy, so that all of them together keep to a rate.
+//! Makes workers that copy wait, so that all of them together keep to a rate.
 //!
-//! Only contents are held up, and only behind what was copied: looking,
-//! linking and comparing are not. A worker that waits checks
-//! every now and then whether the run continues, so that a stop never waits for
-//! the rate.
+//! Only the copying of contents waits, after what was copied; `stat`, linking
+//! and comparing do not. A worker that waits checks regularly whether the run
+//! continues, so that a stop never waits for the rate.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -32,7 +31,7 @@ impl Throttle {
         }
     }
 
-    /// So much was copied: waits until more may be.
+    /// This many bytes were copied: waits until more may be.
     pub(super) fn hold_up(&self, bytes: u64, keep_going: impl Fn() -> bool) {
         let Some(bucket) = &self.bucket else {
             return;

@@ -1,5 +1,5 @@
-//! The top of a tree: found in the reference, made in the target, and from then
-//! on a directory like any other.
+//! The top of a tree: found in the reference and made in the target; after that
+//! it is a directory like any other.
 
 use std::ffi::{CString, OsStr};
 use std::os::fd::AsFd as _;
@@ -20,7 +20,7 @@ use crate::sys::dir::For;
 use crate::sys::xattr::Subject;
 
 impl Worker<'_> {
-    /// Opens the sides of a tree's top, and deals with what is in it.
+    /// Opens the sides of a tree's top, and lists it.
     pub(super) fn open_root(&mut self, root: Root) {
         let reference = self.top_of_reference(&root);
         let seen = &self.run.seen;
@@ -82,7 +82,7 @@ impl Worker<'_> {
         self.list(&node);
     }
 
-    /// Notes a tree whose directories are looked at once more at the end.
+    /// Notes a tree whose directories are checked once more at the end.
     fn remember_top(&self, node: &Node, name: CString, dump: Arc<DirHandle>) {
         self.run.seen.note_tree(SeenTree {
             number: node.number,
@@ -95,7 +95,8 @@ impl Worker<'_> {
         });
     }
 
-    /// The same tree in the dump that is linked to; told where that has none.
+    /// The same tree in the dump that is linked to; a warning where that does
+    /// not have it.
     fn top_of_reference(&self, root: &Root) -> Option<Entered> {
         let dump = root.reference.as_ref()?;
         let entered = dump.enter(&root.name, For::Passing);
@@ -119,7 +120,7 @@ impl Worker<'_> {
 
     fn attributes_of_top(&self, root: &Root) -> Result<Attributes, OpError> {
         if root.stands == Stands::Room {
-            // It may be no more than the way to what is in it.
+            // It may only lead to the entry in it that is needed.
             return Ok(Attributes::default());
         }
         let subject = Subject::Open(root.entered.handle.as_fd());

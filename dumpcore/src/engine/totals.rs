@@ -25,10 +25,10 @@ pub(crate) struct Totals<'a> {
     halted: AtomicBool,
     faults: AtomicU64,
     warnings: AtomicU64,
-    /// Bytes that were compared only since their files had been touched, and
-    /// were the same.
+    /// Bytes that were compared only because their files had been touched, and
+    /// were equal.
     in_vain: AtomicU64,
-    /// When the newest inode of a published dump was born that was met.
+    /// The birth time of the newest inode met in a published dump.
     newest_birth: Mutex<Option<Time>>,
     kept: Mutex<Kept>,
 }
@@ -42,7 +42,7 @@ struct Kept {
     moved_directories: u64,
     losses: BTreeMap<Loss, (u64, PathBuf)>,
     refusals: BTreeMap<CopyReason, (Count, PathBuf)>,
-    /// What was said to be lost of all entries.
+    /// What was reported as lost for all entries.
     told: Losses,
 }
 
@@ -120,7 +120,7 @@ impl<'a> Totals<'a> {
         }
     }
 
-    /// Of no entry this is kept, which was said.
+    /// Reports that this is kept for no entry.
     pub(crate) fn said_to_be_lost(&self, losses: Losses) {
         self.kept().told.add_all(losses);
     }
@@ -160,14 +160,14 @@ impl<'a> Totals<'a> {
         }
     }
 
-    /// Bytes that were compared since their files had been touched, and were the
-    /// same.
+    /// Bytes that were compared because their files had been touched, and were
+    /// equal.
     pub(crate) fn compared_in_vain(&self) -> u64 {
         self.in_vain.load(Ordering::Relaxed)
     }
 
-    /// When the newest inode that was met of a published dump was born, as far
-    /// as workers that are done have seen it.
+    /// The birth time of the newest inode met in a published dump, by workers
+    /// that are done.
     pub(crate) fn newest_birth(&self) -> Option<Time> {
         *self.births()
     }
@@ -188,7 +188,7 @@ impl<'a> Totals<'a> {
         }
     }
 
-    /// Looks at the faults so far.
+    /// Calls this with the faults so far.
     pub(crate) fn with_faults<T>(&self, look: impl FnOnce(&[Fault]) -> T) -> T {
         look(&self.kept().faults)
     }
@@ -264,7 +264,7 @@ impl<'a> Totals<'a> {
     }
 }
 
-/// What one worker counts, without asking the others.
+/// What one worker counts, without synchronising with the others.
 pub(super) struct Counter<'a> {
     totals: &'a Totals<'a>,
     counts: Counts,
@@ -286,7 +286,7 @@ impl<'a> Counter<'a> {
         }
     }
 
-    /// An inode of a published dump was met that was born then.
+    /// An inode of a published dump with this birth time was met.
     pub(super) fn born(&mut self, born: Option<Time>) {
         self.newest_birth = self.newest_birth.max(born);
     }
@@ -303,8 +303,8 @@ impl<'a> Counter<'a> {
         self.counts.allocated = self.counts.allocated.saturating_add(bytes);
     }
 
-    /// The contents of a file were compared with what is stored of it: were they
-    /// the same, and was it only looked at since it had been touched?
+    /// The contents of a file were compared with the stored ones. Were they
+    /// equal, and was the only reason that it had been touched?
     pub(super) fn compared(&mut self, bytes: u64, same: bool, in_vain: bool) {
         let counts = &mut self.counts;
         let add = |sum: &mut Count| {
@@ -330,7 +330,7 @@ impl<'a> Counter<'a> {
         self.totals.kept().moved_directories += 1;
     }
 
-    /// An entry is dealt with: counts it and tells the observer.
+    /// An entry is done: counts it and calls the observer.
     pub(super) fn entry(&mut self, at: &dyn Locate, kind: Kind, size: u64, did: Action) {
         let bytes = if kind == Kind::File { size } else { 0 };
         self.count(kind, bytes, did);

@@ -1,10 +1,9 @@
-//! Takes from what an earlier run left behind what its trees have no longer,
-//! before anything is added to it: a run that resumes it on a full disk has
-//! that space first.
+//! Removes from what an earlier run left behind what its trees no longer have,
+//! before anything is added: a run that resumes on a full disk first gets that
+//! space.
 //!
-//! It only removes names, and only such as the merge would remove or replace
-//! as well. What cannot be looked at or removed is left to the merge, which
-//! tells of it.
+//! It removes only names that the merge would remove or replace as well. What
+//! cannot be read or removed is left to the merge, which reports it.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -36,7 +35,7 @@ pub(crate) struct Pair {
     pub(crate) target: Entered,
 }
 
-/// What belongs into a dump.
+/// What belongs in a dump.
 #[derive(Clone, Copy)]
 pub(crate) struct Wanted<'a> {
     pub(crate) filter: &'a Filter,
@@ -60,7 +59,7 @@ struct Top {
 /// The latest ctime of the files that were met, in nanoseconds since 1970.
 struct Newest {
     ctime: AtomicI64,
-    /// Was anything not looked at?
+    /// Was anything not checked?
     unknown: AtomicBool,
 }
 
@@ -77,8 +76,8 @@ impl Newest {
     }
 }
 
-/// Trims what exists of these trees, with this many workers. The latest ctime
-/// of a file in them, unless some could not be looked at.
+/// Trims the existing copies of these trees, with this many workers. Returns
+/// the latest ctime of a file in them, unless `stat` failed for some.
 pub(crate) fn trim_target(
     wanted: Wanted<'_>,
     jobs: usize,
@@ -129,7 +128,8 @@ pub(crate) fn trim_target(
 }
 
 impl Both {
-    /// Thins one directory; those below it that both sides have.
+    /// Trims one directory. Returns the directories below it that both sides
+    /// have.
     fn trim_target(&self, wanted: Wanted<'_>, totals: &Totals<'_>, newest: &Newest) -> Vec<Both> {
         let mut below = Vec::new();
         let (Ok(source), Ok(target)) = (self.source.open(), self.target.open()) else {
@@ -180,8 +180,9 @@ impl Both {
         })
     }
 
-    /// May a name of the source be looked at? Not where it is excluded
-    /// whatever it is, nor where another filesystem begins that is left out.
+    /// May `stat` be called for a name of the source? Not if it is excluded
+    /// whatever its type, and not if another filesystem that is left out is
+    /// mounted there.
     fn may_look(&self, wanted: Wanted<'_>, source: &OwnedFd, name: &CStr) -> bool {
         let elsewhere = || {
             let mount = stat::look_at_mount(source.as_fd(), name);
@@ -204,8 +205,8 @@ impl Both {
     }
 }
 
-/// May what is there be what is to be stored? Only the size of a file says so
-/// for little; the merge compares the rest.
+/// Can the existing entry be the one to be stored? Checks type and size, which
+/// cost little; the merge compares the rest.
 fn may_stay(there: &Meta, source: &Meta) -> bool {
     there.kind == source.kind && (there.kind != Kind::File || there.size == source.size)
 }

@@ -1,5 +1,5 @@
-//! Tells for which path a run waits when one call is not answered for long: a
-//! server that hangs, a disk that does not come back.
+//! Reports the path for which a run waits when a call does not return for long:
+//! a server that hangs, a disk that stopped answering.
 //!
 //! Nothing can end such a call, and the thread in it cannot report it. So every
 //! worker records where it is at each job, and counts whenever it checks whether
@@ -21,7 +21,7 @@ use crate::model::event::{Event, Observer};
 use crate::model::fault::Side;
 use crate::sys::lock::lock;
 
-/// How often somebody looks.
+/// How often that is checked.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// After which times without an answer this is reported, and after that each time
@@ -43,8 +43,8 @@ enum Place {
 }
 
 impl Place {
-    /// Spelled out only when it is told: for each directory of a deep tree that
-    /// takes time with the square of the depth.
+    /// The path is built only when it is reported: doing that for each
+    /// directory of a deep tree would take time with the square of the depth.
     fn path(&self) -> PathBuf {
         match self {
             Place::Entry(node, name) => node.full_path(Side::Source, name),
@@ -60,7 +60,7 @@ impl Place {
     }
 }
 
-/// Where one thread is, and how far.
+/// Where one thread is, and a count of its steps.
 #[derive(Debug, Default)]
 struct Post {
     counts: AtomicU64,
@@ -71,23 +71,23 @@ thread_local! {
     static OWN: RefCell<Option<Arc<Post>>> = const { RefCell::new(None) };
 }
 
-/// The thread that calls is not held up.
+/// The calling thread does not wait.
 pub(super) fn count() {
     OWN.with_borrow(|own| {
         if let Some(post) = own {
-            // Nobody else writes it.
+            // Only this thread writes it.
             let counts = post.counts.load(Ordering::Relaxed);
             post.counts.store(counts + 1, Ordering::Relaxed);
         }
     });
 }
 
-/// The threads that are looked after.
+/// The threads that are watched.
 #[derive(Debug, Default)]
 pub(super) struct Posts(Mutex<Vec<Arc<Post>>>);
 
 impl Posts {
-    /// Looks after the thread that calls, as long as it holds this.
+    /// Watches the calling thread, as long as it holds this.
     pub(super) fn join(&self) -> Here {
         let post = Arc::new(Post::default());
         lock(&self.0).push(Arc::clone(&post));
@@ -95,9 +95,9 @@ impl Posts {
         Here(post)
     }
 
-    /// Has a thread beside these look after them, until all copies of what
-    /// comes back are dropped. Without a thread nothing is reported, and all else
-    /// is done.
+    /// Starts a thread that watches them until all copies of the returned value
+    /// are dropped. If it cannot be started nothing is reported, and everything
+    /// else works.
     pub(super) fn look_after<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
@@ -124,7 +124,7 @@ impl Posts {
     }
 }
 
-/// A thread that is looked after.
+/// A thread that is watched.
 #[derive(Debug)]
 pub(super) struct Here(Arc<Post>);
 
@@ -184,7 +184,7 @@ impl Seen {
         }
     }
 
-    /// Where a thread is held up, and for how long, when that is to be reported.
+    /// Where a thread waits, and for how long, when that is to be reported.
     fn look(&mut self, post: &Post) -> Option<(PathBuf, Duration)> {
         let counts = post.counts.load(Ordering::Relaxed);
         let place = lock(&post.place);
@@ -210,11 +210,11 @@ fn told_after(told: usize) -> Duration {
     TOLD_AFTER[told.min(last)].saturating_mul(more.saturating_add(1))
 }
 
-/// Does something that may have to wait for a path, and tells of it by
-/// [`Event::HeldUp`] when that lasts.
+/// Calls a function that may have to wait for a path, and reports that with
+/// [`Event::HeldUp`] when it takes long.
 ///
-/// Operations do that by themselves; this is for what a program does around
-/// them.
+/// Operations do that by themselves; this is for a program's own calls before
+/// and after them.
 pub fn watched<T>(observer: &dyn Observer, path: &Path, act: impl FnOnce() -> T) -> T {
     let posts = Posts::default();
     let here = posts.join();

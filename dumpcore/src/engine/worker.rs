@@ -38,14 +38,14 @@ pub(super) struct Top {
     pub(super) name: Vec<u8>,
 }
 
-/// What workers begin with.
+/// What workers start with.
 pub(super) struct Start {
     /// The first jobs; the last is taken first.
     pub(super) jobs: Vec<Job>,
     pub(super) tops: Vec<Top>,
     /// May a name be met twice, since one tree is within another?
     pub(super) names_repeat: bool,
-    /// Is what came meanwhile looked for in the end?
+    /// Is there a second look at the end?
     pub(super) looks_again: bool,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Shared<'a> {
     listings: AtomicUsize,
     copies: AtomicUsize,
     pub(super) throttle: Throttle,
-    /// Held by who tries something in the scratch place.
+    /// Held while something is tried in the scratch directory.
     pub(super) scratch: Mutex<()>,
     /// Has every name that can be met been met?
     all_met: AtomicBool,
@@ -70,12 +70,12 @@ pub(super) struct Shared<'a> {
     pub(super) told_setuid: AtomicBool,
     pub(super) left_out: LeftOut,
     pub(super) seen: Seen,
-    /// What was a fault when the second look began.
+    /// The faults when the second look began.
     pub(super) faulty: Mutex<HashSet<PathBuf>>,
     pub(super) tops: Vec<Top>,
     /// How many names each inode has in the trees, once that was counted.
     pub(super) counted: OnceLock<LinkCounts>,
-    /// Was an inode's number met that is another file's, too?
+    /// Did two files turn out to have the same inode number?
     collided: AtomicBool,
 }
 
@@ -108,7 +108,7 @@ impl<'a> Shared<'a> {
         }
     }
 
-    /// Takes one of `most` places, if one is free.
+    /// Takes one of `most` permits, if one is free.
     fn take(places: &AtomicUsize, most: usize) -> bool {
         let one_more = |taken: usize| (taken < most).then_some(taken + 1);
         places
@@ -116,8 +116,8 @@ impl<'a> Shared<'a> {
             .is_ok()
     }
 
-    /// May a long listing stay open while others work? Its descriptor is
-    /// one of few; without it, the rest is read into memory at once.
+    /// May a long listing stay open while others work? Descriptors are few;
+    /// without one, the rest is read into memory at once.
     pub(super) fn hold_listing(&self) -> bool {
         Self::take(&self.listings, self.most_listings)
     }
@@ -126,8 +126,8 @@ impl<'a> Shared<'a> {
         self.listings.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// May a large file wait for another worker? Only few, so that what
-    /// waits stays little; and where nobody else is, it is useless.
+    /// May a large file wait for another worker? Only a few may, to limit what
+    /// waits; with one worker none do.
     pub(super) fn may_defer_copy(&self) -> bool {
         self.jobs > 1 && Self::take(&self.copies, 4 * self.jobs)
     }
@@ -136,13 +136,13 @@ impl<'a> Shared<'a> {
         self.copies.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// What was put off until all names of the trees were met.
+    /// The jobs that were put off until all names of the trees were met.
     fn put_off(&self) -> Vec<Job> {
         self.all_met.store(true, Ordering::Relaxed);
         self.groups.stop_seeking()
     }
 
-    /// What there is to do when all else is done.
+    /// The jobs for when everything else is done.
     fn more(&self) -> Vec<Job> {
         let put_off = self.put_off();
         let looks = put_off.is_empty() && self.totals.keep_going() && self.seen.begins_round();
@@ -166,7 +166,7 @@ impl<'a> Shared<'a> {
     }
 
     /// Two files were seen with one inode number, at once or one after the
-    /// other: no number is believed from now on without a comparison.
+    /// other: from now on no number is trusted without a comparison.
     pub(super) fn inodes_collide(&self) {
         self.collided.store(true, Ordering::Relaxed);
     }
@@ -197,9 +197,9 @@ pub(super) struct Worker<'a> {
     pub(super) rows: Option<Rows>,
     /// The directory of the reference that had the last moved file.
     pub(super) moved_from: Option<(DirId, Arc<DirHandle>)>,
-    /// What the last directory listed in which a name was missing.
+    /// The names of the last directory in which one was missing.
     pub(super) relisted: Option<Relisted>,
-    /// The path of the directory in hand with a slash, for the filter.
+    /// The path of the current directory with a slash, for the filter.
     pub(super) filter_path: Vec<u8>,
 }
 
@@ -276,8 +276,8 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// An entry of a directory could not be dealt with: decides what that
-    /// means for the run. An empty name is the directory itself.
+    /// An entry of a directory could not be processed: decides what that means
+    /// for the run. An empty name is the directory itself.
     pub(super) fn fault(&mut self, node: &Node, name: &CStr, op_error: OpError) {
         if !self.run.totals.keep_going() {
             return;
@@ -307,9 +307,10 @@ impl<'a> Worker<'a> {
         self.count(node, name, Kind::File, 0, Action::Vanished);
     }
 
-    /// Is an entry no longer there that a server says to be stale? That it says
-    /// of what was removed there as well as of an export that is gone. The name
-    /// is looked up, and if its directory is stale too, that one's.
+    /// Has an entry been removed when a server says that it is stale? It says
+    /// so both of a file that was removed there and of an export that is gone.
+    /// The name is looked up again, and if its directory is stale too, that
+    /// one's.
     fn has_gone(&self, node: &Node, name: &CStr, op_error: &OpError) -> bool {
         if !errno::is_stale(&op_error.cause) {
             return false;
@@ -332,8 +333,8 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// An attribute could not be stored, while its entry is: a fault, whatever
-    /// the system answered. Who stored it has judged that.
+    /// An entry was stored without an attribute: a fault, whatever the system's
+    /// answer. The caller has decided that.
     pub(super) fn lost(&self, node: &Node, name: &CStr, loss: OpError) {
         if self.run.totals.keep_going() {
             self.tell(node, name, loss);
@@ -345,9 +346,9 @@ impl<'a> Worker<'a> {
         self.run.totals.fault(op_error.at(path));
     }
 
-    /// The same of a directory that could not be entered: when it is a mount
-    /// whose server has gone, while the directory that it is mounted on is
-    /// well, it is that entry's fault alone.
+    /// The same for a directory that could not be entered: when it is a mount
+    /// whose server is gone, while the directory that it is mounted on works,
+    /// only that entry is a fault.
     pub(super) fn fault_at_directory(&mut self, node: &Node, name: &CStr, op_error: OpError) {
         let gone = errno::is_mount_gone(&op_error.cause) && !self.has_gone(node, name, &op_error);
         if gone && self.can_list(node) {
@@ -363,7 +364,7 @@ impl<'a> Worker<'a> {
             .all(|place| place.open().and_then(|h| dir::is_empty(h.as_fd())).is_ok())
     }
 
-    /// Would other entries meet with the same?
+    /// Would other entries fail in the same way?
     fn ends_the_run(&self, node: &Node, op_error: &OpError) -> bool {
         let cause = &op_error.cause;
         if errno::is_shortage(cause) {
@@ -377,7 +378,7 @@ impl<'a> Worker<'a> {
             }
             Side::Source => false,
             Side::Reference => false,
-            // Nobody else removes anything from where a dump is built.
+            // No other program removes anything from a dump that is being made.
             Side::Target => errno::is_disk_refusal(cause) || errno::is_missing(cause),
         }
     }
@@ -404,7 +405,7 @@ impl<'a> Worker<'a> {
         self.run.queue.close();
     }
 
-    /// What is free where the dump is made, when this answer says that it is
+    /// The free space where the dump is made, when this error says that it is
     /// full.
     fn free(&self, node: &Node, answer: &std::io::Error) -> Option<FreeSpace> {
         match &node.target {
