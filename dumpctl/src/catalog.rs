@@ -15,6 +15,7 @@ use crate::desk::{self, Desk};
 use crate::program::PROGRAM;
 
 const WORD: &str = "catalog";
+const STOPPED: &str = "stopped; the catalog is as it was";
 
 const HELP: &str = "\
 The catalog is what `dumpme` remembers between runs: which file each dump has under
@@ -182,7 +183,10 @@ fn rebuild(dry_run: bool, settings: &Settings) -> Result<Exit, Failure> {
     let dump = &settings.dump.value;
     let tools = |run| tools(settings).options(run).dry_run(dry_run);
     let rebuilt = desk.work(dump, |run| tools(run).rebuild());
-    let rebuilt = rebuilt.map_err(|e| settings.explained(e))?;
+    let rebuilt = match rebuilt {
+        Ok(rebuilt) => rebuilt,
+        Err(error) => return desk.fail(WORD, &settings.explained(error), STOPPED),
+    };
     let exit = match rebuilt.left_out.is_empty() {
         true => Exit::Done,
         false => Exit::Partial,
@@ -232,7 +236,10 @@ fn check(all: bool, settings: &Settings) -> Result<Exit, Failure> {
     let desk = Desk::open(&settings.session);
     let dump = &settings.dump.value;
     let checked = desk.work(dump, |run| tools(settings).options(run).all(all).check());
-    let differences = checked.map_err(|e| settings.explained(e))?;
+    let differences = match checked {
+        Ok(differences) => differences,
+        Err(error) => return desk.fail(WORD, &settings.explained(error), STOPPED),
+    };
     let exit = match differences.is_empty() {
         true => Exit::Done,
         false => Exit::Attention,

@@ -74,6 +74,21 @@ impl Desk {
         }
     }
 
+    /// Reports what ended the work; `stopped`, when that was a signal.
+    pub(crate) fn fail(
+        &self,
+        word: &str,
+        failure: &Failure,
+        stopped: &str,
+    ) -> Result<Exit, Failure> {
+        let exit = Exit::of_failure(failure, self.stop.signal());
+        let text = match exit {
+            Exit::Stopped(_) => stopped.to_owned(),
+            _ => failure.to_string(),
+        };
+        report(word, &text, exit, self.settings.json)
+    }
+
     /// The signal that asked it to stop.
     pub(crate) fn stopped_by(&self) -> Exit {
         stopped_by(&self.stop)
@@ -114,14 +129,18 @@ pub(crate) fn head(word: &str, exit: Exit) -> Map<String, Value> {
     object
 }
 
-/// Reports a failure, as an object too where that is asked for.
+/// Reports a failure before any work, as an object too where that is asked for.
 pub(crate) fn fail(word: &str, failure: &Failure, as_json: bool) -> Result<Exit, Failure> {
     let exit = Exit::of_failure(failure, None);
+    report(word, &failure.to_string(), exit, as_json)
+}
+
+fn report(word: &str, text: &str, exit: Exit, as_json: bool) -> Result<Exit, Failure> {
     if as_json {
         let mut object = head(word, exit);
-        object.insert("error".into(), failure.to_string().into());
+        object.insert("error".into(), text.into());
         screen::print(&format!("{}\n", Value::Object(object)))?;
     }
-    screen::complain(PROGRAM.name, &failure.to_string());
+    screen::complain(PROGRAM.name, text);
     Ok(exit)
 }

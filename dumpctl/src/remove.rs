@@ -16,6 +16,7 @@ use crate::desk::{self, Desk};
 use crate::program::PROGRAM;
 
 const WORD: &str = "remove";
+const STOPPED: &str = "stopped; the next run finishes what was begun";
 
 const HELP: &str = "\
 Examples:
@@ -107,7 +108,10 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
         }
         order().options(run).dry_run(options.dry_run).run()
     });
-    let removal = done.map_err(|e| settings.explained(e))?;
+    let removal = match done {
+        Ok(removal) => removal,
+        Err(error) => return desk.fail(WORD, &settings.explained(error), STOPPED),
+    };
     let exit = exit_of(&removal, &desk);
     tell(&removal, &told, settings, exit)?;
     Ok(exit)

@@ -5,11 +5,14 @@ mod common;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
-use common::Ground;
+use common::{Ground, traced};
 use dumpcore::{DumpRoot, Snapshot};
 use fixtures::plain_user::PlainUser;
+use fixtures::strace::{Inject, inject};
+use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
 /// Ends with this code; what was printed, and what was said beside it.
@@ -224,4 +227,39 @@ fn a_dump_that_cannot_be_read_is_left_out_and_named() {
         "{said}"
     );
     assert!(root.join(".dump/catalog.db").exists());
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_signal_stops_a_rebuild_and_the_catalog_stays() {
+    let ground = forgotten();
+    ends(ground.dumpctl(&["catalog", "rebuild", "-q"]), 0);
+    let dump = ground.root().join("2030/0101/0200/tree/dir");
+    for number in 0..500 {
+        fs::create_dir(dump.join(number.to_string())).expect("made");
+    }
+    let file = ground.root().join(".dump/catalog.db");
+    let before = fs::read(&file).expect("read");
+    let command = ground.dumpctl(&["catalog", "rebuild", "--json", "-j1"]);
+    let slow = Inject::delay("getdents64", 20_000);
+    let mut traced_run = inject(&command, &[slow]);
+    let traced_run = traced_run.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = traced_run.spawn().expect("it runs");
+    while !ground.has(".dump/catalog.rebuild") {
+        assert!(child.try_wait().expect("asked").is_none(), "too soon");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    kill_process(traced(&child), Signal::TERM).expect("sent");
+    let sent = Instant::now();
+    let ended = child.wait_with_output().expect("it ends");
+    assert_eq!(ended.status.code(), Some(143));
+    assert!(
+        sent.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        sent.elapsed()
+    );
+    assert!(fs::read(&file).expect("read") == before);
+    assert!(!ground.has(".dump/catalog.rebuild"));
+    let object: Value = serde_json::from_slice(&ended.stdout).expect("an object");
+    assert_eq!(object["error"], "stopped; the catalog is as it was");
 }

@@ -5,15 +5,15 @@ mod common;
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
-use std::process::{Child, Command, Output};
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use common::Ground;
+use common::{Ground, traced};
 use dumpcore::{DumpRoot, Snapshot};
 use fixtures::plain_user::PlainUser;
 use fixtures::strace::{Inject, inject};
 use rustix::fs::{FlockOperation, flock};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
 /// Ends with this code; what was printed, and what was said beside it.
@@ -311,14 +311,6 @@ fn a_root_that_a_run_holds_and_a_dump_that_is_read_are_left() {
     let (_, said) = ends(ground.dumpctl(&["remove", "--force", "2030/0101/0200"]), 23);
     assert!(said.contains("another program is reading it"), "{said}");
     assert!(ground.has("2030/0101/0200/tree/own"));
-}
-
-/// The one process that strace runs.
-fn traced(strace: &Child) -> Pid {
-    let id = strace.id();
-    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
-    let child = children.expect("it runs").trim().parse();
-    Pid::from_raw(child.expect("one number")).expect("a process")
 }
 
 #[test]

@@ -3,10 +3,11 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command};
 
 use assert_fs::TempDir;
 use dumpcore::Snapshot;
+use rustix::process::Pid;
 
 /// The minutes of the dumps. The first is what `current_chk` names until there
 /// is a checkpoint, the last is `current`.
@@ -64,4 +65,12 @@ impl Ground {
         command.env("DUMPROOT", self.root()).args(words);
         command
     }
+}
+
+/// The one process that strace runs.
+pub(crate) fn traced(strace: &Child) -> Pid {
+    let id = strace.id();
+    let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children"));
+    let child = children.expect("it runs").trim().parse();
+    Pid::from_raw(child.expect("one number")).expect("a process")
 }
