@@ -1,5 +1,5 @@
-//! Asking the policy about an entry: evidence is sought only as far as it is
-//! needed, since each piece of it is a system call or more.
+//! Asking the policy about an entry. Facts are gathered only as far as they are
+//! needed, since each costs a system call or more.
 
 use std::ffi::CStr;
 use std::io;
@@ -29,8 +29,8 @@ use crate::sys::stat;
 use crate::sys::xattr::Subject;
 
 impl Item<'_> {
-    /// Opens the file that was looked at, to read it. Its name may lead to
-    /// another file by now, or to what is not a file.
+    /// Opens the file that `stat` described, to read it. Its name may lead to
+    /// another file by now, or to something that is not a file.
     fn open_file(&self) -> Result<OwnedFd, StoreError> {
         let opened = file::open_file(self.hands.source.as_fd(), self.name);
         let opened = opened.map_err(|e| changed_or(OpError::source(Op::Open, e)))?;
@@ -161,10 +161,11 @@ impl Worker<'_> {
         };
         let foreseen = self.run.rules.capabilities.storable_time(item.meta.mtime);
         if stored == foreseen {
-            // The policy went by that already: a copy would have another time.
+            // The policy has already compared that: a copy would have another
+            // time.
             return Ok(verdict);
         }
-        // A copy would have the time that is there, or one that says nothing.
+        // A copy would have the time that is stored, or one that tells nothing.
         let by_contents = policy.clone().contents(true);
         let policy = if stored == looked.mtime {
             policy
@@ -209,8 +210,8 @@ impl Worker<'_> {
         }
     }
 
-    /// Does a file hold what another one does that stands elsewhere in the
-    /// dump? One that cannot be read does not.
+    /// Does a file have the contents of another one elsewhere in the dump?
+    /// `false` when that one cannot be read.
     pub(super) fn same_file(
         &mut self,
         item: Item<'_>,
@@ -233,8 +234,8 @@ impl Worker<'_> {
         }
     }
 
-    /// What the reference holds cannot be read: it is left alone, and the
-    /// entry is copied.
+    /// An entry of the reference cannot be read: warns of it. The caller copies
+    /// the entry.
     pub(super) fn unreadable_reference(&self, node: &Node, name: &CStr, cause: &io::Error) {
         self.run.totals.warn(Warning::ReferenceUnreadable {
             path: node.full_path(Side::Reference, name),
@@ -260,8 +261,8 @@ struct Pair<'p, 'w, 'r> {
 }
 
 impl Pair<'_, '_, '_> {
-    /// In a published dump, may a name be a hard link to an inode that another
-    /// name had in the dump before? Then its birth tells nothing.
+    /// In a published dump, may a name be a hard link to an inode that had
+    /// another name in the dump before? Then its birth time tells nothing.
     fn may_be_relinked(&self) -> bool {
         let Item { node, meta, .. } = self.item;
         let by_birth = matches!(node.touched.on(self.side), Touched::StoredSince(_));
@@ -277,8 +278,8 @@ impl Pair<'_, '_, '_> {
 }
 
 impl Evidence<StoreError> for Pair<'_, '_, '_> {
-    /// A file that has another size than was stored of it, or says that it is
-    /// empty, may still hold what was stored.
+    /// A file whose size differs from the stored one, or that claims to be
+    /// empty, may still have the stored contents.
     fn doubt(&self) -> Doubt {
         let size = self.item.meta.size;
         let told = size != 0 && size == self.looked.size;

@@ -1,10 +1,10 @@
 //! One directory: entering it, merging its listings, finishing it.
 //!
-//! A source entry is dealt with as it is listed; the reference is asked for
-//! each name, and the target is listed only when something can be in it.
-//! What the target has and the source has not is removed at the end. The
-//! directory's own attributes are set when its last entry is done, since
-//! every entry made in it moves its times.
+//! Source entries are processed as they are listed. Each name is looked up in
+//! the reference; the target is listed only when something can be in it, and
+//! what the source does not have is removed from it at the end. The directory's
+//! own attributes are set when its last entry is done, since every entry made
+//! in it changes its times.
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -24,12 +24,12 @@ use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::errno;
 use crate::sys::xattr::Subject;
 
-/// How many times a name is entered that is not a directory after all when that
-/// is tried, and one again when it is looked at.
+/// How many times a name is entered again that `stat` calls a directory, when
+/// opening it found something else.
 const TRIES: u8 = 5;
 
 impl Worker<'_> {
-    /// Enters a directory of the source, and deals with what is in it.
+    /// Enters a directory of the source, and lists it.
     pub(super) fn enter(&mut self, above: &Arc<Node>, name: &CStr, tries: u8) {
         let way = match self.ends_before(above, name) {
             Some(way) => way,
@@ -172,7 +172,8 @@ impl Worker<'_> {
         let mut source = source.map_err(|e| OpError::source(Op::Open, e))?;
         let only = node.only(self.run.rules.only);
         if node.above.is_none() && only.is_none() {
-            // Opened when the run began. btrfs does not list what came since.
+            // It was opened when the run began, and btrfs would not list newer
+            // entries.
             let again = dir::reopen(source.as_fd(), For::Reading);
             source = Arc::new(again.map_err(|e| OpError::source(Op::Open, e))?);
         }
@@ -190,7 +191,7 @@ impl Worker<'_> {
         Ok((lister, found))
     }
 
-    /// Deals with the next stretch of a listing.
+    /// Processes the next part of a listing.
     pub(super) fn go_on(&mut self, mut rest: Rest) {
         let node = Arc::clone(&rest.node);
         let mut chunk = std::mem::take(&mut self.chunk);
@@ -245,14 +246,15 @@ impl Worker<'_> {
         if rest.lister.is_done() {
             self.finish_listing(rest, &directories);
         } else {
-            // The rest waits below the directories: what waits stays little.
+            // The rest waits in the queue below the directories, so that few
+            // jobs wait.
             self.run.queue.add([Job::Rest(Box::new(rest))]);
             self.add_directories(node, &directories);
         }
     }
 
-    /// The listing is at its end: what is left over in the target goes, and
-    /// the directories found are next.
+    /// The listing is complete: removes what is left over in the target. The
+    /// directories that were found are next.
     fn finish_listing(&mut self, mut rest: Rest, directories: &[std::ffi::CString]) {
         let node = Arc::clone(&rest.node);
         if let Some(found) = rest.found.take().filter(|_| !node.again) {
@@ -353,7 +355,7 @@ impl Worker<'_> {
         self.writer.attributes(subject, &node.meta, &node.xattrs)
     }
 
-    /// Tells what of an entry's attributes was lost.
+    /// Reports which of an entry's attributes were lost.
     pub(super) fn settle_attributes(
         &mut self,
         node: &Node,

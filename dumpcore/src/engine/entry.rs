@@ -26,17 +26,17 @@ use crate::sys::{errno, link};
 /// Files from this size on are copied as jobs of their own.
 const LARGE: u64 = 1 << 20;
 
-/// How many times an entry that keeps being replaced is looked at again.
+/// How many times an entry that keeps being replaced is tried again.
 const LOOKS: u32 = 5;
 
-/// An entry under way: where it is, and what it looked like.
+/// An entry that is being processed: its place and its metadata.
 #[derive(Clone, Copy)]
 pub(super) struct Item<'a> {
     pub(super) node: &'a Arc<Node>,
     pub(super) hands: &'a OpenDirs,
     pub(super) name: &'a CStr,
     pub(super) meta: &'a Meta,
-    /// May it be copied beside other work?
+    /// May copying it be a job of its own?
     pub(super) may_defer: bool,
     /// What the catalog says of it, and the inode of the reference that it can
     /// be linked to by that alone.
@@ -53,8 +53,8 @@ impl Item<'_> {
         }
     }
 
-    /// May it have been touched since it was stored on this side? Not as far
-    /// as is known, where its time of change is another machine's.
+    /// May it have been touched since it was stored on this side? Unknown, and
+    /// `Sure::No`, where its ctime is from another machine's clock.
     pub(super) fn touched(&self, side: Side) -> Sure {
         match self.says {
             Says::Same if side == Side::Reference => return Sure::No,
@@ -69,12 +69,12 @@ impl Item<'_> {
         }
     }
 
-    /// Is it as long as is said of it?
+    /// Is its size reported correctly?
     pub(super) fn has_true_size(&self) -> bool {
         self.node.fs.has_true_size(self.meta)
     }
 
-    /// Has no other file its inode number?
+    /// Is its inode number its own?
     pub(super) fn has_true_inode(&self) -> bool {
         self.node.fs.has_true_inode(self.meta)
     }
@@ -96,8 +96,8 @@ pub(super) struct Outcome {
 }
 
 impl Worker<'_> {
-    /// Deals with an entry of a listing. Directories are only recognised:
-    /// the answer is what the entry is.
+    /// Processes an entry of a listing. Directories are only recognised: the
+    /// result is what the entry is.
     pub(super) fn entry(
         &mut self,
         node: &Arc<Node>,
@@ -148,7 +148,7 @@ impl Worker<'_> {
             }
         }
         if let Some(found) = found {
-            // Entering it will find it, and deal with it.
+            // Entering it will show what it is.
             if found.take(name).is_none() {
                 self.clear_respelled(node, name, found);
             }
@@ -156,8 +156,8 @@ impl Worker<'_> {
         Kind::Dir
     }
 
-    /// Deals with a name apart from its listing; nothing is in the target
-    /// under it. The job belongs to the node, and is ticked off by the caller.
+    /// Processes a name apart from its listing; the target has nothing under
+    /// it. The job belongs to the node, and the caller counts it as done.
     pub(super) fn store_again(&mut self, node: &Arc<Node>, name: &CStr, tries: u8) {
         let hands = match self.hands(node) {
             Ok(hands) => hands,
@@ -248,8 +248,8 @@ impl Worker<'_> {
         self.count(item.node, item.name, item.meta.kind, size, did);
     }
 
-    /// Has another file taken this name? A server then says of the one that
-    /// was open that it is stale.
+    /// Has another file replaced the one with this name? A server then reports
+    /// the one that was open as stale.
     pub(super) fn is_replaced(item: Item<'_>, op_error: &OpError) -> bool {
         let stale = op_error.side == Side::Source && errno::is_stale(&op_error.cause);
         let look = || inspect::look(item.hands.source.as_fd(), item.name);
@@ -299,7 +299,7 @@ impl Worker<'_> {
         self.copy(item, why).map(Some)
     }
 
-    /// Makes an entry a link to its reference, or tells why that is refused.
+    /// Makes an entry a link to its reference, or returns why that is refused.
     pub(super) fn link(
         &mut self,
         item: Item<'_>,
@@ -361,7 +361,7 @@ impl Worker<'_> {
     }
 }
 
-/// A name that is something else now is looked at again.
+/// A name that is something else now is processed again.
 pub(super) fn changed_or(op_error: OpError) -> StoreError {
     if errno::has_changed(&op_error.cause) || errno::is_no_symlink(&op_error.cause) {
         StoreError::Changed

@@ -1,4 +1,5 @@
-//! A directory that is being merged: its three sides, and what is left to do.
+//! A directory that is being merged: its three sides, and the number of jobs
+//! that are left.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
@@ -41,14 +42,14 @@ pub(super) struct Tree {
     pub(super) mounts: Mounts,
     /// How its top stands in the target.
     pub(super) stands: Stands,
-    /// Has the dump that is linked to this tree at all?
+    /// Does the dump that is linked to have this tree?
     pub(super) has_reference: bool,
 }
 
 /// A mount that the reference had, or remembers.
 #[derive(Debug)]
 pub(crate) struct Remembered {
-    /// What the reference says; `last` is the dump that has it in any case.
+    /// The reference's note; `last` is always the dump that has it.
     pub(crate) note: MountNote,
     /// Below the tree.
     pub(crate) path: RelPath,
@@ -78,13 +79,13 @@ impl Number {
 /// The names of a directory, where several may be one.
 #[derive(Debug, Default)]
 pub(super) struct FoldedNames {
-    /// Those of the entries that were met, by what is the same for the target.
+    /// The names that were met, by what the target treats as the same.
     pub(super) met: Mutex<HashMap<Vec<u8>, CString>>,
     /// Those in the reference, ordered, once they are asked for.
     pub(super) reference: OnceLock<Option<Chunk>>,
 }
 
-/// A directory whose entries are being dealt with.
+/// A directory whose entries are being processed.
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) above: Option<Arc<Node>>,
@@ -95,7 +96,7 @@ pub(super) struct Node {
     pub(super) target: Option<Arc<DirHandle>>,
     /// Is the target new, so that nothing can be in it?
     pub(super) fresh: bool,
-    /// What is believed of the source's filesystem.
+    /// What can be relied on in the source's filesystem.
     pub(super) fs: SourceFs,
     /// Which of its files may have been touched.
     pub(super) touched: Doubts,
@@ -112,7 +113,7 @@ pub(super) struct Node {
     pub(super) number: Number,
     /// What the catalog knows of it.
     pub(super) known: Option<KnownDir>,
-    /// Was it done once, and is listed again for what came since?
+    /// Is it listed again, for entries that were added since?
     pub(super) again: bool,
     /// Jobs that must be done before its attributes can be set: its own
     /// listing, and the jobs that come from it.
@@ -215,12 +216,13 @@ impl Node {
         })
     }
 
-    /// Does its target only stand for it?
+    /// Is its target only used in its place?
     pub(super) fn is_room(&self) -> bool {
         self.above.is_none() && self.tree.stands == Stands::Room
     }
 
-    /// The one name that counts in it, when it is on the way to what is needed.
+    /// The only name in it that is processed, when it just leads to what is
+    /// needed.
     pub(super) fn only<'n>(&self, only: &'n [CString]) -> Option<&'n CStr> {
         if only.is_empty() {
             return None;
@@ -257,7 +259,7 @@ impl Node {
         }
     }
 
-    /// The path of an entry, for who reads of it when the dump is published.
+    /// The path of an entry in the published dump.
     pub(super) fn path_later(&self, side: Side, name: &CStr) -> PathBuf {
         match side {
             Side::Target => self.path_of(name).below(&self.tree.published),

@@ -30,14 +30,14 @@ pub(crate) fn put(dump: &OwnedFd, name: &str, value: Option<&[u8]>) -> io::Resul
     }
 }
 
-/// The token that a dump bears, by which it is told from every other that was
-/// or will be under its name.
+/// The token of a dump, which distinguishes it from every other dump that had or
+/// will have its name.
 pub(crate) fn token(dump: &OwnedFd) -> Option<Vec<u8>> {
     let name = c_name(layout::TOKEN_XATTR.as_bytes());
     xattr::get(Subject::Named(dump.as_fd(), c"."), &name).ok()?
 }
 
-/// A token that no other dump bears: the standard library's random keys.
+/// A token that no other dump has: the standard library's random keys.
 pub(crate) fn fresh_token() -> String {
     let half = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", half(), half())

@@ -1,7 +1,7 @@
 //! The catalog's part in a run: opened before the merge, brought up to what is on
 //! the disk, told of the new dump before that is published, and again after.
 //!
-//! Nothing here fails a run. Whatever is wrong with the catalog is told once, and
+//! Nothing here fails a run. What is wrong with the catalog is reported once, and
 //! the run does without it: the dump is as good, and the next run brings the
 //! catalog up to it.
 

@@ -45,7 +45,7 @@ pub(crate) fn look_at(handle: impl AsFd) -> io::Result<Meta> {
     meta(&found)
 }
 
-/// The same, and when the inode was made: of what lies on a disk.
+/// The same, and when the inode was made: for a filesystem on a disk.
 pub(crate) fn look_born(handle: impl AsFd) -> io::Result<Meta> {
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
     let found = statx(handle, c"", AtFlags::EMPTY_PATH, wanted)?;
