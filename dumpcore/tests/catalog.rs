@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use common::{History, Stage, dump_apart, each};
+use common::{History, Stage, each, tick};
 use dumpcore::{
     Action, CatalogDifference, CatalogTools, Checkpoint, Differs, DumpRoot, Error, Event, Replica,
 };
@@ -95,25 +95,42 @@ fn rebuild(root: &Path) {
     history.assert_unchanged(&year);
 }
 
+/// A dump, in ticks of the clock of its own, as programs make it.
+fn dump(stage: &Stage) {
+    tick();
+    stage.run(stage.snapshot());
+    tick();
+}
+
 /// A root with dumps of an odd tree, and of another beside it; the changes
 /// between them are of all kinds.
 fn dumps() -> Stage {
     let stage = Stage::new();
     odd_tree(&stage.source, fixtures::is_root());
-    dump_apart(&stage);
+    dump(&stage);
     let at = |path: &str| stage.source.join(path);
     fs::create_dir_all(at("moved/deep")).expect("made");
     fs::write(at("moved/deep/file"), "text").expect("written");
     fs::hard_link(at("moved/deep/file"), at("other name")).expect("linked");
-    dump_apart(&stage);
+    dump(&stage);
     fs::rename(at("moved"), at("to here")).expect("moved");
     fs::write(at("other name"), "other text").expect("written");
     fs::write(at("moved"), "a file by now").expect("written");
-    dump_apart(&stage);
+    dump(&stage);
     Checkpoint::new(&stage.dump).run().expect("made");
     fs::remove_file(at("moved")).expect("removed");
-    dump_apart(&stage);
+    dump(&stage);
     stage
+}
+
+#[test]
+fn what_runs_record_is_what_is_on_disk() {
+    let stage = dumps();
+    let tools = CatalogTools::new(&stage.dump).all(true);
+    let status = tools.status().expect("read").expect("there is one");
+    assert_eq!(status.not_recorded, [], "{status:?}");
+    assert_eq!(tools.check().expect("compared"), []);
+    assert_eq!(recorded(&stage.dump), on_disk(&stage.dump));
 }
 
 #[test]

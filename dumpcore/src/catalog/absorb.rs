@@ -13,10 +13,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::apply::{THERE, moment_number, numbers};
+use super::columns::nanos;
 use super::dumps;
 use super::error::{CatalogError, CatalogOp};
 use super::file::Catalog;
-use super::rows::{Rows, nanos};
+use super::rows::Rows;
 use super::stage::Stage;
 use super::values::{Children, DirId, Finding, Known, NewDump, NewTree, StoredInode, TreeId};
 use super::walk::{Directory, Tree, Visit, walk};

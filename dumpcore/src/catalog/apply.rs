@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::between::{self, INODE};
-use super::rows::nanos;
+use super::columns::nanos;
 use super::values::{NewDump, NewTree, TreeId};
 use crate::model::time::Time;
 use crate::policy::layout::DumpId;

@@ -61,7 +61,7 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 /// Copies directories and links everything else, as a run does.
-fn link_all(from: &Path, to: &Path) {
+pub(super) fn link_all(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("made");
     let Ok(names) = fs::read_dir(from) else {
         return;

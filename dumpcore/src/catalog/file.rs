@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::apply::{self, THERE, with_stage, within};
+use super::columns::time;
 use super::error::{CatalogError, CatalogOp};
-use super::rows::{Rows, time};
+use super::rows::Rows;
 use super::stage::Stage;
 use super::values::{DirId, Head, NewDump, Pending, TreeId, TreeState};
 use super::{dumps, open, schema};

@@ -32,6 +32,8 @@ mod catch_up_tests;
 #[cfg(feature = "catalog")]
 mod check;
 #[cfg(feature = "catalog")]
+mod columns;
+#[cfg(feature = "catalog")]
 mod dumps;
 mod error;
 #[cfg(feature = "catalog")]

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::rows::{kind_number, nanos};
+use super::columns::{kind_number, nanos};
 use super::test_root::{Recorded, TestRoot, dir, file, name, recorded, seq_of};
 use super::values::DirId;
 use super::{Catalog, Finding, NewTree, Rows, Stage, StoredInode, TreeState};

@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::apply::{self, within};
+use super::columns::nanos;
 use super::dumps;
 use super::error::{CatalogError, CatalogOp};
-use super::rows::nanos;
 use super::schema;
 use crate::model::kind::Kind;
 use crate::model::metadata::Meta;

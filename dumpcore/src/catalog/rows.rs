@@ -5,31 +5,36 @@
 //! locks: all are dropped before anything is applied. No statement stays open
 //! when a call returns.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Row, params};
 
+use super::columns::{bytes, inode_columns, known, nanos, open_hash, time};
 use super::error::{CatalogError, CatalogOp};
 use super::schema;
 use super::values::{Children, DirId, Hash, InodeId, Known, SourceId, TreeId};
-use crate::model::kind::Kind;
 use crate::model::metadata::Meta;
 use crate::model::path::RelPath;
-use crate::model::time::Time;
-
-/// The columns of an inode, as `known` reads them.
-macro_rules! inode_columns {
-    () => {
-        "i.id, i.ino, i.born, i.kind, i.mode, i.uid, i.gid, i.size, i.bytes, i.mtime, i.rdev, \
-         i.src_fs, i.src_ino, i.src_born, i.src_ctime"
-    };
-}
 
 /// The heads of trees, for one worker.
 #[derive(Debug)]
 pub(crate) struct Rows {
     connection: Connection,
     path: PathBuf,
+    names: Option<NamesOfDir>,
+}
+
+/// The names of the directory that was asked for last, by inode.
+#[derive(Debug)]
+struct NamesOfDir {
+    dir: DirId,
+    by_inode: HashMap<i64, Vec<Vec<u8>>>,
+}
+
+impl NamesOfDir {
+    /// More names than these would take more than some MiB.
+    const MOST: usize = 20_000;
 }
 
 impl Rows {
@@ -44,6 +49,7 @@ impl Rows {
         Ok(Self {
             connection,
             path: path.to_path_buf(),
+            names: None,
         })
     }
 
@@ -176,18 +182,56 @@ impl Rows {
         source: SourceId,
     ) -> Result<Vec<(DirId, Vec<u8>, Known)>, CatalogError> {
         let sql = concat!(
-            "SELECT l.dir, l.name, ",
+            "SELECT d.id, ",
             inode_columns!(),
             " FROM inode i CROSS JOIN dir d ON d.id=i.src_dir",
-            " CROSS JOIN live l ON l.dir=d.id AND l.inode=i.id",
             " WHERE i.src_ino=?1 AND i.src_fs=?2 AND i.src_born=?3 AND d.tree=?4"
         );
-        self.ask(sql, |statement| {
+        let copies: Vec<(DirId, Known)> = self.ask(sql, |statement| {
             let (ino, born) = (source.ino.cast_signed(), nanos(source.born));
             let found = statement.query_map(params![ino, source.fs, born, tree.0], |row| {
-                Ok((DirId(row.get(0)?), bytes(row, 1)?.to_vec(), known(row, 2)?))
+                Ok((DirId(row.get(0)?), known(row, 1)?))
             })?;
             found.collect()
+        })?;
+        let mut found = Vec::new();
+        for (dir, known) in copies {
+            let names = self.names_of(dir, known.inode)?;
+            found.extend(names.into_iter().map(|name| (dir, name, known)));
+        }
+        Ok(found)
+    }
+
+    /// The names of an inode in a directory of the head. Those who ask for one
+    /// often ask for the others next, when all files of a directory were moved:
+    /// so its names are kept.
+    fn names_of(&mut self, dir: DirId, inode: InodeId) -> Result<Vec<Vec<u8>>, CatalogError> {
+        if self.names.as_ref().is_none_or(|names| names.dir != dir) {
+            self.names = self.all_names(dir)?;
+        }
+        if let Some(names) = &self.names {
+            return Ok(names.by_inode.get(&inode.0).cloned().unwrap_or_default());
+        }
+        let sql = "SELECT name FROM live WHERE dir=?1 AND inode=?2";
+        self.ask(sql, |statement| {
+            let names = statement.query_map([dir.0, inode.0], |row| Ok(bytes(row, 0)?.to_vec()))?;
+            names.collect()
+        })
+    }
+
+    /// All names of a directory, unless it has too many to be kept.
+    fn all_names(&mut self, dir: DirId) -> Result<Option<NamesOfDir>, CatalogError> {
+        let sql = "SELECT inode, name FROM live WHERE dir=?1 LIMIT ?2";
+        let most = i64::try_from(NamesOfDir::MOST).unwrap_or(i64::MAX);
+        self.ask(sql, |statement| {
+            let mut by_inode = HashMap::<i64, Vec<Vec<u8>>>::new();
+            let (mut rows, mut number) = (statement.query([dir.0, most + 1])?, 0);
+            while let Some(row) = rows.next()? {
+                number += 1;
+                let names = by_inode.entry(row.get(0)?).or_default();
+                names.push(bytes(row, 1)?.to_vec());
+            }
+            Ok((number <= most).then_some(NamesOfDir { dir, by_inode }))
         })
     }
 
@@ -259,141 +303,5 @@ impl Rows {
         self.ask(sql, |statement| {
             statement.query_row(params, read).optional()
         })
-    }
-}
-
-/// The bytes of a name.
-pub(super) fn bytes<'r>(row: &'r Row<'_>, at: usize) -> rusqlite::Result<&'r [u8]> {
-    Ok(row.get_ref(at)?.as_blob()?)
-}
-
-/// An inode, from the columns of [`inode_columns`] from `at` on.
-pub(super) fn known(row: &Row<'_>, at: usize) -> rusqlite::Result<Known> {
-    let odd =
-        |column: usize, value: i64| rusqlite::Error::IntegralValueOutOfRange(at + column, value);
-    let kind: i64 = row.get(at + 3)?;
-    let source = match row.get::<_, Option<i64>>(at + 11)? {
-        None => None,
-        Some(fs) => {
-            let ino = row.get::<_, i64>(at + 12)?.cast_unsigned();
-            let born = time(row.get(at + 13)?);
-            Some((SourceId { fs, ino, born }, time(row.get(at + 14)?)))
-        }
-    };
-    let born: i64 = row.get(at + 2)?;
-    Ok(Known {
-        inode: InodeId(row.get(at)?),
-        kind: kind_of(kind).ok_or_else(|| odd(3, kind))?,
-        ino: row.get::<_, Option<i64>>(at + 1)?.map(i64::cast_unsigned),
-        born: (born != 0).then(|| time(born)),
-        mode: row.get(at + 4)?,
-        uid: row.get(at + 5)?,
-        gid: row.get(at + 6)?,
-        size: row.get::<_, i64>(at + 7)?.cast_unsigned(),
-        bytes: row.get::<_, i64>(at + 8)?.cast_unsigned(),
-        mtime: time(row.get(at + 9)?),
-        rdev: row.get::<_, i64>(at + 10)?.cast_unsigned(),
-        source,
-    })
-}
-
-/// Nanoseconds since 1970, as near as 64 bits can tell.
-pub(super) fn nanos(time: Time) -> i64 {
-    let nanos = time.as_nanos();
-    let nearest = nanos.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
-    i64::try_from(nearest).unwrap_or(i64::MAX)
-}
-
-pub(super) fn time(nanos: i64) -> Time {
-    Time::from_nanos(nanos.into())
-}
-
-const KINDS: [Kind; 7] = [
-    Kind::File,
-    Kind::Dir,
-    Kind::Symlink,
-    Kind::Fifo,
-    Kind::Socket,
-    Kind::Char,
-    Kind::Block,
-];
-
-/// The number that a type has in the tables.
-pub(super) fn kind_number(kind: Kind) -> i64 {
-    let at = KINDS.iter().position(|one| *one == kind);
-    at.and_then(|at| i64::try_from(at).ok()).unwrap_or_default()
-}
-
-pub(super) fn kind_of(number: i64) -> Option<Kind> {
-    KINDS.get(usize::try_from(number).ok()?).copied()
-}
-
-/// A hash with a checksum of its own, which says that it is this inode's.
-pub(super) fn closed_hash(ino: i64, born: i64, hash: &Hash) -> [u8; 36] {
-    let mut closed = [0; 36];
-    closed[..32].copy_from_slice(&hash.0);
-    closed[32..].copy_from_slice(&hash_check(ino, born, hash));
-    closed
-}
-
-/// The hash in a row, if it is that inode's.
-pub(super) fn open_hash(ino: i64, born: i64, closed: &[u8]) -> Option<Hash> {
-    let hash = Hash(closed.get(..32)?.try_into().ok()?);
-    (closed[32..] == hash_check(ino, born, &hash)).then_some(hash)
-}
-
-fn hash_check(ino: i64, born: i64, hash: &Hash) -> [u8; 4] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&ino.to_le_bytes());
-    hasher.update(&born.to_le_bytes());
-    hasher.update(&hash.0);
-    let mut check = [0; 4];
-    check.copy_from_slice(&hasher.finalize().as_bytes()[..4]);
-    check
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hash_is_one_inodes() {
-        let hash = Hash([7; 32]);
-        let closed = closed_hash(1, 2, &hash);
-        assert_eq!(open_hash(1, 2, &closed), Some(hash));
-        assert_eq!(open_hash(1, 3, &closed), None);
-        assert_eq!(open_hash(2, 2, &closed), None);
-        for bit in 0..36 * 8 {
-            let mut flipped = closed;
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(open_hash(1, 2, &flipped), None, "bit {bit}");
-        }
-        for short in [&closed[..0], &closed[..32], &closed[..35]] {
-            assert_eq!(open_hash(1, 2, short), None);
-        }
-    }
-
-    #[test]
-    fn kinds_and_times_come_back() {
-        for (number, kind) in KINDS.into_iter().enumerate() {
-            let number = i64::try_from(number).expect("few");
-            assert_eq!(kind_number(kind), number);
-            assert_eq!(kind_of(number), Some(kind));
-        }
-        assert_eq!((kind_of(-1), kind_of(7)), (None, None));
-        for at in [
-            Time::new(0, 0),
-            Time::new(-1, 999_999_999),
-            Time::new(1 << 33, 5),
-        ] {
-            assert_eq!(time(nanos(at)), at);
-        }
-        for far in [
-            Time::new(i64::MAX, 0),
-            Time::new(i64::MIN, 0),
-            Time::new(1 << 34, 0),
-        ] {
-            assert_ne!(time(nanos(far)), far, "not taken for equal");
-        }
     }
 }

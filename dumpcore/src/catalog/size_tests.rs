@@ -5,8 +5,9 @@
 use std::fs;
 use std::time::Instant;
 
+use super::catch_up_tests::{OPTIONS, link_all, tree_of};
 use super::test_root::{TestRoot, below, dir, entry, file};
-use super::{Finding, Stage, TreeState};
+use super::{Catalog, Finding, Stage, TreeState};
 
 /// A tree of `dirs` directories of 40 files each, in the order in which workers
 /// take them.
@@ -88,4 +89,29 @@ fn a_large_tree_is_recorded_in_half_a_second() {
         stage.add(tree.top, [entry("new", file(7))]).expect("noted");
     });
     println!("a dump with one new name after {:?}", began.elapsed());
+}
+
+#[test]
+#[ignore = "measures: cargo test --release -- --ignored --nocapture"]
+fn a_rebuild_takes_seconds_for_a_million_names() {
+    let root = TestRoot::new_on_disk();
+    let first = tree_of(&root, 0);
+    for d in 0..500 {
+        let dir = first.join(format!("directory {d}"));
+        fs::create_dir_all(&dir).expect("made");
+        for f in 0..40 {
+            fs::write(dir.join(format!("file {f}")), "").expect("written");
+        }
+    }
+    for minute in 1..50 {
+        link_all(&first, &tree_of(&root, minute));
+    }
+    let began = Instant::now();
+    let rebuilt = Catalog::rebuild(&root.root, &OPTIONS).expect("made");
+    println!("50 dumps of 20,500 names after {:?}", began.elapsed());
+    assert_eq!(rebuilt.dumps, 50);
+    let began = Instant::now();
+    let found = root.open().check(true, &OPTIONS).expect("compared");
+    println!("compared after {:?}", began.elapsed());
+    assert_eq!(found, []);
 }

@@ -9,8 +9,8 @@ use std::sync::Mutex;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::columns::{closed_hash, kind_number, nanos};
 use super::error::{CatalogError, CatalogOp};
-use super::rows::{closed_hash, kind_number, nanos};
 use super::schema;
 use super::values::{DirId, Finding, SourceId, StoredInode, TreeId};
 use crate::model::time::Time;

@@ -129,3 +129,36 @@ fn what_was_published_counts_although_nobody_said_so() {
     assert_eq!(head.dump, name(0));
     assert!(head.sealed.is_some_and(|sealed| sealed > Time::new(1, 0)));
 }
+
+/// Also where there are too many names to keep them, and the other way round.
+#[test]
+fn all_names_of_a_source_file_are_found_in_wide_directories() {
+    for number in [3, 30_000] {
+        let root = TestRoot::new();
+        let mut catalog = root.open();
+        root.dump(&mut catalog, 0, |stage, tree| {
+            let names = (1..=number).map(|i| entry(&format!("file {i}"), file(i)));
+            below(stage, tree, tree.top, "wide", names.collect());
+            let other = vec![entry("x", file(number + 1)), entry("y", file(number + 1))];
+            below(stage, tree, tree.top, "other", other);
+            let dirs = [entry("wide", dir(1)), entry("other", dir(1))];
+            stage.add(tree.top, dirs).expect("noted");
+        });
+        let tree = catalog.tree(b"T").expect("known");
+        let mut rows = catalog.rows().expect("opened");
+        let names_of = |rows: &mut super::Rows, ino| {
+            let found = rows.of_source(tree.id, source(ino)).expect("read");
+            let names = found.into_iter().map(|(_, name, _)| name);
+            names.collect::<Vec<_>>()
+        };
+        for _ in 0..2 {
+            assert_eq!(
+                names_of(&mut rows, number),
+                [format!("file {number}").into_bytes()]
+            );
+            assert_eq!(names_of(&mut rows, number + 1), [b"x", b"y"]);
+            assert_eq!(names_of(&mut rows, 1), [b"file 1"]);
+            assert!(names_of(&mut rows, number + 2).is_empty());
+        }
+    }
+}

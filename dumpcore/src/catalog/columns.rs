@@ -1,0 +1,152 @@
+//! Values as the columns of the tables hold them, both ways.
+
+use rusqlite::Row;
+
+use super::values::{Hash, InodeId, Known, SourceId};
+use crate::model::kind::Kind;
+use crate::model::time::Time;
+
+/// The columns of an inode, as `known` reads them.
+macro_rules! inode_columns {
+    () => {
+        "i.id, i.ino, i.born, i.kind, i.mode, i.uid, i.gid, i.size, i.bytes, i.mtime, i.rdev, \
+         i.src_fs, i.src_ino, i.src_born, i.src_ctime"
+    };
+}
+pub(super) use inode_columns;
+
+/// The bytes of a name.
+pub(super) fn bytes<'r>(row: &'r Row<'_>, at: usize) -> rusqlite::Result<&'r [u8]> {
+    Ok(row.get_ref(at)?.as_blob()?)
+}
+
+/// An inode, from the columns of [`inode_columns`] from `at` on.
+pub(super) fn known(row: &Row<'_>, at: usize) -> rusqlite::Result<Known> {
+    let odd =
+        |column: usize, value: i64| rusqlite::Error::IntegralValueOutOfRange(at + column, value);
+    let kind: i64 = row.get(at + 3)?;
+    let source = match row.get::<_, Option<i64>>(at + 11)? {
+        None => None,
+        Some(fs) => {
+            let ino = row.get::<_, i64>(at + 12)?.cast_unsigned();
+            let born = time(row.get(at + 13)?);
+            Some((SourceId { fs, ino, born }, time(row.get(at + 14)?)))
+        }
+    };
+    let born: i64 = row.get(at + 2)?;
+    Ok(Known {
+        inode: InodeId(row.get(at)?),
+        kind: kind_of(kind).ok_or_else(|| odd(3, kind))?,
+        ino: row.get::<_, Option<i64>>(at + 1)?.map(i64::cast_unsigned),
+        born: (born != 0).then(|| time(born)),
+        mode: row.get(at + 4)?,
+        uid: row.get(at + 5)?,
+        gid: row.get(at + 6)?,
+        size: row.get::<_, i64>(at + 7)?.cast_unsigned(),
+        bytes: row.get::<_, i64>(at + 8)?.cast_unsigned(),
+        mtime: time(row.get(at + 9)?),
+        rdev: row.get::<_, i64>(at + 10)?.cast_unsigned(),
+        source,
+    })
+}
+
+/// Nanoseconds since 1970, as near as 64 bits can tell.
+pub(super) fn nanos(time: Time) -> i64 {
+    let nanos = time.as_nanos();
+    let nearest = nanos.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
+    i64::try_from(nearest).unwrap_or(i64::MAX)
+}
+
+pub(super) fn time(nanos: i64) -> Time {
+    Time::from_nanos(nanos.into())
+}
+
+const KINDS: [Kind; 7] = [
+    Kind::File,
+    Kind::Dir,
+    Kind::Symlink,
+    Kind::Fifo,
+    Kind::Socket,
+    Kind::Char,
+    Kind::Block,
+];
+
+/// The number that a type has in the tables.
+pub(super) fn kind_number(kind: Kind) -> i64 {
+    let at = KINDS.iter().position(|one| *one == kind);
+    at.and_then(|at| i64::try_from(at).ok()).unwrap_or_default()
+}
+
+pub(super) fn kind_of(number: i64) -> Option<Kind> {
+    KINDS.get(usize::try_from(number).ok()?).copied()
+}
+
+/// A hash with a checksum of its own, which says that it is this inode's.
+pub(super) fn closed_hash(ino: i64, born: i64, hash: &Hash) -> [u8; 36] {
+    let mut closed = [0; 36];
+    closed[..32].copy_from_slice(&hash.0);
+    closed[32..].copy_from_slice(&hash_check(ino, born, hash));
+    closed
+}
+
+/// The hash in a row, if it is that inode's.
+pub(super) fn open_hash(ino: i64, born: i64, closed: &[u8]) -> Option<Hash> {
+    let hash = Hash(closed.get(..32)?.try_into().ok()?);
+    (closed[32..] == hash_check(ino, born, &hash)).then_some(hash)
+}
+
+fn hash_check(ino: i64, born: i64, hash: &Hash) -> [u8; 4] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&ino.to_le_bytes());
+    hasher.update(&born.to_le_bytes());
+    hasher.update(&hash.0);
+    let mut check = [0; 4];
+    check.copy_from_slice(&hasher.finalize().as_bytes()[..4]);
+    check
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_one_inodes() {
+        let hash = Hash([7; 32]);
+        let closed = closed_hash(1, 2, &hash);
+        assert_eq!(open_hash(1, 2, &closed), Some(hash));
+        assert_eq!(open_hash(1, 3, &closed), None);
+        assert_eq!(open_hash(2, 2, &closed), None);
+        for bit in 0..36 * 8 {
+            let mut flipped = closed;
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(open_hash(1, 2, &flipped), None, "bit {bit}");
+        }
+        for short in [&closed[..0], &closed[..32], &closed[..35]] {
+            assert_eq!(open_hash(1, 2, short), None);
+        }
+    }
+
+    #[test]
+    fn kinds_and_times_come_back() {
+        for (number, kind) in KINDS.into_iter().enumerate() {
+            let number = i64::try_from(number).expect("few");
+            assert_eq!(kind_number(kind), number);
+            assert_eq!(kind_of(number), Some(kind));
+        }
+        assert_eq!((kind_of(-1), kind_of(7)), (None, None));
+        for at in [
+            Time::new(0, 0),
+            Time::new(-1, 999_999_999),
+            Time::new(1 << 33, 5),
+        ] {
+            assert_eq!(time(nanos(at)), at);
+        }
+        for far in [
+            Time::new(i64::MAX, 0),
+            Time::new(i64::MIN, 0),
+            Time::new(1 << 34, 0),
+        ] {
+            assert_ne!(time(nanos(far)), far, "not taken for equal");
+        }
+    }
+}
