@@ -200,9 +200,11 @@ pub use catalog::{
 pub use checkpoint::Checkpoint;
 pub use engine::watched;
 pub use history::{
-    AttributeChanges, Change, Changed, Changes, Difference, DirEntry, Event as HistoryEvent,
-    FindError, History, Keep, LocatedIn, Location, NameChanges, Navigator, NotAWhen, Version,
-    XattrAction, difference,
+    Aspect, AttributeChanges, CatalogView, Change, ChangeKind, Changed, Changes, Comparison,
+    Difference, Differences, DirEntry, DumpInfo, Event as HistoryEvent, Find, FindError,
+    FindReport, FoundPath, Generation, History, Keep, LocatedIn, Location, NameChanges, Navigator,
+    NoCatalog, NotAWhen, PathChange, RecordedVersion, State, Usage, Version, XattrAction,
+    difference,
 };
 pub use model::cause::Cause;
 pub use model::chain::Chain;
@@ -226,6 +228,7 @@ pub use policy::date::{Ago, BadDate, Date};
 pub use policy::filter::{Filter, FilterError, FilterRefusal, FilterRule, RuleOrigin};
 pub use policy::layout::{BadDumpName, DumpId, DumpName, EXCLUDE_FILE, Found, Sort};
 pub use policy::link::{LinkPolicy, Verdict};
+pub use policy::name_test::NameTest;
 pub use policy::rate_limit::{BadRate, Rate};
 pub use policy::span::BadSpan;
 pub use policy::when::{BadWhen, When};

@@ -3,11 +3,11 @@
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, ValueHint};
+use clap::{ArgAction, Args};
 use dumpcli::advice::{About, explain};
 use dumpcli::failure::Failure;
 use dumpcli::keys::LogTarget;
-use dumpcli::options::{self, Configuration, Output, Progress};
+use dumpcli::options::{self, Output, Progress};
 use dumpcli::origin::Origin;
 use dumpcli::origin::Value;
 use dumpcli::print_config::Listing;
@@ -22,26 +22,11 @@ use crate::program::PROGRAM;
 #[derive(Args, Debug)]
 pub(crate) struct Common {
     #[command(flatten)]
-    places: Places,
+    places: options::Places,
     #[command(flatten)]
     load: Load,
     #[command(flatten)]
     telling: Telling,
-}
-
-/// Where the dumps are, and which configuration applies.
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Places")]
-struct Places {
-    /// Dump root [env: DUMPROOT, the first directory of a colon-separated list
-    /// that exists] [default: /dump]
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    dump: Option<PathBuf>,
-    #[command(flatten)]
-    configuration: Configuration,
-    /// Print the settings in force and where each comes from, then exit
-    #[arg(long)]
-    print_config: bool,
 }
 
 /// How much a word asks of the machine.
@@ -77,6 +62,11 @@ struct Telling {
 
 /// What is in force.
 pub(crate) struct Settings {
+    /// What was given of them on the command line.
+    pub(crate) places: options::Places,
+    pub(crate) verbose: bool,
+    /// Where it is said that what is seen besides is logged.
+    pub(crate) log: Option<LogTarget>,
     pub(crate) dump: Value<PathBuf>,
     pub(crate) session: SessionSettings,
 }
@@ -99,6 +89,9 @@ impl Settings {
         let mut asked = options::Load::default();
         asked.jobs = load.jobs;
         let settings = Self {
+            places: places.clone(),
+            verbose: telling.verbose > 0,
+            log: telling.log,
             dump: sources.dump(places.dump.clone()),
             session: sources.session(output, telling.progress, asked),
         };
@@ -106,6 +99,7 @@ impl Settings {
             return Ok(Some(settings));
         }
         let mut listing = Listing::new(PROGRAM, &sources);
+        listing.paths("main", &sources.main(&places.main));
         listing.path("dump", &settings.dump);
         listing.jobs(&settings.session);
         listing.session(&settings.session);

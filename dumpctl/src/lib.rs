@@ -9,8 +9,15 @@
 mod catalog;
 mod common;
 mod desk;
+mod diff;
+mod du;
+mod dumps;
+mod find;
+mod list;
+mod patterns;
 mod program;
 mod remove;
+mod table;
 
 use std::process::ExitCode;
 
@@ -36,6 +43,10 @@ struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Word {
+    List(list::Options),
+    Diff(diff::Options),
+    Find(find::Options),
+    Du(du::Options),
     Remove(remove::Options),
     Catalog(catalog::Options),
 }
@@ -57,10 +68,14 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     };
     match &options.word {
+        Some(Word::List(options)) => list::run(options, &settings),
+        Some(Word::Diff(options)) => diff::run(options, &settings),
+        Some(Word::Find(options)) => find::run(options, &settings),
+        Some(Word::Du(options)) => du::run(options, &settings),
         Some(Word::Remove(options)) => remove::run(options, &settings),
         Some(Word::Catalog(options)) => catalog::run(options, &settings),
         None => Err(Failure::Usage(
-            "a command is missing, such as 'dumpctl remove' (see --help)".to_owned(),
+            "a command is missing, such as 'dumpctl list' (see --help)".to_owned(),
         )),
     }
 }

@@ -5,27 +5,15 @@ mod common;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Ground, traced};
+use common::{Ground, ends, traced};
 use dumpcore::{DumpRoot, Snapshot};
 use fixtures::plain_user::PlainUser;
 use fixtures::strace::{Inject, inject};
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
-
-/// Ends with this code; what was printed, and what was said beside it.
-#[track_caller]
-fn ends(mut command: Command, code: i32) -> (String, String) {
-    let output = command.output().expect("it runs");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let Output { stdout, stderr, .. } = &output;
-    let said = text(stderr);
-    let printed = text(stdout);
-    assert_eq!(output.status.code(), Some(code), "{printed}{said}");
-    (printed, said)
-}
 
 #[track_caller]
 fn object(ground: &Ground, words: &[&str], code: i32) -> Value {

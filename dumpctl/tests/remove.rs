@@ -5,27 +5,16 @@ mod common;
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use common::{Ground, traced};
+use common::{Ground, ends, traced};
 use dumpcore::{DumpRoot, Snapshot};
 use fixtures::plain_user::PlainUser;
 use fixtures::strace::{Inject, inject};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
-
-/// Ends with this code; what was printed, and what was said beside it.
-#[track_caller]
-fn ends(mut command: Command, code: i32) -> (String, String) {
-    let output = command.output().expect("it runs");
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let Output { stdout, stderr, .. } = &output;
-    let said = text(stderr);
-    assert_eq!(output.status.code(), Some(code), "{said}");
-    (text(stdout), said)
-}
 
 #[test]
 fn removes_what_is_named_and_says_what_that_freed() {

@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_dumpctl_global_optspecs
-    string join \n dump= config= set= print-config j/jobs= v/verbose q/quiet log= json progress no-progress h/help V/version
+    string join \n main= dump= config= set= print-config j/jobs= v/verbose q/quiet log= json progress no-progress h/help V/version
 end
 
 function __fish_dumpctl_needs_command
@@ -24,7 +24,8 @@ function __fish_dumpctl_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c dumpctl -n "__fish_dumpctl_needs_command" -l dump -d 'Dump root [env: DUMPROOT, the first directory of a colon-separated list that exists] [default: /dump]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -l set -d 'Use a set: [set.NAME] in the configuration file, or the file NAME.toml beside it; \'dump\' is the top level' -r
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -s j -l jobs -d 'Number of workers [default: chosen by disk and processors]' -r
@@ -40,9 +41,95 @@ complete -c dumpctl -n "__fish_dumpctl_needs_command" -l progress -d 'Show progr
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -l no-progress -d 'Show no progress'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -s h -l help -d 'Print help'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -s V -l version -d 'Print version'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "list" -d 'List the dumps, oldest first, with what each added and what removing it would free'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "diff" -d 'Show what differs between two dumps, or between a dump and the trees as they are now'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "find" -d 'Find files and directories by name in all dumps'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "du" -d 'Show what dumps, trees and paths cost over all of history'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "remove" -d 'Remove dumps. No other dump needs them'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "catalog" -d 'Show what is remembered between runs, make it again, or compare it with the dumps'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l dump -d 'Dump root [env: DUMPROOT, the first directory of a colon-separated list that exists] [default: /dump]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l since -d 'Only dumps made since: a dump (its name, path or pin), a date, or how long ago (12h, 3d, 2w, 1y6mo)' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l tree -d 'Only dumps that hold the tree of this name' -r -f
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l last -d 'Only the newest N dumps' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l set -d 'Use a set: [set.NAME] in the configuration file, or the file NAME.toml beside it; \'dump\' is the top level' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -s j -l jobs -d 'Number of workers [default: chosen by disk and processors]' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l log -d 'Where to log: auto, journal, syslog or stderr [default: auto: to the journal when there is one and stderr is not a terminal, else to stderr]' -r -f -a "auto\t'Chosen by what is there'
+journal\t'The systemd journal'
+syslog\t'The system log'
+stderr\t'Standard error'"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -s v -l verbose -d 'Also log the start and the end to stderr'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l json -d 'Print the report as one JSON object'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l no-progress -d 'Show no progress'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -s h -l help -d 'Print help'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l color -d 'Use colours: auto (on a terminal, unless NO_COLOR is set), always or never' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
+always\t'Always'
+never\t'Never'"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l set -d 'Use a set: [set.NAME] in the configuration file, or the file NAME.toml beside it; \'dump\' is the top level' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -s j -l jobs -d 'Number of workers [default: chosen by disk and processors]' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l log -d 'Where to log: auto, journal, syslog or stderr [default: auto: to the journal when there is one and stderr is not a terminal, else to stderr]' -r -f -a "auto\t'Chosen by what is there'
+journal\t'The systemd journal'
+syslog\t'The system log'
+stderr\t'Standard error'"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l stat -d 'Show how many entries changed, and how much space that takes'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -s p -l patch -d 'Show the changed lines of text files'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l exit-code -d 'Exit with 1 if there are differences'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -s v -l verbose -d 'Also log the start and the end to stderr'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l json -d 'Print the report as one JSON object'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l no-progress -d 'Show no progress'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -s h -l help -d 'Print help'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l since -d 'Only what a dump made since then has: a dump (its name, path or pin), a date, or how long ago (12h, 3d, 2w, 1y6mo)' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l larger -d 'Only what takes more space than this: 500K, 10M, 1.5G' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l path -d 'Only at or below this path of a tree, which need not exist any more' -r -F
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l set -d 'Use a set: [set.NAME] in the configuration file, or the file NAME.toml beside it; \'dump\' is the top level' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -s j -l jobs -d 'Number of workers [default: chosen by disk and processors]' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l log -d 'Where to log: auto, journal, syslog or stderr [default: auto: to the journal when there is one and stderr is not a terminal, else to stderr]' -r -f -a "auto\t'Chosen by what is there'
+journal\t'The systemd journal'
+syslog\t'The system log'
+stderr\t'Standard error'"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -s i -l ignore-case -d 'Whatever the case of letters'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l regex -d 'The patterns are regular expressions, which may match a part'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l deleted -d 'Only what the newest dump of its tree lacks'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -s v -l verbose -d 'Also log the start and the end to stderr'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l json -d 'Print the report as one JSON object'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l no-progress -d 'Show no progress'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -s h -l help -d 'Print help'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l path -d 'Only what is at or below this path of a tree, which need not exist any more' -r -F
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l tree -d 'Only the tree of this name' -r -f
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l set -d 'Use a set: [set.NAME] in the configuration file, or the file NAME.toml beside it; \'dump\' is the top level' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -s j -l jobs -d 'Number of workers [default: chosen by disk and processors]' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l log -d 'Where to log: auto, journal, syslog or stderr [default: auto: to the journal when there is one and stderr is not a terminal, else to stderr]' -r -f -a "auto\t'Chosen by what is there'
+journal\t'The systemd journal'
+syslog\t'The system log'
+stderr\t'Standard error'"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -s v -l verbose -d 'Also log the start and the end to stderr'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l json -d 'Print the report as one JSON object'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l no-progress -d 'Show no progress'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -s h -l help -d 'Print help'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l set -d 'Use a set: [set.NAME] in the configuration file, or the file NAME.toml beside it; \'dump\' is the top level' -r
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s j -l jobs -d 'Number of workers [default: chosen by disk and processors]' -r
@@ -59,7 +146,8 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l json -d 'Prin
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l no-progress -d 'Show no progress'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l dump -d 'Dump root [env: DUMPROOT, the first directory of a colon-separated list that exists] [default: /dump]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l set -d 'Use a set: [set.NAME] in the configuration file, or the file NAME.toml beside it; \'dump\' is the top level' -r
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -s j -l jobs -d 'Number of workers [default: chosen by disk and processors]' -r

@@ -29,6 +29,9 @@ use crate::run::advice::{About, explain};
 pub struct Lookups {
     program: Program,
     all: Vec<(Lookup, Settings)>,
+    /// Does the first of them come from the top level of the configuration, or
+    /// from options?
+    has_top: bool,
     /// Where warnings and failures are reported.
     pub aside: Notices,
 }
@@ -81,11 +84,13 @@ impl Lookups {
         let mut lookups = Self {
             program,
             all: Vec::new(),
+            has_top: false,
             aside,
         };
         for source in &sources {
             let settings = Settings::of(source, places);
             if sources.len() == 1 || !settings.is_default() {
+                lookups.has_top |= source.set().is_none();
                 lookups.add(settings);
             }
         }
@@ -118,6 +123,28 @@ impl Lookups {
             now: Local::now(),
         };
         self.all.push((lookup, settings));
+    }
+
+    /// The trees and dumps that are meant where no path chooses: the only ones, or
+    /// those of the top level of the configuration.
+    ///
+    /// # Errors
+    /// Several sets have dump roots of their own, or the dump root is not there.
+    pub fn chosen(&self) -> Result<&Lookup, Failure> {
+        match self.all.as_slice() {
+            [(lookup, settings), rest @ ..] if self.has_top || rest.is_empty() => {
+                settings.has_dumps(self.program)?;
+                Ok(lookup)
+            }
+            several => {
+                let dumps = several.iter().map(|(lookup, _)| &lookup.dump);
+                let dumps: Vec<_> = dumps.map(|dump| Brief::path(dump).to_string()).collect();
+                Err(Failure::Usage(format!(
+                    "there are several dump roots: choose one with --set or --dump ({})",
+                    dumps.join(", ")
+                )))
+            }
+        }
     }
 
     /// A path for machines.

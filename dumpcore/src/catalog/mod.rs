@@ -11,6 +11,7 @@
 //! - `schema`: the tables.
 //! - `file`: opening it for a run or for a query, setting it aside.
 //! - `rows`: what a worker asks of the head of a tree.
+//! - `query`: what is asked about all dumps.
 //! - `stage`: what workers found, until it is applied.
 //! - `apply`: makes one transaction of that, before a dump is published;
 //!   another one confirms it afterwards. `between` does so for a dump that is
@@ -45,6 +46,11 @@ mod model_tests;
 #[cfg(feature = "catalog")]
 mod open;
 #[cfg(feature = "catalog")]
+mod query;
+mod query_values;
+#[cfg(not(feature = "catalog"))]
+mod query_without;
+#[cfg(feature = "catalog")]
 mod rebuild;
 #[cfg(all(test, feature = "catalog"))]
 mod rebuild_tests;
@@ -75,6 +81,11 @@ mod without;
 pub use self::error::CatalogError;
 #[cfg(feature = "catalog")]
 pub(crate) use self::file::{Catalog, Reading};
+#[cfg(feature = "catalog")]
+pub(crate) use self::query::View;
+pub(crate) use self::query_values::{DumpSizes, Facts, Pair, PathVersion, UsageOf, Wanted};
+#[cfg(not(feature = "catalog"))]
+pub(crate) use self::query_without::View;
 pub use self::report::{CatalogDifference, CatalogRebuilt, CatalogStatus, CatalogTree, Differs};
 #[cfg(feature = "catalog")]
 pub(crate) use self::rows::Rows;

@@ -58,6 +58,19 @@ impl Navigator {
         self
     }
 
+    /// The main trees.
+    pub fn trees(&self) -> impl Iterator<Item = &Tree> {
+        self.trees.roots.iter()
+    }
+
+    /// The path in its main tree of a path inside a dump, which begins with the
+    /// name of a tree, whether it exists or not. `None`: the tree is not among
+    /// the main trees.
+    #[must_use]
+    pub fn main_path(&self, within: &RelPath) -> Option<PathBuf> {
+        self.trees.main_path(within)
+    }
+
     /// The dumps that are searched.
     #[must_use]
     pub fn listing(&self) -> &Listing {

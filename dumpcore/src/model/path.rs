@@ -84,6 +84,13 @@ impl RelPath {
         Path::new(OsStr::from_bytes(&self.0))
     }
 
+    /// Is it this path, or does it lie below it? All lie below the root.
+    #[must_use]
+    pub fn is_at_or_below(&self, base: &Self) -> bool {
+        let rest = self.0.strip_prefix(&*base.0);
+        rest.is_some_and(|rest| base.is_root() || rest.is_empty() || rest[0] == b'/')
+    }
+
     /// The path below `base`; `base` itself for the root.
     #[must_use]
     pub fn below(&self, base: &Path) -> PathBuf {
@@ -231,6 +238,22 @@ mod tests {
             RelPath::from_names_upwards(up.into_iter()).as_bytes(),
             b"a/b/c"
         );
+    }
+
+    #[test]
+    fn lies_below_whole_names_only() {
+        for (path, base, expected) in [
+            ("a/b", "a", true),
+            ("a", "a", true),
+            ("ab", "a", false),
+            ("a", "a/b", false),
+            ("a", "", true),
+            ("", "", true),
+            ("", "a", false),
+        ] {
+            let found = RelPath::from(path).is_at_or_below(&RelPath::from(base));
+            assert_eq!(found, expected, "{path} below {base}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(crate) mod layout;
 pub(crate) mod link;
 pub(crate) mod moment;
 pub(crate) mod mounts;
+pub(crate) mod name_test;
 pub(crate) mod next_name;
 pub(crate) mod rate_limit;
 pub(crate) mod span;

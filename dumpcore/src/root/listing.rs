@@ -108,6 +108,15 @@ impl Listing {
         layout::partial_count(&mark)
     }
 
+    /// How many names a published dump had when it was published; `None` where
+    /// that was not noted.
+    #[must_use]
+    pub fn noted_names(&self, name: DumpName) -> Option<u64> {
+        let mark = c_name(layout::NAMES_XATTR.as_bytes());
+        let mark = xattr::get_at(&self.path(name), &mark).ok().flatten()?;
+        str::from_utf8(&mark).ok()?.trim().parse().ok()
+    }
+
     /// Is there a tree of this name in a dump? `false` when that cannot be read.
     #[must_use]
     pub fn has_tree(&self, name: DumpName, tree: impl AsRef<Path>) -> bool {
@@ -120,6 +129,12 @@ impl Listing {
     #[cfg(feature = "catalog")]
     pub(crate) fn numbered(&self) -> Result<Vec<(DumpName, u64)>, Fault> {
         self.calendar.numbered()
+    }
+
+    /// The names of all published dumps, in their order. Asks none for its
+    /// moment.
+    pub(crate) fn names(&self) -> Result<Vec<DumpName>, Fault> {
+        self.calendar.ascending(..).collect()
     }
 
     /// The newest dump: the one with the latest moment, which does not always

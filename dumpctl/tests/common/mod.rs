@@ -1,9 +1,12 @@
 //! A dump root with dumps in it, and `dumpctl` over it, shielded from the
 //! machine's own settings.
 
+// Each file of tests takes what it needs.
+#![allow(dead_code)]
+
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Output};
 
 use assert_fs::TempDir;
 use dumpcore::Snapshot;
@@ -18,18 +21,35 @@ pub(crate) const MINUTES: [&str; 4] = [
     "2030-01-02T04:00",
 ];
 
+/// Ends with this code; what was printed, and what was said beside it.
+#[track_caller]
+pub(crate) fn ends(mut command: Command, code: i32) -> (String, String) {
+    let output = command.output().expect("it runs");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let Output { stdout, stderr, .. } = &output;
+    let said = text(stderr);
+    assert_eq!(output.status.code(), Some(code), "{said}");
+    (text(stdout), said)
+}
+
 pub(crate) struct Ground {
     dir: TempDir,
 }
 
 impl Ground {
-    pub(crate) fn new() -> Self {
+    /// An empty tree beside an empty dump root.
+    pub(crate) fn empty() -> Self {
         let dir = TempDir::new().expect("a directory");
         let ground = Self { dir };
         for name in ["tree/dir", "dump"] {
             fs::create_dir_all(ground.at(name)).expect("made");
         }
         fixtures::shield::configure(ground.dir.path(), "");
+        ground
+    }
+
+    pub(crate) fn new() -> Self {
+        let ground = Self::empty();
         fs::write(ground.at("tree/dir/same"), vec![1; 100_000]).expect("written");
         for minute in MINUTES {
             fs::write(ground.at("tree/own"), vec![2; 50_000]).expect("written");

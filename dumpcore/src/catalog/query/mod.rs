@@ -1,0 +1,95 @@
+//! What is asked of the catalog about all dumps: it is only read, and each
+//! question is answered from one state of it.
+//!
+//! Dumps that were removed keep their numbers in the rows: of a run of dumps
+//! only those count that are on disk, see [`series`].
+
+mod diff;
+mod find;
+mod paths;
+mod rows;
+mod series;
+mod sizes;
+mod usage;
+mod versions;
+
+use rusqlite::Connection;
+
+use super::error::{CatalogError, CatalogOp};
+use super::file::{Catalog, Reading};
+use super::query_values::{DumpSizes, FoundRow, Pair, PathVersion, UsageOf, UsageRow, Wanted};
+use crate::model::path::RelPath;
+use crate::policy::layout::DumpId;
+use crate::root::DumpRoot;
+use series::Series;
+
+/// The catalog, for questions about all dumps.
+#[derive(Debug)]
+pub(crate) struct View(Reading);
+
+impl View {
+    /// `None`: there is no catalog.
+    ///
+    /// # Errors
+    /// When it may not be read, is damaged, of another dump root, or locked.
+    pub(crate) fn open(root: &DumpRoot) -> Result<Option<Self>, CatalogError> {
+        Ok(Catalog::read(root)?.map(Self))
+    }
+
+    /// The dumps that it knows to be on disk.
+    pub(crate) fn dumps(&self) -> Result<Vec<DumpId>, CatalogError> {
+        self.ask(|_, series| {
+            let there = series.there().into_iter();
+            Ok(there.map(|at| series.dumps[at].id).collect())
+        })
+    }
+
+    /// What each of them holds, the oldest first.
+    pub(crate) fn sizes(&self) -> Result<Vec<DumpSizes>, CatalogError> {
+        self.ask(sizes::sizes)
+    }
+
+    /// The space that removing these dumps together would free, in bytes.
+    pub(crate) fn freed(&self, dumps: &[DumpId]) -> Result<u64, CatalogError> {
+        self.ask(|connection, series| sizes::freed(connection, series, dumps))
+    }
+
+    /// Where space goes; `None`: no dump ever had that path.
+    pub(crate) fn usage(&self, of: &UsageOf) -> Result<Option<UsageRow>, CatalogError> {
+        self.ask(|connection, series| usage::usage(connection, series, of))
+    }
+
+    /// The paths that have a name, by path.
+    pub(crate) fn find(&self, wanted: &Wanted<'_>) -> Result<Vec<FoundRow>, CatalogError> {
+        self.ask(|connection, series| find::find(connection, series, wanted))
+    }
+
+    /// The paths that are not the same inode in two dumps, of the trees that
+    /// both have, by path; `None`: one of the dumps is not known.
+    pub(crate) fn diff(&self, old: DumpId, new: DumpId) -> Result<Option<Vec<Pair>>, CatalogError> {
+        self.ask(|connection, series| diff::diff(connection, series, old, new))
+    }
+
+    /// The versions of a path, the oldest first.
+    pub(crate) fn versions(&self, path: &RelPath) -> Result<Vec<PathVersion>, CatalogError> {
+        self.ask(|connection, series| versions::versions(connection, series, path))
+    }
+
+    /// Answers from one state of the file, and holds up no writer afterwards.
+    fn ask<T>(
+        &self,
+        work: impl FnOnce(&Connection, &Series) -> rusqlite::Result<T>,
+    ) -> Result<T, CatalogError> {
+        let connection = self.0.connection();
+        let answer = || -> rusqlite::Result<T> {
+            let state = connection.unchecked_transaction()?;
+            let answer = work(connection, &Series::read(connection)?)?;
+            state.finish()?;
+            Ok(answer)
+        };
+        answer().map_err(|e| CatalogError::sqlite(self.0.path(), CatalogOp::Read, e))
+    }
+}
+
+#[cfg(test)]
+mod tests;

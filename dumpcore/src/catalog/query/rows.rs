@@ -1,0 +1,74 @@
+//! Rows as the queries read them.
+
+use rusqlite::{Connection, Row, Statement};
+
+use crate::catalog::query_values::Facts;
+use crate::catalog::columns::{bytes, kind_of, open_hash, time};
+use crate::catalog::values::InodeId;
+
+/// A name that stands for one inode in a run of dumps.
+pub(super) struct Run<'a> {
+    pub(super) dir: i64,
+    pub(super) name: &'a [u8],
+    pub(super) inode: i64,
+    pub(super) first: i64,
+    /// `None`: until the last of its series.
+    pub(super) last: Option<i64>,
+}
+
+/// Calls for each run that there is.
+pub(super) fn each_run(
+    connection: &Connection,
+    mut each: impl FnMut(&Run<'_>),
+) -> rusqlite::Result<()> {
+    for sql in [
+        "SELECT dir, name, inode, first, NULL FROM live",
+        "SELECT dir, name, inode, first, last FROM past",
+    ] {
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            each(&run(row)?);
+        }
+    }
+    Ok(())
+}
+
+/// The columns `dir, name, inode, first, last`.
+pub(super) fn run<'a>(row: &'a Row<'_>) -> rusqlite::Result<Run<'a>> {
+    Ok(Run {
+        dir: row.get(0)?,
+        name: bytes(row, 1)?,
+        inode: row.get(2)?,
+        first: row.get(3)?,
+        last: row.get(4)?,
+    })
+}
+
+/// Reads what is known of an inode by its number.
+pub(super) const FACTS: &str =
+    "SELECT kind, mode, uid, gid, size, bytes, mtime, rdev, ino, born, hash FROM inode WHERE id=?1";
+
+/// Of an inode, by the statement [`FACTS`].
+pub(super) fn facts(statement: &mut Statement<'_>, inode: i64) -> rusqlite::Result<Facts> {
+    statement.query_row([inode], |row| {
+        let number: i64 = row.get(0)?;
+        let odd = || rusqlite::Error::IntegralValueOutOfRange(0, number);
+        let (ino, born) = (row.get::<_, Option<i64>>(8)?, row.get(9)?);
+        let hash = row.get_ref(10)?.as_blob_or_null()?;
+        Ok(Facts {
+            inode: InodeId(inode),
+            kind: kind_of(number).ok_or_else(odd)?,
+            mode: row.get(1)?,
+            uid: row.get(2)?,
+            gid: row.get(3)?,
+            size: row.get::<_, i64>(4)?.cast_unsigned(),
+            bytes: row.get::<_, i64>(5)?.cast_unsigned(),
+            mtime: time(row.get(6)?),
+            rdev: row.get::<_, i64>(7)?.cast_unsigned(),
+            hash: ino
+                .zip(hash)
+                .and_then(|(ino, hash)| open_hash(ino, born, hash)),
+        })
+    })
+}

@@ -1,0 +1,217 @@
+//! What dumps hold: what each added, what each holds alone, and what would be
+//! free without some of them.
+//!
+//! An inode is freed when no dump that remains has it under any name. Names are
+//! gone through once; of each inode it is noted which dumps were met.
+
+use std::collections::{HashMap, HashSet};
+
+use rusqlite::Connection;
+
+use super::paths::Belongs;
+use super::rows::each_run;
+use super::series::{Members, Series};
+use crate::catalog::query_values::DumpSizes;
+use crate::policy::layout::DumpId;
+
+/// A larger number of an inode can only be damage.
+const MOST: usize = 1 << 31;
+
+/// Something for each inode, by its number.
+#[derive(Debug)]
+pub(super) struct PerInode<T>(Vec<T>);
+
+impl<T: Clone + Default> PerInode<T> {
+    pub(super) fn new(connection: &Connection) -> rusqlite::Result<Self> {
+        let sql = "SELECT coalesce(max(id),0) FROM inode";
+        let last: i64 = connection.query_row(sql, [], |row| row.get(0))?;
+        match usize::try_from(last) {
+            Ok(last) if last < MOST => Ok(Self(vec![T::default(); last + 1])),
+            _ => Err(rusqlite::Error::IntegralValueOutOfRange(0, last)),
+        }
+    }
+
+    pub(super) fn get_mut(&mut self, inode: i64) -> Option<&mut T> {
+        self.0.get_mut(usize::try_from(inode).ok()?)
+    }
+
+    pub(super) fn get(&self, inode: i64) -> T {
+        let at = usize::try_from(inode).ok();
+        at.and_then(|at| self.0.get(at))
+            .cloned()
+            .unwrap_or_default()
+    }
+}
+
+/// Which index each tree has.
+pub(super) fn tree_indices(series: &Series) -> HashMap<i64, u32> {
+    series.trees.iter().map(|tree| tree.id.0).zip(0..).collect()
+}
+
+/// Calls for each inode that is not a directory, with its space in bytes.
+pub(super) fn each_space(
+    connection: &Connection,
+    mut each: impl FnMut(i64, u64),
+) -> rusqlite::Result<()> {
+    let sql = "SELECT id, bytes FROM inode WHERE kind<>1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        each(row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned());
+    }
+    Ok(())
+}
+
+/// In which dumps an inode was met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Holder {
+    #[default]
+    None,
+    One(u32),
+    Several,
+}
+
+/// All dumps on disk, the oldest first.
+pub(super) fn sizes(connection: &Connection, series: &Series) -> rusqlite::Result<Vec<DumpSizes>> {
+    let belongs = Belongs::read(connection, &tree_indices(series), |_, _| None)?;
+    let mut holders = PerInode::<Holder>::new(connection)?;
+    each_run(connection, |run| {
+        let Some(tree) = belongs.of(run.dir) else {
+            return;
+        };
+        let tree = &series.trees[tree.tree as usize];
+        let Some(span) = tree.span(run.first, run.last) else {
+            return;
+        };
+        let Some(holder) = holders.get_mut(run.inode) else {
+            return;
+        };
+        let dump = u32::try_from(tree.dumps[span.0 as usize]).unwrap_or(u32::MAX);
+        *holder = match *holder {
+            Holder::None if span.0 == span.1 => Holder::One(dump),
+            Holder::One(other) if span.0 == span.1 && other == dump => Holder::One(dump),
+            _ => Holder::Several,
+        };
+    })?;
+    let mut unique: Vec<u64> = series.dumps.iter().map(|dump| dump.dirs).collect();
+    each_space(connection, |inode, bytes| {
+        if let Holder::One(dump) = holders.get(inode) {
+            unique[dump as usize] += bytes;
+        }
+    })?;
+    let there = series.there().into_iter();
+    let sizes = there.map(|at| {
+        let dump = &series.dumps[at];
+        DumpSizes {
+            dump: dump.id,
+            trees: series.tree_names(at),
+            // The trees themselves are not counted in their series.
+            entries: dump.entries + dump.trees.len() as u64,
+            added: dump.added + dump.dirs,
+            unique: unique[at],
+        }
+    });
+    Ok(sizes.collect())
+}
+
+/// A set of dumps on disk, asked for runs of a tree's.
+pub(super) struct Chosen {
+    /// By index of the tree: those of the set, and those that remain.
+    members: Vec<(Members, Members)>,
+    /// Space taken by their directories, in bytes.
+    pub(super) dirs: u64,
+}
+
+/// What a run has to do with a set of dumps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Meets {
+    pub(super) chosen: bool,
+    pub(super) others: bool,
+}
+
+impl Chosen {
+    /// These, or all.
+    pub(super) fn of(series: &Series, dumps: Option<&[DumpId]>) -> Self {
+        let set: Option<HashSet<usize>> =
+            dumps.map(|dumps| dumps.iter().filter_map(|id| series.find(*id)).collect());
+        let is_in = |dump: usize| {
+            series.dumps[dump].is_there && set.as_ref().is_none_or(|set| set.contains(&dump))
+        };
+        let members = series.trees.iter().map(|tree| {
+            let others = |dump: usize| series.dumps[dump].is_there && !is_in(dump);
+            (Members::of(tree, is_in), Members::of(tree, others))
+        });
+        let of_set = series.dumps.iter().enumerate().filter(|(at, _)| is_in(*at));
+        Self {
+            members: members.collect(),
+            dirs: of_set.map(|(_, dump)| dump.dirs).sum(),
+        }
+    }
+
+    /// What has the run of a tree, by its index, to do with them?
+    pub(super) fn meets(&self, series: &Series, tree: u32, first: i64, last: Option<i64>) -> Meets {
+        let tree = tree as usize;
+        let (chosen, others) = &self.members[tree];
+        match series.trees[tree].clamped(first, last) {
+            Some((first, last)) => Meets {
+                chosen: chosen.any(first, last),
+                others: others.any(first, last),
+            },
+            None => Meets {
+                chosen: false,
+                others: false,
+            },
+        }
+    }
+}
+
+/// Which inodes only the dumps of a set have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Held {
+    #[default]
+    Unmet,
+    Only,
+    Also,
+}
+
+/// Notes of each inode whether only the set has it.
+pub(super) fn held(
+    connection: &Connection,
+    series: &Series,
+    belongs: &Belongs,
+    chosen: &Chosen,
+) -> rusqlite::Result<PerInode<Held>> {
+    let mut held = PerInode::<Held>::new(connection)?;
+    each_run(connection, |run| {
+        let Some(tree) = belongs.of(run.dir) else {
+            return;
+        };
+        let meets = chosen.meets(series, tree.tree, run.first, run.last);
+        if let Some(held) = held.get_mut(run.inode) {
+            *held = match *held {
+                _ if meets.others => Held::Also,
+                Held::Unmet if meets.chosen => Held::Only,
+                same => same,
+            };
+        }
+    })?;
+    Ok(held)
+}
+
+/// The space that removing these dumps together would free, in bytes.
+pub(super) fn freed(
+    connection: &Connection,
+    series: &Series,
+    dumps: &[DumpId],
+) -> rusqlite::Result<u64> {
+    let belongs = Belongs::read(connection, &tree_indices(series), |_, _| None)?;
+    let chosen = Chosen::of(series, Some(dumps));
+    let held = held(connection, series, &belongs, &chosen)?;
+    let mut freed = chosen.dirs;
+    each_space(connection, |inode, bytes| {
+        if held.get(inode) == Held::Only {
+            freed += bytes;
+        }
+    })?;
+    Ok(freed)
+}

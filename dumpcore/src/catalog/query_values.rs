@@ -1,0 +1,144 @@
+//! What the queries answer.
+
+use super::values::{Hash, InodeId};
+use crate::model::kind::Kind;
+use crate::model::metadata::Meta;
+use crate::model::path::RelPath;
+use crate::model::time::Time;
+use crate::policy::layout::DumpId;
+use crate::policy::name_test::NameTest;
+
+/// What is known of an inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Facts {
+    pub(crate) inode: InodeId,
+    pub(crate) kind: Kind,
+    pub(crate) mode: u16,
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    /// In bytes.
+    pub(crate) size: u64,
+    /// Space taken, in bytes.
+    pub(crate) bytes: u64,
+    pub(crate) mtime: Time,
+    pub(crate) rdev: u64,
+    /// Of its contents, where it was taken.
+    pub(crate) hash: Option<Hash>,
+}
+
+impl Facts {
+    /// Is the time known? One before 1677 or after 2262 is not.
+    pub(crate) fn has_time(&self) -> bool {
+        let nanos = self.mtime.as_nanos();
+        nanos > i128::from(i64::MIN) && nanos < i128::from(i64::MAX)
+    }
+
+    /// As a look at it would have it, as far as is known.
+    pub(crate) fn meta(&self) -> Meta {
+        Meta {
+            mode: self.mode,
+            uid: self.uid,
+            gid: self.gid,
+            size: self.size,
+            blocks: self.bytes / 512,
+            mtime: self.mtime,
+            rdev: self.rdev,
+            ..Meta::new(self.kind)
+        }
+    }
+}
+
+/// A dump of the catalog that is on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DumpSizes {
+    pub(crate) dump: DumpId,
+    /// The names of its trees.
+    pub(crate) trees: Vec<Vec<u8>>,
+    /// Each name counted, those of the trees too.
+    pub(crate) entries: u64,
+    /// Space taken by what no older dump had when it was made, in bytes.
+    pub(crate) added: u64,
+    /// Space that removing it alone would free, in bytes.
+    pub(crate) unique: u64,
+}
+
+/// Consecutive dumps on disk in which a path was one inode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PathVersion {
+    pub(crate) first: DumpId,
+    pub(crate) last: DumpId,
+    pub(crate) facts: Facts,
+}
+
+/// A path that is not the same in two dumps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Pair {
+    /// The tree's name, then the path in it.
+    pub(crate) path: RelPath,
+    pub(crate) old: Option<Facts>,
+    pub(crate) new: Option<Facts>,
+}
+
+/// Which paths are asked for.
+#[derive(Debug)]
+pub(crate) struct Wanted<'a> {
+    /// One of these holds.
+    pub(crate) tests: &'a [NameTest],
+    /// At or below this path.
+    pub(crate) below: Option<&'a RelPath>,
+    /// A dump of this moment or later has it: nanoseconds since 1970.
+    pub(crate) since: Option<i64>,
+    /// Its tree's newest dump lacks it.
+    pub(crate) deleted: bool,
+    /// Its last version takes more space than this, in bytes.
+    pub(crate) larger: Option<u64>,
+}
+
+/// A path that some dump on disk has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FoundRow {
+    /// The tree's name, then the path in it.
+    pub(crate) path: RelPath,
+    pub(crate) first: DumpId,
+    pub(crate) last: DumpId,
+    /// Does its tree's newest dump lack it?
+    pub(crate) deleted: bool,
+    pub(crate) versions: u64,
+    /// The last version.
+    pub(crate) facts: Facts,
+}
+
+/// A full copy of a tree, and the dumps that link to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GenerationRow {
+    pub(crate) tree: Vec<u8>,
+    /// The dump with which it began, which may be gone.
+    pub(crate) name: DumpId,
+    /// Nanoseconds since 1970.
+    pub(crate) moment: i64,
+    /// How many dumps on disk belong to it.
+    pub(crate) dumps: u64,
+    /// Space taken by what was stored in it and is still there, in bytes.
+    pub(crate) bytes: u64,
+}
+
+/// Which space is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UsageOf {
+    /// What only these dumps hold; `None`: what all hold.
+    pub(crate) dumps: Option<Vec<DumpId>>,
+    /// Only what is at or below this path: a tree's name, then the path in
+    /// it.
+    pub(crate) below: Option<RelPath>,
+}
+
+/// Where space goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UsageRow {
+    /// Each inode counted once, in bytes; of whole dumps with their directories.
+    pub(crate) bytes: u64,
+    /// The same of each tree, or each name of a directory. An inode counts for
+    /// each that has a name of it.
+    pub(crate) paths: Vec<(RelPath, u64)>,
+    pub(crate) generations: Vec<GenerationRow>,
+}

@@ -1,0 +1,154 @@
+//! All dumps of a dump root, with what is known of each.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+
+use super::catalog::CatalogView;
+use crate::catalog::DumpSizes;
+use crate::model::error::Error;
+use crate::model::kind::Kind;
+use crate::policy::layout::{self, DumpId, LinkTarget, Sort};
+use crate::root::DumpRoot;
+
+/// A dump, and what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DumpInfo {
+    /// Which one.
+    pub dump: DumpId,
+    /// Its directory.
+    pub path: PathBuf,
+    /// When it was made; `None` of a first copy.
+    pub moment: Option<DateTime<Utc>>,
+    /// How many entries it lacks, since they could not be read; `None` of one
+    /// that is complete.
+    pub lacks: Option<u64>,
+    /// The names of its trees.
+    pub trees: Vec<OsString>,
+    /// The links of the dump root that name it: `current`, `current_chk`.
+    pub links: Vec<PathBuf>,
+    /// Its pins.
+    pub pins: Vec<PathBuf>,
+    /// How many names it has; `None` where that was not noted.
+    pub entries: Option<u64>,
+    /// Space taken by what no older dump had when it was made, in bytes; with
+    /// its directories. `None` without the catalog.
+    pub added_bytes: Option<u64>,
+    /// Space that removing it alone would free, in bytes. `None` without the
+    /// catalog.
+    pub unique_bytes: Option<u64>,
+}
+
+/// The links of a dump root that name a dump.
+#[derive(Debug, Default)]
+struct Links {
+    ours: Vec<PathBuf>,
+    pins: Vec<PathBuf>,
+}
+
+impl DumpInfo {
+    /// Is it a copy that shares nothing with others?
+    #[must_use]
+    pub fn is_checkpoint(&self) -> bool {
+        matches!(self.dump, DumpId::Dump(name) if name.sort == Sort::Checkpoint)
+    }
+}
+
+impl DumpRoot {
+    /// All published dumps and a first copy, the oldest first. With the catalog
+    /// also what each of them holds.
+    ///
+    /// # Errors
+    /// The dump root, or the catalog, cannot be read.
+    pub fn dumps(&self, catalog: Option<&CatalogView>) -> Result<Vec<DumpInfo>, Error> {
+        let sizes = match catalog {
+            None => Vec::new(),
+            Some(catalog) => catalog
+                .view
+                .sizes()
+                .map_err(|e| Error::Other(Box::new(e)))?,
+        };
+        let mut sizes: HashMap<DumpId, DumpSizes> =
+            sizes.into_iter().map(|sizes| (sizes.dump, sizes)).collect();
+        let mut named = self.named()?;
+        let listing = self.listing();
+        let mut dumps = Vec::new();
+        if self.has(DumpId::First)? {
+            dumps.push((DumpId::First, None));
+        }
+        for dated in listing.oldest_first(..) {
+            let dated = dated?;
+            dumps.push((DumpId::Dump(dated.name), Some(dated.moment)));
+        }
+        let each = dumps.into_iter().map(|(dump, moment)| {
+            let sizes = sizes.remove(&dump);
+            let Links { ours, pins } = named.remove(&dump).unwrap_or_default();
+            DumpInfo {
+                dump,
+                path: self.path().join(dump.path()),
+                moment,
+                lacks: dump.name().and_then(|name| listing.lacks(name)),
+                trees: match &sizes {
+                    Some(sizes) => {
+                        let names = sizes.trees.iter();
+                        names.map(|name| OsString::from_vec(name.clone())).collect()
+                    }
+                    None => self.trees(dump),
+                },
+                links: ours,
+                pins,
+                entries: match &sizes {
+                    Some(sizes) => Some(sizes.entries),
+                    None => dump.name().and_then(|name| listing.noted_names(name)),
+                },
+                added_bytes: sizes.as_ref().map(|sizes| sizes.added),
+                unique_bytes: sizes.as_ref().map(|sizes| sizes.unique),
+            }
+        });
+        Ok(each.collect())
+    }
+
+    /// The names of the trees in a dump, in the order of their bytes; none where
+    /// it does not exist, or may not be listed.
+    #[must_use]
+    pub fn trees(&self, dump: DumpId) -> Vec<OsString> {
+        let path = self.path().join(dump.path());
+        let listed = super::read::list(&path);
+        let Ok(listed) = listed else {
+            return Vec::new();
+        };
+        let names = listed.iter().filter(|entry| match entry.kind {
+            Some(kind) => kind == Kind::Dir,
+            None => {
+                let tree = OsString::from_vec(entry.name.to_bytes().to_vec());
+                self.open_dump(&dump.rel_path().join(tree.as_encoded_bytes()))
+                    .is_ok()
+            }
+        });
+        names
+            .map(|entry| OsString::from_vec(entry.name.to_bytes().to_vec()))
+            .collect()
+    }
+
+    /// By dump: the links that name it.
+    fn named(&self) -> Result<HashMap<DumpId, Links>, Error> {
+        let mut named: HashMap<DumpId, Links> = HashMap::new();
+        let id = |target: LinkTarget| target.name.map_or(DumpId::First, DumpId::Dump);
+        for link in [layout::CURRENT, layout::CURRENT_CHECKPOINT] {
+            match self.link(link) {
+                Ok(Some(target)) => named.entry(id(target)).or_default().ours.push(link.into()),
+                // That it is broken is for others to tell: the dumps are there.
+                Ok(None) | Err(Error::BadCurrent { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        for pin in self.pins()? {
+            named.entry(pin.dump).or_default().pins.push(pin.name);
+        }
+        Ok(named)
+    }
+}

@@ -1,0 +1,117 @@
+//! Where the space of the dumps goes. Only the catalog knows: it would take a
+//! look at every name of every dump.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+
+use super::catalog::CatalogView;
+use crate::catalog::{PathVersion, UsageOf};
+use crate::model::error::Error;
+use crate::model::metadata::Meta;
+use crate::model::path::RelPath;
+use crate::policy::layout::DumpId;
+
+/// Where space goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Usage {
+    /// What removing the dumps together would free, or what a path takes in all
+    /// of them, each inode counted once, in bytes. Of whole dumps it includes
+    /// their directories.
+    pub unique_bytes: u64,
+    /// The same of each tree, or of each name in a directory, the largest first.
+    /// What has names in several counts in each.
+    pub paths: Vec<(RelPath, u64)>,
+    /// The full copies that there are.
+    pub generations: Vec<Generation>,
+}
+
+/// A full copy of a tree, and the dumps that link to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Generation {
+    /// The tree.
+    pub tree: PathBuf,
+    /// The dump with which it began, which may be gone: the first one, or a
+    /// checkpoint.
+    pub since: DumpId,
+    /// When that was made; `None` of a first copy.
+    pub moment: Option<DateTime<Utc>>,
+    /// How many dumps of it there are.
+    pub dumps: u64,
+    /// How much of the space asked for was stored in it, in bytes.
+    pub bytes: u64,
+}
+
+/// Consecutive dumps in which a path was one inode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RecordedVersion {
+    /// The first of them.
+    pub first: DumpId,
+    /// The last of them.
+    pub last: DumpId,
+    /// Its metadata, as far as they are recorded: neither number nor times of
+    /// change and access.
+    pub meta: Meta,
+}
+
+impl CatalogView {
+    /// The versions of a path, which begins with the name of a tree, the oldest
+    /// first. Of the top of a tree none are recorded.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    pub fn versions(&self, path: &RelPath) -> Result<Vec<RecordedVersion>, Error> {
+        let versions = self.view.versions(path);
+        let versions = versions.map_err(|e| Error::Other(Box::new(e)))?;
+        let version = |row: PathVersion| RecordedVersion {
+            first: row.first,
+            last: row.last,
+            meta: row.facts.meta(),
+        };
+        Ok(versions.into_iter().map(version).collect())
+    }
+
+    /// What some dumps hold alone, or without any what all hold; of everything,
+    /// or of what is at or below a path, which begins with the name of a tree.
+    /// `None`: no dump ever had that path.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    pub fn usage(
+        &self,
+        dumps: Option<Vec<DumpId>>,
+        below: Option<RelPath>,
+    ) -> Result<Option<Usage>, Error> {
+        let usage = self.view.usage(&UsageOf { dumps, below });
+        let usage = usage.map_err(|e| Error::Other(Box::new(e)))?;
+        Ok(usage.map(|usage| Usage {
+            unique_bytes: usage.bytes,
+            paths: usage.paths,
+            generations: usage
+                .generations
+                .into_iter()
+                .map(|row| Generation {
+                    tree: RelPath::from_bytes(&row.tree).into(),
+                    since: row.name,
+                    moment: (row.name != DumpId::First)
+                        .then(|| DateTime::from_timestamp_nanos(row.moment)),
+                    dumps: row.dumps,
+                    bytes: row.bytes,
+                })
+                .collect(),
+        }))
+    }
+
+    /// The space that removing these dumps together would free, in bytes: what
+    /// no other dump has, and their directories.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    pub fn freed_bytes(&self, dumps: &[DumpId]) -> Result<u64, Error> {
+        let freed = self.view.freed(dumps);
+        freed.map_err(|e| Error::Other(Box::new(e)))
+    }
+}

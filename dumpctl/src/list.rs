@@ -1,0 +1,224 @@
+//! `dumpctl list`: the dumps that there are.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueHint};
+use dumpcli::exit::Exit;
+use dumpcli::failure::Failure;
+use dumpcli::paging::Out;
+use dumpcli::{figures, fit, json, screen};
+use dumpcore::chrono::{DateTime, Utc};
+use dumpcore::{DumpInfo, Printable};
+use serde_json::{Map, Value};
+
+use crate::common::Settings;
+use crate::desk;
+use crate::dumps::{self, Dumps, Looking};
+use crate::table::{Set, Table};
+
+const WORD: &str = "list";
+
+const HELP: &str = "\
+Columns:
+  NAME     the dump, as other commands take it
+  AGE      how long ago it was made
+  KIND     dump; checkpoint: a copy that shares nothing with older dumps;
+           partial: some entries could not be read
+  ADDED    what it stored that no older dump had
+  ALONE    what removing it alone would free
+  KEPT BY  current, current_chk, and the pins that name it
+  TREES    what it holds, where dumps hold different trees
+
+Without the catalog ADDED and ALONE are not known.
+
+Examples:
+  dumpctl list                 all dumps, the oldest first
+  dumpctl list --last 10       the newest ten
+  dumpctl list --since 2w      those of the last two weeks
+  dumpctl list --tree photos   those that hold the tree 'photos'
+
+Exit codes:
+  0  done
+  1  failed
+  2  wrong usage";
+
+/// List the dumps, oldest first, with what each added and what removing it would
+/// free.
+#[derive(Args, Debug)]
+#[command(after_help = HELP)]
+pub(crate) struct Options {
+    /// Only dumps made since: a dump (its name, path or pin), a date, or how long
+    /// ago (12h, 3d, 2w, 1y6mo)
+    #[arg(long, value_name = "WHEN")]
+    since: Option<OsString>,
+    /// Only dumps that hold the tree of this name
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
+    tree: Option<OsString>,
+    /// Only the newest N dumps
+    #[arg(long, value_name = "N")]
+    last: Option<usize>,
+}
+
+pub(crate) fn run(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
+    match listed(options, settings) {
+        Ok(exit) => Ok(exit),
+        Err(failure) => desk::fail(WORD, &failure, settings.session.json),
+    }
+}
+
+fn listed(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
+    let looking = Looking::new(settings)?;
+    let dumps = looking.dumps()?;
+    let since = match &options.since {
+        Some(text) => dumps.since(text)?,
+        None => None,
+    };
+    let catalog = dumps.catalog("sizes are not known");
+    let all = dumps.root.dumps(catalog.as_ref());
+    drop(catalog);
+    let all = all.map_err(|error| dumps::failed(error, dumps.lookup))?;
+    if all.is_empty()
+        && let Some(failure) = dumps.lookup.no_dumps()
+    {
+        return Err(failure);
+    }
+    let trees: BTreeSet<OsString> = all.iter().flat_map(|dump| dump.trees.clone()).collect();
+    let chosen = chosen(options, since, all);
+    if let Some(tree) = &options.tree
+        && !trees.contains(tree)
+    {
+        let names = trees
+            .iter()
+            .map(|name| Printable::path(name.as_ref()).to_string());
+        let names = names.collect::<Vec<_>>().join(", ");
+        let tree = Printable::path(tree.as_ref());
+        let text = format!("no dump holds a tree {tree}; there are {names}");
+        return Err(Failure::Failed(text));
+    }
+    if settings.session.json {
+        let object = object(&dumps, &chosen);
+        screen::print(&format!("{}\n", Value::Object(object)))?;
+    } else {
+        tell(&dumps, &chosen)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn chosen(options: &Options, since: Option<DateTime<Utc>>, all: Vec<DumpInfo>) -> Vec<DumpInfo> {
+    let mut chosen = all;
+    chosen.retain(|dump| {
+        let late = since.is_none_or(|since| dump.moment.is_some_and(|moment| moment >= since));
+        late && options
+            .tree
+            .as_ref()
+            .is_none_or(|tree| dump.trees.contains(tree))
+    });
+    if let Some(last) = options.last {
+        chosen.drain(..chosen.len().saturating_sub(last));
+    }
+    chosen
+}
+
+fn tell(dumps: &Dumps<'_>, chosen: &[DumpInfo]) -> Result<(), Failure> {
+    let first = chosen.first().map(|dump| &dump.trees);
+    let mixed = chosen.iter().any(|dump| Some(&dump.trees) != first);
+    let mut columns = vec![
+        Set::Left,
+        Set::Right,
+        Set::Left,
+        Set::Right,
+        Set::Right,
+        Set::Left,
+    ];
+    let mut head = vec!["NAME", "AGE", "KIND", "ADDED", "ALONE", "KEPT BY"];
+    if mixed {
+        columns.push(Set::Left);
+        head.push("TREES");
+    }
+    let mut table = Table::new(&columns, &head);
+    let now = dumps.lookup.now.to_utc();
+    let size = |bytes: Option<u64>| bytes.map_or_else(|| "-".to_owned(), figures::bytes);
+    for dump in chosen {
+        let age = dump.moment.map(|moment| figures::age(now - moment));
+        let mut row = vec![
+            dump.dump.to_string(),
+            age.unwrap_or_else(|| "-".to_owned()),
+            kind_for_people(dump).to_owned(),
+            size(dump.added_bytes),
+            size(dump.unique_bytes),
+            names(dump.links.iter().chain(&dump.pins).map(PathBuf::as_path)),
+        ];
+        if mixed {
+            row.push(names(dump.trees.iter().map(Path::new)));
+        }
+        table.row(row);
+    }
+    if chosen.is_empty() {
+        return Ok(());
+    }
+    let mut out = Out::open();
+    for line in table.lines(fit::stdout_columns()) {
+        if !dumps::line(&mut out, &line)? {
+            break;
+        }
+    }
+    dumps::close(out)
+}
+
+fn names<'n>(names: impl Iterator<Item = &'n Path>) -> String {
+    let names: Vec<String> = names
+        .map(|name| Printable::path(name).to_string())
+        .collect();
+    names.join(", ")
+}
+
+fn kind_for_people(dump: &DumpInfo) -> &'static str {
+    match dump.lacks {
+        Some(_) => "partial",
+        None => kind(dump),
+    }
+}
+
+fn kind(dump: &DumpInfo) -> &'static str {
+    match dump.is_checkpoint() {
+        true => "checkpoint",
+        false => "dump",
+    }
+}
+
+fn object(dumps: &Dumps<'_>, chosen: &[DumpInfo]) -> Map<String, Value> {
+    let mut object = desk::head(WORD, Exit::Done);
+    let root = dumpcli::absolute(&dumps.lookup.dump);
+    json::put_path(&mut object, "dump_root", Some(&root));
+    let each = chosen.iter().map(|dump| {
+        let mut object = Map::new();
+        object.insert("name".into(), dump.dump.to_string().into());
+        let path = dumps.lookup.absolute(&dump.path);
+        json::put_path(&mut object, "path", Some(&path));
+        object.insert("time".into(), dump.moment.map_or(Value::Null, dumps::time));
+        object.insert("kind".into(), kind(dump).into());
+        object.insert("partial".into(), dump.lacks.is_some().into());
+        dumps::put_names(&mut object, "trees", dump.trees.iter().map(Path::new));
+        dumps::put_names(&mut object, "pins", dump.pins.iter().map(PathBuf::as_path));
+        object.insert("entries".into(), dump.entries.into());
+        object.insert("added_bytes".into(), dump.added_bytes.into());
+        object.insert("unique_bytes".into(), dump.unique_bytes.into());
+        object.insert("keep".into(), kept_by(dump).into());
+        Value::Object(object)
+    });
+    object.insert("dumps".into(), each.collect());
+    object
+}
+
+/// Why it stays whatever the policy says.
+fn kept_by(dump: &DumpInfo) -> Vec<String> {
+    let links = dump
+        .links
+        .iter()
+        .map(|link| link.to_string_lossy().into_owned());
+    links
+        .chain((!dump.pins.is_empty()).then(|| "pin".to_owned()))
+        .collect()
+}

@@ -1,0 +1,135 @@
+//! Lines of columns for people: aligned, and on a terminal no wider than that.
+
+use dumpcli::fit;
+
+/// How a column is set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Set {
+    Left,
+    Right,
+    /// A path: it gives way where the terminal is narrow.
+    Path,
+}
+
+/// Rows of as many cells as there are columns.
+#[derive(Debug)]
+pub(crate) struct Table {
+    columns: Vec<Set>,
+    rows: Vec<Vec<String>>,
+}
+
+/// Between two columns.
+const GAP: &str = "  ";
+/// A path is not cut to less than this.
+const NARROWEST: usize = 12;
+
+impl Table {
+    /// `head`: what stands above the columns; empty cells of nothing.
+    pub(crate) fn new(columns: &[Set], head: &[&str]) -> Self {
+        let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
+        let rows = if head.iter().all(String::is_empty) {
+            Vec::new()
+        } else {
+            vec![head]
+        };
+        Self {
+            columns: columns.to_vec(),
+            rows,
+        }
+    }
+
+    pub(crate) fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
+    /// The lines, without their ends. `width`: of the terminal, when there is
+    /// one.
+    pub(crate) fn lines(&self, width: Option<usize>) -> impl Iterator<Item = String> {
+        let widths: Vec<usize> = (0..self.columns.len())
+            .map(|at| {
+                let cells = self.rows.iter().filter_map(|row| row.get(at));
+                cells.map(|cell| fit::columns(cell)).max().unwrap_or(0)
+            })
+            .collect();
+        self.rows
+            .iter()
+            .map(move |row| self.line(row, &widths, width))
+    }
+
+    fn line(&self, row: &[String], widths: &[usize], width: Option<usize>) -> String {
+        let mut line = String::new();
+        for (at, cell) in row.iter().enumerate() {
+            let is_last = at + 1 == row.len();
+            let others: usize = widths[at + 1..].iter().map(|other| other + GAP.len()).sum();
+            let room = width.map(|width| width.saturating_sub(fit::columns(&line) + others));
+            let (cell, own) = match (self.columns[at], room) {
+                (Set::Path, Some(room)) => {
+                    let room = room.max(NARROWEST);
+                    (fit::path(cell, room).into_owned(), widths[at].min(room))
+                }
+                _ => (cell.clone(), widths[at]),
+            };
+            let pad = own.saturating_sub(fit::columns(&cell));
+            match self.columns[at] {
+                Set::Right => line.push_str(&format!("{:pad$}{cell}", "")),
+                _ if is_last => line.push_str(&cell),
+                _ => line.push_str(&format!("{cell}{:pad$}", "")),
+            }
+            if !is_last {
+                line.push_str(GAP);
+            }
+        }
+        let line = line.trim_end();
+        match width {
+            Some(width) => fit::cut(line, width).into_owned(),
+            None => line.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        let mut table = Table::new(
+            &[Set::Left, Set::Right, Set::Path],
+            &["NAME", "SIZE", "PATH"],
+        );
+        table.row(vec![
+            "a".into(),
+            "10 B".into(),
+            "home/glenda/letters/a.tex".into(),
+        ]);
+        table.row(vec!["longer".into(), "7 B".into(), "b".into()]);
+        table
+    }
+
+    #[test]
+    fn columns_are_aligned() {
+        let lines: Vec<String> = table().lines(None).collect();
+        let expected = [
+            "NAME    SIZE  PATH",
+            "a       10 B  home/glenda/letters/a.tex",
+            "longer   7 B  b",
+        ];
+        assert_eq!(lines, expected);
+    }
+
+    #[test]
+    fn nothing_is_wider_than_the_terminal() {
+        for width in [4, 20, 30, 35, 80] {
+            for line in table().lines(Some(width)) {
+                assert!(fit::columns(&line) <= width, "{width}: {line}");
+            }
+        }
+        let lines: Vec<String> = table().lines(Some(30)).collect();
+        assert_eq!(lines[1], "a       10 B  home/…/a.tex");
+    }
+
+    #[test]
+    fn no_head_is_no_line() {
+        let table = Table::new(&[Set::Left], &[""]);
+        assert_eq!(table.lines(None).count(), 0);
+    }
+}
