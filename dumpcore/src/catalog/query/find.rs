@@ -8,8 +8,8 @@ use super::rows::{FACTS, facts};
 use super::series::Series;
 use super::sizes::tree_indices;
 
-use crate::catalog::query_values::{FoundRow, Wanted};
 use crate::catalog::columns::bytes;
+use crate::catalog::query_values::{FoundRow, Wanted};
 use crate::model::path::RelPath;
 use crate::policy::name_test::NameTest;
 

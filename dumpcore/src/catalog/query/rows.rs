@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, Row, Statement};
 
-use crate::catalog::query_values::Facts;
 use crate::catalog::columns::{bytes, kind_of, open_hash, time};
+use crate::catalog::query_values::Facts;
 use crate::catalog::values::InodeId;
 
 /// A name that stands for one inode in a run of dumps.
