@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{History, Stage, each, inodes, leftovers};
-use dumpcore::{Error, Event, Snapshot};
+use dumpcore::{CatalogTools, Error, Event, Snapshot};
 use fixtures::is_root;
 use fixtures::strategy::{Change, changes, tree};
 use fixtures::tree::{Time, Tree};
@@ -206,6 +206,9 @@ fn check(model: &Tree, rounds: &[Round]) {
         }
         let state = source_state(&stage);
         stage.run(snapshot(&stage).jobs(round.jobs).catalog(round.catalog));
+        if round.catalog {
+            assert_catalog(&stage, false, &log);
+        }
         let now = inodes(&stage.newest());
         if let Some(previous) = &previous {
             for path in untouched(&before, &state) {
@@ -224,6 +227,16 @@ fn check(model: &Tree, rounds: &[Round]) {
     let counts = &report.counts;
     let linked = counts.linked.number + counts.hard_links;
     assert_eq!(linked, old.len() as u64, "{counts:?}");
+    assert_catalog(&stage, true, &log);
+}
+
+/// The catalog says what is on disk: of the newest dump, or of all.
+fn assert_catalog(stage: &Stage, all: bool, log: &[Vec<String>]) {
+    if cfg!(feature = "catalog") {
+        let tools = CatalogTools::new(&stage.dump).all(all);
+        let differences = tools.check().expect("compared");
+        assert_eq!(differences, [], "{log:#?}");
+    }
 }
 
 /// This many cases, or as many as `PROPTEST_CASES` says.
