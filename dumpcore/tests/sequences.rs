@@ -264,7 +264,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(cases(500))]
+    #![proptest_config(cases(150))]
 
     #[test]
     #[ignore = "needs root: other owners, devices, trusted attributes"]
