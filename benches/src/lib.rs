@@ -3,6 +3,7 @@
 //! - `library`: the library, by criterion.
 //! - `peers`: whole programs against their peers on a realistic tree.
 //! - `scale`: memory, instructions and system calls as trees grow; no clock.
+//! - `years`: how long `dumpctl` takes to answer from the catalog of years.
 //! - `latency`: what workers hide of a disk or a network that is slow to
 //!   answer.
 //!
@@ -16,3 +17,4 @@ pub mod machine;
 pub mod peers;
 pub mod programs;
 pub mod scale;
+pub mod years;

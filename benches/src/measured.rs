@@ -5,5 +5,9 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    fixtures::called_as(&[("dumpme", dumpme::main), ("chkptme", chkptme::main)])
+    fixtures::called_as(&[
+        ("dumpme", dumpme::main),
+        ("chkptme", chkptme::main),
+        ("dumpctl", dumpctl::main),
+    ])
 }

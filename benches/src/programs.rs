@@ -18,7 +18,7 @@ impl Programs {
     /// What making them reports.
     pub fn link(measured: &Path, dir: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(dir)?;
-        for name in ["dumpme", "chkptme"] {
+        for name in ["dumpme", "chkptme", "dumpctl"] {
             symlink(measured, dir.join(name))?;
         }
         Ok(Self::installed(dir))
@@ -45,6 +45,17 @@ impl Programs {
         fixtures::shield(&mut command, &self.dir)
             .args(["-q", "--log", "stderr", "--main"])
             .arg(tree)
+            .arg("--dump")
+            .arg(root)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// `dumpctl` of a dump root, of whose surroundings nothing counts.
+    #[must_use]
+    pub fn dumpctl(&self, root: &Path) -> Command {
+        let mut command = Command::new(self.path("dumpctl"));
+        fixtures::shield(&mut command, &self.dir)
             .arg("--dump")
             .arg(root)
             .stdin(Stdio::null());

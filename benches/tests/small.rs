@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use benches::peers::{self, Results};
-use benches::{latency, scale};
+use benches::{latency, scale, years};
 use clap::Parser as _;
 
 /// The peers that keep plain directories: for those with formats of their own
@@ -139,4 +139,21 @@ fn slow_disks_and_networks_are_dumped() {
         titles.len() == 2 && titles[0].contains("sshfs"),
         "{titles:?}"
     );
+}
+
+#[test]
+fn years_of_dumps_are_asked_about() {
+    let few = [
+        "years",
+        "--dumps=40",
+        "--files=300",
+        "--dirs=20",
+        "--rounds=1",
+    ];
+    let settings = years::Settings::parse_from(few);
+    let mut lines = Vec::new();
+    years::measure(&settings, measured(), &mut |row| lines.push(row.lines)).expect("measured");
+    // Each has a head: a dump more, a tenth of the files, some that are gone.
+    assert_eq!(lines[..2], [41, 31]);
+    assert!(lines[2..].iter().all(|lines| *lines > 1), "{lines:?}");
 }

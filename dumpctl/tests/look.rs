@@ -552,3 +552,35 @@ fn a_plain_user_sees_what_is_theirs() {
         "{said}"
     );
 }
+
+#[test]
+fn of_several_sets_a_path_chooses_or_the_person_does() {
+    let dumps = Dumps::new(true);
+    let dir = dumps.ground.at("");
+    let photos = dir.join("photos");
+    fs::create_dir(&photos).expect("made");
+    let sets = format!(
+        "[set.tree]\nmain = \"{0}tree\"\ndump = \"{0}dump\"\n\
+         [set.photos]\nmain = \"{0}photos\"\ndump = \"{0}dump2\"\n",
+        dir.display()
+    );
+    fixtures::shield::configure(&dir, &sets);
+    let dumpctl = |words: &[&str]| {
+        let mut command = dumps.ground.dumpctl(words);
+        command.env_remove("DUMPROOT");
+        command
+    };
+    let (_, said) = ends(dumpctl(&["list"]), 2);
+    let expected = "there are several dump roots: choose one with --set or --dump (";
+    assert!(said.contains(expected), "{said}");
+    for words in [
+        &["list", "--set", "tree"][..],
+        &["find", "--path", &dumps.main("dir"), "*.tex"],
+        &["diff", FIRST, NEWEST, "--", &dumps.main("dir")],
+    ] {
+        let (printed, said) = ends(dumpctl(words), 0);
+        assert!(!printed.is_empty() && said.is_empty(), "{words:?}: {said}");
+    }
+    let (_, said) = ends(dumpctl(&["list", "--set", "photos"]), 1);
+    assert!(said.contains("dump2"), "{said}");
+}

@@ -1,0 +1,15 @@
+//! What `dumpctl` takes to answer from the catalog of years of dumps: see
+//! `benches/README.md`, and `cargo bench -p benches --bench years -- --help`.
+
+use std::path::Path;
+
+use benches::years::{HEAD, Settings, measure};
+use clap::Parser as _;
+
+#[allow(clippy::print_stdout)]
+fn main() -> std::io::Result<()> {
+    let settings = Settings::parse();
+    println!("{HEAD}");
+    let measured = Path::new(env!("CARGO_BIN_EXE_measured"));
+    measure(&settings, measured, &mut |row| println!("{row}"))
+}
