@@ -74,13 +74,14 @@ pub(super) fn moment_number(moment: Option<DateTime<Utc>>) -> i64 {
 pub(super) fn record(db: &Connection, new: &NewDump) -> rusqlite::Result<i64> {
     let dump = add_dump(db, new)?;
     add_dirs(db)?;
-    let mut inserted = Vec::new();
+    let (mut inserted, mut is_first) = (Vec::new(), true);
     for tree in &new.trees {
         let place = place(db, new, tree)?;
         if place.seq <= place.last {
             between::fill(db, tree.id, place.base)?;
             inserted.push((tree, place.seq));
         }
+        is_first &= place.last < 0;
         note_place(db, tree, &place)?;
     }
     let moved_by = add_inodes(db)?;
@@ -95,8 +96,12 @@ pub(super) fn record(db: &Connection, new: &NewDump) -> rusqlite::Result<i64> {
     for tree in &new.trees {
         add_series(db, dump, tree)?;
     }
-    close_dirs(db)?;
-    change_names(db, moved_by)?;
+    // Nothing ends where nothing has begun.
+    if !is_first {
+        close_dirs(db)?;
+        end_runs(db, moved_by)?;
+    }
+    begin_runs(db, moved_by)?;
     note_sources(db)?;
     Ok(dump)
 }
@@ -204,7 +209,21 @@ fn add_inodes(db: &Connection) -> rusqlite::Result<i64> {
     let moved_by = db.query_row("SELECT coalesce(max(id),0) FROM inode", [], |row| {
         row.get(0)
     })?;
-    // A directory whose metadata did not change keeps its row.
+    if moved_by > 0 {
+        recognise_inodes(db)?;
+    }
+    let sql = format!(
+        "INSERT INTO inode(id, ino, born, kind, mode, uid, gid, size, bytes, mtime, rdev, hash,
+           {SOURCE}) SELECT ?1+id, ino, born, kind, mode, uid, gid, size, bytes, mtime, rdev,
+           hash, {SOURCE} FROM s.inode WHERE id NOT IN (SELECT id FROM s.same)"
+    );
+    db.execute(&sql, [moved_by])?;
+    Ok(moved_by)
+}
+
+/// Finds the inodes that are known, and notes what is new of them. A directory
+/// whose metadata did not change keeps its row.
+fn recognise_inodes(db: &Connection) -> rusqlite::Result<()> {
     db.execute_batch(&format!(
         "INSERT INTO s.same SELECT x.id, m.id FROM s.inode x CROSS JOIN inode m
            ON m.ino=x.ino AND m.born=x.born WHERE x.ino IS NOT NULL AND {EQUAL};
@@ -224,14 +243,7 @@ fn add_inodes(db: &Connection) -> rusqlite::Result<i64> {
              FROM s.same y CROSS JOIN s.inode x ON x.id=y.id WHERE y.main=m.id)
            WHERE id IN (SELECT y.main FROM s.same y CROSS JOIN s.inode x ON x.id=y.id
              WHERE x.kind<>1);"
-    ))?;
-    let sql = format!(
-        "INSERT INTO inode(id, ino, born, kind, mode, uid, gid, size, bytes, mtime, rdev, hash,
-           {SOURCE}) SELECT ?1+id, ino, born, kind, mode, uid, gid, size, bytes, mtime, rdev,
-           hash, {SOURCE} FROM s.inode WHERE id NOT IN (SELECT id FROM s.same)"
-    );
-    db.execute(&sql, [moved_by])?;
-    Ok(moved_by)
+    ))
 }
 
 /// Ends the runs of all names below directories that are gone, or became
@@ -253,9 +265,9 @@ fn close_dirs(db: &Connection) -> rusqlite::Result<()> {
     )
 }
 
-/// Ends the runs of names that are gone or changed, and begins those of new
-/// ones.
-fn change_names(db: &Connection, moved_by: i64) -> rusqlite::Result<()> {
+/// Ends the runs of names that are gone or changed, and leaves out what did not
+/// change.
+fn end_runs(db: &Connection, moved_by: i64) -> rusqlite::Result<()> {
     let unchanged = format!(
         "DELETE FROM s.entry AS e WHERE e.inode IS NOT NULL AND EXISTS(SELECT 1 FROM live l
            WHERE l.dir=e.dir AND l.name=e.name AND l.inode={INODE})"
@@ -266,7 +278,11 @@ fn change_names(db: &Connection, moved_by: i64) -> rusqlite::Result<()> {
            CROSS JOIN live l ON l.dir=e.dir AND l.name=e.name CROSS JOIN dir d ON d.id=e.dir
            CROSS JOIN s.now n ON n.tree=d.tree WHERE l.first<n.seq;
          DELETE FROM live WHERE (dir, name) IN (SELECT dir, name FROM s.entry WHERE inode IS NULL);",
-    )?;
+    )
+}
+
+/// Begins the runs of what is new or changed.
+fn begin_runs(db: &Connection, moved_by: i64) -> rusqlite::Result<()> {
     let new = format!(
         "INSERT OR REPLACE INTO live SELECT e.dir, e.name, {INODE}, n.seq FROM s.entry e
            CROSS JOIN dir d ON d.id=e.dir CROSS JOIN s.now n ON n.tree=d.tree
