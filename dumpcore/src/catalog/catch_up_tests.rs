@@ -16,7 +16,7 @@ use crate::policy::layout::DumpId;
 
 static NEVER: AtomicBool = AtomicBool::new(false);
 
-pub(super) const OPTIONS: WalkOptions<'_> = WalkOptions {
+pub(super) static OPTIONS: WalkOptions<'_> = WalkOptions {
     observer: &Silent,
     stop: &NEVER,
     jobs: 3,
