@@ -172,6 +172,45 @@ fn rename_exchange(a: &Path, b: &Path) {
     }
 }
 
+/// Two directories change places, and what is in one of them stays at its path.
+#[test]
+fn what_stays_at_its_path_in_a_directory_that_moved_keeps_its_contents() {
+    let stage = Stage::new();
+    let at = |path: &str| stage.source.join(path);
+    for dir in ["app", "new"] {
+        fs::create_dir_all(at(dir).join("data/deep")).expect("made");
+        for file in ["data/f", "data/deep/g"] {
+            fs::write(at(dir).join(file), format!("{dir} {file}")).expect("written");
+        }
+    }
+    for _ in 0..3 {
+        run(&stage);
+    }
+    fs::remove_dir_all(at("new/data")).expect("removed");
+    for (from, to) in [("app/data", "new/data"), ("app", "old"), ("new", "app")] {
+        fs::rename(at(from), at(to)).expect("renamed");
+    }
+    for _ in 0..3 {
+        run(&stage);
+    }
+}
+
+#[test]
+fn a_moved_file_keeps_no_attribute_that_it_has_lost() {
+    let stage = stage();
+    let at = |path: &str| stage.source.join(path);
+    xattr::set(at("a/1"), "user.note", b"secret").expect("set");
+    run(&stage);
+    xattr::remove(at("a/1"), "user.note").expect("removed");
+    fs::rename(at("a/1"), at("c/d/bare")).expect("renamed");
+    run(&stage);
+    // And one that keeps it is linked.
+    xattr::set(at("a/2"), "user.note", b"kept").expect("set");
+    run(&stage);
+    fs::rename(at("a/2"), at("c/d/noted")).expect("renamed");
+    assert_eq!(run(&stage).counts.moved.number, 1);
+}
+
 #[test]
 fn moves_can_be_turned_off() {
     let stage = stage();

@@ -10,6 +10,7 @@ use std::fmt;
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use crate::catalog::{Catalog, CatalogError, DirId, Finding, Rows, Stage, TreeId};
 use crate::model::metadata::{Meta, Time};
@@ -52,6 +53,9 @@ pub(crate) struct Catalogued {
     again: Mutex<Vec<i64>>,
     has_failed: AtomicBool,
     failure: Mutex<Option<CatalogError>>,
+    /// When the merge began: what changed before that had changed when it was
+    /// read.
+    began: SystemTime,
 }
 
 impl fmt::Debug for Catalogued {
@@ -77,6 +81,7 @@ impl Catalogued {
             again: Mutex::default(),
             has_failed: AtomicBool::new(false),
             failure: Mutex::default(),
+            began: SystemTime::now(),
         }
     }
 
@@ -98,6 +103,13 @@ impl Catalogued {
         let added = || catalog.add_filesystems(&filesystems).map(|()| self.stage);
         let found = failure.map_or_else(added, Err);
         (catalog, found)
+    }
+
+    /// A time of change before this one proves that nothing changed later: it is
+    /// this much older than the first look of the merge.
+    pub(super) fn settled(&self, settle: Duration) -> Time {
+        let settled = self.began.checked_sub(settle);
+        settled.map_or(Time::default(), Time::from)
     }
 
     pub(super) fn stage(&self) -> &Stage {

@@ -3,7 +3,8 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use super::entry::{Item, changed_or};
 use super::judged::{Judged, Reference};
@@ -90,7 +91,13 @@ impl Worker<'_> {
         let policy = self.run.rules.options.policy;
         let other = Self::name_at(reference, item.name);
         Ok(
-            match self.weigh(policy, item, other, &looked, Side::Reference)? {
+            match self.weigh(
+                policy,
+                item.against(&looked),
+                other,
+                &looked,
+                Side::Reference,
+            )? {
                 Verdict::Copy(why) => Judged::Copy(why),
                 Verdict::Link => Judged::Link(Reference::in_place(looked)),
             },
@@ -119,7 +126,10 @@ impl Worker<'_> {
                 false => &by_contents,
             };
             let item = Item {
-                says: if is_same { Says::Same } else { item.says },
+                says: match is_same {
+                    true => Says::Same(looked.ino),
+                    false => Says::Changed(Sure::Yes),
+                },
                 ..item
             };
             let other = Self::name_at(&handle, &name);
@@ -316,6 +326,9 @@ impl Evidence<StoreError> for Pair<'_, '_, '_> {
             self.worker.mark(node);
         }
         let dir = node.reference.as_ref().map(|place| place.id().ino);
+        // The note is of the directory of the entry's own name.
+        let in_place = |open: &Arc<OwnedFd>| open.as_raw_fd() == self.other.dir.as_raw_fd();
+        let dir = dir.filter(|_| hands.reference.as_ref().is_some_and(in_place));
         let is_bare = |(bare, dir): (&Bare, u64)| bare.says_so(dir, self.looked.ctime);
         if self.side == Side::Reference
             && !node.swapped

@@ -45,6 +45,16 @@ pub(super) struct Item<'a> {
 }
 
 impl Item<'_> {
+    /// The same, held against this inode of the reference: what the catalog says
+    /// of another one does not count.
+    pub(super) fn against(self, reference: &Meta) -> Self {
+        let says = match self.says {
+            Says::Same(ino) if ino != reference.ino => Says::Nothing,
+            says => says,
+        };
+        Self { says, ..self }
+    }
+
     /// The same, not to be put off.
     pub(super) fn at_once(self) -> Self {
         Self {
@@ -57,7 +67,7 @@ impl Item<'_> {
     /// `Sure::No`, where its ctime is from another machine's clock.
     pub(super) fn touched(&self, side: Side) -> Sure {
         match self.says {
-            Says::Same if side == Side::Reference => return Sure::No,
+            Says::Same(_) if side == Side::Reference => return Sure::No,
             Says::Changed(sure) if side == Side::Reference => return sure,
             _ => {}
         }

@@ -156,7 +156,8 @@ impl Worker<'_> {
             size: item.meta.size,
             id: Id { dev: 0, ino },
             was: SourceState::of(item.meta),
-            as_read: Some(*item.meta),
+            // It was the first name that was read.
+            as_read: None,
             made: None,
             hash: None,
         };

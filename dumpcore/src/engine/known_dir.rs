@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::catalog::{Children, DirId, Finding, SourceId};
 use crate::model::kind::Kind;
@@ -38,13 +38,24 @@ pub(super) enum Own {
     Wide { met: AtomicU64 },
 }
 
+/// Which directory of the reference stands for a directory.
+#[derive(Debug)]
+pub(super) enum Refers {
+    /// The one at its own path.
+    Own,
+    /// One at another path, which has these names in the catalog.
+    Moved(Children),
+    /// One of which the catalog's names are not at hand: nothing is known of it.
+    Other,
+}
+
 /// A directory whose entries are being dealt with.
 #[derive(Debug)]
 pub(super) struct KnownDir {
     pub(super) dir: DirId,
     pub(super) own: Own,
-    /// Those of the place that it had in the reference, if it was moved.
-    pub(super) moved_from: Option<Children>,
+    /// Whose names its reference has.
+    pub(super) refers: Refers,
     /// Was there a directory at its path in some dump?
     pub(super) is_old_path: bool,
     /// May its names be linked by what the catalog says of them?
@@ -62,7 +73,7 @@ pub(super) struct KnownDir {
 impl KnownDir {
     /// Is its reference at another path, as it was moved?
     pub(super) fn is_moved(&self) -> bool {
-        self.moved_from.is_some()
+        !matches!(self.refers, Refers::Own)
     }
 
     /// By what the catalog knows a file or a directory of the source.
@@ -84,7 +95,7 @@ impl KnownDir {
         dev: u64,
         read: &Meta,
         made: &Meta,
-        settle: Duration,
+        settled: Time,
     ) -> Option<(SourceId, Time)> {
         let id = self.source_id(dev, read)?;
         let facts = |meta: &Meta| (meta.kind, meta.mode, meta.uid, meta.gid, meta.rdev);
@@ -92,11 +103,7 @@ impl KnownDir {
         if facts(read) != facts(made) || !size || read.mtime != made.mtime {
             return None;
         }
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let settled = i128::try_from(now.saturating_sub(settle).as_nanos()).unwrap_or(0);
-        let is_settled = read.ctime.as_nanos() < settled;
+        let is_settled = read.ctime < settled;
         Some((id, if is_settled { read.ctime } else { UNSETTLED }))
     }
 
@@ -113,8 +120,8 @@ impl KnownDir {
 pub(super) enum Says {
     /// Nothing: its time of change decides.
     Nothing,
-    /// It is what the reference holds.
-    Same,
+    /// It is what this inode of the reference holds, by its number.
+    Same(u64),
     /// It was changed, or may have been.
     Changed(Sure),
 }

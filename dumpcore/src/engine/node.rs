@@ -42,8 +42,8 @@ pub(super) struct Tree {
     pub(super) mounts: Mounts,
     /// How its top stands in the target.
     pub(super) stands: Stands,
-    /// Does the dump that is linked to have this tree?
-    pub(super) has_reference: bool,
+    /// Its top in the dump that is linked to; `None` where that has not this tree.
+    pub(super) reference_top: Option<Arc<DirHandle>>,
 }
 
 /// A mount that the reference had, or remembers.

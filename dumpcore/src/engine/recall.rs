@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use super::catalogued::CataloguedTree;
 use super::entry::Item;
 use super::judged::Reference;
-use super::known_dir::{KnownDir, KnownPath, Own, Referred, Says, UNSETTLED, WIDE};
+use super::known_dir::{KnownDir, KnownPath, Own, Referred, Refers, Says, UNSETTLED, WIDE};
 use super::node::{Node, Number};
 use super::root::Root;
 use super::worker::Worker;
@@ -103,7 +103,7 @@ impl Worker<'_> {
         Some(KnownDir {
             dir,
             own,
-            moved_from: None,
+            refers: Refers::Own,
             is_old_path: true,
             believed: reference.is_some_and(|meta| tree.believes(dir, meta)),
             filesystem,
@@ -138,11 +138,14 @@ impl Worker<'_> {
         let tree = catalogued.tree(&above.tree.name)?;
         tree.sealed?;
         let id = known.source_id(above.meta.dev, &source.meta)?;
-        if own.is_some_and(|own| own.source == Some(id)) {
-            return None;
-        }
-        let from = self.recall(|rows| rows.dir_of_source(tree.id, id))??;
-        if own.is_some_and(|own| own.dir == from) {
+        let in_place = !known.is_moved();
+        let stayed = own.filter(|own| own.source == Some(id)).map(|own| own.dir);
+        let from = match stayed {
+            Some(own) => own,
+            None => self.recall(|rows| rows.dir_of_source(tree.id, id))??,
+        };
+        // By its name it is found only where the directory above has its own path.
+        if in_place && own.is_some_and(|own| own.dir == from) {
             return None;
         }
         let entered = self.enter_in_reference(above, from)?;
@@ -191,12 +194,20 @@ impl Worker<'_> {
             same if source.meta.dev == above.meta.dev => same,
             _ => catalogued.filesystem(&*source.handle, &source.meta),
         };
-        // A moved directory's names are those of its former place.
-        let own_reference = reference.filter(|_| moved.is_none());
+        // A moved directory's names are those of its former place. What is below
+        // one and is not found in the catalog has its reference there too.
+        let in_place = moved.is_none() && !known.is_moved();
+        let own_reference = reference.filter(|_| in_place);
         let mut made = self.known_dir(tree, dir, filesystem, own_reference)?;
-        if let (Some(from), Some(reference)) = (moved, reference) {
-            made.moved_from = self.recall(|rows| rows.children(from, WIDE))?;
-            made.believed = made.moved_from.is_some() && tree.believes(from, reference);
+        if !in_place && reference.is_some() {
+            let names = match moved {
+                Some(from) => self.recall(|rows| rows.children(from, WIDE))?,
+                None => None,
+            };
+            let believes = |from, meta| tree.believes(from, meta);
+            made.believed =
+                names.is_some() && moved.zip(reference).is_some_and(|(f, m)| believes(f, m));
+            made.refers = names.map_or(Refers::Other, Refers::Moved);
         }
         made.is_old_path = own.is_some();
         let id = made.source_id(source.meta.dev, &source.meta);
@@ -230,10 +241,11 @@ impl Worker<'_> {
             let at = children.find(name.to_bytes())?;
             Some(*children.get(at).1)
         };
-        match (&known.moved_from, &known.own) {
-            (Some(children), _) => find(children),
-            (None, Own::Rows { children, .. }) => find(children),
-            (None, Own::Wide { .. }) => {
+        match (&known.refers, &known.own) {
+            (Refers::Other, _) => None,
+            (Refers::Moved(children), _) => find(children),
+            (Refers::Own, Own::Rows { children, .. }) => find(children),
+            (Refers::Own, Own::Wide { .. }) => {
                 let dir = known.dir;
                 self.recall(|rows| rows.child(dir, name.to_bytes()))?
             }
@@ -267,27 +279,19 @@ impl Worker<'_> {
                 true => Sure::Perhaps,
                 false => Sure::Yes,
             };
-            return (
-                if heeded {
-                    Says::Changed(sure)
-                } else {
-                    Says::Nothing
-                },
-                None,
-            );
+            let changed = if heeded {
+                Says::Changed(sure)
+            } else {
+                Says::Nothing
+            };
+            return (changed, None);
         }
         let stands = stands_for(&row, meta, node);
         // How many names the reference has of an inode is asked of the disk.
         let alone = meta.nlink == 1 && self.run.rules.links_by_catalog();
         let linked = stands.filter(|_| known.believed && alone);
-        (
-            if stands.is_some() {
-                Says::Same
-            } else {
-                Says::Nothing
-            },
-            linked,
-        )
+        let says = stands.map_or(Says::Nothing, |reference| Says::Same(reference.ino));
+        (says, linked)
     }
 
     /// Where the reference has the inode that this entry was before it was
@@ -386,6 +390,5 @@ fn stands_for(row: &Known, source: &Meta, node: &Node) -> Option<Meta> {
 
 /// The tree's top in the dump that is linked to.
 fn top_of_reference(node: &Node) -> Option<Arc<DirHandle>> {
-    let nodes = std::iter::successors(Some(node), |node| node.above.as_deref());
-    nodes.last()?.reference.clone()
+    node.tree.reference_top.clone()
 }

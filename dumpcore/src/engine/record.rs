@@ -14,6 +14,7 @@ use super::worker::Worker;
 use crate::catalog::{Finding, StoredInode};
 use crate::fs::dir_handle::DirHandle;
 use crate::fs::inspect;
+use crate::model::event::Action;
 use crate::model::kind::Kind;
 use crate::model::metadata::Meta;
 use crate::sys::lock::lock;
@@ -31,10 +32,15 @@ impl Worker<'_> {
             // What cannot be looked at is not known: the next run looks again.
             return;
         };
-        let source = outcome.as_read.and_then(|read| {
-            let settle = self.run.rules.options.settle.max(TICK);
-            known.source_of(node.meta.dev, &read, &made, settle)
-        });
+        let options = &self.run.rules.options;
+        // Without a look at attributes an equal time of change proves less.
+        let looked = options.policy.compares_xattrs();
+        let settled = self.run.rules.catalogued.filter(|_| looked);
+        let settled = settled.map(|c| c.settled(options.settle.max(TICK)));
+        let source = outcome
+            .as_read
+            .zip(settled)
+            .and_then(|(read, settled)| known.source_of(node.meta.dev, &read, &made, settled));
         let stored = StoredInode {
             kind: made.kind,
             ino: Some(made.ino),
@@ -49,7 +55,8 @@ impl Worker<'_> {
             hash: outcome.hash,
             source,
         };
-        self.note(known, name, stored);
+        let follows = outcome.did == Action::HardLinked;
+        self.note(known, name, stored, follows);
     }
 
     /// Notes a directory that is finished, or stands empty.
@@ -71,10 +78,11 @@ impl Worker<'_> {
             hash: None,
             source: None,
         };
-        self.note(known, name, inode);
+        self.note(known, name, inode, false);
     }
 
-    fn note(&mut self, known: &KnownDir, name: &CStr, stored: StoredInode) {
+    /// `follows`: it is one more name of an inode that was noted.
+    fn note(&mut self, known: &KnownDir, name: &CStr, stored: StoredInode, follows: bool) {
         known.entries.fetch_add(1, Ordering::Relaxed);
         let bytes = if stored.kind == Kind::File {
             stored.size
@@ -96,8 +104,10 @@ impl Worker<'_> {
             }
         };
         let finding = match row {
-            Some(row) if row.is_same_inode(&stored) => {
-                if row.source == stored.source {
+            // The first look may have found the name gone.
+            Some(row) if !known.again && row.is_same_inode(&stored) => {
+                // What is known of the inode's first name counts.
+                if row.source == stored.source || follows {
                     return;
                 }
                 Finding::Source {

@@ -42,7 +42,7 @@ impl Worker<'_> {
             published: root.published_path,
             dev: root.entered.meta.dev,
             stands: root.stands,
-            has_reference: reference.is_some(),
+            reference_top: reference.clone(),
         });
         let (target, fresh, unmade) = match made {
             Ok((target, fresh)) => (target, fresh, None),

@@ -152,7 +152,7 @@ impl<'a> Shared<'a> {
     /// May another name of this inode be in the reference, so that storing it
     /// can wait for that?
     pub(super) fn can_wait(&self, tree: &Tree, others: bool) -> bool {
-        others && tree.has_reference && !self.all_met.load(Ordering::Relaxed)
+        others && tree.reference_top.is_some() && !self.all_met.load(Ordering::Relaxed)
     }
 
     /// How many names an inode has in what is read, at most.

@@ -237,9 +237,6 @@ impl Publication<'_> {
         let counts = totals.counts();
         let names = published::names(&staging, &counts, totals);
         staging.remember_size(names, counts.files.bytes)?;
-        if let Some(lock) = &run.lock {
-            run.dump.still_holds(lock)?;
-        }
         let tells = Tells {
             moment: self.moment,
             lacks: self.order.lacks + counts.faults,
@@ -247,6 +244,11 @@ impl Publication<'_> {
         staging.mark_token()?;
         let dump = (self.name, self.moment);
         let announced = found_out.and_then(|found| found.announce(dump, &staging, &counts, totals));
+        // That may have taken a while.
+        totals.verdict()?;
+        if let Some(lock) = &run.lock {
+            run.dump.still_holds(lock)?;
+        }
         staging.publish(&tells, &self.links())?;
         if let Some(announced) = announced {
             announced.confirm(totals);
