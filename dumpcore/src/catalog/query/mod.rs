@@ -23,6 +23,10 @@ use crate::policy::layout::DumpId;
 use crate::root::DumpRoot;
 use series::Series;
 
+/// How much of the file is kept in memory, in KiB as a negative number: what is
+/// asked about all dumps goes through most of it.
+const CACHE: i64 = -32 * 1024;
+
 /// The catalog, for questions about all dumps.
 #[derive(Debug)]
 pub(crate) struct View(Reading);
@@ -33,7 +37,14 @@ impl View {
     /// # Errors
     /// When it may not be read, is damaged, of another dump root, or locked.
     pub(crate) fn open(root: &DumpRoot) -> Result<Option<Self>, CatalogError> {
-        Ok(Catalog::read(root)?.map(Self))
+        let Some(reading) = Catalog::read(root)? else {
+            return Ok(None);
+        };
+        let set = reading
+            .connection()
+            .pragma_update(None, "cache_size", CACHE);
+        set.map_err(|e| CatalogError::sqlite(reading.path(), CatalogOp::Read, e))?;
+        Ok(Some(Self(reading)))
     }
 
     /// The dumps that it knows to be on disk.
