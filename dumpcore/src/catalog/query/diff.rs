@@ -42,7 +42,7 @@ const BEGUN: [Question; 2] = [
 /// A question in two forms: what changed is looked up by an index or, where that
 /// is most of all there is, found in one pass over the table: a column behind a
 /// plus is not searched by, and with a second table SQLite would take the detour
-/// by an index all the same. So the latter is of all trees.
+/// by an index anyway. So the latter is of all trees.
 struct Question {
     by_index: &'static str,
     of_all: &'static str,
