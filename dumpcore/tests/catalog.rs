@@ -98,7 +98,7 @@ fn rebuild(root: &Path) {
 /// A dump, in ticks of the clock of its own, as programs make it.
 fn dump(stage: &Stage) {
     tick();
-    stage.run(stage.snapshot());
+    stage.run(stage.snapshot().catalog(true));
     tick();
 }
 

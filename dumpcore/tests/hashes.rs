@@ -42,7 +42,7 @@ fn recorded(stage: &Stage, name: &str) -> Option<Vec<u8>> {
 
 fn dump(stage: &Stage, hashing: bool) {
     tick();
-    stage.run(stage.snapshot().hash(hashing));
+    stage.run(stage.snapshot().catalog(true).hash(hashing));
     tick();
 }
 

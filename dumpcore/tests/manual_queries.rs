@@ -64,7 +64,7 @@ fn three_dumps() -> (Stage, [String; 3]) {
     };
     let dump = || {
         tick();
-        let report = stage.run(stage.snapshot());
+        let report = stage.run(stage.snapshot().catalog(true));
         tick();
         let name = report.dump.strip_prefix(&stage.dump).expect("in the root");
         name.to_str().expect("a name").to_owned()

@@ -11,7 +11,7 @@ use dumpcore::{Report, Snapshot};
 
 /// A run that takes every time of change for settled that is older than a tick.
 fn snapshot(stage: &Stage) -> Snapshot {
-    stage.snapshot().settle(Duration::ZERO)
+    stage.snapshot().catalog(true).settle(Duration::ZERO)
 }
 
 fn run(stage: &Stage) -> Report {

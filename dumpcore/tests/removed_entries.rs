@@ -21,9 +21,9 @@ fn stage() -> Stage {
 #[test]
 fn what_is_gone_is_counted_with_all_that_was_below_it() {
     let stage = stage();
-    let first = stage.run(stage.snapshot());
+    let first = stage.run(stage.snapshot().catalog(true));
     assert_eq!(first.counts.removed, 0, "there was nothing before");
-    assert_eq!(stage.run(stage.snapshot()).counts.removed, 0);
+    assert_eq!(stage.run(stage.snapshot().catalog(true)).counts.removed, 0);
 
     let source = &stage.source;
     fs::remove_file(source.join("one")).expect("removed");
@@ -34,11 +34,11 @@ fn what_is_gone_is_counted_with_all_that_was_below_it() {
     // Without the catalog it cannot be told what was moved.
     let planned = stage.snapshot().catalog(false).dry_run(true).run();
     assert_eq!(planned.expect("planned").counts.removed, gone + 1);
-    let report = stage.run(stage.snapshot());
+    let report = stage.run(stage.snapshot().catalog(true));
     assert_eq!(report.counts.removed, gone);
     assert_eq!(report.counts.moved.number, 1);
     assert_eq!(report.counts.copied().number, 0);
-    assert_eq!(stage.run(stage.snapshot()).counts.removed, 0);
+    assert_eq!(stage.run(stage.snapshot().catalog(true)).counts.removed, 0);
 }
 
 #[test]

@@ -117,7 +117,7 @@ fn is_empty(stage: &Stage) -> bool {
 /// a tick: else the catalog would be of no use to a tree that was just made.
 fn snapshot(stage: &Stage) -> Snapshot {
     std::thread::sleep(Duration::from_millis(11));
-    let snapshot = stage.snapshot().settle(Duration::ZERO);
+    let snapshot = stage.snapshot().catalog(true).settle(Duration::ZERO);
     snapshot.allow_empty(is_empty(stage))
 }
 

@@ -133,14 +133,14 @@ struct TreeOptions {
     one_file_system: bool,
     #[arg(long, hide = true, overrides_with = "one_file_system")]
     no_one_file_system: bool,
-    /// Copy what was moved or renamed within a tree since its last dump, instead
-    /// of linking it to where it was
+    /// With --catalog: copy what was moved or renamed within a tree since its last
+    /// dump, instead of linking it to where it was
     #[arg(long)]
     no_moves: bool,
-    /// Neither use nor update the catalog: compare every entry with the last
-    /// dump
+    /// Use and update the catalog of the dump root: link what it says is
+    /// unchanged, and what was moved or renamed within a tree
     #[arg(long)]
-    no_catalog: bool,
+    catalog: bool,
     /// Name of the tree in the dump [default: the last part of its path]
     #[arg(long, value_name = "NAME")]
     root_name: Option<OsString>,
@@ -202,7 +202,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         let snapshot = settings.snapshot(&options.kind, filter);
         let run = run
             .moves(!options.tree.no_moves)
-            .catalog(!options.tree.no_catalog);
+            .catalog(options.tree.catalog);
         Ok(snapshot.options(run).run()?)
     }))
 }

@@ -79,9 +79,10 @@ fn with_the_catalog_another_file_costs_two_calls() {
     });
     std::thread::sleep(Duration::from_secs(61));
     let [few, many] = [few, many].map(|place| {
-        let first = dumpme(&place, &["--init"]).status().expect("it runs");
+        let mut first = dumpme(&place, &["--init", "--catalog"]);
+        let first = first.status().expect("it runs");
         assert!(first.success(), "{first}");
-        count_syscalls(&dumpme(&place, &[]))
+        count_syscalls(&dumpme(&place, &["--catalog"]))
     });
     let all = |calls: &BTreeMap<String, u64>| calls.values().sum::<u64>();
     let more = all(&many) - all(&few);
@@ -100,7 +101,7 @@ fn with_the_catalog_another_file_costs_two_calls() {
 #[ignore = "needs strace, and ext4, xfs, btrfs or tmpfs for temporary files"]
 fn an_unchanged_tree_costs_no_more_calls_than_it_did() {
     let place = dumped(flat);
-    let calls = count_syscalls(&dumpme(&place, &["--no-catalog"]));
+    let calls = count_syscalls(&dumpme(&place, &[]));
     for (names, of_file, of_dir) in [
         (LOOKS, 2, 5),
         (LINKS, 1, 0),
@@ -135,7 +136,7 @@ fn an_unchanged_tree_costs_no_more_calls_than_it_did() {
 fn another_file_costs_four_calls() {
     let [few, many] = [FILES, 2 * FILES].map(|number| {
         let place = dumped(|tree| files(tree, number));
-        count_syscalls(&dumpme(&place, &["--no-catalog"]))
+        count_syscalls(&dumpme(&place, &[]))
     });
     let all = |calls: &BTreeMap<String, u64>| calls.values().sum::<u64>();
     let more = all(&many) - all(&few);
@@ -158,7 +159,7 @@ fn what_a_dump_cannot_answer_costs_one_call_more() {
         .expect("it runs");
     assert!(copied.success(), "{copied}");
     fs::remove_dir_all(copy).expect("removed");
-    let calls = count_syscalls(&dumpme(&place, &["--no-catalog"]));
+    let calls = count_syscalls(&dumpme(&place, &[]));
     let made = count(&calls, LISTS);
     let expected = 2 * FILES..=2 * FILES + 2 * DIRS + 150;
     assert!(expected.contains(&made), "{made} lists: {calls:?}");
@@ -169,7 +170,7 @@ fn what_a_dump_cannot_answer_costs_one_call_more() {
 #[ignore = "needs strace"]
 fn no_entry_is_reached_by_a_path() {
     let place = dumped(flat);
-    let lines = trace(&dumpme(&place, &["--no-catalog"]), "%file");
+    let lines = trace(&dumpme(&place, &[]), "%file");
     assert!(lines.len() as u64 > 3 * FILES, "{} calls", lines.len());
     let paths = |line: &&String| line.split('"').skip(1).step_by(2).any(|s| s.contains('/'));
     let paths: Vec<_> = lines.iter().filter(paths).collect();
