@@ -291,7 +291,7 @@ pub(crate) fn leftovers(root: &Path) -> Vec<PathBuf> {
         if name == b".dump" {
             let rest = list(&year).into_iter();
             // The lock stays, and so does the catalog; what SQLite left of a
-            // transaction that was cut off is undone by whoever opens it next.
+            // transaction that was cut off is undone when it is opened next.
             let stays = |path: &PathBuf| {
                 let name = path.file_name().unwrap_or_default().as_bytes();
                 name == b"lock" || name.starts_with(b"catalog")
