@@ -191,9 +191,9 @@ fn stopped_by_a_signal_it_clears_up() {
         kill_process(pid, signal).expect("sent");
         let sent = Instant::now();
         let output = child.wait_with_output().expect("it ends");
-        // The last slow call is waited for.
+        // The last slow call is waited for, and on a busy machine the processor.
         assert!(
-            sent.elapsed() < Duration::from_millis(1200),
+            sent.elapsed() < Duration::from_millis(4000),
             "{:?}",
             sent.elapsed()
         );
