@@ -80,9 +80,10 @@ impl Worker<'_> {
             false => self.moved_directory(above, own, &entered),
         };
         let (from, moved) = moved.map(|moved| (moved.from, moved.entered)).unzip();
+        // What is mounted there has its reference in another dump.
+        let place = above.reference.as_ref().filter(|_| swapped.is_none());
         let same_path = |place| self.enter_reference(place, above, name);
-        let found = moved.or_else(|| above.reference.as_ref().and_then(same_path));
-        let found = found.filter(|_| swapped.is_none());
+        let found = moved.or_else(|| place.and_then(same_path));
         let are_other = |found: &Entered| self.are_names_other(&found.meta, &entered.meta);
         let renamed = found.as_ref().is_none_or(are_other);
         let number = self
