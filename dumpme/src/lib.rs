@@ -133,14 +133,17 @@ struct TreeOptions {
     one_file_system: bool,
     #[arg(long, hide = true, overrides_with = "one_file_system")]
     no_one_file_system: bool,
-    /// With --catalog: copy what was moved or renamed within a tree since its last
+    /// Use and update the catalog of the dump root: link what it says is
+    /// unchanged, and what was moved or renamed within a tree (--no-catalog
+    /// overrides the configuration)
+    #[arg(long, overrides_with = "no_catalog")]
+    catalog: bool,
+    #[arg(long, hide = true, overrides_with = "catalog")]
+    no_catalog: bool,
+    /// With the catalog: copy what was moved or renamed within a tree since its last
     /// dump, instead of linking it to where it was
     #[arg(long)]
     no_moves: bool,
-    /// Use and update the catalog of the dump root: link what it says is
-    /// unchanged, and what was moved or renamed within a tree
-    #[arg(long)]
-    catalog: bool,
     /// Name of the tree in the dump [default: the last part of its path]
     #[arg(long, value_name = "NAME")]
     root_name: Option<OsString>,
@@ -154,6 +157,7 @@ struct Settings {
     one_file_system: Value<bool>,
     checksum: Value<bool>,
     ignore_ctime: Value<bool>,
+    catalog: Value<bool>,
     hash: Value<bool>,
     root_name: Option<Value<OsString>>,
     /// Is a set in force?
@@ -202,7 +206,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         let snapshot = settings.snapshot(&options.kind, filter);
         let run = run
             .moves(!options.tree.no_moves)
-            .catalog(options.tree.catalog);
+            .catalog(settings.catalog.value);
         Ok(snapshot.options(run).run()?)
     }))
 }
@@ -264,6 +268,7 @@ impl Settings {
         let checksum = either(tree.checksum, tree.no_checksum);
         let ctime = either(tree.ignore_ctime, tree.no_ignore_ctime);
         let one = either(tree.one_file_system, tree.no_one_file_system);
+        let catalog = either(tree.catalog, tree.no_catalog);
         let name = tree.root_name.clone();
         let main = sources.main(&places.main);
         let settings = Self {
@@ -278,6 +283,7 @@ impl Settings {
             one_file_system: sources.pick(one, None, |s| s.one_file_system.as_ref(), |v| *v, false),
             ignore_ctime: sources.pick(ctime, None, |s| s.ignore_ctime.as_ref(), |v| *v, false),
             checksum: sources.pick(checksum, None, |s| s.checksum.as_ref(), |v| *v, false),
+            catalog: sources.pick(catalog, None, |s| s.catalog.as_ref(), |v| *v, false),
             hash: sources.pick(None, None, |s| s.hash.as_ref(), |v| *v, true),
             in_set: sources.set().is_some(),
             session: sources.session(options.output, options.progress, options.load),
@@ -361,6 +367,7 @@ impl Settings {
         listing.value("checksum", self.checksum.value, &self.checksum.source);
         let ctime = &self.ignore_ctime;
         listing.value("ignore_ctime", ctime.value, &ctime.source);
+        listing.value("catalog", self.catalog.value, &self.catalog.source);
         listing.value("hash", self.hash.value, &self.hash.source);
         let name = self.root_name.as_ref().map(|name| Value {
             value: name.value.to_string_lossy().into_owned(),

@@ -147,7 +147,7 @@ fn the_own_configuration_is_found_and_a_wrong_one_refused() {
 fn print_config_tells_every_source_and_can_be_read_again() {
     let place = Place::new();
     place.config(
-        "main = [\"/a\", \"/b\"]\nexclude = [\"*.o\"]\nroot_name = \"x\"\nhash = false\n\
+        "main = [\"/a\", \"/b\"]\nexclude = [\"*.o\"]\nroot_name = \"x\"\nhash = false\ncatalog = true\n\
          hooks.post = [\"true\", \"it's\"]\n[set.one]\nmain = \"/c\"\n",
     );
     let printed = place
@@ -166,7 +166,8 @@ fn print_config_tells_every_source_and_can_be_read_again() {
         .success()
         .stderr("")
         .stdout(contains("environment: DUMPROOT"))
-        .stdout(contains("dump.toml:7 [set.one]"))
+        .stdout(contains("dump.toml:8 [set.one]"))
+        .stdout(contains("catalog = true").and(contains("dump.toml:5")))
         .stdout(contains("hash = false").and(contains("dump.toml:4")))
         .stdout(contains("jobs = 2").and(contains("# flag")))
         .stdout(contains("one_file_system = false").and(contains("# default")));

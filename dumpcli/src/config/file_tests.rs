@@ -36,6 +36,7 @@ fn reads_every_key() {
         idle = true
         checksum = false
         ignore_ctime = true
+        catalog = true
         hash = false
         log = "syslog"
         progress = false
@@ -62,7 +63,7 @@ fn reads_every_key() {
     let photos = &file.sets["photos"];
     let main = photos.main.as_ref().expect("main of the set");
     assert_eq!(main.get_ref(), &OneOrMany::One("/photos".into()));
-    assert_eq!(file.line(main), 26);
+    assert_eq!(file.line(main), 27);
     let limit = |text: &str| parsed(text).expect(text).top.bwlimit.expect("a limit");
     assert_eq!(
         limit("bwlimit = 500").get_ref().0,
@@ -315,6 +316,7 @@ fn the_example_is_valid_and_shows_every_key() {
         idle,
         checksum,
         ignore_ctime,
+        catalog,
         hash,
         log,
         progress,
@@ -326,7 +328,7 @@ fn the_example_is_valid_and_shows_every_key() {
     assert!(exclude.is_some() && exclude_from.is_some());
     assert!(one_file_system.is_some() && checksum.is_some() && jobs.is_some());
     assert!(bwlimit.is_some() && idle.is_some() && ignore_ctime.is_some());
-    assert!(hash.is_some() && log.is_some() && progress.is_some());
+    assert!(catalog.is_some() && hash.is_some() && log.is_some() && progress.is_some());
     let Slave {
         from,
         dump,

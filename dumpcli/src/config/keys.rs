@@ -34,6 +34,8 @@ pub struct Section {
     pub checksum: Option<Spanned<bool>>,
     /// Do not compare contents since a file had been touched.
     pub ignore_ctime: Option<Spanned<bool>>,
+    /// Use and update the catalog.
+    pub catalog: Option<Spanned<bool>>,
     /// Take the hash of what is copied.
     pub hash: Option<Spanned<bool>>,
     /// Where the log goes.
