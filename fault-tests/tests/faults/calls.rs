@@ -146,6 +146,8 @@ pub(crate) struct Run {
     pub(crate) writes: fn(&Stage) -> &Path,
     /// Has that a `current` from the beginning?
     pub(crate) has_current: bool,
+    /// Is it made with the catalog?
+    pub(crate) catalog: bool,
 }
 
 impl Run {
@@ -156,6 +158,25 @@ impl Run {
             start: Stage::dumpme,
             writes: dump,
             has_current: false,
+            catalog: false,
+        }
+    }
+
+    /// The first dump of all, with the catalog.
+    pub(crate) fn catalogued_first_dump() -> Self {
+        Run {
+            start: Stage::catalogued,
+            catalog: true,
+            ..Self::first_dump()
+        }
+    }
+
+    /// A dump of what changed, with the catalog.
+    pub(crate) fn catalogued_dump() -> Self {
+        Run {
+            start: Stage::catalogued,
+            catalog: true,
+            ..Self::dump()
         }
     }
 
@@ -212,6 +233,7 @@ impl Run {
             start: Stage::dumpslave,
             writes: slave,
             has_current: false,
+            catalog: false,
         }
     }
 
@@ -224,6 +246,35 @@ impl Run {
             base,
             has_current: true,
             ..Self::first_replica()
+        }
+    }
+
+    /// A stage of its own to begin from. A copy of a dump root has other inodes, so
+    /// that its catalog is made from them again.
+    pub(crate) fn stage(&self) -> Stage {
+        let stage = self.base.copy();
+        if self.catalog && self.has_current {
+            end_well(
+                stage
+                    .program("dumpctl")
+                    .args(["catalog", "rebuild", "-q", "--dump"])
+                    .arg(&stage.dump),
+            );
+        }
+        stage
+    }
+
+    /// The catalog says what is on disk, at the latest after one more dump: one
+    /// that was half made is put aside first.
+    pub(crate) fn assert_catalog(&self, stage: &Stage) {
+        if self.catalog {
+            end_well(&mut stage.catalogued());
+            end_well(
+                stage
+                    .program("dumpctl")
+                    .args(["catalog", "check", "-q", "--dump"])
+                    .arg(&stage.dump),
+            );
         }
     }
 

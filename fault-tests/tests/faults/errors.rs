@@ -22,7 +22,7 @@ struct Ends {
 impl Run {
     /// Refuses every point, each time from the same beginning.
     fn refuse_everywhere(&self, errno: &str) {
-        let points = points(&self.one(&self.base.copy()));
+        let points = points(&self.one(&self.stage()));
         let mut ends = Ends::default();
         for (name, nth) in &points {
             if name != "exit_group" {
@@ -35,7 +35,7 @@ impl Run {
 
     fn refuse(&self, name: &str, nth: usize, errno: &str, ends: &mut Ends) {
         println!("{errno} at {name} {nth}");
-        let stage = self.base.copy();
+        let stage = self.stage();
         let root = (self.writes)(&stage);
         let roots = [&stage.dump, &stage.slave];
         let history = roots.map(|root| History::of(root));
@@ -75,6 +75,7 @@ impl Run {
         for (root, history) in roots.iter().zip(&history) {
             history.assert_unchanged(root);
         }
+        self.assert_catalog(&stage);
     }
 }
 
@@ -88,6 +89,18 @@ fn no_space_at_every_call_of_a_first_dump() {
 #[ignore = "needs strace"]
 fn no_space_at_every_call_of_a_dump() {
     Run::dump().refuse_everywhere("ENOSPC");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn no_space_at_every_call_of_a_first_dump_with_the_catalog() {
+    Run::catalogued_first_dump().refuse_everywhere("ENOSPC");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn an_io_error_at_every_call_of_a_dump_with_the_catalog() {
+    Run::catalogued_dump().refuse_everywhere("EIO");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use crate::setup::{History, ROOT, Stage, assert_done, assert_one_of, assert_stan
 impl Run {
     /// Kills it at every point, each time from the same beginning.
     fn kill_everywhere(&self) {
-        let points = points(&self.one(&self.base.copy()));
+        let points = points(&self.one(&self.stage()));
         assert!(points.len() > 25, "too few calls seen: {points:?}");
         let began = Instant::now();
         let mut killed = 0;
@@ -33,7 +33,7 @@ impl Run {
     /// Did the kill meet it?
     fn kill_at(&self, name: &str, nth: usize) -> bool {
         println!("at {name} {nth}");
-        let stage = self.base.copy();
+        let stage = self.stage();
         let roots = [&stage.dump, &stage.slave];
         let history = roots.map(|root| History::of(root));
         let seen = watch(&self.one(&stage), &[Inject::kill(name).when(nth)]);
@@ -54,6 +54,7 @@ impl Run {
         for (root, history) in roots.iter().zip(&history) {
             history.assert_unchanged(root);
         }
+        self.assert_catalog(&stage);
         killed
     }
 }
@@ -68,6 +69,18 @@ fn at_every_call_of_a_first_dump() {
 #[ignore = "needs strace"]
 fn at_every_call_of_a_dump() {
     Run::dump().kill_everywhere();
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn at_every_call_of_a_first_dump_with_the_catalog() {
+    Run::catalogued_first_dump().kill_everywhere();
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn at_every_call_of_a_dump_with_the_catalog() {
+    Run::catalogued_dump().kill_everywhere();
 }
 
 #[test]

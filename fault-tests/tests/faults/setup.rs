@@ -140,6 +140,13 @@ impl Stage {
         command
     }
 
+    /// A dump with the catalog.
+    pub(crate) fn catalogued(&self) -> Command {
+        let mut command = self.dumpme();
+        command.arg("--catalog");
+        command
+    }
+
     /// A checkpoint of the newest dump.
     pub(crate) fn chkptme(&self) -> Command {
         let mut command = self.program("chkptme");
