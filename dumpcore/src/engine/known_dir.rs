@@ -85,9 +85,7 @@ impl KnownDir {
             born: meta.born?,
         })
     }
-}
 
-impl KnownDir {
     /// What is known of the source of an inode that was stored, or linked to,
     /// when all of it is as in the source.
     pub(super) fn source_of(
