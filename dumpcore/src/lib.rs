@@ -226,7 +226,9 @@ pub use model::unsupported::Unsupported;
 pub use policy::candidate::Candidate;
 pub use policy::date::{Ago, BadDate, Date};
 pub use policy::filter::{Filter, FilterError, FilterRefusal, FilterRule, RuleOrigin};
-pub use policy::layout::{BadDumpName, DumpId, DumpName, EXCLUDE_FILE, Found, Sort};
+pub use policy::layout::{
+    BadDumpName, BadPinName, DumpId, DumpName, EXCLUDE_FILE, Found, PinName, Sort,
+};
 pub use policy::link::{LinkPolicy, Verdict};
 pub use policy::name_test::NameTest;
 pub use policy::rate_limit::{BadRate, Rate};
@@ -236,9 +238,10 @@ pub use replica::{Replica, ReplicaOf, Replicated};
 pub use restore::Restore;
 pub use root::DumpRoot;
 pub use root::exclude_file::read_exclude_file;
-pub use root::find::{NotADump, Period, Pin};
+pub use root::find::{NotADump, Period};
 pub use root::listing::{Dated, Dumps, Listing};
 pub use root::lock::DumpLock;
+pub use root::pins::{NotAPin, Pin, PinError};
 pub use run::RunOptions;
 pub use snapshot::Snapshot;
 pub use sys::path::working_directory;

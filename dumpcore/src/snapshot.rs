@@ -13,7 +13,7 @@ use crate::model::path::Printable;
 use crate::model::report::Report;
 use crate::model::tree::Tree;
 use crate::policy::filter::Filter;
-use crate::policy::layout::{self, Sort};
+use crate::policy::layout::{self, PinName, Sort};
 use crate::policy::link::LinkPolicy;
 use crate::run::{Order, Run, RunOptions, Source, takes_run_options};
 use crate::sys::dir::{self, For};
@@ -49,6 +49,7 @@ pub struct Snapshot {
     allow_empty: bool,
     one_file_system: bool,
     hash: bool,
+    pin: Option<PinName>,
     options: RunOptions,
 }
 
@@ -65,6 +66,7 @@ impl Snapshot {
             allow_empty: false,
             one_file_system: false,
             hash: true,
+            pin: None,
             options: RunOptions::new(),
         }
     }
@@ -125,6 +127,12 @@ impl Snapshot {
         self
     }
 
+    /// Keep the dump under this name, from the moment at which it is published.
+    pub fn pin(mut self, name: PinName) -> Self {
+        self.pin = Some(name);
+        self
+    }
+
     takes_run_options!();
 
     /// Uses and updates the catalog; see
@@ -154,7 +162,8 @@ impl Snapshot {
     ///
     /// # Errors
     /// See [`Error`]: nothing was published, and what was published before is
-    /// unchanged.
+    /// unchanged. [`PinError`](crate::PinError) in [`Error::Other`] when its pin
+    /// cannot be made.
     pub fn run(self) -> Result<Report, Error> {
         let observer = &*self.options.observer;
         let sources = open_trees(&self.trees, observer)?;
@@ -168,6 +177,7 @@ impl Snapshot {
             at: self.at,
             moment: self.at.map(|at| at.first_moment()),
             allow_empty: self.allow_empty,
+            pin: self.pin,
             ..Order::new(Sort::Dump, merge)
         };
         let run = Run::open(self.dump, self.init, self.options)?;

@@ -1,10 +1,11 @@
 //! The options that the words of `dumpctl` share, and the settings that they result in.
 
+use std::ffi::OsStr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
-use dumpcli::advice::{About, explain};
+use dumpcli::advice::{About, explain, no_dumps};
 use dumpcli::failure::Failure;
 use dumpcli::keys::LogTarget;
 use dumpcli::options::{self, Output, Progress};
@@ -14,7 +15,7 @@ use dumpcli::print_config::Listing;
 use dumpcli::screen;
 use dumpcli::session_settings::SessionSettings;
 use dumpcli::settings::Sources;
-use dumpcore::Error;
+use dumpcore::{Chain, DumpId, DumpRoot, Error, NotADump};
 
 use crate::program::PROGRAM;
 
@@ -105,6 +106,28 @@ impl Settings {
         listing.session(&settings.session);
         screen::print(&listing.end())?;
         Ok(None)
+    }
+
+    /// The dump that was named. What is not one is told: a day, say, is wrong
+    /// usage.
+    pub(crate) fn find(&self, root: &DumpRoot, what: &OsStr) -> Result<DumpId, Failure> {
+        root.find(what).map_err(|error| self.unfound(&error))
+    }
+
+    fn unfound(&self, error: &NotADump) -> Failure {
+        if let NotADump::Missing { .. } | NotADump::Unknown { .. } = error
+            && let Some(error) = no_dumps(&self.dump.value)
+        {
+            return self.explained(error);
+        }
+        let text = Chain(error).to_string();
+        match error {
+            NotADump::Elsewhere { .. } => {
+                Failure::Failed(format!("{text}; name its dump root with --dump"))
+            }
+            NotADump::Several { .. } | NotADump::Inside { .. } => Failure::Usage(text),
+            _ => Failure::Failed(text),
+        }
     }
 
     /// An error of the library, with what can be done about it.

@@ -15,6 +15,7 @@ mod dumps;
 mod find;
 mod list;
 mod patterns;
+mod pin;
 mod program;
 mod remove;
 mod table;
@@ -48,6 +49,8 @@ enum Word {
     Find(find::Options),
     Du(du::Options),
     Remove(remove::Options),
+    Pin(pin::Options),
+    Unpin(pin::UnpinOptions),
     Catalog(catalog::Options),
 }
 
@@ -73,6 +76,8 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         Some(Word::Find(options)) => find::run(options, &settings),
         Some(Word::Du(options)) => du::run(options, &settings),
         Some(Word::Remove(options)) => remove::run(options, &settings),
+        Some(Word::Pin(options)) => pin::run(options, &settings),
+        Some(Word::Unpin(options)) => pin::run_unpin(options, &settings),
         Some(Word::Catalog(options)) => catalog::run(options, &settings),
         None => Err(Failure::Usage(
             "a command is missing, such as 'dumpctl list' (see --help)".to_owned(),

@@ -3,12 +3,11 @@
 use std::ffi::OsString;
 
 use clap::{Args, ValueHint};
-use dumpcli::advice::no_dumps;
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
 use dumpcli::session::warn_if_closed;
 use dumpcli::{figures, json, logging, screen};
-use dumpcore::{Chain, DumpId, DumpRoot, Left, NotADump, Printable, Removal, Remove, Removed};
+use dumpcore::{DumpId, DumpRoot, Left, Printable, Removal, Remove, Removed};
 use serde_json::Value;
 
 use crate::common::Settings;
@@ -71,10 +70,9 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
         return Err(Failure::Usage(text.to_owned()));
     }
     let root = DumpRoot::open(&settings.dump.value).map_err(|e| settings.explained(e))?;
-    let dumps = options.dumps.iter().map(|what| root.find(what));
-    let dumps: Vec<DumpId> = dumps
-        .collect::<Result<_, _>>()
-        .map_err(|error| unfound(error, settings))?;
+    let dumps = options.dumps.iter();
+    let dumps = dumps.map(|what| settings.find(&root, what));
+    let dumps = dumps.collect::<Result<Vec<DumpId>, _>>()?;
     let order = || {
         let remove = Remove::new(&settings.dump.value).first_copy(options.force);
         dumps.iter().fold(remove, |remove, dump| remove.dump(*dump))
@@ -120,33 +118,10 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
 /// Says which links look like pins and keep no dump.
 fn tell_of_links(root: &DumpRoot) -> Result<(), Failure> {
     let links = root.links_that_are_not_pins();
-    for (name, target) in links.map_err(dumpcore::Error::from)? {
-        tracing::info!(
-            "the link {} is not a pin and keeps no dump: its target {} is not exactly a dump",
-            Printable::path(&root.path().join(name)),
-            Printable::path(&target)
-        );
+    for link in links.map_err(dumpcore::Error::from)? {
+        tracing::info!("{link}");
     }
     Ok(())
-}
-
-/// What was named is not a dump: a day, say, is wrong usage.
-fn unfound(error: NotADump, settings: &Settings) -> Failure {
-    if let NotADump::Missing { .. } | NotADump::Unknown { .. } = error
-        && let Some(error) = no_dumps(&settings.dump.value)
-    {
-        return settings.explained(error);
-    }
-    match error {
-        NotADump::Elsewhere { .. } => {
-            let hint = "name its dump root with --dump";
-            Failure::Failed(format!("{}; {hint}", Chain(&error)))
-        }
-        NotADump::Several { .. } | NotADump::Inside { .. } => {
-            Failure::Usage(Chain(&error).to_string())
-        }
-        _ => Failure::Failed(Chain(&error).to_string()),
-    }
 }
 
 /// The plan, and whether to carry it out.

@@ -100,7 +100,7 @@ fn what_may_not_go_stays_with_the_reason() {
         ),
         (
             "before-upgrade",
-            "the link 'before-upgrade' names it; remove that link first",
+            "the pin 'before-upgrade' keeps it; remove that first, with 'dumpctl unpin",
         ),
     ] {
         let (printed, said) = ends(ground.dumpctl(&["remove", "--force", dump]), 1);

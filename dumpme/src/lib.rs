@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use chrono::Local;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, CommandFactory, Parser};
 use dumpcli::Program;
 use dumpcli::advice::{About, explain};
@@ -32,7 +33,7 @@ use dumpcli::session::{Session, Task};
 use dumpcli::session_settings::SessionSettings;
 use dumpcli::settings::Sources;
 use dumpcli::trees::trees;
-use dumpcore::{Filter, LinkPolicy, Printable, Snapshot, Stamp, Tree};
+use dumpcore::{Filter, LinkPolicy, PinName, Printable, Snapshot, Stamp, Tree};
 
 use age::Ages;
 
@@ -90,6 +91,10 @@ struct KindOfRun {
     /// Date the dump at this minute instead of now; imports an older copy
     #[arg(long, value_name = "YYYY-MM-DDTHH:MM")]
     at: Option<Stamp>,
+    /// Keep the dump under this name: a pin, which retention and `dumpctl remove`
+    /// leave until `dumpctl unpin NAME`
+    #[arg(long, value_name = "NAME", value_parser = pin_name())]
+    pin: Option<PinName>,
     /// Dump a tree that is empty even if its last dump is not
     #[arg(long)]
     allow_empty: bool,
@@ -102,11 +107,11 @@ struct Monitoring {
     /// than AGE (26h, 1day 2h) or there is none. When trees are given, each
     /// has its own newest dump, and the oldest of these counts
     #[arg(long, value_name = "AGE", value_parser = age_limit)]
-    #[arg(conflicts_with_all = ["init", "dry_run", "at"])]
+    #[arg(conflicts_with_all = ["init", "dry_run", "at", "pin"])]
     check_age: Option<Duration>,
     /// Print the age of the newest dump, or of each given tree's, as
     /// Prometheus metrics for node_exporter's textfile collector
-    #[arg(long, conflicts_with_all = ["init", "dry_run", "at", "json"])]
+    #[arg(long, conflicts_with_all = ["init", "dry_run", "at", "pin", "json"])]
     prometheus: bool,
 }
 
@@ -256,6 +261,11 @@ impl Monitoring {
     }
 }
 
+/// The name of a pin.
+fn pin_name() -> impl TypedValueParser<Value = PinName> {
+    OsStringValueParser::new().try_map(PinName::new)
+}
+
 /// An age as people write it.
 fn age_limit(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text)
@@ -351,6 +361,9 @@ impl Settings {
             .hash(self.hash.value);
         for tree in self.trees() {
             snapshot = snapshot.main(tree);
+        }
+        if let Some(pin) = &kind.pin {
+            snapshot = snapshot.pin(pin.clone());
         }
         if let Some(at) = kind.at {
             snapshot = snapshot.at(at);

@@ -427,3 +427,23 @@ fn cron_is_told_of_faults_and_of_nothing_else() {
         assert!(path.contains("tree/secret"), "{path}");
     }
 }
+
+#[test]
+fn a_dump_can_be_made_with_a_pin() {
+    let place = place();
+    let root = place.dir.path().join("dump");
+    run(&place, &["--init", "-n", "--pin", "start"])
+        .assert()
+        .success();
+    assert!(fs::symlink_metadata(root.join("start")).is_err());
+    run(&place, &["--init", "--pin", "start"])
+        .assert()
+        .success();
+    let target = |link: &str| fs::read_link(root.join(link)).expect("a link");
+    let newest = target("current");
+    assert_eq!(target("start"), newest);
+    let taken = run(&place, &["--pin", "start"]).assert().code(1);
+    taken.stderr(contains("start already exists and keeps "));
+    assert_eq!(target("current"), newest, "nothing was published");
+    run(&place, &["--pin", "today"]).assert().code(2);
+}

@@ -46,6 +46,8 @@ complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "diff" -d 'Show what
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "find" -d 'Find files and directories by name in all dumps'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "du" -d 'Show what dumps, trees and paths cost over all of history'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "remove" -d 'Remove dumps. No other dump needs them'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "pin" -d 'Keep a dump under a name'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "unpin" -d 'Remove a pin. Its dump stays until something else removes it'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "catalog" -d 'Show what is remembered between runs, make it again, or compare it with the dumps'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l since -d 'Only dumps made since: a dump (its name, path or pin), a date, or how long ago (12h, 3d, 2w, 1y6mo)' -r
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l tree -d 'Only dumps that hold the tree of this name' -r -f
@@ -146,6 +148,40 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l json -d 'Prin
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l no-progress -d 'Show no progress'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -l set -d 'Use a set: [set.NAME] in the configuration file, or the file NAME.toml beside it; \'dump\' is the top level' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -s j -l jobs -d 'Number of workers [default: chosen by disk and processors]' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -l log -d 'Where to log: auto, journal, syslog or stderr [default: auto: to the journal when there is one and stderr is not a terminal, else to stderr]' -r -f -a "auto\t'Chosen by what is there'
+journal\t'The systemd journal'
+syslog\t'The system log'
+stderr\t'Standard error'"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -s n -l dry-run -d 'Change nothing; show what would be pinned'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -s v -l verbose -d 'Also log the start and the end to stderr'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -l json -d 'Print the report as one JSON object'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -l no-progress -d 'Show no progress'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -l set -d 'Use a set: [set.NAME] in the configuration file, or the file NAME.toml beside it; \'dump\' is the top level' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -s j -l jobs -d 'Number of workers [default: chosen by disk and processors]' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -l log -d 'Where to log: auto, journal, syslog or stderr [default: auto: to the journal when there is one and stderr is not a terminal, else to stderr]' -r -f -a "auto\t'Chosen by what is there'
+journal\t'The systemd journal'
+syslog\t'The system log'
+stderr\t'Standard error'"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -s n -l dry-run -d 'Change nothing; show what would be removed'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -s v -l verbose -d 'Also log the start and the end to stderr'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -l json -d 'Print the report as one JSON object'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -l no-progress -d 'Show no progress'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -s h -l help -d 'Print help'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F

@@ -150,13 +150,22 @@ fn link_again(dump: &Path) -> Option<String> {
 /// Whose a path is, when it is not this user's; empty when it is, or when it
 /// cannot be told.
 fn of_another_user(path: &Path) -> String {
-    match path.symlink_metadata().map(|found| found.uid()) {
-        Ok(owner) if owner == rustix::process::geteuid().as_raw() => String::new(),
-        Ok(0) => "; it belongs to root: use a dump root of your own, with --dump".to_owned(),
-        Ok(owner) => {
-            format!("; it belongs to user {owner}: use a dump root of your own, with --dump")
+    match other_owner(path) {
+        Some(owner) => {
+            format!("; it belongs to {owner}: use a dump root of your own, with --dump")
         }
-        Err(_) => String::new(),
+        None => String::new(),
+    }
+}
+
+/// Whom a path belongs to, when that is not the user.
+#[must_use]
+pub fn other_owner(path: &Path) -> Option<String> {
+    match path.symlink_metadata().map(|found| found.uid()) {
+        Ok(owner) if owner == rustix::process::geteuid().as_raw() => None,
+        Ok(0) => Some("root".to_owned()),
+        Ok(owner) => Some(format!("user {owner}")),
+        Err(_) => None,
     }
 }
 

@@ -85,6 +85,7 @@ pub enum BadWhen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::layout::PinName;
     use chrono_tz::Europe::Berlin;
 
     fn read(text: &str) -> Result<When, BadWhen> {
@@ -115,6 +116,7 @@ mod tests {
             ("2026-11-22T23:31:00Z", date("2026-11-22T23:31:00Z")),
         ] {
             assert_eq!(read(text), Ok(expected), "{text}");
+            assert!(PinName::new(text).is_err(), "{text} names no pin");
         }
     }
 

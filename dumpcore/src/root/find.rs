@@ -1,22 +1,20 @@
 //! Which dump a person means: by its name, by its path, or by a pin.
 
-use std::ffi::{CString, OsStr};
+use std::ffi::OsStr;
 use std::fmt;
-use std::io;
 use std::ops::Bound;
-use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
 use crate::model::path::Printable;
-use crate::policy::layout::{self, Day, DumpId, DumpName, LinkTarget, Year};
+use crate::policy::layout::{self, Day, DumpId, DumpName, LinkTarget, PinName, Year};
 use crate::root::DumpRoot;
 use crate::root::names::Calendar;
-use crate::sys::dir::{self, For};
+use crate::sys::dir;
 use crate::sys::name::c_name;
-use crate::sys::{errno, link, path};
+use crate::sys::{errno, path};
 
 /// How many similar names an error lists.
 const NEAREST: usize = 3;
@@ -129,16 +127,6 @@ fn example(nearest: &[DumpId]) -> String {
     newest.unwrap_or_else(|| "2026/1122/2331".to_owned())
 }
 
-/// A link that keeps a dump under a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Pin {
-    /// The name of the link, as it stands in the dump root.
-    pub name: PathBuf,
-    /// The dump that it keeps.
-    pub dump: DumpId,
-}
-
 impl DumpRoot {
     /// The dump that a person means by its name (`2026/1122/2331`, `first`), by
     /// its path, or by a pin. `current` and `current_chk` are what they point
@@ -186,52 +174,6 @@ impl DumpRoot {
         })
     }
 
-    /// The links that keep dumps under names, by name.
-    ///
-    /// # Errors
-    /// A [`Fault`] when the dump root cannot be listed.
-    pub fn pins(&self) -> Result<Vec<Pin>, Fault> {
-        let mut pins = Vec::new();
-        self.each_link(|name, text| {
-            if let Some(dump) = layout::pinned(text) {
-                let name = PathBuf::from(OsStr::from_bytes(name));
-                pins.push(Pin { name, dump });
-            }
-        })?;
-        Ok(pins)
-    }
-
-    /// Links in the dump root that have the name of a pin and are not one, with
-    /// their targets, by name: a target that is not exactly a dump keeps none.
-    ///
-    /// # Errors
-    /// A [`Fault`] when the dump root cannot be listed.
-    pub fn links_that_are_not_pins(&self) -> Result<Vec<(PathBuf, PathBuf)>, Fault> {
-        let path = |bytes: &[u8]| PathBuf::from(OsStr::from_bytes(bytes));
-        let mut links = Vec::new();
-        self.each_link(|name, text| {
-            if layout::pinned(text).is_none() {
-                links.push((path(name), path(text)));
-            }
-        })?;
-        Ok(links)
-    }
-
-    /// The links that have the name of a pin, with their targets, by name.
-    fn each_link(&self, mut each: impl FnMut(&[u8], &[u8])) -> Result<(), Fault> {
-        let failed = |e| Fault::new(Op::List, self.path().to_path_buf(), e);
-        let mut chunk = dir::list_all(self.handle().as_fd(), For::Reading).map_err(failed)?;
-        chunk.sort_by_name();
-        for entry in chunk.iter() {
-            if layout::is_pin_name(entry.name.to_bytes())
-                && let Some(text) = self.text_of(entry.name).map_err(failed)?
-            {
-                each(entry.name.to_bytes(), text.to_bytes());
-            }
-        }
-        Ok(())
-    }
-
     /// Is there a directory of this name?
     pub(crate) fn has(&self, id: DumpId) -> Result<bool, Fault> {
         match self.open_dump(&id.rel_path()) {
@@ -276,7 +218,7 @@ impl DumpRoot {
         let bytes = name.as_os_str().as_bytes();
         let ours = [layout::CURRENT, layout::CURRENT_CHECKPOINT];
         let ours = ours.iter().any(|ours| ours.as_bytes() == bytes);
-        if bytes.contains(&b'/') || !(ours || layout::is_pin_name(bytes)) {
+        if bytes.contains(&b'/') || !(ours || PinName::new(name).is_ok()) {
             return Ok(None);
         }
         let text = self.text_of(&c_name(bytes));
@@ -290,14 +232,6 @@ impl DumpRoot {
         match id {
             Some(id) if self.has(id)? => Ok(Some(id)),
             _ => Ok(None),
-        }
-    }
-
-    fn text_of(&self, name: &std::ffi::CStr) -> io::Result<Option<CString>> {
-        match link::read_symlink(self.handle().as_fd(), name) {
-            Ok(text) => Ok(Some(text)),
-            Err(e) if errno::is_no_symlink(&e) || errno::is_missing(&e) => Ok(None),
-            Err(e) => Err(e),
         }
     }
 

@@ -10,10 +10,12 @@
 pub(crate) mod exclude_file;
 pub(crate) mod find;
 pub(crate) mod first_dump;
+pub(crate) mod links;
 pub(crate) mod listing;
 pub(crate) mod lock;
 pub(crate) mod modes;
 mod names;
+pub(crate) mod pins;
 pub(crate) mod removing;
 pub(crate) mod staging;
 pub(crate) mod watermark;

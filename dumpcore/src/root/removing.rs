@@ -27,6 +27,8 @@ use crate::sys::{disk, errno, file, link, mounts, stat};
 pub(crate) enum Kept {
     /// A program reads it.
     Read,
+    /// A pin keeps it, made since that was last looked at.
+    Pinned(PathBuf),
     /// Something is mounted below it.
     Mounted(PathBuf),
     /// The disk refuses.
@@ -135,6 +137,11 @@ impl DumpRoot {
             true => Kept::Read,
             false => failed(Op::Lock)(e),
         })?;
+        // Nobody can pin it any more.
+        let pins = self.pins().map_err(Kept::Fault)?;
+        if let Some(pin) = pins.into_iter().find(|pin| pin.dump == id) {
+            return Err(Kept::Pinned(pin.name));
+        }
         let leaf = rename_away(&above, &name, &handle, (id, to)).map_err(failed(Op::Rename))?;
         drop(hold);
         // Somebody has moved something else to this name meanwhile: it goes

@@ -12,7 +12,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
@@ -22,9 +22,10 @@ use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
 use crate::model::metadata::{ACL_DEFAULT, Time};
 use crate::model::path::RelPath;
-use crate::policy::layout::{self, DumpName};
+use crate::policy::layout::{self, DumpId, DumpName, PinName};
 use crate::policy::moment;
 use crate::root::DumpRoot;
+use crate::root::links::{Links, Unpointed};
 use crate::root::lock::Hold;
 use crate::root::modes::{self, enter_or_make};
 use crate::root::watermark::Watermark;
@@ -180,12 +181,17 @@ impl<'a> Staging<'a> {
         outcome.map_err(|e| self.failed(Op::SetXattr, self.path(), e))
     }
 
-    /// Makes the dump visible, and points these links at it. It must have been
-    /// flushed before. Its directory first gets its marks, the moment as its
+    /// Makes the dump visible, pins it, and points these links at it. It must have
+    /// been flushed before. Its directory first gets its marks, the moment as its
     /// modification time (for filesystems that store no marks), and a mode that
     /// is open to all.
-    pub(crate) fn publish(self, tells: &Tells, links: &[&str]) -> Result<PathBuf, Error> {
-        let published = self.make_visible(tells, links);
+    pub(crate) fn publish(
+        self,
+        tells: &Tells,
+        links: &[&str],
+        pin: Option<&PinName>,
+    ) -> Result<PathBuf, Error> {
+        let published = self.make_visible(tells, links, pin);
         if published.is_err() && !self.is_published() {
             // A failure to close it must not hide why it is not published.
             let _ = modes::close(&self.handle);
@@ -193,7 +199,12 @@ impl<'a> Staging<'a> {
         published
     }
 
-    fn make_visible(&self, tells: &Tells, links: &[&str]) -> Result<PathBuf, Error> {
+    fn make_visible(
+        &self,
+        tells: &Tells,
+        links: &[&str],
+        pin: Option<&PinName>,
+    ) -> Result<PathBuf, Error> {
         let published = self.published_path();
         self.watermark.remove();
         let sync =
@@ -219,8 +230,12 @@ impl<'a> Staging<'a> {
             Err(e) => return Err(self.failed(Op::Rename, self.path(), e)),
         }
         let pointed = self.is_in_place().and_then(|()| self.sync_names());
+        let pointed = pointed.and_then(|()| self.pin(pin));
         let pointed = pointed.map_err(Unpointed::as_before);
-        let pointed = pointed.and_then(|()| Links::new(self.dump, self.name).put(links));
+        let pointed = pointed.and_then(|()| {
+            let put = Links::new(self.dump, self.name).put(links);
+            put.inspect_err(|_| self.take_back(pin))
+        });
         match pointed {
             Ok(()) => Ok(published),
             Err(Unpointed { error, as_before }) => {
@@ -230,6 +245,21 @@ impl<'a> Staging<'a> {
                 }
                 Err(error)
             }
+        }
+    }
+
+    /// Keeps the dump under a name.
+    fn pin(&self, name: Option<&PinName>) -> Result<(), Error> {
+        match name {
+            Some(name) => Ok(self.dump.put_pin(DumpId::Dump(self.name), name)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes the pin of a dump that is not published after all.
+    fn take_back(&self, name: Option<&PinName>) {
+        if let Some(name) = name {
+            let _ = self.dump.unpin(name);
         }
     }
 
@@ -289,97 +319,6 @@ impl<'a> Staging<'a> {
 
     fn failed(&self, op: Op, path: PathBuf, cause: io::Error) -> Error {
         self.dump.refuses(Fault::new(op, path, cause), None)
-    }
-}
-
-/// Points links at a dump that was made visible, and flushed, by a run that
-/// ended before it could.
-pub(crate) fn point(dump: &DumpRoot, name: DumpName, links: &[&str]) -> Result<(), Error> {
-    let links_to = Links::new(dump, name);
-    links_to.make(links)?;
-    disk::sync_filesystem(dump.handle()).map_err(|e| dump.failed(Op::Sync, Path::new(""), e))?;
-    links_to.put(links).map_err(|unpointed| unpointed.error)
-}
-
-/// The links of a dump root that are to be pointed at a dump.
-struct Links<'a> {
-    dump: &'a DumpRoot,
-    target: CString,
-}
-
-/// The links could not be moved.
-struct Unpointed {
-    error: Error,
-    /// Do all of them point where they did?
-    as_before: bool,
-}
-
-impl Unpointed {
-    fn as_before(error: Error) -> Self {
-        let as_before = true;
-        Self { error, as_before }
-    }
-}
-
-impl<'a> Links<'a> {
-    fn new(dump: &'a DumpRoot, name: DumpName) -> Self {
-        let target = c_name(name.to_string().as_bytes());
-        Self { dump, target }
-    }
-
-    /// Makes each new link beside the one that it will replace.
-    fn make(&self, links: &[&str]) -> Result<(), Error> {
-        for name in links {
-            let made = self.make_one(name, &self.target);
-            made.map_err(|(op, e)| self.failed(op, &layout::fresh_link(name), e))?;
-        }
-        Ok(())
-    }
-
-    fn make_one(&self, name: &str, target: &CString) -> Result<(), (Op, io::Error)> {
-        let root = self.dump.handle().as_fd();
-        let fresh = c_name(layout::fresh_link(name).as_bytes());
-        match link::remove(root, &fresh) {
-            Err(e) if !errno::is_missing(&e) => return Err((Op::Remove, e)),
-            _ => {}
-        }
-        link::symlink(target, root, &fresh).map_err(|e| (Op::Create, e))
-    }
-
-    /// Puts the new links over the old ones: all of them, or none unless the
-    /// disk refuses even that. A link that names a dump must always name one.
-    fn put(&self, links: &[&str]) -> Result<(), Unpointed> {
-        let root = self.dump.handle().as_fd();
-        let mut moved: Vec<(&str, Option<CString>)> = Vec::new();
-        for name in links {
-            let before = link::read_symlink(root, &c_name(name.as_bytes())).ok();
-            match self.put_one(name) {
-                Ok(()) => moved.push((name, before)),
-                Err(e) => return Err(self.unpointed(self.failed(Op::Rename, name, e), moved)),
-            }
-        }
-        disk::sync(self.dump.handle())
-            .map_err(|e| self.unpointed(self.failed(Op::Sync, "", e), moved))
-    }
-
-    fn put_one(&self, name: &str) -> io::Result<()> {
-        let root = self.dump.handle().as_fd();
-        let fresh = c_name(layout::fresh_link(name).as_bytes());
-        link::rename_over(root, &fresh, root, &c_name(name.as_bytes()))
-    }
-
-    fn unpointed(&self, error: Error, moved: Vec<(&str, Option<CString>)>) -> Unpointed {
-        let root = self.dump.handle().as_fd();
-        let back = |(name, before): (&str, Option<CString>)| match before {
-            Some(target) => self.make_one(name, &target).is_ok() && self.put_one(name).is_ok(),
-            None => link::remove(root, &c_name(name.as_bytes())).is_ok(),
-        };
-        let as_before = moved.into_iter().rev().all(back);
-        Unpointed { error, as_before }
-    }
-
-    fn failed(&self, op: Op, name: &str, cause: io::Error) -> Error {
-        self.dump.failed(op, Path::new(name), cause)
     }
 }
 

@@ -46,9 +46,10 @@ use crate::model::event::{Event, Phase};
 use crate::model::metadata::Capabilities;
 use crate::policy::layout::{self, DumpName, LinkTarget, Sort};
 use crate::root::DumpRoot;
+use crate::root::links;
 use crate::root::listing::Dated;
 use crate::root::lock::DumpLock;
-use crate::root::staging::{self, Staging};
+use crate::root::staging::Staging;
 use crate::sys::dir::{self, For};
 
 /// A dump that is whole and flushed, but not yet published.
@@ -149,7 +150,7 @@ impl Run {
             return Ok(());
         }
         let links = self.links(name.sort);
-        staging::point(&self.dump, name, &links)
+        links::point(&self.dump, name, &links)
     }
 
     /// Which links are moved to a new dump. A root that has lost its `current`

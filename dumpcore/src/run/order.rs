@@ -9,7 +9,7 @@ use crate::engine::MergeOptions;
 use crate::fs::{mount_notes, read_marks};
 use crate::model::metadata::Time;
 use crate::model::minute::Stamp;
-use crate::policy::layout::Sort;
+use crate::policy::layout::{PinName, Sort};
 use crate::policy::mounts::MountNote;
 use crate::policy::touched::ReadMark;
 
@@ -31,6 +31,8 @@ pub(crate) struct Order<'a> {
     pub(crate) newest_birth: Option<Time>,
     /// What was mounted below the trees of which it is a copy.
     pub(crate) mounted: Vec<MountNote>,
+    /// The pin that it gets.
+    pub(crate) pin: Option<PinName>,
     /// Is a tree meant that is empty, though its reference is not?
     pub(crate) allow_empty: bool,
     /// Add up first what is needed, and stop when that is not free.
@@ -50,6 +52,7 @@ impl<'a> Order<'a> {
             read: Vec::new(),
             newest_birth: None,
             mounted: Vec::new(),
+            pin: None,
             allow_empty: false,
             space_check: false,
         }

@@ -56,6 +56,9 @@ impl Run {
         for source in &sources {
             self.guard(source, order)?;
         }
+        if let Some(pin) = &order.pin {
+            self.dump.pin_is_free(pin)?;
+        }
         let trees = sources.iter().map(|source| source.handle.as_fd());
         let (budget, jobs) = budget::budget(self.options.jobs, trees, self.dump.handle(), &totals);
         let named = self.name(order, &sources, Stamp::of(&start), &totals)?;
@@ -249,7 +252,7 @@ impl Publication<'_> {
         if let Some(lock) = &run.lock {
             run.dump.still_holds(lock)?;
         }
-        staging.publish(&tells, &self.links())?;
+        staging.publish(&tells, &self.links(), self.order.pin.as_ref())?;
         if let Some(announced) = announced {
             announced.confirm(totals);
         }

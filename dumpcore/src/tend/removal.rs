@@ -65,12 +65,20 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Reason::Linked { link } => {
-                let first = match link.to_str() {
-                    Some(layout::CURRENT) => "take another dump first",
-                    Some(layout::CURRENT_CHECKPOINT) => "make a checkpoint first, with chkptme",
-                    _ => "remove that link first",
-                };
-                write!(f, "the link '{}' names it; {first}", Printable::path(link))
+                let name = Printable::path(link);
+                match link.to_str() {
+                    Some(layout::CURRENT) => {
+                        write!(f, "the link '{name}' names it; take another dump first")
+                    }
+                    Some(layout::CURRENT_CHECKPOINT) => write!(
+                        f,
+                        "the link '{name}' names it; make a checkpoint first, with chkptme"
+                    ),
+                    _ => write!(
+                        f,
+                        "the pin '{name}' keeps it; remove that first, with 'dumpctl unpin {name}'"
+                    ),
+                }
             }
             Reason::LastOfTree { tree } => write!(
                 f,

@@ -224,6 +224,7 @@ impl Remove {
 fn reason(kept: Kept) -> Reason {
     match kept {
         Kept::Read => Reason::Read,
+        Kept::Pinned(link) => Reason::Linked { link },
         Kept::Mounted(point) => Reason::Mounted { point },
         Kept::Fault(fault) => Reason::Failed(fault),
     }

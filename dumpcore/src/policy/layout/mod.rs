@@ -22,6 +22,7 @@ mod catalog;
 mod dump_name;
 mod link_target;
 mod marks;
+mod pin_name;
 mod restoring;
 
 use std::ffi::OsStr;
@@ -39,6 +40,7 @@ pub(crate) use marks::{
     BARE_XATTR, BYTES_XATTR, FLUSHED_XATTR, MOMENT_XATTR, MOUNTS_XATTR, NAMES_XATTR,
     NEWEST_BIRTH_XATTR, PARTIAL_XATTR, READ_XATTR, TOKEN_XATTR, partial_count,
 };
+pub use pin_name::{BadPinName, PinName};
 pub(crate) use restoring::{is_left_beside, is_replaced, is_restoring, replaced, restoring};
 
 /// The link to the newest complete dump.
@@ -112,20 +114,6 @@ pub(crate) fn removing_leaf(dump: &Path, again: u32) -> String {
         0 => names.join("-"),
         again => format!("{}.{again}", names.join("-")),
     }
-}
-
-/// Can a link of this name be a pin? Not one of our own, nor what could be
-/// taken for a moment or for a previous version by a file manager.
-#[must_use]
-pub(crate) fn is_pin_name(name: &[u8]) -> bool {
-    let starts = |with: &str| name.starts_with(with.as_bytes());
-    let words = [FIRST, "main", "today", "yesterday"];
-    !starts("@GMT-")
-        && !starts(CURRENT)
-        && !words.iter().any(|word| word.as_bytes() == name)
-        && name
-            .first()
-            .is_some_and(|first| *first != b'.' && !first.is_ascii_digit())
 }
 
 /// The number that decimal digits spell; none spell 0.
