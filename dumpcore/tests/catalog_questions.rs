@@ -7,12 +7,13 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use common::{Stage, each};
 use dumpcore::{
-    Aspect, CatalogTools, CatalogView, Checkpoint, DumpId, DumpInfo, DumpRoot, Kind, NameTest,
-    Navigator, PathChange, RelPath, Remove, RunOptions, Snapshot, Stamp, State,
+    Aspect, CatalogTools, CatalogView, Change as HistoryChange, Checkpoint, DumpId, DumpInfo,
+    DumpRoot, HistoryEvent, Kind, NameTest, Navigator, PathChange, RelPath, Remove, RunOptions,
+    Snapshot, Stamp, State,
 };
 use fixtures::is_root;
 use fixtures::strategy::{Change, changes, tree};
@@ -286,11 +287,47 @@ fn check_names(navigator: &Navigator, root: &DumpRoot, catalog: &CatalogView) {
     }
 }
 
+/// What happened, which path it led to, and the one before. Metadata are left
+/// out: to compare symlinks moves their times of change.
+type Told = (HistoryChange, PathBuf, Option<PathBuf>);
+
+/// The history of each path that any dump has, through its renames: by the
+/// catalog as by walking the dumps.
+fn check_renames(stage: &Stage, navigator: &Navigator, root: &DumpRoot, catalog: &CatalogView) {
+    let mut paths = BTreeSet::new();
+    for dump in root.dumps(None).expect("listed") {
+        paths.extend(names(stage, dump.dump).into_keys());
+    }
+    for within in paths {
+        let path = RelPath::from_bytes(&within).below(stage.source.parent().expect("above"));
+        // A symlink may have taken the place of a directory above it.
+        let Ok(place) = navigator.locate(&path) else {
+            continue;
+        };
+        for with_main in [false, true] {
+            let told = |catalog| -> Vec<Told> {
+                let history = navigator.history(&place).follow(true).catalog(catalog);
+                let past = history.with_main(with_main).run();
+                assert_eq!((past.faults, past.catalog_failed), (vec![], None));
+                assert!(catalog.is_none() || past.walked == 0, "{}", path.display());
+                let event = |event: HistoryEvent| {
+                    let before = event.before.map(|before| before.path);
+                    (event.change, event.version.path, before)
+                };
+                past.events.into_iter().map(event).collect()
+            };
+            assert_eq!(told(Some(catalog)), told(None), "{}", path.display());
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_catalog_says_what_the_dumps_hold(model in tree(is_root()), rounds in rounds()) {
+    fn the_catalog_says_what_the_dumps_hold(
+        model in tree(is_root()), rounds in rounds(), last in changes(is_root(), 5),
+    ) {
         let stage = Stage::new();
         write(&stage, &model);
         history(&stage, &rounds);
@@ -300,6 +337,10 @@ proptest! {
         check_sizes(&stage, &root, &catalog);
         check_changes(&navigator, &root, &catalog);
         check_names(&navigator, &root, &catalog);
+        for change in &last {
+            change.apply(&stage.source);
+        }
+        check_renames(&stage, &navigator, &root, &catalog);
     }
 }
 

@@ -23,7 +23,9 @@ use dumpcli::failure::Failure;
 use dumpcli::paging::Out;
 use dumpcli::{Advice, Program};
 use dumpcli::{Lookup, Lookups};
-use dumpcore::{Brief, Chain, Changes, History, LocatedIn, Location, Printable, When};
+use dumpcore::{
+    Brief, CatalogView, Chain, Changes, DumpRoot, History, LocatedIn, Location, Printable, When,
+};
 
 use options::Options;
 use tell::Teller;
@@ -107,12 +109,30 @@ enum Nothing {
 }
 
 fn past(options: &Options, ground: &Lookup, place: &Location) -> Result<Changes, Nothing> {
+    // Opened only where it is asked.
+    let catalog = options.choice.follow.then(|| catalog(ground));
     let history = history(options, ground, place).map_err(Nothing::Failure)?;
-    let past = history.run();
+    let known = catalog.as_ref().and_then(|catalog| catalog.as_ref().ok());
+    let past = history.catalog(known).run();
+    let why = match (&past.catalog_failed, catalog) {
+        (Some(cause), _) => Some(Chain(&**cause).to_string()),
+        (None, Some(Err(why))) => Some(why),
+        (None, _) => None,
+    };
+    if let Some(why) = why.filter(|_| past.walked > 0) {
+        let text = format!("{why}: comparing the dumps themselves");
+        ground.aside.warning(&text);
+    }
     if past.events.is_empty() {
         return Err(Nothing::Past(past));
     }
     Ok(past)
+}
+
+/// The catalog, or why it cannot be asked.
+fn catalog(ground: &Lookup) -> Result<CatalogView, String> {
+    let root = DumpRoot::open(&ground.dump).map_err(|error| Chain(&error).to_string())?;
+    root.catalog().map_err(|error| Chain(&error).to_string())
 }
 
 fn history<'a>(

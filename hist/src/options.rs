@@ -100,7 +100,8 @@ pub(crate) struct Choice {
     /// inode, or one that has disappeared and has the same type, size,
     /// modification time and contents (for a directory: names in it). A path
     /// that was also changed, or for which there are two candidates, is not
-    /// found. Lists both dumps completely each time
+    /// found. The catalog is asked where there is one; without it both dumps are
+    /// listed completely each time
     #[arg(long)]
     pub(crate) follow: bool,
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use assert_cmd::Command;
 use assert_fs::TempDir;
-use dumpcore::{Snapshot, Stamp};
+use dumpcore::{CatalogTools, Snapshot, Stamp};
 
 /// A main tree, of which a dump is taken on one day after the other.
 struct Ground {
@@ -78,11 +78,19 @@ impl Ground {
         command.assert().success().stderr("").get_output().clone()
     }
 
+    /// By the catalog, and as told by walking the dumps.
     fn hist(&self, words: &[&str]) -> String {
-        let output = self.run(&program(), |command| {
-            command.arg("--follow").args(words);
-        });
-        String::from_utf8(output.stdout).unwrap()
+        let told = |quiet: &[&str]| {
+            let output = self.run(&program(), |command| {
+                command.arg("--follow").args(quiet).args(words);
+            });
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let walked = told(&["-q"]);
+        CatalogTools::new(self.at("dump")).rebuild().unwrap();
+        assert_eq!(told(&[]), walked, "{words:?}");
+        fs::remove_file(self.at("dump/.dump/catalog.db")).unwrap();
+        walked
     }
 
     /// What happened, to which path, and from where it came.
@@ -307,7 +315,7 @@ fn a_rename_that_no_dump_has_yet() {
     .unwrap();
     for (path, lines) in [("y", 2), ("copy", 1)] {
         let output = ground.run(&program(), |command| {
-            let words = ["-c", "--follow", "--with-main", path, "--config"];
+            let words = ["-q", "-c", "--follow", "--with-main", path, "--config"];
             command.env_remove("MAINROOT").args(words).arg(&config);
         });
         let text = String::from_utf8(output.stdout).unwrap();
@@ -330,7 +338,7 @@ fn following_lists_directories_and_looks_only_at_what_is_gone() {
     let output = ground.run(Path::new("strace"), |command| {
         let words = ["-f", "-e", "trace=%file", "-o"];
         command.args(words).arg(&trace).arg(program());
-        command.args(["--follow", "a/moved"]);
+        command.args(["-q", "--follow", "a/moved"]);
     });
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("#rename"), "{text}");
@@ -349,4 +357,71 @@ fn following_lists_directories_and_looks_only_at_what_is_gone() {
         .lines()
         .filter(|l| l.contains("\"d1\"") && l.contains("O_DIRECTORY"));
     assert_eq!(listed.count(), 2, "a directory is listed once in each dump");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn the_catalog_saves_listing_directories() {
+    let mut ground = Ground::new();
+    for n in 0..40 {
+        ground.write(&format!("d{}/f{n}", n % 20), b"text\n", n);
+    }
+    ground.dump();
+    ground.mv("d7/f7", "a/moved");
+    fs::remove_file(ground.main("d3/f3")).unwrap();
+    ground.dump();
+    CatalogTools::new(ground.at("dump")).rebuild().unwrap();
+    let trace = ground.at("trace");
+    let output = ground.run(Path::new("strace"), |command| {
+        let words = ["-f", "-e", "trace=%file", "-o"];
+        command.args(words).arg(&trace).arg(program());
+        command.args(["--follow", "a/moved"]);
+    });
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("#rename"), "{text}");
+    let trace = fs::read_to_string(trace).unwrap();
+    let named = |what: &str| trace.lines().filter(|line| line.contains(what)).count();
+    assert!(
+        named("/f7\"") + named("\"f7\"") > 0,
+        "the one that moved is looked at"
+    );
+    // What has another time is not it.
+    for other in ["f3\"", "f8\"", "d1\""] {
+        assert_eq!(named(other), 0, "{other}");
+    }
+}
+
+/// Why the catalog is not asked is told where the dumps are walked instead, and
+/// only there.
+#[test]
+fn why_the_dumps_are_walked_is_told_once() {
+    let mut ground = Ground::new();
+    ground.write("a/x", b"one\n", 1);
+    ground.write("a/stays", b"two\n", 2);
+    ground.dump();
+    ground.mv("a/x", "y");
+    ground.dump();
+    let complains = |ground: &Ground, path: &str| {
+        let mut command = Command::new(program());
+        command
+            .env_clear()
+            .envs(fixtures::shield::looking(&ground.at("")))
+            .current_dir(ground.main(""));
+        let output = command.args(["--follow", path]).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let told = complains(&ground, "y");
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains("has no catalog"), "{told}");
+    assert!(told.contains("comparing the dumps themselves"), "{told}");
+    assert_eq!(complains(&ground, "a/stays"), "");
+    CatalogTools::new(ground.at("dump")).rebuild().unwrap();
+    assert_eq!(complains(&ground, "y"), "");
+    // It does not know this dump.
+    ground.dump();
+    ground.mv("y", "z");
+    ground.dump();
+    let told = complains(&ground, "z");
+    assert!(told.contains("not up to date: it lacks 2 dumps"), "{told}");
 }

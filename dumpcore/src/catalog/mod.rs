@@ -83,7 +83,7 @@ pub use self::error::CatalogError;
 pub(crate) use self::file::{Catalog, Reading};
 #[cfg(feature = "catalog")]
 pub(crate) use self::query::View;
-pub(crate) use self::query_values::{DumpSizes, Facts, Pair, PathVersion, UsageOf, Wanted};
+pub(crate) use self::query_values::{DumpSizes, Facts, Pair, PathVersion, Sought, UsageOf, Wanted};
 #[cfg(not(feature = "catalog"))]
 pub(crate) use self::query_without::View;
 pub use self::report::{CatalogDifference, CatalogRebuilt, CatalogStatus, CatalogTree, Differs};

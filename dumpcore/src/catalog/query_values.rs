@@ -79,6 +79,16 @@ pub(crate) struct Pair {
     pub(crate) new: Option<Facts>,
 }
 
+/// What is looked for in one dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sought {
+    /// The inode of this number.
+    Inode(u64),
+    /// What is like an entry by its type, its size in bytes (but of a directory),
+    /// and its modification time to the second.
+    Alike { kind: Kind, size: u64, mtime: Time },
+}
+
 /// Which paths are asked for.
 #[derive(Debug)]
 pub(crate) struct Wanted<'a> {

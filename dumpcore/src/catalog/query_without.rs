@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 
 use super::error::CatalogError;
-use super::query_values::{DumpSizes, FoundRow, Pair, PathVersion, UsageOf, UsageRow, Wanted};
+use super::query_values::{
+    DumpSizes, FoundRow, Pair, PathVersion, Sought, UsageOf, UsageRow, Wanted,
+};
 use crate::model::path::RelPath;
 use crate::policy::layout::DumpId;
 use crate::root::DumpRoot;
@@ -39,6 +41,10 @@ impl View {
     }
 
     pub(crate) fn diff(&self, _: DumpId, _: DumpId) -> Answer<Option<Vec<Pair>>> {
+        match self.0 {}
+    }
+
+    pub(crate) fn names(&self, _: (DumpId, &[u8]), _: &Sought) -> Answer<Option<Vec<RelPath>>> {
         match self.0 {}
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::version::Version;
+use crate::model::cause::Cause;
 use crate::model::fault::Fault;
 
 /// What a history is made of.
@@ -17,6 +18,11 @@ pub struct Changes {
     pub faults: Vec<Fault>,
     /// In how many dumps the path was looked for.
     pub dumps: usize,
+    /// How many times two dumps were walked for an earlier name, because there
+    /// was no catalog that could be asked.
+    pub walked: usize,
+    /// Why the catalog that was to be asked gave no answer.
+    pub catalog_failed: Option<Cause>,
 }
 
 /// A change of the path.

@@ -62,6 +62,27 @@ pub(super) fn compare(old: &Version, new: &Version, trust: Trust) -> Result<Diff
     })
 }
 
+/// The difference; what cannot be read is judged by size and time.
+pub(super) fn judged(
+    old: &Version,
+    new: &Version,
+    trust: Trust,
+    faults: &mut Vec<Fault>,
+) -> Difference {
+    compare(old, new, trust).unwrap_or_else(|fault| {
+        faults.push(fault);
+        let same_time = old.has_time_of(new);
+        let (old, new) = (&old.meta, &new.meta);
+        if !same_time || (old.kind, old.size) != (new.kind, new.size) {
+            Difference::Content
+        } else if (old.mode, old.uid, old.gid) != (new.mode, new.uid, new.gid) {
+            Difference::Metadata
+        } else {
+            Difference::Nothing
+        }
+    })
+}
+
 /// The same bytes, names, target or number?
 pub(super) fn same_content(old: &Version, new: &Version, trust: Trust) -> Result<bool, Fault> {
     if old.meta.kind != new.meta.kind {

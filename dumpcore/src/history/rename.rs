@@ -12,20 +12,26 @@
 //! first: a file was moved or renamed, seldom both. Where two agree equally
 //! well nothing is said, rather than something that may be wrong.
 //!
-//! The cost is one listing of each directory on both sides. Only a name that
-//! is gone is looked at, and only what agrees in all that costs nothing is
-//! read.
+//! With the catalog only names that it records as gone between the two dumps,
+//! or as the same inode, are looked at. Without it the cost is one listing of
+//! each directory on both sides, and a look at each name that is gone. In both
+//! cases the entries themselves decide, and only what agrees in all that costs
+//! nothing is read: the answer is the same.
 
 use std::path::PathBuf;
 
+use super::catalog::CatalogView;
+use super::change::Changes;
 use super::compare::{Trust, same_content};
+use super::navigator::tree_of;
 use super::read::list;
-use super::version::{Version, look};
+use super::version::{Version, is_inside, look};
+use crate::catalog::{CatalogError, Facts, Sought};
 use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
 use crate::model::metadata::{Meta, Time};
 use crate::model::path::RelPath;
-use crate::policy::layout::DumpName;
+use crate::policy::layout::{DumpId, DumpName};
 use crate::root::listing::Listing;
 use crate::sys::dir::{Chunk, Listed};
 use crate::sys::errno;
@@ -44,11 +50,26 @@ pub(super) struct Search<'a> {
     pub(super) listing: &'a Listing,
     /// The dump before.
     pub(super) before: DumpName,
+    /// The dump in which it has appeared; `None` for the main trees.
+    pub(super) appeared: Option<DumpName>,
     /// The path of a name on the side where the entry has appeared: in the
     /// dump after it, or in the main trees, which have no top in common.
     pub(super) after: &'a dyn Fn(&RelPath) -> Option<PathBuf>,
     /// Do inode numbers mean anything in these dumps?
     pub(super) inodes: bool,
+    /// Knows what changed between the dumps.
+    pub(super) catalog: Option<&'a CatalogView>,
+}
+
+/// What a search came to.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// The name in the dump before.
+    pub(super) from: Option<RelPath>,
+    /// Were the dumps walked, for want of the catalog?
+    pub(super) walked: bool,
+    /// Why the catalog gave no answer.
+    pub(super) failed: Option<CatalogError>,
 }
 
 /// A name that the entry may have had.
@@ -78,6 +99,18 @@ enum Evidence {
     Moved,
 }
 
+impl Outcome {
+    /// The name that was found; what that took is noted.
+    pub(super) fn counted(self, past: &mut Changes) -> Option<RelPath> {
+        past.walked += usize::from(self.walked);
+        if let Some(error) = self.failed {
+            let cause = || std::io::Error::other(error).into();
+            past.catalog_failed.get_or_insert_with(cause);
+        }
+        self.from
+    }
+}
+
 impl Search<'_> {
     /// The name in the dump before of what is now called `within`.
     pub(super) fn find(
@@ -85,7 +118,117 @@ impl Search<'_> {
         within: &RelPath,
         wanted: &Version,
         faults: &mut Vec<Fault>,
-    ) -> Option<RelPath> {
+    ) -> Outcome {
+        let mut outcome = Outcome::default();
+        let recorded = self.recorded(within, wanted).unwrap_or_else(|error| {
+            outcome.failed = Some(error);
+            None
+        });
+        outcome.walked = recorded.is_none();
+        let mut candidates = match recorded {
+            Some(names) => self.those_of(names, within, wanted, faults),
+            None => self.walk(within, wanted, faults),
+        };
+        candidates.sort_by(|a, b| b.rank.cmp(&a.rank).then_with(|| a.name.cmp(&b.name)));
+        outcome.from = self.choose(candidates, wanted, faults);
+        outcome
+    }
+
+    /// The names that the catalog has of what may be it; `None` where it cannot
+    /// tell.
+    fn recorded(
+        &self,
+        within: &RelPath,
+        wanted: &Version,
+    ) -> Result<Option<Vec<RelPath>>, CatalogError> {
+        let Some(CatalogView { view }) = self.catalog else {
+            return Ok(None);
+        };
+        let tree = within.as_bytes().split(|b| *b == b'/').next();
+        let of = (DumpId::Dump(self.before), tree.unwrap_or_default());
+        let meta = &wanted.meta;
+        let Some(appeared) = self.appeared else {
+            let (kind, size, mtime) = (meta.kind, meta.size, meta.mtime);
+            return view.names(of, &Sought::Alike { kind, size, mtime });
+        };
+        let Some(pairs) = view.diff(of.0, DumpId::Dump(appeared))? else {
+            return Ok(None);
+        };
+        let may_be = |old: &Facts| {
+            let size = meta.kind == Kind::Dir || old.size == meta.size;
+            let time = !old.has_time() || same_time(old.mtime, meta.mtime);
+            old.kind == meta.kind && size && time
+        };
+        let top = RelPath::from_bytes(of.1);
+        let gone = pairs
+            .into_iter()
+            .filter(|pair| pair.old.as_ref().is_some_and(may_be) && pair.path.is_at_or_below(&top));
+        let mut names: Vec<RelPath> = gone.map(|pair| pair.path).collect();
+        if self.inodes && meta.kind != Kind::Dir {
+            let Some(same) = view.names(of, &Sought::Inode(meta.ino))? else {
+                return Ok(None);
+            };
+            names.extend(same);
+        }
+        names.sort();
+        names.dedup();
+        Ok(Some(names))
+    }
+
+    /// What may be it of these names in the dump before.
+    fn those_of(
+        &self,
+        names: Vec<RelPath>,
+        within: &RelPath,
+        wanted: &Version,
+        faults: &mut Vec<Fault>,
+    ) -> Vec<Candidate> {
+        let candidates = names.into_iter().filter_map(|name| {
+            let candidate = self.candidate(name, within, wanted);
+            candidate.unwrap_or_else(|fault| {
+                faults.push(fault);
+                None
+            })
+        });
+        candidates.collect()
+    }
+
+    fn candidate(
+        &self,
+        name: RelPath,
+        within: &RelPath,
+        wanted: &Version,
+    ) -> Result<Option<Candidate>, Fault> {
+        let top = self.listing.path(self.before);
+        let path = name.below(&top);
+        let found = look(&path)?.filter(|meta| meta.kind == wanted.meta.kind);
+        let Some(meta) = found else {
+            return Ok(None);
+        };
+        if !is_inside(&top, &path)? {
+            return Ok(None);
+        }
+        let kept = self.is_still_there(&name, meta.kind)?;
+        let evidence = self.evidence(&meta, kept, wanted);
+        Ok(evidence.map(|evidence| Candidate {
+            rank: Rank::of(evidence, &name, within),
+            name,
+            meta,
+        }))
+    }
+
+    /// Is there something of this name and type on the other side?
+    fn is_still_there(&self, name: &RelPath, kind: Kind) -> Result<bool, Fault> {
+        let tree = RelPath::from(tree_of(name));
+        let Some((top, path)) = (self.after)(&tree).zip((self.after)(name)) else {
+            return Ok(false);
+        };
+        let same = look(&path)?.is_some_and(|meta| meta.kind == kind);
+        Ok(same && is_inside(&top, &path)?)
+    }
+
+    /// What may be it, found by listing both sides.
+    fn walk(&self, within: &RelPath, wanted: &Version, faults: &mut Vec<Fault>) -> Vec<Candidate> {
         let mut candidates = Vec::new();
         let mut left = self.start(within, faults);
         while let Some((directory, in_both)) = left.pop() {
@@ -95,8 +238,7 @@ impl Search<'_> {
                 Err(fault) => faults.push(fault),
             }
         }
-        candidates.sort_by(|a, b| b.rank.cmp(&a.rank).then_with(|| a.name.cmp(&b.name)));
-        self.choose(candidates, wanted, faults)
+        candidates
     }
 
     /// The root that the name is in; all roots, where the dump before does
@@ -158,7 +300,7 @@ impl Search<'_> {
         Ok(below)
     }
 
-    /// Is there something of this name and type on the other side?
+    /// The same by the other side's listing.
     fn is_kept(
         &self,
         entry: Listed<'_>,

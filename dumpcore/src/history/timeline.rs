@@ -14,8 +14,9 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 
+use super::catalog::CatalogView;
 use super::change::{Change, Changes, Event, told};
-use super::compare::{Difference, Trust, compare};
+use super::compare::{Difference, Trust, judged};
 use super::half_dump::lost_entries;
 use super::locate::{LocatedIn, Location};
 use super::navigator::{Navigator, tree_of};
@@ -44,6 +45,7 @@ pub struct History<'a> {
     every: Option<Keep>,
     with_main: bool,
     follow: bool,
+    catalog: Option<&'a CatalogView>,
     trust: Trust,
 }
 
@@ -64,6 +66,7 @@ impl<'a> History<'a> {
             every: None,
             with_main: false,
             follow: false,
+            catalog: None,
             trust: Trust::Inode,
         }
     }
@@ -102,9 +105,18 @@ impl<'a> History<'a> {
     /// same type, size, modification time and contents (of a directory: the
     /// same names in it), if there is one that fits best. What was renamed and
     /// changed between two dumps is not found. The cost is a listing of all of
-    /// both dumps for each appearance, and one look at each name that is gone.
+    /// both dumps for each appearance, and one look at each name that is gone;
+    /// with [`History::catalog`] only what it records as gone is looked at.
     pub fn follow(mut self, yes: bool) -> Self {
         self.follow = yes;
+        self
+    }
+
+    /// Asks the catalog for earlier names, where that knows the dumps; what it
+    /// says is looked at in the dumps, so that the answer is the same as
+    /// without.
+    pub fn catalog(mut self, catalog: Option<&'a CatalogView>) -> Self {
+        self.catalog = catalog;
         self
     }
 
@@ -117,6 +129,8 @@ impl<'a> History<'a> {
             events: Vec::new(),
             faults: Vec::new(),
             dumps: 0,
+            walked: 0,
+            catalog_failed: None,
         };
         let now = self.now(&mut past);
         let (mut runs, renamed_from) = self.runs(now.as_ref(), &mut past);
@@ -274,7 +288,7 @@ impl<'a> History<'a> {
         };
         if let Some(before) = before
             && let Some(old) = &before.version
-            && self.judged(old, &version, faults) == Difference::Nothing
+            && judged(old, &version, self.trust, faults) == Difference::Nothing
         {
             before.id = Some(meta.id());
             before.last = dump;
@@ -304,10 +318,13 @@ impl<'a> History<'a> {
             let search = Search {
                 listing,
                 before: dump.name,
+                appeared: Some(runs[at].first.name),
                 after: &|name| Some(name.below(&after)),
                 inodes: self.trust == Trust::Inode,
+                catalog: self.catalog,
             };
-            if let Some(from) = search.find(within, version, &mut past.faults) {
+            let outcome = search.find(within, version, &mut past.faults);
+            if let Some(from) = outcome.counted(past) {
                 runs[at].renamed_from = Some(from.below(&listing.path(dump.name)));
                 return Some((Renamed { at, from }, dump));
             }
@@ -334,11 +351,14 @@ impl<'a> History<'a> {
         let search = Search {
             listing: &self.navigator.listing,
             before: last.last.name,
+            appeared: None,
             after: &|name| trees.main_path(name),
             // The dumps have copies, never the inode itself.
             inodes: false,
+            catalog: self.catalog,
         };
-        let from = search.find(&self.place.within, version, &mut past.faults)?;
+        let outcome = search.find(&self.place.within, version, &mut past.faults);
+        let from = outcome.counted(past)?;
         Some((last.last, from))
     }
 
@@ -372,7 +392,7 @@ impl<'a> History<'a> {
             return vec![Change::Create];
         };
         let rename = renamed_from.map(|from| Change::Rename { from });
-        let other = match self.judged(old, new, faults) {
+        let other = match judged(old, new, self.trust, faults) {
             Difference::Nothing => None,
             Difference::Metadata => Some(Change::Wstat),
             Difference::Content => Some(Change::Write),
@@ -392,22 +412,6 @@ impl<'a> History<'a> {
             dump: Some(dump),
             meta: version.meta,
         }
-    }
-
-    /// The difference; what cannot be read is judged by size and time.
-    fn judged(&self, old: &Version, new: &Version, faults: &mut Vec<Fault>) -> Difference {
-        compare(old, new, self.trust).unwrap_or_else(|fault| {
-            faults.push(fault);
-            let same_time = old.has_time_of(new);
-            let (old, new) = (&old.meta, &new.meta);
-            if !same_time || (old.kind, old.size) != (new.kind, new.size) {
-                Difference::Content
-            } else if (old.mode, old.uid, old.gid) != (new.mode, new.uid, new.gid) {
-                Difference::Metadata
-            } else {
-                Difference::Nothing
-            }
-        })
     }
 
     /// How the main tree differs from the last dump.

@@ -6,6 +6,7 @@
 
 mod diff;
 mod find;
+mod names;
 mod paths;
 mod rows;
 mod series;
@@ -17,7 +18,9 @@ use rusqlite::Connection;
 
 use super::error::{CatalogError, CatalogOp};
 use super::file::{Catalog, Reading};
-use super::query_values::{DumpSizes, FoundRow, Pair, PathVersion, UsageOf, UsageRow, Wanted};
+use super::query_values::{
+    DumpSizes, FoundRow, Pair, PathVersion, Sought, UsageOf, UsageRow, Wanted,
+};
 use crate::model::path::RelPath;
 use crate::policy::layout::DumpId;
 use crate::root::DumpRoot;
@@ -79,6 +82,16 @@ impl View {
     /// both have, by path; `None`: one of the dumps is not known.
     pub(crate) fn diff(&self, old: DumpId, new: DumpId) -> Result<Option<Vec<Pair>>, CatalogError> {
         self.ask(|connection, series| diff::diff(connection, series, old, new))
+    }
+
+    /// Under which names a tree of a dump has something, by path; `None`: the
+    /// dump is not known, or has no such tree.
+    pub(crate) fn names(
+        &self,
+        of: (DumpId, &[u8]),
+        sought: &Sought,
+    ) -> Result<Option<Vec<RelPath>>, CatalogError> {
+        self.ask(|connection, series| names::names(connection, series, of, sought))
     }
 
     /// The versions of a path, the oldest first.
