@@ -303,7 +303,7 @@ fn relative_roots_are_found_from_anywhere() {
             .env_remove("DUMPROOT")
             .current_dir(ground.at(dir))
             .args(["--main", main, "--dump", dump, "--with-main", "--follow"])
-            .args(["--json", path])
+            .args(["-q", "--json", path])
             .output()
             .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();

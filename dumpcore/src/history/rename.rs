@@ -66,7 +66,7 @@ pub(super) struct Search<'a> {
 pub(super) struct Outcome {
     /// The name in the dump before.
     pub(super) from: Option<RelPath>,
-    /// Were the dumps walked, for want of the catalog?
+    /// Were the dumps walked, without the catalog?
     pub(super) walked: bool,
     /// Why the catalog gave no answer.
     pub(super) failed: Option<CatalogError>,
