@@ -37,7 +37,7 @@
 //!
 //! # What there is
 //!
-//! Five operations write. Each is a builder that ends in `run`. Three publish a
+//! Six operations write. Each is a builder that ends in `run`. Three publish a
 //! dump, and give a [`Report`] of it, or an [`Error`] when nothing was published:
 //!
 //! - [`Snapshot`] takes a dump of one or several trees.
@@ -47,7 +47,7 @@
 //!
 //! [`Restore`] puts a version of a path back, whole, by one rename, and
 //! replaces nothing without asking. [`Remove`] removes dumps, and leaves those
-//! that may not be removed.
+//! that may not be removed; [`Prune`] removes those that no [`KeepPolicy`] keeps.
 //!
 //! What they are given:
 //!
@@ -232,6 +232,10 @@ pub use policy::layout::{
 pub use policy::link::{LinkPolicy, Verdict};
 pub use policy::name_test::NameTest;
 pub use policy::rate_limit::{BadRate, Rate};
+pub use policy::retention::{
+    BadKeep, FreeGoal, KeepAmount, KeepBrake, KeepCandidate, KeepPeriod, KeepPolicy, KeepReason,
+    KeepRules, KeepVerdict,
+};
 pub use policy::span::BadSpan;
 pub use policy::when::{BadWhen, When};
 pub use replica::{Replica, ReplicaOf, Replicated};
@@ -248,5 +252,7 @@ pub use sys::path::working_directory;
 pub use sys::priority::give_way;
 pub use sys::signals::WaitingSignals;
 pub use tend::catalog::CatalogTools;
+pub use tend::plan::{Goes, GoesFor, Kept, PrunePlan, Pruned, Shortage};
+pub use tend::prune::Prune;
 pub use tend::removal::{Left, Reason, Removal, Removed};
 pub use tend::remove::Remove;

@@ -43,6 +43,8 @@ pub(crate) struct Gone {
     pub(crate) names: u64,
     /// Allocated bytes of the inodes whose last name went.
     pub(crate) freed: u64,
+    /// How many inodes that are.
+    pub(crate) inodes: u64,
     /// Is nothing left of the tree?
     pub(crate) all: bool,
 }
@@ -52,12 +54,14 @@ impl Gone {
     pub(super) const ONE: Self = Self {
         names: 1,
         freed: 0,
+        inodes: 0,
         all: true,
     };
     /// There was nothing.
     pub(super) const WAS_GONE: Self = Self {
         names: 0,
         freed: 0,
+        inodes: 0,
         all: true,
     };
 }

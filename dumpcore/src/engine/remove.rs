@@ -81,6 +81,7 @@ struct Remover<'a> {
     all: AtomicBool,
     names: AtomicU64,
     freed: AtomicU64,
+    inodes: AtomicU64,
 }
 
 /// Removes what has this name in a directory, with all that is below it.
@@ -115,6 +116,7 @@ pub(crate) fn remove(
         all: AtomicBool::new(false),
         names: AtomicU64::new(0),
         freed: AtomicU64::new(0),
+        inodes: AtomicU64::new(0),
     };
     remover.free(&top);
     let top = Arc::new(Doomed::new(None, top, name.to_owned()));
@@ -184,6 +186,7 @@ impl Remover<'_> {
         Gone {
             names: self.names.into_inner(),
             freed: self.freed.into_inner(),
+            inodes: self.inodes.into_inner(),
             all: self.all.into_inner(),
         }
     }
@@ -295,20 +298,22 @@ impl Remover<'_> {
                 match self.name(&handle, entry.name) {
                     Ok(Some(freed)) => {
                         gone.names += 1;
-                        gone.freed += freed;
+                        gone.freed += freed.unwrap_or(0);
+                        gone.inodes += u64::from(freed.is_some());
                     }
                     Ok(None) => below.push(entry.name.to_owned()),
                     Err(e) if errno::is_missing(&e) => {}
                     Err(e) => self.fault(doomed, entry.name, Op::Remove, e),
                 }
             }
-            self.count(gone.names, gone.freed);
+            self.count(&gone);
         }
         Ok(())
     }
 
-    /// Removes one name, and says what that freed; `None` of a directory.
-    fn name(&self, dir: &OwnedFd, name: &CStr) -> io::Result<Option<u64>> {
+    /// Removes one name, and says what that freed, if it was the last one of its
+    /// inode; `None` of a directory.
+    fn name(&self, dir: &OwnedFd, name: &CStr) -> io::Result<Option<Option<u64>>> {
         let meta = inspect::look_in_dump(dir.as_fd(), name)?;
         if meta.kind == Kind::Dir {
             return Ok(None);
@@ -320,12 +325,14 @@ impl Remover<'_> {
             }
             Act::Measure(measured) => meta.nlink <= 1 || measured.meet(&meta),
         };
-        Ok(Some(if last { allocated(&meta) } else { 0 }))
+        Ok(Some(last.then(|| allocated(&meta))))
     }
 
-    fn count(&self, names: u64, freed: u64) {
+    fn count(&self, gone: &Gone) {
+        let Gone { names, freed, .. } = *gone;
         self.names.fetch_add(names, Ordering::Relaxed);
         self.freed.fetch_add(freed, Ordering::Relaxed);
+        self.inodes.fetch_add(gone.inodes, Ordering::Relaxed);
         if names > 0 && self.act.removes() {
             self.totals.event(Event::Removed { names, freed });
         }
@@ -359,7 +366,12 @@ impl Remover<'_> {
         match removed {
             Ok(()) => {
                 self.all.store(doomed.above.is_none(), Ordering::Relaxed);
-                self.count(1, doomed.bytes);
+                self.count(&Gone {
+                    names: 1,
+                    freed: doomed.bytes,
+                    inodes: 1,
+                    all: false,
+                });
             }
             Err(e) if errno::is_missing(&e) => {
                 self.all.store(doomed.above.is_none(), Ordering::Relaxed);

@@ -12,6 +12,7 @@ use crate::catalog::DumpSizes;
 use crate::model::error::Error;
 use crate::model::kind::Kind;
 use crate::policy::layout::{self, DumpId, LinkTarget, Sort};
+use crate::policy::retention::KeepCandidate;
 use crate::root::DumpRoot;
 
 /// A dump, and what is known of it.
@@ -55,6 +56,15 @@ impl DumpInfo {
     #[must_use]
     pub fn is_checkpoint(&self) -> bool {
         matches!(self.dump, DumpId::Dump(name) if name.sort == Sort::Checkpoint)
+    }
+}
+
+impl From<&DumpInfo> for KeepCandidate {
+    fn from(info: &DumpInfo) -> Self {
+        let mut candidate = Self::new(info.dump, info.moment, info.trees.clone());
+        candidate.is_partial = info.lacks.is_some();
+        candidate.links = info.links.iter().chain(&info.pins).cloned().collect();
+        candidate
     }
 }
 

@@ -245,6 +245,11 @@ impl DumpRoot {
         disk::free(&self.handle).ok()
     }
 
+    /// How much the dump's filesystem has in all.
+    pub(crate) fn total(&self) -> Option<disk::Total> {
+        disk::total(&self.handle).ok()
+    }
+
     /// The error for a call that the dump's disk refused.
     pub(crate) fn refuses(&self, fault: Fault, needed: Option<u64>) -> Error {
         let full = errno::is_full(&fault.cause);

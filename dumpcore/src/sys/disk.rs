@@ -60,6 +60,23 @@ pub(crate) struct Free {
     pub(crate) inodes: Option<u64>,
 }
 
+/// How much a filesystem has in all, free or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Total {
+    pub(crate) bytes: u64,
+    /// 0 where the filesystem makes inodes as it needs them.
+    pub(crate) inodes: u64,
+}
+
+/// How much the filesystem of a handle has in all.
+pub(crate) fn total(on: impl AsFd) -> io::Result<Total> {
+    let found = fstatvfs(on)?;
+    Ok(Total {
+        bytes: found.f_blocks.saturating_mul(found.f_frsize),
+        inodes: found.f_files,
+    })
+}
+
 /// What is free on the filesystem of a handle, when this answer says that there
 /// is no room left.
 pub(crate) fn room_after(on: impl AsFd, answer: &io::Error) -> Option<FreeSpace> {

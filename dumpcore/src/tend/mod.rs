@@ -3,6 +3,9 @@
 pub(crate) mod catalog;
 #[cfg(feature = "serde")]
 mod json;
+pub(crate) mod plan;
 mod protect;
+pub(crate) mod prune;
 pub(crate) mod removal;
 pub(crate) mod remove;
+mod room;

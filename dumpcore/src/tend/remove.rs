@@ -31,8 +31,6 @@ use crate::run::{RunOptions, takes_run_options};
 /// # Ok::<(), dumpcore::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-#[doc(alias = "retention")]
-#[doc(alias = "prune")]
 #[doc(alias = "expire")]
 #[must_use = "nothing is removed until it is run"]
 pub struct Remove {
@@ -69,6 +67,12 @@ impl Remove {
         if !self.dumps.contains(&dump) {
             self.dumps.push(dump);
         }
+        self
+    }
+
+    /// Dumps to remove, none of them twice.
+    pub(super) fn dumps(mut self, dumps: impl IntoIterator<Item = DumpId>) -> Self {
+        self.dumps.extend(dumps);
         self
     }
 

@@ -1,0 +1,430 @@
+//! Which dumps the policies keep, and by which of their rules.
+//!
+//! The dumps that hold a tree are its series, and each series has the policy of
+//! its tree. A dump that holds several trees stays if the policy of any of them
+//! keeps it, or if one of them has no policy.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::PathBuf;
+
+use chrono::{DateTime, Datelike as _, NaiveDateTime, NaiveTime, TimeZone, Timelike as _, Utc};
+
+use super::{KeepAmount, KeepPeriod, KeepPolicy};
+use crate::model::minute::Stamp;
+use crate::model::path::Printable;
+use crate::policy::layout::{self, DumpId, Sort};
+
+/// A dump that may have to go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeepCandidate {
+    /// Which one.
+    pub dump: DumpId,
+    /// When it was made; `None` of a first copy.
+    pub moment: Option<DateTime<Utc>>,
+    /// Does it lack entries that could not be read?
+    pub is_partial: bool,
+    /// The names of its trees.
+    pub trees: Vec<OsString>,
+    /// The links of the dump root that name it: `current`, `current_chk`, pins.
+    pub links: Vec<PathBuf>,
+}
+
+impl KeepCandidate {
+    /// A complete dump of these trees, which no link names.
+    #[must_use]
+    pub fn new(dump: DumpId, moment: Option<DateTime<Utc>>, trees: Vec<OsString>) -> Self {
+        Self {
+            dump,
+            moment,
+            is_partial: false,
+            trees,
+            links: Vec::new(),
+        }
+    }
+
+    fn is_checkpoint(&self) -> bool {
+        self.dump
+            .name()
+            .is_some_and(|name| name.sort == Sort::Checkpoint)
+    }
+}
+
+/// Why a dump stays.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum KeepReason {
+    /// The link `current` names it.
+    Current,
+    /// The link `current_chk` names it.
+    CurrentCheckpoint,
+    /// A pin of this name keeps it.
+    Pin(PathBuf),
+    /// It is the first copy, which was made by hand.
+    First,
+    /// It is dated in the future.
+    Future,
+    /// It is the newest complete dump of a tree.
+    Newest,
+    /// It is the one that would be replicated now.
+    Replica,
+    /// It holds a tree that has no policy.
+    NoPolicy,
+    /// It holds none of the trees that were asked for.
+    NotAsked,
+    /// A rule for this period keeps it.
+    Rule(KeepPeriod),
+    /// It is one of the newest checkpoints.
+    Checkpoint,
+    /// There is room for it, and no rule lets it go.
+    Room,
+}
+
+impl KeepReason {
+    /// One word in snake_case.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Current => layout::CURRENT,
+            Self::CurrentCheckpoint => layout::CURRENT_CHECKPOINT,
+            Self::Pin(_) => "pin",
+            Self::First => layout::FIRST,
+            Self::Future => "future",
+            Self::Newest => "newest",
+            Self::Replica => "slave",
+            Self::NoPolicy => "no_policy",
+            Self::NotAsked => "not_asked",
+            Self::Rule(period) => period.as_str(),
+            Self::Checkpoint => "checkpoint",
+            Self::Room => "room",
+        }
+    }
+
+    /// Does it keep a dump also when there is no room?
+    fn is_firm(&self) -> bool {
+        match self {
+            Self::Rule(period) => *period == KeepPeriod::Last,
+            Self::Room => false,
+            _ => true,
+        }
+    }
+}
+
+impl fmt::Display for KeepReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pin(name) => Printable::path(name).fmt(f),
+            Self::NoPolicy => f.write_str("no policy"),
+            Self::NotAsked => f.write_str("not asked for"),
+            other => f.write_str(other.as_str()),
+        }
+    }
+}
+
+/// What becomes of a dump.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeepVerdict {
+    /// Why it stays, each reason once; none when it goes.
+    pub reasons: Vec<KeepReason>,
+    /// May it go nevertheless when there is no room?
+    pub may_make_room: bool,
+}
+
+impl KeepVerdict {
+    fn because(&mut self, reason: KeepReason) {
+        if !self.reasons.contains(&reason) {
+            self.reasons.push(reason);
+        }
+    }
+}
+
+/// That so many dumps of a tree would go at once that somebody should look first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeepBrake {
+    /// The name of the tree.
+    pub tree: OsString,
+    /// How many of its dumps would go.
+    pub goes: usize,
+    /// How many there are.
+    pub of: usize,
+}
+
+/// As many may always go.
+const UNBRAKED: usize = 50;
+
+/// The policies of the trees in a dump root.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct KeepRules {
+    policies: BTreeMap<OsString, KeepPolicy>,
+    only: Option<BTreeSet<OsString>>,
+    replicated: bool,
+}
+
+impl KeepRules {
+    /// No tree has a policy: every dump stays.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The policy of a tree, by its name in the dumps. A later one replaces it.
+    pub fn tree(mut self, name: impl Into<OsString>, policy: KeepPolicy) -> Self {
+        self.policies.insert(name.into(), policy);
+        self
+    }
+
+    /// Only dumps that hold one of these trees may go.
+    pub fn only(mut self, trees: impl IntoIterator<Item = OsString>) -> Self {
+        self.only = Some(trees.into_iter().collect());
+        self
+    }
+
+    /// Keep the dump that [`Replica`](crate::Replica) would take now: the last
+    /// one before today.
+    pub fn replicated(mut self, yes: bool) -> Self {
+        self.replicated = yes;
+        self
+    }
+
+    /// The policy of a tree.
+    #[must_use]
+    pub fn policy(&self, tree: &OsStr) -> Option<&KeepPolicy> {
+        self.policies.get(tree)
+    }
+
+    /// Is it a tree that was asked for?
+    #[must_use]
+    pub fn asks_for(&self, tree: &OsStr) -> bool {
+        self.only.as_ref().is_none_or(|only| only.contains(tree))
+    }
+
+    /// The policies of the trees that were asked for.
+    pub fn asked(&self) -> impl Iterator<Item = &KeepPolicy> {
+        let asked = self.policies.iter().filter(|(tree, _)| self.asks_for(tree));
+        asked.map(|(_, policy)| policy)
+    }
+
+    /// What becomes of each of all dumps of a dump root, in the order in which
+    /// they are given. Periods are those of the zone of `now`.
+    #[must_use]
+    pub fn judge<Z: TimeZone>(
+        &self,
+        dumps: &[KeepCandidate],
+        now: &DateTime<Z>,
+    ) -> Vec<KeepVerdict> {
+        let mut verdicts = vec![KeepVerdict::default(); dumps.len()];
+        let mut firm = vec![false; dumps.len()];
+        let mut series: BTreeMap<&OsStr, Vec<Member>> = BTreeMap::new();
+        for (at, dump) in dumps.iter().enumerate() {
+            always(dump, now, &mut verdicts[at]);
+            if dump.trees.is_empty() {
+                verdicts[at].because(KeepReason::NoPolicy);
+            }
+            if !dump.trees.is_empty() && !dump.trees.iter().any(|tree| self.asks_for(tree)) {
+                verdicts[at].because(KeepReason::NotAsked);
+            }
+            let past = dump.moment.filter(|moment| *moment <= now.to_utc());
+            for tree in &dump.trees {
+                let members = series.entry(tree).or_default();
+                if let Some(moment) = past {
+                    members.push(Member::new(at, dump, moment, &now.timezone()));
+                } else if self.policy(tree).is_none() {
+                    verdicts[at].because(KeepReason::NoPolicy);
+                }
+            }
+        }
+        if self.replicated
+            && let Some(at) = next_replica(dumps, now)
+        {
+            verdicts[at].because(KeepReason::Replica);
+        }
+        for (tree, mut members) in series {
+            members.sort_unstable_by_key(|member| Reverse(member.order()));
+            match self.policy(tree) {
+                None => members
+                    .iter()
+                    .for_each(|member| verdicts[member.at].because(KeepReason::NoPolicy)),
+                Some(policy) => policy.judge(&members, now, &mut verdicts, &mut firm),
+            }
+        }
+        for (verdict, firm) in verdicts.iter_mut().zip(firm) {
+            let kept = !verdict.reasons.is_empty();
+            verdict.may_make_room =
+                kept && !firm && !verdict.reasons.iter().any(KeepReason::is_firm);
+            verdict.reasons.sort();
+        }
+        verdicts
+    }
+
+    /// Would so many go of a tree that was asked for that somebody should look
+    /// first: more than 50 dumps, and more than a third of the tree's? `goes`: of
+    /// each dump, in the order of `dumps`.
+    #[must_use]
+    pub fn brake(&self, dumps: &[KeepCandidate], goes: &[bool]) -> Option<KeepBrake> {
+        let mut counts: BTreeMap<&OsStr, (usize, usize)> = BTreeMap::new();
+        for (dump, goes) in dumps.iter().zip(goes) {
+            for tree in &dump.trees {
+                let (gone, of) = counts.entry(tree).or_default();
+                *gone += usize::from(*goes);
+                *of += 1;
+            }
+        }
+        let too_many = |gone: usize, of: usize| gone > UNBRAKED && gone.saturating_mul(3) > of;
+        let mut counts = counts.into_iter();
+        let (tree, (goes, of)) = counts.find(|(_, (gone, of))| too_many(*gone, *of))?;
+        let tree = tree.to_owned();
+        Some(KeepBrake { tree, goes, of })
+    }
+}
+
+/// What stays whatever the policies say.
+fn always<Z: TimeZone>(dump: &KeepCandidate, now: &DateTime<Z>, verdict: &mut KeepVerdict) {
+    for link in &dump.links {
+        verdict.because(match link.to_str() {
+            Some(layout::CURRENT) => KeepReason::Current,
+            Some(layout::CURRENT_CHECKPOINT) => KeepReason::CurrentCheckpoint,
+            _ => KeepReason::Pin(link.clone()),
+        });
+    }
+    if dump.dump.name().is_none() {
+        verdict.because(KeepReason::First);
+    }
+    if dump.moment.is_some_and(|moment| moment > now.to_utc()) {
+        verdict.because(KeepReason::Future);
+    }
+}
+
+/// The last dump before today.
+fn next_replica<Z: TimeZone>(dumps: &[KeepCandidate], now: &DateTime<Z>) -> Option<usize> {
+    let midnight = now.naive_local().date().and_time(NaiveTime::MIN);
+    let midnight = Stamp::from_civil(midnight).first_moment_in(&now.timezone());
+    let dated = dumps
+        .iter()
+        .enumerate()
+        .filter_map(|(at, dump)| Some(((dump.moment?, dump.dump.name()), at)));
+    let before = dated.filter(|((moment, _), _)| *moment < midnight);
+    before.max().map(|(_, at)| at)
+}
+
+/// A dump of a series that is not in the future.
+#[derive(Clone, Copy)]
+struct Member {
+    /// Its index among all dumps.
+    at: usize,
+    dump: DumpId,
+    moment: DateTime<Utc>,
+    local: NaiveDateTime,
+    is_partial: bool,
+    is_checkpoint: bool,
+}
+
+impl Member {
+    fn new<Z: TimeZone>(at: usize, dump: &KeepCandidate, moment: DateTime<Utc>, zone: &Z) -> Self {
+        Self {
+            at,
+            dump: dump.dump,
+            moment,
+            local: moment.with_timezone(zone).naive_local(),
+            is_partial: dump.is_partial,
+            is_checkpoint: dump.is_checkpoint(),
+        }
+    }
+
+    fn order(&self) -> (DateTime<Utc>, Option<layout::DumpName>) {
+        (self.moment, self.dump.name())
+    }
+
+    /// The number of its period.
+    fn period(&self, period: KeepPeriod) -> (i32, u32) {
+        let local = self.local;
+        match period {
+            KeepPeriod::Last => (0, u32::try_from(self.at).unwrap_or(u32::MAX)),
+            KeepPeriod::Hourly => (local.num_days_from_ce(), local.hour()),
+            KeepPeriod::Daily => (local.num_days_from_ce(), 0),
+            KeepPeriod::Weekly => {
+                let week = local.iso_week();
+                (week.year(), week.week())
+            }
+            KeepPeriod::Monthly => (local.year(), local.month()),
+            KeepPeriod::Yearly => (local.year(), 0),
+        }
+    }
+}
+
+impl KeepPolicy {
+    /// Of a series, the newest first.
+    fn judge<Z: TimeZone>(
+        &self,
+        members: &[Member],
+        now: &DateTime<Z>,
+        verdicts: &mut [KeepVerdict],
+        firm: &mut [bool],
+    ) {
+        let Some(newest) = members.first() else {
+            return;
+        };
+        let complete = members.iter().find(|member| !member.is_partial);
+        verdicts[complete.unwrap_or(newest).at].because(KeepReason::Newest);
+        let checkpoints = self.checkpoints.map_or(0, |number| number.get() as usize);
+        let newest_checkpoints = members.iter().filter(|member| member.is_checkpoint);
+        for member in newest_checkpoints.take(checkpoints) {
+            verdicts[member.at].because(KeepReason::Checkpoint);
+        }
+        let local = newest.moment.with_timezone(&now.timezone());
+        for (period, amount) in &self.rules {
+            for member in chosen(members, *period, *amount, &local) {
+                verdicts[member.at].because(KeepReason::Rule(*period));
+                // Without a goal for free space no dump makes room.
+                firm[member.at] |= self.free.is_none();
+            }
+        }
+        if self.rules.is_empty() {
+            for member in members {
+                verdicts[member.at].because(KeepReason::Room);
+            }
+        }
+        let days = KeepAmount::Within(self.at_least);
+        for member in chosen(members, KeepPeriod::Daily, days, &local) {
+            firm[member.at] = true;
+        }
+    }
+}
+
+/// Those that a rule keeps of a series, the newest first: of each period the
+/// newest complete one, and a partial one where there is no other. A period is
+/// in a span of time if its newest dump is.
+fn chosen<Z: TimeZone>(
+    members: &[Member],
+    period: KeepPeriod,
+    amount: KeepAmount,
+    newest: &DateTime<Z>,
+) -> Vec<Member> {
+    let periods = members.chunk_by(|a, b| a.period(period) == b.period(period));
+    let after = match amount {
+        KeepAmount::Within(span) => span.before(newest),
+        _ => None,
+    };
+    let most = match amount {
+        KeepAmount::Number(number) => number.get() as usize,
+        _ => usize::MAX,
+    };
+    let in_span = |dumps: &&[Member]| after.is_none_or(|after| dumps[0].moment > after);
+    let of_period = |dumps: &[Member]| {
+        let complete = dumps.iter().find(|member| !member.is_partial);
+        *complete.unwrap_or(&dumps[0])
+    };
+    periods
+        .take(most)
+        .take_while(in_span)
+        .map(of_period)
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

@@ -1,0 +1,229 @@
+//! Removing the dumps that no policy keeps.
+//!
+//! First it is decided which dumps go, with a reason for each that stays;
+//! nothing is locked or written for that. Then exactly these are removed, as
+//! [`Remove`] does, which looks again at what must not go.
+
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use chrono::Local;
+
+use super::plan::{Goes, GoesFor, Kept, PrunePlan, Pruned};
+use super::remove::Remove;
+use super::room::{self, Walk};
+use crate::history::CatalogView;
+use crate::model::error::Error;
+use crate::policy::layout::{self, DumpId};
+use crate::policy::retention::{FreeGoal, KeepCandidate, KeepPolicy, KeepRules, KeepVerdict};
+use crate::root::DumpRoot;
+use crate::run::{RunOptions, takes_run_options};
+
+/// Up to so many dumps are looked through to tell what removing them frees,
+/// where the catalog cannot tell.
+const LOOKED_THROUGH: usize = 24;
+
+/// Removes the dumps of a dump root that no policy keeps.
+///
+/// ```no_run
+/// use dumpcore::{KeepPeriod, KeepPolicy, KeepRules, Prune};
+///
+/// let policy = KeepPolicy::new()
+///     .keep(KeepPeriod::Daily, "5w".parse()?)
+///     .keep(KeepPeriod::Monthly, "all".parse()?);
+/// let prune = Prune::new("/dump").rules(KeepRules::new().tree("home", policy));
+/// for kept in &prune.plan()?.keep {
+///     println!("{}: {:?}", kept.dump, kept.reasons);
+/// }
+/// let pruned = prune.brake(true).run()?;
+/// assert!(pruned.is_complete() || pruned.is_braked());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[doc(alias = "forget")]
+#[doc(alias = "retention")]
+#[must_use = "nothing is removed until it is run"]
+pub struct Prune {
+    root: PathBuf,
+    rules: KeepRules,
+    brake: bool,
+    measure: bool,
+    options: RunOptions,
+}
+
+impl Prune {
+    /// In this dump root. Without rules every dump stays.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self {
+            root: root.into(),
+            rules: KeepRules::new(),
+            brake: false,
+            measure: true,
+            options: RunOptions::new(),
+        }
+    }
+
+    /// The policies of its trees.
+    pub fn rules(mut self, rules: KeepRules) -> Self {
+        self.rules = rules;
+        self
+    }
+
+    /// Remove nothing when more than 50 dumps and more than a third of a tree's
+    /// would go at once: for runs that nobody watches.
+    pub fn brake(mut self, yes: bool) -> Self {
+        self.brake = yes;
+        self
+    }
+
+    /// Find out before what is freed, if need be by looking through a few dumps:
+    /// the default. Without it only what a goal for free space needs is found
+    /// out.
+    pub fn measure(mut self, yes: bool) -> Self {
+        self.measure = yes;
+        self
+    }
+
+    takes_run_options!();
+
+    /// Which dumps would go, and why the others stay. Takes no lock.
+    ///
+    /// # Errors
+    /// [`Error::NoCurrent`] where the dump root has no `current`, which may mean
+    /// that its disk is not mounted, and others when it cannot be read.
+    pub fn plan(&self) -> Result<PrunePlan, Error> {
+        let root = DumpRoot::open(&self.root)?;
+        root.outside_of_dumps()?;
+        if root.link(layout::CURRENT)?.is_none() {
+            let dump = root.path().to_path_buf();
+            return Err(Error::NoCurrent { dump });
+        }
+        let dumps = root.dumps(None)?;
+        let dumps: Vec<KeepCandidate> = dumps.iter().map(KeepCandidate::from).collect();
+        let verdicts = self.rules.judge(&dumps, &Local::now());
+        let goals: Vec<FreeGoal> = {
+            let asked = self.rules.asked();
+            asked.filter_map(KeepPolicy::free_goal).collect()
+        };
+        let catalog = match self.measure || !goals.is_empty() {
+            true => root.catalog().ok(),
+            false => None,
+        };
+        let making = match goals.as_slice() {
+            [] => None,
+            goals => {
+                let may = chosen(&dumps, &verdicts, |verdict| verdict.may_make_room);
+                let goes = chosen(&dumps, &verdicts, |verdict| verdict.reasons.is_empty());
+                let dumps = (goes.as_slice(), may.as_slice());
+                let making = room::make(&root, goals, dumps, catalog.as_ref(), &self.options)?;
+                making.map(|making| (making, may))
+            }
+        };
+        let for_room: HashSet<DumpId> = match &making {
+            Some((making, may)) => may[..making.goes].iter().copied().collect(),
+            None => HashSet::new(),
+        };
+        let mut plan = self.planned(&dumps, &verdicts, &for_room);
+        plan.shortage = making.map(|(making, _)| making.shortage);
+        if self.measure {
+            plan.freed_bytes = self.freed(&root, &plan, catalog.as_ref())?;
+        }
+        Ok(plan)
+    }
+
+    /// Removes what a plan lets go.
+    ///
+    /// # Errors
+    /// As for [`Remove::run`]: nothing was removed then.
+    pub fn carry_out(&self, plan: PrunePlan) -> Result<Pruned, Error> {
+        if self.options.dry_run || self.brake && plan.brake.is_some() {
+            return Ok(Pruned {
+                plan,
+                removal: None,
+            });
+        }
+        let dumps = plan.remove.iter().map(|goes| goes.dump);
+        let remove = Remove::new(&self.root).dumps(dumps);
+        let removal = remove.options(self.options.clone()).run()?;
+        let removal = Some(removal);
+        Ok(Pruned { plan, removal })
+    }
+
+    /// Removes what no policy keeps, and finishes what earlier runs left.
+    ///
+    /// # Errors
+    /// As for [`Prune::plan`] and [`Remove::run`]: nothing was removed then.
+    pub fn run(self) -> Result<Pruned, Error> {
+        let plan = self.plan()?;
+        self.carry_out(plan)
+    }
+
+    /// `for_room`: what goes besides those that no rule keeps.
+    fn planned(
+        &self,
+        dumps: &[KeepCandidate],
+        verdicts: &[KeepVerdict],
+        for_room: &HashSet<DumpId>,
+    ) -> PrunePlan {
+        let mut plan = PrunePlan::default();
+        let mut alone: BTreeMap<&OsString, usize> = BTreeMap::new();
+        let mut goes = Vec::with_capacity(dumps.len());
+        for (dump, verdict) in dumps.iter().zip(verdicts) {
+            let alone_trees = dump
+                .trees
+                .iter()
+                .filter(|tree| self.rules.policy(tree).is_none() && self.rules.asks_for(tree));
+            alone_trees.for_each(|tree| *alone.entry(tree).or_default() += 1);
+            let why = match verdict.reasons.is_empty() {
+                true => Some(GoesFor::Rules),
+                false => for_room.contains(&dump.dump).then_some(GoesFor::Room),
+            };
+            goes.push(why.is_some());
+            let (dump, moment) = (dump.dump, dump.moment);
+            match why {
+                Some(why) => plan.remove.push(Goes { dump, moment, why }),
+                None => plan.keep.push(Kept {
+                    dump,
+                    moment,
+                    reasons: verdict.reasons.clone(),
+                }),
+            }
+        }
+        plan.brake = self.rules.brake(dumps, &goes);
+        let alone = alone.into_iter();
+        plan.left_alone = alone.map(|(tree, dumps)| (tree.clone(), dumps)).collect();
+        plan
+    }
+
+    /// How many bytes are freed, if that can be told.
+    fn freed(
+        &self,
+        root: &DumpRoot,
+        plan: &PrunePlan,
+        catalog: Option<&CatalogView>,
+    ) -> Result<Option<u64>, Error> {
+        let dumps: Vec<DumpId> = plan.remove.iter().map(|goes| goes.dump).collect();
+        // A catalog that cannot be read is for others to report.
+        let known = catalog.and_then(|catalog| catalog.freed_bytes(&dumps).ok());
+        if known.is_some() || dumps.len() > LOOKED_THROUGH {
+            return Ok(known);
+        }
+        let mut walk = Walk::new(root, &self.options);
+        for dump in dumps {
+            walk.add(dump)?;
+        }
+        Ok(Some(walk.bytes()))
+    }
+}
+
+/// Those with such a verdict.
+fn chosen(
+    dumps: &[KeepCandidate],
+    verdicts: &[KeepVerdict],
+    is: impl Fn(&KeepVerdict) -> bool,
+) -> Vec<DumpId> {
+    let chosen = dumps.iter().zip(verdicts);
+    let chosen = chosen.filter(|(_, verdict)| is(verdict));
+    chosen.map(|(dump, _)| dump.dump).collect()
+}
