@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::apply::{THERE, moment_number, numbers};
-use super::columns::nanos;
+use super::columns::{attributes_digest, nanos};
 use super::dumps;
 use super::error::{CatalogError, CatalogOp};
 use super::file::Catalog;
@@ -23,12 +23,13 @@ use super::values::{Children, DirId, Finding, Known, NewDump, NewTree, StoredIno
 use super::walk::{Directory, Tree, Visit, walk};
 use super::walk_options::WalkOptions;
 use crate::model::kind::Kind;
-use crate::model::metadata::Meta;
+use crate::model::metadata::{Capabilities, Meta};
 use crate::policy::layout::{self, DumpId};
 use crate::sys::dir::{self, For, Listed};
 use crate::sys::errno;
 use crate::sys::fstype::FsType;
 use crate::sys::stat::{self, Fresh};
+use crate::sys::xattr::{self, Subject};
 
 /// The dump that another one is compared with.
 #[derive(Clone, Copy, Debug)]
@@ -144,7 +145,10 @@ impl Absorb<'_> {
         let Some((above, (_, name))) = at.above.zip(directory.entered.place.above()) else {
             return Ok(());
         };
-        let stored = stored(meta);
+        let stored = StoredInode {
+            rdev: digest_of(directory),
+            ..stored(meta)
+        };
         let is_equal = |known: Known| is_equal(&known, &stored);
         if at.known.is_some_and(is_equal) {
             return Ok(());
@@ -180,6 +184,15 @@ impl Absorb<'_> {
         }
         Ok((meta.kind, size_of(meta.kind, meta.size)))
     }
+}
+
+/// What stands for the attributes of a directory. Those that cannot be read are
+/// none.
+fn digest_of(directory: &Directory<'_>) -> u64 {
+    let all = Capabilities::everything();
+    let subject = Subject::Open(directory.entered.handle.as_fd());
+    let read = xattr::read(subject, |name| all.keeps_xattr(name));
+    read.map_or(0, |xattrs| attributes_digest(&xattrs))
 }
 
 fn size_of(kind: Kind, size: u64) -> u64 {

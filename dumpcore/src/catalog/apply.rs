@@ -231,7 +231,7 @@ fn recognise_inodes(db: &Connection) -> rusqlite::Result<()> {
            CROSS JOIN s.inode x ON x.id=e.inode CROSS JOIN live l ON l.dir=e.dir AND l.name=e.name
            CROSS JOIN inode m ON m.id=l.inode
            WHERE x.kind=1 AND m.kind=1 AND x.mode=m.mode AND x.uid=m.uid AND x.gid=m.gid
-           AND x.mtime=m.mtime;
+           AND x.mtime=m.mtime AND x.rdev=m.rdev;
          UPDATE inode SET ino=NULL WHERE id IN (SELECT m.id FROM s.inode x CROSS JOIN inode m
            ON m.ino=x.ino AND m.born=x.born WHERE x.ino IS NOT NULL AND NOT ({EQUAL}));
          UPDATE inode AS m SET (bytes, hash, {SOURCE}) = (SELECT x.bytes,

@@ -25,7 +25,7 @@ pub(super) fn fill(db: &Connection, tree: TreeId, base: i64) -> rusqlite::Result
            CROSS JOIN s.inode x ON x.id=e.inode CROSS JOIN s.full l ON l.dir=e.dir AND l.name=e.name
            CROSS JOIN inode m ON m.id=l.inode CROSS JOIN dir d ON d.id=e.dir
            WHERE d.tree=?1 AND x.kind=1 AND m.kind=1 AND x.mode=m.mode AND x.uid=m.uid
-           AND x.gid=m.gid AND x.mtime=m.mtime",
+           AND x.gid=m.gid AND x.mtime=m.mtime AND x.rdev=m.rdev",
         [tree.0],
     )?;
     Ok(())

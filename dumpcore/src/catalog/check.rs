@@ -14,7 +14,7 @@ use super::error::{CatalogError, CatalogOp};
 use super::file::Catalog;
 use super::report::{CatalogDifference, Differs};
 use super::rows::Rows;
-use super::values::{DirId, Known};
+use super::values::{DirId, Known, StoredInode};
 use super::walk::{Directory, Tree, Visit, walk};
 use super::walk_options::WalkOptions;
 use crate::model::event::Event;
@@ -51,7 +51,12 @@ impl Visit for Check<'_> {
         at: At,
     ) -> Result<Vec<(CString, At)>, CatalogError> {
         let At(id, known) = at;
-        if known.is_some_and(|known| !is_equal(&known, &stored(&directory.entered.meta))) {
+        // Their digest is that of what a run could keep.
+        let with_attributes = |known: &Known| StoredInode {
+            rdev: known.rdev,
+            ..stored(&directory.entered.meta)
+        };
+        if known.is_some_and(|known| !is_equal(&known, &with_attributes(&known))) {
             self.note(directory.path_of(c""), Differs::Otherwise);
         }
         let Some(id) = id else {

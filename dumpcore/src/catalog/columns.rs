@@ -4,6 +4,7 @@ use rusqlite::Row;
 
 use super::values::{Hash, InodeId, Known, SourceId};
 use crate::model::kind::Kind;
+use crate::model::metadata::Xattrs;
 use crate::model::time::Time;
 
 /// The columns of an inode, as `known` reads them.
@@ -81,6 +82,23 @@ pub(super) fn kind_of(number: i64) -> Option<Kind> {
     KINDS.get(usize::try_from(number).ok()?).copied()
 }
 
+/// What the column `rdev` holds of a directory: a digest of its attributes and
+/// ACLs, 0 without any. Each dump has directories of its own, so that their
+/// inodes do not tell when only these changed.
+pub(crate) fn attributes_digest(xattrs: &Xattrs) -> u64 {
+    if xattrs.is_empty() {
+        return 0;
+    }
+    let mut hasher = blake3::Hasher::new();
+    for part in xattrs.iter().flat_map(|(name, value)| [name, value]) {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    let mut digest = [0; 8];
+    digest.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    u64::from_le_bytes(digest).max(1)
+}
+
 /// A hash with a checksum of its own, which says that it is this inode's.
 pub(super) fn closed_hash(ino: i64, born: i64, hash: &Hash) -> [u8; 36] {
     let mut closed = [0; 36];
@@ -124,6 +142,30 @@ mod tests {
         for short in [&closed[..0], &closed[..32], &closed[..35]] {
             assert_eq!(open_hash(1, 2, short), None);
         }
+    }
+
+    #[test]
+    fn attributes_that_differ_have_another_digest() {
+        let of = |list: &[(&str, &str)]| {
+            let list = list.iter();
+            let list =
+                list.map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()));
+            attributes_digest(&Xattrs::new(list.collect()))
+        };
+        assert_eq!(of(&[]), 0);
+        let all = [
+            of(&[("user.a", "1")]),
+            of(&[("user.a", "2")]),
+            of(&[("user.a1", "")]),
+            of(&[("user.a", ""), ("1", "")]),
+            of(&[("user.a", "1"), ("user.b", "1")]),
+        ];
+        for (at, one) in all.iter().enumerate() {
+            assert_ne!(*one, 0);
+            assert!(!all[..at].contains(one), "{at}");
+        }
+        let (one, other) = (("user.a", "1"), ("user.b", "2"));
+        assert_eq!(of(&[one, other]), of(&[other, one]));
     }
 
     #[test]

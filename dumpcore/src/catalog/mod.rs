@@ -78,6 +78,8 @@ mod walk_options;
 #[cfg(not(feature = "catalog"))]
 mod without;
 
+#[cfg(feature = "catalog")]
+pub(crate) use self::columns::attributes_digest;
 pub use self::error::CatalogError;
 #[cfg(feature = "catalog")]
 pub(crate) use self::file::{Catalog, Reading};
@@ -97,4 +99,4 @@ pub(crate) use self::values::{
 };
 pub(crate) use self::walk_options::WalkOptions;
 #[cfg(not(feature = "catalog"))]
-pub(crate) use self::without::{Catalog, Reading, Rows, Stage};
+pub(crate) use self::without::{Catalog, Reading, Rows, Stage, attributes_digest};

@@ -21,6 +21,7 @@ pub(crate) struct Facts {
     /// Space taken, in bytes.
     pub(crate) bytes: u64,
     pub(crate) mtime: Time,
+    /// Of a directory the digest of its attributes.
     pub(crate) rdev: u64,
     /// Of its contents, where it was taken.
     pub(crate) hash: Option<Hash>,
@@ -42,7 +43,7 @@ impl Facts {
             size: self.size,
             blocks: self.bytes / 512,
             mtime: self.mtime,
-            rdev: self.rdev,
+            rdev: if self.kind == Kind::Dir { 0 } else { self.rdev },
             ..Meta::new(self.kind)
         }
     }

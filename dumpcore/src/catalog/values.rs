@@ -51,6 +51,7 @@ pub(crate) struct Known {
     /// A time that nanoseconds in 64 bits cannot tell (before 1677, after 2262)
     /// is the nearest that they can.
     pub(crate) mtime: Time,
+    /// Of a directory the digest of its attributes.
     pub(crate) rdev: u64,
     /// The source inode that held the same, and its time of change then.
     pub(crate) source: Option<(SourceId, Time)>,
@@ -90,6 +91,7 @@ pub(crate) struct StoredInode {
     /// Space taken, in bytes.
     pub(crate) bytes: u64,
     pub(crate) mtime: Time,
+    /// Of a directory the digest of its attributes.
     pub(crate) rdev: u64,
     /// Kept only of an inode whose birth is known: a number alone may be used
     /// again for something else.

@@ -336,7 +336,7 @@ impl Worker<'_> {
             };
             self.count(&node, c"", Kind::Dir, 0, did);
             if let (Some(above), Some((_, name))) = (&node.above, node.source.above()) {
-                self.note_directory(above, name, &node.meta);
+                self.note_directory(above, name, &node.meta, &node.xattrs);
             }
             at = node.above.clone();
         }

@@ -11,12 +11,12 @@ use super::entry::Outcome;
 use super::known_dir::{BATCH, KnownDir, Own, TICK};
 use super::node::Node;
 use super::worker::Worker;
-use crate::catalog::{Finding, StoredInode};
+use crate::catalog::{Finding, StoredInode, attributes_digest};
 use crate::fs::dir_handle::DirHandle;
 use crate::fs::inspect;
 use crate::model::event::Action;
 use crate::model::kind::Kind;
-use crate::model::metadata::Meta;
+use crate::model::metadata::{Meta, Xattrs};
 use crate::sys::lock::lock;
 use crate::sys::name::c_name;
 
@@ -60,9 +60,22 @@ impl Worker<'_> {
     }
 
     /// Notes a directory that is finished, or stands empty.
-    pub(super) fn note_directory(&mut self, above: &Node, name: &CStr, meta: &Meta) {
+    pub(super) fn note_directory(
+        &mut self,
+        above: &Node,
+        name: &CStr,
+        meta: &Meta,
+        xattrs: &Xattrs,
+    ) {
         let Some(known) = &above.known else { return };
         let capabilities = self.run.rules.capabilities;
+        let digest = match xattrs.is_empty() {
+            true => 0,
+            false => {
+                let kept = xattrs.filtered(|name| capabilities.keeps_xattr(name));
+                attributes_digest(&kept)
+            }
+        };
         let stored = capabilities.storable(meta);
         let inode = StoredInode {
             kind: Kind::Dir,
@@ -74,7 +87,7 @@ impl Worker<'_> {
             size: 0,
             bytes: 0,
             mtime: stored.mtime,
-            rdev: 0,
+            rdev: digest,
             hash: None,
             source: None,
         };
@@ -186,7 +199,7 @@ impl Worker<'_> {
 
     /// A directory stands empty in the dump: all that the catalog has in it is
     /// gone.
-    pub(super) fn note_empty(&mut self, above: &Node, name: &CStr, meta: &Meta) {
+    pub(super) fn note_empty(&mut self, above: &Node, name: &CStr, meta: &Meta, xattrs: &Xattrs) {
         let Some(known) = &above.known else { return };
         let (parent, bytes) = (known.dir, name.to_bytes());
         if let Some(Some((dir, _))) = self.recall(|rows| rows.subdir(parent, bytes)) {
@@ -205,6 +218,6 @@ impl Worker<'_> {
                 after = last;
             }
         }
-        self.note_directory(above, name, meta);
+        self.note_directory(above, name, meta, xattrs);
     }
 }

@@ -107,7 +107,7 @@ impl Worker<'_> {
         let made = outcome.is_ok();
         self.settle_attributes(above, name, outcome);
         if made {
-            self.note_empty(above, name, meta);
+            self.note_empty(above, name, meta, xattrs);
             self.count(above, name, Kind::Dir, 0, Action::Filled);
         }
     }
