@@ -110,7 +110,7 @@ fn status(settings: &Settings) -> Result<Exit, Failure> {
     let mut status = found.ok_or_else(|| {
         let root = Printable::path(&settings.dump.value);
         let text = format!(
-            "{root} has no catalog; 'dumpme --catalog' begins one, and 'dumpctl catalog rebuild' \
+            "{root} has no catalog; the next 'dumpme' begins one, and 'dumpctl catalog rebuild' \
              makes one from the dumps that there are"
         );
         Failure::Failed(text)

@@ -34,7 +34,7 @@ fn one_that_is_not_there_is_made_from_the_dumps() {
     let ground = forgotten();
     let (printed, said) = ends(ground.dumpctl(&["catalog"]), 1);
     assert!(
-        said.contains("has no catalog; 'dumpme --catalog' begins one"),
+        said.contains("has no catalog; the next 'dumpme' begins one"),
         "{said}"
     );
     assert_eq!(printed, "");

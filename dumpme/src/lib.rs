@@ -138,15 +138,14 @@ struct TreeOptions {
     one_file_system: bool,
     #[arg(long, hide = true, overrides_with = "one_file_system")]
     no_one_file_system: bool,
-    /// Use and update the catalog of the dump root: link what it says is
-    /// unchanged, and what was moved or renamed within a tree (--no-catalog
-    /// overrides the configuration)
-    #[arg(long, overrides_with = "no_catalog")]
-    catalog: bool,
-    #[arg(long, hide = true, overrides_with = "catalog")]
+    /// Neither use nor update the catalog of the dump root: compare every
+    /// entry with the dump before (--catalog overrides the configuration)
+    #[arg(long, overrides_with = "catalog")]
     no_catalog: bool,
-    /// With the catalog: copy what was moved or renamed within a tree since its last
-    /// dump, instead of linking it to where it was
+    #[arg(long, hide = true, overrides_with = "no_catalog")]
+    catalog: bool,
+    /// Copy what was moved or renamed within a tree since its last dump,
+    /// instead of linking it to where it was
     #[arg(long)]
     no_moves: bool,
     /// Name of the tree in the dump [default: the last part of its path]
@@ -293,7 +292,7 @@ impl Settings {
             one_file_system: sources.pick(one, None, |s| s.one_file_system.as_ref(), |v| *v, false),
             ignore_ctime: sources.pick(ctime, None, |s| s.ignore_ctime.as_ref(), |v| *v, false),
             checksum: sources.pick(checksum, None, |s| s.checksum.as_ref(), |v| *v, false),
-            catalog: sources.pick(catalog, None, |s| s.catalog.as_ref(), |v| *v, false),
+            catalog: sources.pick(catalog, None, |s| s.catalog.as_ref(), |v| *v, true),
             hash: sources.pick(None, None, |s| s.hash.as_ref(), |v| *v, true),
             in_set: sources.set().is_some(),
             session: sources.session(options.output, options.progress, options.load),

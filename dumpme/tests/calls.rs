@@ -25,14 +25,19 @@ fn dumpme(place: &Place, more: &[&str]) -> Command {
     command
 }
 
-/// A place with a dump of the tree that `fill` makes.
+/// Every entry is compared with the dump before.
+const COMPARED: &[&str] = &["--no-catalog"];
+
+/// A place with a dump of the tree that `fill` makes, which no catalog knows.
 fn dumped(fill: impl FnOnce(&Path)) -> Place {
     let place = Place::new();
     for dir in ["tree", "dump"] {
         place.dir.child(dir).create_dir_all().expect("made");
     }
     fill(&place.dir.path().join("tree"));
-    let first = dumpme(&place, &["--init"]).status().expect("it runs");
+    let first = dumpme(&place, &["--init", "--no-catalog"])
+        .status()
+        .expect("it runs");
     assert!(first.success(), "{first}");
     place
 }
@@ -79,10 +84,10 @@ fn with_the_catalog_another_file_costs_two_calls() {
     });
     std::thread::sleep(Duration::from_secs(61));
     let [few, many] = [few, many].map(|place| {
-        let mut first = dumpme(&place, &["--init", "--catalog"]);
+        let mut first = dumpme(&place, &["--init"]);
         let first = first.status().expect("it runs");
         assert!(first.success(), "{first}");
-        count_syscalls(&dumpme(&place, &["--catalog"]))
+        count_syscalls(&dumpme(&place, &[]))
     });
     let all = |calls: &BTreeMap<String, u64>| calls.values().sum::<u64>();
     let more = all(&many) - all(&few);
@@ -101,7 +106,7 @@ fn with_the_catalog_another_file_costs_two_calls() {
 #[ignore = "needs strace, and ext4, xfs, btrfs or tmpfs for temporary files"]
 fn an_unchanged_tree_costs_no_more_calls_than_it_did() {
     let place = dumped(flat);
-    let calls = count_syscalls(&dumpme(&place, &[]));
+    let calls = count_syscalls(&dumpme(&place, COMPARED));
     for (names, of_file, of_dir) in [
         (LOOKS, 2, 5),
         (LINKS, 1, 0),
@@ -136,7 +141,7 @@ fn an_unchanged_tree_costs_no_more_calls_than_it_did() {
 fn another_file_costs_four_calls() {
     let [few, many] = [FILES, 2 * FILES].map(|number| {
         let place = dumped(|tree| files(tree, number));
-        count_syscalls(&dumpme(&place, &[]))
+        count_syscalls(&dumpme(&place, COMPARED))
     });
     let all = |calls: &BTreeMap<String, u64>| calls.values().sum::<u64>();
     let more = all(&many) - all(&few);
@@ -159,7 +164,7 @@ fn what_a_dump_cannot_answer_costs_one_call_more() {
         .expect("it runs");
     assert!(copied.success(), "{copied}");
     fs::remove_dir_all(copy).expect("removed");
-    let calls = count_syscalls(&dumpme(&place, &[]));
+    let calls = count_syscalls(&dumpme(&place, COMPARED));
     let made = count(&calls, LISTS);
     let expected = 2 * FILES..=2 * FILES + 2 * DIRS + 150;
     assert!(expected.contains(&made), "{made} lists: {calls:?}");
@@ -170,7 +175,7 @@ fn what_a_dump_cannot_answer_costs_one_call_more() {
 #[ignore = "needs strace"]
 fn no_entry_is_reached_by_a_path() {
     let place = dumped(flat);
-    let lines = trace(&dumpme(&place, &[]), "%file");
+    let lines = trace(&dumpme(&place, COMPARED), "%file");
     assert!(lines.len() as u64 > 3 * FILES, "{} calls", lines.len());
     let paths = |line: &&String| line.split('"').skip(1).step_by(2).any(|s| s.contains('/'));
     let paths: Vec<_> = lines.iter().filter(paths).collect();
@@ -185,9 +190,11 @@ fn no_entry_is_reached_by_a_path() {
 fn depth_costs_no_more_opens_than_breadth() {
     const DEPTH: u64 = 1_500;
     let place = dumped(|tree| bushy(tree, DEPTH as usize));
-    let calls = count_syscalls(&dumpme(&place, &[]));
-    let opens = count(&calls, OPENS);
-    let most = 12 * 2 * DEPTH;
-    assert!(opens <= most, "{opens} opens, but at most {most}");
-    assert!(opens >= 3 * 2 * DEPTH, "{opens} opens: not entered");
+    for more in [COMPARED, &[], &[]] {
+        let calls = count_syscalls(&dumpme(&place, more));
+        let opens = count(&calls, OPENS);
+        let most = 12 * 2 * DEPTH;
+        assert!(opens <= most, "{more:?}: {opens} opens, but at most {most}");
+        assert!(opens >= 3 * 2 * DEPTH, "{opens} opens: not entered");
+    }
 }

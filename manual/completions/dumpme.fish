@@ -25,9 +25,9 @@ complete -c dumpme -l ignore-ctime -d 'Do not compare the contents of files of w
 complete -c dumpme -l no-ignore-ctime
 complete -c dumpme -s x -l one-file-system -d 'Do not enter other filesystems below a tree; store an empty directory in place of each, and name it with -v (--no-one-file-system overrides the configuration)'
 complete -c dumpme -l no-one-file-system
-complete -c dumpme -l catalog -d 'Use and update the catalog of the dump root: link what it says is unchanged, and what was moved or renamed within a tree (--no-catalog overrides the configuration)'
-complete -c dumpme -l no-catalog
-complete -c dumpme -l no-moves -d 'With the catalog: copy what was moved or renamed within a tree since its last dump, instead of linking it to where it was'
+complete -c dumpme -l no-catalog -d 'Neither use nor update the catalog of the dump root: compare every entry with the dump before (--catalog overrides the configuration)'
+complete -c dumpme -l catalog
+complete -c dumpme -l no-moves -d 'Copy what was moved or renamed within a tree since its last dump, instead of linking it to where it was'
 complete -c dumpme -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpme -l no-idle
 complete -c dumpme -s v -l verbose -d 'List what is copied and why, and what is excluded; -vv also lists what is linked'

@@ -5,7 +5,7 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -192,6 +192,12 @@ impl<V: Visit> Shared<'_, V> {
         listed.map_err(|cause| directory.failed(c"", cause))?;
         let below = self.visit.visit(worker, &directory, at)?;
         let place = &entered.place;
+        if let (true, Some(above)) = (below.is_empty(), &above)
+            && let Ok(handle) = above.open()
+        {
+            // What is next on the way back from the deep is one level up.
+            above.open_above(handle.as_fd());
+        }
         let jobs = below
             .into_iter()
             .map(|(name, at)| (Some(Arc::clone(place)), name, at));

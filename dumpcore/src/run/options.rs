@@ -48,7 +48,7 @@ pub struct RunOptions {
 }
 
 impl RunOptions {
-    /// No observer, no stop flag, no limits, without the catalog.
+    /// No observer, no stop flag, no limits; with the catalog.
     pub fn new() -> Self {
         Self {
             observer: Arc::new(Silent),
@@ -56,7 +56,7 @@ impl RunOptions {
             dry_run: false,
             jobs: None,
             bwlimit: Rate::UNLIMITED,
-            catalog: false,
+            catalog: true,
             moves: true,
             settle: Duration::from_secs(60),
         }
@@ -101,16 +101,16 @@ impl RunOptions {
         self
     }
 
-    /// Uses what the catalog of the dump root remembers, and adds to it. Off by
-    /// default: then every entry is compared with the dump before. It has no
-    /// effect without the crate's feature `catalog`.
+    /// Uses what the catalog of the dump root remembers, and adds to it: the
+    /// default. Without it every entry is compared with the dump before. It has
+    /// no effect without the crate's feature `catalog`.
     pub fn catalog(mut self, yes: bool) -> Self {
         self.catalog = yes;
         self
     }
 
     /// Links what was moved or renamed since the last dump to where it was
-    /// there: the default with the catalog.
+    /// there: the default. It takes the catalog.
     pub fn moves(mut self, yes: bool) -> Self {
         self.moves = yes;
         self

@@ -134,6 +134,7 @@ impl Stage {
         let mut command = self.program("dumpme");
         command.args(["--log", "stderr", "-q", "--main"]);
         command.arg(&self.source).arg("--dump").arg(&self.dump);
+        command.arg("--no-catalog");
         if fs::symlink_metadata(self.dump.join("current")).is_err() {
             command.arg("--init");
         }
