@@ -223,6 +223,7 @@ pub use model::storage::{FreeSpace, Jobs, Storage};
 pub use model::time::{OutOfRange, Time};
 pub use model::tree::Tree;
 pub use model::unsupported::Unsupported;
+pub use policy::attention::{Attention, AttentionLimits, MoreDumps, RoomEnd};
 pub use policy::candidate::Candidate;
 pub use policy::date::{Ago, BadDate, Date};
 pub use policy::filter::{Filter, FilterError, FilterRefusal, FilterRule, RuleOrigin};
@@ -256,3 +257,6 @@ pub use tend::plan::{Goes, GoesFor, Kept, PrunePlan, Pruned, Shortage};
 pub use tend::prune::Prune;
 pub use tend::removal::{Left, Reason, Removal, Removed};
 pub use tend::remove::Remove;
+pub use tend::status::{
+    CheckpointStatus, LeftoverStatus, RoomStatus, RootStatus, TreeStatus, WatchedTree,
+};

@@ -61,6 +61,9 @@ pub(crate) struct DumpSizes {
     pub(crate) added: u64,
     /// Space that removing it alone would free, in bytes.
     pub(crate) unique: u64,
+    /// Its directories, and the other inodes that no older dump had when it was
+    /// made.
+    pub(crate) added_inodes: u64,
 }
 
 /// Consecutive dumps on disk in which a path was one inode.

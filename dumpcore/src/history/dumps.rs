@@ -42,6 +42,9 @@ pub struct DumpInfo {
     /// Space that removing it alone would free, in bytes. `None` without the
     /// catalog.
     pub unique_bytes: Option<u64>,
+    /// How many inodes it has that no older dump on disk has, its directories
+    /// among them. `None` without the catalog.
+    pub added_inodes: Option<u64>,
 }
 
 /// The links of a dump root that name a dump.
@@ -117,6 +120,7 @@ impl DumpRoot {
                 },
                 added_bytes: sizes.as_ref().map(|sizes| sizes.added),
                 unique_bytes: sizes.as_ref().map(|sizes| sizes.unique),
+                added_inodes: sizes.as_ref().map(|sizes| sizes.added_inodes),
             }
         });
         Ok(each.collect())

@@ -1,5 +1,6 @@
 //! Rules without I/O: what is answered from values alone.
 
+pub(crate) mod attention;
 pub(crate) mod candidate;
 pub(crate) mod content_hash;
 pub(crate) mod date;

@@ -71,18 +71,100 @@ enum Holder {
     Several,
 }
 
+/// Which inodes are directories: each dump has inodes of its own for those.
+fn directories(connection: &Connection) -> rusqlite::Result<PerInode<bool>> {
+    let mut directories = PerInode::<bool>::new(connection)?;
+    let mut statement = connection.prepare_cached("SELECT id FROM inode WHERE kind=1")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if let Some(is_one) = directories.get_mut(row.get(0)?) {
+            *is_one = true;
+        }
+    }
+    Ok(directories)
+}
+
+/// How many inodes each dump has that no older one had.
+struct AddedInodes {
+    /// By dump: its place among those on disk, the oldest first.
+    ranks: Vec<u32>,
+    /// By tree and number of the dump: how many directories more it has than
+    /// the one before.
+    more_dirs: Vec<Vec<i64>>,
+    /// The rank of the oldest dump that has it, counted from 1; 0: none.
+    oldest: PerInode<u32>,
+}
+
+impl AddedInodes {
+    fn new(connection: &Connection, series: &Series) -> rusqlite::Result<Self> {
+        let mut ranks = vec![0; series.dumps.len()];
+        for (rank, dump) in (1..).zip(series.there()) {
+            ranks[dump] = rank;
+        }
+        let trees = series.trees.iter();
+        Ok(Self {
+            ranks,
+            more_dirs: trees.map(|tree| vec![0; tree.dumps.len() + 1]).collect(),
+            oldest: PerInode::new(connection)?,
+        })
+    }
+
+    fn directory(&mut self, tree: u32, (first, last): (u32, u32)) {
+        let more = &mut self.more_dirs[tree as usize];
+        more[first as usize] += 1;
+        more[last as usize + 1] -= 1;
+    }
+
+    fn other(&mut self, inode: i64, dump: usize) {
+        let rank = self.ranks[dump];
+        if let Some(oldest) = self.oldest.get_mut(inode) {
+            *oldest = match *oldest {
+                0 => rank,
+                other => other.min(rank),
+            };
+        }
+    }
+
+    /// By dump.
+    fn finish(self, series: &Series) -> Vec<u64> {
+        let mut by_rank = vec![0_u64; series.dumps.len() + 1];
+        for rank in &self.oldest.0 {
+            by_rank[*rank as usize] += 1;
+        }
+        let mut added: Vec<u64> = (self.ranks.iter())
+            .map(|rank| if *rank == 0 { 0 } else { by_rank[*rank as usize] })
+            .collect();
+        for (tree, more) in series.trees.iter().zip(&self.more_dirs) {
+            let mut directories = 0_i64;
+            for (dump, more) in tree.dumps.iter().zip(more) {
+                directories += more;
+                // The tree's own directory is none of its entries.
+                added[*dump] += directories.unsigned_abs() + 1;
+            }
+        }
+        added
+    }
+}
+
 /// All dumps on disk, the oldest first.
 pub(super) fn sizes(connection: &Connection, series: &Series) -> rusqlite::Result<Vec<DumpSizes>> {
     let belongs = Belongs::read(connection, &tree_indices(series), |_, _| None)?;
+    let directories = directories(connection)?;
+    let mut added = AddedInodes::new(connection, series)?;
     let mut holders = PerInode::<Holder>::new(connection)?;
     each_run(connection, |run| {
         let Some(tree) = belongs.of(run.dir) else {
             return;
         };
-        let tree = &series.trees[tree.tree as usize];
+        let number = tree.tree;
+        let tree = &series.trees[number as usize];
         let Some(span) = tree.span(run.first, run.last) else {
             return;
         };
+        if directories.get(run.inode) {
+            return added.directory(number, span);
+        }
+        added.other(run.inode, tree.dumps[span.0 as usize]);
         let Some(holder) = holders.get_mut(run.inode) else {
             return;
         };
@@ -99,6 +181,7 @@ pub(super) fn sizes(connection: &Connection, series: &Series) -> rusqlite::Resul
             unique[dump as usize] += bytes;
         }
     })?;
+    let added_inodes = added.finish(series);
     let there = series.there().into_iter();
     let sizes = there.map(|at| {
         let dump = &series.dumps[at];
@@ -109,6 +192,7 @@ pub(super) fn sizes(connection: &Connection, series: &Series) -> rusqlite::Resul
             entries: dump.entries + dump.trees.len() as u64,
             added: dump.added + dump.dirs,
             unique: unique[at],
+            added_inodes: added_inodes[at],
         }
     });
     Ok(sizes.collect())

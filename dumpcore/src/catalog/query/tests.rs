@@ -194,6 +194,23 @@ fn there(dumps: &[Dump]) -> Vec<(usize, &Dump)> {
         .collect()
 }
 
+/// The directories of a dump, and its other inodes that none before it has.
+fn plain_added(dumps: &[Dump], at: usize) -> u64 {
+    let others = |dump: &Dump| -> BTreeSet<i64> {
+        let inodes = dump.names().into_values();
+        inodes.filter(|inode| *inode < 100).collect()
+    };
+    let older: BTreeSet<i64> = there(&dumps[..at])
+        .into_iter()
+        .flat_map(|(_, dump)| others(dump))
+        .collect();
+    let trees = dumps[at].trees.iter().filter(|has| **has).count();
+    let names = dumps[at].names();
+    let directories = names.values().filter(|inode| **inode >= 100).count();
+    let added = others(&dumps[at]).difference(&older).count();
+    (trees + directories + added) as u64
+}
+
 /// The space that only these dumps hold at or below a path, and by the names
 /// below it.
 fn plain_usage(dumps: &[Dump], set: &[usize], below: &str) -> (u64, BTreeMap<String, u64>) {
@@ -238,6 +255,7 @@ proptest! {
                 entries: dump.trees.iter().map(|has| 2 * u64::from(*has)).sum(),
                 added: 3 + DIRS,
                 unique: plain_usage(&dumps, &[at], "").0 + DIRS,
+                added_inodes: plain_added(&dumps, at),
             }
         }).collect();
         prop_assert_eq!(sizes, plain);

@@ -1,0 +1,376 @@
+//! What about a dump root needs somebody's attention: rules over what was found
+//! out about it, without I/O.
+//!
+//! They are for what no run can tell: a timer that never fires, a checkpoint
+//! that nobody makes, a disk that fills up.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+use chrono::TimeDelta;
+
+use super::layout::DumpId;
+use crate::model::path::Printable;
+
+/// What ends the room for more dumps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RoomEnd {
+    /// Bytes run out first.
+    Bytes,
+    /// Inodes run out first.
+    Inodes,
+}
+
+impl RoomEnd {
+    /// One word in snake_case.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bytes => "bytes",
+            Self::Inodes => "inodes",
+        }
+    }
+}
+
+/// How many more dumps there is room for, if they are like the last ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MoreDumps {
+    /// How many.
+    pub number: u64,
+    /// What runs out first.
+    pub ends: RoomEnd,
+}
+
+impl MoreDumps {
+    /// What is free, and what one dump takes: bytes and inodes. `None`: inodes
+    /// are made as they are needed.
+    #[must_use]
+    pub fn of(free: (u64, Option<u64>), one: (u64, u64)) -> Self {
+        let bytes = free.0 / one.0.max(1);
+        let inodes = free.1.map_or(u64::MAX, |inodes| inodes / one.1.max(1));
+        match inodes < bytes {
+            true => Self {
+                number: inodes,
+                ends: RoomEnd::Inodes,
+            },
+            false => Self {
+                number: bytes,
+                ends: RoomEnd::Bytes,
+            },
+        }
+    }
+}
+
+/// From when on something needs attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AttentionLimits {
+    /// The newest dump of a tree may be this old.
+    pub dump_age: TimeDelta,
+    /// The newest checkpoint may be this old.
+    pub checkpoint_age: TimeDelta,
+    /// The newest dump on a second disk may be this old.
+    pub replica_age: TimeDelta,
+    /// What a run left behind may be this old.
+    pub leftover_age: TimeDelta,
+    /// There is to be room for this many dumps.
+    pub more_dumps: u64,
+    /// A tree without a policy may have this many dumps.
+    pub dumps_without_policy: u64,
+}
+
+impl Default for AttentionLimits {
+    /// For hourly dumps and daily replicas: 26 hours, 190 days, 50 hours, a
+    /// day, 48 dumps, 1,000 dumps.
+    fn default() -> Self {
+        Self {
+            dump_age: TimeDelta::hours(26),
+            checkpoint_age: TimeDelta::days(190),
+            replica_age: TimeDelta::hours(50),
+            leftover_age: TimeDelta::days(1),
+            more_dumps: 48,
+            dumps_without_policy: 1_000,
+        }
+    }
+}
+
+/// Something that needs attention. Its text says what, not what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Attention {
+    /// A tree has no dump.
+    NoDump {
+        /// Its name in dumps.
+        tree: OsString,
+    },
+    /// The newest dump of a tree is old.
+    OldDump {
+        /// Its name in dumps.
+        tree: OsString,
+        /// The newest dump.
+        dump: DumpId,
+        /// How old it is.
+        age: TimeDelta,
+    },
+    /// The newest dumps of a tree lack entries.
+    Partial {
+        /// Its name in dumps.
+        tree: OsString,
+        /// The newest dump.
+        dump: DumpId,
+        /// How many entries that one lacks.
+        lacks: u64,
+        /// How many dumps in a row lack some.
+        dumps: u64,
+    },
+    /// A dump is dated in the future.
+    Future {
+        /// Which one.
+        dump: DumpId,
+    },
+    /// The newest checkpoint is old.
+    OldCheckpoint {
+        /// Which one.
+        dump: DumpId,
+        /// How old it is.
+        age: TimeDelta,
+    },
+    /// The newest dump on the second disk is old.
+    OldReplica {
+        /// The dump root there.
+        root: PathBuf,
+        /// How old it is; `None`: there is none.
+        age: Option<TimeDelta>,
+    },
+    /// The second disk cannot be looked at.
+    NoReplica {
+        /// The dump root there.
+        root: PathBuf,
+    },
+    /// There is room for few more dumps.
+    LittleRoom {
+        /// For how many.
+        more: MoreDumps,
+    },
+    /// A run left this behind, and none has taken it over.
+    Leftover {
+        /// Which one.
+        dump: DumpId,
+        /// How long ago.
+        age: TimeDelta,
+    },
+    /// No policy says which dumps of a tree stay.
+    NoPolicy {
+        /// Its name in dumps.
+        tree: OsString,
+        /// How many it has.
+        dumps: u64,
+    },
+    /// A link in the dump root looks like a pin and keeps no dump.
+    NotAPin {
+        /// The path of the link.
+        link: PathBuf,
+    },
+}
+
+impl Attention {
+    /// One word in snake_case.
+    #[must_use]
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::NoDump { .. } => "no_dump",
+            Self::OldDump { .. } => "old_dump",
+            Self::Partial { .. } => "partial",
+            Self::Future { .. } => "future",
+            Self::OldCheckpoint { .. } => "old_checkpoint",
+            Self::OldReplica { .. } => "old_replica",
+            Self::NoReplica { .. } => "no_replica",
+            Self::LittleRoom { .. } => "little_room",
+            Self::Leftover { .. } => "leftover",
+            Self::NoPolicy { .. } => "no_policy",
+            Self::NotAPin { .. } => "not_a_pin",
+        }
+    }
+}
+
+impl fmt::Display for Attention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tree = |tree: &OsString| Printable(tree.as_bytes()).to_string();
+        match self {
+            Self::NoDump { tree: name } => write!(f, "no dump of {}", tree(name)),
+            Self::OldDump {
+                tree: name, age, ..
+            } => write!(f, "no dump of {} for {}", tree(name), Words(*age)),
+            Self::Partial {
+                tree: name,
+                dump,
+                lacks,
+                dumps,
+            } => {
+                let entries = some(*lacks, "entry", "entries");
+                let name = tree(name);
+                write!(f, "{dump}, the newest dump of {name}, lacks {entries}")?;
+                match dumps {
+                    0 | 1 => Ok(()),
+                    dumps => write!(f, "; the last {dumps} are not complete"),
+                }
+            }
+            Self::Future { dump } => write!(f, "{dump} is dated in the future"),
+            Self::OldCheckpoint { age, .. } => write!(f, "checkpoint {} old", Words(*age)),
+            Self::OldReplica { root, age } => {
+                let root = Printable::path(root);
+                match age {
+                    Some(age) => write!(f, "no dump in {root} for {}", Words(*age)),
+                    None => write!(f, "no dump in {root}"),
+                }
+            }
+            Self::NoReplica { root } => {
+                write!(f, "{} cannot be looked at", Printable::path(root))
+            }
+            Self::LittleRoom { more } => {
+                let dumps = some(more.number, "more dump", "more dumps");
+                let ends = more.ends.as_str();
+                write!(f, "room for about {dumps} ({ends} run out first)")
+            }
+            Self::Leftover { dump, age } => {
+                let age = Words(*age);
+                write!(f, "{dump} was left by a run that stopped {age} ago")
+            }
+            Self::NoPolicy { tree: name, dumps } => {
+                let dumps = some(*dumps, "dump", "dumps");
+                write!(f, "{}: {dumps}, no policy", tree(name))
+            }
+            Self::NotAPin { link } => {
+                let link = Printable::path(link);
+                write!(f, "{link} looks like a pin and keeps no dump")
+            }
+        }
+    }
+}
+
+fn some(number: u64, one: &str, many: &str) -> String {
+    match number {
+        1 => format!("1 {one}"),
+        number => format!("{} {many}", grouped(number)),
+    }
+}
+
+/// With a comma for each thousand.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A span of time in the largest unit of which there are at least two.
+struct Words(TimeDelta);
+
+impl fmt::Display for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let minutes = self.0.num_minutes().max(0).unsigned_abs();
+        let (hours, days) = (minutes / 60, minutes / (60 * 24));
+        let (number, unit) = match () {
+            () if hours < 2 => (minutes, "minute"),
+            () if days < 2 => (hours, "hour"),
+            () if days < 14 => (days, "day"),
+            () if days < 60 => (days / 7, "week"),
+            () if days < 730 => (days * 12 / 365, "month"),
+            () => (days / 365, "year"),
+        };
+        match number {
+            1 => write!(f, "1 {unit}"),
+            number => write!(f, "{number} {unit}s"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_told_in_words() {
+        for (span, text) in [
+            (TimeDelta::minutes(-5), "0 minutes"),
+            (TimeDelta::minutes(1), "1 minute"),
+            (TimeDelta::minutes(119), "119 minutes"),
+            (TimeDelta::hours(2), "2 hours"),
+            (TimeDelta::hours(47), "47 hours"),
+            (TimeDelta::days(3), "3 days"),
+            (TimeDelta::days(14), "2 weeks"),
+            (TimeDelta::days(215), "7 months"),
+            (TimeDelta::days(800), "2 years"),
+        ] {
+            assert_eq!(Words(span).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_runs_out_first_ends_the_room() {
+        let of = |free, one| {
+            let more = MoreDumps::of(free, one);
+            (more.number, more.ends)
+        };
+        assert_eq!(of((1000, Some(500)), (10, 10)), (50, RoomEnd::Inodes));
+        assert_eq!(of((1000, Some(5000)), (10, 10)), (100, RoomEnd::Bytes));
+        assert_eq!(of((1000, None), (10, 10)), (100, RoomEnd::Bytes));
+        assert_eq!(of((0, Some(0)), (0, 0)), (0, RoomEnd::Bytes));
+        assert_eq!(of((7, None), (0, 0)), (7, RoomEnd::Bytes));
+    }
+
+    #[test]
+    fn each_says_what_is_the_matter() {
+        let dump: DumpId = "2026/1122/2331".parse().expect("a dump");
+        let more = MoreDumps::of((41, Some(1000)), (1, 1));
+        for (attention, text) in [
+            (
+                Attention::OldDump {
+                    tree: "home".into(),
+                    dump,
+                    age: TimeDelta::days(3),
+                },
+                "no dump of home for 3 days",
+            ),
+            (
+                Attention::OldCheckpoint {
+                    dump,
+                    age: TimeDelta::days(215),
+                },
+                "checkpoint 7 months old",
+            ),
+            (
+                Attention::LittleRoom { more },
+                "room for about 41 more dumps (bytes run out first)",
+            ),
+            (
+                Attention::NoPolicy {
+                    tree: "photos".into(),
+                    dumps: 1204,
+                },
+                "photos: 1,204 dumps, no policy",
+            ),
+            (
+                Attention::Partial {
+                    tree: "home".into(),
+                    dump,
+                    lacks: 1,
+                    dumps: 5,
+                },
+                "2026/1122/2331, the newest dump of home, lacks 1 entry; the last 5 are not \
+                 complete",
+            ),
+        ] {
+            assert_eq!(attention.to_string(), text);
+        }
+    }
+}

@@ -1,0 +1,289 @@
+//! The state of a dump root at a glance: what no run can tell of, since none
+//! took place, or each of them saw itself only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::history::{CatalogView, DumpInfo};
+use crate::model::error::Error;
+use crate::policy::attention::{Attention, AttentionLimits, MoreDumps};
+use crate::policy::layout::DumpId;
+use crate::root::DumpRoot;
+use crate::root::pins::NotAPin;
+
+/// How many of the newest dumps say what one takes.
+const LAST: usize = 30;
+
+/// Names may run ahead of the clock so far.
+const AHEAD: TimeDelta = TimeDelta::hours(2);
+
+/// A tree, and the dumps that hold it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TreeStatus {
+    /// Its name in dumps.
+    pub name: OsString,
+    /// How many dumps hold it.
+    pub dumps: u64,
+    /// When the oldest dump was made; `None`: only a first copy holds it, or
+    /// also one.
+    pub since: Option<DateTime<Utc>>,
+    /// The newest dump that is not dated in the future.
+    pub newest: Option<DumpId>,
+    /// When that was made.
+    pub moment: Option<DateTime<Utc>>,
+    /// How many entries it lacks; `None` where it is complete.
+    pub lacks: Option<u64>,
+    /// How many of the newest dumps in a row lack some.
+    pub partial_in_a_row: u64,
+}
+
+/// A checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CheckpointStatus {
+    /// Which one.
+    pub dump: DumpId,
+    /// When what it copies was made.
+    pub moment: DateTime<Utc>,
+}
+
+/// What a run left behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeftoverStatus {
+    /// Which one.
+    pub dump: DumpId,
+    /// When that run began.
+    pub since: DateTime<Utc>,
+}
+
+/// What is free on the dump disk, and for what that is enough.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RoomStatus {
+    /// Bytes that are free for this user.
+    pub free_bytes: Option<u64>,
+    /// Bytes that the filesystem has in all.
+    pub total_bytes: Option<u64>,
+    /// Inodes that are free; `None` where they are made as they are needed.
+    pub free_inodes: Option<u64>,
+    /// Bytes that one dump takes, judging by the last ones. `None` without the
+    /// catalog, and where there are too few dumps to judge by.
+    pub dump_bytes: Option<u64>,
+    /// Inodes that one dump takes; `None` as for bytes.
+    pub dump_inodes: Option<u64>,
+    /// How many more there is room for; `None` as for bytes.
+    pub more: Option<MoreDumps>,
+}
+
+/// The state of a dump root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RootStatus {
+    /// The moment that ages are counted to.
+    pub now: DateTime<Utc>,
+    /// The trees in it, by name.
+    pub trees: Vec<TreeStatus>,
+    /// The newest checkpoint.
+    pub checkpoint: Option<CheckpointStatus>,
+    /// The room on its disk.
+    pub room: RoomStatus,
+    /// What runs left behind, the oldest first.
+    pub leftovers: Vec<LeftoverStatus>,
+    /// Dumps that are dated in the future.
+    pub future: Vec<DumpId>,
+    /// Links that look like pins and keep no dump.
+    pub not_pins: Vec<NotAPin>,
+}
+
+/// A tree that is dumped into a dump root, as it is configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WatchedTree {
+    /// Its name in dumps.
+    pub name: OsString,
+    /// Does a policy say which of its dumps stay?
+    pub has_policy: bool,
+}
+
+impl WatchedTree {
+    /// A tree by its name in dumps.
+    #[must_use]
+    pub fn new(name: impl Into<OsString>, has_policy: bool) -> Self {
+        Self {
+            name: name.into(),
+            has_policy,
+        }
+    }
+}
+
+impl DumpRoot {
+    /// Its state now. With the catalog it is also told for how many more dumps
+    /// there is room. Takes no lock, and changes nothing.
+    ///
+    /// # Errors
+    /// The dump root, or the catalog, cannot be read.
+    pub fn status(
+        &self,
+        catalog: Option<&CatalogView>,
+        now: impl Into<DateTime<Utc>>,
+    ) -> Result<RootStatus, Error> {
+        let now = now.into();
+        let dumps = self.dumps(catalog)?;
+        let is_future = |dump: &&DumpInfo| dump.moment.is_some_and(|moment| moment > now + AHEAD);
+        let checkpoints = dumps.iter().filter(|dump| dump.is_checkpoint());
+        let checkpoints = checkpoints.filter(|dump| !is_future(dump));
+        let newest = checkpoints.filter_map(|dump| {
+            let moment = dump.moment?;
+            let dump = dump.dump;
+            Some(CheckpointStatus { dump, moment })
+        });
+        let listing = self.listing();
+        let leftovers = listing.incompletes()?.into_iter().map(|found| {
+            let since = listing.moment(found.name);
+            let dump = DumpId::Incomplete(found.name);
+            LeftoverStatus { dump, since }
+        });
+        Ok(RootStatus {
+            now,
+            trees: trees(dumps.iter().filter(|dump| !is_future(dump))),
+            checkpoint: newest.max_by_key(|checkpoint| checkpoint.moment),
+            room: self.room(&dumps),
+            leftovers: leftovers.collect(),
+            future: dumps.iter().filter(is_future).map(|one| one.dump).collect(),
+            not_pins: self.links_that_are_not_pins()?,
+        })
+    }
+
+    fn room(&self, dumps: &[DumpInfo]) -> RoomStatus {
+        let free = self.free();
+        let one = mean(dumps);
+        RoomStatus {
+            free_bytes: free.map(|free| free.bytes),
+            total_bytes: self.total().map(|total| total.bytes),
+            free_inodes: free.and_then(|free| free.inodes),
+            dump_bytes: one.map(|one| one.0),
+            dump_inodes: one.map(|one| one.1),
+            more: free
+                .zip(one)
+                .map(|(free, one)| MoreDumps::of((free.bytes, free.inodes), one)),
+        }
+    }
+}
+
+/// The trees of dumps, which are in order: the oldest first.
+fn trees<'d>(dumps: impl Iterator<Item = &'d DumpInfo>) -> Vec<TreeStatus> {
+    let mut trees: BTreeMap<&OsString, TreeStatus> = BTreeMap::new();
+    for dump in dumps {
+        for name in &dump.trees {
+            let tree = trees.entry(name).or_insert_with(|| TreeStatus {
+                name: name.clone(),
+                dumps: 0,
+                since: dump.moment,
+                newest: None,
+                moment: None,
+                lacks: None,
+                partial_in_a_row: 0,
+            });
+            tree.dumps += 1;
+            tree.newest = Some(dump.dump);
+            tree.moment = dump.moment;
+            tree.lacks = dump.lacks;
+            tree.partial_in_a_row = match dump.lacks {
+                Some(_) => tree.partial_in_a_row + 1,
+                None => 0,
+            };
+        }
+    }
+    trees.into_values().collect()
+}
+
+/// What one dump took on average, in bytes and inodes, of the last ones that
+/// are not full copies: neither checkpoints nor the first dump of a tree.
+fn mean(dumps: &[DumpInfo]) -> Option<(u64, u64)> {
+    let mut met = BTreeSet::new();
+    let mut taken = Vec::new();
+    for dump in dumps {
+        let news = dump.trees.iter().filter(|tree| met.insert(*tree)).count();
+        if news == 0 && !dump.is_checkpoint() {
+            taken.push((dump.added_bytes?, dump.added_inodes?));
+        }
+    }
+    let last = &taken[taken.len().saturating_sub(LAST)..];
+    let number = u64::try_from(last.len()).ok().filter(|n| *n > 0)?;
+    let (bytes, inodes) = last.iter().fold((0, 0), |sum: (u64, u64), one| {
+        (sum.0.saturating_add(one.0), sum.1.saturating_add(one.1))
+    });
+    Some((bytes / number, inodes / number))
+}
+
+impl RootStatus {
+    /// What needs attention, the most urgent first. `watched`: the trees that
+    /// are dumped into it; without any, all that it holds. Other trees may be
+    /// as old as they like.
+    #[must_use]
+    pub fn attention(&self, watched: &[WatchedTree], limits: &AttentionLimits) -> Vec<Attention> {
+        let mut all = Vec::new();
+        for tree in watched {
+            if !self.trees.iter().any(|other| other.name == tree.name) {
+                let tree = tree.name.clone();
+                all.push(Attention::NoDump { tree });
+            }
+        }
+        let of = |tree: &TreeStatus| watched.iter().find(|one| one.name == tree.name);
+        let are_watched = |tree: &&TreeStatus| watched.is_empty() || of(tree).is_some();
+        for tree in self.trees.iter().filter(are_watched) {
+            self.of_tree(tree, limits, &mut all);
+        }
+        if let Some(more) = self.room.more.filter(|m| m.number < limits.more_dumps) {
+            all.push(Attention::LittleRoom { more });
+        }
+        if let Some(CheckpointStatus { dump, moment }) = self.checkpoint {
+            let age = self.now - moment;
+            if age > limits.checkpoint_age {
+                all.push(Attention::OldCheckpoint { dump, age });
+            }
+        }
+        for LeftoverStatus { dump, since } in self.leftovers.iter().copied() {
+            let age = self.now - since;
+            if age > limits.leftover_age {
+                all.push(Attention::Leftover { dump, age });
+            }
+        }
+        let some_have = watched.iter().any(|tree| tree.has_policy);
+        for tree in &self.trees {
+            let has_policy = of(tree).is_some_and(|tree| tree.has_policy);
+            let many = tree.dumps >= limits.dumps_without_policy;
+            if !has_policy && (some_have || many) {
+                let (tree, dumps) = (tree.name.clone(), tree.dumps);
+                all.push(Attention::NoPolicy { tree, dumps });
+            }
+        }
+        let future = self.future.iter().copied();
+        all.extend(future.map(|dump| Attention::Future { dump }));
+        let links = self.not_pins.iter().map(|link| link.path.clone());
+        all.extend(links.map(|link| Attention::NotAPin { link }));
+        all
+    }
+
+    fn of_tree(&self, tree: &TreeStatus, limits: &AttentionLimits, all: &mut Vec<Attention>) {
+        let Some(dump) = tree.newest else { return };
+        let name = &tree.name;
+        let age = tree.moment.map(|moment| self.now - moment);
+        if let Some(age) = age.filter(|age| *age > limits.dump_age) {
+            let tree = name.clone();
+            all.push(Attention::OldDump { tree, dump, age });
+        }
+        if let Some(lacks) = tree.lacks {
+            all.push(Attention::Partial {
+                tree: name.clone(),
+                dump,
+                lacks,
+                dumps: tree.partial_in_a_row,
+            });
+        }
+    }
+}

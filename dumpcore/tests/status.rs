@@ -1,0 +1,130 @@
+//! The state of a dump root, and what in it needs attention.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use common::{ROOT, Stage};
+use dumpcore::{Attention, AttentionLimits, Checkpoint, DumpRoot, RootStatus, WatchedTree};
+use fixtures::tree::{Node, Tree};
+
+/// Three dumps, with a change between them.
+fn stage() -> Stage {
+    let stage = Stage::new();
+    Tree::new()
+        .with("a", Node::file(*b"text"))
+        .with("d/e/f", Node::file(*b"more"))
+        .write(&stage.source);
+    for text in ["one", "three", "seven"] {
+        fs::write(stage.source.join("a"), text).expect("written");
+        stage.run(stage.snapshot());
+    }
+    stage
+}
+
+fn status(stage: &Stage, now: DateTime<Utc>) -> RootStatus {
+    let root = DumpRoot::open(&stage.dump).expect("opened");
+    let catalog = root.catalog().ok();
+    root.status(catalog.as_ref(), now).expect("looked")
+}
+
+fn words(status: &RootStatus, watched: &[WatchedTree], limits: &AttentionLimits) -> Vec<String> {
+    let all = status.attention(watched, limits);
+    all.iter().map(|one| one.as_str().to_owned()).collect()
+}
+
+fn by_default(status: &RootStatus) -> Vec<String> {
+    words(status, &[], &AttentionLimits::default())
+}
+
+#[test]
+fn a_tree_that_is_dumped_needs_no_attention() {
+    let stage = stage();
+    let status = status(&stage, Utc::now());
+    let [tree] = status.trees.as_slice() else {
+        panic!("{:?}", status.trees);
+    };
+    assert_eq!((tree.name.to_str(), tree.dumps), (Some(ROOT), 3));
+    let newest = DumpRoot::open(&stage.dump).expect("opened").current_name();
+    assert_eq!(tree.newest, newest.expect("read"));
+    assert_eq!((tree.lacks, tree.partial_in_a_row), (None, 0));
+    assert_eq!(by_default(&status), Vec::<String>::new());
+}
+
+#[test]
+#[cfg(feature = "catalog")]
+fn what_a_dump_takes_is_that_of_the_last_ones() {
+    let status = status(&stage(), Utc::now());
+    // The tree, two directories in it, and the file that changed.
+    assert_eq!(status.room.dump_inodes, Some(4));
+    let bytes = status.room.dump_bytes.expect("known");
+    assert!((1..100_000).contains(&bytes), "{bytes}");
+    let (free, more) = (status.room.free_bytes, status.room.more.expect("known"));
+    let free = free.expect("known");
+    assert!(more.number <= free / bytes, "{more:?} of {free}");
+    let mut limits = AttentionLimits::default();
+    limits.more_dumps = more.number + 1;
+    assert_eq!(words(&status, &[], &limits), ["little_room"]);
+    limits.more_dumps = more.number;
+    assert_eq!(words(&status, &[], &limits), Vec::<String>::new());
+}
+
+#[test]
+fn what_no_run_tells_of() {
+    let stage = stage();
+    let later = |by: TimeDelta| status(&stage, Utc::now() + by);
+    assert_eq!(by_default(&later(TimeDelta::hours(25))), Vec::<String>::new());
+    assert_eq!(by_default(&later(TimeDelta::hours(27))), ["old_dump"]);
+
+    Checkpoint::new(&stage.dump).run().expect("copied");
+    assert_eq!(by_default(&later(TimeDelta::zero())), Vec::<String>::new());
+    let old = by_default(&later(TimeDelta::days(191)));
+    assert_eq!(old, ["old_dump", "old_checkpoint"]);
+
+    let left = stage.dump.join("2020/0101/0000_incomplete");
+    fs::create_dir_all(left).expect("made");
+    symlink("2020/0101/0000", stage.dump.join("nothing")).expect("linked");
+    symlink("2020/0101", stage.dump.join("a-day")).expect("linked");
+    let now = later(TimeDelta::zero());
+    assert_eq!(now.leftovers.len(), 1);
+    let found = by_default(&now);
+    assert_eq!(found[0], "leftover", "{found:?}");
+    assert!(found.contains(&"not_a_pin".to_owned()), "{found:?}");
+}
+
+#[test]
+fn what_is_expected_of_trees() {
+    let status = status(&stage(), Utc::now());
+    let limits = AttentionLimits::default();
+    let watched = [WatchedTree::new(ROOT, true), WatchedTree::new("other", true)];
+    assert_eq!(words(&status, &watched, &limits), ["no_dump"]);
+    // The one that no set names is not watched, and has no policy.
+    let watched = [WatchedTree::new("other", true)];
+    assert_eq!(words(&status, &watched, &limits), ["no_dump", "no_policy"]);
+    let watched = [WatchedTree::new(ROOT, false)];
+    assert_eq!(words(&status, &watched, &limits), Vec::<String>::new());
+    let mut limits = limits;
+    limits.dumps_without_policy = 3;
+    let found = status.attention(&watched, &limits);
+    let expected = Attention::NoPolicy {
+        tree: ROOT.into(),
+        dumps: 3,
+    };
+    assert_eq!(found, [expected]);
+}
+
+#[test]
+fn what_is_dated_in_the_future_is_not_the_newest() {
+    let stage = stage();
+    let current = stage.newest();
+    let dump = current.parent().expect("a dump");
+    let future = stage.dump.join("2999/0101/0000");
+    fs::create_dir_all(future.parent().expect("a day")).expect("made");
+    fs::rename(dump, &future).expect("renamed");
+    xattr::remove(&future, "user.dump.moment").expect("no moment any more");
+    let status = status(&stage, Utc::now());
+    assert_eq!(status.trees[0].dumps, 2);
+    assert_eq!(by_default(&status), ["future"]);
+}
