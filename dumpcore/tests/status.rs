@@ -75,7 +75,10 @@ fn what_a_dump_takes_is_that_of_the_last_ones() {
 fn what_no_run_tells_of() {
     let stage = stage();
     let later = |by: TimeDelta| status(&stage, Utc::now() + by);
-    assert_eq!(by_default(&later(TimeDelta::hours(25))), Vec::<String>::new());
+    assert_eq!(
+        by_default(&later(TimeDelta::hours(25))),
+        Vec::<String>::new()
+    );
     assert_eq!(by_default(&later(TimeDelta::hours(27))), ["old_dump"]);
 
     Checkpoint::new(&stage.dump).run().expect("copied");
@@ -98,7 +101,10 @@ fn what_no_run_tells_of() {
 fn what_is_expected_of_trees() {
     let status = status(&stage(), Utc::now());
     let limits = AttentionLimits::default();
-    let watched = [WatchedTree::new(ROOT, true), WatchedTree::new("other", true)];
+    let watched = [
+        WatchedTree::new(ROOT, true),
+        WatchedTree::new("other", true),
+    ];
     assert_eq!(words(&status, &watched, &limits), ["no_dump"]);
     // The one that no set names is not watched, and has no policy.
     let watched = [WatchedTree::new("other", true)];

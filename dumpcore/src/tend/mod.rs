@@ -8,5 +8,5 @@ mod protect;
 pub(crate) mod prune;
 pub(crate) mod removal;
 pub(crate) mod remove;
-pub(crate) mod status;
 mod room;
+pub(crate) mod status;

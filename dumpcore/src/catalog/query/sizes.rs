@@ -132,7 +132,13 @@ impl AddedInodes {
             by_rank[*rank as usize] += 1;
         }
         let mut added: Vec<u64> = (self.ranks.iter())
-            .map(|rank| if *rank == 0 { 0 } else { by_rank[*rank as usize] })
+            .map(|rank| {
+                if *rank == 0 {
+                    0
+                } else {
+                    by_rank[*rank as usize]
+                }
+            })
             .collect();
         for (tree, more) in series.trees.iter().zip(&self.more_dirs) {
             let mut directories = 0_i64;
