@@ -7,7 +7,7 @@ use dumpcore::{Error, Report};
 use crate::failure::Failure;
 
 macro_rules! help {
-    ($usage:literal) => {
+    ($usage:literal, $partly:literal) => {
         concat!(
             "\
 Exit codes:
@@ -16,8 +16,9 @@ Exit codes:
   2         wrong usage: ",
             $usage,
             "
-  23        partly done: published, but some entries could not be read, or the
-            `post` hook failed; each is named
+  23        partly done: published, but ",
+            $partly,
+            "
   75        another run is using this dump root, or the `pre` hook exited with
             75 (\"not now\")
   130, 143  stopped by SIGINT (130), SIGTERM or SIGHUP (143): nothing was
@@ -27,9 +28,17 @@ Exit codes:
 }
 
 /// The table of exit codes, as it stands at the end of every `--help`.
-pub const HELP: &str = help!("options, configuration or exclude rules");
+pub const HELP: &str = help!(
+    "options, configuration or exclude rules",
+    "some entries could not be read, dumps
+            could not be pruned, or the `post` hook failed; each is named"
+);
 /// The same of a program that has no exclude rules.
-pub const HELP_WITHOUT_RULES: &str = help!("options or configuration");
+pub const HELP_WITHOUT_RULES: &str = help!(
+    "options or configuration",
+    "some entries could not be read, or the
+            `post` hook failed; each is named"
+);
 
 /// A signal that asks a run to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

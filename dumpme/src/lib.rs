@@ -19,21 +19,25 @@ use clap::{Args, CommandFactory, Parser};
 use dumpcli::Program;
 use dumpcli::advice::{About, explain};
 use dumpcli::command_line;
+use dumpcli::ending::Ended;
 use dumpcli::excludes;
 use dumpcli::exit::{self, Exit};
 use dumpcli::failure::Failure;
 use dumpcli::json;
+use dumpcli::keep::KeepTable;
 use dumpcli::keys::Rule;
 use dumpcli::options::{Excludes, Load, Output, Places, Progress, either};
 use dumpcli::origin::Origin;
 use dumpcli::origin::{Source, Value};
+use dumpcli::policies::Policies;
 use dumpcli::print_config::Listing;
+use dumpcli::pruning::AfterRun;
 use dumpcli::screen;
 use dumpcli::session::{Session, Task};
 use dumpcli::session_settings::SessionSettings;
 use dumpcli::settings::Sources;
 use dumpcli::trees::trees;
-use dumpcore::{Filter, LinkPolicy, PinName, Printable, Snapshot, Stamp, Tree};
+use dumpcore::{Filter, LinkPolicy, PinName, Printable, RunOptions, Snapshot, Stamp, Tree};
 
 use age::Ages;
 
@@ -164,6 +168,8 @@ struct Settings {
     catalog: Value<bool>,
     hash: Value<bool>,
     root_name: Option<Value<OsString>>,
+    /// Which dumps stay.
+    keep: Option<Value<KeepTable>>,
     /// Is a set in force?
     in_set: bool,
     session: SessionSettings,
@@ -202,7 +208,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         origins: settings.origins(),
     };
     let session = Session::start(PROGRAM, settings.session.clone(), task);
-    Ok(session.run(|watch, run| {
+    Ok(session.run(|watch, run| -> Result<Ended, Failure> {
         excludes::add_files_of(&mut filter, main, dump, watch)?;
         for text in settings.rules_of_no_tree(&filter) {
             watch.warn(&text);
@@ -211,8 +217,44 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         let run = run
             .moves(!options.tree.no_moves)
             .catalog(settings.catalog.value);
-        Ok(snapshot.options(run).run()?)
+        let report = snapshot.options(run.clone()).run()?;
+        let complete = report.is_complete() && !report.dry_run;
+        let pruned = match &settings.keep {
+            Some(keep) if keep.value.auto && complete => prune(options, &sources, &settings, run),
+            _ => None,
+        };
+        Ok(match pruned {
+            Some(pruned) => Ended::Pruned(Box::new(report), Box::new(pruned)),
+            None => report.into(),
+        })
     }))
+}
+
+/// Removes what no policy keeps of the trees that were dumped.
+fn prune(
+    options: &Options,
+    sources: &Sources,
+    settings: &Settings,
+    run: RunOptions,
+) -> Option<AfterRun> {
+    let (places, root) = (&options.places, &settings.dump.value);
+    let chosen = (sources, places.main.as_slice());
+    let policies = Policies::of_dump_root(PROGRAM, &places.configuration, chosen, root);
+    let policies = match policies {
+        Ok(policies) => policies,
+        Err(failure) => return Some(AfterRun::failed(failure.to_string())),
+    };
+    let Some(policy) = policies.chosen() else {
+        let wrong: Vec<&str> = policies.wrong().collect();
+        return Some(AfterRun::failed(wrong.join("; ")));
+    };
+    // A tree may have been named by an option.
+    let trees: Vec<OsString> = settings.trees().filter_map(|t| t.name_in_dump()).collect();
+    let rules = trees.iter().fold(policies.rules(), |rules, tree| {
+        rules.tree(tree.clone(), policy.clone())
+    });
+    let rules = rules.only(trees);
+    AfterRun::prune(root, rules, run)
 }
 
 impl Monitoring {
@@ -294,6 +336,7 @@ impl Settings {
             checksum: sources.pick(checksum, None, |s| s.checksum.as_ref(), |v| *v, false),
             catalog: sources.pick(catalog, None, |s| s.catalog.as_ref(), |v| *v, true),
             hash: sources.pick(None, None, |s| s.hash.as_ref(), |v| *v, true),
+            keep: sources.keep(),
             in_set: sources.set().is_some(),
             session: sources.session(options.output, options.progress, options.load),
         };
@@ -387,7 +430,9 @@ impl Settings {
         });
         listing.maybe("root_name", name.as_ref(), "the last name of the tree");
         listing.load(&self.session);
-        listing.finish(&self.session)
+        listing.session(&self.session);
+        listing.keep("keep", self.keep.as_ref());
+        listing.hooks(&self.session)
     }
 }
 

@@ -112,7 +112,7 @@ fn a_typo_for_another_program_does_not_stop_a_dump() {
         .assert()
         .success();
     for told in [
-        "dump.toml:5:1: unknown key `hourli` in [keep], which dumpme does not use",
+        "dump.toml:5:1: unknown key `hourli`; did you mean `hourly`?",
         "dump.toml:7:1: unknown key `weit` in [slave], which dumpme does not use",
         "dump.toml:9:1: unknown key `mian`",
     ] {

@@ -17,15 +17,18 @@ use dumpcli::ending::Ended;
 use dumpcli::excludes;
 use dumpcli::exit::{self, Exit};
 use dumpcli::failure::Failure;
+use dumpcli::keep::KeepTable;
 use dumpcli::keys::Rule;
 use dumpcli::options::{Configuration, Excludes, Load, Output, Progress, either};
 use dumpcli::origin::Origin;
 use dumpcli::origin::Value;
+use dumpcli::policies::Policies;
 use dumpcli::print_config::Listing;
+use dumpcli::pruning::AfterRun;
 use dumpcli::session::{Session, Task};
 use dumpcli::session_settings::SessionSettings;
 use dumpcli::settings::{Sources, of_slave};
-use dumpcore::{Filter, Replica, Replicated};
+use dumpcore::{Filter, Replica, Replicated, Report, RunOptions};
 
 const PROGRAM: Program = Program {
     name: "dumpslave",
@@ -111,6 +114,8 @@ struct Settings {
     dump: Value<PathBuf>,
     excludes: Vec<Value<Rule>>,
     wait: Value<bool>,
+    /// Which dumps stay in the dump root that is written.
+    keep: Option<Value<KeepTable>>,
     session: SessionSettings,
 }
 
@@ -150,8 +155,11 @@ fn run(options: &Options) -> Result<Exit, Failure> {
     Ok(session.run(|watch, run| {
         excludes::add_files_of(&mut filter, &[], dump, watch)?;
         let replica = settings.replica(&options.kind, filter);
-        Ok(match replica.options(run).run()? {
-            Replicated::Made(report) => Ended::Made(report),
+        Ok(match replica.options(run.clone()).run()? {
+            Replicated::Made(report) => match settings.prune(options, &sources, &report, run) {
+                Some(pruned) => Ended::Pruned(report, Box::new(pruned)),
+                None => Ended::Made(report),
+            },
             Replicated::There(path) => Ended::There(path),
             Replicated::NotYet(newest) => Ended::NotYet(newest),
             other => return Err(Failure::Failed(format!("unknown outcome: {other:?}"))),
@@ -178,7 +186,30 @@ impl Settings {
                 |v| *v,
                 false,
             ),
+            keep: sources.slave_keep(),
             session: sources.session(options.output, options.progress, options.load),
+        }
+    }
+
+    /// Removes what no policy keeps in the dump root that is written.
+    fn prune(
+        &self,
+        options: &Options,
+        sources: &Sources,
+        report: &Report,
+        run: RunOptions,
+    ) -> Option<AfterRun> {
+        let keep = self.keep.as_ref()?;
+        if report.dry_run || !report.is_complete() {
+            return None;
+        }
+        if let Err(wrong) = &keep.value.policy {
+            return Some(AfterRun::failed(wrong.clone()));
+        }
+        let (asked, root) = (&options.places.configuration, &self.dump.value);
+        match Policies::of_replicas(PROGRAM, asked, sources, root) {
+            Ok(policies) => AfterRun::prune(root, policies.rules(), run),
+            Err(failure) => Some(AfterRun::failed(failure.to_string())),
         }
     }
 
@@ -199,6 +230,7 @@ impl Settings {
         listing.path("dump", &self.dump);
         listing.excludes(&self.excludes);
         listing.value("wait", self.wait.value, &self.wait.source);
+        listing.keep("slave.keep", self.keep.as_ref());
         listing.hooks(&self.session)
     }
 }

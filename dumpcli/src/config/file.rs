@@ -16,6 +16,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
+use crate::config::keep::KeepTable;
 use crate::config::keys::Section;
 use crate::config::{plain, tables};
 
@@ -194,6 +195,9 @@ pub fn resolve(folder: &Path, path: &str, home: Option<&Path>) -> PathBuf {
     }
 }
 
+/// The program for which what is wrong in `[keep]` is an error.
+const PRUNES: &str = "dumpctl";
+
 const OWN_SETS: &str = "a set cannot have sets of its own";
 
 /// Reads the sections of one file.
@@ -213,6 +217,7 @@ impl Reader<'_> {
     ) -> Result<Section, ConfigError> {
         let (span, mut table) = (section.span(), section.into_inner());
         let (path, text, program) = (self.path, self.text, self.program);
+        let has_slave = table.contains_key("slave");
         let warnings = &mut *self.warnings;
         tables::take_unused(
             &mut table,
@@ -224,12 +229,39 @@ impl Reader<'_> {
                 warnings.push(wrong(path, text, at, &what).to_string());
             },
         );
-        let section = Section::deserialize(Deserializer::from(Spanned::new(span, table)))
+        let keep = self.keep(&mut table, before);
+        let slave_keep = match table.get_mut("slave").map(Spanned::get_mut) {
+            Some(DeValue::Table(slave)) => self.keep(slave, before),
+            _ => None,
+        };
+        let mut section = Section::deserialize(Deserializer::from(Spanned::new(span, table)))
             .map_err(|error| self.refused(&error, before))?;
+        section.keep = keep;
+        section.has_slave = has_slave;
+        if let Some(slave) = &mut section.slave {
+            slave.keep = slave_keep;
+        }
         match section.nonsense() {
             Some((at, message)) => Err(self.wrong(at, message)),
             None => Ok(section),
         }
+    }
+
+    /// The table of what stays, taken out of the one that it is in. What is wrong
+    /// in it stops only the program that prunes, which says so itself.
+    fn keep(&mut self, table: &mut DeTable<'_>, before: &str) -> Option<Spanned<KeepTable>> {
+        let value = table.remove("keep")?;
+        let span = value.span();
+        let keep = KeepTable::read(
+            value,
+            |error| self.refused(error, before).to_string(),
+            |at, message| self.wrong(at, message).to_string(),
+        );
+        if let (Err(wrong), true) = (&keep.policy, self.program != PRUNES) {
+            let text = format!("{wrong}; nothing is pruned");
+            self.warnings.push(text);
+        }
+        Some(Spanned::new(span, keep))
     }
 
     fn set(&mut self, name: &str, set: Spanned<DeValue<'_>>) -> Result<Section, ConfigError> {
@@ -247,10 +279,13 @@ impl Reader<'_> {
     fn refused(&self, error: &toml::de::Error, before: &str) -> ConfigError {
         let at = error.span().map_or(0, |span| span.start);
         let mut message = plain::message(error.message());
-        // Sets are read apart, so that the parser does not know their key. It
-        // lists the keys of a table inside the section without `main`.
-        if before.is_empty() && message.contains("he keys are `main`") {
-            message.push_str(", `set`");
+        // Sets and `keep` are read apart, so that the parser does not know these
+        // keys. It lists the keys of a table inside the section without `main`.
+        if message.contains("he keys are `main`") {
+            message.push_str(", `keep`");
+            if before.is_empty() {
+                message.push_str(", `set`");
+            }
         }
         self.wrong(at, &message)
     }
@@ -301,3 +336,7 @@ fn position(text: &str, at: usize) -> (usize, usize) {
 #[cfg(test)]
 #[path = "file_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "keep_tests.rs"]
+mod keep_tests;

@@ -15,7 +15,7 @@ fn parsed(text: &str) -> Result<File, ConfigError> {
     parsed_for(ALL, text)
 }
 
-fn parsed_for(usage: Usage<'_>, text: &str) -> Result<File, ConfigError> {
+pub(super) fn parsed_for(usage: Usage<'_>, text: &str) -> Result<File, ConfigError> {
     File::parse(
         Path::new("/etc/dump/dump.toml"),
         text.as_bytes().to_vec(),
@@ -81,7 +81,7 @@ fn an_unknown_key_names_those_that_stand_there() {
         ("[hooks]\nbefore = 1\n", false),
     ] {
         let message = parsed(text).expect_err(text).to_string();
-        assert_eq!(message.ends_with("`hooks`, `set`"), has_sets, "{message}");
+        assert_eq!(message.ends_with("`keep`, `set`"), has_sets, "{message}");
     }
 }
 
@@ -209,6 +209,7 @@ dir = \"/s\"
 [hooks]
 pre = \"true\"
 [set.photos.keep]
+daily = 5
 checkpoints = 2
 ";
     for program in PROGRAMS {
@@ -227,11 +228,11 @@ fn a_typo_in_what_another_program_uses_is_told() {
         for (text, what) in [
             (
                 "[keep]\nhourli = 2\n",
-                "/etc/dump/dump.toml:2:1: unknown key `hourli` in [keep]",
+                "/etc/dump/dump.toml:2:1: unknown key `hourli`",
             ),
             (
-                "[slave.keep]\nauto = 1\nx = 2\n",
-                "dump.toml:3:1: unknown key `x` in [slave.keep]",
+                "[slave.keep]\nauto = true\nx = 2\n",
+                "dump.toml:3:1: unknown key `x`",
             ),
             (
                 "[offsite.keep]\nx = 2\n",
@@ -248,10 +249,16 @@ fn a_typo_in_what_another_program_uses_is_told() {
                 panic!("{program}, {text}: {:?}", file.warnings);
             };
             assert!(told.contains(what), "{told}");
-            assert!(
-                told.contains(&format!("which {program} does not use")),
-                "{told}"
-            );
+            let used = match program {
+                "dumpme" => text.starts_with("[keep]") || text.starts_with("keep"),
+                "dumpslave" => text.starts_with("[slave.keep]"),
+                _ => false,
+            };
+            let end = match used {
+                true => "; nothing is pruned".to_owned(),
+                false => format!("which {program} does not use"),
+            };
+            assert!(told.contains(&end), "{told}");
         }
         let own = |text: &str| parsed_for(usage, text).map(|file| file.warnings.len());
         let (slave, hooks) = (own("[slave]\nx = 1\n"), own("[hooks]\nx = 1\n"));
@@ -322,8 +329,11 @@ fn the_example_is_valid_and_shows_every_key() {
         progress,
         root_name,
         slave,
+        keep,
+        has_slave,
         hooks,
     } = top;
+    assert!(keep.is_none() && has_slave, "dumpslave has another table");
     assert!(main.is_some() && dump.is_some() && root_name.is_some());
     assert!(exclude.is_some() && exclude_from.is_some());
     assert!(one_file_system.is_some() && checksum.is_some() && jobs.is_some());
@@ -335,9 +345,38 @@ fn the_example_is_valid_and_shows_every_key() {
         exclude,
         exclude_from,
         wait,
+        keep,
     } = slave.expect("a table");
+    assert_eq!(keys(keep.as_ref()), ["daily", "yearly"]);
     assert!(from.is_some() && dump.is_some() && wait.is_some());
     assert!(exclude.is_some() && exclude_from.is_some());
     let Hooks { pre, post } = hooks.expect("a table");
     assert!(pre.is_some() && post.is_some());
+    let usage = Usage {
+        program: "dumpctl",
+        sets: Sets::All,
+    };
+    let file = parsed_for(usage, &example()).expect("valid in full");
+    let expected = [
+        "at_least",
+        "auto",
+        "checkpoints",
+        "daily",
+        "free",
+        "hourly",
+        "last",
+        "monthly",
+        "weekly",
+        "yearly",
+    ];
+    assert_eq!(keys(file.top.keep.as_ref()), expected);
+}
+
+/// The keys of a table of what stays, which must be right.
+pub(super) fn keys(keep: Option<&Spanned<KeepTable>>) -> Vec<String> {
+    let keep = keep.expect("a table").get_ref();
+    assert!(keep.policy.is_ok(), "{:?}", keep.policy);
+    let mut keys: Vec<String> = keep.written.keys().cloned().collect();
+    keys.sort();
+    keys
 }

@@ -10,6 +10,8 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use toml::Spanned;
 
+use crate::config::keep::KeepTable;
+
 /// The keys of the top level, and of each `[set.NAME]`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -46,6 +48,12 @@ pub struct Section {
     pub root_name: Option<Spanned<String>>,
     /// For `dumpslave`.
     pub slave: Option<Slave>,
+    /// Which dumps stay; read apart.
+    #[serde(skip)]
+    pub keep: Option<Spanned<KeepTable>>,
+    /// Is there a table for `dumpslave`, which this program need not use?
+    #[serde(skip)]
+    pub has_slave: bool,
     /// Commands to run before and after.
     pub hooks: Option<Hooks>,
 }
@@ -98,6 +106,9 @@ pub struct Slave {
     pub exclude_from: Option<Spanned<OneOrMany>>,
     /// Wait until the dump root to replicate from is there.
     pub wait: Option<Spanned<bool>>,
+    /// Which dumps stay in that dump root; read apart.
+    #[serde(skip)]
+    pub keep: Option<Spanned<KeepTable>>,
 }
 
 /// `[hooks]`: commands around a run. A string is for the shell, a list is a

@@ -4,10 +4,12 @@
 pub mod environment;
 pub mod excludes;
 pub mod file;
+pub mod keep;
 pub mod keys;
 pub mod options;
 pub mod origin;
 mod plain;
+pub mod policies;
 pub mod print_config;
 pub(crate) mod search;
 pub mod session_settings;

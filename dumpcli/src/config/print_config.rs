@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::config::keep::KeepTable;
 use crate::config::keys::OneOrMany;
 use crate::config::keys::Rule;
 use crate::config::origin::{Source, Value};
@@ -120,6 +121,17 @@ impl Listing {
     /// What follows stands in this table.
     pub fn table(&mut self, name: &str) {
         let _ = writeln!(self.0, "\n[{name}]");
+    }
+
+    /// Which dumps stay, as it was written; nothing where that was not.
+    pub fn keep(&mut self, table: &str, keep: Option<&Value<KeepTable>>) {
+        let Some(keep) = keep else {
+            return;
+        };
+        self.table(table);
+        for (key, value) in &keep.value.written {
+            self.value(key, value.clone(), &keep.source);
+        }
     }
 
     /// What every session has; it ends with the table of hooks.

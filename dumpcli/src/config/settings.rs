@@ -14,6 +14,7 @@ use toml::Spanned;
 
 use crate::config::environment::{DUMPROOT, Env, MAINROOT, first_directory};
 use crate::config::file::resolve;
+use crate::config::keep::KeepTable;
 use crate::config::keys::{OneOrMany, Rule, Section, Slave};
 use crate::config::options::{Configuration, Excludes};
 use crate::config::origin::{Source, Value};
@@ -246,6 +247,30 @@ impl Sources {
             |section| of_slave(section, |slave| slave.dump.as_ref()),
             |text| self.path(text),
             PathBuf::from(DEFAULT_SLAVE),
+        )
+    }
+
+    /// Is there a table `[slave]`?
+    #[must_use]
+    pub fn has_slave(&self) -> bool {
+        let mut layers = self.way.set.iter().chain(&self.way.top);
+        layers.any(|layer| layer.section.has_slave)
+    }
+
+    /// Which dumps stay in the dump root.
+    #[must_use]
+    pub fn keep(&self) -> Option<Value<KeepTable>> {
+        self.find(None, None, |s| s.keep.as_ref(), KeepTable::clone)
+    }
+
+    /// Which dumps stay in the dump root that replicas are made in.
+    #[must_use]
+    pub fn slave_keep(&self) -> Option<Value<KeepTable>> {
+        self.find(
+            None,
+            None,
+            |s| s.slave.as_ref()?.keep.as_ref(),
+            KeepTable::clone,
         )
     }
 

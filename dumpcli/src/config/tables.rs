@@ -32,23 +32,26 @@ impl Used {
     }
 }
 
-const KEEP: Table = Table {
-    name: "keep",
-    keys: &[
-        "auto",
-        "last",
-        "hourly",
-        "daily",
-        "weekly",
-        "monthly",
-        "yearly",
-        "checkpoints",
-        "free",
-        "at_least",
-    ],
-    tables: &[],
-    used: Used::By(&[]),
-};
+/// `[keep]`, here and in other tables.
+const fn keep(used: &'static [&'static str]) -> Table {
+    Table {
+        name: "keep",
+        keys: &[
+            "auto",
+            "last",
+            "hourly",
+            "daily",
+            "weekly",
+            "monthly",
+            "yearly",
+            "checkpoints",
+            "free",
+            "at_least",
+        ],
+        tables: &[],
+        used: Used::By(used),
+    }
+}
 
 /// All of them; those that nobody uses are of programs that are still to come.
 pub(super) const TABLES: [Table; 5] = [
@@ -59,17 +62,17 @@ pub(super) const TABLES: [Table; 5] = [
         // Whatever has a run.
         used: Used::ButNotBy(&["yest", "hist"]),
     },
-    KEEP,
+    keep(&["dumpme", "dumpctl"]),
     Table {
         name: "slave",
         keys: &["from", "dump", "exclude", "exclude_from", "wait"],
-        tables: &[KEEP],
-        used: Used::By(&["dumpslave"]),
+        tables: &[keep(&["dumpslave", "dumpctl"])],
+        used: Used::By(&["dumpslave", "dumpctl"]),
     },
     Table {
         name: "offsite",
         keys: &["repository", "password_file", "environment_file"],
-        tables: &[KEEP],
+        tables: &[keep(&[])],
         used: Used::By(&[]),
     },
     Table {

@@ -11,12 +11,15 @@ use crate::failure::{Failure, HookFault};
 use crate::output::{json, log_report, logging, report, screen, stream};
 use crate::paths::{What, absolute};
 use crate::program::Program;
+use crate::run::pruning::AfterRun;
 
 /// How work ended that did not fail.
 #[derive(Debug)]
 pub enum Ended {
     /// It published, or in a dry run would have.
     Made(Box<Report>),
+    /// It published, and pruned.
+    Pruned(Box<Report>, Box<AfterRun>),
     /// What was to be made is there already.
     There(PathBuf),
     /// What was to be made cannot be due yet, and that is as it should be; the
@@ -27,6 +30,24 @@ pub enum Ended {
 impl From<Report> for Ended {
     fn from(report: Report) -> Self {
         Ended::Made(Box::new(report))
+    }
+}
+
+impl Ended {
+    /// The report of a run that published, or in a dry run would have.
+    pub(crate) fn report(&self) -> Option<&Report> {
+        match self {
+            Ended::Made(report) | Ended::Pruned(report, _) => Some(report),
+            Ended::There(_) | Ended::NotYet(_) => None,
+        }
+    }
+
+    /// What became of the dumps that are not to be kept.
+    pub(crate) fn pruned(&self) -> Option<&AfterRun> {
+        match self {
+            Ended::Pruned(_, pruned) => Some(pruned),
+            _ => None,
+        }
     }
 }
 
@@ -53,8 +74,9 @@ impl Ending<'_> {
     pub(crate) fn log(&self) {
         let (noun, exit) = (self.program.makes, self.exit);
         match self.outcome {
-            Ok(Ended::Made(report)) => {
+            Ok(ended @ (Ended::Made(report) | Ended::Pruned(report, _))) => {
                 log_report::log_report(noun, self.what, report, self.hook, exit);
+                ended.pruned().into_iter().for_each(AfterRun::log);
             }
             Ok(Ended::There(dump)) => {
                 let (whole, dump) = (absolute(dump), Printable::path(dump));
@@ -113,6 +135,11 @@ impl Ending<'_> {
             _ if self.settings.json => {
                 let object = match self.outcome {
                     Ok(Ended::Made(report)) => json::of_report(program, report, hook, exit),
+                    Ok(Ended::Pruned(report, pruned)) => {
+                        let mut object = json::of_report(program, report, hook, exit);
+                        object["pruned"] = pruned.object();
+                        object
+                    }
                     Ok(Ended::There(dump)) => json::of_present(program, dump, exit),
                     Ok(Ended::NotYet(_)) => json::of_not_yet(program, exit),
                     Err(failure) => json::of_failure(program, failure, exit),
@@ -122,11 +149,16 @@ impl Ending<'_> {
             Ok(_) if self.settings.quiet => return,
             // The journal has it already, in fields.
             Ok(_) if stream::is_journal(std::io::stdout()) && self.settings.verbose == 0 => return,
-            Ok(Ended::Made(report)) => {
+            Ok(ended @ (Ended::Made(report) | Ended::Pruned(report, _))) => {
                 // Scripts, mails and log files read the figures.
                 let figures = self.settings.verbose > 0 || !screen::stdout_is_terminal();
                 let errors = logging::where_errors_are(program, self.settings);
-                report::text(program, report, hook.is_some(), figures, &errors)
+                let mut text = report::text(program, report, hook.is_some(), figures, &errors);
+                if let Some(line) = ended.pruned().and_then(AfterRun::line) {
+                    text.push_str(&line);
+                    text.push('\n');
+                }
+                text
             }
             Ok(Ended::There(dump)) => report::present(dump),
             Ok(Ended::NotYet(newest)) => format!("nothing to do: {}\n", report::not_yet(newest)),

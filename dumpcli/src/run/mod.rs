@@ -5,5 +5,6 @@ pub mod command_line;
 pub mod ending;
 pub mod hooks;
 pub mod observer;
+pub mod pruning;
 pub mod session;
 pub mod signals;

@@ -210,8 +210,13 @@ impl Session {
 
     fn exit(&self, outcome: &Outcome) -> Exit {
         match outcome {
-            Ok(Ended::Made(report)) => Exit::of_report(report),
-            Ok(Ended::There(_) | Ended::NotYet(_)) => Exit::Done,
+            Ok(ended) => match ended.report().map(Exit::of_report) {
+                // No fault is silent.
+                Some(Exit::Done) if ended.pruned().is_some_and(|p| !p.is_complete()) => {
+                    Exit::Partial
+                }
+                exit => exit.unwrap_or(Exit::Done),
+            },
             Err(failure) => Exit::of_failure(failure, self.stop.signal()),
         }
     }
@@ -307,7 +312,9 @@ impl Session {
         match outcome {
             Ok(Ended::There(dump)) => variables.push(("DUMP_PATH", absolute(dump).into())),
             Ok(Ended::NotYet(_)) => {}
-            Ok(Ended::Made(report)) => variables.extend(hooks::of_report(report)),
+            Ok(Ended::Made(report) | Ended::Pruned(report, _)) => {
+                variables.extend(hooks::of_report(report));
+            }
             Err(failure) => {
                 variables.push(("DUMP_ERROR", failure.to_string().into()));
                 // Never published, so its path is not told: only what it

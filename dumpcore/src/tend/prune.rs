@@ -173,7 +173,7 @@ impl Prune {
             let alone_trees = dump
                 .trees
                 .iter()
-                .filter(|tree| self.rules.policy(tree).is_none() && self.rules.asks_for(tree));
+                .filter(|tree| self.rules.policies(tree).is_empty() && self.rules.asks_for(tree));
             alone_trees.for_each(|tree| *alone.entry(tree).or_default() += 1);
             let why = match verdict.reasons.is_empty() {
                 true => Some(GoesFor::Rules),

@@ -161,7 +161,8 @@ const UNBRAKED: usize = 50;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct KeepRules {
-    policies: BTreeMap<OsString, KeepPolicy>,
+    policies: BTreeMap<OsString, Vec<KeepPolicy>>,
+    others: Vec<KeepPolicy>,
     only: Option<BTreeSet<OsString>>,
     replicated: bool,
 }
@@ -172,9 +173,16 @@ impl KeepRules {
         Self::default()
     }
 
-    /// The policy of a tree, by its name in the dumps. A later one replaces it.
+    /// The policy of a tree, by its name in the dumps. Of a tree with several
+    /// policies what any of them keeps stays.
     pub fn tree(mut self, name: impl Into<OsString>, policy: KeepPolicy) -> Self {
-        self.policies.insert(name.into(), policy);
+        self.policies.entry(name.into()).or_default().push(policy);
+        self
+    }
+
+    /// The policy of all trees that have none of their own.
+    pub fn other_trees(mut self, policy: KeepPolicy) -> Self {
+        self.others.push(policy);
         self
     }
 
@@ -191,10 +199,9 @@ impl KeepRules {
         self
     }
 
-    /// The policy of a tree.
-    #[must_use]
-    pub fn policy(&self, tree: &OsStr) -> Option<&KeepPolicy> {
-        self.policies.get(tree)
+    /// The policies of a tree; none: it is left alone.
+    pub fn policies(&self, tree: &OsStr) -> &[KeepPolicy] {
+        self.policies.get(tree).unwrap_or(&self.others)
     }
 
     /// Is it a tree that was asked for?
@@ -206,7 +213,7 @@ impl KeepRules {
     /// The policies of the trees that were asked for.
     pub fn asked(&self) -> impl Iterator<Item = &KeepPolicy> {
         let asked = self.policies.iter().filter(|(tree, _)| self.asks_for(tree));
-        asked.map(|(_, policy)| policy)
+        asked.flat_map(|(_, policies)| policies).chain(&self.others)
     }
 
     /// What becomes of each of all dumps of a dump root, in the order in which
@@ -233,7 +240,7 @@ impl KeepRules {
                 let members = series.entry(tree).or_default();
                 if let Some(moment) = past {
                     members.push(Member::new(at, dump, moment, &now.timezone()));
-                } else if self.policy(tree).is_none() {
+                } else if self.policies(tree).is_empty() {
                     verdicts[at].because(KeepReason::NoPolicy);
                 }
             }
@@ -245,11 +252,14 @@ impl KeepRules {
         }
         for (tree, mut members) in series {
             members.sort_unstable_by_key(|member| Reverse(member.order()));
-            match self.policy(tree) {
-                None => members
-                    .iter()
-                    .for_each(|member| verdicts[member.at].because(KeepReason::NoPolicy)),
-                Some(policy) => policy.judge(&members, now, &mut verdicts, &mut firm),
+            let policies = self.policies(tree);
+            if policies.is_empty() {
+                for member in &members {
+                    verdicts[member.at].because(KeepReason::NoPolicy);
+                }
+            }
+            for policy in policies {
+                policy.judge(&members, now, &mut verdicts, &mut firm);
             }
         }
         for (verdict, firm) in verdicts.iter_mut().zip(firm) {

@@ -1,0 +1,159 @@
+//! Pruning behind a run that published: which dumps went, and what kept others
+//! from going.
+//!
+//! What was published stays published whatever happens here: trouble is told,
+//! and the run ends as one that did a part of its work.
+
+use std::path::Path;
+
+use dumpcore::{
+    Chain, Error, GoesFor, KeepBrake, KeepRules, Printable, Prune, Pruned, Reason, RunOptions,
+    Shortage,
+};
+use serde_json::{Map, Value};
+
+use crate::output::{figures, json};
+
+/// What became of the dumps that are not to be kept.
+#[derive(Debug)]
+pub struct AfterRun(Result<Box<Pruned>, String>);
+
+impl AfterRun {
+    /// Prunes by these rules. `None` when another run has the dump root: the next
+    /// one prunes.
+    #[must_use]
+    pub fn prune(root: &Path, rules: KeepRules, options: RunOptions) -> Option<Self> {
+        let prune = Prune::new(root).rules(rules).brake(true).measure(false);
+        match prune.options(options.dry_run(false)).run() {
+            Ok(pruned) => Some(Self(Ok(Box::new(pruned)))),
+            Err(Error::Busy { .. }) => {
+                tracing::info!("not pruned: another run is using the dump root");
+                None
+            }
+            Err(Error::Interrupted) => Some(Self::failed("stopped; the next run prunes".into())),
+            Err(error) => Some(Self::failed(Chain(&error).to_string())),
+        }
+    }
+
+    /// Pruning was asked for, and could not begin.
+    #[must_use]
+    pub fn failed(why: String) -> Self {
+        Self(Err(why))
+    }
+
+    /// What is wrong, one sentence each; none when all was done.
+    #[must_use]
+    pub fn problems(&self) -> Vec<String> {
+        let pruned = match &self.0 {
+            Ok(pruned) => pruned,
+            Err(why) => return vec![format!("cannot prune: {why}")],
+        };
+        let mut problems: Vec<String> = Vec::new();
+        if pruned.is_braked() {
+            problems.extend(pruned.plan.brake.as_ref().map(braked));
+        }
+        let shortage = pruned.plan.shortage.filter(|shortage| !shortage.is_met);
+        problems.extend(shortage.map(|shortage| short(&shortage)));
+        if let Some(removal) = &pruned.removal {
+            // What is being read, or became protected meanwhile, is for another time.
+            let left = removal.left.iter().filter(|left| match left.reason {
+                Reason::Read => false,
+                ref reason => !reason.is_protection(),
+            });
+            problems.extend(left.map(|left| format!("kept {}: {}", left.dump, left.reason)));
+            problems.extend(removal.faults.iter().map(|fault| Chain(fault).to_string()));
+            if removal.stopped {
+                problems.push("stopped while pruning; the next run finishes".to_owned());
+            }
+        }
+        problems
+    }
+
+    /// Was all done that was to be?
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.problems().is_empty()
+    }
+
+    /// What was removed, in one line; `None` when that was nothing.
+    #[must_use]
+    pub fn line(&self) -> Option<String> {
+        let pruned = self.0.as_ref().ok()?;
+        let removal = pruned.removal.as_ref()?;
+        let removed = removal.removed.len();
+        if removed == 0 {
+            return None;
+        }
+        let noun = if removed == 1 { "dump" } else { "dumps" };
+        let freed = figures::bytes(removal.freed_bytes);
+        let for_room = pruned.plan.remove.iter();
+        let for_room = for_room.filter(|goes| goes.why == GoesFor::Room).count();
+        let why = match for_room {
+            0 => String::new(),
+            for_room => format!(" ({for_room} of them for lack of room)"),
+        };
+        let stay = pruned.plan.keep.len();
+        Some(format!(
+            "pruned {removed} {noun}{why}, {freed} freed; {stay} stay"
+        ))
+    }
+
+    /// For machines.
+    #[must_use]
+    pub fn object(&self) -> Value {
+        let mut object = Map::new();
+        let none = Vec::new();
+        let removal = self.0.as_ref().ok().and_then(|p| p.removal.as_ref());
+        let removed = removal.map_or(&none, |removal| &removal.removed).iter();
+        let removed = removed.map(|removed| Value::from(removed.dump.to_string()));
+        object.insert("removed".into(), removed.collect());
+        let freed = removal.map(|removal| removal.freed_bytes);
+        object.insert("freed_bytes".into(), freed.unwrap_or(0).into());
+        let kept = self.0.as_ref().ok().map(|pruned| pruned.plan.keep.len());
+        object.insert("kept".into(), json::value(&kept));
+        object.insert("problems".into(), self.problems().into());
+        Value::Object(object)
+    }
+
+    /// In the log: what is wrong is an error each, the rest one line.
+    pub(crate) fn log(&self) {
+        for problem in self.problems() {
+            tracing::error!(DUMP_OPERATION = "prune", "{problem}");
+        }
+        if let Some(line) = self.line() {
+            tracing::info!(DUMP_OPERATION = "prune", "{line}");
+        }
+    }
+}
+
+/// That so many would go at once that nothing went.
+#[must_use]
+pub fn braked(brake: &KeepBrake) -> String {
+    let KeepBrake { tree, goes, of, .. } = brake;
+    format!(
+        "not pruned: the policy would remove {goes} of {of} dumps of {} at once; \
+         look at the plan with 'dumpctl prune -n', then run 'dumpctl prune' on a terminal or \
+         with --force",
+        Printable::path(tree.as_ref())
+    )
+}
+
+/// That there is not enough room, and cannot be.
+#[must_use]
+pub fn short(shortage: &Shortage) -> String {
+    let bytes = figures::bytes;
+    if shortage.free_bytes >= shortage.wanted_bytes {
+        return format!(
+            "{} inodes are free, not {}, and removing every dump that may go would not free \
+             enough: nothing was removed beyond the rules",
+            shortage.free_inodes, shortage.wanted_inodes
+        );
+    }
+    format!(
+        "{} are free, not {}, and removing every dump that may go would free only {}: \
+         nothing was removed beyond the rules",
+        bytes(shortage.free_bytes),
+        bytes(shortage.wanted_bytes),
+        bytes(shortage.could_free_bytes)
+    )
+}

@@ -1,0 +1,157 @@
+//! Pruning behind a dump: what goes, and that trouble with it is no trouble of
+//! the dump.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use assert_fs::prelude::*;
+use common::Place;
+use dumpcore::DumpRoot;
+use predicates::prelude::*;
+use predicates::str::contains;
+
+const PLACES: &str = "main = \"../../tree\"\ndump = \"../../dump\"\nlog = \"stderr\"\n";
+
+fn names(place: &Place) -> BTreeSet<String> {
+    let root = DumpRoot::open(place.dir.path().join("dump")).expect("opened");
+    let names = root.list().expect("listed").into_iter();
+    names.map(|name| name.to_string()).collect()
+}
+
+fn with(keep: &str) -> Place {
+    let place = Place::with_tree();
+    place.config(&format!("{PLACES}{keep}"));
+    place
+}
+
+/// Takes a dump of that minute of the first days of 2020.
+fn dump_at(place: &Place, minute: &str) -> assert_cmd::assert::Assert {
+    let mut dumpme = place.dumpme();
+    if !place.dir.path().join("dump/current").is_symlink() {
+        dumpme.arg("--init");
+    }
+    dumpme.args(["--at", minute]).assert()
+}
+
+/// Dumps made by hand, of each hour of the first days of 2020.
+fn by_hand(place: &Place, number: usize) {
+    for at in 0..number {
+        let name = format!("2020/01{:02}/{:02}00", at / 24 + 1, at % 24);
+        let dir = place.dir.path().join("dump").join(name).join("tree");
+        fs::create_dir_all(&dir).expect("made");
+    }
+}
+
+#[test]
+fn a_complete_dump_prunes_by_the_policy() {
+    let place = with("[keep]\nauto = true\ndaily = 2\n");
+    for minute in ["2020-01-01T01:00", "2020-01-01T02:00"] {
+        dump_at(&place, minute).success();
+    }
+    // `current_chk` names the first dump until there is a checkpoint.
+    assert_eq!(names(&place).len(), 2);
+    let ran = dump_at(&place, "2020-01-02T03:00").success();
+    ran.stdout(contains("pruned").not());
+    let ran = dump_at(&place, "2020-01-03T03:00").success();
+    ran.stdout(contains("pruned 1 dump, ").and(contains(" freed; 3 stay\n")));
+    let stay = ["2020/0101/0100", "2020/0102/0300", "2020/0103/0300"];
+    assert_eq!(names(&place), BTreeSet::from(stay.map(str::to_owned)));
+    // A dry run prunes nothing, and what is not `auto` does not either.
+    let dry = place
+        .dumpme()
+        .args(["-n", "--at", "2020-01-04T03:00"])
+        .assert();
+    dry.success();
+    place.config(&format!("{PLACES}[keep]\ndaily = 1\n"));
+    dump_at(&place, "2020-01-04T03:00").success();
+    assert_eq!(names(&place).len(), 4);
+}
+
+#[test]
+fn what_was_pruned_stands_in_the_object() {
+    let place = with("[keep]\nauto = true\nlast = 1\n");
+    for minute in ["2020-01-01T01:00", "2020-01-01T02:00"] {
+        dump_at(&place, minute).success();
+    }
+    let mut dumpme = place.dumpme();
+    let ran = dumpme.args(["--json", "--at", "2020-01-02T03:00"]).output();
+    let ran = ran.expect("run");
+    let object: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("an object");
+    assert_eq!(object["status"], "complete");
+    assert_eq!(
+        object["pruned"]["removed"],
+        serde_json::json!(["2020/0101/0200"])
+    );
+    assert_eq!(object["pruned"]["kept"], 2);
+    assert_eq!(object["pruned"]["problems"], serde_json::json!([]));
+    assert!(
+        object["pruned"]["freed_bytes"]
+            .as_u64()
+            .is_some_and(|freed| freed > 0)
+    );
+}
+
+#[test]
+fn so_many_at_once_are_left_and_told() {
+    let place = with("[keep]\nauto = true\nlast = 1\n");
+    by_hand(&place, 60);
+    symlink("2020/0103/1100", place.dir.path().join("dump/current")).expect("linked");
+    let braked = "not pruned: the policy would remove 60 of 61 dumps of tree at once; look at \
+                  the plan with 'dumpctl prune -n'";
+    place.dumpme().assert().code(23).stderr(contains(braked));
+    assert_eq!(names(&place).len(), 61, "published, and nothing removed");
+}
+
+#[test]
+fn a_policy_that_cannot_be_read_stops_no_dump() {
+    let place = with("[keep]\nauto = true\nhourly = \"2d3\"\n");
+    let told = "dump.toml:6:10: '2d3' is not a span of time";
+    let ran = dump_at(&place, "2020-01-01T01:00").code(23);
+    ran.stderr(contains(told).and(contains("cannot prune: ")));
+    assert_eq!(names(&place).len(), 1);
+    // Where nothing is to be pruned by itself, it is a warning.
+    place.config(&format!("{PLACES}[keep]\nhourly = \"2d3\"\n"));
+    let ran = dump_at(&place, "2020-01-01T02:00").success();
+    ran.stderr(contains("'2d3' is not a span of time").and(contains("; nothing is pruned")));
+    // Nor does what is wrong in another set.
+    place.config(&format!(
+        "{PLACES}[keep]\nauto = true\nlast = 1\n[set.b]\nmian = \"x\"\n"
+    ));
+    let ran = dump_at(&place, "2020-01-01T03:00").code(23);
+    ran.stderr(contains("cannot prune: ").and(contains("unknown key `mian`")));
+    assert_eq!(names(&place).len(), 3);
+}
+
+#[test]
+fn sets_that_share_a_dump_root_keep_what_is_theirs() {
+    let place = Place::with_tree();
+    place
+        .dir
+        .child("mail/file")
+        .write_str("text")
+        .expect("written");
+    let sets = "[keep]\nauto = true\nlast = 1\n\
+                [set.mail]\nmain = \"../../mail\"\n[set.mail.keep]\nlast = 2\n";
+    place.config(&format!("{PLACES}{sets}"));
+    let of_mail = |minute: &str| {
+        let mut dumpme = place.dumpme();
+        dumpme
+            .args(["--set", "mail", "--at", minute])
+            .assert()
+            .success();
+    };
+    dump_at(&place, "2020-01-01T00:00").success();
+    of_mail("2020-01-01T01:00");
+    of_mail("2020-01-01T02:00");
+    of_mail("2020-01-01T03:00");
+    dump_at(&place, "2020-01-01T04:00").success();
+    // The set of mail does not prune by itself, and the other prunes its own.
+    assert_eq!(names(&place).len(), 5);
+    dump_at(&place, "2020-01-01T05:00").success();
+    let stay = ["0000", "0100", "0200", "0300", "0500"];
+    let stay = stay.map(|minute| format!("2020/0101/{minute}"));
+    assert_eq!(names(&place), BTreeSet::from(stay));
+}
