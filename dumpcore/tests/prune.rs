@@ -90,8 +90,8 @@ fn minutes() -> Vec<NaiveDateTime> {
     minutes
 }
 
-/// The last of each period, as somebody would find them by hand: `key` names the
-/// period of a minute.
+/// The last of each period, as somebody would find them by hand: `key` tells in which
+/// period a dump is.
 fn last_of<K: Ord>(
     minutes: &[NaiveDateTime],
     since: Option<NaiveDateTime>,

@@ -1,5 +1,4 @@
-//! Pruning behind a dump: what goes, and that trouble with it is no trouble of
-//! the dump.
+//! Pruning behind a dump: what goes, and that a dump does not fail by it.
 
 mod common;
 

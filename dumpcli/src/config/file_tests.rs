@@ -352,6 +352,10 @@ fn the_example_is_valid_and_shows_every_key() {
     assert!(exclude.is_some() && exclude_from.is_some());
     let Hooks { pre, post } = hooks.expect("a table");
     assert!(pre.is_some() && post.is_some());
+}
+
+#[test]
+fn the_example_shows_every_key_of_what_stays() {
     let usage = Usage {
         program: "dumpctl",
         sets: Sets::All,

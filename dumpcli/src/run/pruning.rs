@@ -126,7 +126,7 @@ impl AfterRun {
     }
 }
 
-/// That so many would go at once that nothing went.
+/// Nothing went, since too many would have gone at once.
 #[must_use]
 pub fn braked(brake: &KeepBrake) -> String {
     let KeepBrake { tree, goes, of, .. } = brake;

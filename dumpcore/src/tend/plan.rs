@@ -83,7 +83,7 @@ pub struct PrunePlan {
     /// How many bytes that frees; `None` where it is not known: without the
     /// catalog, and of more than a few dumps.
     pub freed_bytes: Option<u64>,
-    /// So many go at once that somebody should look first.
+    /// Too many would go at once: somebody should look first.
     pub brake: Option<KeepBrake>,
     /// There is less room than a policy asks for.
     pub shortage: Option<Shortage>,

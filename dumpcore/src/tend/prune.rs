@@ -20,7 +20,7 @@ use crate::policy::retention::{FreeGoal, KeepCandidate, KeepPolicy, KeepRules, K
 use crate::root::DumpRoot;
 use crate::run::{RunOptions, takes_run_options};
 
-/// Up to so many dumps are looked through to tell what removing them frees,
+/// Up to this number of dumps are looked through to tell what removing them frees,
 /// where the catalog cannot tell.
 const LOOKED_THROUGH: usize = 24;
 

@@ -30,7 +30,7 @@ impl FreeGoal {
         }
     }
 
-    /// How many inodes are to be free of a disk that has so many. A size says
+    /// How many inodes are to be free of a disk with this number of them. A size says
     /// nothing of them.
     #[must_use]
     pub fn inodes_of(self, total: u64) -> u64 {

@@ -142,7 +142,7 @@ impl KeepVerdict {
     }
 }
 
-/// That so many dumps of a tree would go at once that somebody should look first.
+/// Too many dumps of a tree would go at once: somebody should look first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeepBrake {
@@ -271,7 +271,7 @@ impl KeepRules {
         verdicts
     }
 
-    /// Would so many go of a tree that was asked for that somebody should look
+    /// Would too many of a tree's dumps go at once, so that somebody should look
     /// first: more than 50 dumps, and more than a third of the tree's? `goes`: of
     /// each dump, in the order of `dumps`.
     #[must_use]

@@ -65,7 +65,7 @@ impl KeepPeriod {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeepAmount {
-    /// Of the newest so many that have one.
+    /// Of this number of periods, the newest that have a dump.
     Number(NonZeroU32),
     /// Of those in this span of time before the newest dump.
     Within(Ago),
@@ -169,20 +169,20 @@ impl KeepPolicy {
         }
     }
 
-    /// Of so many such periods keep the newest complete dump, and a partial one
+    /// In each of these periods keep the newest complete dump, and a partial one
     /// only where there is no other.
     pub fn keep(mut self, period: KeepPeriod, amount: KeepAmount) -> Self {
         self.rules.push((period, amount));
         self
     }
 
-    /// Keep the newest so many checkpoints. Others are dumps like any other.
+    /// Keep this number of checkpoints, the newest. Others are dumps like any other.
     pub fn checkpoints(mut self, number: NonZeroU32) -> Self {
         self.checkpoints = Some(number);
         self
     }
 
-    /// Remove the oldest dumps beyond the rules until so much is free.
+    /// Remove the oldest dumps beyond the rules until this much is free.
     pub fn free(mut self, goal: FreeGoal) -> Self {
         self.free = Some(goal);
         self
