@@ -155,6 +155,13 @@ impl Snapshot {
         self
     }
 
+    /// How long dumps may be entered in the catalog before; see
+    /// [`RunOptions::catch_up`](crate::RunOptions::catch_up).
+    pub fn catch_up(mut self, time: std::time::Duration) -> Self {
+        self.options = self.options.catch_up(time);
+        self
+    }
+
     /// Takes the dump.
     ///
     /// When [`Report::is_complete`] is false, the dump was published without the

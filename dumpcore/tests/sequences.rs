@@ -26,6 +26,8 @@ struct Round {
     jobs: usize,
     /// With the catalog?
     catalog: bool,
+    /// Is there time to enter the dumps that it does not know?
+    in_time: bool,
     stopped: Option<Stopped>,
 }
 
@@ -51,12 +53,14 @@ fn rounds(as_root: bool) -> impl Strategy<Value = Vec<Round>> {
         changes(as_root, 5),
         select(&[1, 2, 8][..]),
         proptest::bool::weighted(0.8),
+        proptest::bool::weighted(0.7),
         proptest::option::weighted(0.4, stopped),
     );
-    let round = round.prop_map(|(changes, jobs, catalog, stopped)| Round {
+    let round = round.prop_map(|(changes, jobs, catalog, in_time, stopped)| Round {
         changes,
         jobs,
         catalog,
+        in_time,
         stopped,
     });
     vec(round, 3..=6)
@@ -205,8 +209,10 @@ fn check(model: &Tree, rounds: &[Round]) {
             log.push(apply(&stage, &stopped.changes));
         }
         let state = source_state(&stage);
-        stage.run(snapshot(&stage).jobs(round.jobs).catalog(round.catalog));
-        if round.catalog {
+        let time = Duration::from_secs(if round.in_time { 60 } else { 0 });
+        let run = snapshot(&stage).jobs(round.jobs).catch_up(time);
+        stage.run(run.catalog(round.catalog));
+        if round.catalog && round.in_time {
             assert_catalog(&stage, false, &log);
         }
         let now = inodes(&stage.newest());

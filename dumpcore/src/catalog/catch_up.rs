@@ -26,8 +26,9 @@ impl Catalog {
     /// `dumpctl catalog rebuild` takes less time.
     pub(crate) const MOST: usize = 50;
 
-    /// Records which dumps are gone, and brings in those that are not known.
-    /// What was brought in before it is stopped stays.
+    /// Records which dumps are gone, and brings in those that are not known, the
+    /// oldest first. What was brought in before it is stopped stays; what there
+    /// is no time for is left, and in the way of nothing.
     ///
     /// # Errors
     /// When more dumps than [`Catalog::MOST`] are not known: none is brought in.
@@ -48,12 +49,23 @@ impl Catalog {
             let op = CatalogOp::CatchUp(unknown.len());
             return Err(CatalogError::new(self.path(), op, None));
         }
-        for dump in in_order(unknown, listing) {
-            if !options.keep_going() {
+        let mut unknown = in_order(unknown, listing).into_iter();
+        while let Some(dump) = unknown.next() {
+            if options.is_stopped() {
                 return Err(CatalogError::new(self.path(), CatalogOp::Stopped, None));
             }
-            self.absorb(dump, options)?;
-            done.absorbed.push(dump);
+            let brought_in = match options.is_in_time() {
+                true => self.absorb(dump, options),
+                false => Err(CatalogError::new(self.path(), CatalogOp::Stopped, None)),
+            };
+            match brought_in {
+                Ok(()) => done.absorbed.push(dump),
+                Err(error) if error.is_interrupted() && !options.is_stopped() => {
+                    done.left = std::iter::once(dump).chain(unknown).collect();
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(done)
     }

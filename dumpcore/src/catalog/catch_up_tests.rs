@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 
@@ -19,6 +19,7 @@ static NEVER: AtomicBool = AtomicBool::new(false);
 pub(super) static OPTIONS: WalkOptions<'_> = WalkOptions {
     observer: &Silent,
     stop: &NEVER,
+    in_time: None,
     jobs: 3,
 };
 
@@ -386,4 +387,51 @@ fn a_stop_keeps_what_was_brought_in_and_the_old_catalog() {
     );
     let left = root.dir.path().join(".dump/catalog.rebuild");
     assert!(!left.exists());
+}
+
+/// Each time there is time for some directories only; the dumps that did not fit
+/// are brought in later, also between others that were recorded meanwhile.
+#[test]
+fn what_there_is_no_time_for_is_left_for_the_next_time() {
+    let root = two_dumps();
+    for minute in 2..6 {
+        let tree = tree_of(&root, minute);
+        link_all(&tree_of(&root, minute - 1), &tree);
+        fs::write(tree.join(format!("new {minute}")), "new").expect("written");
+    }
+    let asked = AtomicUsize::new(0);
+    let catch_up = |most: usize| {
+        asked.store(0, Ordering::Relaxed);
+        let in_time = || asked.fetch_add(1, Ordering::Relaxed) < most;
+        let options = WalkOptions {
+            in_time: Some(&in_time),
+            jobs: 1,
+            ..OPTIONS
+        };
+        let listing = root.root.listing();
+        root.open().catch_up(&listing, &options).expect("no error")
+    };
+    let all: Vec<DumpId> = (0..6).map(name).collect();
+    let done = catch_up(0);
+    assert_eq!((done.absorbed, done.left), (vec![], all.clone()));
+    let done = catch_up(1);
+    assert_eq!((done.absorbed, done.left), (vec![], all.clone()));
+    let done = catch_up(12);
+    assert!(
+        !done.absorbed.is_empty() && !done.left.is_empty(),
+        "{done:?}"
+    );
+    assert_eq!([done.absorbed, done.left.clone()].concat(), all);
+    // A run records its own dump before the others are.
+    root.open().absorb(name(5), &OPTIONS).expect("brought in");
+    let mut left = done.left;
+    left.pop();
+    while !left.is_empty() {
+        let done = catch_up(12);
+        assert!(!done.absorbed.is_empty());
+        assert_eq!([done.absorbed, done.left.clone()].concat(), left);
+        left = done.left;
+    }
+    compare(&root, &(0..6).collect());
+    assert_eq!(root.open().check(true, &OPTIONS).expect("compared"), []);
 }

@@ -57,6 +57,11 @@ impl CatalogError {
         Self::new(path, op, Some(Box::new(cause)))
     }
 
+    /// What was stored cannot be looked at, so that it cannot be recorded.
+    pub(crate) fn unseen(path: &Path, cause: io::Error) -> Self {
+        Self::io(path, CatalogOp::List, cause)
+    }
+
     /// What is in it cannot be right.
     pub(super) fn damaged(path: &Path, op: CatalogOp, cause: Option<Cause>) -> Self {
         Self {

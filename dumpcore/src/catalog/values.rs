@@ -236,6 +236,8 @@ pub(crate) struct Pending {
 pub(crate) struct CaughtUp {
     /// Dumps that were brought in, the oldest first.
     pub(crate) absorbed: Vec<DumpId>,
+    /// Dumps that there was no time for, the oldest first.
+    pub(crate) left: Vec<DumpId>,
     /// Dumps that are not there any longer.
     pub(crate) gone: Vec<DumpId>,
 }

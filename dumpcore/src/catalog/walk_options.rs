@@ -9,11 +9,21 @@ use crate::model::event::Observer;
 pub(crate) struct WalkOptions<'w> {
     pub(crate) observer: &'w dyn Observer,
     pub(crate) stop: &'w AtomicBool,
+    /// Is there time left? `None`: it takes as long as it takes.
+    pub(crate) in_time: Option<&'w (dyn Fn() -> bool + Sync)>,
     pub(crate) jobs: usize,
 }
 
 impl WalkOptions<'_> {
     pub(super) fn keep_going(&self) -> bool {
-        !self.stop.load(Ordering::Relaxed)
+        !self.is_stopped() && self.is_in_time()
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_in_time(&self) -> bool {
+        self.in_time.is_none_or(|in_time| in_time())
     }
 }

@@ -4,6 +4,7 @@
 //! were not met by the time that all of its jobs are done are gone.
 
 use std::ffi::CStr;
+use std::io;
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,26 +12,33 @@ use super::entry::Outcome;
 use super::known_dir::{BATCH, KnownDir, Own, TICK};
 use super::node::Node;
 use super::worker::Worker;
-use crate::catalog::{Finding, StoredInode, attributes_digest};
+use crate::catalog::{CatalogError, Finding, StoredInode, attributes_digest};
 use crate::fs::dir_handle::DirHandle;
 use crate::fs::inspect;
 use crate::model::event::Action;
+use crate::model::fault::Side;
 use crate::model::kind::Kind;
 use crate::model::metadata::{Meta, Xattrs};
+use crate::sys::errno;
 use crate::sys::lock::lock;
 use crate::sys::name::c_name;
+
+/// Looks at what the dump has under a name.
+fn look_at_made(node: &Node, name: &CStr) -> io::Result<Meta> {
+    let Some(target) = &node.target else {
+        return Err(io::ErrorKind::NotFound.into());
+    };
+    inspect::look_in_dump(target.open()?.as_fd(), name)
+}
 
 impl Worker<'_> {
     /// Notes what the dump has under a name.
     pub(super) fn note_stored(&mut self, node: &Node, name: &CStr, outcome: &Outcome) {
         let Some(known) = &node.known else { return };
-        let made = outcome.made.or_else(|| {
-            let target = node.target.as_ref()?.open().ok()?;
-            inspect::look_in_dump(target.as_fd(), name).ok()
-        });
-        let Some(made) = made else {
-            // What cannot be looked at is not known: the next run looks again.
-            return;
+        let made = outcome.made.map_or_else(|| look_at_made(node, name), Ok);
+        let made = match made {
+            Ok(made) => made,
+            Err(cause) => return self.unseen(node, name, cause),
         };
         let options = &self.run.rules.options;
         // Without a look at attributes an equal time of change proves less.
@@ -57,6 +65,15 @@ impl Worker<'_> {
         };
         let follows = outcome.did == Action::HardLinked;
         self.note(known, name, stored, follows);
+    }
+
+    /// What the dump has cannot be looked at. It is not known then, and not gone:
+    /// the dump is not recorded, and the next run enters it.
+    fn unseen(&self, node: &Node, name: &CStr, cause: io::Error) {
+        if let Some(catalogued) = self.run.rules.catalogued {
+            let path = node.full_path(Side::Target, name);
+            catalogued.fail(CatalogError::unseen(&path, cause));
+        }
     }
 
     /// Notes a directory that is finished, or stands empty.
@@ -179,8 +196,10 @@ impl Worker<'_> {
         if self.recall(|rows| rows.count(dir)) == Some(met) {
             return;
         }
-        let Some(Ok(target)) = node.target.as_ref().map(DirHandle::open) else {
-            return;
+        let target = match node.target.as_ref().map(DirHandle::open) {
+            Some(Ok(target)) => target,
+            Some(Err(cause)) => return self.unseen(node, c"", cause),
+            None => return,
         };
         let mut after = Vec::new();
         loop {
@@ -188,10 +207,16 @@ impl Worker<'_> {
             let Some(page) = page.filter(|page| !page.is_empty()) else {
                 return;
             };
-            let is_gone =
-                |name: &&Vec<u8>| inspect::look_in_dump(target.as_fd(), &c_name(name)).is_err();
-            let gone = page.iter().filter(is_gone).cloned();
-            let gone = gone.map(|name| Finding::Gone { name }).collect();
+            let mut gone = Vec::new();
+            for name in &page {
+                match inspect::look_in_dump(target.as_fd(), &c_name(name)) {
+                    Ok(_) => {}
+                    Err(e) if errno::is_missing(&e) => {
+                        gone.push(Finding::Gone { name: name.clone() });
+                    }
+                    Err(cause) => return self.unseen(node, &c_name(name), cause),
+                }
+            }
             self.put_aside(known, gone);
             after = page.last().cloned().unwrap_or_default();
         }

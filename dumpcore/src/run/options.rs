@@ -45,6 +45,7 @@ pub struct RunOptions {
     pub(crate) catalog: bool,
     pub(crate) moves: bool,
     pub(crate) settle: Duration,
+    pub(crate) catch_up: Duration,
 }
 
 impl RunOptions {
@@ -59,6 +60,7 @@ impl RunOptions {
             catalog: true,
             moves: true,
             settle: Duration::from_secs(60),
+            catch_up: Duration::from_secs(5),
         }
     }
 
@@ -126,6 +128,15 @@ impl RunOptions {
         self
     }
 
+    /// How long a run may take to enter dumps that the catalog does not know,
+    /// because they were made without it: 5 s by default. What is left is for
+    /// the next runs; until the newest dump is known, entries are compared as
+    /// without the catalog.
+    pub fn catch_up(mut self, time: Duration) -> Self {
+        self.catch_up = time;
+        self
+    }
+
     /// What a merge is told for an operation that writes, or would.
     pub(crate) fn merge<'a>(&self, policy: &'a LinkPolicy, filter: &'a Filter) -> MergeOptions<'a> {
         MergeOptions {
@@ -168,6 +179,7 @@ impl fmt::Debug for RunOptions {
             .field("catalog", &self.catalog)
             .field("moves", &self.moves)
             .field("settle", &self.settle)
+            .field("catch_up", &self.catch_up)
             .finish_non_exhaustive()
     }
 }

@@ -6,6 +6,7 @@
 //! catalog up to it.
 
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 
@@ -70,10 +71,13 @@ impl Run {
     /// Brings the catalog up to the dumps that there are: those that were made
     /// without it, and those that are gone.
     fn bring_up(&self, catalog: &mut Catalog, totals: &Totals<'_>) -> Result<(), CatalogError> {
+        let began = Instant::now();
+        let in_time = || began.elapsed() < self.options.catch_up;
         let options = WalkOptions {
             // What is entered is not what this run dumps.
             observer: &Silent,
             stop: &self.options.stop,
+            in_time: Some(&in_time),
             jobs: self.options.jobs.unwrap_or(1).max(1),
         };
         totals.event(Event::Phase(Phase::Recording));

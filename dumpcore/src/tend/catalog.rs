@@ -114,6 +114,7 @@ impl CatalogTools {
         WalkOptions {
             observer: &*self.options.observer,
             stop: &self.options.stop,
+            in_time: None,
             jobs: Budget::new(jobs).jobs(),
         }
     }

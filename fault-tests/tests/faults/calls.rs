@@ -272,7 +272,7 @@ impl Run {
             end_well(
                 stage
                     .program("dumpctl")
-                    .args(["catalog", "check", "-q", "--dump"])
+                    .args(["catalog", "check", "--all", "-q", "--dump"])
                     .arg(&stage.dump),
             );
         }

@@ -6,7 +6,7 @@
 
 use std::fs;
 
-use fixtures::strace::{Inject, inject};
+use fixtures::strace::{Inject, inject, watch};
 
 use crate::calls::{Run, points};
 use crate::setup::{History, assert_done, assert_stands, end_well, said};
@@ -31,6 +31,19 @@ impl Run {
         }
         println!("{errno} at {} calls: {ends:?}", points.len() - 1);
         assert!(ends.refused > 20, "{ends:?}");
+    }
+
+    /// Refuses every look at an entry, though it changes nothing: what was stored
+    /// and cannot be looked at is not known to the catalog, and not gone.
+    fn refuse_looks(&self, errno: &str) {
+        let looks = watch(&self.one(&self.stage()), &[]).calls["statx"];
+        let looks = usize::try_from(looks).expect("few");
+        let mut ends = Ends::default();
+        for nth in 1..=looks {
+            self.refuse("statx", nth, errno, &mut ends);
+        }
+        println!("{errno} at {looks} looks: {ends:?}");
+        assert!(ends.unhurt > 0, "{ends:?}");
     }
 
     fn refuse(&self, name: &str, nth: usize, errno: &str, ends: &mut Ends) {
@@ -101,6 +114,12 @@ fn no_space_at_every_call_of_a_first_dump_with_the_catalog() {
 #[ignore = "needs strace"]
 fn an_io_error_at_every_call_of_a_dump_with_the_catalog() {
     Run::catalogued_dump().refuse_everywhere("EIO");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn an_io_error_at_every_look_of_a_dump_with_the_catalog() {
+    Run::catalogued_dump().refuse_looks("EIO");
 }
 
 #[test]
