@@ -174,7 +174,10 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("dumpcore is for Linux: it rests on system calls that other systems do not have");
 
-#[allow(dead_code, unused_imports, reason = "runs and queries use it next")]
+#[cfg_attr(
+    not(feature = "catalog"),
+    allow(dead_code, reason = "without it nothing is recorded or asked")
+)]
 mod catalog;
 mod checkpoint;
 mod engine;

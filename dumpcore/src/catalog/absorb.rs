@@ -13,20 +13,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rusqlite::{OptionalExtension as _, params};
 
 use super::apply::{THERE, moment_number, numbers};
-use super::columns::{attributes_digest, nanos};
-use super::dumps;
+use super::columns::attributes_digest;
 use super::error::{CatalogError, CatalogOp};
 use super::file::Catalog;
+use super::opened::OpenedDump;
 use super::rows::Rows;
 use super::stage::Stage;
-use super::values::{Children, DirId, Finding, Known, NewDump, NewTree, StoredInode, TreeId};
-use super::walk::{Directory, Tree, Visit, walk};
+use super::values::{Children, DirId, Facts, Finding, Known, NewDump, NewTree, TreeId};
+use super::walk::{Directory, Visit};
 use super::walk_options::WalkOptions;
 use crate::model::kind::Kind;
 use crate::model::metadata::{Capabilities, Meta};
-use crate::policy::layout::{self, DumpId};
-use crate::sys::dir::{self, For, Listed};
-use crate::sys::errno;
+use crate::policy::layout::DumpId;
+use crate::sys::dir::Listed;
 use crate::sys::fstype::FsType;
 use crate::sys::stat::{self, Fresh};
 use crate::sys::xattr::{self, Subject};
@@ -113,7 +112,7 @@ impl Visit for Absorb<'_> {
                 let at = At {
                     id,
                     above: Some(at.id),
-                    known: known.filter(|known| known.kind == Kind::Dir),
+                    known: known.filter(|known| known.facts.kind == Kind::Dir),
                 };
                 below.push((entry.name.to_owned(), at));
             }
@@ -145,15 +144,14 @@ impl Absorb<'_> {
         let Some((above, (_, name))) = at.above.zip(directory.entered.place.above()) else {
             return Ok(());
         };
-        let stored = StoredInode {
-            rdev: digest_of(directory),
-            ..stored(meta)
-        };
-        let is_equal = |known: Known| is_equal(&known, &stored);
-        if at.known.is_some_and(is_equal) {
+        let facts = Facts::of(meta).with_digest(digest_of(directory));
+        if at
+            .known
+            .is_some_and(|known| known.facts.is_same_inode(&facts))
+        {
             return Ok(());
         }
-        let name = name.to_bytes().to_vec();
+        let (name, stored) = (name.to_bytes().to_vec(), facts.into());
         self.stage.add(above, [Finding::Entry { name, stored }])
     }
 
@@ -168,7 +166,8 @@ impl Absorb<'_> {
         if entry.kind == Some(Kind::Dir) {
             return Ok((Kind::Dir, 0));
         }
-        let is_it = |known: &Known| {
+        let known = known.map(|known| known.facts);
+        let is_it = |known: &Facts| {
             self.lists_inodes && known.ino == Some(entry.ino) && Some(known.kind) == entry.kind
         };
         if let Some(known) = known.filter(is_it) {
@@ -176,9 +175,9 @@ impl Absorb<'_> {
         }
         let meta = look(directory, entry.name)?;
         if meta.kind != Kind::Dir {
-            let stored = stored(&meta);
-            if !known.is_some_and(|known| is_equal(&known, &stored)) {
-                let name = entry.name.to_bytes().to_vec();
+            let facts = Facts::of(&meta);
+            if !known.is_some_and(|known| known.is_same_inode(&facts)) {
+                let (name, stored) = (entry.name.to_bytes().to_vec(), facts.into());
                 findings.push(Finding::Entry { name, stored });
             }
         }
@@ -206,55 +205,6 @@ pub(super) fn look(directory: &Directory<'_>, name: &CStr) -> Result<Meta, Catal
     meta.map_err(|cause| directory.failed(name, cause))
 }
 
-/// An inode of a dump as the catalog records it.
-pub(super) fn stored(meta: &Meta) -> StoredInode {
-    let is_dir = meta.kind == Kind::Dir;
-    StoredInode {
-        kind: meta.kind,
-        ino: (!is_dir).then_some(meta.ino),
-        born: meta.born.filter(|_| !is_dir),
-        mode: meta.mode,
-        uid: meta.uid,
-        gid: meta.gid,
-        size: if is_dir { 0 } else { meta.size },
-        bytes: if is_dir { 0 } else { meta.blocks * 512 },
-        mtime: meta.mtime,
-        rdev: meta.rdev,
-        hash: None,
-        source: None,
-    }
-}
-
-/// Is an inode what was recorded, as exactly as times are?
-pub(super) fn is_equal(known: &Known, stored: &StoredInode) -> bool {
-    let is_dir = stored.kind == Kind::Dir;
-    let same_inode = is_dir || (known.ino, known.born) == (stored.ino, stored.born);
-    let same_size = is_dir || known.size == stored.size;
-    same_inode
-        && same_size
-        && (known.kind, known.mode, known.uid, known.gid)
-            == (stored.kind, stored.mode, stored.uid, stored.gid)
-        && (nanos(known.mtime), known.rdev) == (nanos(stored.mtime), stored.rdev)
-}
-
-/// The trees in a dump.
-pub(super) fn trees(dump: &OwnedFd) -> std::io::Result<Vec<(CString, OwnedFd)>> {
-    let mut chunk = dir::list_all(dump.as_fd(), For::Reading)?;
-    chunk.sort_by_name();
-    let mut trees = Vec::new();
-    for entry in chunk
-        .iter()
-        .filter(|entry| layout::is_root_name(entry.name.to_bytes()))
-    {
-        match dir::open_dir(dump.as_fd(), entry.name, For::Reading) {
-            Ok(handle) => trees.push((entry.name.to_owned(), handle)),
-            Err(e) if errno::has_changed(&e) => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(trees)
-}
-
 impl Catalog {
     /// Brings in a dump that it does not know. The dumps that it knows of the
     /// same trees are on disk.
@@ -267,16 +217,13 @@ impl Catalog {
         dump: DumpId,
         options: &WalkOptions<'_>,
     ) -> Result<(), CatalogError> {
-        let path = self.root().path().join(dump.path());
-        let failed = |cause| CatalogError::io(&path, CatalogOp::List, cause);
-        let (handle, _hold) = self.root().hold_dump(&dump.rel_path()).map_err(failed)?;
-        let on_disk = dumps::of(&handle).map_err(failed)?;
+        let mut opened = self.open_dump(dump)?;
         let listing = self.root().listing();
         let mut new = NewDump {
             name: dump,
             moment: dump.name().map(|name| listing.moment(name)),
-            ino: on_disk.ino,
-            token: on_disk.token,
+            ino: opened.on_disk.ino,
+            token: opened.on_disk.token.take(),
             trees: Vec::new(),
             partial: dump
                 .name()
@@ -284,21 +231,19 @@ impl Catalog {
             added_bytes: None,
             dir_bytes: 0,
         };
-        let lists_inodes = FsType::of(&handle).is_ok_and(FsType::lists_true_inodes);
         let stage = self.stage()?;
-        for tree in trees(&handle).map_err(failed)? {
-            self.absorb_tree(&stage, &mut new, tree, lists_inodes, options)?;
+        for tree in std::mem::take(&mut opened.trees) {
+            self.absorb_tree(&stage, &mut new, (&opened, tree), options)?;
         }
         let pending = self.apply(stage, &new)?;
-        self.confirm(pending, Some(on_disk.ctime))
+        self.confirm(pending, Some(opened.on_disk.ctime))
     }
 
     fn absorb_tree(
         &mut self,
         stage: &Stage,
         new: &mut NewDump,
-        (name, top): (CString, OwnedFd),
-        lists_inodes: bool,
+        (opened, (name, top)): (&OpenedDump, (CString, OwnedFd)),
         options: &WalkOptions<'_>,
     ) -> Result<(), CatalogError> {
         let tree = self.tree(name.to_bytes())?;
@@ -308,7 +253,7 @@ impl Catalog {
             catalog: self.path(),
             tree: tree.id,
             base,
-            lists_inodes,
+            lists_inodes: FsType::of(&opened.handle).is_ok_and(FsType::lists_true_inodes),
             sums: Sums::default(),
         };
         let at = At {
@@ -316,12 +261,7 @@ impl Catalog {
             above: None,
             known: None,
         };
-        let read = Tree {
-            dump: self.root().path().join(new.name.path()),
-            name: &name,
-            observer: options.observer,
-        };
-        walk(top, &read, at, &absorb, options)?;
+        opened.walk((&name, top), at, &absorb, options)?;
         new.dir_bytes += absorb.sums.dir_bytes.into_inner();
         new.trees.push(NewTree {
             id: tree.id,

@@ -321,7 +321,7 @@ fn too_many_dumps_are_left_to_a_rebuild() {
         .open()
         .catch_up(&listing, &OPTIONS)
         .expect("nothing to do");
-    assert_eq!(done, super::CaughtUp::default());
+    assert_eq!(done, super::values::CaughtUp::default());
 }
 
 #[test]

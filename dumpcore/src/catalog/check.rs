@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use rusqlite::{OptionalExtension as _, params};
 
-use super::absorb::{Base, has, is_equal, look, stored, trees};
+use super::absorb::{Base, has, look};
 use super::apply::THERE;
 use super::catch_up::{in_order, missing, on_disk};
 use super::dumps;
@@ -14,8 +14,8 @@ use super::error::{CatalogError, CatalogOp};
 use super::file::Catalog;
 use super::report::{CatalogDifference, Differs};
 use super::rows::Rows;
-use super::values::{DirId, Known, StoredInode};
-use super::walk::{Directory, Tree, Visit, walk};
+use super::values::{DirId, Facts, Known};
+use super::walk::{Directory, Visit};
 use super::walk_options::WalkOptions;
 use crate::model::event::Event;
 use crate::model::kind::Kind;
@@ -51,12 +51,13 @@ impl Visit for Check<'_> {
         at: At,
     ) -> Result<Vec<(CString, At)>, CatalogError> {
         let At(id, known) = at;
-        // Their digest is that of what a run could keep.
-        let with_attributes = |known: &Known| StoredInode {
-            rdev: known.rdev,
-            ..stored(&directory.entered.meta)
+        // What stands for its attributes is of those that a run could keep.
+        let there = Facts::of(&directory.entered.meta);
+        let is_other = |known: Known| {
+            let there = there.with_digest(known.facts.rdev);
+            !known.facts.is_same_inode(&there)
         };
-        if known.is_some_and(|known| !is_equal(&known, &with_attributes(&known))) {
+        if known.is_some_and(is_other) {
             self.note(directory.path_of(c""), Differs::Otherwise);
         }
         let Some(id) = id else {
@@ -72,11 +73,11 @@ impl Visit for Check<'_> {
             let path = || directory.path_of(entry.name);
             match known {
                 None => self.note(path(), Differs::NotRecorded),
-                Some(known) if meta.kind == Kind::Dir && known.kind == Kind::Dir => {
+                Some(known) if meta.kind == Kind::Dir && known.facts.kind == Kind::Dir => {
                     let id = rows.subdir(id, entry.name.to_bytes())?.map(|(id, _)| id);
                     below.push((entry.name.to_owned(), At(id, Some(known))));
                 }
-                Some(known) if !is_equal(&known, &stored(&meta)) => {
+                Some(known) if !known.facts.is_same_inode(&Facts::of(&meta)) => {
                     self.note(path(), Differs::Otherwise);
                 }
                 Some(_) => {}
@@ -185,41 +186,30 @@ impl Catalog {
         if recorded.is_empty() && !all {
             return Ok(());
         }
-        let path = self.root().path().join(dump.path());
-        let failed = |cause| CatalogError::io(&path, CatalogOp::List, cause);
-        let (handle, _hold) = self.root().hold_dump(&dump.rel_path()).map_err(failed)?;
+        let mut opened = self.open_dump(dump)?;
         let note = |how, path| lock(found).push(CatalogDifference { dump, path, how });
-        if !self.is_recorded_as(dump, &dumps::of(&handle).map_err(failed)?)? {
+        if !self.is_recorded_as(dump, &opened.on_disk)? {
             note(Differs::Otherwise, None);
         }
-        let mut on_disk = trees(&handle).map_err(failed)?;
         for tree in &recorded {
-            let at = on_disk
-                .iter()
-                .position(|(name, _)| name.to_bytes() == tree.name);
-            let tree_path = || RelPath::from_bytes(&tree.name);
-            let Some(at) = at else {
-                note(Differs::NotOnDisk, Some(tree_path().into()));
+            let Some((name, top)) = opened.take(&tree.name) else {
+                let path = RelPath::from_bytes(&tree.name);
+                note(Differs::NotOnDisk, Some(path.into()));
                 continue;
             };
-            let (name, top) = on_disk.swap_remove(at);
             let check = Check {
                 catalog: self.path(),
                 dump,
                 base: Base::At(tree.seq),
-                root: &path,
+                root: &opened.path,
                 found,
             };
-            let tree_of = Tree {
-                dump: path.clone(),
-                name: &name,
-                observer: options.observer,
-            };
-            walk(top, &tree_of, At(Some(tree.top), None), &check, options)?;
+            let at = At(Some(tree.top), None);
+            opened.walk((&name, top), at, &check, options)?;
         }
         // Where only last dumps are compared, others may be another's last.
         if all {
-            for (name, _) in on_disk {
+            for (name, _) in &opened.trees {
                 let path = RelPath::from_bytes(name.to_bytes());
                 note(Differs::NotRecorded, Some(path.into()));
             }

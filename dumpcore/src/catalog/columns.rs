@@ -2,7 +2,7 @@
 
 use rusqlite::Row;
 
-use super::values::{Hash, InodeId, Known, SourceId};
+use super::values::{Facts, Hash, InodeId, Known, SourceId, recorded_nanos};
 use crate::model::kind::Kind;
 use crate::model::metadata::Xattrs;
 use crate::model::time::Time;
@@ -23,9 +23,6 @@ pub(super) fn bytes<'r>(row: &'r Row<'_>, at: usize) -> rusqlite::Result<&'r [u8
 
 /// An inode, from the columns of [`inode_columns`] from `at` on.
 pub(super) fn known(row: &Row<'_>, at: usize) -> rusqlite::Result<Known> {
-    let odd =
-        |column: usize, value: i64| rusqlite::Error::IntegralValueOutOfRange(at + column, value);
-    let kind: i64 = row.get(at + 3)?;
     let source = match row.get::<_, Option<i64>>(at + 11)? {
         None => None,
         Some(fs) => {
@@ -34,28 +31,35 @@ pub(super) fn known(row: &Row<'_>, at: usize) -> rusqlite::Result<Known> {
             Some((SourceId { fs, ino, born }, time(row.get(at + 14)?)))
         }
     };
-    let born: i64 = row.get(at + 2)?;
     Ok(Known {
         inode: InodeId(row.get(at)?),
-        kind: kind_of(kind).ok_or_else(|| odd(3, kind))?,
-        ino: row.get::<_, Option<i64>>(at + 1)?.map(i64::cast_unsigned),
-        born: (born != 0).then(|| time(born)),
-        mode: row.get(at + 4)?,
-        uid: row.get(at + 5)?,
-        gid: row.get(at + 6)?,
-        size: row.get::<_, i64>(at + 7)?.cast_unsigned(),
-        bytes: row.get::<_, i64>(at + 8)?.cast_unsigned(),
-        mtime: time(row.get(at + 9)?),
-        rdev: row.get::<_, i64>(at + 10)?.cast_unsigned(),
+        facts: facts(row, at + 1)?,
         source,
+    })
+}
+
+/// The facts of an inode: the columns from `ino` to `rdev`.
+pub(super) fn facts(row: &Row<'_>, at: usize) -> rusqlite::Result<Facts> {
+    let kind: i64 = row.get(at + 2)?;
+    let odd = || rusqlite::Error::IntegralValueOutOfRange(at + 2, kind);
+    let born: i64 = row.get(at + 1)?;
+    Ok(Facts {
+        kind: kind_of(kind).ok_or_else(odd)?,
+        ino: row.get::<_, Option<i64>>(at)?.map(i64::cast_unsigned),
+        born: (born != 0).then(|| time(born)),
+        mode: row.get(at + 3)?,
+        uid: row.get(at + 4)?,
+        gid: row.get(at + 5)?,
+        size: row.get::<_, i64>(at + 6)?.cast_unsigned(),
+        bytes: row.get::<_, i64>(at + 7)?.cast_unsigned(),
+        mtime: time(row.get(at + 8)?),
+        rdev: row.get::<_, i64>(at + 9)?.cast_unsigned(),
     })
 }
 
 /// Nanoseconds since 1970, as near as 64 bits can tell.
 pub(super) fn nanos(time: Time) -> i64 {
-    let nanos = time.as_nanos();
-    let nearest = nanos.clamp(i128::from(i64::MIN), i128::from(i64::MAX));
-    i64::try_from(nearest).unwrap_or(i64::MAX)
+    i64::try_from(recorded_nanos(time)).unwrap_or(i64::MAX)
 }
 
 pub(super) fn time(nanos: i64) -> Time {

@@ -256,11 +256,6 @@ impl Catalog {
         self.write(confirm)
     }
 
-    /// Records that the dump was not published.
-    pub(crate) fn revert(&mut self, pending: Pending) -> Result<(), CatalogError> {
-        self.write(|db| apply::remove(db, &[pending.dump]))
-    }
-
     /// Records that a dump is not there any longer.
     pub(crate) fn removed(&mut self, dumps: &[DumpId]) -> Result<(), CatalogError> {
         self.write(|db| {

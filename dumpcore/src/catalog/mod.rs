@@ -46,6 +46,8 @@ mod model_tests;
 #[cfg(feature = "catalog")]
 mod open;
 #[cfg(feature = "catalog")]
+mod opened;
+#[cfg(feature = "catalog")]
 mod query;
 mod query_values;
 #[cfg(not(feature = "catalog"))]
@@ -82,10 +84,12 @@ mod without;
 pub(crate) use self::columns::attributes_digest;
 pub use self::error::CatalogError;
 #[cfg(feature = "catalog")]
-pub(crate) use self::file::{Catalog, Reading};
+pub(crate) use self::file::Catalog;
 #[cfg(feature = "catalog")]
 pub(crate) use self::query::View;
-pub(crate) use self::query_values::{DumpSizes, Facts, Pair, PathVersion, Sought, UsageOf, Wanted};
+pub(crate) use self::query_values::{
+    DumpSizes, Pair, PathVersion, Recorded, Sought, UsageOf, Wanted,
+};
 #[cfg(not(feature = "catalog"))]
 pub(crate) use self::query_without::View;
 pub use self::report::{CatalogDifference, CatalogRebuilt, CatalogStatus, CatalogTree, Differs};
@@ -94,9 +98,9 @@ pub(crate) use self::rows::Rows;
 #[cfg(feature = "catalog")]
 pub(crate) use self::stage::Stage;
 pub(crate) use self::values::{
-    CaughtUp, Children, DirId, Finding, Hash, Head, InodeId, Known, NewDump, NewTree, Pending,
-    SourceId, StoredInode, TreeId, TreeState,
+    Children, DirId, Facts, Finding, Head, Known, NewDump, NewTree, Pending, SourceId, StoredInode,
+    TreeId,
 };
 pub(crate) use self::walk_options::WalkOptions;
 #[cfg(not(feature = "catalog"))]
-pub(crate) use self::without::{Catalog, Reading, Rows, Stage, attributes_digest};
+pub(crate) use self::without::{Catalog, Rows, Stage, attributes_digest};

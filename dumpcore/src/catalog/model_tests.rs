@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::columns::{kind_number, nanos};
 use super::test_root::{Recorded, TestRoot, dir, file, name, recorded, seq_of};
-use super::values::DirId;
-use super::{Catalog, Finding, NewTree, Rows, Stage, StoredInode, TreeState};
+use super::values::{DirId, Finding, NewTree, StoredInode, TreeState};
+use super::{Catalog, Rows, Stage};
 use proptest::prelude::*;
 
 type Path = Vec<&'static str>;
@@ -185,7 +185,7 @@ fn carry_out(root: &TestRoot, catalog: &mut Catalog, model: &mut Model, op: Op) 
                 Fate::Published => true,
                 Fate::NotPublished => false,
                 Fate::Reverted => {
-                    catalog.revert(pending).expect("reverted");
+                    catalog.removed(&[name(minute)]).expect("reverted");
                     false
                 }
             };
@@ -232,10 +232,10 @@ fn expected(content: &Content) -> BTreeMap<String, Recorded> {
     let one = |(path, node): (&Path, &Node)| {
         let stored = stored(*node);
         let recorded = Recorded {
-            kind: kind_number(stored.kind),
-            ino: stored.ino,
-            mode: stored.mode.into(),
-            mtime: nanos(stored.mtime),
+            kind: kind_number(stored.facts.kind),
+            ino: stored.facts.ino,
+            mode: stored.facts.mode.into(),
+            mtime: nanos(stored.facts.mtime),
         };
         (path.join("/"), recorded)
     };
@@ -247,8 +247,8 @@ fn head(rows: &mut Rows, dir: DirId, path: &str, found: &mut BTreeSet<(String, O
     let children = rows.children(dir, 99).expect("read").expect("few");
     for (name, known) in children.iter() {
         let path = format!("{path}{}", String::from_utf8_lossy(name));
-        found.insert((path.clone(), known.ino));
-        if known.ino.is_none() {
+        found.insert((path.clone(), known.facts.ino));
+        if known.facts.ino.is_none() {
             let (below, _) = rows.subdir(dir, name).expect("read").expect("known");
             head(rows, below, &format!("{path}/"), found);
         }

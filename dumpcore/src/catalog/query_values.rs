@@ -1,52 +1,19 @@
 //! What the queries answer.
 
-use super::values::{Hash, InodeId};
+use super::values::{Facts, Hash, InodeId};
 use crate::model::kind::Kind;
-use crate::model::metadata::Meta;
 use crate::model::path::RelPath;
 use crate::model::time::Time;
 use crate::policy::layout::DumpId;
 use crate::policy::name_test::NameTest;
 
-/// What is known of an inode.
+/// An inode that some dump has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Facts {
-    pub(crate) inode: InodeId,
-    pub(crate) kind: Kind,
-    pub(crate) mode: u16,
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-    /// In bytes.
-    pub(crate) size: u64,
-    /// Space taken, in bytes.
-    pub(crate) bytes: u64,
-    pub(crate) mtime: Time,
-    /// Of a directory the digest of its attributes.
-    pub(crate) rdev: u64,
+pub(crate) struct Recorded {
+    pub(crate) id: InodeId,
+    pub(crate) facts: Facts,
     /// Of its contents, where it was taken.
     pub(crate) hash: Option<Hash>,
-}
-
-impl Facts {
-    /// Is the time known? One before 1677 or after 2262 is not.
-    pub(crate) fn has_time(&self) -> bool {
-        let nanos = self.mtime.as_nanos();
-        nanos > i128::from(i64::MIN) && nanos < i128::from(i64::MAX)
-    }
-
-    /// As a look at it would have it, as far as is known.
-    pub(crate) fn meta(&self) -> Meta {
-        Meta {
-            mode: self.mode,
-            uid: self.uid,
-            gid: self.gid,
-            size: self.size,
-            blocks: self.bytes / 512,
-            mtime: self.mtime,
-            rdev: if self.kind == Kind::Dir { 0 } else { self.rdev },
-            ..Meta::new(self.kind)
-        }
-    }
 }
 
 /// A dump of the catalog that is on disk.
@@ -71,7 +38,7 @@ pub(crate) struct DumpSizes {
 pub(crate) struct PathVersion {
     pub(crate) first: DumpId,
     pub(crate) last: DumpId,
-    pub(crate) facts: Facts,
+    pub(crate) inode: Recorded,
 }
 
 /// A path that is not the same in two dumps.
@@ -79,8 +46,8 @@ pub(crate) struct PathVersion {
 pub(crate) struct Pair {
     /// The tree's name, then the path in it.
     pub(crate) path: RelPath,
-    pub(crate) old: Option<Facts>,
-    pub(crate) new: Option<Facts>,
+    pub(crate) old: Option<Recorded>,
+    pub(crate) new: Option<Recorded>,
 }
 
 /// What is looked for in one dump.
@@ -119,7 +86,7 @@ pub(crate) struct FoundRow {
     pub(crate) deleted: bool,
     pub(crate) versions: u64,
     /// The last version.
-    pub(crate) facts: Facts,
+    pub(crate) inode: Recorded,
 }
 
 /// A full copy of a tree, and the dumps that link to it.

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Row, params};
 
-use super::columns::{bytes, inode_columns, known, nanos, open_hash, time};
+use super::columns::{bytes, inode_columns, known, nanos, time};
 use super::error::{CatalogError, CatalogOp};
 use super::schema;
-use super::values::{Children, DirId, Hash, InodeId, Known, SourceId, TreeId};
+use super::values::{Children, DirId, InodeId, Known, SourceId, TreeId};
 use crate::model::metadata::Meta;
 use crate::model::path::RelPath;
 
@@ -272,16 +272,6 @@ impl Rows {
             names.push(name);
             at = parent;
         }
-    }
-
-    /// The hash of an inode's contents when it was stored.
-    pub(crate) fn hash(&mut self, inode: InodeId) -> Result<Option<Hash>, CatalogError> {
-        let sql = "SELECT ino, born, hash FROM inode WHERE id=?1";
-        let found = self.one(sql, [inode.0], |row| {
-            let number = (row.get::<_, Option<i64>>(0)?, row.get::<_, i64>(1)?);
-            Ok((number, row.get::<_, Option<Vec<u8>>>(2)?))
-        })?;
-        Ok(found.and_then(|((ino, born), hash)| open_hash(ino?, born, &hash?)))
     }
 
     fn ask<T>(

@@ -4,8 +4,9 @@
 
 use std::fs;
 
+use super::Stage;
 use super::test_root::{TestRoot, below, dir, entry, file};
-use super::{Finding, Stage, TreeState};
+use super::values::TreeState;
 
 /// A tree of `dirs` directories of 40 files each, in the order in which workers
 /// take them.

@@ -162,8 +162,9 @@ impl Inner {
 
     /// Its number in the stage: one for all names of an inode.
     fn inode(&self, dir: DirId, stored: &StoredInode) -> rusqlite::Result<i64> {
-        let ino = stored.ino.map(u64::cast_signed);
-        let born = stored.born.map_or(0, nanos);
+        let facts = &stored.facts;
+        let ino = facts.ino.map(u64::cast_signed);
+        let born = facts.born.map_or(0, nanos);
         let hash = stored.hash.filter(|_| born != 0);
         let hash = ino
             .zip(hash)
@@ -187,14 +188,14 @@ impl Inner {
             params![
                 ino,
                 born,
-                kind_number(stored.kind),
-                stored.mode,
-                stored.uid,
-                stored.gid,
-                stored.size.cast_signed(),
-                stored.bytes.cast_signed(),
-                nanos(stored.mtime),
-                stored.rdev.cast_signed(),
+                kind_number(facts.kind),
+                facts.mode,
+                facts.uid,
+                facts.gid,
+                facts.size.cast_signed(),
+                facts.bytes.cast_signed(),
+                nanos(facts.mtime),
+                facts.rdev.cast_signed(),
                 hash,
                 src_fs,
                 src_ino,

@@ -9,10 +9,10 @@ use assert_fs::TempDir;
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, params};
 
-use super::{
-    Catalog, DirId, Finding, Hash, NewDump, NewTree, Pending, SourceId, Stage, StoredInode,
-    TreeState,
+use super::values::{
+    DirId, Facts, Finding, Hash, NewDump, NewTree, Pending, SourceId, StoredInode, TreeState,
 };
+use super::{Catalog, Stage};
 use crate::model::kind::Kind;
 use crate::model::minute::Stamp;
 use crate::model::time::Time;
@@ -128,7 +128,7 @@ pub(super) fn moment(minute: u32) -> DateTime<Utc> {
 
 /// A file with this inode number.
 pub(super) fn file(ino: u64) -> StoredInode {
-    StoredInode {
+    let facts = Facts {
         kind: Kind::File,
         ino: Some(ino),
         born: Some(Time::new(1_700_000_000, 5)),
@@ -139,6 +139,9 @@ pub(super) fn file(ino: u64) -> StoredInode {
         bytes: 4096,
         mtime: Time::new(1_600_000_000, 7),
         rdev: 0,
+    };
+    StoredInode {
+        facts,
         hash: Some(Hash([u8::try_from(ino % 251).expect("less"); 32])),
         source: Some((source(ino), Time::new(1_650_000_000, 9))),
     }
@@ -146,7 +149,7 @@ pub(super) fn file(ino: u64) -> StoredInode {
 
 /// A directory; `turn` is what differs from others.
 pub(super) fn dir(turn: i64) -> StoredInode {
-    StoredInode {
+    let facts = Facts {
         kind: Kind::Dir,
         ino: None,
         born: None,
@@ -154,10 +157,9 @@ pub(super) fn dir(turn: i64) -> StoredInode {
         size: 0,
         bytes: 0,
         mtime: Time::new(turn, 0),
-        hash: None,
-        source: None,
-        ..file(1)
-    }
+        ..file(1).facts
+    };
+    facts.into()
 }
 
 pub(super) fn source(ino: u64) -> SourceId {

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::test_root::{TestRoot, below, dir, entry, file, name};
-use super::{Catalog, CatalogError, TreeState};
+use super::values::TreeState;
+use super::{Catalog, CatalogError};
 
 /// A root with a catalog of one dump.
 fn recorded() -> TestRoot {
@@ -244,7 +245,10 @@ fn a_transaction_that_was_cut_off_is_undone() {
     let mut rows = catalog.rows().expect("opened");
     let top = rows.children(tree.top, 1000).expect("read").expect("few");
     assert_eq!(top.len(), 101);
-    assert_eq!(top.find(b"file 7").map(|i| top.get(i).1.size), Some(80));
+    assert_eq!(
+        top.find(b"file 7").map(|i| top.get(i).1.facts.size),
+        Some(80)
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::model::kind::Kind;
+use crate::model::metadata::Meta;
 use crate::model::time::Time;
 use crate::policy::layout::DumpId;
 
@@ -32,73 +33,128 @@ pub(crate) struct SourceId {
     pub(crate) born: Time,
 }
 
-/// What the head of a tree has under a name.
+/// What is recorded of an inode itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Known {
-    pub(crate) inode: InodeId,
+pub(crate) struct Facts {
     pub(crate) kind: Kind,
     /// The inode's number in the dumps; `None` of a directory.
     pub(crate) ino: Option<u64>,
-    /// `None` where the dump filesystem does not tell.
+    /// `None` of a directory, and where the dump filesystem does not tell.
     pub(crate) born: Option<Time>,
     pub(crate) mode: u16,
     pub(crate) uid: u32,
     pub(crate) gid: u32,
-    /// In bytes.
+    /// In bytes; 0 of a directory.
     pub(crate) size: u64,
-    /// Space taken, in bytes.
+    /// Space taken, in bytes; 0 of a directory.
     pub(crate) bytes: u64,
     /// A time that nanoseconds in 64 bits cannot tell (before 1677, after 2262)
-    /// is the nearest that they can.
+    /// is recorded as the nearest that they can.
     pub(crate) mtime: Time,
     /// Of a directory the digest of its attributes.
     pub(crate) rdev: u64,
-    /// The source inode that held the same, and its time of change then.
-    pub(crate) source: Option<(SourceId, Time)>,
 }
 
-impl Known {
-    /// Is an inode that was stored this one, with all that is known of it?
-    pub(crate) fn is_same_inode(&self, stored: &StoredInode) -> bool {
-        let number = self.kind == Kind::Dir || (self.ino, self.born) == (stored.ino, stored.born);
-        let owner = (self.uid, self.gid) == (stored.uid, stored.gid);
-        let of = |kind, mode, size, mtime, rdev| (kind, mode, size, mtime, rdev);
-        number
-            && owner
-            && of(self.kind, self.mode, self.size, self.mtime, self.rdev)
-                == of(
-                    stored.kind,
-                    stored.mode,
-                    stored.size,
-                    stored.mtime,
-                    stored.rdev,
-                )
+impl Facts {
+    /// What is recorded of an entry of a dump; of a directory without its
+    /// attributes.
+    pub(crate) fn of(meta: &Meta) -> Self {
+        let is_dir = meta.kind == Kind::Dir;
+        Self {
+            kind: meta.kind,
+            ino: (!is_dir).then_some(meta.ino),
+            born: meta.born.filter(|_| !is_dir),
+            mode: meta.mode,
+            uid: meta.uid,
+            gid: meta.gid,
+            size: if is_dir { 0 } else { meta.size },
+            bytes: if is_dir {
+                0
+            } else {
+                meta.blocks.saturating_mul(512)
+            },
+            mtime: meta.mtime,
+            rdev: if is_dir { 0 } else { meta.rdev },
+        }
     }
+
+    /// The same of a directory, with what stands for its attributes.
+    pub(crate) fn with_digest(self, digest: u64) -> Self {
+        Self {
+            rdev: digest,
+            ..self
+        }
+    }
+
+    /// Are these of one inode, as exactly as times are recorded? The space that
+    /// it takes may be known only later.
+    pub(crate) fn is_same_inode(&self, other: &Self) -> bool {
+        let rest = |facts: &Self| Self {
+            bytes: 0,
+            mtime: Time::default(),
+            ..*facts
+        };
+        let times = (self.mtime, other.mtime);
+        let same_time = times.0 == times.1 || recorded_nanos(times.0) == recorded_nanos(times.1);
+        same_time && rest(self) == rest(other)
+    }
+
+    /// Is the time known? One before 1677 or after 2262 is not.
+    pub(crate) fn has_time(&self) -> bool {
+        let nanos = self.mtime.as_nanos();
+        nanos > i128::from(i64::MIN) && nanos < i128::from(i64::MAX)
+    }
+
+    /// As a look at it would have it, as far as is known.
+    pub(crate) fn meta(&self) -> Meta {
+        Meta {
+            mode: self.mode,
+            uid: self.uid,
+            gid: self.gid,
+            size: self.size,
+            blocks: self.bytes / 512,
+            mtime: self.mtime,
+            rdev: if self.kind == Kind::Dir { 0 } else { self.rdev },
+            ..Meta::new(self.kind)
+        }
+    }
+}
+
+/// Nanoseconds since 1970, as near as 64 bits can tell.
+pub(super) fn recorded_nanos(time: Time) -> i128 {
+    time.as_nanos().clamp(i64::MIN.into(), i64::MAX.into())
+}
+
+/// What the head of a tree has under a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) inode: InodeId,
+    pub(crate) facts: Facts,
+    /// The source inode that held the same, and its time of change then.
+    pub(crate) source: Option<(SourceId, Time)>,
 }
 
 /// An inode as it was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StoredInode {
-    pub(crate) kind: Kind,
-    /// `None` of a directory.
-    pub(crate) ino: Option<u64>,
-    pub(crate) born: Option<Time>,
-    pub(crate) mode: u16,
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
-    /// In bytes.
-    pub(crate) size: u64,
-    /// Space taken, in bytes.
-    pub(crate) bytes: u64,
-    pub(crate) mtime: Time,
-    /// Of a directory the digest of its attributes.
-    pub(crate) rdev: u64,
+    pub(crate) facts: Facts,
     /// Kept only of an inode whose birth is known: a number alone may be used
     /// again for something else.
     pub(crate) hash: Option<Hash>,
     /// The source inode that holds the same, and its time of change. `None`:
     /// not known, and what was known of this inode before stays.
     pub(crate) source: Option<(SourceId, Time)>,
+}
+
+impl From<Facts> for StoredInode {
+    /// Without what only the run that stored it knows.
+    fn from(facts: Facts) -> Self {
+        Self {
+            facts,
+            hash: None,
+            source: None,
+        }
+    }
 }
 
 /// What a worker found in a directory: only what differs from the head.
@@ -249,16 +305,7 @@ mod tests {
     fn known(inode: i64) -> Known {
         Known {
             inode: InodeId(inode),
-            kind: Kind::File,
-            ino: Some(7),
-            born: None,
-            mode: 0o644,
-            uid: 0,
-            gid: 0,
-            size: 1,
-            bytes: 4096,
-            mtime: Time::new(1, 2),
-            rdev: 0,
+            facts: Facts::of(&Meta::new(Kind::File)),
             source: None,
         }
     }

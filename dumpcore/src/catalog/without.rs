@@ -7,8 +7,7 @@ use std::path::Path;
 use super::error::{CatalogError, CatalogOp};
 use super::report::{CatalogDifference, CatalogRebuilt, CatalogStatus};
 use super::values::{
-    CaughtUp, Children, DirId, Finding, Hash, InodeId, Known, NewDump, Pending, SourceId, TreeId,
-    TreeState,
+    CaughtUp, Children, DirId, Finding, Known, NewDump, Pending, SourceId, TreeId, TreeState,
 };
 use super::walk_options::WalkOptions;
 use crate::model::metadata::{Meta, Xattrs};
@@ -75,10 +74,6 @@ impl Catalog {
     }
 
     pub(crate) fn confirm(&mut self, _: Pending, _: Option<Time>) -> Answer<()> {
-        match self.0 {}
-    }
-
-    pub(crate) fn revert(&mut self, _: Pending) -> Answer<()> {
         match self.0 {}
     }
 
@@ -173,10 +168,6 @@ impl Rows {
     }
 
     pub(crate) fn path(&mut self, _: DirId) -> Answer<RelPath> {
-        match self.0 {}
-    }
-
-    pub(crate) fn hash(&mut self, _: InodeId) -> Answer<Option<Hash>> {
         match self.0 {}
     }
 }

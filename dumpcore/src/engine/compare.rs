@@ -113,7 +113,7 @@ impl Worker<'_> {
             };
             let name = c_name(&name);
             let looked = inspect::look_in_dump(handle.as_fd(), &name);
-            let is_it = |looked: &Meta| Some(looked.ino) == known.ino;
+            let is_it = |looked: &Meta| Some(looked.ino) == known.facts.ino;
             let Some(looked) = looked.ok().filter(is_it) else {
                 continue;
             };

@@ -16,7 +16,7 @@ use super::known_dir::{KnownDir, KnownPath, Own, Referred, Refers, Says, UNSETTL
 use super::node::{Node, Number};
 use super::root::Root;
 use super::worker::Worker;
-use crate::catalog::{CatalogError, Children, DirId, Finding, Known, Rows};
+use crate::catalog::{CatalogError, Children, DirId, Facts, Finding, Known, Rows};
 use crate::fs::dir_handle::{DirHandle, Entered};
 use crate::model::kind::Kind;
 use crate::model::metadata::Meta;
@@ -286,7 +286,7 @@ impl Worker<'_> {
             };
             return (changed, None);
         }
-        let stands = stands_for(&row, meta, node);
+        let stands = stands_for(&row.facts, meta, node);
         // How many names the reference has of an inode is asked of the disk.
         let alone = meta.nlink == 1 && self.run.rules.links_by_catalog();
         let linked = stands.filter(|_| known.believed && alone);
@@ -311,8 +311,9 @@ impl Worker<'_> {
             .recall(|rows| rows.of_source(tree, id))
             .unwrap_or_default();
         let same = |known: &Known| {
-            known.kind == item.meta.kind
-                && (known.size, known.mtime) == (item.meta.size, item.meta.mtime)
+            let facts = &known.facts;
+            facts.kind == item.meta.kind
+                && (facts.size, facts.mtime) == (item.meta.size, item.meta.mtime)
         };
         found
             .into_iter()
@@ -363,7 +364,7 @@ impl Worker<'_> {
 }
 
 /// The inode of the reference by its row, when it is all that the source is.
-fn stands_for(row: &Known, source: &Meta, node: &Node) -> Option<Meta> {
+fn stands_for(row: &Facts, source: &Meta, node: &Node) -> Option<Meta> {
     let reference = node.reference.as_ref()?;
     let size = source.kind != Kind::File || row.size == source.size;
     let facts = (row.kind, row.mode, row.uid, row.gid, row.rdev);

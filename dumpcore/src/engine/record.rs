@@ -12,7 +12,7 @@ use super::entry::Outcome;
 use super::known_dir::{BATCH, KnownDir, Own, TICK};
 use super::node::Node;
 use super::worker::Worker;
-use crate::catalog::{CatalogError, Finding, StoredInode, attributes_digest};
+use crate::catalog::{CatalogError, Facts, Finding, StoredInode, attributes_digest};
 use crate::fs::dir_handle::DirHandle;
 use crate::fs::inspect;
 use crate::model::event::Action;
@@ -23,20 +23,13 @@ use crate::sys::errno;
 use crate::sys::lock::lock;
 use crate::sys::name::c_name;
 
-/// Looks at what the dump has under a name.
-fn look_at_made(node: &Node, name: &CStr) -> io::Result<Meta> {
-    let Some(target) = &node.target else {
-        return Err(io::ErrorKind::NotFound.into());
-    };
-    inspect::look_in_dump(target.open()?.as_fd(), name)
-}
-
 impl Worker<'_> {
     /// Notes what the dump has under a name.
     pub(super) fn note_stored(&mut self, node: &Node, name: &CStr, outcome: &Outcome) {
         let Some(known) = &node.known else { return };
-        let made = outcome.made.map_or_else(|| look_at_made(node, name), Ok);
-        let made = match made {
+        let Some(target) = &node.target else { return };
+        let look = || inspect::look_in_dump(target.open()?.as_fd(), name);
+        let made = match outcome.made.map_or_else(look, Ok) {
             Ok(made) => made,
             Err(cause) => return self.unseen(node, name, cause),
         };
@@ -50,16 +43,7 @@ impl Worker<'_> {
             .zip(settled)
             .and_then(|(read, settled)| known.source_of(node.meta.dev, &read, &made, settled));
         let stored = StoredInode {
-            kind: made.kind,
-            ino: Some(made.ino),
-            born: made.born,
-            mode: made.mode,
-            uid: made.uid,
-            gid: made.gid,
-            size: made.size,
-            bytes: made.blocks.saturating_mul(512),
-            mtime: made.mtime,
-            rdev: made.rdev,
+            facts: Facts::of(&made),
             hash: outcome.hash,
             source,
         };
@@ -93,29 +77,19 @@ impl Worker<'_> {
                 attributes_digest(&kept)
             }
         };
-        let stored = capabilities.storable(meta);
-        let inode = StoredInode {
-            kind: Kind::Dir,
-            ino: None,
-            born: None,
+        let stored = Meta {
             mode: capabilities.storable_mode(meta),
-            uid: stored.uid,
-            gid: stored.gid,
-            size: 0,
-            bytes: 0,
-            mtime: stored.mtime,
-            rdev: digest,
-            hash: None,
-            source: None,
+            ..capabilities.storable(meta)
         };
+        let inode = Facts::of(&stored).with_digest(digest).into();
         self.note(known, name, inode, false);
     }
 
     /// `follows`: it is one more name of an inode that was noted.
     fn note(&mut self, known: &KnownDir, name: &CStr, stored: StoredInode, follows: bool) {
         known.entries.fetch_add(1, Ordering::Relaxed);
-        let bytes = if stored.kind == Kind::File {
-            stored.size
+        let bytes = if stored.facts.kind == Kind::File {
+            stored.facts.size
         } else {
             0
         };
@@ -135,7 +109,7 @@ impl Worker<'_> {
         };
         let finding = match row {
             // The first look may have found the name gone.
-            Some(row) if !known.again && row.is_same_inode(&stored) => {
+            Some(row) if !known.again && row.facts.is_same_inode(&stored.facts) => {
                 // What is known of the inode's first name counts.
                 if row.source == stored.source || follows {
                     return;

@@ -15,7 +15,7 @@ use super::navigator::{Navigator, tree_of};
 use super::read::makes_up_inodes;
 use super::version::{Version, look};
 use super::walk_both::Walk;
-use crate::catalog::{Facts, Pair};
+use crate::catalog::{Facts, Pair, Recorded};
 use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
@@ -253,9 +253,9 @@ impl Comparison<'_> {
             if !self.below.is_empty() && !self.below.iter().any(asked) {
                 continue;
             }
-            let key = |facts: &Facts| Id {
+            let key = |inode: &Recorded| Id {
                 dev: 0,
-                ino: facts.inode.0.cast_unsigned(),
+                ino: inode.id.0.cast_unsigned(),
             };
             match (&old, &new) {
                 (Some(before), Some(after)) => {
@@ -263,15 +263,15 @@ impl Comparison<'_> {
                         (Some(before), Some(after)) => Some(before == after),
                         _ => None,
                     };
-                    let before = self.recorded(true, &path, before);
-                    let after = self.recorded(false, &path, after);
+                    let before = self.recorded(true, &path, &before.facts);
+                    let after = self.recorded(false, &path, &after.facts);
                     judge.pair(&path, &before, &after, same, found);
                 }
-                (Some(facts), None) => {
-                    found.gone(&path, &facts.meta(), key(facts));
+                (Some(inode), None) => {
+                    found.gone(&path, &inode.facts.meta(), key(inode));
                 }
-                (None, Some(facts)) => {
-                    found.came(&path, &facts.meta(), key(facts));
+                (None, Some(inode)) => {
+                    found.came(&path, &inode.facts.meta(), key(inode));
                 }
                 (None, None) => {}
             }

@@ -152,11 +152,11 @@ impl Find<'_> {
             let told = each(FoundPath {
                 last_path: row.path.below(&self.top(row.last)),
                 path: row.path,
-                kind: row.facts.kind,
+                kind: row.inode.facts.kind,
                 first: Some(row.first),
                 last: row.last,
                 versions: Some(row.versions),
-                bytes: space(&row.facts.meta()),
+                bytes: space(&row.inode.facts.meta()),
                 deleted: row.deleted,
             });
             if told.is_break() {

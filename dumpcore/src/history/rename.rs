@@ -26,7 +26,7 @@ use super::compare::{Trust, same_content};
 use super::navigator::tree_of;
 use super::read::list;
 use super::version::{Version, is_inside, look};
-use crate::catalog::{CatalogError, Facts, Sought};
+use crate::catalog::{CatalogError, Recorded, Sought};
 use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
 use crate::model::metadata::{Meta, Time};
@@ -154,7 +154,8 @@ impl Search<'_> {
         let Some(pairs) = view.diff(of.0, DumpId::Dump(appeared))? else {
             return Ok(None);
         };
-        let may_be = |old: &Facts| {
+        let may_be = |old: &Recorded| {
+            let old = &old.facts;
             let size = meta.kind == Kind::Dir || old.size == meta.size;
             let time = !old.has_time() || same_time(old.mtime, meta.mtime);
             old.kind == meta.kind && size && time

@@ -69,7 +69,7 @@ impl CatalogView {
         let version = |row: PathVersion| RecordedVersion {
             first: row.first,
             last: row.last,
-            meta: row.facts.meta(),
+            meta: row.inode.facts.meta(),
         };
         Ok(versions.into_iter().map(version).collect())
     }

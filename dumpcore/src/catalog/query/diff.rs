@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use rusqlite::{Connection, Rows, params};
 
 use super::paths::Paths;
-use super::rows::{FACTS, facts, run};
+use super::rows::{RECORDED, recorded, run};
 use super::series::Series;
-use crate::catalog::query_values::{Facts, Pair};
+use crate::catalog::query_values::{Pair, Recorded};
 use crate::catalog::values::TreeId;
 use crate::policy::layout::DumpId;
 
@@ -98,7 +98,7 @@ struct Span {
 type Changes<T> = BTreeMap<(i64, Vec<u8>), (Option<T>, Option<T>)>;
 
 impl Span {
-    fn changes(&self, connection: &Connection) -> rusqlite::Result<Changes<Facts>> {
+    fn changes(&self, connection: &Connection) -> rusqlite::Result<Changes<Recorded>> {
         let mut inodes = Changes::<i64>::new();
         self.each(connection, &ENDED, |key, inode| {
             inodes.entry(key).or_default().0 = Some(inode);
@@ -110,8 +110,8 @@ impl Span {
         }
         // It was away in between.
         inodes.retain(|_, (old, new)| old != new);
-        let facts = all_facts(connection, &inodes)?;
-        let of = |inode: Option<i64>| inode.and_then(|id| facts.get(&id).copied());
+        let inodes_of = all_recorded(connection, &inodes)?;
+        let of = |inode: Option<i64>| inode.and_then(|id| inodes_of.get(&id).copied());
         let changes = inodes.into_iter();
         Ok(changes
             .map(|(key, (old, new))| (key, (of(old), of(new))))
@@ -147,15 +147,15 @@ impl Span {
 }
 
 /// What is known of all these inodes, read in the order in which they are stored.
-fn all_facts(
+fn all_recorded(
     connection: &Connection,
     inodes: &Changes<i64>,
-) -> rusqlite::Result<HashMap<i64, Facts>> {
+) -> rusqlite::Result<HashMap<i64, Recorded>> {
     let both = inodes.values().flat_map(|(old, new)| [*old, *new]);
     let mut ids: Vec<i64> = both.flatten().collect();
     ids.sort_unstable();
     ids.dedup();
-    let mut look = connection.prepare_cached(FACTS)?;
-    let all = ids.into_iter().map(|id| Ok((id, facts(&mut look, id)?)));
+    let mut look = connection.prepare_cached(RECORDED)?;
+    let all = ids.into_iter().map(|id| Ok((id, recorded(&mut look, id)?)));
     all.collect()
 }

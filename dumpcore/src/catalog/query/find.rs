@@ -4,13 +4,12 @@ use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
 use rusqlite::{Connection, Row};
 
 use super::paths::Paths;
-use super::rows::{FACTS, facts};
+use super::rows::{RECORDED, recorded};
 use super::series::Series;
 use super::sizes::tree_indices;
 
 use crate::catalog::columns::bytes;
 use crate::catalog::query_values::{FoundRow, Wanted};
-use crate::model::path::RelPath;
 use crate::policy::name_test::NameTest;
 
 /// A run of dumps: the inode, the first and the last number.
@@ -23,7 +22,7 @@ pub(super) fn find(
 ) -> rusqlite::Result<Vec<FoundRow>> {
     let trees = tree_indices(series);
     let mut paths = Paths::new(connection);
-    let mut look = connection.prepare_cached(FACTS)?;
+    let mut look = connection.prepare_cached(RECORDED)?;
     let mut tree_of = connection.prepare_cached("SELECT tree FROM dir WHERE id=?1")?;
     let mut found = Vec::new();
     each_path(connection, |dir, name, runs| {
@@ -49,15 +48,15 @@ pub(super) fn find(
         if wanted.deleted && !life.deleted || !life.is_since(series, tree as usize, wanted.since) {
             return Ok(());
         }
-        let facts = facts(&mut look, life.inode)?;
-        if wanted.larger.is_none_or(|than| facts.bytes > than) {
+        let inode = recorded(&mut look, life.inode)?;
+        if wanted.larger.is_none_or(|than| inode.facts.bytes > than) {
             found.push(FoundRow {
                 path,
                 first: series.dump_of(tree as usize, life.first),
                 last: series.dump_of(tree as usize, life.last),
                 deleted: life.deleted,
                 versions: life.versions,
-                facts,
+                inode,
             });
         }
         Ok(())

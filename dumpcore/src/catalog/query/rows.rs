@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, Row, Statement};
 
-use crate::catalog::columns::{bytes, kind_of, open_hash, time};
-use crate::catalog::query_values::Facts;
+use crate::catalog::columns::{bytes, facts, open_hash};
+use crate::catalog::query_values::Recorded;
 use crate::catalog::values::InodeId;
 
 /// A name that stands for one inode in a run of dumps.
@@ -46,26 +46,17 @@ pub(super) fn run<'a>(row: &'a Row<'_>) -> rusqlite::Result<Run<'a>> {
 }
 
 /// Reads what is known of an inode by its number.
-pub(super) const FACTS: &str =
-    "SELECT kind, mode, uid, gid, size, bytes, mtime, rdev, ino, born, hash FROM inode WHERE id=?1";
+pub(super) const RECORDED: &str =
+    "SELECT ino, born, kind, mode, uid, gid, size, bytes, mtime, rdev, hash FROM inode WHERE id=?1";
 
-/// Of an inode, by the statement [`FACTS`].
-pub(super) fn facts(statement: &mut Statement<'_>, inode: i64) -> rusqlite::Result<Facts> {
+/// Of an inode, by the statement [`RECORDED`].
+pub(super) fn recorded(statement: &mut Statement<'_>, inode: i64) -> rusqlite::Result<Recorded> {
     statement.query_row([inode], |row| {
-        let number: i64 = row.get(0)?;
-        let odd = || rusqlite::Error::IntegralValueOutOfRange(0, number);
-        let (ino, born) = (row.get::<_, Option<i64>>(8)?, row.get(9)?);
+        let (ino, born) = (row.get::<_, Option<i64>>(0)?, row.get(1)?);
         let hash = row.get_ref(10)?.as_blob_or_null()?;
-        Ok(Facts {
-            inode: InodeId(inode),
-            kind: kind_of(number).ok_or_else(odd)?,
-            mode: row.get(1)?,
-            uid: row.get(2)?,
-            gid: row.get(3)?,
-            size: row.get::<_, i64>(4)?.cast_unsigned(),
-            bytes: row.get::<_, i64>(5)?.cast_unsigned(),
-            mtime: time(row.get(6)?),
-            rdev: row.get::<_, i64>(7)?.cast_unsigned(),
+        Ok(Recorded {
+            id: InodeId(inode),
+            facts: facts(row, 0)?,
             hash: ino
                 .zip(hash)
                 .and_then(|(ino, hash)| open_hash(ino, born, hash)),

@@ -20,7 +20,6 @@ pub(super) struct DumpRow {
     /// Nanoseconds since 1970.
     pub(super) moment: i64,
     pub(super) is_there: bool,
-    pub(super) partial: bool,
     pub(super) added: u64,
     /// Space taken by its directories, in bytes.
     pub(super) dirs: u64,
@@ -34,8 +33,6 @@ pub(super) struct DumpRow {
 pub(super) struct TreeSeries {
     pub(super) id: TreeId,
     pub(super) name: Vec<u8>,
-    /// Its directory.
-    pub(super) top: i64,
     /// By number: the index of the dump.
     pub(super) dumps: Vec<usize>,
     /// By number: the first one that is on disk, from there on.
@@ -59,7 +56,7 @@ impl Series {
     pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
         let mut by_row = HashMap::new();
         let mut dumps = Vec::new();
-        let sql = "SELECT id, name, moment, state, partial, added_bytes, dir_bytes FROM dump";
+        let sql = "SELECT id, name, moment, state, added_bytes, dir_bytes FROM dump";
         let mut statement = connection.prepare_cached(sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
@@ -72,9 +69,8 @@ impl Series {
                 id,
                 moment: row.get(2)?,
                 is_there: row.get::<_, i64>(3)? == THERE,
-                partial: row.get::<_, i64>(4)? != 0,
-                added: row.get::<_, i64>(5)?.cast_unsigned(),
-                dirs: row.get::<_, i64>(6)?.cast_unsigned(),
+                added: row.get::<_, i64>(4)?.cast_unsigned(),
+                dirs: row.get::<_, i64>(5)?.cast_unsigned(),
                 entries: 0,
                 trees: Vec::new(),
             });
@@ -154,12 +150,11 @@ impl Series {
 }
 
 fn trees(connection: &Connection) -> rusqlite::Result<Vec<TreeSeries>> {
-    let mut statement = connection.prepare_cached("SELECT id, name, dir FROM tree ORDER BY id")?;
+    let mut statement = connection.prepare_cached("SELECT id, name FROM tree ORDER BY id")?;
     let trees = statement.query_map([], |row| {
         Ok(TreeSeries {
             id: TreeId(row.get(0)?),
             name: row.get_ref(1)?.as_blob()?.to_vec(),
-            top: row.get(2)?,
             dumps: Vec::new(),
             next: Vec::new(),
             prev: Vec::new(),
@@ -262,7 +257,6 @@ mod tests {
             let tree = TreeSeries {
                 id: TreeId(1),
                 name: b"tree".to_vec(),
-                top: 1,
                 dumps: (0..there.len()).collect(),
                 next,
                 prev,

@@ -307,7 +307,7 @@ proptest! {
         let found = find::find(&db, &series, &wanted).expect("asked");
         let found: Vec<_> = found.into_iter()
             .map(|row| (row.path.to_string(), row.first, row.last, row.deleted, row.versions,
-                row.facts.kind == Kind::Dir))
+                row.inode.facts.kind == Kind::Dir))
             .collect();
         let mut plain = BTreeMap::new();
         let alive = there(&dumps);
@@ -343,8 +343,8 @@ proptest! {
             for (other, new) in &alive {
                 let pairs = diff::diff(&db, &series, id(*at, old), id(*other, new)).expect("asked");
                 let pairs: Vec<_> = pairs.expect("both known").into_iter()
-                    .map(|pair| (pair.path.to_string(), pair.old.map(|facts| facts.inode.0),
-                        pair.new.map(|facts| facts.inode.0)))
+                    .map(|pair| (pair.path.to_string(), pair.old.map(|inode| inode.id.0),
+                        pair.new.map(|inode| inode.id.0)))
                     .collect();
                 let (before, after) = (old.names(), new.names());
                 let paths: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
@@ -367,8 +367,8 @@ proptest! {
             };
             let mut told = 0;
             for version in &versions {
-                prop_assert_eq!(held(version.first), Some(version.facts.inode.0));
-                prop_assert_eq!(held(version.last), Some(version.facts.inode.0));
+                prop_assert_eq!(held(version.first), Some(version.inode.id.0));
+                prop_assert_eq!(held(version.last), Some(version.inode.id.0));
                 told += alive.iter().map(|(at, dump)| id(*at, dump))
                     .filter(|id| (version.first..=version.last).contains(id))
                     .filter(|id| dumps_tree(&dumps, *id, path))

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::paths::{Place, place};
-use super::rows::{FACTS, facts};
+use super::rows::{RECORDED, recorded};
 use super::series::Series;
 use crate::catalog::query_values::PathVersion;
 use crate::model::path::RelPath;
@@ -28,7 +28,7 @@ pub(super) fn versions(
     };
     let sql = "SELECT inode, first, last FROM version WHERE dir=?1 AND name=?2 ORDER BY first";
     let mut statement = connection.prepare_cached(sql)?;
-    let mut look = connection.prepare_cached(FACTS)?;
+    let mut look = connection.prepare_cached(RECORDED)?;
     let mut rows = statement.query(params![dir, name])?;
     let mut versions = Vec::new();
     while let Some(row) = rows.next()? {
@@ -36,7 +36,7 @@ pub(super) fn versions(
             versions.push(PathVersion {
                 first: series.dump_of(tree, first),
                 last: series.dump_of(tree, last),
-                facts: facts(&mut look, row.get(0)?)?,
+                inode: recorded(&mut look, row.get(0)?)?,
             });
         }
     }
