@@ -220,7 +220,9 @@ pub use model::metadata::{Capabilities, Id, Meta, Xattrs};
 pub use model::minute::{BadStamp, Stamp};
 pub use model::path::{Brief, Printable, RelPath};
 pub use model::report::{Count, Counts, Report};
-pub use model::restore::{RestoreError, RestorePlan, RestoreReport, Restored, WouldRemove};
+pub use model::restore::{
+    Merged, Merging, Overwrite, RestoreError, RestorePlan, RestoreReport, Restored, WouldRemove,
+};
 pub use model::size::Size;
 pub use model::storage::{FreeSpace, Jobs, Storage};
 pub use model::time::{OutOfRange, Time};

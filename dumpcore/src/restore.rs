@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use crate::history::{LocatedIn, Location, Navigator, Version};
 use crate::model::fault::{Fault, Op};
-use crate::model::restore::{RestoreError, RestorePlan, Restored};
+use crate::model::restore::{Merging, RestoreError, RestorePlan, Restored};
 use crate::run::restore::{From, Request, restore};
 use crate::run::{RunOptions, takes_run_options};
 use crate::sys::dir::real_path;
@@ -84,18 +84,45 @@ impl Restore {
             let below = names(path.strip_prefix(&root).unwrap_or(&path))?;
             (root, below)
         };
-        let name = names(place.within.as_path())?.pop().unwrap_or_default();
-        Ok(Self {
+        let name = last_name(place)?;
+        Ok(Self::of(from, (root, below, path), name))
+    }
+
+    /// Restores this version into an existing directory: [`Restore::new`] and
+    /// [`Restore::to`] for what need not have a place in a main tree, such as a
+    /// path in a dump.
+    ///
+    /// # Errors
+    /// A path that no system call takes.
+    pub fn into_directory(
+        navigator: &Navigator,
+        version: &Version,
+        place: &Location,
+        directory: impl Into<PathBuf>,
+    ) -> Result<Self, RestoreError> {
+        let from = from(navigator, version)?;
+        let name = last_name(place)?;
+        let nowhere = (PathBuf::new(), Vec::new(), PathBuf::new());
+        Ok(Self::of(from, nowhere, name).to(directory))
+    }
+
+    fn of(from: From, to: (PathBuf, Vec<CString>, PathBuf), name: CString) -> Self {
+        let (root, below, path) = to;
+        Self {
             request: Request {
                 from,
                 root,
                 below,
                 path,
                 only_if_differs: false,
+                merging: None,
+                may_replace: false,
+                resumes: false,
+                verifies: false,
             },
             name,
             options: RunOptions::new(),
-        })
+        }
     }
 
     /// Restores into this existing directory instead of the original place, under
@@ -116,6 +143,28 @@ impl Restore {
         self
     }
 
+    /// Brings what exists to the version entry by entry, instead of putting the
+    /// version in its place as a whole. What does not exist is still put there as
+    /// a whole.
+    pub fn merging(mut self, how: Merging) -> Self {
+        self.request.merging = Some(how);
+        self
+    }
+
+    /// Leaves what was copied when it is stopped, beside the place under a name
+    /// that dumps leave out, and takes over what an earlier restoration left.
+    pub fn resume(mut self, yes: bool) -> Self {
+        self.request.resumes = yes;
+        self
+    }
+
+    /// Compares everything with the dump again when it is done: see
+    /// [`RestoreReport::verified`](crate::RestoreReport::verified).
+    pub fn verify(mut self, yes: bool) -> Self {
+        self.request.verifies = yes;
+        self
+    }
+
     takes_run_options!();
 
     /// Restores what is missing; nothing that exists is replaced.
@@ -131,6 +180,17 @@ impl Restore {
         restore(&self.request, &self.options, None)
     }
 
+    /// Restores, and replaces what exists without asking. With
+    /// [`Restore::merging`] nothing is looked at before it is done, so the plan
+    /// in the report is empty.
+    ///
+    /// # Errors
+    /// See [`RestoreError`]: nothing was changed.
+    pub fn run_replacing(mut self) -> Result<Restored, RestoreError> {
+        self.request.may_replace = true;
+        restore(&self.request, &self.options, Some(&mut |_| true))
+    }
+
     /// Restores, and replaces what exists if `confirm` returns `true` for the
     /// plan. It is called once, before anything is changed, and not in a dry
     /// run. The directories that were looked at are used, even if their names
@@ -144,6 +204,11 @@ impl Restore {
     ) -> Result<Restored, RestoreError> {
         restore(&self.request, &self.options, Some(&mut ask))
     }
+}
+
+/// The last name that a place has in a dump.
+fn last_name(place: &Location) -> Result<CString, Fault> {
+    Ok(names(place.within.as_path())?.pop().unwrap_or_default())
 }
 
 /// What leads to a version.

@@ -4,6 +4,9 @@
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
@@ -21,6 +24,9 @@ use crate::program::PROGRAM;
 
 /// The version of the shape of all objects that are printed.
 const SCHEMA: u8 = 1;
+
+/// How often somebody who waits for an answer looks for a signal.
+const LOOK: Duration = Duration::from_millis(100);
 
 /// A word at work.
 pub(crate) struct Desk {
@@ -60,6 +66,23 @@ impl Desk {
         let wanted = wanted.or(self.settings.quiet.then_some(false));
         let _ticker = Ticker::start(counters, Arc::clone(&self.screen), wanted);
         self.stop.or_leave(self.leaving(), || work(options))
+    }
+
+    /// Asks, and takes only a yes for one; a signal is a no.
+    pub(crate) fn agrees(&self, question: &str) -> Result<bool, Failure> {
+        let (answers, answered) = mpsc::channel();
+        let question = question.to_owned();
+        thread::spawn(move || {
+            // Nobody waits for it any more when a signal came.
+            let _ = answers.send(agrees(&question));
+        });
+        loop {
+            match answered.recv_timeout(LOOK) {
+                Ok(answer) => return answer,
+                Err(RecvTimeoutError::Timeout) if !self.stop.is_set() => {}
+                Err(_) => return Ok(false),
+            }
+        }
     }
 
     /// What is left to be done when the work is asked to stop and does not,

@@ -12,7 +12,8 @@ use dumpcli::paging::{Out, has_enough};
 use dumpcli::{Lookup, Lookups, advice, no_moment};
 use dumpcore::chrono::{DateTime, Local, SecondsFormat, Utc};
 use dumpcore::{
-    CatalogView, Chain, DumpId, DumpRoot, Fault, NoCatalog, NotADump, RelPath, Stamp, When,
+    CatalogView, Chain, DumpId, DumpRoot, Fault, Location, NoCatalog, NotADump, RelPath, Stamp,
+    When,
 };
 use serde_json::{Map, Value};
 
@@ -47,6 +48,21 @@ impl Looking {
     /// The dump root that is meant where no path chooses.
     pub(crate) fn dumps(&self) -> Result<Dumps<'_>, Failure> {
         Dumps::of(self.lookups.chosen()?)
+    }
+
+    /// The tree that a path is in, or the dump.
+    pub(crate) fn locate(&self, path: &Path) -> Result<(&Lookup, Location), Failure> {
+        self.lookups.locate(path)
+    }
+
+    /// See [`Lookups::find_typed`].
+    pub(crate) fn find_typed<'a, T, E>(
+        &'a self,
+        path: &Path,
+        at: (&'a Lookup, Location),
+        find: impl Fn(&Lookup, &Location) -> Result<T, E>,
+    ) -> Result<(&'a Lookup, Location, T), E> {
+        self.lookups.find_typed(path, at, find)
     }
 
     /// The dump root that these paths choose, and the paths inside a dump.

@@ -18,6 +18,7 @@ mod patterns;
 mod pin;
 mod program;
 mod remove;
+mod restore;
 mod table;
 
 use std::process::ExitCode;
@@ -48,6 +49,7 @@ enum Word {
     Diff(diff::Options),
     Find(find::Options),
     Du(du::Options),
+    Restore(restore::Options),
     Remove(remove::Options),
     Pin(pin::Options),
     Unpin(pin::UnpinOptions),
@@ -75,6 +77,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         Some(Word::Diff(options)) => diff::run(options, &settings),
         Some(Word::Find(options)) => find::run(options, &settings),
         Some(Word::Du(options)) => du::run(options, &settings),
+        Some(Word::Restore(options)) => restore::run(options, &settings),
         Some(Word::Remove(options)) => remove::run(options, &settings),
         Some(Word::Pin(options)) => pin::run(options, &settings),
         Some(Word::Unpin(options)) => pin::run_unpin(options, &settings),

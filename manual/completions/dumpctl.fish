@@ -45,6 +45,7 @@ complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "list" -d 'List the 
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "diff" -d 'Show what differs between two dumps, or between a dump and the trees as they are now'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "find" -d 'Find files and directories by name in all dumps'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "du" -d 'Show what dumps, trees and paths cost over all of history'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "restore" -d 'Restore paths from a dump, with owners, ACLs, extended attributes, hard links and devices'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "remove" -d 'Remove dumps. No other dump needs them'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "pin" -d 'Keep a dump under a name'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "unpin" -d 'Remove a pin. Its dump stays until something else removes it'
@@ -130,6 +131,34 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l json -d 'Print th
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l no-progress -d 'Show no progress'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -s h -l help -d 'Print help'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l at -d 'From which dump: its name, path or pin; or the newest one of a date, or of how long ago (12h, 3d, 2w, 1y6mo)' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l to -d 'Restore into this directory, which is made if it is missing' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l overwrite -d 'What to replace of what exists and differs: always, if-newer (only what was modified before the version was), or never' -r -f -a "always\t''
+if-newer\t''
+never\t''"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l backup -d 'Move what is replaced or deleted to this directory, on the same filesystem' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l files-from -d 'Read more paths from this file, one a line; - for stdin' -r -F
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l set -d 'Use a set: [set.NAME] in the configuration file, or the file NAME.toml beside it; \'dump\' is the top level' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -s j -l jobs -d 'Number of workers [default: chosen by disk and processors]' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l log -d 'Where to log: auto, journal, syslog or stderr [default: auto: to the journal when there is one and stderr is not a terminal, else to stderr]' -r -f -a "auto\t'Chosen by what is there'
+journal\t'The systemd journal'
+syslog\t'The system log'
+stderr\t'Standard error'"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l in-place -d 'Restore to where it was'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l delete -d 'In directories that are restored, delete what the dump does not have'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l verify -d 'Compare everything with the dump again afterwards'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -s n -l dry-run -d 'Change nothing; show what would be made, replaced and deleted'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l force -d 'Replace and delete without asking'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -s v -l verbose -d 'Also log the start and the end to stderr'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l json -d 'Print the report as one JSON object'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l no-progress -d 'Show no progress'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F

@@ -345,6 +345,10 @@ impl Worker<'_> {
             return Ok(Ok(outcome));
         }
         self.clear_after(item.node, item.name, existing);
+        if self.run.rules.leaves_what_is_same() {
+            self.count_lacking(item, reference);
+            return Ok(Ok(outcome));
+        }
         match link::hard_link(from.as_fd(), name, to.as_fd(), item.name) {
             Ok(()) => {
                 self.count_lacking(item, reference);

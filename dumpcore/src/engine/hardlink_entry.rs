@@ -56,7 +56,7 @@ impl Worker<'_> {
         let can_wait = self.run.can_wait(&item.node.tree, others);
         let led = self.lead(item, existing, can_wait);
         let next = match &led {
-            Ok(Some(outcome)) => self.run.groups.settle(id, first(item, outcome)),
+            Ok(Some(outcome)) => self.run.groups.settle(id, self.first(item, outcome)),
             // The job still belongs to the node.
             Ok(None) => {
                 let next = self.run.groups.seek(id, job);
@@ -115,7 +115,7 @@ impl Worker<'_> {
             if let Some(stored) = &stored
                 && item.has_true_inode()
             {
-                let replacement = first(item, stored);
+                let replacement = self.first(item, stored);
                 self.run.groups.replace(item.meta.id(), replacement);
             }
             return Ok(stored);
@@ -174,6 +174,10 @@ impl Worker<'_> {
             return Ok(outcome(Action::HardLinked, first_name.ino));
         }
         self.clear_after(item.node, item.name, existing);
+        let leaves = self.run.rules.leaves_what_is_same();
+        if leaves && Self::is_reference(item, first_name.ino) {
+            return Ok(outcome(Action::Linked, first_name.ino));
+        }
         let from = place.open().map_err(|e| OpError::target(Op::Open, e))?;
         let (from, to) = (from.as_fd(), target.as_fd());
         match link::hard_link(from, &first_name.name, to, item.name) {
@@ -182,11 +186,28 @@ impl Worker<'_> {
                 let copied = self.copy(item, CopyReason::NoLink)?;
                 let path = item.node.full_path(Side::Source, item.name);
                 self.run.totals.warn(Warning::GroupSplit { path });
-                let replacement = first(item, &copied);
+                let replacement = self.first(item, &copied);
                 self.run.groups.replace(item.meta.id(), replacement);
                 Ok(copied)
             }
             Err(e) => Err(OpError::target(Op::Link, e).into()),
+        }
+    }
+
+    /// Where the dump has the first name of a group; what was left where it is
+    /// the same stays in the reference.
+    fn first(&self, item: Item<'_>, outcome: &Outcome) -> FirstName {
+        let stays = self.run.rules.leaves_what_is_same() && outcome.did == Action::Linked;
+        let place = match stays {
+            true => &item.node.reference,
+            false => &item.node.target,
+        };
+        FirstName {
+            was: outcome.was,
+            ino: outcome.id.ino,
+            place: place.clone(),
+            source: Arc::clone(&item.node.source),
+            name: item.name.to_owned(),
         }
     }
 
@@ -196,16 +217,5 @@ impl Worker<'_> {
             let looked = inspect::look_in_dump(reference.as_fd(), item.name);
             looked.is_ok_and(|looked| looked.ino == ino)
         })
-    }
-}
-
-/// Where the dump has the first name of a group.
-fn first(item: Item<'_>, outcome: &Outcome) -> FirstName {
-    FirstName {
-        was: outcome.was,
-        ino: outcome.id.ino,
-        place: item.node.target.clone(),
-        source: Arc::clone(&item.node.source),
-        name: item.name.to_owned(),
     }
 }

@@ -32,12 +32,15 @@ pub(crate) enum Purpose {
     Verify,
     /// To make a version of a path once more.
     Restore,
+    /// To make what a place lacks of a version, or has otherwise: the reference is
+    /// that place, and what is the same there is made nowhere.
+    Mend,
 }
 
 impl Purpose {
     /// Is something made?
     pub(crate) fn makes(self) -> bool {
-        matches!(self, Purpose::Store | Purpose::Restore)
+        matches!(self, Purpose::Store | Purpose::Restore | Purpose::Mend)
     }
 
     /// What becomes of the pages of what is read and written.
@@ -46,7 +49,7 @@ impl Purpose {
             Purpose::Store | Purpose::DryRun | Purpose::Verify => Pages::Spare,
             // An estimate is followed by the copying, and what is restored is
             // wanted soon.
-            Purpose::Estimate | Purpose::Restore => Pages::Keep,
+            Purpose::Estimate | Purpose::Restore | Purpose::Mend => Pages::Keep,
         }
     }
 }
@@ -150,5 +153,10 @@ impl<'a> Rules<'a> {
     /// the disk, not from what is cached.
     pub(super) fn verifies(&self) -> bool {
         self.options.purpose == Purpose::Verify
+    }
+
+    /// Is what is the same as the reference left there, and made nowhere?
+    pub(super) fn leaves_what_is_same(&self) -> bool {
+        self.options.purpose == Purpose::Mend
     }
 }

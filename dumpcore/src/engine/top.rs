@@ -114,7 +114,7 @@ impl Worker<'_> {
     fn top_of_target(&self, root: &Root) -> Result<(Option<Arc<DirHandle>>, bool), OpError> {
         match root.stands {
             Stands::Made => self.make_target(root.target.as_ref(), root.target_is_new, &root.name),
-            Stands::Itself | Stands::Room => Ok((root.target.clone(), true)),
+            Stands::Itself | Stands::Room => Ok((root.target.clone(), root.target_is_new)),
         }
     }
 

@@ -12,7 +12,7 @@ use super::version::Version;
 use crate::model::fault::Fault;
 use crate::model::path::RelPath;
 use crate::model::tree::Tree;
-use crate::policy::layout::DumpName;
+use crate::policy::layout::{DumpId, DumpName};
 use crate::root::listing::Listing;
 
 /// Finds old versions of paths in one or several trees, in one dump root.
@@ -157,6 +157,22 @@ impl Navigator {
             within: place.within.clone(),
             dump: self.listing.path(dump),
             older: self.newest_with(place, dump)?,
+        })
+    }
+
+    /// The place as it is in the first copy, which somebody made by hand.
+    ///
+    /// # Errors
+    /// [`FindError::NotThere`] when it does not have it, or a fault.
+    pub fn version_in_first(&self, place: &Location) -> Result<Version, FindError> {
+        let first = self.listing.root().join(DumpId::First.path());
+        if let Some(version) = Version::at(place.within.below(&first))? {
+            return Ok(version);
+        }
+        Err(FindError::NotThere {
+            within: place.within.clone(),
+            dump: first,
+            older: None,
         })
     }
 

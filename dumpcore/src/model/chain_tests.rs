@@ -96,6 +96,7 @@ fn of_restorations() -> Errors {
     all!(RestoreError:
         InDump { path: path() },
         LeadsElsewhere { path: path(), link: path() },
+        BadBackup { path: path(), why: "it is elsewhere" },
         NoTree { path: path() },
         Exists { path: path() },
         Mounted { path: path() },

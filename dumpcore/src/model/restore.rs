@@ -38,6 +38,63 @@ impl WouldRemove {
     }
 }
 
+/// Which existing entries a restoration replaces.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Overwrite {
+    /// All that differ.
+    #[default]
+    Always,
+    /// Those that were modified before the version was.
+    IfNewer,
+    /// None.
+    Never,
+}
+
+/// How what exists at a place becomes a version of it, entry by entry: what is
+/// missing is made, what differs is replaced, and what the version does not have
+/// stays, unless that is to be deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Merging {
+    /// Which entries are replaced.
+    pub overwrite: Overwrite,
+    /// Is what the version does not have deleted?
+    pub delete: bool,
+    /// Where what is replaced or deleted is moved to: a directory on the same
+    /// filesystem, which is made if it is missing.
+    pub backup: Option<PathBuf>,
+}
+
+impl Merging {
+    /// Replaces what differs, deletes nothing, keeps no backup.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Which entries are replaced.
+    #[must_use]
+    pub fn overwrite(mut self, which: Overwrite) -> Self {
+        self.overwrite = which;
+        self
+    }
+
+    /// Delete what the version does not have.
+    #[must_use]
+    pub fn delete(mut self, yes: bool) -> Self {
+        self.delete = yes;
+        self
+    }
+
+    /// Move what is replaced or deleted to this directory.
+    #[must_use]
+    pub fn backup(mut self, directory: impl Into<Option<PathBuf>>) -> Self {
+        self.backup = directory.into();
+        self
+    }
+}
+
 /// What a restoration is about to do; nothing is changed yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -48,8 +105,39 @@ pub struct RestorePlan {
     pub version: PathBuf,
     /// Does something exist there that is replaced?
     pub replaces: bool,
-    /// What is deleted for good.
+    /// What is deleted for good; with a backup, what is moved there.
     pub removes: WouldRemove,
+    /// What is replaced by the version's, when entries are brought to it one by
+    /// one ([`Merging`]).
+    pub overwrites: WouldRemove,
+    /// How many entries are made that are missing, then.
+    pub makes: u64,
+    /// How many existing entries differ and stay, then.
+    pub stays: u64,
+    /// How many directories get other attributes, then.
+    pub sets: u64,
+}
+
+impl RestorePlan {
+    /// One of which nothing more is known.
+    pub(crate) fn new(path: PathBuf, version: PathBuf) -> Self {
+        Self {
+            path,
+            version,
+            replaces: false,
+            removes: WouldRemove::default(),
+            overwrites: WouldRemove::default(),
+            makes: 0,
+            stays: 0,
+            sets: 0,
+        }
+    }
+
+    /// Is nothing replaced and nothing deleted?
+    #[must_use]
+    pub fn only_adds(&self) -> bool {
+        self.removes.entries == 0 && self.overwrites.entries == 0
+    }
 }
 
 /// What a restoration did: the version is in its place.
@@ -76,13 +164,37 @@ pub struct RestoreReport {
     /// this: it is at the fault's path. The next restoration of the same
     /// place removes it, and no dump takes it.
     pub left: Option<Fault>,
+    /// What was done to entries one by one; `None` where the version was put in
+    /// its place as a whole.
+    pub merged: Option<Merged>,
+    /// Was it compared with the dump again, and found to be the same? `None`
+    /// where that was not asked for.
+    pub verified: Option<bool>,
+}
+
+/// What was done to what existed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Merged {
+    /// Entries made that were missing; of a directory only itself.
+    pub made: u64,
+    /// Entries replaced.
+    pub replaced: u64,
+    /// Entries deleted, or moved to the backup, with all below them.
+    pub deleted: u64,
+    /// Entries that differ and stayed.
+    pub stayed: u64,
+    /// Was it stopped before all was done? What is done stays, and the next
+    /// restoration does the rest.
+    pub stopped: bool,
 }
 
 impl RestoreReport {
     /// Was all of it restored, and all that it replaced removed?
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.counts.faults == 0 && self.left.is_none()
+        let stopped = self.merged.is_some_and(|merged| merged.stopped);
+        self.counts.faults == 0 && self.left.is_none() && !stopped && self.verified != Some(false)
     }
 
     /// Duration in seconds, without the time that it waited for an answer.
@@ -196,6 +308,14 @@ pub enum RestoreError {
     Interrupted {
         /// What was to be restored.
         path: PathBuf,
+    },
+    /// The directory for the backup cannot be used.
+    #[error("{} cannot take the backup: {why}", Brief::path(.path))]
+    BadBackup {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        why: &'static str,
     },
     /// Something failed.
     #[error(transparent)]

@@ -154,22 +154,24 @@ impl DumpRoot {
     /// Checked upwards from the real path: a dump root is recognised by its
     /// links. A bind mount of it elsewhere is not noticed.
     pub(crate) fn outside_of_dumps(&self) -> Result<(), Error> {
-        let Some(real) = dir::real_path(&self.path) else {
-            return Ok(());
-        };
-        for root in real.ancestors().skip(1) {
-            let below = real.strip_prefix(root).unwrap_or(&real);
-            if let Some(dump) = layout::dump_around(below)
-                && Self::has_links(root)
-            {
-                return Err(Error::InsideDump {
-                    path: self.path.clone(),
-                    dump: root.join(dump),
-                    root: root.to_path_buf(),
-                });
-            }
+        match Self::around(&self.path) {
+            Some((root, dump)) => Err(Error::InsideDump {
+                path: self.path.clone(),
+                dump: root.join(dump),
+                root,
+            }),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// The dump root and the dump in it that a directory is in.
+    pub(crate) fn around(directory: &Path) -> Option<(PathBuf, PathBuf)> {
+        let real = dir::real_path(directory)?;
+        real.ancestors().skip(1).find_map(|root| {
+            let below = real.strip_prefix(root).unwrap_or(&real);
+            let dump = layout::dump_around(below).filter(|_| Self::has_links(root))?;
+            Some((root.to_path_buf(), dump))
+        })
     }
 
     /// Does a directory look like a dump root?

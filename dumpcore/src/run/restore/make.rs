@@ -2,8 +2,8 @@
 //! version as the source and nothing in the target.
 
 use std::ffi::CString;
-use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::judge::{Judge, is_loss};
@@ -44,6 +44,10 @@ pub(super) struct Made<'p> {
     /// Its inode.
     pub(super) id: Id,
     pub(super) sum: Sum,
+    /// What the filesystem there keeps.
+    pub(super) capabilities: Capabilities,
+    /// Is it made in the place itself, of what that lacks?
+    pub(super) in_place: bool,
     lacking: u64,
     /// May it stand without some of its entries? Not without itself.
     divisible: bool,
@@ -88,30 +92,34 @@ pub(super) fn make<'p>(
     origin: &Origin,
     options: &RunOptions,
 ) -> Result<Made<'p>, RestoreError> {
-    let path = place.made_path();
-    let temporary = Temporary::make(place.dir().as_fd(), place.made())
-        .map_err(|op_error| op_error.at(path.to_path_buf()))?;
     let filling = Filling {
         request,
         place,
         origin,
         options,
         room: place.missing.is_empty() && request.from.meta.kind != Kind::Dir,
+        mends: false,
     };
-    match filling.fill(&temporary) {
-        Ok((id, sum, lacking)) => Ok(Made {
-            temporary,
-            room: filling.room,
-            id,
-            sum,
-            lacking,
-            divisible: place.missing.is_empty() && !filling.room,
-        }),
-        Err(error) => {
-            temporary.discard(&clearing(options));
-            Err(error)
-        }
-    }
+    filling.make_in(place.dir().as_fd())
+}
+
+/// Makes what a directory, which is the place, lacks or has otherwise.
+pub(super) fn mend<'p>(
+    request: &Request,
+    place: &'p Place,
+    origin: &Origin,
+    options: &RunOptions,
+    live: BorrowedFd<'p>,
+) -> Result<Made<'p>, RestoreError> {
+    let filling = Filling {
+        request,
+        place,
+        origin,
+        options,
+        room: false,
+        mends: true,
+    };
+    filling.make_in(live)
 }
 
 /// The names of a version, counted before it is read.
@@ -135,12 +143,46 @@ struct Filling<'a> {
     options: &'a RunOptions,
     /// Is what is made no directory, so that it needs one to be made in?
     room: bool,
+    /// Is only made what the place lacks?
+    mends: bool,
 }
 
 impl Filling<'_> {
-    /// Fills it: the inode that was made, what was counted, and how many
-    /// entries are lacking.
-    fn fill(&self, temporary: &Temporary<'_>) -> Result<(Id, Sum, u64), RestoreError> {
+    /// Makes it in a private directory, which is in this one.
+    fn make_in<'p>(&self, dir: BorrowedFd<'p>) -> Result<Made<'p>, RestoreError> {
+        let (place, options) = (self.place, self.options);
+        let resumes = self.request.resumes && !self.room;
+        let left = resumes.then(|| Temporary::take_over(dir, place.made()));
+        let temporary = match left.flatten() {
+            Some(left) => left,
+            None => Temporary::make(dir, place.made())
+                .map_err(|op_error| op_error.at(place.made_path().to_path_buf()))?,
+        };
+        match self.fill(&temporary) {
+            Ok((id, capabilities, sum, lacking)) => Ok(Made {
+                temporary,
+                room: self.room,
+                id,
+                sum,
+                capabilities,
+                in_place: self.mends,
+                lacking,
+                divisible: place.missing.is_empty() && !self.room,
+            }),
+            Err(error) => {
+                let leaves = resumes && matches!(error, RestoreError::Interrupted { .. });
+                temporary.give_up(leaves, &clearing(options));
+                Err(error)
+            }
+        }
+    }
+
+    /// Fills it: the inode that was made, what is kept there, what was counted, and
+    /// how many entries are lacking.
+    fn fill(
+        &self,
+        temporary: &Temporary<'_>,
+    ) -> Result<(Id, Capabilities, Sum, u64), RestoreError> {
         let options = self.options;
         let judge = Judge::new(&*options.observer);
         let totals = Totals::new(&judge, Some(&options.stop));
@@ -160,9 +202,15 @@ impl Filling<'_> {
         totals.event(self.expected(&counts).event());
         totals.event(Event::Phase(Phase::Restoring));
         let root = self.root(source, temporary, &slots)?;
-        let (policy, everything) = (LinkPolicy::new(), Filter::new());
+        // Programs set times back: what is there is compared by contents, too.
+        let policy = LinkPolicy::new().contents(self.mends);
+        let everything = Filter::new();
         let merge = MergeOptions {
-            purpose: Purpose::Restore,
+            purpose: if self.mends {
+                Purpose::Mend
+            } else {
+                Purpose::Restore
+            },
             source_is_dump: true,
             sharing: Sharing::Source,
             ..options.merge(&policy, &everything)
@@ -181,7 +229,8 @@ impl Filling<'_> {
             return Err(RestoreError::VersionGone { version });
         }
         let lacking = judge.lacking();
-        Ok((self.id_of_made(temporary, lacking)?, totals.sum(), lacking))
+        let id = self.id_of_made(temporary, lacking)?;
+        Ok((id, capabilities, totals.sum(), lacking))
     }
 
     /// What is merged: a directory of the dump, and of the first directories in
@@ -284,13 +333,13 @@ impl Filling<'_> {
             name,
             main: main.to_path_buf(),
             entered: DirHandle::top(source, For::Reading, slots).map_err(self.failed(Op::Open))?,
-            reference: None,
-            reference_path: PathBuf::new(),
+            reference: self.reference(slots)?,
+            reference_path: above.clone(),
             bare: None,
             target: Some(target.map_err(failed)?.place),
             target_path: above.clone(),
             published_path: above,
-            target_is_new: true,
+            target_is_new: !temporary.is_taken_over,
             touched: Doubts::NONE,
             mounts: Mounts::default(),
             stands: if self.room {
@@ -299,6 +348,17 @@ impl Filling<'_> {
                 Stands::Itself
             },
         })
+    }
+
+    /// The directory of what exists, when only that is made which differs.
+    fn reference(&self, slots: &Arc<HandleCache>) -> Result<Option<Arc<DirHandle>>, Fault> {
+        if !self.mends {
+            return Ok(None);
+        }
+        let opened = dir::reopen(self.place.dir().as_fd(), For::Passing)
+            .and_then(|handle| DirHandle::top(handle, For::Passing, slots));
+        let entered = opened.map_err(Fault::at(Op::Open, self.place.made_path()))?;
+        Ok(Some(entered.place))
     }
 
     /// Why the merge ended early.

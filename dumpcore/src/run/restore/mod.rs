@@ -7,11 +7,16 @@
 //! still what was looked at. What it replaced is removed. Anything that fails
 //! before the rename leaves what was there as it was.
 
+mod against;
+mod backup;
 mod judge;
 mod make;
+mod mend;
 mod place;
 mod request;
+mod restoration;
 mod same;
+mod settle;
 mod survey;
 mod swap;
 mod temporary;
@@ -20,14 +25,17 @@ use std::os::fd::AsFd as _;
 
 use std::time::Instant;
 
-use chrono::Local;
+use chrono::{DateTime, Local};
 
 use self::make::{Made, make};
+use self::mend::Mending;
 use self::place::{Origin, Place, os};
 use self::request::Named;
 pub(crate) use self::request::{From, Request};
+pub(crate) use self::restoration::Confirm;
+use self::restoration::Restoration;
 use self::survey::{Found, Wanted, survey};
-use self::temporary::{clearing, sweep};
+use self::temporary::clearing;
 use crate::fs::store::NameAt;
 use crate::model::event::{Event, Phase};
 use crate::model::fault::{Fault, Op, OpError};
@@ -36,19 +44,24 @@ use crate::model::restore::{RestoreError, RestorePlan, RestoreReport, Restored};
 use crate::run::RunOptions;
 use crate::sys::{disk, errno};
 
-/// Is asked whether a plan is to be carried out.
-pub(crate) type Confirm<'c> = dyn FnMut(&RestorePlan) -> bool + 'c;
-
-/// One restoration: what its acts share.
-struct Restoration<'r> {
-    request: &'r Request,
-    place: &'r Place,
-    origin: &'r Origin,
-    options: &'r RunOptions,
+/// Restores, and compares what was restored where that is asked for.
+pub(crate) fn restore(
+    request: &Request,
+    options: &RunOptions,
+    confirm: Option<&mut Confirm<'_>>,
+) -> Result<Restored, RestoreError> {
+    let mut restored = put_back(request, options, confirm)?;
+    if let Restored::Done(report) = &mut restored
+        && request.verifies
+        && options.keep_going()
+    {
+        mend::verify(request, options, report)?;
+        report.end = Local::now();
+    }
+    Ok(restored)
 }
 
-/// Restores.
-pub(crate) fn restore(
+fn put_back(
     request: &Request,
     options: &RunOptions,
     confirm: Option<&mut Confirm<'_>>,
@@ -62,16 +75,41 @@ pub(crate) fn restore(
         origin: &origin,
         options,
     };
+    if let Some(merging) = &request.merging
+        && let Some(there) = place.entry()?
+    {
+        let mending = Mending {
+            this: &this,
+            merging,
+            there,
+            start,
+        };
+        return mending.run(confirm);
+    }
+    whole(&this, start, confirm)
+}
+
+/// Puts the version in its place as a whole.
+fn whole(
+    this: &Restoration<'_>,
+    start: DateTime<Local>,
+    confirm: Option<&mut Confirm<'_>>,
+) -> Result<Restored, RestoreError> {
+    let Restoration {
+        request,
+        place,
+        origin,
+        options,
+    } = this;
     let found = this.look()?;
     if request.only_if_differs && !found.differs {
         return Ok(Restored::Same);
     }
     let looked = found.there;
     let plan = RestorePlan {
-        path: request.path.clone(),
-        version: request.from.path.clone(),
         replaces: looked.is_some(),
         removes: found.removes,
+        ..RestorePlan::new(request.path.clone(), request.from.path.clone())
     };
     if options.dry_run {
         return Ok(Restored::Planned(plan));
@@ -82,13 +120,16 @@ pub(crate) fn restore(
     }
     let waited = asked.elapsed();
     place.is_as_it_was(looked.as_ref().map(Meta::id))?;
-    this.sweep(false);
-    let made = make(request, &place, &origin, options)?;
+    if !request.resumes {
+        this.sweep(false);
+    }
+    let made = make(request, place, origin, options)?;
     let made = made.unless_lacking(&plan, options)?;
     let replaced = match this.put(&made, looked) {
         Ok(replaced) => replaced,
         Err(error) => {
-            made.temporary.discard(&clearing(options));
+            let leaves = !made.room && this.leaves(&error);
+            made.temporary.give_up(leaves, &clearing(options));
             return Err(error);
         }
     };
@@ -102,6 +143,8 @@ pub(crate) fn restore(
         faults: made.sum.faults,
         warnings: made.sum.warnings,
         left,
+        merged: None,
+        verified: None,
     })))
 }
 
@@ -132,31 +175,6 @@ impl Restoration<'_> {
             keep_going: &|| self.options.keep_going(),
         };
         survey(place.named(), old, &wanted)
-    }
-
-    /// Is it to be done? Where nobody is asked, nothing is replaced.
-    fn is_wanted(
-        &self,
-        plan: &RestorePlan,
-        confirm: Option<&mut Confirm<'_>>,
-    ) -> Result<bool, RestoreError> {
-        let path = || plan.path.clone();
-        let yes = match confirm {
-            Some(confirm) => confirm(plan),
-            None if plan.replaces => return Err(RestoreError::Exists { path: path() }),
-            None => true,
-        };
-        if self.options.keep_going() {
-            Ok(yes)
-        } else {
-            Err(RestoreError::Interrupted { path: path() })
-        }
-    }
-
-    /// Removes what earlier restorations of this place left behind.
-    fn sweep(&self, replaced: bool) {
-        let (dir, name) = (self.place.dir().as_fd(), self.place.made());
-        sweep(dir, name, replaced, &|| self.options.keep_going());
     }
 
     /// What was made takes its place, if that is still what was looked at. What

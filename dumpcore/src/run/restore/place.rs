@@ -44,6 +44,9 @@ impl Place {
             }
             Err(e) => return Err(Fault::at(Op::Open, root_path)(e).into()),
         };
+        if DumpRoot::around(root_path).is_some() {
+            return Err(RestoreError::InDump { path: path.clone() });
+        }
         let mut names = request.below.clone();
         let Some(name) = names.pop() else {
             let cause = errno::invalid();
@@ -135,6 +138,18 @@ impl Place {
         let cause =
             format!("its filesystem takes that for the same name as {other}; rename that first");
         Err(Fault::at(Op::Create, path)(std::io::Error::other(cause)).into())
+    }
+
+    /// What there is at the place; `None` where a directory on the way is gone.
+    pub(super) fn entry(&self) -> Result<Option<Meta>, Fault> {
+        if !self.missing.is_empty() {
+            return Ok(None);
+        }
+        match stat::look(self.dir().as_fd(), self.made(), stat::Fresh::AsStat) {
+            Ok(meta) => Ok(Some(meta)),
+            Err(e) if errno::is_missing(&e) => Ok(None),
+            Err(e) => Err(Fault::at(Op::Stat, self.made_path())(e)),
+        }
     }
 
     /// The inode of a name in the directory above.

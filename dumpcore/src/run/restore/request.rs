@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::fs::store::NameAt;
 use crate::model::metadata::Meta;
+use crate::model::restore::Merging;
 use crate::policy::layout::DumpName;
 
 /// A version: what leads to it.
@@ -32,6 +33,16 @@ pub(crate) struct Request {
     pub(crate) path: PathBuf,
     /// Do nothing where nothing differs.
     pub(crate) only_if_differs: bool,
+    /// How what exists becomes the version, entry by entry; `None`: the version
+    /// takes its place as a whole.
+    pub(crate) merging: Option<Merging>,
+    /// Replace what exists without asking.
+    pub(crate) may_replace: bool,
+    /// Leave what was made when it is stopped, and take over what an earlier one
+    /// left.
+    pub(crate) resumes: bool,
+    /// Compare all of it again afterwards.
+    pub(crate) verifies: bool,
 }
 
 /// A name, and its path for people.

@@ -30,7 +30,7 @@ use crate::sys::errno;
 use crate::sys::stat::{self, Details};
 
 /// How many directories stay open at most, however deep it goes.
-const OPEN: usize = 64;
+pub(super) const OPEN: usize = 64;
 
 /// What is looked for.
 pub(super) struct Wanted<'a> {
@@ -98,6 +98,33 @@ pub(super) fn survey(
         left.extend(below.into_iter().rev());
     }
     Ok(walk.found)
+}
+
+/// What goes with an entry that is deleted: itself and all below it.
+pub(super) fn going(now: Named<'_>, wanted: &Wanted<'_>) -> Result<WouldRemove, RestoreError> {
+    let details = stat::details(now.at.dir, now.at.name).map_err(Fault::at(Op::Stat, now.path))?;
+    let mut walk = Walk {
+        wanted,
+        of: now.path,
+        mount: stat::mount_id(now.at.dir).map_err(Fault::at(Op::Stat, now.path))?,
+        comparer: None,
+        found: Found::default(),
+    };
+    walk.may_go(&details, now.path)?;
+    walk.found.removes.count(now.path, true);
+    let mut left = Vec::new();
+    if details.meta.kind == Kind::Dir {
+        left.extend(Side::top(now, &HandleCache::new(OPEN))?);
+    }
+    while let Some(side) = left.pop() {
+        if !(wanted.keep_going)() {
+            let path = now.path.to_path_buf();
+            return Err(RestoreError::Interrupted { path });
+        }
+        let below = walk.directory(&side, None)?;
+        left.extend(below.into_iter().map(|(side, _)| side));
+    }
+    Ok(walk.found.removes)
 }
 
 struct Walk<'a> {
@@ -243,21 +270,21 @@ impl Walk<'_> {
     }
 }
 
-fn named<'a>(dir: &'a OwnedFd, name: &'a CStr, path: &'a Path) -> Named<'a> {
+pub(super) fn named<'a>(dir: &'a OwnedFd, name: &'a CStr, path: &'a Path) -> Named<'a> {
     let dir = dir.as_fd();
     let at = NameAt { dir, name };
     Named { at, path }
 }
 
 /// A directory of one side.
-struct Side {
-    place: Arc<DirHandle>,
-    path: PathBuf,
+pub(super) struct Side {
+    pub(super) place: Arc<DirHandle>,
+    pub(super) path: PathBuf,
 }
 
 impl Side {
     /// The first one; `None` when it may not be listed.
-    fn top(named: Named<'_>, slots: &Arc<HandleCache>) -> Result<Option<Self>, Fault> {
+    pub(super) fn top(named: Named<'_>, slots: &Arc<HandleCache>) -> Result<Option<Self>, Fault> {
         let opened = dir::open_dir(named.at.dir, named.at.name, For::Reading);
         match opened.and_then(|dir| DirHandle::top(dir, For::Reading, slots)) {
             Ok(entered) => Ok(Some(Self {
@@ -269,7 +296,7 @@ impl Side {
         }
     }
 
-    fn enter(&self, name: &CStr) -> Result<Self, Fault> {
+    pub(super) fn enter(&self, name: &CStr) -> Result<Self, Fault> {
         let path = self.below(name);
         match self.place.enter(name, For::Reading) {
             Ok(entered) => Ok(Self {
@@ -281,7 +308,7 @@ impl Side {
     }
 
     /// Its handle, and what it holds, ordered by name.
-    fn list(&self) -> Result<(Arc<OwnedFd>, Chunk), Fault> {
+    pub(super) fn list(&self) -> Result<(Arc<OwnedFd>, Chunk), Fault> {
         let handle = self.place.open().map_err(Fault::at(Op::Open, &self.path))?;
         let listed = dir::list_all(handle.as_fd(), For::Reading);
         let mut names = listed.map_err(Fault::at(Op::List, &self.path))?;
@@ -289,7 +316,7 @@ impl Side {
         Ok((handle, names))
     }
 
-    fn below(&self, name: &CStr) -> PathBuf {
+    pub(super) fn below(&self, name: &CStr) -> PathBuf {
         self.path.join(OsStr::from_bytes(name.to_bytes()))
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct Temporary<'a> {
     pub(super) name: CString,
     pub(super) handle: OwnedFd,
     pub(super) id: Id,
+    /// Was it left by an earlier restoration?
+    pub(super) is_taken_over: bool,
     hold: Option<Hold>,
 }
 
@@ -46,6 +48,7 @@ impl<'a> Temporary<'a> {
             name,
             handle,
             id: meta.id(),
+            is_taken_over: false,
             hold: None,
         };
         // Somebody may have put another in its place at once.
@@ -67,6 +70,45 @@ impl<'a> Temporary<'a> {
                 let _ = dir::remove_empty(dir, &made.name);
                 Err(op_error)
             }
+        }
+    }
+
+    /// Takes over what an earlier restoration of this name left, which nobody
+    /// works on, and which nobody else could enter.
+    pub(super) fn take_over(dir: BorrowedFd<'a>, name: &CStr) -> Option<Self> {
+        let names = dir::list_all(dir, For::Filling).ok()?;
+        let left = |found: &CStr| layout::is_left_beside(name.to_bytes(), found.to_bytes());
+        let mut left = names.iter().filter(|entry| left(entry.name));
+        left.find_map(|entry| {
+            let handle = dir::open_dir(dir, entry.name, For::Filling).ok()?;
+            let meta = stat::look_at(&handle).ok()?;
+            let ours = meta.uid == disk::whoami().0 && meta.mode & 0o077 == 0;
+            if !ours || !FsType::of(&handle).ok()?.keeps_owners() {
+                return None;
+            }
+            let hold = Hold::alone(handle.as_fd()).ok()?;
+            Some(Self {
+                dir,
+                name: entry.name.to_owned(),
+                handle,
+                id: meta.id(),
+                is_taken_over: true,
+                hold: Some(hold),
+            })
+        })
+    }
+
+    /// Makes it private again: it may have got the attributes of the version.
+    pub(super) fn close(&self) -> Result<(), OpError> {
+        let capabilities = capabilities::guess(&self.handle);
+        EntryWriter::new(&capabilities, Pages::Keep).take_over(self.handle.as_fd())
+    }
+
+    /// It is not put in its place: left for the next restoration to take over, or
+    /// removed.
+    pub(super) fn give_up(self, leaves: bool, keep_going: &dyn Fn() -> bool) {
+        if !(leaves && self.close().is_ok()) {
+            self.discard(keep_going);
         }
     }
 

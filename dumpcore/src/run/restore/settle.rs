@@ -1,0 +1,387 @@
+//! What was made of a version moves from its private directory to where it
+//! belongs, entry by entry.
+//!
+//! Each entry comes by one rename: at every instant a name leads to what was
+//! there or to the version, whole; only where a directory goes to the backup its
+//! name is free for a moment. What is replaced goes there, or with the private
+//! directory. Directories that both have stay, and get the version's
+//! attributes when all in them is done.
+
+use std::ffi::{CStr, OsStr};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::backup::Backup;
+use super::request::Named;
+use super::survey::{Wanted, going};
+use crate::fs::dir_handle::DirHandle;
+use crate::fs::inspect;
+use crate::fs::remove_tree::remove_tree_of;
+use crate::fs::store::{EntryWriter, NameAt};
+use crate::model::chain::Chain;
+use crate::model::event::{Event, Observer};
+use crate::model::fault::{Fault, Op, OpError};
+use crate::model::kind::Kind;
+use crate::model::metadata::{ACL_ACCESS, Capabilities, Meta};
+use crate::model::report::Report;
+use crate::model::restore::{Merged, Merging, Overwrite, RestoreError};
+use crate::policy::layout;
+use crate::sys::dir::{self, Chunk, For};
+use crate::sys::name::c_name;
+use crate::sys::stat::{self, Fresh};
+use crate::sys::xattr::{self, Subject};
+use crate::sys::{errno, file, link};
+
+/// A directory that the place and the version have, and what was made of it.
+#[derive(Clone)]
+pub(super) struct Level {
+    pub(super) made: Arc<DirHandle>,
+    pub(super) live: Arc<DirHandle>,
+    pub(super) version: Arc<DirHandle>,
+    pub(super) path: PathBuf,
+    /// Its path in the backup.
+    pub(super) below: PathBuf,
+}
+
+impl Level {
+    fn enter(&self, name: &CStr) -> Result<Self, Fault> {
+        let path = self.path.join(os(name));
+        let failed = |e| Fault::at(Op::Open, &path)(e);
+        Ok(Self {
+            made: enter_own(&self.made, name).map_err(failed)?,
+            live: enter_own(&self.live, name).map_err(failed)?,
+            version: self
+                .version
+                .enter(name, For::Reading)
+                .map_err(failed)?
+                .place,
+            below: self.below.join(os(name)),
+            path,
+        })
+    }
+}
+
+/// Enters a directory to change it; what its permissions forbid its owner is
+/// allowed first. Its attributes are set in the end.
+fn enter_own(above: &Arc<DirHandle>, name: &CStr) -> std::io::Result<Arc<DirHandle>> {
+    let opened = match above.enter(name, For::Filling) {
+        Err(e) if errno::is_not_permitted(&e) => {
+            link::set_mode_of_dir(above.open()?.as_fd(), name, OWN)?;
+            above.enter(name, For::Filling)
+        }
+        opened => opened,
+    }?;
+    let mode = opened.meta.mode;
+    if mode & OWN != OWN {
+        // As root that is not in the way.
+        let _ = file::set_mode(&opened.handle, mode | OWN);
+    }
+    Ok(opened.place)
+}
+
+/// What an owner needs to fill a directory.
+const OWN: u16 = 0o700;
+
+fn os(name: &CStr) -> &OsStr {
+    OsStr::from_bytes(name.to_bytes())
+}
+
+/// What is done to a place.
+pub(super) struct Settling<'a> {
+    pub(super) merging: &'a Merging,
+    pub(super) backup: Option<Backup>,
+    pub(super) wanted: &'a Wanted<'a>,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) capabilities: &'a Capabilities,
+    pub(super) writer: &'a EntryWriter<'a>,
+    pub(super) done: Merged,
+    pub(super) faults: Vec<Fault>,
+    pub(super) faults_total: u64,
+}
+
+enum Visit {
+    Enter(Level),
+    Leave(Level),
+}
+
+impl Settling<'_> {
+    /// A directory and all below it. Its own attributes are the caller's to set.
+    pub(super) fn tree(&mut self, top: &Level) {
+        let mut left = self.directory(top);
+        while let Some(visit) = left.pop() {
+            if !(self.wanted.keep_going)() {
+                self.done.stopped = true;
+            }
+            match visit {
+                Visit::Enter(_) if self.done.stopped => {}
+                Visit::Enter(level) => {
+                    let below = self.directory(&level);
+                    left.push(Visit::Leave(level));
+                    left.extend(below);
+                }
+                Visit::Leave(level) => self.finish(&level),
+            }
+        }
+    }
+
+    /// The entries of a directory. What is to be done below it.
+    fn directory(&mut self, level: &Level) -> Vec<Visit> {
+        let failed = Fault::at(Op::List, &level.path);
+        let listed = level.made.open().and_then(|made| {
+            let live = level.live.open()?;
+            let names = dir::list_all(made.as_fd(), For::Reading)?;
+            Ok((made, live, names))
+        });
+        let (made, live, names) = match listed {
+            Ok(listed) => listed,
+            Err(e) => {
+                self.fault(failed(e));
+                return Vec::new();
+            }
+        };
+        let mut below = Vec::new();
+        for entry in names.iter() {
+            if !(self.wanted.keep_going)() {
+                self.done.stopped = true;
+                return below;
+            }
+            match self.entry(level, (&made, &live), entry.name) {
+                Ok(Some(level)) => below.push(Visit::Enter(level)),
+                Ok(None) => {}
+                Err(fault) => self.fault(fault),
+            }
+        }
+        if self.merging.delete {
+            self.delete_extra(level, &live);
+        }
+        below
+    }
+
+    /// One entry that was made. A directory that is there too is next.
+    fn entry(
+        &mut self,
+        level: &Level,
+        (made, live): (&OwnedFd, &OwnedFd),
+        name: &CStr,
+    ) -> Result<Option<Level>, Fault> {
+        let path = level.path.join(os(name));
+        let from = NameAt {
+            dir: made.as_fd(),
+            name,
+        };
+        let to = Named {
+            at: NameAt {
+                dir: live.as_fd(),
+                name,
+            },
+            path: &path,
+        };
+        let both = |kind| {
+            let looked = stat::look(live.as_fd(), name, Fresh::AsStat);
+            kind == Kind::Dir && looked.is_ok_and(|there| there.kind == Kind::Dir)
+        };
+        let made = stat::look(from.dir, name, Fresh::AsStat).map_err(Fault::at(Op::Stat, &path))?;
+        if both(made.kind) {
+            return level.enter(name).map(Some);
+        }
+        self.put(from, &made, to, &level.below.join(os(name)))?;
+        Ok(None)
+    }
+
+    /// Puts what was made in its place; `below` is its path in the backup.
+    pub(super) fn put(
+        &mut self,
+        from: NameAt<'_>,
+        made: &Meta,
+        to: Named<'_>,
+        below: &Path,
+    ) -> Result<(), Fault> {
+        let failed = |op| Fault::at(op, to.path);
+        let there = match stat::look(to.at.dir, to.at.name, Fresh::AsStat) {
+            Ok(there) => there,
+            Err(e) if errno::is_missing(&e) => {
+                link::rename_new(from.dir, from.name, to.at.dir, to.at.name)
+                    .map_err(|e| failed(Op::Rename)(about_mounts(e)))?;
+                self.done.made += 1;
+                return Ok(());
+            }
+            Err(e) => return Err(failed(Op::Stat)(e)),
+        };
+        if there.id() == made.id() {
+            return Ok(());
+        }
+        if !self.merging.replaces(&there, made) {
+            self.done.stayed += 1;
+            return Ok(());
+        }
+        let going = match there.kind {
+            Kind::Dir => self.may_go(to)?,
+            _ => 1,
+        };
+        self.replace(from, made, (to, &there), below)?;
+        self.done.replaced += 1;
+        self.done.deleted += going - 1;
+        Ok(())
+    }
+
+    fn replace(
+        &mut self,
+        from: NameAt<'_>,
+        made: &Meta,
+        (to, there): (Named<'_>, &Meta),
+        below: &Path,
+    ) -> Result<(), Fault> {
+        let failed = |e| Fault::at(Op::Rename, to.path)(about_mounts(e));
+        let put = |over: bool| match over {
+            true => link::rename_over(from.dir, from.name, to.at.dir, to.at.name),
+            false => link::rename_new(from.dir, from.name, to.at.dir, to.at.name),
+        };
+        let plain = made.kind != Kind::Dir && there.kind != Kind::Dir;
+        match (&self.backup, plain) {
+            (None, true) => put(true).map_err(failed),
+            (Some(backup), true) => {
+                backup.keep_too(to.at, below).map_err(failed)?;
+                put(true).map_err(failed)
+            }
+            (Some(backup), false) => {
+                backup.keep(to.at, below).map_err(failed)?;
+                put(false).map_err(failed)
+            }
+            (None, false) => {
+                let third = layout::restoring(from.name.to_bytes(), std::process::id());
+                let third = c_name(&layout::replaced(&third));
+                link::exchange(from.dir, from.name, to.at.dir, to.at.name, &third).map_err(failed)
+            }
+        }
+    }
+
+    /// May a directory go with all that is in it? How many entries that is.
+    fn may_go(&self, to: Named<'_>) -> Result<u64, Fault> {
+        if !self.merging.clears() {
+            let text = "it is a directory now, and nothing is deleted without --delete or --backup";
+            return Err(Fault::at(Op::Create, to.path)(std::io::Error::other(text)));
+        }
+        match going(to, self.wanted) {
+            Ok(going) => Ok(going.entries),
+            Err(RestoreError::Fault(fault)) => Err(fault),
+            Err(error) => {
+                let text = Chain(&error).to_string();
+                Err(Fault::at(Op::Remove, to.path)(std::io::Error::other(text)))
+            }
+        }
+    }
+
+    /// Deletes what the version does not have.
+    fn delete_extra(&mut self, level: &Level, live: &OwnedFd) {
+        let failed = Fault::at(Op::List, &level.path);
+        let list = |handle: &OwnedFd| dir::list_all(handle.as_fd(), For::Reading);
+        let listed = level.version.open().and_then(|version| {
+            let mut names = list(&version)?;
+            names.sort_by_name();
+            Ok((names, list(live)?))
+        });
+        let (names, there): (Chunk, Chunk) = match listed {
+            Ok(listed) => listed,
+            Err(e) => return self.fault(failed(e)),
+        };
+        for entry in there.iter() {
+            let is_ours = layout::is_restoring(entry.name.to_bytes());
+            if is_ours || names.find(entry.name).is_some() || !(self.wanted.keep_going)() {
+                continue;
+            }
+            let path = level.path.join(os(entry.name));
+            let to = Named {
+                at: NameAt {
+                    dir: live.as_fd(),
+                    name: entry.name,
+                },
+                path: &path,
+            };
+            if let Err(fault) = self.delete(to, &level.below.join(os(entry.name))) {
+                self.fault(fault);
+            }
+        }
+    }
+
+    fn delete(&mut self, to: Named<'_>, below: &Path) -> Result<(), Fault> {
+        let there = match stat::look(to.at.dir, to.at.name, Fresh::AsStat) {
+            Ok(there) => there,
+            Err(e) if errno::is_missing(&e) => return Ok(()),
+            Err(e) => return Err(Fault::at(Op::Stat, to.path)(e)),
+        };
+        let entries = self.may_go(to)?;
+        if let Some(backup) = &self.backup {
+            let kept = backup.keep(to.at, below);
+            kept.map_err(|e| Fault::at(Op::Rename, to.path)(about_mounts(e)))?;
+        } else {
+            let removed = remove_tree_of(to.at.dir, to.at.name, there.id(), self.wanted.keep_going);
+            let whole = removed.map_err(|op_error| op_error.at(to.path.to_path_buf()))?;
+            self.done.stopped |= !whole;
+        }
+        self.done.deleted += entries;
+        Ok(())
+    }
+
+    /// Gives a directory the attributes that it has in the version, unless it
+    /// has them.
+    pub(super) fn finish(&mut self, level: &Level) {
+        if self.merging.overwrite == Overwrite::Never {
+            return;
+        }
+        let at = |op_error: OpError| op_error.at(level.path.clone());
+        match self.set(level) {
+            Ok(losses) => losses.into_iter().for_each(|loss| self.fault(at(loss))),
+            Err(op_error) => self.fault(at(op_error)),
+        }
+    }
+
+    fn set(&self, level: &Level) -> Result<Vec<OpError>, OpError> {
+        let failed = |op| move |e| OpError::target(op, e);
+        let version = level
+            .version
+            .open()
+            .map_err(|e| OpError::source(Op::Open, e))?;
+        let live = level.live.open().map_err(failed(Op::Open))?;
+        let meta = stat::look_at(&version).map_err(|e| OpError::source(Op::Stat, e))?;
+        let now = stat::look_at(&live).map_err(failed(Op::Stat))?;
+        let read = |handle: &OwnedFd| {
+            let subject = Subject::Open(handle.as_fd());
+            inspect::attributes(subject, self.capabilities).map(|read| read.xattrs)
+        };
+        let (xattrs, there) = (read(&version)?, read(&live)?);
+        let wanted = self.capabilities.storable(&meta);
+        let is = |meta: &Meta| (meta.uid, meta.gid, meta.mode, meta.mtime);
+        if is(&wanted) == is(&now) && xattrs == there {
+            return Ok(Vec::new());
+        }
+        let subject = Subject::Open(live.as_fd());
+        // Without its ACL, the mode alone would give the group the ACL's mask.
+        if there.get(ACL_ACCESS).is_some() && there.get(ACL_ACCESS) != xattrs.get(ACL_ACCESS) {
+            file::set_mode(&live, now.mode & 0o700).map_err(failed(Op::SetMode))?;
+        }
+        for (name, _) in there.iter().filter(|(name, _)| xattrs.get(name).is_none()) {
+            xattr::remove(subject, name).map_err(failed(Op::SetXattr))?;
+        }
+        self.writer.attributes(subject, &meta, &xattrs)
+    }
+
+    pub(super) fn fault(&mut self, fault: Fault) {
+        self.observer.event(Event::Fault(&fault));
+        self.faults_total += 1;
+        if self.faults.len() < Report::MAX_LISTED {
+            self.faults.push(fault);
+        }
+    }
+}
+
+/// What is made beside a place cannot be moved into what is mounted there.
+fn about_mounts(cause: std::io::Error) -> std::io::Error {
+    match errno::is_other_filesystem(&cause) {
+        true => {
+            std::io::Error::other("something else is mounted there; restore it by its own path")
+        }
+        false => cause,
+    }
+}

@@ -1,0 +1,183 @@
+//! `dumpctl restore`: brings paths back from a dump.
+
+mod options;
+mod tell;
+mod version;
+
+use std::fs;
+use std::path::PathBuf;
+
+use dumpcli::exit::Exit;
+use dumpcli::failure::Failure;
+use dumpcore::{
+    Error, Merging, Printable, Restore, RestoreError, RestorePlan, Restored, RunOptions,
+};
+
+use crate::common::Settings;
+use crate::desk::{self, Desk};
+use crate::dumps::Looking;
+pub(crate) use options::Options;
+use options::Target;
+use tell::{Told, WORD, explained};
+use version::Item;
+
+const STOPPED: &str = "stopped; what is restored stays, and the same command restores the rest";
+
+pub(crate) fn run(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
+    match restored(options, settings) {
+        Ok(exit) => Ok(exit),
+        Err(failure) => desk::fail(WORD, &failure, settings.session.json),
+    }
+}
+
+fn restored(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
+    let target = options.target()?;
+    let paths = options.paths()?;
+    let looking = Looking::new(settings)?;
+    let mut items = Vec::new();
+    for path in &paths {
+        items.push(Item::find(&looking, path, options.at.as_deref(), &target)?);
+    }
+    apart(&items)?;
+    let desk = Desk::open(&settings.session);
+    let work = Work {
+        options,
+        settings,
+        desk: &desk,
+        target: &target,
+    };
+    if options.dry_run || !options.force {
+        let plans = work.plans(&items)?;
+        if options.dry_run {
+            return tell::plans(&items, &plans, settings);
+        }
+        if !work.agreed(&items, &plans)? {
+            return Ok(Exit::Done);
+        }
+    }
+    work.all(&items)
+}
+
+/// Two paths of one place would restore one over the other.
+fn apart(items: &[Item<'_>]) -> Result<(), Failure> {
+    for (number, item) in items.iter().enumerate() {
+        if let Some(first) = items[..number].iter().find(|other| other.to == item.to) {
+            return Err(Failure::Usage(format!(
+                "{} and {} would both be restored to {}: restore them one by one",
+                Printable::path(&first.given),
+                Printable::path(&item.given),
+                Printable::path(&item.to)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// What is to be done, and what surrounds it.
+struct Work<'a> {
+    options: &'a Options,
+    settings: &'a Settings,
+    desk: &'a Desk,
+    target: &'a Target,
+}
+
+impl Work<'_> {
+    fn restore(&self, item: &Item<'_>, run: RunOptions) -> Result<Restore, RestoreError> {
+        let options = self.options;
+        let merging = Merging::new()
+            .overwrite(options.overwrite.into())
+            .delete(options.delete)
+            .backup(options.backup.clone());
+        let (navigator, version) = (&item.lookup.navigator, &item.version);
+        let restore = match self.target {
+            Target::Directory(to) => Restore::into_directory(navigator, version, &item.place, to)?,
+            Target::InPlace => Restore::new(navigator, version, &item.place)?,
+        };
+        let restore = restore.merging(merging).resume(true);
+        Ok(restore.verify(options.verify).options(run))
+    }
+
+    /// What would be done; `None` of what does not exist yet.
+    fn plans(&self, items: &[Item<'_>]) -> Result<Vec<Option<RestorePlan>>, Failure> {
+        let plan = |item: &Item<'_>| {
+            if self.is_new(item) {
+                return Ok(None);
+            }
+            let planned = self.desk.work(&item.lookup.dump, |run| {
+                self.restore(item, run)?.dry_run(true).run()
+            });
+            match planned {
+                Ok(Restored::Planned(plan)) => Ok(Some(plan)),
+                Ok(_) => Ok(None),
+                Err(error) => Err(self.failure(error)),
+            }
+        };
+        items.iter().map(plan).collect()
+    }
+
+    /// Is there nothing at its place, so that no plan is needed?
+    fn is_new(&self, item: &Item<'_>) -> bool {
+        let is_missing = |path: &PathBuf| {
+            let looked = fs::symlink_metadata(path);
+            looked.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+        };
+        match self.target {
+            Target::Directory(directory) => is_missing(directory) || is_missing(&item.to),
+            Target::InPlace => is_missing(&item.to),
+        }
+    }
+
+    /// Asks where something would be replaced or deleted.
+    fn agreed(&self, items: &[Item<'_>], plans: &[Option<RestorePlan>]) -> Result<bool, Failure> {
+        let Some(question) = tell::question(items, plans) else {
+            return Ok(true);
+        };
+        if !desk::can_ask() {
+            return Err(Failure::Failed(format!(
+                "{question}, and there is no terminal to ask on; --force does it without asking"
+            )));
+        }
+        self.desk.agrees(&format!("{question}: continue?"))
+    }
+
+    fn all(&self, items: &[Item<'_>]) -> Result<Exit, Failure> {
+        if let Target::Directory(directory) = self.target {
+            let made = fs::create_dir_all(directory);
+            made.map_err(|error| {
+                let path = Printable::path(directory);
+                Failure::Failed(format!("cannot create {path}: {error}"))
+            })?;
+        }
+        let mut told = Told::new(self.settings);
+        for item in items {
+            if self.desk.is_stopped() {
+                break;
+            }
+            let done = self.desk.work(&item.lookup.dump, |run| {
+                self.restore(item, run)?.run_replacing()
+            });
+            match done {
+                Ok(done) => told.done(item, &done)?,
+                Err(RestoreError::Interrupted { .. }) => break,
+                Err(error) => told.failed(item, &error),
+            }
+        }
+        let stopped = self.desk.is_stopped() && !told.is_whole(items.len());
+        let exit = match stopped {
+            true => self.desk.stopped_by(),
+            false => told.exit(),
+        };
+        if stopped {
+            dumpcli::screen::complain("dumpctl", STOPPED);
+        }
+        told.end(exit)?;
+        Ok(exit)
+    }
+
+    fn failure(&self, error: RestoreError) -> Failure {
+        match error {
+            RestoreError::Interrupted { .. } => Failure::from(Error::Interrupted),
+            error => Failure::Failed(explained(&error)),
+        }
+    }
+}

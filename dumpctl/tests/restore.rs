@@ -1,0 +1,415 @@
+//! `dumpctl restore`: what it brings back, what it leaves, what it asks, and how
+//! it ends.
+
+mod common;
+
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
+
+use common::{Ground, ends};
+use fixtures::{Options, assert_same_tree};
+use serde_json::{Value, json};
+
+/// A tree of which there are two dumps, and which has changed since:
+/// `2030/0101/0100` and `2030/0102/0100`.
+fn changed() -> Ground {
+    let ground = Ground::empty();
+    let write = |name: &str, text: &str| fs::write(ground.at(name), text).expect("written");
+    for name in ["tree/dir/same", "tree/dir/other", "tree/dir/gone"] {
+        write(name, "first");
+    }
+    fs::create_dir(ground.at("tree/dir/sub")).expect("made");
+    write("tree/dir/sub/deep", "first");
+    fs::hard_link(ground.at("tree/dir/same"), ground.at("tree/dir/twin")).expect("linked");
+    ground.dump("2030-01-01T01:00");
+    write("tree/dir/other", "second");
+    ground.dump("2030-01-02T01:00");
+    write("tree/dir/other", "third, and longer");
+    fs::remove_file(ground.at("tree/dir/gone")).expect("removed");
+    fs::remove_file(ground.at("tree/dir/twin")).expect("removed");
+    fs::remove_dir_all(ground.at("tree/dir/sub")).expect("removed");
+    write("tree/dir/extra", "since");
+    ground
+}
+
+fn restore(ground: &Ground, words: &[&str], code: i32) -> (String, String) {
+    let mut command = ground.dumpctl(&["restore"]);
+    command
+        .args(words)
+        .env("MAINROOT", ground.at("tree"))
+        .current_dir(ground.at("."))
+        .stdin(Stdio::null());
+    ends(command, code)
+}
+
+fn text(ground: &Ground, name: &str) -> String {
+    fs::read_to_string(ground.at(name)).unwrap_or_default()
+}
+
+#[test]
+fn entries_are_made_and_replaced_and_none_is_deleted() {
+    let ground = changed();
+    let inode = |name: &str| fs::metadata(ground.at(name)).expect("there").ino();
+    let same = inode("tree/dir/same");
+    let (printed, said) = restore(&ground, &["--in-place", "--force", "tree/dir"], 0);
+    assert_eq!(said, "");
+    assert!(
+        printed.contains("/dump/2030/0102/0100/tree/dir: 3 made, 1 replaced, "),
+        "{printed}"
+    );
+    assert_eq!(text(&ground, "tree/dir/other"), "second");
+    assert_eq!(text(&ground, "tree/dir/gone"), "first");
+    assert_eq!(text(&ground, "tree/dir/sub/deep"), "first");
+    assert_eq!(
+        text(&ground, "tree/dir/extra"),
+        "since",
+        "nothing is deleted"
+    );
+    assert_eq!(
+        inode("tree/dir/same"),
+        same,
+        "what is the same is not touched"
+    );
+    assert_eq!(
+        inode("tree/dir/twin"),
+        same,
+        "names of one file are that again"
+    );
+    let (printed, _) = restore(&ground, &["--in-place", "tree/dir"], 0);
+    assert!(
+        printed.contains("dir: nothing was missing or different, 0 B in "),
+        "{printed}"
+    );
+}
+
+#[test]
+fn extra_entries_are_deleted_only_when_told() {
+    let ground = changed();
+    let words = ["--in-place", "--delete", "--force", "--verify", "tree/dir"];
+    let (printed, _) = restore(&ground, &words, 0);
+    assert!(printed.contains("1 deleted"), "{printed}");
+    assert!(
+        printed.ends_with("compared again, and the same\n"),
+        "{printed}"
+    );
+    let dumped = ground.root().join("2030/0102/0100/tree/dir");
+    assert_same_tree(&dumped, &ground.at("tree/dir"), &Options::of_runner());
+}
+
+#[test]
+fn what_is_replaced_or_deleted_can_be_kept() {
+    let ground = changed();
+    let words = [
+        "--in-place",
+        "--delete",
+        "--force",
+        "--backup",
+        "old",
+        "tree/dir",
+    ];
+    restore(&ground, &words, 0);
+    assert_eq!(text(&ground, "old/dir/other"), "third, and longer");
+    assert_eq!(text(&ground, "old/dir/extra"), "since");
+    fs::write(ground.at("tree/dir/other"), "again").expect("written");
+    restore(&ground, &words, 0);
+    assert_eq!(text(&ground, "old/dir/other"), "third, and longer");
+    assert_eq!(text(&ground, "old/dir/other.~1~"), "again");
+    for bad in ["tree/dir/old", "dump/2030/0101/0100/old"] {
+        let words = ["--in-place", "--force", "--backup", bad, "tree/dir"];
+        fs::write(ground.at("tree/dir/other"), "more").expect("written");
+        let (_, said) = restore(&ground, &words, 1);
+        assert!(said.contains("cannot take the backup"), "{said}");
+        assert_eq!(text(&ground, "tree/dir/other"), "more");
+    }
+}
+
+#[test]
+fn which_entries_are_replaced_can_be_told() {
+    let ground = changed();
+    let words = |which| ["--in-place", "--force", "--overwrite", which, "tree/dir"];
+    let (printed, _) = restore(&ground, &words("never"), 0);
+    assert!(
+        printed.contains("3 made, 1 left though they differ"),
+        "{printed}"
+    );
+    let (printed, _) = restore(&ground, &words("if-newer"), 0);
+    assert!(printed.contains("1 left though they differ"), "{printed}");
+    assert_eq!(text(&ground, "tree/dir/other"), "third, and longer");
+    let old = fs::File::options()
+        .write(true)
+        .open(ground.at("tree/dir/other"));
+    let old = old.expect("opened");
+    old.set_modified(SystemTime::UNIX_EPOCH).expect("set");
+    let (printed, _) = restore(&ground, &words("if-newer"), 0);
+    assert!(printed.contains("1 replaced"), "{printed}");
+    assert_eq!(text(&ground, "tree/dir/other"), "second");
+}
+
+#[test]
+fn a_dry_run_says_what_it_would_do() {
+    let ground = changed();
+    let before = fs::metadata(ground.at("tree/dir")).expect("there");
+    let words = ["-n", "--in-place", "--delete", "tree/dir", "tree/dir/gone"];
+    let (printed, _) = restore(&ground, &words, 0);
+    let lines: Vec<&str> = printed.lines().collect();
+    let first = "would make 4 entries, replace 1 entry (";
+    assert!(lines[0].contains(first), "{printed}");
+    assert!(lines[0].contains(" and delete 1 entry ("), "{printed}");
+    assert!(
+        lines[1].ends_with("would make it, since nothing is there"),
+        "{printed}"
+    );
+    let (printed, _) = restore(&ground, &["-n", "--json", "--in-place", "tree/dir"], 0);
+    let object: Value = serde_json::from_str(&printed).expect("an object");
+    assert_eq!(object["dry_run"], true);
+    let plan = &object["restored"][0];
+    let expected = json!({
+        "path": ground.at("tree/dir"), "version": ground.root().join("2030/0102/0100/tree/dir"),
+        "name": "2030/0102/0100", "exists": true,
+        "makes": 4, "replaces": 1, "deletes": 0, "stays": 0,
+    });
+    assert_eq!(*plan, expected);
+    assert_eq!(text(&ground, "tree/dir/other"), "third, and longer");
+    let after = fs::metadata(ground.at("tree/dir")).expect("there");
+    assert_eq!(
+        (before.ctime(), before.ctime_nsec()),
+        (after.ctime(), after.ctime_nsec())
+    );
+}
+
+#[test]
+fn to_a_directory_it_comes_under_its_own_name() {
+    let ground = changed();
+    let words = ["--to", "new/place", "--verify", "tree/dir/gone", "tree"];
+    let (printed, _) = restore(&ground, &words, 0);
+    assert_eq!(printed.lines().count(), 2, "{printed}");
+    assert_eq!(text(&ground, "new/place/gone"), "first");
+    let dumped = ground.root().join("2030/0102/0100/tree");
+    let made = ground.at("new/place/tree");
+    assert_same_tree(&dumped, &made, &Options::of_runner());
+    let inode = |path: &Path| fs::metadata(path).expect("there").ino();
+    assert_ne!(
+        inode(&dumped.join("dir/gone")),
+        inode(&made.join("dir/gone")),
+        "a copy"
+    );
+    // A whole tree of a dump that is named.
+    let path = ground.root().join("2030/0101/0100/tree");
+    restore(&ground, &["--to", "other", path.to_str().expect("text")], 0);
+    assert_eq!(text(&ground, "other/tree/dir/other"), "first");
+    let words = ["--to", "new", "tree/dir", "new/../tree/dir"];
+    let (_, said) = restore(&ground, &words, 2);
+    assert!(said.contains("would both be restored to"), "{said}");
+}
+
+#[test]
+fn which_dump_is_meant_is_told_by_a_moment() {
+    let ground = changed();
+    let to = |at: &str, code| {
+        let _ = fs::remove_dir_all(ground.at("out"));
+        let words = ["--to", "out", "--at", at, "tree/dir/other"];
+        let said = restore(&ground, &words, code).1;
+        (text(&ground, "out/other"), said)
+    };
+    assert_eq!(to("2030/0101/0100", 0).0, "first");
+    assert_eq!(to("2030/0102/0100", 0).0, "second");
+    symlink("2030/0101/0100", ground.root().join("kept")).expect("linked");
+    assert_eq!(to("kept", 0).0, "first");
+    fs::create_dir_all(ground.root().join("first/tree/dir")).expect("made");
+    fs::write(ground.root().join("first/tree/dir/other"), "zeroth").expect("written");
+    assert_eq!(to("first", 0).0, "zeroth");
+    for (at, code, text) in [
+        ("2030/0101/0200", 1, "the nearest are 2030/0101/0100"),
+        ("2030/0101", 2, "2030/0101 is a day with 1 dump; name it"),
+        ("2999-01-01", 1, "is in the future"),
+        ("6m", 2, "6min or 6mo?"),
+    ] {
+        let said = to(at, code).1;
+        assert!(said.contains(text), "{at}: {said}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_told_and_nothing_is_changed() {
+    let ground = changed();
+    let dump = ground.root().join("2030/0101/0100");
+    let dump = dump.to_str().expect("text");
+    for (words, code, text) in [
+        (
+            &["tree/dir"][..],
+            2,
+            "say where to restore: --to DIR, or --in-place",
+        ),
+        (&["--in-place"], 2, "name the path to restore"),
+        (
+            &["--in-place", "--to", "x", "tree/dir"],
+            2,
+            "cannot be used with",
+        ),
+        (&["--in-place", "tree/never"], 1, "never"),
+        (&["--in-place", dump], 2, "not a dump or a dump root"),
+        (
+            &["--in-place", "tree/dir"],
+            1,
+            "there is no terminal to ask on; --force",
+        ),
+        (
+            &["--to", dump, "--force", "tree/dir"],
+            1,
+            "dumps are never changed",
+        ),
+        (
+            &["--files-from", "none", "--in-place"],
+            1,
+            "cannot read none",
+        ),
+    ] {
+        let (_, said) = restore(&ground, words, code);
+        assert!(said.contains(text), "{words:?}: {said}");
+        assert_eq!(self::text(&ground, "tree/dir/other"), "third, and longer");
+    }
+    assert!(!ground.has("2030/0101/0100/dir"));
+    let (printed, _) = restore(&ground, &["--json", "--in-place", "tree/never"], 1);
+    let object: Value = serde_json::from_str(&printed).expect("an object");
+    assert_eq!(
+        (&object["status"], &object["command"]),
+        (&json!("failed"), &json!("restore"))
+    );
+}
+
+#[test]
+fn paths_can_come_from_a_file() {
+    let ground = changed();
+    fs::write(ground.at("list"), "tree/dir/gone\n\ntree/dir/sub\n").expect("written");
+    restore(&ground, &["--in-place", "--files-from", "list"], 0);
+    assert_eq!(
+        text(&ground, "tree/dir/gone") + &text(&ground, "tree/dir/sub/deep"),
+        "firstfirst"
+    );
+    let mut command = ground.dumpctl(&["restore", "--to", "out", "--files-from", "-"]);
+    command
+        .env("MAINROOT", ground.at("tree"))
+        .current_dir(ground.at("."))
+        .stdin(Stdio::piped());
+    let mut child = command.spawn().expect("it runs");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(b"tree/dir/gone\n").expect("written");
+    drop(stdin);
+    assert!(child.wait().expect("it ends").success());
+    assert_eq!(text(&ground, "out/gone"), "first");
+}
+
+/// What somebody made a directory of a file is not lost for that file.
+#[test]
+fn a_directory_makes_room_only_when_told() {
+    let ground = changed();
+    let other = ground.at("tree/dir/other");
+    fs::remove_file(&other).expect("removed");
+    fs::create_dir(&other).expect("made");
+    fs::write(other.join("work"), "mine").expect("written");
+    let (_, said) = restore(&ground, &["--in-place", "--force", "tree/dir"], 23);
+    assert!(said.contains("it is a directory now"), "{said}");
+    assert_eq!(text(&ground, "tree/dir/other/work"), "mine");
+    assert_eq!(
+        text(&ground, "tree/dir/gone"),
+        "first",
+        "the rest is restored"
+    );
+    let words = ["--in-place", "--force", "--backup", "old", "tree/dir"];
+    restore(&ground, &words, 0);
+    assert_eq!(text(&ground, "tree/dir/other"), "second");
+    assert_eq!(text(&ground, "old/dir/other/work"), "mine");
+}
+
+#[test]
+#[ignore = "needs script"]
+fn on_a_terminal_it_asks() {
+    let ground = changed();
+    let answer = |answer: &str| {
+        let program = env!("CARGO_BIN_EXE_dumpctl");
+        let tree = ground.at("tree");
+        let line = format!(
+            "printf '{answer}\\n' | script -qec '{program} restore --main {tree} --dump {dump} \
+             --in-place --delete {tree}/dir' /dev/null",
+            tree = tree.display(),
+            dump = ground.root().display(),
+        );
+        let mut command = Command::new("sh");
+        command.args(["-c", &line]).env("HOME", ground.at("."));
+        ends(command, 0).0
+    };
+    let asked = answer("n");
+    assert!(asked.contains("would replace 1 entry ("), "{asked}");
+    assert!(asked.contains("and delete 1 entry ("), "{asked}");
+    assert_eq!(text(&ground, "tree/dir/other"), "third, and longer");
+    answer("y");
+    assert_eq!(text(&ground, "tree/dir/other"), "second");
+    assert!(!ground.at("tree/dir/extra").exists());
+}
+
+/// A restore of many files that is stopped leaves what it has copied, and the
+/// next one takes it over.
+#[test]
+#[ignore = "needs strace"]
+fn it_is_stopped_and_continues() {
+    use common::traced;
+    use fixtures::strace::{Inject, inject};
+    use rustix::process::{Signal, kill_process};
+
+    let ground = Ground::empty();
+    for number in 0..200 {
+        fs::write(ground.at(&format!("tree/dir/{number}")), "text").expect("written");
+    }
+    ground.dump("2030-01-01T01:00");
+    for exists in [false, true] {
+        fs::remove_dir_all(ground.at("tree/dir")).expect("removed");
+        if exists {
+            fs::create_dir(ground.at("tree/dir")).expect("made");
+        }
+        let words = ["restore", "-j1", "--in-place", "--force"];
+        let mut command = ground.dumpctl(&words);
+        command
+            .arg(ground.at("tree/dir"))
+            .env("MAINROOT", ground.at("tree"));
+        let mut child = inject(&command, &[Inject::delay("fchmod", 10_000)])
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let half = |at: &str| {
+            let names = fs::read_dir(ground.at(at)).into_iter().flatten();
+            let mut names = names.map(|name| name.expect("listed").path());
+            names.find(|path| path.to_string_lossy().contains(".dump-restoring-"))
+        };
+        let half = || half("tree").or_else(|| half("tree/dir"));
+        let copied = || half().map_or(0, |half| fs::read_dir(half).map_or(0, Iterator::count));
+        while copied() < 20 {
+            assert!(child.try_wait().expect("asked").is_none(), "too soon");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        kill_process(traced(&child), Signal::TERM).expect("sent");
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(143));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            said.contains("the same command restores the rest"),
+            "{said}"
+        );
+        // Without the one that was being copied.
+        assert!(copied() >= 19, "what was copied is left");
+        let inode = |path: &Path| fs::metadata(path).expect("there").ino();
+        let one = fs::read_dir(half().expect("left")).expect("listed").next();
+        let one = one.expect("one").expect("listed");
+        let (name, before) = (one.file_name(), inode(&one.path()));
+        let (_, said) = ends(command, 0);
+        assert_eq!(said, "");
+        assert_eq!(half(), None);
+        let dumped = ground.root().join("2030/0101/0100/tree/dir");
+        assert_same_tree(&dumped, &ground.at("tree/dir"), &Options::of_runner());
+        let now = inode(&ground.at("tree/dir").join(name));
+        assert_eq!(now, before, "it was taken over");
+    }
+}
