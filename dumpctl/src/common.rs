@@ -104,6 +104,7 @@ impl Settings {
         listing.path("dump", &settings.dump);
         listing.jobs(&settings.session);
         listing.session(&settings.session);
+        listing.keep("keep", sources.keep().as_ref());
         screen::print(&listing.end())?;
         Ok(None)
     }

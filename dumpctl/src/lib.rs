@@ -17,6 +17,9 @@ mod list;
 mod patterns;
 mod pin;
 mod program;
+mod prune;
+mod prune_report;
+mod prune_rules;
 mod remove;
 mod restore;
 mod table;
@@ -50,6 +53,7 @@ enum Word {
     Find(find::Options),
     Du(du::Options),
     Restore(restore::Options),
+    Prune(Box<prune::Options>),
     Remove(remove::Options),
     Pin(pin::Options),
     Unpin(pin::UnpinOptions),
@@ -78,6 +82,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         Some(Word::Find(options)) => find::run(options, &settings),
         Some(Word::Du(options)) => du::run(options, &settings),
         Some(Word::Restore(options)) => restore::run(options, &settings),
+        Some(Word::Prune(options)) => prune::run(options, &settings),
         Some(Word::Remove(options)) => remove::run(options, &settings),
         Some(Word::Pin(options)) => pin::run(options, &settings),
         Some(Word::Unpin(options)) => pin::run_unpin(options, &settings),

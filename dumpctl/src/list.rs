@@ -1,6 +1,6 @@
 //! `dumpctl list`: the dumps that there are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,17 @@ use clap::{Args, ValueHint};
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
 use dumpcli::paging::Out;
+use dumpcli::policies::Policies;
+use dumpcli::settings::Sources;
 use dumpcli::{figures, fit, json, screen};
 use dumpcore::chrono::{DateTime, Utc};
-use dumpcore::{DumpInfo, Printable};
+use dumpcore::{DumpId, DumpInfo, KeepCandidate, KeepReason, KeepRules, Printable};
 use serde_json::{Map, Value};
 
 use crate::common::Settings;
 use crate::desk;
 use crate::dumps::{self, Dumps, Looking};
+use crate::program::PROGRAM;
 use crate::table::{Set, Table};
 
 const WORD: &str = "list";
@@ -28,7 +31,9 @@ Columns:
            partial: some entries could not be read
   ADDED    what it stored that no older dump had
   ALONE    what removing it alone would free
-  KEPT BY  current, current_chk, and the pins that name it
+  KEPT BY  current, current_chk, and the pins that name it; where a policy is
+           configured also its rules (see 'dumpctl prune --help'), and nothing for
+           a dump that the next prune removes
   TREES    what it holds, where dumps hold different trees
 
 Without the catalog ADDED and ALONE are not known.
@@ -84,6 +89,7 @@ fn listed(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     {
         return Err(failure);
     }
+    let kept_by = kept_by(&dumps, settings, &all);
     let trees: BTreeSet<OsString> = all.iter().flat_map(|dump| dump.trees.clone()).collect();
     let chosen = chosen(options, since, all);
     if let Some(tree) = &options.tree
@@ -98,10 +104,10 @@ fn listed(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
         return Err(Failure::Failed(text));
     }
     if settings.session.json {
-        let object = object(&dumps, &chosen);
+        let object = object(&dumps, &chosen, &kept_by);
         screen::print(&format!("{}\n", Value::Object(object)))?;
     } else {
-        tell(&dumps, &chosen)?;
+        tell(&dumps, &chosen, &kept_by)?;
     }
     Ok(Exit::Done)
 }
@@ -121,7 +127,7 @@ fn chosen(options: &Options, since: Option<DateTime<Utc>>, all: Vec<DumpInfo>) -
     chosen
 }
 
-fn tell(dumps: &Dumps<'_>, chosen: &[DumpInfo]) -> Result<(), Failure> {
+fn tell(dumps: &Dumps<'_>, chosen: &[DumpInfo], kept_by: &KeptBy) -> Result<(), Failure> {
     let first = chosen.first().map(|dump| &dump.trees);
     let mixed = chosen.iter().any(|dump| Some(&dump.trees) != first);
     let mut columns = vec![
@@ -148,7 +154,11 @@ fn tell(dumps: &Dumps<'_>, chosen: &[DumpInfo]) -> Result<(), Failure> {
             kind_for_people(dump).to_owned(),
             size(dump.added_bytes),
             size(dump.unique_bytes),
-            names(dump.links.iter().chain(&dump.pins).map(PathBuf::as_path)),
+            kept_by[&dump.dump]
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", "),
         ];
         if mixed {
             row.push(names(dump.trees.iter().map(Path::new)));
@@ -188,7 +198,7 @@ fn kind(dump: &DumpInfo) -> &'static str {
     }
 }
 
-fn object(dumps: &Dumps<'_>, chosen: &[DumpInfo]) -> Map<String, Value> {
+fn object(dumps: &Dumps<'_>, chosen: &[DumpInfo], kept_by: &KeptBy) -> Map<String, Value> {
     let mut object = desk::head(WORD, Exit::Done);
     let root = dumpcli::absolute(&dumps.lookup.dump);
     json::put_path(&mut object, "dump_root", Some(&root));
@@ -205,20 +215,46 @@ fn object(dumps: &Dumps<'_>, chosen: &[DumpInfo]) -> Map<String, Value> {
         object.insert("entries".into(), dump.entries.into());
         object.insert("added_bytes".into(), dump.added_bytes.into());
         object.insert("unique_bytes".into(), dump.unique_bytes.into());
-        object.insert("keep".into(), kept_by(dump).into());
+        let words = kept_by[&dump.dump].iter().map(KeepReason::as_str);
+        let mut words: Vec<&str> = words.collect();
+        words.dedup();
+        object.insert("keep".into(), words.into());
         Value::Object(object)
     });
     object.insert("dumps".into(), each.collect());
     object
 }
 
-/// Why it stays whatever the policy says.
-fn kept_by(dump: &DumpInfo) -> Vec<String> {
-    let links = dump
-        .links
-        .iter()
-        .map(|link| link.to_string_lossy().into_owned());
-    links
-        .chain((!dump.pins.is_empty()).then(|| "pin".to_owned()))
-        .collect()
+/// Why each dump stays.
+type KeptBy = HashMap<DumpId, Vec<KeepReason>>;
+
+/// By links, and by the policies if there are any.
+fn kept_by(dumps: &Dumps<'_>, settings: &Settings, all: &[DumpInfo]) -> KeptBy {
+    let rules = rules(dumps, settings);
+    let has_policy = rules.is_some();
+    let candidates: Vec<KeepCandidate> = all.iter().map(KeepCandidate::from).collect();
+    let verdicts = rules
+        .unwrap_or_default()
+        .judge(&candidates, &dumps.lookup.now);
+    let each = candidates.iter().zip(verdicts).map(|(dump, verdict)| {
+        let mut reasons = verdict.reasons;
+        reasons.retain(|reason| match reason {
+            KeepReason::Current | KeepReason::CurrentCheckpoint | KeepReason::Pin(_) => true,
+            _ => has_policy,
+        });
+        (dump.dump, reasons)
+    });
+    each.collect()
+}
+
+/// The policies of the trees, if there are any; what is wrong with them is told.
+fn rules(dumps: &Dumps<'_>, settings: &Settings) -> Option<KeepRules> {
+    let asked = &settings.places.configuration;
+    let sources = Sources::load(PROGRAM, asked).ok()?;
+    let chosen = (&sources, settings.places.main.as_slice());
+    let policies = Policies::of_dump_root(PROGRAM, asked, chosen, &dumps.lookup.dump).ok()?;
+    for wrong in policies.wrong() {
+        dumps.lookup.aside.warning(wrong);
+    }
+    (!policies.is_empty()).then(|| policies.rules())
 }

@@ -46,6 +46,7 @@ complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "diff" -d 'Show what
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "find" -d 'Find files and directories by name in all dumps'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "du" -d 'Show what dumps, trees and paths cost over all of history'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "restore" -d 'Restore paths from a dump, with owners, ACLs, extended attributes, hard links and devices'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "prune" -d 'Remove the dumps that no policy keeps'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "remove" -d 'Remove dumps. No other dump needs them'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "pin" -d 'Keep a dump under a name'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "unpin" -d 'Remove a pin. Its dump stays until something else removes it'
@@ -159,6 +160,40 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l json -d 'Pri
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l no-progress -d 'Show no progress'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l keep-last -d 'Keep the last dumps: a number, or those of a span of time' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l keep-hourly -d 'Keep a dump of each hour' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l keep-daily -d 'Keep a dump of each day' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l keep-weekly -d 'Keep a dump of each week' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l keep-monthly -d 'Keep a dump of each month' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l keep-yearly -d 'Keep a dump of each year' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l keep-within -d 'Keep all dumps of this span of time before the newest' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l keep-within-hourly -d 'Keep a dump of each hour of this span of time' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l keep-within-daily -d 'Keep a dump of each day of this span of time' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l keep-within-weekly -d 'Keep a dump of each week of this span of time' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l keep-within-monthly -d 'Keep a dump of each month of this span of time' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l keep-within-yearly -d 'Keep a dump of each year of this span of time' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l keep-checkpoints -d 'Keep the newest N checkpoints' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l free -d 'Remove the oldest dumps, beyond the rules, until this much is free: a part of the disk (10%) or a size (50GiB). Not those of --keep-last, nor checkpoints that are kept' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l at-least -d 'With --free: keep the last dump of each day of this span [default: 7d]' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l tree -d 'Only dumps that hold the tree of this name' -r -f
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l set -d 'Use a set: [set.NAME] in the configuration file, or the file NAME.toml beside it; \'dump\' is the top level' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -s j -l jobs -d 'Number of workers [default: chosen by disk and processors]' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l log -d 'Where to log: auto, journal, syslog or stderr [default: auto: to the journal when there is one and stderr is not a terminal, else to stderr]' -r -f -a "auto\t'Chosen by what is there'
+journal\t'The systemd journal'
+syslog\t'The system log'
+stderr\t'Standard error'"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -s n -l dry-run -d 'Change nothing; show which dumps would go, and why the others stay'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l force -d 'Remove without asking, however many dumps go at once'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -s v -l verbose -d 'Also log the start and the end to stderr'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l json -d 'Print the report as one JSON object'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l no-progress -d 'Show no progress'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F

@@ -3,6 +3,7 @@
 
 use chrono_tz::Europe::Berlin;
 use chrono_tz::Tz;
+use std::path::PathBuf;
 
 use super::*;
 

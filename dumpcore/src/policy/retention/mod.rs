@@ -8,6 +8,7 @@
 mod error;
 mod goal;
 mod judge;
+mod verdict;
 
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -16,7 +17,8 @@ use super::date::Ago;
 
 pub use error::BadKeep;
 pub use goal::FreeGoal;
-pub use judge::{KeepBrake, KeepCandidate, KeepReason, KeepRules, KeepVerdict};
+pub use judge::KeepRules;
+pub use verdict::{KeepBrake, KeepCandidate, KeepReason, KeepVerdict};
 
 /// A period of time of which a rule keeps one dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -193,6 +195,14 @@ impl KeepPolicy {
     pub fn at_least(mut self, span: Ago) -> Self {
         self.at_least = span;
         self
+    }
+
+    /// A span for it, from a text such as `7d`.
+    ///
+    /// # Errors
+    /// It is not a span of time, or one of no length.
+    pub fn read_span(text: &str) -> Result<Ago, BadKeep> {
+        span(text)
     }
 
     /// The same from a text such as `7d`.

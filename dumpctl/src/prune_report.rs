@@ -1,0 +1,265 @@
+//! What `dumpctl prune` shows: the plan, the question, what was done.
+
+use std::path::Path;
+
+use dumpcli::exit::Exit;
+use dumpcli::failure::Failure;
+use dumpcli::paging::Out;
+use dumpcli::{figures, fit, json, logging, pruning, screen};
+use dumpcore::chrono::{DateTime, Utc};
+use dumpcore::{DumpId, Goes, GoesFor, KeepReason, Left, Printable, PrunePlan, Pruned};
+use serde_json::{Map, Value, json};
+
+use crate::common::Settings;
+use crate::desk;
+use crate::dumps;
+use crate::program::PROGRAM;
+use crate::table::{Set, Table};
+
+pub(crate) const WORD: &str = "prune";
+/// How many dumps are named in a question, at most.
+const NAMED: usize = 20;
+
+/// The plan of a dry run: each dump with its reasons.
+pub(crate) fn tell_plan(root: &Path, plan: &PrunePlan, settings: &Settings) -> Result<(), Failure> {
+    if settings.session.json {
+        let mut object = head(root, plan, Exit::Done);
+        object.insert("dry_run".into(), true.into());
+        object.insert("freed_bytes".into(), json::value(&plan.freed_bytes));
+        return screen::print(&format!("{}\n", Value::Object(object)));
+    }
+    if settings.session.quiet {
+        return Ok(());
+    }
+    let mut table = Table::new(
+        &[Set::Left, Set::Left, Set::Right, Set::Left],
+        &["", "NAME", "AGE", "KEPT BY"],
+    );
+    for (dump, moment, fate, why) in all(plan) {
+        table.row(vec![fate.to_owned(), dump.to_string(), age(moment), why]);
+    }
+    let mut out = Out::open();
+    for line in table.lines(fit::stdout_columns()) {
+        if !dumps::line(&mut out, &line)? {
+            return dumps::close(out);
+        }
+    }
+    dumps::line(&mut out, &format!("dry run: {}", would(plan)))?;
+    dumps::close(out)
+}
+
+/// All dumps, the oldest first, what becomes of each, and why.
+fn all(plan: &PrunePlan) -> Vec<(DumpId, Option<DateTime<Utc>>, &'static str, String)> {
+    let keep = plan.keep.iter().map(|kept| {
+        let why = reasons(&kept.reasons);
+        (kept.dump, kept.moment, "keep", why)
+    });
+    let goes = |goes: &Goes| (goes.dump, goes.moment, "remove", why(goes).to_owned());
+    let mut all: Vec<_> = keep.chain(plan.remove.iter().map(goes)).collect();
+    all.sort_by_key(|(dump, moment, ..)| (*moment, dump.name()));
+    all
+}
+
+fn why(goes: &Goes) -> &'static str {
+    match goes.why {
+        GoesFor::Room => "(lack of room)",
+        _ => "-",
+    }
+}
+
+pub(crate) fn reasons(reasons: &[KeepReason]) -> String {
+    let words: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+    words.join(", ")
+}
+
+fn age(moment: Option<DateTime<Utc>>) -> String {
+    let age = moment.map(|moment| figures::age(Utc::now() - moment));
+    age.unwrap_or_else(|| "-".to_owned())
+}
+
+/// `would remove 3 of 10 dumps and free 1.2 GiB; 7 stay`
+fn would(plan: &PrunePlan) -> String {
+    let (goes, stay) = (plan.remove.len(), plan.keep.len());
+    let all = goes + stay;
+    if goes == 0 {
+        return format!("nothing to remove; {} stay", dumps_of(all));
+    }
+    let freed = match plan.freed_bytes {
+        Some(freed) => format!(" and free {}", figures::bytes(freed)),
+        None => String::new(),
+    };
+    format!(
+        "would remove {goes} of {}{freed}; {stay} stay",
+        dumps_of(all)
+    )
+}
+
+fn dumps_of(number: usize) -> String {
+    match number {
+        1 => "1 dump".to_owned(),
+        number => format!("{number} dumps"),
+    }
+}
+
+/// What goes, and whether to remove it.
+pub(crate) fn question(plan: &PrunePlan) -> String {
+    let goes = plan.remove.len();
+    let mut table = Table::new(&[Set::Left, Set::Right, Set::Left], &["", "", ""]);
+    for one in plan.remove.iter().take(NAMED) {
+        let why = match one.why {
+            GoesFor::Room => why(one),
+            _ => "",
+        };
+        let name = format!("  {}", one.dump);
+        table.row(vec![name, age(one.moment), why.to_owned()]);
+    }
+    let mut text = String::from("no policy keeps:\n");
+    for line in table.lines(None) {
+        text.push_str(&line);
+        text.push('\n');
+    }
+    if let more @ 1.. = goes.saturating_sub(NAMED) {
+        text.push_str(&format!(
+            "  and {more} more; 'dumpctl prune -n' shows all\n"
+        ));
+    }
+    let freed = match plan.freed_bytes {
+        Some(freed) => format!(", and free {}", figures::bytes(freed)),
+        None => String::new(),
+    };
+    let all = goes + plan.keep.len();
+    let which = if goes == 1 { "this one" } else { "these" };
+    text.push_str(&format!(
+        "{}: remove {which} {of}{all} dumps{freed}?",
+        PROGRAM.name,
+        of = if goes == 1 {
+            "of ".to_owned()
+        } else {
+            format!("{goes} of ")
+        },
+    ));
+    text
+}
+
+/// What became of it, in the log and on the screen.
+pub(crate) fn tell(
+    root: &Path,
+    pruned: &Pruned,
+    settings: &Settings,
+    exit: Exit,
+) -> Result<(), Failure> {
+    if pruned.is_braked()
+        && let Some(brake) = &pruned.plan.brake
+    {
+        tracing::error!(DUMP_STATUS = exit.status(), "{}", pruning::braked(brake));
+    }
+    if let Some(removal) = &pruned.removal {
+        for left in &removal.left {
+            tracing::error!(DUMP_STATUS = left.reason.as_str(), "{}", stays(left));
+        }
+        for removed in &removal.removed {
+            let path = dumpcli::absolute(&removed.path);
+            tracing::info!(
+                target: logging::REPORTED,
+                DUMP_PATH = %Printable::path(&path),
+                DUMP_STATUS = exit.status(),
+                DUMP_EXIT = exit.code(),
+                DUMP_BYTES = removed.freed_bytes,
+                "finished removing {}", Printable::path(&path)
+            );
+        }
+    }
+    if settings.session.json {
+        return screen::print(&format!("{}\n", object(root, pruned, exit)));
+    }
+    let Some(removal) = pruned.removal.as_ref().filter(|_| !settings.session.quiet) else {
+        return Ok(());
+    };
+    let mut text = String::new();
+    if settings.verbose {
+        for removed in &removal.removed {
+            let (dump, names) = (removed.dump, removed.names);
+            let freed = figures::bytes(removed.freed_bytes);
+            text.push_str(&format!("removed {dump}: {names} entries, {freed} freed\n"));
+        }
+    }
+    if removal.finished_names > 0 {
+        let names = removal.finished_names;
+        text.push_str(&format!(
+            "removed {names} entries left by an earlier removal\n"
+        ));
+    }
+    let stay = pruned.plan.keep.len() + removal.left.len();
+    text.push_str(&match removal.removed.len() {
+        0 => format!("nothing to remove; {} stay\n", dumps_of(stay)),
+        removed => format!(
+            "removed {}, {} freed; {stay} stay\n",
+            dumps_of(removed),
+            figures::bytes(removal.freed_bytes)
+        ),
+    });
+    screen::print(&text)
+}
+
+fn stays(left: &Left) -> String {
+    format!("kept {}: {}", left.dump, left.reason)
+}
+
+/// What was done, for machines.
+fn object(root: &Path, pruned: &Pruned, exit: Exit) -> Value {
+    let mut object = head(root, &pruned.plan, exit);
+    object.insert("dry_run".into(), false.into());
+    let freed = pruned
+        .removal
+        .as_ref()
+        .map_or(0, |removal| removal.freed_bytes);
+    object.insert("freed_bytes".into(), freed.into());
+    if let Some(removal) = &pruned.removal {
+        let mut whole = removal.clone();
+        let removed = whole.removed.iter_mut().map(|removed| &mut removed.path);
+        let left = whole.left.iter_mut().map(|left| &mut left.path);
+        for path in removed.chain(left) {
+            *path = dumpcli::absolute(path);
+        }
+        whole.faults.iter_mut().for_each(json::fault_absolute);
+        object.extend(json::object(&whole));
+    }
+    Value::Object(object)
+}
+
+/// The plan.
+fn head(root: &Path, plan: &PrunePlan, exit: Exit) -> Map<String, Value> {
+    let mut object = desk::head(WORD, exit);
+    json::put_path(&mut object, "dump_root", Some(&dumpcli::absolute(root)));
+    let keep = plan.keep.iter().map(|kept| {
+        let reasons: Vec<&str> = kept.reasons.iter().map(KeepReason::as_str).collect();
+        json!({ "name": kept.dump.to_string(), "reasons": reasons })
+    });
+    object.insert("keep".into(), keep.collect());
+    let remove = plan.remove.iter();
+    let remove =
+        remove.map(|goes| json!({ "name": goes.dump.to_string(), "why": goes.why.as_str() }));
+    object.insert("remove".into(), remove.collect());
+    let brake = plan.brake.as_ref().map(|brake| {
+        let tree = brake.tree.to_string_lossy();
+        json!({ "tree": tree, "remove": brake.goes, "of": brake.of })
+    });
+    object.insert("brake".into(), json::value(&brake));
+    let shortage = plan.shortage.map(|shortage| {
+        json!({
+            "wanted_bytes": shortage.wanted_bytes,
+            "free_bytes": shortage.free_bytes,
+            "wanted_inodes": shortage.wanted_inodes,
+            "free_inodes": shortage.free_inodes,
+            "could_free_bytes": shortage.could_free_bytes,
+            "met": shortage.is_met,
+        })
+    });
+    object.insert("shortage".into(), json::value(&shortage));
+    let alone = plan.left_alone.iter().map(|(tree, dumps)| {
+        let tree = tree.to_string_lossy();
+        json!({ "tree": tree, "dumps": dumps })
+    });
+    object.insert("without_policy".into(), alone.collect());
+    object
+}
