@@ -45,6 +45,11 @@ impl Looking {
         Ok(Self { lookups })
     }
 
+    /// All dump roots.
+    pub(crate) fn each(&self) -> Result<impl Iterator<Item = &Lookup>, Failure> {
+        self.lookups.each()
+    }
+
     /// The dump root that is meant where no path chooses.
     pub(crate) fn dumps(&self) -> Result<Dumps<'_>, Failure> {
         Dumps::of(self.lookups.chosen()?)

@@ -22,6 +22,7 @@ mod prune_report;
 mod prune_rules;
 mod remove;
 mod restore;
+mod status;
 mod table;
 
 use std::process::ExitCode;
@@ -48,6 +49,7 @@ struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Word {
+    Status(status::Options),
     List(list::Options),
     Diff(diff::Options),
     Find(find::Options),
@@ -87,9 +89,8 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         Some(Word::Pin(options)) => pin::run(options, &settings),
         Some(Word::Unpin(options)) => pin::run_unpin(options, &settings),
         Some(Word::Catalog(options)) => catalog::run(options, &settings),
-        None => Err(Failure::Usage(
-            "a command is missing, such as 'dumpctl list' (see --help)".to_owned(),
-        )),
+        Some(Word::Status(options)) => status::run(options, &settings),
+        None => status::run(&status::Options::default(), &settings),
     }
 }
 

@@ -11,7 +11,6 @@
 //! the dump that it copied.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,6 +19,7 @@ use std::{iter, mem};
 use chrono::{DateTime, Local, TimeDelta, Utc};
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
+use dumpcli::metrics::Metrics;
 use dumpcli::{Program, absolute, json};
 use dumpcore::{Chain, DumpName, DumpRoot, Printable, Sort};
 use serde_json::{Value, json};
@@ -84,28 +84,14 @@ impl Ages {
     /// collector reads them: the oldest first.
     #[must_use]
     pub(crate) fn metrics(&self) -> String {
-        let mut text = String::new();
-        let timestamp = |newest: &Newest| newest.made.timestamp();
-        let age = |newest: &Newest| newest.age.num_seconds();
-        for (name, help, value) in [
-            (
-                "dump_newest_timestamp_seconds",
-                "When the newest dump was made, in seconds since 1970.",
-                &timestamp as &dyn Fn(&Newest) -> i64,
-            ),
-            (
-                "dump_newest_age_seconds",
-                "How old the newest dump was when this was written.",
-                &age,
-            ),
-        ] {
-            let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
-            for newest in iter::once(&self.oldest).chain(&self.others) {
-                let labels = newest.labels(&self.root);
-                let _ = writeln!(text, "{name}{{{labels}}} {}", value(newest));
-            }
+        let mut metrics = Metrics::default();
+        for newest in iter::once(&self.oldest).chain(&self.others) {
+            let mut labels = vec![("dump", self.root.as_os_str())];
+            labels.extend(newest.tree.as_ref().map(|tree| ("tree", &**tree)));
+            let (made, age) = (newest.made.timestamp(), newest.age.num_seconds());
+            metrics.newest(&labels, made, age);
         }
-        text
+        metrics.text()
     }
 }
 
@@ -205,15 +191,6 @@ impl Newest {
         format!("{}\n", Value::Object(object))
     }
 
-    /// The labels of its metrics.
-    fn labels(&self, root: &Path) -> String {
-        let mut labels = format!("dump=\"{}\"", escaped(&root.to_string_lossy()));
-        if let Some(tree) = &self.tree {
-            let _ = write!(labels, ",tree=\"{}\"", escaped(&tree.to_string_lossy()));
-        }
-        labels
-    }
-
     fn age(&self) -> humantime::FormattedDuration {
         let minutes = u64::try_from(self.age.num_minutes()).unwrap_or(0);
         humantime::format_duration(Duration::from_secs(minutes * 60))
@@ -267,17 +244,6 @@ fn copied_by(
         }
     }
     Ok(name)
-}
-
-/// A label's value, in the text format of Prometheus.
-fn escaped(text: &str) -> String {
-    let escape = |c: char| match c {
-        '\\' => "\\\\".to_owned(),
-        '"' => "\\\"".to_owned(),
-        '\n' => "\\n".to_owned(),
-        c => c.to_string(),
-    };
-    text.chars().map(escape).collect()
 }
 
 #[cfg(test)]

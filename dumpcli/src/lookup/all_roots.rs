@@ -147,6 +147,17 @@ impl Lookups {
         }
     }
 
+    /// All dump roots, each with its trees.
+    ///
+    /// # Errors
+    /// One of them is not there.
+    pub fn each(&self) -> Result<impl Iterator<Item = &Lookup>, Failure> {
+        for (_, settings) in &self.all {
+            settings.has_dumps(self.program)?;
+        }
+        Ok(self.all.iter().map(|(lookup, _)| lookup))
+    }
+
     /// A path for machines.
     #[must_use]
     pub fn absolute(&self, path: &Path) -> PathBuf {

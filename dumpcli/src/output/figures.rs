@@ -19,6 +19,12 @@ pub(super) fn some(number: u64, one: &str, many: &str) -> String {
     }
 }
 
+/// A number as a person reads it: `1,234`.
+#[must_use]
+pub fn number(number: u64) -> String {
+    HumanCount(number).to_string()
+}
+
 /// A size as a person reads it: `31.5 GiB`.
 #[must_use]
 pub fn bytes(bytes: u64) -> String {

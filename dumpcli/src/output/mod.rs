@@ -7,6 +7,7 @@ pub mod help;
 pub mod json;
 pub(crate) mod log_report;
 pub mod logging;
+pub mod metrics;
 pub mod progress;
 pub(crate) mod progress_line;
 pub mod report;
