@@ -8,17 +8,20 @@ use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
 use dumpcli::metrics::Metrics;
 use dumpcli::paging::Out;
+use dumpcli::policies::{Policies, is_same};
+use dumpcli::settings::Sources;
 use dumpcli::{Lookup, figures, fit, json, screen};
 use dumpcore::chrono::{DateTime, Utc};
 use dumpcore::{
-    Attention, AttentionLimits, Chain, DumpRoot, NoCatalog, Printable, RootStatus, TreeStatus,
-    WatchedTree,
+    Attention, AttentionLimits, Chain, Dated, DumpRoot, NoCatalog, Printable, RootStatus,
+    TreeStatus, WatchedTree,
 };
 use serde_json::{Map, Value};
 
 use crate::common::Settings;
 use crate::desk;
 use crate::dumps::{self, Looking};
+use crate::program::PROGRAM;
 use crate::table::{Set, Table};
 
 const WORD: &str = "status";
@@ -60,6 +63,40 @@ struct Found<'a> {
     attention: Vec<Attention>,
     /// Why there is no telling for how many more dumps there is room.
     no_catalog: Option<NoCatalog>,
+    replicas: Vec<Replica>,
+}
+
+/// The second disk of a dump root.
+struct Replica {
+    root: PathBuf,
+    /// Can it be looked at?
+    is_there: bool,
+    /// The newest dump on it.
+    newest: Option<Dated>,
+}
+
+impl Replica {
+    fn at(root: PathBuf, now: DateTime<Utc>) -> Self {
+        let found = DumpRoot::open(&root)
+            .ok()
+            .map(|root| root.listing().newest_first(..=now).next().transpose());
+        let found = found.and_then(Result::ok);
+        Self {
+            root,
+            is_there: found.is_some(),
+            newest: found.flatten(),
+        }
+    }
+
+    fn attention(&self, now: DateTime<Utc>, limits: &AttentionLimits) -> Option<Attention> {
+        let root = self.root.clone();
+        let age = self.newest.as_ref().map(|newest| now - newest.moment);
+        match age {
+            _ if !self.is_there => Some(Attention::NoReplica { root }),
+            Some(age) if age <= limits.replica_age => None,
+            age => Some(Attention::OldReplica { root, age }),
+        }
+    }
 }
 
 pub(crate) fn run(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
@@ -71,9 +108,10 @@ pub(crate) fn run(options: &Options, settings: &Settings) -> Result<Exit, Failur
 
 fn told(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     let looking = Looking::new(settings)?;
+    let sources = Sources::load_all(PROGRAM, &settings.places.configuration)?;
     let mut all = Vec::new();
     for lookup in looking.each()? {
-        all.push(Found::of(lookup)?);
+        all.push(Found::of(lookup, settings, &sources)?);
     }
     let needed = all.iter().any(|found| !found.attention.is_empty());
     let exit = if needed { Exit::Attention } else { Exit::Done };
@@ -89,7 +127,7 @@ fn told(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
 }
 
 impl<'a> Found<'a> {
-    fn of(lookup: &'a Lookup) -> Result<Self, Failure> {
+    fn of(lookup: &'a Lookup, settings: &Settings, sources: &[Sources]) -> Result<Self, Failure> {
         let root = DumpRoot::open(&lookup.dump)?;
         let catalog = root.catalog();
         let status = root
@@ -100,12 +138,26 @@ impl<'a> Found<'a> {
         {
             return Err(failure);
         }
-        let attention = status.attention(&watched(lookup), &AttentionLimits::default());
+        let limits = AttentionLimits::default();
+        let (watched, wrong) = watched(lookup, settings, sources)?;
+        let mut attention = status.attention(&watched, &limits);
+        let mut replicas = Vec::new();
+        for sources in sources.iter().filter(|one| has_replicas_of(one, lookup)) {
+            let root = lookup.absolute(&sources.slave_dump(None).value);
+            if replicas.iter().any(|other: &Replica| other.root == root) {
+                continue;
+            }
+            let replica = Replica::at(root, status.now);
+            attention.extend(replica.attention(status.now, &limits));
+            replicas.push(replica);
+        }
+        attention.extend(wrong.into_iter().map(|why| Attention::BadPolicy { why }));
         Ok(Self {
             lookup,
             status,
             attention,
             no_catalog: catalog.err(),
+            replicas,
         })
     }
 
@@ -118,12 +170,33 @@ impl<'a> Found<'a> {
     }
 }
 
-/// The trees that are dumped into a dump root, by the configuration.
-fn watched(lookup: &Lookup) -> Vec<WatchedTree> {
-    let trees = dumps::trees(lookup).into_iter();
-    trees
-        .map(|(_, name)| WatchedTree::new(name, false))
-        .collect()
+/// Is the dump root of a set this one, and are its dumps replicated?
+fn has_replicas_of(sources: &Sources, lookup: &Lookup) -> bool {
+    sources.has_slave() && is_same(&lookup.absolute(&sources.dump(None).value), &lookup.dump)
+}
+
+/// The trees that are dumped into a dump root, by the configuration, and what
+/// is wrong with their policies.
+fn watched(
+    lookup: &Lookup,
+    settings: &Settings,
+    sources: &[Sources],
+) -> Result<(Vec<WatchedTree>, Vec<String>), Failure> {
+    let places = &settings.places;
+    let policies = match sources.first() {
+        Some(first) => {
+            let chosen = (first, places.main.as_slice());
+            Policies::of_dump_root(PROGRAM, &places.configuration, chosen, &lookup.dump)?
+        }
+        None => Policies::default(),
+    };
+    let rules = policies.rules();
+    let trees = dumps::trees(lookup).into_iter().map(|(_, name)| {
+        let has_policy = !rules.policies(&name).is_empty();
+        WatchedTree::new(name, has_policy)
+    });
+    let wrong = policies.wrong().map(str::to_owned);
+    Ok((trees.collect(), wrong.collect()))
 }
 
 /// What can be done about it.
@@ -141,11 +214,14 @@ fn advice(attention: &Attention, root: &Path) -> Option<String> {
         Attention::LittleRoom { .. } => typed("dumpctl prune -n"),
         Attention::Leftover { dump, .. } => {
             let words = format!("dumpctl remove {dump}");
-            Some(format!("the next run of its trees takes it over, or '{words}'"))
+            Some(format!(
+                "the next run of its trees takes it over, or '{words}'"
+            ))
         }
         Attention::NoPolicy { .. } => {
             Some("[keep] in the configuration says which dumps stay".to_owned())
         }
+        Attention::BadPolicy { .. } => Some("until then nothing is removed by it".to_owned()),
         Attention::NotAPin { link } => {
             let name = link.file_name().map(Path::new).unwrap_or(link);
             let words = format!("rm {}", Printable::path(&root.join(name)));
@@ -197,7 +273,11 @@ fn put(text: &mut String, sentence: &str, width: Option<usize>) {
 impl Found<'_> {
     fn tell(&self, text: &mut String, width: Option<usize>) {
         let root = self.root();
-        put(text, &format!("{}: {}", Printable::path(&root), self.room()), width);
+        put(
+            text,
+            &format!("{}: {}", Printable::path(&root), self.room()),
+            width,
+        );
         let mut table = Table::new(
             &[Set::Left, Set::Left, Set::Right, Set::Right, Set::Left],
             &["TREE", "NEWEST", "AGE", "DUMPS", "SINCE"],
@@ -212,15 +292,28 @@ impl Found<'_> {
                 self.age(checkpoint.moment),
             ]);
         }
+        for replica in &self.replicas {
+            if let Some(newest) = &replica.newest {
+                table.row(vec![
+                    format!("({})", Printable::path(&replica.root)),
+                    newest.name.to_string(),
+                    self.age(newest.moment),
+                ]);
+            }
+        }
         for line in table.lines(width) {
             let _ = writeln!(text, "{line}");
         }
     }
 
     fn row(&self, tree: &TreeStatus) -> Vec<String> {
-        let newest = tree.newest.map_or_else(|| "-".to_owned(), |one| one.to_string());
+        let newest = tree
+            .newest
+            .map_or_else(|| "-".to_owned(), |one| one.to_string());
         let age = tree.moment.map(|moment| self.age(moment));
-        let since = tree.since.map(|since| dumps::minute(since).civil().date().to_string());
+        let since = tree
+            .since
+            .map(|since| dumps::minute(since).civil().date().to_string());
         vec![
             Printable::path(Path::new(&tree.name)).to_string(),
             newest,
@@ -289,6 +382,16 @@ impl Found<'_> {
             Value::Object(object)
         });
         object.insert("checkpoint".into(), checkpoint.into());
+        let replicas = self.replicas.iter().map(|replica| {
+            let mut object = Map::new();
+            json::put_path(&mut object, "dump_root", Some(&replica.root));
+            let newest = replica.newest.as_ref();
+            let name = newest.map(|newest| newest.name.to_string());
+            object.insert("name".into(), name.into());
+            self.put_moment(&mut object, newest.map(|newest| newest.moment));
+            Value::Object(object)
+        });
+        object.insert("replicas".into(), replicas.collect());
         let room = &status.room;
         for (key, number) in [
             ("free_bytes", room.free_bytes),

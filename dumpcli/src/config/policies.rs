@@ -178,7 +178,9 @@ fn others(
     Ok(all)
 }
 
-fn is_same(one: &Path, other: &Path) -> bool {
+/// Do two paths lead to one directory?
+#[must_use]
+pub fn is_same(one: &Path, other: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
     one == other || real(one) == real(other)
 }

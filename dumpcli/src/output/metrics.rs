@@ -55,10 +55,7 @@ impl Metrics {
     pub fn text(&self) -> String {
         let mut text = String::new();
         for Gauge { name, help, lines } in &self.gauges {
-            let _ = write!(
-                text,
-                "# HELP {name} {help}\n# TYPE {name} gauge\n{lines}"
-            );
+            let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} gauge\n{lines}");
         }
         text
     }

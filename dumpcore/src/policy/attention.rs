@@ -170,6 +170,11 @@ pub enum Attention {
         /// How many it has.
         dumps: u64,
     },
+    /// A policy cannot be used: nothing is removed by it.
+    BadPolicy {
+        /// What is wrong with it.
+        why: String,
+    },
     /// A link in the dump root looks like a pin and keeps no dump.
     NotAPin {
         /// The path of the link.
@@ -192,6 +197,7 @@ impl Attention {
             Self::LittleRoom { .. } => "little_room",
             Self::Leftover { .. } => "leftover",
             Self::NoPolicy { .. } => "no_policy",
+            Self::BadPolicy { .. } => "bad_policy",
             Self::NotAPin { .. } => "not_a_pin",
         }
     }
@@ -244,6 +250,7 @@ impl fmt::Display for Attention {
                 let dumps = some(*dumps, "dump", "dumps");
                 write!(f, "{}: {dumps}, no policy", tree(name))
             }
+            Self::BadPolicy { why } => f.write_str(why),
             Self::NotAPin { link } => {
                 let link = Printable::path(link);
                 write!(f, "{link} looks like a pin and keeps no dump")

@@ -1,0 +1,157 @@
+//! `dumpctl status`: what it prints, and how it ends.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use common::{Ground, ends};
+use dumpcore::{DumpRoot, Snapshot};
+use serde_json::Value;
+
+/// Two dumps of a tree, made just now.
+fn ground() -> Ground {
+    let ground = Ground::empty();
+    fs::write(ground.at("tree/file"), "text").expect("written");
+    for init in [true, false] {
+        let snapshot = Snapshot::new(ground.root()).main(ground.at("tree"));
+        snapshot.init(init).run().expect("dumped");
+    }
+    ground
+}
+
+fn status(ground: &Ground, words: &[&str]) -> Command {
+    let mut command = ground.dumpctl(words);
+    command.env("MAINROOT", ground.at("tree"));
+    command
+}
+
+fn json(ground: &Ground, code: i32) -> Value {
+    let (printed, _) = ends(status(ground, &["status", "--json"]), code);
+    serde_json::from_str(&printed).expect("one object")
+}
+
+fn attention(ground: &Ground) -> Vec<String> {
+    let object = json(ground, 3);
+    let all = object["attention"].as_array().expect("a list");
+    let what = all.iter().map(|one| one["what"].as_str().expect("a word"));
+    what.map(str::to_owned).collect()
+}
+
+#[test]
+fn nothing_needs_attention() {
+    let ground = ground();
+    for words in [&["status"][..], &[]] {
+        let (printed, said) = ends(status(&ground, words), 0);
+        assert_eq!(said, "");
+        assert!(
+            printed.starts_with("nothing needs attention\n"),
+            "{printed}"
+        );
+        let row: Vec<&str> = printed
+            .lines()
+            .last()
+            .expect("a row")
+            .split_whitespace()
+            .collect();
+        let root = DumpRoot::open(ground.root()).expect("opened");
+        let newest = root
+            .current_name()
+            .expect("read")
+            .expect("a dump")
+            .to_string();
+        assert_eq!(row[..2], ["tree", &*newest], "{printed}");
+        assert!(row.contains(&"2"), "{printed}");
+        assert!(printed.contains("more dumps"), "{printed}");
+    }
+    let (printed, said) = ends(status(&ground, &["status", "-q"]), 0);
+    assert_eq!((printed.as_str(), said.as_str()), ("", ""));
+    let object = json(&ground, 0);
+    assert_eq!(object["attention"], serde_json::json!([]));
+    let root = &object["roots"][0];
+    assert_eq!(root["trees"][0]["tree"], "tree");
+    assert_eq!(root["trees"][0]["dumps"], 2);
+    assert!(
+        root["more_dumps"].as_u64().is_some_and(|more| more > 0),
+        "{root}"
+    );
+}
+
+#[test]
+fn what_needs_attention_comes_first_and_alone_with_q() {
+    let ground = ground();
+    symlink("2020/0101", ground.root().join("a-day")).expect("linked");
+    fs::create_dir_all(ground.root().join("2020/0101/0000_incomplete")).expect("made");
+    let (quiet, said) = ends(status(&ground, &["-q"]), 3);
+    assert_eq!(said, "");
+    let lines: Vec<&str> = quiet.lines().collect();
+    assert_eq!(lines.len(), 2, "{quiet}");
+    assert!(
+        lines[0].starts_with("2020/0101/0000_incomplete was left"),
+        "{quiet}"
+    );
+    assert!(
+        lines[0].ends_with("or 'dumpctl remove 2020/0101/0000_incomplete'"),
+        "{quiet}"
+    );
+    assert!(lines[1].contains("a-day looks like a pin"), "{quiet}");
+    let (whole, _) = ends(status(&ground, &[]), 3);
+    assert!(whole.starts_with(&quiet), "{whole}");
+    assert_eq!(attention(&ground), ["leftover", "not_a_pin"]);
+}
+
+#[test]
+fn the_configuration_says_what_is_expected() {
+    let ground = ground();
+    let slave = ground.at("slave");
+    fs::create_dir(&slave).expect("made");
+    let (tree, root) = (ground.at("tree"), ground.root().to_path_buf());
+    let text = format!(
+        "main = [{tree:?}, \"/nowhere/photos\"]\ndump = {root:?}\n\
+         [keep]\ndaily = \"0w\"\n[slave]\ndump = {slave:?}\n"
+    );
+    let file = ground.at("dump.toml");
+    fs::write(&file, text).expect("written");
+    let mut command = ground.dumpctl(&["status", "--json", "--config"]);
+    command.env_remove("DUMPROOT").arg(&file);
+    let (printed, _) = ends(command, 3);
+    let object: Value = serde_json::from_str(&printed).expect("one object");
+    let all = object["attention"].as_array().expect("a list");
+    let what: Vec<&str> = all.iter().filter_map(|one| one["what"].as_str()).collect();
+    assert_eq!(what, ["no_dump", "old_replica", "bad_policy"]);
+    assert_eq!(all[0]["text"], "no dump of photos");
+    let why = all[2]["text"].as_str().expect("a reason");
+    assert!(why.contains("dump.toml:4:"), "{why}");
+    assert!(
+        object["roots"][0]["replicas"][0]["name"].is_null(),
+        "{object}"
+    );
+}
+
+#[test]
+fn metrics_are_those_of_dumpme_and_more() {
+    let ground = ground();
+    let (printed, _) = ends(status(&ground, &["status", "--prometheus"]), 0);
+    let root = ground.root().display().to_string();
+    for name in [
+        "dump_newest_timestamp_seconds",
+        "dump_newest_age_seconds",
+        "dump_dumps",
+    ] {
+        let labels = format!("\n{name}{{dump=\"{root}\",tree=\"tree\"}} ");
+        assert!(printed.contains(&labels), "{printed}");
+    }
+    let none = format!("\ndump_attention{{dump=\"{root}\"}} 0\n");
+    assert!(printed.contains(&none), "{printed}");
+}
+
+#[test]
+fn a_dump_root_without_dumps_is_a_failure() {
+    let ground = Ground::empty();
+    let (_, said) = ends(status(&ground, &["status"]), 1);
+    assert!(
+        said.contains("no dump") || said.contains("no 'current'"),
+        "{said}"
+    );
+}
