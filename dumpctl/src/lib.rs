@@ -23,6 +23,8 @@ mod prune_rules;
 mod remove;
 mod restore;
 mod status;
+mod status_found;
+mod status_json;
 mod table;
 
 use std::process::ExitCode;

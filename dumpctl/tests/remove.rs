@@ -246,7 +246,6 @@ fn without_a_terminal_it_takes_force() {
     let (_, said) = ends(ground.dumpctl(&["remove", "2030/0101/0200"]), 1);
     assert!(said.contains("--force"), "{said}");
     assert!(ground.has("2030/0101/0200/tree/own"));
-    ends(ground.dumpctl(&[]), 2);
     ends(ground.dumpctl(&["remove", "--force"]), 2);
 }
 

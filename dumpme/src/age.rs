@@ -367,9 +367,4 @@ mod tests {
         assert_eq!(age_of(&dir, &["other"], now), Ok(24 * 60));
         assert_eq!(age(&dir, now), Ok(60));
     }
-
-    #[test]
-    fn labels_are_escaped() {
-        assert_eq!(escaped("/a \"b\"\\c\n"), "/a \\\"b\\\"\\\\c\\n");
-    }
 }

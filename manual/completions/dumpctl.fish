@@ -41,6 +41,7 @@ complete -c dumpctl -n "__fish_dumpctl_needs_command" -l progress -d 'Show progr
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -l no-progress -d 'Show no progress'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -s h -l help -d 'Print help'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -s V -l version -d 'Print version'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "status" -d 'Show the state of the dump roots, with what needs attention first'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "list" -d 'List the dumps, oldest first, with what each added and what removing it would free'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "diff" -d 'Show what differs between two dumps, or between a dump and the trees as they are now'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "find" -d 'Find files and directories by name in all dumps'
@@ -51,6 +52,23 @@ complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "remove" -d 'Remove 
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "pin" -d 'Keep a dump under a name'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "unpin" -d 'Remove a pin. Its dump stays until something else removes it'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "catalog" -d 'Show what is remembered between runs, make it again, or compare it with the dumps'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l set -d 'Use a set: [set.NAME] in the configuration file, or the file NAME.toml beside it; \'dump\' is the top level' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -s j -l jobs -d 'Number of workers [default: chosen by disk and processors]' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l log -d 'Where to log: auto, journal, syslog or stderr [default: auto: to the journal when there is one and stderr is not a terminal, else to stderr]' -r -f -a "auto\t'Chosen by what is there'
+journal\t'The systemd journal'
+syslog\t'The system log'
+stderr\t'Standard error'"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l prometheus -d 'Print metrics in the text format of Prometheus'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -s v -l verbose -d 'Also log the start and the end to stderr'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l json -d 'Print the report as one JSON object'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l no-progress -d 'Show no progress'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -s h -l help -d 'Print help'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l since -d 'Only dumps made since: a dump (its name, path or pin), a date, or how long ago (12h, 3d, 2w, 1y6mo)' -r
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l tree -d 'Only dumps that hold the tree of this name' -r -f
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l last -d 'Only the newest N dumps' -r

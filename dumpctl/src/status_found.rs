@@ -1,0 +1,171 @@
+//! What is found out about a dump root, its second disks and its policies, and
+//! what can be done about what needs attention.
+
+use std::path::{Path, PathBuf};
+
+use dumpcli::failure::Failure;
+use dumpcli::policies::{Policies, is_same};
+use dumpcli::settings::Sources;
+use dumpcli::{Lookup, figures};
+use dumpcore::chrono::{DateTime, Utc};
+use dumpcore::{
+    Attention, AttentionLimits, Dated, DumpRoot, NoCatalog, Printable, RootStatus, WatchedTree,
+};
+
+use crate::common::Settings;
+use crate::dumps;
+use crate::program::PROGRAM;
+
+pub(crate) const WORD: &str = "status";
+
+/// A dump root, and what was found out about it.
+pub(crate) struct Found<'a> {
+    pub(crate) lookup: &'a Lookup,
+    pub(crate) status: RootStatus,
+    pub(crate) attention: Vec<Attention>,
+    /// Why there is no telling for how many more dumps there is room.
+    pub(crate) no_catalog: Option<NoCatalog>,
+    pub(crate) replicas: Vec<Replica>,
+}
+
+/// The second disk of a dump root.
+pub(crate) struct Replica {
+    pub(crate) root: PathBuf,
+    /// Can it be looked at?
+    is_there: bool,
+    /// The newest dump on it.
+    pub(crate) newest: Option<Dated>,
+}
+
+impl Replica {
+    fn at(root: PathBuf, now: DateTime<Utc>) -> Self {
+        let found = DumpRoot::open(&root)
+            .ok()
+            .map(|root| root.listing().newest_first(..=now).next().transpose());
+        let found = found.and_then(Result::ok);
+        Self {
+            root,
+            is_there: found.is_some(),
+            newest: found.flatten(),
+        }
+    }
+
+    fn attention(&self, now: DateTime<Utc>, limits: &AttentionLimits) -> Option<Attention> {
+        let root = self.root.clone();
+        let age = self.newest.as_ref().map(|newest| now - newest.moment);
+        match age {
+            _ if !self.is_there => Some(Attention::NoReplica { root }),
+            Some(age) if age <= limits.replica_age => None,
+            age => Some(Attention::OldReplica { root, age }),
+        }
+    }
+}
+
+impl<'a> Found<'a> {
+    pub(crate) fn of(
+        lookup: &'a Lookup,
+        settings: &Settings,
+        sources: &[Sources],
+    ) -> Result<Self, Failure> {
+        let root = DumpRoot::open(&lookup.dump)?;
+        let catalog = root.catalog();
+        let status = root
+            .status(catalog.as_ref().ok(), lookup.now)
+            .map_err(|error| dumps::failed(error, lookup))?;
+        if status.trees.is_empty()
+            && let Some(failure) = lookup.no_dumps()
+        {
+            return Err(failure);
+        }
+        let limits = AttentionLimits::default();
+        let (watched, wrong) = watched(lookup, settings, sources)?;
+        let mut attention = status.attention(&watched, &limits);
+        let mut replicas = Vec::new();
+        for sources in sources.iter().filter(|one| has_replicas_of(one, lookup)) {
+            let root = lookup.absolute(&sources.slave_dump(None).value);
+            if replicas.iter().any(|other: &Replica| other.root == root) {
+                continue;
+            }
+            let replica = Replica::at(root, status.now);
+            attention.extend(replica.attention(status.now, &limits));
+            replicas.push(replica);
+        }
+        attention.extend(wrong.into_iter().map(|why| Attention::BadPolicy { why }));
+        Ok(Self {
+            lookup,
+            status,
+            attention,
+            no_catalog: catalog.err(),
+            replicas,
+        })
+    }
+
+    pub(crate) fn root(&self) -> PathBuf {
+        dumpcli::absolute(&self.lookup.dump)
+    }
+
+    pub(crate) fn age(&self, moment: DateTime<Utc>) -> String {
+        figures::age(self.status.now - moment)
+    }
+}
+
+/// Is the dump root of a set this one, and are its dumps replicated?
+fn has_replicas_of(sources: &Sources, lookup: &Lookup) -> bool {
+    sources.has_slave() && is_same(&lookup.absolute(&sources.dump(None).value), &lookup.dump)
+}
+
+/// The trees that are dumped into a dump root, by the configuration, and what
+/// is wrong with their policies.
+fn watched(
+    lookup: &Lookup,
+    settings: &Settings,
+    sources: &[Sources],
+) -> Result<(Vec<WatchedTree>, Vec<String>), Failure> {
+    let places = &settings.places;
+    let policies = match sources.first() {
+        Some(first) => {
+            let chosen = (first, places.main.as_slice());
+            Policies::of_dump_root(PROGRAM, &places.configuration, chosen, &lookup.dump)?
+        }
+        None => Policies::default(),
+    };
+    let rules = policies.rules();
+    let trees = dumps::trees(lookup).into_iter().map(|(_, name)| {
+        let has_policy = !rules.policies(&name).is_empty();
+        WatchedTree::new(name, has_policy)
+    });
+    let wrong = policies.wrong().map(str::to_owned);
+    Ok((trees.collect(), wrong.collect()))
+}
+
+/// What can be done about it.
+pub(crate) fn advice(attention: &Attention, root: &Path) -> Option<String> {
+    let typed = |words: &str| Some(format!("'{words}'"));
+    match attention {
+        Attention::NoDump { .. } | Attention::OldDump { .. } => {
+            Some("do its timer and its disk work? 'systemctl list-timers'".to_owned())
+        }
+        Attention::Partial { .. } => Some("the journal names what it lacks".to_owned()),
+        Attention::OldCheckpoint { .. } => typed("chkptme"),
+        Attention::OldReplica { .. } | Attention::NoReplica { .. } => {
+            Some("is that disk mounted? 'dumpslave' copies the last dump to it".to_owned())
+        }
+        Attention::LittleRoom { .. } => typed("dumpctl prune -n"),
+        Attention::Leftover { dump, .. } => {
+            let words = format!("dumpctl remove {dump}");
+            Some(format!(
+                "the next run of its trees takes it over, or '{words}'"
+            ))
+        }
+        Attention::NoPolicy { .. } => {
+            Some("[keep] in the configuration says which dumps stay".to_owned())
+        }
+        Attention::BadPolicy { .. } => Some("until then nothing is removed by it".to_owned()),
+        Attention::NotAPin { link } => {
+            let name = link.file_name().map_or(&**link, Path::new);
+            let words = format!("rm {}", Printable::path(&root.join(name)));
+            Some(format!("'{words}', if it is not needed"))
+        }
+        _ => None,
+    }
+}
