@@ -93,8 +93,18 @@ pub fn measure(settings: &Settings, measured: &Path, told: &mut dyn FnMut(&Row))
     let filled = fill(settings, &root.join(".dump/catalog.db"), &names);
     filled.map_err(io::Error::other)?;
     let middle = names.len() / 2;
-    let questions: [&[&str]; 6] = [
+    let prune = [
+        &["prune", "-n", "--keep-hourly=2d", "--keep-daily=5w"][..],
+        &[
+            "--keep-weekly=6mo",
+            "--keep-monthly=3y",
+            "--keep-yearly=all",
+        ],
+    ];
+    let prune = prune.concat();
+    let questions: [&[&str]; 7] = [
         &["list"],
+        &prune,
         &["find", "*.tex"],
         &["find", "--deleted", "*"],
         &["diff", &names[middle - 1], &names[middle]],

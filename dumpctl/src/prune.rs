@@ -69,14 +69,14 @@ pub(crate) fn run(options: &Options, settings: &Settings) -> Result<Exit, Failur
 
 /// What is to go, asked about where somebody can be asked.
 fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
-    let Rules { root, rules } = Rules::find(&options.keep, settings)?;
+    let Rules { root, rules, dumps } = Rules::find(&options.keep, settings)?;
     let prune = Prune::new(&root).rules(rules);
     let desk = Desk::open(&settings.session);
     let planned = desk.work(&root, |run| {
         if options.dry_run {
             warn_if_closed(&root);
         }
-        prune.clone().options(run).plan()
+        prune.clone().options(run).plan_of(&dumps)
     });
     let plan = match planned {
         Ok(plan) => plan,
@@ -96,15 +96,6 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
         tracing::warn!("{}", pruning::short(&shortage));
     }
     if options.dry_run {
-        if let Some(brake) = &plan.brake {
-            let tree = Printable::path(brake.tree.as_ref());
-            tracing::warn!(
-                "{} of {} dumps of {tree} would go at once: a run without a terminal removes \
-                 nothing then, unless it has --force",
-                brake.goes,
-                brake.of
-            );
-        }
         report::tell_plan(&root, &plan, settings)?;
         return Ok(Exit::Done);
     }

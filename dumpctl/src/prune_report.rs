@@ -7,7 +7,7 @@ use dumpcli::failure::Failure;
 use dumpcli::paging::Out;
 use dumpcli::{figures, fit, json, logging, pruning, screen};
 use dumpcore::chrono::{DateTime, Utc};
-use dumpcore::{DumpId, Goes, GoesFor, KeepReason, Left, Printable, PrunePlan, Pruned};
+use dumpcore::{DumpId, Goes, GoesFor, KeepBrake, KeepReason, Left, Printable, PrunePlan, Pruned};
 use serde_json::{Map, Value, json};
 
 use crate::common::Settings;
@@ -44,7 +44,11 @@ pub(crate) fn tell_plan(root: &Path, plan: &PrunePlan, settings: &Settings) -> R
             return dumps::close(out);
         }
     }
-    dumps::line(&mut out, &format!("dry run: {}", would(plan)))?;
+    let mut end = format!("dry run: {}", would(plan));
+    if let Some(brake) = &plan.brake {
+        end.push_str(&unwatched(brake));
+    }
+    dumps::line(&mut out, &end)?;
     dumps::close(out)
 }
 
@@ -91,6 +95,17 @@ fn would(plan: &PrunePlan) -> String {
     format!(
         "would remove {goes} of {}{freed}; {stay} stay",
         dumps_of(all)
+    )
+}
+
+/// What a run does that nobody watches.
+fn unwatched(brake: &KeepBrake) -> String {
+    format!(
+        "\n{} of {} dumps of {} would go at once: without a terminal nothing is removed then, \
+         unless --force is given",
+        brake.goes,
+        brake.of,
+        Printable::path(brake.tree.as_ref())
     )
 }
 

@@ -11,7 +11,8 @@ use dumpcli::origin::Source;
 use dumpcli::policies::Policies;
 use dumpcli::settings::Sources;
 use dumpcore::{
-    BadKeep, DumpRoot, FreeGoal, KeepAmount, KeepPeriod, KeepPolicy, KeepRules, Printable,
+    BadKeep, DumpRoot, FreeGoal, KeepAmount, KeepCandidate, KeepPeriod, KeepPolicy, KeepRules,
+    Printable,
 };
 
 use crate::common::Settings;
@@ -78,6 +79,8 @@ pub(crate) struct KeepOptions {
 pub(crate) struct Rules {
     pub(crate) root: PathBuf,
     pub(crate) rules: KeepRules,
+    /// All dumps that there are.
+    pub(crate) dumps: Vec<KeepCandidate>,
 }
 
 impl KeepOptions {
@@ -125,6 +128,46 @@ impl KeepOptions {
         policy.check()?;
         Ok(policy)
     }
+
+    /// The policies of the configuration with what the options change. `selected`:
+    /// the trees that are asked for; `None` for all of `trees`.
+    fn change(
+        &self,
+        policies: &Policies,
+        selected: Option<&[OsString]>,
+        trees: &BTreeSet<OsString>,
+    ) -> Result<KeepRules, Failure> {
+        let rules = policies.rules();
+        let given = |or: &dyn Fn() -> Result<Vec<OsString>, Failure>| match selected {
+            Some(selected) => Ok(selected.to_vec()),
+            None => or(),
+        };
+        if self.has_policy() {
+            let policy = self.policy().map_err(bad)?;
+            let of = given(&|| Ok(vec![only_one(trees)?]))?.into_iter();
+            return Ok(of.fold(rules, |rules, tree| rules.only_policy(tree, policy.clone())));
+        }
+        let span = self.at_least.as_deref().map(KeepPolicy::read_span);
+        let span = span.transpose().map_err(bad)?;
+        match (self.free, span) {
+            (Some(goal), span) => {
+                let of = given(&|| match policies.is_empty() {
+                    true => Ok(vec![only_one(trees)?]),
+                    false => {
+                        let of = trees.iter().filter(|tree| !rules.policies(tree).is_empty());
+                        Ok(of.cloned().collect())
+                    }
+                })?;
+                let of = of.into_iter();
+                Ok(of.fold(rules, |rules, tree| rules.make_room(tree, goal, span)))
+            }
+            (None, Some(_)) => {
+                let text = "--at-least belongs to --free or --keep-* (see 'dumpctl prune --help')";
+                Err(Failure::Usage(text.to_owned()))
+            }
+            (None, None) => Ok(rules),
+        }
+    }
 }
 
 impl Rules {
@@ -138,42 +181,17 @@ impl Rules {
         if let Some(wrong) = policies.wrong().next() {
             return Err(Failure::Usage(wrong.to_owned()));
         }
-        let trees = trees(&root, settings)?;
+        let dumps = DumpRoot::open(&root).and_then(|root| root.keep_candidates());
+        let dumps = dumps.map_err(|error| settings.explained(error))?;
+        let trees = dumps.iter().flat_map(|dump| &dump.trees);
+        let trees: BTreeSet<OsString> = trees.cloned().collect();
         let selected = selected(options, settings, &policies, &trees)?;
-        let mut rules = policies.rules();
-        if options.has_policy() {
-            let policy = options.policy().map_err(bad)?;
-            let of = match &selected {
-                Some(selected) => selected.clone(),
-                None => vec![only_one(&trees)?],
-            };
-            rules = of
-                .into_iter()
-                .fold(rules, |rules, tree| rules.only_policy(tree, policy.clone()));
-        } else if let Some(goal) = options.free {
-            let span = options.at_least.as_deref().map(KeepPolicy::read_span);
-            let span = span.transpose().map_err(bad)?;
-            // Who names no tree, and has none configured, means the only one.
-            let of: Vec<OsString> = match &selected {
-                Some(selected) => selected.clone(),
-                None if policies.is_empty() => vec![only_one(&trees)?],
-                None => {
-                    let with_policy = trees.iter().filter(|t| !rules.policies(t).is_empty());
-                    with_policy.cloned().collect()
-                }
-            };
-            rules = of
-                .into_iter()
-                .fold(rules, |rules, tree| rules.make_room(tree, goal, span));
-        } else if options.at_least.is_some() {
-            let text = "--at-least belongs to --free or --keep-* (see 'dumpctl prune --help')";
-            return Err(Failure::Usage(text.to_owned()));
-        }
+        let mut rules = options.change(&policies, selected.as_deref(), &trees)?;
         if let Some(selected) = selected {
             rules = rules.only(selected);
         }
         has_policy(&rules, &trees)?;
-        Ok(Self { root, rules })
+        Ok(Self { root, rules, dumps })
     }
 }
 
@@ -184,15 +202,6 @@ fn chosen_root(settings: &Settings, sources: &Sources) -> Result<PathBuf, Failur
         return Ok(looking.dumps()?.lookup.dump.clone());
     }
     Ok(settings.dump.value.clone())
-}
-
-/// The names of all trees in the dump root.
-fn trees(root: &PathBuf, settings: &Settings) -> Result<BTreeSet<OsString>, Failure> {
-    let root = DumpRoot::open(root).map_err(|error| settings.explained(error))?;
-    let dumps = root
-        .dumps(None)
-        .map_err(|error| settings.explained(error))?;
-    Ok(dumps.into_iter().flat_map(|dump| dump.trees).collect())
 }
 
 /// The trees that are asked for; `None` for all.

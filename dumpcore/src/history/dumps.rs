@@ -47,6 +47,9 @@ pub struct DumpInfo {
     pub added_inodes: Option<u64>,
 }
 
+/// When a dump was made; `None` of a first copy.
+type Moment = Option<DateTime<Utc>>;
+
 /// The links of a dump root that name a dump.
 #[derive(Debug, Default)]
 struct Links {
@@ -89,15 +92,7 @@ impl DumpRoot {
             sizes.into_iter().map(|sizes| (sizes.dump, sizes)).collect();
         let mut named = self.named()?;
         let listing = self.listing();
-        let mut dumps = Vec::new();
-        if self.has(DumpId::First)? {
-            dumps.push((DumpId::First, None));
-        }
-        for dated in listing.oldest_first(..) {
-            let dated = dated?;
-            dumps.push((DumpId::Dump(dated.name), Some(dated.moment)));
-        }
-        let each = dumps.into_iter().map(|(dump, moment)| {
+        let each = self.with_moments()?.into_iter().map(|(dump, moment)| {
             let sizes = sizes.remove(&dump);
             let Links { ours, pins } = named.remove(&dump).unwrap_or_default();
             DumpInfo {
@@ -124,6 +119,39 @@ impl DumpRoot {
             }
         });
         Ok(each.collect())
+    }
+
+    /// What the rules of retention are to know of all published dumps and a first
+    /// copy, the oldest first.
+    ///
+    /// # Errors
+    /// The dump root cannot be read.
+    pub fn keep_candidates(&self) -> Result<Vec<KeepCandidate>, Error> {
+        let mut named = self.named()?;
+        let listing = self.listing();
+        let each = self.with_moments()?.into_iter().map(|(dump, moment)| {
+            let Links { ours, pins } = named.remove(&dump).unwrap_or_default();
+            let mut candidate = KeepCandidate::new(dump, moment, self.trees(dump));
+            candidate.is_partial = dump
+                .name()
+                .is_some_and(|name| listing.lacks(name).is_some());
+            candidate.links = ours.into_iter().chain(pins).collect();
+            candidate
+        });
+        Ok(each.collect())
+    }
+
+    /// All published dumps and a first copy with their moments, the oldest first.
+    fn with_moments(&self) -> Result<Vec<(DumpId, Moment)>, Error> {
+        let mut dumps = Vec::new();
+        if self.has(DumpId::First)? {
+            dumps.push((DumpId::First, None));
+        }
+        for dated in self.listing().oldest_first(..) {
+            let dated = dated?;
+            dumps.push((DumpId::Dump(dated.name), Some(dated.moment)));
+        }
+        Ok(dumps)
     }
 
     /// The names of the trees in a dump, in the order of their bytes; none where

@@ -93,15 +93,30 @@ impl Prune {
     /// [`Error::NoCurrent`] where the dump root has no `current`, which may mean
     /// that its disk is not mounted, and others when it cannot be read.
     pub fn plan(&self) -> Result<PrunePlan, Error> {
+        let root = self.open()?;
+        self.planned_of(&root, &root.keep_candidates()?)
+    }
+
+    /// The same of dumps that [`DumpRoot::keep_candidates`] has found.
+    ///
+    /// # Errors
+    /// As for [`Prune::plan`].
+    pub fn plan_of(&self, dumps: &[KeepCandidate]) -> Result<PrunePlan, Error> {
+        self.planned_of(&self.open()?, dumps)
+    }
+
+    fn open(&self) -> Result<DumpRoot, Error> {
         let root = DumpRoot::open(&self.root)?;
         root.outside_of_dumps()?;
         if root.link(layout::CURRENT)?.is_none() {
             let dump = root.path().to_path_buf();
             return Err(Error::NoCurrent { dump });
         }
-        let dumps = root.dumps(None)?;
-        let dumps: Vec<KeepCandidate> = dumps.iter().map(KeepCandidate::from).collect();
-        let verdicts = self.rules.judge(&dumps, &Local::now());
+        Ok(root)
+    }
+
+    fn planned_of(&self, root: &DumpRoot, dumps: &[KeepCandidate]) -> Result<PrunePlan, Error> {
+        let verdicts = self.rules.judge(dumps, &Local::now());
         let goals: Vec<FreeGoal> = {
             let asked = self.rules.asked();
             asked.filter_map(KeepPolicy::free_goal).collect()
@@ -113,10 +128,10 @@ impl Prune {
         let making = match goals.as_slice() {
             [] => None,
             goals => {
-                let may = chosen(&dumps, &verdicts, |verdict| verdict.may_make_room);
-                let goes = chosen(&dumps, &verdicts, |verdict| verdict.reasons.is_empty());
+                let may = chosen(dumps, &verdicts, |verdict| verdict.may_make_room);
+                let goes = chosen(dumps, &verdicts, |verdict| verdict.reasons.is_empty());
                 let dumps = (goes.as_slice(), may.as_slice());
-                let making = room::make(&root, goals, dumps, catalog.as_ref(), &self.options)?;
+                let making = room::make(root, goals, dumps, catalog.as_ref(), &self.options)?;
                 making.map(|making| (making, may))
             }
         };
@@ -124,10 +139,10 @@ impl Prune {
             Some((making, may)) => may[..making.goes].iter().copied().collect(),
             None => HashSet::new(),
         };
-        let mut plan = self.planned(&dumps, &verdicts, &for_room);
+        let mut plan = self.planned(dumps, &verdicts, &for_room);
         plan.shortage = making.map(|(making, _)| making.shortage);
         if self.measure {
-            plan.freed_bytes = self.freed(&root, &plan, catalog.as_ref())?;
+            plan.freed_bytes = self.freed(root, &plan, catalog.as_ref())?;
         }
         Ok(plan)
     }

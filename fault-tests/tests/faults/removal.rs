@@ -16,6 +16,14 @@ use crate::setup::{ROOT, Stage, assert_done, assert_one_of, end_well, leftovers}
 struct Removal {
     base: Stage,
     goes: Vec<String>,
+    /// By which word they go.
+    by: By,
+}
+
+#[derive(Clone, Copy)]
+enum By {
+    Remove,
+    Prune,
 }
 
 /// What the minutes of the dumps are.
@@ -27,7 +35,7 @@ const MINUTES: [&str; 4] = [
 ];
 
 impl Removal {
-    fn new() -> Self {
+    fn new(by: By) -> Self {
         let base = Stage::new();
         for (number, minute) in MINUTES.iter().enumerate() {
             match number {
@@ -43,12 +51,17 @@ impl Removal {
         Self {
             base,
             goes: goes.into(),
+            by,
         }
     }
 
     fn command(&self, stage: &Stage) -> Command {
         let goes: Vec<&str> = self.goes.iter().map(String::as_str).collect();
-        let mut command = stage.remove(&goes);
+        let mut command = match self.by {
+            By::Remove => stage.remove(&goes),
+            // The first dump stays, since `current_chk` names it.
+            By::Prune => stage.prune(&["--keep-last=1"]),
+        };
         command.arg("--jobs=1");
         command
     }
@@ -81,7 +94,10 @@ impl Removal {
             let left: Vec<&str> = self.goes.iter().filter(left).map(String::as_str).collect();
             match left.as_slice() {
                 [] => stage.dump_now(),
-                left => end_well(&mut stage.remove(left)),
+                left => end_well(&mut match self.by {
+                    By::Remove => stage.remove(left),
+                    By::Prune => stage.prune(&["--keep-last=1"]),
+                }),
             }
             assert!(leftovers(&stage.dump).is_empty());
         }
@@ -92,26 +108,48 @@ impl Removal {
     }
 }
 
+impl By {
+    fn killed_at_every_call(self) {
+        let removal = Removal::new(self);
+        let points = points(&removal.command(&removal.base.copy()));
+        assert!(points.len() > 25, "too few calls seen: {points:?}");
+        let killed = points.iter().filter(|at| removal.strike(at, Inject::kill));
+        let killed = killed.count();
+        println!("{killed} kills at {} calls", points.len());
+        assert_eq!(killed, points.len());
+    }
+
+    fn refused_at_every_call(self) {
+        let removal = Removal::new(self);
+        let mut points = points(&removal.command(&removal.base.copy()));
+        points.retain(|(name, _)| name != "exit_group");
+        let refused = |at: &&Point| removal.strike(at, |name| Inject::error(name, "EIO"));
+        let refused = points.iter().filter(refused).count();
+        println!("{refused} refusals at {} calls", points.len());
+        assert!(refused > 25, "only {refused} of {} were told", points.len());
+    }
+}
+
 #[test]
 #[ignore = "needs strace"]
 fn killed_at_every_call_of_a_removal() {
-    let removal = Removal::new();
-    let points = points(&removal.command(&removal.base.copy()));
-    assert!(points.len() > 25, "too few calls seen: {points:?}");
-    let killed = points.iter().filter(|at| removal.strike(at, Inject::kill));
-    let killed = killed.count();
-    println!("{killed} kills at {} calls", points.len());
-    assert_eq!(killed, points.len());
+    By::Remove.killed_at_every_call();
 }
 
 #[test]
 #[ignore = "needs strace"]
 fn an_io_error_at_every_call_of_a_removal() {
-    let removal = Removal::new();
-    let mut points = points(&removal.command(&removal.base.copy()));
-    points.retain(|(name, _)| name != "exit_group");
-    let refused = |at: &&Point| removal.strike(at, |name| Inject::error(name, "EIO"));
-    let refused = points.iter().filter(refused).count();
-    println!("{refused} refusals at {} calls", points.len());
-    assert!(refused > 25, "only {refused} of {} were told", points.len());
+    By::Remove.refused_at_every_call();
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn killed_at_every_call_of_a_prune() {
+    By::Prune.killed_at_every_call();
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn an_io_error_at_every_call_of_a_prune() {
+    By::Prune.refused_at_every_call();
 }

@@ -175,6 +175,14 @@ impl Stage {
         command
     }
 
+    /// A removal of the dumps that this policy does not keep.
+    pub(crate) fn prune(&self, policy: &[&str]) -> Command {
+        let mut command = self.program("dumpctl");
+        command.args(["prune", "--log", "stderr", "-q", "--force", "--dump"]);
+        command.arg(&self.dump).args(policy);
+        command
+    }
+
     /// Replaces the source.
     pub(crate) fn write(&self, tree: &Tree) {
         if self.source.exists() {
