@@ -104,12 +104,12 @@ pub fn measure(settings: &Settings, measured: &Path, told: &mut dyn FnMut(&Row))
     let prune = prune.concat();
     let questions: [&[&str]; 7] = [
         &["list"],
-        &prune,
         &["find", "*.tex"],
         &["find", "--deleted", "*"],
         &["diff", &names[middle - 1], &names[middle]],
         &["diff", &names[0], &names[names.len() - 1]],
         &["du"],
+        &prune,
     ];
     for words in questions {
         told(&ask(settings, &programs, &root, words)?);
