@@ -67,7 +67,7 @@ mod program;
 mod run;
 
 pub use config::{
-    environment, excludes, file, keep, keys, options, origin, policies, print_config,
+    environment, excludes, file, keep, keys, local_state, options, origin, policies, print_config,
     session_settings, settings, trees,
 };
 pub use lookup::{AgoOptions, Lookup, Lookups, diff, no_moment, notices, paging};

@@ -87,7 +87,7 @@ fn wrong(text: &str) -> Result<Exit, Failure> {
 }
 
 fn tools(settings: &Settings) -> CatalogTools {
-    CatalogTools::new(&settings.dump.value)
+    CatalogTools::new(&settings.dump.value).options(settings.session.run_options())
 }
 
 /// What every object of this word begins with.

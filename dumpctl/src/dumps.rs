@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
+use dumpcli::local_state::local_state;
 use dumpcli::notices::NoticeOptions;
 use dumpcli::paging::{Out, has_enough};
 use dumpcli::{Lookup, Lookups, advice, no_moment};
@@ -96,7 +97,7 @@ impl Looking {
 
 impl<'a> Dumps<'a> {
     fn of(lookup: &'a Lookup) -> Result<Self, Failure> {
-        let root = DumpRoot::open(&lookup.dump)?;
+        let root = DumpRoot::open(&lookup.dump)?.with_local_state(local_state());
         Ok(Self { lookup, root })
     }
 

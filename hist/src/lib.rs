@@ -20,6 +20,7 @@ use clap::CommandFactory;
 use dumpcli::command_line;
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
+use dumpcli::local_state::local_state;
 use dumpcli::paging::Out;
 use dumpcli::{Advice, Program};
 use dumpcli::{Lookup, Lookups};
@@ -132,6 +133,7 @@ fn past(options: &Options, ground: &Lookup, place: &Location) -> Result<Changes,
 /// The catalog, or why it cannot be asked.
 fn catalog(ground: &Lookup) -> Result<CatalogView, String> {
     let root = DumpRoot::open(&ground.dump).map_err(|error| Chain(&error).to_string())?;
+    let root = root.with_local_state(local_state());
     root.catalog().map_err(|error| Chain(&error).to_string())
 }
 

@@ -6,6 +6,7 @@ pub mod excludes;
 pub mod file;
 pub mod keep;
 pub mod keys;
+pub mod local_state;
 pub mod options;
 pub mod origin;
 mod plain;

@@ -5,6 +5,7 @@ use std::num::NonZeroU16;
 use dumpcore::{Rate, RunOptions};
 
 use crate::config::keys::{LogTarget, OneOrMany};
+use crate::config::local_state::local_state;
 use crate::config::options::{Load, Output, Progress};
 use crate::config::origin::Value;
 use crate::config::settings::Sources;
@@ -41,7 +42,8 @@ impl SessionSettings {
     /// machine it may use. Who observes and who stops it is added to that.
     pub fn run_options(&self) -> RunOptions {
         let jobs = self.jobs.as_ref().map(|jobs| jobs.value.get().into());
-        RunOptions::new().jobs(jobs).bwlimit(self.bwlimit.value)
+        let options = RunOptions::new().jobs(jobs).bwlimit(self.bwlimit.value);
+        options.local_state(local_state())
     }
 }
 

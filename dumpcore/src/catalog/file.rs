@@ -1,7 +1,6 @@
 //! The catalog of a dump root, opened for a run or for a query.
 
 use std::collections::HashMap;
-use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -9,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::apply::{self, THERE, with_stage, within};
 use super::columns::time;
 use super::error::{CatalogError, CatalogOp};
+use super::place::{Place, path_in};
 use super::rows::Rows;
 use super::stage::Stage;
 use super::values::{DirId, Head, NewDump, Pending, TreeId, TreeState};
@@ -23,7 +23,7 @@ pub(crate) struct Catalog {
     connection: Connection,
     path: PathBuf,
     root: DumpRoot,
-    state: OwnedFd,
+    place: Place,
 }
 
 /// The catalog, for a query. It waits for a writer a quarter of a second at most.
@@ -42,29 +42,28 @@ impl Catalog {
     /// What is damaged, or of another dump root, is renamed; then, and in all
     /// other cases, the run does without a catalog.
     pub(crate) fn open(root: &DumpRoot) -> Result<Option<Self>, CatalogError> {
-        let path = open::path_in(root, layout::CATALOG);
-        let failed = |e| CatalogError::io(&path, CatalogOp::Open, e);
-        let state = root.state_dir();
-        let state = state.map_err(|e| CatalogError::new(&path, CatalogOp::Open, Some(e.into())))?;
-        if !open::may_hold_a_catalog(&state) {
+        let Some(place) = Place::of(root)? else {
             return Ok(None);
-        }
-        open::remove_leftovers(&state);
-        let root = root.reopened().map_err(failed)?;
-        let connection = open::for_writing(&root, &state, &path)?;
+        };
+        let path = place.file(layout::CATALOG);
+        open::remove_leftovers(&place.dir);
+        let root = root.reopened();
+        let root = root.map_err(|e| CatalogError::io(&path, CatalogOp::Open, e))?;
+        let connection = open::for_writing(&root, &place)?;
         Ok(Some(Self {
             connection,
             path,
             root,
-            state,
+            place,
         }))
     }
 
     /// Opens the catalog of a dump root that is locked, which is there.
     pub(crate) fn existing(root: &DumpRoot) -> Result<Self, CatalogError> {
-        let path = open::path_in(root, layout::CATALOG);
-        let missing =
-            |cause: &str| CatalogError::new(&path, CatalogOp::Unavailable, Some(cause.into()));
+        let missing = |cause: &str| {
+            let path = path_in(root, layout::CATALOG);
+            CatalogError::new(&path, CatalogOp::Unavailable, Some(cause.into()))
+        };
         match Self::read(root)? {
             Some(reading) => drop(reading),
             None => {
@@ -79,31 +78,30 @@ impl Catalog {
 
     /// An empty catalog beside the one that there is.
     pub(super) fn begin_rebuild(root: &DumpRoot) -> Result<Self, CatalogError> {
-        let path = open::path_in(root, layout::CATALOG_REBUILD);
-        let state = root.state_dir();
-        let state = state.map_err(|e| CatalogError::new(&path, CatalogOp::Open, Some(e.into())))?;
-        if !open::may_hold_a_catalog(&state) {
+        let Some(place) = Place::of(root)? else {
+            let path = path_in(root, layout::CATALOG);
             return Err(CatalogError::new(&path, CatalogOp::Unavailable, None));
-        }
-        open::remove_leftovers(&state);
-        open::make_empty(&state, &path, layout::CATALOG_REBUILD)?;
+        };
+        let path = place.file(layout::CATALOG_REBUILD);
+        open::remove_leftovers(&place.dir);
+        open::make_empty(&place.dir, &path, layout::CATALOG_REBUILD)?;
         let root = root.reopened();
         let root = root.map_err(|e| CatalogError::io(&path, CatalogOp::Open, e))?;
-        let connection = open::connect(&root, &path, true)?;
+        let connection = open::connect(&root, &place, &path, true)?;
         schema::set_unsynced(&connection)
             .map_err(|e| CatalogError::sqlite(&path, CatalogOp::Open, e))?;
         Ok(Self {
             connection,
             path,
             root,
-            state,
+            place,
         })
     }
 
-    /// Closes the file. Returns the directory that it is in.
-    pub(super) fn close(self) -> Result<OwnedFd, CatalogError> {
+    /// Closes the file. Returns where it is.
+    pub(super) fn close(self) -> Result<Place, CatalogError> {
         match self.connection.close() {
-            Ok(()) => Ok(self.state),
+            Ok(()) => Ok(self.place),
             Err((_, e)) => Err(CatalogError::sqlite(&self.path, CatalogOp::Write, e)),
         }
     }
@@ -113,19 +111,22 @@ impl Catalog {
     /// # Errors
     /// When it may not be read, is damaged, of another dump root, or locked.
     pub(crate) fn read(root: &DumpRoot) -> Result<Option<Reading>, CatalogError> {
-        let path = open::path_in(root, layout::CATALOG);
-        let connection = open::for_reading(root, &path)?;
+        let Some(place) = Place::existing(root)? else {
+            return Ok(None);
+        };
+        let path = place.file(layout::CATALOG);
+        let connection = open::for_reading(root, &place)?;
         Ok(connection.map(|connection| Reading { connection, path }))
     }
 
     /// Gives the catalog up because of an error, for good when it is damaged.
     pub(crate) fn give_up(self, error: CatalogError) -> CatalogError {
         let Self {
-            connection, state, ..
+            connection, place, ..
         } = self;
         // Its locks end before the file gets another name.
         drop(connection);
-        match error.is_damaged() && open::set_aside(&state) {
+        match error.is_damaged() && open::set_aside(&place.dir) {
             true => error.with_file_set_aside(),
             false => error,
         }
@@ -229,8 +230,8 @@ impl Catalog {
 
     /// Where workers note what they find.
     pub(crate) fn stage(&self) -> Result<Stage, CatalogError> {
-        let path = open::path_in(&self.root, layout::CATALOG_NEW);
-        open::make_empty(&self.state, &path, layout::CATALOG_NEW)?;
+        let path = self.place.file(layout::CATALOG_NEW);
+        open::make_empty(&self.place.dir, &path, layout::CATALOG_NEW)?;
         Stage::new(&path, &self.path)
     }
 
@@ -238,7 +239,7 @@ impl Catalog {
     pub(crate) fn apply(&mut self, stage: Stage, new: &NewDump) -> Result<Pending, CatalogError> {
         let staged = stage.finish()?;
         let recorded = with_stage(&self.connection, &staged, |db| apply::record(db, new));
-        open::remove_stage(&self.state);
+        open::remove_stage(&self.place.dir);
         match recorded {
             Ok(dump) => Ok(Pending { dump }),
             Err(e) => Err(CatalogError::sqlite(&self.path, CatalogOp::Write, e)),
@@ -282,6 +283,10 @@ impl Catalog {
     /// The file that it is in.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
     }
 
     pub(super) fn root(&self) -> &DumpRoot {

@@ -48,6 +48,8 @@ mod open;
 #[cfg(feature = "catalog")]
 mod opened;
 #[cfg(feature = "catalog")]
+mod place;
+#[cfg(feature = "catalog")]
 mod query;
 mod query_values;
 #[cfg(not(feature = "catalog"))]

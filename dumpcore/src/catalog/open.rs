@@ -9,7 +9,7 @@
 //! this process: closing it would drop SQLite's locks.
 
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -17,28 +17,15 @@ use super::apply::{self, within};
 use super::columns::nanos;
 use super::dumps;
 use super::error::{CatalogError, CatalogOp};
+use super::place::Place;
 use super::schema;
 use crate::model::kind::Kind;
 use crate::model::metadata::Meta;
 use crate::policy::layout::{self, DumpId};
 use crate::root::DumpRoot;
-use crate::sys::fstype::FsType;
 use crate::sys::name::c_name;
 use crate::sys::stat::{self, Fresh};
-use crate::sys::{dir, disk, errno, file, link};
-
-/// Where a file of the runner's directory is, without symlinks.
-pub(super) fn path_in(root: &DumpRoot, name: &str) -> PathBuf {
-    let real = dir::real_path(root.path());
-    let real = real.unwrap_or_else(|| root.path().to_path_buf());
-    real.join(layout::STATE_DIR).join(name)
-}
-
-/// Can SQLite's locks and flushes be relied on there? Over a network they often
-/// cannot.
-pub(super) fn may_hold_a_catalog(state: &OwnedFd) -> bool {
-    FsType::of(state).is_ok_and(FsType::is_stamped_here)
-}
+use crate::sys::{disk, errno, file, link};
 
 /// Makes an empty file that nobody else may read, in the place of another.
 pub(super) fn make_empty(state: &OwnedFd, path: &Path, name: &str) -> Result<(), CatalogError> {
@@ -77,13 +64,10 @@ pub(super) fn set_aside(state: &OwnedFd) -> bool {
 }
 
 /// Opens the catalog for a run, made if it is missing.
-pub(super) fn for_writing(
-    root: &DumpRoot,
-    state: &OwnedFd,
-    path: &Path,
-) -> Result<Connection, CatalogError> {
+pub(super) fn for_writing(root: &DumpRoot, place: &Place) -> Result<Connection, CatalogError> {
+    let (state, path) = (&place.dir, &place.file(layout::CATALOG));
     let prepared = prepare(state, path);
-    let opened = prepared.and_then(|()| connect(root, path, true));
+    let opened = prepared.and_then(|()| connect(root, place, path, true));
     let settled = opened.and_then(|connection| {
         settle(root, &connection).map_err(|e| CatalogError::sqlite(path, CatalogOp::Write, e))?;
         Ok(connection)
@@ -114,19 +98,14 @@ fn prepare(state: &OwnedFd, path: &Path) -> Result<(), CatalogError> {
 /// Opens the catalog for a query; `None` when there is none.
 pub(super) fn for_reading(
     root: &DumpRoot,
-    path: &Path,
+    place: &Place,
 ) -> Result<Option<Connection>, CatalogError> {
-    let name = c_name(layout::STATE_DIR.as_bytes());
-    let state = match dir::open_dir(root.handle().as_fd(), &name, dir::For::Passing) {
-        Ok(state) => state,
-        Err(e) if errno::is_missing(&e) => return Ok(None),
-        Err(e) => return Err(CatalogError::io(path, CatalogOp::Open, e)),
-    };
-    match look(&state, path)? {
+    let path = place.file(layout::CATALOG);
+    match look(&place.dir, &path)? {
         None => Ok(None),
         // A run has only just made it.
         Some(meta) if meta.size == 0 => Ok(None),
-        Some(_) => connect(root, path, false).map(Some),
+        Some(_) => connect(root, place, &path, false).map(Some),
     }
 }
 
@@ -143,6 +122,7 @@ fn look(state: &OwnedFd, path: &Path) -> Result<Option<Meta>, CatalogError> {
 /// Opens a file and checks that it is a catalog of this dump root.
 pub(super) fn connect(
     root: &DumpRoot,
+    place: &Place,
     path: &Path,
     write: bool,
 ) -> Result<Connection, CatalogError> {
@@ -157,8 +137,8 @@ pub(super) fn connect(
         }
         schema::set_durable(&connection).map_err(failed)?;
         if (application, version) == (0, 0) && is_empty(&connection).map_err(failed)? {
-            schema::make(&connection).map_err(failed)?;
-            remember_root(root, &connection).map_err(failed)?;
+            let made = schema::make(&connection, |db| remember_root(&root_id(root, place), db));
+            made.map_err(failed)?;
             return Ok(connection);
         }
     }
@@ -173,7 +153,7 @@ pub(super) fn connect(
     if !is_ours || !schema::is_ours(&connection).map_err(failed)? {
         return Err(CatalogError::damaged(path, CatalogOp::Open, None));
     }
-    match is_of(root, &connection).map_err(failed)? {
+    match is_of(&root_id(root, place), &connection).map_err(failed)? {
         true => Ok(connection),
         false => Err(CatalogError::damaged(path, CatalogOp::Recognise, None)),
     }
@@ -183,25 +163,31 @@ fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
     schema::number(connection, "page_count").map(|pages| pages == 0)
 }
 
-/// What tells a dump root from its copies: filesystem, inode, birth.
-fn root_id(root: &DumpRoot) -> (String, i64, i64) {
+type RootId = (String, i64, i64);
+
+/// What tells a dump root from its copies: filesystem, inode, birth. Where the
+/// catalog is found by the dump root's id, that is all: a network or a program may
+/// make the others up.
+fn root_id(root: &DumpRoot, place: &Place) -> RootId {
+    if let Some(id) = &place.id {
+        return (format!("id:{id}"), 0, 0);
+    }
     let handle = root.handle().as_fd();
     let ino = stat::look_at(handle).map_or(0, |meta| meta.ino.cast_signed());
     let born = stat::born(handle, c".").map_or(0, nanos);
     (disk::filesystem_name(handle), ino, born)
 }
 
-pub(super) fn remember_root(root: &DumpRoot, connection: &Connection) -> rusqlite::Result<()> {
-    let (fs, ino, born) = root_id(root);
+fn remember_root((fs, ino, born): &RootId, connection: &Connection) -> rusqlite::Result<()> {
     let sql = "INSERT INTO root VALUES(1, ?1, ?2, ?3)";
     connection.execute(sql, params![fs, ino, born])?;
     Ok(())
 }
 
-fn is_of(root: &DumpRoot, connection: &Connection) -> rusqlite::Result<bool> {
+fn is_of(root: &RootId, connection: &Connection) -> rusqlite::Result<bool> {
     let sql = "SELECT fs, ino, born FROM root";
     let found = connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
-    Ok(found.optional()? == Some(root_id(root)))
+    Ok(found.optional()?.as_ref() == Some(root))
 }
 
 /// Settles what is pending, by looking at the disk: a run ended after it had

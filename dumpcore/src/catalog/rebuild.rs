@@ -14,6 +14,7 @@ use super::catch_up::{in_order, on_disk_at};
 use super::error::{CatalogError, CatalogOp};
 use super::file::Catalog;
 use super::open;
+use super::place::{Place, path_in};
 use super::report::CatalogRebuilt;
 use super::schema;
 use super::walk_options::WalkOptions;
@@ -40,21 +41,20 @@ impl Catalog {
             catalog.take_place()?;
             Ok(rebuilt)
         });
-        if let Ok(state) = root.state_dir() {
-            open::remove_leftovers(&state);
+        if let Ok(Some(place)) = Place::of(root) {
+            open::remove_leftovers(&place.dir);
         }
         made
     }
 
     /// What a rebuild would record, if all dumps can be read.
     pub(crate) fn would_rebuild(root: &DumpRoot) -> Result<CatalogRebuilt, CatalogError> {
-        let path = open::path_in(root, layout::CATALOG);
-        let dumps = on_disk_at(&path, root, &root.listing())?;
+        let dumps = on_disk_at(&path_in(root, layout::CATALOG), root, &root.listing())?;
         Ok(CatalogRebuilt {
             dry_run: true,
             dumps: dumps.len() as u64,
             left_out: Vec::new(),
-            kept_old: open::for_reading(root, &path).is_ok_and(|old| old.is_some()),
+            kept_old: Self::read(root).is_ok_and(|old| old.is_some()),
         })
     }
 
@@ -91,9 +91,9 @@ impl Catalog {
     /// Takes over what the old catalog knows of inodes that are what they were.
     /// Was there one that could be read?
     fn keep_from_old(&self) -> bool {
-        let old = open::path_in(self.root(), layout::CATALOG);
+        let old = self.place().file(layout::CATALOG);
         // Opened for writing, so that what was cut off is undone.
-        if open::connect(self.root(), &old, true).is_err() {
+        if open::connect(self.root(), self.place(), &old, true).is_err() {
             return false;
         }
         let db = self.connection();
@@ -112,7 +112,7 @@ impl Catalog {
     /// Puts the file in the place of the old one.
     fn take_place(self) -> Result<(), CatalogError> {
         let path = self.path().to_path_buf();
-        let state = self.close()?;
+        let state = self.close()?.dir;
         let name = |name: &str| c_name(name.as_bytes());
         let place = || {
             let (new, old) = (name(layout::CATALOG_REBUILD), name(layout::CATALOG));

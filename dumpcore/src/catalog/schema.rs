@@ -122,13 +122,19 @@ pub(super) fn set_fleeting(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "locking_mode", "EXCLUSIVE")
 }
 
-/// Makes the tables in an empty file.
-pub(super) fn make(connection: &Connection) -> rusqlite::Result<()> {
+/// Makes the tables in an empty file, and fills them: all of it is there after a
+/// crash, or nothing.
+pub(super) fn make(
+    connection: &Connection,
+    fill: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
     connection.pragma_update(None, "page_size", 8192)?;
-    connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE; {TABLES}
-         PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION}; COMMIT;"
-    ))
+    let new = connection.unchecked_transaction()?;
+    new.execute_batch(&format!(
+        "{TABLES} PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION};"
+    ))?;
+    fill(&new)?;
+    new.commit()
 }
 
 /// Does the file have exactly these tables?

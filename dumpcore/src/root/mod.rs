@@ -57,6 +57,7 @@ use crate::sys::{disk, errno, link, path};
 pub struct DumpRoot {
     path: PathBuf,
     handle: OwnedFd,
+    local_state: Option<PathBuf>,
 }
 
 impl DumpRoot {
@@ -67,9 +68,26 @@ impl DumpRoot {
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
         let path = path.into();
         match dir::open_root(&path, For::Reading) {
-            Ok(handle) => Ok(Self { path, handle }),
+            Ok(handle) => Ok(Self {
+                path,
+                handle,
+                local_state: None,
+            }),
             Err(cause) => Err(Error::DumpUnusable { path, cause }),
         }
+    }
+
+    /// Where this machine keeps what it remembers of dump roots that cannot hold
+    /// it themselves, on a network or in user space; see
+    /// [`RunOptions::local_state`](crate::RunOptions::local_state).
+    #[must_use]
+    pub fn with_local_state(mut self, directory: impl Into<Option<PathBuf>>) -> Self {
+        self.local_state = directory.into();
+        self
+    }
+
+    pub(crate) fn local_state(&self) -> Option<&Path> {
+        self.local_state.as_deref()
     }
 
     /// The path it was opened by.
@@ -187,6 +205,7 @@ impl DumpRoot {
         Ok(Self {
             path: self.path.clone(),
             handle: dir::reopen(self.handle.as_fd(), For::Reading)?,
+            local_state: self.local_state.clone(),
         })
     }
 

@@ -81,6 +81,7 @@ impl Run {
     pub(crate) fn open(path: PathBuf, init: bool, options: RunOptions) -> Result<Self, Error> {
         options.observer.event(Event::Phase(Phase::Preparing));
         let dump = engine::watched(&*options.observer, &path, || DumpRoot::open(&path))?;
+        let dump = dump.with_local_state(options.local_state.clone());
         dump.outside_of_dumps()?;
         if init {
             dump.may_begin()?;

@@ -1,6 +1,7 @@
 //! The options that all operations share.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -46,6 +47,7 @@ pub struct RunOptions {
     pub(crate) moves: bool,
     pub(crate) settle: Duration,
     pub(crate) catch_up: Duration,
+    pub(crate) local_state: Option<PathBuf>,
 }
 
 impl RunOptions {
@@ -61,6 +63,7 @@ impl RunOptions {
             moves: true,
             settle: Duration::from_secs(60),
             catch_up: Duration::from_secs(5),
+            local_state: None,
         }
     }
 
@@ -137,6 +140,16 @@ impl RunOptions {
         self
     }
 
+    /// A directory of this machine, made if it is missing, for the catalogs of
+    /// dump roots on filesystems where SQLite's locks cannot be relied on: on a
+    /// network or in user space. Each has a directory of its own in there, named
+    /// by the dump root's id. Without it, which is the default, such a dump root
+    /// has no catalog.
+    pub fn local_state(mut self, directory: impl Into<Option<PathBuf>>) -> Self {
+        self.local_state = directory.into();
+        self
+    }
+
     /// What a merge is told for an operation that writes, or would.
     pub(crate) fn merge<'a>(&self, policy: &'a LinkPolicy, filter: &'a Filter) -> MergeOptions<'a> {
         MergeOptions {
@@ -180,6 +193,7 @@ impl fmt::Debug for RunOptions {
             .field("moves", &self.moves)
             .field("settle", &self.settle)
             .field("catch_up", &self.catch_up)
+            .field("local_state", &self.local_state)
             .finish_non_exhaustive()
     }
 }

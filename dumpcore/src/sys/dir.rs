@@ -113,6 +113,14 @@ pub(crate) fn make_private(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     Ok(mkdirat(dir, name, Mode::RWXU)?)
 }
 
+/// Makes a directory that only its owner may enter, with those above it that are
+/// missing.
+pub(crate) fn make_private_path(path: &Path) -> io::Result<()> {
+    let mut made = std::fs::DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(&mut made, 0o700);
+    made.recursive(true).create(path)
+}
+
 /// May this process make names in a directory? The system's answer when not.
 pub(crate) fn may_fill(dir: BorrowedFd<'_>) -> io::Result<()> {
     let access = Access::WRITE_OK | Access::EXEC_OK;

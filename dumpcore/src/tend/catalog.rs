@@ -60,7 +60,7 @@ impl CatalogTools {
     /// [`Error::DumpUnusable`], or a [`CatalogError`] in [`Error::Other`] when it
     /// may not be read, is damaged or of another dump root, or locked for long.
     pub fn status(&self) -> Result<Option<CatalogStatus>, Error> {
-        let root = DumpRoot::open(&self.root)?;
+        let root = self.opened()?;
         match Catalog::read(&root)? {
             None => Ok(None),
             Some(reading) => Ok(Some(reading.status(&root)?)),
@@ -79,7 +79,7 @@ impl CatalogTools {
     /// when it was stopped, or a [`CatalogError`] in [`Error::Other`]. A dump that
     /// cannot be read is none, but in what is returned.
     pub fn rebuild(&self) -> Result<CatalogRebuilt, Error> {
-        let root = DumpRoot::open(&self.root)?;
+        let root = self.opened()?;
         root.outside_of_dumps()?;
         if self.options.dry_run {
             return Ok(Catalog::would_rebuild(&root)?);
@@ -97,7 +97,7 @@ impl CatalogTools {
     /// # Errors
     /// As for [`CatalogTools::rebuild`]; also when there is no catalog.
     pub fn check(&self) -> Result<Vec<CatalogDifference>, Error> {
-        let root = DumpRoot::open(&self.root)?;
+        let root = self.opened()?;
         root.outside_of_dumps()?;
         let lock = root.lock()?;
         self.options.observer.event(Event::Phase(Phase::Recording));
@@ -106,6 +106,11 @@ impl CatalogTools {
             Catalog::existing(&root).and_then(|mut catalog| catalog.check(self.all, &options));
         drop(lock);
         checked.map_err(|error| self.failed(error))
+    }
+
+    fn opened(&self) -> Result<DumpRoot, Error> {
+        let root = DumpRoot::open(&self.root)?;
+        Ok(root.with_local_state(self.options.local_state.clone()))
     }
 
     fn walk_options(&self, root: &DumpRoot) -> WalkOptions<'_> {

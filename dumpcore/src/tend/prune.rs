@@ -107,6 +107,7 @@ impl Prune {
 
     fn open(&self) -> Result<DumpRoot, Error> {
         let root = DumpRoot::open(&self.root)?;
+        let root = root.with_local_state(self.options.local_state.clone());
         root.outside_of_dumps()?;
         if root.link(layout::CURRENT)?.is_none() {
             let dump = root.path().to_path_buf();

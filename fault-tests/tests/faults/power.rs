@@ -105,9 +105,19 @@ impl Disk {
             self.cut(Cut::Bare);
             assert_done(&root, &self.stage.source);
             unchanged();
+            if run.catalog {
+                self.assert_catalog();
+            }
             self.put_back();
         }
         println!("{} cuts, and one more after each next run", points.len());
+    }
+
+    /// The catalog says what is on disk, of all dumps.
+    fn assert_catalog(&self) {
+        let mut check = self.stage.program("dumpctl");
+        check.args(["catalog", "check", "--all", "-q", "--dump"]);
+        end_well(check.arg(&self.stage.dump));
     }
 
     /// What stands after a cut is whole.
@@ -124,9 +134,9 @@ fn sparse_copy(from: &Path, to: &Path) {
     assert!(command.status().expect("cp runs").success());
 }
 
-/// All calls of making visible, and one of `step` before.
-fn chosen(all: Vec<Point>, step: usize) -> Vec<Point> {
-    let publishing = all.len().saturating_sub(16);
+/// The `last` calls, which make it visible, and one of `step` before.
+fn chosen(all: Vec<Point>, step: usize, last: usize) -> Vec<Point> {
+    let publishing = all.len().saturating_sub(last);
     let keep = |(at, point): (usize, Point)| (at >= publishing || at % step == 0).then_some(point);
     all.into_iter()
         .enumerate()
@@ -145,6 +155,10 @@ struct Cutting {
     has_current: bool,
     /// One call of this many is chosen before publishing.
     step: usize,
+    /// How many calls publishing takes, with what is recorded for it.
+    last: usize,
+    /// Is the catalog to say what is on disk after the next run?
+    catalog: bool,
 }
 
 impl Cutting {
@@ -154,6 +168,28 @@ impl Cutting {
         writes: dump,
         has_current: true,
         step: 9,
+        last: 16,
+        catalog: false,
+    };
+    /// The catalog knows the dump before.
+    const CATALOGUED: Self = Cutting {
+        before: |stage| {
+            let mut rebuild = stage.program("dumpctl");
+            rebuild.args(["catalog", "rebuild", "-q", "--dump"]);
+            end_well(rebuild.arg(&stage.dump));
+        },
+        start: Stage::catalogued,
+        step: 13,
+        last: 80,
+        catalog: true,
+        ..Self::DUMP
+    };
+    /// The first dump of all makes the catalog, too.
+    const CATALOGUED_FIRST: Self = Cutting {
+        start: Stage::catalogued,
+        last: 80,
+        catalog: true,
+        ..Self::FIRST_DUMP
     };
     const FIRST_DUMP: Self = Cutting {
         before: |stage| {
@@ -185,7 +221,14 @@ impl Cutting {
         let mut command = (self.start)(&disk.stage);
         let all = points(command.arg("--jobs=1"));
         disk.put_back();
-        disk.cut_at(&chosen(all, self.step), Cut::Bare, self);
+        let points = chosen(all, self.step, self.last);
+        disk.cut_at(&points, Cut::Bare, self);
+        if self.catalog {
+            // The journal of the filesystem has names and sizes, the file not yet
+            // its bytes.
+            let recording = points.len().saturating_sub(self.last);
+            disk.cut_at(&points[recording..], Cut::AfterJournal, self);
+        }
     }
 }
 
@@ -199,6 +242,30 @@ fn at_calls_of_a_dump_on_ext4() {
 #[ignore = "needs root, strace and loop mounts"]
 fn at_calls_of_a_dump_on_xfs() {
     Cutting::DUMP.at_calls(Fs::Xfs);
+}
+
+#[test]
+#[ignore = "needs root, strace and loop mounts"]
+fn at_calls_of_a_dump_with_the_catalog_on_ext4() {
+    Cutting::CATALOGUED.at_calls(Fs::Ext4);
+}
+
+#[test]
+#[ignore = "needs root, strace and loop mounts"]
+fn at_calls_of_a_dump_with_the_catalog_on_xfs() {
+    Cutting::CATALOGUED.at_calls(Fs::Xfs);
+}
+
+#[test]
+#[ignore = "needs root, strace and loop mounts"]
+fn at_calls_of_a_first_dump_with_the_catalog_on_ext4() {
+    Cutting::CATALOGUED_FIRST.at_calls(Fs::Ext4);
+}
+
+#[test]
+#[ignore = "needs root, strace and loop mounts"]
+fn at_calls_of_a_first_dump_with_the_catalog_on_xfs() {
+    Cutting::CATALOGUED_FIRST.at_calls(Fs::Xfs);
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! The names of what is remembered between runs.
 
+/// In the runner's own directory: the id of the dump root, where its catalog is on
+/// the machine that writes, in a directory of that name.
+pub(crate) const ROOT_ID: &str = "id";
 /// In the runner's own directory: what is remembered between runs, an SQLite file.
 pub(crate) const CATALOG: &str = "catalog.db";
 /// In the runner's own directory: what SQLite needs to undo a transaction that was cut off.

@@ -31,7 +31,7 @@ use std::path::Path;
 #[cfg(feature = "catalog")]
 pub(crate) use catalog::{
     CATALOG, CATALOG_BAD, CATALOG_JOURNAL, CATALOG_NEW, CATALOG_NEW_JOURNAL, CATALOG_REBUILD,
-    CATALOG_REBUILD_JOURNAL,
+    CATALOG_REBUILD_JOURNAL, ROOT_ID,
 };
 pub use dump_name::{BadDumpName, DumpId, DumpName, Found, Sort};
 pub(crate) use dump_name::{Day, Year};
