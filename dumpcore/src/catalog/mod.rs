@@ -17,6 +17,17 @@
 //!   another one confirms it afterwards. `between` does so for a dump that is
 //!   older than others which are known.
 //!
+//! What is not in it:
+//!
+//! - What was mounted below the trees. Each dump notes that itself
+//!   (`fs::mount_notes`), with the newest dump that had what is missing: a run
+//!   without a catalog needs it as well, and it goes with a dump that is copied.
+//!   No question over all dumps is about mounts, so that a copy of the notes would
+//!   only be a second thing that can be wrong.
+//! - Where nothing has attributes (`fs::xattr_map`). That note spares the
+//!   comparison a call for each entry, the catalog spares the comparison itself;
+//!   what is compared anyway, with and without a catalog, needs the note.
+//!
 //! Without the feature `catalog` the same types exist, and there is never a
 //! catalog: callers need no conditions of their own.
 

@@ -1,4 +1,5 @@
 //! The mark on a dump's own directory that says what was mounted below its trees.
+//! It is the only place where that is remembered, with and without a catalog.
 
 use std::os::fd::{AsFd as _, OwnedFd};
 
