@@ -3,8 +3,7 @@
 //!
 //! SQLite relies on locks and flushes that such filesystems often do not keep.
 //! Then the file is in a directory of this machine, named by an id that is
-//! stored in the dump root: whoever looks for it on the machine that writes
-//! finds it, however the dump root is mounted.
+//! stored in the dump root: a program on the machine that writes finds it, however the dump root is mounted.
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};

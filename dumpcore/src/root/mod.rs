@@ -86,6 +86,7 @@ impl DumpRoot {
         self
     }
 
+    #[cfg(feature = "catalog")]
     pub(crate) fn local_state(&self) -> Option<&Path> {
         self.local_state.as_deref()
     }

@@ -115,6 +115,7 @@ pub(crate) fn make_private(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
 
 /// Makes a directory that only its owner may enter, with those above it that are
 /// missing.
+#[cfg(feature = "catalog")]
 pub(crate) fn make_private_path(path: &Path) -> io::Result<()> {
     let mut made = std::fs::DirBuilder::new();
     std::os::unix::fs::DirBuilderExt::mode(&mut made, 0o700);
