@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use dumpcli::failure::Failure;
+use dumpcli::local_state::local_state;
 use dumpcli::policies::{Policies, is_same};
 use dumpcli::settings::Sources;
 use dumpcli::{Lookup, figures};
@@ -67,7 +68,7 @@ impl<'a> Found<'a> {
         settings: &Settings,
         sources: &[Sources],
     ) -> Result<Self, Failure> {
-        let root = DumpRoot::open(&lookup.dump)?;
+        let root = DumpRoot::open(&lookup.dump)?.with_local_state(local_state());
         let catalog = root.catalog();
         let status = root
             .status(catalog.as_ref().ok(), lookup.now)
