@@ -70,6 +70,20 @@ fn a_complete_dump_prunes_by_the_policy() {
 }
 
 #[test]
+fn the_catalog_knows_at_once_what_was_pruned() {
+    let place = with("[keep]\nauto = true\nlast = 1\n");
+    place.dumpme().arg("--init").assert().success();
+    place.dumpme().assert().success();
+    let ran = place.dumpme().assert().success();
+    ran.stdout(contains("pruned 1 dump, "));
+    let root = DumpRoot::open(place.dir.path().join("dump")).expect("opened");
+    let catalog = root.catalog().expect("up to date");
+    let dumps = root.dumps(Some(&catalog)).expect("listed");
+    assert_eq!(dumps.len(), 2);
+    assert!(dumps.iter().all(|dump| dump.unique_bytes.is_some()));
+}
+
+#[test]
 fn what_was_pruned_stands_in_the_object() {
     let place = with("[keep]\nauto = true\nlast = 1\n");
     for minute in ["2020-01-01T01:00", "2020-01-01T02:00"] {

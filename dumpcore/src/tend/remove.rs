@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use super::protect::Plan;
 use super::removal::{Left, Reason, Removal, Removed};
+use crate::catalog::Catalog;
 use crate::engine::{self, Act, Budget, Measured, Totals};
 use crate::model::error::Error;
 use crate::model::event::{Event, Phase, Silent};
@@ -169,6 +170,8 @@ impl Remove {
                 Err(kept) => plan.leave(root, id, reason(kept)),
             }
         }
+        let gone: Vec<DumpId> = away.iter().map(|(id, _)| *id).collect();
+        tell_catalog(root, &gone);
         totals.event(Event::Phase(Phase::Removing));
         let tried: Vec<CString> = away.iter().map(|(_, leaf)| leaf.clone()).collect();
         let names = removing::names_of_dumps(&to, &tried, totals)
@@ -222,6 +225,16 @@ impl Remove {
             dry_run: self.options.dry_run,
             stopped: false,
         }
+    }
+}
+
+/// Records in the catalog that dumps are gone. Where that fails, the next run
+/// finds out by itself, and reports what is wrong with the catalog.
+fn tell_catalog(root: &DumpRoot, gone: &[DumpId]) {
+    if !gone.is_empty()
+        && let Ok(mut catalog) = Catalog::existing(root)
+    {
+        let _ = catalog.removed(gone);
     }
 }
 

@@ -55,6 +55,15 @@ impl Removal {
         }
     }
 
+    /// A copy of it; to be pruned, with a catalog of its own.
+    fn copy(&self) -> Stage {
+        let stage = self.base.copy();
+        if matches!(self.by, By::Prune) {
+            end_well(&mut stage.catalog("rebuild"));
+        }
+        stage
+    }
+
     fn command(&self, stage: &Stage) -> Command {
         let goes: Vec<&str> = self.goes.iter().map(String::as_str).collect();
         let mut command = match self.by {
@@ -69,7 +78,7 @@ impl Removal {
     /// Strikes it there, and looks at what is left; was it struck?
     fn strike(&self, (name, nth): &Point, how: fn(&str) -> Inject) -> bool {
         println!("at {name} {nth}");
-        let stage = self.base.copy();
+        let stage = self.copy();
         let stay = ["2020/0101/0100", "2020/0103/0400"].map(|dump| stage.dump.join(dump));
         let stay = stay.map(|dump| (Fingerprint::of(&dump), dump));
         let seen = watch(&self.command(&stage), &[how(name).when(*nth)]);
@@ -104,6 +113,12 @@ impl Removal {
         for (print, dump) in &stay {
             print.assert_unchanged(dump);
         }
+        // The catalog is brought up to date by the next run with it.
+        if matches!(self.by, By::Prune) && nth % 2 == 0 {
+            end_well(stage.dumpme().arg("--catalog"));
+            let told = stage.catalog("check").status().expect("run");
+            assert_ne!(told.code(), Some(3), "it differs");
+        }
         seen.status.signal() == Some(9) || seen.status.code() != Some(0)
     }
 }
@@ -111,7 +126,7 @@ impl Removal {
 impl By {
     fn killed_at_every_call(self) {
         let removal = Removal::new(self);
-        let points = points(&removal.command(&removal.base.copy()));
+        let points = points(&removal.command(&removal.copy()));
         assert!(points.len() > 25, "too few calls seen: {points:?}");
         let killed = points.iter().filter(|at| removal.strike(at, Inject::kill));
         let killed = killed.count();
@@ -121,7 +136,7 @@ impl By {
 
     fn refused_at_every_call(self) {
         let removal = Removal::new(self);
-        let mut points = points(&removal.command(&removal.base.copy()));
+        let mut points = points(&removal.command(&removal.copy()));
         points.retain(|(name, _)| name != "exit_group");
         let refused = |at: &&Point| removal.strike(at, |name| Inject::error(name, "EIO"));
         let refused = points.iter().filter(refused).count();

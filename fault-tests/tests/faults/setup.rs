@@ -175,6 +175,14 @@ impl Stage {
         command
     }
 
+    /// A look after the catalog: rebuild or check.
+    pub(crate) fn catalog(&self, what: &str) -> Command {
+        let mut command = self.program("dumpctl");
+        command.args(["catalog", what, "--log", "stderr", "-q", "--dump"]);
+        command.arg(&self.dump);
+        command
+    }
+
     /// A removal of the dumps that this policy does not keep.
     pub(crate) fn prune(&self, policy: &[&str]) -> Command {
         let mut command = self.program("dumpctl");
