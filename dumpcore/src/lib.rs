@@ -183,6 +183,7 @@ mod checkpoint;
 mod engine;
 mod fs;
 mod history;
+mod import;
 mod model;
 mod policy;
 mod replica;
@@ -209,6 +210,7 @@ pub use history::{
     NoCatalog, NotAWhen, PathChange, RecordedVersion, State, Usage, Version, XattrAction,
     difference,
 };
+pub use import::{Import, ImportCopy, ImportState};
 pub use model::cause::Cause;
 pub use model::chain::Chain;
 pub use model::error::{BadLink, Error, Wanted};
@@ -237,6 +239,7 @@ pub use policy::layout::{
 };
 pub use policy::link::{LinkPolicy, Verdict};
 pub use policy::name_test::NameTest;
+pub use policy::old_copies::{ImportFrom, UnknownImport};
 pub use policy::rate_limit::{BadRate, Rate};
 pub use policy::retention::{
     BadKeep, FreeGoal, KeepAmount, KeepBrake, KeepCandidate, KeepPeriod, KeepPolicy, KeepReason,

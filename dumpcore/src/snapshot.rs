@@ -5,6 +5,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
+
 use crate::engine::{self, MergeOptions};
 use crate::model::error::Error;
 use crate::model::event::Observer;
@@ -46,6 +48,7 @@ pub struct Snapshot {
     policy: LinkPolicy,
     init: bool,
     at: Option<Stamp>,
+    moment: Option<DateTime<Utc>>,
     allow_empty: bool,
     one_file_system: bool,
     hash: bool,
@@ -63,6 +66,7 @@ impl Snapshot {
             policy: LinkPolicy::new(),
             init: false,
             at: None,
+            moment: None,
             allow_empty: false,
             one_file_system: false,
             hash: true,
@@ -100,6 +104,13 @@ impl Snapshot {
     /// unless that names a later one.
     pub fn at(mut self, stamp: Stamp) -> Self {
         self.at = Some(stamp);
+        self
+    }
+
+    /// When what is dumped was made, with [`at`](Self::at): the dump's moment. If
+    /// it is not given, the first one of that minute.
+    pub fn moment(mut self, moment: DateTime<Utc>) -> Self {
+        self.moment = Some(moment);
         self
     }
 
@@ -182,7 +193,7 @@ impl Snapshot {
         };
         let order = Order {
             at: self.at,
-            moment: self.at.map(|at| at.first_moment()),
+            moment: self.at.map(|at| self.moment.unwrap_or(at.first_moment())),
             allow_empty: self.allow_empty,
             pin: self.pin,
             ..Order::new(Sort::Dump, merge)

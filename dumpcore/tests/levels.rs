@@ -13,7 +13,7 @@ use fixtures::house::Crate;
 
 /// The levels from the bottom up: what stands later imports what stands before.
 /// The last are the operations, each a file of its own.
-const LEVELS: [&str; 14] = [
+const LEVELS: [&str; 15] = [
     "model",
     "policy",
     "sys",
@@ -27,6 +27,7 @@ const LEVELS: [&str; 14] = [
     "snapshot",
     "checkpoint",
     "replica",
+    "import",
     "restore",
 ];
 

@@ -13,6 +13,7 @@ mod diff;
 mod du;
 mod dumps;
 mod find;
+mod import;
 mod list;
 mod patterns;
 mod pin;
@@ -61,6 +62,7 @@ enum Word {
     Remove(remove::Options),
     Pin(pin::Options),
     Unpin(pin::UnpinOptions),
+    Import(import::Options),
     Catalog(catalog::Options),
 }
 
@@ -90,6 +92,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         Some(Word::Remove(options)) => remove::run(options, &settings),
         Some(Word::Pin(options)) => pin::run(options, &settings),
         Some(Word::Unpin(options)) => pin::run_unpin(options, &settings),
+        Some(Word::Import(options)) => import::run(options, &settings),
         Some(Word::Catalog(options)) => catalog::run(options, &settings),
         Some(Word::Status(options)) => status::run(options, &settings),
         None => status::run(&status::Options::default(), &settings),

@@ -119,6 +119,12 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// All names that the dump has.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.files.number + self.directories + self.symlinks + self.specials
+    }
+
     /// Everything that was copied.
     #[must_use]
     pub fn copied(&self) -> Count {

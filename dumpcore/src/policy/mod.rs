@@ -15,6 +15,7 @@ pub(crate) mod moment;
 pub(crate) mod mounts;
 pub(crate) mod name_test;
 pub(crate) mod next_name;
+pub(crate) mod old_copies;
 pub(crate) mod rate_limit;
 pub(crate) mod retention;
 pub(crate) mod span;

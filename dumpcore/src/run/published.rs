@@ -89,8 +89,7 @@ impl<'a> Published<'a> {
 pub(super) fn names(staging: &Staging<'_>, counts: &Counts, totals: &Totals<'_>) -> Option<u64> {
     let plain = !staging.resumed && counts.vanished == 0 && !totals.has_faults();
     if plain {
-        let entries = [counts.directories, counts.symlinks, counts.specials];
-        return Some(counts.files.number + entries.iter().sum::<u64>());
+        return Some(counts.entries());
     }
     let counted = NameCount::below(staging.handle(), &|| totals.keep_going());
     counted.complete.then_some(counted.names)
