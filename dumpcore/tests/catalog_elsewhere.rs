@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dumpcore::{CatalogTools, DumpRoot, NoCatalog, RunOptions, Snapshot};
+use dumpcore::{CatalogTools, DumpRoot, NoCatalog, RunOptions, Snapshot, Warning};
 use fixtures::bindfs::Bindfs;
 
 /// The catalogs that are in there: one for each dump root.
@@ -99,4 +99,26 @@ fn what_is_not_an_id_leads_nowhere() {
     let id = fs::read_to_string(root.join(".dump/id")).expect("read");
     assert_eq!(names(&state), [id]);
     assert_eq!(names(here.path()).len(), 2, "the tree and the state");
+}
+
+/// A directory that cannot be made costs the catalog, and not the dump.
+#[test]
+#[ignore = "needs root and bindfs"]
+fn where_this_machine_has_no_room_for_it_a_run_does_without() {
+    let view = Bindfs::new(&[]);
+    let here = assert_fs::TempDir::new().expect("a directory");
+    let source = here.path().join("tree");
+    fs::create_dir(&source).expect("made");
+    fs::write(source.join("file"), "text").expect("written");
+    let root = view.path().join("dump");
+    fs::create_dir(&root).expect("made");
+    let state = source.join("file/state");
+    let run = Snapshot::new(&root).main(&source).init(true);
+    let run = run.options(RunOptions::new().local_state(state.clone()));
+    let report = run.run().expect("published");
+    let [Warning::CatalogUnused { path, .. }] = report.warnings.as_slice() else {
+        panic!("{:?}", report.warnings);
+    };
+    assert_eq!(*path, state);
+    assert!(report.is_complete());
 }

@@ -32,14 +32,10 @@ pub(super) struct Place {
 impl Place {
     /// For a dump root that is locked; `None` where there can be no catalog.
     pub(super) fn of(root: &DumpRoot) -> Result<Option<Self>, CatalogError> {
-        let failed = |cause| {
-            CatalogError::new(
-                &path_in(root, layout::CATALOG),
-                CatalogOp::Open,
-                Some(cause),
-            )
-        };
-        let state = root.state_dir().map_err(|e| failed(e.into()))?;
+        let state = root.state_dir().map_err(|error| {
+            let path = path_in(root, layout::CATALOG);
+            CatalogError::new(&path, CatalogOp::Open, Some(error.into()))
+        })?;
         let elsewhere = |base: &Path| -> io::Result<Option<Self>> {
             let id = match id(&state)? {
                 Some(id) => id,
@@ -50,7 +46,9 @@ impl Place {
         };
         match (may_hold_a_catalog(&state), root.local_state()) {
             (true, _) => Ok(Some(Self::in_root(root, state))),
-            (false, Some(base)) => elsewhere(base).map_err(|e| failed(e.into())),
+            (false, Some(base)) => {
+                elsewhere(base).map_err(|e| CatalogError::io(base, CatalogOp::Open, e))
+            }
             (false, None) => Ok(None),
         }
     }
