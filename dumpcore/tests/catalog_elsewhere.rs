@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dumpcore::{CatalogTools, DumpRoot, NoCatalog, RunOptions, Snapshot, Warning};
+use dumpcore::{CatalogTools, DumpRoot, NoCatalog, Remove, RunOptions, Snapshot, Warning};
 use fixtures::bindfs::Bindfs;
 
 /// The catalogs that are in there: one for each dump root.
@@ -63,7 +63,9 @@ fn of_a_dump_root_in_user_space_it_is_on_this_machine() {
     let report = run.options(options.clone()).run().expect("published");
     assert_eq!(report.counts.moved.number, 1, "{:?}", report.counts);
     assert_eq!(catalogs(&state).len(), 2);
-    let tools = CatalogTools::new(&roots[0]).options(options).all(true);
+    let tools = CatalogTools::new(&roots[0])
+        .options(options.clone())
+        .all(true);
     assert_eq!(tools.check().expect("compared"), []);
     let status = tools.status().expect("read").expect("there");
     assert_eq!(status.dumps, 2);
@@ -78,6 +80,15 @@ fn of_a_dump_root_in_user_space_it_is_on_this_machine() {
     );
     assert_eq!(tools.rebuild().expect("made").dumps, 2);
     assert_eq!(tools.check().expect("compared"), []);
+    let oldest = opened().list().expect("listed")[0];
+    fs::remove_file(roots[0].join("current_chk")).expect("removed");
+    let removed = Remove::new(&roots[0])
+        .dump(oldest.into())
+        .options(options)
+        .run();
+    assert_eq!(removed.expect("run").removed.len(), 1);
+    let status = tools.status().expect("read").expect("there");
+    assert!(status.is_whole(), "{status:?}");
 }
 
 /// What is not an id in its file names no directory, and is replaced.

@@ -93,6 +93,7 @@ impl Remove {
     /// keeps a single dump is in the [`Removal`].
     pub fn run(self) -> Result<Removal, Error> {
         let root = DumpRoot::open(&self.root)?;
+        let root = root.with_local_state(self.options.local_state.clone());
         root.outside_of_dumps()?;
         let lock = match self.options.dry_run {
             true => None,
