@@ -261,6 +261,8 @@ pub use sys::path::working_directory;
 pub use sys::priority::give_way;
 pub use sys::signals::WaitingSignals;
 pub use tend::catalog::CatalogTools;
+pub use tend::erase::Erase;
+pub use tend::erasure::{CatalogAfter, ErasedPath, Erasure};
 pub use tend::plan::{Goes, GoesFor, Kept, PrunePlan, Pruned, Shortage};
 pub use tend::prune::Prune;
 pub use tend::removal::{Left, Reason, Removal, Removed};

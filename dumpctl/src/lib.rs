@@ -12,6 +12,7 @@ mod desk;
 mod diff;
 mod du;
 mod dumps;
+mod erase;
 mod find;
 mod import;
 mod list;
@@ -63,6 +64,7 @@ enum Word {
     Pin(pin::Options),
     Unpin(pin::UnpinOptions),
     Import(import::Options),
+    Erase(erase::Options),
     Catalog(catalog::Options),
 }
 
@@ -93,6 +95,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         Some(Word::Pin(options)) => pin::run(options, &settings),
         Some(Word::Unpin(options)) => pin::run_unpin(options, &settings),
         Some(Word::Import(options)) => import::run(options, &settings),
+        Some(Word::Erase(options)) => erase::run(options, &settings),
         Some(Word::Catalog(options)) => catalog::run(options, &settings),
         Some(Word::Status(options)) => status::run(options, &settings),
         None => status::run(&status::Options::default(), &settings),

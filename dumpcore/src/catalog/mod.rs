@@ -47,6 +47,8 @@ mod check;
 mod columns;
 #[cfg(feature = "catalog")]
 mod dumps;
+#[cfg(feature = "catalog")]
+mod erase;
 mod error;
 #[cfg(feature = "catalog")]
 mod file;

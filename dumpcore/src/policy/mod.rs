@@ -5,6 +5,7 @@ pub(crate) mod candidate;
 pub(crate) mod content_hash;
 pub(crate) mod date;
 mod differences;
+pub(crate) mod erase_note;
 pub(crate) mod filter;
 pub(crate) mod flushed;
 #[cfg(feature = "serde")]

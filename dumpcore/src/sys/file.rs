@@ -330,6 +330,19 @@ pub(crate) fn touch(file: impl AsFd) -> io::Result<()> {
     Ok(futimens(file, &both)?)
 }
 
+/// Writes all of this to a file.
+pub(crate) fn write_all(file: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match rustix::io::write(file, bytes) {
+            Ok(0) => return Err(io::Error::from(io::ErrorKind::WriteZero)),
+            Ok(written) => bytes = &bytes[written..],
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
 /// Reads a file to its end, or as many bytes of it.
 pub(crate) fn read_all(file: OwnedFd, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();

@@ -1,6 +1,8 @@
 //! Looking after the dumps of a dump root.
 
 pub(crate) mod catalog;
+pub(crate) mod erase;
+pub(crate) mod erasure;
 #[cfg(feature = "serde")]
 mod json;
 pub(crate) mod plan;

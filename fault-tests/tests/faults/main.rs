@@ -8,6 +8,7 @@ mod calls;
 mod clocks;
 mod concurrent;
 mod corpus;
+mod erase;
 mod errors;
 mod flush;
 mod full;

@@ -11,6 +11,7 @@
 //! DUMP/.dump/lock                         locked by the run that writes
 //! DUMP/.dump/busy                         since when no run got the lock
 //! DUMP/.dump/removing/2026-1122-2331      a dump on its way out
+//! DUMP/.dump/erasing                      what an erasure is about to do
 //! DUMP/.dump/catalog.db                   what is remembered between runs
 //! ```
 //!
@@ -56,6 +57,8 @@ pub(crate) const LOCK: &str = "lock";
 /// In [`STATE_DIR`]: made by a run that found the lock held, removed by the
 /// next one that takes it. Its time says since when no run got through.
 pub(crate) const BUSY: &str = "busy";
+/// In [`STATE_DIR`]: what an erasure is about to do, while it is at work.
+pub(crate) const ERASING: &str = "erasing";
 /// In [`STATE_DIR`]: dumps on their way out.
 pub(crate) const REMOVING: &str = "removing";
 /// Where exclude rules are, below a main tree or a dump root.

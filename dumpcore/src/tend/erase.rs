@@ -1,0 +1,410 @@
+//! Erasing paths: out of all dumps, and out of the catalog.
+//!
+//! It is noted first what is to go, and what the directories around it are to
+//! have again; then each dump loses its paths by renames; when that is flushed,
+//! they are removed and forgotten. After a kill at any moment the next erasure
+//! finishes, by the note. Nothing but the paths changes: no other inode, and of
+//! the directories around them no time.
+
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
+
+use super::erasure::{CatalogAfter, ErasedPath, Erasure};
+use super::removal::{Left, Reason};
+use crate::catalog::{Catalog, CatalogError};
+use crate::engine::{self, Act, Budget, Measured, Totals};
+use crate::model::chain::Chain;
+use crate::model::error::Error;
+use crate::model::event::{Event, Phase, Silent};
+use crate::model::fault::{Fault, Op};
+use crate::model::kind::Kind;
+use crate::model::metadata::{Id, Meta};
+use crate::model::path::RelPath;
+use crate::policy::erase_note::EraseNote;
+use crate::policy::layout::DumpId;
+use crate::root::DumpRoot;
+use crate::root::erasing::Spot;
+use crate::root::lock::Hold;
+use crate::root::removing::Removing;
+use crate::run::removing::{self, Total};
+use crate::run::{RunOptions, takes_run_options};
+use crate::sys::dir::{self, For};
+use crate::sys::{disk, errno};
+
+/// Takes paths out of all dumps of a dump root, and out of its catalog.
+///
+/// ```no_run
+/// use dumpcore::{Erase, RelPath};
+///
+/// let erasure = Erase::new("/dump")
+///     .path(RelPath::from_bytes(b"home/alice/secret"))
+///     .run()?;
+/// println!("{} bytes freed", erasure.freed_bytes);
+/// # Ok::<(), dumpcore::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "nothing is erased until it is run"]
+pub struct Erase {
+    root: PathBuf,
+    paths: Vec<RelPath>,
+    options: RunOptions,
+}
+
+/// What is to be done.
+#[derive(Default)]
+struct Plan {
+    spots: Vec<Spot>,
+    left: Vec<Left>,
+    note: EraseNote,
+    /// What the directories that go take themselves, by dump.
+    dir_bytes: Vec<(DumpId, u64)>,
+}
+
+impl Erase {
+    /// Erases in this dump root.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self {
+            root: root.into(),
+            paths: Vec::new(),
+            options: RunOptions::new(),
+        }
+    }
+
+    /// A path to erase, which begins with the name of its tree; call it for each.
+    /// A whole tree is not erased: it is left out.
+    pub fn path(mut self, path: RelPath) -> Self {
+        let is_below_a_tree = path.as_bytes().contains(&b'/');
+        if is_below_a_tree && !self.paths.contains(&path) {
+            self.paths.push(path);
+        }
+        self
+    }
+
+    takes_run_options!();
+
+    /// Erases, and finishes an erasure that was cut off.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when a run holds the dump root, and others when it cannot
+    /// be opened or read, or nothing can be noted in it: nothing was erased then.
+    /// What keeps a path in a single dump is in the [`Erasure`].
+    pub fn run(self) -> Result<Erasure, Error> {
+        let root = DumpRoot::open(&self.root)?;
+        let root = root.with_local_state(self.options.local_state.clone());
+        root.outside_of_dumps()?;
+        let totals = Totals::new(&*self.options.observer, Some(&self.options.stop));
+        let jobs = self.options.jobs;
+        let budget = Budget::new(jobs.unwrap_or_else(|| removing::removing_jobs(&root)));
+        let erasure = if self.options.dry_run {
+            let plan = self.plan(&root, self.paths.clone())?;
+            self.measured(&root, plan, budget)
+        } else {
+            let lock = root.lock()?;
+            let before = root.erase_note()?;
+            let finished = before.is_some();
+            let mut paths = self.paths.clone();
+            let before = before.unwrap_or_default();
+            let rest = before
+                .paths
+                .iter()
+                .filter(|path| !self.paths.contains(path));
+            paths.extend(rest.cloned());
+            let mut plan = self.plan(&root, paths)?;
+            // What was noted first is what there was.
+            plan.note.dirs.extend(before.dirs);
+            plan.note.names.extend(before.names);
+            let erasure = self.erased(&root, plan, budget, &totals)?;
+            drop(lock);
+            Erasure {
+                finished,
+                ..erasure
+            }
+        };
+        let stopped = !totals.keep_going();
+        let sum = totals.sum();
+        Ok(Erasure {
+            faults_total: sum.counts.faults,
+            faults: sum.faults,
+            stopped,
+            ..erasure
+        })
+    }
+
+    /// Where the paths are.
+    fn plan(&self, root: &DumpRoot, paths: Vec<RelPath>) -> Result<Plan, Error> {
+        let mut plan = Plan::default();
+        for dump in dumps(root)? {
+            let (mut names, mut dir_bytes) = (0, 0);
+            for path in &paths {
+                match root.spot(dump, path) {
+                    Ok(None) => {}
+                    Ok(Some(spot)) => match root.mounted_at(&spot) {
+                        Some(point) => plan.leave(root, &spot, Reason::Mounted { point }),
+                        None => {
+                            let keep_going = || self.options.keep_going();
+                            let size = root.size_of(&spot, &keep_going);
+                            names += size.names;
+                            dir_bytes += size.dir_bytes;
+                            plan.note
+                                .dirs
+                                .insert(spot.dir.as_bytes().to_vec(), spot.dir_was);
+                            plan.spots.push(spot);
+                        }
+                    },
+                    Err(fault) => plan.left.push(Left {
+                        dump,
+                        path: path.below(&root.path().join(dump.path())),
+                        reason: Reason::Failed(fault),
+                    }),
+                }
+            }
+            if dir_bytes > 0 {
+                plan.dir_bytes.push((dump, dir_bytes));
+            }
+            if names > 0
+                && let Some(noted) = root.noted_names(dump)
+            {
+                plan.note.names.insert(dump, noted.saturating_sub(names));
+            }
+        }
+        plan.note.paths = paths;
+        Ok(plan)
+    }
+
+    /// What erasing them would free.
+    fn measured(&self, root: &DumpRoot, plan: Plan, budget: Budget) -> Erasure {
+        let totals = Totals::new(&Silent, Some(&self.options.stop));
+        let (measured, files) = (Measured::default(), Files::of(&plan.spots));
+        let mut sum = engine::Gone::default();
+        for spot in &plan.spots {
+            let path = root.path().join(spot.path());
+            let Ok(dir) = root.open_dump(&spot.dir) else {
+                continue;
+            };
+            let act = Act::Measure(&measured);
+            let gone = engine::remove(&dir, &spot.name, &path, &act, budget, &totals);
+            sum.names += gone.names;
+            sum.freed += gone.freed;
+        }
+        let catalog = match Catalog::read(root) {
+            Ok(Some(_)) => CatalogAfter::Erased,
+            _ => CatalogAfter::None,
+        };
+        self.told(plan, sum, files, catalog)
+    }
+
+    fn erased(
+        &self,
+        root: &DumpRoot,
+        mut plan: Plan,
+        budget: Budget,
+        totals: &Totals<'_>,
+    ) -> Result<Erasure, Error> {
+        if plan.note.paths.is_empty() {
+            return Ok(self.told(
+                plan,
+                engine::Gone::default(),
+                Files::default(),
+                CatalogAfter::None,
+            ));
+        }
+        root.put_erase_note(&plan.note)?;
+        totals.event(Event::Phase(Phase::Removing));
+        let to = root.removing()?;
+        let out = self.take_all_out(root, &mut plan, &to, totals);
+        let is_put_back = put_all_back(root, &plan.note, totals);
+        disk::sync_filesystem(root.handle()).map_err(|e| root.failed(Op::Sync, "".as_ref(), e))?;
+        // Before the files, since it holds their names.
+        let catalog = match plan.left.is_empty() && totals.keep_going() {
+            true => forget(root, &plan),
+            false => CatalogAfter::Failed("some dumps still have it; erase it again".to_owned()),
+        };
+        let mut sum = engine::Gone::default();
+        for leaf in &out {
+            let path = to.path_of(leaf);
+            let gone = engine::remove(&to.handle, leaf, &path, &Act::Remove, budget, totals);
+            sum.names += gone.names;
+            sum.freed += gone.freed;
+        }
+        if totals.keep_going() {
+            // What was on its way out may hold them, too.
+            let rest = removing::finish(root, &out, Total::Told, budget, totals);
+            sum.freed += rest.freed;
+            if is_put_back {
+                root.end_erase_note()?;
+            }
+        }
+        let files = Files::of(&plan.spots);
+        Ok(self.told(plan, sum, files, catalog))
+    }
+
+    /// Renames all of it out of the dumps. Returns the names that it has now; of
+    /// the spots those stay that are gone.
+    fn take_all_out(
+        &self,
+        root: &DumpRoot,
+        plan: &mut Plan,
+        to: &Removing,
+        totals: &Totals<'_>,
+    ) -> Vec<CString> {
+        let mut out = Vec::new();
+        for spot in std::mem::take(&mut plan.spots) {
+            if !totals.keep_going() {
+                break;
+            }
+            match self.take_out(root, &spot, &plan.note, to) {
+                Ok(leaf) => {
+                    out.push(leaf);
+                    plan.spots.push(spot);
+                }
+                Err(reason) => plan.leave(root, &spot, reason),
+            }
+        }
+        out
+    }
+
+    /// Takes a path out of a dump that nobody reads.
+    fn take_out(
+        &self,
+        root: &DumpRoot,
+        spot: &Spot,
+        note: &EraseNote,
+        to: &Removing,
+    ) -> Result<CString, Reason> {
+        let path = root.path().join(spot.dump.path());
+        let opened = root
+            .open_dump(&spot.dump.rel_path())
+            .and_then(|dump| dir::reopen(dump.as_fd(), For::Reading));
+        let dump = opened.map_err(|e| Reason::Failed(Fault::new(Op::Open, path.clone(), e)))?;
+        let hold = Hold::alone(dump.as_fd()).map_err(|e| match errno::is_locked(&e) {
+            true => Reason::Read,
+            false => Reason::Failed(Fault::new(Op::Lock, path, e)),
+        })?;
+        if let Some(names) = note.names.get(&spot.dump) {
+            root.note_names(spot.dump, *names).map_err(Reason::Failed)?;
+        }
+        let leaf = root.take_out(spot, to).map_err(Reason::Failed)?;
+        drop(hold);
+        Ok(leaf)
+    }
+
+    fn told(&self, plan: Plan, sum: engine::Gone, files: Files, catalog: CatalogAfter) -> Erasure {
+        let mut paths = Vec::new();
+        for path in plan.note.paths {
+            let is_it = |spot: &&Spot| {
+                let below = spot.dump.path();
+                spot.path() == below.join(path.as_path())
+            };
+            let dumps = plan.spots.iter().filter(is_it).map(|spot| spot.dump);
+            let dumps = dumps.collect();
+            paths.push(ErasedPath { path, dumps });
+        }
+        Erasure {
+            paths,
+            left: plan.left,
+            names: sum.names,
+            freed_bytes: sum.freed + files.freed,
+            other_names: files.other_names,
+            catalog,
+            faults: Vec::new(),
+            faults_total: 0,
+            finished: false,
+            dry_run: self.options.dry_run,
+            stopped: false,
+        }
+    }
+}
+
+impl Plan {
+    fn leave(&mut self, root: &DumpRoot, spot: &Spot, reason: Reason) {
+        self.left.push(Left {
+            dump: spot.dump,
+            path: root.path().join(spot.path()),
+            reason,
+        });
+    }
+}
+
+/// Gives all directories back what they had; was that done?
+fn put_all_back(root: &DumpRoot, note: &EraseNote, totals: &Totals<'_>) -> bool {
+    let mut all = true;
+    for (dir, was) in &note.dirs {
+        if let Err(fault) = root.put_back(dir, was) {
+            totals.fault(fault);
+            all = false;
+        }
+    }
+    all
+}
+
+/// Everything that may hold a path: a first copy, the dumps, what runs that
+/// stopped have left.
+fn dumps(root: &DumpRoot) -> Result<Vec<DumpId>, Error> {
+    let mut dumps = Vec::new();
+    if root.has(DumpId::First)? {
+        dumps.push(DumpId::First);
+    }
+    dumps.extend(root.list()?.into_iter().map(DumpId::Dump));
+    let left = root.listing().incompletes()?;
+    dumps.extend(left.into_iter().map(|found| DumpId::Incomplete(found.name)));
+    Ok(dumps)
+}
+
+/// What goes of files that are named themselves; of those in directories that go,
+/// the removal tells.
+#[derive(Clone, Copy, Default)]
+struct Files {
+    /// How many have names that do not go.
+    other_names: u64,
+    /// The blocks of the others, in bytes.
+    freed: u64,
+}
+
+impl Files {
+    fn of(spots: &[Spot]) -> Self {
+        let mut met: HashMap<Id, (u32, &Meta)> = HashMap::new();
+        for spot in spots.iter().filter(|spot| spot.meta.kind != Kind::Dir) {
+            met.entry(spot.meta.id()).or_insert((0, &spot.meta)).0 += 1;
+        }
+        let mut files = Self::default();
+        for (going, meta) in met.values() {
+            match *going < meta.nlink {
+                true => files.other_names += 1,
+                false => files.freed += meta.blocks.saturating_mul(512),
+            }
+        }
+        files
+    }
+}
+
+/// Takes the paths out of the catalog. One that cannot be believed is of no use,
+/// and goes.
+fn forget(root: &DumpRoot, plan: &Plan) -> CatalogAfter {
+    let after = match opened(root) {
+        Ok(None) => CatalogAfter::None,
+        Ok(Some(catalog)) => match catalog.erase(&plan.note.paths, &plan.dir_bytes) {
+            Ok(()) => CatalogAfter::Erased,
+            Err(error) => failed(root, &error),
+        },
+        Err(error) => failed(root, &error),
+    };
+    Catalog::remove_bad(root);
+    after
+}
+
+fn opened(root: &DumpRoot) -> Result<Option<Catalog>, CatalogError> {
+    match Catalog::read(root) {
+        Ok(None) => Ok(None),
+        _ => Catalog::open(root),
+    }
+}
+
+fn failed(root: &DumpRoot, error: &CatalogError) -> CatalogAfter {
+    match Catalog::read(root) {
+        // It was set aside.
+        Ok(None) => CatalogAfter::None,
+        _ => CatalogAfter::Failed(Chain(error).to_string()),
+    }
+}

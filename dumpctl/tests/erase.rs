@@ -1,0 +1,284 @@
+//! `dumpctl erase`: what goes, what stays as it was, and what is told.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, FileTimes};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, SystemTime};
+
+use common::{Ground, ends};
+use dumpcore::{CatalogTools, DumpRoot};
+use fixtures::plain_user::PlainUser;
+use rustix::fs::{FlockOperation, flock};
+use serde_json::{Value, json};
+
+/// Three dumps, of which the last has the key with other contents, a pin, and
+/// what a run has left behind.
+fn ground() -> Ground {
+    let ground = Ground::empty();
+    let write = |name: &str, text: &str| fs::write(ground.at(name), text).expect("written");
+    write("tree/dir/private-key", "secret");
+    write("tree/dir/keep", "kept");
+    fs::hard_link(ground.at("tree/dir/keep"), ground.at("tree/dir/twin")).expect("linked");
+    fs::create_dir(ground.at("tree/dir/vault")).expect("made");
+    write("tree/dir/vault/one", "secret");
+    for minute in ["2030-01-01T01:00", "2030-01-01T02:00"] {
+        ground.dump(minute);
+    }
+    write("tree/dir/private-key", "another secret");
+    write("tree/dir/new", "new");
+    ground.dump("2030-01-02T01:00");
+    symlink("2030/0101/0200", ground.root().join("kept")).expect("linked");
+    let left = ground.root().join("2030/0103/0100_incomplete/tree/dir");
+    fs::create_dir_all(&left).expect("made");
+    fs::write(left.join("private-key"), "secret").expect("written");
+    ground
+}
+
+fn erase(ground: &Ground, words: &[&str], code: i32) -> (String, String) {
+    let mut command = ground.dumpctl(&["erase"]);
+    command
+        .args(words)
+        .env("MAINROOT", ground.at("tree"))
+        .current_dir(ground.at("."))
+        .stdin(Stdio::null());
+    ends(command, code)
+}
+
+/// Inode, links, mode, size and modification time.
+type Facts = (u64, u64, u32, u64, i64, i64);
+
+/// What is in the dump root, without the runner's own, by path.
+fn all(ground: &Ground) -> BTreeMap<PathBuf, Facts> {
+    let root = ground.root();
+    let mut found = BTreeMap::new();
+    let mut left = vec![root.clone()];
+    while let Some(dir) = left.pop() {
+        for entry in fs::read_dir(&dir).expect("listed") {
+            let path = entry.expect("listed").path();
+            if path.ends_with(".dump") {
+                continue;
+            }
+            let meta = fs::symlink_metadata(&path).expect("there");
+            let times = (meta.mtime(), meta.mtime_nsec());
+            let size = if meta.is_dir() { 0 } else { meta.size() };
+            let links = if meta.is_dir() { 0 } else { meta.nlink() };
+            let what = (meta.ino(), links, meta.mode(), size, times.0, times.1);
+            if meta.is_dir() {
+                left.push(path.clone());
+            }
+            let path = path.strip_prefix(&root).expect("below").to_path_buf();
+            found.insert(path, what);
+        }
+    }
+    found
+}
+
+fn check(ground: &Ground) {
+    let found = CatalogTools::new(ground.root()).all(true).check();
+    assert_eq!(found.expect("checked"), Vec::new());
+}
+
+#[test]
+fn a_path_leaves_all_dumps_and_nothing_else_changes() {
+    let ground = ground();
+    CatalogTools::new(ground.root()).rebuild().expect("made");
+    let mut before = all(&ground);
+    let (printed, said) = erase(&ground, &["--force", "tree/dir/private-key"], 0);
+    assert_eq!(said, "");
+    assert!(printed.starts_with("erased 4 entries, "), "{printed}");
+    assert!(
+        printed.contains("dir/private-key: in 4 dumps, 2030/0101/0100 to "),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("exclude it with the line /tree/dir/private-key\n"),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("the freed blocks are not overwritten"),
+        "{printed}"
+    );
+    before.retain(|path, _| !path.ends_with("dir/private-key"));
+    assert_eq!(all(&ground), before);
+    let state = ground.root().join(".dump");
+    for name in ["removing", "erasing"] {
+        assert!(!state.join(name).exists(), "{name}");
+    }
+    let catalog = fs::read(state.join("catalog.db")).expect("read");
+    assert!(
+        !catalog.windows(11).any(|name| name == b"private-key"),
+        "the name is gone"
+    );
+    check(&ground);
+    // A dump is not taken for half of one, and the next one is as always.
+    let dump = DumpRoot::open(ground.root()).expect("opened");
+    let names = dump
+        .listing()
+        .noted_names("2030/0102/0100".parse().expect("a name"));
+    assert_eq!(names, Some(7));
+    ground.dump("2030-01-04T01:00");
+    assert!(
+        ground.has("2030/0104/0100/tree/dir/private-key"),
+        "the tree still has it"
+    );
+    let (_, said) = erase(&ground, &["--force", "tree/dir/none"], 1);
+    assert!(
+        said.contains("no dump in ") && said.contains("dir/none"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_directory_goes_with_all_in_it() {
+    let ground = ground();
+    CatalogTools::new(ground.root()).rebuild().expect("made");
+    let mut before = all(&ground);
+    let path = ground.root().join("2030/0101/0100/tree/dir/vault");
+    let (printed, _) = erase(&ground, &["--force", path.to_str().expect("text")], 0);
+    assert!(printed.starts_with("erased 6 entries, "), "{printed}");
+    before.retain(|path, _| !path.to_string_lossy().contains("vault"));
+    assert_eq!(all(&ground), before);
+    check(&ground);
+}
+
+#[test]
+fn a_dry_run_changes_nothing_and_machines_are_told() {
+    let ground = ground();
+    let before = all(&ground);
+    let (printed, _) = erase(&ground, &["-n", "--json", "tree/dir/keep"], 0);
+    let object: Value = serde_json::from_str(&printed).expect("an object");
+    let expected = json!({
+        "schema": 1, "program": "dumpctl", "command": "erase", "version": object["version"],
+        "status": "complete", "exit": 0, "dry_run": true, "dump_root": ground.root(),
+        "paths": [{
+            "path": ground.at("tree/dir/keep"), "in_tree": true, "exclude": "/tree/dir/keep",
+            "dumps": ["2030/0101/0100", "2030/0101/0200", "2030/0102/0100"],
+        }],
+        "left": [], "entries": 3, "freed_bytes": 0, "other_names": 1, "catalog": "none",
+        "finished": false, "faults": [], "faults_total": 0,
+    });
+    assert_eq!(object, expected);
+    assert_eq!(all(&ground), before);
+    let (printed, _) = erase(&ground, &["-n", "tree/dir/keep"], 0);
+    assert!(
+        printed.contains("1 file has other names in the dumps (hard links)"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn patterns_are_listed_path_by_path() {
+    let ground = ground();
+    let (printed, _) = erase(
+        &ground,
+        &["--glob", "--force", "keep", "p*", "vault", "one"],
+        0,
+    );
+    for path in [
+        "dir/keep: in 3 dumps",
+        "dir/private-key: in 4 dumps",
+        "dir/vault: in 3 dumps",
+    ] {
+        assert!(printed.contains(path), "{path}: {printed}");
+    }
+    assert!(
+        !printed.contains("vault/one"),
+        "it went with the directory: {printed}"
+    );
+    assert!(!ground.has("2030/0101/0100/tree/dir/vault"));
+    assert!(
+        ground.has("2030/0101/0100/tree/dir/twin"),
+        "another name stays"
+    );
+    let (_, said) = erase(&ground, &["--glob", "--force", "none*"], 1);
+    assert!(said.contains("no dump has a path that matches"), "{said}");
+}
+
+#[test]
+fn what_is_wrong_is_told_and_nothing_is_changed() {
+    let ground = ground();
+    let before = all(&ground);
+    for (words, code, text) in [
+        (&[][..], 2, "name the path to erase"),
+        (&["--glob"], 2, "name a pattern"),
+        (&["tree"], 2, "is a whole tree"),
+        (
+            &["tree/dir/private-key"],
+            1,
+            "--force erases without asking",
+        ),
+        (&["elsewhere/key"], 1, "elsewhere/key"),
+    ] {
+        let (_, said) = erase(&ground, words, code);
+        assert!(said.contains(text), "{words:?}: {said}");
+    }
+    let lock = DumpRoot::open(ground.root())
+        .expect("opened")
+        .lock()
+        .expect("locked");
+    erase(&ground, &["--force", "tree/dir/private-key"], 75);
+    drop(lock);
+    assert_eq!(all(&ground), before);
+}
+
+#[test]
+fn a_dump_that_is_read_keeps_it_until_the_next_time() {
+    let ground = ground();
+    CatalogTools::new(ground.root()).rebuild().expect("made");
+    let reader = File::open(ground.root().join("2030/0101/0200")).expect("opened");
+    flock(&reader, FlockOperation::LockShared).expect("held");
+    let (_, said) = erase(&ground, &["--force", "tree/dir/private-key"], 23);
+    assert!(said.contains("another program is reading it"), "{said}");
+    assert!(said.contains("the catalog may still know"), "{said}");
+    assert!(ground.has("2030/0101/0200/tree/dir/private-key"));
+    assert!(!ground.has("2030/0101/0100/tree/dir/private-key"));
+    drop(reader);
+    erase(&ground, &["--force", "tree/dir/private-key"], 0);
+    assert!(!ground.has("2030/0101/0200/tree/dir/private-key"));
+    check(&ground);
+}
+
+#[test]
+#[ignore = "needs root to become another user"]
+fn a_plain_user_erases_from_read_only_directories() {
+    let user = PlainUser::new();
+    let ground = ground();
+    let dump = user.home().join("dump");
+    let copied = std::process::Command::new("cp")
+        .args(["-a", "--"])
+        .args([ground.root(), dump.clone()])
+        .status();
+    assert!(copied.expect("it runs").success());
+    let dir = dump.join("2030/0101/0100/tree/dir");
+    let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+    let times = FileTimes::new().set_modified(old);
+    File::open(&dir)
+        .expect("opened")
+        .set_times(times)
+        .expect("set");
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o555)).expect("closed");
+    let given = std::process::Command::new("chown")
+        .args(["-R", "12345:12345"])
+        .arg(&dump)
+        .status();
+    assert!(given.expect("it runs").success());
+    let mut command = user.command(env!("CARGO_BIN_EXE_dumpctl"));
+    command.args([
+        "erase",
+        "--force",
+        "--main",
+        "tree",
+        "--dump",
+        "dump",
+        "tree/dir/private-key",
+    ]);
+    ends(command, 0);
+    let meta = fs::metadata(&dir).expect("there");
+    assert_eq!(meta.mode() & 0o777, 0o555);
+    assert_eq!(meta.modified().expect("known"), old);
+    assert!(!Path::new(&dir).join("private-key").exists());
+}

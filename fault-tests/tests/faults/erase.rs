@@ -1,0 +1,135 @@
+//! Erasing that is killed, or that the disk refuses: what is in no dump stays
+//! out, nothing else changes, and the next erasure finishes.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use dumpcore::{CatalogTools, DumpRoot};
+use fixtures::Fingerprint;
+use fixtures::strace::{Inject, watch};
+
+use crate::calls::{Point, points};
+use crate::sample_trees;
+use crate::setup::{ROOT, Stage, assert_one_of, end_well, leftovers};
+
+/// What is erased: a file that all dumps have, one of two names, and a directory.
+const PATHS: [&str; 3] = ["changes", "dir/twin a", "gone"];
+
+/// Three dumps of two states.
+fn dumped() -> Stage {
+    let base = Stage::new();
+    base.write(&sample_trees::before());
+    for minute in ["2020-01-01T01:00", "2020-01-01T02:00"] {
+        end_well(base.dumpme().args(["--at", minute]));
+    }
+    base.write(&sample_trees::after());
+    end_well(base.dumpme().args(["--at", "2020-01-02T03:00"]));
+    base
+}
+
+/// A copy; a catalog is believed only where it was made.
+fn copy(base: &Stage) -> Stage {
+    let stage = base.copy();
+    CatalogTools::new(&stage.dump).rebuild().expect("made");
+    stage
+}
+
+fn erase(stage: &Stage, paths: &[&str]) -> Command {
+    let mut command = stage.program("dumpctl");
+    command
+        .args(["erase", "-q", "--log", "stderr", "-j1", "--force", "--main"])
+        .arg(&stage.source)
+        .arg("--dump")
+        .arg(&stage.dump)
+        .args(paths.iter().map(|path| stage.source.join(path)));
+    command
+}
+
+fn trees(stage: &Stage) -> Vec<PathBuf> {
+    let root = DumpRoot::open(&stage.dump).expect("opened");
+    let dumps = root.list().expect("listed").into_iter();
+    dumps
+        .map(|dump| stage.dump.join(dump.path()).join(ROOT))
+        .collect()
+}
+
+fn print(tree: &Path) -> Fingerprint {
+    let mut print = Fingerprint::of(tree);
+    PATHS.iter().for_each(|path| print.forget(path));
+    print
+}
+
+/// Strikes it there, and looks at what is left; was it struck?
+fn strike(base: &Stage, (name, nth): &Point, how: fn(&str) -> Inject) -> bool {
+    println!("at {name} {nth}");
+    let stage = copy(base);
+    let before: Vec<_> = trees(&stage)
+        .into_iter()
+        .map(|tree| (print(&tree), tree))
+        .collect();
+    let seen = watch(&erase(&stage, &PATHS), &[how(name).when(*nth)]);
+    let root = DumpRoot::open(&stage.dump).expect("opened");
+    assert!(root.current().expect("read").is_some());
+    drop(root);
+    // A run in between is as always.
+    if nth % 3 == 0 {
+        stage.dump_now();
+        let newest = fs::canonicalize(stage.dump.join("current")).expect("there");
+        assert_one_of(&newest.join(ROOT), &[&stage.source]);
+        fs::remove_file(stage.source.join("changes")).expect("removed");
+        assert!(newest.join(ROOT).join("changes").exists());
+    }
+    // By the note, or by its paths when it was struck before that.
+    let noted = stage.dump.join(".dump/erasing").exists();
+    let again: &[&str] = if noted { &[] } else { &PATHS };
+    let ended = erase(&stage, again).output().expect("it runs");
+    let done_before = !noted && ended.status.code() == Some(1);
+    assert!(ended.status.success() || done_before, "{ended:?}");
+    for (print, tree) in &before {
+        for path in PATHS {
+            assert!(
+                tree.join(path).symlink_metadata().is_err(),
+                "{path} is there"
+            );
+        }
+        // Some filesystems count the names of a directory as its size.
+        let is_size = |line: &String| [": size changed", "dir: size changed"].contains(&&**line);
+        let mut changes = print.changes(tree);
+        changes.retain(|line| !is_size(line));
+        assert_eq!(changes, Vec::<String>::new(), "{tree:?}");
+    }
+    assert!(leftovers(&stage.dump).is_empty());
+    assert!(!stage.dump.join(".dump/erasing").exists());
+    let checked = CatalogTools::new(&stage.dump).all(true).check();
+    let mut differ = checked.expect("checked");
+    // The run in between does without the catalog.
+    differ.retain(|one| one.path.is_some());
+    assert_eq!(differ, Vec::new());
+    seen.status.signal() == Some(9) || seen.status.code() != Some(0)
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn killed_at_every_call_of_an_erasure() {
+    let base = dumped();
+    let points = points(&erase(&copy(&base), &PATHS));
+    assert!(points.len() > 40, "too few calls seen: {points:?}");
+    let killed = points.iter().filter(|at| strike(&base, at, Inject::kill));
+    let killed = killed.count();
+    println!("{killed} kills at {} calls", points.len());
+    assert_eq!(killed, points.len());
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn an_io_error_at_every_call_of_an_erasure() {
+    let base = dumped();
+    let mut points = points(&erase(&copy(&base), &PATHS));
+    points.retain(|(name, _)| name != "exit_group");
+    let refused = |at: &&Point| strike(&base, at, |name| Inject::error(name, "EIO"));
+    let refused = points.iter().filter(refused).count();
+    println!("{refused} refusals at {} calls", points.len());
+    assert!(refused > 25, "only {refused} of {} were told", points.len());
+}
