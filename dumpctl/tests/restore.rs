@@ -326,6 +326,19 @@ fn a_directory_makes_room_only_when_told() {
 }
 
 #[test]
+fn what_an_rm_has_left_of_a_dump_is_told_as_such() {
+    let ground = changed();
+    fs::remove_dir_all(ground.root().join("2030/0102/0100/tree/dir/sub")).expect("removed");
+    let (_, said) = restore(&ground, &["--to", "out", "tree"], 0);
+    assert!(
+        said.contains("because somebody removed the others"),
+        "{said}"
+    );
+    let words = ["--to", "other", "--at", "2030/0101/0100", "tree"];
+    assert_eq!(restore(&ground, &words, 0).1, "");
+}
+
+#[test]
 #[ignore = "needs script"]
 fn on_a_terminal_it_asks() {
     let ground = changed();
@@ -344,7 +357,7 @@ fn on_a_terminal_it_asks() {
     };
     let asked = answer("n");
     assert!(asked.contains("would replace 1 entry ("), "{asked}");
-    assert!(asked.contains("and delete 1 entry ("), "{asked}");
+    assert!(asked.contains("  and delete 1 entry ("), "{asked}");
     assert_eq!(text(&ground, "tree/dir/other"), "third, and longer");
     answer("y");
     assert_eq!(text(&ground, "tree/dir/other"), "second");

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 
 use super::find_error::FindError;
+use super::half_dump;
 use super::locate::{LocatedIn, Location, Trees};
 use super::version::Version;
 use crate::model::fault::Fault;
@@ -158,6 +159,13 @@ impl Navigator {
             dump: self.listing.path(dump),
             older: self.newest_with(place, dump)?,
         })
+    }
+
+    /// What is wrong with a dump of which somebody has removed a part: it has fewer
+    /// entries than it was published with. Counts them all.
+    #[must_use]
+    pub fn lost_entries(&self, dump: DumpName) -> Option<Fault> {
+        half_dump::lost_entries(&self.listing.path(dump))
     }
 
     /// The place as it is in the first copy, which somebody made by hand.

@@ -129,15 +129,17 @@ impl Work<'_> {
 
     /// Asks where something would be replaced or deleted.
     fn agreed(&self, items: &[Item<'_>], plans: &[Option<RestorePlan>]) -> Result<bool, Failure> {
-        let Some(question) = tell::question(items, plans) else {
+        let question = |between| tell::question(items, plans, between);
+        let Some(lines) = question("\n  ") else {
             return Ok(true);
         };
         if !desk::can_ask() {
+            let sentence = question(" ").unwrap_or_default();
             return Err(Failure::Failed(format!(
-                "{question}, and there is no terminal to ask on; --force does it without asking"
+                "{sentence}, and there is no terminal to ask on; --force does it without asking"
             )));
         }
-        self.desk.agrees(&format!("{question}: continue?"))
+        self.desk.agrees(&format!("{lines}\ncontinue?"))
     }
 
     fn all(&self, items: &[Item<'_>]) -> Result<Exit, Failure> {

@@ -19,7 +19,12 @@ use crate::program::PROGRAM;
 pub(super) const WORD: &str = "restore";
 
 /// What would be replaced and deleted, in one sentence; `None`: nothing.
-pub(super) fn question(items: &[Item<'_>], plans: &[Option<RestorePlan>]) -> Option<String> {
+/// `between`: what stands between its parts.
+pub(super) fn question(
+    items: &[Item<'_>],
+    plans: &[Option<RestorePlan>],
+    between: &str,
+) -> Option<String> {
     let plans: Vec<(&Item<'_>, &RestorePlan)> = items
         .iter()
         .zip(plans)
@@ -28,7 +33,8 @@ pub(super) fn question(items: &[Item<'_>], plans: &[Option<RestorePlan>]) -> Opt
         .collect();
     let one = |(item, plan): &(&Item<'_>, &RestorePlan)| {
         let (to, version) = (Brief::path(&item.to), Brief::path(&plan.version));
-        format!("restoring {to} from {version} would {}", changes(plan))
+        let changes = changes(plan, between);
+        format!("restoring {to}{between}from {version}{between}would {changes}")
     };
     match plans.as_slice() {
         [] => None,
@@ -41,14 +47,14 @@ pub(super) fn question(items: &[Item<'_>], plans: &[Option<RestorePlan>]) -> Opt
 }
 
 /// What is replaced and deleted, in words.
-fn changes(plan: &RestorePlan) -> String {
+fn changes(plan: &RestorePlan, between: &str) -> String {
     let mut parts = Vec::new();
     for (word, what) in [("replace", &plan.overwrites), ("delete", &plan.removes)] {
         if what.entries > 0 {
             parts.push(format!("{word} {}", named(what)));
         }
     }
-    parts.join(" and ")
+    parts.join(&format!("{between}and "))
 }
 
 /// How many entries, and the first of them.
@@ -112,7 +118,7 @@ fn planned(plan: &RestorePlan) -> String {
         parts.push(format!("make {}", entries(plan.makes)));
     }
     if !plan.only_adds() {
-        parts.push(changes(plan));
+        parts.push(changes(plan, " "));
     }
     if plan.sets > 0 {
         let directories = match plan.sets {

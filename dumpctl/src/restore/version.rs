@@ -47,6 +47,13 @@ impl<'a> Item<'a> {
             version(lookup, place, &moment)
         });
         let (lookup, place, version) = found.map_err(|error| lookup.failure(&error))?;
+        // A whole tree is what somebody's rm may have left of it.
+        let is_tree = !place.within.as_bytes().contains(&b'/');
+        if let Some(dump) = version.dump.filter(|_| is_tree)
+            && let Some(half) = lookup.navigator.lost_entries(dump)
+        {
+            lookup.aside.warning(&Chain(&half).to_string());
+        }
         let place = match target {
             Target::Directory(_) => place,
             Target::InPlace => in_main(lookup, place)?,

@@ -1,0 +1,160 @@
+//! A server on which root makes the dumps, and everybody uses them: two accounts,
+//! each of which sees and restores its own files, and nothing of the other's.
+
+mod common;
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::ends;
+use dumpcore::{CatalogTools, Snapshot};
+use fixtures::plain_user::{PLAIN, PlainUser, open_dir};
+use serde_json::Value;
+
+const ALICE: u32 = PLAIN;
+const BOB: u32 = PLAIN + 1;
+
+struct Server {
+    /// Gone when it is dropped.
+    top: Box<dyn AsRef<Path>>,
+    user: PlainUser,
+}
+
+impl Server {
+    /// Two homes, closed to others, of which there are two dumps with a catalog.
+    fn new() -> Self {
+        let server = Self {
+            top: Box::new(open_dir()),
+            user: PlainUser::new(),
+        };
+        for (name, uid) in [("alice", ALICE), ("bob", BOB)] {
+            let home = server.at("home").join(name);
+            fs::create_dir_all(&home).expect("made");
+            fs::write(home.join(format!("{name}-letter")), "first").expect("written");
+            chown(home.join(format!("{name}-letter")), Some(uid), Some(uid)).expect("given");
+            chown(&home, Some(uid), Some(uid)).expect("given");
+            fs::set_permissions(&home, Permissions::from_mode(0o700)).expect("closed");
+        }
+        for path in ["", "home"] {
+            let open = Permissions::from_mode(0o755);
+            fs::set_permissions(server.at(path), open).expect("opened");
+        }
+        fs::create_dir(server.at("dump")).expect("made");
+        fs::set_permissions(server.at("dump"), Permissions::from_mode(0o755)).expect("opened");
+        for minute in ["2030-01-01T01:00", "2030-01-02T01:00"] {
+            let snapshot = Snapshot::new(server.at("dump")).main(server.at("home"));
+            let snapshot = snapshot.init(minute.contains("01-01"));
+            let snapshot = snapshot.at(minute.parse().expect("a minute"));
+            snapshot.run().expect("published");
+            let letter = server.at("home/alice/alice-letter");
+            fs::write(letter, "second").expect("written");
+        }
+        let tools = CatalogTools::new(server.at("dump"));
+        tools.rebuild().expect("made");
+        server
+    }
+
+    fn at(&self, path: &str) -> PathBuf {
+        (*self.top).as_ref().join(path)
+    }
+
+    /// `dumpctl` as one of the two.
+    fn dumpctl(&self, uid: u32, words: &[&str]) -> Command {
+        let mut command = self.user.command(env!("CARGO_BIN_EXE_dumpctl"));
+        command.uid(uid).gid(uid);
+        command
+            .args(words)
+            .env("MAINROOT", self.at("home"))
+            .env("DUMPROOT", self.at("dump"));
+        command
+    }
+}
+
+#[test]
+#[ignore = "needs root to become another user"]
+fn each_account_sees_its_own_files_only() {
+    let server = Server::new();
+    for (uid, own, other) in [(ALICE, "alice", "bob"), (BOB, "bob", "alice")] {
+        let run = |words: &[&str]| ends(server.dumpctl(uid, words), 0);
+        let (listed, said) = run(&["list"]);
+        assert_eq!(listed.lines().count(), 3, "{listed}");
+        assert!(listed.contains("2030/0102/0100"), "{listed}");
+        assert_eq!(said.lines().count(), 1, "one line says why: {said}");
+        let (found, _) = run(&["find", "*-letter"]);
+        assert!(found.contains(&format!("{own}-letter")), "{found}");
+        assert!(!found.contains(&format!("{other}-letter")), "{found}");
+        let (changed, _) = run(&["diff", "2030/0101/0100", "2030/0102/0100"]);
+        assert!(!changed.contains(other), "{changed}");
+        assert_eq!(
+            changed.contains("alice-letter"),
+            own == "alice",
+            "{changed}"
+        );
+    }
+    let catalog = server.at("dump/.dump/catalog.db");
+    assert_eq!(fs::metadata(catalog).expect("there").mode() & 0o777, 0o600);
+}
+
+#[test]
+#[ignore = "needs root to become another user"]
+fn each_account_restores_its_own_files_only() {
+    let server = Server::new();
+    let letter = server.at("home/alice/alice-letter");
+    let text = || fs::read_to_string(&letter).expect("read");
+    let path = letter.to_str().expect("text");
+    let words = [
+        "restore",
+        "--in-place",
+        "--force",
+        "--at",
+        "2030/0101/0100",
+        path,
+    ];
+    ends(server.dumpctl(ALICE, &words), 0);
+    assert_eq!(text(), "first");
+    let meta = fs::metadata(&letter).expect("there");
+    assert_eq!((meta.uid(), meta.gid()), (ALICE, ALICE));
+    // The other account gets nothing of it, in place or elsewhere.
+    let (_, said) = ends(server.dumpctl(BOB, &words), 1);
+    assert!(said.contains("Permission denied"), "{said}");
+    let out = open_dir();
+    fs::set_permissions(out.path(), Permissions::from_mode(0o777)).expect("opened");
+    let to = out.path().to_str().expect("text");
+    let dumped = server.at("dump/current/home");
+    let dumped = dumped.to_str().expect("text");
+    let (_, said) = ends(server.dumpctl(BOB, &["restore", "--to", to, dumped]), 23);
+    assert!(said.contains("home/alice"), "{said}");
+    let made = |path: &str| out.path().join("home").join(path);
+    assert_eq!(
+        fs::read_to_string(made("bob/bob-letter")).expect("read"),
+        "first"
+    );
+    assert!(!made("alice/alice-letter").exists());
+}
+
+#[test]
+#[ignore = "needs root to become another user"]
+fn what_writes_says_whose_dump_root_it_is() {
+    let server = Server::new();
+    for words in [
+        &["remove", "--force", "2030/0101/0100"][..],
+        &["pin", "kept"],
+        &["erase", "--force", "home/bob/bob-letter"],
+        &["catalog", "rebuild"],
+    ] {
+        let mut command = server.dumpctl(BOB, words);
+        command.current_dir(server.at(""));
+        let (_, said) = ends(command, 1);
+        assert!(said.contains("belongs to root"), "{words:?}: {said}");
+        let mut command = server.dumpctl(BOB, words);
+        command.current_dir(server.at("")).arg("--json");
+        let (printed, _) = ends(command, 1);
+        let object: Value = serde_json::from_str(&printed).expect("an object");
+        assert_eq!(object["status"], "failed");
+    }
+    let current = server.at("dump/current/home/bob/bob-letter");
+    assert!(Path::new(&current).exists());
+}
