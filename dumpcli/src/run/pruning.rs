@@ -12,7 +12,7 @@ use dumpcore::{
 };
 use serde_json::{Map, Value};
 
-use crate::output::{figures, json};
+use crate::output::{figures, json, logging};
 
 /// What became of the dumps that are not to be kept.
 #[derive(Debug)]
@@ -121,7 +121,7 @@ impl AfterRun {
             tracing::error!(DUMP_OPERATION = "prune", "{problem}");
         }
         if let Some(line) = self.line() {
-            tracing::info!(DUMP_OPERATION = "prune", "{line}");
+            tracing::info!(target: logging::REPORTED, DUMP_OPERATION = "prune", "{line}");
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
+use std::num::NonZero;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
+use std::thread;
 
 use chrono::{DateTime, Utc};
 
@@ -129,12 +131,17 @@ impl DumpRoot {
     pub fn keep_candidates(&self) -> Result<Vec<KeepCandidate>, Error> {
         let mut named = self.named()?;
         let listing = self.listing();
-        let each = self.with_moments()?.into_iter().map(|(dump, moment)| {
+        let dumps = self.with_moments()?;
+        // Where there are years of them this is most of the time.
+        let looked = in_parallel(&dumps, |(dump, _)| {
+            let lacks = dump.name().and_then(|name| listing.lacks(name));
+            (lacks.is_some(), self.trees(*dump))
+        });
+        let each = dumps.into_iter().zip(looked);
+        let each = each.map(|((dump, moment), (is_partial, trees))| {
             let Links { ours, pins } = named.remove(&dump).unwrap_or_default();
-            let mut candidate = KeepCandidate::new(dump, moment, self.trees(dump));
-            candidate.is_partial = dump
-                .name()
-                .is_some_and(|name| listing.lacks(name).is_some());
+            let mut candidate = KeepCandidate::new(dump, moment, trees);
+            candidate.is_partial = is_partial;
             candidate.links = ours.into_iter().chain(pins).collect();
             candidate
         });
@@ -193,4 +200,23 @@ impl DumpRoot {
         }
         Ok(named)
     }
+}
+
+/// Does something with each, by as many threads as there are processors, and
+/// returns what came of it in the same order.
+fn in_parallel<T: Sync, R: Send>(all: &[T], act: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let threads = thread::available_parallelism().map_or(2, NonZero::get);
+    let part = all.len().div_ceil(threads).max(1);
+    thread::scope(|scope| {
+        let act = &act;
+        let parts = all.chunks(part);
+        let started: Vec<_> = parts
+            .map(|part| scope.spawn(move || part.iter().map(act).collect::<Vec<R>>()))
+            .collect();
+        let ended = started.into_iter().map(|thread| match thread.join() {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic),
+        });
+        ended.flatten().collect()
+    })
 }
