@@ -59,7 +59,9 @@ CREATE VIEW version AS SELECT dir,name,inode,first,NULL AS last FROM live
   UNION ALL SELECT dir,name,inode,first,last FROM past;
 ";
 
-/// What workers found, until it is applied. Attached as `s` for that.
+/// What workers found, until it is applied. Attached as `s` for that. When all of
+/// a tree was moved, `same` has a row for each inode, and each of these is looked
+/// up by its number in the catalog: without `same_main` by going through all.
 pub(super) const STAGING: &str = "
 CREATE TABLE dir(id INTEGER PRIMARY KEY, parent INTEGER NOT NULL, name BLOB NOT NULL,
   tree INTEGER NOT NULL);
@@ -77,6 +79,7 @@ CREATE TABLE source(inode INTEGER PRIMARY KEY, src_fs INTEGER, src_ino INTEGER, 
 CREATE TABLE now(tree INTEGER PRIMARY KEY, seq INTEGER NOT NULL, base INTEGER NOT NULL,
   last INTEGER NOT NULL);
 CREATE TABLE same(id INTEGER PRIMARY KEY, main INTEGER NOT NULL);
+CREATE INDEX same_main ON same(main);
 CREATE TABLE closed(dir INTEGER PRIMARY KEY);
 CREATE TABLE full(dir INTEGER NOT NULL, name BLOB NOT NULL, inode INTEGER NOT NULL,
   PRIMARY KEY(dir,name)) WITHOUT ROWID;
