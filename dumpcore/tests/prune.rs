@@ -161,7 +161,7 @@ fn a_thousand_dumps_of_three_years_in_two_trees_are_thinned_by_two_policies() {
     let braked = prune.clone().brake(true).run().expect("run");
     assert!(braked.is_braked() && !braked.is_complete());
     let brake = braked.plan.brake.expect("too many");
-    assert_eq!((brake.tree.to_str(), brake.of), (Some("home"), 1000));
+    assert_eq!((brake.tree, brake.of), (Some("home".into()), 1000));
     assert_eq!(place.names().len(), 1000, "nothing was removed");
 
     let prints: Vec<(Fingerprint, PathBuf)> = expected

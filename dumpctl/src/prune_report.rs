@@ -101,11 +101,9 @@ fn would(plan: &PrunePlan) -> String {
 /// What a run does that nobody watches.
 fn unwatched(brake: &KeepBrake) -> String {
     format!(
-        "\n{} of {} dumps of {} would go at once: without a terminal nothing is removed then, \
-         unless --force is given",
-        brake.goes,
-        brake.of,
-        Printable::path(brake.tree.as_ref())
+        "\n{} would go at once: without a terminal nothing is removed then, unless --force is \
+         given",
+        pruning::too_many(brake)
     )
 }
 
@@ -256,7 +254,7 @@ fn head(root: &Path, plan: &PrunePlan, exit: Exit) -> Map<String, Value> {
         remove.map(|goes| json!({ "name": goes.dump.to_string(), "why": goes.why.as_str() }));
     object.insert("remove".into(), remove.collect());
     let brake = plan.brake.as_ref().map(|brake| {
-        let tree = brake.tree.to_string_lossy();
+        let tree = brake.tree.as_ref().map(|tree| tree.to_string_lossy());
         json!({ "tree": tree, "remove": brake.goes, "of": brake.of })
     });
     object.insert("brake".into(), json::value(&brake));

@@ -129,13 +129,22 @@ impl AfterRun {
 /// Nothing went, since too many would have gone at once.
 #[must_use]
 pub fn braked(brake: &KeepBrake) -> String {
-    let KeepBrake { tree, goes, of, .. } = brake;
     format!(
-        "not pruned: the policy would remove {goes} of {of} dumps of {} at once; \
+        "not pruned: the policy would remove {} at once; \
          look at the plan with 'dumpctl prune -n', then run 'dumpctl prune' on a terminal or \
          with --force",
-        Printable::path(tree.as_ref())
+        too_many(brake)
     )
+}
+
+/// Of which dumps too many would go, and how many.
+#[must_use]
+pub fn too_many(brake: &KeepBrake) -> String {
+    let KeepBrake { tree, goes, of, .. } = brake;
+    match tree {
+        Some(tree) => format!("{goes} of {of} dumps of {}", Printable::path(tree.as_ref())),
+        None => format!("{goes} of {of} dumps of all trees"),
+    }
 }
 
 /// That there is not enough room, and cannot be.

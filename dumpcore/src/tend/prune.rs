@@ -70,8 +70,8 @@ impl Prune {
         self
     }
 
-    /// Remove nothing when more than 50 dumps and more than a third of a tree's
-    /// would go at once: for runs that nobody watches.
+    /// Remove nothing when more than 50 dumps and more than a third of a tree's,
+    /// or of all, would go at once: for runs that nobody watches.
     pub fn brake(mut self, yes: bool) -> Self {
         self.brake = yes;
         self

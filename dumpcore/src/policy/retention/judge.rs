@@ -165,9 +165,9 @@ impl KeepRules {
         verdicts
     }
 
-    /// Would too many of a tree's dumps go at once, so that somebody should look
-    /// first: more than 50 dumps, and more than a third of the tree's? `goes`: of
-    /// each dump, in the order of `dumps`.
+    /// Would too many dumps go at once, so that somebody should look first: more
+    /// than 50 dumps, and more than a third of those of a tree, or of all in the
+    /// dump root? `goes`: of each dump, in the order of `dumps`.
     #[must_use]
     pub fn brake(&self, dumps: &[KeepCandidate], goes: &[bool]) -> Option<KeepBrake> {
         let mut counts: BTreeMap<&OsStr, (usize, usize)> = BTreeMap::new();
@@ -179,9 +179,13 @@ impl KeepRules {
             }
         }
         let too_many = |gone: usize, of: usize| gone > UNBRAKED && gone.saturating_mul(3) > of;
-        let mut counts = counts.into_iter();
+        let all = goes.iter().filter(|goes| **goes).count();
+        let of_trees = counts
+            .into_iter()
+            .map(|(tree, counts)| (Some(tree), counts));
+        let mut counts = of_trees.chain([(None, (all, dumps.len()))]);
         let (tree, (goes, of)) = counts.find(|(_, (gone, of))| too_many(*gone, *of))?;
-        let tree = tree.to_owned();
+        let tree = tree.map(OsStr::to_owned);
         Some(KeepBrake { tree, goes, of })
     }
 }

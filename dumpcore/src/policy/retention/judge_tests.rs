@@ -313,7 +313,7 @@ fn the_brake_holds_where_many_of_a_tree_would_go_at_once() {
         assert_eq!(braked.is_some(), expected, "{goes}");
         if let Some(brake) = braked {
             assert_eq!((brake.goes, brake.of), (goes, 150));
-            assert_eq!(brake.tree, "home");
+            assert_eq!(brake.tree.as_deref(), Some(OsStr::new("home")));
         }
     }
     // 51 of 153 are not more than a third.
@@ -322,6 +322,28 @@ fn the_brake_holds_where_many_of_a_tree_would_go_at_once() {
         .collect();
     let which: Vec<bool> = (0..153).map(|at| at < 51).collect();
     assert_eq!(rules.brake(&more, &which), None);
+}
+
+#[test]
+fn the_brake_holds_where_many_of_all_trees_would_go_at_once() {
+    let rules = KeepRules::new().other_trees(policy("last=1"));
+    let hour = |at: usize| dump(&format!("2026-10-{:02} {:02}:00", at / 24 + 1, at % 24));
+    let mut all: Vec<KeepCandidate> = (0..120).map(hour).collect();
+    for one in all.iter_mut().skip(1).step_by(2) {
+        one.trees = vec!["mail".into()];
+    }
+    for (goes, expected) in [(50, None), (51, Some((None, 51, 120)))] {
+        let which: Vec<bool> = (0..120).map(|at| at < goes).collect();
+        let brake = rules.brake(&all, &which);
+        let brake = brake.map(|brake| (brake.tree, brake.goes, brake.of));
+        assert_eq!(brake, expected, "{goes}");
+    }
+    // A dump of both trees counts once.
+    for one in &mut all {
+        one.trees = vec!["home".into(), "mail".into()];
+    }
+    let which: Vec<bool> = (0..120).map(|at| at < 50).collect();
+    assert_eq!(rules.brake(&all, &which), None);
 }
 
 #[test]

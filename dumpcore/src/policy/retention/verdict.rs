@@ -136,13 +136,15 @@ impl KeepVerdict {
     }
 }
 
-/// Too many dumps of a tree would go at once: somebody should look first.
+/// Too many dumps of a tree, or of all trees together, would go at once: somebody
+/// should look first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeepBrake {
-    /// The name of the tree.
-    pub tree: OsString,
-    /// How many of its dumps would go.
+    /// The name of the tree; `None`: no tree alone loses too many, all trees
+    /// together do.
+    pub tree: Option<OsString>,
+    /// How many of these dumps would go.
     pub goes: usize,
     /// How many there are.
     pub of: usize,
