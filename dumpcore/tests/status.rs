@@ -97,6 +97,49 @@ fn what_no_run_tells_of() {
     assert!(found.contains(&"not_a_pin".to_owned()), "{found:?}");
 }
 
+fn point_current(stage: &Stage, target: &str) {
+    let link = stage.dump.join("current");
+    fs::remove_file(&link).expect("removed");
+    symlink(target, link).expect("linked");
+}
+
+#[test]
+fn current_is_to_name_a_dump() {
+    let stage = stage();
+    let root = DumpRoot::open(&stage.dump).expect("opened");
+    let newest = root.current_name().expect("read");
+    let found = || status(&stage, Utc::now());
+    for (target, said) in [
+        ("2020/0101/0000", "2020/0101/0000"),
+        ("/etc", "/etc"),
+        ("2020", "2020"),
+    ] {
+        point_current(&stage, target);
+        let all = found().attention(&[], &AttentionLimits::default());
+        let [Attention::BadCurrent { why, newest: named }] = all.as_slice() else {
+            panic!("{target}: {all:?}");
+        };
+        assert!(why.contains(said), "{why}");
+        assert_eq!(*named, newest);
+    }
+    fs::remove_file(stage.dump.join("current")).expect("removed");
+    let left = stage.dump.join("2020/0101/0000_incomplete");
+    fs::create_dir_all(left).expect("made");
+    assert_eq!(by_default(&found()), ["bad_current", "leftover"]);
+    fs::create_dir(stage.dump.join("current")).expect("made");
+    assert_eq!(by_default(&found())[0], "bad_current");
+}
+
+#[test]
+fn without_dumps_current_may_be_missing() {
+    let stage = Stage::new();
+    fs::create_dir_all(&stage.dump).expect("made");
+    assert_eq!(
+        by_default(&status(&stage, Utc::now())),
+        Vec::<String>::new()
+    );
+}
+
 #[test]
 fn what_is_expected_of_trees() {
     let status = status(&stage(), Utc::now());
@@ -130,6 +173,7 @@ fn what_is_dated_in_the_future_is_not_the_newest() {
     fs::create_dir_all(future.parent().expect("a day")).expect("made");
     fs::rename(dump, &future).expect("renamed");
     xattr::remove(&future, "user.dump.moment").expect("no moment any more");
+    point_current(&stage, "2999/0101/0000");
     let status = status(&stage, Utc::now());
     assert_eq!(status.trees[0].dumps, 2);
     assert_eq!(by_default(&status), ["future"]);

@@ -143,6 +143,14 @@ fn watched(
 pub(crate) fn advice(attention: &Attention, root: &Path) -> Option<String> {
     let typed = |words: &str| Some(format!("'{words}'"));
     match attention {
+        Attention::BadCurrent { newest, .. } => Some(match newest {
+            Some(newest) => {
+                let link = root.join("current");
+                let link = Printable::path(&link);
+                format!("if only the link was lost: 'ln -sfn {newest} {link}'")
+            }
+            None => "are the dumps where they were?".to_owned(),
+        }),
         Attention::NoDump { .. } | Attention::OldDump { .. } => {
             Some("do its timer and its disk work? 'systemctl list-timers'".to_owned())
         }

@@ -102,6 +102,14 @@ impl Default for AttentionLimits {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Attention {
+    /// `current` names no dump, or is missing while there are dumps: no further
+    /// dump can be made.
+    BadCurrent {
+        /// What is wrong with it.
+        why: String,
+        /// The newest dump.
+        newest: Option<DumpId>,
+    },
     /// A tree has no dump.
     NoDump {
         /// Its name in dumps.
@@ -187,6 +195,7 @@ impl Attention {
     #[must_use]
     pub fn as_str(&self) -> &'static str {
         match self {
+            Self::BadCurrent { .. } => "bad_current",
             Self::NoDump { .. } => "no_dump",
             Self::OldDump { .. } => "old_dump",
             Self::Partial { .. } => "partial",
@@ -250,7 +259,7 @@ impl fmt::Display for Attention {
                 let dumps = some(*dumps, "dump", "dumps");
                 write!(f, "{}: {dumps}, no policy", tree(name))
             }
-            Self::BadPolicy { why } => f.write_str(why),
+            Self::BadCurrent { why, .. } | Self::BadPolicy { why } => f.write_str(why),
             Self::NotAPin { link } => {
                 let link = Printable::path(link);
                 write!(f, "{link} looks like a pin and keeps no dump")

@@ -8,8 +8,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::history::{CatalogView, DumpInfo};
 use crate::model::error::Error;
+use crate::model::path::Printable;
 use crate::policy::attention::{Attention, AttentionLimits, MoreDumps};
-use crate::policy::layout::DumpId;
+use crate::policy::layout::{self, DumpId};
 use crate::root::DumpRoot;
 use crate::root::pins::NotAPin;
 
@@ -95,6 +96,11 @@ pub struct RootStatus {
     pub leftovers: Vec<LeftoverStatus>,
     /// Dumps that are dated in the future.
     pub future: Vec<DumpId>,
+    /// What is wrong with `current`: it names no dump, or is missing while there
+    /// are dumps.
+    pub bad_current: Option<String>,
+    /// The newest dump that is neither a checkpoint nor dated in the future.
+    pub newest: Option<DumpId>,
     /// Links that look like pins and keep no dump.
     pub not_pins: Vec<NotAPin>,
 }
@@ -147,8 +153,12 @@ impl DumpRoot {
             let dump = DumpId::Incomplete(found.name);
             LeftoverStatus { dump, since }
         });
+        let ordinary = dumps.iter().rev().filter(|dump| !dump.is_checkpoint());
+        let mut ordinary = ordinary.filter(|dump| dump.dump.name().is_some());
         Ok(RootStatus {
             now,
+            bad_current: self.wrong_with_current(ordinary.clone().next().is_some()),
+            newest: ordinary.find(|dump| !is_future(dump)).map(|one| one.dump),
             trees: trees(dumps.iter().filter(|dump| !is_future(dump))),
             checkpoint: newest.max_by_key(|checkpoint| checkpoint.moment),
             room: self.room(&dumps),
@@ -156,6 +166,19 @@ impl DumpRoot {
             future: dumps.iter().filter(is_future).map(|one| one.dump).collect(),
             not_pins: self.links_that_are_not_pins()?,
         })
+    }
+
+    /// `None` also where this user may not look.
+    fn wrong_with_current(&self, has_dumps: bool) -> Option<String> {
+        match self.current_name() {
+            Ok(None) if has_dumps => {
+                let link = self.path().join(layout::CURRENT);
+                let link = Printable::path(&link);
+                Some(format!("{link} is missing, and there are dumps"))
+            }
+            Err(error @ Error::BadCurrent { .. }) => Some(error.to_string()),
+            _ => None,
+        }
     }
 
     fn room(&self, dumps: &[DumpInfo]) -> RoomStatus {
@@ -227,6 +250,10 @@ impl RootStatus {
     #[must_use]
     pub fn attention(&self, watched: &[WatchedTree], limits: &AttentionLimits) -> Vec<Attention> {
         let mut all = Vec::new();
+        if let Some(why) = self.bad_current.clone() {
+            let newest = self.newest;
+            all.push(Attention::BadCurrent { why, newest });
+        }
         for tree in watched {
             if !self.trees.iter().any(|other| other.name == tree.name) {
                 let tree = tree.name.clone();
