@@ -226,11 +226,31 @@ fn which_dump_is_meant_is_told_by_a_moment() {
         ("2030/0101/0200", 1, "the nearest are 2030/0101/0100"),
         ("2030/0101", 2, "2030/0101 is a day with 1 dump; name it"),
         ("2999-01-01", 1, "is in the future"),
+        (
+            "2020-01-01",
+            1,
+            "(give a later --at, or none for the newest)",
+        ),
         ("6m", 2, "6min or 6mo?"),
     ] {
         let said = to(at, code).1;
         assert!(said.contains(text), "{at}: {said}");
     }
+}
+
+#[test]
+fn a_later_version_is_named_with_how_to_restore_it() {
+    let ground = changed();
+    fs::write(ground.at("tree/dir/late"), "late").expect("written");
+    ground.dump("2030-01-03T01:00");
+    let words = ["--to", "out", "--at", "2030/0102/0100", "tree/dir/late"];
+    let (_, said) = restore(&ground, &words, 1);
+    let later = "a later one has it, which can be restored by its path: ";
+    assert!(said.contains(later), "{said}");
+    assert!(!said.contains("--last"), "{said}");
+    let path = ground.root().join("2030/0103/0100/tree/dir/late");
+    restore(&ground, &["--to", "out", path.to_str().expect("text")], 0);
+    assert_eq!(text(&ground, "out/late"), "late");
 }
 
 #[test]

@@ -7,4 +7,4 @@ mod one_root;
 pub mod paging;
 
 pub use all_roots::Lookups;
-pub use one_root::{AgoOptions, Lookup, no_moment};
+pub use one_root::{AgoOptions, Hints, Lookup, no_moment};

@@ -92,6 +92,12 @@ impl Lookup {
     /// name is in the future needs a word: it was made in another zone.
     #[must_use]
     pub fn failure(&self, error: &FindError) -> Failure {
+        self.failure_with(error, &Hints::YEST)
+    }
+
+    /// The same with hints in the words of another program.
+    #[must_use]
+    pub fn failure_with(&self, error: &FindError, hints: &Hints) -> Failure {
         let none = matches!(
             error,
             FindError::NoneThen { oldest: None, .. } | FindError::Never { dumps: 0, .. }
@@ -104,7 +110,7 @@ impl Lookup {
             oldest: Some(_), ..
         } = error
         {
-            text.push_str(" (see --last, or -h 0)");
+            text.push_str(hints.too_old);
         }
         if let FindError::NotThere { older, .. } = error
             && let Some(Ok(place)) = older.as_ref().map(|path| self.locate(path))
@@ -124,7 +130,7 @@ impl Lookup {
             && let Ok(newer) = self.navigator.newest_of(within)
         {
             let newer = Brief::path(&newer.path).to_string();
-            text.push_str(&format!("; a later one has it, see --last: {newer}"));
+            text.push_str(&format!("; a later one has it{}: {newer}", hints.later));
         }
         Failure::Failed(text)
     }
@@ -172,6 +178,23 @@ impl Lookup {
             )
         })
     }
+}
+
+/// What a program adds to an error, in its own options.
+#[derive(Clone, Copy, Debug)]
+pub struct Hints {
+    /// After a moment before the oldest dump.
+    pub too_old: &'static str,
+    /// Before the path of a later version.
+    pub later: &'static str,
+}
+
+impl Hints {
+    /// Those of `yest`.
+    pub const YEST: Self = Self {
+        too_old: " (see --last, or -h 0)",
+        later: ", see --last",
+    };
 }
 
 /// What names no moment is wrong usage; a dump that is not there is not.

@@ -3,13 +3,18 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use dumpcli::Lookup;
 use dumpcli::failure::Failure;
+use dumpcli::{Hints, Lookup};
 use dumpcore::chrono::{DateTime, Utc};
 use dumpcore::{Chain, DumpId, DumpName, FindError, LocatedIn, Location, Printable, Version, When};
 
 use super::options::Target;
 use crate::dumps::Looking;
+
+const HINTS: Hints = Hints {
+    too_old: " (give a later --at, or none for the newest)",
+    later: ", which can be restored by its path",
+};
 
 /// One path to restore.
 pub(super) struct Item<'a> {
@@ -46,7 +51,7 @@ impl<'a> Item<'a> {
         let found = looking.find_typed(path, (lookup, place), |lookup, place| {
             version(lookup, place, &moment)
         });
-        let (lookup, place, version) = found.map_err(|error| lookup.failure(&error))?;
+        let (lookup, place, version) = found.map_err(|error| lookup.failure_with(&error, &HINTS))?;
         // A whole tree is what somebody's rm may have left of it.
         let is_tree = !place.within.as_bytes().contains(&b'/');
         if let Some(dump) = version.dump.filter(|_| is_tree)
