@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use common::{Ground, ends};
 use fixtures::{Options, assert_same_tree};
+use rustix::fs::XattrFlags;
 use serde_json::{Value, json};
 
 /// A tree of which there are two dumps, and which has changed since:
@@ -98,6 +99,35 @@ fn extra_entries_are_deleted_only_when_told() {
     );
     let dumped = ground.root().join("2030/0102/0100/tree/dir");
     assert_same_tree(&dumped, &ground.at("tree/dir"), &Options::of_runner());
+}
+
+/// What could not be read then may exist now.
+#[test]
+fn nothing_is_deleted_by_a_partial_dump() {
+    let ground = changed();
+    let dump = ground.root().join("2030/0102/0100");
+    rustix::fs::setxattr(&dump, "user.dump.partial", b"2", XattrFlags::empty()).expect("marked");
+    for words in [
+        &["--in-place", "--delete", "--force", "tree/dir"][..],
+        &["--in-place", "--delete", "-n", "tree/dir"],
+        &["--to", "tree", "--delete", "--force", "tree/dir"],
+    ] {
+        let (_, said) = restore(&ground, words, 1);
+        for part in [
+            "/dump/2030/0102/0100 is partial: it lacks 2 entries that could not be read",
+            "without --delete it can be restored",
+        ] {
+            assert!(said.contains(part), "{words:?}: {said}");
+        }
+        assert_eq!(text(&ground, "tree/dir/other"), "third, and longer");
+        assert_eq!(text(&ground, "tree/dir/extra"), "since");
+    }
+    restore(&ground, &["--in-place", "--force", "tree/dir"], 0);
+    assert_eq!(text(&ground, "tree/dir/other"), "second");
+    assert_eq!(text(&ground, "tree/dir/extra"), "since");
+    let of_the_whole = ["--at", "2030/0101/0100", "--in-place", "--delete", "--force"];
+    restore(&ground, &[&of_the_whole[..], &["tree/dir"]].concat(), 0);
+    assert!(!ground.at("tree/dir/extra").exists());
 }
 
 #[test]

@@ -39,6 +39,9 @@ fn restored(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
         items.push(Item::find(&looking, path, options.at.as_deref(), &target)?);
     }
     apart(&items)?;
+    if options.delete {
+        items.iter().try_for_each(whole)?;
+    }
     let desk = Desk::open(&settings.session);
     let work = Work {
         options,
@@ -71,6 +74,23 @@ fn apart(items: &[Item<'_>]) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// What a dump could not read is not what the tree did not have: it is not
+/// deleted.
+fn whole(item: &Item<'_>) -> Result<(), Failure> {
+    let listing = item.lookup.navigator.listing();
+    let dump = item.version.dump;
+    let Some((dump, lacks)) = dump.and_then(|dump| Some((dump, listing.lacks(dump)?))) else {
+        return Ok(());
+    };
+    let entries = tell::entries(lacks);
+    Err(Failure::Failed(format!(
+        "the dump {} is partial: it lacks {entries} that could not be read, and --delete could \
+         delete them from {}; without --delete it can be restored",
+        Printable::path(&listing.path(dump)),
+        Printable::path(&item.to)
+    )))
 }
 
 /// What is to be done, and what surrounds it.

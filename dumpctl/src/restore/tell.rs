@@ -67,7 +67,7 @@ fn named(what: &WouldRemove) -> String {
     format!("{} ({})", entries(what.entries), names.join(", "))
 }
 
-fn entries(number: u64) -> String {
+pub(super) fn entries(number: u64) -> String {
     match number {
         1 => "1 entry".to_owned(),
         number => format!("{number} entries"),
