@@ -125,7 +125,13 @@ fn nothing_is_deleted_by_a_partial_dump() {
     restore(&ground, &["--in-place", "--force", "tree/dir"], 0);
     assert_eq!(text(&ground, "tree/dir/other"), "second");
     assert_eq!(text(&ground, "tree/dir/extra"), "since");
-    let of_the_whole = ["--at", "2030/0101/0100", "--in-place", "--delete", "--force"];
+    let of_the_whole = [
+        "--at",
+        "2030/0101/0100",
+        "--in-place",
+        "--delete",
+        "--force",
+    ];
     restore(&ground, &[&of_the_whole[..], &["tree/dir"]].concat(), 0);
     assert!(!ground.at("tree/dir/extra").exists());
 }

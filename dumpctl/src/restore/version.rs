@@ -51,7 +51,8 @@ impl<'a> Item<'a> {
         let found = looking.find_typed(path, (lookup, place), |lookup, place| {
             version(lookup, place, &moment)
         });
-        let (lookup, place, version) = found.map_err(|error| lookup.failure_with(&error, &HINTS))?;
+        let (lookup, place, version) =
+            found.map_err(|error| lookup.failure_with(&error, &HINTS))?;
         // A whole tree is what somebody's rm may have left of it.
         let is_tree = !place.within.as_bytes().contains(&b'/');
         if let Some(dump) = version.dump.filter(|_| is_tree)
