@@ -1,14 +1,15 @@
 //! Taking over the history that another program made: each of its copies becomes
 //! a dump under its own date, the oldest first.
 //!
-//! The copies are only read. What is a dump already is not imported again, by
-//! its moment, so that an import that was stopped can be continued, and one that
-//! is repeated brings in what is new. `current` never moves back.
+//! The copies are only read. What is a dump already is not imported again: each
+//! bears the mark of which copy it is. So an import that was stopped can be
+//! continued, and one that is repeated brings in what is new. `current` never
+//! moves back, nor to what is dated in the future.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use chrono::{DateTime, Local, TimeDelta, Timelike as _, Utc};
 
@@ -68,6 +69,8 @@ pub enum ImportState {
     Removed,
     /// It has no such tree.
     NoTree,
+    /// It is dated in the future.
+    Future,
 }
 
 impl ImportState {
@@ -80,6 +83,7 @@ impl ImportState {
             Self::Unfinished => "unfinished",
             Self::Removed => "removed",
             Self::NoTree => "no_tree",
+            Self::Future => "future",
         }
     }
 }
@@ -94,6 +98,9 @@ pub struct ImportCopy {
     pub trees: Vec<Tree>,
     /// When it was made; `None` of one that is left out.
     pub moment: Option<DateTime<Utc>>,
+    /// How many entries it lacks, as a dump of another root; of one that is there
+    /// already, how many the dump lacks.
+    pub lacks: u64,
     /// What becomes of it.
     pub state: ImportState,
 }
@@ -170,6 +177,7 @@ impl Import {
         if let (ImportState::New(name), Some(moment)) = (copy.state, copy.moment) {
             snapshot = snapshot.at(name.stamp).moment(moment);
         }
+        snapshot = snapshot.import_of(self.origin(), copy.lacks);
         snapshot.options(self.options.clone()).run()
     }
 
@@ -189,7 +197,10 @@ impl Import {
             let trees: Vec<Tree> = (names.iter().filter(|name| wanted(name)))
                 .map(|name| self.tree(path.join(name), name))
                 .collect();
-            copies.push(copy(path, trees, dated.moment));
+            copies.push(ImportCopy {
+                lacks: listing.lacks(dated.name).unwrap_or(0),
+                ..copy(path, trees, dated.moment)
+            });
         }
         // A checkpoint has the moment of the dump that it copies, and comes
         // behind it.
@@ -248,15 +259,35 @@ impl Import {
 
     /// The tree in a copy; `None` where there is none.
     fn tree_of(&self, path: &Path) -> Option<Tree> {
-        let within = match &self.within {
-            Some(within) => path.join(self.from.tree()).join(within),
-            None => path.join(self.from.tree()),
-        };
+        let below = Path::new(self.from.tree()).join(self.within.as_deref().unwrap_or("".as_ref()));
+        // No symlink leads out of a copy, nor does `..`.
+        let mut within = path.to_path_buf();
+        for part in below.components() {
+            let Component::Normal(name) = part else {
+                return None;
+            };
+            within.push(name);
+            path::look(&within)
+                .ok()
+                .filter(|meta| meta.kind == Kind::Dir)?;
+        }
         let meta = path::look(&within).ok()?;
         let named = self.within.as_deref().and_then(layout::root_name);
         let own = named.or_else(|| layout::root_name(&self.dir));
         let name = own.unwrap_or_else(|| OsStr::new("tree"));
         (meta.kind == Kind::Dir).then(|| self.tree(within.clone(), name))
+    }
+
+    /// What an imported dump says of where it comes from.
+    fn origin(&self) -> Vec<u8> {
+        let dir = dir::real_path(&self.dir).unwrap_or_else(|| self.dir.clone());
+        let within = self.within.as_deref().unwrap_or("".as_ref());
+        let parts = [
+            self.from.as_str().as_bytes(),
+            dir.as_os_str().as_bytes(),
+            within.as_os_str().as_bytes(),
+        ];
+        parts.join(&0)
     }
 
     fn tree(&self, path: PathBuf, name: &OsStr) -> Tree {
@@ -271,6 +302,7 @@ impl Import {
             let dated = dated?;
             there.entry(dated.moment).or_default().push(dated.name);
         }
+        let (origin, now) = (self.origin(), Utc::now());
         let mut planned = BTreeSet::new();
         for copy in copies {
             let Some(moment) = copy.moment else { continue };
@@ -278,13 +310,25 @@ impl Import {
                 copy.state = ImportState::NoTree;
                 continue;
             }
-            let holds = |name: &&DumpName| {
+            if moment > now {
+                copy.state = ImportState::Future;
+                continue;
+            }
+            let own = there.get(&moment).into_iter().flatten();
+            let holds = |name: &DumpName| {
                 let names = names(&copy.trees);
-                names.iter().all(|tree| listing.has_tree(**name, tree))
+                names.iter().all(|tree| listing.has_tree(*name, tree))
             };
-            let own = there.get(&moment).into_iter().flatten().find(holds);
-            copy.state = match own {
-                Some(name) => ImportState::There(*name),
+            let mut own = own.filter(|name| match listing.marked_moment(**name) {
+                Some(_) => listing.origin(**name).as_ref() == Some(&origin),
+                // Where dumps have no marks, their trees are all that tells.
+                None => holds(name),
+            });
+            copy.state = match own.next() {
+                Some(name) => {
+                    copy.lacks = listing.lacks(*name).unwrap_or(0);
+                    ImportState::There(*name)
+                }
                 None => {
                     let mut stamp = Stamp::of(&moment.with_timezone(&Local));
                     while planned.contains(&stamp) || listing.taken(stamp)? {
@@ -308,6 +352,7 @@ fn copy(path: PathBuf, trees: Vec<Tree>, moment: impl Into<Option<DateTime<Utc>>
         path,
         trees,
         moment: moment.into(),
+        lacks: 0,
         state: ImportState::NoTree,
     }
 }

@@ -49,6 +49,8 @@ pub struct Snapshot {
     init: bool,
     at: Option<Stamp>,
     moment: Option<DateTime<Utc>>,
+    origin: Option<Vec<u8>>,
+    lacks: u64,
     allow_empty: bool,
     one_file_system: bool,
     hash: bool,
@@ -67,6 +69,8 @@ impl Snapshot {
             init: false,
             at: None,
             moment: None,
+            origin: None,
+            lacks: 0,
             allow_empty: false,
             one_file_system: false,
             hash: true,
@@ -111,6 +115,12 @@ impl Snapshot {
     /// it is not given, the first one of that minute.
     pub fn moment(mut self, moment: DateTime<Utc>) -> Self {
         self.moment = Some(moment);
+        self
+    }
+
+    /// Says of which copy it is an import, and how many entries that one lacks.
+    pub(crate) fn import_of(mut self, origin: Vec<u8>, lacks: u64) -> Self {
+        (self.origin, self.lacks) = (Some(origin), lacks);
         self
     }
 
@@ -195,6 +205,8 @@ impl Snapshot {
             at: self.at,
             moment: self.at.map(|at| self.moment.unwrap_or(at.first_moment())),
             allow_empty: self.allow_empty,
+            origin: self.origin,
+            lacks: self.lacks,
             pin: self.pin,
             ..Order::new(Sort::Dump, merge)
         };

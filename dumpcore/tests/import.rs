@@ -258,3 +258,64 @@ fn current_does_not_move_back() {
     // The newest dump is linked to, and the catalog knows the old one.
     old.stage.run(old.stage.snapshot());
 }
+
+#[test]
+fn two_trees_of_the_same_copies_are_two_histories() {
+    let old = Old::new();
+    let name = "2020-02-02-101005";
+    // Size and time decide for imports.
+    for host in ["h1", "h22"] {
+        old.add(name, &format!("{host}/home"), None);
+        fs::write(old.dir.join(name).join(host).join("home/own"), host).expect("written");
+    }
+    for host in ["h1", "h22"] {
+        let within = format!("{host}/home");
+        let import = old
+            .import(ImportFrom::RsyncTimeBackup)
+            .within(within)
+            .init(true);
+        let (plan, reports) = old.run(&import);
+        assert_eq!(states(&plan), ["new"], "{host}");
+        let own = fs::read_to_string(reports[0].dump.join("home/own"));
+        assert_eq!(own.expect("read"), host);
+        assert_eq!(states(&old.run(&import).0), ["there"]);
+    }
+    assert_eq!(old.names(), ["2020/0202/1010", "2020/0202/1011"]);
+}
+
+#[test]
+fn what_another_root_lacks_is_lacking_here() {
+    let old = Old::new();
+    let other = old.stage.source.with_file_name("other dumps");
+    fs::create_dir(&other).expect("made");
+    let snapshot = Snapshot::new(&other)
+        .main(&old.stage.source)
+        .allow_empty(true);
+    let report = snapshot.init(true).run().expect("dumped");
+    xattr::set(&report.dump, "user.dump.partial", b"3").expect("marked");
+    let import = Import::new(ImportFrom::Dump, &other, &old.stage.dump).init(true);
+    let plan = import.plan().expect("planned");
+    assert_eq!(plan[0].lacks, 3);
+    let report = import.copy(&plan[0]).expect("imported");
+    assert_eq!(report.missing, 3);
+    let root = DumpRoot::open(&old.stage.dump).expect("opened");
+    assert_eq!(root.dumps(None).expect("listed")[0].lacks, Some(3));
+    let again = import.plan().expect("planned");
+    assert_eq!((states(&again), again[0].lacks), (vec!["there"], 3));
+}
+
+#[test]
+fn nothing_outside_of_a_copy_and_nothing_of_the_future() {
+    let old = Old::new();
+    let copy = old.add("2020-02-02-101005", "home", None);
+    symlink("/etc", copy.join("link")).expect("linked");
+    old.add("2999-02-02-101005", "home", None);
+    let planned = |within: &str| {
+        let import = old.import(ImportFrom::RsyncTimeBackup).within(within);
+        states(&import.plan().expect("planned")).join(" ")
+    };
+    assert_eq!(planned("home"), "new future");
+    assert_eq!(planned("link"), "no_tree no_tree");
+    assert_eq!(planned("../2020-02-02-101005/home"), "no_tree no_tree");
+    assert_eq!(planned("/etc"), "no_tree no_tree");
+}

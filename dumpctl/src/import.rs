@@ -1,7 +1,7 @@
 //! `dumpctl import`: takes over the history that another program made.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use clap::{Args, ValueHint};
 use dumpcli::exit::Exit;
@@ -98,6 +98,13 @@ fn imported(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
                     import --help')";
         return Err(Failure::Usage(text.to_owned()));
     };
+    let leads_out = |part: Component<'_>| !matches!(part, Component::Normal(_));
+    if let Some(within) = &options.within
+        && within.components().any(leads_out)
+    {
+        let text = "--within is a path below each copy, without '..'";
+        return Err(Failure::Usage(text.to_owned()));
+    }
     let import = options.order(from, dir, &settings.dump.value);
     let copies = import.plan().map_err(|e| settings.explained(e))?;
     if copies.is_empty() {
@@ -123,7 +130,8 @@ fn imported(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
                     return desk.fail(WORD, &failure, STOPPED);
                 }
             };
-            if done.report.as_ref().is_some_and(|r| !r.is_complete()) {
+            let there = matches!(copy.state, ImportState::There(_)) && copy.lacks > 0;
+            if there || done.report.as_ref().is_some_and(|r| !r.is_complete()) {
                 exit = Exit::Partial;
             }
             tell(settings, &done, false)?;
@@ -181,11 +189,20 @@ fn tell(settings: &Settings, done: &Done<'_>, would: bool) -> Result<(), Failure
             let copied = figures::number(copied.number);
             format!("{name}: imported {path}: {entries} entries, {copied} copied ({bytes})")
         }
+        (ImportState::There(name), _) if done.copy.lacks > 0 => {
+            let text = format!(
+                "{name} has {path} already, but lacks entries; to import it again: 'dumpctl remove \
+                 {name}' first"
+            );
+            screen::complain(PROGRAM.name, &text);
+            return Ok(());
+        }
         (ImportState::There(name), _) => format!("{name}: has {path} already"),
         (state, _) => {
             let why = match state {
                 ImportState::Unfinished => "it is not finished",
                 ImportState::Removed => "it is being removed",
+                ImportState::Future => "it is dated in the future",
                 _ => "it has no such tree",
             };
             let text = format!("{path} is left out: {why}");

@@ -108,6 +108,12 @@ impl Listing {
         layout::partial_count(&mark)
     }
 
+    /// Of which copy a dump was imported; `None` of one that was not.
+    pub(crate) fn origin(&self, name: DumpName) -> Option<Vec<u8>> {
+        let mark = c_name(layout::ORIGIN_XATTR.as_bytes());
+        xattr::get_at(&self.path(name), &mark).ok().flatten()
+    }
+
     /// How many names a published dump had when it was published; `None` where
     /// that was not noted.
     #[must_use]

@@ -268,6 +268,11 @@ impl<'a> Staging<'a> {
         self.mark(layout::TOKEN_XATTR, Some(marks::fresh_token().as_bytes()))
     }
 
+    /// Says of which copy it was imported, or that it was not.
+    pub(crate) fn mark_origin(&self, origin: Option<&[u8]>) -> Result<(), Error> {
+        self.mark(layout::ORIGIN_XATTR, origin)
+    }
+
     /// Writes the marks of a published dump.
     fn mark_published(&self, tells: &Tells) -> Result<(), Error> {
         // Without marks, the directory's time tells nearly as much.

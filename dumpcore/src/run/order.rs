@@ -23,6 +23,8 @@ pub(crate) struct Order<'a> {
     pub(crate) moment: Option<DateTime<Utc>>,
     /// How many entries what it is a copy of lacks.
     pub(crate) lacks: u64,
+    /// Of which copy of another program it is an import.
+    pub(crate) origin: Option<Vec<u8>>,
     /// How much there is in what it is a copy of.
     pub(crate) expected: Option<Expected>,
     /// When the trees were read of which it is a copy.
@@ -48,6 +50,7 @@ impl<'a> Order<'a> {
             at: None,
             moment: None,
             lacks: 0,
+            origin: None,
             expected: None,
             read: Vec::new(),
             newest_birth: None,

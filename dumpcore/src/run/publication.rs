@@ -245,6 +245,7 @@ impl Publication<'_> {
             lacks: self.order.lacks + counts.faults,
         };
         staging.mark_token()?;
+        staging.mark_origin(self.order.origin.as_deref())?;
         let dump = (self.name, self.moment);
         let announced = found_out.and_then(|found| found.announce(dump, &staging, &counts, totals));
         // That may have taken a while.

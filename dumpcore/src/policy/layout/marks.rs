@@ -15,6 +15,10 @@ pub(crate) const READ_XATTR: &str = "user.dump.read";
 /// The extended attribute, on a dump, that tells it from every other that was or
 /// will be under its name: random bytes.
 pub(crate) const TOKEN_XATTR: &str = "user.dump.token";
+/// The extended attribute, on an imported dump, that says of which copy: the
+/// program that made it, the directory with its copies, and the tree in them,
+/// separated by NUL.
+pub(crate) const ORIGIN_XATTR: &str = "user.dump.origin";
 /// The extended attribute, on a replica, that says when the newest inode of
 /// the dump that it is a copy of was born: nanoseconds since 1970.
 pub(crate) const NEWEST_BIRTH_XATTR: &str = "user.dump.born";
