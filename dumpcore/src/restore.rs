@@ -181,8 +181,9 @@ impl Restore {
     }
 
     /// Restores, and replaces what exists without asking. With
-    /// [`Restore::merging`] nothing is looked at before it is done, so the plan
-    /// in the report is empty.
+    /// [`Restore::merging`] a directory is not compared before it is done, so the
+    /// plan in the report is empty. Anything else stays untouched when it is
+    /// the same: [`Restored::Same`].
     ///
     /// # Errors
     /// See [`RestoreError`]: nothing was changed.

@@ -88,6 +88,29 @@ fn entries_are_made_and_replaced_and_none_is_deleted() {
 }
 
 #[test]
+fn a_file_that_is_the_same_stays_and_another_is_asked_for() {
+    let ground = changed();
+    fs::hard_link(ground.at("tree/dir/same"), ground.at("tree/dir/twin")).expect("linked");
+    let inode = |name: &str| fs::metadata(ground.at(name)).expect("there").ino();
+    let same = inode("tree/dir/same");
+    for force in [&[][..], &["--force"]] {
+        let words = [&["--in-place", "tree/dir/same"], force].concat();
+        let (printed, _) = restore(&ground, &words, 0);
+        assert!(
+            printed.contains("it is the same as in the dump"),
+            "{printed}"
+        );
+        assert_eq!(inode("tree/dir/same"), same);
+        assert_eq!(inode("tree/dir/twin"), same);
+    }
+    let (_, said) = restore(&ground, &["--in-place", "tree/dir/other"], 1);
+    assert!(said.contains("would replace 1 entry"), "{said}");
+    assert_eq!(text(&ground, "tree/dir/other"), "third, and longer");
+    restore(&ground, &["--in-place", "--force", "tree/dir/other"], 0);
+    assert_eq!(text(&ground, "tree/dir/other"), "second");
+}
+
+#[test]
 fn extra_entries_are_deleted_only_when_told() {
     let ground = changed();
     let words = ["--in-place", "--delete", "--force", "--verify", "tree/dir"];

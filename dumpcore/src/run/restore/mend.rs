@@ -52,7 +52,9 @@ impl Mending<'_> {
         } = self.this;
         let mut plan = RestorePlan::new(request.path.clone(), request.from.path.clone());
         let mut waited = Duration::ZERO;
-        if options.dry_run || !request.may_replace {
+        // Of a directory, only what differs is made anyway.
+        let is_one = request.from.meta.kind == self.there.kind && self.there.kind != Kind::Dir;
+        if options.dry_run || !request.may_replace || is_one {
             let sides = (self.this.place, self.this.origin);
             let against = against((request, options), sides, self.merging)?;
             let is_same = against.is_same() && against.removes.entries == 0;
