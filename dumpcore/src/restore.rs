@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use crate::history::{LocatedIn, Location, Navigator, Version};
 use crate::model::fault::{Fault, Op};
 use crate::model::restore::{Merging, RestoreError, RestorePlan, Restored};
-use crate::run::restore::{From, Request, restore};
+use crate::run::restore::{From, Request, check, restore};
 use crate::run::{RunOptions, takes_run_options};
 use crate::sys::dir::real_path;
 use crate::sys::errno;
@@ -166,6 +166,16 @@ impl Restore {
     }
 
     takes_run_options!();
+
+    /// Refuses what [`Restore::merging`] would refuse because a dump root would be
+    /// deleted. Names are looked at, nothing else, and nothing is done.
+    ///
+    /// # Errors
+    /// [`RestoreError::HoldsDumps`], or that the place or the version cannot be
+    /// looked at.
+    pub fn check(&self) -> Result<(), RestoreError> {
+        check(&self.request, &self.options)
+    }
 
     /// Restores what is missing; nothing that exists is replaced.
     ///

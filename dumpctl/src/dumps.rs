@@ -51,6 +51,12 @@ impl Looking {
         self.lookups.each()
     }
 
+    /// The paths of all dump roots of the configuration, also those that are not
+    /// there, and of replicas.
+    pub(crate) fn known_roots(&self) -> Result<Vec<PathBuf>, Failure> {
+        self.lookups.known_roots()
+    }
+
     /// The dump root that is meant where no path chooses.
     pub(crate) fn dumps(&self) -> Result<Dumps<'_>, Failure> {
         Dumps::of(self.lookups.chosen()?)

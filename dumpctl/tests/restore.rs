@@ -124,6 +124,67 @@ fn extra_entries_are_deleted_only_when_told() {
     assert_same_tree(&dumped, &ground.at("tree/dir"), &Options::of_runner());
 }
 
+/// A dump root is in no dump, so that all history would be deleted.
+#[test]
+fn no_dump_root_is_deleted() {
+    let ground = changed();
+    let all = |target: &[&str]| -> Vec<String> {
+        let ways = [&["--delete", "--force"][..], &["--delete", "-n"]];
+        let each = ways.map(|way| {
+            let words = [way, target, &["tree/dir/same", "tree/dir"]].concat();
+            let (_, said) = restore(&ground, &words, 1);
+            assert_eq!(text(&ground, "tree/dir/other"), "third, and longer");
+            assert_eq!(text(&ground, "tree/dir/extra"), "since");
+            said
+        });
+        each.to_vec()
+    };
+    let config = ground.at("sets.toml");
+    let sets = "[set.other]\nmain = \"sub\"\ndump = \"tree/dir/by/set\"\n\
+                [set.third.slave]\ndump = \"tree/dir/by/slave\"\n";
+    fs::write(&config, sets).expect("written");
+    let config = ["--config", config.to_str().expect("text"), "--in-place"];
+    for name in ["set", "slave"] {
+        let root = format!("tree/dir/by/{name}");
+        fs::create_dir_all(ground.at(&root)).expect("made");
+        for said in all(&config) {
+            let is = format!("{root} is a dump root and would be removed");
+            assert!(said.contains(&is), "{said}");
+        }
+        fs::remove_dir(ground.at(&root)).expect("removed");
+    }
+    // One that nobody has configured.
+    let foreign = ground.at("tree/dir/by/foreign");
+    fs::create_dir_all(foreign.join(".dump")).expect("made");
+    symlink("2030/0101/0100", foreign.join("current")).expect("linked");
+    for said in all(&["--in-place"]).iter().chain(&all(&["--to", "tree"])) {
+        assert!(said.contains("by/foreign is a dump root"), "{said}");
+    }
+    // Without --delete it is in nobody's way.
+    restore(&ground, &["--in-place", "--force", "tree/dir"], 0);
+    assert!(foreign.join(".dump").exists());
+}
+
+#[test]
+fn the_dump_root_in_use_is_not_deleted() {
+    let ground = changed();
+    fs::rename(ground.root(), ground.at("tree/dir/dump")).expect("moved");
+    for way in ["--force", "-n"] {
+        let mut command = ground.dumpctl(&["restore", "--in-place", "--delete", way]);
+        command
+            .arg(ground.at("tree/dir"))
+            .env("DUMPROOT", ground.at("tree/dir/dump"))
+            .env("MAINROOT", ground.at("tree"));
+        let (_, said) = ends(command, 1);
+        assert!(said.contains("tree/dir/dump is a dump root"), "{said}");
+        assert_eq!(text(&ground, "tree/dir/other"), "third, and longer");
+        assert_eq!(
+            text(&ground, "tree/dir/dump/2030/0101/0100/tree/dir/other"),
+            "first"
+        );
+    }
+}
+
 /// What could not be read then may exist now.
 #[test]
 fn nothing_is_deleted_by_a_partial_dump() {

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use chrono::Local;
 use dumpcore::{Brief, Chain, Error, FindError, Location, Navigator, Tree};
 
-use crate::config::options::Places;
+use crate::config::options::{Configuration, Places};
 use crate::config::origin::Origin;
 use crate::config::origin::{Source, Value};
 use crate::config::print_config::Listing;
@@ -32,6 +32,8 @@ pub struct Lookups {
     /// Does the first of them come from the top level of the configuration, or
     /// from options?
     has_top: bool,
+    /// The configuration file that was named.
+    config: Option<PathBuf>,
     /// Where warnings and failures are reported.
     pub aside: Notices,
 }
@@ -85,6 +87,7 @@ impl Lookups {
             program,
             all: Vec::new(),
             has_top: false,
+            config: places.configuration.config.clone(),
             aside,
         };
         for source in &sources {
@@ -156,6 +159,27 @@ impl Lookups {
             settings.has_dumps(self.program)?;
         }
         Ok(self.all.iter().map(|(lookup, _)| lookup))
+    }
+
+    /// The paths of all dump roots that the configuration names, whichever set is
+    /// chosen, also those that are not there, and of their replicas.
+    ///
+    /// # Errors
+    /// A configuration that is wrong.
+    pub fn known_roots(&self) -> Result<Vec<PathBuf>, Failure> {
+        let (from, _) = working_directory();
+        let all = Configuration {
+            config: self.config.clone(),
+            set: None,
+        };
+        let all = Sources::load_all(self.program, &all)?;
+        let roots = all.iter().flat_map(|sources| {
+            let slave = sources.has_slave().then(|| sources.slave_dump(None).value);
+            [Some(sources.dump(None).value), slave]
+        });
+        let configured = roots.flatten().map(|root| rooted(&from, &root));
+        let chosen = self.all.iter().map(|(lookup, _)| lookup.dump.clone());
+        Ok(configured.chain(chosen).collect())
     }
 
     /// A path for machines.

@@ -268,8 +268,8 @@ pub enum RestoreError {
         /// The entry.
         path: PathBuf,
     },
-    /// The dumps themselves would be removed with the rest.
-    #[error("{} is the dump root and would be removed with the rest; restore what you need of {} \
+    /// Dumps would be removed with the rest.
+    #[error("{} is a dump root and would be removed with the rest; restore what you need of {} \
              separately", Brief::path(.path), Brief::path(.of))]
     HoldsDumps {
         /// The dump root.

@@ -5,7 +5,7 @@ mod tell;
 mod version;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
@@ -41,6 +41,9 @@ fn restored(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     apart(&items)?;
     if options.delete {
         items.iter().try_for_each(whole)?;
+        items
+            .iter()
+            .try_for_each(|item| holds_no_root(item, &looking))?;
     }
     let desk = Desk::open(&settings.session);
     let work = Work {
@@ -49,6 +52,9 @@ fn restored(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
         desk: &desk,
         target: &target,
     };
+    if options.delete || options.backup.is_some() {
+        work.check(&items)?;
+    }
     if options.dry_run || !options.force {
         let plans = work.plans(&items)?;
         if options.dry_run {
@@ -93,6 +99,24 @@ fn whole(item: &Item<'_>) -> Result<(), Failure> {
     )))
 }
 
+/// Refuses to delete in a place that has a dump root of the configuration in
+/// it; one that is not configured is known by what is in it.
+fn holds_no_root(item: &Item<'_>, looking: &Looking) -> Result<(), Failure> {
+    let real = |path: &Path| path.canonicalize().ok();
+    let Some(to) = real(&item.to) else {
+        return Ok(());
+    };
+    let roots = looking.known_roots()?;
+    let inside = |root: &PathBuf| real(root).is_some_and(|root| root.starts_with(&to));
+    match roots.into_iter().find(inside) {
+        None => Ok(()),
+        Some(path) => Err(Failure::Failed(explained(&RestoreError::HoldsDumps {
+            path,
+            of: item.to.clone(),
+        }))),
+    }
+}
+
 /// What is to be done, and what surrounds it.
 struct Work<'a> {
     options: &'a Options,
@@ -115,6 +139,20 @@ impl Work<'_> {
         };
         let restore = restore.merging(merging).resume(true);
         Ok(restore.verify(options.verify).options(run))
+    }
+
+    /// No item is restored where one of them would delete dumps.
+    fn check(&self, items: &[Item<'_>]) -> Result<(), Failure> {
+        let check = |item: &&Item<'_>| {
+            let checked = self
+                .desk
+                .work(&item.lookup.dump, |run| self.restore(item, run)?.check());
+            checked.map_err(|error| self.failure(error))
+        };
+        items
+            .iter()
+            .filter(|item| !self.is_new(item))
+            .try_for_each(|item| check(&item))
     }
 
     /// What would be done; `None` of what does not exist yet.

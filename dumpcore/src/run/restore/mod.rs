@@ -9,6 +9,7 @@
 
 mod against;
 mod backup;
+mod guard;
 mod judge;
 mod make;
 mod mend;
@@ -27,6 +28,7 @@ use std::time::Instant;
 
 use chrono::{DateTime, Local};
 
+use self::guard::guard;
 use self::make::{Made, make};
 use self::mend::Mending;
 use self::place::{Origin, Place, os};
@@ -39,8 +41,9 @@ use self::temporary::clearing;
 use crate::fs::store::NameAt;
 use crate::model::event::{Event, Phase};
 use crate::model::fault::{Fault, Op, OpError};
+use crate::model::kind::Kind;
 use crate::model::metadata::Meta;
-use crate::model::restore::{RestoreError, RestorePlan, RestoreReport, Restored};
+use crate::model::restore::{Merging, RestoreError, RestorePlan, RestoreReport, Restored};
 use crate::run::RunOptions;
 use crate::sys::{disk, errno};
 
@@ -78,6 +81,7 @@ fn put_back(
     if let Some(merging) = &request.merging
         && let Some(there) = place.entry()?
     {
+        this.keeps_dumps(merging, &there)?;
         let mending = Mending {
             this: &this,
             merging,
@@ -87,6 +91,21 @@ fn put_back(
         return mending.run(confirm);
     }
     whole(&this, start, confirm)
+}
+
+/// Refuses what cannot be restored because dumps would be deleted.
+pub(crate) fn check(request: &Request, options: &RunOptions) -> Result<(), RestoreError> {
+    let (place, origin) = (Place::open(request)?, Origin::open(request)?);
+    let this = Restoration {
+        request,
+        place: &place,
+        origin: &origin,
+        options,
+    };
+    match (&request.merging, place.entry()?) {
+        (Some(merging), Some(there)) => this.keeps_dumps(merging, &there),
+        _ => Ok(()),
+    }
 }
 
 /// Puts the version in its place as a whole.
@@ -149,6 +168,20 @@ fn whole(
 }
 
 impl Restoration<'_> {
+    /// Refuses to delete in a directory that has a dump root in it.
+    fn keeps_dumps(&self, merging: &Merging, there: &Meta) -> Result<(), RestoreError> {
+        let makes_room = self.request.from.meta.kind != Kind::Dir && merging.clears();
+        if there.kind != Kind::Dir || !(merging.delete || makes_room) {
+            return Ok(());
+        }
+        let wanted = Wanted {
+            dump_root: self.origin.dump_root,
+            compare: None,
+            keep_going: &|| self.options.keep_going(),
+        };
+        guard(self.place.named(), &wanted)
+    }
+
     /// Looks at what there is.
     fn look(&self) -> Result<Found, RestoreError> {
         let (place, origin) = (self.place, self.origin);

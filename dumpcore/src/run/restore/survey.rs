@@ -25,8 +25,10 @@ use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
 use crate::model::metadata::{Capabilities, Id, Meta};
 use crate::model::restore::{RestoreError, WouldRemove};
+use crate::policy::layout;
 use crate::sys::dir::{self, Chunk, For};
 use crate::sys::errno;
+use crate::sys::name::c_name;
 use crate::sys::stat::{self, Details};
 
 /// How many directories stay open at most, however deep it goes.
@@ -206,6 +208,12 @@ impl Walk<'_> {
         old: Option<&Side>,
     ) -> Result<Vec<(Side, Option<Side>)>, RestoreError> {
         let (handle, names) = now.list()?;
+        if is_dump_root(&handle, &names) {
+            return Err(RestoreError::HoldsDumps {
+                path: now.path.clone(),
+                of: self.of.to_path_buf(),
+            });
+        }
         let old = old.map(|old| Ok::<_, Fault>((old, old.list()?)));
         let old = old.transpose()?;
         let mut below = Vec::new();
@@ -268,6 +276,26 @@ impl Walk<'_> {
             Err(fault) => Err(fault.into()),
         }
     }
+}
+
+/// Does a directory with these names, which are sorted, look like a dump root?
+pub(super) fn is_dump_root(dir: &OwnedFd, names: &Chunk) -> bool {
+    let is = |name: &str, kind| {
+        let name = c_name(name.as_bytes());
+        let looked = |at| {
+            let listed = names.get(at).kind;
+            listed.or_else(|| {
+                Some(
+                    stat::look(dir.as_fd(), &name, stat::Fresh::Cached)
+                        .ok()?
+                        .kind,
+                )
+            })
+        };
+        names.find(&name).and_then(looked) == Some(kind)
+    };
+    is(layout::STATE_DIR, Kind::Dir)
+        && (is(layout::CURRENT, Kind::Symlink) || is(layout::CURRENT_CHECKPOINT, Kind::Symlink))
 }
 
 pub(super) fn named<'a>(dir: &'a OwnedFd, name: &'a CStr, path: &'a Path) -> Named<'a> {
