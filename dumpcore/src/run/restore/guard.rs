@@ -1,6 +1,6 @@
 //! Dump roots inside a place, which a restoration that deletes must not meet.
 //!
-//! A dump root is no part of a tree: whether its directory is in the version or
+//! A dump root does not belong to a tree: whether its directory is in the version or
 //! not, what is in it is missing there, and would go. So the names of the place
 //! are looked at first, and one dump root is enough to refuse.
 
