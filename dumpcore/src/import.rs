@@ -2,7 +2,7 @@
 //! a dump under its own date, the oldest first.
 //!
 //! The copies are only read. What is a dump already is not imported again: each
-//! bears the mark of which copy it is. So an import that was stopped can be
+//! has the mark of which copy it is. So an import that was stopped can be
 //! continued, and one that is repeated brings in what is new. `current` never
 //! moves back, nor to what is dated in the future.
 
