@@ -77,11 +77,10 @@ fn refused(place: &Place, args: &[&str], code: i32, names: &[&str]) {
     for no in ["finished dump", "panicked", "os error", "Os {"] {
         assert!(!said.contains(no), "{said}");
     }
-    assert_eq!(
-        listing(place.dir.path()),
-        before,
-        "{args:?} left something behind"
-    );
+    let mut left = listing(place.dir.path());
+    // What this machine remembers of a dump root in user space is not in it.
+    left.retain(|path, _| path != "state" && !path.starts_with("state/"));
+    assert_eq!(left, before, "{args:?} left something behind");
 }
 
 const TREE: [&str; 2] = ["--main", "tree"];
