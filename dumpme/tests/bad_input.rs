@@ -415,9 +415,10 @@ fn a_filesystem_without_hard_links() {
     let dump = dump.to_str().expect("text");
     let args = with(&TREE, &["--dump", dump, "--init"]);
     refused(&place, &args, 1, &[dump, "without hard links", "("]);
-    // FUSE keeps a lock that is held until it is closed, and so its directory.
+    // FUSE keeps a lock that is held until it is closed, and so its directory; and
+    // its number is in there, by which this machine knows its catalog.
     let mut left = listing(mount.path());
-    left.remove("dump/.dump");
+    left.retain(|path, _| !path.starts_with("dump/.dump"));
     assert_eq!(left, before);
 }
 
