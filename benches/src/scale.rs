@@ -6,9 +6,9 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use fixtures::clock::tick;
 use fixtures::memory::peak_kib;
 use fixtures::mounts::{Fs, Mount};
 use fixtures::strace::count_syscalls;
@@ -234,6 +234,9 @@ fn row(
     Ok(row)
 }
 
+/// A time of change that is older than this is believed.
+const SETTLED: Duration = Duration::from_secs(61);
+
 /// Makes the tree that is dumped.
 fn make_tree(settings: &Settings, shape: Shape, files: usize, tree: &Path) {
     let dirs = (files / settings.breadth.max(1)).max(1);
@@ -250,9 +253,10 @@ fn make_tree(settings: &Settings, shape: Shape, files: usize, tree: &Path) {
             Partner::Near,
         ),
     }
-    // What was changed within a tick before a dump is looked at twice: how much
-    // that is depends on how fast the machine is, not on the tree.
-    tick();
+    // What was changed within a tick before a dump is looked at twice, and a
+    // time of change proves nothing before it is a minute old: how much that is
+    // depends on how fast the machine is, not on the tree.
+    std::thread::sleep(SETTLED);
 }
 
 /// Of all threads, as callgrind counts them.

@@ -175,8 +175,9 @@ impl Publication<'_> {
             leftover.newest =
                 run.trim_leftover(leftover.name, self.order, &sources, self.budget, totals)?;
         }
-        let catalog = run.open_catalog(self.order, totals);
         let (staging, capabilities) = run.staging(self.name, leftover, &sources, totals)?;
+        // Not for a dump root that is refused.
+        let catalog = run.open_catalog(self.order, totals);
         let resumed = staging.resumed;
         let found_out = self.fill(&staging, &capabilities, sources, catalog)?;
         totals.event(Event::Phase(Phase::Syncing));
