@@ -190,7 +190,14 @@ fn stop(path: &str, signal: Signal, code: i32, delay: u64) -> bool {
     let stage = changed();
     let base = stage.copy();
     let slow = Inject::delay("openat,linkat,fsync,syncfs", delay);
-    let mut command = inject(&yest(&stage, path), &[slow]);
+    let slowed = inject(&yest(&stage, path), &[slow]);
+    // Under nohup, SIGHUP is ignored by all that is started.
+    let mut command = Command::new("env");
+    command.arg("--default-signal=HUP");
+    command.arg(slowed.get_program()).args(slowed.get_args());
+    for (name, value) in slowed.get_envs() {
+        command.env(name, value.expect("none is removed"));
+    }
     let mut child = command.stderr(Stdio::piped()).spawn().expect("it runs");
     while half_made(&stage.beside(".")).is_empty() {
         if child.try_wait().expect("asked").is_some() {
