@@ -38,6 +38,12 @@ struct Load {
     #[arg(short, long, value_name = "N", value_parser = options::jobs)]
     #[arg(allow_negative_numbers = true)]
     jobs: Option<NonZeroU16>,
+    /// Use disks and processors only when they are idle (--no-idle overrides
+    /// the configuration)
+    #[arg(long, overrides_with = "no_idle")]
+    idle: bool,
+    #[arg(long, hide = true, overrides_with = "idle")]
+    no_idle: bool,
 }
 
 /// What is said, and where.
@@ -87,8 +93,8 @@ impl Settings {
             log: telling.log,
             json: telling.json,
         };
-        let mut asked = options::Load::default();
-        asked.jobs = load.jobs;
+        let idle = options::either(load.idle, load.no_idle);
+        let asked = options::Load::of(load.jobs, idle);
         let settings = Self {
             places: places.clone(),
             verbose: telling.verbose > 0,

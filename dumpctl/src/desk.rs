@@ -13,7 +13,7 @@ use dumpcli::failure::Failure;
 use dumpcli::observer::Watch;
 use dumpcli::progress::{Counters, Ticker};
 use dumpcli::screen::{self, Screen};
-use dumpcli::session::listen;
+use dumpcli::session::prepare;
 use dumpcli::session_settings::SessionSettings;
 use dumpcli::signals::Stop;
 use dumpcli::{What, json, logging};
@@ -40,7 +40,7 @@ impl Desk {
     pub(crate) fn open(settings: &SessionSettings) -> Self {
         let screen = Arc::new(Screen::new(settings.json));
         logging::open(PROGRAM, settings, &screen);
-        let stop = listen(PROGRAM, settings.quiet, &screen);
+        let stop = prepare(PROGRAM, settings, &screen);
         Self {
             screen,
             stop,

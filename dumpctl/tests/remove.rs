@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::{Ground, ends, traced};
 use dumpcore::{DumpRoot, Snapshot};
 use fixtures::plain_user::PlainUser;
-use fixtures::strace::{Inject, inject};
+use fixtures::strace::{Inject, inject, trace};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
@@ -371,4 +371,23 @@ fn a_plain_users_read_only_directories_go() {
     ends(command, 0);
     assert!(!root.join("2030/0101/0200").exists() && !root.join(".dump/removing").exists());
     assert_eq!(modes(&shared), before);
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn it_gives_way_when_that_is_asked_for() {
+    let ground = Ground::new();
+    let is_idle = |words: &[&str]| {
+        let mut command = ground.dumpctl(&["remove", "-n", "2030/0101/0200"]);
+        command.args(words);
+        let lines = trace(&command, "sched_setscheduler,ioprio_set");
+        lines.iter().any(|line| line.contains("SCHED_IDLE"))
+    };
+    assert!(is_idle(&["--idle"]));
+    assert!(!is_idle(&[]));
+    let file = ground.at("dump.toml");
+    fs::write(&file, "idle = true\n").expect("written");
+    let file = file.to_str().expect("text");
+    assert!(is_idle(&["--config", file]));
+    assert!(!is_idle(&["--config", file, "--no-idle"]));
 }

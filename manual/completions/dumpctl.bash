@@ -62,7 +62,7 @@ _dumpctl() {
 
     case "${cmd}" in
         dumpctl)
-            opts="-j -v -q -h -V --main --dump --config --set --print-config --jobs --verbose --quiet --log --json --progress --no-progress --help --version status list diff find du restore prune remove pin unpin import erase catalog"
+            opts="-j -v -q -h -V --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help --version status list diff find du restore prune remove pin unpin import erase catalog"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -121,7 +121,7 @@ _dumpctl() {
             return 0
             ;;
         dumpctl__subcmd__catalog)
-            opts="-n -j -v -q -h --all --dry-run --main --dump --config --set --print-config --jobs --verbose --quiet --log --json --progress --no-progress --help status rebuild check"
+            opts="-n -j -v -q -h --all --dry-run --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help status rebuild check"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -180,7 +180,7 @@ _dumpctl() {
             return 0
             ;;
         dumpctl__subcmd__diff)
-            opts="-p -j -v -q -h --stat --patch --exit-code --color --main --dump --config --set --print-config --jobs --verbose --quiet --log --json --progress --no-progress --help"
+            opts="-p -j -v -q -h --stat --patch --exit-code --color --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -243,7 +243,7 @@ _dumpctl() {
             return 0
             ;;
         dumpctl__subcmd__du)
-            opts="-j -v -q -h --path --tree --main --dump --config --set --print-config --jobs --verbose --quiet --log --json --progress --no-progress --help"
+            opts="-j -v -q -h --path --tree --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -313,7 +313,7 @@ _dumpctl() {
             return 0
             ;;
         dumpctl__subcmd__erase)
-            opts="-n -j -v -q -h --glob --dry-run --force --main --dump --config --set --print-config --jobs --verbose --quiet --log --json --progress --no-progress --help"
+            opts="-n -j -v -q -h --glob --dry-run --force --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -372,7 +372,7 @@ _dumpctl() {
             return 0
             ;;
         dumpctl__subcmd__find)
-            opts="-i -j -v -q -h --ignore-case --regex --deleted --since --larger --path --main --dump --config --set --print-config --jobs --verbose --quiet --log --json --progress --no-progress --help"
+            opts="-i -j -v -q -h --ignore-case --regex --deleted --since --larger --path --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -443,7 +443,7 @@ _dumpctl() {
             return 0
             ;;
         dumpctl__subcmd__import)
-            opts="-n -j -v -q -h --within --root-name --init --dry-run --main --dump --config --set --print-config --jobs --verbose --quiet --log --json --progress --no-progress --help"
+            opts="-n -j -v -q -h --within --root-name --init --dry-run --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -513,7 +513,7 @@ _dumpctl() {
             return 0
             ;;
         dumpctl__subcmd__list)
-            opts="-j -v -q -h --since --tree --last --main --dump --config --set --print-config --jobs --verbose --quiet --log --json --progress --no-progress --help"
+            opts="-j -v -q -h --since --tree --last --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -587,7 +587,7 @@ _dumpctl() {
             return 0
             ;;
         dumpctl__subcmd__pin)
-            opts="-n -j -v -q -h --dry-run --main --dump --config --set --print-config --jobs --verbose --quiet --log --json --progress --no-progress --help"
+            opts="-n -j -v -q -h --dry-run --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -646,7 +646,7 @@ _dumpctl() {
             return 0
             ;;
         dumpctl__subcmd__prune)
-            opts="-n -j -v -q -h --dry-run --force --keep-last --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-yearly --keep-within --keep-within-hourly --keep-within-daily --keep-within-weekly --keep-within-monthly --keep-within-yearly --keep-checkpoints --free --at-least --tree --main --dump --config --set --print-config --jobs --verbose --quiet --log --json --progress --no-progress --help"
+            opts="-n -j -v -q -h --dry-run --force --keep-last --keep-hourly --keep-daily --keep-weekly --keep-monthly --keep-yearly --keep-within --keep-within-hourly --keep-within-daily --keep-within-weekly --keep-within-monthly --keep-within-yearly --keep-checkpoints --free --at-least --tree --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -772,7 +772,7 @@ _dumpctl() {
             return 0
             ;;
         dumpctl__subcmd__remove)
-            opts="-n -j -v -q -h --dry-run --force --main --dump --config --set --print-config --jobs --verbose --quiet --log --json --progress --no-progress --help"
+            opts="-n -j -v -q -h --dry-run --force --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -831,7 +831,7 @@ _dumpctl() {
             return 0
             ;;
         dumpctl__subcmd__restore)
-            opts="-n -j -v -q -h --at --to --in-place --overwrite --delete --backup --files-from --verify --dry-run --force --main --dump --config --set --print-config --jobs --verbose --quiet --log --json --progress --no-progress --help"
+            opts="-n -j -v -q -h --at --to --in-place --overwrite --delete --backup --files-from --verify --dry-run --force --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -927,7 +927,7 @@ _dumpctl() {
             return 0
             ;;
         dumpctl__subcmd__status)
-            opts="-j -v -q -h --prometheus --main --dump --config --set --print-config --jobs --verbose --quiet --log --json --progress --no-progress --help"
+            opts="-j -v -q -h --prometheus --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -986,7 +986,7 @@ _dumpctl() {
             return 0
             ;;
         dumpctl__subcmd__unpin)
-            opts="-n -j -v -q -h --dry-run --main --dump --config --set --print-config --jobs --verbose --quiet --log --json --progress --no-progress --help"
+            opts="-n -j -v -q -h --dry-run --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

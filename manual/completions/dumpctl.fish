@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_dumpctl_global_optspecs
-    string join \n main= dump= config= set= print-config j/jobs= v/verbose q/quiet log= json progress no-progress h/help V/version
+    string join \n main= dump= config= set= print-config j/jobs= idle no-idle v/verbose q/quiet log= json progress no-progress h/help V/version
 end
 
 function __fish_dumpctl_needs_command
@@ -34,6 +34,8 @@ journal\t'The systemd journal'
 syslog\t'The system log'
 stderr\t'Standard error'"
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -s v -l verbose -d 'Also log the start and the end to stderr'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -s q -l quiet -d 'Print errors only; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -l json -d 'Print the report as one JSON object'
@@ -65,6 +67,8 @@ syslog\t'The system log'
 stderr\t'Standard error'"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l prometheus -d 'Print metrics in the text format of Prometheus'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -s v -l verbose -d 'Also log the start and the end to stderr'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -s q -l quiet -d 'Print errors only; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l json -d 'Print the report as one JSON object'
@@ -84,6 +88,8 @@ journal\t'The systemd journal'
 syslog\t'The system log'
 stderr\t'Standard error'"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -s v -l verbose -d 'Also log the start and the end to stderr'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -s q -l quiet -d 'Print errors only; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l json -d 'Print the report as one JSON object'
@@ -106,6 +112,8 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l stat -d 'Show h
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -s p -l patch -d 'Show the changed lines of text files'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l exit-code -d 'Exit with 1 if there are differences'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -s v -l verbose -d 'Also log the start and the end to stderr'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -s q -l quiet -d 'Print errors only; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l json -d 'Print the report as one JSON object'
@@ -128,6 +136,8 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -s i -l ignore-cas
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l regex -d 'The patterns are regular expressions, which may match a part'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l deleted -d 'Only what the newest dump of its tree lacks'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -s v -l verbose -d 'Also log the start and the end to stderr'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -s q -l quiet -d 'Print errors only; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l json -d 'Print the report as one JSON object'
@@ -146,6 +156,8 @@ journal\t'The systemd journal'
 syslog\t'The system log'
 stderr\t'Standard error'"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -s v -l verbose -d 'Also log the start and the end to stderr'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -s q -l quiet -d 'Print errors only; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l json -d 'Print the report as one JSON object'
@@ -174,6 +186,8 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l verify -d 'C
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -s n -l dry-run -d 'Change nothing; show what would be made, replaced and deleted'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l force -d 'Replace and delete without asking'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -s v -l verbose -d 'Also log the start and the end to stderr'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -s q -l quiet -d 'Print errors only; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l json -d 'Print the report as one JSON object'
@@ -208,6 +222,8 @@ stderr\t'Standard error'"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -s n -l dry-run -d 'Change nothing; show which dumps would go, and why the others stay'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l force -d 'Remove without asking, however many dumps go at once'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -s v -l verbose -d 'Also log the start and the end to stderr'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -s q -l quiet -d 'Print errors only; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l json -d 'Print the report as one JSON object'
@@ -226,6 +242,8 @@ stderr\t'Standard error'"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s n -l dry-run -d 'Change nothing; show what would be removed and how much that would free'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l force -d 'Remove without asking, and also remove `first`, a copy made by hand'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s v -l verbose -d 'Also log the start and the end to stderr'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s q -l quiet -d 'Print errors only; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l json -d 'Print the report as one JSON object'
@@ -243,6 +261,8 @@ syslog\t'The system log'
 stderr\t'Standard error'"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -s n -l dry-run -d 'Change nothing; show what would be pinned'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -s v -l verbose -d 'Also log the start and the end to stderr'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -s q -l quiet -d 'Print errors only; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -l json -d 'Print the report as one JSON object'
@@ -260,6 +280,8 @@ syslog\t'The system log'
 stderr\t'Standard error'"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -s n -l dry-run -d 'Change nothing; show what would be removed'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -s v -l verbose -d 'Also log the start and the end to stderr'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -s q -l quiet -d 'Print errors only; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -l json -d 'Print the report as one JSON object'
@@ -280,6 +302,8 @@ stderr\t'Standard error'"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -l init -d 'The dump root has no dump yet'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -s n -l dry-run -d 'Only print what would be imported'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -s v -l verbose -d 'Also log the start and the end to stderr'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -s q -l quiet -d 'Print errors only; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -l json -d 'Print the report as one JSON object'
@@ -299,6 +323,8 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -l glob -d 'The p
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -s n -l dry-run -d 'Change nothing; show what would be erased, and from which dumps'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -l force -d 'Erase without asking'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -s v -l verbose -d 'Also log the start and the end to stderr'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -s q -l quiet -d 'Print errors only; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -l json -d 'Print the report as one JSON object'
@@ -317,6 +343,8 @@ stderr\t'Standard error'"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l all -d 'With check: all dumps, not only the newest of each tree'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -s n -l dry-run -d 'With rebuild: change nothing; show which dumps would be recorded'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -s v -l verbose -d 'Also log the start and the end to stderr'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -s q -l quiet -d 'Print errors only; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l json -d 'Print the report as one JSON object'

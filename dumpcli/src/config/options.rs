@@ -118,6 +118,17 @@ pub struct Load {
 }
 
 impl Load {
+    /// What a program was asked that has other switches beside these.
+    #[must_use]
+    pub fn of(jobs: Option<NonZeroU16>, idle: Option<bool>) -> Self {
+        Self {
+            jobs,
+            idle: idle == Some(true),
+            no_idle: idle == Some(false),
+            ..Self::default()
+        }
+    }
+
     /// What was asked for, if anything was.
     #[must_use]
     pub fn idle(self) -> Option<bool> {

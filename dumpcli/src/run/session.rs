@@ -56,23 +56,30 @@ pub struct Session {
     began: Instant,
 }
 
+/// Makes the process ready for long work, once the log is open: as many
+/// descriptors as it may have, idle where that is asked for, and signals.
+#[must_use]
+pub fn prepare(program: Program, settings: &SessionSettings, screen: &Arc<Screen>) -> Stop {
+    raise_descriptor_limit();
+    // Before there are threads, and hooks: they inherit it.
+    if settings.idle.value
+        && let Err(error) = give_way()
+    {
+        tracing::warn!("cannot run at idle priority: {}", Chain(&error));
+    }
+    listen(program, settings.quiet, screen)
+}
+
 impl Session {
     /// Opens the log and begins to listen for signals.
     #[must_use]
     pub fn start(program: Program, settings: SessionSettings, task: Task) -> Self {
-        raise_descriptor_limit();
         let screen = Arc::new(Screen::new(settings.json));
         logging::open(program, &settings, &screen);
         for text in &settings.warnings {
             tracing::warn!("{text}");
         }
-        // Before there are threads, and hooks: they inherit it.
-        if settings.idle.value
-            && let Err(error) = give_way()
-        {
-            tracing::warn!("cannot run at idle priority: {}", Chain(&error));
-        }
-        let stop = listen(program, settings.quiet, &screen);
+        let stop = prepare(program, &settings, &screen);
         Self {
             program,
             settings,
@@ -332,7 +339,7 @@ impl Session {
 /// Listens for signals from now on, and answers them on the screen unless it is
 /// to be quiet.
 #[must_use]
-pub fn listen(program: Program, quiet: bool, screen: &Arc<Screen>) -> Stop {
+fn listen(program: Program, quiet: bool, screen: &Arc<Screen>) -> Stop {
     let (first, last) = (Arc::clone(screen), Arc::clone(screen));
     let caught = Stop::on_signals(
         move |came| {
