@@ -34,7 +34,8 @@ Examples:
 --copy restores a directory exactly: anything added since is deleted, including
 files that are excluded from dumps. yest first says how many entries that is and
 names some of them (with --force, afterwards). If something is mounted on or
-below the path, nothing is replaced.
+below the path, or if a partial dump would delete something, nothing is
+replaced.
 
 Exit codes:
   0         done

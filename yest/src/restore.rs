@@ -74,6 +74,10 @@ impl Copying {
         let mut ticker = Some(watch.ticker());
         let mut refused = None;
         let confirm = |plan: &RestorePlan| {
+            if let Some(failure) = partial(ground, old, plan) {
+                refused = Some(failure);
+                return false;
+            }
             if self.force || !plan.replaces {
                 return true;
             }
@@ -199,6 +203,24 @@ impl Copying {
 
 fn failed(error: impl std::error::Error + 'static) -> Failure {
     Failure::Failed(Chain(&error).to_string())
+}
+
+/// Refuses to delete by a dump that lacks entries: what it could not read is not
+/// what the tree did not have.
+fn partial(ground: &Lookup, old: &Version, plan: &RestorePlan) -> Option<Failure> {
+    let dump = old.dump.filter(|_| plan.removes.entries > 0)?;
+    let listing = ground.navigator.listing();
+    let lacks = match listing.lacks(dump)? {
+        1 => "1 entry".to_owned(),
+        lacks => format!("{lacks} entries"),
+    };
+    let whole = Brief::path(&listing.path(dump)).to_string();
+    let lost = lost(&plan.removes, "it");
+    let now = Brief::path(&plan.path);
+    Some(Failure::Failed(format!(
+        "the dump {whole} is partial: it lacks {lacks} that could not be read, and restoring {now} \
+         would delete {lost}; 'dumpctl restore --at {dump} --in-place {now}' deletes nothing"
+    )))
 }
 
 /// What goes for good, in words.

@@ -245,6 +245,45 @@ fn what_a_directory_has_gained_does_not_go_unsaid() {
     );
 }
 
+/// What could not be read then may exist now.
+#[test]
+fn nothing_is_deleted_by_a_partial_dump() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f", "old\n");
+    let dump = ground.at("dump/2020/0101/0000");
+    xattr::set(&dump, "user.dump.partial", b"2").unwrap();
+    fs::write(ground.main("a/f"), "now\n").unwrap();
+    fs::write(ground.main("a/new"), "since\n").unwrap();
+    for words in [
+        &["--copy"][..],
+        &["--copy", "--force"],
+        &["--copy-if-differs", "--force"],
+    ] {
+        let refused = format!(
+            "yest: the dump {} is partial: it lacks 2 entries that could not be read, and \
+             restoring {now} would delete 1 entry that it does not have ({}); 'dumpctl restore \
+             --at 2020/0101/0000 --in-place {now}' deletes nothing\n",
+            dump.display(),
+            ground.main("a/new").display(),
+            now = ground.main("a").display(),
+        );
+        let run = ground.yest().args(words).arg("a").assert();
+        run.code(1).stdout("").stderr(refused);
+        assert_eq!(fs::read_to_string(ground.main("a/f")).unwrap(), "now\n");
+        let new = fs::read_to_string(ground.main("a/new")).unwrap();
+        assert_eq!(new, "since\n");
+    }
+    // Where nothing would be deleted, it is as good as another.
+    fs::remove_file(ground.main("a/new")).unwrap();
+    let copy = || ground.yest().args(["--copy", "--force", "a"]).assert();
+    copy().success();
+    assert_eq!(fs::read_to_string(ground.main("a/f")).unwrap(), "old\n");
+    xattr::remove(&dump, "user.dump.partial").unwrap();
+    fs::write(ground.main("a/new"), "since\n").unwrap();
+    copy().success();
+    assert!(!ground.main("a/new").exists());
+}
+
 #[test]
 fn a_change_of_metadata_alone_is_shown() {
     use std::os::unix::fs::PermissionsExt;
