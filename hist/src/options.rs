@@ -27,6 +27,9 @@ On a terminal the lines are columns with short local times, followed by what a
 #wstat changed and which names a directory gained and lost (-c leaves that out).
 Output that does not fit the screen goes through $PAGER, or less.
 
+ksh93 has a builtin of this name: there, run `builtin -d hist` once, or type the
+path of this program.
+
 Events:
   #create  it exists, and did not in the dump before
   #write   its content changed: bytes of a file, names in a directory, target

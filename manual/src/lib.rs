@@ -22,6 +22,10 @@ use clap_complete::Shell;
 /// The overview is written by hand: no program says any of it.
 const OVERVIEW: &str = include_str!("dump.7");
 
+/// The overview by the package's name: where the ext2 `dump` is installed,
+/// `man dump` shows its dump(8).
+const OTHER_NAME: &str = ".so man7/dump.7\n";
+
 /// A file to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
@@ -62,6 +66,10 @@ pub fn pages() -> Vec<Page> {
         page(
             "man/dump.toml.5".to_owned(),
             configuration::page().into_bytes(),
+        ),
+        page(
+            "man/dump-backup.7".to_owned(),
+            OTHER_NAME.as_bytes().to_vec(),
         ),
     ];
     for command in commands() {

@@ -1,6 +1,7 @@
 //! What is committed is what would be written, and is good roff.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 #[test]
@@ -29,6 +30,27 @@ fn nothing_else_is_committed_beside_them() {
     }
 }
 
+/// The page that this one stands for: `.so man7/PAGE` and nothing else.
+fn other(page: &manual::Page) -> Option<PathBuf> {
+    let text = std::str::from_utf8(&page.text).expect("UTF-8");
+    let name = text.strip_prefix(".so man7/")?;
+    let name = name.strip_suffix('\n').expect("one line");
+    Some(Path::new("man").join(name))
+}
+
+#[test]
+fn the_overview_is_also_found_by_the_name_of_the_package() {
+    let pages = manual::pages();
+    let alias = pages
+        .iter()
+        .find(|page| page.path == Path::new("man/dump-backup.7"));
+    let shown = other(alias.expect("it has a page")).expect("of another page");
+    assert_eq!(shown, Path::new("man/dump.7"));
+    let overview = pages.iter().find(|page| page.path == shown);
+    let text = String::from_utf8_lossy(&overview.expect("it is there").text);
+    assert!(text.contains("\ndump, dump\\-backup \\- "), "both names");
+}
+
 #[test]
 #[ignore = "needs mandoc"]
 fn mandoc_finds_nothing_wrong_with_the_pages() {
@@ -36,9 +58,11 @@ fn mandoc_finds_nothing_wrong_with_the_pages() {
         if !page.path.starts_with("man") {
             continue;
         }
+        // What a page says for another is found from the folder above its own.
+        let shown = other(&page).unwrap_or(page.path);
         let run = Command::new("mandoc")
             .args(["-Tlint", "-Wwarning"])
-            .arg(manual::folder().join(&page.path))
+            .arg(manual::folder().join(shown))
             .output()
             .expect("mandoc runs");
         let said = String::from_utf8_lossy(&run.stdout);
