@@ -120,10 +120,7 @@ impl Checkpoint {
         let listing = run.dump.listing();
         let order = Order {
             moment: current.name.map(|name| listing.moment(name)),
-            lacks: current
-                .name
-                .and_then(|name| listing.lacks(name))
-                .unwrap_or(0),
+            lacks: current.name.and_then(|name| listing.lacks(name)),
             space_check: self.space_check && !self.options.dry_run,
             ..Order::copy_of(&handle, Sort::Checkpoint, merge)
         };

@@ -16,6 +16,7 @@ use chrono::{DateTime, Local, TimeDelta, Timelike as _, Utc};
 use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
+use crate::model::lacking::Lacking;
 use crate::model::minute::Stamp;
 use crate::model::report::Report;
 use crate::model::tree::Tree;
@@ -98,9 +99,9 @@ pub struct ImportCopy {
     pub trees: Vec<Tree>,
     /// When it was made; `None` of one that is left out.
     pub moment: Option<DateTime<Utc>>,
-    /// How many entries it lacks, as a dump of another root; of one that is there
-    /// already, how many the dump lacks.
-    pub lacks: u64,
+    /// What it lacks, as a dump of another root; of one that is there already,
+    /// what the dump lacks.
+    pub lacks: Option<Lacking>,
     /// What becomes of it.
     pub state: ImportState,
 }
@@ -198,7 +199,7 @@ impl Import {
                 .map(|name| self.tree(path.join(name), name))
                 .collect();
             copies.push(ImportCopy {
-                lacks: listing.lacks(dated.name).unwrap_or(0),
+                lacks: listing.lacks(dated.name),
                 ..copy(path, trees, dated.moment)
             });
         }
@@ -326,7 +327,7 @@ impl Import {
             });
             copy.state = match own.next() {
                 Some(name) => {
-                    copy.lacks = listing.lacks(*name).unwrap_or(0);
+                    copy.lacks = listing.lacks(*name);
                     ImportState::There(*name)
                 }
                 None => {
@@ -352,7 +353,7 @@ fn copy(path: PathBuf, trees: Vec<Tree>, moment: impl Into<Option<DateTime<Utc>>
         path,
         trees,
         moment: moment.into(),
-        lacks: 0,
+        lacks: None,
         state: ImportState::NoTree,
     }
 }

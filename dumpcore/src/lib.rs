@@ -217,6 +217,7 @@ pub use model::error::{BadLink, Error, Wanted};
 pub use model::event::{Action, CopyReason, Event, Locate, Observer, Phase, Silent, Warning};
 pub use model::fault::{Fault, Op};
 pub use model::kind::Kind;
+pub use model::lacking::Lacking;
 pub use model::loss::Loss;
 pub use model::metadata::{Capabilities, Id, Meta, Xattrs};
 pub use model::minute::{BadStamp, Stamp};

@@ -212,7 +212,7 @@ impl Replica {
         let order = Order {
             at: Some(name.stamp),
             moment: Some(listing.moment(name)),
-            lacks: listing.lacks(name).unwrap_or(0),
+            lacks: listing.lacks(name),
             ..Order::copy_of(&handle, Sort::Dump, merge)
         };
         let warning = self.warn_of_one_filesystem(from);

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use crate::engine::{self, MergeOptions};
 use crate::model::error::Error;
 use crate::model::event::Observer;
+use crate::model::lacking::Lacking;
 use crate::model::minute::Stamp;
 use crate::model::path::Printable;
 use crate::model::report::Report;
@@ -50,7 +51,7 @@ pub struct Snapshot {
     at: Option<Stamp>,
     moment: Option<DateTime<Utc>>,
     origin: Option<Vec<u8>>,
-    lacks: u64,
+    lacks: Option<Lacking>,
     allow_empty: bool,
     one_file_system: bool,
     hash: bool,
@@ -70,7 +71,7 @@ impl Snapshot {
             at: None,
             moment: None,
             origin: None,
-            lacks: 0,
+            lacks: None,
             allow_empty: false,
             one_file_system: false,
             hash: true,
@@ -119,7 +120,7 @@ impl Snapshot {
     }
 
     /// Says of which copy it is an import, and how many entries that one lacks.
-    pub(crate) fn import_of(mut self, origin: Vec<u8>, lacks: u64) -> Self {
+    pub(crate) fn import_of(mut self, origin: Vec<u8>, lacks: Option<Lacking>) -> Self {
         (self.origin, self.lacks) = (Some(origin), lacks);
         self
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use common::Stage;
 use dumpcore::{
-    Checkpoint, DumpRoot, Import, ImportCopy, ImportFrom, ImportState, Report, Snapshot,
+    Checkpoint, DumpRoot, Import, ImportCopy, ImportFrom, ImportState, Lacking, Report, Snapshot,
 };
 use fixtures::{Fingerprint, Options, diff_trees};
 
@@ -295,13 +295,19 @@ fn what_another_root_lacks_is_lacking_here() {
     xattr::set(&report.dump, "user.dump.partial", b"3").expect("marked");
     let import = Import::new(ImportFrom::Dump, &other, &old.stage.dump).init(true);
     let plan = import.plan().expect("planned");
-    assert_eq!(plan[0].lacks, 3);
+    assert_eq!(plan[0].lacks, Some(Lacking::Entries(3)));
     let report = import.copy(&plan[0]).expect("imported");
     assert_eq!(report.missing, 3);
     let root = DumpRoot::open(&old.stage.dump).expect("opened");
-    assert_eq!(root.dumps(None).expect("listed")[0].lacks, Some(3));
+    assert_eq!(
+        root.dumps(None).expect("listed")[0].lacks,
+        Some(Lacking::Entries(3))
+    );
     let again = import.plan().expect("planned");
-    assert_eq!((states(&again), again[0].lacks), (vec!["there"], 3));
+    assert_eq!(
+        (states(&again), again[0].lacks),
+        (vec!["there"], Some(Lacking::Entries(3)))
+    );
 }
 
 #[test]

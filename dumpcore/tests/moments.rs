@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use common::Stage;
-use dumpcore::{Checkpoint, DumpName, DumpRoot, Replica, Replicated, Report, Stamp};
+use dumpcore::{Checkpoint, DumpName, DumpRoot, Lacking, Replica, Replicated, Report, Stamp};
 
 const MOMENT: &str = "user.dump.moment";
 const PARTIAL: &str = "user.dump.partial";
@@ -117,11 +117,22 @@ fn a_complete_dump_is_not_partial() {
     assert_eq!(mark(&report.dump, PARTIAL), None);
     let listing = DumpRoot::open(&stage.dump).expect("opened").listing();
     assert_eq!(listing.lacks(name_of(&report.dump)), None);
-    // Another program's mark, or a damaged one, means that it lacks something.
-    for (text, lacks) in [("0", None), ("3", Some(3)), ("yes", Some(1)), ("", Some(1))] {
+    // Another program's mark, or a damaged one, means that it lacks something;
+    // so does one that is too long to be read.
+    let (three, unknown) = (Some(Lacking::Entries(3)), Some(Lacking::Unknown));
+    let long = "1".repeat(300);
+    for (text, lacks) in [
+        ("0", None),
+        ("3", three),
+        ("yes", unknown),
+        ("", unknown),
+        (long.as_str(), unknown),
+    ] {
         xattr::set(&report.dump, PARTIAL, text.as_bytes()).expect("set");
         assert_eq!(listing.lacks(name_of(&report.dump)), lacks, "{text:?}");
     }
+    let gone: DumpName = "2001/0101/0000".parse().expect("a name");
+    assert_eq!(listing.lacks(gone), None);
 }
 
 #[test]
@@ -136,6 +147,11 @@ fn a_copy_of_a_partial_dump_is_partial() {
         assert_eq!(mark(&copy.dump, PARTIAL).as_deref(), Some("2"));
         assert_eq!((copy.missing, copy.is_complete()), (2, true));
     }
+    // Nobody knows how many those are.
+    xattr::set(&checkpoint.dump, PARTIAL, b"?").expect("set");
+    let unknown = Checkpoint::new(&stage.dump).run().expect("published");
+    assert_eq!(mark(&unknown.dump, PARTIAL).as_deref(), Some("unknown"));
+    assert_eq!((unknown.missing, unknown.is_complete()), (1, true));
     // What is made of the tree itself has all again.
     let next = stage.run(stage.snapshot());
     assert_eq!((mark(&next.dump, PARTIAL), next.missing), (None, 0));

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use assert_fs::TempDir;
 use dumpcore::chrono::{Datelike as _, Months, NaiveDate, NaiveDateTime, TimeDelta, Timelike as _};
 use dumpcore::{
-    CatalogTools, DumpRoot, Error, GoesFor, KeepPeriod, KeepPolicy, KeepReason, KeepRules, Prune,
-    PrunePlan,
+    CatalogTools, DumpRoot, Error, GoesFor, KeepPeriod, KeepPolicy, KeepReason, KeepRules, Lacking,
+    Prune, PrunePlan,
 };
 use fixtures::Fingerprint;
 use fixtures::mounts::{Fs, Mount};
@@ -217,6 +217,38 @@ fn a_dry_run_changes_nothing_and_says_what_would_be_freed() {
     );
     let removal = prune.run().expect("run").removal.expect("removed");
     assert_eq!(pruned.plan.freed_bytes, Some(removal.freed_bytes));
+}
+
+/// A dump of which nobody knows whether it lacks something is not better than
+/// one that is complete.
+#[test]
+fn a_mark_that_cannot_be_read_is_one_of_a_partial_dump() {
+    let place = Place::new();
+    for hour in ["0000", "0600", "1200", "1800"] {
+        add(&place.root, &format!("2026/0101/{hour}"), &["home"]);
+    }
+    add(&place.root, "2026/0102/0000", &["home"]);
+    point(&place.root, "current", "2026/0102/0000");
+    let marked = [
+        ("0600", "?".to_owned()),
+        ("1200", "1".repeat(300)),
+        ("1800", "2".to_owned()),
+    ];
+    for (hour, mark) in marked {
+        let dump = place.root.join("2026/0101").join(hour);
+        xattr::set(dump, "user.dump.partial", mark.as_bytes()).expect("marked");
+    }
+    let rules = KeepRules::new().tree("home", policy(&[(KeepPeriod::Daily, "all")]));
+    let prune = Prune::new(&place.root).rules(rules);
+    let partial = ["2026/0101/0600", "2026/0101/1200", "2026/0101/1800"];
+    assert_eq!(going(&prune.plan().expect("planned")), partial);
+    // As the programs that list dumps see it.
+    let root = DumpRoot::open(&place.root).expect("opened");
+    let lacks = root.dumps(None).expect("listed").into_iter();
+    let lacks: Vec<_> = lacks.map(|dump| dump.lacks).collect();
+    let unknown = Some(Lacking::Unknown);
+    let expected = [None, unknown, unknown, Some(Lacking::Entries(2)), None];
+    assert_eq!(lacks, expected);
 }
 
 #[test]

@@ -173,10 +173,13 @@ fn the_last_complete_dump_of_a_tree_stays() {
         fs::create_dir(stage.dump.join(name).join("photos")).expect("made");
     }
     let newer = stage.dump.join("2030/0101/0200");
-    xattr::set(&newer, "user.dump.partial", b"1").expect("marked");
-    match left(&remove(&stage, &["2030/0101/0100"])) {
-        Reason::LastOfTree { tree } => assert_eq!(tree, Path::new("photos")),
-        other => panic!("{other:?}"),
+    // Marks that cannot be read or understood count as that of a partial one.
+    for mark in ["1", "?", &"1".repeat(300)] {
+        xattr::set(&newer, "user.dump.partial", mark.as_bytes()).expect("marked");
+        match left(&remove(&stage, &["2030/0101/0100"])) {
+            Reason::LastOfTree { tree } => assert_eq!(tree, Path::new("photos")),
+            other => panic!("{other:?}"),
+        }
     }
     // Of several that are named, one of them stays.
     let removal = remove(&stage, &["2030/0101/0200", "2030/0101/0100"]);

@@ -130,7 +130,7 @@ fn imported(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
                     return desk.fail(WORD, &failure, STOPPED);
                 }
             };
-            let there = matches!(copy.state, ImportState::There(_)) && copy.lacks > 0;
+            let there = matches!(copy.state, ImportState::There(_)) && copy.lacks.is_some();
             if there || done.report.as_ref().is_some_and(|r| !r.is_complete()) {
                 exit = Exit::Partial;
             }
@@ -189,7 +189,7 @@ fn tell(settings: &Settings, done: &Done<'_>, would: bool) -> Result<(), Failure
             let copied = figures::number(copied.number);
             format!("{name}: imported {path}: {entries} entries, {copied} copied ({bytes})")
         }
-        (ImportState::There(name), _) if done.copy.lacks > 0 => {
+        (ImportState::There(name), _) if done.copy.lacks.is_some() => {
             let text = format!(
                 "{name} has {path} already, but lacks entries; to import it again: 'dumpctl remove \
                  {name}' first"

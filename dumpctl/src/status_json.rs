@@ -88,7 +88,8 @@ impl Found<'_> {
         object.insert("name".into(), newest.into());
         self.put_moment(&mut object, tree.moment);
         object.insert("partial".into(), tree.lacks.is_some().into());
-        object.insert("lacks".into(), tree.lacks.into());
+        let lacks = tree.lacks.and_then(dumpcore::Lacking::number);
+        object.insert("lacks".into(), lacks.into());
         Value::Object(object)
     }
 

@@ -11,6 +11,7 @@ use std::process::Command;
 use common::{Ground, ends};
 use dumpcore::{CatalogTools, Snapshot};
 use fixtures::plain_user::{PlainUser, open_dir};
+use rustix::fs::XattrFlags;
 use serde_json::{Value, json};
 
 /// Four dumps of a tree that changes, with a catalog or without.
@@ -134,6 +135,20 @@ fn dumps_are_listed_oldest_first_with_what_keeps_them() {
                 assert_eq!(size == "-", !catalog, "{line:?}");
             }
         }
+    }
+}
+
+/// Also when nobody knows how much that is.
+#[test]
+fn what_lacks_something_is_listed_as_partial() {
+    let dumps = Dumps::new(true);
+    let dump = dumps.ground.root().join(FIRST);
+    for mark in ["2", "?", &"1".repeat(300)] {
+        let flags = XattrFlags::empty();
+        rustix::fs::setxattr(&dump, "user.dump.partial", mark.as_bytes(), flags).expect("marked");
+        assert_eq!(dumps.words(&["list"])[1][3], "partial", "{mark}");
+        let object = dumps.objects(&["list", "--json"]).remove(0);
+        assert_eq!(object["dumps"][0]["partial"], true, "{mark}");
     }
 }
 

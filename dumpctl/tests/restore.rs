@@ -190,7 +190,15 @@ fn the_dump_root_in_use_is_not_deleted() {
 fn nothing_is_deleted_by_a_partial_dump() {
     let ground = changed();
     let dump = ground.root().join("2030/0102/0100");
-    rustix::fs::setxattr(&dump, "user.dump.partial", b"2", XattrFlags::empty()).expect("marked");
+    let mark = |text: &[u8]| {
+        rustix::fs::setxattr(&dump, "user.dump.partial", text, XattrFlags::empty())
+            .expect("marked");
+    };
+    mark(b"?");
+    let (_, said) = restore(&ground, &["--in-place", "--delete", "-n", "tree/dir"], 1);
+    let part = "partial: it lacks an unknown number of entries that could not be read";
+    assert!(said.contains(part), "{said}");
+    mark(b"2");
     for words in [
         &["--in-place", "--delete", "--force", "tree/dir"][..],
         &["--in-place", "--delete", "-n", "tree/dir"],

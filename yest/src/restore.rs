@@ -210,10 +210,7 @@ fn failed(error: impl std::error::Error + 'static) -> Failure {
 fn partial(ground: &Lookup, old: &Version, plan: &RestorePlan) -> Option<Failure> {
     let dump = old.dump.filter(|_| plan.removes.entries > 0)?;
     let listing = ground.navigator.listing();
-    let lacks = match listing.lacks(dump)? {
-        1 => "1 entry".to_owned(),
-        lacks => format!("{lacks} entries"),
-    };
+    let lacks = listing.lacks(dump)?;
     let whole = Brief::path(&listing.path(dump)).to_string();
     let lost = lost(&plan.removes, "it");
     let now = Brief::path(&plan.path);

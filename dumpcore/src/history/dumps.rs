@@ -13,6 +13,7 @@ use super::catalog::CatalogView;
 use crate::catalog::DumpSizes;
 use crate::model::error::Error;
 use crate::model::kind::Kind;
+use crate::model::lacking::Lacking;
 use crate::policy::layout::{self, DumpId, LinkTarget, Sort};
 use crate::policy::retention::KeepCandidate;
 use crate::root::DumpRoot;
@@ -27,9 +28,8 @@ pub struct DumpInfo {
     pub path: PathBuf,
     /// When it was made; `None` of a first copy.
     pub moment: Option<DateTime<Utc>>,
-    /// How many entries it lacks, since they could not be read; `None` of one
-    /// that is complete.
-    pub lacks: Option<u64>,
+    /// What it lacks, since it could not be read; `None` of one that is complete.
+    pub lacks: Option<Lacking>,
     /// The names of its trees.
     pub trees: Vec<OsString>,
     /// The links of the dump root that name it: `current`, `current_chk`.

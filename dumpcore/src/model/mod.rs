@@ -10,6 +10,7 @@ pub(crate) mod fault;
 #[cfg(feature = "serde")]
 pub(crate) mod json;
 pub(crate) mod kind;
+pub(crate) mod lacking;
 pub(crate) mod loss;
 pub(crate) mod metadata;
 pub(crate) mod minute;

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use chrono::TimeDelta;
 
 use super::layout::DumpId;
+use crate::model::lacking::Lacking;
 use crate::model::path::Printable;
 
 /// What ends the room for more dumps.
@@ -130,8 +131,8 @@ pub enum Attention {
         tree: OsString,
         /// The newest dump.
         dump: DumpId,
-        /// How many entries that one lacks.
-        lacks: u64,
+        /// What that one lacks.
+        lacks: Lacking,
         /// How many dumps in a row lack some.
         dumps: u64,
     },
@@ -226,9 +227,8 @@ impl fmt::Display for Attention {
                 lacks,
                 dumps,
             } => {
-                let entries = some(*lacks, "entry", "entries");
                 let name = tree(name);
-                write!(f, "{dump}, the newest dump of {name}, lacks {entries}")?;
+                write!(f, "{dump}, the newest dump of {name}, lacks {lacks}")?;
                 match dumps {
                     0 | 1 => Ok(()),
                     dumps => write!(f, "; the last {dumps} are not complete"),
@@ -379,7 +379,7 @@ mod tests {
                 Attention::Partial {
                     tree: "home".into(),
                     dump,
-                    lacks: 1,
+                    lacks: Lacking::Entries(1),
                     dumps: 5,
                 },
                 "2026/1122/2331, the newest dump of home, lacks 1 entry; the last 5 are not \

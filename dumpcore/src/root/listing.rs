@@ -21,6 +21,7 @@ use chrono::{DateTime, Local, NaiveDate, NaiveTime, TimeDelta, Utc};
 use super::names::{Calendar, Names};
 use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
+use crate::model::lacking::Lacking;
 use crate::model::minute::Stamp;
 use crate::policy::layout::{self, DumpName, Found, Sort};
 use crate::policy::moment;
@@ -98,14 +99,18 @@ impl Listing {
         }
     }
 
-    /// How many entries a published dump lacks, because they could not be read
-    /// when it, or the dump that it copies, was made. `None` for a complete dump
-    /// and on a filesystem that stores no marks.
+    /// What a published dump lacks, because it could not be read when the dump,
+    /// or the one that it copies, was made. `None` for a complete dump, for one
+    /// that does not exist, and on a filesystem that stores no marks. A mark that
+    /// cannot be read might say anything: it counts as one of a partial dump.
     #[must_use]
-    pub fn lacks(&self, name: DumpName) -> Option<u64> {
+    pub fn lacks(&self, name: DumpName) -> Option<Lacking> {
         let mark = c_name(layout::PARTIAL_XATTR.as_bytes());
-        let mark = xattr::get_at(&self.path(name), &mark).ok().flatten()?;
-        layout::partial_count(&mark)
+        match xattr::get_at(&self.path(name), &mark) {
+            Ok(mark) => layout::partial_of(&mark?),
+            Err(cause) if errno::is_absent(&cause) => None,
+            Err(_) => Some(Lacking::Unknown),
+        }
     }
 
     /// Of which copy a dump was imported; `None` of one that was not.

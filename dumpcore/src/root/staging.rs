@@ -20,6 +20,7 @@ use crate::fs::folding::Folding;
 use crate::fs::{marks, size_marks};
 use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
+use crate::model::lacking::Lacking;
 use crate::model::metadata::{ACL_DEFAULT, Time};
 use crate::model::path::RelPath;
 use crate::policy::layout::{self, DumpId, DumpName, PinName};
@@ -48,8 +49,8 @@ pub(crate) struct Leftover {
 pub(crate) struct Tells {
     /// When its run began, or the run of the dump that it is a copy of.
     pub(crate) moment: DateTime<Utc>,
-    /// How many entries it lacks.
-    pub(crate) lacks: u64,
+    /// What it lacks.
+    pub(crate) lacks: Option<Lacking>,
 }
 
 /// The directory in which a dump is built. No other run can take it over
@@ -280,10 +281,9 @@ impl<'a> Staging<'a> {
         self.mark(layout::MOMENT_XATTR, Some(moment.as_bytes()))?;
         let subject = Subject::Open(self.handle.as_fd());
         let partial = layout::PARTIAL_XATTR.as_bytes();
-        let marked = if tells.lacks == 0 {
-            xattr::remove(subject, partial)
-        } else {
-            xattr::set(subject, partial, tells.lacks.to_string().as_bytes())
+        let marked = match tells.lacks.map(layout::partial_mark) {
+            None => xattr::remove(subject, partial),
+            Some(mark) => xattr::set(subject, partial, mark.as_bytes()),
         };
         match marked {
             Err(e) if errno::is_disk_refusal(&e) => Err(self.failed(Op::SetXattr, self.path(), e)),

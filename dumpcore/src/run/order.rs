@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use super::expected::Expected;
 use crate::engine::MergeOptions;
 use crate::fs::{mount_notes, read_marks};
+use crate::model::lacking::Lacking;
 use crate::model::metadata::Time;
 use crate::model::minute::Stamp;
 use crate::policy::layout::{PinName, Sort};
@@ -21,8 +22,8 @@ pub(crate) struct Order<'a> {
     pub(crate) at: Option<Stamp>,
     /// When what it is a copy of was made, when that is not now.
     pub(crate) moment: Option<DateTime<Utc>>,
-    /// How many entries what it is a copy of lacks.
-    pub(crate) lacks: u64,
+    /// What the dump lacks that it is a copy of.
+    pub(crate) lacks: Option<Lacking>,
     /// Of which copy of another program it is an import.
     pub(crate) origin: Option<Vec<u8>>,
     /// How much there is in what it is a copy of.
@@ -49,7 +50,7 @@ impl<'a> Order<'a> {
             merge,
             at: None,
             moment: None,
-            lacks: 0,
+            lacks: None,
             origin: None,
             expected: None,
             read: Vec::new(),

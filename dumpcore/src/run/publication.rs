@@ -18,6 +18,7 @@ use crate::fs::folding::Folding;
 use crate::fs::{capabilities, folding};
 use crate::model::error::Error;
 use crate::model::event::{Event, Phase, Warning};
+use crate::model::lacking::Lacking;
 use crate::model::metadata::Capabilities;
 use crate::model::minute::Stamp;
 use crate::model::report::Report;
@@ -90,7 +91,7 @@ impl Run {
             resumed,
             jobs,
             warnings_total: sum.warnings_total + sum.counts.vanished,
-            missing: order.lacks + sum.counts.faults,
+            missing: order.lacks.map_or(0, Lacking::at_least) + sum.counts.faults,
             counts: sum.counts,
             verified: None,
             faults: sum.faults,
@@ -243,7 +244,7 @@ impl Publication<'_> {
         staging.remember_size(names, counts.files.bytes)?;
         let tells = Tells {
             moment: self.moment,
-            lacks: self.order.lacks + counts.faults,
+            lacks: Lacking::and(self.order.lacks, counts.faults),
         };
         staging.mark_token()?;
         staging.mark_origin(self.order.origin.as_deref())?;

@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::history::{CatalogView, DumpInfo};
 use crate::model::error::Error;
+use crate::model::lacking::Lacking;
 use crate::model::path::Printable;
 use crate::policy::attention::{Attention, AttentionLimits, MoreDumps};
 use crate::policy::layout::{self, DumpId};
@@ -35,8 +36,8 @@ pub struct TreeStatus {
     pub newest: Option<DumpId>,
     /// When that was made.
     pub moment: Option<DateTime<Utc>>,
-    /// How many entries it lacks; `None` where it is complete.
-    pub lacks: Option<u64>,
+    /// What it lacks; `None` where it is complete.
+    pub lacks: Option<Lacking>,
     /// How many of the newest dumps in a row lack some.
     pub partial_in_a_row: u64,
 }

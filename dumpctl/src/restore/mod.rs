@@ -90,9 +90,8 @@ fn whole(item: &Item<'_>) -> Result<(), Failure> {
     let Some((dump, lacks)) = dump.and_then(|dump| Some((dump, listing.lacks(dump)?))) else {
         return Ok(());
     };
-    let entries = tell::entries(lacks);
     Err(Failure::Failed(format!(
-        "the dump {} is partial: it lacks {entries} that could not be read, and --delete could \
+        "the dump {} is partial: it lacks {lacks} that could not be read, and --delete could \
          delete them from {}; without --delete it can be restored",
         Printable::path(&listing.path(dump)),
         Printable::path(&item.to)

@@ -1,5 +1,7 @@
 //! The attributes on a dump's own directory in which it tells about itself.
 
+use crate::model::lacking::Lacking;
+
 /// The extended attribute, on what is being made, that tells what of it has
 /// surely reached the disk.
 pub(crate) const FLUSHED_XATTR: &str = "user.dump.flushed";
@@ -7,7 +9,7 @@ pub(crate) const FLUSHED_XATTR: &str = "user.dump.flushed";
 /// in UTC, with nanoseconds.
 pub(crate) const MOMENT_XATTR: &str = "user.dump.moment";
 /// The extended attribute, on a published dump that lacks entries, that tells
-/// how many: a decimal number.
+/// how many: a decimal number, or a word where nobody knows.
 pub(crate) const PARTIAL_XATTR: &str = "user.dump.partial";
 /// The extended attribute, on a dump, that says for each tree when reading of
 /// it began: [`ReadMark`](crate::policy::touched::ReadMark).
@@ -35,14 +37,24 @@ pub(crate) const NAMES_XATTR: &str = "user.dump.names";
 /// together when it was published, each name counted, in bytes.
 pub(crate) const BYTES_XATTR: &str = "user.dump.bytes";
 
-/// How many entries a dump lacks, by its mark; one that says nothing means
-/// that it lacks some.
+/// The mark of a dump of which nobody knows how much it lacks.
+const UNKNOWN: &str = "unknown";
+
+/// How many entries a dump lacks, by its mark; one without a number means that
+/// it lacks some.
 #[must_use]
-pub(crate) fn partial_count(mark: &[u8]) -> Option<u64> {
+pub(crate) fn partial_of(mark: &[u8]) -> Option<Lacking> {
     let text = std::str::from_utf8(mark).unwrap_or_default();
     match text.trim().parse() {
         Ok(0) => None,
-        Ok(lacking) => Some(lacking),
-        Err(_) => Some(1),
+        Ok(number) => Some(Lacking::Entries(number)),
+        Err(_) => Some(Lacking::Unknown),
     }
+}
+
+/// The mark of a dump that lacks this.
+#[must_use]
+pub(crate) fn partial_mark(lacking: Lacking) -> String {
+    let number = lacking.number();
+    number.map_or_else(|| UNKNOWN.to_owned(), |number| number.to_string())
 }

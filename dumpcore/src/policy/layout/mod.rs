@@ -39,7 +39,8 @@ pub(crate) use dump_name::{Day, Year};
 pub(crate) use link_target::{LinkTarget, day_around, dump_around, dump_path, pinned};
 pub(crate) use marks::{
     BARE_XATTR, BYTES_XATTR, FLUSHED_XATTR, MOMENT_XATTR, MOUNTS_XATTR, NAMES_XATTR,
-    NEWEST_BIRTH_XATTR, ORIGIN_XATTR, PARTIAL_XATTR, READ_XATTR, TOKEN_XATTR, partial_count,
+    NEWEST_BIRTH_XATTR, ORIGIN_XATTR, PARTIAL_XATTR, READ_XATTR, TOKEN_XATTR, partial_mark,
+    partial_of,
 };
 pub use pin_name::{BadPinName, PinName};
 pub(crate) use restoring::{is_left_beside, is_replaced, is_restoring, replaced, restoring};
