@@ -1,17 +1,14 @@
 //! What surrounds the work of a word that changes something: the log, the
 //! progress line, signals, a question, the report.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
-use std::time::Duration;
 
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
 use dumpcli::observer::Watch;
 use dumpcli::progress::{Counters, Ticker};
+use dumpcli::question::{self, Answer};
 use dumpcli::screen::{self, Screen};
 use dumpcli::session::prepare;
 use dumpcli::session_settings::SessionSettings;
@@ -25,8 +22,11 @@ use crate::program::PROGRAM;
 /// The version of the shape of all objects that are printed.
 const SCHEMA: u8 = 1;
 
-/// How often somebody who waits for an answer looks for a signal.
-const LOOK: Duration = Duration::from_millis(100);
+/// What is said when a signal came before anything was done.
+pub(crate) const UNCHANGED: &str = "stopped; nothing was changed";
+
+/// The status of what was answered with no.
+const DECLINED: &str = "declined";
 
 /// A word at work.
 pub(crate) struct Desk {
@@ -68,20 +68,24 @@ impl Desk {
         self.stop.or_leave(self.leaving(), || work(options))
     }
 
-    /// Asks, and takes only a yes for one; a signal is a no.
-    pub(crate) fn agrees(&self, question: &str) -> Result<bool, Failure> {
-        let (answers, answered) = mpsc::channel();
-        let question = question.to_owned();
-        thread::spawn(move || {
-            // Nobody waits for it any more when a signal came.
-            let _ = answers.send(agrees(&question));
-        });
-        loop {
-            match answered.recv_timeout(LOOK) {
-                Ok(answer) => return answer,
-                Err(RecvTimeoutError::Timeout) if !self.stop.is_set() => {}
-                Err(_) => return Ok(false),
+    /// Asks whether to continue. `None`: yes; else the exit code, when all is
+    /// printed: a no is an end like another, and a signal stops it.
+    pub(crate) fn unless_agreed(
+        &self,
+        word: &str,
+        question: &str,
+    ) -> Result<Option<Exit>, Failure> {
+        match question::ask(PROGRAM, question, &self.stop)? {
+            Answer::Yes => Ok(None),
+            Answer::No => {
+                if self.settings.json {
+                    let mut object = head(word, Exit::Done);
+                    object.insert("status".into(), DECLINED.into());
+                    screen::print(&format!("{}\n", Value::Object(object)))?;
+                }
+                Ok(Some(Exit::Done))
             }
+            Answer::Stopped => self.fail(word, &Failure::Stopped, UNCHANGED).map(Some),
         }
     }
 
@@ -125,23 +129,6 @@ impl Desk {
 
 fn stopped_by(stop: &Stop) -> Exit {
     Exit::stopped(stop.signal())
-}
-
-/// Can somebody be asked?
-pub(crate) fn can_ask() -> bool {
-    io::stdin().is_terminal()
-}
-
-/// Asks, and takes only a yes for one.
-pub(crate) fn agrees(question: &str) -> Result<bool, Failure> {
-    let failed = |error: io::Error| Failure::Failed(error.to_string());
-    let (mut input, mut output) = (io::stdin().lock(), io::stderr().lock());
-    let text = format!("{}: {question} [y/N] ", PROGRAM.name);
-    output.write_all(text.as_bytes()).map_err(failed)?;
-    output.flush().map_err(failed)?;
-    let mut answer = String::new();
-    input.read_line(&mut answer).map_err(failed)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// What every object begins with.

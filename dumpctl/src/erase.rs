@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
+use dumpcli::question::can_ask;
 use dumpcli::session::warn_if_closed;
 use dumpcli::{figures, json, logging, screen};
 use dumpcore::{CatalogAfter, Chain, Erase, ErasedPath, Erasure, Printable, RelPath};
@@ -33,7 +34,8 @@ Other names of the same file, and copies that you made of it, stay. The freed
 blocks are not overwritten; on an encrypted disk nobody else can read them.
 
 Exit codes:
-  0         done: no dump of this dump root has it any more
+  0         done: no dump of this dump root has it any more; or the answer was
+            no
   1         failed: nothing was erased, or no dump has it
   2         wrong usage
   23        partly done: each dump that still has it is named
@@ -96,10 +98,14 @@ fn erased(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
         dumps: &dumps,
         settings,
     };
-    if (options.dry_run || !options.force && !paths.is_empty())
-        && !agreed(options, &order, &desk, &telling)?
-    {
-        return Ok(Exit::Done);
+    if options.dry_run || !options.force && !paths.is_empty() {
+        let ended = match unless_agreed(options, &order, &desk, &telling) {
+            Ok(ended) => ended,
+            Err(failure) => return desk.fail(WORD, &failure, desk::UNCHANGED),
+        };
+        if let Some(exit) = ended {
+            return Ok(exit);
+        }
     }
     let done = desk.work(&dumps.lookup.dump, |run| order.options(run).run());
     let erasure = match done {
@@ -118,13 +124,14 @@ fn erased(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-/// Plans, and asks whether that is to be done; a dry run ends with the plan.
-fn agreed(
+/// Plans, and asks whether that is to be done. How it ends otherwise: a dry run
+/// with the plan.
+fn unless_agreed(
     options: &Options,
     order: &Erase,
     desk: &Desk,
     telling: &Telling<'_>,
-) -> Result<bool, Failure> {
+) -> Result<Option<Exit>, Failure> {
     let lookup = telling.dumps.lookup;
     let plan = desk.work(&lookup.dump, |run| {
         order.clone().options(run).dry_run(true).run()
@@ -136,13 +143,13 @@ fn agreed(
     if options.dry_run {
         warn_if_closed(&lookup.dump);
         telling.tell(&plan, Exit::Done)?;
-        return Ok(false);
+        return Ok(Some(Exit::Done));
     }
-    if !desk::can_ask() {
+    if !can_ask() {
         let text = "there is no terminal to ask on; --force erases without asking";
         return Err(Failure::Failed(text.to_owned()));
     }
-    desk.agrees(&telling.question(&plan))
+    desk.unless_agreed(WORD, &telling.question(&plan))
 }
 
 /// Has, or had, a dump one of the paths?

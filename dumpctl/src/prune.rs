@@ -3,6 +3,7 @@
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
 use dumpcli::pruning;
+use dumpcli::question::can_ask;
 use dumpcli::session::warn_if_closed;
 use dumpcore::{Printable, Prune, PrunePlan, Pruned};
 
@@ -31,7 +32,7 @@ Examples:
   dumpctl prune --free 50GiB             remove the oldest until 50 GiB are free
 
 Exit codes:
-  0         done
+  0         done; or the answer was no
   1         failed: nothing was removed
   2         wrong usage: options, configuration or policy
   23        partly done: each dump or file that was left is named; or nothing was
@@ -80,7 +81,7 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     });
     let plan = match planned {
         Ok(plan) => plan,
-        Err(error) => return desk.fail(WORD, &settings.explained(error), STOPPED),
+        Err(error) => return desk.fail(WORD, &settings.explained(error), desk::UNCHANGED),
     };
     for (tree, dumps) in &plan.left_alone {
         let tree = Printable::path(tree.as_ref());
@@ -99,8 +100,9 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
         report::tell_plan(&root, &plan, settings)?;
         return Ok(Exit::Done);
     }
-    let Some(watched) = is_watched(options, &plan)? else {
-        return Ok(Exit::Done);
+    let watched = match who_watches(options, &plan, &desk)? {
+        Watched::By(person) => person,
+        Watched::Ended(exit) => return Ok(exit),
     };
     let done = desk.work(&root, |run| {
         prune.brake(!watched).options(run).carry_out(plan)
@@ -115,17 +117,27 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     }
 }
 
-/// Does somebody answer for what goes? `None`: they do not want it.
-fn is_watched(options: &Options, plan: &PrunePlan) -> Result<Option<bool>, Failure> {
+/// Does somebody answer for what goes?
+enum Watched {
+    /// A person, or nobody.
+    By(bool),
+    /// It was asked, and is not to be done.
+    Ended(Exit),
+}
+
+fn who_watches(options: &Options, plan: &PrunePlan, desk: &Desk) -> Result<Watched, Failure> {
     if options.force {
-        return Ok(Some(true));
+        return Ok(Watched::By(true));
     }
-    if desk::can_ask() {
-        let agreed = plan.remove.is_empty() || desk::agrees(&report::question(plan))?;
-        return Ok(agreed.then_some(true));
+    if can_ask() {
+        let ended = match plan.remove.is_empty() {
+            true => None,
+            false => desk.unless_agreed(WORD, &report::question(plan))?,
+        };
+        return Ok(ended.map_or(Watched::By(true), Watched::Ended));
     }
     if options.keep.is_empty() {
-        return Ok(Some(false));
+        return Ok(Watched::By(false));
     }
     Err(Failure::Failed(
         "there is no terminal to ask on; --force prunes by options without asking".into(),

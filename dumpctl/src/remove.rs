@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use clap::{Args, ValueHint};
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
+use dumpcli::question::can_ask;
 use dumpcli::session::warn_if_closed;
 use dumpcli::{figures, json, logging, screen};
 use dumpcore::{DumpId, DumpRoot, Left, Printable, Removal, Remove, Removed};
@@ -24,7 +25,7 @@ Examples:
   dumpctl remove --force 2025/0101/0000    remove without asking, from a script
 
 Exit codes:
-  0         done, all of them were removed
+  0         done, all of them were removed; or the answer was no
   1         failed: nothing was removed
   2         wrong usage: options, configuration, or a day instead of a dump
   23        partly done: each dump or file that was left is named
@@ -77,26 +78,28 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
         let remove = Remove::new(&settings.dump.value).first_copy(options.force);
         dumps.iter().fold(remove, |remove, dump| remove.dump(*dump))
     };
+    let desk = Desk::open(&settings.session);
     let mut told = Vec::new();
     if !options.dry_run && !options.force {
-        if !desk::can_ask() {
+        if !can_ask() {
             return Err(Failure::Failed(
                 "there is no terminal to ask on; --force removes without asking".into(),
             ));
         }
-        let plan = order().options(settings.session.run_options());
-        let plan = plan
-            .dry_run(true)
-            .run()
-            .map_err(|e| settings.explained(e))?;
+        let planned = desk.work(&settings.dump.value, |run| {
+            order().options(run).dry_run(true).run()
+        });
+        let plan = match planned {
+            Ok(plan) => plan,
+            Err(error) => return desk.fail(WORD, &settings.explained(error), desk::UNCHANGED),
+        };
         if !plan.removed.is_empty() {
-            if !desk::agrees(&question(&plan))? {
-                return Ok(Exit::Done);
+            if let Some(exit) = desk.unless_agreed(WORD, &question(&plan))? {
+                return Ok(exit);
             }
             told.extend(plan.left.iter().map(stays));
         }
     }
-    let desk = Desk::open(&settings.session);
     if settings.session.verbose > 0 {
         tell_of_links(&root)?;
     }

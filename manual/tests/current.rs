@@ -24,7 +24,7 @@ fn nothing_else_is_committed_beside_them() {
         let there = fs::read_dir(manual::folder().join(folder)).expect("the folder is there");
         for entry in there {
             let name = entry.expect("listed").file_name();
-            let path = std::path::Path::new(folder).join(name);
+            let path = Path::new(folder).join(name);
             assert!(known.contains(&path), "{} is nobody's", path.display());
         }
     }

@@ -38,7 +38,7 @@ below the path, or if a partial dump would delete something, nothing is
 replaced.
 
 Exit codes:
-  0         done
+  0         done; or the answer was no
   1         a path has no such version, or something failed; that path was not
             replaced
   2         wrong usage

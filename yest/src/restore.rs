@@ -1,18 +1,15 @@
 //! Restoring: the question before something is replaced, progress, signals, and
 //! what is said at the end.
 
-use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
-use std::time::Duration;
 
 use dumpcli::Lookup;
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
 use dumpcli::notices::Notices;
 use dumpcli::progress::{Counters, Ticker};
+use dumpcli::question::{self, Answer};
 use dumpcli::report;
 use dumpcli::screen::Screen;
 use dumpcli::signals::Stop;
@@ -21,8 +18,7 @@ use dumpcore::{
     Restored, Version, WouldRemove,
 };
 
-/// How often somebody looks for a signal who waits for an answer.
-const LOOK: Duration = Duration::from_millis(100);
+use crate::options::PROGRAM;
 
 /// How `--copy` restores.
 pub(crate) struct Copying {
@@ -161,48 +157,16 @@ impl Copying {
             0 => String::new(),
             _ => format!(" and delete {}", lost(&plan.removes, "this dump")),
         };
-        if !io::stdin().is_terminal() {
+        if !question::can_ask() {
             return Err(Failure::Failed(format!(
                 "{now} exists, and there is no terminal to ask on; \
                  --force would replace it with {old}{losing}"
             )));
         }
-        let question = format!("yest: replace {now} with {old}{losing}? [y/N] ");
-        let mut output = io::stderr().lock();
-        output.write_all(question.as_bytes()).map_err(failed)?;
-        output.flush().map_err(failed)?;
-        let answer = self.answer()?;
-        Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+        let question = format!("replace {now} with {old}{losing}?");
+        // That a signal came the library sees for itself.
+        question::ask(PROGRAM, &question, &self.stop).map(|answer| answer == Answer::Yes)
     }
-
-    /// A line from the terminal; none when a signal comes first.
-    fn answer(&self) -> Result<String, Failure> {
-        let (answers, answered) = mpsc::channel();
-        thread::Builder::new()
-            .name("answer".into())
-            .spawn(move || {
-                let mut answer = String::new();
-                let read = io::stdin().lock().read_line(&mut answer);
-                // Nobody waits for it any more when a signal came.
-                let _ = answers.send(read.map(|_| answer));
-            })
-            .map_err(failed)?;
-        loop {
-            match answered.recv_timeout(LOOK) {
-                Ok(answer) => return answer.map_err(failed),
-                Err(RecvTimeoutError::Timeout) if !self.stop.is_set() => {}
-                Err(_) => {
-                    // The question has its line for itself.
-                    let _ = writeln!(io::stderr());
-                    return Ok(String::new());
-                }
-            }
-        }
-    }
-}
-
-fn failed(error: impl std::error::Error + 'static) -> Failure {
-    Failure::Failed(Chain(&error).to_string())
 }
 
 /// Refuses to delete by a dump that lacks entries: what it could not read is not

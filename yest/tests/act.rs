@@ -11,6 +11,7 @@ use assert_cmd::Command;
 use predicates::prelude::*;
 
 use common::Ground;
+use fixtures::terminal::{Reply, Signal, at_question};
 
 #[test]
 fn shows_what_changed_since() {
@@ -428,5 +429,33 @@ fn asks_on_a_terminal_before_it_replaces() {
         assert_eq!(asked, asks, "{words}");
         let now = fs::read_to_string(ground.main("a/f")).unwrap();
         assert_eq!(now, expected, "{words} and {answer:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs script(1), for a terminal"]
+fn at_its_question_a_signal_stops_it_and_the_end_of_the_input_is_a_no() {
+    let ground = Ground::new();
+    ground.dump("2020/0101/0000", "a/f", "old\n");
+    fs::write(ground.main("a/f"), "now\n").unwrap();
+    let shielded = ground.yest();
+    let mut command = std::process::Command::new(shielded.get_program());
+    command
+        .args(["--copy", "a/f"])
+        .envs(fixtures::shield::looking(&ground.at("")))
+        .current_dir(ground.main(""));
+    for (reply, code) in [
+        (Reply::Types("\x03"), 130),
+        (Reply::Sends(Signal::TERM), 143),
+        (Reply::Sends(Signal::HUP), 143),
+        (Reply::Types("\x04"), 0),
+    ] {
+        let (ended, shown) = at_question(&command, reply);
+        assert_eq!(ended, Some(code), "{reply:?}: {shown}");
+        let now = ground.main("a/f").display().to_string();
+        let told = shown.ends_with(&format!("\nyest: stopped; {now} was not changed\n"));
+        assert_eq!(told, code != 0, "{reply:?}: {shown}");
+        let now = fs::read_to_string(ground.main("a/f")).unwrap();
+        assert_eq!(now, "now\n", "{reply:?}");
     }
 }

@@ -6,5 +6,6 @@ pub mod ending;
 pub mod hooks;
 pub mod observer;
 pub mod pruning;
+pub mod question;
 pub mod session;
 pub mod signals;

@@ -33,6 +33,17 @@ pub struct Stop {
     turn: Arc<AtomicU8>,
     way_out: Arc<WayOut>,
     flushing: Arc<AtomicBool>,
+    asking: Arc<AtomicBool>,
+}
+
+/// While it lives, somebody is asked something.
+#[derive(Debug)]
+pub struct Asking(Arc<AtomicBool>);
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 /// How long a run may take to stop.
@@ -109,6 +120,14 @@ impl Stop {
     /// The run flushes now what it has stored, or not any more.
     pub fn flushes(&self, yes: bool) {
         self.flushing.store(yes, Ordering::Relaxed);
+    }
+
+    /// Somebody is asked something: a signal ends that at once, so that its
+    /// answer is how the program ends.
+    #[must_use]
+    pub fn asking(&self) -> Asking {
+        self.asking.store(true, Ordering::Relaxed);
+        Asking(Arc::clone(&self.asking))
     }
 
     /// Has a signal come?
@@ -218,9 +237,12 @@ impl Stop {
                 let mut too_late = 0;
                 for number in signals.forever() {
                     if shared.signal().is_none() || too_late == 1 {
+                        let asking = shared.asking.load(Ordering::Relaxed);
                         let came = shared.ask(number);
                         too_late += u8::from(came == Came::TooLate);
-                        first(came);
+                        if !asking {
+                            first(came);
+                        }
                         if came == Came::InTime {
                             let flushing = Arc::clone(&shared.flushing);
                             Arc::clone(&shared.way_out).after(flushing);

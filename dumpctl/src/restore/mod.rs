@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
+use dumpcli::question::can_ask;
 use dumpcore::{
     Error, Merging, Printable, Restore, RestoreError, RestorePlan, Restored, RunOptions,
 };
@@ -52,19 +53,11 @@ fn restored(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
         desk: &desk,
         target: &target,
     };
-    if options.delete || options.backup.is_some() {
-        work.check(&items)?;
+    match work.unless_agreed(&items) {
+        Ok(None) => work.all(&items),
+        Ok(Some(exit)) => Ok(exit),
+        Err(failure) => desk.fail(WORD, &failure, desk::UNCHANGED),
     }
-    if options.dry_run || !options.force {
-        let plans = work.plans(&items)?;
-        if options.dry_run {
-            return tell::plans(&items, &plans, settings);
-        }
-        if !work.agreed(&items, &plans)? {
-            return Ok(Exit::Done);
-        }
-    }
-    work.all(&items)
 }
 
 /// Two paths of one place would restore one over the other.
@@ -184,19 +177,41 @@ impl Work<'_> {
         }
     }
 
+    /// Looks at what is to be done, and asks where that takes somebody's yes.
+    /// How it ends when it is not to be done: a dry run with the plan.
+    fn unless_agreed(&self, items: &[Item<'_>]) -> Result<Option<Exit>, Failure> {
+        let options = self.options;
+        if options.delete || options.backup.is_some() {
+            self.check(items)?;
+        }
+        if options.force && !options.dry_run {
+            return Ok(None);
+        }
+        let plans = self.plans(items)?;
+        match options.dry_run {
+            true => tell::plans(items, &plans, self.settings).map(Some),
+            false => self.ask(items, &plans),
+        }
+    }
+
     /// Asks where something would be replaced or deleted.
-    fn agreed(&self, items: &[Item<'_>], plans: &[Option<RestorePlan>]) -> Result<bool, Failure> {
+    fn ask(
+        &self,
+        items: &[Item<'_>],
+        plans: &[Option<RestorePlan>],
+    ) -> Result<Option<Exit>, Failure> {
         let question = |between| tell::question(items, plans, between);
         let Some(lines) = question("\n  ") else {
-            return Ok(true);
+            return Ok(None);
         };
-        if !desk::can_ask() {
+        if !can_ask() {
             let sentence = question(" ").unwrap_or_default();
             return Err(Failure::Failed(format!(
                 "{sentence}, and there is no terminal to ask on; --force does it without asking"
             )));
         }
-        self.desk.agrees(&format!("{lines}\ncontinue?"))
+        self.desk
+            .unless_agreed(WORD, &format!("{lines}\ncontinue?"))
     }
 
     fn all(&self, items: &[Item<'_>]) -> Result<Exit, Failure> {

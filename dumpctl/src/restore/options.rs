@@ -25,7 +25,7 @@ by one; each is old or new at every instant. The files are copies, so that
 writing to them later does not change a dump.
 
 Exit codes:
-  0         done, everything is as in the dump
+  0         done, everything is as in the dump; or the answer was no
   1         failed: nothing was changed
   2         wrong usage
   23        partly done: each entry that could not be restored is named
