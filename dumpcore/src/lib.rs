@@ -268,6 +268,8 @@ pub use tend::plan::{Goes, GoesFor, Kept, PrunePlan, Pruned, Shortage};
 pub use tend::prune::Prune;
 pub use tend::removal::{Left, Reason, Removal, Removed};
 pub use tend::remove::Remove;
+pub use tend::scrub::Scrub;
+pub use tend::scrubbed::{DamageKind, Damaged, DamagedLink, DamagedPath, Scrubbed};
 pub use tend::status::{
-    CheckpointStatus, LeftoverStatus, RoomStatus, RootStatus, TreeStatus, WatchedTree,
+    CheckpointStatus, LeftoverStatus, RoomStatus, RootStatus, ScrubStatus, TreeStatus, WatchedTree,
 };

@@ -24,6 +24,8 @@ mod prune_report;
 mod prune_rules;
 mod remove;
 mod restore;
+mod scrub;
+mod scrub_report;
 mod status;
 mod status_found;
 mod status_json;
@@ -65,6 +67,7 @@ enum Word {
     Unpin(pin::UnpinOptions),
     Import(import::Options),
     Erase(erase::Options),
+    Scrub(scrub::Options),
     Catalog(catalog::Options),
 }
 
@@ -96,6 +99,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         Some(Word::Unpin(options)) => pin::run_unpin(options, &settings),
         Some(Word::Import(options)) => import::run(options, &settings),
         Some(Word::Erase(options)) => erase::run(options, &settings),
+        Some(Word::Scrub(options)) => scrub::run(options, &settings),
         Some(Word::Catalog(options)) => catalog::run(options, &settings),
         Some(Word::Status(options)) => status::run(options, &settings),
         None => status::run(&status::Options::default(), &settings),

@@ -22,6 +22,7 @@ use crate::table::{Set, Table};
 
 const HELP: &str = "\
 What needs attention comes first; -q prints only that:
+  files that 'dumpctl scrub' found damaged
   no dump of a configured tree, or none for 26 hours; one that lacks entries
   room for less than 48 more dumps
   a checkpoint that is older than 190 days; none at all is not reported
@@ -153,6 +154,9 @@ impl Found<'_> {
         }
         for line in table.lines(width) {
             let _ = writeln!(text, "{line}");
+        }
+        if let Some(last) = self.status.scrub.and_then(|scrub| scrub.last) {
+            let _ = writeln!(text, "last scrub: {} ago", self.age(last));
         }
     }
 

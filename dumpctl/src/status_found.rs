@@ -111,7 +111,7 @@ impl<'a> Found<'a> {
 }
 
 /// Is the dump root of a set this one, and are its dumps replicated?
-fn has_replicas_of(sources: &Sources, lookup: &Lookup) -> bool {
+pub(crate) fn has_replicas_of(sources: &Sources, lookup: &Lookup) -> bool {
     sources.has_slave() && is_same(&lookup.absolute(&sources.dump(None).value), &lookup.dump)
 }
 
@@ -151,6 +151,7 @@ pub(crate) fn advice(attention: &Attention, root: &Path) -> Option<String> {
             }
             None => "are the dumps where they were?".to_owned(),
         }),
+        Attention::Damaged { .. } => typed("dumpctl scrub"),
         Attention::NoDump { .. } | Attention::OldDump { .. } => {
             Some("do its timer and its disk work? 'systemctl list-timers'".to_owned())
         }

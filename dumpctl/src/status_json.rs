@@ -76,6 +76,20 @@ impl Found<'_> {
             Value::Object(object)
         });
         object.insert("leftovers".into(), leftovers.collect());
+        object.insert("scrub".into(), self.scrub());
+        Value::Object(object)
+    }
+
+    fn scrub(&self) -> Value {
+        let Some(scrub) = self.status.scrub else {
+            return Value::Null;
+        };
+        let mut object = Map::new();
+        self.put_moment(&mut object, scrub.last);
+        let whole = scrub.whole.map_or(Value::Null, dumps::time);
+        object.insert("whole".into(), whole);
+        object.insert("damaged".into(), scrub.damaged.into());
+        object.insert("names".into(), scrub.names.into());
         Value::Object(object)
     }
 
@@ -131,6 +145,11 @@ pub(crate) fn metrics(all: &[Found<'_>]) -> String {
                 "dump_more_dumps",
                 "For how many more dumps there is room.",
                 status.room.more.map(|more| more.number),
+            ),
+            (
+                "dump_damaged",
+                "How many files and names a scrub has found damaged.",
+                status.scrub.map(|scrub| scrub.damaged + scrub.names),
             ),
             (
                 "dump_attention",

@@ -55,6 +55,7 @@ complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "pin" -d 'Keep a dum
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "unpin" -d 'Remove a pin. Its dump stays until something else removes it'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "import" -d 'Import the dated copies that another program made'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "erase" -d 'Take paths out of all dumps of a dump root, for good'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "scrub" -d 'Read the dumps from the disk, and find what is not as it was stored'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "catalog" -d 'Show what is remembered between runs, make it again, or compare it with the dumps'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
@@ -331,6 +332,29 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -l json -d 'Print
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -l no-progress -d 'Show no progress'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l since -d 'Only dumps made since: a dump (its name, path or pin), a date, or how long ago (12h, 3d, 2w, 1y6mo)' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l time -d 'Read for this long (90min, 1h), what was not read for longest first' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l bwlimit -d 'Limit the rate at which files are read, per second and in rsync\'s syntax: 500 (KiB), 1.5m, 20MB [default: 0, no limit]' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l from -d 'Dump root that may have good copies; it can be given several times, besides those of [slave]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l set -d 'Use a set: [set.NAME] in the configuration file, or the file NAME.toml beside it; \'dump\' is the top level' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -s j -l jobs -d 'Number of workers [default: chosen by disk and processors]' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l log -d 'Where to log: auto, journal, syslog or stderr [default: auto: to the journal when there is one and stderr is not a terminal, else to stderr]' -r -f -a "auto\t'Chosen by what is there'
+journal\t'The systemd journal'
+syslog\t'The system log'
+stderr\t'Standard error'"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -s n -l dry-run -d 'Read nothing; show how much would be read'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l no-idle
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -s v -l verbose -d 'Also log the start and the end to stderr'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l json -d 'Print the report as one JSON object'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l no-progress -d 'Show no progress'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -s h -l help -d 'Print help'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F

@@ -153,7 +153,7 @@ impl Counters {
         let shard = &self.shards[own_shard()];
         let counter = match did {
             Action::Linked | Action::Moved | Action::Kept | Action::HardLinked => &shard.linked,
-            Action::Copied(_) => {
+            Action::Copied(_) | Action::Scrubbed => {
                 shard.pending.store(0, Relaxed);
                 &shard.copied
             }

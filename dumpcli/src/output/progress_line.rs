@@ -89,7 +89,7 @@ impl Line {
         }
         let storing = matches!(
             self.phase,
-            Phase::Storing | Phase::Restoring | Phase::Recording
+            Phase::Storing | Phase::Restoring | Phase::Recording | Phase::Scrubbing
         );
         let expected = self.expected.filter(|_| storing);
         parts.extend(self.percent(expected));
@@ -97,7 +97,11 @@ impl Line {
             parts.push(entries(sums.entries(), expected));
         }
         if sums.bytes > 0 {
-            parts.push(Part::new(6, format!("{} copied", bytes(sums.bytes))));
+            let what = match self.phase {
+                Phase::Scrubbing => "read",
+                _ => "copied",
+            };
+            parts.push(Part::new(6, format!("{} {what}", bytes(sums.bytes))));
         }
         if storing {
             parts.extend(self.rate());

@@ -335,6 +335,9 @@ pub(super) fn remove(db: &Connection, dumps: &[i64]) -> rusqlite::Result<()> {
     let sql = "DELETE FROM dump AS d WHERE d.state=?1
                AND NOT EXISTS(SELECT 1 FROM series s WHERE s.dump=d.id)";
     db.execute(sql, [REMOVED])?;
+    // The number may be given to another dump.
+    let sql = "DELETE FROM scrubbed_dump WHERE dump NOT IN (SELECT id FROM dump WHERE state<>?1)";
+    db.execute(sql, [REMOVED])?;
     Ok(())
 }
 

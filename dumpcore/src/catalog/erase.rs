@@ -34,7 +34,10 @@ impl Catalog {
                 let sql = "UPDATE dump SET dir_bytes=max(0, dir_bytes-?2) WHERE name=?1";
                 db.execute(sql, params![dump.to_string(), bytes.cast_signed()])?;
             }
-            paths.iter().try_for_each(|path| erase(db, path))
+            paths.iter().try_for_each(|path| erase(db, path))?;
+            // Their numbers may be given to others.
+            let sql = "DELETE FROM scrubbed WHERE inode NOT IN (SELECT id FROM inode)";
+            db.execute(sql, []).map(drop)
         };
         match within(self.connection(), forget) {
             Ok(()) => self.write_again(),

@@ -103,7 +103,7 @@ impl CatalogError {
     }
 
     /// Is it a dump that could not be looked at, not the catalog?
-    pub(super) fn is_of_a_dump(&self) -> bool {
+    pub(crate) fn is_of_a_dump(&self) -> bool {
         self.op == CatalogOp::List
     }
 

@@ -76,6 +76,12 @@ mod report;
 mod rows;
 #[cfg(feature = "catalog")]
 mod schema;
+#[cfg(feature = "catalog")]
+mod scrub_list;
+#[cfg(feature = "catalog")]
+mod scrub_names;
+#[cfg(feature = "catalog")]
+mod scrub_record;
 #[cfg(all(test, feature = "catalog"))]
 mod size_tests;
 #[cfg(feature = "catalog")]
@@ -103,7 +109,8 @@ pub(crate) use self::file::Catalog;
 #[cfg(feature = "catalog")]
 pub(crate) use self::query::View;
 pub(crate) use self::query_values::{
-    DumpSizes, Pair, PathVersion, Recorded, Sought, UsageOf, Wanted,
+    DumpSizes, HashState, Holder, NameDiffers, NameFault, Pair, PathVersion, Recorded, ScrubChoice,
+    ScrubNote, ScrubRow, ScrubStatus, Sought, UsageOf, Wanted,
 };
 #[cfg(not(feature = "catalog"))]
 pub(crate) use self::query_without::View;
@@ -111,11 +118,13 @@ pub use self::report::{CatalogDifference, CatalogRebuilt, CatalogStatus, Catalog
 #[cfg(feature = "catalog")]
 pub(crate) use self::rows::Rows;
 #[cfg(feature = "catalog")]
+pub(crate) use self::scrub_list::ScrubList;
+#[cfg(feature = "catalog")]
 pub(crate) use self::stage::Stage;
 pub(crate) use self::values::{
-    Children, DirId, Facts, Finding, Head, Known, NewDump, NewTree, Pending, SourceId, StoredInode,
-    TreeId,
+    Children, DirId, Facts, Finding, Head, InodeId, Known, NewDump, NewTree, Pending, SourceId,
+    StoredInode, TreeId,
 };
 pub(crate) use self::walk_options::WalkOptions;
 #[cfg(not(feature = "catalog"))]
-pub(crate) use self::without::{Catalog, Rows, Stage, attributes_digest};
+pub(crate) use self::without::{Catalog, Rows, ScrubList, Stage, attributes_digest};

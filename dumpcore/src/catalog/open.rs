@@ -149,14 +149,17 @@ pub(super) fn connect(
             None,
         ));
     }
-    let is_ours = application == schema::APPLICATION && version == schema::VERSION;
-    if !is_ours || !schema::is_ours(&connection).map_err(failed)? {
+    let is_ours = application == schema::APPLICATION;
+    if !is_ours || !schema::is_ours(&connection, version).map_err(failed)? {
         return Err(CatalogError::damaged(path, CatalogOp::Open, None));
     }
-    match is_of(&root_id(root, place), &connection).map_err(failed)? {
-        true => Ok(connection),
-        false => Err(CatalogError::damaged(path, CatalogOp::Recognise, None)),
+    if !is_of(&root_id(root, place), &connection).map_err(failed)? {
+        return Err(CatalogError::damaged(path, CatalogOp::Recognise, None));
     }
+    if write {
+        schema::bring_up(&connection, version).map_err(failed)?;
+    }
+    Ok(connection)
 }
 
 fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {

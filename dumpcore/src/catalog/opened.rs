@@ -12,6 +12,7 @@ use super::file::Catalog;
 use super::walk::{Tree, Visit, walk};
 use super::walk_options::WalkOptions;
 use crate::policy::layout::{self, DumpId};
+use crate::root::DumpRoot;
 use crate::root::lock::Hold;
 use crate::sys::dir::{self, For};
 use crate::sys::errno;
@@ -28,13 +29,19 @@ pub(super) struct OpenedDump {
 
 impl Catalog {
     pub(super) fn open_dump(&self, dump: DumpId) -> Result<OpenedDump, CatalogError> {
-        let path = self.root().path().join(dump.path());
+        OpenedDump::of(self.root(), dump)
+    }
+}
+
+impl OpenedDump {
+    pub(super) fn of(root: &DumpRoot, dump: DumpId) -> Result<Self, CatalogError> {
+        let path = root.path().join(dump.path());
         let opened = || -> io::Result<_> {
-            let (handle, hold) = self.root().hold_dump(&dump.rel_path())?;
+            let (handle, hold) = root.hold_dump(&dump.rel_path())?;
             Ok((dumps::of(&handle)?, trees(&handle)?, handle, hold))
         };
         match opened() {
-            Ok((on_disk, trees, handle, hold)) => Ok(OpenedDump {
+            Ok((on_disk, trees, handle, hold)) => Ok(Self {
                 path,
                 handle,
                 on_disk,
@@ -44,9 +51,7 @@ impl Catalog {
             Err(cause) => Err(CatalogError::io(&path, CatalogOp::List, cause)),
         }
     }
-}
 
-impl OpenedDump {
     /// Takes a tree out of those that are still to be gone through.
     pub(super) fn take(&mut self, name: &[u8]) -> Option<(CString, OwnedFd)> {
         let mut trees = self.trees.iter();

@@ -123,3 +123,99 @@ pub(crate) struct UsageRow {
     pub(crate) paths: Vec<(RelPath, u64)>,
     pub(crate) generations: Vec<GenerationRow>,
 }
+
+/// The hash of an inode's contents, as its row has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HashState {
+    /// None was taken.
+    Missing,
+    /// There is one that does not fit its own checksum.
+    Broken,
+    Recorded(Hash),
+}
+
+/// Which inodes a scrub looks at, and in which order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ScrubChoice<'a> {
+    /// Those of these dumps; `None`: of all.
+    pub(crate) dumps: Option<&'a [DumpId]>,
+    /// Those that were not looked at since: nanoseconds since 1970.
+    pub(crate) before: i64,
+    /// What waited longest comes first, instead of what is read fastest.
+    pub(crate) oldest_first: bool,
+}
+
+/// An inode that a scrub looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ScrubRow {
+    pub(crate) inode: InodeId,
+    pub(crate) facts: Facts,
+    pub(crate) hash: HashState,
+    /// A dump that has it.
+    pub(crate) dump: DumpId,
+    /// Its path there, which begins with the name of the tree.
+    pub(crate) path: RelPath,
+}
+
+/// How much a scrub looks at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ScrubTotal {
+    pub(crate) inodes: u64,
+    /// Those of them whose contents are read.
+    pub(crate) files: u64,
+    /// The space that these take, in bytes.
+    pub(crate) bytes: u64,
+}
+
+/// What a scrub found out about an inode.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ScrubNote {
+    /// The hash of its contents, where none that counts was recorded.
+    pub(crate) hash: Option<Hash>,
+    /// The number of what is wrong with it; 0: nothing.
+    pub(crate) fault: i64,
+}
+
+/// A path under which dumps have an inode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) path: RelPath,
+    /// These, the oldest first.
+    pub(crate) dumps: Vec<DumpId>,
+}
+
+/// When dumps were scrubbed last, and what is wrong with them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ScrubStatus {
+    /// When a scrub ended last, in nanoseconds since 1970.
+    pub(crate) last: Option<i64>,
+    /// When all had been looked at last, in nanoseconds since 1970.
+    pub(crate) whole: Option<i64>,
+    /// When the round began that has not ended, in nanoseconds since 1970.
+    pub(crate) round: Option<i64>,
+    /// Inodes in dumps on disk that are damaged.
+    pub(crate) damaged: u64,
+    /// Names in dumps on disk that are not as they were recorded.
+    pub(crate) names: u64,
+}
+
+/// What is wrong with a name in a dump.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum NameFault {
+    /// It is not there, or stands for another inode.
+    Missing,
+    /// It is not recorded.
+    Extra,
+    /// A directory that is not as it was recorded: mode, owner or time.
+    Metadata,
+    /// A directory that cannot be read, and why.
+    Unread(String),
+}
+
+/// A name of a dump that is not as it was recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NameDiffers {
+    /// Its path in the dump, which begins with the name of the tree.
+    pub(crate) path: RelPath,
+    pub(crate) fault: NameFault,
+}

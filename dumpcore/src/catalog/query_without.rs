@@ -1,11 +1,15 @@
 //! Questions to the catalog in a library that was built without it.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 
 use super::error::CatalogError;
 use super::query_values::{
-    DumpSizes, FoundRow, Pair, PathVersion, Sought, UsageOf, UsageRow, Wanted,
+    DumpSizes, FoundRow, Holder, NameDiffers, Pair, PathVersion, Recorded, ScrubRow, ScrubStatus,
+    Sought, UsageOf, UsageRow, Wanted,
 };
+use super::values::{DirId, InodeId};
+use super::walk_options::WalkOptions;
 use crate::model::path::RelPath;
 use crate::policy::layout::DumpId;
 use crate::root::DumpRoot;
@@ -49,6 +53,43 @@ impl View {
     }
 
     pub(crate) fn versions(&self, _: &RelPath) -> Answer<Vec<PathVersion>> {
+        match self.0 {}
+    }
+
+    pub(crate) fn holders(&self, _: &[InodeId]) -> Answer<HashMap<InodeId, Vec<Holder>>> {
+        match self.0 {}
+    }
+
+    pub(crate) fn at(&self, _: DumpId, _: &[RelPath]) -> Answer<Vec<Option<Recorded>>> {
+        match self.0 {}
+    }
+
+    pub(crate) fn stand(&self, _: &[ScrubRow]) -> Answer<Vec<Option<InodeId>>> {
+        match self.0 {}
+    }
+
+    pub(crate) fn scrub_status(&self) -> Answer<ScrubStatus> {
+        match self.0 {}
+    }
+
+    pub(crate) fn dumps_by_scrub(&self) -> Answer<Vec<(DumpId, Option<i64>)>> {
+        match self.0 {}
+    }
+
+    pub(crate) fn patient(self) -> Answer<Self> {
+        match self.0 {}
+    }
+
+    pub(crate) fn compare_names(
+        &self,
+        _: &DumpRoot,
+        _: DumpId,
+        _: &WalkOptions<'_>,
+    ) -> Answer<Vec<NameDiffers>> {
+        match self.0 {}
+    }
+
+    pub(crate) fn trees_in(&self, _: DumpId) -> Answer<Vec<(Vec<u8>, DirId, i64)>> {
         match self.0 {}
     }
 }

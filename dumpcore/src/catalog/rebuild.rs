@@ -139,6 +139,12 @@ fn keep(db: &Connection) -> rusqlite::Result<()> {
            FROM o.inode x WHERE x.ino=m.ino AND x.born=m.born AND m.ino IS NOT NULL AND m.born<>0
            AND x.kind=m.kind AND x.mode=m.mode AND x.uid=m.uid AND x.gid=m.gid
            AND x.size=m.size AND x.mtime=m.mtime AND x.rdev=m.rdev;
+         INSERT INTO scrubbed SELECT m.id, s.at, s.hashed, s.fault FROM o.scrubbed s
+           CROSS JOIN o.inode x ON x.id=s.inode CROSS JOIN inode m ON m.ino=x.ino AND m.born=x.born
+           WHERE m.born<>0 AND x.kind=m.kind AND x.size=m.size AND x.mtime=m.mtime;
+         INSERT INTO scrubbed_dump SELECT d.id, s.at, s.faults FROM o.scrubbed_dump s
+           CROSS JOIN o.dump e ON e.id=s.dump CROSS JOIN dump d ON d.name=e.name AND d.ino=e.ino;
+         INSERT INTO scrub SELECT * FROM o.scrub;
          UPDATE inode AS m SET src_dir=l.dir FROM live l
            WHERE m.id=l.inode AND m.src_ino IS NOT NULL;
          CREATE TEMP TABLE kept(id INTEGER PRIMARY KEY);

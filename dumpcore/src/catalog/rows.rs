@@ -40,9 +40,26 @@ impl NamesOfDir {
 impl Rows {
     /// On a catalog that is open for writing in this process, too.
     pub(super) fn open(path: &Path) -> Result<Self, CatalogError> {
+        Self::open_so(path, |connection| {
+            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")
+        })
+    }
+
+    /// The same for who looks for long while others write: no look-up holds a lock
+    /// when it has been answered.
+    pub(super) fn open_shared(path: &Path) -> Result<Self, CatalogError> {
+        Self::open_so(path, |connection| {
+            connection.busy_timeout(schema::LONG_PATIENCE)
+        })
+    }
+
+    fn open_so(
+        path: &Path,
+        set: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    ) -> Result<Self, CatalogError> {
         let open = || {
             let connection = schema::connect(path, false)?;
-            connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+            set(&connection)?;
             Ok(connection)
         };
         let connection = open().map_err(|e| CatalogError::sqlite(path, CatalogOp::Open, e))?;

@@ -13,10 +13,14 @@ use rusqlite::{Connection, OpenFlags};
 /// "dump" in ASCII: tells our file from other SQLite files.
 pub(super) const APPLICATION: i64 = 0x6475_6d70;
 /// The number of these tables.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
+/// The number of those without [`SCRUB`], which are added where it is written.
+const WITHOUT_SCRUB: i64 = 1;
 
 /// How long what writes waits for others.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// How long what reads besides, without anybody who waits for it, waits for them.
+pub(super) const LONG_PATIENCE: Duration = Duration::from_secs(60);
 /// How long what only reads waits for them.
 pub(super) const SHORT_PATIENCE: Duration = Duration::from_millis(250);
 
@@ -57,6 +61,19 @@ CREATE INDEX past_first ON past(first) WHERE first > 0;
 CREATE INDEX past_last ON past(last);
 CREATE VIEW version AS SELECT dir,name,inode,first,NULL AS last FROM live
   UNION ALL SELECT dir,name,inode,first,last FROM past;
+";
+
+/// What a scrub remembers: when an inode was looked at last, when its hash was
+/// taken by a scrub (NULL: when it was stored), and what is wrong with it (0:
+/// nothing); the same of the names of a dump; and which round there is.
+const SCRUB: &str = "
+CREATE TABLE scrubbed(inode INTEGER PRIMARY KEY, at INTEGER NOT NULL, hashed INTEGER,
+  fault INTEGER NOT NULL DEFAULT 0);
+CREATE INDEX scrubbed_fault ON scrubbed(fault) WHERE fault<>0;
+CREATE TABLE scrubbed_dump(dump INTEGER PRIMARY KEY, at INTEGER NOT NULL,
+  faults INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE scrub(id INTEGER PRIMARY KEY CHECK(id=1), began INTEGER NOT NULL, ended INTEGER,
+  whole INTEGER, last INTEGER NOT NULL);
 ";
 
 /// What workers found, until it is applied. Attached as `s` for that. When all of
@@ -134,17 +151,38 @@ pub(super) fn make(
     connection.pragma_update(None, "page_size", 8192)?;
     let new = connection.unchecked_transaction()?;
     new.execute_batch(&format!(
-        "{TABLES} PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION};"
+        "{TABLES} {SCRUB} PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION};"
     ))?;
     fill(&new)?;
     new.commit()
 }
 
-/// Does the file have exactly these tables?
-pub(super) fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
+/// Does the file have exactly the tables of this version?
+pub(super) fn is_ours(connection: &Connection, version: i64) -> rusqlite::Result<bool> {
     let model = Connection::open_in_memory()?;
     model.execute_batch(TABLES)?;
+    match version {
+        VERSION => model.execute_batch(SCRUB)?,
+        WITHOUT_SCRUB => {}
+        _ => return Ok(false),
+    }
     Ok(tables(connection)? == tables(&model)?)
+}
+
+/// Adds the tables that an older version did not have.
+pub(super) fn bring_up(connection: &Connection, version: i64) -> rusqlite::Result<()> {
+    if version != WITHOUT_SCRUB {
+        return Ok(());
+    }
+    let up = connection.unchecked_transaction()?;
+    up.execute_batch(&format!("{SCRUB} PRAGMA user_version={VERSION};"))?;
+    up.commit()
+}
+
+/// Are the tables of a scrub there? Not where an older version wrote the file
+/// last.
+pub(super) fn has_scrub(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(number(connection, "user_version")? > WITHOUT_SCRUB)
 }
 
 fn tables(connection: &Connection) -> rusqlite::Result<Vec<(String, Option<String>)>> {

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use super::test_root::{TestRoot, below, dir, entry, file, name};
 use super::values::TreeState;
-use super::{Catalog, CatalogError};
+use super::{Catalog, CatalogError, ScrubStatus, View};
 
 /// A root with a catalog of one dump.
 fn recorded() -> TestRoot {
@@ -118,7 +118,7 @@ fn one_of_a_newer_version_is_left_alone() {
     let root = recorded();
     sql(
         &root.catalog_file(),
-        "PRAGMA user_version=2; CREATE TABLE new(x)",
+        "PRAGMA user_version=3; CREATE TABLE new(x)",
     );
     let before = fs::read(root.catalog_file()).expect("read");
     let error = record(&root, 1).expect_err("newer");
@@ -126,6 +126,45 @@ fn one_of_a_newer_version_is_left_alone() {
     assert!(error.to_string().contains("newer version"), "{error}");
     assert!(Catalog::read(&root.root).is_err());
     assert_eq!(fs::read(root.catalog_file()).expect("read"), before);
+}
+
+/// The file as the version before wrote it: without what a scrub remembers.
+fn make_older(path: &Path) {
+    sql(
+        path,
+        "DROP TABLE scrub; DROP TABLE scrubbed; DROP TABLE scrubbed_dump; PRAGMA user_version=1",
+    );
+}
+
+#[test]
+fn one_of_an_older_version_is_brought_up_when_it_is_written() {
+    let root = recorded();
+    make_older(&root.catalog_file());
+    let before = fs::read(root.catalog_file()).expect("read");
+    // Who only reads it leaves it as it is.
+    let view = View::open(&root.root).expect("opened").expect("there");
+    assert_eq!(view.dumps().expect("read").len(), 1);
+    assert_eq!(view.scrub_status().expect("read"), ScrubStatus::default());
+    drop(view);
+    assert_eq!(fs::read(root.catalog_file()).expect("read"), before);
+    let held = head(&root).head.map(|head| head.dump);
+    assert!(held.is_some() && !bad(&root));
+    let number = |sql: &str| -> i64 {
+        let connection = Connection::open(root.catalog_file()).expect("opened");
+        connection.query_row(sql, [], |row| row.get(0)).expect(sql)
+    };
+    assert_eq!(number("PRAGMA user_version"), 2);
+    assert_eq!(number("SELECT count(*) FROM scrubbed"), 0);
+    assert_eq!(number("SELECT count(*) FROM dump"), 1);
+}
+
+#[test]
+fn an_older_one_with_other_tables_is_set_aside() {
+    let root = recorded();
+    make_older(&root.catalog_file());
+    sql(&root.catalog_file(), "CREATE TABLE scrub(id)");
+    let error = record(&root, 1).expect_err("spoilt");
+    assert!(error.was_set_aside() && bad(&root), "{error}");
 }
 
 #[test]

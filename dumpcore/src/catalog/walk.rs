@@ -31,6 +31,11 @@ pub(super) trait Visit: Sync {
 
     fn worker(&self) -> Result<Self::Worker, CatalogError>;
 
+    /// Deals with a directory that cannot be opened or listed: an error ends it all.
+    fn unreadable(&self, path: PathBuf, cause: io::Error) -> Result<(), CatalogError> {
+        Err(CatalogError::io(&path, CatalogOp::List, cause))
+    }
+
     /// Deals with a directory. Returns those below it.
     fn visit(
         &self,
@@ -170,12 +175,15 @@ impl<V: Visit> Shared<'_, V> {
 
     fn one(&self, worker: &mut V::Worker, (above, name, at): Job<V>) -> Result<(), CatalogError> {
         let entered = match &above {
-            Some(above) => above.enter(&name, For::Reading).map_err(|cause| {
-                let above = above.path().join(name.to_bytes());
-                let tree = RelPath::from_bytes(self.tree.name.to_bytes());
-                let path = tree.join(above.as_bytes()).below(&self.tree.dump);
-                CatalogError::io(&path, CatalogOp::List, cause)
-            })?,
+            Some(above) => match above.enter(&name, For::Reading) {
+                Ok(entered) => entered,
+                Err(cause) => {
+                    let above = above.path().join(name.to_bytes());
+                    let tree = RelPath::from_bytes(self.tree.name.to_bytes());
+                    let path = tree.join(above.as_bytes()).below(&self.tree.dump);
+                    return self.visit.unreadable(path, cause);
+                }
+            },
             None => match lock(&self.top).take() {
                 Some(top) => top,
                 None => return Ok(()),
@@ -189,7 +197,9 @@ impl<V: Visit> Shared<'_, V> {
             chunk: &chunk,
             tree: self.tree,
         };
-        listed.map_err(|cause| directory.failed(c"", cause))?;
+        if let Err(cause) = listed {
+            return self.visit.unreadable(directory.path_of(c""), cause);
+        }
         let below = self.visit.visit(worker, &directory, at)?;
         let place = &entered.place;
         if let (true, Some(above)) = (below.is_empty(), &above)

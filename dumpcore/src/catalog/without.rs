@@ -5,9 +5,10 @@ use std::convert::Infallible;
 use std::path::Path;
 
 use super::error::{CatalogError, CatalogOp};
+use super::query_values::{ScrubChoice, ScrubNote, ScrubRow, ScrubTotal};
 use super::report::{CatalogDifference, CatalogRebuilt, CatalogStatus};
 use super::values::{
-    CaughtUp, Children, DirId, Finding, Known, NewDump, Pending, SourceId, TreeId, TreeState,
+    CaughtUp, Children, DirId, Facts, Finding, Known, NewDump, Pending, SourceId, TreeId, TreeState,
 };
 use super::walk_options::WalkOptions;
 use crate::model::metadata::{Meta, Xattrs};
@@ -32,6 +33,9 @@ pub(crate) struct Reading(Infallible);
 
 #[derive(Debug)]
 pub(crate) struct Rows(Infallible);
+
+#[derive(Debug)]
+pub(crate) struct ScrubList(Infallible);
 
 #[derive(Debug)]
 pub(crate) struct Stage(Infallible);
@@ -113,6 +117,38 @@ impl Catalog {
 
     pub(crate) fn existing(root: &DumpRoot) -> Answer<Self> {
         Err(unavailable(root))
+    }
+}
+
+impl Catalog {
+    pub(crate) fn begin_round(&mut self, _: i64) -> Answer<i64> {
+        match self.0 {}
+    }
+
+    pub(crate) fn end_scrub(&mut self, _: i64, _: bool) -> Answer<()> {
+        match self.0 {}
+    }
+
+    pub(crate) fn note_scrubbed(&mut self, _: i64, _: &[(Facts, ScrubNote)]) -> Answer<()> {
+        match self.0 {}
+    }
+
+    pub(crate) fn note_scrubbed_dump(&mut self, _: i64, _: DumpId, _: u64) -> Answer<()> {
+        match self.0 {}
+    }
+}
+
+impl ScrubList {
+    pub(crate) fn open(_: &DumpRoot, _: ScrubChoice<'_>) -> Answer<Option<Self>> {
+        Ok(None)
+    }
+
+    pub(crate) fn total(&self) -> Answer<ScrubTotal> {
+        match self.0 {}
+    }
+
+    pub(crate) fn next(&mut self, _: usize) -> Answer<Vec<ScrubRow>> {
+        match self.0 {}
     }
 }
 

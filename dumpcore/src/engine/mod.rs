@@ -131,6 +131,7 @@ pub(crate) use remove::remove;
 pub(crate) use root::Root;
 pub(crate) use rules::{MergeOptions, Purpose, Rules, Sharing};
 pub(crate) use stands::Stands;
+pub(crate) use throttle::Throttle;
 pub(crate) use totals::{Sum, Totals};
 pub(crate) use trim_target::{Pair, Wanted, trim_target};
 pub use watch::watched;

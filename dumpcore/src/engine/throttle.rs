@@ -14,7 +14,7 @@ use crate::sys::lock::lock;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 #[derive(Debug)]
-pub(super) struct Throttle {
+pub(crate) struct Throttle {
     bucket: Option<Mutex<Bucket>>,
     /// How much to copy between two waits, at most.
     pub(super) step: usize,
@@ -22,7 +22,7 @@ pub(super) struct Throttle {
 }
 
 impl Throttle {
-    pub(super) fn new(rate: Rate) -> Self {
+    pub(crate) fn new(rate: Rate) -> Self {
         let bucket = Bucket::new(rate);
         Self {
             step: bucket.as_ref().map_or(usize::MAX, Bucket::step),
@@ -32,7 +32,7 @@ impl Throttle {
     }
 
     /// This many bytes were copied: waits until more may be.
-    pub(super) fn hold_up(&self, bytes: u64, keep_going: impl Fn() -> bool) {
+    pub(crate) fn hold_up(&self, bytes: u64, keep_going: impl Fn() -> bool) {
         let Some(bucket) = &self.bucket else {
             return;
         };

@@ -386,7 +386,8 @@ impl<'a> Counter<'a> {
             | Action::Excluded
             | Action::Vanished
             | Action::OtherFilesystem
-            | Action::Recorded => {
+            | Action::Recorded
+            | Action::Scrubbed => {
                 return;
             }
         };

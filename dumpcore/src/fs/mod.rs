@@ -7,6 +7,7 @@ mod candidate;
 pub(crate) mod capabilities;
 mod contents;
 pub(crate) mod dir_handle;
+pub(crate) mod disk_hash;
 pub(crate) mod folding;
 pub(crate) mod inspect;
 pub(crate) mod kept;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::catalog::{CatalogError, View};
+use crate::catalog::{CatalogError, ScrubStatus, View};
 use crate::model::fault::Fault;
 use crate::model::path::Brief;
 use crate::policy::layout::DumpId;
@@ -18,6 +18,13 @@ use crate::root::DumpRoot;
 #[derive(Debug)]
 pub struct CatalogView {
     pub(super) view: View,
+}
+
+impl CatalogView {
+    /// When dumps were scrubbed last, and what is wrong with them.
+    pub(crate) fn scrub_status(&self) -> Result<ScrubStatus, CatalogError> {
+        self.view.scrub_status()
+    }
 }
 
 /// Why the catalog is not asked. What it would tell is in the dumps as well,

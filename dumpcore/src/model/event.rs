@@ -41,6 +41,8 @@ pub enum Action {
     Vanished,
     /// Looked at, to be recorded in the catalog or compared with it.
     Recorded,
+    /// Read from the disk, to be compared with what was stored.
+    Scrubbed,
 }
 
 impl fmt::Display for Action {
@@ -57,6 +59,7 @@ impl fmt::Display for Action {
             Action::OtherFilesystem => "left out (another filesystem)",
             Action::Vanished => "vanished",
             Action::Recorded => "recorded",
+            Action::Scrubbed => "read",
         })
     }
 }
@@ -100,6 +103,8 @@ pub enum Phase {
     Restoring,
     /// Bringing dumps into the catalog, or comparing them with it.
     Recording,
+    /// Reading dumps from the disk, to compare them with what was stored.
+    Scrubbing,
     /// Removing dumps that are no longer wanted, or what a restoration replaced.
     Removing,
 }
@@ -118,6 +123,7 @@ impl Phase {
             Phase::Publishing => "publishing",
             Phase::Restoring => "restoring",
             Phase::Recording => "recording",
+            Phase::Scrubbing => "scrubbing",
             Phase::Removing => "removing",
         }
     }

@@ -111,6 +111,13 @@ pub enum Attention {
         /// The newest dump.
         newest: Option<DumpId>,
     },
+    /// A scrub found damage that was not healed.
+    Damaged {
+        /// How many files and other entries, each counted once.
+        damaged: u64,
+        /// How many names that are not as they were stored.
+        names: u64,
+    },
     /// A tree has no dump.
     NoDump {
         /// Its name in dumps.
@@ -197,6 +204,7 @@ impl Attention {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::BadCurrent { .. } => "bad_current",
+            Self::Damaged { .. } => "damaged",
             Self::NoDump { .. } => "no_dump",
             Self::OldDump { .. } => "old_dump",
             Self::Partial { .. } => "partial",
@@ -259,6 +267,7 @@ impl fmt::Display for Attention {
                 let dumps = some(*dumps, "dump", "dumps");
                 write!(f, "{}: {dumps}, no policy", tree(name))
             }
+            Self::Damaged { damaged, names } => f.write_str(&damage(*damaged, *names)),
             Self::BadCurrent { why, .. } | Self::BadPolicy { why } => f.write_str(why),
             Self::NotAPin { link } => {
                 let link = Printable::path(link);
@@ -266,6 +275,17 @@ impl fmt::Display for Attention {
             }
         }
     }
+}
+
+/// What a scrub found.
+fn damage(damaged: u64, names: u64) -> String {
+    let files = (damaged > 0).then(|| some(damaged, "damaged file", "damaged files"));
+    let names = (names > 0).then(|| {
+        let names = some(names, "name", "names");
+        format!("{names} not as they were stored")
+    });
+    let parts: Vec<String> = files.into_iter().chain(names).collect();
+    parts.join(", ")
 }
 
 fn some(number: u64, one: &str, many: &str) -> String {
@@ -349,6 +369,20 @@ mod tests {
         let dump: DumpId = "2026/1122/2331".parse().expect("a dump");
         let more = MoreDumps::of((41, Some(1000)), (1, 1));
         for (attention, text) in [
+            (
+                Attention::Damaged {
+                    damaged: 1,
+                    names: 0,
+                },
+                "1 damaged file",
+            ),
+            (
+                Attention::Damaged {
+                    damaged: 2,
+                    names: 3,
+                },
+                "2 damaged files, 3 names not as they were stored",
+            ),
             (
                 Attention::OldDump {
                     tree: "home".into(),

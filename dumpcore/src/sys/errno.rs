@@ -57,6 +57,11 @@ pub(crate) fn is_absent(error: &io::Error) -> bool {
     is(error, &[Errno::NOENT, Errno::NOTDIR])
 }
 
+/// The call does not suit the file: EINVAL.
+pub(crate) fn is_invalid(error: &io::Error) -> bool {
+    is(error, &[Errno::INVAL])
+}
+
 /// It is not a directory (ENOTDIR), or a symlink, which was not to be followed
 /// (ELOOP; with O_DIRECTORY the kernel says ENOTDIR of that, too).
 pub(crate) fn is_no_directory(error: &io::Error) -> bool {

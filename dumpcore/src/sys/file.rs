@@ -169,7 +169,11 @@ impl Copying<'_> {
 /// The next stretch of data at or after `at`; empty at `size` when only a
 /// hole is left. A filesystem that does not know holes (EINVAL) has only
 /// data.
-fn next_data(file: BorrowedFd<'_>, at: u64, size: u64) -> io::Result<std::ops::Range<u64>> {
+pub(super) fn next_data(
+    file: BorrowedFd<'_>,
+    at: u64,
+    size: u64,
+) -> io::Result<std::ops::Range<u64>> {
     let start = match seek(file, SeekFrom::Data(at)) {
         Ok(start) => start.min(size),
         Err(Errno::NXIO) => return Ok(size..size),

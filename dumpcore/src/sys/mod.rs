@@ -8,6 +8,7 @@
 
 pub(crate) mod clock;
 pub(crate) mod dir;
+pub(crate) mod direct;
 pub(crate) mod disk;
 pub(crate) mod errno;
 pub(crate) mod file;

@@ -11,4 +11,6 @@ pub(crate) mod prune;
 pub(crate) mod removal;
 pub(crate) mod remove;
 mod room;
+pub(crate) mod scrub;
+pub(crate) mod scrubbed;
 pub(crate) mod status;

@@ -81,6 +81,21 @@ pub struct RoomStatus {
     pub more: Option<MoreDumps>,
 }
 
+/// What scrubs have found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ScrubStatus {
+    /// When one ended last.
+    pub last: Option<DateTime<Utc>>,
+    /// When all that dumps hold had been read last.
+    pub whole: Option<DateTime<Utc>>,
+    /// Files and other entries that are damaged, each counted once however many
+    /// dumps have it.
+    pub damaged: u64,
+    /// Names that are not as they were stored, those of each dump counted.
+    pub names: u64,
+}
+
 /// The state of a dump root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -104,6 +119,8 @@ pub struct RootStatus {
     pub newest: Option<DumpId>,
     /// Links that look like pins and keep no dump.
     pub not_pins: Vec<NotAPin>,
+    /// What scrubs have found; `None` without the catalog, and where there was none.
+    pub scrub: Option<ScrubStatus>,
 }
 
 /// A tree that is dumped into a dump root, as it is configured.
@@ -166,6 +183,7 @@ impl DumpRoot {
             leftovers: leftovers.collect(),
             future: dumps.iter().filter(is_future).map(|one| one.dump).collect(),
             not_pins: self.links_that_are_not_pins()?,
+            scrub: catalog.map(scrubbed).transpose()?.flatten(),
         })
     }
 
@@ -196,6 +214,19 @@ impl DumpRoot {
                 .map(|(free, one)| MoreDumps::of((free.bytes, free.inodes), one)),
         }
     }
+}
+
+/// What scrubs have found.
+fn scrubbed(catalog: &CatalogView) -> Result<Option<ScrubStatus>, Error> {
+    let found = catalog.scrub_status()?;
+    let moment = |nanos: i64| DateTime::from_timestamp_nanos(nanos);
+    let any = found.last.is_some() || found.damaged > 0;
+    Ok(any.then(|| ScrubStatus {
+        last: found.last.map(moment),
+        whole: found.whole.map(moment),
+        damaged: found.damaged,
+        names: found.names,
+    }))
 }
 
 /// The trees of dumps, which are in order: the oldest first.
@@ -254,6 +285,11 @@ impl RootStatus {
         if let Some(why) = self.bad_current.clone() {
             let newest = self.newest;
             all.push(Attention::BadCurrent { why, newest });
+        }
+        if let Some(ScrubStatus { damaged, names, .. }) = self.scrub
+            && damaged + names > 0
+        {
+            all.push(Attention::Damaged { damaged, names });
         }
         for tree in watched {
             if !self.trees.iter().any(|other| other.name == tree.name) {

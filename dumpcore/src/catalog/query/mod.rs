@@ -6,6 +6,7 @@
 
 mod diff;
 mod find;
+mod holders;
 mod names;
 mod paths;
 mod rows;
@@ -14,17 +15,25 @@ mod sizes;
 mod usage;
 mod versions;
 
+use std::collections::HashMap;
+use std::path::Path;
+
 use rusqlite::Connection;
 
+pub(super) use self::paths::Paths;
+pub(super) use self::rows::hash_in;
+pub(super) use self::series::Series;
 use super::error::{CatalogError, CatalogOp};
 use super::file::{Catalog, Reading};
 use super::query_values::{
-    DumpSizes, FoundRow, Pair, PathVersion, Sought, UsageOf, UsageRow, Wanted,
+    DumpSizes, FoundRow, Holder, Pair, PathVersion, Recorded, ScrubRow, ScrubStatus, Sought,
+    UsageOf, UsageRow, Wanted,
 };
+use super::schema;
+use super::values::InodeId;
 use crate::model::path::RelPath;
 use crate::policy::layout::DumpId;
 use crate::root::DumpRoot;
-use series::Series;
 
 /// How much of the file is kept in memory, in KiB as a negative number: what is
 /// asked about all dumps goes through most of it.
@@ -99,8 +108,60 @@ impl View {
         self.ask(|connection, series| versions::versions(connection, series, path))
     }
 
+    /// All names of each of these inodes in the dumps on disk.
+    pub(crate) fn holders(
+        &self,
+        inodes: &[InodeId],
+    ) -> Result<HashMap<InodeId, Vec<Holder>>, CatalogError> {
+        self.ask(|connection, series| holders::holders(connection, series, inodes))
+    }
+
+    /// What a dump has under each of these paths.
+    pub(crate) fn at(
+        &self,
+        dump: DumpId,
+        paths: &[RelPath],
+    ) -> Result<Vec<Option<Recorded>>, CatalogError> {
+        self.ask(|connection, series| {
+            let at = |path| holders::at(connection, series, dump, path);
+            paths.iter().map(at).collect()
+        })
+    }
+
+    /// The number of each of these inodes whose row is what it was; `None`: it is
+    /// not.
+    pub(crate) fn stand(&self, rows: &[ScrubRow]) -> Result<Vec<Option<InodeId>>, CatalogError> {
+        self.ask(|connection, _| {
+            let stands = |row| holders::stands(connection, row);
+            rows.iter().map(stands).collect()
+        })
+    }
+
+    /// When dumps were scrubbed last, and what is wrong with them.
+    pub(crate) fn scrub_status(&self) -> Result<ScrubStatus, CatalogError> {
+        self.ask(holders::scrub_status)
+    }
+
+    /// When the names of each dump were looked at last, the longest ago first;
+    /// in nanoseconds since 1970.
+    pub(crate) fn dumps_by_scrub(&self) -> Result<Vec<(DumpId, Option<i64>)>, CatalogError> {
+        self.ask(holders::dumps_by_scrub)
+    }
+
+    /// Waits long for those that write: nobody waits for the answer.
+    pub(crate) fn patient(self) -> Result<Self, CatalogError> {
+        let set = self.0.connection().busy_timeout(schema::LONG_PATIENCE);
+        set.map_err(|e| CatalogError::sqlite(self.0.path(), CatalogOp::Read, e))?;
+        Ok(self)
+    }
+
+    /// The file that it is in.
+    pub(super) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
     /// Answers from one state of the file, and holds up no writer afterwards.
-    fn ask<T>(
+    pub(super) fn ask<T>(
         &self,
         work: impl FnOnce(&Connection, &Series) -> rusqlite::Result<T>,
     ) -> Result<T, CatalogError> {

@@ -10,13 +10,13 @@ use crate::model::path::RelPath;
 const DEEPEST: usize = 1 << 16;
 
 /// The paths of directories, each looked up once.
-pub(super) struct Paths<'a> {
+pub(in crate::catalog) struct Paths<'a> {
     connection: &'a Connection,
     known: HashMap<i64, RelPath>,
 }
 
 impl<'a> Paths<'a> {
-    pub(super) fn new(connection: &'a Connection) -> Self {
+    pub(in crate::catalog) fn new(connection: &'a Connection) -> Self {
         Self {
             connection,
             known: HashMap::new(),
@@ -24,7 +24,7 @@ impl<'a> Paths<'a> {
     }
 
     /// The path of a directory; it begins with the name of its tree.
-    pub(super) fn of(&mut self, dir: i64) -> rusqlite::Result<&RelPath> {
+    pub(in crate::catalog) fn of(&mut self, dir: i64) -> rusqlite::Result<&RelPath> {
         let sql = "SELECT parent, name FROM dir WHERE id=?1";
         let mut statement = self.connection.prepare_cached(sql)?;
         let (mut at, mut names) = (dir, Vec::new());

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Row, Statement};
 
 use crate::catalog::columns::{bytes, facts, open_hash};
-use crate::catalog::query_values::Recorded;
+use crate::catalog::query_values::{HashState, Recorded};
 use crate::catalog::values::InodeId;
 
 /// A name that stands for one inode in a run of dumps.
@@ -61,5 +61,24 @@ pub(super) fn recorded(statement: &mut Statement<'_>, inode: i64) -> rusqlite::R
                 .zip(hash)
                 .and_then(|(ino, hash)| open_hash(ino, born, hash)),
         })
+    })
+}
+
+/// The hash in a row: `inode` is the column of the inode's number, which that of
+/// its birth follows, `hash` its own.
+pub(in crate::catalog) fn hash_in(
+    row: &Row<'_>,
+    inode: usize,
+    hash: usize,
+) -> rusqlite::Result<HashState> {
+    let ino = row.get::<_, Option<i64>>(inode)?;
+    let born = row.get(inode + 1)?;
+    let closed = row.get_ref(hash)?.as_blob_or_null()?;
+    Ok(match ino.zip(closed) {
+        None => HashState::Missing,
+        Some((ino, closed)) => match open_hash(ino, born, closed) {
+            Some(hash) => HashState::Recorded(hash),
+            None => HashState::Broken,
+        },
     })
 }

@@ -46,14 +46,14 @@ const NONE: u32 = u32::MAX;
 
 /// All dumps and trees.
 #[derive(Clone, Debug)]
-pub(super) struct Series {
+pub(in crate::catalog) struct Series {
     pub(super) dumps: Vec<DumpRow>,
     pub(super) trees: Vec<TreeSeries>,
     by_id: HashMap<DumpId, usize>,
 }
 
 impl Series {
-    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+    pub(in crate::catalog) fn read(connection: &Connection) -> rusqlite::Result<Self> {
         let mut by_row = HashMap::new();
         let mut dumps = Vec::new();
         let sql = "SELECT id, name, moment, state, added_bytes, dir_bytes FROM dump";
@@ -142,6 +142,36 @@ impl Series {
         let mut names: Vec<_> = trees.map(|tree| self.trees[*tree].name.clone()).collect();
         names.sort();
         names
+    }
+
+    /// The numbers of the trees in the tables, in the order of [`Series::trees`].
+    pub(in crate::catalog) fn tree_ids(&self) -> impl Iterator<Item = i64> {
+        self.trees.iter().map(|tree| tree.id.0)
+    }
+
+    /// The dumps of a tree by number, and whether they are on disk.
+    pub(in crate::catalog) fn on_disk(&self, tree: usize) -> Vec<(DumpId, bool)> {
+        let dumps = self.trees[tree].dumps.iter().map(|at| &self.dumps[*at]);
+        dumps.map(|dump| (dump.id, dump.is_there)).collect()
+    }
+
+    /// The dumps on disk between two numbers of a tree, both included.
+    pub(super) fn dumps_between(&self, tree: usize, first: i64, last: Option<i64>) -> Vec<DumpId> {
+        let Some((first, last)) = self.trees[tree].clamped(first, last) else {
+            return Vec::new();
+        };
+        let dumps = &self.trees[tree].dumps[first as usize..=last as usize];
+        let dumps = dumps.iter().map(|at| &self.dumps[*at]);
+        dumps
+            .filter(|dump| dump.is_there)
+            .map(|dump| dump.id)
+            .collect()
+    }
+
+    /// By what dumps on disk are ordered, the oldest first.
+    pub(super) fn age_order(&self, dump: DumpId) -> Option<(i64, DumpId)> {
+        let at = self.find(dump)?;
+        Some((self.dumps[at].moment, dump))
     }
 
     pub(super) fn dump_of(&self, tree: usize, number: u32) -> DumpId {

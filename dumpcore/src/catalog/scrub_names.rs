@@ -1,0 +1,192 @@
+//! Holding the names of a dump against the catalog: which there are, which inodes
+//! they stand for, and what its directories are like.
+//!
+//! No entry is looked at where a listing tells its inode. What is found here may
+//! be because the dump, or the numbers of its series, changed meanwhile: it
+//! counts only when it is found again while the dump root is locked.
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use rusqlite::params;
+
+use super::absorb::{Base, has, look};
+use super::apply::THERE;
+use super::error::CatalogError;
+use super::opened::OpenedDump;
+use super::query::View;
+use super::query_values::{NameDiffers, NameFault};
+use super::rows::Rows;
+use super::values::{DirId, Facts, Known};
+use super::walk::{Directory, Visit};
+use super::walk_options::WalkOptions;
+use crate::model::kind::Kind;
+use crate::model::path::RelPath;
+use crate::policy::layout::DumpId;
+use crate::root::DumpRoot;
+use crate::sys::dir::Listed;
+use crate::sys::errno;
+use crate::sys::fstype::FsType;
+use crate::sys::lock::lock;
+
+/// A tree of a dump that is compared.
+struct Names<'n> {
+    catalog: &'n Path,
+    base: Base,
+    /// The path of the dump.
+    top: &'n Path,
+    lists_inodes: bool,
+    found: &'n Mutex<Vec<NameDiffers>>,
+}
+
+/// A directory that is compared: its number in the catalog, and what it records of
+/// it; nothing of the top of a tree.
+struct At(DirId, Option<Known>);
+
+impl Visit for Names<'_> {
+    type At = At;
+    type Worker = Rows;
+
+    fn worker(&self) -> Result<Rows, CatalogError> {
+        Rows::open_shared(self.catalog)
+    }
+
+    fn unreadable(&self, path: PathBuf, cause: io::Error) -> Result<(), CatalogError> {
+        if errno::is_mount_gone(&cause) {
+            return Err(CatalogError::io(
+                &path,
+                super::error::CatalogOp::List,
+                cause,
+            ));
+        }
+        let path = path.strip_prefix(self.top).unwrap_or(&path).to_path_buf();
+        self.note(RelPath::from(&*path), NameFault::Unread(cause.to_string()));
+        Ok(())
+    }
+
+    fn visit(
+        &self,
+        rows: &mut Rows,
+        directory: &Directory<'_>,
+        at: At,
+    ) -> Result<Vec<(CString, At)>, CatalogError> {
+        let At(id, known) = at;
+        // What stands for its attributes is of those that a run could keep.
+        let there = Facts::of(&directory.entered.meta);
+        if let Some(known) = known
+            && !known
+                .facts
+                .is_same_inode(&there.with_digest(known.facts.rdev))
+        {
+            self.note(self.path(directory, c""), NameFault::Metadata);
+        }
+        let children = self.base.children(rows, id)?;
+        let mut below = Vec::new();
+        for entry in directory.chunk.iter() {
+            let known = children.find(entry.name.to_bytes());
+            let Some(known) = known.map(|found| *children.get(found).1) else {
+                self.note(self.path(directory, entry.name), NameFault::Extra);
+                continue;
+            };
+            if !self.is_it(directory, &entry, &known.facts)? {
+                self.note(self.path(directory, entry.name), NameFault::Missing);
+            } else if known.facts.kind == Kind::Dir
+                && let Some((id, _)) = rows.subdir(id, entry.name.to_bytes())?
+            {
+                below.push((entry.name.to_owned(), At(id, Some(known))));
+            }
+        }
+        for (name, _) in children.iter().filter(|(name, _)| !has(directory, name)) {
+            let name = CString::new(name).unwrap_or_default();
+            self.note(self.path(directory, &name), NameFault::Missing);
+        }
+        Ok(below)
+    }
+}
+
+impl Names<'_> {
+    /// Does a name stand for what is recorded?
+    fn is_it(
+        &self,
+        directory: &Directory<'_>,
+        entry: &Listed<'_>,
+        known: &Facts,
+    ) -> Result<bool, CatalogError> {
+        if let Some(kind) = entry
+            .kind
+            .filter(|kind| self.lists_inodes || *kind == Kind::Dir)
+        {
+            let same = kind == Kind::Dir || known.ino == Some(entry.ino);
+            return Ok(kind == known.kind && same);
+        }
+        let meta = look(directory, entry.name)?;
+        Ok(meta.kind == known.kind && (meta.kind == Kind::Dir || known.ino == Some(meta.ino)))
+    }
+
+    fn path(&self, directory: &Directory<'_>, name: &CStr) -> RelPath {
+        let path = directory.path_of(name);
+        RelPath::from(path.strip_prefix(self.top).unwrap_or(&path))
+    }
+
+    fn note(&self, path: RelPath, fault: NameFault) {
+        lock(self.found).push(NameDiffers { path, fault });
+    }
+}
+
+/// A tree of a dump: its name, its top, its number in the series.
+type TreeAt = (Vec<u8>, DirId, i64);
+
+impl View {
+    /// Compares the names of a dump on disk with what is recorded.
+    ///
+    /// # Errors
+    /// When the dump cannot be opened or the catalog cannot be read.
+    pub(crate) fn compare_names(
+        &self,
+        root: &DumpRoot,
+        dump: DumpId,
+        options: &WalkOptions<'_>,
+    ) -> Result<Vec<NameDiffers>, CatalogError> {
+        let recorded = self.trees_in(dump)?;
+        let mut opened = OpenedDump::of(root, dump)?;
+        let found = Mutex::new(Vec::new());
+        for (name, top, seq) in recorded {
+            let Some(tree) = opened.take(&name) else {
+                let (path, fault) = (RelPath::from_bytes(&name), NameFault::Missing);
+                lock(&found).push(NameDiffers { path, fault });
+                continue;
+            };
+            let names = Names {
+                catalog: self.path(),
+                base: Base::At(seq),
+                top: &opened.path,
+                lists_inodes: FsType::of(&opened.handle).is_ok_and(FsType::lists_true_inodes),
+                found: &found,
+            };
+            let (name, handle) = tree;
+            opened.walk((&name, handle), At(top, None), &names, options)?;
+        }
+        for (name, _) in &opened.trees {
+            let (path, fault) = (RelPath::from_bytes(name.to_bytes()), NameFault::Extra);
+            lock(&found).push(NameDiffers { path, fault });
+        }
+        Ok(found
+            .into_inner()
+            .unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// The trees that are recorded of a dump: name, top, number in the series.
+    pub(crate) fn trees_in(&self, dump: DumpId) -> Result<Vec<TreeAt>, CatalogError> {
+        let sql = "SELECT t.name, t.dir, s.seq FROM dump d JOIN series s ON s.dump=d.id
+                   JOIN tree t ON t.id=s.tree WHERE d.name=?1 AND d.state=?2";
+        self.ask(|connection, _| {
+            let mut statement = connection.prepare_cached(sql)?;
+            let found = statement.query_map(params![dump.to_string(), THERE], |row| {
+                Ok((row.get(0)?, DirId(row.get(1)?), row.get(2)?))
+            })?;
+            found.collect()
+        })
+    }
+}

@@ -1,0 +1,115 @@
+//! What a scrub remembers in the catalog. The dump root is locked for it, each
+//! time for some milliseconds: a run that makes a dump never waits for a scrub.
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::apply::{THERE, within};
+use super::columns::{closed_hash, nanos};
+use super::error::{CatalogError, CatalogOp};
+use super::file::Catalog;
+use super::query_values::ScrubNote;
+use super::values::Facts;
+use crate::policy::layout::DumpId;
+
+impl Catalog {
+    /// Begins a round over all dumps, or continues the one that there is. Returns
+    /// when it began, in nanoseconds since 1970: what was looked at since need
+    /// not be looked at again.
+    pub(crate) fn begin_round(&mut self, now: i64) -> Result<i64, CatalogError> {
+        self.scrub(|db| {
+            let sql = "SELECT began FROM scrub WHERE ended IS NULL";
+            let began = db.query_row(sql, [], |row| row.get(0)).optional()?;
+            if let Some(began) = began {
+                return Ok(began);
+            }
+            let sql = "INSERT INTO scrub VALUES(1, ?1, NULL, NULL, 0)
+                       ON CONFLICT(id) DO UPDATE SET began=?1, ended=NULL";
+            db.execute(sql, [now])?;
+            Ok(now)
+        })
+    }
+
+    /// A scrub ended; `round`: all that its round was about was looked at.
+    pub(crate) fn end_scrub(&mut self, now: i64, round: bool) -> Result<(), CatalogError> {
+        self.scrub(|db| {
+            let sql = "INSERT INTO scrub VALUES(1, ?1, ?1, NULL, ?1)
+                       ON CONFLICT(id) DO UPDATE SET last=?1";
+            db.execute(sql, [now])?;
+            if round {
+                db.execute("UPDATE scrub SET ended=?1, whole=?1", [now])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Notes what was found out about inodes: of each that is still what it was.
+    pub(crate) fn note_scrubbed(
+        &mut self,
+        now: i64,
+        notes: &[(Facts, ScrubNote)],
+    ) -> Result<(), CatalogError> {
+        self.scrub(|db| {
+            notes
+                .iter()
+                .try_for_each(|(facts, what)| note(db, now, facts, what))
+        })
+    }
+
+    /// Notes that the names of a dump were looked at, and how many are not as
+    /// they were recorded.
+    pub(crate) fn note_scrubbed_dump(
+        &mut self,
+        now: i64,
+        dump: DumpId,
+        faults: u64,
+    ) -> Result<(), CatalogError> {
+        self.scrub(|db| {
+            let sql = "INSERT OR REPLACE INTO scrubbed_dump
+                       SELECT id, ?2, ?3 FROM dump WHERE name=?1 AND state=?4";
+            let faults = faults.cast_signed();
+            db.execute(sql, params![dump.to_string(), now, faults, THERE])?;
+            Ok(())
+        })
+    }
+
+    fn scrub<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, CatalogError> {
+        within(self.connection(), work)
+            .map_err(|e| CatalogError::sqlite(self.path(), CatalogOp::Write, e))
+    }
+}
+
+/// The number and the birth of an inode, as the table has them.
+pub(super) fn key(facts: &Facts) -> (Option<i64>, i64) {
+    let ino = facts.ino.map(u64::cast_signed);
+    (ino, facts.born.map_or(0, nanos))
+}
+
+fn note(db: &Connection, now: i64, facts: &Facts, what: &ScrubNote) -> rusqlite::Result<()> {
+    let (ino, born) = key(facts);
+    let sql = "SELECT id FROM inode WHERE ino=?1 AND born=?2 AND size=?3 AND mtime=?4";
+    let known = params![ino, born, facts.size.cast_signed(), nanos(facts.mtime)];
+    let id: Option<i64> = db
+        .prepare_cached(sql)?
+        .query_row(known, |row| row.get(0))
+        .optional()?;
+    let Some((id, ino)) = id.zip(ino) else {
+        return Ok(());
+    };
+    // A number alone may be used again for something else.
+    let hashed = what.hash.filter(|_| born != 0);
+    let sql = "INSERT INTO scrubbed VALUES(?1, ?2, ?3, ?4) ON CONFLICT(inode) DO UPDATE
+               SET at=?2, hashed=coalesce(?3, hashed), fault=?4";
+    let taken = hashed.map(|_| now);
+    db.prepare_cached(sql)?
+        .execute(params![id, now, taken, what.fault])?;
+    if let Some(hash) = hashed {
+        let closed = closed_hash(ino, born, &hash);
+        let sql = "UPDATE inode SET hash=?2 WHERE id=?1";
+        db.prepare_cached(sql)?
+            .execute(params![id, closed.as_slice()])?;
+    }
+    Ok(())
+}

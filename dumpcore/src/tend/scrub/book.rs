@@ -1,0 +1,288 @@
+//! What a scrub has found out and not recorded yet, and what seems damaged.
+//!
+//! It is recorded from time to time, while the dump root is locked for a moment;
+//! when a run holds the lock, later. What seems damaged is looked at once more
+//! then: it counts only if the row still stands, a dump still has the inode under
+//! the path that is recorded, and it is found wrong again.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::{Duration, Instant};
+
+use super::look::{Bad, Looked, Looker};
+use super::names_again;
+use super::worksite::Worksite;
+use crate::catalog::{Catalog, Facts, Holder, InodeId, NameDiffers, ScrubNote, ScrubRow, View};
+use crate::model::error::Error;
+use crate::model::event::Event;
+use crate::model::fault::{Fault, Op};
+use crate::model::path::RelPath;
+use crate::policy::content_hash::ContentHash;
+use crate::policy::layout::DumpId;
+use crate::root::lock::DumpLock;
+use crate::tend::scrubbed::{DamageKind, DamagedPath};
+
+/// How often it is recorded what was found out.
+const EVERY: Duration = Duration::from_secs(30);
+/// How often it is tried to lock the dump root, while another run holds it.
+const PAUSE: Duration = Duration::from_millis(500);
+/// So much is recorded without delay, and waited for.
+const MOST: usize = 50_000;
+/// So many that seem damaged are looked at again together.
+const SUSPECTS: usize = 256;
+
+/// An inode that is damaged.
+#[derive(Debug)]
+pub(super) struct Damage {
+    pub(super) row: ScrubRow,
+    pub(super) bad: Bad,
+    pub(super) holders: Vec<Holder>,
+}
+
+/// What was found out.
+#[derive(Debug)]
+pub(super) struct Book {
+    notes: Vec<(Facts, ScrubNote)>,
+    dumps: Vec<(DumpId, u64)>,
+    suspects: Vec<ScrubRow>,
+    differing: Vec<(DumpId, Vec<NameDiffers>)>,
+    recorded: Instant,
+    /// What is damaged.
+    pub(super) damages: Vec<Damage>,
+    met: HashSet<InodeId>,
+    /// Paths that are not as they were recorded.
+    pub(super) names: BTreeMap<(RelPath, DamageKind), (DamagedPath, Option<String>)>,
+    pub(super) hashed: u64,
+    /// Files whose hashes did not fit their own checksums.
+    pub(super) catalog: Vec<RelPath>,
+    pub(super) faults: Vec<Fault>,
+    pub(super) unread: u64,
+}
+
+impl Book {
+    pub(super) fn new() -> Self {
+        Self {
+            notes: Vec::new(),
+            dumps: Vec::new(),
+            suspects: Vec::new(),
+            differing: Vec::new(),
+            recorded: Instant::now(),
+            damages: Vec::new(),
+            met: HashSet::new(),
+            names: BTreeMap::new(),
+            hashed: 0,
+            catalog: Vec::new(),
+            faults: Vec::new(),
+            unread: 0,
+        }
+    }
+
+    /// An inode is as it was recorded.
+    pub(super) fn sound(&mut self, facts: Facts, hash: Option<ContentHash>) {
+        self.hashed += u64::from(hash.is_some());
+        self.notes.push((facts, ScrubNote { hash, fault: 0 }));
+    }
+
+    /// The hash of a sound file did not fit its own checksum.
+    pub(super) fn broken(&mut self, path: RelPath) {
+        self.catalog.push(path);
+    }
+
+    /// An inode seems damaged.
+    pub(super) fn suspect(&mut self, row: ScrubRow) {
+        self.suspects.push(row);
+    }
+
+    /// The names of a dump were looked at.
+    pub(super) fn names(&mut self, dump: DumpId, differ: Vec<NameDiffers>) {
+        match differ.is_empty() {
+            true => self.dumps.push((dump, 0)),
+            false => self.differing.push((dump, differ)),
+        }
+    }
+
+    /// An inode may not be read.
+    pub(super) fn closed(&mut self, fault: Fault) {
+        self.unread += 1;
+        if self.faults.len() < 100 {
+            self.faults.push(fault);
+        }
+    }
+
+    /// Records what there is, if that is due and no run holds the dump root.
+    pub(super) fn record_if_due(&mut self, site: &Worksite<'_>) -> Result<(), Error> {
+        let many = self.notes.len() >= MOST || self.suspects.len() >= SUSPECTS;
+        if !many && self.recorded.elapsed() < EVERY {
+            return Ok(());
+        }
+        match site.root.lock() {
+            Ok(lock) => self.record_locked(site, &lock),
+            Err(Error::Busy { .. }) if !many => {
+                // Not at every file.
+                self.recorded = Instant::now();
+                Ok(())
+            }
+            Err(Error::Busy { .. }) => self.record(site),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Records all; waits until no run holds the dump root, or it is asked to stop.
+    pub(super) fn record(&mut self, site: &Worksite<'_>) -> Result<(), Error> {
+        match lock_when_free(site)? {
+            Some(lock) => self.record_locked(site, &lock),
+            None => Ok(()),
+        }
+    }
+
+    fn record_locked(&mut self, site: &Worksite<'_>, _: &DumpLock) -> Result<(), Error> {
+        self.recorded = Instant::now();
+        let mut catalog = Catalog::existing(site.root)?;
+        let confirmed = self.confirm(site);
+        let now = site.now();
+        let notes = std::mem::take(&mut self.notes);
+        catalog.note_scrubbed(now, &notes)?;
+        for (dump, faults) in std::mem::take(&mut self.dumps) {
+            catalog.note_scrubbed_dump(now, dump, faults)?;
+        }
+        confirmed
+    }
+
+    /// Looks again at all that seems wrong.
+    fn confirm(&mut self, site: &Worksite<'_>) -> Result<(), Error> {
+        if self.suspects.is_empty() && self.differing.is_empty() {
+            return Ok(());
+        }
+        let Some(view) = View::open(site.root)? else {
+            return Ok(());
+        };
+        for (dump, differ) in std::mem::take(&mut self.differing) {
+            let faults = names_again::confirm(site, &view, dump, differ)?;
+            self.dumps.push((dump, faults.len() as u64));
+            for (path, kind, cause) in faults {
+                self.name_fault(dump, path, kind, cause);
+            }
+        }
+        let mut standing = Vec::new();
+        let suspects = std::mem::take(&mut self.suspects);
+        let stand = view.stand(&suspects)?;
+        for (row, inode) in suspects.into_iter().zip(stand) {
+            standing.extend(inode.map(|inode| (inode, row)));
+        }
+        let inodes: Vec<InodeId> = standing.iter().map(|(inode, _)| *inode).collect();
+        let mut holders = view.holders(&inodes)?;
+        let mut looker = Looker::new(site.root);
+        for (inode, row) in standing {
+            // One that no dump has any more is of no interest.
+            let Some(holders) = holders.remove(&inode) else {
+                continue;
+            };
+            let looked = look_again(site, &mut looker, &row, &holders);
+            let looked = looked.map_err(|e| site.gone(&row, e))?;
+            self.again(inode, row, holders, looked);
+        }
+        Ok(())
+    }
+
+    fn again(&mut self, inode: InodeId, row: ScrubRow, holders: Vec<Holder>, looked: Looked) {
+        match looked {
+            Looked::Sound(hash) => self.sound(row.facts, hash),
+            // The next scrub looks at it.
+            Looked::Stopped => self.unread += 1,
+            Looked::Closed(cause) => {
+                let path = row.path.as_path().to_path_buf();
+                self.closed(Fault::new(Op::Read, path, cause));
+            }
+            Looked::Bad(bad) => {
+                let fault = bad.kind.number();
+                self.notes
+                    .push((row.facts, ScrubNote { hash: None, fault }));
+                if bad.kind == DamageKind::Missing {
+                    for holder in &holders {
+                        self.lost(holder);
+                    }
+                } else if self.met.insert(inode) {
+                    self.damages.push(Damage { row, bad, holders });
+                }
+            }
+        }
+    }
+
+    /// None of the names of an inode leads to it: told unless the names of the dumps
+    /// told it.
+    fn lost(&mut self, holder: &Holder) {
+        let key = (holder.path.clone(), DamageKind::Missing);
+        if !self.names.contains_key(&key)
+            && let Some(path) = damaged_path(holder)
+        {
+            self.names.insert(key, (path, None));
+        }
+    }
+
+    fn name_fault(&mut self, dump: DumpId, path: RelPath, kind: DamageKind, cause: Option<String>) {
+        let new = || DamagedPath {
+            path: path.clone(),
+            first: dump,
+            last: dump,
+            dumps: 0,
+        };
+        let entry = self.names.entry((path.clone(), kind));
+        let (found, _) = entry.or_insert_with(|| (new(), cause));
+        found.dumps += 1;
+        // A first copy is older than all others.
+        found.first = found.first.min(dump);
+        found.last = found.last.max(dump);
+    }
+}
+
+/// A path with the dumps that have it, in short.
+pub(super) fn damaged_path(holder: &Holder) -> Option<DamagedPath> {
+    Some(DamagedPath {
+        path: holder.path.clone(),
+        first: *holder.dumps.first()?,
+        last: *holder.dumps.last()?,
+        dumps: holder.dumps.len() as u64,
+    })
+}
+
+/// Looks at an inode under the first of its names that leads to it.
+fn look_again(
+    site: &Worksite<'_>,
+    looker: &mut Looker<'_>,
+    row: &ScrubRow,
+    holders: &[Holder],
+) -> std::io::Result<Looked> {
+    let mut last = None;
+    for holder in holders {
+        for dump in &holder.dumps {
+            let looked = looker.look(row, (*dump, &holder.path), &mut |_| !site.is_stopped())?;
+            match looked {
+                Looked::Bad(bad) if bad.kind == DamageKind::Missing => {
+                    last = Some(Looked::Bad(bad));
+                }
+                other => return Ok(other),
+            }
+        }
+    }
+    Ok(last.unwrap_or(Looked::Stopped))
+}
+
+/// Locks the dump root; waits while a run holds it. `None`: it was asked to stop.
+pub(super) fn lock_when_free(site: &Worksite<'_>) -> Result<Option<DumpLock>, Error> {
+    let mut told = false;
+    loop {
+        match site.root.lock() {
+            Ok(lock) => return Ok(Some(lock)),
+            Err(error @ Error::Busy { .. }) => {
+                if !told {
+                    site.event(Event::Waiting(&error));
+                    told = true;
+                }
+            }
+            Err(error) => return Err(error),
+        }
+        if site.is_stopped() {
+            return Ok(None);
+        }
+        std::thread::sleep(PAUSE);
+    }
+}

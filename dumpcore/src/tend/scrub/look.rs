@@ -1,0 +1,199 @@
+//! Looking at one inode: its metadata, and its contents as the disk has them.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use crate::catalog::{Facts, HashState, ScrubRow};
+use crate::fs::disk_hash::{DiskHasher, DiskRead};
+use crate::model::kind::Kind;
+use crate::model::path::RelPath;
+use crate::policy::content_hash::ContentHash;
+use crate::policy::layout::DumpId;
+use crate::root::DumpRoot;
+use crate::root::lock::Hold;
+use crate::sys::dir::{self, For};
+use crate::sys::name::c_name;
+use crate::sys::stat::{self, Fresh};
+use crate::sys::{errno, file};
+use crate::tend::scrubbed::DamageKind;
+
+/// What a look at an inode came to.
+#[derive(Debug)]
+pub(super) enum Looked {
+    /// It is as it was recorded; of a file of which no hash counted, its hash.
+    Sound(Option<ContentHash>),
+    /// It seems damaged.
+    Bad(Bad),
+    /// It may not be read.
+    Closed(io::Error),
+    /// It was asked to stop.
+    Stopped,
+}
+
+/// What seems wrong.
+#[derive(Debug)]
+pub(super) struct Bad {
+    pub(super) kind: DamageKind,
+    pub(super) cause: Option<io::Error>,
+    /// The hash of what it holds.
+    pub(super) hash: Option<ContentHash>,
+}
+
+impl Bad {
+    fn of(kind: DamageKind) -> Looked {
+        Looked::Bad(Self {
+            kind,
+            cause: None,
+            hash: None,
+        })
+    }
+
+    fn unread(cause: io::Error) -> Looked {
+        Looked::Bad(Self {
+            kind: DamageKind::ReadError,
+            cause: Some(cause),
+            hash: None,
+        })
+    }
+}
+
+/// Looks at inodes, one after the other: what they have in common stays open.
+pub(super) struct Looker<'r> {
+    root: &'r DumpRoot,
+    hasher: DiskHasher,
+    /// The dump that was looked at last, which cannot be removed meanwhile.
+    dump: Option<(DumpId, OwnedFd, Hold)>,
+    /// The directory in there that was opened last.
+    dir: Option<(RelPath, OwnedFd)>,
+}
+
+impl<'r> Looker<'r> {
+    pub(super) fn new(root: &'r DumpRoot) -> Self {
+        Self {
+            root,
+            hasher: DiskHasher::new(),
+            dump: None,
+            dir: None,
+        }
+    }
+
+    /// Lets go of what is held.
+    pub(super) fn leave(&mut self) {
+        (self.dump, self.dir) = (None, None);
+    }
+
+    /// Looks at an inode under a path of a dump.
+    ///
+    /// # Errors
+    /// When the disk is gone: nothing more can be read.
+    pub(super) fn look(
+        &mut self,
+        row: &ScrubRow,
+        (dump, path): (DumpId, &RelPath),
+        keep_going: &mut dyn FnMut(u64) -> bool,
+    ) -> io::Result<Looked> {
+        let looked = self.look_at(row, (dump, path), keep_going);
+        match looked {
+            Ok(looked) => Ok(looked),
+            Err(e) if errno::is_mount_gone(&e) => Err(e),
+            Err(e) if errno::is_missing(&e) || errno::has_changed(&e) => {
+                Ok(Bad::of(DamageKind::Missing))
+            }
+            Err(e) if errno::is_not_permitted(&e) => Ok(Looked::Closed(e)),
+            Err(e) => Ok(Bad::unread(e)),
+        }
+    }
+
+    fn look_at(
+        &mut self,
+        row: &ScrubRow,
+        (dump, path): (DumpId, &RelPath),
+        keep_going: &mut dyn FnMut(u64) -> bool,
+    ) -> io::Result<Looked> {
+        let (above, name) = split(path);
+        let dir = self.dir(dump, above)?;
+        let name = c_name(name);
+        let meta = stat::look(dir.as_fd(), &name, Fresh::WithBirth)?;
+        let there = Facts::of(&meta);
+        let is_it = there.kind == row.facts.kind
+            && there.ino == row.facts.ino
+            && there.born == row.facts.born;
+        if !is_it {
+            return Ok(Bad::of(DamageKind::Missing));
+        }
+        let differs = !there.is_same_inode(&row.facts);
+        if meta.kind != Kind::File {
+            return Ok(match differs {
+                true => Bad::of(DamageKind::Metadata),
+                false => Looked::Sound(None),
+            });
+        }
+        if there.size != row.facts.size {
+            return Ok(Bad::of(DamageKind::Size));
+        }
+        let opened = file::open_file(dir.as_fd(), &name)?;
+        if stat::look_at(&opened)?.id() != meta.id() {
+            return Ok(Bad::of(DamageKind::Missing));
+        }
+        let hash = match self.hasher.hash(&opened, there.size, keep_going)? {
+            DiskRead::Whole(hash) => hash,
+            DiskRead::Short => return Ok(Bad::of(DamageKind::Size)),
+            DiskRead::Stopped => return Ok(Looked::Stopped),
+        };
+        let bad = |kind| {
+            Looked::Bad(Bad {
+                kind,
+                cause: None,
+                hash: Some(hash),
+            })
+        };
+        Ok(match row.hash {
+            HashState::Recorded(recorded) if recorded != hash => bad(DamageKind::Contents),
+            _ if differs => bad(DamageKind::Metadata),
+            HashState::Recorded(_) => Looked::Sound(None),
+            HashState::Missing | HashState::Broken => Looked::Sound(Some(hash)),
+        })
+    }
+
+    /// A directory of a dump.
+    fn dir(&mut self, dump: DumpId, path: &[u8]) -> io::Result<&OwnedFd> {
+        if self.dump.as_ref().is_none_or(|(held, ..)| *held != dump) {
+            self.leave();
+            let (handle, hold) = self.root.hold_dump(&dump.rel_path())?;
+            self.dump = Some((dump, handle, hold));
+        }
+        let is_open = |dir: &(RelPath, OwnedFd)| dir.0.as_bytes() == path;
+        if !self.dir.as_ref().is_some_and(is_open) {
+            self.dir = None;
+        }
+        match (&mut self.dir, &self.dump) {
+            (Some((_, dir)), _) => Ok(dir),
+            (none, Some((_, top, _))) => {
+                let opened = below(top, path)?;
+                Ok(&none.insert((RelPath::from_bytes(path), opened)).1)
+            }
+            (None, None) => Err(errno::missing()),
+        }
+    }
+}
+
+/// A path as that of a directory, and the name in it.
+pub(super) fn split(path: &RelPath) -> (&[u8], &[u8]) {
+    let bytes = path.as_bytes();
+    match bytes.iter().rposition(|byte| *byte == b'/') {
+        Some(at) => (&bytes[..at], &bytes[at + 1..]),
+        None => (&[], bytes),
+    }
+}
+
+/// Opens a directory below another, name by name, following no symlink.
+pub(super) fn below(top: &OwnedFd, path: &[u8]) -> io::Result<OwnedFd> {
+    let mut dir = dir::reopen(top.as_fd(), For::Passing)?;
+    for name in path
+        .split(|byte| *byte == b'/')
+        .filter(|name| !name.is_empty())
+    {
+        dir = dir::open_dir(dir.as_fd(), &c_name(name), For::Passing)?;
+    }
+    Ok(dir)
+}

@@ -1,0 +1,114 @@
+//! Looking once more at names that seem wrong, while nothing can change.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use super::look::{below, split};
+use super::worksite::Worksite;
+use crate::catalog::{Facts, NameDiffers, NameFault, Recorded, View};
+use crate::model::error::Error;
+use crate::model::kind::Kind;
+use crate::model::path::RelPath;
+use crate::policy::layout::DumpId;
+use crate::sys::dir::{self, For};
+use crate::sys::errno;
+use crate::sys::name::c_name;
+use crate::sys::stat::{self, Fresh};
+use crate::tend::scrubbed::DamageKind;
+
+/// A path of a dump that is not as it was recorded, and the system's answer.
+pub(super) type NameFound = (RelPath, DamageKind, Option<String>);
+
+/// Looks once more at what seems wrong in a dump, which is done while the dump root
+/// is locked.
+pub(super) fn confirm(
+    site: &Worksite<'_>,
+    view: &View,
+    dump: DumpId,
+    differ: Vec<NameDiffers>,
+) -> Result<Vec<NameFound>, Error> {
+    let top = match site.root.open_dump(&dump.rel_path()) {
+        Ok(top) => top,
+        // It was removed.
+        Err(e) if errno::is_missing(&e) || errno::has_changed(&e) => return Ok(Vec::new()),
+        Err(e) => {
+            let found = (RelPath::root(), DamageKind::ReadError, Some(e.to_string()));
+            return Ok(vec![found]);
+        }
+    };
+    let paths: Vec<RelPath> = differ.iter().map(|one| one.path.clone()).collect();
+    let recorded = view.at(dump, &paths)?;
+    let trees: Vec<Vec<u8>> = view
+        .trees_in(dump)?
+        .into_iter()
+        .map(|tree| tree.0)
+        .collect();
+    let mut found = Vec::new();
+    for (one, recorded) in differ.into_iter().zip(recorded) {
+        let expected = match recorded {
+            Some(recorded) => Expected::Entry(recorded),
+            None if trees.iter().any(|tree| tree == one.path.as_bytes()) => Expected::Tree,
+            None => Expected::Nothing,
+        };
+        let again = again(&top, &one, &expected);
+        found.extend(again.map(|(kind, cause)| (one.path, kind, cause)));
+    }
+    Ok(found)
+}
+
+/// What a dump is recorded to have under a path.
+enum Expected {
+    Entry(Recorded),
+    Tree,
+    Nothing,
+}
+
+fn again(
+    top: &OwnedFd,
+    one: &NameDiffers,
+    expected: &Expected,
+) -> Option<(DamageKind, Option<String>)> {
+    let unread = |e: io::Error| Some((DamageKind::ReadError, Some(e.to_string())));
+    if let NameFault::Unread(_) = one.fault {
+        let listed = below(top, one.path.as_bytes())
+            .and_then(|dir| dir::reopen(dir.as_fd(), For::Reading))
+            .and_then(|dir| dir::list_all(dir.as_fd(), For::Reading));
+        return match listed {
+            Ok(_) => None,
+            Err(e) if errno::is_missing(&e) => Some((DamageKind::Missing, None)),
+            Err(e) => unread(e),
+        };
+    }
+    let (above, name) = split(&one.path);
+    let looked =
+        below(top, above).and_then(|dir| stat::look(dir.as_fd(), &c_name(name), Fresh::WithBirth));
+    let there = match looked {
+        Ok(meta) => Some(Facts::of(&meta)),
+        Err(e) if errno::is_missing(&e) || errno::has_changed(&e) => None,
+        Err(e) => return unread(e),
+    };
+    let kind = match (expected, there) {
+        (Expected::Nothing, None) => return None,
+        (Expected::Nothing, Some(_)) => DamageKind::NotRecorded,
+        (_, None) => DamageKind::Missing,
+        (Expected::Tree, Some(there)) if there.kind == Kind::Dir => return None,
+        (Expected::Tree, Some(_)) => DamageKind::Missing,
+        (Expected::Entry(recorded), Some(there)) => {
+            let facts = &recorded.facts;
+            let is_dir = facts.kind == Kind::Dir;
+            // The digest of its attributes is of those that a run could keep.
+            let there = if is_dir {
+                there.with_digest(facts.rdev)
+            } else {
+                there
+            };
+            match () {
+                () if facts.kind != there.kind || facts.ino != there.ino => DamageKind::Missing,
+                () if is_dir && !facts.is_same_inode(&there) => DamageKind::Metadata,
+                // Of other inodes it is told where they are read.
+                () => return None,
+            }
+        }
+    };
+    Some((kind, None))
+}

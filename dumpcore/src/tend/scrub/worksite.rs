@@ -1,0 +1,85 @@
+//! What all parts of a scrub share.
+
+use std::io;
+use std::time::{Instant, SystemTime};
+
+use crate::catalog::{ScrubRow, WalkOptions};
+use crate::engine::{Budget, Throttle};
+use crate::model::error::Error;
+use crate::model::event::Event;
+use crate::model::fault::{Fault, Op};
+use crate::root::DumpRoot;
+use crate::run::{RunOptions, removing};
+
+pub(super) struct Worksite<'s> {
+    pub(super) root: &'s DumpRoot,
+    options: &'s RunOptions,
+    pub(super) throttle: Throttle,
+    pub(super) deadline: Option<Instant>,
+    pub(super) jobs: usize,
+}
+
+impl<'s> Worksite<'s> {
+    pub(super) fn new(
+        root: &'s DumpRoot,
+        options: &'s RunOptions,
+        deadline: Option<Instant>,
+    ) -> Self {
+        let jobs = options
+            .jobs
+            .unwrap_or_else(|| removing::removing_jobs(root));
+        Self {
+            root,
+            options,
+            throttle: Throttle::new(options.bwlimit),
+            deadline,
+            jobs: Budget::new(jobs).jobs(),
+        }
+    }
+
+    pub(super) fn event(&self, event: Event<'_>) {
+        self.options.observer.event(event);
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        !self.options.keep_going()
+    }
+
+    /// May something more be begun?
+    pub(super) fn goes_on(&self) -> bool {
+        let in_time = |deadline| Instant::now() < deadline;
+        !self.is_stopped() && self.deadline.is_none_or(in_time)
+    }
+
+    /// Bytes were read: waits as long as the rate asks for. Says whether to
+    /// continue.
+    pub(super) fn was_read(&self, bytes: u64) -> bool {
+        self.event(Event::Copied(bytes));
+        self.throttle.hold_up(bytes, || !self.is_stopped());
+        !self.is_stopped()
+    }
+
+    /// Nanoseconds since 1970.
+    pub(super) fn now(&self) -> i64 {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        now.map_or(0, |now| i64::try_from(now.as_nanos()).unwrap_or(i64::MAX))
+    }
+
+    pub(super) fn walk_options<'w>(
+        &'w self,
+        in_time: Option<&'w (dyn Fn() -> bool + Sync)>,
+    ) -> WalkOptions<'w> {
+        WalkOptions {
+            observer: &*self.options.observer,
+            stop: &self.options.stop,
+            in_time,
+            jobs: self.jobs,
+        }
+    }
+
+    /// The disk is gone.
+    pub(super) fn gone(&self, row: &ScrubRow, cause: io::Error) -> Error {
+        let path = row.path.below(&self.root.path().join(row.dump.path()));
+        Fault::new(Op::Read, path, cause).into()
+    }
+}

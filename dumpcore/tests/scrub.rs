@@ -1,0 +1,493 @@
+//! A scrub finds what is not as it was stored, and nothing else.
+#![cfg(feature = "catalog")]
+
+mod common;
+
+use std::fs::{self, File};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use common::{Stage, tick};
+use dumpcore::{
+    Action, Checkpoint, DamageKind, Damaged, DumpRoot, Event, RelPath, Replica, Scrub, Scrubbed,
+};
+use rusqlite::Connection;
+
+fn dump(stage: &Stage) -> PathBuf {
+    tick();
+    let report = stage.run(stage.snapshot().catalog(true));
+    tick();
+    report.dump
+}
+
+fn scrub(stage: &Stage) -> Scrubbed {
+    Scrub::new(&stage.dump).run().expect("scrubbed")
+}
+
+/// Three dumps: two files are in all of them, one is another in each.
+fn three() -> (Stage, Vec<PathBuf>) {
+    let stage = Stage::new();
+    fs::create_dir(stage.source.join("dir")).expect("made");
+    fs::write(stage.source.join("dir/same"), vec![1; 200_000]).expect("written");
+    fs::write(stage.source.join("empty"), "").expect("written");
+    symlink("dir/same", stage.source.join("link")).expect("made");
+    let mut dumps = Vec::new();
+    for turn in 0..3_u8 {
+        fs::write(stage.source.join("turn"), vec![turn + 7; 5_000]).expect("written");
+        dumps.push(dump(&stage));
+    }
+    (stage, dumps)
+}
+
+/// Changes one byte of a file, and leaves no trace but in its contents.
+fn rot(path: &Path, at: u64) {
+    let meta = fs::metadata(path).expect("there");
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .expect("opened");
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).expect("read");
+    file.write_all_at(&[!byte[0]], at).expect("written");
+    keep_times(&file, &meta);
+}
+
+fn keep_times(file: &File, meta: &fs::Metadata) {
+    let times = fs::FileTimes::new();
+    let times = times.set_modified(meta.modified().expect("a time"));
+    file.set_times(times.set_accessed(meta.accessed().expect("a time")))
+        .expect("set");
+    file.sync_all().expect("flushed");
+}
+
+/// What is damaged: why, and the paths.
+fn damages(scrubbed: &Scrubbed) -> Vec<(DamageKind, Vec<String>)> {
+    let told = |damaged: &Damaged| {
+        let paths = damaged.paths.iter().map(|path| path.path.to_string());
+        (damaged.kind, paths.collect())
+    };
+    let mut all: Vec<_> = scrubbed.damaged.iter().map(told).collect();
+    all.sort();
+    all
+}
+
+fn catalog(stage: &Stage) -> Connection {
+    Connection::open(stage.dump.join(".dump/catalog.db")).expect("opened")
+}
+
+#[test]
+fn sound_dumps_are_sound_and_each_file_is_read_once() {
+    let (stage, _) = three();
+    let print = fixtures::Fingerprint::of(&stage.dump);
+    let scrubbed = scrub(&stage);
+    assert!(scrubbed.is_sound(), "{scrubbed:#?}");
+    // dir/same and empty once, turn in each of its versions.
+    assert_eq!(
+        (scrubbed.files, scrubbed.hashed, scrubbed.unread),
+        (5, 0, 0)
+    );
+    assert!(
+        (215_000..300_000).contains(&scrubbed.bytes),
+        "{}",
+        scrubbed.bytes
+    );
+    assert_eq!((scrubbed.healed, scrubbed.stopped), (0, false));
+    print.assert_unchanged(&stage.dump);
+    // The next one begins again.
+    assert_eq!(scrub(&stage).files, 5);
+}
+
+#[test]
+fn a_file_without_a_hash_gets_one() {
+    let stage = Stage::new();
+    fs::write(stage.source.join("file"), vec![3; 100_000]).expect("written");
+    tick();
+    stage.run(stage.snapshot().catalog(true).hash(false));
+    let scrubbed = scrub(&stage);
+    assert_eq!((scrubbed.files, scrubbed.hashed), (1, 1));
+    let hashed: Option<i64> = catalog(&stage)
+        .query_row("SELECT hashed FROM scrubbed", [], |row| row.get(0))
+        .expect("a row");
+    assert!(hashed.is_some(), "first seen by a scrub");
+    rot(&stage.newest().join("file"), 70_000);
+    let scrubbed = scrub(&stage);
+    assert_eq!(
+        damages(&scrubbed),
+        [(DamageKind::Contents, vec!["tree/file".to_owned()])]
+    );
+}
+
+#[test]
+fn what_rots_is_named_with_all_dumps_that_have_it() {
+    let (stage, dumps) = three();
+    rot(&dumps[1].join("tree/dir/same"), 123_456);
+    let scrubbed = scrub(&stage);
+    assert_eq!(
+        damages(&scrubbed),
+        [(DamageKind::Contents, vec!["tree/dir/same".to_owned()])]
+    );
+    let path = &scrubbed.damaged[0].paths[0];
+    let ids: Vec<_> = dumps
+        .iter()
+        .map(|dump| {
+            dump.strip_prefix(&stage.dump)
+                .expect("in it")
+                .display()
+                .to_string()
+        })
+        .collect();
+    assert_eq!(path.first.to_string(), ids[0]);
+    assert_eq!((path.last.to_string(), path.dumps), (ids[2].clone(), 3));
+    assert!(scrubbed.damaged[0].good.is_empty(), "nobody said where");
+    // And again the next time, and in the state of the dump root.
+    assert_eq!(scrub(&stage).damaged.len(), 1);
+    let status = status(&stage);
+    assert_eq!(status.damaged, 1);
+    assert!(status.last.is_some());
+    // A version that no other dump has is one dump's.
+    rot(&dumps[0].join("tree/turn"), 0);
+    let scrubbed = scrub(&stage);
+    let turn = scrubbed
+        .damaged
+        .iter()
+        .find(|one| one.paths[0].path.to_string() == "tree/turn");
+    let turn = &turn.expect("found").paths[0];
+    assert_eq!((turn.first, turn.dumps), (turn.last, 1));
+}
+
+fn status(stage: &Stage) -> dumpcore::ScrubStatus {
+    let root = DumpRoot::open(&stage.dump).expect("opened");
+    let catalog = root.catalog().expect("there");
+    let status = root
+        .status(Some(&catalog), chrono::Utc::now())
+        .expect("known");
+    status.scrub.expect("scrubbed")
+}
+
+#[test]
+fn whatever_else_is_wrong_with_a_file_is_told() {
+    let (stage, dumps) = three();
+    let newest = dumps[2].join("tree");
+    // Cut off, as a lost journal does it.
+    let cut = newest.join("turn");
+    let meta = fs::metadata(&cut).expect("there");
+    let file = File::options().write(true).open(&cut).expect("opened");
+    file.set_len(4_000).expect("cut");
+    keep_times(&file, &meta);
+    let open = dumps[1].join("tree/turn");
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o600)).expect("set");
+    let scrubbed = scrub(&stage);
+    let turn = || vec!["tree/turn".to_owned()];
+    assert_eq!(
+        damages(&scrubbed),
+        [(DamageKind::Size, turn()), (DamageKind::Metadata, turn())]
+    );
+}
+
+#[test]
+fn names_that_are_not_as_they_were_stored_are_told() {
+    let (stage, dumps) = three();
+    let [first, second, third] = [0, 1, 2].map(|at| dumps[at].join("tree"));
+    fs::remove_file(first.join("turn")).expect("removed");
+    fs::write(second.join("dir/new"), "x").expect("written");
+    fs::set_permissions(third.join("dir"), fs::Permissions::from_mode(0o700)).expect("set");
+    // Swapped: both stand for something else.
+    let (a, b, c) = (
+        second.join("turn"),
+        second.join("empty"),
+        second.join("third"),
+    );
+    fs::rename(&a, &c).expect("renamed");
+    fs::rename(&b, &a).expect("renamed");
+    fs::rename(&c, &b).expect("renamed");
+    let scrubbed = scrub(&stage);
+    let found: Vec<_> = scrubbed
+        .damaged
+        .iter()
+        .map(|one| (one.paths[0].path.to_string(), one.kind, one.paths[0].dumps))
+        .collect();
+    let told = |path: &str, kind, dumps| found.contains(&(path.to_owned(), kind, dumps));
+    assert!(told("tree/turn", DamageKind::Missing, 2), "{found:?}");
+    assert!(told("tree/empty", DamageKind::Missing, 1), "{found:?}");
+    assert!(
+        told("tree/dir/new", DamageKind::NotRecorded, 1),
+        "{found:?}"
+    );
+    assert!(told("tree/dir", DamageKind::Metadata, 2), "{found:?}");
+    // Of the second dump's own times, since names were moved in it, nothing is known:
+    // the top of a tree is not recorded.
+    assert_eq!(found.len(), 4, "{found:?}");
+    assert_eq!(status(&stage).names, 6);
+}
+
+#[test]
+fn good_copies_are_found_where_they_are() {
+    let (stage, dumps) = three();
+    let other = stage.dump.with_file_name("other");
+    fs::create_dir(&other).expect("made");
+    let replica = Replica::of(&stage.dump).to(&other).latest(true).init(true);
+    replica.run().expect("replicated");
+    tick();
+    let chk = Checkpoint::new(&stage.dump).run().expect("made").dump;
+    rot(&dumps[0].join("tree/dir/same"), 5);
+    let run = || {
+        let scrub = Scrub::new(&stage.dump).from(&other);
+        let tree = RelPath::from_bytes(b"tree");
+        scrub.tree(tree, &stage.source).run().expect("scrubbed")
+    };
+    let scrubbed = run();
+    assert_eq!(
+        damages(&scrubbed),
+        [(DamageKind::Contents, vec!["tree/dir/same".to_owned()])]
+    );
+    let good = &scrubbed.damaged[0].good;
+    for top in [&chk, &other, &stage.source] {
+        assert!(
+            good.iter().any(|path| path.starts_with(top)),
+            "{top:?}: {good:?}"
+        );
+    }
+    // One that is damaged itself is not good.
+    rot(&chk.join("tree/dir/same"), 99);
+    rot(&stage.source.join("dir/same"), 98);
+    let scrubbed = run();
+    assert_eq!(scrubbed.damaged.len(), 2);
+    for damaged in &scrubbed.damaged {
+        assert_eq!(damaged.good.len(), 1, "{damaged:?}");
+        assert!(damaged.good[0].starts_with(&other));
+    }
+}
+
+/// The hash of the row of a file, and a new value for it.
+fn set_hash(stage: &Stage, path: &Path, hash: impl FnOnce(Vec<u8>) -> Vec<u8>) {
+    let (db, ino) = (catalog(stage), fs::metadata(path).expect("there").ino());
+    let sql = "SELECT hash FROM inode WHERE ino=?1";
+    let old = db
+        .query_row(sql, [ino.cast_signed()], |row| row.get(0))
+        .expect("a hash");
+    let sql = "UPDATE inode SET hash=?2 WHERE ino=?1";
+    let set = db.execute(sql, rusqlite::params![ino.cast_signed(), hash(old)]);
+    assert_eq!(set.expect("set"), 1);
+}
+
+#[test]
+fn a_hash_that_does_not_fit_its_checksum_is_no_damage() {
+    let (stage, dumps) = three();
+    set_hash(&stage, &dumps[2].join("tree/dir/same"), |mut hash| {
+        hash[17] ^= 4;
+        hash
+    });
+    let scrubbed = scrub(&stage);
+    assert!(scrubbed.damaged.is_empty(), "{scrubbed:#?}");
+    assert_eq!(scrubbed.catalog, [RelPath::from_bytes(b"tree/dir/same")]);
+    let scrubbed = scrub(&stage);
+    assert!(scrubbed.catalog.is_empty() && scrubbed.is_sound());
+}
+
+#[test]
+fn a_wrong_hash_is_put_right_where_the_tree_agrees_with_the_file() {
+    let (stage, dumps) = three();
+    // That of another file, made to fit.
+    let same = dumps[2].join("tree/dir/same");
+    let meta = fs::metadata(&same).expect("there");
+    let born: i64 = catalog(&stage)
+        .query_row(
+            "SELECT born FROM inode WHERE ino=?1",
+            [meta.ino().cast_signed()],
+            |row| row.get(0),
+        )
+        .expect("a row");
+    set_hash(&stage, &same, |_| {
+        let mut hash = vec![9; 32];
+        let mut check = blake3::Hasher::new();
+        check.update(&meta.ino().to_le_bytes());
+        check.update(&born.to_le_bytes());
+        check.update(&hash);
+        hash.extend(&check.finalize().as_bytes()[..4]);
+        hash
+    });
+    let tree = RelPath::from_bytes(b"tree");
+    // Nobody else says anything: it may be the file.
+    assert_eq!(scrub(&stage).damaged.len(), 1);
+    let scrubbed = Scrub::new(&stage.dump)
+        .tree(tree, &stage.source)
+        .run()
+        .expect("scrubbed");
+    assert!(scrubbed.damaged.is_empty(), "{scrubbed:#?}");
+    assert_eq!(scrubbed.catalog.len(), 1);
+    assert!(scrub(&stage).is_sound());
+}
+
+#[test]
+fn only_the_dumps_that_are_named_are_read() {
+    let (stage, dumps) = three();
+    rot(&dumps[0].join("tree/turn"), 0);
+    let id = |path: &PathBuf| {
+        let root = DumpRoot::open(&stage.dump).expect("opened");
+        root.find(path.as_os_str()).expect("found")
+    };
+    let scrubbed = Scrub::new(&stage.dump)
+        .dumps([id(&dumps[2])])
+        .run()
+        .expect("scrubbed");
+    assert!(scrubbed.is_sound());
+    assert_eq!(scrubbed.files, 3);
+    let scrubbed = Scrub::new(&stage.dump)
+        .dumps([id(&dumps[0])])
+        .run()
+        .expect("scrubbed");
+    assert_eq!(damages(&scrubbed).len(), 1);
+}
+
+#[test]
+fn a_dry_run_reads_and_records_nothing() {
+    let (stage, _) = three();
+    let before = fs::read(stage.dump.join(".dump/catalog.db")).expect("read");
+    let scrubbed = Scrub::new(&stage.dump)
+        .dry_run(true)
+        .run()
+        .expect("measured");
+    assert_eq!((scrubbed.files, scrubbed.dry_run), (5, true));
+    assert!(scrubbed.bytes > 200_000);
+    assert_eq!(
+        fs::read(stage.dump.join(".dump/catalog.db")).expect("read"),
+        before
+    );
+}
+
+#[test]
+fn one_that_was_stopped_continues() {
+    let (stage, _) = three();
+    for at in 0..40 {
+        fs::write(stage.source.join(format!("more{at}")), vec![at; 9_000]).expect("written");
+    }
+    dump(&stage);
+    let (stop, read) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicU64::new(0)),
+    );
+    let (flag, count) = (Arc::clone(&stop), Arc::clone(&read));
+    let observer = move |event: Event<'_>| {
+        if let Event::Entry {
+            did: Action::Scrubbed,
+            ..
+        } = event
+            && count.fetch_add(1, Ordering::Relaxed) == 19
+        {
+            flag.store(true, Ordering::Relaxed);
+        }
+    };
+    let stopped = Scrub::new(&stage.dump)
+        .jobs(1)
+        .stop(stop)
+        .observer(Arc::new(observer));
+    let stopped = stopped.run().expect("ended");
+    assert!(stopped.stopped && stopped.is_sound(), "{stopped:?}");
+    assert_eq!(stopped.files + stopped.unread, 45, "{stopped:?}");
+    assert!((15..25).contains(&stopped.files), "{stopped:?}");
+    let rest = scrub(&stage);
+    assert_eq!((rest.files, rest.unread), (45 - stopped.files, 0));
+    assert_eq!(scrub(&stage).files, 45, "the next round");
+}
+
+#[test]
+fn where_there_is_no_time_the_rest_is_for_the_next() {
+    let (stage, _) = three();
+    let none = Scrub::new(&stage.dump)
+        .time(Duration::ZERO)
+        .run()
+        .expect("ended");
+    assert_eq!((none.files, none.unread, none.stopped), (0, 5, false));
+    let all = Scrub::new(&stage.dump)
+        .time(Duration::from_secs(3600))
+        .run();
+    assert_eq!(all.expect("ended").files, 5);
+    assert!(status(&stage).whole.is_some());
+}
+
+#[test]
+fn it_waits_for_a_run_and_holds_none_up() {
+    let (stage, _) = three();
+    let root = DumpRoot::open(&stage.dump).expect("opened");
+    let lock = root.lock().expect("free");
+    let path = stage.dump.clone();
+    let running = std::thread::spawn(move || Scrub::new(path).run().expect("scrubbed"));
+    std::thread::sleep(Duration::from_millis(700));
+    assert!(!running.is_finished());
+    drop(lock);
+    assert!(running.join().expect("no panic").is_sound());
+}
+
+#[test]
+fn links_that_name_nothing_and_what_was_left_are_told() {
+    let (stage, _) = three();
+    let left = stage.dump.join("2031/0101/0000_incomplete/tree");
+    fs::create_dir_all(&left).expect("made");
+    let link = stage.dump.join("current_chk");
+    fs::remove_file(&link).expect("removed");
+    symlink("2031/0101/0000", link).expect("made");
+    let scrubbed = scrub(&stage);
+    assert_eq!(scrubbed.leftovers.len(), 1);
+    assert_eq!(scrubbed.links.len(), 1);
+    assert!(
+        scrubbed.links[0].link.ends_with("current_chk"),
+        "{scrubbed:?}"
+    );
+    assert!(!scrubbed.is_sound());
+}
+
+#[test]
+fn dumps_that_are_made_and_removed_meanwhile_are_no_damage() {
+    let (stage, dumps) = three();
+    let root = DumpRoot::open(&stage.dump).expect("opened");
+    let first = root.find(dumps[0].as_os_str()).expect("found");
+    let once = AtomicBool::new(false);
+    let dump_root = stage.dump.clone();
+    let observer = move |event: Event<'_>| {
+        if let Event::Expected { .. } = event
+            && !once.swap(true, Ordering::Relaxed)
+        {
+            let root = DumpRoot::open(&dump_root).expect("opened");
+            root.remove(first).expect("removed");
+        }
+    };
+    let scrubbed = Scrub::new(&stage.dump).observer(Arc::new(observer)).run();
+    let scrubbed = scrubbed.expect("scrubbed");
+    assert!(scrubbed.is_sound(), "{scrubbed:#?}");
+}
+
+#[test]
+fn without_a_catalog_it_says_so() {
+    let stage = Stage::new();
+    fs::write(stage.source.join("file"), "text").expect("written");
+    common::dump_apart(&stage);
+    let error = Scrub::new(&stage.dump).run().expect_err("no catalog");
+    let text = dumpcore::Chain(&error).to_string();
+    assert!(text.contains("catalog rebuild"), "{text}");
+}
+
+#[test]
+fn a_rebuild_and_an_erasure_keep_what_is_known_of_the_rest() {
+    let (stage, dumps) = three();
+    rot(&dumps[1].join("tree/dir/same"), 123_456);
+    assert_eq!(scrub(&stage).damaged.len(), 1);
+    let before = status(&stage);
+    dumpcore::CatalogTools::new(&stage.dump)
+        .rebuild()
+        .expect("made");
+    assert_eq!(status(&stage), before);
+    let erase = dumpcore::Erase::new(&stage.dump).path(RelPath::from_bytes(b"tree/dir/same"));
+    erase.run().expect("erased");
+    assert_eq!(status(&stage).damaged, 0);
+    let rows: i64 = catalog(&stage)
+        .query_row("SELECT count(*) FROM scrubbed WHERE fault<>0", [], |row| {
+            row.get(0)
+        })
+        .expect("counted");
+    assert_eq!(rows, 0);
+    assert!(scrub(&stage).is_sound());
+}

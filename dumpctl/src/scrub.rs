@@ -1,0 +1,188 @@
+//! `dumpctl scrub`: reads what dumps hold from the disk, and compares it with what
+//! was stored.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueHint};
+use dumpcli::exit::Exit;
+use dumpcli::failure::Failure;
+use dumpcli::origin::Source;
+use dumpcli::session_settings::SessionSettings;
+use dumpcli::settings::Sources;
+use dumpcore::{Ago, Chain, DumpId, Rate, RelPath, Scrub, Scrubbed};
+
+use crate::common::Settings;
+use crate::desk::{self, Desk};
+use crate::dumps::{self, Dumps, Looking};
+use crate::program::PROGRAM;
+use crate::scrub_report::{Telling, WORD};
+use crate::status_found::has_replicas_of;
+
+const STOPPED: &str = "stopped; the next 'dumpctl scrub' continues";
+
+const HELP: &str = "\
+Each file is read once, however many dumps have it, and compared with the hash
+that the catalog has of it. A file without one gets it. Names, and the modes,
+owners and times of files and directories, are compared with the catalog too.
+It runs at idle priority (--no-idle: it does not), and holds up no dump. What was
+read is remembered: stop it at any time, and type the same again.
+
+Examples:
+  dumpctl scrub                       read all dumps
+  dumpctl scrub --time 1h             from a timer: what was not read for longest
+  dumpctl scrub 2026/1101/0500_chk    read one dump
+  dumpctl scrub --since 3d            what the dumps of the last three days hold
+  dumpctl scrub -n                    how much would be read
+
+Exit codes:
+  0         all that was read is as it was stored
+  1         failed: nothing could be read
+  2         wrong usage
+  3         something is damaged; each file is named
+  130, 143  stopped by SIGINT (130), SIGTERM or SIGHUP (143): the next
+            'dumpctl scrub' continues";
+
+/// Read the dumps from the disk, and find what is not as it was stored.
+#[derive(Args, Debug)]
+#[command(after_help = HELP)]
+pub(crate) struct Options {
+    /// Dump to read: its name (2025/0101/0000, first), its path, or a pin
+    #[arg(value_name = "DUMP", value_hint = ValueHint::DirPath)]
+    dumps: Vec<OsString>,
+    /// Only dumps made since: a dump (its name, path or pin), a date, or how long
+    /// ago (12h, 3d, 2w, 1y6mo)
+    #[arg(long, value_name = "WHEN", conflicts_with = "dumps")]
+    since: Option<OsString>,
+    /// Read for this long (90min, 1h), what was not read for longest first
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    time: Option<Duration>,
+    /// Limit the rate at which files are read, per second and in rsync's syntax:
+    /// 500 (KiB), 1.5m, 20MB [default: 0, no limit]
+    #[arg(long, value_name = "RATE")]
+    bwlimit: Option<Rate>,
+    /// Dump root that may have good copies; it can be given several times, besides
+    /// those of [slave]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    from: Vec<PathBuf>,
+    /// Read nothing; show how much would be read
+    #[arg(short = 'n', long)]
+    dry_run: bool,
+}
+
+/// A span of time of hours and minutes, or longer.
+fn span(text: &str) -> Result<Duration, String> {
+    let ago = Ago::parse(text).map_err(|error| Chain(&error).to_string())?;
+    if ago.months > 0 || ago.years > 0 {
+        return Err("give minutes, hours or days: 90min, 1h, 2d".to_owned());
+    }
+    let minutes = u64::from(ago.minutes) + 60 * (u64::from(ago.hours) + 24 * u64::from(ago.days));
+    Ok(Duration::from_secs(60 * minutes))
+}
+
+pub(crate) fn run(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
+    match scrubbed(options, settings) {
+        Ok(exit) => Ok(exit),
+        Err(failure) => desk::fail(WORD, &failure, settings.session.json),
+    }
+}
+
+fn scrubbed(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
+    let looking = Looking::new(settings)?;
+    let dumps = looking.dumps()?;
+    let order = order(options, settings, &dumps)?;
+    let session = idle(&settings.session);
+    let desk = Desk::open(&session);
+    let done = desk.work(&dumps.lookup.dump, |run| {
+        let rate = options.bwlimit;
+        let run = match rate {
+            Some(rate) => run.bwlimit(rate),
+            None => run,
+        };
+        order.options(run.dry_run(options.dry_run)).run()
+    });
+    let scrubbed = match done {
+        Ok(scrubbed) => scrubbed,
+        Err(error) => return desk.fail(WORD, &dumps::failed(error, dumps.lookup), STOPPED),
+    };
+    let exit = exit_of(&scrubbed, &desk);
+    let telling = Telling {
+        dumps: &dumps,
+        session: &session,
+    };
+    telling.tell(&scrubbed, exit)?;
+    Ok(exit)
+}
+
+/// What is to be read, and where good copies may be.
+fn order(options: &Options, settings: &Settings, dumps: &Dumps<'_>) -> Result<Scrub, Failure> {
+    let mut order = Scrub::new(&dumps.lookup.dump).time(options.time);
+    if let Some(chosen) = chosen(options, dumps)? {
+        order = order.dumps(chosen);
+    }
+    for (path, name) in dumps::trees(dumps.lookup) {
+        order = order.tree(RelPath::from_bytes(name.as_encoded_bytes()), path);
+    }
+    for root in &options.from {
+        order = order.from(root);
+    }
+    for sources in Sources::load_all(PROGRAM, &settings.places.configuration)? {
+        if has_replicas_of(&sources, dumps.lookup) {
+            order = order.from(dumps.lookup.absolute(&sources.slave_dump(None).value));
+        }
+    }
+    Ok(order)
+}
+
+/// The dumps that were named, or those since a moment; `None`: all of them.
+fn chosen(options: &Options, dumps: &Dumps<'_>) -> Result<Option<Vec<DumpId>>, Failure> {
+    if let Some(since) = &options.since {
+        let Some(since) = dumps.since(since)? else {
+            return Ok(None);
+        };
+        let all = dumps.root.dumps(None);
+        let all = all.map_err(|error| dumps::failed(error, dumps.lookup))?;
+        let later = all
+            .iter()
+            .filter(|dump| dump.moment.is_some_and(|at| at >= since));
+        return Ok(Some(later.map(|dump| dump.dump).collect()));
+    }
+    if options.dumps.is_empty() {
+        return Ok(None);
+    }
+    let named = options.dumps.iter().map(|what| dumps.dump(what));
+    named.collect::<Result<_, _>>().map(Some)
+}
+
+/// The machine's time is its own, unless somebody says otherwise.
+fn idle(session: &SessionSettings) -> SessionSettings {
+    let mut session = session.clone();
+    if session.idle.source == Source::Default {
+        session.idle.value = true;
+    }
+    session
+}
+
+fn exit_of(scrubbed: &Scrubbed, desk: &Desk) -> Exit {
+    match (scrubbed.stopped, scrubbed.is_sound()) {
+        (true, _) => desk.stopped_by(),
+        (false, true) => Exit::Done,
+        (false, false) => Exit::Attention,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_minutes_hours_or_days() {
+        for (text, seconds) in [("1h", 3600), ("90min", 5400), ("1d2h", 93_600), ("0h", 0)] {
+            assert_eq!(span(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for text in ["1mo", "1y", "", "h", "5", "6m"] {
+            assert!(span(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! `dumpctl scrub`: what it says of damage, and how it ends.
+
+mod common;
+
+use std::fs::{self, File, FileTimes};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::process::Command;
+
+use common::{Ground, MINUTES, ends};
+use dumpcore::{CatalogTools, Replica, Scrub};
+use serde_json::{Value, json};
+
+/// Four dumps, of which the catalog has all hashes.
+fn ground() -> Ground {
+    let ground = Ground::new();
+    CatalogTools::new(ground.root()).rebuild().expect("made");
+    let scrubbed = Scrub::new(ground.root()).run().expect("scrubbed");
+    assert_eq!(scrubbed.hashed, 5);
+    ground
+}
+
+fn scrub(ground: &Ground, words: &[&str]) -> Command {
+    let mut command = ground.dumpctl(&["scrub"]);
+    command.args(words).env("MAINROOT", ground.at("tree"));
+    command
+}
+
+/// Changes a byte of a file, and leaves its times as they were.
+fn rot(path: &Path) {
+    let meta = fs::metadata(path).expect("there");
+    let file = File::options()
+        .read(true)
+        .write(true)
+        .open(path)
+        .expect("opened");
+    file.write_all_at(b"\xff", 7).expect("written");
+    let times = FileTimes::new().set_modified(meta.modified().expect("a time"));
+    file.set_times(times).expect("set");
+    file.sync_all().expect("flushed");
+}
+
+fn object(printed: &str) -> Value {
+    serde_json::from_str(printed).expect("one object")
+}
+
+#[test]
+fn sound_dumps_end_well() {
+    let ground = ground();
+    let (printed, said) = ends(scrub(&ground, &[]), 0);
+    assert_eq!(said, "");
+    assert!(printed.starts_with("read 5 files, "), "{printed}");
+    assert!(printed.ends_with(": nothing is damaged\n"), "{printed}");
+    let (printed, said) = ends(scrub(&ground, &["-q"]), 0);
+    assert_eq!((printed.as_str(), said.as_str()), ("", ""));
+    let (printed, _) = ends(scrub(&ground, &["--json"]), 0);
+    let told = object(&printed);
+    assert_eq!(
+        (&told["command"], &told["status"]),
+        (&json!("scrub"), &json!("complete"))
+    );
+    let numbers = ["files", "healed", "unread", "hashed"].map(|key| told[key].as_u64());
+    assert_eq!(numbers, [Some(5), Some(0), Some(0), Some(0)]);
+    assert_eq!(told["damaged"], json!([]));
+    assert!(told["bytes"].as_u64() > Some(300_000), "{told}");
+    let (printed, _) = ends(scrub(&ground, &["-n"]), 0);
+    assert!(
+        printed.starts_with("dry run: would read 5 files, "),
+        "{printed}"
+    );
+}
+
+#[test]
+fn damage_is_named_and_status_knows_of_it() {
+    let ground = ground();
+    let other = ground.at("other");
+    fs::create_dir(&other).expect("made");
+    let replica = Replica::of(ground.root())
+        .to(&other)
+        .latest(true)
+        .init(true);
+    replica.run().expect("replicated");
+    rot(&ground.root().join("2030/0101/0200/tree/dir/same"));
+    let from = other.to_str().expect("UTF-8");
+    let (printed, said) = ends(scrub(&ground, &["--from", from]), 3);
+    assert!(printed.ends_with(": 1 damaged\n"), "{printed}");
+    let path = ground.at("tree/dir/same");
+    let expected = format!(
+        "damaged: {} (in 4 dumps, 2030/0101/0100 to 2030/0102/0400): its contents are not what \
+         was stored; a good copy is ",
+        path.display()
+    );
+    assert!(said.contains(&expected), "{said}");
+
+    let (printed, _) = ends(scrub(&ground, &["--json", "--from", from]), 3);
+    let told = object(&printed);
+    assert_eq!(
+        (&told["status"], &told["exit"]),
+        (&json!("attention"), &json!(3))
+    );
+    let damaged = &told["damaged"][0];
+    let paths = json!([{
+        "path": path, "first": "2030/0101/0100", "last": "2030/0102/0400", "dumps": 4
+    }]);
+    assert_eq!(
+        (&damaged["why"], &damaged["paths"]),
+        (&json!("contents"), &paths)
+    );
+    // The tree has it as it was, and so has the replica.
+    let good: Vec<&str> = damaged["good"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|good| good.as_str().expect("a path"))
+        .collect();
+    assert!(good.contains(&path.to_str().expect("UTF-8")), "{good:?}");
+    assert!(good.iter().any(|good| good.starts_with(from)), "{good:?}");
+
+    assert_status_knows_of_one(&ground);
+}
+
+#[track_caller]
+fn assert_status_knows_of_one(ground: &Ground) {
+    let status = |words: &[&str]| {
+        let mut command = ground.dumpctl(words);
+        command.env("MAINROOT", ground.at("tree"));
+        ends(command, 3).0
+    };
+    let printed = status(&["status"]);
+    assert!(
+        printed.starts_with("1 damaged file: 'dumpctl scrub'\n"),
+        "{printed}"
+    );
+    assert!(printed.contains("\nlast scrub: "), "{printed}");
+    let told = object(&status(&["status", "--json"]));
+    let scrubbed = &told["roots"][0]["scrub"];
+    assert_eq!(
+        (&scrubbed["damaged"], &scrubbed["names"]),
+        (&json!(1), &json!(0))
+    );
+    assert!(scrubbed["time"].is_string() && scrubbed["whole"].is_string());
+    let metrics = status(&["status", "--prometheus"]);
+    assert!(metrics.contains("dump_damaged{"), "{metrics}");
+}
+
+#[test]
+fn one_dump_or_the_last_ones_are_read() {
+    let ground = ground();
+    let read = |words: &[&str]| {
+        let words = [&["--json"], words].concat();
+        object(&ends(scrub(&ground, &words), 0).0)["files"].clone()
+    };
+    assert_eq!(read(&["2030/0102/0400"]), 2);
+    assert_eq!(read(&["2030/0102/0300", "2030/0102/0400"]), 3);
+    assert_eq!(read(&["--since", "2030/0102/0300"]), 3);
+    assert_eq!(read(&["--time", "1h"]), 5);
+    ends(scrub(&ground, &["--time", "6m"]), 2);
+    ends(scrub(&ground, &["--since", "3d", MINUTES[0]]), 2);
+    ends(scrub(&ground, &["2029/0101/0000"]), 1);
+}
+
+#[test]
+fn without_a_catalog_it_fails_and_says_what_to_do() {
+    let ground = Ground::new();
+    let (_, said) = ends(scrub(&ground, &[]), 1);
+    assert!(said.contains("dumpctl catalog rebuild"), "{said}");
+    CatalogTools::new(ground.root()).rebuild().expect("made");
+    // No hash was taken when they were made.
+    let (printed, _) = ends(scrub(&ground, &[]), 0);
+    assert!(
+        printed.ends_with("5 files had no hash, and have one from now on\n"),
+        "{printed}"
+    );
+}
