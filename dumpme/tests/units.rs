@@ -37,7 +37,7 @@ fn settings<'a>(unit: &'a str, key: &str) -> Vec<&'a str> {
 }
 
 /// Unit and program, of a user and of the system.
-const UNITS: [(&str, &str, [&str; 3]); 5] = [
+const UNITS: [(&str, &str, [&str; 3]); 6] = [
     (
         "dump",
         "hourly",
@@ -81,6 +81,15 @@ const UNITS: [(&str, &str, [&str; 3]); 5] = [
             "dumpctl prune -q",
             "dumpctl prune -q --set %i",
             "dumpctl prune -q --config /etc/dump/dump.toml --set %i",
+        ],
+    ),
+    (
+        "dump-scrub",
+        "daily",
+        [
+            "dumpctl scrub -q --time 1h",
+            "dumpctl scrub -q --time 1h --set %i",
+            "dumpctl scrub -q --time 1h --config /etc/dump/dump.toml --set %i",
         ],
     ),
 ];
@@ -157,7 +166,7 @@ fn what_closes_a_unit_is_the_same_in_all_of_a_kind() {
 #[test]
 #[ignore = "needs systemd-analyze"]
 fn systemd_finds_nothing_wrong() {
-    for (kind, count) in [("user", 21), ("system", 11)] {
+    for (kind, count) in [("user", 25), ("system", 13)] {
         // The programs need not be installed where this runs.
         let dir = TempDir::new().expect("a directory for the test");
         let mut units = Vec::new();
