@@ -2,7 +2,7 @@
 //!
 //! Where the filesystem takes it, the kernel moves the bytes from the disk into
 //! our buffer (`O_DIRECT`). Some filesystems take it and read part of their files
-//! through the cache all the same, and some do not take it at all: so what is
+//! through the cache anyway, and some do not take it at all: so what is
 //! cached is dropped before and after. Pages that another process has mapped, or
 //! that are not written yet, stay; nobody writes to the files of a published dump.
 

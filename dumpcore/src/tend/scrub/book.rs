@@ -25,9 +25,9 @@ use crate::tend::scrubbed::{DamageKind, DamagedPath};
 const EVERY: Duration = Duration::from_secs(30);
 /// How often it is tried to lock the dump root, while another run holds it.
 const PAUSE: Duration = Duration::from_millis(500);
-/// So much is recorded without delay, and waited for.
+/// How many notes are recorded without delay, and waited for.
 const MOST: usize = 50_000;
-/// So many that seem damaged are looked at again together.
+/// How many that seem damaged are looked at again together.
 const SUSPECTS: usize = 256;
 
 /// An inode that is damaged.

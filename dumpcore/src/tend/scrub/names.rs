@@ -24,7 +24,7 @@ pub(super) fn compare(
     let view = view.patient()?;
     let in_time = || until.is_none_or(|until| Instant::now() < until);
     for dump in dumps {
-        if !site.goes_on() || !in_time() {
+        if !site.may_begin() || !in_time() {
             return Ok(false);
         }
         match view.compare_names(site.root, *dump, &site.walk_options(Some(&in_time))) {

@@ -65,7 +65,7 @@ impl Shared<'_> {
     /// One worker, until there is nothing left to do.
     fn work(&self) {
         let mut looker = Looker::new(self.site.root);
-        while lock(&self.failed).is_none() && self.site.goes_on() {
+        while lock(&self.failed).is_none() && self.site.may_begin() {
             match self.one(&mut looker) {
                 Ok(true) => {}
                 Ok(false) => return,

@@ -46,7 +46,7 @@ impl<'s> Worksite<'s> {
     }
 
     /// May something more be begun?
-    pub(super) fn goes_on(&self) -> bool {
+    pub(super) fn may_begin(&self) -> bool {
         let in_time = |deadline| Instant::now() < deadline;
         !self.is_stopped() && self.deadline.is_none_or(in_time)
     }
