@@ -12,13 +12,14 @@ use dumpcli::policies::Policies;
 use dumpcli::settings::Sources;
 use dumpcli::{figures, fit, json, screen};
 use dumpcore::chrono::{DateTime, Utc};
-use dumpcore::{DumpId, DumpInfo, KeepCandidate, KeepReason, KeepRules, Printable};
+use dumpcore::{CatalogView, DumpId, DumpInfo, KeepCandidate, KeepReason, KeepRules, Printable};
 use serde_json::{Map, Value};
 
 use crate::common::Settings;
 use crate::desk;
 use crate::dumps::{self, Dumps, Looking};
 use crate::program::PROGRAM;
+use crate::prune_report::{self, dumps_of};
 use crate::table::{Set, Table};
 
 const WORD: &str = "list";
@@ -31,12 +32,14 @@ Columns:
            partial: some entries could not be read
   ADDED    what it stored that no older dump had
   ALONE    what removing it alone would free
+  USED BY  of a checkpoint and of first, how many dumps use its files: while there
+           are any, removing it frees little
   KEPT BY  current, current_chk, and the pins that name it; where a policy is
            configured also its rules (see 'dumpctl prune --help'), and nothing for
            a dump that the next prune removes
   TREES    what it holds, where dumps hold different trees
 
-Without the catalog ADDED and ALONE are not known.
+Without the catalog ADDED, ALONE and USED BY are not known.
 
 Examples:
   dumpctl list                 all dumps, the oldest first
@@ -82,7 +85,6 @@ fn listed(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     };
     let catalog = dumps.catalog("sizes are not known");
     let all = dumps.root.dumps(catalog.as_ref());
-    drop(catalog);
     let all = all.map_err(|error| dumps::failed(error, dumps.lookup))?;
     if all.is_empty()
         && let Some(failure) = dumps.lookup.no_dumps()
@@ -103,13 +105,40 @@ fn listed(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
         let text = format!("no dump holds a tree {tree}; there are {names}");
         return Err(Failure::Failed(text));
     }
+    let used_by = used_by(&dumps, catalog.as_ref(), &chosen)?;
+    drop(catalog);
+    let listed = Listed {
+        dumps: &dumps,
+        chosen,
+        kept_by,
+        used_by,
+    };
     if settings.session.json {
-        let object = object(&dumps, &chosen, &kept_by);
+        let object = listed.object();
         screen::print(&format!("{}\n", Value::Object(object)))?;
     } else {
-        tell(&dumps, &chosen, &kept_by)?;
+        listed.tell()?;
     }
     Ok(Exit::Done)
+}
+
+/// By dump, of those with which a full copy begins: how many dumps use its files.
+fn used_by(
+    dumps: &Dumps<'_>,
+    catalog: Option<&CatalogView>,
+    chosen: &[DumpInfo],
+) -> Result<HashMap<DumpId, u64>, Failure> {
+    let begin = |dump: &&DumpInfo| dump.is_checkpoint() || dump.dump == DumpId::First;
+    let asked: Vec<DumpId> = chosen.iter().filter(begin).map(|dump| dump.dump).collect();
+    let Some(catalog) = catalog.filter(|_| !asked.is_empty()) else {
+        return Ok(HashMap::new());
+    };
+    let users = catalog.users_of(&asked, &[]);
+    let users = users.map_err(|error| dumps::failed(error, dumps.lookup))?;
+    let each = asked.into_iter().zip(users);
+    Ok(each
+        .filter_map(|(dump, users)| Some((dump, users?)))
+        .collect())
 }
 
 fn chosen(options: &Options, since: Option<DateTime<Utc>>, all: Vec<DumpInfo>) -> Vec<DumpInfo> {
@@ -127,54 +156,99 @@ fn chosen(options: &Options, since: Option<DateTime<Utc>>, all: Vec<DumpInfo>) -
     chosen
 }
 
-fn tell(dumps: &Dumps<'_>, chosen: &[DumpInfo], kept_by: &KeptBy) -> Result<(), Failure> {
-    let first = chosen.first().map(|dump| &dump.trees);
-    let mixed = chosen.iter().any(|dump| Some(&dump.trees) != first);
-    let mut columns = vec![
-        Set::Left,
-        Set::Right,
-        Set::Left,
-        Set::Right,
-        Set::Right,
-        Set::Left,
-    ];
-    let mut head = vec!["NAME", "AGE", "KIND", "ADDED", "ALONE", "KEPT BY"];
-    if mixed {
+/// The dumps that are listed, and what is known of them.
+struct Listed<'a> {
+    dumps: &'a Dumps<'a>,
+    chosen: Vec<DumpInfo>,
+    kept_by: KeptBy,
+    used_by: HashMap<DumpId, u64>,
+}
+
+impl Listed<'_> {
+    fn tell(&self) -> Result<(), Failure> {
+        if self.chosen.is_empty() {
+            return Ok(());
+        }
+        let mut out = Out::open();
+        for line in self.table().lines(fit::stdout_columns()) {
+            if !dumps::line(&mut out, &line)? {
+                break;
+            }
+        }
+        dumps::close(out)
+    }
+
+    fn table(&self) -> Table {
+        let first = self.chosen.first().map(|dump| &dump.trees);
+        let mixed = self.chosen.iter().any(|dump| Some(&dump.trees) != first);
+        let mut columns = vec![Set::Left, Set::Right, Set::Left, Set::Right, Set::Right];
+        let mut head = vec!["NAME", "AGE", "KIND", "ADDED", "ALONE"];
+        let has_users = !self.used_by.is_empty();
+        if has_users {
+            columns.push(Set::Right);
+            head.push("USED BY");
+        }
         columns.push(Set::Left);
-        head.push("TREES");
-    }
-    let mut table = Table::new(&columns, &head);
-    let now = dumps.lookup.now.to_utc();
-    let size = |bytes: Option<u64>| bytes.map_or_else(|| "-".to_owned(), figures::bytes);
-    for dump in chosen {
-        let age = dump.moment.map(|moment| figures::age(now - moment));
-        let mut row = vec![
-            dump.dump.to_string(),
-            age.unwrap_or_else(|| "-".to_owned()),
-            kind_for_people(dump).to_owned(),
-            size(dump.added_bytes),
-            size(dump.unique_bytes),
-            kept_by[&dump.dump]
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(", "),
-        ];
+        head.push("KEPT BY");
         if mixed {
-            row.push(names(dump.trees.iter().map(Path::new)));
+            columns.push(Set::Left);
+            head.push("TREES");
         }
-        table.row(row);
-    }
-    if chosen.is_empty() {
-        return Ok(());
-    }
-    let mut out = Out::open();
-    for line in table.lines(fit::stdout_columns()) {
-        if !dumps::line(&mut out, &line)? {
-            break;
+        let mut table = Table::new(&columns, &head);
+        let now = self.dumps.lookup.now.to_utc();
+        let size = |bytes: Option<u64>| bytes.map_or_else(|| "-".to_owned(), figures::bytes);
+        for dump in &self.chosen {
+            let age = dump.moment.map(|moment| figures::age(now - moment));
+            let mut row = vec![
+                dump.dump.to_string(),
+                age.unwrap_or_else(|| "-".to_owned()),
+                kind_for_people(dump).to_owned(),
+                size(dump.added_bytes),
+                size(dump.unique_bytes),
+            ];
+            if has_users {
+                let users = self.used_by.get(&dump.dump);
+                row.push(users.map_or_else(String::new, |users| dumps_of(*users)));
+            }
+            row.push(prune_report::reasons(&self.kept_by[&dump.dump]));
+            if mixed {
+                row.push(names(dump.trees.iter().map(Path::new)));
+            }
+            table.row(row);
         }
+        table
     }
-    dumps::close(out)
+
+    fn object(&self) -> Map<String, Value> {
+        let mut object = desk::head(WORD, Exit::Done);
+        let root = dumpcli::absolute(&self.dumps.lookup.dump);
+        json::put_path(&mut object, "dump_root", Some(&root));
+        let each = self.chosen.iter().map(|dump| Value::Object(self.of(dump)));
+        object.insert("dumps".into(), each.collect());
+        object
+    }
+
+    fn of(&self, dump: &DumpInfo) -> Map<String, Value> {
+        let mut object = Map::new();
+        object.insert("name".into(), dump.dump.to_string().into());
+        let path = self.dumps.lookup.absolute(&dump.path);
+        json::put_path(&mut object, "path", Some(&path));
+        object.insert("time".into(), dump.moment.map_or(Value::Null, dumps::time));
+        object.insert("kind".into(), kind(dump).into());
+        object.insert("partial".into(), dump.lacks.is_some().into());
+        dumps::put_names(&mut object, "trees", dump.trees.iter().map(Path::new));
+        dumps::put_names(&mut object, "pins", dump.pins.iter().map(PathBuf::as_path));
+        object.insert("entries".into(), dump.entries.into());
+        object.insert("added_bytes".into(), dump.added_bytes.into());
+        object.insert("unique_bytes".into(), dump.unique_bytes.into());
+        let users = self.used_by.get(&dump.dump).copied();
+        object.insert("used_by".into(), users.into());
+        let words = self.kept_by[&dump.dump].iter().map(KeepReason::as_str);
+        let mut words: Vec<&str> = words.collect();
+        words.dedup();
+        object.insert("keep".into(), words.into());
+        object
+    }
 }
 
 fn names<'n>(names: impl Iterator<Item = &'n Path>) -> String {
@@ -196,33 +270,6 @@ fn kind(dump: &DumpInfo) -> &'static str {
         true => "checkpoint",
         false => "dump",
     }
-}
-
-fn object(dumps: &Dumps<'_>, chosen: &[DumpInfo], kept_by: &KeptBy) -> Map<String, Value> {
-    let mut object = desk::head(WORD, Exit::Done);
-    let root = dumpcli::absolute(&dumps.lookup.dump);
-    json::put_path(&mut object, "dump_root", Some(&root));
-    let each = chosen.iter().map(|dump| {
-        let mut object = Map::new();
-        object.insert("name".into(), dump.dump.to_string().into());
-        let path = dumps.lookup.absolute(&dump.path);
-        json::put_path(&mut object, "path", Some(&path));
-        object.insert("time".into(), dump.moment.map_or(Value::Null, dumps::time));
-        object.insert("kind".into(), kind(dump).into());
-        object.insert("partial".into(), dump.lacks.is_some().into());
-        dumps::put_names(&mut object, "trees", dump.trees.iter().map(Path::new));
-        dumps::put_names(&mut object, "pins", dump.pins.iter().map(PathBuf::as_path));
-        object.insert("entries".into(), dump.entries.into());
-        object.insert("added_bytes".into(), dump.added_bytes.into());
-        object.insert("unique_bytes".into(), dump.unique_bytes.into());
-        let words = kept_by[&dump.dump].iter().map(KeepReason::as_str);
-        let mut words: Vec<&str> = words.collect();
-        words.dedup();
-        object.insert("keep".into(), words.into());
-        Value::Object(object)
-    });
-    object.insert("dumps".into(), each.collect());
-    object
 }
 
 /// Why each dump stays.

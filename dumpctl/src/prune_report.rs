@@ -86,7 +86,7 @@ fn would(plan: &PrunePlan) -> String {
     let (goes, stay) = (plan.remove.len(), plan.keep.len());
     let all = goes + stay;
     if goes == 0 {
-        return format!("nothing to remove; {} stay", dumps_of(all));
+        return format!("nothing to remove; {} stay", dumps_of(all as u64));
     }
     let freed = match plan.freed_bytes {
         Some(freed) => format!(" and free {}", figures::bytes(freed)),
@@ -94,7 +94,7 @@ fn would(plan: &PrunePlan) -> String {
     };
     format!(
         "would remove {goes} of {}{freed}; {stay} stay",
-        dumps_of(all)
+        dumps_of(all as u64)
     )
 }
 
@@ -107,10 +107,10 @@ fn unwatched(brake: &KeepBrake) -> String {
     )
 }
 
-fn dumps_of(number: usize) -> String {
+pub(crate) fn dumps_of(number: u64) -> String {
     match number {
         1 => "1 dump".to_owned(),
-        number => format!("{number} dumps"),
+        number => format!("{} dumps", figures::number(number)),
     }
 }
 
@@ -204,10 +204,10 @@ pub(crate) fn tell(
     }
     let stay = pruned.plan.keep.len() + removal.left.len();
     text.push_str(&match removal.removed.len() {
-        0 => format!("nothing to remove; {} stay\n", dumps_of(stay)),
+        0 => format!("nothing to remove; {} stay\n", dumps_of(stay as u64)),
         removed => format!(
             "removed {}, {} freed; {stay} stay\n",
-            dumps_of(removed),
+            dumps_of(removed as u64),
             figures::bytes(removal.freed_bytes)
         ),
     });

@@ -76,6 +76,7 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     let dumps = dumps.collect::<Result<Vec<DumpId>, _>>()?;
     let order = || {
         let remove = Remove::new(&settings.dump.value).first_copy(options.force);
+        let remove = remove.count_users(true);
         dumps.iter().fold(remove, |remove, dump| remove.dump(*dump))
     };
     let desk = Desk::open(&settings.session);
@@ -135,14 +136,22 @@ fn question(plan: &Removal) -> String {
     }
     let freed = figures::bytes(plan.freed_bytes);
     match plan.removed.as_slice() {
-        [one] => text.push_str(&format!("remove {}, and free {freed}?", one.dump)),
+        [one] => {
+            let dump = one.dump;
+            text.push_str(&match uses(one) {
+                Some(uses) => format!("{dump} frees {freed}: {uses}; remove it?"),
+                None => format!("remove {dump}, and free {freed}?"),
+            });
+        }
         several => {
             let number = several.len();
             text.push_str(&format!("{number} dumps:\n"));
             for removed in several {
                 let (dump, names) = (removed.dump, removed.names);
                 let freed = figures::bytes(removed.freed_bytes);
-                text.push_str(&format!("  {dump}: {names} entries, {freed} to free\n"));
+                let line = format!("  {dump}: {names} entries, {freed} to free");
+                text.push_str(&with_uses(line, removed));
+                text.push('\n');
             }
             let name = PROGRAM.name;
             text.push_str(&format!(
@@ -224,12 +233,34 @@ fn line(removed: &Removed, dry_run: bool) -> String {
     let (names, freed) = (removed.names, figures::bytes(removed.freed_bytes));
     let dump = removed.dump;
     match (dry_run, removed.whole) {
-        (true, _) => format!("dry run: would remove {dump}: {names} entries, {freed} freed"),
-        (false, true) => format!("removed {dump}: {names} entries, {freed} freed"),
+        (true, _) => with_uses(
+            format!("dry run: would remove {dump}: {names} entries, {freed} freed"),
+            removed,
+        ),
+        (false, true) => with_uses(
+            format!("removed {dump}: {names} entries, {freed} freed"),
+            removed,
+        ),
         (false, false) => format!(
             "{dump} is not a dump any more, but not all of it could be removed: \
              {names} entries, {freed} freed; the next run tries again"
         ),
+    }
+}
+
+/// Why no more is freed: `212 dumps use its files`.
+fn uses(removed: &Removed) -> Option<String> {
+    match removed.used_by? {
+        0 => None,
+        1 => Some("1 dump uses its files".to_owned()),
+        more => Some(format!("{} dumps use its files", figures::number(more))),
+    }
+}
+
+fn with_uses(line: String, removed: &Removed) -> String {
+    match uses(removed) {
+        Some(uses) => format!("{line}: {uses}"),
+        None => line,
     }
 }
 

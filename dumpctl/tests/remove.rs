@@ -9,16 +9,23 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::{Ground, ends, traced};
-use dumpcore::{DumpRoot, Snapshot};
+use dumpcore::{CatalogTools, Checkpoint, DumpRoot, Report, Snapshot};
 use fixtures::plain_user::PlainUser;
 use fixtures::strace::{Inject, inject, trace};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
+/// Four dumps, and a catalog of them.
+fn with_catalog() -> Ground {
+    let ground = Ground::new();
+    CatalogTools::new(ground.root()).rebuild().expect("made");
+    ground
+}
+
 #[test]
 fn removes_what_is_named_and_says_what_that_freed() {
-    let ground = Ground::new();
+    let ground = with_catalog();
     let path = ground.root().join("2030/0102/0300/");
     let words = [
         "remove",
@@ -37,6 +44,10 @@ fn removes_what_is_named_and_says_what_that_freed() {
         lines[1].starts_with("removed 2030/0102/0300: 5 entries, "),
         "{printed}"
     );
+    // Two others have the file that did not change.
+    for line in &lines {
+        assert!(line.ends_with(" freed: 2 dumps use its files"), "{printed}");
+    }
     assert_eq!(said, "");
     assert!(!ground.has("2030/0101/0200") && !ground.has("2030/0102/0300"));
     assert!(ground.has("2030/0101/0100") && ground.has("2030/0102/0400/tree/dir/same"));
@@ -79,6 +90,81 @@ fn a_dry_run_tells_the_same_and_removes_nothing() {
             .as_u64()
             .is_some_and(|freed| freed >= 50_000)
     );
+}
+
+/// Two dumps, a checkpoint, which shares nothing with older dumps, two dumps that have
+/// its files, and another checkpoint; the names of the first checkpoint and of
+/// the dumps behind it.
+fn generations() -> (Ground, String, [String; 2]) {
+    let ground = Ground::empty();
+    fs::write(ground.at("tree/dir/same"), vec![1; 100_000]).expect("written");
+    ground.dump("2020-01-01T01:00");
+    ground.dump("2020-01-01T02:00");
+    let name = |report: &Report| report.name().expect("a dump").to_string();
+    let run = || Checkpoint::new(ground.root()).run().expect("published");
+    let checkpoint = name(&run());
+    let snapshot = || Snapshot::new(ground.root()).main(ground.at("tree"));
+    let later = [1, 2].map(|_| name(&snapshot().run().expect("published")));
+    run();
+    CatalogTools::new(ground.root()).rebuild().expect("made");
+    (ground, checkpoint, later)
+}
+
+#[test]
+fn a_checkpoint_says_how_many_dumps_use_its_files() {
+    let (ground, checkpoint, later) = generations();
+    let plan = |dump: &str| -> (u64, Value, String) {
+        let dry = |more: &str| ends(ground.dumpctl(&["remove", "-n", more, dump]), 0).0;
+        let object: Value = serde_json::from_str(&dry("--json")).expect("an object");
+        let removed = &object["removed"][0];
+        let freed = removed["freed_bytes"].as_u64().expect("a size");
+        (freed, removed["used_by"].clone(), dry("--no-progress"))
+    };
+    // Only its directories go.
+    let (freed, users, line) = plan(&checkpoint);
+    assert_eq!(users, json!(2));
+    assert!(freed < 100_000, "{freed}");
+    assert!(line.ends_with(" freed: 2 dumps use its files\n"), "{line}");
+    // Older dumps do not need it, and it needs none of them.
+    assert_eq!(plan("2020/0101/0100").1, json!(1));
+    // When the others go with it, nothing uses it.
+    let words = ["remove", "-n", "--json", &checkpoint, &later[0], &later[1]];
+    let object: Value = serde_json::from_str(&ends(ground.dumpctl(&words), 0).0).expect("one");
+    let removed = object["removed"].as_array().expect("a list");
+    assert!(removed.iter().all(|one| one["used_by"] == 0), "{object}");
+    assert!(
+        object["freed_bytes"]
+            .as_u64()
+            .is_some_and(|freed| freed > 100_000)
+    );
+    // Without the catalog nobody knows.
+    fs::remove_file(ground.root().join(".dump/catalog.db")).expect("removed");
+    let (_, users, line) = plan(&checkpoint);
+    assert_eq!(users, Value::Null);
+    assert!(line.ends_with(" freed\n"), "{line}");
+}
+
+#[test]
+fn a_list_says_of_checkpoints_how_many_dumps_use_their_files() {
+    let (ground, checkpoint, _) = generations();
+    let (listed, _) = ends(ground.dumpctl(&["list"]), 0);
+    let row = listed.lines().find(|line| line.starts_with(&checkpoint));
+    let row = row.expect("listed");
+    assert!(row.contains("checkpoint"), "{listed}");
+    let head = listed.lines().next().expect("a head");
+    assert!(head.contains("USED BY"), "{listed}");
+    assert!(row.contains(" 2 dumps"), "{listed}");
+    let listed = ends(ground.dumpctl(&["list", "--json"]), 0).0;
+    let object: Value = serde_json::from_str(&listed).expect("an object");
+    let listed = object["dumps"].as_array().expect("a list");
+    let of = |name: &str| {
+        listed
+            .iter()
+            .find(|one| one["name"] == name)
+            .expect("listed")
+    };
+    assert_eq!(of(&checkpoint)["used_by"], 2);
+    assert_eq!(of("2020/0101/0100")["used_by"], Value::Null);
 }
 
 #[test]
@@ -252,7 +338,7 @@ fn without_a_terminal_it_takes_force() {
 #[test]
 #[ignore = "needs script"]
 fn on_a_terminal_it_asks() {
-    let ground = Ground::new();
+    let ground = with_catalog();
     let program = env!("CARGO_BIN_EXE_dumpctl");
     let answer = |answer: &str, dumps: &str, code: i32| {
         let line =
@@ -273,13 +359,13 @@ fn on_a_terminal_it_asks() {
         printed
     };
     let asked = answer("n", "2030/0101/0200", 0);
-    assert!(
-        asked.contains("remove 2030/0101/0200, and free "),
-        "{asked}"
-    );
+    assert!(asked.contains("dumpctl: 2030/0101/0200 frees "), "{asked}");
+    let question = ": 3 dumps use its files; remove it? [y/N]";
+    assert!(asked.contains(question), "{asked}");
     assert!(ground.has("2030/0101/0200/tree/own"));
     let asked = answer("y", "2030/0101/0200 2030/0102/0300 2030/0102/0400", 23);
     assert!(asked.contains("  2030/0102/0300: 5 entries, "), "{asked}");
+    assert!(asked.contains(" to free: 2 dumps use its files"), "{asked}");
     assert!(!asked.contains("dry run"), "{asked}");
     let kept = asked.matches("kept 2030/0102/0400: ").count();
     assert_eq!(kept, 1, "{asked}");

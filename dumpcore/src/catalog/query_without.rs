@@ -36,6 +36,10 @@ impl View {
         match self.0 {}
     }
 
+    pub(crate) fn users(&self, _: &[DumpId], _: &[DumpId]) -> Answer<Vec<Option<u64>>> {
+        match self.0 {}
+    }
+
     pub(crate) fn usage(&self, _: &UsageOf) -> Answer<Option<UsageRow>> {
         match self.0 {}
     }

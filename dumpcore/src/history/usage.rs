@@ -105,6 +105,17 @@ impl CatalogView {
         }))
     }
 
+    /// By dump: how many others have files of it, so that removing it frees no
+    /// more than what none of them has. Dumps that are `going` too are not
+    /// counted. `None` of a dump that is not published.
+    ///
+    /// # Errors
+    /// The catalog cannot be read.
+    pub fn users_of(&self, dumps: &[DumpId], going: &[DumpId]) -> Result<Vec<Option<u64>>, Error> {
+        let users = self.view.users(dumps, going);
+        users.map_err(|e| Error::Other(Box::new(e)))
+    }
+
     /// The space that removing these dumps together would free, in bytes: what
     /// no other dump has, and their directories.
     ///

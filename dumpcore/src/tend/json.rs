@@ -13,6 +13,7 @@ impl Serialize for Removed {
         path(&mut map, "path", Some(&self.path))?;
         map.serialize_entry("entries", &self.names)?;
         map.serialize_entry("freed_bytes", &self.freed_bytes)?;
+        map.serialize_entry("used_by", &self.used_by)?;
         map.serialize_entry("whole", &self.whole)?;
         map.end()
     }
@@ -61,6 +62,7 @@ mod tests {
             path: "/dump/2026/1122/2331".into(),
             names: 7,
             freed_bytes: 4096,
+            used_by: Some(212),
             whole: true,
         };
         let removal = Removal {
@@ -76,6 +78,7 @@ mod tests {
         let written = serde_json::to_value(&removal).expect("written");
         assert_eq!(written["removed"][0]["name"], "2026/1122/2331");
         assert_eq!(written["removed"][0]["entries"], 7);
+        assert_eq!(written["removed"][0]["used_by"], 212);
         assert_eq!(written["left"][0]["reason"], "first_copy");
         assert_eq!(written["faults"], serde_json::json!([]));
     }

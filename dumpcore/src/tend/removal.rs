@@ -112,6 +112,10 @@ pub struct Removed {
     /// How many bytes that freed: the blocks of inodes whose last name was
     /// removed.
     pub freed_bytes: u64,
+    /// How many dumps that stay use its files, so that removing it frees no more.
+    /// `None` where that was not [asked for](crate::Remove::count_users), or is
+    /// not known without the catalog.
+    pub used_by: Option<u64>,
     /// Is nothing left of it? What is left is no longer a dump, and is removed by
     /// the next run.
     pub whole: bool,

@@ -4,6 +4,7 @@
 //! there: after a kill at any moment there is never half a dump under a dump's
 //! name, and the next run finishes the removal.
 
+use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::path::PathBuf;
 
@@ -38,8 +39,12 @@ pub struct Remove {
     root: PathBuf,
     dumps: Vec<DumpId>,
     first: bool,
+    users: bool,
     options: RunOptions,
 }
+
+/// How many dumps that stay use the files of those that go.
+type Users = HashMap<DumpId, u64>;
 
 impl DumpRoot {
     /// Removes one dump, or says in the [`Removal`] why it was left: as
@@ -59,6 +64,7 @@ impl Remove {
             root: root.into(),
             dumps: Vec::new(),
             first: false,
+            users: false,
             options: RunOptions::new(),
         }
     }
@@ -83,6 +89,13 @@ impl Remove {
         self
     }
 
+    /// Find out from the catalog, if there is one, how many dumps that stay use
+    /// the files of each: [`Removed::used_by`].
+    pub fn count_users(mut self, yes: bool) -> Self {
+        self.users = yes;
+        self
+    }
+
     takes_run_options!();
 
     /// Removes, and finishes what earlier runs left.
@@ -100,15 +113,19 @@ impl Remove {
             false => Some(root.lock()?),
         };
         let plan = Plan::of(&root, &self.dumps, self.first)?;
+        let users = self.users(&root, &plan.go);
         let totals = Totals::new(&*self.options.observer, Some(&self.options.stop));
         let budget = {
             let jobs = self.options.jobs;
             Budget::new(jobs.unwrap_or_else(|| removing::removing_jobs(&root)))
         };
-        let removal = match &lock {
+        let mut removal = match &lock {
             None => self.measured(&root, plan, budget),
             Some(_) => self.removed(&root, plan, budget, &totals)?,
         };
+        for removed in &mut removal.removed {
+            removed.used_by = users.get(&removed.dump).copied();
+        }
         let stopped = !totals.keep_going();
         let sum = totals.sum();
         Ok(Removal {
@@ -117,6 +134,19 @@ impl Remove {
             stopped,
             ..removal
         })
+    }
+
+    /// Asked before anything is removed, while the catalog knows what is there.
+    /// What is wrong with it is for others to report.
+    fn users(&self, root: &DumpRoot, go: &[DumpId]) -> Users {
+        if !self.users || go.is_empty() {
+            return Users::new();
+        }
+        let catalog = root.catalog().ok();
+        let users = catalog.and_then(|catalog| catalog.users_of(go, go).ok());
+        let each = go.iter().zip(users.unwrap_or_default());
+        each.filter_map(|(dump, users)| Some((*dump, users?)))
+            .collect()
     }
 
     /// What removing them would free.
@@ -144,6 +174,7 @@ impl Remove {
                 path,
                 names: gone.names,
                 freed_bytes: gone.freed,
+                used_by: None,
                 whole: gone.all,
             });
         }
@@ -211,6 +242,7 @@ impl Remove {
             path: root.path().join(dump.path()),
             names: gone.names,
             freed_bytes: gone.freed,
+            used_by: None,
             whole: gone.all,
         }
     }

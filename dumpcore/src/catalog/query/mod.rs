@@ -13,6 +13,7 @@ mod rows;
 mod series;
 mod sizes;
 mod usage;
+mod users;
 mod versions;
 
 use std::collections::HashMap;
@@ -75,6 +76,16 @@ impl View {
     /// The space that removing these dumps together would free, in bytes.
     pub(crate) fn freed(&self, dumps: &[DumpId]) -> Result<u64, CatalogError> {
         self.ask(|connection, series| sizes::freed(connection, series, dumps))
+    }
+
+    /// By dump: how many others have files of it, apart from those that are
+    /// going; `None` of one that is not known.
+    pub(crate) fn users(
+        &self,
+        dumps: &[DumpId],
+        going: &[DumpId],
+    ) -> Result<Vec<Option<u64>>, CatalogError> {
+        self.ask(|connection, series| users::users(connection, series, dumps, going))
     }
 
     /// Where space goes; `None`: no dump ever had that path.

@@ -289,6 +289,36 @@ proptest! {
     }
 
     #[test]
+    fn users_are_what_a_plain_count_finds(dumps in dumps(), set in any::<u8>()) {
+        let db = catalog(&dumps);
+        let series = Series::read(&db).expect("read");
+        let alive = there(&dumps);
+        let going: Vec<usize> = alive.iter().map(|(at, _)| *at)
+            .filter(|at| set & (1 << at) != 0).collect();
+        let files = |dump: &Dump| -> BTreeSet<i64> {
+            dump.names().into_values().filter(|inode| *inode < 100).collect()
+        };
+        let plain = alive.iter().map(|(at, dump)| {
+            let own = files(dump);
+            let others = alive.iter().filter(|(other, dump)| {
+                other != at && !going.contains(other) && !files(dump).is_disjoint(&own)
+            });
+            Some(others.count() as u64)
+        });
+        let plain: Vec<Option<u64>> = plain.chain([None]).collect();
+        let ids = |at: &usize| id(*at, &dumps[*at]);
+        let mut asked: Vec<DumpId> = alive.iter().map(|(at, _)| ids(at)).collect();
+        asked.push(DumpId::First);
+        let going: Vec<DumpId> = going.iter().map(ids).collect();
+        let users = users::users(&db, &series, &asked, &going).expect("asked");
+        prop_assert_eq!(&users, &plain);
+        // More than one number can tell apart.
+        let many: Vec<DumpId> = (0..20).flat_map(|_| asked.clone()).collect();
+        let plain: Vec<Option<u64>> = (0..20).flat_map(|_| plain.clone()).collect();
+        prop_assert_eq!(users::users(&db, &series, &many, &going).expect("asked"), plain);
+    }
+
+    #[test]
     fn what_is_found_is_what_a_plain_search_finds(
         dumps in dumps(), deleted in any::<bool>(), since in prop::option::of(0..8_i64),
         below in prop::sample::select(vec!["", "s", "s/d", "t/a"]),
