@@ -1,8 +1,10 @@
 //! Erasing a path from random histories: no dump has it any more, nothing else of
-//! any dump changes, and the catalog is as if it had never been.
+//! any dump changes, and the catalog is as if it had never been; and of dumps that
+//! are being read.
 
 mod common;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use common::Stage;
@@ -16,6 +18,7 @@ use fixtures::tree::Tree;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
+use rustix::fs::{FlockOperation, flock};
 
 /// Makes dumps, and the catalog of them.
 fn history(model: &Tree, rounds: &[Vec<Change>], checkpoint: bool) -> Stage {
@@ -80,6 +83,22 @@ fn told(dump: &Path) -> Vec<Told> {
         .collect()
 }
 
+/// Another program that reads a dump for long.
+fn reader(stage: &Stage, dump: DumpId) -> File {
+    let reader = File::open(stage.dump.join(dump.to_string())).expect("opened");
+    flock(&reader, FlockOperation::LockShared).expect("held");
+    reader
+}
+
+/// The catalog is as the dumps are, and tells what one made again would.
+fn assert_catalog_follows(stage: &Stage) {
+    let found = CatalogTools::new(&stage.dump).all(true).check();
+    assert_eq!(found.expect("checked"), Vec::new());
+    let after = told(&stage.dump);
+    CatalogTools::new(&stage.dump).rebuild().expect("made");
+    assert_eq!(after, told(&stage.dump));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -115,10 +134,69 @@ proptest! {
             print.assert_unchanged(tree);
             common::assert_names_noted(tree.parent().expect("a dump"));
         }
-        let check = || CatalogTools::new(&stage.dump).all(true).check().expect("checked");
-        prop_assert_eq!(check(), Vec::new());
-        let after = told(&stage.dump);
-        CatalogTools::new(&stage.dump).rebuild().expect("made");
-        prop_assert_eq!(after, told(&stage.dump));
+        assert_catalog_follows(&stage);
+    }
+
+    /// Of dumps that are being read the path stays, and the catalog knows that;
+    /// an erasure without a path finishes it.
+    #[test]
+    fn dumps_that_are_read_keep_it_until_the_next_time(
+        model in tree(is_root()),
+        rounds in vec(changes(is_root(), 5), 2..6),
+        checkpoint in any::<bool>(),
+        which in any::<Index>(),
+        read in vec(any::<bool>(), 6),
+        looks_between in any::<bool>(),
+    ) {
+        let stage = history(&model, &rounds, checkpoint);
+        let trees = trees(&stage);
+        let paths = paths(&trees);
+        prop_assume!(!paths.is_empty());
+        let path = which.get(&paths).clone();
+        let within = path.as_path().iter().skip(1).collect::<PathBuf>();
+        let has = |tree: &Path| tree.join(&within).symlink_metadata().is_ok();
+        let had = trees.iter().filter(|(_, tree)| has(tree));
+        let had: Vec<DumpId> = had.map(|(dump, _)| *dump).collect();
+        let held = trees.iter().zip(&read).filter(|(_, read)| **read);
+        let readers: Vec<(DumpId, File)> = held.map(|((dump, _), _)| (*dump, reader(&stage, *dump))).collect();
+        let is_held = |dump: &DumpId| readers.iter().any(|(held, _)| held == dump);
+        let before: Vec<Fingerprint> = trees.iter().map(|(dump, tree)| {
+            let mut print = Fingerprint::of(tree);
+            if !is_held(dump) {
+                print.forget(&within);
+            }
+            print
+        }).collect();
+
+        let erasure = Erase::new(&stage.dump).path(path.clone()).run().expect("run");
+        let left: Vec<DumpId> = erasure.left.iter().map(|left| left.dump).collect();
+        let stays: Vec<DumpId> = had.iter().copied().filter(is_held).collect();
+        prop_assert_eq!(&left, &stays);
+        prop_assert_eq!(&erasure.catalog, &CatalogAfter::Erased);
+        prop_assert_eq!(erasure.is_complete(), stays.is_empty());
+        for ((dump, tree), print) in trees.iter().zip(&before) {
+            prop_assert_eq!(has(tree), stays.contains(dump));
+            print.assert_unchanged(tree);
+            common::assert_names_noted(tree.parent().expect("a dump"));
+        }
+        // That makes the catalog again, which the second erasure shall not need.
+        if looks_between {
+            assert_catalog_follows(&stage);
+        }
+        drop(readers);
+
+        // Where nothing had gone, nothing was begun that could be finished.
+        let is_begun = !stays.is_empty() && stays != had;
+        let again = Erase::new(&stage.dump);
+        let again = if is_begun { again } else { again.path(path) };
+        let again = again.run().expect("run");
+        prop_assert_eq!(again.finished, is_begun);
+        prop_assert!(again.is_complete(), "{again:?}");
+        for (_, tree) in &trees {
+            prop_assert!(!has(tree));
+            common::assert_names_noted(tree.parent().expect("a dump"));
+        }
+        prop_assert!(!stage.dump.join(".dump/erasing").exists());
+        assert_catalog_follows(&stage);
     }
 }

@@ -28,7 +28,7 @@ Examples:
   dumpctl erase -n ~/secret.key         show which dumps have it, and what else
   dumpctl erase ~/secret.key            take it out of all dumps, after a question
   dumpctl erase --glob '*.pst'          all paths of that name, each listed first
-  dumpctl erase                         finish an erasure that was cut off
+  dumpctl erase                         finish an erasure that was cut off or left some
 
 Other names of the same file, and copies that you made of it, stay. The freed
 blocks are not overwritten; on an encrypted disk nobody else can read them.
@@ -38,7 +38,8 @@ Exit codes:
             no
   1         failed: nothing was erased, or no dump has it
   2         wrong usage
-  23        partly done: each dump that still has it is named
+  23        partly done: each dump that still has it is named; the next
+            'dumpctl erase' tries again
   75        a run is using this dump root
   130, 143  stopped by SIGINT (130), SIGTERM or SIGHUP (143): the next
             'dumpctl erase' finishes what was begun";
@@ -309,7 +310,10 @@ impl Telling<'_> {
                 "kept {}: {}", Printable::path(&path), left.reason
             );
         }
-        if let CatalogAfter::Failed(why) = &erasure.catalog {
+        // What was stopped, the next erasure finishes, and the catalog with it.
+        if let CatalogAfter::Failed(why) = &erasure.catalog
+            && !erasure.stopped
+        {
             tracing::error!(
                 "the catalog may still know what was erased: {why}; then run \
                  'dumpctl catalog rebuild'"
@@ -333,10 +337,14 @@ impl Telling<'_> {
         let (names, freed) = (erasure.names, figures::bytes(erasure.freed_bytes));
         let begin = match (erasure.dry_run, erasure.finished) {
             (true, _) => "dry run: would erase",
-            (false, true) => "finished an erasure that had been cut off, and erased",
+            (false, true) if erasure.left.is_empty() => "finished an earlier erasure, and erased",
+            (false, true) => "continued an earlier erasure, and erased",
             (false, false) => "erased",
         };
         let mut text = format!("{begin} {names} entries, {freed} freed\n");
+        if !erasure.left.is_empty() && exit != Exit::Failed {
+            text.push_str("what was left goes with the next 'dumpctl erase'\n");
+        }
         for line in self.lines(erasure).into_iter().chain(self.still(erasure)) {
             text.push_str(&line);
             text.push('\n');

@@ -1,4 +1,5 @@
-//! Taking paths out of the catalog, with all that stood below them.
+//! Taking paths out of the catalog, with all that stood below them; of dumps that
+//! still have one, what they have of it stays.
 //!
 //! The file is then written again as a whole, since its pages may hold copies of
 //! names that were moved: nobody finds a name in it that was erased.
@@ -7,7 +8,7 @@ use std::os::fd::AsFd as _;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::apply::within;
+use super::apply::{REMOVED, within};
 use super::error::{CatalogError, CatalogOp};
 use super::file::Catalog;
 use super::open;
@@ -19,14 +20,15 @@ use crate::sys::name::c_name;
 use crate::sys::{disk, file, link};
 
 impl Catalog {
-    /// Forgets these paths in all dumps. `dir_bytes`: what the directories that
-    /// went took themselves, by dump. The dump root is locked.
+    /// Forgets these paths in all dumps but those named with them, which still
+    /// have them. `dir_bytes`: what the directories that went took themselves, by
+    /// dump. The dump root is locked.
     ///
     /// # Errors
     /// The catalog may still hold them.
     pub(crate) fn erase(
         self,
-        paths: &[RelPath],
+        paths: &[(RelPath, Vec<DumpId>)],
         dir_bytes: &[(DumpId, u64)],
     ) -> Result<(), CatalogError> {
         let forget = |db: &Connection| {
@@ -34,7 +36,8 @@ impl Catalog {
                 let sql = "UPDATE dump SET dir_bytes=max(0, dir_bytes-?2) WHERE name=?1";
                 db.execute(sql, params![dump.to_string(), bytes.cast_signed()])?;
             }
-            paths.iter().try_for_each(|path| erase(db, path))?;
+            let mut each = paths.iter();
+            each.try_for_each(|(path, stays)| erase(db, path, stays))?;
             // Their numbers may be given to others.
             let sql = "DELETE FROM scrubbed WHERE inode NOT IN (SELECT id FROM inode)";
             db.execute(sql, []).map(drop)
@@ -81,33 +84,52 @@ impl Catalog {
     }
 }
 
-fn erase(db: &Connection, path: &RelPath) -> rusqlite::Result<()> {
+/// Where the names of a path are.
+struct Spot<'a> {
+    tree: i64,
+    dir: i64,
+    name: &'a [u8],
+}
+
+/// `None`: no dump has had it.
+fn spot<'a>(db: &Connection, path: &'a RelPath) -> rusqlite::Result<Option<Spot<'a>>> {
     let mut names = path.as_bytes().split(|byte| *byte == b'/');
     let tree = names.next().unwrap_or_default();
     let top = "SELECT dir, id FROM tree WHERE name=?1";
     let top = db.query_row(top, [tree], |row| Ok((row.get(0)?, row.get(1)?)));
     let Some((mut dir, tree)): Option<(i64, i64)> = top.optional()? else {
-        return Ok(());
+        return Ok(None);
     };
     let names: Vec<&[u8]> = names.collect();
-    let Some((last, above)) = names.split_last() else {
-        return Ok(());
+    let Some((name, above)) = names.split_last() else {
+        return Ok(None);
     };
     for name in above {
         match below(db, dir, name)? {
             Some(found) => dir = found,
-            None => return Ok(()),
+            None => return Ok(None),
         }
     }
+    Ok(Some(Spot { tree, dir, name }))
+}
+
+/// Notes which directories and runs a path has, and in which dumps it stays.
+fn find(db: &Connection, spot: &Spot<'_>, stays: &[DumpId]) -> rusqlite::Result<()> {
     db.execute_batch(
         "CREATE TEMP TABLE IF NOT EXISTS gone_dir(id INTEGER PRIMARY KEY);
-         CREATE TEMP TABLE IF NOT EXISTS gone(inode INTEGER NOT NULL, first INTEGER NOT NULL,
-           last INTEGER);
+         CREATE TEMP TABLE IF NOT EXISTS gone(dir INTEGER NOT NULL, name BLOB NOT NULL,
+           inode INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER);
          CREATE TEMP TABLE IF NOT EXISTS came(inode INTEGER NOT NULL, first INTEGER NOT NULL,
            sign INTEGER NOT NULL);
-         DELETE FROM gone_dir; DELETE FROM gone; DELETE FROM came;",
+         CREATE TEMP TABLE IF NOT EXISTS stays(seq INTEGER PRIMARY KEY);
+         DELETE FROM gone_dir; DELETE FROM gone; DELETE FROM came; DELETE FROM stays;",
     )?;
-    if let Some(own) = below(db, dir, last)? {
+    for dump in stays {
+        let sql = "INSERT INTO stays SELECT s.seq FROM series s JOIN dump d ON d.id=s.dump
+                   WHERE s.tree=?1 AND d.name=?2";
+        db.execute(sql, params![spot.tree, dump.to_string()])?;
+    }
+    if let Some(own) = below(db, spot.dir, spot.name)? {
         db.execute(
             "WITH RECURSIVE b(id) AS (SELECT ?1 UNION ALL
                SELECT d.id FROM b CROSS JOIN dir d ON d.parent=b.id)
@@ -116,30 +138,79 @@ fn erase(db: &Connection, path: &RelPath) -> rusqlite::Result<()> {
         )?;
     }
     db.execute(
-        "INSERT INTO gone SELECT inode, first, last FROM version WHERE dir=?1 AND name=?2",
-        params![dir, last],
+        "INSERT INTO gone SELECT dir, name, inode, first, last FROM version
+         WHERE dir=?1 AND name=?2",
+        params![spot.dir, spot.name],
     )?;
     db.execute_batch(
-        "INSERT INTO gone SELECT inode, first, NULL FROM live WHERE dir IN (SELECT id FROM gone_dir);
-         INSERT INTO gone SELECT inode, first, last FROM past WHERE dir IN (SELECT id FROM gone_dir);",
-    )?;
+        "INSERT INTO gone SELECT dir, name, inode, first, NULL FROM live
+           WHERE dir IN (SELECT id FROM gone_dir);
+         INSERT INTO gone SELECT dir, name, inode, first, last FROM past
+           WHERE dir IN (SELECT id FROM gone_dir);",
+    )
+}
+
+fn erase(db: &Connection, path: &RelPath, stays: &[DumpId]) -> rusqlite::Result<()> {
+    let Some(spot) = spot(db, path)? else {
+        return Ok(());
+    };
+    find(db, &spot, stays)?;
+    let tree = spot.tree;
     count_down(db, tree)?;
     note_first(db, tree, -1)?;
     for table in ["live", "past"] {
         let sql = format!("DELETE FROM {table} WHERE dir=?1 AND name=?2");
-        db.execute(&sql, params![dir, last])?;
+        db.execute(&sql, params![spot.dir, spot.name])?;
         let sql = format!("DELETE FROM {table} WHERE dir IN (SELECT id FROM gone_dir)");
         db.execute(&sql, [])?;
+    }
+    if !stays.is_empty() {
+        keep_where_it_stays(db, tree)?;
     }
     note_first(db, tree, 1)?;
     move_added(db, tree)?;
     db.execute_batch(
         "DELETE FROM inode WHERE id IN (SELECT inode FROM gone)
            AND id NOT IN (SELECT inode FROM live) AND id NOT IN (SELECT inode FROM past);
-         UPDATE inode SET src_dir=NULL WHERE src_dir IN (SELECT id FROM gone_dir);
-         DELETE FROM dir WHERE id IN (SELECT id FROM gone_dir);
-         DELETE FROM gone_dir; DELETE FROM gone; DELETE FROM came;",
+         DELETE FROM dir WHERE id IN (SELECT id FROM gone_dir) AND NOT EXISTS(
+           SELECT 1 FROM version v WHERE v.dir=dir.parent AND v.name=dir.name);
+         UPDATE inode SET src_dir=NULL WHERE src_dir IN (SELECT id FROM gone_dir)
+           AND src_dir NOT IN (SELECT id FROM dir);
+         DELETE FROM gone_dir; DELETE FROM gone; DELETE FROM came; DELETE FROM stays;",
     )
+}
+
+/// Writes the parts of the runs again that are in dumps which still have the
+/// path. A run is cut where a dump lost it; one that was removed cuts nothing.
+fn keep_where_it_stays(db: &Connection, tree: i64) -> rusqlite::Result<()> {
+    db.execute_batch(
+        "CREATE TEMP TABLE IF NOT EXISTS part(dir INTEGER NOT NULL, name BLOB NOT NULL,
+           inode INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL);
+         DELETE FROM part;",
+    )?;
+    db.execute(
+        "WITH lost(seq) AS (SELECT s.seq FROM series s JOIN dump d ON d.id=s.dump
+             WHERE s.tree=?1 AND d.state<>?2 AND s.seq NOT IN (SELECT seq FROM stays)),
+           block(first, last) AS (SELECT min(seq), max(seq) FROM stays
+             GROUP BY (SELECT count(*) FROM lost WHERE lost.seq<stays.seq)),
+           run AS (SELECT dir, name, inode, first,
+             coalesce(last, (SELECT max(seq) FROM series WHERE tree=?1)) AS last FROM gone)
+         INSERT INTO part SELECT r.dir, r.name, r.inode, max(r.first, b.first),
+           min(r.last, b.last) FROM run r JOIN block b ON r.first<=b.last AND b.first<=r.last",
+        params![tree, REMOVED],
+    )?;
+    let newest = "(SELECT max(seq) FROM series WHERE tree=?1)";
+    let live = format!(
+        "INSERT INTO live(dir, name, inode, first) SELECT dir, name, inode, first FROM part
+         WHERE last={newest}"
+    );
+    let past = format!(
+        "INSERT INTO past(dir, name, first, last, inode) SELECT dir, name, first, last, inode
+         FROM part WHERE last<{newest}"
+    );
+    db.execute(&live, [tree])?;
+    db.execute(&past, [tree])?;
+    db.execute_batch("DELETE FROM part")
 }
 
 fn below(db: &Connection, dir: i64, name: &[u8]) -> rusqlite::Result<Option<i64>> {
@@ -157,7 +228,7 @@ fn count_down(db: &Connection, tree: i64) -> rusqlite::Result<()> {
            bytes=max(0, bytes-(SELECT coalesce(sum(CASE WHEN i.kind=0 THEN i.size ELSE 0 END), 0)
              FROM gone g JOIN inode i ON i.id=g.inode
              WHERE s.seq>=g.first AND (g.last IS NULL OR s.seq<=g.last)))
-         WHERE s.tree=?1",
+         WHERE s.tree=?1 AND s.seq NOT IN (SELECT seq FROM stays)",
         [tree],
     )?;
     Ok(())

@@ -55,7 +55,7 @@ impl Catalog {
 
     pub(crate) fn remove_bad(_: &DumpRoot) {}
 
-    pub(crate) fn erase(self, _: &[RelPath], _: &[(DumpId, u64)]) -> Answer<()> {
+    pub(crate) fn erase(self, _: &[(RelPath, Vec<DumpId>)], _: &[(DumpId, u64)]) -> Answer<()> {
         match self.0 {}
     }
 

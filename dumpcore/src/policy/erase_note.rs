@@ -31,6 +31,11 @@ pub(crate) struct EraseNote {
 }
 
 impl EraseNote {
+    /// Is nothing left to be done?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.paths.is_empty() && self.dirs.is_empty()
+    }
+
     /// The lines.
     pub(crate) fn text(&self) -> String {
         let mut text = String::new();

@@ -43,6 +43,8 @@ pub(crate) struct Spot {
     pub(crate) name: CString,
     pub(crate) dir_was: DirWas,
     pub(crate) meta: Meta,
+    /// 0 until it is asked for, by [`DumpRoot::size_of`].
+    pub(crate) size: SpotSize,
 }
 
 /// How much is at a spot.
@@ -86,6 +88,7 @@ impl DumpRoot {
                     mode: dir.mode,
                 },
                 meta,
+                size: SpotSize::default(),
             })),
             Err(e) if errno::has_changed(&e) || errno::is_missing(&e) => Ok(None),
             Err(e) => Err(Fault::new(Op::Open, path, e)),
@@ -138,8 +141,16 @@ impl DumpRoot {
     pub(crate) fn note_names(&self, dump: DumpId, names: u64) -> Result<(), Fault> {
         let noted = self.open_dump(&dump.rel_path()).and_then(|handle| {
             let handle = dir::reopen(handle.as_fd(), For::Reading)?;
-            let names = names.to_string();
-            marks::put(&handle, layout::NAMES_XATTR, Some(names.as_bytes()))
+            marks::put(
+                &handle,
+                layout::NAMES_XATTR,
+                Some(names.to_string().as_bytes()),
+            )?;
+            // With another number than it has, it would count as half a dump.
+            match size_marks::names(&handle).is_none_or(|noted| noted == names) {
+                true => Ok(()),
+                false => Err(io::Error::other("its number of entries cannot be noted")),
+            }
         });
         noted.map_err(|e| Fault::new(Op::SetXattr, self.path().join(dump.path()), e))
     }
@@ -164,6 +175,10 @@ impl DumpRoot {
                     }
                     link::set_mode_of_dir(from.0, from.1, OWN).map_err(failed(Op::SetMode))?;
                     let moved = link::rename_new(from.0, from.1, to.handle.as_fd(), &leaf);
+                    if moved.is_err() {
+                        // It stays in the dump, and as it was.
+                        let _ = link::set_mode_of_dir(from.0, from.1, spot.meta.mode);
+                    }
                     return moved.map(|()| leaf).map_err(failed(Op::Rename));
                 }
                 Err(e) => return Err(failed(Op::Rename)(e)),
@@ -176,10 +191,15 @@ impl DumpRoot {
         let path = RelPath::from_bytes(below);
         let put = self.open_dump(&path).and_then(|dir| {
             let dir = dir::reopen(dir.as_fd(), For::Reading)?;
-            if stat::look_at(&dir)?.mode != was.mode {
+            let is = stat::look_at(&dir)?;
+            if is.mode != was.mode {
                 file::set_mode(&dir, was.mode)?;
             }
-            file::set_times(&dir, was.atime, was.mtime)
+            // Where nothing could be renamed, no times can be set either.
+            match (is.atime, is.mtime) == (was.atime, was.mtime) {
+                true => Ok(()),
+                false => file::set_times(&dir, was.atime, was.mtime),
+            }
         });
         match put {
             // The dump was removed since.

@@ -3,26 +3,27 @@
 //! It is noted first what is to go, and what the directories around it are to
 //! have again; then each dump loses its paths by renames; when that is flushed,
 //! they are removed and forgotten. After a kill at any moment the next erasure
-//! finishes, by the note. Nothing but the paths changes: no other inode, and of
+//! finishes, by the note; so it does where a dump could not be written to, or was
+//! being read, and the catalog knows what that one still has. Nothing but the paths changes: no other inode, and of
 //! the directories around them no time.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::CString;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 
 use super::erasure::{CatalogAfter, ErasedPath, Erasure};
+use super::forget::forget;
 use super::removal::{Left, Reason};
-use crate::catalog::{Catalog, CatalogError};
+use crate::catalog::Catalog;
 use crate::engine::{self, Act, Budget, Measured, Totals};
-use crate::model::chain::Chain;
 use crate::model::error::Error;
 use crate::model::event::{Event, Phase, Silent};
 use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
 use crate::model::metadata::{Id, Meta};
 use crate::model::path::RelPath;
-use crate::policy::erase_note::EraseNote;
+use crate::policy::erase_note::{DirWas, EraseNote};
 use crate::policy::layout::DumpId;
 use crate::root::DumpRoot;
 use crate::root::erasing::Spot;
@@ -58,8 +59,6 @@ struct Plan {
     spots: Vec<Spot>,
     left: Vec<Left>,
     note: EraseNote,
-    /// What the directories that go take themselves, by dump.
-    dir_bytes: Vec<(DumpId, u64)>,
 }
 
 impl Erase {
@@ -84,7 +83,7 @@ impl Erase {
 
     takes_run_options!();
 
-    /// Erases, and finishes an erasure that was cut off.
+    /// Erases, and finishes an earlier erasure that was cut off or left something.
     ///
     /// # Errors
     /// [`Error::Busy`] when a run holds the dump root, and others when it cannot
@@ -115,7 +114,7 @@ impl Erase {
             // What was noted first is what there was.
             plan.note.dirs.extend(before.dirs);
             plan.note.names.extend(before.names);
-            let erasure = self.erased(&root, plan, budget, &totals)?;
+            let erasure = self.erased(&root, plan, finished, budget, &totals)?;
             drop(lock);
             Erasure {
                 finished,
@@ -136,20 +135,18 @@ impl Erase {
     fn plan(&self, root: &DumpRoot, paths: Vec<RelPath>) -> Result<Plan, Error> {
         let mut plan = Plan::default();
         for dump in dumps(root)? {
-            let (mut names, mut dir_bytes) = (0, 0);
+            let mut names = 0;
             for path in &paths {
                 match root.spot(dump, path) {
                     Ok(None) => {}
-                    Ok(Some(spot)) => match root.mounted_at(&spot) {
+                    Ok(Some(mut spot)) => match root.mounted_at(&spot) {
                         Some(point) => plan.leave(root, &spot, Reason::Mounted { point }),
                         None => {
                             let keep_going = || self.options.keep_going();
-                            let size = root.size_of(&spot, &keep_going);
-                            names += size.names;
-                            dir_bytes += size.dir_bytes;
-                            plan.note
-                                .dirs
-                                .insert(spot.dir.as_bytes().to_vec(), spot.dir_was);
+                            spot.size = root.size_of(&spot, &keep_going);
+                            names += spot.size.names;
+                            let dir = spot.dir.as_bytes().to_vec();
+                            plan.note.dirs.insert(dir, spot.dir_was);
                             plan.spots.push(spot);
                         }
                     },
@@ -159,9 +156,6 @@ impl Erase {
                         reason: Reason::Failed(fault),
                     }),
                 }
-            }
-            if dir_bytes > 0 {
-                plan.dir_bytes.push((dump, dir_bytes));
             }
             if names > 0
                 && let Some(noted) = root.noted_names(dump)
@@ -199,10 +193,11 @@ impl Erase {
         &self,
         root: &DumpRoot,
         mut plan: Plan,
+        is_begun: bool,
         budget: Budget,
         totals: &Totals<'_>,
     ) -> Result<Erasure, Error> {
-        if plan.note.paths.is_empty() {
+        if plan.note.is_empty() {
             return Ok(self.told(
                 plan,
                 engine::Gone::default(),
@@ -214,12 +209,12 @@ impl Erase {
         totals.event(Event::Phase(Phase::Removing));
         let to = root.removing()?;
         let out = self.take_all_out(root, &mut plan, &to, totals);
-        let is_put_back = put_all_back(root, &plan.note, totals);
+        let not_put_back = put_all_back(root, &plan.note, totals);
         disk::sync_filesystem(root.handle()).map_err(|e| root.failed(Op::Sync, "".as_ref(), e))?;
         // Before the files, since it holds their names.
-        let catalog = match plan.left.is_empty() && totals.keep_going() {
-            true => forget(root, &plan),
-            false => CatalogAfter::Failed("some dumps still have it; erase it again".to_owned()),
+        let catalog = match totals.keep_going() {
+            true => forget(root, &plan.where_it_stays(root), &plan.dir_bytes()),
+            false => CatalogAfter::Failed("it was stopped; the next erasure does it".to_owned()),
         };
         let mut sum = engine::Gone::default();
         for leaf in &out {
@@ -232,8 +227,10 @@ impl Erase {
             // What was on its way out may hold them, too.
             let rest = removing::finish(root, &out, Total::Told, budget, totals);
             sum.freed += rest.freed;
-            if is_put_back {
-                root.end_erase_note()?;
+            let rest = plan.rest(root, not_put_back);
+            match !rest.is_empty() && (is_begun || !out.is_empty()) {
+                true => root.put_erase_note(&rest)?,
+                false => root.end_erase_note()?,
             }
         }
         let files = Files::of(&plan.spots);
@@ -241,7 +238,8 @@ impl Erase {
     }
 
     /// Renames all of it out of the dumps. Returns the names that it has now; of
-    /// the spots those stay that are gone.
+    /// the spots those stay that are gone. A dump that keeps some of it says how
+    /// many names it has now.
     fn take_all_out(
         &self,
         root: &DumpRoot,
@@ -249,7 +247,7 @@ impl Erase {
         to: &Removing,
         totals: &Totals<'_>,
     ) -> Vec<CString> {
-        let mut out = Vec::new();
+        let (mut out, mut kept) = (Vec::new(), BTreeMap::<DumpId, u64>::new());
         for spot in std::mem::take(&mut plan.spots) {
             if !totals.keep_going() {
                 break;
@@ -259,8 +257,17 @@ impl Erase {
                     out.push(leaf);
                     plan.spots.push(spot);
                 }
-                Err(reason) => plan.leave(root, &spot, reason),
+                Err(reason) => {
+                    *kept.entry(spot.dump).or_default() += spot.size.names;
+                    plan.leave(root, &spot, reason);
+                }
             }
+        }
+        for (dump, names) in kept {
+            let names = plan.note.names.get(&dump).map(|without| without + names);
+            let names = names.filter(|names| root.noted_names(dump) != Some(*names));
+            let noted = names.map_or(Ok(()), |names| root.note_names(dump, names));
+            noted.unwrap_or_else(|fault| totals.fault(fault));
         }
         out
     }
@@ -325,18 +332,53 @@ impl Plan {
             reason,
         });
     }
+
+    /// The paths, each with the dumps that still have it.
+    fn where_it_stays(&self, root: &DumpRoot) -> Vec<(RelPath, Vec<DumpId>)> {
+        let stays = |path: &RelPath| {
+            let at = |left: &&Left| left.path == path.below(&root.path().join(left.dump.path()));
+            let left = self.left.iter().filter(at);
+            left.map(|left| left.dump).collect()
+        };
+        let paths = self.note.paths.iter();
+        paths.map(|path| (path.clone(), stays(path))).collect()
+    }
+
+    /// What the directories that went took themselves, by dump.
+    fn dir_bytes(&self) -> Vec<(DumpId, u64)> {
+        let mut bytes = BTreeMap::new();
+        for spot in &self.spots {
+            *bytes.entry(spot.dump).or_default() += spot.size.dir_bytes;
+        }
+        bytes.into_iter().filter(|(_, bytes)| *bytes > 0).collect()
+    }
+
+    /// What the next erasure has to do.
+    fn rest(&self, root: &DumpRoot, dirs: BTreeMap<Vec<u8>, DirWas>) -> EraseNote {
+        let paths = self.where_it_stays(root).into_iter();
+        let paths = paths.filter(|(_, stays)| !stays.is_empty());
+        EraseNote {
+            paths: paths.map(|(path, _)| path).collect(),
+            dirs,
+            names: BTreeMap::new(),
+        }
+    }
 }
 
-/// Gives all directories back what they had; was that done?
-fn put_all_back(root: &DumpRoot, note: &EraseNote, totals: &Totals<'_>) -> bool {
-    let mut all = true;
+/// Gives all directories back what they had; those of which that failed.
+fn put_all_back(
+    root: &DumpRoot,
+    note: &EraseNote,
+    totals: &Totals<'_>,
+) -> BTreeMap<Vec<u8>, DirWas> {
+    let mut left = BTreeMap::new();
     for (dir, was) in &note.dirs {
         if let Err(fault) = root.put_back(dir, was) {
             totals.fault(fault);
-            all = false;
+            left.insert(dir.clone(), *was);
         }
     }
-    all
+    left
 }
 
 /// Everything that may hold a path: a first copy, the dumps, what runs that
@@ -376,35 +418,5 @@ impl Files {
             }
         }
         files
-    }
-}
-
-/// Takes the paths out of the catalog. One that cannot be believed is of no use,
-/// and goes.
-fn forget(root: &DumpRoot, plan: &Plan) -> CatalogAfter {
-    let after = match opened(root) {
-        Ok(None) => CatalogAfter::None,
-        Ok(Some(catalog)) => match catalog.erase(&plan.note.paths, &plan.dir_bytes) {
-            Ok(()) => CatalogAfter::Erased,
-            Err(error) => failed(root, &error),
-        },
-        Err(error) => failed(root, &error),
-    };
-    Catalog::remove_bad(root);
-    after
-}
-
-fn opened(root: &DumpRoot) -> Result<Option<Catalog>, CatalogError> {
-    match Catalog::read(root) {
-        Ok(None) => Ok(None),
-        _ => Catalog::open(root),
-    }
-}
-
-fn failed(root: &DumpRoot, error: &CatalogError) -> CatalogAfter {
-    match Catalog::read(root) {
-        // It was set aside.
-        Ok(None) => CatalogAfter::None,
-        _ => CatalogAfter::Failed(Chain(error).to_string()),
     }
 }

@@ -22,7 +22,7 @@ pub struct ErasedPath {
 pub enum CatalogAfter {
     /// There is none.
     None,
-    /// It knows the paths no more.
+    /// It knows the paths no more, but for the dumps that still have them.
     Erased,
     /// It may still hold them: why, in one sentence. It is to be made again from
     /// the dumps.
@@ -50,7 +50,8 @@ pub struct Erasure {
     pub faults: Vec<Fault>,
     /// How many such faults there were.
     pub faults_total: u64,
-    /// Was an erasure finished that had been cut off?
+    /// Was an earlier erasure continued, which had been cut off or had left
+    /// something?
     pub finished: bool,
     /// Was it a dry run?
     pub dry_run: bool,

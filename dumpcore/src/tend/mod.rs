@@ -3,6 +3,7 @@
 pub(crate) mod catalog;
 pub(crate) mod erase;
 pub(crate) mod erasure;
+mod forget;
 #[cfg(feature = "serde")]
 mod json;
 pub(crate) mod plan;
