@@ -15,9 +15,9 @@
 //! | where | what lives there |
 //! | --- | --- |
 //! | `lookup/` | looking at old versions: [`Lookups`], [`Lookup`], [`notices`], [`diff`], [`paging`] |
-//! | `run/` | a run from its start to its exit code: [`command_line`], [`session`], [`signals`], [`hooks`], [`observer`], [`ending`], [`advice`], [`question`]; dumps that go behind it: [`pruning`] |
+//! | `run/` | a run from its start to its exit code: [`command_line`], [`session`], [`signals`], [`hooks`], [`observer`], [`ending`], [`advice`], [`question`]; what follows it: [`pruning`], [`shadowing`] |
 //! | `output/` | what is shown meanwhile ([`progress`], [`logging`], [`screen`]) and at the end ([`report`], [`json`], [`metrics`]); numbers for people: [`figures`]; text that fits a terminal: [`fit`], [`mod@help`] |
-//! | `config/` | flag, environment, file or default: [`options`], [`mod@environment`], [`mod@file`], [`settings`], shown by [`print_config`]; exclude rules, in the order of their weight: [`excludes`]; which dumps stay: [`keep`], [`policies`] |
+//! | `config/` | flag, environment, file or default: [`options`], [`mod@environment`], [`mod@file`], [`settings`], shown by [`print_config`]; exclude rules, in the order of their weight: [`excludes`]; which dumps stay: [`keep`], [`policies`]; what Samba is shown: [`shadow`] |
 //! | `exit.rs` `failure.rs` `program.rs` `paths.rs` | how a program ends ([`exit`]) and why ([`failure`]), which program it is ([`Program`]), paths as people and machines are told them |
 //!
 //! A program is then little more than its options and its order to the
@@ -68,10 +68,12 @@ mod run;
 
 pub use config::{
     environment, excludes, file, keep, keys, local_state, options, origin, policies, print_config,
-    session_settings, settings, trees,
+    session_settings, settings, shadow, trees,
 };
 pub use lookup::{AgoOptions, Hints, Lookup, Lookups, diff, no_moment, notices, paging};
 pub use output::{figures, fit, help, json, logging, metrics, progress, report, screen};
 pub use paths::{What, absolute};
 pub use program::{Advice, Program, Root};
-pub use run::{advice, command_line, ending, hooks, observer, pruning, question, session, signals};
+pub use run::{
+    advice, command_line, ending, hooks, observer, pruning, question, session, shadowing, signals,
+};

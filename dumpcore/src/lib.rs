@@ -270,6 +270,7 @@ pub use tend::removal::{Left, Reason, Removal, Removed};
 pub use tend::remove::Remove;
 pub use tend::scrub::Scrub;
 pub use tend::scrubbed::{DamageKind, Damaged, DamagedLink, DamagedPath, Scrubbed};
+pub use tend::shadow_copies::{ShadowCopies, ShadowCopiesError, ShadowLinks};
 pub use tend::status::{
     CheckpointStatus, LeftoverStatus, RoomStatus, RootStatus, ScrubStatus, TreeStatus, WatchedTree,
 };

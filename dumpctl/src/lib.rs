@@ -26,6 +26,7 @@ mod remove;
 mod restore;
 mod scrub;
 mod scrub_report;
+mod shadow_copies;
 mod status;
 mod status_found;
 mod status_json;
@@ -66,6 +67,7 @@ enum Word {
     Pin(pin::Options),
     Unpin(pin::UnpinOptions),
     Import(import::Options),
+    ShadowCopies(shadow_copies::Options),
     Erase(erase::Options),
     Scrub(scrub::Options),
     Catalog(catalog::Options),
@@ -98,6 +100,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         Some(Word::Pin(options)) => pin::run(options, &settings),
         Some(Word::Unpin(options)) => pin::run_unpin(options, &settings),
         Some(Word::Import(options)) => import::run(options, &settings),
+        Some(Word::ShadowCopies(options)) => shadow_copies::run(options, &settings),
         Some(Word::Erase(options)) => erase::run(options, &settings),
         Some(Word::Scrub(options)) => scrub::run(options, &settings),
         Some(Word::Catalog(options)) => catalog::run(options, &settings),

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod advice;
+mod after;
 mod age;
 
 use std::ffi::OsString;
@@ -29,16 +30,15 @@ use dumpcli::keys::Rule;
 use dumpcli::options::{Excludes, Load, Output, Places, Progress, either};
 use dumpcli::origin::Origin;
 use dumpcli::origin::{Source, Value};
-use dumpcli::policies::Policies;
 use dumpcli::print_config::Listing;
-use dumpcli::pruning::AfterRun;
 use dumpcli::screen;
 use dumpcli::session::{Session, Task};
 use dumpcli::session_settings::SessionSettings;
 use dumpcli::settings::Sources;
 use dumpcli::trees::trees;
-use dumpcore::{Filter, LinkPolicy, PinName, Printable, RunOptions, Snapshot, Stamp, Tree};
+use dumpcore::{Filter, LinkPolicy, PinName, Printable, Snapshot, Stamp, Tree};
 
+use after::After;
 use age::Ages;
 
 const PROGRAM: Program = Program {
@@ -218,43 +218,17 @@ fn run(options: &Options) -> Result<Exit, Failure> {
             .moves(!options.tree.no_moves)
             .catalog(settings.catalog.value);
         let report = snapshot.options(run.clone()).run()?;
-        let complete = report.is_complete() && !report.dry_run;
-        let pruned = match &settings.keep {
-            Some(keep) if keep.value.auto && complete => prune(options, &sources, &settings, run),
-            _ => None,
+        let after = After {
+            program: PROGRAM,
+            places: &options.places,
+            sources: &sources,
+            root: dump,
+            trees: settings.names(),
+            is_auto: settings.keep.as_ref().is_some_and(|keep| keep.value.auto),
         };
-        Ok(match pruned {
-            Some(pruned) => Ended::Pruned(Box::new(report), Box::new(pruned)),
-            None => report.into(),
-        })
+        let tended = after.tend(&report, run);
+        Ok(Ended::Tended(Box::new(report), Box::new(tended)))
     }))
-}
-
-/// Removes what no policy keeps of the trees that were dumped.
-fn prune(
-    options: &Options,
-    sources: &Sources,
-    settings: &Settings,
-    run: RunOptions,
-) -> Option<AfterRun> {
-    let (places, root) = (&options.places, &settings.dump.value);
-    let chosen = (sources, places.main.as_slice());
-    let policies = Policies::of_dump_root(PROGRAM, &places.configuration, chosen, root);
-    let policies = match policies {
-        Ok(policies) => policies,
-        Err(failure) => return Some(AfterRun::failed(failure.to_string())),
-    };
-    let Some(policy) = policies.chosen() else {
-        let wrong: Vec<&str> = policies.wrong().collect();
-        return Some(AfterRun::failed(wrong.join("; ")));
-    };
-    // A tree may have been named by an option.
-    let trees: Vec<OsString> = settings.trees().filter_map(|t| t.name_in_dump()).collect();
-    let rules = trees.iter().fold(policies.rules(), |rules, tree| {
-        rules.tree(tree.clone(), policy.clone())
-    });
-    let rules = rules.only(trees);
-    AfterRun::prune(root, rules, run)
 }
 
 impl Monitoring {
@@ -358,6 +332,11 @@ impl Settings {
     /// The trees in force, and their names in the dump.
     fn trees(&self) -> impl Iterator<Item = Tree> {
         trees(&self.main.value, self.root_name.as_ref())
+    }
+
+    /// The names that they have in the dump.
+    fn names(&self) -> Vec<OsString> {
+        self.trees().filter_map(|t| t.name_in_dump()).collect()
     }
 
     /// The names in the dump of the trees that somebody named; none where the

@@ -168,3 +168,36 @@ fn sets_that_share_a_dump_root_keep_what_is_theirs() {
     let stay = stay.map(|minute| format!("2020/0101/{minute}"));
     assert_eq!(names(&place), BTreeSet::from(stay));
 }
+
+#[test]
+fn links_for_samba_follow_the_dumps_and_stop_none() {
+    let shadow = "[shadow_copies]\ndir = \"../../shadow\"\n";
+    let place = with(&format!("{shadow}[keep]\nauto = true\ndaily = 2\n"));
+    let links = |place: &Place| {
+        let links = fs::read_dir(place.dir.path().join("shadow")).expect("listed");
+        links.count()
+    };
+    dump_at(&place, "2020-01-01T01:00").success();
+    assert_eq!(links(&place), 1);
+    dump_at(&place, "2020-01-02T03:00").success();
+    let dry = place.dumpme().arg("-n").assert();
+    dry.success();
+    assert_eq!(links(&place), 2);
+    let mut dumpme = place.dumpme();
+    let dumpme = dumpme.args(["--at", "2020-01-02T04:00", "--json"]);
+    let ran = dumpme.assert().success();
+    // The dump of three o'clock is gone, and so is its link.
+    ran.stdout(contains("\"shadow_copies\"").and(contains("\"made\":1")))
+        .stdout(contains("\"removed\":1").and(contains("\"kept\":1")));
+    assert_eq!(links(&place), 2);
+    place.config(&format!(
+        "{PLACES}[shadow_copies]\ndir = \"../../dump/s\"\n"
+    ));
+    let ran = dump_at(&place, "2020-01-03T04:00").code(23);
+    ran.stderr(contains("cannot update the shadow copies").and(contains("inside the dump root")));
+    assert_eq!(names(&place).len(), 3);
+    place.config(&format!("{PLACES}[shadow_copies]\ndri = \"../../s\"\n"));
+    let ran = dump_at(&place, "2020-01-04T04:00").code(23);
+    ran.stderr(contains("unknown key `dri`").and(contains("shadow copies are not updated")));
+    assert_eq!(names(&place).len(), 4);
+}

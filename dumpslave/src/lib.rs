@@ -13,7 +13,7 @@ use std::process::ExitCode;
 use clap::{Args, CommandFactory, Parser, ValueHint};
 use dumpcli::Program;
 use dumpcli::command_line;
-use dumpcli::ending::Ended;
+use dumpcli::ending::{Ended, Tended};
 use dumpcli::excludes;
 use dumpcli::exit::{self, Exit};
 use dumpcli::failure::Failure;
@@ -157,7 +157,13 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         let replica = settings.replica(&options.kind, filter);
         Ok(match replica.options(run.clone()).run()? {
             Replicated::Made(report) => match settings.prune(options, &sources, &report, run) {
-                Some(pruned) => Ended::Pruned(report, Box::new(pruned)),
+                Some(pruned) => {
+                    let tended = Tended {
+                        pruned: Some(pruned),
+                        shadow: None,
+                    };
+                    Ended::Tended(report, Box::new(tended))
+                }
                 None => Ended::Made(report),
             },
             Replicated::There(path) => Ended::There(path),

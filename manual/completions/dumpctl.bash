@@ -52,6 +52,9 @@ _dumpctl() {
             dumpctl,scrub)
                 cmd="dumpctl__subcmd__scrub"
                 ;;
+            dumpctl,shadow-copies)
+                cmd="dumpctl__subcmd__shadow__subcmd__copies"
+                ;;
             dumpctl,status)
                 cmd="dumpctl__subcmd__status"
                 ;;
@@ -65,7 +68,7 @@ _dumpctl() {
 
     case "${cmd}" in
         dumpctl)
-            opts="-j -v -q -h -V --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help --version status list diff find du restore prune remove pin unpin import erase scrub catalog"
+            opts="-j -v -q -h -V --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help --version status list diff find du restore prune remove pin unpin import shadow-copies erase scrub catalog"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -949,6 +952,86 @@ _dumpctl() {
                     return 0
                     ;;
                 --from)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --main)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --dump)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --config)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -j)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log)
+                    COMPREPLY=($(compgen -W "auto journal syslog stderr" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dumpctl__subcmd__shadow__subcmd__copies)
+            opts="-n -j -v -q -h --to --tree --through --dry-run --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=()
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o plusdirs
+                    fi
+                    return 0
+                    ;;
+                --tree)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --through)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o plusdirs

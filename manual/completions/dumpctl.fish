@@ -54,6 +54,7 @@ complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "remove" -d 'Remove 
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "pin" -d 'Keep a dump under a name'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "unpin" -d 'Remove a pin. Its dump stays until something else removes it'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "import" -d 'Import the dated copies that another program made'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "shadow-copies" -d 'Keep a directory of links for Samba, by which Windows shows dumps as previous versions'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "erase" -d 'Take paths out of all dumps of a dump root, for good'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "scrub" -d 'Read the dumps from the disk, and find what is not as it was stored'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -f -a "catalog" -d 'Show what is remembered between runs, make it again, or compare it with the dumps'
@@ -311,6 +312,28 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -l json -d 'Prin
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -l no-progress -d 'Show no progress'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -s h -l help -d 'Print help'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -l to -d 'Directory of the links, outside of the dump root; made when it is missing [default: dir of [shadow_copies]]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -l tree -d 'Name in the dumps of the tree that they lead to [default: the only one]' -r -f
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -l through -d 'Let the links lead through this path to the dump root: a read-only mount of it, so that no client of Samba can write into a dump' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -l set -d 'Use a set: [set.NAME] in the configuration file, or the file NAME.toml beside it; \'dump\' is the top level' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -s j -l jobs -d 'Number of workers [default: chosen by disk and processors]' -r
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -l log -d 'Where to log: auto, journal, syslog or stderr [default: auto: to the journal when there is one and stderr is not a terminal, else to stderr]' -r -f -a "auto\t'Chosen by what is there'
+journal\t'The systemd journal'
+syslog\t'The system log'
+stderr\t'Standard error'"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -s n -l dry-run -d 'Change nothing; show what would be made and removed'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -l print-config -d 'Print the settings in force and where each comes from, then exit'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -l no-idle
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -s v -l verbose -d 'Also log the start and the end to stderr'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -l json -d 'Print the report as one JSON object'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -l no-progress -d 'Show no progress'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -s h -l help -d 'Print help'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F

@@ -18,6 +18,7 @@ use toml::de::{DeTable, DeValue, Deserializer};
 
 use crate::config::keep::KeepTable;
 use crate::config::keys::Section;
+use crate::config::shadow::ShadowTable;
 use crate::config::{plain, tables};
 
 /// Why a configuration file will not do.
@@ -230,6 +231,7 @@ impl Reader<'_> {
             },
         );
         let keep = self.keep(&mut table, before);
+        let shadow_copies = self.shadow_copies(&mut table, before);
         let slave_keep = match table.get_mut("slave").map(Spanned::get_mut) {
             Some(DeValue::Table(slave)) => self.keep(slave, before),
             _ => None,
@@ -237,6 +239,7 @@ impl Reader<'_> {
         let mut section = Section::deserialize(Deserializer::from(Spanned::new(span, table)))
             .map_err(|error| self.refused(&error, before))?;
         section.keep = keep;
+        section.shadow_copies = shadow_copies;
         section.has_slave = has_slave;
         if let Some(slave) = &mut section.slave {
             slave.keep = slave_keep;
@@ -264,6 +267,26 @@ impl Reader<'_> {
         Some(Spanned::new(span, keep))
     }
 
+    /// The table of shadow copies, likewise.
+    fn shadow_copies(
+        &mut self,
+        table: &mut DeTable<'_>,
+        before: &str,
+    ) -> Option<Spanned<ShadowTable>> {
+        let value = table.remove("shadow_copies")?;
+        let span = value.span();
+        let shadow = ShadowTable::read(
+            value,
+            |error| self.refused(error, before).to_string(),
+            |at, message| self.wrong(at, message).to_string(),
+        );
+        if let Err(wrong) = &shadow.0 {
+            let text = format!("{wrong}; shadow copies are not updated");
+            self.warnings.push(text);
+        }
+        Some(Spanned::new(span, shadow))
+    }
+
     fn set(&mut self, name: &str, set: Spanned<DeValue<'_>>) -> Result<Section, ConfigError> {
         let span = set.span();
         let DeValue::Table(set) = set.into_inner() else {
@@ -279,10 +302,10 @@ impl Reader<'_> {
     fn refused(&self, error: &toml::de::Error, before: &str) -> ConfigError {
         let at = error.span().map_or(0, |span| span.start);
         let mut message = plain::message(error.message());
-        // Sets and `keep` are read apart, so that the parser does not know these
-        // keys. It lists the keys of a table inside the section without `main`.
+        // Sets, `keep` and `shadow_copies` are read apart, so that the parser does
+        // not know these keys. It lists the keys of a table inside the section without `main`.
         if message.contains("he keys are `main`") {
-            message.push_str(", `keep`");
+            message.push_str(", `shadow_copies`, `keep`");
             if before.is_empty() {
                 message.push_str(", `set`");
             }

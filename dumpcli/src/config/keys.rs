@@ -11,6 +11,7 @@ use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use toml::Spanned;
 
 use crate::config::keep::KeepTable;
+use crate::config::shadow::ShadowTable;
 
 /// The keys of the top level, and of each `[set.NAME]`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -51,6 +52,9 @@ pub struct Section {
     /// Which dumps stay; read apart.
     #[serde(skip)]
     pub keep: Option<Spanned<KeepTable>>,
+    /// Where Samba finds dumps as previous versions; read apart.
+    #[serde(skip)]
+    pub shadow_copies: Option<Spanned<ShadowTable>>,
     /// Is there a table for `dumpslave`, which this program need not use?
     #[serde(skip)]
     pub has_slave: bool,

@@ -15,5 +15,6 @@ pub mod print_config;
 pub(crate) mod search;
 pub mod session_settings;
 pub mod settings;
+pub mod shadow;
 pub(crate) mod tables;
 pub mod trees;

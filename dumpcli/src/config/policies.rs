@@ -154,8 +154,9 @@ impl OfSet {
     }
 }
 
-/// The names in the dumps of the trees of a set.
-fn names(sources: &Sources, main: &[PathBuf]) -> Vec<OsString> {
+/// The names in the dumps of the trees of a set; `main`: those of options.
+#[must_use]
+pub fn names(sources: &Sources, main: &[PathBuf]) -> Vec<OsString> {
     let main = sources.main(main);
     let name = sources.root_name(None, &main);
     let name = name.as_ref().filter(|_| main.value.len() == 1);

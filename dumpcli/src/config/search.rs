@@ -277,6 +277,9 @@ impl Way {
             if set.section.slave.is_some() {
                 top.section.slave = None;
             }
+            if set.section.shadow_copies.is_some() {
+                top.section.shadow_copies = None;
+            }
         }
         Self {
             set: Some(set),

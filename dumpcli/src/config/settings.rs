@@ -19,6 +19,7 @@ use crate::config::keys::{OneOrMany, Rule, Section, Slave};
 use crate::config::options::{Configuration, Excludes};
 use crate::config::origin::{Source, Value};
 use crate::config::search::{self, Layer};
+use crate::config::shadow::ShadowTable;
 use crate::failure::Failure;
 use crate::program::Program;
 
@@ -272,6 +273,12 @@ impl Sources {
             |s| s.slave.as_ref()?.keep.as_ref(),
             KeepTable::clone,
         )
+    }
+
+    /// Where Samba finds dumps as previous versions.
+    #[must_use]
+    pub fn shadow_copies(&self) -> Option<Value<ShadowTable>> {
+        self.find(None, None, |s| s.shadow_copies.as_ref(), ShadowTable::clone)
     }
 
     /// The exclude rules: those of the command line first, so that they win,

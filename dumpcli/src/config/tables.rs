@@ -77,9 +77,9 @@ pub(super) const TABLES: [Table; 5] = [
     },
     Table {
         name: "shadow_copies",
-        keys: &["dir"],
+        keys: &["dir", "tree", "through"],
         tables: &[],
-        used: Used::By(&[]),
+        used: Used::By(&["dumpme", "dumpctl"]),
     },
 ];
 

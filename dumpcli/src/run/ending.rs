@@ -12,19 +12,53 @@ use crate::output::{json, log_report, logging, report, screen, stream};
 use crate::paths::{What, absolute};
 use crate::program::Program;
 use crate::run::pruning::AfterRun;
+use crate::run::shadowing::ShadowAfter;
 
 /// How work ended that did not fail.
 #[derive(Debug)]
 pub enum Ended {
     /// It published, or in a dry run would have.
     Made(Box<Report>),
-    /// It published, and pruned.
-    Pruned(Box<Report>, Box<AfterRun>),
+    /// It published, and the dump root was looked after.
+    Tended(Box<Report>, Box<Tended>),
     /// What was to be made is there already.
     There(PathBuf),
     /// What was to be made cannot be due yet, and that is as it should be; the
     /// newest dump that is there.
     NotYet(PathBuf),
+}
+
+/// What was done to a dump root behind a run that published.
+#[derive(Debug, Default)]
+pub struct Tended {
+    /// What became of the dumps that are not to be kept.
+    pub pruned: Option<AfterRun>,
+    /// What became of the links for Samba.
+    pub shadow: Option<ShadowAfter>,
+}
+
+impl Tended {
+    /// Was all done that was to be?
+    fn is_complete(&self) -> bool {
+        let shadow = self.shadow.as_ref();
+        self.pruned.as_ref().is_none_or(AfterRun::is_complete)
+            && shadow.is_none_or(|shadow| shadow.problem().is_none())
+    }
+
+    fn log(&self) {
+        self.pruned.iter().for_each(AfterRun::log);
+        self.shadow.iter().for_each(ShadowAfter::log);
+    }
+
+    /// For machines, beside the report.
+    fn put(&self, object: &mut serde_json::Value) {
+        if let Some(pruned) = &self.pruned {
+            object["pruned"] = pruned.object();
+        }
+        if let Some(shadow) = &self.shadow {
+            object["shadow_copies"] = shadow.object();
+        }
+    }
 }
 
 impl From<Report> for Ended {
@@ -37,17 +71,22 @@ impl Ended {
     /// The report of a run that published, or in a dry run would have.
     pub(crate) fn report(&self) -> Option<&Report> {
         match self {
-            Ended::Made(report) | Ended::Pruned(report, _) => Some(report),
+            Ended::Made(report) | Ended::Tended(report, _) => Some(report),
             Ended::There(_) | Ended::NotYet(_) => None,
         }
     }
 
-    /// What became of the dumps that are not to be kept.
-    pub(crate) fn pruned(&self) -> Option<&AfterRun> {
+    /// What was done behind it.
+    fn tended(&self) -> Option<&Tended> {
         match self {
-            Ended::Pruned(_, pruned) => Some(pruned),
+            Ended::Tended(_, tended) => Some(tended),
             _ => None,
         }
+    }
+
+    /// Was everything done that was to be done behind it?
+    pub(crate) fn is_tended(&self) -> bool {
+        self.tended().is_none_or(Tended::is_complete)
     }
 }
 
@@ -74,9 +113,9 @@ impl Ending<'_> {
     pub(crate) fn log(&self) {
         let (noun, exit) = (self.program.makes, self.exit);
         match self.outcome {
-            Ok(ended @ (Ended::Made(report) | Ended::Pruned(report, _))) => {
+            Ok(ended @ (Ended::Made(report) | Ended::Tended(report, _))) => {
                 log_report::log_report(noun, self.what, report, self.hook, exit);
-                ended.pruned().into_iter().for_each(AfterRun::log);
+                ended.tended().into_iter().for_each(Tended::log);
             }
             Ok(Ended::There(dump)) => {
                 let (whole, dump) = (absolute(dump), Printable::path(dump));
@@ -135,9 +174,9 @@ impl Ending<'_> {
             _ if self.settings.json => {
                 let object = match self.outcome {
                     Ok(Ended::Made(report)) => json::of_report(program, report, hook, exit),
-                    Ok(Ended::Pruned(report, pruned)) => {
+                    Ok(Ended::Tended(report, tended)) => {
                         let mut object = json::of_report(program, report, hook, exit);
-                        object["pruned"] = pruned.object();
+                        tended.put(&mut object);
                         object
                     }
                     Ok(Ended::There(dump)) => json::of_present(program, dump, exit),
@@ -149,12 +188,13 @@ impl Ending<'_> {
             Ok(_) if self.settings.quiet => return,
             // The journal has it already, in fields.
             Ok(_) if stream::is_journal(std::io::stdout()) && self.settings.verbose == 0 => return,
-            Ok(ended @ (Ended::Made(report) | Ended::Pruned(report, _))) => {
+            Ok(ended @ (Ended::Made(report) | Ended::Tended(report, _))) => {
                 // Scripts, mails and log files read the figures.
                 let figures = self.settings.verbose > 0 || !screen::stdout_is_terminal();
                 let errors = logging::where_errors_are(program, self.settings);
                 let mut text = report::text(program, report, hook.is_some(), figures, &errors);
-                if let Some(line) = ended.pruned().and_then(AfterRun::line) {
+                let pruned = ended.tended().and_then(|tended| tended.pruned.as_ref());
+                if let Some(line) = pruned.and_then(AfterRun::line) {
                     text.push_str(&line);
                     text.push('\n');
                 }

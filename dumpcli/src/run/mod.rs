@@ -8,4 +8,5 @@ pub mod observer;
 pub mod pruning;
 pub mod question;
 pub mod session;
+pub mod shadowing;
 pub mod signals;

@@ -219,9 +219,7 @@ impl Session {
         match outcome {
             Ok(ended) => match ended.report().map(Exit::of_report) {
                 // No fault is silent.
-                Some(Exit::Done) if ended.pruned().is_some_and(|p| !p.is_complete()) => {
-                    Exit::Partial
-                }
+                Some(Exit::Done) if !ended.is_tended() => Exit::Partial,
                 exit => exit.unwrap_or(Exit::Done),
             },
             Err(failure) => Exit::of_failure(failure, self.stop.signal()),
@@ -319,7 +317,7 @@ impl Session {
         match outcome {
             Ok(Ended::There(dump)) => variables.push(("DUMP_PATH", absolute(dump).into())),
             Ok(Ended::NotYet(_)) => {}
-            Ok(Ended::Made(report) | Ended::Pruned(report, _)) => {
+            Ok(Ended::Made(report) | Ended::Tended(report, _)) => {
                 variables.extend(hooks::of_report(report));
             }
             Err(failure) => {

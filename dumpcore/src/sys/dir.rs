@@ -122,6 +122,13 @@ pub(crate) fn make_private_path(path: &Path) -> io::Result<()> {
     made.recursive(true).create(path)
 }
 
+/// Makes a directory that everybody may list, whatever the umask.
+pub(crate) fn make_public_path(path: &Path) -> io::Result<()> {
+    std::fs::create_dir(path)?;
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(path, mode)
+}
+
 /// May this process make names in a directory? The system's answer when not.
 pub(crate) fn may_fill(dir: BorrowedFd<'_>) -> io::Result<()> {
     let access = Access::WRITE_OK | Access::EXEC_OK;

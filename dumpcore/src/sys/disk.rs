@@ -77,6 +77,11 @@ pub(crate) fn total(on: impl AsFd) -> io::Result<Total> {
     })
 }
 
+/// Does nobody write through this mount?
+pub(crate) fn is_read_only(on: impl AsFd) -> io::Result<bool> {
+    Ok(fstatvfs(on)?.f_flag.contains(StatVfsMountFlags::RDONLY))
+}
+
 /// What is free on the filesystem of a handle, when this answer says that there
 /// is no room left.
 pub(crate) fn room_after(on: impl AsFd, answer: &io::Error) -> Option<FreeSpace> {

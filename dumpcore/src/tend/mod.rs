@@ -14,4 +14,5 @@ pub(crate) mod remove;
 mod room;
 pub(crate) mod scrub;
 pub(crate) mod scrubbed;
+pub(crate) mod shadow_copies;
 pub(crate) mod status;

@@ -25,6 +25,7 @@ mod link_target;
 mod marks;
 mod pin_name;
 mod restoring;
+mod shadow_copy;
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -44,6 +45,9 @@ pub(crate) use marks::{
 };
 pub use pin_name::{BadPinName, PinName};
 pub(crate) use restoring::{is_left_beside, is_replaced, is_restoring, replaced, restoring};
+pub(crate) use shadow_copy::{
+    shadow_copy, shadow_copy_dump, shadow_copy_moment, shadow_copy_target,
+};
 
 /// The link to the newest complete dump.
 pub(crate) const CURRENT: &str = "current";

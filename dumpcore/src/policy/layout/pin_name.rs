@@ -5,11 +5,10 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+use super::shadow_copy::PREFIX as SHADOW_COPY;
 use super::{CURRENT, FIRST};
 use crate::model::path::Printable;
 
-/// What a file manager takes for a previous version.
-const SHADOW_COPY: &str = "@GMT-";
 /// The tree as it is now, where a dump may be named.
 const MAIN: &str = "main";
 /// Words that name a moment, where a dump may be named.

@@ -1,0 +1,64 @@
+//! What follows a dump that was published: old dumps go, and the links for Samba
+//! are brought up to date.
+//!
+//! The dump is as good whatever happens here: trouble is told with its report.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use dumpcli::Program;
+use dumpcli::ending::Tended;
+use dumpcli::options::Places;
+use dumpcli::policies::Policies;
+use dumpcli::pruning::AfterRun;
+use dumpcli::settings::Sources;
+use dumpcli::shadowing::ShadowAfter;
+use dumpcore::{Report, RunOptions};
+
+/// Of which run it is what follows.
+pub(crate) struct After<'a> {
+    pub(crate) program: Program,
+    pub(crate) places: &'a Places,
+    pub(crate) sources: &'a Sources,
+    pub(crate) root: &'a Path,
+    /// The names in the dump of the trees that were dumped.
+    pub(crate) trees: Vec<OsString>,
+    /// Does a run prune by itself?
+    pub(crate) is_auto: bool,
+}
+
+impl After<'_> {
+    /// Does all of it that the configuration asks for; nothing in a dry run.
+    pub(crate) fn tend(self, report: &Report, run: RunOptions) -> Tended {
+        if report.dry_run {
+            return Tended::default();
+        }
+        let pruned = match self.is_auto && report.is_complete() {
+            true => self.prune(run),
+            false => None,
+        };
+        // Behind that, so that no link is left without its dump.
+        let shadow = ShadowAfter::update(self.sources, self.root, &self.trees);
+        Tended { pruned, shadow }
+    }
+
+    /// Removes what no policy keeps of the trees that were dumped.
+    fn prune(&self, run: RunOptions) -> Option<AfterRun> {
+        let chosen = (self.sources, self.places.main.as_slice());
+        let asked = &self.places.configuration;
+        let policies = Policies::of_dump_root(self.program, asked, chosen, self.root);
+        let policies = match policies {
+            Ok(policies) => policies,
+            Err(failure) => return Some(AfterRun::failed(failure.to_string())),
+        };
+        let Some(policy) = policies.chosen() else {
+            let wrong: Vec<&str> = policies.wrong().collect();
+            return Some(AfterRun::failed(wrong.join("; ")));
+        };
+        // A tree may have been named by an option.
+        let rules = self.trees.iter().fold(policies.rules(), |rules, tree| {
+            rules.tree(tree.clone(), policy.clone())
+        });
+        AfterRun::prune(self.root, rules.only(self.trees.clone()), run)
+    }
+}
