@@ -114,8 +114,7 @@ fn erased(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
         Err(error) => return desk.fail(WORD, &dumps::failed(error, dumps.lookup), STOPPED),
     };
     if paths.is_empty() && !erasure.finished {
-        let text = "name the path to erase (see 'dumpctl erase --help')";
-        return Err(Failure::Usage(text.to_owned()));
+        return Err(unnamed());
     }
     if !is_found(&erasure) && !erasure.finished && !erasure.stopped {
         return Err(telling.none(&erasure));
@@ -138,19 +137,30 @@ fn unless_agreed(
         order.clone().options(run).dry_run(true).run()
     });
     let plan = plan.map_err(|error| dumps::failed(error, lookup))?;
-    if !is_found(&plan) {
-        return Err(telling.none(&plan));
+    if !is_found(&plan) && !plan.finished {
+        return Err(match plan.paths.is_empty() {
+            true => unnamed(),
+            false => telling.none(&plan),
+        });
     }
     if options.dry_run {
         warn_if_closed(&lookup.dump);
         telling.tell(&plan, Exit::Done)?;
         return Ok(Some(Exit::Done));
     }
+    if !is_found(&plan) {
+        // What is left to do was agreed to before it was cut off.
+        return Ok(None);
+    }
     if !can_ask() {
         let text = "there is no terminal to ask on; --force erases without asking";
         return Err(Failure::Failed(text.to_owned()));
     }
     desk.unless_agreed(WORD, &telling.question(&plan))
+}
+
+fn unnamed() -> Failure {
+    Failure::Usage("name the path to erase (see 'dumpctl erase --help')".to_owned())
 }
 
 /// Has, or had, a dump one of the paths?
@@ -254,6 +264,7 @@ impl Telling<'_> {
         let line = |path: &ErasedPath| {
             let shown = self.shown(&path.path);
             match path.dumps.as_slice() {
+                [] if plan.finished => format!("  {shown}: in no dump any more"),
                 [] => format!("  {shown}: in no dump"),
                 [one] => format!("  {shown}: in 1 dump, {one}"),
                 [first, .., last] => {
@@ -335,13 +346,21 @@ impl Telling<'_> {
             return Ok(());
         }
         let (names, freed) = (erasure.names, figures::bytes(erasure.freed_bytes));
-        let begin = match (erasure.dry_run, erasure.finished) {
-            (true, _) => "dry run: would erase",
-            (false, true) if erasure.left.is_empty() => "finished an earlier erasure, and erased",
-            (false, true) => "continued an earlier erasure, and erased",
-            (false, false) => "erased",
+        let entries = format!("{names} entries, {freed} freed");
+        let mut text = match (erasure.dry_run, erasure.finished) {
+            (true, false) => format!("dry run: would erase {entries}\n"),
+            (true, true) => {
+                format!("dry run: would continue an earlier erasure, and erase {entries}\n")
+            }
+            (false, false) => format!("erased {entries}\n"),
+            (false, true) if !erasure.left.is_empty() => {
+                format!("continued an earlier erasure, and erased {entries}\n")
+            }
+            (false, true) if names == 0 => {
+                "finished an earlier erasure; no dump had any of it left\n".to_owned()
+            }
+            (false, true) => format!("finished an earlier erasure, and erased {entries}\n"),
         };
-        let mut text = format!("{begin} {names} entries, {freed} freed\n");
         if !erasure.left.is_empty() && exit != Exit::Failed {
             text.push_str("what was left goes with the next 'dumpctl erase'\n");
         }

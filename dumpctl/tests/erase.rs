@@ -136,6 +136,46 @@ fn a_path_leaves_all_dumps_and_nothing_else_changes() {
     );
 }
 
+/// The note of an erasure that was killed stays until all is done, although no dump
+/// has the path any more.
+#[test]
+fn an_erasure_that_was_cut_off_is_finished_and_said_so() {
+    let ground = ground();
+    CatalogTools::new(ground.root()).rebuild().expect("made");
+    let note = ground.root().join(".dump/erasing");
+    // `tree/dir/gone`, which was taken out of all dumps before.
+    let cut_off = || fs::write(&note, "path 747265652f6469722f676f6e65\nend\n").expect("written");
+    cut_off();
+    let (printed, _) = erase(&ground, &["-n", "tree/dir/gone"], 0);
+    let begin = "dry run: would continue an earlier erasure, and erase 0 entries, 0 B freed\n";
+    assert!(printed.starts_with(begin), "{printed}");
+    assert!(note.exists());
+    // Nothing is left that has to be asked about.
+    for words in [&["tree/dir/gone"][..], &["--force", "tree/dir/gone"], &[]] {
+        cut_off();
+        let (printed, _) = erase(&ground, words, 0);
+        let begin = "finished an earlier erasure; no dump had any of it left\n";
+        assert!(printed.starts_with(begin), "{words:?}: {printed}");
+        assert!(
+            printed.contains("dir/gone: in no dump any more\n"),
+            "{printed}"
+        );
+        assert!(!note.exists());
+    }
+    // Where a dump still has one of the paths, it is asked as always.
+    cut_off();
+    let (_, said) = erase(&ground, &["tree/dir/private-key"], 1);
+    assert!(said.contains("--force erases without asking"), "{said}");
+    let (printed, _) = erase(&ground, &["--force", "tree/dir/private-key"], 0);
+    assert!(printed.contains("dir/private-key: in 4 dumps"), "{printed}");
+    assert!(
+        printed.contains("dir/gone: in no dump any more"),
+        "{printed}"
+    );
+    erase(&ground, &["-n"], 2);
+    check(&ground);
+}
+
 #[test]
 fn a_directory_goes_with_all_in_it() {
     let ground = ground();

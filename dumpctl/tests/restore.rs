@@ -467,6 +467,8 @@ fn a_directory_makes_room_only_when_told() {
         "first",
         "the rest is restored"
     );
+    let (printed, _) = restore(&ground, &["--in-place", "--force", "tree/dir"], 23);
+    assert!(printed.contains("dir: 1 failed, "), "{printed}");
     let words = ["--in-place", "--force", "--backup", "old", "tree/dir"];
     restore(&ground, &words, 0);
     assert_eq!(text(&ground, "tree/dir/other"), "second");

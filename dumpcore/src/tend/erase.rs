@@ -96,34 +96,33 @@ impl Erase {
         let totals = Totals::new(&*self.options.observer, Some(&self.options.stop));
         let jobs = self.options.jobs;
         let budget = Budget::new(jobs.unwrap_or_else(|| removing::removing_jobs(&root)));
-        let erasure = if self.options.dry_run {
-            let plan = self.plan(&root, self.paths.clone())?;
-            self.measured(&root, plan, budget)
-        } else {
-            let lock = root.lock()?;
-            let before = root.erase_note()?;
-            let finished = before.is_some();
-            let mut paths = self.paths.clone();
-            let before = before.unwrap_or_default();
-            let rest = before
-                .paths
-                .iter()
-                .filter(|path| !self.paths.contains(path));
-            paths.extend(rest.cloned());
-            let mut plan = self.plan(&root, paths)?;
-            // What was noted first is what there was.
-            plan.note.dirs.extend(before.dirs);
-            plan.note.names.extend(before.names);
-            let erasure = self.erased(&root, plan, finished, budget, &totals)?;
-            drop(lock);
-            Erasure {
-                finished,
-                ..erasure
-            }
+        let lock = match self.options.dry_run {
+            true => None,
+            false => Some(root.lock()?),
         };
+        let before = match &lock {
+            // Not everybody who may look at a dump root may read its note.
+            None => root.erase_note().unwrap_or_default(),
+            Some(_) => root.erase_note()?,
+        };
+        let finished = before.is_some();
+        let before = before.unwrap_or_default();
+        let mut paths = self.paths.clone();
+        let rest = before.paths.into_iter();
+        paths.extend(rest.filter(|path| !self.paths.contains(path)));
+        let mut plan = self.plan(&root, paths)?;
+        // What was noted first is what there was.
+        plan.note.dirs.extend(before.dirs);
+        plan.note.names.extend(before.names);
+        let erasure = match &lock {
+            None => self.measured(&root, plan, budget),
+            Some(_) => self.erased(&root, plan, finished, budget, &totals)?,
+        };
+        drop(lock);
         let stopped = !totals.keep_going();
         let sum = totals.sum();
         Ok(Erasure {
+            finished,
             faults_total: sum.counts.faults,
             faults: sum.faults,
             stopped,

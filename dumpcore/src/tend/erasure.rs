@@ -51,7 +51,7 @@ pub struct Erasure {
     /// How many such faults there were.
     pub faults_total: u64,
     /// Was an earlier erasure continued, which had been cut off or had left
-    /// something?
+    /// something? In a dry run: would it be? Its paths are among these.
     pub finished: bool,
     /// Was it a dry run?
     pub dry_run: bool,

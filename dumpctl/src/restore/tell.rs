@@ -262,6 +262,7 @@ fn merged_text(merged: &Merged, report: &RestoreReport) -> String {
         (merged.replaced, "replaced"),
         (merged.deleted, "deleted"),
         (merged.stayed, "left though they differ"),
+        (report.counts.faults, "failed"),
     ];
     let mut parts: Vec<String> = numbers
         .iter()
@@ -269,7 +270,11 @@ fn merged_text(merged: &Merged, report: &RestoreReport) -> String {
         .map(|(number, what)| format!("{number} {what}"))
         .collect();
     if parts.is_empty() {
-        parts.push("nothing was missing or different".to_owned());
+        let text = match report.is_complete() {
+            true => "nothing was missing or different",
+            false => "nothing was changed",
+        };
+        parts.push(text.to_owned());
     }
     parts.push(figures::bytes(report.counts.copied().bytes));
     let verified = match report.verified {
