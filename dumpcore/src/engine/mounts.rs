@@ -55,6 +55,33 @@ impl Worker<'_> {
             && mount.is_ok_and(|mount| mount.is_root && mount.dev != node.tree.dev)
     }
 
+    /// When a place is brought to a version: is something mounted on this directory
+    /// of the place? What is made cannot be moved there, so that it is not made,
+    /// and missing unless the version has nothing in it either.
+    pub(super) fn is_mounted_in_place(
+        &mut self,
+        above: &Arc<Node>,
+        name: &CStr,
+        entered: &Entered,
+    ) -> bool {
+        let reference = above.reference.as_ref();
+        let place = reference.filter(|_| self.run.rules.leaves_what_is_same());
+        let mount = place.and_then(|place| {
+            let handle = place.open().ok()?;
+            stat::look_at_mount(handle.as_fd(), name).ok()
+        });
+        if !mount.is_some_and(|mount| mount.is_root) {
+            return false;
+        }
+        self.leave_out(above, name, Kind::Dir);
+        if !dir::is_empty(entered.handle.as_fd()).unwrap_or(false) {
+            let text = "something is mounted there; restore it by its own path";
+            let cause = std::io::Error::other(text);
+            self.fault(above, name, OpError::target(Op::Write, cause));
+        }
+        true
+    }
+
     /// Is a directory that was entered filled, left empty, or left out?
     pub(super) fn may_enter(
         &mut self,

@@ -21,12 +21,13 @@ use super::measure::{Act, Gone, allocated};
 use super::totals::Totals;
 use crate::fs::dir_handle::{DirHandle, Entered, HandleCache};
 use crate::fs::inspect;
+use crate::fs::mount::MountOf;
 use crate::model::event::Event;
 use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::queue::{Alarm, Queue};
-use crate::sys::{errno, file, link, stat};
+use crate::sys::{errno, file, link};
 
 /// How many times a directory is listed again that was not empty after all:
 /// where a listing passes over names while others are removed.
@@ -73,10 +74,8 @@ struct Remover<'a> {
     /// Where the top is, and its path for people.
     dir: &'a OwnedFd,
     path: &'a Path,
-    /// The mount that all of it is on, 0 where the kernel does not tell, and
-    /// the device.
-    mount: u64,
-    dev: u64,
+    /// The mount that all of it is on.
+    mount: MountOf,
     /// Is the top gone?
     all: AtomicBool,
     names: AtomicU64,
@@ -112,7 +111,6 @@ pub(crate) fn remove(
         dir,
         path,
         mount,
-        dev: top.meta.dev,
         all: AtomicBool::new(false),
         names: AtomicU64::new(0),
         freed: AtomicU64::new(0),
@@ -131,11 +129,11 @@ fn begin(
     name: &CStr,
     act: &Act<'_>,
     slots: &Arc<HandleCache>,
-) -> io::Result<Option<(Entered, u64)>> {
+) -> io::Result<Option<(Entered, MountOf)>> {
     let Some(top) = open_top(dir, name, act)? else {
         return Ok(None);
     };
-    let mount = stat::mount_id(&top)?;
+    let mount = MountOf::of(&top)?;
     Ok(Some((DirHandle::top(top, For::Filling, slots)?, mount)))
 }
 
@@ -233,11 +231,7 @@ impl Remover<'_> {
             }
             entered => entered?,
         };
-        let other = match self.mount {
-            0 => entered.meta.dev != self.dev,
-            mount => stat::mount_id(&*entered.handle)? != mount,
-        };
-        if other {
+        if !self.mount.has(&*entered.handle, &entered.meta)? {
             return Err(io::Error::other(
                 "something is mounted on it; unmount it first",
             ));

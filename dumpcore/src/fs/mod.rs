@@ -13,6 +13,7 @@ pub(crate) mod inspect;
 pub(crate) mod kept;
 pub(crate) mod link_counts;
 pub(crate) mod marks;
+pub(crate) mod mount;
 pub(crate) mod mount_notes;
 pub(crate) mod name_count;
 pub(crate) mod read_marks;

@@ -4,12 +4,14 @@
 //! published dump shares only loses a link. Symlinks are removed, not
 //! followed. It goes down by name and up by `..`, and goes up only into the
 //! directory it came from, so that nothing outside the tree is reached even
-//! when somebody moves directories under its feet.
+//! when somebody moves directories under its feet. What is mounted in the tree
+//! is not entered: it is an error, and stays.
 
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
+use crate::fs::mount::MountOf;
 use crate::model::fault::{Op, OpError};
 use crate::model::kind::Kind;
 use crate::model::metadata::Id;
@@ -28,9 +30,9 @@ pub(crate) fn remove_tree(
     let level = match link::remove(dir, name) {
         Ok(()) => return Ok(true),
         Err(e) if errno::is_missing(&e) => return Ok(true),
-        Err(e) if errno::is_directory(&e) => Level::enter(dir, name).map_err(failed)?,
+        Err(e) if errno::is_directory(&e) => Level::top(dir, name).map_err(failed)?,
         // Some say so of a directory; of anything else it is the answer.
-        Err(e) if errno::is_not_permitted(&e) => match Level::enter(dir, name) {
+        Err(e) if errno::is_not_permitted(&e) => match Level::top(dir, name) {
             Err(other) if errno::has_changed(&other) => return Err(failed(e)),
             entered => entered.map_err(failed)?,
         },
@@ -59,7 +61,7 @@ pub(crate) fn remove_tree_of(
     if there.kind != Kind::Dir {
         return remove_tree(dir, name, keep_going);
     }
-    let level = Level::enter(dir, name).map_err(failed)?;
+    let level = Level::top(dir, name).map_err(failed)?;
     if level.id != id {
         return Err(other());
     }
@@ -85,7 +87,8 @@ fn remove_level(
         }
         match level.remove_files().map_err(failed)? {
             Some(subdirectory) => {
-                let below = Level::enter(level.dir.as_fd(), &subdirectory).map_err(failed)?;
+                let below = Level::enter(level.dir.as_fd(), &subdirectory, level.mount);
+                let below = below.map_err(failed)?;
                 above.push((level.id, subdirectory));
                 level = below;
             }
@@ -108,12 +111,19 @@ fn remove_level(
 struct Level {
     dir: OwnedFd,
     id: Id,
+    /// The mount that all of the tree is on.
+    mount: MountOf,
 }
 
 impl Level {
+    /// The directory that is removed, which is on the mount of the one it is in.
+    fn top(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<Self> {
+        Self::enter(dir, name, MountOf::of(dir)?)
+    }
+
     /// Opens a directory to empty it; what its permissions forbid its owner
     /// is allowed first.
-    fn enter(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<Self> {
+    fn enter(dir: BorrowedFd<'_>, name: &CStr, mount: MountOf) -> io::Result<Self> {
         let opened = match dir::open_dir(dir, name, For::Filling) {
             Err(e) if errno::is_not_permitted(&e) => {
                 link::set_mode_of_dir(dir, name, 0o700)?;
@@ -122,12 +132,18 @@ impl Level {
             other => other?,
         };
         let meta = stat::look_at(&opened)?;
+        if !mount.has(&opened, &meta)? {
+            return Err(io::Error::other(
+                "something is mounted on it; unmount it first",
+            ));
+        }
         if meta.mode & 0o300 != 0o300 {
             file::set_mode(&opened, 0o700)?;
         }
         Ok(Self {
             dir: opened,
             id: meta.id(),
+            mount,
         })
     }
 
@@ -135,7 +151,7 @@ impl Level {
     fn leave(self, id: Id) -> io::Result<Self> {
         let dir = dir::open_parent(self.dir.as_fd(), For::Filling)?;
         if stat::look_at(&dir)?.id() == id {
-            Ok(Self { dir, id })
+            Ok(Self { dir, id, ..self })
         } else {
             Err(io::Error::other(
                 "it was moved to another directory while it was removed",

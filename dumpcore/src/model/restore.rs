@@ -116,6 +116,9 @@ pub struct RestorePlan {
     pub stays: u64,
     /// How many directories get other attributes, then.
     pub sets: u64,
+    /// Directories below the place on which something is mounted, then: nothing in
+    /// them is made, replaced, deleted or set.
+    pub mounted: WouldRemove,
 }
 
 impl RestorePlan {
@@ -130,6 +133,7 @@ impl RestorePlan {
             makes: 0,
             stays: 0,
             sets: 0,
+            mounted: WouldRemove::default(),
         }
     }
 
@@ -184,6 +188,9 @@ pub struct Merged {
     pub deleted: u64,
     /// Entries that differ and stayed.
     pub stayed: u64,
+    /// Directories below the place on which something is mounted, and in which
+    /// nothing was done. Where the version has something in one, that is a fault.
+    pub mounted: u64,
     /// Was it stopped before all was done? What is done stays, and the next
     /// restoration does the rest.
     pub stopped: bool,

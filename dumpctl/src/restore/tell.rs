@@ -90,6 +90,8 @@ pub(super) fn plans(
             object.insert("replaces".into(), replaces.into());
             object.insert("deletes".into(), number(|plan| plan.removes.entries).into());
             object.insert("stays".into(), number(|plan| plan.stays).into());
+            let mounted = number(|plan| plan.mounted.entries);
+            object.insert("mounted".into(), mounted.into());
             Value::Object(object)
         });
         let mut object = desk::head(WORD, Exit::Done);
@@ -129,6 +131,10 @@ fn planned(plan: &RestorePlan) -> String {
     }
     if plan.stays > 0 {
         parts.push(format!("leave {} that differ", entries(plan.stays)));
+    }
+    if plan.mounted.entries > 0 {
+        let mounted = named(&plan.mounted);
+        parts.push(format!("leave {mounted}, since something is mounted there"));
     }
     match parts.is_empty() {
         true => "change nothing: all is as in the dump".to_owned(),
@@ -262,6 +268,7 @@ fn merged_text(merged: &Merged, report: &RestoreReport) -> String {
         (merged.replaced, "replaced"),
         (merged.deleted, "deleted"),
         (merged.stayed, "left though they differ"),
+        (merged.mounted, "left since something is mounted there"),
         (report.counts.faults, "failed"),
     ];
     let mut parts: Vec<String> = numbers
@@ -299,6 +306,7 @@ fn put(mut object: Map<String, Value>, report: &RestoreReport) -> Map<String, Va
         ("replaced", merged.replaced),
         ("deleted", merged.deleted),
         ("stayed", merged.stayed),
+        ("mounted", merged.mounted),
         ("faults_total", counts.faults),
     ] {
         object.insert(key.into(), value.into());

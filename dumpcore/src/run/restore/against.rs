@@ -3,14 +3,17 @@
 //!
 //! Both are walked in step, by handles and last names, and no symlink is
 //! followed. Contents are read on both sides where nothing else differs. Nothing
-//! is written.
+//! is written. Directories of the place on which something is mounted are counted
+//! and not entered: a restoration leaves them alone.
 
+use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 
 use super::request::Named;
 use super::same::Comparer;
 use super::survey::{OPEN, Side, Wanted, going, named};
 use crate::fs::dir_handle::HandleCache;
+use crate::fs::mount::MountOf;
 use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
 use crate::model::metadata::{Capabilities, Meta};
@@ -28,6 +31,10 @@ pub(super) struct Against {
     pub(super) removes: WouldRemove,
     pub(super) stays: u64,
     pub(super) sets: u64,
+    /// Directories on which something is mounted.
+    pub(super) mounted: WouldRemove,
+    /// Those of them in which the version has something.
+    pub(super) unfilled: u64,
     /// The first of what differs.
     pub(super) differing: Vec<PathBuf>,
 }
@@ -35,7 +42,7 @@ pub(super) struct Against {
 impl Against {
     /// Is all as in the version, but for what it does not have?
     pub(super) fn is_same(&self) -> bool {
-        self.makes + self.overwrites.entries + self.stays + self.sets == 0
+        self.makes + self.overwrites.entries + self.stays + self.sets + self.unfilled == 0
     }
 
     pub(super) fn tell(self, plan: &mut RestorePlan) {
@@ -45,6 +52,7 @@ impl Against {
         plan.removes = self.removes;
         plan.stays = self.stays;
         plan.sets = self.sets;
+        plan.mounted = self.mounted;
     }
 
     fn differs(&mut self, path: &Path) {
@@ -75,6 +83,8 @@ pub(super) struct Walk<'a> {
     pub(super) merging: &'a Merging,
     pub(super) wanted: &'a Wanted<'a>,
     comparer: Comparer<'a>,
+    /// The mount of the place.
+    mount: MountOf,
     found: Against,
 }
 
@@ -83,11 +93,13 @@ impl<'a> Walk<'a> {
         merging: &'a Merging,
         wanted: &'a Wanted<'a>,
         capabilities: &'a Capabilities,
+        mount: MountOf,
     ) -> Self {
         Self {
             merging,
             wanted,
             comparer: Comparer::new(capabilities),
+            mount,
             found: Against::default(),
         }
     }
@@ -99,6 +111,9 @@ impl<'a> Walk<'a> {
         if self.pair(now, old)? {
             let sides = (Side::top(now, &slots)?, Side::top(old, &slots)?);
             if let (Some(now), Some(old)) = sides {
+                let handle = now.place.open().map_err(Fault::at(Op::Open, &now.path))?;
+                // Something may be mounted on the place itself.
+                self.mount = MountOf::of(&*handle).map_err(Fault::at(Op::Stat, &now.path))?;
                 left.push((Some(now), old));
             }
         }
@@ -136,7 +151,7 @@ impl<'a> Walk<'a> {
         } else {
             self.found.overwrites.count(now.path, true);
             if here.kind == Kind::Dir {
-                let below = going(now, self.wanted)?.entries - 1;
+                let below = going(now, self.wanted, self.mount)?.entries - 1;
                 self.found.removes.entries += below;
             }
         }
@@ -144,7 +159,7 @@ impl<'a> Walk<'a> {
     }
 
     fn goes(&mut self, now: Named<'_>) -> Result<(), RestoreError> {
-        let going = going(now, self.wanted)?;
+        let going = going(now, self.wanted, self.mount)?;
         let removes = &mut self.found.removes;
         removes.entries += going.entries;
         let free = WouldRemove::NAMED.saturating_sub(removes.first.len());
@@ -164,13 +179,18 @@ impl<'a> Walk<'a> {
         for entry in in_old.iter() {
             let (path, old_path) = (now.below(entry.name), old.below(entry.name));
             let old_named = named(&there, entry.name, &old_path);
-            if names.find(entry.name).is_none() {
+            let here = named(&here, entry.name, &path);
+            let Some(at) = names.find(entry.name) else {
                 self.found.differs(&path);
                 self.found.makes += 1;
                 if look(old_named)?.kind == Kind::Dir {
                     below.extend(open(old.enter(entry.name))?.map(|old| (None, old)));
                 }
-            } else if self.pair(named(&here, entry.name, &path), old_named)? {
+                continue;
+            };
+            if self.is_mounted(here, old_named, names.get(at).kind)? {
+                self.mounted(&path, old, entry.name);
+            } else if self.pair(here, old_named)? {
                 let sides = (open(now.enter(entry.name))?, open(old.enter(entry.name))?);
                 if let (Some(now), Some(old)) = sides {
                     below.push((Some(now), old));
@@ -187,6 +207,31 @@ impl<'a> Walk<'a> {
             self.goes(named(&here, entry.name, &path))?;
         }
         Ok(below)
+    }
+
+    /// Is something mounted on a directory that both have? `listed` is the type
+    /// that the place's listing tells.
+    fn is_mounted(
+        &self,
+        now: Named<'_>,
+        old: Named<'_>,
+        listed: Option<Kind>,
+    ) -> Result<bool, Fault> {
+        if listed.is_some_and(|kind| kind != Kind::Dir) {
+            return Ok(false);
+        }
+        let details = stat::details(now.at.dir, now.at.name);
+        let details = details.map_err(Fault::at(Op::Stat, now.path))?;
+        let is_other = details.meta.kind == Kind::Dir && !self.mount.has_entry(&details);
+        Ok(is_other && look(old)?.kind == Kind::Dir)
+    }
+
+    fn mounted(&mut self, path: &Path, old: &Side, name: &CStr) {
+        self.found.mounted.count(path, true);
+        // What cannot be looked into may have something in it.
+        let listed = old.enter(name).and_then(|below| below.list());
+        let is_empty = listed.is_ok_and(|(_, names)| names.is_empty());
+        self.found.unfilled += u64::from(!is_empty);
     }
 
     /// A directory that the place does not have.

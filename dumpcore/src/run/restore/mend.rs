@@ -22,6 +22,7 @@ use super::survey::{OPEN, Wanted};
 use super::temporary::{clearing, sweep};
 use crate::fs::capabilities;
 use crate::fs::dir_handle::{DirHandle, HandleCache};
+use crate::fs::mount::MountOf;
 use crate::fs::store::{EntryWriter, NameAt};
 use crate::model::event::{Event, Phase};
 use crate::model::fault::{Fault, Op};
@@ -128,7 +129,8 @@ impl Mending<'_> {
         };
         let (keep_going, capabilities) = (|| options.keep_going(), made.capabilities.clone());
         let (wanted, writer) = (self.wanted(&keep_going), writer(&capabilities));
-        let mut settling = self.settling(backup, &wanted, &capabilities, &writer);
+        let mount = MountOf::of(&live).map_err(failed)?;
+        let mut settling = self.settling((backup, mount), &wanted, &capabilities, &writer);
         settling.tree(&level);
         self.end(made, plan, settling, |settling| settling.finish(&level))
     }
@@ -159,7 +161,8 @@ impl Mending<'_> {
         }
         let (keep_going, capabilities) = (|| options.keep_going(), made.capabilities.clone());
         let (wanted, writer) = (self.wanted(&keep_going), writer(&capabilities));
-        let mut settling = self.settling(backup, &wanted, &capabilities, &writer);
+        let mount = MountOf::of(place.dir()).map_err(Fault::at(Op::Stat, &place.path))?;
+        let mut settling = self.settling((backup, mount), &wanted, &capabilities, &writer);
         let from = match made.room {
             true => NameAt {
                 dir: made.temporary.handle.as_fd(),
@@ -199,7 +202,7 @@ impl Mending<'_> {
 
     fn settling<'s>(
         &'s self,
-        backup: Option<Backup>,
+        (backup, mount): (Option<Backup>, MountOf),
         wanted: &'s Wanted<'s>,
         capabilities: &'s Capabilities,
         writer: &'s EntryWriter<'s>,
@@ -208,6 +211,7 @@ impl Mending<'_> {
             merging: self.merging,
             backup,
             wanted,
+            mount,
             observer: &*self.this.options.observer,
             capabilities,
             writer,
@@ -238,6 +242,7 @@ impl Mending<'_> {
         disk::sync_filesystem(place.dir()).map_err(Fault::at(Op::Sync, &place.path))?;
         let mut counts = sum.counts;
         counts.faults += settling.faults_total;
+        settling.done.mounted = counts.other_filesystems;
         let mut faults = sum.faults;
         faults.extend(settling.faults);
         faults.truncate(Report::MAX_LISTED);
@@ -276,7 +281,8 @@ fn against(
         keep_going: &|| options.keep_going(),
     };
     let capabilities = capabilities::guess(place.dir());
-    Walk::new(merging, &wanted, &capabilities).run(place.named(), old)
+    let mount = MountOf::of(place.dir()).map_err(Fault::at(Op::Stat, &place.path))?;
+    Walk::new(merging, &wanted, &capabilities, mount).run(place.named(), old)
 }
 
 /// Compares what was restored with the version once more.
@@ -292,7 +298,7 @@ pub(super) fn verify(
     let (place, origin) = (Place::open(request)?, Origin::open(request)?);
     let against = against((request, options), (&place, &origin), merging)?;
     // What was to stay differs.
-    let same = against.makes + against.overwrites.entries + against.sets == 0;
+    let same = against.makes + against.overwrites.entries + against.sets + against.unfilled == 0;
     let verified = same && against.removes.entries == 0;
     report.verified = Some(verified);
     if !verified {

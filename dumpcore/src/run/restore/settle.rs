@@ -5,7 +5,8 @@
 //! there or to the version, whole; only where a directory goes to the backup its
 //! name is free for a moment. What is replaced goes there, or with the private
 //! directory. Directories that both have stay, and get the version's
-//! attributes when all in them is done.
+//! attributes when all in them is done. Where something is mounted below the
+//! place, nothing is entered, changed or deleted.
 
 use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -18,6 +19,7 @@ use super::request::Named;
 use super::survey::{Wanted, going};
 use crate::fs::dir_handle::DirHandle;
 use crate::fs::inspect;
+use crate::fs::mount::MountOf;
 use crate::fs::remove_tree::remove_tree_of;
 use crate::fs::store::{EntryWriter, NameAt};
 use crate::model::chain::Chain;
@@ -46,12 +48,12 @@ pub(super) struct Level {
 }
 
 impl Level {
-    fn enter(&self, name: &CStr) -> Result<Self, Fault> {
+    fn enter(&self, name: &CStr, mount: MountOf) -> Result<Self, Fault> {
         let path = self.path.join(os(name));
         let failed = |e| Fault::at(Op::Open, &path)(e);
         Ok(Self {
-            made: enter_own(&self.made, name).map_err(failed)?,
-            live: enter_own(&self.live, name).map_err(failed)?,
+            made: enter_own(&self.made, name, mount).map_err(failed)?,
+            live: enter_own(&self.live, name, mount).map_err(failed)?,
             version: self
                 .version
                 .enter(name, For::Reading)
@@ -64,15 +66,26 @@ impl Level {
 }
 
 /// Enters a directory to change it; what its permissions forbid its owner is
-/// allowed first. Its attributes are set in the end.
-fn enter_own(above: &Arc<DirHandle>, name: &CStr) -> std::io::Result<Arc<DirHandle>> {
+/// allowed first. Its attributes are set in the end. It must be on this mount.
+fn enter_own(
+    above: &Arc<DirHandle>,
+    name: &CStr,
+    mount: MountOf,
+) -> std::io::Result<Arc<DirHandle>> {
     let opened = match above.enter(name, For::Filling) {
         Err(e) if errno::is_not_permitted(&e) => {
-            link::set_mode_of_dir(above.open()?.as_fd(), name, OWN)?;
+            let dir = above.open()?;
+            if !mount.has_entry(&stat::details(dir.as_fd(), name)?) {
+                return Err(mounted());
+            }
+            link::set_mode_of_dir(dir.as_fd(), name, OWN)?;
             above.enter(name, For::Filling)
         }
         opened => opened,
     }?;
+    if !mount.has(&*opened.handle, &opened.meta)? {
+        return Err(mounted());
+    }
     let mode = opened.meta.mode;
     if mode & OWN != OWN {
         // As root that is not in the way.
@@ -93,6 +106,8 @@ pub(super) struct Settling<'a> {
     pub(super) merging: &'a Merging,
     pub(super) backup: Option<Backup>,
     pub(super) wanted: &'a Wanted<'a>,
+    /// The mount of the place.
+    pub(super) mount: MountOf,
     pub(super) observer: &'a dyn Observer,
     pub(super) capabilities: &'a Capabilities,
     pub(super) writer: &'a EntryWriter<'a>,
@@ -184,7 +199,7 @@ impl Settling<'_> {
         };
         let made = stat::look(from.dir, name, Fresh::AsStat).map_err(Fault::at(Op::Stat, &path))?;
         if both(made.kind) {
-            return level.enter(name).map(Some);
+            return level.enter(name, self.mount).map(Some);
         }
         self.put(from, &made, to, &level.below.join(os(name)))?;
         Ok(None)
@@ -263,7 +278,7 @@ impl Settling<'_> {
             let text = "it is a directory now, and nothing is deleted without --delete or --backup";
             return Err(Fault::at(Op::Create, to.path)(std::io::Error::other(text)));
         }
-        match going(to, self.wanted) {
+        match going(to, self.wanted, self.mount) {
             Ok(going) => Ok(going.entries),
             Err(RestoreError::Fault(fault)) => Err(fault),
             Err(error) => {
@@ -379,9 +394,11 @@ impl Settling<'_> {
 /// What is made beside a place cannot be moved into what is mounted there.
 fn about_mounts(cause: std::io::Error) -> std::io::Error {
     match errno::is_other_filesystem(&cause) {
-        true => {
-            std::io::Error::other("something else is mounted there; restore it by its own path")
-        }
+        true => mounted(),
         false => cause,
     }
+}
+
+fn mounted() -> std::io::Error {
+    std::io::Error::other("something else is mounted there; restore it by its own path")
 }

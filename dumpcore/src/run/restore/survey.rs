@@ -20,6 +20,7 @@ use std::sync::Arc;
 use super::request::Named;
 use super::same::Comparer;
 use crate::fs::dir_handle::{DirHandle, HandleCache};
+use crate::fs::mount::MountOf;
 use crate::fs::store::NameAt;
 use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
@@ -72,7 +73,7 @@ pub(super) fn survey(
     let mut walk = Walk {
         wanted,
         of: now.path,
-        mount: stat::mount_id(now.at.dir).map_err(Fault::at(Op::Stat, now.path))?,
+        mount: MountOf::of(now.at.dir).map_err(Fault::at(Op::Stat, now.path))?,
         comparer: wanted.compare.map(Comparer::new),
         found: Found {
             there: Some(details.meta),
@@ -103,12 +104,19 @@ pub(super) fn survey(
 }
 
 /// What goes with an entry that is deleted: itself and all below it.
-pub(super) fn going(now: Named<'_>, wanted: &Wanted<'_>) -> Result<WouldRemove, RestoreError> {
+///
+/// All of it must be on this mount, that of the place: inside a mount, the
+/// directory that an entry is in would not tell.
+pub(super) fn going(
+    now: Named<'_>,
+    wanted: &Wanted<'_>,
+    mount: MountOf,
+) -> Result<WouldRemove, RestoreError> {
     let details = stat::details(now.at.dir, now.at.name).map_err(Fault::at(Op::Stat, now.path))?;
     let mut walk = Walk {
         wanted,
         of: now.path,
-        mount: stat::mount_id(now.at.dir).map_err(Fault::at(Op::Stat, now.path))?,
+        mount,
         comparer: None,
         found: Found::default(),
     };
@@ -134,7 +142,7 @@ struct Walk<'a> {
     /// What is to be restored.
     of: &'a Path,
     /// The mount that all of it must be on.
-    mount: u64,
+    mount: MountOf,
     comparer: Option<Comparer<'a>>,
     found: Found,
 }
@@ -143,7 +151,7 @@ impl Walk<'_> {
     /// Can it be removed with the rest, and may it?
     fn may_go(&self, details: &Details, path: &Path) -> Result<(), RestoreError> {
         let to_path = || path.to_path_buf();
-        if details.is_mounted || details.mount != self.mount {
+        if !self.mount.has_entry(details) {
             return Err(RestoreError::Mounted { path: to_path() });
         }
         if details.is_fixed {
