@@ -36,7 +36,10 @@ pub(super) fn measure(
             None => tools.push((tool, peer.name)),
         }
     }
-    if !work.what.is_fresh() {
+    if work.what == What::Restore {
+        set_up(bed, &[Tool::Dumpme]);
+    } else if !work.what.is_fresh() {
+        let tools: Vec<Tool> = tools.iter().map(|(tool, _)| *tool).collect();
         set_up(bed, &tools);
     }
     let at = results.runs.len();
@@ -119,7 +122,7 @@ fn one_round(
 fn peers(bed: &Bed, work: &Work, settings: &Settings) -> Vec<(Tool, Peer)> {
     let mut peers = Vec::new();
     for (i, (tool, goal)) in work.tools.iter().enumerate() {
-        let name = tool.name(work.what.is_fresh());
+        let name = tool.name(work.what.begins());
         let wanted = |part: &String| name.contains(part.as_str());
         if i > 0 && !settings.peers.is_empty() && !settings.peers.iter().any(wanted) {
             continue;
@@ -156,8 +159,8 @@ fn missing(bed: &Bed, work: &Work, tool: Tool, found: bool) -> Option<String> {
 }
 
 /// What each starts from, made once for all works that start from it.
-fn set_up(bed: &Bed, tools: &[(Tool, String)]) {
-    for (tool, _) in tools {
+fn set_up(bed: &Bed, tools: &[Tool]) {
+    for tool in tools {
         with_site(bed, *tool, bed.home(), |site| {
             // A copy that is linked to is one for all who link to it.
             if !site.at.exists() {
@@ -179,6 +182,16 @@ fn once(bed: &Bed, work: &Work, tool: Tool, check: bool) -> Sample {
     };
     let number = bed.number();
     with_site(bed, tool, &home, |site| {
+        let dumped = site.dump.join("current/tree");
+        let restored = Site {
+            tree: &dumped,
+            ..*site
+        };
+        let site = if work.what == What::Restore {
+            &restored
+        } else {
+            site
+        };
         if fresh {
             shell(bed, &tool.init(site));
         }
@@ -192,8 +205,11 @@ fn once(bed: &Bed, work: &Work, tool: Tool, check: bool) -> Sample {
             // It takes one backup a second at most.
             std::thread::sleep(std::time::Duration::from_millis(1_100));
         }
+        if !work.what.begins() {
+            shell(bed, &tool.before(site, number));
+        }
         if fresh && !work.cold {
-            let read = if work.what == What::Full {
+            let read = if work.what.begins() {
                 site.tree
             } else {
                 site.at
@@ -204,7 +220,7 @@ fn once(bed: &Bed, work: &Work, tool: Tool, check: bool) -> Sample {
         if work.cold {
             bed.drop_caches();
         }
-        let begins = work.what == What::Full;
+        let begins = work.what.begins();
         let command = if begins {
             tool.first(site)
         } else {
@@ -269,11 +285,13 @@ fn kept_by(tool: Tool) -> Options {
 
 fn with_site<T>(bed: &Bed, tool: Tool, home: &Path, act: impl FnOnce(&Site<'_>) -> T) -> T {
     let (tree, at) = (bed.tree(), home.join(tool.directory()));
+    let dump = bed.home().join(Tool::Dumpme.directory());
     let (scratch, ours) = (bed.scratch(), bed.programs.path(""));
     let limit = bed.limit.clone().unwrap_or_else(|| PathBuf::from("limit"));
     act(&Site {
         tree: &tree,
         at: &at,
+        dump: &dump,
         ours: &ours,
         limit: &limit,
         scratch: &scratch,

@@ -13,6 +13,8 @@ pub(crate) struct Site<'a> {
     /// Where copies go; another directory for each program, but one for all
     /// that link to the same first copy.
     pub(crate) at: &'a Path,
+    /// The dump root beside the tree.
+    pub(crate) dump: &'a Path,
     /// Where our programs are.
     pub(crate) ours: &'a Path,
     /// The compiled limit.
@@ -48,6 +50,9 @@ pub(crate) enum Tool {
     RdiffBackup,
     Chkptme,
     CpAh,
+    Restore,
+    Remove,
+    RmRf,
 }
 
 impl Tool {
@@ -67,26 +72,36 @@ impl Tool {
             (Self::RdiffBackup, _) => "rdiff-backup".into(),
             (Self::Chkptme, _) => "chkptme".into(),
             (Self::CpAh, _) => "cp -aH --reflink=never".into(),
+            (Self::Restore, _) => "dumpctl restore".into(),
+            (Self::Remove, _) => "dumpctl remove".into(),
+            (Self::RmRf, _) => "rm -rf".into(),
         }
     }
 
     /// The program that must be installed, and what makes it tell its version.
     pub(crate) fn program(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Dumpme | Self::Chkptme | Self::Limit(_) => None,
+            Self::Dumpme | Self::Chkptme | Self::Limit(_) | Self::Restore | Self::Remove => None,
             Self::Rsync => Some(("rsync", "--version")),
             Self::CpAl | Self::CpA | Self::CpAh => Some(("cp", "--version")),
             Self::Restic => Some(("restic", "version")),
             Self::Borg => Some(("borg", "--version")),
             Self::RdiffBackup => Some(("rdiff-backup", "--version")),
+            Self::RmRf => Some(("rm", "--version")),
         }
     }
 
     /// The directory that its copies go to.
     pub(crate) fn directory(self) -> &'static str {
         match self {
-            Self::Dumpme | Self::Chkptme => "dump",
-            Self::Rsync | Self::CpAl | Self::CpA | Self::Limit(_) | Self::CpAh => "copies",
+            Self::Dumpme | Self::Chkptme | Self::Remove => "dump",
+            Self::Rsync
+            | Self::CpAl
+            | Self::CpA
+            | Self::Limit(_)
+            | Self::CpAh
+            | Self::RmRf
+            | Self::Restore => "copies",
             Self::Restic => "restic",
             Self::Borg => "borg",
             Self::RdiffBackup => "rdiff",
@@ -107,15 +122,32 @@ impl Tool {
     pub(crate) fn first(self, site: &Site<'_>) -> String {
         let (tree, to) = (site.tree(), site.at(0));
         match self {
-            Self::Dumpme => format!("{} --init", dumpme(site)),
+            Self::Dumpme | Self::Chkptme | Self::CpAh | Self::Remove => {
+                format!("{} --init", dumpme(site))
+            }
             Self::Rsync => format!("rsync -aHAXU {tree}/ {to}/"),
-            Self::CpA | Self::CpAl | Self::Limit(_) => format!("cp -a {tree} {to}"),
-            Self::Chkptme | Self::CpAh => format!("{} --init", dumpme(site)),
+            Self::CpA | Self::CpAl | Self::Limit(_) | Self::RmRf => format!("cp -a {tree} {to}"),
+            Self::Restore => format!("{} restore --to {to} {tree}", dumpctl(site, site.dump)),
             Self::Restic | Self::Borg | Self::RdiffBackup => self.next(site, 0),
         }
     }
 
-    /// A further copy.
+    /// What is there before a further piece of work, beside the first copy:
+    /// for a removal, what is removed.
+    pub(crate) fn before(self, site: &Site<'_>, number: u64) -> String {
+        match self {
+            // The newest is never removed: the one before is.
+            Self::Remove => format!(
+                "readlink {0}/current > {0}-removed && {1}",
+                word(site.at),
+                dumpme(site)
+            ),
+            Self::RmRf => Self::CpAl.next(site, number),
+            _ => ":".into(),
+        }
+    }
+
+    /// A further copy, or a removal of one.
     pub(crate) fn next(self, site: &Site<'_>, number: u64) -> String {
         let (tree, first, to) = (site.tree(), site.at(0), site.at(number));
         let at = word(site.at);
@@ -124,6 +156,12 @@ impl Tool {
             Self::Rsync => format!("rsync -aHAXU --link-dest={first} {tree}/ {to}/"),
             Self::CpAl => format!("cp -al {first} {to}"),
             Self::CpA => format!("cp -a {tree} {to}"),
+            Self::Restore => self.first(site),
+            Self::Remove => format!(
+                "{} remove --force $(cat {at}-removed)",
+                dumpctl(site, site.at)
+            ),
+            Self::RmRf => format!("rm -rf {to}"),
             Self::Limit(n) => format!("{} {n} {tree} {first} {to}", word(site.limit)),
             Self::Restic => format!("RESTIC_PASSWORD=x restic -q -r {at} backup {tree}"),
             Self::Borg => format!("borg create {at}::n{number} {tree}"),
@@ -143,6 +181,12 @@ impl Tool {
         let below = |dir: &Path| dir.join(site.tree.strip_prefix("/").unwrap_or(site.tree));
         match self {
             Self::Dumpme | Self::Chkptme => (":".into(), site.at.join("current/tree")),
+            Self::Remove => (
+                format!("test ! -e {at}/$(cat {at}-removed)"),
+                site.at.join("current/tree"),
+            ),
+            Self::RmRf => (format!("test ! -e {}", site.at(number)), site.at.join("0")),
+            Self::Restore => (":".into(), site.at.join("0").join("tree")),
             Self::CpAh => (":".into(), site.at.join(number.to_string()).join("tree")),
             Self::Rsync | Self::CpAl | Self::CpA | Self::Limit(_) => {
                 (":".into(), site.at.join(number.to_string()))
@@ -161,6 +205,14 @@ impl Tool {
             ),
         }
     }
+}
+
+fn dumpctl(site: &Site<'_>, root: &Path) -> String {
+    format!(
+        "{} -q --log stderr --dump {}",
+        word(&site.ours.join("dumpctl")),
+        word(root)
+    )
 }
 
 fn dumpme(site: &Site<'_>) -> String {

@@ -14,13 +14,23 @@ pub(crate) enum What {
     /// A copy of a dump that shares nothing with it, beside it on a
     /// filesystem that has nothing else.
     Checkpoint,
+    /// A whole dump put into an empty place, on a filesystem that has nothing
+    /// else.
+    Restore,
+    /// A copy taken away whose files others share.
+    Remove,
 }
 
 impl What {
     /// Each copy gets a filesystem of its own: copies of everything are too
     /// large to keep, and must not be removed.
     pub(crate) fn is_fresh(self) -> bool {
-        matches!(self, Self::Full | Self::Checkpoint)
+        matches!(self, Self::Full | Self::Checkpoint | Self::Restore)
+    }
+
+    /// Nothing of the copy is there before.
+    pub(crate) fn begins(self) -> bool {
+        matches!(self, Self::Full | Self::Restore)
     }
 
     /// Flushing counts: of what is not on the disk, nothing is copied. Of an
@@ -91,6 +101,30 @@ pub(crate) fn works(processors: usize) -> Vec<Work> {
             without_goals(checkpoint()),
         ),
         warm(
+            "restore",
+            "restoring a whole dump, with sync",
+            What::Restore,
+            restore(),
+        ),
+        cold(
+            "restore-cold",
+            "restoring a whole dump, with sync, cold caches",
+            What::Restore,
+            without_goals(restore()),
+        ),
+        warm(
+            "remove",
+            "removing a dump, with sync",
+            What::Remove,
+            remove(),
+        ),
+        cold(
+            "remove-cold",
+            "removing a dump, with sync, cold caches",
+            What::Remove,
+            remove(),
+        ),
+        warm(
             "changed",
             "dump of a tree of which 1% changed, with sync",
             What::Changed,
@@ -146,6 +180,18 @@ fn full() -> Tools {
 
 fn checkpoint() -> Tools {
     vec![(Tool::Chkptme, None), (Tool::CpAh, Some(1.3))]
+}
+
+fn restore() -> Tools {
+    vec![
+        (Tool::Restore, None),
+        (Tool::Rsync, Some(2.0)),
+        (Tool::CpA, Some(1.4)),
+    ]
+}
+
+fn remove() -> Tools {
+    vec![(Tool::Remove, None), (Tool::RmRf, Some(2.0))]
 }
 
 fn without_goals(tools: Tools) -> Tools {
