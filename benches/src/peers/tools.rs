@@ -136,12 +136,16 @@ impl Tool {
     /// for a removal, what is removed.
     pub(crate) fn before(self, site: &Site<'_>, number: u64) -> String {
         match self {
-            // The newest is never removed: the one before is.
-            Self::Remove => format!(
-                "readlink {0}/current > {0}-removed && {1}",
-                word(site.at),
-                dumpme(site)
-            ),
+            // The newest is never removed, nor the first, which is the checkpoint
+            // as long as there is none.
+            Self::Remove => {
+                let (at, dumpme) = (word(site.at), dumpme(site));
+                format!(
+                    "cd {at} && \
+                     if [ \"$(readlink current)\" = \"$(readlink current_chk)\" ]; then {dumpme}; fi; \
+                     readlink current > {at}-removed && {dumpme}"
+                )
+            }
             Self::RmRf => Self::CpAl.next(site, number),
             _ => ":".into(),
         }
