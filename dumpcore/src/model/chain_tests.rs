@@ -95,6 +95,7 @@ fn of_runs() -> Errors {
 fn of_restorations() -> Errors {
     all!(RestoreError:
         InDump { path: path() },
+        IsDumpRoot { path: path() },
         LeadsElsewhere { path: path(), link: path() },
         BadBackup { path: path(), why: "it is elsewhere" },
         NoTree { path: path() },

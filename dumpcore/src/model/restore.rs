@@ -284,6 +284,12 @@ pub enum RestoreError {
         /// What was to be restored.
         of: PathBuf,
     },
+    /// The path is a dump root, whose dumps would get what they had long ago.
+    #[error("{} is a dump root, and dumps are never changed", Brief::path(.path))]
+    IsDumpRoot {
+        /// The path.
+        path: PathBuf,
+    },
     /// Something was moved or replaced while the restoration ran.
     #[error("{} was moved or replaced in the meantime; nothing was restored, check it and try again", Brief::path(.path))]
     Moved {

@@ -194,6 +194,24 @@ impl DumpRoot {
         })
     }
 
+    /// Is an absolute path, which need not exist, in the dumps of any dump root, or
+    /// what they are found by there, such as `current`? What the last name leads to
+    /// does not count.
+    #[must_use]
+    pub fn is_in_dumps(path: &Path) -> bool {
+        let is_dir = |path: PathBuf| path::look(&path).is_ok_and(|meta| meta.kind == Kind::Dir);
+        let real = path.ancestors().skip(1).find_map(|above| {
+            let rest = path.strip_prefix(above).ok()?;
+            Some(dir::real_path(above)?.join(rest))
+        });
+        let real = real.as_deref().unwrap_or(path);
+        real.ancestors().skip(1).any(|root| {
+            let below = real.strip_prefix(root).unwrap_or(real);
+            let is_own = || layout::is_own(below) && is_dir(root.join(layout::STATE_DIR));
+            (layout::dump_around(below).is_some() || is_own()) && Self::has_links(root)
+        })
+    }
+
     /// Does a directory look like a dump root?
     pub(crate) fn has_links(path: &Path) -> bool {
         let is_link = |path: &Path| path::look(path).is_ok_and(|meta| meta.kind == Kind::Symlink);

@@ -11,7 +11,7 @@ use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
 use dumpcli::question::can_ask;
 use dumpcore::{
-    Error, Merging, Printable, Restore, RestoreError, RestorePlan, Restored, RunOptions,
+    DumpRoot, Error, Merging, Printable, Restore, RestoreError, RestorePlan, Restored, RunOptions,
 };
 
 use crate::common::Settings;
@@ -216,6 +216,10 @@ impl Work<'_> {
 
     fn all(&self, items: &[Item<'_>]) -> Result<Exit, Failure> {
         if let Target::Directory(directory) = self.target {
+            let path = dumpcli::absolute(directory);
+            if DumpRoot::is_in_dumps(&path) {
+                return Err(self.failure(RestoreError::InDump { path }));
+            }
             let made = fs::create_dir_all(directory);
             made.map_err(|error| {
                 let path = Printable::path(directory);

@@ -327,7 +327,9 @@ fn put(mut object: Map<String, Value>, report: &RestoreReport) -> Map<String, Va
 pub(super) fn explained(error: &RestoreError) -> String {
     let text = Chain(error).to_string();
     match error {
-        RestoreError::InDump { .. } => format!("{text}; restore to another directory"),
+        RestoreError::InDump { .. } | RestoreError::IsDumpRoot { .. } => {
+            format!("{text}; restore to another directory")
+        }
         RestoreError::NoTree { path } => {
             format!("the directory {} does not exist", Brief::path(path))
         }

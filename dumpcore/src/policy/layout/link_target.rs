@@ -4,8 +4,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use super::FIRST;
 use super::dump_name::{Day, DumpId, DumpName, Year};
+use super::{CURRENT, CURRENT_CHECKPOINT, FIRST, STATE_DIR};
 use crate::model::path::RelPath;
 
 /// Where a link such as `current` points, in any form it may have.
@@ -93,6 +93,16 @@ pub(crate) fn dump_around(below: &Path) -> Option<PathBuf> {
     let (day, leaf) = (names.next()?, names.next()?);
     DumpName::from_names(first.as_bytes(), day.as_bytes(), leaf.as_bytes())?;
     Some([first, day, leaf].iter().collect())
+}
+
+/// Is a path below a dump root one of the names that its programs make there, or
+/// below such a name? Pins, exclude rules and notes are not.
+#[must_use]
+pub(crate) fn is_own(below: &Path) -> bool {
+    let own = [STATE_DIR, CURRENT, CURRENT_CHECKPOINT, FIRST];
+    let is =
+        |name: &[u8]| Year::parse(name).is_some() || own.iter().any(|own| own.as_bytes() == name);
+    below.iter().next().is_some_and(|name| is(name.as_bytes()))
 }
 
 /// The directory of a year or a day that a path below a dump root is in,

@@ -176,6 +176,11 @@ impl<'a> Walk<'a> {
     ) -> Result<Vec<(Option<Side>, Side)>, RestoreError> {
         let ((here, names), (there, in_old)) = (now.list()?, old.list()?);
         let mut below = Vec::new();
+        if self.wanted.is_dump_root(&here, &names) {
+            // It is left as it is, and the restoration tells of it.
+            self.found.stays += 1;
+            return Ok(below);
+        }
         for entry in in_old.iter() {
             let (path, old_path) = (now.below(entry.name), old.below(entry.name));
             let old_named = named(&there, entry.name, &old_path);

@@ -43,6 +43,12 @@ impl Backup {
         };
         let failed = |op| Fault::at(op, given);
         let (above, name) = path::above(given).map_err(failed(Op::Open))?;
+        let parent = given.parent().filter(|it| !it.as_os_str().is_empty());
+        let whole = dir::real_path(parent.unwrap_or(Path::new(".")));
+        let whole = whole.map(|above| above.join(OsStr::from_bytes(name.to_bytes())));
+        if whole.is_some_and(|whole| DumpRoot::is_in_dumps(&whole)) {
+            return Err(bad("it is in a dump, and dumps are never changed"));
+        }
         match dir::make_private(above.as_fd(), &name) {
             Err(e) if !errno::is_taken(&e) => return Err(failed(Op::Create)(e).into()),
             _ => {}

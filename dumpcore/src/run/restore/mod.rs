@@ -36,8 +36,9 @@ use self::request::Named;
 pub(crate) use self::request::{From, Request};
 pub(crate) use self::restoration::Confirm;
 use self::restoration::Restoration;
-use self::survey::{Found, Wanted, survey};
+use self::survey::{Found, Side, Wanted, survey};
 use self::temporary::clearing;
+use crate::fs::dir_handle::HandleCache;
 use crate::fs::store::NameAt;
 use crate::model::event::{Event, Phase};
 use crate::model::fault::{Fault, Op, OpError};
@@ -168,10 +169,10 @@ fn whole(
 }
 
 impl Restoration<'_> {
-    /// Refuses to delete in a directory that has a dump root in it.
+    /// Refuses a directory that is a dump root, and to delete in one that has a
+    /// dump root in it.
     fn keeps_dumps(&self, merging: &Merging, there: &Meta) -> Result<(), RestoreError> {
-        let makes_room = self.request.from.meta.kind != Kind::Dir && merging.clears();
-        if there.kind != Kind::Dir || !(merging.delete || makes_room) {
+        if there.kind != Kind::Dir {
             return Ok(());
         }
         let wanted = Wanted {
@@ -179,7 +180,18 @@ impl Restoration<'_> {
             compare: None,
             keep_going: &|| self.options.keep_going(),
         };
-        guard(self.place.named(), &wanted)
+        let makes_room = self.request.from.meta.kind != Kind::Dir && merging.clears();
+        if merging.delete || makes_room {
+            return guard(self.place.named(), &wanted);
+        }
+        let top = Side::top(self.place.named(), &HandleCache::new(1))?;
+        match top.map(|top| top.list()).transpose()? {
+            Some((handle, names)) if wanted.is_dump_root(&handle, &names) => {
+                let path = self.request.path.clone();
+                Err(RestoreError::IsDumpRoot { path })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Looks at what there is.

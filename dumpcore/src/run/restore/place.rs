@@ -44,7 +44,7 @@ impl Place {
             }
             Err(e) => return Err(Fault::at(Op::Open, root_path)(e).into()),
         };
-        if DumpRoot::around(root_path).is_some() {
+        if DumpRoot::around(root_path).is_some() || DumpRoot::is_in_dumps(path) {
             return Err(RestoreError::InDump { path: path.clone() });
         }
         let mut names = request.below.clone();

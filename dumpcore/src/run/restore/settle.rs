@@ -131,6 +131,7 @@ impl Settling<'_> {
             }
             match visit {
                 Visit::Enter(_) if self.done.stopped => {}
+                Visit::Enter(level) if self.is_dump_root(&level) => {}
                 Visit::Enter(level) => {
                     let below = self.directory(&level);
                     left.push(Visit::Leave(level));
@@ -139,6 +140,26 @@ impl Settling<'_> {
                 Visit::Leave(level) => self.finish(&level),
             }
         }
+    }
+
+    /// Is a directory a dump root now? What the version has of it are dumps of long
+    /// ago: those that there are now stay as they are.
+    fn is_dump_root(&mut self, level: &Level) -> bool {
+        let is_one = level.live.open().and_then(|live| {
+            let mut names = dir::list_all(live.as_fd(), For::Reading)?;
+            names.sort_by_name();
+            Ok(self.wanted.is_dump_root(&live, &names))
+        });
+        let cause = match is_one {
+            Ok(false) => return false,
+            Ok(true) => std::io::Error::other(
+                "it is a dump root, and stays as it is; restore what you need of it to another \
+                 directory",
+            ),
+            Err(cause) => cause,
+        };
+        self.fault(Fault::at(Op::Create, &level.path)(cause));
+        true
     }
 
     /// The entries of a directory. What is to be done below it.

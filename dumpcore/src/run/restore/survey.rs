@@ -286,6 +286,15 @@ impl Walk<'_> {
     }
 }
 
+impl Wanted<'_> {
+    /// Is a directory with these names, which are sorted, a dump root: that of the
+    /// version, or one that looks like it?
+    pub(super) fn is_dump_root(&self, dir: &OwnedFd, names: &Chunk) -> bool {
+        let is_known = || stat::look_at(dir).is_ok_and(|meta| self.dump_root == Some(meta.id()));
+        is_dump_root(dir, names) || self.dump_root.is_some() && is_known()
+    }
+}
+
 /// Does a directory with these names, which are sorted, look like a dump root?
 pub(super) fn is_dump_root(dir: &OwnedFd, names: &Chunk) -> bool {
     let is = |name: &str, kind| {
