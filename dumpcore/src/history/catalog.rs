@@ -18,6 +18,7 @@ use crate::root::DumpRoot;
 #[derive(Debug)]
 pub struct CatalogView {
     pub(super) view: View,
+    pub(super) root: PathBuf,
 }
 
 impl CatalogView {
@@ -94,7 +95,7 @@ impl DumpRoot {
         let unknown = there.difference(&known).count();
         let gone = known.difference(&there).count();
         match (unknown, gone) {
-            (0, 0) => Ok(CatalogView { view }),
+            (0, 0) => Ok(CatalogView { view, root: root() }),
             _ => Err(NoCatalog::Behind {
                 root: root(),
                 unknown,

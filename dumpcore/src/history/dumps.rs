@@ -10,6 +10,7 @@ use std::thread;
 use chrono::{DateTime, Utc};
 
 use super::catalog::CatalogView;
+use super::usage::own_bytes;
 use crate::catalog::DumpSizes;
 use crate::model::error::Error;
 use crate::model::kind::Kind;
@@ -97,6 +98,10 @@ impl DumpRoot {
         let each = self.with_moments()?.into_iter().map(|(dump, moment)| {
             let sizes = sizes.remove(&dump);
             let Links { ours, pins } = named.remove(&dump).unwrap_or_default();
+            let own = match &sizes {
+                Some(_) => own_bytes(self.path(), dump),
+                None => 0,
+            };
             DumpInfo {
                 dump,
                 path: self.path().join(dump.path()),
@@ -115,8 +120,8 @@ impl DumpRoot {
                     Some(sizes) => Some(sizes.entries),
                     None => dump.name().and_then(|name| listing.noted_names(name)),
                 },
-                added_bytes: sizes.as_ref().map(|sizes| sizes.added),
-                unique_bytes: sizes.as_ref().map(|sizes| sizes.unique),
+                added_bytes: sizes.as_ref().map(|sizes| sizes.added + own),
+                unique_bytes: sizes.as_ref().map(|sizes| sizes.unique + own),
                 added_inodes: sizes.as_ref().map(|sizes| sizes.added_inodes),
             }
         });

@@ -141,7 +141,7 @@ impl Search<'_> {
         within: &RelPath,
         wanted: &Version,
     ) -> Result<Option<Vec<RelPath>>, CatalogError> {
-        let Some(CatalogView { view }) = self.catalog else {
+        let Some(CatalogView { view, .. }) = self.catalog else {
             return Ok(None);
         };
         let tree = within.as_bytes().split(|b| *b == b'/').next();

@@ -1,7 +1,7 @@
 //! Where the space of the dumps goes. Only the catalog knows: it would take a
 //! look at every name of every dump.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
@@ -11,6 +11,7 @@ use crate::model::error::Error;
 use crate::model::metadata::Meta;
 use crate::model::path::RelPath;
 use crate::policy::layout::DumpId;
+use crate::sys::path;
 
 /// Where space goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +58,12 @@ pub struct RecordedVersion {
     pub meta: Meta,
 }
 
+/// The space that a dump's own directory takes, in bytes; 0 of one that is gone.
+pub(super) fn own_bytes(root: &Path, dump: DumpId) -> u64 {
+    let looked = path::look(&root.join(dump.path()));
+    looked.map_or(0, |meta| meta.blocks.saturating_mul(512))
+}
+
 impl CatalogView {
     /// The versions of a path, which begins with the name of a tree, the oldest
     /// first. Of the top of a tree none are recorded.
@@ -85,10 +92,16 @@ impl CatalogView {
         dumps: Option<Vec<DumpId>>,
         below: Option<RelPath>,
     ) -> Result<Option<Usage>, Error> {
+        let failed = |e| Error::Other(Box::new(e));
+        let own = match (&below, &dumps) {
+            (Some(_), _) => 0,
+            (None, Some(dumps)) => self.own_of(dumps),
+            (None, None) => self.own_of(&self.view.dumps().map_err(failed)?),
+        };
         let usage = self.view.usage(&UsageOf { dumps, below });
-        let usage = usage.map_err(|e| Error::Other(Box::new(e)))?;
+        let usage = usage.map_err(failed)?;
         Ok(usage.map(|usage| Usage {
-            unique_bytes: usage.bytes,
+            unique_bytes: usage.bytes + own,
             paths: usage.paths,
             generations: usage
                 .generations
@@ -123,6 +136,13 @@ impl CatalogView {
     /// The catalog cannot be read.
     pub fn freed_bytes(&self, dumps: &[DumpId]) -> Result<u64, Error> {
         let freed = self.view.freed(dumps);
-        freed.map_err(|e| Error::Other(Box::new(e)))
+        let freed = freed.map_err(|e| Error::Other(Box::new(e)))?;
+        Ok(freed + self.own_of(dumps))
+    }
+
+    /// The catalog knows the trees of dumps, and not the directories above them.
+    fn own_of(&self, dumps: &[DumpId]) -> u64 {
+        let own = dumps.iter().map(|dump| own_bytes(&self.root, *dump));
+        own.sum()
     }
 }
