@@ -14,6 +14,7 @@ mod flush;
 mod full;
 mod fuzz;
 mod hostile;
+mod import;
 mod in_vm;
 mod kill;
 mod machine;
