@@ -9,7 +9,7 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use common::{Stage, tick};
-use dumpcore::{Checkpoint, DamageKind, Scrub, Scrubbed};
+use dumpcore::{CatalogTools, Checkpoint, DamageKind, Scrub, Scrubbed};
 use fixtures::Fingerprint;
 use fixtures::fiemap::extents;
 use fixtures::mounts::{Fs, Mount};
@@ -142,6 +142,41 @@ fn flipped_bits_are_found(fs: Fs) {
     // Nothing but contents has changed, and reading changed nothing.
     let changes = print.changes(&stage.dump);
     assert_eq!(changes.len(), number_of_names(&stage, &hit), "{changes:#?}");
+    assert_healed(&mut mount, &stage, hit.len());
+}
+
+/// Everything that was damaged is byte for byte as it was, also after the disk was
+/// unmounted.
+fn assert_healed(mount: &mut Mount, stage: &Stage, number: usize) {
+    let heal = Scrub::new(&stage.dump).heal(true);
+    // Of the first turn only the tree before would tell.
+    let scrubbed = heal.run().expect("scrubbed");
+    let left: Vec<String> = scrubbed
+        .damaged
+        .iter()
+        .map(|one| one.paths[0].path.to_string())
+        .collect();
+    assert!(left.iter().all(|path| path.ends_with("turn")), "{left:?}");
+    assert_eq!(scrubbed.healed.len() + left.len(), number, "{scrubbed:#?}");
+    mount.remount();
+    for name in names(&stage.dump)
+        .iter()
+        .filter(|name| !name.ends_with("turn"))
+    {
+        let path = name.to_str().expect("UTF-8");
+        let Some((_, file)) = path.rsplit_once("/file") else {
+            continue;
+        };
+        let at: usize = file.parse().expect("a number");
+        assert!(
+            fs::read(name).expect("read") == text(at, 3_000 + at * 40_000),
+            "{path}"
+        );
+    }
+    let scrubbed = Scrub::new(&stage.dump).run().expect("scrubbed");
+    assert_eq!(scrubbed.damaged.len(), left.len(), "{scrubbed:#?}");
+    let found = CatalogTools::new(&stage.dump).all(true).check();
+    assert_eq!(found.expect("checked"), Vec::new());
 }
 
 /// How many names the dumps have of these inodes.
@@ -184,6 +219,30 @@ fn what_the_disk_does_not_give_is_found() {
     assert_eq!(found(&stage, &scrubbed, DamageKind::ReadError), hit);
     let cause = scrubbed.damaged[0].cause.as_deref().expect("told");
     assert!(cause.contains("Input/output error"), "{cause}");
+    // Only this one has it as it was.
+    let good = fixtures::plain_user::open_dir();
+    let tree = good.path().join("tree");
+    fs::create_dir_all(tree.join("dir1")).expect("made");
+    let copy = tree.join("dir1/file7");
+    fs::write(&copy, text(7, 3_000 + 7 * 40_000)).expect("written");
+    let modified = fs::metadata(victim)
+        .expect("there")
+        .modified()
+        .expect("a time");
+    let file = File::options().write(true).open(&copy).expect("opened");
+    file.set_modified(modified).expect("set");
+    let name = dumpcore::RelPath::from_bytes(b"tree");
+    let scrub = Scrub::new(&stage.dump).heal(true).tree(name, &tree);
+    let scrubbed = scrub.run().expect("scrubbed");
+    assert_eq!(
+        (scrubbed.healed.len(), scrubbed.damaged.len()),
+        (2, 0),
+        "{scrubbed:#?}"
+    );
+    mount.remount();
+    for path in files.iter().filter(|path| path.ends_with("dir1/file7")) {
+        assert!(fs::read(path).expect("read") == text(7, 3_000 + 7 * 40_000));
+    }
 }
 
 #[test]
@@ -264,5 +323,12 @@ proptest! {
         let scrubbed = Scrub::new(&stage.dump).run().expect("scrubbed");
         let hit: BTreeSet<u64> = flips.keys().map(|at| inode(&files[*at])).collect();
         prop_assert_eq!(found(&stage, &scrubbed, DamageKind::Contents), hit);
+        // Those are healed of which another copy is whole, and no others.
+        let has_good = scrubbed.damaged.iter().filter(|one| !one.good.is_empty()).count();
+        let healed = Scrub::new(&stage.dump).heal(true).run().expect("scrubbed");
+        prop_assert_eq!(healed.healed.len(), has_good);
+        prop_assert_eq!(healed.damaged.len(), flips.len() - has_good);
+        let again = Scrub::new(&stage.dump).run().expect("scrubbed");
+        prop_assert_eq!(again.damaged.len(), flips.len() - has_good);
     }
 }

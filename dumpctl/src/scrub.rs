@@ -35,12 +35,13 @@ Examples:
   dumpctl scrub 2026/1101/0500_chk    read one dump
   dumpctl scrub --since 3d            what the dumps of the last three days hold
   dumpctl scrub -n                    how much would be read
+  dumpctl scrub --heal                put good copies in the place of what is damaged
 
 Exit codes:
-  0         all that was read is as it was stored
+  0         all that was read is as it was stored, or was healed
   1         failed: nothing could be read
   2         wrong usage
-  3         something is damaged; each file is named
+  3         something is damaged and was not healed; each file is named
   130, 143  stopped by SIGINT (130), SIGTERM or SIGHUP (143): the next
             'dumpctl scrub' continues";
 
@@ -62,6 +63,13 @@ pub(crate) struct Options {
     /// 500 (KiB), 1.5m, 20MB [default: 0, no limit]
     #[arg(long, value_name = "RATE")]
     bwlimit: Option<Rate>,
+    /// Put a good copy in the place of each damaged file, in all dumps that have it;
+    /// the damaged one is kept in .dump/damaged
+    #[arg(long)]
+    heal: bool,
+    /// Do not keep the damaged files that are healed
+    #[arg(long, requires = "heal")]
+    discard: bool,
     /// Dump root that may have good copies; it can be given several times, besides
     /// those of [slave]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -117,7 +125,8 @@ fn scrubbed(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
 
 /// What is to be read, and where good copies may be.
 fn order(options: &Options, settings: &Settings, dumps: &Dumps<'_>) -> Result<Scrub, Failure> {
-    let mut order = Scrub::new(&dumps.lookup.dump).time(options.time);
+    let order = Scrub::new(&dumps.lookup.dump).time(options.time);
+    let mut order = order.heal(options.heal).discard(options.discard);
     if let Some(chosen) = chosen(options, dumps)? {
         order = order.dumps(chosen);
     }

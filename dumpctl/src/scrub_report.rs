@@ -14,6 +14,13 @@ pub(crate) const WORD: &str = "scrub";
 /// How many damaged files are named one by one in the log.
 const NAMED: usize = 1_000;
 
+/// What became of something damaged.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Damaged,
+    Healed,
+}
+
 pub(crate) struct Telling<'a> {
     pub(crate) dumps: &'a Dumps<'a>,
     pub(crate) session: &'a SessionSettings,
@@ -38,13 +45,22 @@ impl Telling<'_> {
     }
 
     fn log(&self, scrubbed: &Scrubbed, exit: Exit) {
+        for healed in scrubbed.healed.iter().take(NAMED) {
+            let path = healed.paths.first().map(|path| self.shown(&path.path));
+            tracing::warn!(
+                DUMP_FILE = path,
+                DUMP_STATUS = healed.kind.as_str(),
+                "healed: {}",
+                self.sentence(healed, Fate::Healed)
+            );
+        }
         for damaged in scrubbed.damaged.iter().take(NAMED) {
             let path = damaged.paths.first().map(|path| self.shown(&path.path));
             tracing::error!(
                 DUMP_FILE = path,
                 DUMP_STATUS = damaged.kind.as_str(),
                 "damaged: {}",
-                self.sentence(damaged)
+                self.sentence(damaged, Fate::Damaged)
             );
         }
         if let more @ 1.. = scrubbed.damaged.len().saturating_sub(NAMED) {
@@ -82,7 +98,7 @@ impl Telling<'_> {
     }
 
     /// What is damaged, where, and what has it as it was stored.
-    fn sentence(&self, damaged: &Damaged) -> String {
+    fn sentence(&self, damaged: &Damaged, fate: Fate) -> String {
         let paths: Vec<String> = damaged.paths.iter().map(|path| self.place(path)).collect();
         let mut text = format!("{}: {}", paths.join(", also "), damaged.kind);
         if let Some(cause) = &damaged.cause {
@@ -90,7 +106,13 @@ impl Telling<'_> {
         }
         if let Some(good) = damaged.good.first() {
             let good = dumpcli::absolute(good);
-            text.push_str(&format!("; a good copy is {}", Printable::path(&good)));
+            let good = Printable::path(&good);
+            text.push_str(&match fate {
+                Fate::Damaged => {
+                    format!("; a good copy is {good}, which 'dumpctl scrub --heal' takes")
+                }
+                Fate::Healed => format!("; its contents are those of {good} now"),
+            });
         }
         text
     }
@@ -115,8 +137,10 @@ impl Telling<'_> {
         object.insert("bytes".into(), scrubbed.bytes.into());
         let damaged = scrubbed.damaged.iter().map(|damaged| self.damaged(damaged));
         object.insert("damaged".into(), damaged.collect());
-        object.insert("healed".into(), scrubbed.healed.into());
+        object.insert("healed".into(), scrubbed.healed.len().into());
         object.insert("unread".into(), scrubbed.unread.into());
+        let healed = scrubbed.healed.iter().map(|healed| self.damaged(healed));
+        object.insert("healed_files".into(), healed.collect());
         object.insert("hashed".into(), scrubbed.hashed.into());
         let catalog = scrubbed.catalog.iter().map(|path| {
             let mut object = Map::new();
@@ -170,6 +194,10 @@ fn summary(scrubbed: &Scrubbed) -> String {
     match scrubbed.damaged.len() + scrubbed.links.len() {
         0 => text.push_str("nothing is damaged"),
         damaged => text.push_str(&format!("{} damaged", figures::number(damaged as u64))),
+    }
+    if !scrubbed.healed.is_empty() {
+        let healed = figures::number(scrubbed.healed.len() as u64);
+        text.push_str(&format!("; {healed} healed"));
     }
     if scrubbed.hashed > 0 {
         let hashed = count(scrubbed.hashed, "file");

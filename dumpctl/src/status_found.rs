@@ -151,7 +151,7 @@ pub(crate) fn advice(attention: &Attention, root: &Path) -> Option<String> {
             }
             None => "are the dumps where they were?".to_owned(),
         }),
-        Attention::Damaged { .. } => typed("dumpctl scrub"),
+        Attention::Damaged { .. } => typed("dumpctl scrub --heal"),
         Attention::NoDump { .. } | Attention::OldDump { .. } => {
             Some("do its timer and its disk work? 'systemctl list-timers'".to_owned())
         }

@@ -117,6 +117,33 @@ fn damage_is_named_and_status_knows_of_it() {
     assert!(good.iter().any(|good| good.starts_with(from)), "{good:?}");
 
     assert_status_knows_of_one(&ground);
+    assert_heals(&ground, from);
+}
+
+#[track_caller]
+fn assert_heals(ground: &Ground, from: &str) {
+    let (printed, said) = ends(scrub(ground, &["--heal", "--from", from]), 0);
+    assert!(
+        printed.ends_with(": nothing is damaged; 1 healed\n"),
+        "{printed}"
+    );
+    let path = ground.at("tree/dir/same");
+    let expected = format!("healed: {} (in 4 dumps, ", path.display());
+    assert!(said.contains(&expected), "{said}");
+    let same = |dump: &str| fs::read(ground.root().join(dump).join("tree/dir/same"));
+    for minute in ["2030/0101/0100", "2030/0102/0400"] {
+        assert!(same(minute).expect("read") == vec![1; 100_000], "{minute}");
+    }
+    assert_eq!(
+        fs::read_dir(ground.root().join(".dump/damaged"))
+            .expect("listed")
+            .count(),
+        2
+    );
+    let (printed, _) = ends(scrub(ground, &["--json", "--heal", "--discard"]), 0);
+    let told = object(&printed);
+    assert_eq!((&told["healed"], &told["damaged"]), (&json!(0), &json!([])));
+    ends(scrub(ground, &["--discard"]), 2);
 }
 
 #[track_caller]
@@ -128,7 +155,7 @@ fn assert_status_knows_of_one(ground: &Ground) {
     };
     let printed = status(&["status"]);
     assert!(
-        printed.starts_with("1 damaged file: 'dumpctl scrub'\n"),
+        printed.starts_with("1 damaged file: 'dumpctl scrub --heal'\n"),
         "{printed}"
     );
     assert!(printed.contains("\nlast scrub: "), "{printed}");

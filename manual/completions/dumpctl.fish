@@ -368,6 +368,8 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l log -d 'Where 
 journal\t'The systemd journal'
 syslog\t'The system log'
 stderr\t'Standard error'"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l heal -d 'Put a good copy in the place of each damaged file, in all dumps that have it; the damaged one is kept in .dump/damaged'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l discard -d 'Do not keep the damaged files that are healed'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -s n -l dry-run -d 'Read nothing; show how much would be read'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l print-config -d 'Print the settings in force and where each comes from, then exit'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'

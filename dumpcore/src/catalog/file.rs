@@ -64,13 +64,14 @@ impl Catalog {
             let path = path_in(root, layout::CATALOG);
             CatalogError::new(&path, CatalogOp::Unavailable, Some(cause.into()))
         };
-        match Self::read(root)? {
-            Some(reading) => drop(reading),
-            None => {
-                return Err(missing(
-                    "no run has made one; run `dumpctl catalog rebuild`",
-                ));
-            }
+        // Not opened for that: what was cut off is undone only by who writes.
+        let is_there = match Place::existing(root)? {
+            Some(place) => open::is_there(&place)?,
+            None => false,
+        };
+        if !is_there {
+            let text = "no run has made one; run `dumpctl catalog rebuild`";
+            return Err(missing(text));
         }
         let catalog = Self::open(root)?;
         catalog.ok_or_else(|| missing("its filesystem cannot hold one"))

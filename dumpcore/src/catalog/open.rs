@@ -109,6 +109,12 @@ pub(super) fn for_reading(
     }
 }
 
+/// Is there a file that something was written to?
+pub(super) fn is_there(place: &Place) -> Result<bool, CatalogError> {
+    let found = look(&place.dir, &place.file(layout::CATALOG))?;
+    Ok(found.is_some_and(|meta| meta.size > 0))
+}
+
 fn look(state: &OwnedFd, path: &Path) -> Result<Option<Meta>, CatalogError> {
     let name = c_name(layout::CATALOG.as_bytes());
     match stat::look(state.as_fd(), &name, Fresh::AsStat) {

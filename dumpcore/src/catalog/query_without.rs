@@ -11,6 +11,7 @@ use super::query_values::{
 use super::values::{DirId, InodeId};
 use super::walk_options::WalkOptions;
 use crate::model::path::RelPath;
+use crate::policy::heal_note::InodeKey;
 use crate::policy::layout::DumpId;
 use crate::root::DumpRoot;
 
@@ -61,6 +62,10 @@ impl View {
     }
 
     pub(crate) fn holders(&self, _: &[InodeId]) -> Answer<HashMap<InodeId, Vec<Holder>>> {
+        match self.0 {}
+    }
+
+    pub(crate) fn holders_of(&self, _: InodeKey) -> Answer<Vec<Holder>> {
         match self.0 {}
     }
 

@@ -4,11 +4,12 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::apply::{THERE, within};
-use super::columns::{closed_hash, nanos};
+use super::columns::{closed_hash, nanos, open_hash};
 use super::error::{CatalogError, CatalogOp};
 use super::file::Catalog;
 use super::query_values::ScrubNote;
-use super::values::Facts;
+use super::values::{Facts, Hash};
+use crate::policy::heal_note::InodeKey;
 use crate::policy::layout::DumpId;
 
 impl Catalog {
@@ -72,6 +73,18 @@ impl Catalog {
         })
     }
 
+    /// Records that an inode has taken the place of another, under all its names.
+    /// `hash`: of its contents, where none was recorded.
+    pub(crate) fn note_healed(
+        &mut self,
+        now: i64,
+        old: InodeKey,
+        new: &Facts,
+        hash: Option<Hash>,
+    ) -> Result<(), CatalogError> {
+        self.scrub(|db| healed(db, now, old, new, hash))
+    }
+
     fn scrub<T>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
@@ -85,6 +98,52 @@ impl Catalog {
 pub(super) fn key(facts: &Facts) -> (Option<i64>, i64) {
     let ino = facts.ino.map(u64::cast_signed);
     (ino, facts.born.map_or(0, nanos))
+}
+
+fn healed(
+    db: &Connection,
+    now: i64,
+    old: InodeKey,
+    new: &Facts,
+    hash: Option<Hash>,
+) -> rusqlite::Result<()> {
+    let (old_ino, old_born) = (old.0.cast_signed(), old.1.map_or(0, nanos));
+    let find = |ino: i64, born: i64| -> rusqlite::Result<Option<(i64, Option<Vec<u8>>)>> {
+        let sql = "SELECT id, hash FROM inode WHERE ino=?1 AND born=?2";
+        let found = db.query_row(sql, [ino, born], |row| Ok((row.get(0)?, row.get(1)?)));
+        found.optional()
+    };
+    let (Some(ino), born) = key(new) else {
+        return Ok(());
+    };
+    let Some((id, recorded)) = find(old_ino, old_born)? else {
+        // It was recorded before, or nobody knew of it.
+        return Ok(());
+    };
+    let recorded = recorded.and_then(|closed| open_hash(old_ino, old_born, &closed));
+    let hash = recorded.or(hash).filter(|_| born != 0);
+    let closed = hash.map(|hash| closed_hash(ino, born, &hash).to_vec());
+    let id = match find(ino, born)? {
+        // A dump was made in between, and has recorded it.
+        Some((known, _)) => {
+            db.execute("UPDATE live SET inode=?2 WHERE inode=?1", [id, known])?;
+            db.execute("UPDATE past SET inode=?2 WHERE inode=?1", [id, known])?;
+            db.execute("UPDATE inode SET ino=NULL WHERE id=?1", [id])?;
+            known
+        }
+        None => id,
+    };
+    let sql = "UPDATE inode SET ino=?2, born=?3, bytes=?4, mode=?5, uid=?6, gid=?7,
+                 hash=coalesce(?8, hash) WHERE id=?1";
+    let bytes = new.bytes.cast_signed();
+    db.execute(
+        sql,
+        params![id, ino, born, bytes, new.mode, new.uid, new.gid, closed],
+    )?;
+    let sql = "INSERT INTO scrubbed VALUES(?1, ?2, NULL, 0)
+               ON CONFLICT(inode) DO UPDATE SET at=?2, fault=0";
+    db.execute(sql, [id, now])?;
+    Ok(())
 }
 
 fn note(db: &Connection, now: i64, facts: &Facts, what: &ScrubNote) -> rusqlite::Result<()> {

@@ -14,6 +14,8 @@ use super::walk_options::WalkOptions;
 use crate::model::metadata::{Meta, Xattrs};
 use crate::model::path::RelPath;
 use crate::model::time::Time;
+use crate::policy::content_hash::ContentHash;
+use crate::policy::heal_note::InodeKey;
 use crate::policy::layout::{self, DumpId};
 use crate::root::DumpRoot;
 use crate::root::listing::Listing;
@@ -130,6 +132,16 @@ impl Catalog {
     }
 
     pub(crate) fn note_scrubbed(&mut self, _: i64, _: &[(Facts, ScrubNote)]) -> Answer<()> {
+        match self.0 {}
+    }
+
+    pub(crate) fn note_healed(
+        &mut self,
+        _: i64,
+        _: InodeKey,
+        _: &Facts,
+        _: Option<ContentHash>,
+    ) -> Answer<()> {
         match self.0 {}
     }
 

@@ -43,17 +43,7 @@ impl EraseNote {
             let _ = writeln!(text, "path {}", hex(path.as_bytes()));
         }
         for (dir, was) in &self.dirs {
-            let (atime, mtime) = (was.atime, was.mtime);
-            let _ = writeln!(
-                text,
-                "dir {} {} {} {} {} {}",
-                hex(dir),
-                atime.secs,
-                atime.nanos,
-                mtime.secs,
-                mtime.nanos,
-                was.mode
-            );
+            text.push_str(&dir_line(dir, was));
         }
         for (dump, names) in &self.names {
             let _ = writeln!(text, "names {dump} {names}");
@@ -69,33 +59,51 @@ impl EraseNote {
             let words: Vec<&str> = line.split(' ').collect();
             match words.as_slice() {
                 ["path", path] => note.paths.push(RelPath::from_bytes(&bytes(path)?)),
-                ["dir", dir, at, at_nanos, mt, mt_nanos, mode] => {
-                    let was = DirWas {
-                        atime: Time::new(at.parse().ok()?, at_nanos.parse().ok()?),
-                        mtime: Time::new(mt.parse().ok()?, mt_nanos.parse().ok()?),
-                        mode: mode.parse().ok()?,
-                    };
-                    note.dirs.insert(bytes(dir)?, was);
-                }
                 ["names", dump, names] => {
                     let dump = DumpId::parse(dump.as_bytes())?;
                     note.names.insert(dump, names.parse().ok()?);
                 }
-                _ => return None,
+                words => note.dirs.extend([parse_dir(words)?]),
             }
         }
         Some(note)
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// The line of a directory.
+pub(super) fn dir_line(dir: &[u8], was: &DirWas) -> String {
+    let (atime, mtime) = (was.atime, was.mtime);
+    let times = [
+        atime.secs,
+        atime.nanos.into(),
+        mtime.secs,
+        mtime.nanos.into(),
+    ];
+    let times = times.map(|number| number.to_string()).join(" ");
+    format!("dir {} {times} {}\n", hex(dir), was.mode)
+}
+
+/// The words of such a line.
+pub(super) fn parse_dir(words: &[&str]) -> Option<(Vec<u8>, DirWas)> {
+    let ["dir", dir, at, at_nanos, mt, mt_nanos, mode] = words else {
+        return None;
+    };
+    let was = DirWas {
+        atime: Time::new(at.parse().ok()?, at_nanos.parse().ok()?),
+        mtime: Time::new(mt.parse().ok()?, mt_nanos.parse().ok()?),
+        mode: mode.parse().ok()?,
+    };
+    Some((bytes(dir)?, was))
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })
 }
 
-fn bytes(hex: &str) -> Option<Vec<u8>> {
+pub(super) fn bytes(hex: &str) -> Option<Vec<u8>> {
     let pairs = hex.as_bytes().chunks(2);
     pairs
         .map(|pair| {

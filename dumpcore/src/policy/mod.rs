@@ -8,6 +8,7 @@ mod differences;
 pub(crate) mod erase_note;
 pub(crate) mod filter;
 pub(crate) mod flushed;
+pub(crate) mod heal_note;
 #[cfg(feature = "serde")]
 mod json;
 pub(crate) mod layout;

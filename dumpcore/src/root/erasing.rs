@@ -210,7 +210,7 @@ impl DumpRoot {
 
     /// Opens a directory of a dump to rename a name out of it; one that its owner
     /// may not write to is opened to them, since directories are never shared.
-    fn open_to_change(&self, below: &RelPath) -> io::Result<OwnedFd> {
+    pub(crate) fn open_to_change(&self, below: &RelPath) -> io::Result<OwnedFd> {
         let dir = self.open_dump(below)?;
         let dir = dir::reopen(dir.as_fd(), For::Reading)?;
         let mode = stat::look_at(&dir)?.mode;

@@ -7,6 +7,7 @@
 //!
 //! It is locked by a file in a directory of the runner's own, see [`lock`].
 
+pub(crate) mod damaged;
 pub(crate) mod erasing;
 pub(crate) mod exclude_file;
 pub(crate) mod find;

@@ -116,8 +116,8 @@ pub struct Scrubbed {
     pub hashed: u64,
     /// What is damaged and was not healed.
     pub damaged: Vec<Damaged>,
-    /// How many damaged files were healed.
-    pub healed: u64,
+    /// What was damaged and is healed: it is as it was stored again, in all dumps.
+    pub healed: Vec<Damaged>,
     /// Files that were to be read, and were not: there was no time left, it was
     /// stopped, or they may not be read.
     pub unread: u64,

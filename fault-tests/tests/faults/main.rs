@@ -13,6 +13,7 @@ mod errors;
 mod flush;
 mod full;
 mod fuzz;
+mod heal;
 mod hostile;
 mod import;
 mod in_vm;

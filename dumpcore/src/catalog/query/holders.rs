@@ -7,12 +7,13 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::paths::{Paths, place};
 use super::rows::{RECORDED, hash_in, recorded};
 use super::series::Series;
-use crate::catalog::columns::{bytes, facts};
+use crate::catalog::columns::{bytes, facts, nanos};
 use crate::catalog::query_values::{HashState, Holder, Recorded, ScrubRow, ScrubStatus};
 use crate::catalog::schema;
 use crate::catalog::scrub_record::key;
 use crate::catalog::values::{Facts, InodeId};
 use crate::model::path::RelPath;
+use crate::policy::heal_note::InodeKey;
 use crate::policy::layout::DumpId;
 
 /// All names of each of these inodes in the dumps on disk, by path.
@@ -64,6 +65,22 @@ pub(super) fn holders(
         }
     }
     Ok(found)
+}
+
+/// All names of an inode in the dumps on disk, by path.
+pub(super) fn holders_of(
+    db: &Connection,
+    series: &Series,
+    (ino, born): InodeKey,
+) -> rusqlite::Result<Vec<Holder>> {
+    let sql = "SELECT id FROM inode WHERE ino=?1 AND born=?2";
+    let key = params![ino.cast_signed(), born.map_or(0, nanos)];
+    let id: Option<i64> = db.query_row(sql, key, |row| row.get(0)).optional()?;
+    let Some(id) = id.map(InodeId) else {
+        return Ok(Vec::new());
+    };
+    let mut found = holders(db, series, &[id])?;
+    Ok(found.remove(&id).unwrap_or_default())
 }
 
 /// What a dump has under a path; `None`: nothing, or it is not known.

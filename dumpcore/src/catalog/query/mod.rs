@@ -33,6 +33,7 @@ use super::query_values::{
 use super::schema;
 use super::values::InodeId;
 use crate::model::path::RelPath;
+use crate::policy::heal_note::InodeKey;
 use crate::policy::layout::DumpId;
 use crate::root::DumpRoot;
 
@@ -125,6 +126,11 @@ impl View {
         inodes: &[InodeId],
     ) -> Result<HashMap<InodeId, Vec<Holder>>, CatalogError> {
         self.ask(|connection, series| holders::holders(connection, series, inodes))
+    }
+
+    /// All names of an inode in the dumps on disk.
+    pub(crate) fn holders_of(&self, key: InodeKey) -> Result<Vec<Holder>, CatalogError> {
+        self.ask(|connection, series| holders::holders_of(connection, series, key))
     }
 
     /// What a dump has under each of these paths.

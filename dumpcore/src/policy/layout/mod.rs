@@ -12,6 +12,7 @@
 //! DUMP/.dump/busy                         since when no run got the lock
 //! DUMP/.dump/removing/2026-1122-2331      a dump on its way out
 //! DUMP/.dump/erasing                      what an erasure is about to do
+//! DUMP/.dump/damaged/123.1700000000       an inode that a scrub replaced
 //! DUMP/.dump/catalog.db                   what is remembered between runs
 //! ```
 //!
@@ -20,6 +21,7 @@
 
 #[cfg(feature = "catalog")]
 mod catalog;
+mod damaged;
 mod dump_name;
 mod link_target;
 mod marks;
@@ -35,6 +37,7 @@ pub(crate) use catalog::{
     CATALOG, CATALOG_BAD, CATALOG_JOURNAL, CATALOG_NEW, CATALOG_NEW_JOURNAL, CATALOG_REBUILD,
     CATALOG_REBUILD_JOURNAL, ROOT_ID,
 };
+pub(crate) use damaged::{DAMAGED, DamagedLeaf};
 pub use dump_name::{BadDumpName, DumpId, DumpName, Found, Sort};
 pub(crate) use dump_name::{Day, Year};
 pub(crate) use link_target::{LinkTarget, day_around, dump_around, dump_path, is_own, pinned};

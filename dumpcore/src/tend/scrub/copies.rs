@@ -40,7 +40,7 @@ pub(super) struct Copies {
 
 /// From where a copy is. Two of different ones share no blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum From {
+enum From {
     /// The dump root that is scrubbed.
     Here,
     /// Another dump root, by its place in the list.
@@ -53,8 +53,22 @@ pub(super) enum From {
 #[derive(Debug)]
 pub(super) struct Copy {
     pub(super) path: PathBuf,
-    pub(super) from: From,
+    pub(super) file: OwnedFd,
     pub(super) hash: ContentHash,
+    from: From,
+}
+
+impl Copy {
+    /// The damaged file itself.
+    pub(super) fn own(path: PathBuf, file: OwnedFd, hash: ContentHash) -> Self {
+        let from = From::Here;
+        Self {
+            path,
+            file,
+            hash,
+            from,
+        }
+    }
 }
 
 /// What the copies say.
@@ -211,8 +225,9 @@ impl Copies {
         match self.hasher.hash(&opened, size, &mut keep_going) {
             Ok(DiskRead::Whole(hash)) => Some(Copy {
                 path: full,
-                from,
+                file: opened,
                 hash,
+                from,
             }),
             _ => None,
         }

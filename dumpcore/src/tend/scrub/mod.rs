@@ -9,6 +9,7 @@
 
 mod book;
 mod copies;
+mod heal;
 mod look;
 mod names;
 mod names_again;
@@ -20,7 +21,8 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use self::book::{Book, Damage, lock_when_free};
-use self::copies::{Copies, Verdict};
+use self::copies::{Copies, Copy, Verdict};
+use self::heal::{Healed, Healer};
 use self::read::read_all;
 use self::worksite::Worksite;
 use super::scrubbed::{DamageKind, Damaged, DamagedLink, Scrubbed};
@@ -56,6 +58,8 @@ pub struct Scrub {
     time: Option<Duration>,
     mains: Vec<(RelPath, PathBuf)>,
     from: Vec<PathBuf>,
+    heal: bool,
+    discard: bool,
     options: RunOptions,
 }
 
@@ -68,6 +72,8 @@ impl Scrub {
             time: None,
             mains: Vec::new(),
             from: Vec::new(),
+            heal: false,
+            discard: false,
             options: RunOptions::new(),
         }
     }
@@ -98,6 +104,19 @@ impl Scrub {
         self
     }
 
+    /// Puts a good copy, where there is one, in the place of each damaged file, in all
+    /// dumps that have it. What was cut off before is finished first.
+    pub fn heal(mut self, yes: bool) -> Self {
+        self.heal = yes;
+        self
+    }
+
+    /// Does not keep the damaged files that are healed.
+    pub fn discard(mut self, yes: bool) -> Self {
+        self.discard = yes;
+        self
+    }
+
     takes_run_options!();
 
     /// Scrubs.
@@ -124,6 +143,10 @@ impl Scrub {
                 ..Scrubbed::default()
             });
         };
+        let healer = match self.heal {
+            true => Healer::open(&site, self.discard)?,
+            false => None,
+        };
         let book = Mutex::new(Book::new());
         site.event(Event::Phase(Phase::Scrubbing));
         let list = ScrubList::open(&root, self.choice(before))?;
@@ -141,7 +164,7 @@ impl Scrub {
         book.record(&site)?;
         book.unread += total.files.saturating_sub(read.files + read.others);
         let whole = all_names && book.unread == 0 && !site.is_stopped();
-        let mut scrubbed = self.judged(&site, book)?;
+        let mut scrubbed = self.judged(&site, book, healer)?;
         (scrubbed.files, scrubbed.bytes) = (read.files, read.bytes);
         look_at_links(&root, &mut scrubbed)?;
         scrubbed.stopped = site.is_stopped();
@@ -214,7 +237,12 @@ impl Scrub {
     }
 
     /// What is damaged, with where it is and what has it as it was stored.
-    fn judged(&self, site: &Worksite<'_>, book: Book) -> Result<Scrubbed, Error> {
+    fn judged(
+        &self,
+        site: &Worksite<'_>,
+        book: Book,
+        mut healer: Option<Healer>,
+    ) -> Result<Scrubbed, Error> {
         let mut scrubbed = Scrubbed {
             hashed: book.hashed,
             unread: book.unread,
@@ -230,6 +258,9 @@ impl Scrub {
                 good: Vec::new(),
             });
         }
+        if let Some(healer) = &mut healer {
+            scrubbed.faults.append(&mut healer.faults);
+        }
         if book.damages.is_empty() {
             return Ok(scrubbed);
         }
@@ -237,16 +268,16 @@ impl Scrub {
         let mut copies = Copies::open(&self.mains, &self.from);
         let mut wrong = Vec::new();
         for damage in book.damages {
-            let verdict = match damage.row.facts.kind {
-                Kind::File if damage.bad.kind != DamageKind::Metadata => {
-                    copies.of(site, &view, &damage)?
+            let verdict = match (damage.row.facts.kind, damage.bad.kind) {
+                (Kind::File, DamageKind::Metadata) => {
+                    Verdict::Good(heal::own(site, &damage).into_iter().collect())
                 }
+                (Kind::File, _) => copies.of(site, &view, &damage)?,
                 _ => Verdict::Good(Vec::new()),
             };
             match verdict {
                 Verdict::Good(good) => {
-                    let good = good.into_iter().map(|copy| copy.path);
-                    scrubbed.damaged.push(told(&damage, good.collect()));
+                    healed_or_told(site, healer.as_mut(), &damage, good, &mut scrubbed)?;
                 }
                 Verdict::Catalog => {
                     scrubbed.catalog.push(damage.row.path.clone());
@@ -257,6 +288,32 @@ impl Scrub {
         put_right(site, &wrong)?;
         Ok(scrubbed)
     }
+}
+
+/// Heals what is damaged, if that is wanted and there is a good copy.
+fn healed_or_told(
+    site: &Worksite<'_>,
+    healer: Option<&mut Healer>,
+    damage: &Damage,
+    good: Vec<Copy>,
+    scrubbed: &mut Scrubbed,
+) -> Result<(), Error> {
+    let healed = match (healer, good.first()) {
+        (Some(healer), Some(copy)) => healer.heal(site, damage, copy)?,
+        _ => Healed::NotYet,
+    };
+    let own = damage.bad.kind == DamageKind::Metadata;
+    let good = good.into_iter().filter(|_| !own).map(|copy| copy.path);
+    let told = told(damage, good.collect());
+    match healed {
+        Healed::All => scrubbed.healed.push(told),
+        Healed::NotYet => scrubbed.damaged.push(told),
+        Healed::Failed(fault) => {
+            scrubbed.damaged.push(told);
+            scrubbed.faults.push(fault);
+        }
+    }
+    Ok(())
 }
 
 fn told(damage: &Damage, good: Vec<PathBuf>) -> Damaged {
