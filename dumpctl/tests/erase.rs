@@ -320,6 +320,62 @@ fn assert_names_noted(ground: &Ground) {
     }
 }
 
+/// A dump that was about to lose a path may say already how many names it has
+/// without it.
+#[test]
+fn dumps_say_how_many_names_they_have_after_two_erasures_that_meet() {
+    for words in [
+        &["tree/dir/vault"][..],
+        &["tree/dir/vault", "tree/dir/vault/one"],
+        &["tree/dir"],
+        &["tree/dir/private-key"],
+    ] {
+        let ground = ground();
+        CatalogTools::new(ground.root()).rebuild().expect("made");
+        let root = DumpRoot::open(ground.root()).expect("opened");
+        let (mut note, hex) = (String::from("path "), "747265652f6469722f70726976617465");
+        note.push_str(&format!("{hex}2d6b6579\n"));
+        for (at, dump) in root.list().expect("listed").into_iter().enumerate() {
+            let names = root.listing().noted_names(dump).expect("noted") - 1;
+            note.push_str(&format!("names {dump} {names}\n"));
+            // One was not reached, one says it and still has the path, of one it
+            // is taken out.
+            let path = ground.root().join(dump.path());
+            if at > 0 {
+                let text = names.to_string();
+                xattr::set(&path, "user.dump.names", text.as_bytes()).expect("set");
+            }
+            if at > 1 {
+                let dir = File::open(path.join("tree/dir")).expect("opened");
+                let modified = dir.metadata().and_then(|was| was.modified());
+                fs::remove_file(path.join("tree/dir/private-key")).expect("removed");
+                let times = FileTimes::new().set_modified(modified.expect("a time"));
+                dir.set_times(times).expect("set");
+            }
+        }
+        fs::write(ground.root().join(".dump/erasing"), note + "end\n").expect("written");
+        erase(&ground, &[&["--force"], words].concat(), 0);
+        assert_names_noted(&ground);
+        check(&ground);
+        let left = all(&ground).into_keys();
+        let left: Vec<_> = left.filter(|path| path.ends_with("private-key")).collect();
+        assert_eq!(left, Vec::<PathBuf>::new(), "{words:?}");
+    }
+}
+
+/// A path below another goes with it, and is not looked for again.
+#[test]
+fn a_path_in_a_directory_that_goes_is_no_fault() {
+    let ground = ground();
+    CatalogTools::new(ground.root()).rebuild().expect("made");
+    let words = ["--force", "tree/dir/vault/one", "tree/dir/vault"];
+    let (printed, said) = erase(&ground, &words, 0);
+    assert!(printed.contains("dir/vault: in 3 dumps"), "{printed}");
+    assert_eq!(said, "");
+    assert_names_noted(&ground);
+    check(&ground);
+}
+
 #[test]
 #[ignore = "needs root, for chattr(1) on a filesystem that has it"]
 fn what_cannot_be_changed_keeps_it_until_it_can() {

@@ -4,8 +4,8 @@
 //! have again; then each dump loses its paths by renames; when that is flushed,
 //! they are removed and forgotten. After a kill at any moment the next erasure
 //! finishes, by the note; so it does where a dump could not be written to, or was
-//! being read, and the catalog knows what that one still has. Nothing but the paths changes: no other inode, and of
-//! the directories around them no time.
+//! being read, and the catalog knows what that one still has. Nothing but the paths
+//! changes: no other inode, and of the directories around them no time.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::CString;
@@ -107,13 +107,9 @@ impl Erase {
         };
         let finished = before.is_some();
         let before = before.unwrap_or_default();
-        let mut paths = self.paths.clone();
-        let rest = before.paths.into_iter();
-        paths.extend(rest.filter(|path| !self.paths.contains(path)));
-        let mut plan = self.plan(&root, paths)?;
+        let mut plan = self.plan(&root, &before)?;
         // What was noted first is what there was.
         plan.note.dirs.extend(before.dirs);
-        plan.note.names.extend(before.names);
         let erasure = match &lock {
             None => self.measured(&root, plan, budget),
             Some(_) => self.erased(&root, plan, finished, budget, &totals)?,
@@ -130,8 +126,9 @@ impl Erase {
         })
     }
 
-    /// Where the paths are.
-    fn plan(&self, root: &DumpRoot, paths: Vec<RelPath>) -> Result<Plan, Error> {
+    /// Where the paths are, and those of an erasure that was cut off.
+    fn plan(&self, root: &DumpRoot, before: &EraseNote) -> Result<Plan, Error> {
+        let paths = outermost(self.paths.iter().chain(&before.paths));
         let mut plan = Plan::default();
         for dump in dumps(root)? {
             let mut names = 0;
@@ -156,14 +153,29 @@ impl Erase {
                     }),
                 }
             }
-            if names > 0
-                && let Some(noted) = root.noted_names(dump)
-            {
+            // A dump whose number was noted may say it already, although some of
+            // those names are still there.
+            let noted = match before.names.get(&dump) {
+                Some(noted) => Some(noted + self.names_of(root, dump, &before.paths)),
+                None if names > 0 => root.noted_names(dump),
+                None => None,
+            };
+            if let Some(noted) = noted {
                 plan.note.names.insert(dump, noted.saturating_sub(names));
             }
         }
         plan.note.paths = paths;
         Ok(plan)
+    }
+
+    /// How many names of a dump are in these paths.
+    fn names_of(&self, root: &DumpRoot, dump: DumpId, paths: &[RelPath]) -> u64 {
+        let keep_going = || self.options.keep_going();
+        let spots = paths.iter().filter_map(|path| root.spot(dump, path).ok()?);
+        let spots = spots.filter(|spot| root.mounted_at(spot).is_none());
+        spots
+            .map(|spot| root.size_of(&spot, &keep_going).names)
+            .sum()
     }
 
     /// What erasing them would free.
@@ -379,6 +391,21 @@ fn put_all_back(
         }
     }
     left
+}
+
+/// These paths without those that are below another of them.
+fn outermost<'p>(paths: impl Iterator<Item = &'p RelPath> + Clone) -> Vec<RelPath> {
+    let mut outermost: Vec<RelPath> = Vec::new();
+    for path in paths.clone() {
+        let is_below = |above: &RelPath| {
+            let rest = path.as_bytes().strip_prefix(above.as_bytes());
+            rest.is_some_and(|rest| rest.starts_with(b"/"))
+        };
+        if !outermost.contains(path) && !paths.clone().any(is_below) {
+            outermost.push(path.clone());
+        }
+    }
+    outermost
 }
 
 /// Everything that may hold a path: a first copy, the dumps, what runs that
