@@ -35,17 +35,18 @@ Exit codes:
   0         done; or the answer was no
   1         failed: nothing was removed
   2         wrong usage: options, configuration or policy
-  23        partly done: each dump or file that was left is named; or nothing was
-            removed, since more than 50 dumps and more than a third of a tree's
-            would have gone without a question
+  23        partly done: each dump or file that was left is named, and each name that
+            different trees have; or nothing was removed, since more than 50 dumps
+            and more than a third of a tree's would have gone without a question
   75        a run is using this dump root
   130, 143  stopped by SIGINT (130), SIGTERM or SIGHUP (143): the next run
             finishes what was begun";
 
 /// Remove the dumps that no policy keeps.
 ///
-/// The policy of a tree is [keep] of the set that names the tree. A dump stays if
-/// the policy of any of its trees keeps it; a tree that no set names is left alone.
+/// The policy of a tree is [keep] of the set that names the tree, in the dump root
+/// of that set. A dump stays if the policy of any of its trees keeps it; a tree that
+/// no set names is left alone.
 /// Options --keep-* replace the policy as a whole. On a terminal the plan is shown
 /// and a question asked.
 #[derive(Args, Debug)]
@@ -70,7 +71,12 @@ pub(crate) fn run(options: &Options, settings: &Settings) -> Result<Exit, Failur
 
 /// What is to go, asked about where somebody can be asked.
 fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
-    let Rules { root, rules, dumps } = Rules::find(&options.keep, settings)?;
+    let Rules {
+        root,
+        rules,
+        dumps,
+        clashes,
+    } = Rules::find(&options.keep, settings)?;
     let prune = Prune::new(&root).rules(rules);
     let desk = Desk::open(&settings.session);
     let planned = desk.work(&root, |run| {
@@ -83,7 +89,13 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
         Ok(plan) => plan,
         Err(error) => return desk.fail(WORD, &settings.explained(error), desk::UNCHANGED),
     };
+    for clash in &clashes {
+        tracing::error!("{clash}");
+    }
     for (tree, dumps) in &plan.left_alone {
+        if clashes.iter().any(|clash| clash.tree == *tree) {
+            continue;
+        }
         let tree = Printable::path(tree.as_ref());
         let stay = match dumps {
             1 => "its one dump stays".to_owned(),
@@ -110,7 +122,10 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     match done {
         Err(error) => desk.fail(WORD, &settings.explained(error), STOPPED),
         Ok(pruned) => {
-            let exit = exit_of(&pruned, &desk);
+            let exit = match exit_of(&pruned, &desk) {
+                Exit::Done if !clashes.is_empty() => Exit::Partial,
+                exit => exit,
+            };
             report::tell(&root, &pruned, settings, exit)?;
             Ok(exit)
         }

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 use dumpcli::failure::Failure;
 use dumpcli::origin::Source;
-use dumpcli::policies::Policies;
+use dumpcli::policies::{Clash, Policies};
 use dumpcli::settings::Sources;
 use dumpcore::{
     BadKeep, DumpRoot, FreeGoal, KeepAmount, KeepCandidate, KeepPeriod, KeepPolicy, KeepRules,
@@ -81,6 +81,9 @@ pub(crate) struct Rules {
     pub(crate) rules: KeepRules,
     /// All dumps that there are.
     pub(crate) dumps: Vec<KeepCandidate>,
+    /// The trees that were asked for and have no policy since others have their
+    /// name.
+    pub(crate) clashes: Vec<Clash>,
 }
 
 impl KeepOptions {
@@ -190,8 +193,20 @@ impl Rules {
         if let Some(selected) = selected {
             rules = rules.only(selected);
         }
-        has_policy(&rules, &trees)?;
-        Ok(Self { root, rules, dumps })
+        let mut clashes = policies.clashes();
+        clashes.retain(|clash| {
+            let tree = clash.tree.as_ref();
+            trees.contains(tree) && rules.asks_for(tree) && rules.policies(tree).is_empty()
+        });
+        if clashes.is_empty() {
+            has_policy(&rules, &trees, &root, policies.elsewhere())?;
+        }
+        Ok(Self {
+            root,
+            rules,
+            dumps,
+            clashes,
+        })
     }
 }
 
@@ -239,13 +254,26 @@ fn only_one(trees: &BTreeSet<OsString>) -> Result<OsString, Failure> {
 }
 
 /// Somebody must have said which dumps stay.
-fn has_policy(rules: &KeepRules, trees: &BTreeSet<OsString>) -> Result<(), Failure> {
+fn has_policy(
+    rules: &KeepRules,
+    trees: &BTreeSet<OsString>,
+    root: &Path,
+    elsewhere: Option<&Path>,
+) -> Result<(), Failure> {
     let mut asked = trees.iter().filter(|tree| rules.asks_for(tree)).peekable();
     if asked.peek().is_none() || asked.any(|tree| !rules.policies(tree).is_empty()) {
         return Ok(());
     }
     let asked = trees.iter().filter(|tree| rules.asks_for(tree));
     let asked = shown(&asked.cloned().collect());
+    if let Some(other) = elsewhere {
+        return Err(Failure::Usage(format!(
+            "no policy says which dumps of {asked} in {} stay: [keep] is for the dump root {}; give \
+             --keep-* (see 'dumpctl prune --help')",
+            Printable::path(root),
+            Printable::path(other)
+        )));
+    }
     Err(Failure::Usage(format!(
         "no policy says which dumps of {asked} stay: write [keep] in the configuration, or give \
          --keep-* (see 'dumpctl prune --help')"

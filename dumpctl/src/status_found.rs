@@ -136,6 +136,8 @@ fn watched(
         WatchedTree::new(name, has_policy)
     });
     let wrong = policies.wrong().map(str::to_owned);
+    let clashes = policies.clashes().into_iter();
+    let wrong = wrong.chain(clashes.map(|clash| clash.to_string()));
     Ok((trees.collect(), wrong.collect()))
 }
 

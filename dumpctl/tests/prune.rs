@@ -377,3 +377,48 @@ fn the_list_says_which_rules_keep_a_dump() {
     let (printed, _) = ends(ground.dumpctl(&["list", "--last", "1"]), 0);
     assert!(printed.ends_with("  current\n"), "{printed}");
 }
+
+#[test]
+fn different_trees_of_one_name_are_left_and_told() {
+    let sets = "[set.a]\nmain = \"../../a/tree\"\n[keep]\nlast = 1\n";
+    let ground = with(sets);
+    let told = "different trees are dumped under the name tree: ";
+    let (printed, said) = ends(ground.dumpctl(&["prune"]), 23);
+    assert!(said.contains(told) && said.contains("(set a)"), "{said}");
+    assert_eq!(printed, "nothing to remove; 5 dumps stay\n");
+    let (printed, _) = ends(ground.dumpctl(&["status"]), 3);
+    assert!(printed.contains(told), "{printed}");
+    // A person may say which dumps of both stay.
+    let by = ["prune", "--tree", "tree", "--keep-last", "1", "--force"];
+    ends(ground.dumpctl(&by), 0);
+    assert_eq!(names(&ground).len(), 2);
+}
+
+#[test]
+fn a_policy_is_for_the_dump_root_of_its_set() {
+    let off = "[set.off]\nmain = \"../../tree\"\n[set.off.slave]\ndump = \"../../slave\"\n";
+    let ground = with(&format!("[keep]\nlast = 1\n{off}"));
+    for copy in ["archive", "slave"] {
+        let mut copying = Command::new("cp");
+        let copied = copying.arg("-a").args([ground.root(), ground.at(copy)]);
+        assert!(copied.status().expect("run").success());
+    }
+    let at = |root: &str| ground.at(root).to_str().expect("text").to_owned();
+    for (words, said) in [
+        (vec![], "[keep] is for the dump root "),
+        (vec!["--set", "off"], "no policy says which dumps of tree"),
+    ] {
+        for root in ["archive", "slave"] {
+            let root = at(root);
+            let words = [&["prune", "--dump", &root], &words[..]].concat();
+            let (_, told) = ends(ground.dumpctl(&words), 2);
+            assert!(told.contains(said), "{words:?}: {told}");
+        }
+    }
+    let archive = at("archive");
+    let by = ["prune", "--dump", &archive, "--keep-last", "1", "--force"];
+    ends(ground.dumpctl(&by), 0);
+    let root = DumpRoot::open(ground.at("archive")).expect("opened");
+    assert_eq!(root.list().expect("listed").len(), 2);
+    assert_eq!(names(&ground).len(), 5);
+}

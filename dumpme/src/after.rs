@@ -13,7 +13,7 @@ use dumpcli::policies::Policies;
 use dumpcli::pruning::AfterRun;
 use dumpcli::settings::Sources;
 use dumpcli::shadowing::ShadowAfter;
-use dumpcore::{Report, RunOptions};
+use dumpcore::{Report, RunOptions, Tree};
 
 /// Of which run it is what follows.
 pub(crate) struct After<'a> {
@@ -21,8 +21,8 @@ pub(crate) struct After<'a> {
     pub(crate) places: &'a Places,
     pub(crate) sources: &'a Sources,
     pub(crate) root: &'a Path,
-    /// The names in the dump of the trees that were dumped.
-    pub(crate) trees: Vec<OsString>,
+    /// The trees that were dumped.
+    pub(crate) trees: Vec<Tree>,
     /// Does a run prune by itself?
     pub(crate) is_auto: bool,
 }
@@ -38,7 +38,7 @@ impl After<'_> {
             false => None,
         };
         // Behind that, so that no link is left without its dump.
-        let shadow = ShadowAfter::update(self.sources, self.root, &self.trees);
+        let shadow = ShadowAfter::update(self.sources, self.root, &self.names());
         Tended { pruned, shadow }
     }
 
@@ -51,14 +51,25 @@ impl After<'_> {
             Ok(policies) => policies,
             Err(failure) => return Some(AfterRun::failed(failure.to_string())),
         };
-        let Some(policy) = policies.chosen() else {
-            let wrong: Vec<&str> = policies.wrong().collect();
-            return Some(AfterRun::failed(wrong.join("; ")));
-        };
         // A tree may have been named by an option.
-        let rules = self.trees.iter().fold(policies.rules(), |rules, tree| {
-            rules.tree(tree.clone(), policy.clone())
-        });
-        AfterRun::prune(self.root, rules.only(self.trees.clone()), run)
+        let policies = policies.dumping(self.trees.iter().cloned());
+        if let Some(other) = policies.elsewhere() {
+            return Some(AfterRun::elsewhere("[keep]", other));
+        }
+        if let Some(Err(wrong)) = self.sources.keep().map(|keep| keep.value.policy) {
+            return Some(AfterRun::failed(wrong));
+        }
+        let names = self.names();
+        let clashes = policies.clashes();
+        let clashes = clashes.iter().filter(|clash| names.contains(&clash.tree));
+        let clashes: Vec<String> = clashes.map(ToString::to_string).collect();
+        let pruned = AfterRun::prune(self.root, policies.rules().only(names), run);
+        pruned.map(|pruned| pruned.and(clashes))
+    }
+
+    /// Their names in the dump.
+    fn names(&self) -> Vec<OsString> {
+        let names = self.trees.iter().filter_map(Tree::name_in_dump);
+        names.collect()
     }
 }

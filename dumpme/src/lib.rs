@@ -223,7 +223,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
             places: &options.places,
             sources: &sources,
             root: dump,
-            trees: settings.names(),
+            trees: settings.trees().collect(),
             is_auto: settings.keep.as_ref().is_some_and(|keep| keep.value.auto),
         };
         let tended = after.tend(&report, run);

@@ -200,4 +200,89 @@ fn links_for_samba_follow_the_dumps_and_stop_none() {
     let ran = dump_at(&place, "2020-01-04T04:00").code(23);
     ran.stderr(contains("unknown key `dri`").and(contains("shadow copies are not updated")));
     assert_eq!(names(&place).len(), 4);
+/// Two trees `data`, each of a set, and these lines for the second of them.
+fn two_of_one_name(lines: &str) -> Place {
+    let place = Place::new();
+    for tree in ["x/data", "y/data"] {
+        let file = place.dir.child(tree).child("file");
+        file.write_str(tree).expect("written");
+    }
+    place.dir.child("dump").create_dir_all().expect("made");
+    place.config(&format!(
+        "dump = \"../../dump\"\nlog = \"stderr\"\n[set.docs]\nmain = \"../../y/data\"\n\
+         [set.photos]\nmain = \"../../x/data\"\n{lines}"
+    ));
+    place
+}
+
+fn of_set(place: &Place, set: &str, number: usize) {
+    for _ in 0..number {
+        let mut dumpme = place.dumpme();
+        if !place.dir.path().join("dump/current").is_symlink() {
+            dumpme.arg("--init");
+        }
+        dumpme.args(["--set", set]).assert().success();
+    }
+}
+
+#[test]
+fn different_trees_of_one_name_are_not_pruned() {
+    let keep = "keep = { auto = true, last = 1 }\n";
+    let place = two_of_one_name(keep);
+    of_set(&place, "docs", 4);
+    let ran = place.dumpme().args(["-q", "--set", "photos"]).assert();
+    let told = "different trees are dumped under the name data: ";
+    ran.code(23).stderr(contains(told).and(contains("y/data (set docs)")));
+    assert_eq!(names(&place).len(), 5);
+    // The same where only an option gives the tree that name.
+    let other = keep.replace("keep", "root_name = \"pictures\"\nkeep");
+    let place = two_of_one_name(&other);
+    of_set(&place, "docs", 4);
+    let words = ["--set", "photos", "--root-name", "data"];
+    place.dumpme().args(words).assert().code(23).stderr(contains(told));
+    assert_eq!(names(&place).len(), 5);
+    // With a name of its own it is another tree.
+    of_set(&place, "photos", 3);
+    assert_eq!(names(&place).len(), 6);
+}
+
+#[test]
+fn a_set_without_a_policy_keeps_what_another_one_prunes() {
+    let place = two_of_one_name("root_name = \"pictures\"\n");
+    let sets = "dump = \"../../dump\"\nlog = \"stderr\"\n[set.docs]\nmain = \"../../y/data\"\n\
+                [set.also]\nmain = \"../../y/data\"\nkeep = { auto = true, last = 1 }\n";
+    place.config(sets);
+    of_set(&place, "docs", 3);
+    of_set(&place, "also", 2);
+    assert_eq!(names(&place).len(), 5, "docs has no [keep]");
+    place.config(&sets.replace("[set.docs]\n", "[set.docs]\nkeep.last = 2\n"));
+    of_set(&place, "also", 1);
+    // `current_chk` names the first one.
+    assert_eq!(names(&place).len(), 3, "what any of them keeps stays");
+}
+
+#[test]
+fn a_policy_is_for_the_dump_root_of_its_set() {
+    let place = with("[keep]\nauto = true\nlast = 1\n");
+    place.dir.child("usb").create_dir_all().expect("made");
+    let usb = place.dir.path().join("usb");
+    let onto_usb = |init: bool| {
+        let mut dumpme = place.dumpme();
+        dumpme.arg("--dump").arg(&usb);
+        dumpme.args(init.then_some("--init")).assert().success()
+    };
+    onto_usb(true);
+    onto_usb(false);
+    let told = contains("not pruned: [keep] is for the dump root ").and(contains("/dump\n"));
+    onto_usb(false).stdout(told);
+    let root = DumpRoot::open(&usb).expect("opened");
+    assert_eq!(root.list().expect("listed").len(), 3);
+    // By whatever names it.
+    let mut dumpme = place.dumpme();
+    dumpme.env("DUMPROOT", &usb).assert().success();
+    assert_eq!(root.list().expect("listed").len(), 4);
+    // Where the configuration names none, it is for the one in use.
+    place.config("main = \"../../tree\"\n[keep]\nauto = true\nlast = 1\n");
+    onto_usb(false);
+    assert_eq!(root.list().expect("listed").len(), 2);
 }

@@ -213,10 +213,16 @@ impl Settings {
             return Some(AfterRun::failed(wrong.clone()));
         }
         let (asked, root) = (&options.places.configuration, &self.dump.value);
-        match Policies::of_replicas(PROGRAM, asked, sources, root) {
-            Ok(policies) => AfterRun::prune(root, policies.rules(), run),
-            Err(failure) => Some(AfterRun::failed(failure.to_string())),
+        let policies = match Policies::of_replicas(PROGRAM, asked, sources, root) {
+            Ok(policies) => policies,
+            Err(failure) => return Some(AfterRun::failed(failure.to_string())),
+        };
+        if let Some(other) = policies.elsewhere() {
+            return Some(AfterRun::elsewhere("[slave.keep]", other));
         }
+        let clashes = policies.clashes();
+        let pruned = AfterRun::prune(root, policies.rules(), run);
+        pruned.map(|pruned| pruned.and(clashes.iter().map(ToString::to_string)))
     }
 
     fn replica(&self, kind: &KindOfRun, filter: Filter) -> Replica {

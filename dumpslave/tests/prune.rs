@@ -83,3 +83,23 @@ fn a_policy_that_cannot_be_read_stops_no_replica() {
     ran.stderr(contains("cannot prune: ").and(contains("'0' would keep nothing")));
     assert_eq!(names(&place.dir.path().join("slave")), set(&DUMPS));
 }
+
+#[test]
+fn another_disk_than_the_one_of_the_policy_is_not_pruned() {
+    let place = with("[slave]\ndump = \"../../other\"\n[slave.keep]\nlast = 1");
+    let slave = place.dir.path().join("slave");
+    let ran = place.dumpslave().arg("--dump").arg(&slave).assert();
+    let told = "not pruned: [slave.keep] is for the dump root ";
+    ran.success().stdout(contains(told).and(contains("/other\n")));
+    assert_eq!(names(&slave), set(&DUMPS));
+}
+
+#[test]
+fn different_trees_of_one_name_are_not_pruned() {
+    let config = "[slave]\ndump = \"../../slave\"\n[slave.keep]\nlast = 1\n\
+                  [set.a]\nmain = \"/srv/a/tree\"\n[set.b]\nmain = \"/srv/b/tree\"";
+    let place = with(config);
+    let ran = place.dumpslave().assert().code(23);
+    ran.stderr(contains("different trees are dumped under the name tree"));
+    assert_eq!(names(&place.dir.path().join("slave")), set(&DUMPS));
+}

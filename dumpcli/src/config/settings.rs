@@ -198,6 +198,16 @@ impl Sources {
         )
     }
 
+    /// The main trees that the files name.
+    pub(crate) fn main_of_files(&self) -> Option<Value<Vec<PathBuf>>> {
+        self.find(None, None, |s| s.main.as_ref(), |texts| self.paths(texts))
+    }
+
+    /// The dump root that the files name.
+    pub(crate) fn dump_of_files(&self) -> Option<Value<PathBuf>> {
+        self.find(None, None, |s| s.dump.as_ref(), |text| self.path(text))
+    }
+
     /// A name of its own for the tree. One that stands in the configuration
     /// is of the tree that stands there, not of one that is named by what
     /// beats that.

@@ -16,7 +16,20 @@ use crate::output::{figures, json, logging};
 
 /// What became of the dumps that are not to be kept.
 #[derive(Debug)]
-pub struct AfterRun(Result<Box<Pruned>, String>);
+pub struct AfterRun {
+    outcome: Outcome,
+    /// What is wrong besides.
+    problems: Vec<String>,
+}
+
+#[derive(Debug)]
+enum Outcome {
+    Pruned(Box<Pruned>),
+    /// It was asked for, and not done.
+    Failed(String),
+    /// It was not to be done here.
+    Skipped(String),
+}
 
 impl AfterRun {
     /// Prunes by these rules. `None` when another run has the dump root: the next
@@ -25,7 +38,7 @@ impl AfterRun {
     pub fn prune(root: &Path, rules: KeepRules, options: RunOptions) -> Option<Self> {
         let prune = Prune::new(root).rules(rules).brake(true).measure(false);
         match prune.options(options.dry_run(false)).run() {
-            Ok(pruned) => Some(Self(Ok(Box::new(pruned)))),
+            Ok(pruned) => Some(Self::of(Outcome::Pruned(Box::new(pruned)))),
             Err(Error::Busy { .. }) => {
                 tracing::info!("not pruned: another run is using the dump root");
                 None
@@ -35,20 +48,58 @@ impl AfterRun {
         }
     }
 
+    fn of(outcome: Outcome) -> Self {
+        Self {
+            outcome,
+            problems: Vec::new(),
+        }
+    }
+
     /// Pruning was asked for, and could not begin.
     #[must_use]
     pub fn failed(why: String) -> Self {
-        Self(Err(why))
+        Self::of(Outcome::Failed(why))
+    }
+
+    /// Nothing was to be pruned here, and why.
+    #[must_use]
+    pub fn skipped(why: String) -> Self {
+        Self::of(Outcome::Skipped(why))
+    }
+
+    /// `table`, the policy that would prune, is for another dump root.
+    #[must_use]
+    pub fn elsewhere(table: &str, root: &Path) -> Self {
+        let root = Printable::path(root);
+        Self::skipped(format!("{table} is for the dump root {root}"))
+    }
+
+    /// What is wrong with the policies besides.
+    #[must_use]
+    pub fn and(mut self, problems: impl IntoIterator<Item = String>) -> Self {
+        self.problems.extend(problems);
+        self
+    }
+
+    fn pruned(&self) -> Option<&Pruned> {
+        match &self.outcome {
+            Outcome::Pruned(pruned) => Some(pruned),
+            _ => None,
+        }
     }
 
     /// What is wrong, one sentence each; none when all was done.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
-        let pruned = match &self.0 {
-            Ok(pruned) => pruned,
-            Err(why) => return vec![format!("cannot prune: {why}")],
+        let mut problems = self.problems.clone();
+        let pruned = match &self.outcome {
+            Outcome::Pruned(pruned) => pruned,
+            Outcome::Failed(why) => {
+                problems.push(format!("cannot prune: {why}"));
+                return problems;
+            }
+            Outcome::Skipped(_) => return problems,
         };
-        let mut problems: Vec<String> = Vec::new();
         if pruned.is_braked() {
             problems.extend(pruned.plan.brake.as_ref().map(braked));
         }
@@ -75,10 +126,14 @@ impl AfterRun {
         self.problems().is_empty()
     }
 
-    /// What was removed, in one line; `None` when that was nothing.
+    /// What was removed, or why nothing was to be, in one line; `None` when
+    /// nothing had to go.
     #[must_use]
     pub fn line(&self) -> Option<String> {
-        let pruned = self.0.as_ref().ok()?;
+        if let Outcome::Skipped(why) = &self.outcome {
+            return Some(format!("not pruned: {why}"));
+        }
+        let pruned = self.pruned()?;
         let removal = pruned.removal.as_ref()?;
         let removed = removal.removed.len();
         if removed == 0 {
@@ -103,15 +158,18 @@ impl AfterRun {
     pub fn object(&self) -> Value {
         let mut object = Map::new();
         let none = Vec::new();
-        let removal = self.0.as_ref().ok().and_then(|p| p.removal.as_ref());
+        let removal = self.pruned().and_then(|pruned| pruned.removal.as_ref());
         let removed = removal.map_or(&none, |removal| &removal.removed).iter();
         let removed = removed.map(|removed| Value::from(removed.dump.to_string()));
         object.insert("removed".into(), removed.collect());
         let freed = removal.map(|removal| removal.freed_bytes);
         object.insert("freed_bytes".into(), freed.unwrap_or(0).into());
-        let kept = self.0.as_ref().ok().map(|pruned| pruned.plan.keep.len());
+        let kept = self.pruned().map(|pruned| pruned.plan.keep.len());
         object.insert("kept".into(), json::value(&kept));
         object.insert("problems".into(), self.problems().into());
+        if let Outcome::Skipped(why) = &self.outcome {
+            object.insert("skipped".into(), why.as_str().into());
+        }
         Value::Object(object)
     }
 

@@ -49,6 +49,12 @@ impl KeepRules {
         self
     }
 
+    /// All dumps of this tree stay, whatever was said of it before.
+    pub fn without_policy(mut self, name: impl Into<OsString>) -> Self {
+        self.policies.insert(name.into(), Vec::new());
+        self
+    }
+
     /// The policies of a tree with this goal for free space; without a policy it
     /// gets one that has nothing else.
     pub fn make_room(
