@@ -334,11 +334,6 @@ impl Settings {
         trees(&self.main.value, self.root_name.as_ref())
     }
 
-    /// The names that they have in the dump.
-    fn names(&self) -> Vec<OsString> {
-        self.trees().filter_map(|t| t.name_in_dump()).collect()
-    }
-
     /// The names in the dump of the trees that somebody named; none where the
     /// main tree is the default.
     fn named_trees(&self) -> Result<Vec<OsString>, Failure> {

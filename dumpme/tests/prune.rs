@@ -200,6 +200,8 @@ fn links_for_samba_follow_the_dumps_and_stop_none() {
     let ran = dump_at(&place, "2020-01-04T04:00").code(23);
     ran.stderr(contains("unknown key `dri`").and(contains("shadow copies are not updated")));
     assert_eq!(names(&place).len(), 4);
+}
+
 /// Two trees `data`, each of a set, and these lines for the second of them.
 fn two_of_one_name(lines: &str) -> Place {
     let place = Place::new();
@@ -232,14 +234,20 @@ fn different_trees_of_one_name_are_not_pruned() {
     of_set(&place, "docs", 4);
     let ran = place.dumpme().args(["-q", "--set", "photos"]).assert();
     let told = "different trees are dumped under the name data: ";
-    ran.code(23).stderr(contains(told).and(contains("y/data (set docs)")));
+    ran.code(23)
+        .stderr(contains(told).and(contains("y/data (set docs)")));
     assert_eq!(names(&place).len(), 5);
     // The same where only an option gives the tree that name.
     let other = keep.replace("keep", "root_name = \"pictures\"\nkeep");
     let place = two_of_one_name(&other);
     of_set(&place, "docs", 4);
     let words = ["--set", "photos", "--root-name", "data"];
-    place.dumpme().args(words).assert().code(23).stderr(contains(told));
+    place
+        .dumpme()
+        .args(words)
+        .assert()
+        .code(23)
+        .stderr(contains(told));
     assert_eq!(names(&place).len(), 5);
     // With a name of its own it is another tree.
     of_set(&place, "photos", 3);

@@ -90,7 +90,8 @@ fn another_disk_than_the_one_of_the_policy_is_not_pruned() {
     let slave = place.dir.path().join("slave");
     let ran = place.dumpslave().arg("--dump").arg(&slave).assert();
     let told = "not pruned: [slave.keep] is for the dump root ";
-    ran.success().stdout(contains(told).and(contains("/other\n")));
+    ran.success()
+        .stdout(contains(told).and(contains("/other\n")));
     assert_eq!(names(&slave), set(&DUMPS));
 }
 

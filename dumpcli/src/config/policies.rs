@@ -219,7 +219,10 @@ impl OfSet {
             trees: Some(names(sources, main)),
             sources: dumped(sources, main),
             keep: sources.keep(),
-            root: sources.dump_of_files().unwrap_or_else(|| sources.dump(None)).value,
+            root: sources
+                .dump_of_files()
+                .unwrap_or_else(|| sources.dump(None))
+                .value,
             is_replicated: sources.has_slave(),
         }
     }
@@ -275,9 +278,8 @@ impl<'a> Place<'a> {
             is_free: false,
         };
         let mut all = others.iter().chain([chosen]);
-        place.is_free = all.all(|sources| {
-            sources.dump_of_files().is_none() && !place.has_replicas_of(sources)
-        });
+        place.is_free =
+            all.all(|sources| sources.dump_of_files().is_none() && !place.has_replicas_of(sources));
         place
     }
 
