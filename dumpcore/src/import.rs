@@ -27,7 +27,7 @@ use crate::root::listing::Listing;
 use crate::run::{RunOptions, takes_run_options};
 use crate::snapshot::Snapshot;
 use crate::sys::dir::{self, For, Lister};
-use crate::sys::path;
+use crate::sys::{errno, path, stat};
 
 /// Imports the dated copies of another program into a dump root.
 ///
@@ -145,9 +145,16 @@ impl Import {
     /// All copies, the oldest first, then those that are left out. Takes no lock.
     ///
     /// # Errors
-    /// A directory that cannot be listed.
+    /// A directory that cannot be listed; [`Error::SameRoot`] when the dumps are
+    /// those of the dump root that is written.
     pub fn plan(&self) -> Result<Vec<ImportCopy>, Error> {
         let root = DumpRoot::open(&self.dump)?;
+        if self.from == ImportFrom::Dump && is_same(&self.dir, &self.dump) {
+            return Err(Error::SameRoot {
+                from: self.dir.clone(),
+                dump: self.dump.clone(),
+            });
+        }
         let mut copies = match self.from {
             ImportFrom::Dump => self.dumps()?,
             _ => self.copies()?,
@@ -291,6 +298,27 @@ impl Import {
         parts.join(&0)
     }
 
+    /// Is this what a dump says of where it comes from that was made of this copy?
+    /// The disk may have been mounted elsewhere then: there is nothing there now,
+    /// or the same copy.
+    fn is_of(&self, origin: &[u8], copy: &Path) -> bool {
+        let own = self.origin();
+        if own == origin {
+            return true;
+        }
+        let (own, other): (Vec<_>, Vec<_>) = (parts(&own), parts(origin));
+        let ([from, _, within], [other_from, dir, other_within]) = (&own[..], &other[..]) else {
+            return false;
+        };
+        let there = Path::new(OsStr::from_bytes(dir));
+        let there = copy.file_name().map(|name| there.join(name));
+        let moved = there.is_some_and(|there| {
+            let found = path::look(&there);
+            found.is_err_and(|e| errno::is_missing(&e)) || is_same(&there, copy)
+        });
+        from == other_from && within == other_within && moved
+    }
+
     fn tree(&self, path: PathBuf, name: &OsStr) -> Tree {
         let name = self.name.as_deref().unwrap_or(name);
         Tree::new(path).named(name)
@@ -303,7 +331,7 @@ impl Import {
             let dated = dated?;
             there.entry(dated.moment).or_default().push(dated.name);
         }
-        let (origin, now) = (self.origin(), Utc::now());
+        let now = Utc::now();
         let mut planned = BTreeSet::new();
         for copy in copies {
             let Some(moment) = copy.moment else { continue };
@@ -321,7 +349,10 @@ impl Import {
                 names.iter().all(|tree| listing.has_tree(*name, tree))
             };
             let mut own = own.filter(|name| match listing.marked_moment(**name) {
-                Some(_) => listing.origin(**name).as_ref() == Some(&origin),
+                Some(_) => {
+                    let origin = listing.origin(**name);
+                    origin.is_some_and(|origin| self.is_of(&origin, &copy.path) && holds(name))
+                }
                 // Where dumps have no marks, their trees are all that tells.
                 None => holds(name),
             });
@@ -356,6 +387,20 @@ fn copy(path: PathBuf, trees: Vec<Tree>, moment: impl Into<Option<DateTime<Utc>>
         lacks: None,
         state: ImportState::NoTree,
     }
+}
+
+/// The parts of an origin.
+fn parts(origin: &[u8]) -> Vec<&[u8]> {
+    origin.split(|byte| *byte == 0).collect()
+}
+
+/// Are they one directory?
+fn is_same(one: &Path, other: &Path) -> bool {
+    let id = |path: &Path| {
+        let handle = dir::open_root(path, For::Passing).ok()?;
+        stat::look_at(&handle).ok().map(|meta| meta.id())
+    };
+    id(one).is_some_and(|one| id(other) == Some(one))
 }
 
 fn names(trees: &[Tree]) -> Vec<OsString> {

@@ -116,6 +116,27 @@ impl Desk {
         report(word, &text, exit, self.settings.json)
     }
 
+    /// The same with more in the object: `object` begins with its head.
+    pub(crate) fn fail_with(
+        &self,
+        mut object: Map<String, Value>,
+        failure: &Failure,
+        stopped: &str,
+    ) -> Result<Exit, Failure> {
+        let exit = Exit::of_failure(failure, self.stop.signal());
+        let text = match exit {
+            Exit::Stopped(_) => stopped.to_owned(),
+            _ => failure.to_string(),
+        };
+        if self.settings.json {
+            object.extend(json::head(PROGRAM, exit));
+            object.insert("error".into(), text.as_str().into());
+            screen::print(&format!("{}\n", Value::Object(object)))?;
+        }
+        screen::complain(PROGRAM.name, &text);
+        Ok(exit)
+    }
+
     /// The signal that asked it to stop.
     pub(crate) fn stopped_by(&self) -> Exit {
         stopped_by(&self.stop)

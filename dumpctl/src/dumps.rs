@@ -46,9 +46,9 @@ impl Looking {
         Ok(Self { lookups })
     }
 
-    /// All dump roots.
-    pub(crate) fn each(&self) -> Result<impl Iterator<Item = &Lookup>, Failure> {
-        self.lookups.each()
+    /// All dump roots, also those that are not there.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Lookup> {
+        self.lookups.all()
     }
 
     /// The paths of all dump roots of the configuration, also those that are not

@@ -10,7 +10,7 @@ use dumpcli::policies::Policies;
 use dumpcli::settings::Sources;
 use dumpcli::{figures, json, screen};
 use dumpcore::{
-    Chain, DumpId, Import, ImportCopy, ImportFrom, ImportState, Printable, Prune, Report,
+    Chain, DumpId, Error, Import, ImportCopy, ImportFrom, ImportState, Printable, Prune, Report,
 };
 use serde_json::{Map, Value};
 
@@ -50,7 +50,7 @@ Exit codes:
   0         done
   1         failed: of the copy that is named nothing was imported
   2         wrong usage
-  23        done in part: some entries could not be read; each is named
+  23        done in part: some entries, or copies, could not be read; each is named
   75        another run is using this dump root
   130, 143  stopped by SIGINT (130), SIGTERM or SIGHUP (143)";
 
@@ -83,6 +83,16 @@ pub(crate) struct Options {
 struct Done<'c> {
     copy: &'c ImportCopy,
     report: Option<Report>,
+    /// Why it was not imported.
+    error: Option<String>,
+}
+
+/// What came of all of them.
+struct All<'c> {
+    done: Vec<Done<'c>>,
+    exit: Exit,
+    /// What ended it.
+    failure: Option<Failure>,
 }
 
 pub(crate) fn run(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
@@ -112,40 +122,111 @@ fn imported(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
         let text = format!("{dir} holds no copy of {from}; name the directory with the copies");
         return Err(Failure::Failed(text));
     }
-    let mut all: Vec<Done<'_>> = Vec::new();
-    let mut exit = Exit::Done;
     if options.dry_run {
+        let mut done = Vec::new();
         for copy in &copies {
-            tell(settings, &Done { copy, report: None }, true)?;
-            all.push(Done { copy, report: None });
+            done.push(Done::nothing(copy));
+            tell(settings, &done[done.len() - 1], true)?;
         }
-    } else {
-        let desk = Desk::open(&settings.session);
-        for copy in &copies {
-            let done = match one(&import, copy, &desk, settings) {
-                Ok(report) => Done { copy, report },
-                Err(failure) => {
-                    let path = Printable::path(&copy.path);
-                    screen::remark(PROGRAM.name, &format!("{path} was not imported"));
-                    return desk.fail(WORD, &failure, STOPPED);
-                }
-            };
-            let there = matches!(copy.state, ImportState::There(_)) && copy.lacks.is_some();
-            if there || done.report.as_ref().is_some_and(|r| !r.is_complete()) {
-                exit = Exit::Partial;
-            }
-            tell(settings, &done, false)?;
-            all.push(done);
+        return ended(options, settings, &done, Exit::Done);
+    }
+    let desk = Desk::open(&settings.session);
+    let All {
+        done,
+        exit,
+        failure,
+    } = each(&import, &copies, &desk, settings)?;
+    match failure {
+        None => ended(options, settings, &done, exit),
+        Some(failure) => {
+            let object = object(options, &done, None, exit);
+            desk.fail_with(object, &failure, STOPPED)
         }
     }
-    let would_go = would_go(settings, &all)?;
+}
+
+/// Imports all copies, also those behind one that cannot be read.
+fn each<'c>(
+    import: &Import,
+    copies: &'c [ImportCopy],
+    desk: &Desk,
+    settings: &Settings,
+) -> Result<All<'c>, Failure> {
+    let mut all = All {
+        done: Vec::new(),
+        exit: Exit::Done,
+        failure: None,
+    };
+    for copy in copies {
+        let mut done = Done::nothing(copy);
+        match one(import, copy, desk, settings) {
+            Ok(report) => done.report = report,
+            Err(error) => {
+                let is_bad = is_of_copy(&error);
+                let failure = settings.explained(error);
+                let path = Printable::path(&copy.path);
+                screen::remark(PROGRAM.name, &format!("{path} was not imported"));
+                done.error = Some(failure.to_string());
+                all.exit = Exit::Partial;
+                if !is_bad {
+                    all.done.push(done);
+                    all.failure = Some(failure);
+                    return Ok(all);
+                }
+                screen::complain(PROGRAM.name, &failure.to_string());
+                all.done.push(done);
+                continue;
+            }
+        }
+        let there = matches!(copy.state, ImportState::There(_)) && copy.lacks.is_some();
+        if there || done.report.as_ref().is_some_and(|r| !r.is_complete()) {
+            all.exit = Exit::Partial;
+        }
+        tell(settings, &done, false)?;
+        all.done.push(done);
+    }
+    Ok(all)
+}
+
+/// Is it this copy that is at fault? Then others can still be imported.
+fn is_of_copy(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::MainUnusable { .. }
+            | Error::MainEmpty { .. }
+            | Error::SourceGone { .. }
+            | Error::SameName { .. }
+            | Error::SameTree { .. }
+            | Error::FoldedTrees { .. }
+            | Error::BadRootName { .. }
+    )
+}
+
+/// What is told in the end.
+fn ended(
+    options: &Options,
+    settings: &Settings,
+    all: &[Done<'_>],
+    exit: Exit,
+) -> Result<Exit, Failure> {
+    let would_go = would_go(settings, all)?;
     if settings.session.json {
-        let object = object(options, &all, would_go, exit);
+        let object = object(options, all, would_go, exit);
         screen::print(&format!("{}\n", Value::Object(object)))?;
     } else {
         tell_what_would_go(settings, would_go)?;
     }
     Ok(exit)
+}
+
+impl<'c> Done<'c> {
+    fn nothing(copy: &'c ImportCopy) -> Self {
+        Self {
+            copy,
+            report: None,
+            error: None,
+        }
+    }
 }
 
 impl Options {
@@ -167,14 +248,14 @@ fn one(
     copy: &ImportCopy,
     desk: &Desk,
     settings: &Settings,
-) -> Result<Option<Report>, Failure> {
+) -> Result<Option<Report>, Error> {
     if !matches!(copy.state, ImportState::New(_)) {
         return Ok(None);
     }
     let done = desk.work(&settings.dump.value, |run| {
         import.clone().options(run).copy(copy)
     });
-    done.map(Some).map_err(|error| settings.explained(error))
+    done.map(Some)
 }
 
 /// A line for each copy; what is left out is said also with -q.
@@ -298,6 +379,9 @@ fn object(
         );
         let faults = report.map(|report| report.faults.len());
         object.insert("faults".into(), faults.into());
+        if let Some(error) = &done.error {
+            object.insert("error".into(), error.as_str().into());
+        }
         Value::Object(object)
     });
     object.insert("copies".into(), copies.collect());

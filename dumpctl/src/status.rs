@@ -16,13 +16,14 @@ use crate::common::Settings;
 use crate::desk;
 use crate::dumps::{self, Looking};
 use crate::program::PROGRAM;
-use crate::status_found::{Found, WORD, advice};
+use crate::status_found::{Away, Found, WORD, advice, needing_attention};
 use crate::status_json;
 use crate::table::{Set, Table};
 
 const HELP: &str = "\
 What needs attention comes first; -q prints only that:
   files that 'dumpctl scrub' found damaged
+  a dump root that is not there, when there are others
   no dump of a configured tree, or none for 26 hours; one that lacks entries
   room for less than 48 more dumps
   a checkpoint that is older than 190 days; none at all is not reported
@@ -66,31 +67,42 @@ fn told(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     let looking = Looking::new(settings)?;
     let sources = Sources::load_all(PROGRAM, &settings.places.configuration)?;
     let mut all = Vec::new();
-    for lookup in looking.each()? {
-        all.push(Found::of(lookup, settings, &sources)?);
+    let mut away = Vec::new();
+    let mut first = None;
+    for lookup in looking.all() {
+        match Found::of(lookup, settings, &sources) {
+            Ok(found) => all.push(found),
+            Err(failure @ Failure::Usage(_)) => return Err(failure),
+            Err(failure) => {
+                away.push(Away::of(lookup, &failure));
+                first.get_or_insert(failure);
+            }
+        }
     }
-    let needed = all.iter().any(|found| !found.attention.is_empty());
+    // One that is away hides none of the others.
+    if let Some(failure) = first.filter(|_| all.is_empty()) {
+        return Err(failure);
+    }
+    let needed = !away.is_empty() || all.iter().any(|found| !found.attention.is_empty());
     let exit = if needed { Exit::Attention } else { Exit::Done };
     if options.prometheus {
-        screen::print(&status_json::metrics(&all))?;
+        screen::print(&status_json::metrics(&all, &away))?;
     } else if settings.session.json {
-        let object = status_json::object(&all, exit);
+        let object = status_json::object(&all, &away, exit);
         screen::print(&format!("{}\n", Value::Object(object)))?;
     } else {
-        tell(&all, settings.session.quiet)?;
+        tell(&all, &away, settings.session.quiet)?;
     }
     Ok(exit)
 }
 
-fn tell(all: &[Found<'_>], quiet: bool) -> Result<(), Failure> {
+fn tell(all: &[Found<'_>], away: &[Away], quiet: bool) -> Result<(), Failure> {
     let mut text = String::new();
     let width = fit::stdout_columns();
-    for found in all {
-        for attention in &found.attention {
-            let advice = advice(attention, &found.root());
-            let advice = advice.map_or_else(String::new, |advice| format!(": {advice}"));
-            put(&mut text, &format!("{attention}{advice}"), width);
-        }
+    for (attention, root) in needing_attention(all, away) {
+        let advice = advice(attention, &root);
+        let advice = advice.map_or_else(String::new, |advice| format!(": {advice}"));
+        put(&mut text, &format!("{attention}{advice}"), width);
     }
     if !quiet {
         if text.is_empty() {

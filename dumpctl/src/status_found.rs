@@ -1,11 +1,13 @@
 //! What is found out about a dump root, its second disks and its policies, and
 //! what can be done about what needs attention.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use dumpcli::failure::Failure;
 use dumpcli::local_state::local_state;
-use dumpcli::policies::{Policies, is_same};
+use dumpcli::origin::Source;
+use dumpcli::policies::{Policies, is_same, names};
 use dumpcli::settings::Sources;
 use dumpcli::{Lookup, figures};
 use dumpcore::chrono::{DateTime, Utc};
@@ -27,6 +29,36 @@ pub(crate) struct Found<'a> {
     /// Why there is no telling for how many more dumps there is room.
     pub(crate) no_catalog: Option<NoCatalog>,
     pub(crate) replicas: Vec<Replica>,
+}
+
+/// A dump root that cannot be looked at.
+pub(crate) struct Away {
+    pub(crate) root: PathBuf,
+    attention: Attention,
+}
+
+impl Away {
+    pub(crate) fn of(lookup: &Lookup, failure: &Failure) -> Self {
+        let root = dumpcli::absolute(&lookup.dump);
+        let attention = Attention::NoRoot {
+            root: root.clone(),
+            why: failure.to_string(),
+        };
+        Self { root, attention }
+    }
+}
+
+/// All that needs attention, each with its dump root.
+pub(crate) fn needing_attention<'f>(
+    all: &'f [Found<'_>],
+    away: &'f [Away],
+) -> impl Iterator<Item = (&'f Attention, PathBuf)> {
+    let away = away.iter().map(|away| (&away.attention, away.root.clone()));
+    away.chain(all.iter().flat_map(|found| {
+        let root = found.root();
+        let attention = found.attention.iter();
+        attention.map(move |attention| (attention, root.clone()))
+    }))
 }
 
 /// The second disk of a dump root.
@@ -79,7 +111,10 @@ impl<'a> Found<'a> {
             return Err(failure);
         }
         let limits = AttentionLimits::default();
-        let (watched, wrong) = watched(lookup, settings, sources)?;
+        let (mut watched, wrong) = watched(lookup, settings, sources)?;
+        let unnamed = unnamed_trees(settings, sources);
+        let has_dumps = |tree: &WatchedTree| status.trees.iter().any(|one| one.name == tree.name);
+        watched.retain(|tree| !unnamed.contains(&tree.name) || has_dumps(tree));
         let mut attention = status.attention(&watched, &limits);
         let mut replicas = Vec::new();
         for sources in sources.iter().filter(|one| has_replicas_of(one, lookup)) {
@@ -141,6 +176,25 @@ fn watched(
     Ok((trees.collect(), wrong.collect()))
 }
 
+/// The names of the built-in default tree where sets name the trees: the top level
+/// need not dump anything then.
+fn unnamed_trees(settings: &Settings, sources: &[Sources]) -> Vec<OsString> {
+    let main = settings.places.main.as_slice();
+    let (unnamed, named): (Vec<&Sources>, Vec<&Sources>) = sources
+        .iter()
+        .partition(|one| one.set().is_none() && one.main(main).source == Source::Default);
+    if named.is_empty() {
+        return Vec::new();
+    }
+    let names_of = |all: Vec<&Sources>| -> Vec<OsString> {
+        all.into_iter().flat_map(|one| names(one, main)).collect()
+    };
+    let named = names_of(named);
+    let mut unnamed = names_of(unnamed);
+    unnamed.retain(|name| !named.contains(name));
+    unnamed
+}
+
 /// What can be done about it.
 pub(crate) fn advice(attention: &Attention, root: &Path) -> Option<String> {
     let typed = |words: &str| Some(format!("'{words}'"));
@@ -169,6 +223,7 @@ pub(crate) fn advice(attention: &Attention, root: &Path) -> Option<String> {
                 "the next run of its trees takes it over, or '{words}'"
             ))
         }
+        Attention::NoRoot { .. } => Some("is its disk mounted?".to_owned()),
         Attention::NoPolicy { .. } => {
             Some("[keep] in the configuration says which dumps stay".to_owned())
         }

@@ -11,21 +11,24 @@ use serde_json::{Map, Value};
 
 use crate::desk;
 use crate::dumps;
-use crate::status_found::{Found, WORD, advice};
+use crate::status_found::{Away, Found, WORD, advice, needing_attention};
+
+/// A metric of each dump root: its name, and what it is.
+const ATTENTION: (&str, &str) = (
+    "dump_attention",
+    "How many things need attention: see dumpctl status.",
+);
 
 /// One object with all that is known.
-pub(crate) fn object(all: &[Found<'_>], exit: Exit) -> Map<String, Value> {
+pub(crate) fn object(all: &[Found<'_>], away: &[Away], exit: Exit) -> Map<String, Value> {
     let mut object = desk::head(WORD, exit);
-    let attention = all.iter().flat_map(|found| {
-        let root = found.root();
-        found.attention.iter().map(move |attention| {
-            let mut object = Map::new();
-            object.insert("what".into(), attention.as_str().into());
-            object.insert("text".into(), attention.to_string().into());
-            object.insert("advice".into(), advice(attention, &root).into());
-            json::put_path(&mut object, "dump_root", Some(&root));
-            Value::Object(object)
-        })
+    let attention = needing_attention(all, away).map(|(attention, root)| {
+        let mut object = Map::new();
+        object.insert("what".into(), attention.as_str().into());
+        object.insert("text".into(), attention.to_string().into());
+        object.insert("advice".into(), advice(attention, &root).into());
+        json::put_path(&mut object, "dump_root", Some(&root));
+        Value::Object(object)
     });
     object.insert("attention".into(), attention.collect());
     object.insert("roots".into(), all.iter().map(Found::object).collect());
@@ -115,8 +118,12 @@ impl Found<'_> {
 }
 
 /// Metrics in the text format of Prometheus.
-pub(crate) fn metrics(all: &[Found<'_>]) -> String {
+pub(crate) fn metrics(all: &[Found<'_>], away: &[Away]) -> String {
     let mut metrics = Metrics::default();
+    for away in away {
+        let labels = [("dump", away.root.as_os_str())];
+        metrics.gauge(ATTENTION.0, ATTENTION.1, &labels, 1);
+    }
     for found in all {
         let root = found.root();
         let status = &found.status;
@@ -152,8 +159,8 @@ pub(crate) fn metrics(all: &[Found<'_>]) -> String {
                 status.scrub.map(|scrub| scrub.damaged + scrub.names),
             ),
             (
-                "dump_attention",
-                "How many things need attention: see dumpctl status.",
+                ATTENTION.0,
+                ATTENTION.1,
                 u64::try_from(found.attention.len()).ok(),
             ),
         ] {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use common::{Ground, ends};
 use dumpcore::DumpRoot;
 use fixtures::rsync_differences;
+use fixtures::strace::{Inject, inject};
 use serde_json::Value;
 
 /// Copies as rsync-time-backup makes them.
@@ -232,4 +233,106 @@ fn what_back_in_time_made() {
         .map(|name| profile.join(name).join("backup").join(within))
         .collect();
     assert_imported(&ground, &made, "tree", "same");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn a_copy_that_cannot_be_read_does_not_keep_the_next_from_coming_in() {
+    let ground = Ground::empty();
+    let dir = copies(&ground);
+    let bad = dir.join("2020-02-01-101005");
+    fs::create_dir_all(&bad).expect("made");
+    let words = [
+        "--init",
+        "--within",
+        "home",
+        "--root-name",
+        "home",
+        "--json",
+    ];
+    for name in [
+        "2020-02-01-101005",
+        "2020-02-02-101005",
+        "2020-02-03-101005",
+    ] {
+        fs::create_dir_all(dir.join(name).join("home")).expect("made");
+        fs::write(dir.join(name).join("home/file"), name).expect("written");
+    }
+    // Nobody may open it.
+    let mut command = import(
+        &ground,
+        &[&words[..], &["rsync-time-backup"]].concat(),
+        &dir,
+    );
+    let at = bad.join("home");
+    let fault = [Inject::error("openat", "EACCES").on(&at)];
+    command = inject(&command, &fault);
+    let (printed, said) = ends(command, 23);
+    assert!(
+        said.contains("2020-02-01-101005 was not imported"),
+        "{said}"
+    );
+    let object: Value = serde_json::from_str(&printed).expect("one object");
+    let copies = object["copies"].as_array().expect("a list");
+    assert_eq!(copies.len(), 3);
+    assert!(
+        copies[0]["error"]
+            .as_str()
+            .is_some_and(|e| e.contains("cannot open tree"))
+    );
+    assert!(ground.has("2020/0203/1010/home/file"));
+}
+
+#[test]
+fn a_dump_root_is_not_imported_into_itself() {
+    let ground = Ground::new();
+    std::os::unix::fs::symlink(ground.root(), ground.at("same")).expect("linked");
+    for dir in ["dump", "same"] {
+        let (_, said) = ends(import(&ground, &["dump"], &ground.at(dir)), 1);
+        assert!(said.contains("are the same directory"), "{said}");
+    }
+    let root = DumpRoot::open(ground.root()).expect("opened");
+    assert_eq!(root.list().expect("listed").len(), 4);
+}
+
+#[test]
+fn copies_that_are_mounted_elsewhere_are_known() {
+    let ground = Ground::empty();
+    let dir = copies(&ground);
+    let words = ["--init", "--root-name", "tree", "rsync-time-backup"];
+    ends(import(&ground, &words, &dir), 0);
+    let moved = ground.at("elsewhere");
+    fs::rename(&dir, &moved).expect("renamed");
+    // A mount point is left.
+    fs::create_dir(&dir).expect("made");
+    let (printed, _) = ends(import(&ground, &words[1..], &moved), 0);
+    assert!(printed.starts_with("2020/0202/1010: has "), "{printed}");
+    let root = DumpRoot::open(ground.root()).expect("opened");
+    assert_eq!(root.list().expect("listed").len(), 2);
+    // Those of another one, of the same times, are others.
+    copies(&ground);
+    ends(import(&ground, &words[1..], &dir), 0);
+    assert_eq!(root.list().expect("listed").len(), 2, "these were there");
+    ends(import(&ground, &words[1..], &moved), 0);
+    assert_eq!(root.list().expect("listed").len(), 4);
+}
+
+#[test]
+fn what_ends_an_import_is_an_object_with_its_copies() {
+    let ground = Ground::empty();
+    let dir = copies(&ground);
+    let words = [
+        "--init",
+        "--root-name",
+        "tree",
+        "rsync-time-backup",
+        "--json",
+    ];
+    let root = DumpRoot::open(ground.root()).expect("opened");
+    let lock = root.lock().expect("locked");
+    let (printed, _) = ends(import(&ground, &words, &dir), 75);
+    drop(lock);
+    let object: Value = serde_json::from_str(&printed).expect("one object");
+    assert_eq!(object["status"], "busy");
+    assert_eq!(object["copies"].as_array().map(Vec::len), Some(1));
 }

@@ -155,3 +155,53 @@ fn a_dump_root_without_dumps_is_a_failure() {
         "{said}"
     );
 }
+
+#[test]
+fn a_dump_root_that_is_away_hides_no_other() {
+    let ground = ground();
+    let text = "[set.here]\nmain = \"../../tree\"\ndump = \"../../dump\"\n\
+                [set.usb]\nmain = \"../../tree\"\ndump = \"../../usb\"\n";
+    fixtures::shield::configure(&ground.at(""), text);
+    let status = |words: &[&str]| {
+        let mut command = ground.dumpctl(words);
+        command.env_remove("DUMPROOT");
+        command
+    };
+    let (printed, said) = ends(status(&["status"]), 3);
+    assert_eq!(said, "");
+    let first = printed.lines().next().expect("a line");
+    assert!(
+        first.starts_with("no dump root at ") && first.contains("/usb: "),
+        "{printed}"
+    );
+    assert!(
+        printed.contains("\nTREE") && !printed.contains("NEWAGE"),
+        "{printed}"
+    );
+    let (printed, _) = ends(status(&["status", "--json"]), 3);
+    let object: Value = serde_json::from_str(&printed).expect("one object");
+    assert_eq!(object["attention"][0]["what"], "no_root");
+    assert_eq!(
+        object["attention"].as_array().map(Vec::len),
+        Some(1),
+        "{printed}"
+    );
+    assert_eq!(object["roots"].as_array().map(Vec::len), Some(1));
+    let (printed, _) = ends(status(&["status", "--prometheus"]), 3);
+    assert!(printed.contains("/usb\"} 1\n"), "{printed}");
+    // All of them: that is a failure.
+    fs::rename(ground.root(), ground.at("away")).expect("renamed");
+    ends(status(&["status"]), 1);
+}
+
+#[test]
+fn a_default_tree_is_not_missed_where_sets_name_the_trees() {
+    let ground = ground();
+    let text = "dump = \"../../dump\"\n[set.here]\nmain = \"../../tree\"\n";
+    fixtures::shield::configure(&ground.at(""), text);
+    let (printed, _) = ends(ground.dumpctl(&["status"]), 0);
+    assert!(
+        printed.starts_with("nothing needs attention\n"),
+        "{printed}"
+    );
+}

@@ -162,6 +162,13 @@ pub enum Attention {
         /// How old it is; `None`: there is none.
         age: Option<TimeDelta>,
     },
+    /// A dump root cannot be looked at.
+    NoRoot {
+        /// Its path.
+        root: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// The second disk cannot be looked at.
     NoReplica {
         /// The dump root there.
@@ -211,6 +218,7 @@ impl Attention {
             Self::Future { .. } => "future",
             Self::OldCheckpoint { .. } => "old_checkpoint",
             Self::OldReplica { .. } => "old_replica",
+            Self::NoRoot { .. } => "no_root",
             Self::NoReplica { .. } => "no_replica",
             Self::LittleRoom { .. } => "little_room",
             Self::Leftover { .. } => "leftover",
@@ -250,6 +258,9 @@ impl fmt::Display for Attention {
                     Some(age) => write!(f, "no dump in {root} for {}", Words(*age)),
                     None => write!(f, "no dump in {root}"),
                 }
+            }
+            Self::NoRoot { root, why } => {
+                write!(f, "no dump root at {}: {why}", Printable::path(root))
             }
             Self::NoReplica { root } => {
                 write!(f, "{} cannot be looked at", Printable::path(root))

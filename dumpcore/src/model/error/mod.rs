@@ -179,7 +179,7 @@ pub enum Error {
         cause: io::Error,
     },
     /// A replica would be made in the dump root that it is read from.
-    #[error("{} and {} are the same directory; a replica belongs in another dump root, on another disk",
+    #[error("{} and {} are the same directory; write to another dump root, on another disk",
         Printable::path(.from), Printable::path(.dump))]
     SameRoot {
         /// The dump root that is read.
