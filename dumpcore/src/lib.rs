@@ -243,8 +243,8 @@ pub use policy::name_test::NameTest;
 pub use policy::old_copies::{ImportFrom, UnknownImport};
 pub use policy::rate_limit::{BadRate, Rate};
 pub use policy::retention::{
-    BadKeep, FreeGoal, KeepAmount, KeepBrake, KeepCandidate, KeepPeriod, KeepPolicy, KeepReason,
-    KeepRules, KeepVerdict,
+    BadKeep, BrakeReason, FreeGoal, KeepAmount, KeepBrake, KeepCandidate, KeepPeriod, KeepPolicy,
+    KeepReason, KeepRules, KeepVerdict,
 };
 pub use policy::span::BadSpan;
 pub use policy::when::{BadWhen, When};

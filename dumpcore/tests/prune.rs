@@ -9,7 +9,7 @@ use assert_fs::TempDir;
 use dumpcore::chrono::{Datelike as _, Months, NaiveDate, NaiveDateTime, TimeDelta, Timelike as _};
 use dumpcore::{
     CatalogTools, DumpRoot, Error, GoesFor, KeepPeriod, KeepPolicy, KeepReason, KeepRules, Lacking,
-    Prune, PrunePlan,
+    Prune, PrunePlan, Reason,
 };
 use fixtures::Fingerprint;
 use fixtures::mounts::{Fs, Mount};
@@ -385,4 +385,29 @@ fn inodes_run_short_as_well() {
     assert!(prune.run().expect("run").is_complete());
     let now = rustix::fs::statvfs(mount.path()).expect("asked").f_ffree;
     assert!(now >= shortage.wanted_inodes);
+}
+
+#[test]
+fn a_plan_is_looked_at_again_before_it_is_carried_out() {
+    let place = Place::new();
+    for day in 1..=5 {
+        add(&place.root, &format!("2026/010{day}/0000"), &["home"]);
+    }
+    point(&place.root, "current", "2026/0105/0000");
+    let rules = KeepRules::new().tree("home", policy(&[(KeepPeriod::Last, "2")]));
+    let prune = Prune::new(&place.root).rules(rules);
+    let plan = prune.plan().expect("planned");
+    assert_eq!(going(&plan).len(), 3);
+    // Meanwhile another one goes, which was to stay.
+    let root = DumpRoot::open(&place.root).expect("opened");
+    let other = root.find("2026/0104/0000").expect("there");
+    root.remove(other).expect("removed");
+    let pruned = prune.carry_out(plan).expect("run");
+    let removal = pruned.removal.as_ref().expect("removed");
+    assert_eq!(removal.removed.len(), 2);
+    let left = &removal.left[0];
+    assert_eq!(left.dump.to_string(), "2026/0103/0000");
+    assert!(matches!(left.reason, Reason::Rules), "{:?}", left.reason);
+    let stay = ["2026/0103/0000", "2026/0105/0000"];
+    assert_eq!(place.names(), BTreeSet::from(stay.map(str::to_owned)));
 }

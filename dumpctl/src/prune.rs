@@ -2,6 +2,7 @@
 
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
+use dumpcli::policies::Clash;
 use dumpcli::pruning;
 use dumpcli::question::can_ask;
 use dumpcli::session::warn_if_closed;
@@ -36,8 +37,9 @@ Exit codes:
   1         failed: nothing was removed
   2         wrong usage: options, configuration or policy
   23        partly done: each dump or file that was left is named, and each name that
-            different trees have; or nothing was removed, since more than 50 dumps
-            and more than a third of a tree's would have gone without a question
+            different trees have; or nothing was removed, since too much would have
+            gone without a question: more than 50 dumps and more than a third of a
+            tree's, more than 10 and more than half, or all before a long gap
   75        a run is using this dump root
   130, 143  stopped by SIGINT (130), SIGTERM or SIGHUP (143): the next run
             finishes what was begun";
@@ -89,22 +91,7 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
         Ok(plan) => plan,
         Err(error) => return desk.fail(WORD, &settings.explained(error), desk::UNCHANGED),
     };
-    for clash in &clashes {
-        tracing::error!("{clash}");
-    }
-    for (tree, dumps) in &plan.left_alone {
-        if clashes.iter().any(|clash| clash.tree == *tree) {
-            continue;
-        }
-        let tree = Printable::path(tree.as_ref());
-        let stay = match dumps {
-            1 => "its one dump stays".to_owned(),
-            dumps => format!("its {dumps} dumps stay"),
-        };
-        tracing::warn!(
-            "{tree} has no policy: {stay}; see 'dumpctl prune -n --tree {tree} --keep-daily 30'"
-        );
-    }
+    tell_without_policy(&plan, &clashes);
     if let Some(shortage) = plan.shortage.filter(|shortage| !shortage.is_met) {
         tracing::warn!("{}", pruning::short(&shortage));
     }
@@ -129,6 +116,26 @@ fn decided(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
             report::tell(&root, &pruned, settings, exit)?;
             Ok(exit)
         }
+    }
+}
+
+/// Which trees have no policy, and why.
+fn tell_without_policy(plan: &PrunePlan, clashes: &[Clash]) {
+    for clash in clashes {
+        tracing::error!("{clash}");
+    }
+    for (tree, dumps) in &plan.left_alone {
+        if clashes.iter().any(|clash| clash.tree == *tree) {
+            continue;
+        }
+        let tree = Printable::path(tree.as_ref());
+        let stay = match dumps {
+            1 => "its one dump stays".to_owned(),
+            dumps => format!("its {dumps} dumps stay"),
+        };
+        tracing::warn!(
+            "{tree} has no policy: {stay}; see 'dumpctl prune -n --tree {tree} --keep-daily 30'"
+        );
     }
 }
 

@@ -255,7 +255,7 @@ fn head(root: &Path, plan: &PrunePlan, exit: Exit) -> Map<String, Value> {
     object.insert("remove".into(), remove.collect());
     let brake = plan.brake.as_ref().map(|brake| {
         let tree = brake.tree.as_ref().map(|tree| tree.to_string_lossy());
-        json!({ "tree": tree, "remove": brake.goes, "of": brake.of })
+        json!({ "tree": tree, "remove": brake.goes, "of": brake.of, "why": brake.why.as_str() })
     });
     object.insert("brake".into(), json::value(&brake));
     let shortage = plan.shortage.map(|shortage| {

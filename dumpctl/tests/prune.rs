@@ -182,7 +182,7 @@ fn so_many_at_once_take_a_person_or_force() {
     assert_eq!(told["status"], "partial");
     assert_eq!(
         told["brake"],
-        json!({"tree": "tree", "remove": 61, "of": 65})
+        json!({"tree": "tree", "remove": 61, "of": 65, "why": "many"})
     );
     assert_eq!(told["freed_bytes"], 0);
     assert_eq!(names(&ground).len(), 65);
@@ -196,16 +196,17 @@ fn so_many_at_once_take_a_person_or_force() {
 
 #[test]
 fn so_many_of_all_trees_at_once_are_told() {
-    let other = "[set.other]\nmain = \"/nowhere/other\"\n[set.other.keep]\nlast = 1\n";
-    let ground = with(&format!("[keep]\nlast = 1\n{other}"));
-    for at in 0..80 {
+    let other = "[set.other]\nmain = \"/nowhere/other\"\n[set.other.keep]\nlast = 34\n";
+    let ground = with(&format!("[keep]\nlast = 38\n{other}"));
+    // Of none of them more than half.
+    for at in 0..120 {
         let tree = ["tree", "other"][at % 2];
         let name = format!("2019/01{:02}/{:02}00/{tree}", at / 24 + 1, at % 24);
         fs::create_dir_all(ground.root().join(name)).expect("made");
     }
     let by = ["prune", "-n"];
     let (printed, _) = ends(ground.dumpctl(&by), 0);
-    let note = "of 85 dumps of all trees would go at once: without a terminal nothing is removed";
+    let note = "of 125 dumps of all trees would go at once: without a terminal nothing is removed";
     assert!(printed.contains(note), "{printed}");
     let (printed, _) = ends(ground.dumpctl(&[&by[..], &["--json"]].concat()), 0);
     let told = object(&printed);
@@ -213,7 +214,7 @@ fn so_many_of_all_trees_at_once_are_told() {
     assert!(goes > 50, "{told}");
     assert_eq!(
         told["brake"],
-        json!({"tree": null, "remove": goes, "of": 85})
+        json!({"tree": null, "remove": goes, "of": 125, "why": "many"})
     );
 }
 

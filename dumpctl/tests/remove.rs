@@ -416,6 +416,33 @@ fn a_signal_stops_it_and_the_next_run_finishes() {
 }
 
 #[test]
+#[ignore = "needs strace"]
+fn a_dump_that_the_disk_does_not_let_go_has_its_name_again() {
+    let ground = Ground::new();
+    let rest = ground.root().join(".dump/removing/2018-0101-0000/tree");
+    fs::create_dir_all(&rest).expect("made");
+    let removing = ground.root().join(".dump/removing");
+    let words = ["remove", "--force", "2030/0101/0200"];
+    let flush = || Inject::error("fsync", "EIO").on(&removing);
+    let command = inject(&ground.dumpctl(&words), &[flush()]);
+    let (printed, said) = ends(command, 23);
+    assert!(said.contains("kept 2030/0101/0200: "), "{said}");
+    assert!(!printed.contains("removed 2030"), "{printed}");
+    assert!(ground.has("2030/0101/0200/tree/dir/same"));
+    assert!(rest.exists(), "nothing else is finished then");
+    // Nor may it get its name back: it is on its way out, and still whole.
+    let faults = [flush(), Inject::error("renameat2", "EIO").when(2)];
+    let command = inject(&ground.dumpctl(&words), &faults);
+    let (printed, said) = ends(command, 23);
+    assert!(said.contains("2030/0101/0200"), "{said}");
+    assert!(!said.contains("kept 2030"), "{said}");
+    assert!(!ground.has("2030/0101/0200"), "{printed}");
+    assert!(removing.join("2030-0101-0200/tree/dir/same").exists());
+    ends(ground.dumpctl(&["remove", "--force", "2030/0102/0300"]), 0);
+    assert!(!removing.exists());
+}
+
+#[test]
 #[ignore = "needs root to become another user"]
 fn a_plain_users_read_only_directories_go() {
     let user = PlainUser::new();

@@ -13,7 +13,7 @@ use dumpcli::policies::Policies;
 use dumpcli::pruning::AfterRun;
 use dumpcli::settings::Sources;
 use dumpcli::shadowing::ShadowAfter;
-use dumpcore::{Report, RunOptions, Tree};
+use dumpcore::{DumpRoot, Report, RunOptions, Tree};
 
 /// Of which run it is what follows.
 pub(crate) struct After<'a> {
@@ -25,6 +25,8 @@ pub(crate) struct After<'a> {
     pub(crate) trees: Vec<Tree>,
     /// Does a run prune by itself?
     pub(crate) is_auto: bool,
+    /// Was the dump given its date?
+    pub(crate) is_import: bool,
 }
 
 impl After<'_> {
@@ -34,6 +36,11 @@ impl After<'_> {
             return Tended::default();
         }
         let pruned = match self.is_auto && report.is_complete() {
+            // By the rules for newer dumps it might go at once.
+            true if self.is_import && !is_newest(report, self.root) => {
+                let why = "an older copy was imported; the next dump prunes";
+                Some(AfterRun::skipped(why.to_owned()))
+            }
             true => self.prune(run),
             false => None,
         };
@@ -72,4 +79,15 @@ impl After<'_> {
         let names = self.trees.iter().filter_map(Tree::name_in_dump);
         names.collect()
     }
+}
+
+/// Is the dump that was made the newest one? Where that cannot be told, another
+/// one may be.
+fn is_newest(report: &Report, root: &Path) -> bool {
+    let Ok(root) = DumpRoot::open(root) else {
+        return false;
+    };
+    let newest = root.listing().newest_first(..).next();
+    let newest = newest.and_then(Result::ok).map(|dated| dated.name);
+    newest.is_some() && newest == report.name()
 }

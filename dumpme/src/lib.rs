@@ -92,7 +92,8 @@ struct KindOfRun {
     /// Change nothing; list what would be copied, and why
     #[arg(short = 'n', long)]
     dry_run: bool,
-    /// Date the dump at this minute instead of now; imports an older copy
+    /// Date the dump at this minute instead of now; imports an older copy, and
+    /// prunes nothing when there is a newer dump
     #[arg(long, value_name = "YYYY-MM-DDTHH:MM")]
     at: Option<Stamp>,
     /// Keep the dump under this name: a pin, which retention and `dumpctl remove`
@@ -224,7 +225,8 @@ fn run(options: &Options) -> Result<Exit, Failure> {
             sources: &sources,
             root: dump,
             trees: settings.trees().collect(),
-            is_auto: settings.keep.as_ref().is_some_and(|keep| keep.value.auto),
+            is_auto: settings.keep.as_ref().and_then(|k| k.value.auto) == Some(true),
+            is_import: options.kind.at.is_some(),
         };
         let tended = after.tend(&report, run);
         Ok(Ended::Tended(Box::new(report), Box::new(tended)))

@@ -294,3 +294,39 @@ fn a_policy_is_for_the_dump_root_of_its_set() {
     onto_usb(false);
     assert_eq!(root.list().expect("listed").len(), 2);
 }
+
+#[test]
+fn the_import_of_an_older_copy_prunes_nothing() {
+    let place = with("[keep]\nauto = true\nlast = 1\n");
+    for day in ["03", "04"] {
+        dump_at(&place, &format!("2020-01-{day}T00:00")).success();
+    }
+    let ran = dump_at(&place, "2020-01-02T00:00").success();
+    ran.stdout(contains(
+        "not pruned: an older copy was imported; the next dump prunes\n",
+    ));
+    assert_eq!(names(&place).len(), 3);
+    let ran = dump_at(&place, "2020-01-05T00:00").success();
+    ran.stdout(contains("pruned 2 dumps, "));
+    // `current_chk` names the first one.
+    let stay = ["2020/0103/0000", "2020/0105/0000"];
+    assert_eq!(names(&place), BTreeSet::from(stay.map(str::to_owned)));
+}
+
+#[test]
+fn a_clock_that_is_wrong_once_costs_no_history() {
+    let place = with("[keep]\nauto = true\nhourly = \"2d\"\ndaily = \"1w\"\n");
+    for hour in ["00", "01", "02", "03"] {
+        dump_at(&place, &format!("2020-01-01T{hour}:00")).success();
+    }
+    // `current_chk` names the first one.
+    for (minute, of) in [("2025-01-01T00:00", 5), ("2025-01-01T01:00", 6)] {
+        let told = format!(
+            "not pruned: the policy would remove 3 of {of} dumps of tree, all that are older \
+             than a gap which is longer than each span of the policy (was the clock wrong?), at \
+             once; look at the plan with 'dumpctl prune -n'"
+        );
+        dump_at(&place, minute).code(23).stderr(contains(told));
+    }
+    assert_eq!(names(&place).len(), 6);
+}

@@ -206,7 +206,8 @@ impl Settings {
         run: RunOptions,
     ) -> Option<AfterRun> {
         let keep = self.keep.as_ref()?;
-        if report.dry_run || !report.is_complete() {
+        let is_off = keep.value.auto == Some(false);
+        if is_off || report.dry_run || !report.is_complete() {
             return None;
         }
         if let Err(wrong) = &keep.value.policy {

@@ -104,3 +104,12 @@ fn different_trees_of_one_name_are_not_pruned() {
     ran.stderr(contains("different trees are dumped under the name tree"));
     assert_eq!(names(&place.dir.path().join("slave")), set(&DUMPS));
 }
+
+#[test]
+fn it_does_not_prune_by_itself_where_auto_is_false() {
+    let config = "[slave]\ndump = \"../../slave\"\n[slave.keep]\nauto = false\nlast = 1";
+    let place = with(config);
+    let ran = place.dumpslave().assert().success();
+    ran.stdout(contains("pruned").not());
+    assert_eq!(names(&place.dir.path().join("slave")), set(&DUMPS));
+}

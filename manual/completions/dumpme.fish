@@ -2,7 +2,7 @@ complete -c dumpme -l main -d 'Tree that is dumped; can be given several times [
 complete -c dumpme -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpme -l config -d 'Configuration file [default: $XDG_CONFIG_HOME/dump/dump.toml, then /etc/dump/dump.toml]' -r -F
 complete -c dumpme -l set -d 'Use a set: [set.NAME] in the configuration file, or the file NAME.toml beside it; \'dump\' is the top level' -r
-complete -c dumpme -l at -d 'Date the dump at this minute instead of now; imports an older copy' -r
+complete -c dumpme -l at -d 'Date the dump at this minute instead of now; imports an older copy, and prunes nothing when there is a newer dump' -r
 complete -c dumpme -l pin -d 'Keep the dump under this name: a pin, which retention and `dumpctl remove` leave until `dumpctl unpin NAME`' -r
 complete -c dumpme -l check-age -d 'Print the age and path of the newest dump; exit with 1 if it is older than AGE (26h, 1day 2h) or there is none. When trees are given, each has its own newest dump, and the oldest of these counts' -r
 complete -c dumpme -l exclude -d 'Leave out what matches this rule (rsync\'s syntax; the first rule that matches wins)' -r

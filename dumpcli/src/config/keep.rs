@@ -14,8 +14,9 @@ use toml::de::{DeTable, DeValue, Deserializer as TomlDeserializer};
 /// The table as it was read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeepTable {
-    /// Does it say that a run prunes by itself?
-    pub auto: bool,
+    /// Does it say that a run prunes by itself? Where it does not say, one does by
+    /// `[slave.keep]` and not by `[keep]`.
+    pub auto: Option<bool>,
     /// What it says, or what is wrong with it, with its place in the file.
     pub policy: Result<KeepPolicy, String>,
     /// Its keys and values as they were written.
@@ -29,8 +30,7 @@ pub(super) type Wrong = (usize, String);
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Keys {
-    #[serde(default)]
-    auto: bool,
+    auto: Option<bool>,
     last: Option<Spanned<Text>>,
     hourly: Option<Spanned<Text>>,
     daily: Option<Spanned<Text>>,
@@ -53,7 +53,7 @@ impl KeepTable {
         let span = value.span();
         let DeValue::Table(table) = value.into_inner() else {
             return Self {
-                auto: false,
+                auto: None,
                 policy: Err(wrong(span.start, "`keep` should be a table")),
                 written: toml::Table::new(),
             };
@@ -78,10 +78,12 @@ impl KeepTable {
     }
 }
 
-/// Is `auto` true, whatever else is wrong?
-fn is_auto(table: &DeTable<'_>) -> bool {
-    let auto = table.get("auto").map(Spanned::get_ref);
-    matches!(auto, Some(DeValue::Boolean(true)))
+/// What it says for `auto`, whatever else is wrong.
+fn is_auto(table: &DeTable<'_>) -> Option<bool> {
+    match table.get("auto").map(Spanned::get_ref) {
+        Some(DeValue::Boolean(auto)) => Some(*auto),
+        _ => None,
+    }
 }
 
 impl Keys {

@@ -64,7 +64,7 @@ fn what_is_wrong_with_what_stays_is_told_with_its_place() {
         let keep = file.top.keep.as_ref().expect("a table").get_ref();
         let wrong = keep.policy.as_ref().expect_err("refused");
         assert!(wrong.contains(expected), "{wrong}");
-        assert_eq!(keep.auto, text.contains("auto"));
+        assert_eq!(keep.auto, text.contains("auto").then_some(true));
         assert_eq!(file.warnings, Vec::<String>::new());
         // For a dump it is a warning.
         let file = parsed_for(usage("dumpme"), text).expect("harmless");

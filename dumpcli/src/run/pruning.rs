@@ -7,8 +7,8 @@
 use std::path::Path;
 
 use dumpcore::{
-    Chain, Error, GoesFor, KeepBrake, KeepRules, Printable, Prune, Pruned, Reason, RunOptions,
-    Shortage,
+    BrakeReason, Chain, Error, GoesFor, KeepBrake, KeepRules, Printable, Prune, Pruned, Reason,
+    RunOptions, Shortage,
 };
 use serde_json::{Map, Value};
 
@@ -199,9 +199,16 @@ pub fn braked(brake: &KeepBrake) -> String {
 #[must_use]
 pub fn too_many(brake: &KeepBrake) -> String {
     let KeepBrake { tree, goes, of, .. } = brake;
-    match tree {
+    let what = match tree {
         Some(tree) => format!("{goes} of {of} dumps of {}", Printable::path(tree.as_ref())),
         None => format!("{goes} of {of} dumps of all trees"),
+    };
+    match brake.why {
+        BrakeReason::Gap => format!(
+            "{what}, all that are older than a gap which is longer than each span of the policy \
+             (was the clock wrong?),"
+        ),
+        _ => what,
     }
 }
 

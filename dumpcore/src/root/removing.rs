@@ -33,6 +33,10 @@ pub(crate) enum Kept {
     Mounted(PathBuf),
     /// The disk refuses.
     Fault(Fault),
+    /// The disk did not confirm that it was renamed: it has its name again.
+    Unflushed(Fault),
+    /// The same, and it could not get its name again: it is on its way out.
+    Stranded(Fault),
 }
 
 /// The directory of dumps that are being removed.
@@ -154,8 +158,15 @@ impl DumpRoot {
             let other = io::Error::other("it was replaced by another directory in the meantime");
             return Err(failed(Op::Rename)(other));
         }
-        disk::sync(&to.handle).map_err(failed(Op::Sync))?;
-        disk::sync(&above).map_err(failed(Op::Sync))?;
+        let flushed = disk::sync(&to.handle).and_then(|()| disk::sync(&above));
+        if let Err(error) = flushed {
+            let fault = Fault::new(Op::Sync, path.clone(), error);
+            let back = link::rename_new(to.handle.as_fd(), &leaf, above.as_fd(), &name);
+            return Err(match back {
+                Ok(()) => Kept::Unflushed(fault),
+                Err(_) => Kept::Stranded(fault),
+            });
+        }
         Ok(leaf)
     }
 

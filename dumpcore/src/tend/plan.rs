@@ -102,6 +102,14 @@ pub struct Pruned {
 }
 
 impl Pruned {
+    /// Nothing was removed.
+    pub(super) fn not(plan: PrunePlan) -> Self {
+        Self {
+            plan,
+            removal: None,
+        }
+    }
+
     /// Did the brake hold, so that nothing was removed?
     #[must_use]
     pub fn is_braked(&self) -> bool {

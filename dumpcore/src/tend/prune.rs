@@ -1,16 +1,19 @@
 //! Removing the dumps that no policy keeps.
 //!
 //! First it is decided which dumps go, with a reason for each that stays;
-//! nothing is locked or written for that. Then exactly these are removed, as
-//! [`Remove`] does, which looks again at what must not go.
+//! nothing is locked or written for that. Then these are removed, as [`Remove`]
+//! does, which looks again at what must not go. Where time has passed between
+//! the two, it is decided again under the lock, and only what goes both times is
+//! removed.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use chrono::Local;
+use chrono::{DateTime, Local};
 
 use super::plan::{Goes, GoesFor, Kept, PrunePlan, Pruned};
+use super::removal::{Left, Reason, Removal};
 use super::remove::Remove;
 use super::room::{self, Walk};
 use crate::history::CatalogView;
@@ -18,6 +21,7 @@ use crate::model::error::Error;
 use crate::policy::layout::{self, DumpId};
 use crate::policy::retention::{FreeGoal, KeepCandidate, KeepPolicy, KeepRules, KeepVerdict};
 use crate::root::DumpRoot;
+use crate::root::lock::DumpLock;
 use crate::run::{RunOptions, takes_run_options};
 
 /// Up to this number of dumps are looked through to tell what removing them frees,
@@ -70,8 +74,8 @@ impl Prune {
         self
     }
 
-    /// Remove nothing when more than 50 dumps and more than a third of a tree's,
-    /// or of all, would go at once: for runs that nobody watches.
+    /// Remove nothing when too many would go at once (see [`KeepRules::brake`] and
+    /// [`KeepRules::gap`]): for runs that nobody watches.
     pub fn brake(mut self, yes: bool) -> Self {
         self.brake = yes;
         self
@@ -117,7 +121,8 @@ impl Prune {
     }
 
     fn planned_of(&self, root: &DumpRoot, dumps: &[KeepCandidate]) -> Result<PrunePlan, Error> {
-        let verdicts = self.rules.judge(dumps, &Local::now());
+        let now = Local::now();
+        let verdicts = self.rules.judge(dumps, &now);
         let goals: Vec<FreeGoal> = {
             let asked = self.rules.asked();
             asked.filter_map(KeepPolicy::free_goal).collect()
@@ -140,7 +145,7 @@ impl Prune {
             Some((making, may)) => may[..making.goes].iter().copied().collect(),
             None => HashSet::new(),
         };
-        let mut plan = self.planned(dumps, &verdicts, &for_room);
+        let mut plan = self.planned(dumps, &verdicts, &for_room, &now);
         plan.shortage = making.map(|(making, _)| making.shortage);
         if self.measure {
             plan.freed_bytes = self.freed(root, &plan, catalog.as_ref())?;
@@ -148,22 +153,51 @@ impl Prune {
         Ok(plan)
     }
 
-    /// Removes what a plan lets go.
+    /// Removes what a plan lets go, as far as the rules let it go now: the dumps
+    /// may have changed since it was made. What the rules keep now is among
+    /// [`Removal::left`].
     ///
     /// # Errors
     /// As for [`Remove::run`]: nothing was removed then.
     pub fn carry_out(&self, plan: PrunePlan) -> Result<Pruned, Error> {
-        if self.options.dry_run || self.brake && plan.brake.is_some() {
-            return Ok(Pruned {
-                plan,
-                removal: None,
-            });
+        if self.is_held_by(&plan) {
+            return Ok(Pruned::not(plan));
         }
-        let dumps = plan.remove.iter().map(|goes| goes.dump);
-        let remove = Remove::new(&self.root).dumps(dumps);
-        let removal = remove.options(self.options.clone()).run()?;
+        let root = self.open()?;
+        let lock = root.lock()?;
+        let again = self.clone().measure(false);
+        let now = again.planned_of(&root, &root.keep_candidates()?)?;
+        if self.is_held_by(&now) {
+            return Ok(Pruned::not(now));
+        }
+        let kept: HashSet<DumpId> = now.keep.iter().map(|kept| kept.dump).collect();
+        let planned = plan.remove.iter().map(|goes| goes.dump);
+        let (spared, goes): (Vec<DumpId>, _) = planned.partition(|dump| kept.contains(dump));
+        let mut removal = self.remove(&root, &lock, goes)?;
+        removal.left.extend(spared.into_iter().map(|dump| Left {
+            dump,
+            path: root.path().join(dump.path()),
+            reason: Reason::Rules,
+        }));
         let removal = Some(removal);
         Ok(Pruned { plan, removal })
+    }
+
+    fn remove(
+        &self,
+        root: &DumpRoot,
+        lock: &DumpLock,
+        dumps: Vec<DumpId>,
+    ) -> Result<Removal, Error> {
+        let remove = Remove::new(&self.root).dumps(dumps);
+        remove
+            .options(self.options.clone())
+            .run_in(root, Some(lock))
+    }
+
+    /// Is nothing to be removed of a plan?
+    fn is_held_by(&self, plan: &PrunePlan) -> bool {
+        self.options.dry_run || self.brake && plan.brake.is_some()
     }
 
     /// Removes what no policy keeps, and finishes what earlier runs left.
@@ -171,8 +205,18 @@ impl Prune {
     /// # Errors
     /// As for [`Prune::plan`] and [`Remove::run`]: nothing was removed then.
     pub fn run(self) -> Result<Pruned, Error> {
-        let plan = self.plan()?;
-        self.carry_out(plan)
+        if self.options.dry_run {
+            return self.plan().map(Pruned::not);
+        }
+        let root = self.open()?;
+        let lock = root.lock()?;
+        let plan = self.planned_of(&root, &root.keep_candidates()?)?;
+        if self.is_held_by(&plan) {
+            return Ok(Pruned::not(plan));
+        }
+        let dumps = plan.remove.iter().map(|goes| goes.dump).collect();
+        let removal = Some(self.remove(&root, &lock, dumps)?);
+        Ok(Pruned { plan, removal })
     }
 
     /// `for_room`: what goes besides those that no rule keeps.
@@ -181,6 +225,7 @@ impl Prune {
         dumps: &[KeepCandidate],
         verdicts: &[KeepVerdict],
         for_room: &HashSet<DumpId>,
+        now: &DateTime<Local>,
     ) -> PrunePlan {
         let mut plan = PrunePlan::default();
         let mut alone: BTreeMap<&OsString, usize> = BTreeMap::new();
@@ -206,7 +251,8 @@ impl Prune {
                 }),
             }
         }
-        plan.brake = self.rules.brake(dumps, &goes);
+        let brake = self.rules.gap(dumps, verdicts, &goes, now);
+        plan.brake = brake.or_else(|| self.rules.brake(dumps, &goes));
         let alone = alone.into_iter();
         plan.left_alone = alone.map(|(tree, dumps)| (tree.clone(), dumps)).collect();
         plan

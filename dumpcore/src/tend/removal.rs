@@ -25,6 +25,9 @@ pub enum Reason {
     /// It is the first copy, which was made by hand; see
     /// [`Remove::first_copy`](crate::Remove::first_copy).
     FirstCopy,
+    /// The rules keep it now, since the dumps are not those that were planned
+    /// for.
+    Rules,
     /// A program is reading it.
     Read,
     /// Something is mounted there.
@@ -44,6 +47,7 @@ impl Reason {
             Reason::Linked { .. } => "linked",
             Reason::LastOfTree { .. } => "last_of_tree",
             Reason::FirstCopy => "first_copy",
+            Reason::Rules => "rules",
             Reason::Read => "read",
             Reason::Mounted { .. } => "mounted",
             Reason::Failed(_) => "failed",
@@ -55,7 +59,7 @@ impl Reason {
     pub fn is_protection(&self) -> bool {
         matches!(
             self,
-            Reason::Linked { .. } | Reason::LastOfTree { .. } | Reason::FirstCopy
+            Reason::Linked { .. } | Reason::LastOfTree { .. } | Reason::FirstCopy | Reason::Rules
         )
     }
 }
@@ -86,6 +90,10 @@ impl fmt::Display for Reason {
                 Printable::path(tree)
             ),
             Reason::FirstCopy => f.write_str("it is the first copy, which was made by hand"),
+            Reason::Rules => f.write_str(
+                "the dumps have changed since the plan was made, and the rules keep it now; \
+                 look at the plan again",
+            ),
             Reason::Read => {
                 f.write_str("another program is reading it; try again when it has finished")
             }

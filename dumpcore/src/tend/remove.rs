@@ -17,6 +17,7 @@ use crate::model::event::{Event, Phase, Silent};
 use crate::model::fault::{Fault, Op};
 use crate::policy::layout::DumpId;
 use crate::root::DumpRoot;
+use crate::root::lock::DumpLock;
 use crate::root::removing::{Kept, Removing};
 use crate::run::expected::Expected;
 use crate::run::removing::{self, Total};
@@ -112,16 +113,21 @@ impl Remove {
             true => None,
             false => Some(root.lock()?),
         };
-        let plan = Plan::of(&root, &self.dumps, self.first)?;
-        let users = self.users(&root, &plan.go);
+        self.run_in(&root, lock.as_ref())
+    }
+
+    /// The same in a dump root that is locked; without a lock it is a dry run.
+    pub(super) fn run_in(self, root: &DumpRoot, lock: Option<&DumpLock>) -> Result<Removal, Error> {
+        let plan = Plan::of(root, &self.dumps, self.first)?;
+        let users = self.users(root, &plan.go);
         let totals = Totals::new(&*self.options.observer, Some(&self.options.stop));
         let budget = {
             let jobs = self.options.jobs;
-            Budget::new(jobs.unwrap_or_else(|| removing::removing_jobs(&root)))
+            Budget::new(jobs.unwrap_or_else(|| removing::removing_jobs(root)))
         };
-        let mut removal = match &lock {
-            None => self.measured(&root, plan, budget),
-            Some(_) => self.removed(&root, plan, budget, &totals)?,
+        let mut removal = match lock {
+            None => self.measured(root, plan, budget),
+            Some(_) => self.removed(root, plan, budget, &totals)?,
         };
         for removed in &mut removal.removed {
             removed.used_by = users.get(&removed.dump).copied();
@@ -191,16 +197,29 @@ impl Remove {
     ) -> Result<Removal, Error> {
         let to = root.removing()?;
         // What cannot be listed is a fault when it is to be removed.
-        let rests = to.rests().unwrap_or_default();
+        let mut rests = to.rests().unwrap_or_default();
         let mut away = Vec::new();
+        let mut removed = Vec::new();
+        let mut is_flushed = true;
         for id in std::mem::take(&mut plan.go) {
             if !totals.keep_going() {
                 break;
             }
             match root.take_away(id, &to) {
                 Ok(leaf) => away.push((id, leaf)),
-                Err(kept) => plan.leave(root, id, reason(kept)),
+                Err(Kept::Stranded(fault)) => {
+                    is_flushed = false;
+                    totals.fault(fault);
+                    removed.push(stranded(root, id));
+                }
+                Err(kept) => {
+                    is_flushed &= !matches!(kept, Kept::Unflushed(_));
+                    plan.leave(root, id, reason(kept));
+                }
             }
+        }
+        if !is_flushed {
+            rests.clear();
         }
         let gone: Vec<DumpId> = away.iter().map(|(id, _)| *id).collect();
         tell_catalog(root, &gone);
@@ -211,11 +230,12 @@ impl Remove {
         if names > 0 {
             totals.event(Expected::listed(names).event());
         }
-        let mut removed = Vec::new();
         for (id, leaf) in &away {
             removed.push(self.one(root, *id, leaf, &to, budget, totals));
         }
-        let finished = match totals.keep_going() {
+        // What the disk did not confirm may have its name again after a crash: it
+        // must be whole then.
+        let finished = match totals.keep_going() && is_flushed {
             true => removing::finish(root, &tried, Total::Told, budget, totals),
             false => engine::Gone::default(),
         };
@@ -276,6 +296,20 @@ fn reason(kept: Kept) -> Reason {
         Kept::Read => Reason::Read,
         Kept::Pinned(link) => Reason::Linked { link },
         Kept::Mounted(point) => Reason::Mounted { point },
-        Kept::Fault(fault) => Reason::Failed(fault),
+        Kept::Fault(fault) | Kept::Unflushed(fault) | Kept::Stranded(fault) => {
+            Reason::Failed(fault)
+        }
+    }
+}
+
+/// A dump that left its name, and of which nothing was removed yet.
+fn stranded(root: &DumpRoot, dump: DumpId) -> Removed {
+    Removed {
+        dump,
+        path: root.path().join(dump.path()),
+        names: 0,
+        freed_bytes: 0,
+        used_by: None,
+        whole: false,
     }
 }

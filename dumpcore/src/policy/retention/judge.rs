@@ -10,15 +10,10 @@ use std::ffi::{OsStr, OsString};
 
 use chrono::{DateTime, Datelike as _, NaiveDateTime, NaiveTime, TimeZone, Timelike as _, Utc};
 
-use super::{
-    FreeGoal, KeepAmount, KeepBrake, KeepCandidate, KeepPeriod, KeepPolicy, KeepReason, KeepVerdict,
-};
+use super::{FreeGoal, KeepAmount, KeepCandidate, KeepPeriod, KeepPolicy, KeepReason, KeepVerdict};
 use crate::model::minute::Stamp;
 use crate::policy::date::Ago;
 use crate::policy::layout::{self, DumpId};
-
-/// As many may always go.
-const UNBRAKED: usize = 50;
 
 /// The policies of the trees in a dump root.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -169,30 +164,6 @@ impl KeepRules {
             verdict.reasons.sort();
         }
         verdicts
-    }
-
-    /// Would too many dumps go at once, so that somebody should look first: more
-    /// than 50 dumps, and more than a third of those of a tree, or of all in the
-    /// dump root? `goes`: of each dump, in the order of `dumps`.
-    #[must_use]
-    pub fn brake(&self, dumps: &[KeepCandidate], goes: &[bool]) -> Option<KeepBrake> {
-        let mut counts: BTreeMap<&OsStr, (usize, usize)> = BTreeMap::new();
-        for (dump, goes) in dumps.iter().zip(goes) {
-            for tree in &dump.trees {
-                let (gone, of) = counts.entry(tree).or_default();
-                *gone += usize::from(*goes);
-                *of += 1;
-            }
-        }
-        let too_many = |gone: usize, of: usize| gone > UNBRAKED && gone.saturating_mul(3) > of;
-        let all = goes.iter().filter(|goes| **goes).count();
-        let of_trees = counts
-            .into_iter()
-            .map(|(tree, counts)| (Some(tree), counts));
-        let mut counts = of_trees.chain([(None, (all, dumps.len()))]);
-        let (tree, (goes, of)) = counts.find(|(_, (gone, of))| too_many(*gone, *of))?;
-        let tree = tree.map(OsStr::to_owned);
-        Some(KeepBrake { tree, goes, of })
     }
 }
 

@@ -347,6 +347,61 @@ fn the_brake_holds_where_many_of_all_trees_would_go_at_once() {
 }
 
 #[test]
+fn the_brake_holds_where_more_than_half_would_go() {
+    let rules = KeepRules::new().tree("home", policy("last=1"));
+    for (number, goes, expected) in [(11, 10, false), (12, 11, true), (22, 11, false)] {
+        let hour = |at: usize| dump(&format!("2026-10-01 {at:02}:00"));
+        let all: Vec<KeepCandidate> = (0..number).map(hour).collect();
+        let which: Vec<bool> = (0..number).map(|at| at < goes).collect();
+        assert_eq!(
+            rules.brake(&all, &which).is_some(),
+            expected,
+            "{goes} of {number}"
+        );
+    }
+}
+
+#[test]
+fn the_brake_holds_where_a_gap_lets_all_of_the_past_go() {
+    use crate::policy::retention::BrakeReason;
+    let of = |rules: &str, dumps: &[&str]| {
+        let rules = KeepRules::new()
+            .tree("home", policy(rules))
+            .replicated(true);
+        let dumps: Vec<KeepCandidate> = dumps.iter().map(|line| dump(line)).collect();
+        let verdicts = rules.judge(&dumps, &now());
+        let goes: Vec<bool> = verdicts.iter().map(|one| one.reasons.is_empty()).collect();
+        let brake = rules.gap(&dumps, &verdicts, &goes, &now());
+        brake.map(|brake| {
+            assert_eq!(brake.why, BrakeReason::Gap);
+            (brake.goes, brake.of)
+        })
+    };
+    let wrong = [
+        "2021-11-01 10:00 current_chk",
+        "2021-11-02 10:00",
+        "2021-11-03 10:00",
+        "2021-11-04 10:00",
+        "2026-11-22 10:00",
+        "2026-11-22 11:00 current",
+    ];
+    // The last one from before is what would be replicated now.
+    assert_eq!(of("hourly=2d weekly=1y", &wrong), Some((2, 6)));
+    // A rule keeps some of them, or there is no span.
+    assert_eq!(of("hourly=2d weekly=1y yearly=all", &wrong), None);
+    assert_eq!(of("hourly=2d daily=4", &wrong), None);
+    assert_eq!(of("last=1", &wrong), None);
+    // The longest span reaches over it.
+    assert_eq!(of("hourly=2d weekly=6y", &wrong), None);
+    // What expires one by one does so without a gap.
+    let days: Vec<String> = (1..=22)
+        .map(|day| format!("2026-11-{day:02} 10:00"))
+        .collect();
+    let days: Vec<&str> = days.iter().map(String::as_str).collect();
+    assert_eq!(of("daily=1w", &days), None);
+}
+
+#[test]
 fn the_hour_that_the_clocks_repeat_is_one() {
     let berlin = |text: &str| text.parse::<DateTime<Utc>>().expect(text);
     let at = |name: &str, text: &str| {

@@ -5,6 +5,7 @@
 //! stays. Nothing here looks at a disk or a clock: the dumps, the time and its
 //! zone are given.
 
+mod brake;
 mod error;
 mod goal;
 mod judge;
@@ -18,7 +19,7 @@ use super::date::Ago;
 pub use error::BadKeep;
 pub use goal::FreeGoal;
 pub use judge::KeepRules;
-pub use verdict::{KeepBrake, KeepCandidate, KeepReason, KeepVerdict};
+pub use verdict::{BrakeReason, KeepBrake, KeepCandidate, KeepReason, KeepVerdict};
 
 /// A period of time of which a rule keeps one dump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -136,6 +136,28 @@ impl KeepVerdict {
     }
 }
 
+/// Why somebody should look first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BrakeReason {
+    /// Too many would go at once.
+    Many,
+    /// All would go that are older than a gap between two dumps, which is longer
+    /// than each span of the policy.
+    Gap,
+}
+
+impl BrakeReason {
+    /// One word in snake_case.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Many => "many",
+            Self::Gap => "gap",
+        }
+    }
+}
+
 /// Too many dumps of a tree, or of all trees together, would go at once: somebody
 /// should look first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,4 +170,6 @@ pub struct KeepBrake {
     pub goes: usize,
     /// How many there are.
     pub of: usize,
+    /// Why they are too many.
+    pub why: BrakeReason,
 }
