@@ -73,6 +73,44 @@ impl Server {
     }
 }
 
+/// One entry that may not be read does not keep a user from restoring the rest.
+#[test]
+#[ignore = "needs root to become another user"]
+fn what_cannot_be_compared_is_told_and_taken_for_different() {
+    let server = Server::new();
+    let home = server.at("home/alice");
+    let tree = home.to_str().expect("text").to_owned();
+    let letter = home.join("alice-letter");
+    let restore = |words: &[&str], code| {
+        let all = [&["restore", "--in-place"], words, &[&tree]].concat();
+        ends(server.dumpctl(ALICE, &all), code)
+    };
+    // The same as in the dump, but closed to its reader.
+    let at = ["--at", "2030/0102/0100"];
+    restore(&[&at[..], &["--force"]].concat(), 0);
+    chown(&letter, Some(0), Some(0)).expect("taken");
+    fs::set_permissions(&letter, Permissions::from_mode(0o600)).expect("closed");
+    let (printed, _) = restore(&[&at[..], &["-n"]].concat(), 0);
+    assert!(printed.contains("take 1 entry ("), "{printed}");
+    assert!(printed.contains("replace 1 entry ("), "{printed}");
+    let (_, said) = restore(&at, 1);
+    assert!(said.contains("there is no terminal to ask on"), "{said}");
+    restore(&[&at[..], &["--force", "--verify"]].concat(), 0);
+    assert_eq!(fs::read_to_string(&letter).expect("read"), "second");
+    // What cannot be entered was not verified.
+    let closed = home.join("closed");
+    fs::create_dir(&closed).expect("made");
+    chown(&closed, Some(ALICE), Some(ALICE)).expect("given");
+    let snapshot = Snapshot::new(server.at("dump")).main(server.at("home"));
+    let snapshot = snapshot.at("2030-01-03T01:00".parse().expect("a minute"));
+    snapshot.run().expect("published");
+    chown(&closed, Some(0), Some(0)).expect("taken");
+    fs::set_permissions(&closed, Permissions::from_mode(0o700)).expect("closed");
+    let (printed, said) = restore(&["--force", "--verify"], 23);
+    assert!(printed.contains("could not all be compared"), "{printed}");
+    assert!(said.contains("alice/closed"), "{said}");
+}
+
 #[test]
 #[ignore = "needs root to become another user"]
 fn each_account_sees_its_own_files_only() {

@@ -114,8 +114,15 @@ pub struct RestorePlan {
     pub makes: u64,
     /// How many existing entries differ and stay, then.
     pub stays: u64,
-    /// How many directories get other attributes, then.
+    /// How many directories get another owner or mode, or other extended attributes,
+    /// then.
     pub sets: u64,
+    /// The first of them, [`WouldRemove::NAMED`] at most.
+    pub sets_first: Vec<PathBuf>,
+    /// How many directories get only another modification time, then.
+    pub times: u64,
+    /// What cannot be compared with the version, then: it counts as different.
+    pub uncompared: WouldRemove,
     /// Directories below the place on which something is mounted, then: nothing in
     /// them is made, replaced, deleted or set.
     pub mounted: WouldRemove,
@@ -133,14 +140,18 @@ impl RestorePlan {
             makes: 0,
             stays: 0,
             sets: 0,
+            sets_first: Vec::new(),
+            times: 0,
+            uncompared: WouldRemove::default(),
             mounted: WouldRemove::default(),
         }
     }
 
-    /// Is nothing replaced and nothing deleted?
+    /// Is nothing replaced and nothing deleted, and does no directory that exists get
+    /// another owner or mode, or other extended attributes?
     #[must_use]
     pub fn only_adds(&self) -> bool {
-        self.removes.entries == 0 && self.overwrites.entries == 0
+        self.removes.entries + self.overwrites.entries + self.sets == 0
     }
 }
 
@@ -171,8 +182,8 @@ pub struct RestoreReport {
     /// What was done to entries one by one; `None` where the version was put in
     /// its place as a whole.
     pub merged: Option<Merged>,
-    /// Was it compared with the dump again, and found to be the same? `None`
-    /// where that was not asked for.
+    /// Was it compared with the dump again, and found to be the same? `false` also
+    /// where something could not be compared; `None` where that was not asked for.
     pub verified: Option<bool>,
 }
 
@@ -188,6 +199,9 @@ pub struct Merged {
     pub deleted: u64,
     /// Entries that differ and stayed.
     pub stayed: u64,
+    /// Directories that existed and got another owner or mode, or other extended
+    /// attributes.
+    pub set: u64,
     /// Directories below the place on which something is mounted, and in which
     /// nothing was done. Where the version has something in one, that is a fault.
     pub mounted: u64,

@@ -37,9 +37,10 @@ Exit codes:
 /// and devices.
 ///
 /// Without --at it takes the newest dump that has the path. Nothing is deleted
-/// without --delete. When something would be replaced or deleted, it asks first;
-/// without a terminal it needs --force. What exists and is the same stays
-/// untouched.
+/// without --delete; with it, files that are excluded from dumps are deleted as
+/// well. When something would be replaced or deleted, or a directory would get
+/// another owner or mode, it asks first; without a terminal it needs --force. What
+/// exists and is the same stays untouched.
 #[derive(Args, Debug)]
 #[command(after_help = HELP)]
 pub(crate) struct Options {
@@ -66,10 +67,12 @@ pub(crate) struct Options {
         hide_possible_values = true
     )]
     pub(super) overwrite: Which,
-    /// In directories that are restored, delete what the dump does not have
+    /// In directories that are restored, delete what the dump does not have, also
+    /// what is excluded from dumps
     #[arg(long)]
     pub(super) delete: bool,
-    /// Move what is replaced or deleted to this directory, on the same filesystem
+    /// Move what is replaced or deleted to this directory of your own, on the same
+    /// filesystem
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(super) backup: Option<PathBuf>,
     /// Read more paths from this file, one a line; - for stdin

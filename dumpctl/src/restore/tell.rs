@@ -54,17 +54,36 @@ fn changes(plan: &RestorePlan, between: &str) -> String {
             parts.push(format!("{word} {}", named(what)));
         }
     }
+    // The dump does not tell why it lacks something.
+    if let Some(last) = parts.last_mut().filter(|_| plan.removes.entries > 0) {
+        last.push_str(", also what is excluded from dumps");
+    }
+    if plan.sets > 0 {
+        let sets = listed(directories(plan.sets), plan.sets, &plan.sets_first);
+        parts.push(format!("set the attributes of {sets}"));
+    }
     parts.join(&format!("{between}and "))
 }
 
 /// How many entries, and the first of them.
 fn named(what: &WouldRemove) -> String {
-    let paths = what.first.iter();
+    listed(entries(what.entries), what.entries, &what.first)
+}
+
+fn listed(number: String, all: u64, first: &[PathBuf]) -> String {
+    let paths = first.iter();
     let mut names: Vec<String> = paths.map(|path| Brief::path(path).to_string()).collect();
-    if what.entries > names.len() as u64 {
+    if all > names.len() as u64 {
         names.push("…".to_owned());
     }
-    format!("{} ({})", entries(what.entries), names.join(", "))
+    format!("{number} ({})", names.join(", "))
+}
+
+fn directories(number: u64) -> String {
+    match number {
+        1 => "1 directory".to_owned(),
+        number => format!("{number} directories"),
+    }
 }
 
 pub(super) fn entries(number: u64) -> String {
@@ -90,6 +109,9 @@ pub(super) fn plans(
             object.insert("replaces".into(), replaces.into());
             object.insert("deletes".into(), number(|plan| plan.removes.entries).into());
             object.insert("stays".into(), number(|plan| plan.stays).into());
+            object.insert("sets".into(), number(|plan| plan.sets).into());
+            let uncompared = number(|plan| plan.uncompared.entries);
+            object.insert("uncompared".into(), uncompared.into());
             let mounted = number(|plan| plan.mounted.entries);
             object.insert("mounted".into(), mounted.into());
             Value::Object(object)
@@ -122,12 +144,14 @@ fn planned(plan: &RestorePlan) -> String {
     if !plan.only_adds() {
         parts.push(changes(plan, " "));
     }
-    if plan.sets > 0 {
-        let directories = match plan.sets {
-            1 => "1 directory".to_owned(),
-            number => format!("{number} directories"),
-        };
-        parts.push(format!("set the attributes of {directories}"));
+    if plan.times > 0 {
+        parts.push(format!("set the time of {}", directories(plan.times)));
+    }
+    if plan.uncompared.entries > 0 {
+        let uncompared = named(&plan.uncompared);
+        parts.push(format!(
+            "take {uncompared} as different, since it cannot be compared"
+        ));
     }
     if plan.stays > 0 {
         parts.push(format!("leave {} that differ", entries(plan.stays)));
@@ -268,6 +292,7 @@ fn merged_text(merged: &Merged, report: &RestoreReport) -> String {
         (merged.replaced, "replaced"),
         (merged.deleted, "deleted"),
         (merged.stayed, "left though they differ"),
+        (merged.set, "with other attributes set"),
         (merged.mounted, "left since something is mounted there"),
         (report.counts.faults, "failed"),
     ];
@@ -286,7 +311,7 @@ fn merged_text(merged: &Merged, report: &RestoreReport) -> String {
     parts.push(figures::bytes(report.counts.copied().bytes));
     let verified = match report.verified {
         Some(true) => "; compared again, and the same",
-        Some(false) => "; it differs from the dump",
+        Some(false) => "; it differs from the dump, or could not all be compared",
         None => "",
     };
     let duration = figures::duration(report.seconds());
@@ -306,6 +331,7 @@ fn put(mut object: Map<String, Value>, report: &RestoreReport) -> Map<String, Va
         ("replaced", merged.replaced),
         ("deleted", merged.deleted),
         ("stayed", merged.stayed),
+        ("set", merged.set),
         ("mounted", merged.mounted),
         ("faults_total", counts.faults),
     ] {

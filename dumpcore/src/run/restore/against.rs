@@ -4,7 +4,8 @@
 //! Both are walked in step, by handles and last names, and no symlink is
 //! followed. Contents are read on both sides where nothing else differs. Nothing
 //! is written. Directories of the place on which something is mounted are counted
-//! and not entered: a restoration leaves them alone.
+//! and not entered: a restoration leaves them alone. What cannot be looked at or
+//! read is counted as that, and as different: it does not hold up the rest.
 
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
@@ -20,7 +21,6 @@ use crate::model::metadata::{Capabilities, Meta};
 use crate::model::report::Report;
 use crate::model::restore::{Merging, Overwrite, RestoreError, RestorePlan, WouldRemove};
 use crate::policy::layout;
-use crate::sys::errno;
 use crate::sys::stat::{self, Fresh};
 
 /// What was found.
@@ -30,34 +30,58 @@ pub(super) struct Against {
     pub(super) overwrites: WouldRemove,
     pub(super) removes: WouldRemove,
     pub(super) stays: u64,
-    pub(super) sets: u64,
+    /// Directories whose owner, mode or extended attributes differ.
+    pub(super) sets: WouldRemove,
+    /// How many of which only the time differs.
+    pub(super) times: u64,
+    /// What cannot be compared, which counts as different.
+    pub(super) uncompared: WouldRemove,
     /// Directories on which something is mounted.
     pub(super) mounted: WouldRemove,
     /// Those of them in which the version has something.
     pub(super) unfilled: u64,
-    /// The first of what differs.
-    pub(super) differing: Vec<PathBuf>,
+    /// The first of what differs, and what is to be said of each.
+    pub(super) differing: Vec<(PathBuf, &'static str)>,
 }
 
 impl Against {
     /// Is all as in the version, but for what it does not have?
     pub(super) fn is_same(&self) -> bool {
-        self.makes + self.overwrites.entries + self.stays + self.sets + self.unfilled == 0
+        self.stays == 0 && self.is_restored()
+    }
+
+    /// The same, and what was to stay may differ.
+    pub(super) fn is_restored(&self) -> bool {
+        let attributes = self.sets.entries + self.times;
+        let unknown = self.uncompared.entries + self.unfilled;
+        self.makes + self.overwrites.entries + attributes + unknown == 0
     }
 
     pub(super) fn tell(self, plan: &mut RestorePlan) {
-        plan.replaces = self.overwrites.entries + self.removes.entries > 0;
+        plan.replaces = self.overwrites.entries + self.removes.entries + self.sets.entries > 0;
         plan.makes = self.makes;
         plan.overwrites = self.overwrites;
         plan.removes = self.removes;
         plan.stays = self.stays;
-        plan.sets = self.sets;
+        plan.sets = self.sets.entries;
+        plan.sets_first = self.sets.first;
+        plan.times = self.times;
+        plan.uncompared = self.uncompared;
         plan.mounted = self.mounted;
     }
 
     fn differs(&mut self, path: &Path) {
+        self.note(path, "it differs from the dump");
+    }
+
+    fn uncompared(&mut self, path: &Path) {
+        self.uncompared.count(path, true);
+        self.note(path, "it could not be compared with the dump");
+    }
+
+    fn note(&mut self, path: &Path, what: &'static str) {
         if self.differing.len() < Report::MAX_LISTED {
-            self.differing.push(path.to_path_buf());
+            self.differing.push((path.to_path_buf(), what));
         }
     }
 }
@@ -115,6 +139,8 @@ impl<'a> Walk<'a> {
                 // Something may be mounted on the place itself.
                 self.mount = MountOf::of(&*handle).map_err(Fault::at(Op::Stat, &now.path))?;
                 left.push((Some(now), old));
+            } else {
+                self.found.uncompared(now.path);
             }
         }
         while let Some((now, old)) = left.pop() {
@@ -124,7 +150,7 @@ impl<'a> Walk<'a> {
             }
             match now {
                 Some(now) => left.extend(self.directory(&now, &old)?),
-                None => left.extend(self.new_directory(&old)?),
+                None => left.extend(self.new_directory(&old)),
             }
         }
         Ok(self.found)
@@ -132,18 +158,25 @@ impl<'a> Walk<'a> {
 
     /// Two entries of one name; are both directories?
     fn pair(&mut self, now: Named<'_>, old: Named<'_>) -> Result<bool, RestoreError> {
-        let (here, there) = (look(now)?, look(old)?);
-        if here.kind == there.kind
-            && self
-                .comparer
-                .same((now, &here), (old, &there), self.wanted.keep_going)?
-        {
+        let (Ok(here), Ok(there)) = (look(now), look(old)) else {
+            self.found.uncompared(now.path);
+            match self.merging.overwrite {
+                Overwrite::Never => self.found.stays += 1,
+                _ => self.found.overwrites.count(now.path, true),
+            }
+            return Ok(false);
+        };
+        if here.kind == there.kind && self.same((now, &here), (old, &there)) == Some(true) {
             return Ok(here.kind == Kind::Dir);
         }
-        self.found.differs(now.path);
         if here.kind == Kind::Dir && there.kind == Kind::Dir {
-            self.found.sets += u64::from(self.merging.overwrite != Overwrite::Never);
+            if self.merging.overwrite != Overwrite::Never {
+                self.sets((now, &here), (old, &there));
+            }
             return Ok(true);
+        }
+        if here.kind != there.kind {
+            self.found.differs(now.path);
         }
         let clears = here.kind != Kind::Dir || self.merging.clears();
         if !clears || !self.merging.replaces(&here, &there) {
@@ -151,15 +184,64 @@ impl<'a> Walk<'a> {
         } else {
             self.found.overwrites.count(now.path, true);
             if here.kind == Kind::Dir {
-                let below = going(now, self.wanted, self.mount)?.entries - 1;
+                let below = self.with_all(now)?.entries - 1;
                 self.found.removes.entries += below;
             }
         }
         Ok(false)
     }
 
+    /// Are two entries of one type the same? `None`: they cannot be compared,
+    /// which is as good as not.
+    fn same(
+        &mut self,
+        (now, here): (Named<'_>, &Meta),
+        (old, there): (Named<'_>, &Meta),
+    ) -> Option<bool> {
+        let keep_going = self.wanted.keep_going;
+        match self.comparer.same((now, here), (old, there), keep_going) {
+            Ok(same) => {
+                if !same {
+                    self.found.differs(now.path);
+                }
+                Some(same)
+            }
+            Err(_) => {
+                self.found.uncompared(now.path);
+                None
+            }
+        }
+    }
+
+    /// A directory gets other attributes. Its time alone is moved by whatever is
+    /// made in it, and takes nothing from anyone.
+    fn sets(&mut self, (now, here): (Named<'_>, &Meta), (old, there): (Named<'_>, &Meta)) {
+        let timed = Meta {
+            mtime: there.mtime,
+            ..*here
+        };
+        let keep_going = self.wanted.keep_going;
+        match self.comparer.same((now, &timed), (old, there), keep_going) {
+            Ok(true) => self.found.times += 1,
+            _ => self.found.sets.count(now.path, true),
+        }
+    }
+
+    /// What goes with an entry; what cannot be looked at counts as one.
+    fn with_all(&mut self, now: Named<'_>) -> Result<WouldRemove, RestoreError> {
+        match going(now, self.wanted, self.mount) {
+            Err(RestoreError::Fault(_)) => {
+                let mut one = WouldRemove::default();
+                one.count(now.path, true);
+                self.found.uncompared(now.path);
+                Ok(one)
+            }
+            going => going,
+        }
+    }
+
     fn goes(&mut self, now: Named<'_>) -> Result<(), RestoreError> {
-        let going = going(now, self.wanted, self.mount)?;
+        let going = self.with_all(now)?;
         let removes = &mut self.found.removes;
         removes.entries += going.entries;
         let free = WouldRemove::NAMED.saturating_sub(removes.first.len());
@@ -174,7 +256,10 @@ impl<'a> Walk<'a> {
         now: &Side,
         old: &Side,
     ) -> Result<Vec<(Option<Side>, Side)>, RestoreError> {
-        let ((here, names), (there, in_old)) = (now.list()?, old.list()?);
+        let (Ok((here, names)), Ok((there, in_old))) = (now.list(), old.list()) else {
+            self.found.uncompared(&now.path);
+            return Ok(Vec::new());
+        };
         let mut below = Vec::new();
         if self.wanted.is_dump_root(&here, &names) {
             // It is left as it is, and the restoration tells of it.
@@ -187,18 +272,15 @@ impl<'a> Walk<'a> {
             let here = named(&here, entry.name, &path);
             let Some(at) = names.find(entry.name) else {
                 self.found.differs(&path);
-                self.found.makes += 1;
-                if look(old_named)?.kind == Kind::Dir {
-                    below.extend(open(old.enter(entry.name))?.map(|old| (None, old)));
-                }
+                below.extend(self.made(old_named, old, entry.name).map(|old| (None, old)));
                 continue;
             };
-            if self.is_mounted(here, old_named, names.get(at).kind)? {
+            if self.is_mounted(here, old_named, names.get(at).kind) {
                 self.mounted(&path, old, entry.name);
             } else if self.pair(here, old_named)? {
-                let sides = (open(now.enter(entry.name))?, open(old.enter(entry.name))?);
-                if let (Some(now), Some(old)) = sides {
-                    below.push((Some(now), old));
+                match (now.enter(entry.name), old.enter(entry.name)) {
+                    (Ok(now), Ok(old)) => below.push((Some(now), old)),
+                    _ => self.found.uncompared(&path),
                 }
             }
         }
@@ -216,19 +298,13 @@ impl<'a> Walk<'a> {
 
     /// Is something mounted on a directory that both have? `listed` is the type
     /// that the place's listing tells.
-    fn is_mounted(
-        &self,
-        now: Named<'_>,
-        old: Named<'_>,
-        listed: Option<Kind>,
-    ) -> Result<bool, Fault> {
+    fn is_mounted(&self, now: Named<'_>, old: Named<'_>, listed: Option<Kind>) -> bool {
         if listed.is_some_and(|kind| kind != Kind::Dir) {
-            return Ok(false);
+            return false;
         }
-        let details = stat::details(now.at.dir, now.at.name);
-        let details = details.map_err(Fault::at(Op::Stat, now.path))?;
-        let is_other = details.meta.kind == Kind::Dir && !self.mount.has_entry(&details);
-        Ok(is_other && look(old)?.kind == Kind::Dir)
+        let is_other = stat::details(now.at.dir, now.at.name)
+            .is_ok_and(|there| there.meta.kind == Kind::Dir && !self.mount.has_entry(&there));
+        is_other && look(old).is_ok_and(|old| old.kind == Kind::Dir)
     }
 
     fn mounted(&mut self, path: &Path, old: &Side, name: &CStr) {
@@ -240,28 +316,37 @@ impl<'a> Walk<'a> {
     }
 
     /// A directory that the place does not have.
-    fn new_directory(&mut self, old: &Side) -> Result<Vec<(Option<Side>, Side)>, RestoreError> {
-        let (there, names) = old.list()?;
+    fn new_directory(&mut self, old: &Side) -> Vec<(Option<Side>, Side)> {
+        let Ok((there, names)) = old.list() else {
+            self.found.uncompared(&old.path);
+            return Vec::new();
+        };
         let mut below = Vec::new();
         for entry in names.iter() {
-            self.found.makes += 1;
             let path = old.below(entry.name);
-            if look(named(&there, entry.name, &path))?.kind == Kind::Dir {
-                below.extend(open(old.enter(entry.name))?.map(|old| (None, old)));
-            }
+            let made = self.made(named(&there, entry.name, &path), old, entry.name);
+            below.extend(made.map(|old| (None, old)));
         }
-        Ok(below)
+        below
+    }
+
+    /// An entry that the place does not have. A directory is next.
+    fn made(&mut self, named: Named<'_>, above: &Side, name: &CStr) -> Option<Side> {
+        self.found.makes += 1;
+        match look(named) {
+            Ok(old) if old.kind != Kind::Dir => return None,
+            Ok(_) => {
+                if let Ok(entered) = above.enter(name) {
+                    return Some(entered);
+                }
+            }
+            Err(_) => {}
+        }
+        self.found.uncompared(named.path);
+        None
     }
 }
 
 fn look(named: Named<'_>) -> Result<Meta, Fault> {
     stat::look(named.at.dir, named.at.name, Fresh::AsStat).map_err(Fault::at(Op::Stat, named.path))
-}
-
-/// What may not be entered is passed over here: the restoration tells of it.
-fn open(entered: Result<Side, Fault>) -> Result<Option<Side>, Fault> {
-    match entered {
-        Err(fault) if errno::is_not_permitted(&fault.cause) => Ok(None),
-        entered => entered.map(Some),
-    }
 }

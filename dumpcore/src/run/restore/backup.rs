@@ -3,7 +3,8 @@
 //!
 //! What is kept gets its name there before it loses the other, so that a kill at
 //! any instant loses nothing. Nothing in the backup is ever replaced: a
-//! name that is taken gets a number.
+//! name that is taken gets a number. Nobody else could take what is kept there:
+//! the directory is the runner's, or root's and closed to the writing of others.
 
 use std::ffi::{CStr, OsStr};
 use std::io;
@@ -18,9 +19,10 @@ use crate::model::fault::{Fault, Op};
 use crate::model::restore::RestoreError;
 use crate::root::DumpRoot;
 use crate::sys::dir::{self, For};
+use crate::sys::fstype::FsType;
 use crate::sys::name::c_name;
 use crate::sys::stat::{self, Fresh};
-use crate::sys::{errno, link, path};
+use crate::sys::{disk, errno, link, path};
 
 /// How many backups of one name there can be.
 const MOST: u32 = 10_000;
@@ -58,6 +60,14 @@ impl Backup {
         let same = dev(&dir).and_then(|here| Ok(here == dev(place.dir())?));
         if !same.map_err(failed(Op::Stat))? {
             return Err(bad("it is on another filesystem than what is restored"));
+        }
+        let meta = stat::look_at(&dir).map_err(failed(Op::Stat))?;
+        let runner = disk::whoami().0;
+        let is_safe = meta.uid == runner || meta.uid == 0 && meta.mode & 0o022 == 0;
+        if !is_safe && FsType::of(&dir).map_err(failed(Op::Stat))?.keeps_owners() {
+            return Err(bad(
+                "it belongs to another user, or others may write to it; give a directory of your own",
+            ));
         }
         let real = dir::real_path(given).unwrap_or_else(|| given.to_path_buf());
         let is_in = |path: &Path| dir::real_path(path).is_some_and(|path| real.starts_with(path));

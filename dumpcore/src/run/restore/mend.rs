@@ -24,6 +24,7 @@ use crate::fs::capabilities;
 use crate::fs::dir_handle::{DirHandle, HandleCache};
 use crate::fs::mount::MountOf;
 use crate::fs::store::{EntryWriter, NameAt};
+use crate::model::chain::Chain;
 use crate::model::event::{Event, Phase};
 use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
@@ -32,9 +33,9 @@ use crate::model::report::Report;
 use crate::model::restore::{Merging, RestoreError, RestorePlan, RestoreReport, Restored};
 use crate::run::RunOptions;
 use crate::sys::dir::{self, For};
-use crate::sys::disk;
 use crate::sys::pages::Pages;
 use crate::sys::stat::{self, Fresh};
+use crate::sys::{disk, errno};
 
 /// A place that exists, and how it becomes the version.
 pub(super) struct Mending<'r> {
@@ -126,13 +127,14 @@ impl Mending<'_> {
                 .place,
             path: place.path.clone(),
             below: below(place),
+            had: None,
         };
         let (keep_going, capabilities) = (|| options.keep_going(), made.capabilities.clone());
         let (wanted, writer) = (self.wanted(&keep_going), writer(&capabilities));
         let mount = MountOf::of(&live).map_err(failed)?;
         let mut settling = self.settling((backup, mount), &wanted, &capabilities, &writer);
         settling.tree(&level);
-        self.end(made, plan, settling, |settling| settling.finish(&level))
+        Ok(self.end(made, plan, settling, |settling| settling.finish(&level)))
     }
 
     /// Anything else: one name.
@@ -178,7 +180,7 @@ impl Mending<'_> {
         if let Err(fault) = settling.put(from, &looked, place.named(), &below(place)) {
             settling.fault(fault);
         }
-        self.end(made, plan, settling, |_| {})
+        Ok(self.end(made, plan, settling, |_| {}))
     }
 
     /// What was made is flushed, and the place is still what was looked at.
@@ -228,7 +230,7 @@ impl Mending<'_> {
         plan: RestorePlan,
         mut settling: Settling<'_>,
         finish: impl FnOnce(&mut Settling<'_>),
-    ) -> Result<RestoreReport, RestoreError> {
+    ) -> RestoreReport {
         let (place, options) = (self.this.place, self.this.options);
         options.observer.event(Event::Phase(Phase::Removing));
         let Made { temporary, sum, .. } = made;
@@ -239,14 +241,17 @@ impl Mending<'_> {
         }
         // The private directory was in it.
         finish(&mut settling);
-        disk::sync_filesystem(place.dir()).map_err(Fault::at(Op::Sync, &place.path))?;
+        // What is done is done: that it may not be on the disk yet is a fault of it.
+        if let Err(e) = disk::sync_filesystem(place.dir()) {
+            settling.fault(Fault::at(Op::Sync, &place.path)(e));
+        }
         let mut counts = sum.counts;
         counts.faults += settling.faults_total;
         settling.done.mounted = counts.other_filesystems;
         let mut faults = sum.faults;
         faults.extend(settling.faults);
         faults.truncate(Report::MAX_LISTED);
-        Ok(RestoreReport {
+        RestoreReport {
             plan,
             start: self.start,
             end: Local::now(),
@@ -257,7 +262,7 @@ impl Mending<'_> {
             left: None,
             merged: Some(settling.done),
             verified: None,
-        })
+        }
     }
 }
 
@@ -285,8 +290,28 @@ fn against(
     Walk::new(merging, &wanted, &capabilities, mount).run(place.named(), old)
 }
 
-/// Compares what was restored with the version once more.
-pub(super) fn verify(
+/// Compares what was restored with the version once more. That it cannot be
+/// compared is a fault of what was restored.
+pub(super) fn verify(request: &Request, options: &RunOptions, report: &mut RestoreReport) {
+    let cause = match compare_again(request, options, report) {
+        Ok(()) => return,
+        Err(RestoreError::Interrupted { .. }) => errno::interrupted(),
+        Err(error) => std::io::Error::other(Chain(&error).to_string()),
+    };
+    report.verified = Some(false);
+    add_fault(report, options, Fault::at(Op::Verify, &request.path)(cause));
+}
+
+/// A fault that came after the version was in its place.
+pub(super) fn add_fault(report: &mut RestoreReport, options: &RunOptions, fault: Fault) {
+    options.observer.event(Event::Fault(&fault));
+    report.counts.faults += 1;
+    if report.faults.len() < Report::MAX_LISTED {
+        report.faults.push(fault);
+    }
+}
+
+fn compare_again(
     request: &Request,
     options: &RunOptions,
     report: &mut RestoreReport,
@@ -298,12 +323,11 @@ pub(super) fn verify(
     let (place, origin) = (Place::open(request)?, Origin::open(request)?);
     let against = against((request, options), (&place, &origin), merging)?;
     // What was to stay differs.
-    let same = against.makes + against.overwrites.entries + against.sets + against.unfilled == 0;
-    let verified = same && against.removes.entries == 0;
+    let verified = against.is_restored() && against.removes.entries == 0;
     report.verified = Some(verified);
     if !verified {
-        let differs = |path| {
-            let other = std::io::Error::other("it differs from the dump");
+        let differs = |(path, what)| {
+            let other = std::io::Error::other(what);
             Fault::new(Op::Verify, path, other)
         };
         let free = Report::MAX_LISTED.saturating_sub(report.faults.len());

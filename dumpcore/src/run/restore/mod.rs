@@ -59,7 +59,7 @@ pub(crate) fn restore(
         && request.verifies
         && options.keep_going()
     {
-        mend::verify(request, options, report)?;
+        mend::verify(request, options, report);
         report.end = Local::now();
     }
     Ok(restored)
@@ -153,8 +153,8 @@ fn whole(
             return Err(error);
         }
     };
-    let left = this.remove_replaced(&made, replaced.as_ref())?;
-    Ok(Restored::Done(Box::new(RestoreReport {
+    let (left, unflushed) = this.remove_replaced(&made, replaced.as_ref());
+    let mut report = RestoreReport {
         plan,
         start,
         end: Local::now(),
@@ -165,7 +165,12 @@ fn whole(
         left,
         merged: None,
         verified: None,
-    })))
+    };
+    if let Some(fault) = unflushed {
+        mend::add_fault(&mut report, options, fault);
+        report.end = Local::now();
+    }
+    Ok(Restored::Done(Box::new(report)))
 }
 
 impl Restoration<'_> {
@@ -247,12 +252,12 @@ impl Restoration<'_> {
     }
 
     /// Removes what was replaced, and what it was made in. What is left of it,
-    /// and why.
+    /// and why; and why it may not be on the disk yet.
     fn remove_replaced(
         &self,
         made: &Made<'_>,
         replaced: Option<&swap::Replaced<'_>>,
-    ) -> Result<Option<Fault>, RestoreError> {
+    ) -> (Option<Fault>, Option<Fault>) {
         let (place, path) = (self.place, self.place.made_path());
         self.options.observer.event(Event::Phase(Phase::Removing));
         let removed = match replaced {
@@ -271,10 +276,10 @@ impl Restoration<'_> {
         };
         let lies = path.with_file_name(os(&made.temporary.name));
         let left = left.map(|op_error| op_error.at(lies));
-        disk::sync(place.dir()).map_err(Fault::at(Op::Sync, path))?;
+        let flushed = disk::sync(place.dir()).map_err(Fault::at(Op::Sync, path));
         if left.is_none() {
             self.sweep(true);
         }
-        Ok(left)
+        (left, flushed.err())
     }
 }

@@ -45,41 +45,50 @@ pub(super) struct Level {
     pub(super) path: PathBuf,
     /// Its path in the backup.
     pub(super) below: PathBuf,
+    /// The mode that it had, where its owner was allowed more for the time.
+    pub(super) had: Option<u16>,
 }
 
 impl Level {
     fn enter(&self, name: &CStr, mount: MountOf) -> Result<Self, Fault> {
         let path = self.path.join(os(name));
         let failed = |e| Fault::at(Op::Open, &path)(e);
+        let version = self.version.enter(name, For::Reading).map_err(failed)?;
+        let (made, _) = enter_own(&self.made, name, mount).map_err(failed)?;
+        // The last, since nobody would put its mode back.
+        let (live, had) = enter_own(&self.live, name, mount).map_err(failed)?;
         Ok(Self {
-            made: enter_own(&self.made, name, mount).map_err(failed)?,
-            live: enter_own(&self.live, name, mount).map_err(failed)?,
-            version: self
-                .version
-                .enter(name, For::Reading)
-                .map_err(failed)?
-                .place,
+            made,
+            live,
+            version: version.place,
             below: self.below.join(os(name)),
+            had,
             path,
         })
     }
 }
 
 /// Enters a directory to change it; what its permissions forbid its owner is
-/// allowed first. Its attributes are set in the end. It must be on this mount.
+/// allowed first, and the mode is told that it had. Its attributes are set in the
+/// end. It must be on this mount.
 fn enter_own(
     above: &Arc<DirHandle>,
     name: &CStr,
     mount: MountOf,
-) -> std::io::Result<Arc<DirHandle>> {
+) -> std::io::Result<(Arc<DirHandle>, Option<u16>)> {
+    let mut had = None;
     let opened = match above.enter(name, For::Filling) {
         Err(e) if errno::is_not_permitted(&e) => {
             let dir = above.open()?;
-            if !mount.has_entry(&stat::details(dir.as_fd(), name)?) {
+            let there = stat::details(dir.as_fd(), name)?;
+            if !mount.has_entry(&there) {
                 return Err(mounted());
             }
             link::set_mode_of_dir(dir.as_fd(), name, OWN)?;
-            above.enter(name, For::Filling)
+            had = Some(there.meta.mode);
+            above.enter(name, For::Filling).inspect_err(|_| {
+                let _ = link::set_mode_of_dir(dir.as_fd(), name, there.meta.mode);
+            })
         }
         opened => opened,
     }?;
@@ -89,9 +98,10 @@ fn enter_own(
     let mode = opened.meta.mode;
     if mode & OWN != OWN {
         // As root that is not in the way.
-        let _ = file::set_mode(&opened.handle, mode | OWN);
+        let set = file::set_mode(&opened.handle, mode | OWN);
+        had = had.or(set.is_ok().then_some(mode));
     }
-    Ok(opened.place)
+    Ok((opened.place, had))
 }
 
 /// What an owner needs to fill a directory.
@@ -130,8 +140,9 @@ impl Settling<'_> {
                 self.done.stopped = true;
             }
             match visit {
-                Visit::Enter(_) if self.done.stopped => {}
-                Visit::Enter(level) if self.is_dump_root(&level) => {}
+                Visit::Enter(level) if self.done.stopped || self.is_dump_root(&level) => {
+                    self.close(&level);
+                }
                 Visit::Enter(level) => {
                     let below = self.directory(&level);
                     left.push(Visit::Leave(level));
@@ -364,16 +375,19 @@ impl Settling<'_> {
     /// has them.
     pub(super) fn finish(&mut self, level: &Level) {
         if self.merging.overwrite == Overwrite::Never {
-            return;
+            return self.close(level);
         }
         let at = |op_error: OpError| op_error.at(level.path.clone());
         match self.set(level) {
             Ok(losses) => losses.into_iter().for_each(|loss| self.fault(at(loss))),
-            Err(op_error) => self.fault(at(op_error)),
+            Err(op_error) => {
+                self.fault(at(op_error));
+                self.close(level);
+            }
         }
     }
 
-    fn set(&self, level: &Level) -> Result<Vec<OpError>, OpError> {
+    fn set(&mut self, level: &Level) -> Result<Vec<OpError>, OpError> {
         let failed = |op| move |e| OpError::target(op, e);
         let version = level
             .version
@@ -388,10 +402,13 @@ impl Settling<'_> {
         };
         let (xattrs, there) = (read(&version)?, read(&live)?);
         let wanted = self.capabilities.storable(&meta);
-        let is = |meta: &Meta| (meta.uid, meta.gid, meta.mode, meta.mtime);
-        if is(&wanted) == is(&now) && xattrs == there {
+        let is = |meta: &Meta, mode| (meta.uid, meta.gid, mode);
+        let was = is(&now, level.had.unwrap_or(now.mode));
+        let is_same = is(&wanted, wanted.mode) == was && xattrs == there;
+        if is_same && wanted.mtime == now.mtime && level.had.is_none() {
             return Ok(Vec::new());
         }
+        self.done.set += u64::from(!is_same);
         let subject = Subject::Open(live.as_fd());
         // Without its ACL, the mode alone would give the group the ACL's mask.
         if there.get(ACL_ACCESS).is_some() && there.get(ACL_ACCESS) != xattrs.get(ACL_ACCESS) {
@@ -401,6 +418,16 @@ impl Settling<'_> {
             xattr::remove(subject, name).map_err(failed(Op::SetXattr))?;
         }
         self.writer.attributes(subject, &meta, &xattrs)
+    }
+
+    /// What was opened up to be changed gets the mode back that it had.
+    fn close(&mut self, level: &Level) {
+        let Some(mode) = level.had else { return };
+        let closed = level.live.open();
+        let closed = closed.and_then(|live| file::set_mode(&live, mode));
+        if let Err(e) = closed {
+            self.fault(Fault::at(Op::SetMode, &level.path)(e));
+        }
     }
 
     pub(super) fn fault(&mut self, fault: Fault) {

@@ -11,7 +11,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use crate::fs::capabilities;
-use crate::fs::remove_tree::remove_tree;
+use crate::fs::remove_tree::{remove_tree, remove_tree_of};
 use crate::fs::store::EntryWriter;
 use crate::model::fault::{Op, OpError};
 use crate::model::metadata::{Id, Meta};
@@ -163,7 +163,8 @@ fn make_free(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<CString> {
 }
 
 /// Removes what earlier restorations of this name left behind, unless one is at
-/// work on it. `and_replaced`: also what was moved aside while names could not
+/// work on it, or somebody else may have put it there: who may rename in a
+/// directory can give that name to what is another's. `and_replaced`: also what was moved aside while names could not
 /// be exchanged, which is only sure to be of no use when the name is whole.
 pub(super) fn sweep(
     dir: BorrowedFd<'_>,
@@ -171,9 +172,13 @@ pub(super) fn sweep(
     and_replaced: bool,
     keep_going: &dyn Fn() -> bool,
 ) {
-    let Ok(names) = dir::list_all(dir, For::Filling) else {
+    let (Ok(names), Ok(above)) = (dir::list_all(dir, For::Filling), stat::look_at(dir)) else {
         return;
     };
+    let runner = disk::whoami().0;
+    // Made by the runner, and not finished; else with the owner of a version.
+    let is_left =
+        |there: &Meta| there.uid == above.uid || there.uid == runner && there.mode & 0o077 == 0;
     for entry in names.iter() {
         let found = entry.name.to_bytes();
         let name = name.to_bytes();
@@ -181,13 +186,17 @@ pub(super) fn sweep(
         if !replaced && !layout::is_left_beside(name, found) {
             continue;
         }
+        let looked = stat::look(dir, entry.name, stat::Fresh::AsStat);
+        let Some(there) = looked.ok().filter(is_left) else {
+            continue;
+        };
         let held = match dir::open_dir(dir, entry.name, For::Filling) {
             Ok(left) => Hold::alone(left.as_fd()).is_err_and(|e| errno::is_locked(&e)),
             Err(_) => false,
         };
         if !held {
             // What cannot be removed now is tried by the next.
-            let _ = remove_tree(dir, entry.name, keep_going);
+            let _ = remove_tree_of(dir, entry.name, there.id(), keep_going);
         }
     }
 }
