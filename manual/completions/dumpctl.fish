@@ -171,7 +171,7 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l to -d 'Resto
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l overwrite -d 'What to replace of what exists and differs: always, if-newer (only what was modified before the version was), or never' -r -f -a "always\t''
 if-newer\t''
 never\t''"
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l backup -d 'Move what is replaced or deleted to this directory, on the same filesystem' -r -f -a "(__fish_complete_directories)"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l backup -d 'Move what is replaced or deleted to this directory of your own, on the same filesystem' -r -f -a "(__fish_complete_directories)"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l files-from -d 'Read more paths from this file, one a line; - for stdin' -r -F
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l dump -d 'Dump root: the directory that holds the dumps [env: DUMPROOT, a list like MAINROOT] [default: /dump]' -r -f -a "(__fish_complete_directories)"
@@ -183,7 +183,7 @@ journal\t'The systemd journal'
 syslog\t'The system log'
 stderr\t'Standard error'"
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l in-place -d 'Restore to where it was'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l delete -d 'In directories that are restored, delete what the dump does not have'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l delete -d 'In directories that are restored, delete what the dump does not have, also what is excluded from dumps'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l verify -d 'Compare everything with the dump again afterwards'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -s n -l dry-run -d 'Change nothing; show what would be made, replaced and deleted'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l force -d 'Replace and delete without asking'
