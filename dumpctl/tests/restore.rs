@@ -540,7 +540,7 @@ fn a_directory_that_its_owner_may_not_change_stays_so() {
     fs::set_permissions(&sub, Permissions::from_mode(0o700)).expect("opened");
 }
 
-/// Whoever may rename in a directory could give the name of a leftover to what
+/// Anyone who may rename in a directory could give the name of a leftover to what
 /// they may not delete, or take what is kept in a backup.
 #[test]
 #[ignore = "needs root: gives entries to another user"]
@@ -651,7 +651,7 @@ fn what_is_mounted_inside_is_left_alone() {
     // The disk itself can be restored by its own path.
     restore(&ground, &["--in-place", "--delete", "-n", "tree/mnt"], 0);
     whole();
-    // What the version has there is not restored, and that is told.
+    // What the version has there is not restored, and that is reported.
     drop(disk);
     fs::write(ground.at("tree/mnt/covered"), "covered").expect("written");
     ground.dump("2030-01-04T01:00");

@@ -40,6 +40,7 @@ impl Worker<'_> {
             },
         };
         match way {
+            Entering::In(entered) if self.is_mounted_in_place(above, name, &entered) => {}
             Entering::In(entered) => {
                 if let Some(node) = self.open_node(above, name, entered) {
                     self.list(&node);
@@ -66,9 +67,6 @@ impl Worker<'_> {
 
     /// Opens the other sides of a directory that was entered.
     fn open_node(&mut self, above: &Arc<Node>, name: &CStr, entered: Entered) -> Option<Arc<Node>> {
-        if self.is_mounted_in_place(above, name, &entered) {
-            return None;
-        }
         let swapped = self.at_mount_point(above, name, &entered);
         let touched = match &swapped {
             Some(swapped) => swapped.touched,

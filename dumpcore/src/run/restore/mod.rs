@@ -166,10 +166,8 @@ fn whole(
         merged: None,
         verified: None,
     };
-    if let Some(fault) = unflushed {
-        mend::add_fault(&mut report, options, fault);
-        report.end = Local::now();
-    }
+    let add = |fault| mend::add_fault(&mut report, options, fault);
+    unflushed.into_iter().for_each(add);
     Ok(Restored::Done(Box::new(report)))
 }
 
