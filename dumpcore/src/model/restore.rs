@@ -237,7 +237,7 @@ pub enum Restored {
     /// The question was answered with no, and nothing was done.
     Declined,
     /// It was a dry run: this would be done.
-    Planned(RestorePlan),
+    Planned(Box<RestorePlan>),
 }
 
 /// Why nothing was restored: what was there is as it was.

@@ -157,7 +157,7 @@ impl Work<'_> {
                 self.restore(item, run)?.dry_run(true).run()
             });
             match planned {
-                Ok(Restored::Planned(plan)) => Ok(Some(plan)),
+                Ok(Restored::Planned(plan)) => Ok(Some(*plan)),
                 Ok(_) => Ok(None),
                 Err(error) => Err(self.failure(error)),
             }

@@ -62,7 +62,7 @@ impl Mending<'_> {
             let is_same = against.is_same() && against.removes.entries == 0;
             against.tell(&mut plan);
             if options.dry_run {
-                return Ok(Restored::Planned(plan));
+                return Ok(Restored::Planned(Box::new(plan)));
             }
             if is_same {
                 return Ok(Restored::Same);

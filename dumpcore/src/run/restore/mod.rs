@@ -132,7 +132,7 @@ fn whole(
         ..RestorePlan::new(request.path.clone(), request.from.path.clone())
     };
     if options.dry_run {
-        return Ok(Restored::Planned(plan));
+        return Ok(Restored::Planned(Box::new(plan)));
     }
     let asked = Instant::now();
     if !this.is_wanted(&plan, confirm)? {
