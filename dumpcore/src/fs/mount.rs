@@ -45,3 +45,8 @@ impl MountOf {
         !entry.is_mounted && entry.mount == self.id && (self.id != 0 || alike)
     }
 }
+
+/// Why nothing is made in what is mounted below a place.
+pub(crate) fn mounted() -> io::Error {
+    io::Error::other("something else is mounted there; restore it by its own path")
+}

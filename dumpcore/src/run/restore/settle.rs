@@ -19,7 +19,7 @@ use super::request::Named;
 use super::survey::{Wanted, going};
 use crate::fs::dir_handle::DirHandle;
 use crate::fs::inspect;
-use crate::fs::mount::MountOf;
+use crate::fs::mount::{MountOf, mounted};
 use crate::fs::remove_tree::remove_tree_of;
 use crate::fs::store::{EntryWriter, NameAt};
 use crate::model::chain::Chain;
@@ -68,9 +68,8 @@ impl Level {
     }
 }
 
-/// Enters a directory to change it; what its permissions forbid its owner is
-/// allowed first, and the mode is told that it had. Its attributes are set in the
-/// end. It must be on this mount.
+/// Enters a directory on this mount to change it; what its permissions forbid its
+/// owner is allowed first, and the mode is told that it had until then.
 fn enter_own(
     above: &Arc<DirHandle>,
     name: &CStr,
@@ -423,8 +422,10 @@ impl Settling<'_> {
     /// What was opened up to be changed gets the mode back that it had.
     fn close(&mut self, level: &Level) {
         let Some(mode) = level.had else { return };
-        let closed = level.live.open();
-        let closed = closed.and_then(|live| file::set_mode(&live, mode));
+        let closed = level
+            .live
+            .open()
+            .and_then(|live| file::set_mode(&live, mode));
         if let Err(e) = closed {
             self.fault(Fault::at(Op::SetMode, &level.path)(e));
         }
@@ -445,8 +446,4 @@ fn about_mounts(cause: std::io::Error) -> std::io::Error {
         true => mounted(),
         false => cause,
     }
-}
-
-fn mounted() -> std::io::Error {
-    std::io::Error::other("something else is mounted there; restore it by its own path")
 }
