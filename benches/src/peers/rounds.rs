@@ -192,34 +192,7 @@ fn once(bed: &Bed, work: &Work, tool: Tool, check: bool) -> Sample {
         } else {
             site
         };
-        if fresh {
-            shell(bed, &tool.init(site));
-        }
-        if work.what == What::Checkpoint {
-            shell(bed, &tool.first(site));
-        }
-        if work.what == What::Changed {
-            bed.change();
-        }
-        if tool == Tool::RdiffBackup {
-            // It takes one backup a second at most.
-            std::thread::sleep(std::time::Duration::from_millis(1_100));
-        }
-        if !work.what.begins() {
-            shell(bed, &tool.before(site, number));
-        }
-        if fresh && !work.cold {
-            let read = if work.what.begins() {
-                site.tree
-            } else {
-                site.at
-            };
-            bed.warm(read);
-        }
-        bed.sync();
-        if work.cold {
-            bed.drop_caches();
-        }
+        prepare(bed, work, tool, site, number);
         let begins = work.what.begins();
         let command = if begins {
             tool.first(site)
@@ -233,6 +206,39 @@ fn once(bed: &Bed, work: &Work, tool: Tool, check: bool) -> Sample {
         }
         sample
     })
+}
+
+/// Makes what a run needs, and the caches what they are to be.
+fn prepare(bed: &Bed, work: &Work, tool: Tool, site: &Site<'_>, number: u64) {
+    let fresh = work.what.is_fresh();
+    if fresh {
+        shell(bed, &tool.init(site));
+    }
+    if work.what == What::Checkpoint {
+        shell(bed, &tool.first(site));
+    }
+    if work.what == What::Changed {
+        bed.change();
+    }
+    if tool == Tool::RdiffBackup {
+        // It takes one backup a second at most.
+        std::thread::sleep(std::time::Duration::from_millis(1_100));
+    }
+    if !work.what.begins() {
+        shell(bed, &tool.before(site, number));
+    }
+    if fresh && !work.cold {
+        let read = if work.what.begins() {
+            site.tree
+        } else {
+            site.at
+        };
+        bed.warm(read);
+    }
+    bed.sync();
+    if work.cold {
+        bed.drop_caches();
+    }
 }
 
 fn time(bed: &Bed, command: &str, at: &Path) -> Sample {

@@ -56,85 +56,108 @@ pub(crate) struct Work {
 /// Who takes part, and how many times ours it should take at least.
 type Tools = Vec<(Tool, Option<f64>)>;
 
+impl Work {
+    fn warm(name: &'static str, title: &'static str, what: What, tools: Tools) -> Self {
+        Self {
+            name,
+            title,
+            what,
+            cold: false,
+            tools,
+        }
+    }
+
+    fn cold(name: &'static str, title: &'static str, what: What, tools: Tools) -> Self {
+        Self {
+            cold: true,
+            ..Self::warm(name, title, what, tools)
+        }
+    }
+}
+
 /// All of them, in the order in which they can share a tree: the one that
 /// changes it is the last.
 pub(crate) fn works(processors: usize) -> Vec<Work> {
-    let kind = |name, title, what, cold, tools| Work {
-        name,
-        title,
-        what,
-        cold,
-        tools,
-    };
-    let warm = |name, title, what, tools| kind(name, title, what, false, tools);
-    let cold = |name, title, what, tools| kind(name, title, what, true, tools);
+    let mut works = copies(processors);
+    works.extend(later());
+    works.push(Work::warm(
+        "changed",
+        "dump of a tree of which 1% changed, with sync",
+        What::Changed,
+        changed(),
+    ));
+    works.push(Work::cold(
+        "changed-cold",
+        "dump of a tree of which 1% changed, with sync, cold caches",
+        What::Changed,
+        without_goals(changed()),
+    ));
+    works
+}
+
+/// Copies of a tree that is as it was.
+fn copies(processors: usize) -> Vec<Work> {
     vec![
-        warm(
+        Work::warm(
             "unchanged",
             "dump of an unchanged tree",
             What::Unchanged,
             unchanged(processors, 10.0, Some(1.0 / 1.3)),
         ),
-        cold(
+        Work::cold(
             "unchanged-cold",
             "dump of an unchanged tree, cold caches",
             What::Unchanged,
             unchanged(processors, 6.0, None),
         ),
-        warm("full", "first full dump, with sync", What::Full, full()),
-        cold(
+        Work::warm("full", "first full dump, with sync", What::Full, full()),
+        Work::cold(
             "full-cold",
             "first full dump, with sync, cold caches",
             What::Full,
             without_goals(full()),
         ),
-        warm(
+        Work::warm(
             "checkpoint",
             "checkpoint, with sync",
             What::Checkpoint,
             checkpoint(),
         ),
-        cold(
+        Work::cold(
             "checkpoint-cold",
             "checkpoint, with sync, cold caches",
             What::Checkpoint,
             without_goals(checkpoint()),
         ),
-        warm(
+    ]
+}
+
+/// What is done with copies later.
+fn later() -> Vec<Work> {
+    vec![
+        Work::warm(
             "restore",
             "restoring a whole dump, with sync",
             What::Restore,
             restore(),
         ),
-        cold(
+        Work::cold(
             "restore-cold",
             "restoring a whole dump, with sync, cold caches",
             What::Restore,
             without_goals(restore()),
         ),
-        warm(
+        Work::warm(
             "remove",
             "removing a dump, with sync",
             What::Remove,
             remove(),
         ),
-        cold(
+        Work::cold(
             "remove-cold",
             "removing a dump, with sync, cold caches",
             What::Remove,
             remove(),
-        ),
-        warm(
-            "changed",
-            "dump of a tree of which 1% changed, with sync",
-            What::Changed,
-            changed(),
-        ),
-        cold(
-            "changed-cold",
-            "dump of a tree of which 1% changed, with sync, cold caches",
-            What::Changed,
-            without_goals(changed()),
         ),
     ]
 }
