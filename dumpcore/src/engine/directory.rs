@@ -87,10 +87,8 @@ impl Worker<'_> {
         let found = moved.or_else(|| place.and_then(same_path));
         let are_other = |found: &Entered| self.are_names_other(&found.meta, &entered.meta);
         let renamed = found.as_ref().is_none_or(are_other);
-        let number = self
-            .run
-            .seen
-            .note(above.number, name.to_bytes(), &entered.meta);
+        let seen = &self.run.seen;
+        let number = seen.note(above.number, name.to_bytes(), &entered.meta);
         let referred = Referred {
             reference: found.as_ref().map(|found| &found.meta),
             moved: from,
