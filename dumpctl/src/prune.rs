@@ -39,7 +39,7 @@ Exit codes:
   23        partly done: each dump or file that was left is named, and each name that
             different trees have; or nothing was removed, since too much would have
             gone without a question: more than 50 dumps and more than a third of a
-            tree's, more than 10 and more than half, or all before a long gap
+            tree's, or more than 10 and all that are older than a long gap
   75        a run is using this dump root
   130, 143  stopped by SIGINT (130), SIGTERM or SIGHUP (143): the next run
             finishes what was begun";

@@ -198,7 +198,7 @@ fn so_many_at_once_take_a_person_or_force() {
 fn so_many_of_all_trees_at_once_are_told() {
     let other = "[set.other]\nmain = \"/nowhere/other\"\n[set.other.keep]\nlast = 34\n";
     let ground = with(&format!("[keep]\nlast = 38\n{other}"));
-    // Of none of them more than half.
+    // Of none of them more than 50.
     for at in 0..120 {
         let tree = ["tree", "other"][at % 2];
         let name = format!("2019/01{:02}/{:02}00/{tree}", at / 24 + 1, at % 24);

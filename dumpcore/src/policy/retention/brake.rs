@@ -10,17 +10,16 @@ use super::{
 };
 use crate::policy::date::Ago;
 
-/// As many may go when they are not more than a third.
-const THIRD_FROM: usize = 50;
+/// As many may always go, a gap aside.
+const UNBRAKED: usize = 50;
 
-/// As many may go when they are not more than half.
-const HALF_FROM: usize = 10;
+/// As many may go that are older than a gap.
+const BEFORE_GAP: usize = 10;
 
 impl KeepRules {
     /// Would too many dumps go at once, so that somebody should look first: more
     /// than 50 dumps and more than a third of those of a tree, or of all in the
-    /// dump root; or more than 10 and more than half? `goes`: of each dump, in the
-    /// order of `dumps`.
+    /// dump root? `goes`: of each dump, in the order of `dumps`.
     #[must_use]
     pub fn brake(&self, dumps: &[KeepCandidate], goes: &[bool]) -> Option<KeepBrake> {
         let mut counts: BTreeMap<&OsStr, (usize, usize)> = BTreeMap::new();
@@ -36,7 +35,8 @@ impl KeepRules {
             .into_iter()
             .map(|(tree, counts)| (Some(tree), counts));
         let mut counts = of_trees.chain([(None, (all, dumps.len()))]);
-        let (tree, (goes, of)) = counts.find(|(_, (gone, of))| is_too_many(*gone, *of))?;
+        let too_many = |gone: usize, of: usize| gone > UNBRAKED && gone.saturating_mul(3) > of;
+        let (tree, (goes, of)) = counts.find(|(_, (gone, of))| too_many(*gone, *of))?;
         Some(KeepBrake {
             tree: tree.map(OsStr::to_owned),
             goes,
@@ -46,8 +46,8 @@ impl KeepRules {
     }
 
     /// Would all dumps of a tree go that are older than a gap which is longer than
-    /// each span of its policy? A clock that is wrong once makes such a gap.
-    /// What links and the like keep does not count. `verdicts` and `goes`: of each
+    /// each span of its policy, and are they more than 10? A clock that is wrong
+    /// once makes such a gap. What links and the like keep does not count. `verdicts` and `goes`: of each
     /// dump, in the order of `dumps`.
     #[must_use]
     pub fn gap<Z: TimeZone>(
@@ -87,11 +87,6 @@ impl KeepRules {
         });
         spans.collect()
     }
-}
-
-fn is_too_many(gone: usize, of: usize) -> bool {
-    let more_than = |part: usize| gone.saturating_mul(part) > of;
-    gone > THIRD_FROM && more_than(3) || gone > HALF_FROM && more_than(2)
 }
 
 /// What becomes of a dump.
@@ -145,7 +140,7 @@ fn gone_before_gap<Z: TimeZone>(
         }
         let newer = newer.with_timezone(&now.timezone());
         let is_before = |span: &Ago| span.before(&newer).is_some_and(|at| older <= at);
-        if gone > 0 && spans.iter().all(is_before) {
+        if gone > BEFORE_GAP && spans.iter().all(is_before) {
             return Some(gone);
         }
     }

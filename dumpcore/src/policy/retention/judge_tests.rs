@@ -347,21 +347,6 @@ fn the_brake_holds_where_many_of_all_trees_would_go_at_once() {
 }
 
 #[test]
-fn the_brake_holds_where_more_than_half_would_go() {
-    let rules = KeepRules::new().tree("home", policy("last=1"));
-    for (number, goes, expected) in [(11, 10, false), (12, 11, true), (22, 11, false)] {
-        let hour = |at: usize| dump(&format!("2026-10-01 {at:02}:00"));
-        let all: Vec<KeepCandidate> = (0..number).map(hour).collect();
-        let which: Vec<bool> = (0..number).map(|at| at < goes).collect();
-        assert_eq!(
-            rules.brake(&all, &which).is_some(),
-            expected,
-            "{goes} of {number}"
-        );
-    }
-}
-
-#[test]
 fn the_brake_holds_where_a_gap_lets_all_of_the_past_go() {
     use crate::policy::retention::BrakeReason;
     let of = |rules: &str, dumps: &[&str]| {
@@ -377,16 +362,17 @@ fn the_brake_holds_where_a_gap_lets_all_of_the_past_go() {
             (brake.goes, brake.of)
         })
     };
-    let wrong = [
-        "2021-11-01 10:00 current_chk",
-        "2021-11-02 10:00",
-        "2021-11-03 10:00",
-        "2021-11-04 10:00",
-        "2026-11-22 10:00",
-        "2026-11-22 11:00 current",
-    ];
+    let before: Vec<String> = (2..=13)
+        .map(|day| format!("2021-11-{day:02} 10:00"))
+        .collect();
+    let mut wrong = vec!["2021-11-01 10:00 current_chk"];
+    wrong.extend(before.iter().map(String::as_str));
+    wrong.extend(["2026-11-22 10:00", "2026-11-22 11:00 current"]);
     // The last one from before is what would be replicated now.
-    assert_eq!(of("hourly=2d weekly=1y", &wrong), Some((2, 6)));
+    assert_eq!(of("hourly=2d weekly=1y", &wrong), Some((11, 15)));
+    // One less may go.
+    let fewer = [&wrong[..1], &wrong[2..]].concat();
+    assert_eq!(of("hourly=2d weekly=1y", &fewer), None);
     // A rule keeps some of them, or there is no span.
     assert_eq!(of("hourly=2d weekly=1y yearly=all", &wrong), None);
     assert_eq!(of("hourly=2d daily=4", &wrong), None);
