@@ -120,15 +120,13 @@ impl Healer {
         copy: &Copy,
     ) -> Result<Healed, Error> {
         let facts = &damage.row.facts;
-        let (Some(view), Some(ino)) = (View::open(site.root)?, facts.ino) else {
+        let Some(ino) = facts.ino else {
             return Ok(Healed::NotYet);
         };
-        if view.stand(std::slice::from_ref(&damage.row))? == [None] {
-            return Ok(Healed::NotYet);
-        }
         let old = (ino, facts.born);
-        let holders = view.holders_of(old)?;
-        drop(view);
+        let Some(holders) = holders(site, damage, old)? else {
+            return Ok(Healed::NotYet);
+        };
         let Some(bad) = find(site, &holders, old) else {
             return Ok(Healed::NotYet);
         };
@@ -300,6 +298,22 @@ struct Bad {
     dir: OwnedFd,
     name: CString,
     meta: Meta,
+}
+
+/// All names of a damaged inode in the dumps; `None` when it is not any more what
+/// was read.
+fn holders(
+    site: &Worksite<'_>,
+    damage: &Damage,
+    key: InodeKey,
+) -> Result<Option<Vec<Holder>>, Error> {
+    let Some(view) = View::open(site.root)? else {
+        return Ok(None);
+    };
+    if view.stand(std::slice::from_ref(&damage.row))? == [None] {
+        return Ok(None);
+    }
+    Ok(Some(view.holders_of(key)?))
 }
 
 fn find(site: &Worksite<'_>, holders: &[Holder], key: InodeKey) -> Option<Bad> {
