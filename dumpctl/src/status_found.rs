@@ -208,6 +208,9 @@ pub(crate) fn advice(attention: &Attention, root: &Path) -> Option<String> {
             None => "are the dumps where they were?".to_owned(),
         }),
         Attention::Damaged { .. } => typed("dumpctl scrub --heal"),
+        Attention::Erasing { .. } => {
+            Some("'dumpctl erase -n' names them, 'dumpctl erase' finishes it".to_owned())
+        }
         Attention::NoDump { .. } | Attention::OldDump { .. } => {
             Some("do its timer and its disk work? 'systemctl list-timers'".to_owned())
         }

@@ -146,6 +146,11 @@ fn an_erasure_that_was_cut_off_is_finished_and_said_so() {
     // `tree/dir/gone`, which was taken out of all dumps before.
     let cut_off = || fs::write(&note, "path 747265652f6469722f676f6e65\nend\n").expect("written");
     cut_off();
+    let (printed, _) = ends(ground.dumpctl(&["status", "-q"]), 3);
+    let told = "an erasure of 1 path is not finished: 'dumpctl erase -n' names them";
+    assert!(printed.contains(told), "{printed}");
+    let (printed, _) = erase(&ground, &["-n"], 0);
+    assert!(printed.contains("dir/gone: in no dump"), "{printed}");
     let (printed, _) = erase(&ground, &["-n", "tree/dir/gone"], 0);
     let begin = "dry run: would continue an earlier erasure, and erase 0 entries, 0 B freed\n";
     assert!(printed.starts_with(begin), "{printed}");

@@ -162,6 +162,11 @@ pub enum Attention {
         /// How old it is; `None`: there is none.
         age: Option<TimeDelta>,
     },
+    /// An erasure was cut off, or left something, and no other has finished it.
+    Erasing {
+        /// How many paths it is of.
+        paths: u64,
+    },
     /// A dump root cannot be looked at.
     NoRoot {
         /// Its path.
@@ -212,6 +217,7 @@ impl Attention {
         match self {
             Self::BadCurrent { .. } => "bad_current",
             Self::Damaged { .. } => "damaged",
+            Self::Erasing { .. } => "erasing",
             Self::NoDump { .. } => "no_dump",
             Self::OldDump { .. } => "old_dump",
             Self::Partial { .. } => "partial",
@@ -258,6 +264,10 @@ impl fmt::Display for Attention {
                     Some(age) => write!(f, "no dump in {root} for {}", Words(*age)),
                     None => write!(f, "no dump in {root}"),
                 }
+            }
+            Self::Erasing { paths } => {
+                let paths = some(*paths, "path", "paths");
+                write!(f, "an erasure of {paths} is not finished")
             }
             Self::NoRoot { root, why } => {
                 write!(f, "no dump root at {}: {why}", Printable::path(root))

@@ -224,7 +224,11 @@ impl DumpRoot {
     pub(crate) fn erase_note(&self) -> Result<Option<EraseNote>, Error> {
         let path = Path::new(layout::STATE_DIR).join(layout::ERASING);
         let failed = |e| self.failed(Op::Read, &path, e);
-        let state = self.state_dir()?;
+        let name = c_name(layout::STATE_DIR.as_bytes());
+        let state = match dir::open_dir(self.handle().as_fd(), &name, For::Reading) {
+            Err(e) if errno::is_missing(&e) => return Ok(None),
+            opened => opened.map_err(failed)?,
+        };
         let note = c_name(layout::ERASING.as_bytes());
         let text = match file::open_file(state.as_fd(), &note) {
             Err(e) if errno::is_missing(&e) => return Ok(None),

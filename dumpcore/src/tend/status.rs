@@ -119,6 +119,9 @@ pub struct RootStatus {
     pub newest: Option<DumpId>,
     /// Links that look like pins and keep no dump.
     pub not_pins: Vec<NotAPin>,
+    /// How many paths an erasure is of that is not finished; 0 also where this user
+    /// may not look.
+    pub erasing: u64,
     /// What scrubs have found; `None` without the catalog, and where there was none.
     pub scrub: Option<ScrubStatus>,
 }
@@ -183,6 +186,10 @@ impl DumpRoot {
             leftovers: leftovers.collect(),
             future: dumps.iter().filter(is_future).map(|one| one.dump).collect(),
             not_pins: self.links_that_are_not_pins()?,
+            erasing: match self.erase_note() {
+                Ok(Some(note)) => note.paths.len() as u64,
+                _ => 0,
+            },
             scrub: catalog.map(scrubbed).transpose()?.flatten(),
         })
     }
@@ -290,6 +297,10 @@ impl RootStatus {
             && damaged + names > 0
         {
             all.push(Attention::Damaged { damaged, names });
+        }
+        if self.erasing > 0 {
+            let paths = self.erasing;
+            all.push(Attention::Erasing { paths });
         }
         for tree in watched {
             if !self.trees.iter().any(|other| other.name == tree.name) {
