@@ -159,7 +159,7 @@ fn each<'c>(
     };
     for copy in copies {
         let mut done = Done::nothing(copy);
-        match one(import, copy, desk, settings) {
+        match one(import, copy, desk) {
             Ok(report) => done.report = report,
             Err(error) => {
                 let is_bad = is_of_copy(&error);
@@ -243,18 +243,11 @@ impl Options {
 }
 
 /// Imports a copy, if it is a new one.
-fn one(
-    import: &Import,
-    copy: &ImportCopy,
-    desk: &Desk,
-    settings: &Settings,
-) -> Result<Option<Report>, Error> {
+fn one(import: &Import, copy: &ImportCopy, desk: &Desk) -> Result<Option<Report>, Error> {
     if !matches!(copy.state, ImportState::New(_)) {
         return Ok(None);
     }
-    let done = desk.work(&settings.dump.value, |run| {
-        import.clone().options(run).copy(copy)
-    });
+    let done = desk.work(&copy.path, |run| import.clone().options(run).copy(copy));
     done.map(Some)
 }
 

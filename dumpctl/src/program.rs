@@ -5,7 +5,8 @@ use dumpcli::{Advice, Program};
 pub(crate) const PROGRAM: Program = Program {
     name: "dumpctl",
     version: env!("CARGO_PKG_VERSION"),
-    makes: "",
+    // An import is the only thing that it makes.
+    makes: "import",
     unlinked: "",
     advice: Advice::COMMON,
 };

@@ -74,7 +74,7 @@ fn what_is_missing_or_wrong_is_said() {
     let elsewhere = elsewhere.to_str().expect("plain");
     let words = ["shadow-copies", "--to", to, "--through", elsewhere];
     let (_, said) = ends(ground.dumpctl(&words), 1);
-    assert!(said.contains("is not the dump root"), "{said}");
+    assert!(said.contains("does not lead to the dump root"), "{said}");
     let (printed, _) = ends(ground.dumpctl(&[&words[..], &["--json"]].concat()), 1);
     let object: Value = serde_json::from_str(&printed).expect("an object");
     assert_eq!(
@@ -98,6 +98,11 @@ fn the_configuration_says_where() {
     fixtures::shield::configure(ground.at("").as_path(), &table);
     ends(ground.dumpctl(&["shadow-copies"]), 0);
     assert_eq!(names(&to).len(), 4);
+    // A set has its own, or none.
+    let set = format!("{table}[set.other]\nmain = \"/other\"\n");
+    fixtures::shield::configure(ground.at("").as_path(), &set);
+    let (_, said) = ends(ground.dumpctl(&["shadow-copies", "--set", "other"]), 2);
+    assert!(said.contains("--to"), "{said}");
     let main = format!("main = [\"/a\", \"/b\"]\n{table}");
     fixtures::shield::configure(ground.at("").as_path(), &main);
     let (_, said) = ends(ground.dumpctl(&["shadow-copies"]), 1);

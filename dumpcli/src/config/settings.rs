@@ -285,10 +285,15 @@ impl Sources {
         )
     }
 
-    /// Where Samba finds dumps as previous versions.
+    /// Where Samba finds dumps as previous versions. A set does not inherit it: a
+    /// directory of links is for one tree of one dump root.
     #[must_use]
     pub fn shadow_copies(&self) -> Option<Value<ShadowTable>> {
-        self.find(None, None, |s| s.shadow_copies.as_ref(), ShadowTable::clone)
+        let table = self.find(None, None, |s| s.shadow_copies.as_ref(), ShadowTable::clone);
+        table.filter(|table| match &table.source {
+            Source::File { set, .. } => set.as_deref() == self.set(),
+            _ => true,
+        })
     }
 
     /// The exclude rules: those of the command line first, so that they win,

@@ -82,8 +82,7 @@ pub enum ShadowCopiesError {
         root: PathBuf,
     },
     /// The path that the links are to lead through is not one to the dump root.
-    #[error("{} is not the dump root {}; is it mounted there? \
-             (mount --bind {1} {0}; mount -o remount,bind,ro {0})",
+    #[error("{} does not lead to the dump root {}; is that mounted there?",
              Printable::path(.through), Printable::path(.root))]
     Elsewhere {
         /// The path.
