@@ -111,6 +111,52 @@ fn a_file_that_is_the_same_stays_and_another_is_asked_for() {
     assert_eq!(text(&ground, "tree/dir/other"), "second");
 }
 
+/// Where something else has the name of a directory, the directory takes its place
+/// with all that is in it.
+#[test]
+fn a_directory_takes_the_place_of_anything_else() {
+    let become_link = |path: &Path, to: &str| {
+        fs::remove_dir_all(path).expect("removed");
+        symlink(to, path).expect("linked");
+    };
+    let others: [&dyn Fn(&Path); 4] = [
+        &|path| become_link(path, "../elsewhere"),
+        &|path| become_link(path, "nowhere"),
+        &|path| {
+            fs::remove_dir_all(path).expect("removed");
+            fs::write(path, "a file").expect("written");
+        },
+        &|path| {
+            fs::remove_dir_all(path).expect("removed");
+            let made = Command::new("mkfifo").arg(path).status();
+            assert!(made.expect("mkfifo").success());
+        },
+    ];
+    for (at, other) in others.iter().enumerate() {
+        for more in [&[][..], &["--delete"], &["--backup", "kept"], &["--verify"]] {
+            for name in ["tree/dir", "tree"] {
+                let ground = changed();
+                fs::create_dir(ground.at("elsewhere")).expect("made");
+                fs::write(ground.at("elsewhere/mine"), "mine").expect("written");
+                let path = ground.at(name);
+                other(&path);
+                let words = [&["--in-place", "--force"], more, &[name]].concat();
+                restore(&ground, &words, 0);
+                let version = ground.root().join("2030/0102/0100").join(name);
+                let differences = fixtures::diff_trees(&version, &path, &Options::default());
+                assert_eq!(differences, Vec::<String>::new(), "{at}, {more:?}, {name}");
+                assert_eq!(text(&ground, "elsewhere/mine"), "mine");
+                let entries = fs::read_dir(path.parent().expect("above")).expect("listed");
+                let names = entries.map(|entry| entry.expect("listed").file_name());
+                let left: Vec<_> = names
+                    .filter(|name| name.to_string_lossy().contains("restoring"))
+                    .collect();
+                assert!(left.is_empty(), "{left:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn extra_entries_are_deleted_only_when_told() {
     let ground = changed();

@@ -233,9 +233,17 @@ impl Mending<'_> {
     ) -> RestoreReport {
         let (place, options) = (self.this.place, self.this.options);
         options.observer.event(Event::Phase(Phase::Removing));
+        // A directory that was made as a whole is the place itself by now; where that
+        // cannot be told, it must not be emptied.
+        let is_placed = match place.id_of(place.made()) {
+            Ok(id) => id == Some(made.temporary.id),
+            Err(_) => true,
+        };
         let Made { temporary, sum, .. } = made;
         let (dir, stopped) = (temporary.dir, settling.done.stopped);
-        temporary.give_up(stopped && self.this.request.resumes, &clearing(options));
+        if !is_placed {
+            temporary.give_up(stopped && self.this.request.resumes, &clearing(options));
+        }
         if !stopped {
             sweep(dir, place.made(), true, &|| options.keep_going());
         }
