@@ -126,6 +126,9 @@ fn what_somebody_else_put_there_stays() {
     // Of another tree, and in the way of ours.
     let taken = named(&stage, NAMES[0]);
     symlink("/other/2030/0101/0100/etc", dir.join(&taken)).expect("linked");
+    let file = named(&stage, NAMES[1]);
+    fs::write(dir.join(&file), "mine").expect("written");
+    fs::create_dir(dir.join(named(&stage, NAMES[2]))).expect("made");
     // Of this tree, and its dump is gone.
     let gone = "@GMT-2029.01.01-00.00.00";
     let target = Path::new("/was/2029/0101/0000").join(tree(&stage));
@@ -133,7 +136,8 @@ fn what_somebody_else_put_there_stays() {
     let made = shadow(&stage).run().expect("run");
     assert_eq!((made.made, made.removed, made.kept), (3, 1, 0));
     let found = found(&dir);
-    assert_eq!(found.len(), 6, "{found:?}");
+    assert_eq!(found.len(), 8, "{found:?}");
+    assert_eq!(fs::read(dir.join(&file)).expect("read"), b"mine");
     assert_eq!(found["notes"], None);
     assert_eq!(found["link"].as_deref(), Some(Path::new("/elsewhere")));
     let other = Path::new("/other/2030/0101/0100/etc");
@@ -181,6 +185,17 @@ fn a_dump_disk_that_is_away_takes_no_link_along() {
     fs::remove_dir(&stage.dump).expect("removed");
     shadow(&stage).run().expect_err("refused");
     assert_eq!(found(&links(&stage)), before);
+}
+
+#[test]
+fn a_tree_that_no_dump_has_is_an_error() {
+    let stage = stage();
+    let shadow = || ShadowCopies::new(&stage.dump, "tre", links(&stage));
+    let text = Chain(&shadow().run().expect_err("refused")).to_string();
+    assert!(text.ends_with("holds a tree tre"), "{text}");
+    assert!(!links(&stage).exists());
+    fs::create_dir(links(&stage)).expect("made");
+    assert!(shadow().run().is_err());
 }
 
 #[test]

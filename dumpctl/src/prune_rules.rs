@@ -147,7 +147,9 @@ impl KeepOptions {
         };
         if self.has_policy() {
             let policy = self.policy().map_err(bad)?;
-            let of = given(&|| Ok(vec![only_one(trees)?]))?.into_iter();
+            let of = given(&|| Ok(vec![only_one(trees)?]))?;
+            self.is_clear(&of, policies)?;
+            let of = of.into_iter();
             return Ok(of.fold(rules, |rules, tree| rules.only_policy(tree, policy.clone())));
         }
         let span = self.at_least.as_deref().map(KeepPolicy::read_span);
@@ -161,6 +163,7 @@ impl KeepOptions {
                         Ok(of.cloned().collect())
                     }
                 })?;
+                self.is_clear(&of, policies)?;
                 let of = of.into_iter();
                 Ok(of.fold(rules, |rules, tree| rules.make_room(tree, goal, span)))
             }
@@ -169,6 +172,22 @@ impl KeepOptions {
                 Err(Failure::Usage(text.to_owned()))
             }
             (None, None) => Ok(rules),
+        }
+    }
+}
+
+impl KeepOptions {
+    /// Refuses to take different trees of one name for one, unless the name was
+    /// given.
+    fn is_clear(&self, of: &[OsString], policies: &Policies) -> Result<(), Failure> {
+        let mut clashes = policies.clashes().into_iter();
+        match clashes.find(|clash| self.tree.is_none() && of.contains(&clash.tree)) {
+            None => Ok(()),
+            Some(clash) => {
+                let tree = Printable::path(clash.tree.as_ref());
+                let text = format!("{clash}; or prune them as one, with --tree {tree}");
+                Err(Failure::Usage(text))
+            }
         }
     }
 }

@@ -389,6 +389,21 @@ fn different_trees_of_one_name_are_left_and_told() {
     assert_eq!(printed, "nothing to remove; 5 dumps stay\n");
     let (printed, _) = ends(ground.dumpctl(&["status"]), 3);
     assert!(printed.contains(told), "{printed}");
+    // Nor by rules for one of them, of which nobody can tell the dumps.
+    for words in [
+        &["--keep-last", "1"][..],
+        &["--set", "a", "--keep-last", "1"],
+        &["--set", "dump", "--keep-last", "1"],
+        &["--set", "a", "--free", "99%"],
+    ] {
+        for force in ["--force", "-n"] {
+            let words = [&["prune", force], words].concat();
+            let (_, said) = ends(ground.dumpctl(&words), 2);
+            let told = said.contains(told) && said.contains("with --tree tree");
+            assert!(told, "{words:?}: {said}");
+        }
+    }
+    assert_eq!(names(&ground).len(), 5);
     // A person may say which dumps of both stay.
     let by = ["prune", "--tree", "tree", "--keep-last", "1", "--force"];
     ends(ground.dumpctl(&by), 0);

@@ -81,6 +81,15 @@ pub enum ShadowCopiesError {
         /// The dump root.
         root: PathBuf,
     },
+    /// No dump has the tree.
+    #[error("no dump in {} holds a tree {}",
+             Printable::path(.root), Printable::path(.tree.as_ref()))]
+    NoTree {
+        /// The dump root.
+        root: PathBuf,
+        /// The name of the tree.
+        tree: OsString,
+    },
     /// The path that the links are to lead through is not one to the dump root.
     #[error("{} does not lead to the dump root {}; is that mounted there?",
              Printable::path(.through), Printable::path(.root))]
@@ -154,12 +163,23 @@ impl ShadowCopies {
             is_writable,
             dry_run: self.dry_run,
         };
+        if wanted.is_empty() && !path::exists(&self.dir) {
+            return Err(self.no_tree());
+        }
         let Some(handle) = self.open()? else {
             links.made = self.named(&root, &wanted, BTreeMap::new()).len() as u64;
             return Ok(links);
         };
         self.update(&root, &handle, &wanted, &mut links)?;
-        Ok(links)
+        match wanted.is_empty() && links.removed == 0 {
+            true => Err(self.no_tree()),
+            false => Ok(links),
+        }
+    }
+
+    fn no_tree(&self) -> Error {
+        let (root, tree) = (self.root.clone(), self.tree.clone());
+        ShadowCopiesError::NoTree { root, tree }.into()
     }
 
     /// Fails when the directory is in a dump root.
@@ -243,20 +263,22 @@ impl ShadowCopies {
     ) -> Result<(), Fault> {
         let mut have = BTreeMap::new();
         for (name, target) in self.listed(handle)? {
-            let dump = layout::shadow_copy_dump(target.to_bytes(), &self.tree);
-            match layout::shadow_copy_moment(name.to_bytes()) {
-                // Somebody else's, and in the way of ours.
-                Some(moment) if dump.is_none() => {
-                    have.insert(moment, None);
-                }
-                Some(moment) if dump.is_some_and(|dump| wanted.contains(&dump)) => {
-                    have.insert(moment, dump.map(|dump| (dump, target)));
-                }
-                Some(_) => {
+            let Some(moment) = layout::shadow_copy_moment(name.to_bytes()) else {
+                continue;
+            };
+            let ours = target.and_then(|target| {
+                let dump = layout::shadow_copy_dump(target.to_bytes(), &self.tree)?;
+                Some((dump, target))
+            });
+            match ours {
+                Some((dump, _)) if !wanted.contains(&dump) => {
                     links.removed += 1;
                     self.remove(handle, &name)?;
                 }
-                None => {}
+                // What is somebody else's is in the way of ours.
+                ours => {
+                    have.insert(moment, ours);
+                }
             }
         }
         let right = |dump: DumpName| {
@@ -285,22 +307,23 @@ impl ShadowCopies {
         Ok(())
     }
 
-    /// The links of the directory, with their targets.
-    fn listed(&self, handle: &OwnedFd) -> Result<Vec<(CString, CString)>, Fault> {
+    /// The names in the directory; of links with their targets.
+    fn listed(&self, handle: &OwnedFd) -> Result<Vec<(CString, Option<CString>)>, Fault> {
         let failed = |e| Fault::new(Op::List, self.dir.clone(), e);
         let chunk = dir::list_all(handle.as_fd(), For::Reading).map_err(failed)?;
-        let mut links = Vec::new();
+        let mut names = Vec::new();
         for entry in chunk.iter() {
             match link::read_symlink(handle.as_fd(), entry.name) {
-                Ok(target) => links.push((entry.name.to_owned(), target)),
-                Err(e) if errno::is_no_symlink(&e) || errno::is_missing(&e) => {}
+                Ok(target) => names.push((entry.name.to_owned(), Some(target))),
+                Err(e) if errno::is_no_symlink(&e) => names.push((entry.name.to_owned(), None)),
+                Err(e) if errno::is_missing(&e) => {}
                 Err(e) => {
                     let path = self.dir.join(OsStr::from_bytes(entry.name.to_bytes()));
                     return Err(Fault::new(Op::ReadLink, path, e));
                 }
             }
         }
-        Ok(links)
+        Ok(names)
     }
 
     /// Names for the dumps that have no link. A dump whose second is taken gets the
