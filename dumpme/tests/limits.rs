@@ -13,8 +13,14 @@ use fixtures::mounts::{Fs, Mount};
 use fixtures::tree::{deep, many, remove_deep, wide};
 use fixtures::{Options, assert_same_tree};
 
-/// The most that a dump of a million names may take.
+/// The most that a dump may take on a disk of its own.
 const MOST_KB: u64 = 32 << 10;
+
+/// The most that a million names in one directory may take on the disk that is
+/// there. How close the numbers of its inodes lie depends on what was removed from
+/// it before, and what is remembered of them takes the more the further they are
+/// apart: docs/PERFORMANCE.md.
+const MOST_KB_ANYWHERE: u64 = 40 << 10;
 
 fn args(command: &mut Command) -> &mut Command {
     command.args(["-q", "--log", "stderr", "--main", "tree", "--dump", "dump"])
@@ -47,7 +53,8 @@ fn a_million_names_in_one_directory_need_little_memory() {
         assert_eq!(fs::read_dir(newest).expect("listed").count() as u64, NAMES);
         peak
     });
-    assert!(peaks.iter().all(|peak| *peak < MOST_KB), "{peaks:?} KiB");
+    let few = peaks.iter().all(|peak| *peak < MOST_KB_ANYWHERE);
+    assert!(few, "{peaks:?} KiB");
     remove_deep(&place.dir.path().join("dump"));
 }
 
