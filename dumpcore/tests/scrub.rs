@@ -18,7 +18,8 @@ use rusqlite::Connection;
 
 fn dump(stage: &Stage) -> PathBuf {
     tick();
-    let report = stage.run(stage.snapshot().catalog(true));
+    let snapshot = stage.snapshot().catalog(true).settle(Duration::ZERO);
+    let report = stage.run(snapshot);
     tick();
     report.dump
 }
@@ -289,7 +290,7 @@ fn a_hash_that_does_not_fit_its_checksum_is_no_damage() {
 }
 
 #[test]
-fn a_wrong_hash_is_put_right_where_the_tree_agrees_with_the_file() {
+fn a_wrong_hash_is_put_right_where_the_tree_still_has_the_file_that_was_stored() {
     let (stage, dumps) = three();
     // That of another file, made to fit.
     let same = dumps[2].join("tree/dir/same");
@@ -320,6 +321,75 @@ fn a_wrong_hash_is_put_right_where_the_tree_agrees_with_the_file() {
     assert!(scrubbed.damaged.is_empty(), "{scrubbed:#?}");
     assert_eq!(scrubbed.catalog.len(), 1);
     assert!(scrub(&stage).is_sound());
+}
+
+/// Scrubs with the tree and another dump root as places of copies.
+fn scrub_with(stage: &Stage, other: Option<&Path>) -> Scrubbed {
+    let scrub = Scrub::new(&stage.dump).tree(RelPath::from_bytes(b"tree"), &stage.source);
+    let scrub = match other {
+        Some(other) => scrub.from(other),
+        None => scrub,
+    };
+    scrub.run().expect("scrubbed")
+}
+
+/// One file is damaged, no copy is good, and no hash was changed.
+#[track_caller]
+fn assert_stays_damaged(stage: &Stage, scrubbed: &Scrubbed) {
+    let found = damages(scrubbed);
+    let same = vec!["tree/dir/same".to_owned()];
+    assert_eq!(found, [(DamageKind::Contents, same)], "{scrubbed:#?}");
+    assert_eq!(scrubbed.damaged[0].good, Vec::<PathBuf>::new());
+    assert_eq!(scrubbed.catalog, Vec::<RelPath>::new());
+    assert_eq!(status(stage).damaged, 1);
+}
+
+#[test]
+fn rot_that_was_restored_does_not_overrule_the_hash() {
+    let (stage, dumps) = three();
+    let (same, source) = (
+        dumps[2].join("tree/dir/same"),
+        stage.source.join("dir/same"),
+    );
+    rot(&same, 5);
+    assert_eq!(scrub_with(&stage, None).damaged.len(), 1);
+    // As a restoration does.
+    let meta = fs::metadata(&same).expect("there");
+    fs::remove_file(&source).expect("removed");
+    fs::copy(&same, &source).expect("copied");
+    let restored = File::options().write(true).open(&source).expect("opened");
+    keep_times(&restored, &meta);
+    assert_stays_damaged(&stage, &scrub_with(&stage, None));
+    // The next dump links to the damaged file, and knows the restored one as its
+    // source.
+    let next = dump(&stage);
+    let linked = fs::metadata(next.join("tree/dir/same")).expect("there");
+    assert_eq!(linked.ino(), meta.ino());
+    let from: i64 = catalog(&stage)
+        .query_row(
+            "SELECT src_ino FROM inode WHERE ino=?1",
+            [meta.ino().cast_signed()],
+            |row| row.get(0),
+        )
+        .expect("a row");
+    let restored = fs::metadata(&source).expect("there").ino();
+    assert_eq!(from.cast_unsigned(), restored);
+    assert_stays_damaged(&stage, &scrub_with(&stage, None));
+}
+
+#[test]
+fn copies_of_rot_do_not_overrule_the_hash() {
+    let (stage, dumps) = three();
+    rot(&dumps[2].join("tree/dir/same"), 5);
+    Checkpoint::new(&stage.dump).run().expect("made");
+    let other = stage.dump.with_file_name("other");
+    fs::create_dir(&other).expect("made");
+    let replica = Replica::of(&stage.dump).to(&other).latest(true).init(true);
+    replica.run().expect("replicated");
+    fs::write(stage.source.join("dir/same"), "edited").expect("written");
+    for _ in 0..2 {
+        assert_stays_damaged(&stage, &scrub_with(&stage, Some(&other)));
+    }
 }
 
 #[test]

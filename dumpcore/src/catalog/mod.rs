@@ -110,7 +110,7 @@ pub(crate) use self::file::Catalog;
 pub(crate) use self::query::View;
 pub(crate) use self::query_values::{
     DumpSizes, HashState, Holder, NameDiffers, NameFault, Pair, PathVersion, Recorded, ScrubChoice,
-    ScrubNote, ScrubRow, ScrubStatus, Sought, UsageOf, Wanted,
+    ScrubNote, ScrubRow, ScrubStatus, Sought, StoredFrom, UsageOf, Wanted,
 };
 #[cfg(not(feature = "catalog"))]
 pub(crate) use self::query_without::View;

@@ -157,6 +157,17 @@ pub(crate) struct ScrubRow {
     pub(crate) path: RelPath,
 }
 
+/// The inode of a source that an inode is a copy of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoredFrom {
+    /// The name of the space of inode numbers that it is in.
+    pub(crate) space: String,
+    pub(crate) ino: u64,
+    pub(crate) born: Time,
+    /// Its time of change when it was last found to be the same.
+    pub(crate) ctime: Time,
+}
+
 /// How much a scrub looks at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ScrubTotal {

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use super::error::CatalogError;
 use super::query_values::{
-    DumpSizes, FoundRow, Holder, NameDiffers, Pair, PathVersion, Recorded, ScrubRow, ScrubStatus,
+    DumpSizes, FoundRow, Holder, NameDiffers, Pair, PathVersion, Recorded, ScrubRow, ScrubStatus, StoredFrom,
     Sought, UsageOf, UsageRow, Wanted,
 };
 use super::values::{DirId, InodeId};
@@ -74,6 +74,10 @@ impl View {
     }
 
     pub(crate) fn stand(&self, _: &[ScrubRow]) -> Answer<Vec<Option<InodeId>>> {
+        match self.0 {}
+    }
+
+    pub(crate) fn stored_from(&self, _: InodeKey) -> Answer<Option<StoredFrom>> {
         match self.0 {}
     }
 

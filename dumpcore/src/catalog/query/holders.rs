@@ -7,8 +7,8 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 use super::paths::{Paths, place};
 use super::rows::{RECORDED, hash_in, recorded};
 use super::series::Series;
-use crate::catalog::columns::{bytes, facts, nanos};
-use crate::catalog::query_values::{HashState, Holder, Recorded, ScrubRow, ScrubStatus};
+use crate::catalog::columns::{bytes, facts, nanos, time};
+use crate::catalog::query_values::{HashState, Holder, Recorded, ScrubRow, ScrubStatus, StoredFrom};
 use crate::catalog::schema;
 use crate::catalog::scrub_record::key;
 use crate::catalog::values::{Facts, InodeId};
@@ -123,6 +123,22 @@ pub(super) fn stands(db: &Connection, row: &ScrubRow) -> rusqlite::Result<Option
         facts.is_same_inode(&row.facts) && *hash == row.hash
     };
     Ok(now.filter(is_it).map(|(id, _)| id))
+}
+
+/// What an inode is a copy of; `None`: that is not known.
+pub(super) fn stored_from(db: &Connection, key: InodeKey) -> rusqlite::Result<Option<StoredFrom>> {
+    let sql = "SELECT f.uuid, i.src_ino, i.src_born, i.src_ctime FROM inode i
+               CROSS JOIN filesystem f ON f.id=i.src_fs WHERE i.ino=?1 AND i.born=?2";
+    let key = params![key.0.cast_signed(), key.1.map_or(0, nanos)];
+    let found = db.query_row(sql, key, |row| {
+        Ok(StoredFrom {
+            space: row.get(0)?,
+            ino: row.get::<_, i64>(1)?.cast_unsigned(),
+            born: time(row.get(2)?),
+            ctime: time(row.get(3)?),
+        })
+    });
+    found.optional()
 }
 
 /// When dumps were scrubbed last, and what is wrong with them.

@@ -28,7 +28,7 @@ use super::error::{CatalogError, CatalogOp};
 use super::file::{Catalog, Reading};
 use super::query_values::{
     DumpSizes, FoundRow, Holder, Pair, PathVersion, Recorded, ScrubRow, ScrubStatus, Sought,
-    UsageOf, UsageRow, Wanted,
+    StoredFrom, UsageOf, UsageRow, Wanted,
 };
 use super::schema;
 use super::values::InodeId;
@@ -152,6 +152,11 @@ impl View {
             let stands = |row| holders::stands(connection, row);
             rows.iter().map(stands).collect()
         })
+    }
+
+    /// What an inode is a copy of; `None`: that is not known.
+    pub(crate) fn stored_from(&self, key: InodeKey) -> Result<Option<StoredFrom>, CatalogError> {
+        self.ask(|connection, _| holders::stored_from(connection, key))
     }
 
     /// When dumps were scrubbed last, and what is wrong with them.

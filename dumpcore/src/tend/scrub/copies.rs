@@ -3,6 +3,10 @@
 //! A copy counts for as much as its contents: it is read from the disk, and has to
 //! have the hash that was recorded. Where none was recorded, two that share
 //! nothing have to agree.
+//!
+//! Copies never overrule a hash that was recorded, however many agree: checkpoints,
+//! replicas and what was restored are made from dumps, and may be copies of what is
+//! damaged. Only the very file that was stored says what was stored.
 
 use std::collections::HashSet;
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -11,7 +15,7 @@ use std::path::PathBuf;
 use super::book::Damage;
 use super::look::{below, split};
 use super::worksite::Worksite;
-use crate::catalog::{Facts, HashState, View};
+use crate::catalog::{Facts, HashState, StoredFrom, View};
 use crate::fs::disk_hash::{DiskHasher, DiskRead};
 use crate::model::error::Error;
 use crate::model::kind::Kind;
@@ -21,9 +25,9 @@ use crate::policy::content_hash::ContentHash;
 use crate::policy::layout::DumpId;
 use crate::root::DumpRoot;
 use crate::sys::dir::{self, For};
-use crate::sys::file;
 use crate::sys::name::c_name;
 use crate::sys::stat::{self, Fresh};
+use crate::sys::{disk, file};
 
 /// How many dumps of another dump root are searched for a copy, at most.
 const SEARCHED: usize = 2_000;
@@ -56,6 +60,8 @@ pub(super) struct Copy {
     pub(super) file: OwnedFd,
     pub(super) hash: ContentHash,
     from: From,
+    /// Is it the very file that was stored, unchanged since?
+    is_original: bool,
 }
 
 impl Copy {
@@ -67,6 +73,7 @@ impl Copy {
             file,
             hash,
             from,
+            is_original: false,
         }
     }
 }
@@ -109,6 +116,9 @@ impl Copies {
     ) -> Result<Verdict, Error> {
         let mut met = HashSet::new();
         let mut copies = Vec::new();
+        let facts = &damage.row.facts;
+        let stored = facts.ino.map(|ino| view.stored_from((ino, facts.born)));
+        let stored = stored.transpose()?.flatten();
         for holder in &damage.holders {
             self.here(site, view, (damage, &holder.path), &mut met, &mut copies)?;
             self.elsewhere(
@@ -119,7 +129,11 @@ impl Copies {
                 &mut met,
                 &mut copies,
             );
-            self.in_tree(site, damage, &holder.path, &mut met, &mut copies);
+            let found = self.in_tree(site, damage, &holder.path, &mut met);
+            copies.extend(found.into_iter().map(|copy| Copy {
+                is_original: is_original(&copy.file, stored.as_ref(), facts),
+                ..copy
+            }));
         }
         Ok(judge(damage, copies))
     }
@@ -192,8 +206,8 @@ impl Copies {
         damage: &Damage,
         path: &RelPath,
         met: &mut HashSet<Id>,
-        copies: &mut Vec<Copy>,
-    ) {
+    ) -> Vec<Copy> {
+        let mut copies = Vec::new();
         let bytes = path.as_bytes();
         let end = bytes.iter().position(|byte| *byte == b'/');
         let (tree, within) =
@@ -208,6 +222,7 @@ impl Copies {
             };
             copies.extend(self.read(site, damage, (&top, within, full), From::Main, met));
         }
+        copies
     }
 
     /// Reads a file that may be a copy.
@@ -228,6 +243,7 @@ impl Copies {
                 file: opened,
                 hash,
                 from,
+                is_original: false,
             }),
             _ => None,
         }
@@ -260,6 +276,23 @@ fn is_alike(one: &Facts, other: &Facts) -> bool {
     }
 }
 
+/// Is a file of the tree, which was read just now, the very one that was stored?
+///
+/// A dump links to the file of the one before when the source has the same size and
+/// time, also after it was restored; then that one is recorded as its source. But it
+/// was changed later than the inode in the dumps was made.
+fn is_original(file: &OwnedFd, stored: Option<&StoredFrom>, facts: &Facts) -> bool {
+    let (Some(stored), Some(made)) = (stored, facts.born) else {
+        return false;
+    };
+    let Ok(meta) = stat::look_born(file) else {
+        return false;
+    };
+    (meta.ino, meta.born, meta.ctime) == (stored.ino, Some(stored.born), stored.ctime)
+        && stored.ctime <= made
+        && disk::inode_space(file.as_fd()).is_some_and(|space| space == stored.space)
+}
+
 fn judge(damage: &Damage, copies: Vec<Copy>) -> Verdict {
     let HashState::Recorded(recorded) = damage.row.hash else {
         let agrees = |copy: &&Copy| {
@@ -271,19 +304,11 @@ fn judge(damage: &Damage, copies: Vec<Copy>) -> Verdict {
         let good = copies.into_iter().filter(|copy| Some(copy.hash) == hash);
         return Verdict::Good(good.collect());
     };
-    let good: Vec<Copy> = {
-        let mut copies = copies;
-        if let Some(own) = damage.bad.hash {
-            let same: Vec<&Copy> = copies.iter().filter(|copy| copy.hash == own).collect();
-            let in_tree = same.iter().any(|copy| copy.from == From::Main);
-            let apart = same.iter().any(|copy| copy.from != same[0].from);
-            let is_recorded = copies.iter().any(|copy| copy.hash == recorded);
-            if (in_tree || apart) && !is_recorded {
-                return Verdict::Catalog;
-            }
-        }
-        copies.retain(|copy| copy.hash == recorded);
-        copies
-    };
-    Verdict::Good(good)
+    let is_recorded = copies.iter().any(|copy| copy.hash == recorded);
+    let is_stored = |copy: &Copy| copy.is_original && Some(copy.hash) == damage.bad.hash;
+    if !is_recorded && copies.iter().any(is_stored) {
+        return Verdict::Catalog;
+    }
+    let good = copies.into_iter().filter(|copy| copy.hash == recorded);
+    Verdict::Good(good.collect())
 }
