@@ -2,7 +2,7 @@
 //! was stored.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
@@ -11,7 +11,7 @@ use dumpcli::failure::Failure;
 use dumpcli::origin::Source;
 use dumpcli::session_settings::SessionSettings;
 use dumpcli::settings::Sources;
-use dumpcore::{Ago, Chain, DumpId, Rate, RelPath, Scrub, Scrubbed};
+use dumpcore::{Ago, Chain, DumpId, DumpRoot, Printable, Rate, RelPath, Scrub, Scrubbed};
 
 use crate::common::Settings;
 use crate::desk::{self, Desk};
@@ -99,9 +99,23 @@ pub(crate) fn run(options: &Options, settings: &Settings) -> Result<Exit, Failur
 fn scrubbed(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     let looking = Looking::new(settings)?;
     let dumps = looking.dumps()?;
-    let order = order(options, settings, &dumps)?;
+    for root in &options.from {
+        has_dumps(root).map_err(|why| {
+            let root = Printable::path(root);
+            Failure::Failed(format!("--from {root} has no copies: {why}"))
+        })?;
+    }
+    let order = order(options, &dumps)?;
+    let replicas = replicas(settings, &dumps)?;
+    let order = replicas.iter().fold(order, Scrub::from);
     let session = idle(&settings.session);
     let desk = Desk::open(&session);
+    for root in &replicas {
+        if let Err(why) = has_dumps(root) {
+            let root = Printable::path(root);
+            tracing::warn!("no copies are looked for in {root}, the dump root of [slave]: {why}");
+        }
+    }
     let done = desk.work(&dumps.lookup.dump, |run| {
         let rate = options.bwlimit;
         let run = match rate {
@@ -124,7 +138,7 @@ fn scrubbed(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
 }
 
 /// What is to be read, and where good copies may be.
-fn order(options: &Options, settings: &Settings, dumps: &Dumps<'_>) -> Result<Scrub, Failure> {
+fn order(options: &Options, dumps: &Dumps<'_>) -> Result<Scrub, Failure> {
     let order = Scrub::new(&dumps.lookup.dump).time(options.time);
     let mut order = order.heal(options.heal).discard(options.discard);
     if let Some(chosen) = chosen(options, dumps)? {
@@ -136,12 +150,27 @@ fn order(options: &Options, settings: &Settings, dumps: &Dumps<'_>) -> Result<Sc
     for root in &options.from {
         order = order.from(root);
     }
-    for sources in Sources::load_all(PROGRAM, &settings.places.configuration)? {
-        if has_replicas_of(&sources, dumps.lookup) {
-            order = order.from(dumps.lookup.absolute(&sources.slave_dump(None).value));
-        }
-    }
     Ok(order)
+}
+
+/// The dump roots of `[slave]` that have replicas.
+fn replicas(settings: &Settings, dumps: &Dumps<'_>) -> Result<Vec<PathBuf>, Failure> {
+    let all = Sources::load_all(PROGRAM, &settings.places.configuration)?;
+    let having = all
+        .iter()
+        .filter(|sources| has_replicas_of(sources, dumps.lookup));
+    let roots = having.map(|sources| dumps.lookup.absolute(&sources.slave_dump(None).value));
+    Ok(roots.collect())
+}
+
+/// Is a directory a dump root with dumps? Else why not.
+fn has_dumps(root: &Path) -> Result<(), String> {
+    let opened = DumpRoot::open(root).map_err(|error| Chain(&error).to_string())?;
+    let dumps = opened.list().map_err(|error| Chain(&error).to_string())?;
+    match dumps.is_empty() {
+        true => Err("there are no dumps in it".to_owned()),
+        false => Ok(()),
+    }
 }
 
 /// The dumps that were named, or those since a moment; `None`: all of them.

@@ -187,6 +187,44 @@ fn one_dump_or_the_last_ones_are_read() {
 }
 
 #[test]
+fn copies_are_looked_for_in_dump_roots_alone() {
+    let ground = ground();
+    rot(&ground.root().join("2030/0101/0200/tree/dir/same"));
+    let empty = ground.at("empty");
+    fs::create_dir(&empty).expect("made");
+    for (from, why) in [
+        (ground.at("nowhere"), "No such file or directory"),
+        (empty, "there are no dumps in it"),
+    ] {
+        let from = from.to_str().expect("UTF-8");
+        let (printed, said) = ends(scrub(&ground, &["--from", from]), 1);
+        assert_eq!(printed, "");
+        assert!(
+            said.contains(&format!("--from {from} has no copies: ")),
+            "{said}"
+        );
+        assert!(said.contains(why), "{said}");
+        assert!(!said.contains("damaged"), "nothing was read: {said}");
+    }
+    // A second disk may be away.
+    let text = format!(
+        "main = {:?}\ndump = {:?}\n[slave]\ndump = {:?}\n",
+        ground.at("tree"),
+        ground.root(),
+        ground.at("away")
+    );
+    let file = ground.at("dump.toml");
+    fs::write(&file, text).expect("written");
+    let mut command = ground.dumpctl(&["scrub", "--config"]);
+    command.env_remove("DUMPROOT").arg(&file);
+    let (printed, said) = ends(command, 3);
+    assert!(printed.ends_with(": 1 damaged\n"), "{printed}");
+    let away = ground.at("away");
+    let expected = format!("no copies are looked for in {}, ", away.display());
+    assert!(said.contains(&expected), "{said}");
+}
+
+#[test]
 fn without_a_catalog_it_fails_and_says_what_to_do() {
     let ground = Ground::new();
     let (_, said) = ends(scrub(&ground, &[]), 1);
