@@ -511,6 +511,26 @@ fn links_that_name_nothing_and_what_was_left_are_told() {
 }
 
 #[test]
+fn links_of_the_user_are_no_damage_and_pins_of_no_dump_are() {
+    let (stage, dumps) = three();
+    let root = DumpRoot::open(&stage.dump).expect("opened");
+    let first = root.find(dumps[0].as_os_str()).expect("found");
+    symlink(first.to_string(), stage.dump.join("keep")).expect("made");
+    symlink("/tmp", stage.dump.join("notes")).expect("made");
+    symlink("nowhere", stage.dump.join("2025")).expect("made");
+    let scrubbed = scrub(&stage);
+    assert!(scrubbed.is_sound(), "{scrubbed:#?}");
+    symlink("2020/0101/0000", stage.dump.join("lost")).expect("made");
+    let scrubbed = scrub(&stage);
+    let told: Vec<_> = scrubbed.links.iter().map(|one| &one.link).collect();
+    assert_eq!(told, [&stage.dump.join("lost")]);
+    assert_eq!(
+        scrubbed.links[0].why,
+        "it keeps 2020/0101/0000, which is not there"
+    );
+}
+
+#[test]
 fn dumps_that_are_made_and_removed_meanwhile_are_no_damage() {
     let (stage, dumps) = three();
     let root = DumpRoot::open(&stage.dump).expect("opened");

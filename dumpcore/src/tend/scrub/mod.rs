@@ -36,6 +36,7 @@ use crate::policy::content_hash::ContentHash;
 use crate::policy::layout::{self, DumpId};
 use crate::root::DumpRoot;
 use crate::run::{RunOptions, takes_run_options};
+use crate::sys::errno;
 
 /// Reads the dumps of a dump root from the disk, and compares them with what was
 /// stored.
@@ -364,11 +365,18 @@ fn look_at_links(root: &DumpRoot, scrubbed: &mut Scrubbed) -> Result<(), Error> 
             }),
         }
     }
-    for link in root.links_that_are_not_pins()? {
-        scrubbed.links.push(DamagedLink {
-            why: link.to_string(),
-            link: link.path,
-        });
+    // Links of other kinds are the user's own.
+    for pin in root.pins()? {
+        match root.open_dump(&pin.dump.rel_path()) {
+            Err(e) if errno::is_missing(&e) || errno::has_changed(&e) => {
+                scrubbed.links.push(DamagedLink {
+                    link: root.path().join(&pin.name),
+                    why: format!("it keeps {}, which is not there", pin.dump),
+                });
+            }
+            // One that cannot be opened is reported with its names.
+            _ => {}
+        }
     }
     let left = root.listing().incompletes()?;
     scrubbed.leftovers = left
