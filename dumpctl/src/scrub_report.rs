@@ -204,10 +204,7 @@ fn summary(scrubbed: &Scrubbed) -> String {
         text.push_str(&format!("; {hashed} had no hash, and have one from now on"));
     }
     if scrubbed.unread > 0 {
-        text.push_str(&format!(
-            "; {} not read yet",
-            count(scrubbed.unread, "file")
-        ));
+        text.push_str(&format!("; {} not read", count(scrubbed.unread, "file")));
     }
     text
 }

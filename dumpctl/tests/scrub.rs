@@ -3,12 +3,13 @@
 mod common;
 
 use std::fs::{self, File, FileTimes};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Command;
 
 use common::{Ground, MINUTES, ends};
 use dumpcore::{CatalogTools, Replica, Scrub};
+use fixtures::plain_user::PlainUser;
 use serde_json::{Value, json};
 
 /// Four dumps, of which the catalog has all hashes.
@@ -222,6 +223,43 @@ fn copies_are_looked_for_in_dump_roots_alone() {
     let away = ground.at("away");
     let expected = format!("no copies are looked for in {}, ", away.display());
     assert!(said.contains(&expected), "{said}");
+}
+
+#[test]
+#[ignore = "needs root to become another user"]
+fn a_file_that_may_not_be_read_is_told_in_each_round_and_keeps_none_from_ending() {
+    let user = PlainUser::new();
+    let home = user.home();
+    let run = |program: &str, words: &[&str]| {
+        let mut command = user.command(program);
+        command.args(words);
+        command
+    };
+    let script = "mkdir -p tree dump/2030/0101/0100 && echo one >tree/one && \
+                  echo two >tree/two && cp -a tree dump/2030/0101/0100 && \
+                  ln -s 2030/0101/0100 dump/current";
+    ends(run("sh", &["-c", script]), 0);
+    let dumpctl = |words: &[&str]| {
+        let mut command = run(env!("CARGO_BIN_EXE_dumpctl"), words);
+        command.env("MAINROOT", home.join("tree"));
+        command.env("DUMPROOT", home.join("dump"));
+        command
+    };
+    ends(dumpctl(&["catalog", "rebuild"]), 0);
+    ends(dumpctl(&["scrub"]), 0);
+    let closed = home.join("dump/2030/0101/0100/tree/one");
+    fs::set_permissions(closed, fs::Permissions::from_mode(0o000)).expect("set");
+    for _ in 0..3 {
+        let (printed, said) = ends(dumpctl(&["scrub", "--json"]), 3);
+        let told = object(&printed);
+        assert_eq!(
+            (&told["files"], &told["unread"]),
+            (&json!(1), &json!(1)),
+            "{told}"
+        );
+        assert!(said.contains("not read: "), "{said}");
+        assert!(said.contains("tree/one"), "{said}");
+    }
 }
 
 #[test]

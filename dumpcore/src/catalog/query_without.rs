@@ -5,8 +5,8 @@ use std::convert::Infallible;
 
 use super::error::CatalogError;
 use super::query_values::{
-    DumpSizes, FoundRow, Holder, NameDiffers, Pair, PathVersion, Recorded, ScrubRow, ScrubStatus, StoredFrom,
-    Sought, UsageOf, UsageRow, Wanted,
+    DumpSizes, FoundRow, Holder, NameDiffers, Pair, PathVersion, Recorded, ScrubRow, ScrubStatus,
+    Sought, StoredFrom, UsageOf, UsageRow, Wanted,
 };
 use super::values::{DirId, InodeId};
 use super::walk_options::WalkOptions;

@@ -8,7 +8,9 @@ use super::paths::{Paths, place};
 use super::rows::{RECORDED, hash_in, recorded};
 use super::series::Series;
 use crate::catalog::columns::{bytes, facts, nanos, time};
-use crate::catalog::query_values::{HashState, Holder, Recorded, ScrubRow, ScrubStatus, StoredFrom};
+use crate::catalog::query_values::{
+    HashState, Holder, Recorded, ScrubRow, ScrubStatus, StoredFrom,
+};
 use crate::catalog::schema;
 use crate::catalog::scrub_record::key;
 use crate::catalog::values::{Facts, InodeId};

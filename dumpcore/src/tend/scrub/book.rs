@@ -55,7 +55,10 @@ pub(super) struct Book {
     /// Files whose hashes did not fit their own checksums.
     pub(super) catalog: Vec<RelPath>,
     pub(super) faults: Vec<Fault>,
+    /// Files that were not read for now.
     pub(super) unread: u64,
+    /// Inodes that may not be read.
+    pub(super) closed: u64,
 }
 
 impl Book {
@@ -73,6 +76,7 @@ impl Book {
             catalog: Vec::new(),
             faults: Vec::new(),
             unread: 0,
+            closed: 0,
         }
     }
 
@@ -102,7 +106,7 @@ impl Book {
 
     /// An inode may not be read.
     pub(super) fn closed(&mut self, fault: Fault) {
-        self.unread += 1;
+        self.closed += 1;
         if self.faults.len() < 100 {
             self.faults.push(fault);
         }

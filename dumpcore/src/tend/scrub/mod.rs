@@ -164,6 +164,8 @@ impl Scrub {
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         book.record(&site)?;
         book.unread += total.files.saturating_sub(read.files + read.others);
+        // What may not be read is so in the next round, too: it is told in each, and
+        // keeps none from ending.
         let whole = all_names && book.unread == 0 && !site.is_stopped();
         let mut scrubbed = self.judged(&site, book, healer)?;
         (scrubbed.files, scrubbed.bytes) = (read.files, read.bytes);
@@ -246,7 +248,7 @@ impl Scrub {
     ) -> Result<Scrubbed, Error> {
         let mut scrubbed = Scrubbed {
             hashed: book.hashed,
-            unread: book.unread,
+            unread: book.unread + book.closed,
             catalog: book.catalog,
             faults: book.faults,
             ..Scrubbed::default()
