@@ -191,7 +191,11 @@ proptest! {
     ) {
         let root = assert_fs::TempDir::new().unwrap();
         for (y, d, l) in &entries {
-            fs::create_dir_all(root.path().join(y).join(d).join(l).join("NEWAGE")).unwrap();
+            let dump = root.path().join(y).join(d).join(l);
+            fs::create_dir_all(dump.join("NEWAGE")).unwrap();
+            // Of a dump of today, the time of its directory would be its moment.
+            let dump = fs::File::open(dump).unwrap();
+            dump.set_modified(std::time::UNIX_EPOCH).unwrap();
         }
         let listing = Listing::new(root.path());
         let all = naive(&entries);
