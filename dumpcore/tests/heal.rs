@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use common::{Stage, tick};
 use dumpcore::{CatalogTools, Checkpoint, DamageKind, Erase, RelPath, Scrub, Scrubbed};
-use fixtures::{Options, diff_trees};
+use fixtures::{Options, diff_trees, keep_times, rot};
 
 /// Three dumps with a file that all have under two names, one of each, and a
 /// checkpoint.
@@ -48,28 +48,6 @@ fn dumped_in(stage: Stage) -> (Stage, Vec<PathBuf>) {
 fn heal(stage: &Stage) -> Scrubbed {
     let scrub = Scrub::new(&stage.dump).heal(true);
     scrub.run().expect("scrubbed")
-}
-
-/// Changes one byte of a file, and leaves no trace but in its contents.
-fn rot(path: &Path, at: u64) {
-    let meta = fs::metadata(path).expect("there");
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .open(path)
-        .expect("opened");
-    let mut byte = [0];
-    file.read_exact_at(&mut byte, at).expect("read");
-    file.write_all_at(&[!byte[0]], at).expect("written");
-    keep_times(&file, &meta);
-}
-
-fn keep_times(file: &File, meta: &fs::Metadata) {
-    let times = fs::FileTimes::new();
-    let times = times.set_modified(meta.modified().expect("a time"));
-    file.set_times(times.set_accessed(meta.accessed().expect("a time")))
-        .expect("set");
-    file.sync_all().expect("flushed");
 }
 
 /// A copy of the dumps' trees, to compare them with; and the numbers of inodes that

@@ -4,7 +4,7 @@
 mod common;
 
 use std::fs::{self, File};
-use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,6 +14,7 @@ use common::{Stage, tick};
 use dumpcore::{
     Action, Checkpoint, DamageKind, Damaged, DumpRoot, Event, RelPath, Replica, Scrub, Scrubbed,
 };
+use fixtures::{keep_times, rot};
 use rusqlite::Connection;
 
 fn dump(stage: &Stage) -> PathBuf {
@@ -41,28 +42,6 @@ fn three() -> (Stage, Vec<PathBuf>) {
         dumps.push(dump(&stage));
     }
     (stage, dumps)
-}
-
-/// Changes one byte of a file, and leaves no trace but in its contents.
-fn rot(path: &Path, at: u64) {
-    let meta = fs::metadata(path).expect("there");
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .open(path)
-        .expect("opened");
-    let mut byte = [0];
-    file.read_exact_at(&mut byte, at).expect("read");
-    file.write_all_at(&[!byte[0]], at).expect("written");
-    keep_times(&file, &meta);
-}
-
-fn keep_times(file: &File, meta: &fs::Metadata) {
-    let times = fs::FileTimes::new();
-    let times = times.set_modified(meta.modified().expect("a time"));
-    file.set_times(times.set_accessed(meta.accessed().expect("a time")))
-        .expect("set");
-    file.sync_all().expect("flushed");
 }
 
 /// What is damaged: why, and the paths.

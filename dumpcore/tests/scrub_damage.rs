@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use common::{Stage, tick};
 use dumpcore::{CatalogTools, Checkpoint, DamageKind, Scrub, Scrubbed};
-use fixtures::Fingerprint;
 use fixtures::fiemap::extents;
 use fixtures::mounts::{Fs, Mount};
+use fixtures::{Fingerprint, rot};
 use proptest::prelude::*;
 
 /// Bytes that are different in each block of each file.
@@ -288,23 +288,6 @@ fn what_a_filesystem_check_takes_is_found() {
     );
 }
 
-/// Inverts a byte of a file, whose times stay.
-fn rot(path: &Path, at: usize) {
-    let meta = fs::metadata(path).expect("there");
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .open(path)
-        .expect("opened");
-    let at = at as u64 % meta.len();
-    let mut byte = [0];
-    file.read_exact_at(&mut byte, at).expect("read");
-    file.write_all_at(&[!byte[0]], at).expect("written");
-    let times = fs::FileTimes::new().set_modified(meta.modified().expect("a time"));
-    file.set_times(times).expect("set");
-    file.sync_all().expect("flushed");
-}
-
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 6, failure_persistence: None, ..ProptestConfig::default()
@@ -318,7 +301,8 @@ proptest! {
         let (stage, dumps) = stage(dir.path());
         let files = files(&dumps);
         for (at, place) in &flips {
-            rot(&files[*at], *place);
+            let size = fs::metadata(&files[*at]).expect("there").len();
+            rot(&files[*at], *place as u64 % size);
         }
         let scrubbed = Scrub::new(&stage.dump).run().expect("scrubbed");
         let hit: BTreeSet<u64> = flips.keys().map(|at| inode(&files[*at])).collect();

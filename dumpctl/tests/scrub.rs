@@ -2,14 +2,14 @@
 
 mod common;
 
-use std::fs::{self, File, FileTimes};
-use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use common::{Ground, MINUTES, ends};
 use dumpcore::{CatalogTools, Replica, Scrub};
 use fixtures::plain_user::PlainUser;
+use fixtures::rot;
 use serde_json::{Value, json};
 
 /// Four dumps, of which the catalog has all hashes.
@@ -25,20 +25,6 @@ fn scrub(ground: &Ground, words: &[&str]) -> Command {
     let mut command = ground.dumpctl(&["scrub"]);
     command.args(words).env("MAINROOT", ground.at("tree"));
     command
-}
-
-/// Changes a byte of a file, and leaves its times as they were.
-fn rot(path: &Path) {
-    let meta = fs::metadata(path).expect("there");
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .open(path)
-        .expect("opened");
-    file.write_all_at(b"\xff", 7).expect("written");
-    let times = FileTimes::new().set_modified(meta.modified().expect("a time"));
-    file.set_times(times).expect("set");
-    file.sync_all().expect("flushed");
 }
 
 fn object(printed: &str) -> Value {
@@ -81,7 +67,7 @@ fn damage_is_named_and_status_knows_of_it() {
         .latest(true)
         .init(true);
     replica.run().expect("replicated");
-    rot(&ground.root().join("2030/0101/0200/tree/dir/same"));
+    rot(&ground.root().join("2030/0101/0200/tree/dir/same"), 7);
     let from = other.to_str().expect("UTF-8");
     let (printed, said) = ends(scrub(&ground, &["--from", from]), 3);
     assert!(printed.ends_with(": 1 damaged\n"), "{printed}");
@@ -190,7 +176,7 @@ fn one_dump_or_the_last_ones_are_read() {
 #[test]
 fn copies_are_looked_for_in_dump_roots_alone() {
     let ground = ground();
-    rot(&ground.root().join("2030/0101/0200/tree/dir/same"));
+    rot(&ground.root().join("2030/0101/0200/tree/dir/same"), 7);
     let empty = ground.at("empty");
     fs::create_dir(&empty).expect("made");
     for (from, why) in [

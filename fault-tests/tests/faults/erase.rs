@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use dumpcore::{CatalogTools, DumpRoot};
@@ -47,14 +47,6 @@ fn erase(stage: &Stage, paths: &[&str]) -> Command {
     command
 }
 
-fn trees(stage: &Stage) -> Vec<PathBuf> {
-    let root = DumpRoot::open(&stage.dump).expect("opened");
-    let dumps = root.list().expect("listed").into_iter();
-    dumps
-        .map(|dump| stage.dump.join(dump.path()).join(ROOT))
-        .collect()
-}
-
 fn print(tree: &Path) -> Fingerprint {
     let mut print = Fingerprint::of(tree);
     PATHS.iter().for_each(|path| print.forget(path));
@@ -65,7 +57,8 @@ fn print(tree: &Path) -> Fingerprint {
 fn strike(base: &Stage, (name, nth): &Point, how: fn(&str) -> Inject) -> bool {
     println!("at {name} {nth}");
     let stage = copy(base);
-    let before: Vec<_> = trees(&stage)
+    let before: Vec<_> = stage
+        .trees()
         .into_iter()
         .map(|tree| (print(&tree), tree))
         .collect();

@@ -49,6 +49,15 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
+    /// The tree of each dump, the oldest first.
+    pub(crate) fn trees(&self) -> Vec<PathBuf> {
+        let root = DumpRoot::open(&self.dump).expect("opened");
+        let dumps = root.list().expect("listed").into_iter();
+        dumps
+            .map(|dump| self.dump.join(dump.path()).join(ROOT))
+            .collect()
+    }
+
     /// An empty source and empty dump roots, in memory.
     pub(crate) fn new() -> Self {
         let stage = Self::at(temp().keep());
