@@ -70,7 +70,7 @@ pub use config::{
     environment, excludes, file, keep, keys, local_state, options, origin, policies, print_config,
     session_settings, settings, shadow, trees,
 };
-pub use lookup::{AgoOptions, Hints, Lookup, Lookups, diff, no_moment, notices, paging};
+pub use lookup::{AgoOptions, Hints, Lookup, Lookups, diff, excluded, no_moment, notices, paging};
 pub use output::{figures, fit, help, json, logging, metrics, progress, report, screen};
 pub use paths::{What, absolute};
 pub use program::{Advice, Program, Root};

@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use crate::history::{LocatedIn, Location, Navigator, Version};
 use crate::model::fault::{Fault, Op};
 use crate::model::restore::{Merging, RestoreError, RestorePlan, Restored};
+use crate::policy::filter::Filter;
 use crate::run::restore::{From, Request, check, restore};
 use crate::run::{RunOptions, takes_run_options};
 use crate::sys::dir::real_path;
@@ -84,8 +85,7 @@ impl Restore {
             let below = names(path.strip_prefix(&root).unwrap_or(&path))?;
             (root, below)
         };
-        let name = last_name(place)?;
-        Ok(Self::of(from, (root, below, path), name))
+        Self::of(from, (root, below, path), place)
     }
 
     /// Restores this version into an existing directory: [`Restore::new`] and
@@ -101,14 +101,18 @@ impl Restore {
         directory: impl Into<PathBuf>,
     ) -> Result<Self, RestoreError> {
         let from = from(navigator, version)?;
-        let name = last_name(place)?;
         let nowhere = (PathBuf::new(), Vec::new(), PathBuf::new());
-        Ok(Self::of(from, nowhere, name).to(directory))
+        Ok(Self::of(from, nowhere, place)?.to(directory))
     }
 
-    fn of(from: From, to: (PathBuf, Vec<CString>, PathBuf), name: CString) -> Self {
+    fn of(
+        from: From,
+        to: (PathBuf, Vec<CString>, PathBuf),
+        place: &Location,
+    ) -> Result<Self, RestoreError> {
         let (root, below, path) = to;
-        Self {
+        let name = last_name(place)?;
+        Ok(Self {
             request: Request {
                 from,
                 root,
@@ -116,13 +120,15 @@ impl Restore {
                 path,
                 only_if_differs: false,
                 merging: None,
+                spared: Filter::new(),
+                within: place.within.as_path().to_path_buf(),
                 may_replace: false,
                 resumes: false,
                 verifies: false,
             },
             name,
             options: RunOptions::new(),
-        }
+        })
     }
 
     /// Restores into this existing directory instead of the original place, under
@@ -148,6 +154,13 @@ impl Restore {
     /// a whole.
     pub fn merging(mut self, how: Merging) -> Self {
         self.request.merging = Some(how);
+        self
+    }
+
+    /// Leaves alone what these rules exclude from dumps, where [`Restore::merging`]
+    /// deletes what the version does not have. Without rules all of that goes.
+    pub fn spare(mut self, excluded: Filter) -> Self {
+        self.request.spared = excluded;
         self
     }
 

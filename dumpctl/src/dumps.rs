@@ -13,8 +13,8 @@ use dumpcli::paging::{Out, has_enough};
 use dumpcli::{Lookup, Lookups, advice, no_moment};
 use dumpcore::chrono::{DateTime, Local, SecondsFormat, Utc};
 use dumpcore::{
-    CatalogView, Chain, DumpId, DumpRoot, Fault, Location, NoCatalog, NotADump, RelPath, Stamp,
-    When,
+    CatalogView, Chain, DumpId, DumpRoot, Fault, Filter, Location, NoCatalog, NotADump, RelPath,
+    Stamp, When,
 };
 use serde_json::{Map, Value};
 
@@ -55,6 +55,11 @@ impl Looking {
     /// there, and of replicas.
     pub(crate) fn known_roots(&self) -> Result<Vec<PathBuf>, Failure> {
         self.lookups.known_roots()
+    }
+
+    /// See [`dumpcli::excluded`].
+    pub(crate) fn excluded(&self, lookup: &Lookup, tree: &OsStr) -> Result<Filter, Failure> {
+        dumpcli::excluded(&self.lookups, lookup, tree)
     }
 
     /// The dump root that is meant where no path chooses.

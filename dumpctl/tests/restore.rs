@@ -171,6 +171,80 @@ fn extra_entries_are_deleted_only_when_told() {
     assert_same_tree(&dumped, &ground.at("tree/dir"), &Options::of_runner());
 }
 
+/// That no dump has it says nothing of what no dump may have.
+#[test]
+fn what_is_excluded_from_dumps_is_deleted_only_when_told() {
+    let ground = changed();
+    fs::create_dir_all(ground.at("tree/.rsync")).expect("made");
+    fs::write(ground.at("tree/.rsync/exclude"), "*.o\n").expect("written");
+    ground.config("exclude = [\"cache/\"]\n");
+    for name in ["cache", "new/deep/cache", "new/only"] {
+        fs::create_dir_all(ground.at("tree/dir").join(name)).expect("made");
+    }
+    for name in ["cache/big", "main.o", "new/deep/cache/big", "new/deep/x", "new/only/y"] {
+        fs::write(ground.at("tree/dir").join(name), "mine").expect("written");
+    }
+    // A file of the dump, where now a directory holds what is excluded.
+    fs::remove_file(ground.at("tree/dir/other")).expect("removed");
+    fs::create_dir(ground.at("tree/dir/other")).expect("made");
+    fs::write(ground.at("tree/dir/other/lib.o"), "mine").expect("written");
+
+    let words = ["-n", "--json", "--in-place", "--delete", "tree/dir"];
+    let (printed, _) = restore(&ground, &words, 0);
+    let object: Value = serde_json::from_str(&printed).expect("an object");
+    let plan = &object["restored"][0];
+    // extra, new/deep/x, and new/only with y.
+    assert_eq!(plan["deletes"], 4, "{plan}");
+    assert_eq!(plan["excluded"], 3, "{plan}");
+    assert_eq!(plan["stuck"], 1, "{plan}");
+    let words = ["-n", "--in-place", "--delete", "tree/dir"];
+    let (printed, _) = restore(&ground, &words, 0);
+    assert!(printed.contains("leave 3 entries ("), "{printed}");
+    assert!(printed.contains("), excluded from dumps"), "{printed}");
+    assert!(printed.contains("fail to delete 1 entry ("), "{printed}");
+
+    for backup in [&[][..], &["--backup", "old"]] {
+        let words = ["--in-place", "--delete", "--force", "tree/dir"];
+        let (printed, said) = restore(&ground, &[&words[..], backup].concat(), 23);
+        assert!(
+            printed.contains("3 left since excluded from dumps"),
+            "{printed}"
+        );
+        assert!(
+            said.contains("other: it is a directory now, and holds what is excluded"),
+            "{said}"
+        );
+        for name in ["cache/big", "main.o", "new/deep/cache/big", "other/lib.o"] {
+            assert_eq!(text(&ground, &format!("tree/dir/{name}")), "mine");
+        }
+        for name in ["extra", "new/deep/x", "new/only"] {
+            assert!(!ground.at("tree/dir").join(name).exists(), "{name}");
+        }
+        fs::create_dir(ground.at("tree/dir/new/only")).expect("made");
+        fs::write(ground.at("tree/dir/new/deep/x"), "mine").expect("written");
+    }
+    assert_eq!(text(&ground, "old/dir/new/deep/x"), "mine");
+    assert!(ground.at("old/dir/new/only").exists());
+
+    let words = ["--in-place", "--delete-excluded", "--force", "tree/dir"];
+    let (printed, _) = restore(&ground, &words, 0);
+    assert!(!printed.contains("left since"), "{printed}");
+    let dumped = ground.root().join("2030/0102/0100/tree/dir");
+    assert_same_tree(&dumped, &ground.at("tree/dir"), &Options::of_runner());
+}
+
+/// Rules that cannot be read might have spared something.
+#[test]
+fn nothing_is_deleted_where_the_rules_are_wrong() {
+    let ground = changed();
+    ground.config("exclude = [\"- \"]\n");
+    let words = ["--in-place", "--delete", "--force", "tree/dir"];
+    let (_, said) = restore(&ground, &words, 2);
+    assert!(said.contains("no pattern follows the sign"), "{said}");
+    assert!(ground.at("tree/dir/extra").exists());
+    restore(&ground, &["--in-place", "--force", "tree/dir"], 0);
+}
+
 /// A dump root is in no dump, so that all history would be deleted.
 #[test]
 fn no_dump_root_is_deleted() {
@@ -298,6 +372,7 @@ fn what_is_replaced_or_deleted_can_be_kept() {
         fs::write(ground.at("tree/dir/other"), "more").expect("written");
         let (_, said) = restore(&ground, &words, 1);
         assert!(said.contains("cannot take the backup"), "{said}");
+        assert!(!ground.at(bad).exists(), "{bad} was left");
         assert_eq!(text(&ground, "tree/dir/other"), "more");
     }
 }
@@ -346,7 +421,7 @@ fn a_dry_run_says_what_it_would_do() {
         "path": ground.at("tree/dir"), "version": ground.root().join("2030/0102/0100/tree/dir"),
         "name": "2030/0102/0100", "exists": true,
         "makes": 4, "replaces": 1, "deletes": 0, "stays": 0, "mounted": 0,
-        "sets": 0, "uncompared": 0,
+        "sets": 0, "uncompared": 0, "excluded": 0, "stuck": 0,
     });
     assert_eq!(*plan, expected);
     assert_eq!(text(&ground, "tree/dir/other"), "third, and longer");
@@ -711,6 +786,9 @@ fn what_is_mounted_inside_is_left_alone() {
     assert!(!ground.at("tree/mnt/covered").exists());
     // Nor is it deleted with a directory that the dump does not have.
     let at = "2030/0101/0100";
+    let words = ["-n", "--in-place", "--delete", "--at", at, "tree"];
+    let (printed, _) = restore(&ground, &words, 0);
+    assert!(printed.contains("fail to delete 1 entry ("), "{printed}");
     let words = ["--in-place", "--delete", "--at", at, "--force", "tree"];
     let (_, said) = restore(&ground, &words, 23);
     assert!(said.contains("would be removed with the rest"), "{said}");
@@ -721,12 +799,12 @@ fn what_is_mounted_inside_is_left_alone() {
 #[ignore = "needs script"]
 fn on_a_terminal_it_asks() {
     let ground = changed();
-    let answer = |answer: &str| {
+    let answer = |answer: &str, backup: &str| {
         let program = env!("CARGO_BIN_EXE_dumpctl");
         let tree = ground.at("tree");
         let line = format!(
             "printf '{answer}\\n' | script -qec '{program} restore --main {tree} --dump {dump} \
-             --in-place --delete {tree}/dir' /dev/null",
+             --in-place --delete {backup} {tree}/dir' /dev/null",
             tree = tree.display(),
             dump = ground.root().display(),
         );
@@ -734,11 +812,14 @@ fn on_a_terminal_it_asks() {
         command.args(["-c", &line]).env("HOME", ground.at("."));
         ends(command, 0).0
     };
-    let asked = answer("n");
+    let asked = answer("n", "");
     assert!(asked.contains("would replace 1 entry ("), "{asked}");
     assert!(asked.contains("  and delete 1 entry ("), "{asked}");
     assert_eq!(text(&ground, "tree/dir/other"), "third, and longer");
-    answer("y");
+    let asked = answer("n", "--backup old");
+    assert!(asked.contains("  and move away 1 entry ("), "{asked}");
+    assert!(asked.contains("), keeping all of it in old"), "{asked}");
+    answer("y", "");
     assert_eq!(text(&ground, "tree/dir/other"), "second");
     assert!(!ground.at("tree/dir/extra").exists());
 }

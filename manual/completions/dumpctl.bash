@@ -837,7 +837,7 @@ _dumpctl() {
             return 0
             ;;
         dumpctl__subcmd__restore)
-            opts="-n -j -v -q -h --at --to --in-place --overwrite --delete --backup --files-from --verify --dry-run --force --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help"
+            opts="-n -j -v -q -h --at --to --in-place --overwrite --delete --delete-excluded --backup --files-from --verify --dry-run --force --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

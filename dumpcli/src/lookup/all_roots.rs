@@ -162,11 +162,7 @@ impl Lookups {
     /// A configuration that is wrong.
     pub fn known_roots(&self) -> Result<Vec<PathBuf>, Failure> {
         let (from, _) = working_directory();
-        let all = Configuration {
-            config: self.config.clone(),
-            set: None,
-        };
-        let all = Sources::load_all(self.program, &all)?;
+        let all = self.sources()?;
         let roots = all.iter().flat_map(|sources| {
             let slave = sources.has_slave().then(|| sources.slave_dump(None).value);
             [Some(sources.dump(None).value), slave]
@@ -174,6 +170,15 @@ impl Lookups {
         let configured = roots.flatten().map(|root| rooted(&from, &root));
         let chosen = self.all.iter().map(|(lookup, _)| lookup.dump.clone());
         Ok(configured.chain(chosen).collect())
+    }
+
+    /// All sets of the configuration, whichever is chosen.
+    pub(crate) fn sources(&self) -> Result<Vec<Sources>, Failure> {
+        let all = Configuration {
+            config: self.config.clone(),
+            set: None,
+        };
+        Sources::load_all(self.program, &all)
     }
 
     /// A path for machines.

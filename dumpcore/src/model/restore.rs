@@ -126,6 +126,12 @@ pub struct RestorePlan {
     /// Directories below the place on which something is mounted, then: nothing in
     /// them is made, replaced, deleted or set.
     pub mounted: WouldRemove,
+    /// What the version does not have, and stays although entries are deleted then:
+    /// exclude rules leave it out of dumps. A directory counts as one.
+    pub excluded: WouldRemove,
+    /// What cannot be deleted or make room, then: something is mounted in it, it is
+    /// immutable, or holds what exclude rules leave out of dumps.
+    pub stuck: WouldRemove,
 }
 
 impl RestorePlan {
@@ -144,6 +150,8 @@ impl RestorePlan {
             times: 0,
             uncompared: WouldRemove::default(),
             mounted: WouldRemove::default(),
+            excluded: WouldRemove::default(),
+            stuck: WouldRemove::default(),
         }
     }
 
@@ -205,6 +213,9 @@ pub struct Merged {
     /// Directories below the place on which something is mounted, and in which
     /// nothing was done. Where the version has something in one, that is a fault.
     pub mounted: u64,
+    /// What the version does not have, and stayed although entries were deleted:
+    /// exclude rules leave it out of dumps. A directory counts as one.
+    pub excluded: u64,
     /// Was it stopped before all was done? What is done stays, and the next
     /// restoration does the rest.
     pub stopped: bool,

@@ -40,7 +40,10 @@ fn restored(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
         items.push(Item::find(&looking, path, options.at.as_deref(), &target)?);
     }
     apart(&items)?;
-    if options.delete {
+    if options.deletes() {
+        if !options.delete_excluded {
+            items.iter_mut().try_for_each(|item| item.spare(&looking))?;
+        }
         items.iter().try_for_each(whole)?;
         items
             .iter()
@@ -122,14 +125,15 @@ impl Work<'_> {
         let options = self.options;
         let merging = Merging::new()
             .overwrite(options.overwrite.into())
-            .delete(options.delete)
+            .delete(options.deletes())
             .backup(options.backup.clone());
         let (navigator, version) = (&item.lookup.navigator, &item.version);
         let restore = match self.target {
             Target::Directory(to) => Restore::into_directory(navigator, version, &item.place, to)?,
             Target::InPlace => Restore::new(navigator, version, &item.place)?,
         };
-        let restore = restore.merging(merging).resume(true);
+        let restore = restore.merging(merging).spare(item.spared.clone());
+        let restore = restore.resume(true);
         Ok(restore.verify(options.verify).options(run))
     }
 
@@ -181,7 +185,7 @@ impl Work<'_> {
     /// How it ends when it is not to be done: a dry run with the plan.
     fn unless_agreed(&self, items: &[Item<'_>]) -> Result<Option<Exit>, Failure> {
         let options = self.options;
-        if options.delete || options.backup.is_some() {
+        if options.deletes() || options.backup.is_some() {
             self.check(items)?;
         }
         if options.force && !options.dry_run {
@@ -189,7 +193,10 @@ impl Work<'_> {
         }
         let plans = self.plans(items)?;
         match options.dry_run {
-            true => tell::plans(items, &plans, self.settings).map(Some),
+            true => {
+                let words = tell::Words::of(options);
+                tell::plans(items, &plans, words, self.settings).map(Some)
+            }
             false => self.ask(items, &plans),
         }
     }
@@ -200,7 +207,8 @@ impl Work<'_> {
         items: &[Item<'_>],
         plans: &[Option<RestorePlan>],
     ) -> Result<Option<Exit>, Failure> {
-        let question = |between| tell::question(items, plans, between);
+        let words = tell::Words::of(self.options);
+        let question = |between| tell::question(items, plans, words, between);
         let Some(lines) = question("\n  ") else {
             return Ok(None);
         };

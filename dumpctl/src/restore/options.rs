@@ -37,8 +37,7 @@ Exit codes:
 /// and devices.
 ///
 /// Without --at it takes the newest dump that has the path. Nothing is deleted
-/// without --delete; with it, files that are excluded from dumps are deleted as
-/// well. When something would be replaced or deleted, or a directory would get
+/// without --delete; with it, what is excluded from dumps stays. When something would be replaced or deleted, or a directory would get
 /// another owner or mode, it asks first; without a terminal it needs --force. What
 /// exists and is the same stays untouched.
 #[derive(Args, Debug)]
@@ -67,10 +66,13 @@ pub(crate) struct Options {
         hide_possible_values = true
     )]
     pub(super) overwrite: Which,
-    /// In directories that are restored, delete what the dump does not have, also
-    /// what is excluded from dumps
+    /// In directories that are restored, delete what the dump does not have, but
+    /// not what the exclude rules leave out of dumps
     #[arg(long)]
-    pub(super) delete: bool,
+    delete: bool,
+    /// Delete also what is excluded from dumps
+    #[arg(long)]
+    pub(super) delete_excluded: bool,
     /// Move what is replaced or deleted to this directory of your own, on the same
     /// filesystem
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -122,6 +124,11 @@ impl Options {
                 "say where to restore: --to DIR, or --in-place".to_owned(),
             )),
         }
+    }
+
+    /// Is anything deleted that the dump does not have?
+    pub(super) fn deletes(&self) -> bool {
+        self.delete || self.delete_excluded
     }
 
     /// The paths, also those of the file.

@@ -1,6 +1,7 @@
 //! What `dumpctl restore` says: the plan, the question, and what was done.
 
-use std::path::PathBuf;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
@@ -11,6 +12,7 @@ use dumpcore::{
 };
 use serde_json::{Map, Value};
 
+use super::options::Options;
 use super::version::Item;
 use crate::common::Settings;
 use crate::desk;
@@ -18,11 +20,29 @@ use crate::program::PROGRAM;
 
 pub(super) const WORD: &str = "restore";
 
+/// What becomes of what goes.
+#[derive(Clone, Copy)]
+pub(super) struct Words<'a> {
+    backup: Option<&'a Path>,
+    /// Are exclude rules passed over?
+    excluded: bool,
+}
+
+impl<'a> Words<'a> {
+    pub(super) fn of(options: &'a Options) -> Self {
+        Self {
+            backup: options.backup.as_deref(),
+            excluded: options.delete_excluded,
+        }
+    }
+}
+
 /// What would be replaced and deleted, in one sentence; `None`: nothing.
 /// `between`: what stands between its parts.
 pub(super) fn question(
     items: &[Item<'_>],
     plans: &[Option<RestorePlan>],
+    words: Words<'_>,
     between: &str,
 ) -> Option<String> {
     let plans: Vec<(&Item<'_>, &RestorePlan)> = items
@@ -33,7 +53,7 @@ pub(super) fn question(
         .collect();
     let one = |(item, plan): &(&Item<'_>, &RestorePlan)| {
         let (to, version) = (Brief::path(&item.to), Brief::path(&plan.version));
-        let changes = changes(plan, between);
+        let changes = changes(plan, words, between);
         format!("restoring {to}{between}from {version}{between}would {changes}")
     };
     match plans.as_slice() {
@@ -47,16 +67,25 @@ pub(super) fn question(
 }
 
 /// What is replaced and deleted, in words.
-fn changes(plan: &RestorePlan, between: &str) -> String {
+fn changes(plan: &RestorePlan, words: Words<'_>, between: &str) -> String {
     let mut parts = Vec::new();
-    for (word, what) in [("replace", &plan.overwrites), ("delete", &plan.removes)] {
+    let goes = match words.backup {
+        None => "delete",
+        Some(_) => "move away",
+    };
+    for (word, what) in [("replace", &plan.overwrites), (goes, &plan.removes)] {
         if what.entries > 0 {
             parts.push(format!("{word} {}", named(what)));
         }
     }
-    // The dump does not tell why it lacks something.
-    if let Some(last) = parts.last_mut().filter(|_| plan.removes.entries > 0) {
-        last.push_str(", also what is excluded from dumps");
+    if let Some(last) = parts.last_mut() {
+        // The dump does not tell why it lacks something.
+        if words.excluded && plan.removes.entries > 0 {
+            last.push_str(", also what is excluded from dumps");
+        }
+        if let Some(backup) = words.backup {
+            let _ = write!(last, ", keeping all of it in {}", Brief::path(backup));
+        }
     }
     if plan.sets > 0 {
         let sets = listed(directories(plan.sets), plan.sets, &plan.sets_first);
@@ -97,6 +126,7 @@ pub(super) fn entries(number: u64) -> String {
 pub(super) fn plans(
     items: &[Item<'_>],
     plans: &[Option<RestorePlan>],
+    words: Words<'_>,
     settings: &Settings,
 ) -> Result<Exit, Failure> {
     if settings.session.json {
@@ -114,6 +144,9 @@ pub(super) fn plans(
             object.insert("uncompared".into(), uncompared.into());
             let mounted = number(|plan| plan.mounted.entries);
             object.insert("mounted".into(), mounted.into());
+            let excluded = number(|plan| plan.excluded.entries);
+            object.insert("excluded".into(), excluded.into());
+            object.insert("stuck".into(), number(|plan| plan.stuck.entries).into());
             Value::Object(object)
         });
         let mut object = desk::head(WORD, Exit::Done);
@@ -126,9 +159,10 @@ pub(super) fn plans(
                 Printable::path(&item.to),
                 Printable::path(&item.version.path),
             );
-            let what = plan
-                .as_ref()
-                .map_or_else(|| "make it, since nothing is there".to_owned(), planned);
+            let what = plan.as_ref().map_or_else(
+                || "make it, since nothing is there".to_owned(),
+                |plan| planned(plan, words),
+            );
             format!("dry run: restoring {to} from {version} would {what}\n")
         });
         screen::print(&lines.collect::<String>())?;
@@ -136,13 +170,13 @@ pub(super) fn plans(
     Ok(Exit::Done)
 }
 
-fn planned(plan: &RestorePlan) -> String {
+fn planned(plan: &RestorePlan, words: Words<'_>) -> String {
     let mut parts = Vec::new();
     if plan.makes > 0 {
         parts.push(format!("make {}", entries(plan.makes)));
     }
     if !plan.only_adds() {
-        parts.push(changes(plan, " "));
+        parts.push(changes(plan, words, " "));
     }
     if plan.times > 0 {
         parts.push(format!("set the time of {}", directories(plan.times)));
@@ -159,6 +193,14 @@ fn planned(plan: &RestorePlan) -> String {
     if plan.mounted.entries > 0 {
         let mounted = named(&plan.mounted);
         parts.push(format!("leave {mounted}, since something is mounted there"));
+    }
+    if plan.excluded.entries > 0 {
+        let excluded = named(&plan.excluded);
+        parts.push(format!("leave {excluded}, excluded from dumps"));
+    }
+    if plan.stuck.entries > 0 {
+        let stuck = named(&plan.stuck);
+        parts.push(format!("fail to delete {stuck}"));
     }
     match parts.is_empty() {
         true => "change nothing: all is as in the dump".to_owned(),
@@ -294,6 +336,7 @@ fn merged_text(merged: &Merged, report: &RestoreReport) -> String {
         (merged.stayed, "left though they differ"),
         (merged.set, "with other attributes set"),
         (merged.mounted, "left since something is mounted there"),
+        (merged.excluded, "left since excluded from dumps"),
         (report.counts.faults, "failed"),
     ];
     let mut parts: Vec<String> = numbers
@@ -333,6 +376,7 @@ fn put(mut object: Map<String, Value>, report: &RestoreReport) -> Map<String, Va
         ("stayed", merged.stayed),
         ("set", merged.set),
         ("mounted", merged.mounted),
+        ("excluded", merged.excluded),
         ("faults_total", counts.faults),
     ] {
         object.insert(key.into(), value.into());

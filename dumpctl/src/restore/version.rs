@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use dumpcli::failure::Failure;
 use dumpcli::{Hints, Lookup};
 use dumpcore::chrono::{DateTime, Utc};
-use dumpcore::{Chain, DumpId, DumpName, FindError, LocatedIn, Location, Printable, Version, When};
+use dumpcore::{
+    Chain, DumpId, DumpName, Filter, FindError, LocatedIn, Location, Printable, Version, When,
+};
 
 use super::options::Target;
 use crate::dumps::Looking;
@@ -25,6 +27,8 @@ pub(super) struct Item<'a> {
     pub(super) version: Version,
     /// The path that it gets.
     pub(super) to: PathBuf,
+    /// What is not deleted although the dump does not have it.
+    pub(super) spared: Filter,
 }
 
 /// What decides which version is meant.
@@ -78,7 +82,15 @@ impl<'a> Item<'a> {
             place,
             version,
             to,
+            spared: Filter::new(),
         })
+    }
+
+    /// Spares what is excluded from dumps of its tree.
+    pub(super) fn spare(&mut self, looking: &Looking) -> Result<(), Failure> {
+        let tree = self.place.within.as_path().iter().next();
+        self.spared = looking.excluded(self.lookup, tree.unwrap_or_default())?;
+        Ok(())
     }
 }
 

@@ -58,6 +58,11 @@ impl Ground {
         ground
     }
 
+    /// Writes the user's configuration file.
+    pub(crate) fn config(&self, text: &str) {
+        fixtures::shield::configure(self.dir.path(), text);
+    }
+
     pub(crate) fn at(&self, path: &str) -> PathBuf {
         self.dir.path().join(path)
     }

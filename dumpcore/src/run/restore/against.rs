@@ -10,9 +10,10 @@
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
 
+use super::extra::{Extra, extra};
 use super::request::Named;
 use super::same::Comparer;
-use super::survey::{OPEN, Side, Wanted, going, named};
+use super::survey::{Going, OPEN, Side, Wanted, going, named};
 use crate::fs::dir_handle::HandleCache;
 use crate::fs::mount::MountOf;
 use crate::model::fault::{Fault, Op};
@@ -36,6 +37,10 @@ pub(super) struct Against {
     pub(super) times: u64,
     /// What cannot be compared, which counts as different.
     pub(super) uncompared: WouldRemove,
+    /// What the version does not have, and exclude rules spare.
+    pub(super) excluded: WouldRemove,
+    /// What the version does not have, and cannot be deleted.
+    pub(super) stuck: WouldRemove,
     /// Directories on which something is mounted.
     pub(super) mounted: WouldRemove,
     /// Those of them in which the version has something.
@@ -68,6 +73,8 @@ impl Against {
         plan.times = self.times;
         plan.uncompared = self.uncompared;
         plan.mounted = self.mounted;
+        plan.excluded = self.excluded;
+        plan.stuck = self.stuck;
     }
 
     fn differs(&mut self, path: &Path) {
@@ -181,14 +188,25 @@ impl<'a> Walk<'a> {
         let clears = here.kind != Kind::Dir || self.merging.clears();
         if !clears || !self.merging.replaces(&here, &there) {
             self.found.stays += 1;
+        } else if here.kind == Kind::Dir {
+            self.makes_room(now)?;
         } else {
             self.found.overwrites.count(now.path, true);
-            if here.kind == Kind::Dir {
-                let below = self.with_all(now)?.entries - 1;
-                self.found.removes.entries += below;
-            }
         }
         Ok(false)
+    }
+
+    /// A directory that is to make room for something else.
+    fn makes_room(&mut self, now: Named<'_>) -> Result<(), RestoreError> {
+        match going(now, self.wanted, self.mount) {
+            Ok(Going { removes, spared }) if spared.entries == 0 => {
+                self.found.overwrites.count(now.path, true);
+                self.found.removes.entries += removes.entries - 1;
+            }
+            Err(error @ RestoreError::Interrupted { .. }) => return Err(error),
+            _ => self.found.stuck.count(now.path, true),
+        }
+        Ok(())
     }
 
     /// Are two entries of one type the same? `None`: they cannot be compared,
@@ -227,28 +245,26 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What goes with an entry; what cannot be looked at counts as one.
-    fn with_all(&mut self, now: Named<'_>) -> Result<WouldRemove, RestoreError> {
-        match going(now, self.wanted, self.mount) {
-            Err(RestoreError::Fault(_)) => {
-                let mut one = WouldRemove::default();
-                one.count(now.path, true);
-                self.found.uncompared(now.path);
-                Ok(one)
-            }
-            going => going,
-        }
-    }
-
+    /// An entry that the version does not have.
     fn goes(&mut self, now: Named<'_>) -> Result<(), RestoreError> {
-        let going = self.with_all(now)?;
-        let removes = &mut self.found.removes;
-        removes.entries += going.entries;
-        let free = WouldRemove::NAMED.saturating_sub(removes.first.len());
-        removes
-            .first
-            .extend(going.first.into_iter().take(free.min(1)));
-        Ok(())
+        let (wanted, mount, found) = (self.wanted, self.mount, &mut self.found);
+        extra(now, (wanted, mount), &mut |now, what| {
+            match what {
+                Extra::Goes(going) => {
+                    let removes = &mut found.removes;
+                    removes.entries += going.removes.entries;
+                    let free = WouldRemove::NAMED.saturating_sub(removes.first.len());
+                    let first = going.removes.first.into_iter();
+                    removes.first.extend(first.take(free.min(1)));
+                }
+                Extra::Spared => found.excluded.count(now.path, true),
+                Extra::Stuck(RestoreError::HoldsDumps { path, of }) => {
+                    return Err(RestoreError::HoldsDumps { path, of });
+                }
+                Extra::Stuck(_) => found.stuck.count(now.path, true),
+            }
+            Ok(())
+        })
     }
 
     fn directory(

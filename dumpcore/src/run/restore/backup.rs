@@ -39,10 +39,7 @@ impl Backup {
         place: &Place,
         request: &Request,
     ) -> Result<Self, RestoreError> {
-        let bad = |why| RestoreError::BadBackup {
-            path: given.to_path_buf(),
-            why,
-        };
+        let bad = |why| bad(given, why);
         let failed = |op| Fault::at(op, given);
         let (above, name) = path::above(given).map_err(failed(Op::Open))?;
         let parent = given.parent().filter(|it| !it.as_os_str().is_empty());
@@ -51,10 +48,21 @@ impl Backup {
         if whole.is_some_and(|whole| DumpRoot::is_in_dumps(&whole)) {
             return Err(bad("it is in a dump, and dumps are never changed"));
         }
-        match dir::make_private(above.as_fd(), &name) {
+        let made = match dir::make_private(above.as_fd(), &name) {
             Err(e) if !errno::is_taken(&e) => return Err(failed(Op::Create)(e).into()),
-            _ => {}
+            made => made.is_ok(),
+        };
+        let opened = Self::checked(given, place, request);
+        if made && opened.is_err() {
+            // Nobody asked for an empty directory.
+            let _ = dir::remove_empty(above.as_fd(), &name);
         }
+        opened
+    }
+
+    fn checked(given: &Path, place: &Place, request: &Request) -> Result<Self, RestoreError> {
+        let bad = |why| bad(given, why);
+        let failed = |op| Fault::at(op, given);
         let dir = dir::open_root(given, For::Filling).map_err(failed(Op::Open))?;
         let dev = |of: &OwnedFd| stat::look_at(of).map(|meta| meta.dev);
         let same = dev(&dir).and_then(|here| Ok(here == dev(place.dir())?));
@@ -125,6 +133,13 @@ impl Backup {
             }
         }
         Err(errno::taken())
+    }
+}
+
+fn bad(given: &Path, why: &'static str) -> RestoreError {
+    RestoreError::BadBackup {
+        path: given.to_path_buf(),
+        why,
     }
 }
 

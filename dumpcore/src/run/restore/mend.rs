@@ -13,11 +13,13 @@ use chrono::{DateTime, Local};
 
 use super::against::{Against, Walk};
 use super::backup::{Backup, below};
+use super::level::Level;
 use super::make::{self, Made};
 use super::place::{Origin, Place};
 use super::request::{Named, Request};
 use super::restoration::{Confirm, Restoration};
-use super::settle::{Level, Settling};
+use super::settle::Settling;
+use super::spared::Spared;
 use super::survey::{OPEN, Wanted};
 use super::temporary::{clearing, sweep};
 use crate::fs::capabilities;
@@ -83,10 +85,11 @@ impl Mending<'_> {
         Ok(Restored::Done(Box::new(report)))
     }
 
-    fn wanted<'w>(&self, keep_going: &'w dyn Fn() -> bool) -> Wanted<'w> {
+    fn wanted<'w>(&'w self, keep_going: &'w dyn Fn() -> bool) -> Wanted<'w> {
         Wanted {
             dump_root: self.this.origin.dump_root,
             compare: None,
+            spared: Some(spared(self.this.request)),
             keep_going,
         }
     }
@@ -274,6 +277,14 @@ impl Mending<'_> {
     }
 }
 
+fn spared(request: &Request) -> Spared<'_> {
+    Spared {
+        filter: &request.spared,
+        top: &request.path,
+        within: &request.within,
+    }
+}
+
 /// What exists at a place, held against the version.
 fn against(
     (request, options): (&Request, &RunOptions),
@@ -291,6 +302,7 @@ fn against(
     let wanted = Wanted {
         dump_root: origin.dump_root,
         compare: None,
+        spared: Some(spared(request)),
         keep_going: &|| options.keep_going(),
     };
     let capabilities = capabilities::guess(place.dir());

@@ -9,8 +9,10 @@
 
 mod against;
 mod backup;
+mod extra;
 mod guard;
 mod judge;
+mod level;
 mod make;
 mod mend;
 mod place;
@@ -18,6 +20,7 @@ mod request;
 mod restoration;
 mod same;
 mod settle;
+mod spared;
 mod survey;
 mod swap;
 mod temporary;
@@ -181,6 +184,7 @@ impl Restoration<'_> {
         let wanted = Wanted {
             dump_root: self.origin.dump_root,
             compare: None,
+            spared: None,
             keep_going: &|| self.options.keep_going(),
         };
         let makes_room = self.request.from.meta.kind != Kind::Dir && merging.clears();
@@ -220,6 +224,7 @@ impl Restoration<'_> {
         let wanted = Wanted {
             dump_root: origin.dump_root,
             compare: kept.as_ref(),
+            spared: None,
             keep_going: &|| self.options.keep_going(),
         };
         survey(place.named(), old, &wanted)

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::fs::store::NameAt;
 use crate::model::metadata::Meta;
 use crate::model::restore::Merging;
+use crate::policy::filter::Filter;
 use crate::policy::layout::DumpName;
 
 /// A version: what leads to it.
@@ -36,6 +37,10 @@ pub(crate) struct Request {
     /// How what exists becomes the version, entry by entry; `None`: the version
     /// takes its place as a whole.
     pub(crate) merging: Option<Merging>,
+    /// What these rules leave out of dumps is not deleted then.
+    pub(crate) spared: Filter,
+    /// The path in a dump, by which the rules go.
+    pub(crate) within: PathBuf,
     /// Replace what exists without asking.
     pub(crate) may_replace: bool,
     /// Leave what was made when it is stopped, and take over what an earlier one

@@ -11,13 +11,13 @@
 use std::ffi::{CStr, OsStr};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 
 use super::backup::Backup;
+use super::extra::{Extra, extra};
+use super::level::Level;
 use super::request::Named;
-use super::survey::{Wanted, going};
-use crate::fs::dir_handle::DirHandle;
+use super::survey::{Going, Wanted, going, named};
 use crate::fs::inspect;
 use crate::fs::mount::{MountOf, mounted};
 use crate::fs::remove_tree::remove_tree_of;
@@ -27,6 +27,7 @@ use crate::model::event::{Event, Observer};
 use crate::model::fault::{Fault, Op, OpError};
 use crate::model::kind::Kind;
 use crate::model::metadata::{ACL_ACCESS, Capabilities, Meta};
+use crate::model::path::Brief;
 use crate::model::report::Report;
 use crate::model::restore::{Merged, Merging, Overwrite, RestoreError};
 use crate::policy::layout;
@@ -35,76 +36,6 @@ use crate::sys::name::c_name;
 use crate::sys::stat::{self, Fresh};
 use crate::sys::xattr::{self, Subject};
 use crate::sys::{errno, file, link};
-
-/// A directory that the place and the version have, and what was made of it.
-#[derive(Clone)]
-pub(super) struct Level {
-    pub(super) made: Arc<DirHandle>,
-    pub(super) live: Arc<DirHandle>,
-    pub(super) version: Arc<DirHandle>,
-    pub(super) path: PathBuf,
-    /// Its path in the backup.
-    pub(super) below: PathBuf,
-    /// The mode that it had, where its owner was allowed more for the time.
-    pub(super) had: Option<u16>,
-}
-
-impl Level {
-    fn enter(&self, name: &CStr, mount: MountOf) -> Result<Self, Fault> {
-        let path = self.path.join(os(name));
-        let failed = |e| Fault::at(Op::Open, &path)(e);
-        let version = self.version.enter(name, For::Reading).map_err(failed)?;
-        let (made, _) = enter_own(&self.made, name, mount).map_err(failed)?;
-        // The last, since nobody would put its mode back.
-        let (live, had) = enter_own(&self.live, name, mount).map_err(failed)?;
-        Ok(Self {
-            made,
-            live,
-            version: version.place,
-            below: self.below.join(os(name)),
-            had,
-            path,
-        })
-    }
-}
-
-/// Enters a directory on this mount to change it; what its permissions forbid its
-/// owner is allowed first, and the mode is told that it had until then.
-fn enter_own(
-    above: &Arc<DirHandle>,
-    name: &CStr,
-    mount: MountOf,
-) -> std::io::Result<(Arc<DirHandle>, Option<u16>)> {
-    let mut had = None;
-    let opened = match above.enter(name, For::Filling) {
-        Err(e) if errno::is_not_permitted(&e) => {
-            let dir = above.open()?;
-            let there = stat::details(dir.as_fd(), name)?;
-            if !mount.has_entry(&there) {
-                return Err(mounted());
-            }
-            link::set_mode_of_dir(dir.as_fd(), name, OWN)?;
-            had = Some(there.meta.mode);
-            above.enter(name, For::Filling).inspect_err(|_| {
-                let _ = link::set_mode_of_dir(dir.as_fd(), name, there.meta.mode);
-            })
-        }
-        opened => opened,
-    }?;
-    if !mount.has(&*opened.handle, &opened.meta)? {
-        return Err(mounted());
-    }
-    let mode = opened.meta.mode;
-    if mode & OWN != OWN {
-        // As root that is not in the way.
-        let set = file::set_mode(&opened.handle, mode | OWN);
-        had = had.or(set.is_ok().then_some(mode));
-    }
-    Ok((opened.place, had))
-}
-
-/// What an owner needs to fill a directory.
-const OWN: u16 = 0o700;
 
 fn os(name: &CStr) -> &OsStr {
     OsStr::from_bytes(name.to_bytes())
@@ -310,12 +241,17 @@ impl Settling<'_> {
             return Err(Fault::at(Op::Create, to.path)(std::io::Error::other(text)));
         }
         match going(to, self.wanted, self.mount) {
-            Ok(going) => Ok(going.entries),
-            Err(RestoreError::Fault(fault)) => Err(fault),
-            Err(error) => {
-                let text = Chain(&error).to_string();
-                Err(Fault::at(Op::Remove, to.path)(std::io::Error::other(text)))
-            }
+            Ok(Going { removes, spared }) => match spared.first.first() {
+                None => Ok(removes.entries),
+                Some(first) => {
+                    let text = format!(
+                        "it is a directory now, and holds what is excluded from dumps ({})",
+                        Brief::path(first)
+                    );
+                    Err(Fault::at(Op::Create, to.path)(std::io::Error::other(text)))
+                }
+            },
+            Err(error) => Err(stuck(to.path, error)),
         }
     }
 
@@ -338,16 +274,32 @@ impl Settling<'_> {
                 continue;
             }
             let path = level.path.join(os(entry.name));
-            let to = Named {
-                at: NameAt {
-                    dir: live.as_fd(),
-                    name: entry.name,
-                },
-                path: &path,
-            };
-            if let Err(fault) = self.delete(to, &level.below.join(os(entry.name))) {
-                self.fault(fault);
+            let (wanted, mount) = (self.wanted, self.mount);
+            let to = named(live, entry.name, &path);
+            let told = extra(to, (wanted, mount), &mut |to, what| {
+                self.extra(to, what, level);
+                Ok(())
+            });
+            match told {
+                Ok(()) => {}
+                Err(RestoreError::Interrupted { .. }) => self.done.stopped = true,
+                Err(error) => self.fault(stuck(&path, error)),
             }
+        }
+    }
+
+    /// What is to become of an entry below a directory that the version does not have.
+    fn extra(&mut self, to: Named<'_>, what: Extra, level: &Level) {
+        match what {
+            Extra::Goes(going) => {
+                let in_level = to.path.strip_prefix(&level.path).unwrap_or(to.path);
+                match self.delete(to, &level.below.join(in_level)) {
+                    Ok(()) => self.done.deleted += going.removes.entries,
+                    Err(fault) => self.fault(fault),
+                }
+            }
+            Extra::Spared => self.done.excluded += 1,
+            Extra::Stuck(error) => self.fault(stuck(to.path, error)),
         }
     }
 
@@ -357,7 +309,6 @@ impl Settling<'_> {
             Err(e) if errno::is_missing(&e) => return Ok(()),
             Err(e) => return Err(Fault::at(Op::Stat, to.path)(e)),
         };
-        let entries = self.may_go(to)?;
         if let Some(backup) = &self.backup {
             let kept = backup.keep(to.at, below);
             kept.map_err(|e| Fault::at(Op::Rename, to.path)(about_mounts(e)))?;
@@ -366,7 +317,6 @@ impl Settling<'_> {
             let whole = removed.map_err(|op_error| op_error.at(to.path.to_path_buf()))?;
             self.done.stopped |= !whole;
         }
-        self.done.deleted += entries;
         Ok(())
     }
 
@@ -436,6 +386,17 @@ impl Settling<'_> {
         self.faults_total += 1;
         if self.faults.len() < Report::MAX_LISTED {
             self.faults.push(fault);
+        }
+    }
+}
+
+/// Why an entry did not go.
+fn stuck(path: &Path, error: RestoreError) -> Fault {
+    match error {
+        RestoreError::Fault(fault) => fault,
+        error => {
+            let text = Chain(&error).to_string();
+            Fault::at(Op::Remove, path)(std::io::Error::other(text))
         }
     }
 }

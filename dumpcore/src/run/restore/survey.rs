@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use super::request::Named;
 use super::same::Comparer;
+use super::spared::Spared;
 use crate::fs::dir_handle::{DirHandle, HandleCache};
 use crate::fs::mount::MountOf;
 use crate::fs::store::NameAt;
@@ -41,6 +42,8 @@ pub(super) struct Wanted<'a> {
     pub(super) dump_root: Option<Id>,
     /// Compare everything, by what the version's filesystem could keep.
     pub(super) compare: Option<&'a Capabilities>,
+    /// What does not go although the version does not have it.
+    pub(super) spared: Option<Spared<'a>>,
     pub(super) keep_going: &'a dyn Fn() -> bool,
 }
 
@@ -50,6 +53,8 @@ pub(super) struct Found {
     /// The entry of the name; `None` when there is none.
     pub(super) there: Option<Meta>,
     pub(super) removes: WouldRemove,
+    /// What is spared, wherever the version does not have it.
+    spared: WouldRemove,
     /// Does anything differ? Known only where everything was compared.
     pub(super) differs: bool,
 }
@@ -103,7 +108,16 @@ pub(super) fn survey(
     Ok(walk.found)
 }
 
-/// What goes with an entry that is deleted: itself and all below it.
+/// What goes with an entry that is deleted.
+#[derive(Debug, Default)]
+pub(super) struct Going {
+    /// Itself and all below it, but for what is spared.
+    pub(super) removes: WouldRemove,
+    /// What is spared; it keeps the directories that it is in.
+    pub(super) spared: WouldRemove,
+}
+
+/// What goes with an entry that is deleted.
 ///
 /// All of it must be on this mount, that of the place: inside a mount, the
 /// directory that an entry is in would not tell.
@@ -111,7 +125,7 @@ pub(super) fn going(
     now: Named<'_>,
     wanted: &Wanted<'_>,
     mount: MountOf,
-) -> Result<WouldRemove, RestoreError> {
+) -> Result<Going, RestoreError> {
     let details = stat::details(now.at.dir, now.at.name).map_err(Fault::at(Op::Stat, now.path))?;
     let mut walk = Walk {
         wanted,
@@ -134,7 +148,10 @@ pub(super) fn going(
         let below = walk.directory(&side, None)?;
         left.extend(below.into_iter().map(|(side, _)| side));
     }
-    Ok(walk.found.removes)
+    let Found {
+        removes, spared, ..
+    } = walk.found;
+    Ok(Going { removes, spared })
 }
 
 struct Walk<'a> {
@@ -233,6 +250,10 @@ impl Walk<'_> {
                 Err(e) if errno::is_missing(&e) => continue,
                 Err(e) => return Err(Fault::at(Op::Stat, &path)(e).into()),
             };
+            if self.wanted.spares(&path, details.meta.kind == Kind::Dir) {
+                self.found.spared.count(&path, true);
+                continue;
+            }
             self.may_go(&details, &path)?;
             let at = old
                 .as_ref()
@@ -287,6 +308,12 @@ impl Walk<'_> {
 }
 
 impl Wanted<'_> {
+    /// Does an entry stay although the version does not have it?
+    pub(super) fn spares(&self, path: &Path, is_dir: bool) -> bool {
+        let spared = self.spared.as_ref();
+        spared.is_some_and(|spared| spared.has(path, is_dir))
+    }
+
     /// Is a directory with these names, which are sorted, a dump root: that of the
     /// version, or one that looks like it?
     pub(super) fn is_dump_root(&self, dir: &OwnedFd, names: &Chunk) -> bool {

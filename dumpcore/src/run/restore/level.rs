@@ -1,0 +1,87 @@
+//! A directory that a place and a version have, opened to be filled.
+//!
+//! What its permissions forbid its owner is allowed for the time; the mode that
+//! it had is remembered, so that it can be given back.
+
+use std::ffi::{CStr, OsStr};
+use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::fs::dir_handle::DirHandle;
+use crate::fs::mount::{MountOf, mounted};
+use crate::model::fault::{Fault, Op};
+use crate::sys::dir::For;
+use crate::sys::stat;
+use crate::sys::{errno, file, link};
+
+/// A directory that the place and the version have, and what was made of it.
+#[derive(Clone)]
+pub(super) struct Level {
+    pub(super) made: Arc<DirHandle>,
+    pub(super) live: Arc<DirHandle>,
+    pub(super) version: Arc<DirHandle>,
+    pub(super) path: PathBuf,
+    /// Its path in the backup.
+    pub(super) below: PathBuf,
+    /// The mode that it had, where its owner was allowed more for the time.
+    pub(super) had: Option<u16>,
+}
+
+impl Level {
+    pub(super) fn enter(&self, name: &CStr, mount: MountOf) -> Result<Self, Fault> {
+        let path = self.path.join(OsStr::from_bytes(name.to_bytes()));
+        let failed = |e| Fault::at(Op::Open, &path)(e);
+        let version = self.version.enter(name, For::Reading).map_err(failed)?;
+        let (made, _) = enter_own(&self.made, name, mount).map_err(failed)?;
+        // The last, since nobody would put its mode back.
+        let (live, had) = enter_own(&self.live, name, mount).map_err(failed)?;
+        Ok(Self {
+            made,
+            live,
+            version: version.place,
+            below: self.below.join(OsStr::from_bytes(name.to_bytes())),
+            had,
+            path,
+        })
+    }
+}
+
+/// Enters a directory on this mount to change it; what its permissions forbid its
+/// owner is allowed first, and the mode is told that it had until then.
+fn enter_own(
+    above: &Arc<DirHandle>,
+    name: &CStr,
+    mount: MountOf,
+) -> std::io::Result<(Arc<DirHandle>, Option<u16>)> {
+    let mut had = None;
+    let opened = match above.enter(name, For::Filling) {
+        Err(e) if errno::is_not_permitted(&e) => {
+            let dir = above.open()?;
+            let there = stat::details(dir.as_fd(), name)?;
+            if !mount.has_entry(&there) {
+                return Err(mounted());
+            }
+            link::set_mode_of_dir(dir.as_fd(), name, OWN)?;
+            had = Some(there.meta.mode);
+            above.enter(name, For::Filling).inspect_err(|_| {
+                let _ = link::set_mode_of_dir(dir.as_fd(), name, there.meta.mode);
+            })
+        }
+        opened => opened,
+    }?;
+    if !mount.has(&*opened.handle, &opened.meta)? {
+        return Err(mounted());
+    }
+    let mode = opened.meta.mode;
+    if mode & OWN != OWN {
+        // As root that is not in the way.
+        let set = file::set_mode(&opened.handle, mode | OWN);
+        had = had.or(set.is_ok().then_some(mode));
+    }
+    Ok((opened.place, had))
+}
+
+/// What an owner needs to fill a directory.
+const OWN: u16 = 0o700;
