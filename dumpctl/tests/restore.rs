@@ -181,7 +181,13 @@ fn what_is_excluded_from_dumps_is_deleted_only_when_told() {
     for name in ["cache", "new/deep/cache", "new/only"] {
         fs::create_dir_all(ground.at("tree/dir").join(name)).expect("made");
     }
-    for name in ["cache/big", "main.o", "new/deep/cache/big", "new/deep/x", "new/only/y"] {
+    for name in [
+        "cache/big",
+        "main.o",
+        "new/deep/cache/big",
+        "new/deep/x",
+        "new/only/y",
+    ] {
         fs::write(ground.at("tree/dir").join(name), "mine").expect("written");
     }
     // A file of the dump, where now a directory holds what is excluded.
