@@ -51,8 +51,8 @@ pub(super) fn extra(
     Ok(())
 }
 
-/// Is something spared in a directory, so that what is in it is told of one by
-/// one?
+/// Tells of an entry, unless it is a directory in which something is spared: is
+/// it, so that its entries are judged one by one?
 fn judge(
     now: Named<'_>,
     (wanted, mount): (&Wanted<'_>, MountOf),
