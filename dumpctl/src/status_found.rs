@@ -66,15 +66,23 @@ pub(crate) struct Replica {
     pub(crate) root: PathBuf,
     /// Can it be looked at?
     is_there: bool,
-    /// The newest dump on it.
+    /// The newest dump on it that has a tree of the dump root: others may have
+    /// their replicas there, too.
     pub(crate) newest: Option<Dated>,
 }
 
 impl Replica {
-    fn at(root: PathBuf, now: DateTime<Utc>) -> Self {
-        let found = DumpRoot::open(&root)
-            .ok()
-            .map(|root| root.listing().newest_first(..=now).next().transpose());
+    fn at(root: PathBuf, status: &RootStatus) -> Self {
+        let found = DumpRoot::open(&root).ok().map(|root| {
+            let listing = root.listing();
+            let has = |dated: &Dated| {
+                let mut trees = status.trees.iter();
+                trees.any(|tree| listing.has_tree(dated.name, &tree.name))
+            };
+            let mut dumps = listing.newest_first(..=status.now);
+            let found = dumps.find(|dated| dated.as_ref().map_or(true, has));
+            found.transpose()
+        });
         let found = found.and_then(Result::ok);
         Self {
             root,
@@ -122,7 +130,7 @@ impl<'a> Found<'a> {
             if replicas.iter().any(|other: &Replica| other.root == root) {
                 continue;
             }
-            let replica = Replica::at(root, status.now);
+            let replica = Replica::at(root, &status);
             attention.extend(replica.attention(status.now, &limits));
             replicas.push(replica);
         }

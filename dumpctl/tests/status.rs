@@ -127,6 +127,24 @@ fn the_configuration_says_what_is_expected() {
         object["roots"][0]["replicas"][0]["name"].is_null(),
         "{object}"
     );
+    // What others have there is no replica of these dumps.
+    fs::create_dir(ground.at("others")).expect("made");
+    let replicated = |tree: &str| {
+        let init = !slave.join("current").exists();
+        let others = Snapshot::new(&slave).main(ground.at(tree)).init(init);
+        others.run().expect("published");
+        let mut command = ground.dumpctl(&["status", "--json", "--config"]);
+        command.env_remove("DUMPROOT").arg(&file);
+        let (printed, _) = ends(command, 3);
+        let object: Value = serde_json::from_str(&printed).expect("one object");
+        let is_old = printed.contains("\"old_replica\"");
+        (
+            object["roots"][0]["replicas"][0]["name"].is_string(),
+            is_old,
+        )
+    };
+    assert_eq!(replicated("others"), (false, true));
+    assert_eq!(replicated("tree"), (true, false));
 }
 
 #[test]
