@@ -21,6 +21,7 @@ use crate::model::minute::Stamp;
 use crate::model::report::Report;
 use crate::model::tree::Tree;
 use crate::policy::layout::{self, DumpId, DumpName};
+use crate::policy::link::LinkPolicy;
 use crate::policy::old_copies::{ImportFrom, OldCopy};
 use crate::root::DumpRoot;
 use crate::root::listing::Listing;
@@ -53,6 +54,7 @@ pub struct Import {
     within: Option<PathBuf>,
     name: Option<OsString>,
     init: bool,
+    contents: bool,
     options: RunOptions,
 }
 
@@ -116,6 +118,7 @@ impl Import {
             within: None,
             name: None,
             init: false,
+            contents: false,
             options: RunOptions::new(),
         }
     }
@@ -137,6 +140,13 @@ impl Import {
     /// The dump root may be one that has no `current` yet.
     pub fn init(mut self, yes: bool) -> Self {
         self.init = yes;
+        self
+    }
+
+    /// Compare the contents of every file with the dump before, instead of taking
+    /// one of the same size and modification time for unchanged.
+    pub fn contents(mut self, yes: bool) -> Self {
+        self.contents = yes;
         self
     }
 
@@ -181,7 +191,8 @@ impl Import {
         // All but the first come into a dump root that has one.
         let has_none = DumpRoot::open(&self.dump)?.current_name();
         let init = self.init && matches!(has_none, Ok(None));
-        let mut snapshot = snapshot.init(init).allow_empty(true);
+        let policy = LinkPolicy::new().contents(self.contents);
+        let mut snapshot = snapshot.init(init).allow_empty(true).policy(policy);
         if let (ImportState::New(name), Some(moment)) = (copy.state, copy.moment) {
             snapshot = snapshot.at(name.stamp).moment(moment);
         }

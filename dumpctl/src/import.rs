@@ -71,6 +71,10 @@ pub(crate) struct Options {
     /// copy, or else of DIR]
     #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
     root_name: Option<OsString>,
+    /// Compare the contents of every file, instead of taking one of the same size
+    /// and modification time for unchanged
+    #[arg(long)]
+    checksum: bool,
     /// The dump root has no dump yet
     #[arg(long)]
     init: bool,
@@ -231,7 +235,9 @@ impl<'c> Done<'c> {
 
 impl Options {
     fn order(&self, from: ImportFrom, dir: &Path, dump: &Path) -> Import {
-        let mut import = Import::new(from, dir, dump).init(self.init);
+        let mut import = Import::new(from, dir, dump)
+            .init(self.init)
+            .contents(self.checksum);
         if let Some(within) = &self.within {
             import = import.within(within);
         }

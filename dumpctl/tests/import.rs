@@ -4,6 +4,7 @@
 mod common;
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -28,6 +29,32 @@ fn import(ground: &Ground, words: &[&str], dir: &Path) -> Command {
     let mut command = ground.dumpctl(&["import"]);
     command.args(words).arg(dir);
     command
+}
+
+/// As when a program wrote in place, and set the time again.
+#[test]
+fn contents_that_size_and_time_do_not_tell_are_imported_when_asked_for() {
+    for (words, second) in [(&[][..], "one"), (&["--checksum"], "two")] {
+        let ground = Ground::empty();
+        let dir = copies(&ground);
+        for (name, text) in [("2020-02-02-101005", "one"), ("2020-02-03-101005", "two")] {
+            let file = dir.join(name).join("file");
+            fs::write(&file, text).expect("written");
+            fs::write(dir.join(name).join("same"), "same").expect("written");
+            for name in [file, dir.join(name).join("same")] {
+                let file = fs::File::options().write(true).open(name).expect("opened");
+                file.set_modified(std::time::UNIX_EPOCH).expect("set");
+            }
+        }
+        let common = ["--init", "--root-name", "home", "rsync-time-backup"];
+        ends(import(&ground, &[words, &common].concat(), &dir), 0);
+        let of = |dump: &str, name: &str| ground.root().join(dump).join("home").join(name);
+        let text = |dump| fs::read_to_string(of(dump, "file")).expect("imported");
+        assert_eq!(text("2020/0202/1010"), "one");
+        assert_eq!(text("2020/0203/1010"), second, "{words:?}");
+        let inode = |dump| fs::metadata(of(dump, "same")).expect("imported").ino();
+        assert_eq!(inode("2020/0202/1010"), inode("2020/0203/1010"));
+    }
 }
 
 #[test]

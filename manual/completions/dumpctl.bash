@@ -449,7 +449,7 @@ _dumpctl() {
             return 0
             ;;
         dumpctl__subcmd__import)
-            opts="-n -j -v -q -h --within --root-name --init --dry-run --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help"
+            opts="-n -j -v -q -h --within --root-name --checksum --init --dry-run --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -302,6 +302,7 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -l log -d 'Where
 journal\t'The systemd journal'
 syslog\t'The system log'
 stderr\t'Standard error'"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -l checksum -d 'Compare the contents of every file, instead of taking one of the same size and modification time for unchanged'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -l init -d 'The dump root has no dump yet'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -s n -l dry-run -d 'Only print what would be imported'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -l print-config -d 'Print the settings in force and where each comes from, then exit'
