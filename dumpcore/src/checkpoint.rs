@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use crate::engine::{MergeOptions, Sharing, Totals};
+use crate::fs::disk_hash::{DiskHasher, DiskRead};
 use crate::fs::inspect;
 use crate::model::error::Error;
 use crate::model::event::{Action, Event, Phase, Warning};
@@ -21,11 +22,12 @@ use crate::model::fault::{Fault, Op};
 use crate::model::metadata::{Id, Kind, Meta};
 use crate::model::report::{Count, Report};
 use crate::model::tree::Tree;
+use crate::policy::content_hash::ContentHash;
 use crate::policy::filter::Filter;
 use crate::policy::layout::{self, Sort};
 use crate::policy::link::LinkPolicy;
 use crate::run::{
-    Made, Order, Published, Run, RunOptions, Source, roots_of_dump, takes_run_options,
+    CheckOrder, Made, Order, Published, Run, RunOptions, Source, roots_of_dump, takes_run_options,
 };
 use crate::sys::dir::{self, For, Lister};
 use crate::sys::file;
@@ -33,6 +35,7 @@ use crate::sys::lock::lock;
 use crate::sys::name::c_name;
 use crate::sys::pages::{Pages, Reader};
 use crate::sys::stat::{self, Fresh};
+use crate::tend::scrub::good_copies::{CopiesElsewhere, named};
 
 /// Makes a physically separate copy of the dump that `current` names. Then both
 /// `current_chk` and `current` point to it, and later dumps link to it.
@@ -49,6 +52,8 @@ use crate::sys::stat::{self, Fresh};
 pub struct Checkpoint {
     dump: PathBuf,
     mains: Vec<Tree>,
+    from: Vec<PathBuf>,
+    heal: bool,
     verify: bool,
     space_check: bool,
     options: RunOptions,
@@ -60,6 +65,8 @@ impl Checkpoint {
         Self {
             dump: dump.into(),
             mains: Vec::new(),
+            from: Vec::new(),
+            heal: false,
             verify: false,
             space_check: true,
             options: RunOptions::new(),
@@ -67,10 +74,23 @@ impl Checkpoint {
     }
 
     /// A main tree, in which a good version is looked for when a file of the
-    /// dump cannot be read: a path, or a [`Tree`] that has another name in the
+    /// dump is damaged: a path, or a [`Tree`] that has another name in the
     /// dump.
     pub fn main(mut self, tree: impl Into<Tree>) -> Self {
         self.mains.push(tree.into());
+        self
+    }
+
+    /// Another dump root that may have good versions. Call it for each.
+    pub fn from(mut self, root: impl Into<PathBuf>) -> Self {
+        self.from.push(root.into());
+        self
+    }
+
+    /// Stores a good version, where there is one, in the place of a damaged file:
+    /// one with the hash that was recorded. The dump itself stays as it is.
+    pub fn heal(mut self, yes: bool) -> Self {
+        self.heal = yes;
         self
     }
 
@@ -91,8 +111,9 @@ impl Checkpoint {
 
     /// Makes the checkpoint.
     ///
-    /// A file that cannot be read is a fault; a warning names a good version of
-    /// it, if there is one.
+    /// A file that cannot be read is a fault, and so is one whose contents are not
+    /// those that were stored, as the catalog knows; that one is copied as it is. A
+    /// warning names a good version of it, if there is one.
     ///
     /// # Errors
     /// See [`Error`]: nothing was published. [`Error::NoSpace`] when it
@@ -118,7 +139,14 @@ impl Checkpoint {
             ..self.options.merge(&policy, &everything)
         };
         let listing = run.dump.listing();
+        let mains = named(&self.mains);
+        let copies = CopiesElsewhere::new(&run.dump, &self.options, mains, self.from.clone());
         let order = Order {
+            check: Some(CheckOrder {
+                root: &run.dump,
+                copies: &copies,
+                heal: self.heal,
+            }),
             moment: current.name.map(|name| listing.moment(name)),
             lacks: current.name.and_then(|name| listing.lacks(name)),
             space_check: self.space_check && !self.options.dry_run,
@@ -151,13 +179,16 @@ impl Checkpoint {
         made: &Made<'_>,
     ) -> Result<Option<Count>, Error> {
         let faulty = faulty(made, base);
+        let is_told = |path: &Path| is_told(made, base, path);
         let mut verified = None;
         if self.verify {
             made.totals.event(Event::Phase(Phase::Verifying));
-            let same = read_back(run, roots_of_dump(dump, base)?, made, &faulty);
+            let spared = |path: &Path| faulty.contains(path) || is_told(path);
+            let same = read_back(run, roots_of_dump(dump, base)?, made, &spared);
+            let same = same.and_then(|same| Ok(same + read_healed_back(made, base)?));
             verified = Some(same.inspect_err(|_| made.staging.distrust())?);
         }
-        let unreadable = |path: &&PathBuf| path.starts_with(base);
+        let unreadable = |path: &&PathBuf| path.starts_with(base) && !is_told(path);
         for path in faulty.iter().filter(unreadable).cloned() {
             let good = self.good_version(run, base, &path);
             made.totals.warn(Warning::Damaged { path, good });
@@ -170,9 +201,9 @@ impl Checkpoint {
     fn good_version(&self, run: &Run, base: &Path, damaged: &Path) -> Option<PathBuf> {
         let below = damaged.strip_prefix(base).ok()?;
         let bad = look(base, below)?;
-        let in_main = self.mains.iter().filter_map(|main| {
-            let name = main.name.as_deref().or(main.path.file_name())?;
-            Some((main.path.clone(), below.strip_prefix(name).ok()?))
+        let mains = named(&self.mains);
+        let in_main = mains.iter().filter_map(|(name, main)| {
+            Some((main.clone(), below.strip_prefix(name.as_path()).ok()?))
         });
         let listing = run.dump.listing();
         let in_dumps = listing
@@ -258,19 +289,59 @@ fn is_whole_file(above: &OwnedFd, name: &CStr) -> bool {
     true
 }
 
+/// Was it said of what has this path in the dump that it is damaged?
+fn is_told(made: &Made<'_>, base: &Path, path: &Path) -> bool {
+    let Some(checked) = made.checked else {
+        return false;
+    };
+    let below = path.strip_prefix(base).ok();
+    let looked = below.and_then(|below| look(base, below));
+    looked.is_some_and(|meta| checked.has_told(meta.ino))
+}
+
+/// Reads those files of the copy back that have the contents of good ones. How
+/// many there are.
+fn read_healed_back(made: &Made<'_>, base: &Path) -> Result<Count, Error> {
+    let staging = made.staging.path();
+    let mut sum = Count::default();
+    let each = |healed: &[(PathBuf, ContentHash)]| {
+        healed.iter().try_for_each(|(path, hash)| {
+            let below = path.strip_prefix(base).unwrap_or(path);
+            let opened = reach(&staging, below)
+                .and_then(|(above, name)| file::open_file(above.as_fd(), &name).ok());
+            let read = opened.and_then(|file| {
+                let size = stat::look_at(&file).ok()?.size;
+                let read = DiskHasher::new().hash(&file, size, &mut |_| made.totals.keep_going());
+                Some((read.ok()?, size))
+            });
+            match read {
+                Some((DiskRead::Whole(found), size)) if found == *hash => {
+                    sum += Count::new(1, size);
+                    Ok(())
+                }
+                Some((DiskRead::Stopped, _)) => Err(Error::Interrupted),
+                _ => Err(Error::VerifyFailed { path: path.clone() }),
+            }
+        })
+    };
+    let read = made.checked.map(|checked| checked.with_healed(each));
+    read.transpose()?;
+    Ok(sum)
+}
+
 /// Compares the copy, as it is on the disk, with what it was copied from;
-/// what was a fault then is missing in it, and passed over. How many files were
+/// what was a fault then is missing in it or damaged, and passed over. How many files were
 /// found to be the same.
 fn read_back(
     run: &Run,
     sources: Vec<Source>,
     made: &Made<'_>,
-    faulty: &BTreeSet<PathBuf>,
+    is_spared: &(dyn Fn(&Path) -> bool + Sync),
 ) -> Result<Count, Error> {
     let (files, same_bytes) = (AtomicU64::new(0), AtomicU64::new(0));
     let differs: Mutex<Option<PathBuf>> = Mutex::new(None);
     let note = |path: PathBuf| {
-        if !faulty.contains(&path) {
+        if !is_spared(&path) {
             let mut differs = lock(&differs);
             differs.get_or_insert(path);
         }

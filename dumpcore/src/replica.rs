@@ -14,12 +14,16 @@ use crate::model::error::{Error, Wanted};
 use crate::model::event::{Event, Phase, Warning};
 use crate::model::fault::Fault;
 use crate::model::report::Report;
+use crate::model::tree::Tree;
 use crate::policy::filter::Filter;
 use crate::policy::layout::{self, DumpName, LinkTarget, Sort};
 use crate::policy::link::LinkPolicy;
 use crate::root::DumpRoot;
-use crate::run::{Order, Published, Run, RunOptions, Source, roots_of_dump, takes_run_options};
+use crate::run::{
+    CheckOrder, Order, Published, Run, RunOptions, Source, roots_of_dump, takes_run_options,
+};
 use crate::sys::{errno, stat};
+use crate::tend::scrub::good_copies::{CopiesElsewhere, named};
 
 /// Copies the last dump before today to another dump root, as a dump there that
 /// is linked to the one before it.
@@ -45,6 +49,8 @@ pub struct Replica {
     today: Option<NaiveDate>,
     wait: bool,
     init: bool,
+    trees: Vec<Tree>,
+    heal: bool,
     options: RunOptions,
 }
 
@@ -94,6 +100,8 @@ impl Replica {
             today: None,
             wait: false,
             init: false,
+            trees: Vec::new(),
+            heal: false,
             options: RunOptions::new(),
         }
     }
@@ -137,9 +145,27 @@ impl Replica {
         self
     }
 
+    /// A tree that is dumped there: one of the places that may have a good version
+    /// of what is damaged. Call it for each.
+    pub fn tree(mut self, tree: impl Into<Tree>) -> Self {
+        self.trees.push(tree.into());
+        self
+    }
+
+    /// Stores a good version, where there is one, in the place of a damaged file:
+    /// one with the hash that was recorded. The dump that is read stays as it is.
+    pub fn heal(mut self, yes: bool) -> Self {
+        self.heal = yes;
+        self
+    }
+
     takes_run_options!();
 
     /// Replicates.
+    ///
+    /// A file that is copied and whose contents are not those that were stored, as
+    /// the catalog of the dump root that is read knows, is a fault; it is copied as
+    /// it is, and a warning names a good version of it, if there is one.
     ///
     /// # Errors
     /// See [`Error`]: nothing was published. [`Error::NoSuchDump`] when there is
@@ -209,7 +235,14 @@ impl Replica {
             from.listing(),
             self.options.merge(&self.policy, &self.filter),
         );
+        let trees = named(&self.trees);
+        let copies = CopiesElsewhere::new(from, &self.options, trees, vec![self.dump.clone()]);
         let order = Order {
+            check: Some(CheckOrder {
+                root: from,
+                copies: &copies,
+                heal: self.heal,
+            }),
             at: Some(name.stamp),
             moment: Some(listing.moment(name)),
             lacks: listing.lacks(name),
@@ -294,6 +327,7 @@ impl Replica {
 
     fn look(&self) -> Result<(DumpRoot, LinkTarget), Error> {
         let from = DumpRoot::open(&self.from)?;
+        let from = from.with_local_state(self.options.local_state.clone());
         if self.distance(&from) == Some(Distance::None) {
             return Err(Error::SameRoot {
                 from: self.from.clone(),

@@ -83,6 +83,10 @@ fn warning_absolute(warning: &mut Warning) {
             make_absolute(path);
             good.iter_mut().for_each(make_absolute);
         }
+        Warning::Healed { path, good } => {
+            make_absolute(path);
+            make_absolute(good);
+        }
         _ => {}
     }
 }

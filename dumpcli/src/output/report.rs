@@ -126,6 +126,7 @@ impl<'a> Summary<'a> {
                 some(counts.directories, "directory", "directories")
             ));
         }
+        parts.extend(number(counts.healed.number, "healed"));
         parts.extend(number(counts.kept.number, "kept from a stopped run"));
         parts.extend(number(self.lacking, "not dumped"));
         parts.join(", ")
@@ -177,7 +178,7 @@ pub fn not_yet(newest: &Path) -> String {
     )
 }
 
-/// Where good versions are of what could not be read.
+/// Where good versions are of what is damaged.
 fn damaged(report: &Report, text: &mut String) {
     let good = report.warnings.iter().filter_map(|warning| match warning {
         Warning::Damaged { path, good } => Some((path, good)),
@@ -185,7 +186,7 @@ fn damaged(report: &Report, text: &mut String) {
     });
     for (number, (path, good)) in good.enumerate().take(LISTED) {
         if number == 0 {
-            text.push_str("\ngood versions of what cannot be read:\n");
+            text.push_str("\ngood versions of what is damaged:\n");
         }
         let path = Printable::path(path);
         let _ = match good {
@@ -292,6 +293,7 @@ mod tests {
         counts.copied_attributes = count(2, 0);
         counts.copied_refused = count(1, 0);
         counts.kept = count(7, 0);
+        counts.healed = count(1, 1 << 20);
         let all = counts;
         let source = Some("/dump/2026/1125/1700");
         let table = [
@@ -326,7 +328,7 @@ mod tests {
                 line(&all, true, false, None, 25),
                 "/dump/2026/1125/1742: 12 new, 4 changed, 2 with other attributes, \
                  1 copied because links were refused, 3 removed, 119,812 unchanged, \
-                 1 more hard link, 7 kept from a stopped run, 25 not dumped; \
+                 1 more hard link, 1 healed, 7 kept from a stopped run, 25 not dumped; \
                  2.00 MiB copied in 3.2 s, 210 GiB free",
             ),
         ];

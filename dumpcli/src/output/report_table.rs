@@ -61,6 +61,8 @@ fn table(counts: &Counts) -> String {
         ("  specials", plain(counts.specials), false),
         ("removed", plain(counts.removed), false),
         ("compared", counts.compared, true),
+        ("with its hash", counts.checked, true),
+        ("healed", counts.healed, true),
         ("excluded", plain(counts.excluded), false),
         ("not entered", plain(counts.other_filesystems), false),
         ("vanished", plain(counts.vanished), false),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::error::Error;
 use crate::model::path::Printable;
+use crate::sys::errno;
 
 type Cause = Box<dyn StdError + Send + Sync>;
 
@@ -100,6 +101,12 @@ impl CatalogError {
     #[must_use]
     pub fn is_interrupted(&self) -> bool {
         self.op == CatalogOp::Stopped
+    }
+
+    /// May this user not read it?
+    pub(crate) fn is_closed(&self) -> bool {
+        let cause = self.cause.as_ref().and_then(|cause| cause.downcast_ref());
+        cause.is_some_and(errno::is_not_permitted)
     }
 
     /// Is it a dump that could not be looked at, not the catalog?

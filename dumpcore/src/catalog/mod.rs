@@ -46,6 +46,8 @@ mod check;
 #[cfg(feature = "catalog")]
 mod columns;
 #[cfg(feature = "catalog")]
+mod copied;
+#[cfg(feature = "catalog")]
 mod dumps;
 #[cfg(feature = "catalog")]
 mod erase;
@@ -71,6 +73,8 @@ mod query_without;
 mod rebuild;
 #[cfg(all(test, feature = "catalog"))]
 mod rebuild_tests;
+#[cfg(feature = "catalog")]
+mod recorded;
 mod report;
 #[cfg(feature = "catalog")]
 mod rows;
@@ -103,17 +107,21 @@ mod without;
 
 #[cfg(feature = "catalog")]
 pub(crate) use self::columns::attributes_digest;
+#[cfg(feature = "catalog")]
+pub(crate) use self::copied::CopiedHashes;
 pub use self::error::CatalogError;
 #[cfg(feature = "catalog")]
 pub(crate) use self::file::Catalog;
 #[cfg(feature = "catalog")]
 pub(crate) use self::query::View;
 pub(crate) use self::query_values::{
-    DumpSizes, HashState, Holder, NameDiffers, NameFault, Pair, PathVersion, Recorded, ScrubChoice,
-    ScrubNote, ScrubRow, ScrubStatus, Sought, StoredFrom, UsageOf, Wanted,
+    CONTENTS_DIFFER, DumpSizes, HashState, Holder, NameDiffers, NameFault, Pair, PathVersion,
+    Recorded, ScrubChoice, ScrubNote, ScrubRow, ScrubStatus, Sought, StoredFrom, UsageOf, Wanted,
 };
 #[cfg(not(feature = "catalog"))]
 pub(crate) use self::query_without::View;
+#[cfg(feature = "catalog")]
+pub(crate) use self::recorded::RecordedHashes;
 pub use self::report::{CatalogDifference, CatalogRebuilt, CatalogStatus, CatalogTree, Differs};
 #[cfg(feature = "catalog")]
 pub(crate) use self::rows::Rows;
@@ -127,4 +135,6 @@ pub(crate) use self::values::{
 };
 pub(crate) use self::walk_options::WalkOptions;
 #[cfg(not(feature = "catalog"))]
-pub(crate) use self::without::{Catalog, Rows, ScrubList, Stage, attributes_digest};
+pub(crate) use self::without::{
+    Catalog, CopiedHashes, RecordedHashes, Rows, ScrubList, Stage, attributes_digest,
+};

@@ -39,6 +39,7 @@ pub(super) fn make_empty(state: &OwnedFd, path: &Path, name: &str) -> Result<(),
 /// Removes what a run that ended early left.
 pub(super) fn remove_leftovers(state: &OwnedFd) {
     remove_stage(state);
+    remove_copied(state);
     for name in [layout::CATALOG_REBUILD, layout::CATALOG_REBUILD_JOURNAL] {
         let _ = link::remove(state.as_fd(), &c_name(name.as_bytes()));
     }
@@ -47,6 +48,13 @@ pub(super) fn remove_leftovers(state: &OwnedFd) {
 /// Removes what was staged.
 pub(super) fn remove_stage(state: &OwnedFd) {
     for name in [layout::CATALOG_NEW, layout::CATALOG_NEW_JOURNAL] {
+        let _ = link::remove(state.as_fd(), &c_name(name.as_bytes()));
+    }
+}
+
+/// Removes the hashes of copies.
+pub(super) fn remove_copied(state: &OwnedFd) {
+    for name in [layout::CATALOG_COPIED, layout::CATALOG_COPIED_JOURNAL] {
         let _ = link::remove(state.as_fd(), &c_name(name.as_bytes()));
     }
 }

@@ -178,6 +178,10 @@ pub(crate) struct ScrubTotal {
     pub(crate) bytes: u64,
 }
 
+/// The number of what is wrong with a file whose contents are not those that were
+/// stored.
+pub(crate) const CONTENTS_DIFFER: i64 = 2;
+
 /// What a scrub found out about an inode.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ScrubNote {

@@ -12,7 +12,7 @@ use super::node::At;
 use super::rules::Sharing;
 use super::worker::{Shared, Worker};
 use crate::fs::inspect;
-use crate::fs::store::{Lender, StoreError, Stored};
+use crate::fs::store::{DataFrom, Lender, StoreError, Stored};
 use crate::model::event::{Action, CopyReason, Event, Warning};
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::kind::Kind;
@@ -89,38 +89,7 @@ impl Worker<'_> {
         let from = Self::name_at(&item.hands.source, item.name);
         let to = Self::name_at(target, item.name);
         let stored = match item.meta.kind {
-            Kind::File => {
-                let reflink_from = self.lender(item, why);
-                let Shared {
-                    totals, throttle, ..
-                } = self.run;
-                totals.event(Event::Copying {
-                    at: &At(item.node, item.name),
-                    bytes: item.meta.size,
-                });
-                let mut keep_going = |bytes| {
-                    if bytes > 0 {
-                        totals.event(Event::Copied(bytes));
-                        throttle.hold_up(bytes, || totals.keep_going());
-                    }
-                    totals.keep_going()
-                };
-                let watermark = self.run.rules.watermark;
-                let floor = watermark.map(Watermark::before_file).transpose()?;
-                let true_size = item.has_true_size();
-                let stored = self.writer.file(
-                    from,
-                    to,
-                    item.meta,
-                    true_size,
-                    reflink_from,
-                    &mut keep_going,
-                )?;
-                if let (Some(watermark), Some(floor)) = (watermark, floor) {
-                    watermark.after_file(floor, stored.made.ctime)?;
-                }
-                stored
-            }
+            Kind::File => self.copy_file(item, why)?,
             Kind::Symlink => {
                 let text = self.read_symlink(item)?;
                 self.writer.symlink(from, to, &text, item.meta)?
@@ -128,6 +97,49 @@ impl Worker<'_> {
             _ => self.writer.special(from, to, item.meta)?,
         };
         Ok(self.stored(item, why, stored))
+    }
+
+    /// Stores a file with these data.
+    pub(super) fn store_file(
+        &mut self,
+        item: Item<'_>,
+        data: DataFrom<'_>,
+    ) -> Result<Stored, StoreError> {
+        let Some(target) = &item.hands.target else {
+            return Err(OpError::target(Op::Create, errno::missing()).into());
+        };
+        let from = Self::name_at(&item.hands.source, item.name);
+        let to = Self::name_at(target, item.name);
+        let Shared {
+            totals, throttle, ..
+        } = self.run;
+        totals.event(Event::Copying {
+            at: &At(item.node, item.name),
+            bytes: item.meta.size,
+        });
+        let mut keep_going = |bytes| {
+            if bytes > 0 {
+                totals.event(Event::Copied(bytes));
+                throttle.hold_up(bytes, || totals.keep_going());
+            }
+            totals.keep_going()
+        };
+        let watermark = self.run.rules.watermark;
+        let floor = watermark.map(Watermark::before_file).transpose()?;
+        let true_size = item.has_true_size();
+        let stored = self
+            .writer
+            .file(from, to, item.meta, true_size, data, &mut keep_going)?;
+        if let (Some(watermark), Some(floor)) = (watermark, floor) {
+            watermark.after_file(floor, stored.made.ctime)?;
+        }
+        Ok(stored)
+    }
+
+    /// From where the data of a copy are: blocks are shared where that is allowed.
+    pub(super) fn data_of<'i>(&self, item: Item<'i>, why: CopyReason) -> DataFrom<'i> {
+        let lender = self.lender(item, why);
+        lender.map_or(DataFrom::Source, DataFrom::Lender)
     }
 
     /// The file that a copy may share blocks with, where sharing is allowed.

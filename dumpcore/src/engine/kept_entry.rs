@@ -47,7 +47,10 @@ impl Worker<'_> {
             let strict = strict.ctime(policy.heeds_ctime());
             let other = Self::name_at(target, item.name);
             let verdict = self.weigh(&strict, item, other, &looked, Side::Target)?;
-            if verdict == Verdict::Link && (!sure || was_written(target, item.name, &looked)) {
+            let is_whole = verdict == Verdict::Link
+                && (!sure || was_written(target, item.name, &looked))
+                && self.is_kept_sound(item, &looked)?;
+            if is_whole {
                 let as_read = self.lacking.is_nothing().then_some(*item.meta);
                 let refused = std::mem::take(&mut self.lacking.refused);
                 self.count_lacking(item, &looked);

@@ -79,6 +79,8 @@
 
 mod budget;
 mod catalogued;
+mod check_copy;
+mod checked;
 mod compare;
 mod copy_entry;
 mod count_names;
@@ -124,6 +126,7 @@ use std::sync::Arc;
 
 pub(crate) use budget::Budget;
 pub(crate) use catalogued::{Catalogued, CataloguedTree};
+pub(crate) use checked::{Checked, CopyDamage, Doubt, GoodCopies, GoodCopy, Opinion};
 pub(crate) use measure::{Act, Gone, Measured};
 pub(crate) use mounts_met::MountsMet;
 pub(crate) use node::{Doubts, Mounts, Remembered};

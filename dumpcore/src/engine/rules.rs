@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::MountsMet;
 use super::catalogued::Catalogued;
+use super::checked::Checked;
 use crate::fs::folding::Folding;
 use crate::fs::link_counts::LinkCounts;
 use crate::fs::xattr_map::Marks;
@@ -120,6 +121,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) most_links: Option<u32>,
     /// What is remembered of the trees, where that is of use.
     pub(crate) catalogued: Option<&'a Catalogued>,
+    /// What is known of the contents of the dump that is copied.
+    pub(crate) checked: Option<&'a Checked<'a>>,
 }
 
 impl<'a> Rules<'a> {
@@ -140,6 +143,7 @@ impl<'a> Rules<'a> {
             folding: Folding::default(),
             most_links: None,
             catalogued: None,
+            checked: None,
         }
     }
 

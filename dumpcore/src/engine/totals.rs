@@ -216,6 +216,8 @@ impl<'a> Totals<'a> {
             (&mut sum.kept, counts.kept),
             (&mut sum.compared, counts.compared),
             (&mut sum.compared_same, counts.compared_same),
+            (&mut sum.checked, counts.checked),
+            (&mut sum.healed, counts.healed),
         ] {
             sum.number += more.number;
             // Holes make files that are larger than any disk.
@@ -318,6 +320,16 @@ impl<'a> Counter<'a> {
         if in_vain {
             self.totals.in_vain.fetch_add(bytes, Ordering::Relaxed);
         }
+    }
+
+    /// A file has the hash that was recorded of it.
+    pub(super) fn checked(&mut self, bytes: u64) {
+        self.counts.checked += Count::new(1, bytes);
+    }
+
+    /// A good copy was stored in the place of a damaged file.
+    pub(super) fn healed(&mut self, bytes: u64) {
+        self.counts.healed += Count::new(1, bytes);
     }
 
     /// The reference has this many names that the source no longer has.

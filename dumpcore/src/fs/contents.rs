@@ -5,7 +5,7 @@
 
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
-use crate::fs::store::{Contents, EntryWriter, Lender, StoreError};
+use crate::fs::store::{Contents, DataFrom, EntryWriter, Lender, StoreError};
 use crate::model::fault::{Op, OpError};
 use crate::model::metadata::Meta;
 use crate::sys::file::{self, CompareError, CopyError, CopyHow};
@@ -52,10 +52,10 @@ impl EntryWriter<'_> {
         target: &OwnedFd,
         meta: &Meta,
         true_size: bool,
-        reflink_from: Option<Lender<'_>>,
+        data: DataFrom<'_>,
         keep_going: &mut dyn FnMut(u64) -> bool,
     ) -> Result<Contents, StoreError> {
-        if let Some(Lender { at, doubted }) = reflink_from
+        if let DataFrom::Lender(Lender { at, doubted }) = data
             && let Ok(lender) = file::open_file(at.dir, at.name)
             && stat::look_at(&lender).is_ok_and(|t| t.size == meta.size && t.mtime == meta.mtime)
             && file::reflink(lender.as_fd(), target.as_fd()).is_ok()

@@ -35,6 +35,17 @@ pub(crate) struct Lender<'a> {
     pub(crate) doubted: bool,
 }
 
+/// From where the data of a copy are.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum DataFrom<'a> {
+    /// The source itself.
+    Source,
+    /// This file's blocks, where the filesystem can share them; else the source.
+    Lender(Lender<'a>),
+    /// Another file, which holds what the source held when it was stored.
+    GoodCopy(&'a OwnedFd),
+}
+
 /// What storing an entry came to.
 #[derive(Debug)]
 pub(crate) struct Stored {
@@ -148,8 +159,7 @@ impl<'a> EntryWriter<'a> {
     }
 
     /// Copies a regular file. `looked` is what it was when it was looked at,
-    /// and its size is only a hint unless it is a `true_size`; `reflink_from`
-    /// holds the same data, and lends its blocks where it can.
+    /// and its size is only a hint unless it is a `true_size`.
     ///
     /// `keep_going` is called with the bytes copied, and says whether to
     /// continue.
@@ -159,7 +169,7 @@ impl<'a> EntryWriter<'a> {
         to: NameAt<'_>,
         looked: &Meta,
         true_size: bool,
-        reflink_from: Option<Lender<'_>>,
+        data: DataFrom<'_>,
         keep_going: &mut dyn FnMut(u64) -> bool,
     ) -> Result<Stored, StoreError> {
         let source = match file::open_file(from.dir, from.name) {
@@ -174,14 +184,11 @@ impl<'a> EntryWriter<'a> {
             let read = inspect::attributes(Subject::Open(source.as_fd()), self.capabilities)?;
             let target = file::create_file(to.dir, to.name);
             let target = target.map_err(|e| OpError::target(Op::Create, e))?;
-            let copied = self.contents(
-                &source,
-                &target,
-                &before,
-                true_size,
-                reflink_from,
-                keep_going,
-            );
+            let data_of = match data {
+                DataFrom::GoodCopy(copy) => copy,
+                DataFrom::Source | DataFrom::Lender(_) => &source,
+            };
+            let copied = self.contents(data_of, &target, &before, true_size, data, keep_going);
             let outcome = copied.and_then(|Contents { bytes, hash }| {
                 let after = stat::look_at(&source).map_err(|e| OpError::source(Op::Stat, e))?;
                 let whole = !true_size || bytes == before.size;

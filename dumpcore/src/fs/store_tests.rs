@@ -36,10 +36,17 @@ fn store(on: &assert_fs::TempDir, hashing: bool, during: &mut dyn FnMut()) -> St
     let looked = inspect::look(root.as_fd(), c"from").expect("looked");
     let mut writer = EntryWriter::new(&capabilities, Pages::Keep).hashing(hashing);
     let _ = std::fs::remove_file(on.path().join("to"));
-    let stored = writer.file(at(c"from"), at(c"to"), &looked, true, None, &mut |_| {
-        during();
-        true
-    });
+    let stored = writer.file(
+        at(c"from"),
+        at(c"to"),
+        &looked,
+        true,
+        DataFrom::Source,
+        &mut |_| {
+            during();
+            true
+        },
+    );
     stored.expect("stored")
 }
 

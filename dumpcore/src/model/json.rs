@@ -139,6 +139,8 @@ fn counts<M: SerializeMap>(map: &mut M, counts: &Counts) -> Result<(), M::Error>
     map.serialize_entry("copied", &Copied(counts))?;
     map.serialize_entry("kept", &counts.kept)?;
     map.serialize_entry("compared", &Compared(counts))?;
+    map.serialize_entry("checked", &counts.checked)?;
+    map.serialize_entry("healed", &counts.healed)?;
     map.serialize_entry("excluded", &counts.excluded)?;
     map.serialize_entry("other_filesystems", &counts.other_filesystems)?;
     map.serialize_entry("vanished", &counts.vanished)?;
@@ -231,6 +233,13 @@ fn damaged(warning: &Warning) -> Option<Damaged<'_>> {
     }
 }
 
+fn healed(warning: &Warning) -> Option<Damaged<'_>> {
+    match warning {
+        Warning::Healed { path, good } => Some(Damaged(path, Some(good))),
+        _ => None,
+    }
+}
+
 fn time(moment: &DateTime<Local>) -> String {
     moment.to_rfc3339_opts(SecondsFormat::Millis, false)
 }
@@ -242,6 +251,7 @@ impl Serialize for Report {
         let refused: Vec<_> = warnings.iter().filter_map(refused).collect();
         let not_kept: Vec<_> = warnings.iter().filter_map(not_kept).collect();
         let damaged: Vec<_> = warnings.iter().filter_map(damaged).collect();
+        let healed: Vec<_> = warnings.iter().filter_map(healed).collect();
         let mut map = serializer.serialize_map(None)?;
         path(&mut map, "dump", Some(&self.dump))?;
         path(&mut map, "source", self.source.as_deref())?;
@@ -262,6 +272,7 @@ impl Serialize for Report {
         map.serialize_entry("links_refused", &refused)?;
         map.serialize_entry("not_kept", &not_kept)?;
         map.serialize_entry("damaged", &damaged)?;
+        map.serialize_entry("healed_files", &healed)?;
         map.serialize_entry("warnings_total", &self.warnings_total)?;
         map.serialize_entry("warnings", &sentences)?;
         map.end()

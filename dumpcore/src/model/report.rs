@@ -102,6 +102,11 @@ pub struct Counts {
     pub compared: Count,
     /// Of those: which hold what was stored.
     pub compared_same: Count,
+    /// Files of a dump that were copied, and had the hash that was recorded of them.
+    pub checked: Count,
+    /// Files of a dump that were damaged, and of which a good copy was stored
+    /// instead.
+    pub healed: Count,
     /// Left out by rules; what is below an excluded directory is not counted.
     pub excluded: u64,
     /// Other filesystems that were left out: all with
@@ -151,6 +156,8 @@ impl AddAssign<&Counts> for Counts {
             kept,
             compared,
             compared_same,
+            checked,
+            healed,
             excluded,
             other_filesystems,
             vanished,
@@ -172,6 +179,8 @@ impl AddAssign<&Counts> for Counts {
         self.kept += kept;
         self.compared += compared;
         self.compared_same += compared_same;
+        self.checked += checked;
+        self.healed += healed;
         self.excluded += excluded;
         self.other_filesystems += other_filesystems;
         self.vanished += vanished;

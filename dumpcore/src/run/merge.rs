@@ -12,8 +12,8 @@ use super::mount_memory::mounts_of;
 use super::trees::{Reference, Source, still_there};
 use super::{Made, Run};
 use crate::engine::{
-    self, Budget, Catalogued, MergeOptions, MountsMet, Purpose, Root, Rules, Sharing, Stands,
-    Totals,
+    self, Budget, Catalogued, Checked, MergeOptions, MountsMet, Purpose, Root, Rules, Sharing,
+    Stands, Totals,
 };
 use crate::fs::dir_handle::{DirHandle, HandleCache};
 use crate::fs::folding::Folding;
@@ -50,6 +50,8 @@ pub(super) struct Merge<'m> {
     pub(super) tells_total: bool,
     /// What is remembered of the trees.
     pub(super) catalogued: Option<&'m Catalogued>,
+    /// What is known of the contents of the dump that is copied.
+    pub(super) checked: Option<&'m Checked<'m>>,
 }
 
 impl<'m> Merge<'m> {
@@ -71,6 +73,7 @@ impl<'m> Merge<'m> {
             folding: Folding::default(),
             tells_total: false,
             catalogued: None,
+            checked: None,
         }
     }
 
@@ -294,6 +297,7 @@ impl Run {
             // What is compared is there already, and is not linked to.
             most_links: most_links.filter(|_| purpose != Purpose::Verify),
             catalogued: merge.catalogued,
+            checked: merge.checked,
             ..Rules::new(merge.options, merge.capabilities)
         })
     }

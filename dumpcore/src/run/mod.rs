@@ -8,6 +8,7 @@
 //! of these leaves all that was published as it was.
 
 mod budget;
+mod checking;
 mod evidence;
 pub(crate) mod expected;
 mod flush;
@@ -37,10 +38,10 @@ use chrono::{DateTime, Utc};
 
 pub use self::options::RunOptions;
 pub(crate) use self::options::takes_run_options;
-pub(crate) use self::order::Order;
+pub(crate) use self::order::{CheckOrder, Order};
 pub(crate) use self::published::Published;
 pub(crate) use self::trees::{Source, roots_of_dump};
-use crate::engine::{self, Budget, Totals};
+use crate::engine::{self, Budget, Checked, Totals};
 use crate::model::error::Error;
 use crate::model::event::{Event, Phase};
 use crate::model::metadata::Capabilities;
@@ -57,6 +58,8 @@ pub(crate) struct Made<'m> {
     pub(crate) staging: &'m Staging<'m>,
     pub(crate) capabilities: &'m Capabilities,
     pub(crate) totals: &'m Totals<'m>,
+    /// What it was compared with while it was copied.
+    pub(crate) checked: Option<&'m Checked<'m>>,
     budget: Budget,
 }
 

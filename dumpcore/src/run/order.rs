@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use chrono::{DateTime, Utc};
 
 use super::expected::Expected;
-use crate::engine::MergeOptions;
+use crate::engine::{GoodCopies, MergeOptions};
 use crate::fs::{mount_notes, read_marks};
 use crate::model::lacking::Lacking;
 use crate::model::metadata::Time;
@@ -13,6 +13,17 @@ use crate::model::minute::Stamp;
 use crate::policy::layout::{PinName, Sort};
 use crate::policy::mounts::MountNote;
 use crate::policy::touched::ReadMark;
+use crate::root::DumpRoot;
+
+/// What the dump that is copied is held against.
+#[derive(Clone, Copy)]
+pub(crate) struct CheckOrder<'a> {
+    /// The dump root that is read.
+    pub(crate) root: &'a DumpRoot,
+    pub(crate) copies: &'a dyn GoodCopies,
+    /// Is a good copy stored in the place of what is damaged?
+    pub(crate) heal: bool,
+}
 
 /// What is to be made of the trees that a run reads.
 pub(crate) struct Order<'a> {
@@ -40,6 +51,8 @@ pub(crate) struct Order<'a> {
     pub(crate) allow_empty: bool,
     /// Add up first what is needed, and stop when that is not free.
     pub(crate) space_check: bool,
+    /// What a published dump is compared with while it is copied.
+    pub(crate) check: Option<CheckOrder<'a>>,
 }
 
 impl<'a> Order<'a> {
@@ -59,6 +72,7 @@ impl<'a> Order<'a> {
             pin: None,
             allow_empty: false,
             space_check: false,
+            check: None,
         }
     }
 

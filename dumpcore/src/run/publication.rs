@@ -13,7 +13,7 @@ use super::trees::{self, Source};
 use super::vanished::Vanished;
 use super::{Check, Made, Order, Run, budget, flush, published};
 use crate::catalog::Catalog;
-use crate::engine::{Budget, MergeOptions, MountsMet, Totals};
+use crate::engine::{Budget, Checked, MergeOptions, MountsMet, Totals};
 use crate::fs::folding::Folding;
 use crate::fs::{capabilities, folding};
 use crate::model::error::Error;
@@ -180,16 +180,22 @@ impl Publication<'_> {
         // Not for a dump root that is refused.
         let catalog = run.open_catalog(self.order, totals);
         let resumed = staging.resumed;
-        let found_out = self.fill(&staging, &capabilities, sources, catalog)?;
+        let checking = run.checking(self.order, totals);
+        let checked = checking.as_ref().map(|checking| &checking.merge);
+        let found_out = self.fill(&staging, &capabilities, sources, (catalog, checked))?;
         totals.event(Event::Phase(Phase::Syncing));
         staging.sync()?;
         check(&Made {
             staging: &staging,
             capabilities: &capabilities,
             totals,
+            checked,
             budget: self.budget,
         })?;
         self.make_visible(staging, found_out)?;
+        if let Some(checking) = checking {
+            run.record_copied(self.order.sort, checking, totals);
+        }
         run.finish_removing(self.budget, &|warning| totals.warn(warning));
         Ok(resumed)
     }
@@ -200,7 +206,7 @@ impl Publication<'_> {
         staging: &Staging<'_>,
         capabilities: &Capabilities,
         mut sources: Vec<Source>,
-        catalog: Option<Catalog>,
+        (catalog, checked): (Option<Catalog>, Option<&Checked<'_>>),
     ) -> Result<Option<FoundOut>, Error> {
         let (run, evidence) = (self.run, &self.evidence);
         evidence.begin(staging)?;
@@ -215,7 +221,7 @@ impl Publication<'_> {
             .and_then(|c| run.remembering(c, &sources, capabilities, self.totals));
         // Without a catalog nothing would keep a hash.
         let options = MergeOptions {
-            hash: self.order.merge.hash && remembering.is_some(),
+            hash: self.order.merge.hash && remembering.is_some() || checked.is_some(),
             ..self.order.merge
         };
         let merge = Merge {
@@ -224,6 +230,7 @@ impl Publication<'_> {
             mounted: &self.order.mounted,
             tells_total: !self.total_is_told,
             catalogued: remembering.as_ref().map(|it| &it.merge),
+            checked,
             ..Merge::new(options, self.budget, self.totals, capabilities)
         };
         let merged = flush::meanwhile(staging, self.totals, || run.merge(&merge, sources));

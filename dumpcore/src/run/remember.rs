@@ -221,7 +221,7 @@ impl Announced {
     }
 }
 
-fn tell(error: CatalogError, totals: &Totals<'_>) {
+pub(super) fn tell(error: CatalogError, totals: &Totals<'_>) {
     totals.warn(Warning::CatalogUnused {
         path: error.path().to_path_buf(),
         cause: std::io::Error::other(error).into(),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::catalog::CONTENTS_DIFFER;
 use crate::model::fault::Fault;
 use crate::model::path::RelPath;
 use crate::policy::layout::DumpId;
@@ -43,7 +44,7 @@ impl DamageKind {
     pub(crate) fn number(self) -> i64 {
         match self {
             Self::ReadError => 1,
-            Self::Contents => 2,
+            Self::Contents => CONTENTS_DIFFER,
             Self::Size => 3,
             Self::Metadata => 4,
             Self::Missing => 5,

@@ -197,13 +197,20 @@ pub enum Warning {
         /// The dump root.
         dump: PathBuf,
     },
-    /// A file of a dump can no longer be read.
+    /// A file of a dump can no longer be read, or is not what was stored.
     Damaged {
         /// The file.
         path: PathBuf,
-        /// A readable version of the same size and time, in an older dump or in
-        /// the main tree.
+        /// A good version: one with the hash that was recorded or, where none
+        /// was, a readable one of the same size and time.
         good: Option<PathBuf>,
+    },
+    /// A file of a dump is damaged, and its copy has the contents of a good one.
+    Healed {
+        /// The file.
+        path: PathBuf,
+        /// The good one.
+        good: PathBuf,
     },
     /// The reference has no tree of this name, so all of it is copied.
     NewTree {
@@ -317,6 +324,7 @@ impl fmt::Display for Warning {
             Self::LetsIn { tree, parent, dump } => storing::lets_in(f, tree, parent, dump),
             Self::Setuid { path, dump } => storing::setuid(f, path, dump),
             Self::Damaged { path, good } => reading::damaged(f, path, good.as_deref()),
+            Self::Healed { path, good } => reading::healed(f, path, good),
             Self::NewTree { path, reference } => left_out::new_tree(f, path, reference),
             Self::MissingTree { reference } => left_out::missing_tree(f, reference),
             Self::Vanished { path } => reading::vanished(f, path),

@@ -64,12 +64,19 @@ pub(super) fn damaged(f: &mut fmt::Formatter<'_>, path: &Path, good: Option<&Pat
     match good {
         Some(good) => {
             let good = Printable::path(good);
-            write!(f, "{path} can no longer be read; a good version is {good}")
+            write!(f, "{path} is damaged; a good version is {good}")
         }
         None => write!(
             f,
-            "{path} can no longer be read, and neither an older dump nor a main tree has a good \
-             version"
+            "{path} is damaged, and neither another dump nor a main tree has a good version"
         ),
     }
+}
+
+pub(super) fn healed(f: &mut fmt::Formatter<'_>, path: &Path, good: &Path) -> fmt::Result {
+    let (path, good) = (Printable::path(path), Printable::path(good));
+    write!(
+        f,
+        "{path} is damaged; its copy has the contents of {good}, which is what was stored"
+    )
 }

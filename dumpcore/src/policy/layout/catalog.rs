@@ -12,6 +12,11 @@ pub(crate) const CATALOG_JOURNAL: &str = "catalog.db-journal";
 pub(crate) const CATALOG_NEW: &str = "catalog.new";
 /// In the runner's own directory: what SQLite may keep beside that.
 pub(crate) const CATALOG_NEW_JOURNAL: &str = "catalog.new-journal";
+/// In the runner's own directory: the hashes of what a run copied of a dump, until
+/// its copy is published. The next run removes it.
+pub(crate) const CATALOG_COPIED: &str = "catalog.copied";
+/// In the runner's own directory: what SQLite may keep beside that.
+pub(crate) const CATALOG_COPIED_JOURNAL: &str = "catalog.copied-journal";
 /// In the runner's own directory: a catalog that is being made from the dumps.
 pub(crate) const CATALOG_REBUILD: &str = "catalog.rebuild";
 /// In the runner's own directory: what SQLite keeps beside that.

@@ -34,8 +34,8 @@ use std::path::Path;
 
 #[cfg(feature = "catalog")]
 pub(crate) use catalog::{
-    CATALOG, CATALOG_BAD, CATALOG_JOURNAL, CATALOG_NEW, CATALOG_NEW_JOURNAL, CATALOG_REBUILD,
-    CATALOG_REBUILD_JOURNAL, ROOT_ID,
+    CATALOG, CATALOG_BAD, CATALOG_COPIED, CATALOG_COPIED_JOURNAL, CATALOG_JOURNAL, CATALOG_NEW,
+    CATALOG_NEW_JOURNAL, CATALOG_REBUILD, CATALOG_REBUILD_JOURNAL, ROOT_ID,
 };
 pub(crate) use damaged::{DAMAGED, DamagedLeaf};
 pub use dump_name::{BadDumpName, DumpId, DumpName, Found, Sort};

@@ -9,6 +9,7 @@
 
 mod book;
 mod copies;
+pub(crate) mod good_copies;
 mod heal;
 mod look;
 mod names;

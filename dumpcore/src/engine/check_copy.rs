@@ -1,0 +1,259 @@
+//! A file of a published dump is copied: is it what was stored at first?
+//!
+//! The hash of what was read is that of the copy, and has to be the one that the
+//! catalog has of the file. If it is not, the file is read once more from the
+//! disk. What is damaged then is copied as it is, so that nothing is lost; it is a
+//! fault, and the copy is recorded with the hash of what was stored at first, so that
+//! a scrub knows it as damaged as well. Where that is asked for, a good copy from
+//! elsewhere is stored instead.
+
+use std::io;
+use std::os::fd::{AsFd as _, OwnedFd};
+
+use super::checked::{Checked, CopyDamage, Doubt, GoodCopy, Opinion};
+use super::entry::Item;
+use super::worker::Worker;
+use crate::catalog::Facts;
+use crate::fs::disk_hash::{DiskHasher, DiskRead};
+use crate::fs::store::{self, DataFrom, StoreError, Stored};
+use crate::model::event::{CopyReason, Warning};
+use crate::model::fault::{Op, OpError, Side};
+use crate::model::kind::Kind;
+use crate::model::metadata::Meta;
+use crate::policy::content_hash::ContentHash;
+use crate::sys::{errno, file, stat};
+
+const DIFFERS: &str = "its contents are not what was stored, and are copied as they are; \
+                       find a good copy with 'dumpctl scrub --heal'";
+
+impl Worker<'_> {
+    /// Copies a file, and compares it with what was recorded of it.
+    pub(super) fn copy_file(
+        &mut self,
+        item: Item<'_>,
+        why: CopyReason,
+    ) -> Result<Stored, StoreError> {
+        let stored = self.store_file(item, self.data_of(item, why));
+        let Some(checked) = self.run.rules.checked else {
+            return stored;
+        };
+        match stored {
+            Ok(stored) => self.checked(checked, item, stored),
+            Err(StoreError::Op(op_error)) if is_unreadable(&op_error) => {
+                self.unreadable_source(checked, item, op_error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn checked(
+        &mut self,
+        checked: &Checked<'_>,
+        item: Item<'_>,
+        stored: Stored,
+    ) -> Result<Stored, StoreError> {
+        // Blocks that are shared were not read.
+        let Some(hash) = stored.hash else {
+            return Ok(stored);
+        };
+        let Some(recorded) = checked.recorded(&stored.meta) else {
+            checked.made(&stored.made, &hash);
+            return Ok(stored);
+        };
+        if hash == recorded {
+            return Ok(self.sound(checked, stored, hash));
+        }
+        let on_disk = self.hash_on_disk(item)?;
+        if on_disk == Some(recorded) {
+            // It was not the disk that was wrong.
+            let again = self.replace(item, DataFrom::Source)?;
+            return match again.hash {
+                Some(hash) if hash == recorded => Ok(self.sound(checked, again, hash)),
+                _ => self.damaged(checked, item, again, (recorded, hash)),
+            };
+        }
+        self.damaged(checked, item, stored, (recorded, on_disk.unwrap_or(hash)))
+    }
+
+    /// A file is what was recorded of it.
+    fn sound(&mut self, checked: &Checked<'_>, stored: Stored, hash: ContentHash) -> Stored {
+        self.counter.checked(stored.bytes);
+        checked.made(&stored.made, &hash);
+        stored
+    }
+
+    /// A file is not what was recorded of it, and was copied as it is.
+    fn damaged(
+        &mut self,
+        checked: &Checked<'_>,
+        item: Item<'_>,
+        stored: Stored,
+        (recorded, read): (ContentHash, ContentHash),
+    ) -> Result<Stored, StoreError> {
+        let doubt = Doubt {
+            meta: &stored.meta,
+            recorded,
+            read: Some(read),
+        };
+        let good = match checked.opinion(&doubt) {
+            Opinion::CatalogIsWrong => {
+                checked.made(&stored.made, &read);
+                return Ok(stored);
+            }
+            Opinion::Good(good) => Some(good),
+            Opinion::None => None,
+        };
+        let source = Facts::of(&stored.meta);
+        if let Some(good) = good.as_ref().filter(|_| checked.heals)
+            && let Some(healed) = self.healed(checked, item, good, recorded)?
+        {
+            checked.damaged(CopyDamage {
+                source,
+                made: None,
+                recorded,
+            });
+            return Ok(healed);
+        }
+        let stored = match checked.heals && good.is_some() {
+            // The good copy was not stored: what is damaged takes its place again.
+            true => self.replace(item, DataFrom::Source)?,
+            false => stored,
+        };
+        self.tell_damaged(checked, item, good);
+        self.lost(
+            item.node,
+            item.name,
+            OpError::source(Op::Verify, io::Error::other(DIFFERS)),
+        );
+        checked.damaged(CopyDamage {
+            source,
+            made: Some(Facts::of(&stored.made)),
+            recorded,
+        });
+        Ok(stored)
+    }
+
+    /// Stores a good copy in the place of what is damaged. `None`: it does not hold
+    /// any longer what it held when it was found.
+    fn healed(
+        &mut self,
+        checked: &Checked<'_>,
+        item: Item<'_>,
+        good: &GoodCopy,
+        recorded: ContentHash,
+    ) -> Result<Option<Stored>, StoreError> {
+        let stored = match self.replace(item, DataFrom::GoodCopy(&good.file)) {
+            Err(StoreError::Op(op_error)) if is_unreadable(&op_error) => return Ok(None),
+            stored => stored?,
+        };
+        if stored.hash != Some(recorded) {
+            return Ok(None);
+        }
+        checked.made(&stored.made, &recorded);
+        self.counter.healed(stored.bytes);
+        let path = item.node.full_path(Side::Source, item.name);
+        checked.told(item.meta.ino);
+        checked.healed(path.clone(), recorded);
+        self.run.totals.warn(Warning::Healed {
+            path,
+            good: good.path.clone(),
+        });
+        Ok(Some(stored))
+    }
+
+    /// A file that cannot be read: where its hash is recorded, another copy can
+    /// be told to be good.
+    fn unreadable_source(
+        &mut self,
+        checked: &Checked<'_>,
+        item: Item<'_>,
+        op_error: OpError,
+    ) -> Result<Stored, StoreError> {
+        let Some(recorded) = checked.recorded(item.meta) else {
+            return Err(op_error.into());
+        };
+        let doubt = Doubt {
+            meta: item.meta,
+            recorded,
+            read: None,
+        };
+        let Opinion::Good(good) = checked.opinion(&doubt) else {
+            return Err(op_error.into());
+        };
+        if checked.heals
+            && let Some(healed) = self.healed(checked, item, &good, recorded)?
+        {
+            return Ok(healed);
+        }
+        self.tell_damaged(checked, item, Some(good));
+        Err(op_error.into())
+    }
+
+    fn tell_damaged(&self, checked: &Checked<'_>, item: Item<'_>, good: Option<GoodCopy>) {
+        let path = item.node.full_path(Side::Source, item.name);
+        checked.told(item.meta.ino);
+        self.run.totals.warn(Warning::Damaged {
+            path,
+            good: good.map(|good| good.path),
+        });
+    }
+
+    /// Stores a file in the place of what was just stored of it.
+    fn replace(&mut self, item: Item<'_>, data: DataFrom<'_>) -> Result<Stored, StoreError> {
+        if let Some(target) = &item.hands.target {
+            store::discard_trial(Self::name_at(target, item.name))?;
+        }
+        self.store_file(item, data)
+    }
+
+    /// The hash of what the disk has of a file of the source; `None`: it cannot be
+    /// read any longer, or has another size.
+    fn hash_on_disk(&mut self, item: Item<'_>) -> Result<Option<ContentHash>, StoreError> {
+        let Ok(source) = file::open_file(item.hands.source.as_fd(), item.name) else {
+            return Ok(None);
+        };
+        self.hash_of(&source, item.meta)
+    }
+
+    fn hash_of(&mut self, file: &OwnedFd, meta: &Meta) -> Result<Option<ContentHash>, StoreError> {
+        let totals = self.run.totals;
+        let mut keep_going = |_| totals.keep_going();
+        match DiskHasher::new().hash(file, meta.size, &mut keep_going) {
+            Ok(DiskRead::Whole(hash)) => Ok(Some(hash)),
+            Ok(DiskRead::Stopped) => Err(StoreError::Stopped),
+            Ok(DiskRead::Short) | Err(_) => Ok(None),
+        }
+    }
+
+    /// Does a file that an earlier run has copied of a dump hold what was stored at
+    /// first? `true` where that is not known.
+    pub(super) fn is_kept_sound(
+        &mut self,
+        item: Item<'_>,
+        kept: &Meta,
+    ) -> Result<bool, StoreError> {
+        let known = self.run.rules.checked.zip(item.hands.target.as_ref());
+        let Some((checked, target)) = known.filter(|_| item.meta.kind == Kind::File) else {
+            return Ok(true);
+        };
+        let Some(recorded) = checked.recorded(item.meta) else {
+            return Ok(true);
+        };
+        let Ok(copy) = file::open_file(target.as_fd(), item.name) else {
+            return Ok(false);
+        };
+        if self.hash_of(&copy, kept)? != Some(recorded) {
+            return Ok(false);
+        }
+        self.counter.checked(kept.size);
+        if let Ok(made) = stat::look_born(&copy) {
+            checked.made(&made, &recorded);
+        }
+        Ok(true)
+    }
+}
+
+/// Does a disk refuse to give what a file holds?
+fn is_unreadable(op_error: &OpError) -> bool {
+    op_error.side == Side::Source && op_error.op == Op::Read && errno::is_io(&op_error.cause)
+}
