@@ -16,7 +16,7 @@ use dumpcli::Program;
 use dumpcli::command_line;
 use dumpcli::exit::{self, Exit};
 use dumpcli::failure::Failure;
-use dumpcli::options::{Configuration, Load, Output, Progress};
+use dumpcli::options::{Configuration, Load, Output, Progress, either};
 use dumpcli::origin::Origin;
 use dumpcli::origin::Value;
 use dumpcli::print_config::Listing;
@@ -38,6 +38,7 @@ const EXAMPLES: &str = "\
 Examples:
   chkptme                        copy the newest dump in /dump
   chkptme --verify               the same, then read it back and compare
+  chkptme --heal                 take good versions of what is damaged in the dump
   chkptme -n                     show how much would be copied
   chkptme -q --dump /backup      for crontab, once a month";
 
@@ -46,7 +47,8 @@ Examples:
 ///
 /// Because of the hard links one bad sector damages a file in all dumps at
 /// once. A checkpoint is a second copy, and reading the whole dump finds bad
-/// sectors while another good version may still exist.
+/// sectors while another good version may still exist. What is read is compared
+/// with the hashes in the catalog.
 #[derive(Debug, Parser)]
 #[command(name = "chkptme", version)]
 #[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP_WITHOUT_RULES))]
@@ -75,6 +77,10 @@ struct Places {
     /// /newage/NEWAGE]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     main: Vec<PathBuf>,
+    /// Another dump root in which to look for a good version of a damaged file,
+    /// besides the one of [slave]; can be given several times
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    from: Vec<PathBuf>,
     #[command(flatten)]
     configuration: Configuration,
     /// Print the settings in force and where each comes from, then exit
@@ -92,6 +98,12 @@ struct KindOfRun {
     /// with the dump; a checkpoint that differs is not published
     #[arg(long)]
     verify: bool,
+    /// Store a good version in the place of a damaged file, if there is one: with the
+    /// hash that the catalog has of it (--no-heal overrides the configuration)
+    #[arg(long, overrides_with = "no_heal")]
+    heal: bool,
+    #[arg(long, hide = true, overrides_with = "heal")]
+    no_heal: bool,
     /// Start even if the dump disk is clearly too small for the copy
     #[arg(long)]
     no_space_check: bool,
@@ -102,6 +114,10 @@ struct Settings {
     main: Value<Vec<PathBuf>>,
     dump: Value<PathBuf>,
     root_name: Option<Value<OsString>>,
+    /// Another dump root with replicas of this one.
+    slave: Option<PathBuf>,
+    from: Vec<PathBuf>,
+    heal: Value<bool>,
     session: SessionSettings,
 }
 
@@ -148,8 +164,14 @@ impl Settings {
         // A name is for one tree.
         let one = main.value.len() == 1;
         let named = sources.root_name(None, &main);
+        let dump = sources.dump(places.dump.clone());
+        let is_of_it = dump.value == sources.slave_from(None).value;
+        let kind = &options.kind;
         Self {
-            dump: sources.dump(places.dump.clone()),
+            slave: (sources.has_slave() && is_of_it).then(|| sources.slave_dump(None).value),
+            from: places.from.clone(),
+            heal: sources.heal(either(kind.heal, kind.no_heal)),
+            dump,
             root_name: named.filter(|_| one),
             session: sources.session(options.output, options.progress, options.load),
             main,
@@ -158,17 +180,20 @@ impl Settings {
 
     fn checkpoint(&self, kind: &KindOfRun) -> Checkpoint {
         let mut checkpoint = Checkpoint::new(&self.dump.value)
+            .heal(self.heal.value)
             .verify(kind.verify)
             .space_check(!kind.no_space_check);
         for tree in trees(&self.main.value, self.root_name.as_ref()) {
             checkpoint = checkpoint.main(tree);
         }
-        checkpoint
+        let roots = self.from.iter().chain(&self.slave);
+        roots.fold(checkpoint, Checkpoint::from)
     }
 
     fn listed(&self, mut listing: Listing) -> String {
         listing.path("dump", &self.dump);
         listing.paths("main", &self.main);
+        listing.value("heal", self.heal.value, &self.heal.source);
         listing.load(&self.session);
         listing.finish(&self.session)
     }

@@ -68,6 +68,8 @@ fn help_names_options_examples_and_exit_codes() {
         "--dry-run",
         "--verify",
         "--no-space-check",
+        "--heal",
+        "--from",
         "--jobs",
         "--bwlimit",
         "--idle",
@@ -388,6 +390,92 @@ fn what_cannot_fit_is_said_in_bytes_and_for_people() {
         .stdout(contains(": 1 entry in 1 directory; 11.0 MiB copied in "));
 }
 
+/// A dump with the hash of a file that has rotted since, and of which the tree does
+/// not have the same any more.
+fn rotten() -> (Place, PathBuf) {
+    let place = Place::new();
+    let tree = place.dir.child("tree");
+    tree.child("sub/file")
+        .write_str("a letter")
+        .expect("written");
+    fs::create_dir(place.dir.path().join("dump")).expect("made");
+    fixtures::clock::tick();
+    let snapshot = Snapshot::new(place.dir.path().join("dump")).main(tree.path());
+    let report = snapshot.init(true).hash(true).run().expect("dumped");
+    fixtures::clock::tick();
+    tree.child("sub/file")
+        .write_str("another")
+        .expect("written");
+    fixtures::rot(&report.dump.join("tree/sub/file"), 3);
+    (place, report.dump)
+}
+
+#[test]
+fn what_is_not_what_was_stored_is_named() {
+    let (place, dump) = rotten();
+    run(&place, &["--json"])
+        .assert()
+        .code(23)
+        .stderr(contains("cannot verify dump/").and(contains("dumpctl scrub --heal")));
+    let copy = place.current().join("tree/sub/file");
+    assert_eq!(
+        fs::read(copy).expect("read"),
+        fs::read(dump.join("tree/sub/file")).expect("read")
+    );
+}
+
+#[test]
+fn the_second_disk_has_what_the_dump_has_lost() {
+    let (place, dump) = rotten();
+    // A replica from before.
+    let mut letter = fs::read(dump.join("tree/sub/file")).expect("read");
+    letter[3] = !letter[3];
+    let slave = place.dir.child("slave");
+    let replica = slave.child(
+        dump.strip_prefix(place.dir.path().join("dump"))
+            .expect("below"),
+    );
+    let file = replica.child("tree/sub/file");
+    file.write_binary(&letter).expect("written");
+    let touched = std::process::Command::new("touch")
+        .arg("-r")
+        .arg(dump.join("tree/sub/file"))
+        .arg(file.path())
+        .status();
+    assert!(touched.expect("it runs").success());
+    let table = "[slave]\nfrom = \"DUMP\"\ndump = \"SLAVE\"\n";
+    let whole = |name: &str| place.dir.path().join(name).display().to_string();
+    let config = table
+        .replace("DUMP", &whole("dump"))
+        .replace("SLAVE", &whole("slave"));
+    place.config(&config);
+    let root = whole("dump");
+    let places = ["--main", "tree", "--dump", &root, "--log", "stderr"];
+    place
+        .chkptme()
+        .args(places)
+        .assert()
+        .code(23)
+        .stdout(contains("good versions of what is damaged:"))
+        .stdout(contains("slave/").and(contains("/tree/sub/file\n")));
+    place.config(&format!("heal = true\n{config}"));
+    place
+        .chkptme()
+        .args(places)
+        .args(["--no-heal", "--print-config"])
+        .assert()
+        .code(0)
+        .stdout(contains("heal = false"));
+    // The checkpoint that was made first has what is damaged.
+    let ran = place.chkptme().args(places).arg("--json").assert().code(0);
+    let object: Value = serde_json::from_slice(&ran.get_output().stdout).expect("one object");
+    assert_eq!(object["healed"]["number"], 1);
+    let good = file.path().display().to_string();
+    assert_eq!(object["healed_files"][0]["good"], good);
+    let copy = place.current().join("tree/sub/file");
+    assert_eq!(fs::read_to_string(copy).expect("read"), "a letter");
+}
+
 #[test]
 #[ignore = "needs root, loop mounts and btrfs-progs"]
 fn a_damaged_file_is_told_with_its_good_version() {
@@ -416,10 +504,42 @@ fn a_damaged_file_is_told_with_its_good_version() {
         .code(23)
         .stderr(contains("bad: Input/output error"))
         .stderr(contains("but for 1 fault"))
-        .stdout(contains("good versions of what cannot be read:"))
+        .stdout(contains("good versions of what is damaged:"))
         .stdout(contains("tree/bad: tree/bad\n"));
     drop(ran);
     let copy = dump.join("current/tree");
     assert_eq!(fs::read_to_string(copy.join("good")).expect("read"), "good");
     assert!(!copy.join("bad").exists());
+}
+
+#[test]
+#[ignore = "needs root, loop mounts and btrfs-progs"]
+fn what_cannot_be_read_is_taken_from_the_tree() {
+    let needle = b"a text that no other block of this filesystem holds";
+    let mut mount = Mount::new(Fs::Btrfs, 256);
+    let place = Place::new();
+    let mut bytes = vec![b'x'; 100_000];
+    bytes[9_000..9_000 + needle.len()].copy_from_slice(needle);
+    let tree = place.dir.child("tree");
+    tree.child("bad").write_binary(&bytes).expect("written");
+    let dump = mount.path().join("dump");
+    fs::create_dir(&dump).expect("made");
+    fixtures::clock::tick();
+    let snapshot = Snapshot::new(&dump).main(tree.path()).init(true);
+    snapshot.hash(true).run().expect("dumped");
+    assert_eq!(mount.damage(needle), 1);
+    let heal = |extra: &[&str]| {
+        let mut command = place.chkptme();
+        command.args(["--log", "stderr", "--main", "tree", "--dump"]);
+        command.arg(&dump).args(["--heal", "--verify"]).args(extra);
+        command.assert()
+    };
+    heal(&[])
+        .code(0)
+        .stderr(contains(
+            "is damaged; its copy has the contents of tree/bad",
+        ))
+        .stdout(contains("1 healed"));
+    let copy = dump.join("current/tree/bad");
+    assert_eq!(fs::read(copy).expect("read"), bytes);
 }

@@ -28,7 +28,8 @@ use dumpcli::pruning::AfterRun;
 use dumpcli::session::{Session, Task};
 use dumpcli::session_settings::SessionSettings;
 use dumpcli::settings::{Sources, of_slave};
-use dumpcore::{Filter, Replica, Replicated, Report, RunOptions};
+use dumpcli::trees::trees;
+use dumpcore::{Filter, Replica, Replicated, Report, RunOptions, Tree};
 
 const PROGRAM: Program = Program {
     name: "dumpslave",
@@ -103,6 +104,12 @@ struct KindOfRun {
     wait: bool,
     #[arg(long, hide = true, overrides_with = "wait")]
     no_wait: bool,
+    /// Store a good version in the place of a damaged file, if there is one: with the
+    /// hash that the catalog has of it (--no-heal overrides the configuration)
+    #[arg(long, overrides_with = "no_heal")]
+    heal: bool,
+    #[arg(long, hide = true, overrides_with = "heal")]
+    no_heal: bool,
     /// Change nothing; list what would be copied, and why
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -114,6 +121,9 @@ struct Settings {
     dump: Value<PathBuf>,
     excludes: Vec<Value<Rule>>,
     wait: Value<bool>,
+    /// Trees that may have good versions of what is damaged.
+    trees: Vec<Tree>,
+    heal: Value<bool>,
     /// Which dumps stay in the dump root that is written.
     keep: Option<Value<KeepTable>>,
     session: SessionSettings,
@@ -177,7 +187,12 @@ impl Settings {
     fn resolve(options: &Options, sources: &Sources) -> Self {
         let Options { places, kind, .. } = options;
         let wait = either(kind.wait, kind.no_wait);
+        let main = sources.main(&[]);
+        let one = main.value.len() == 1;
+        let name = sources.root_name(None, &main).filter(|_| one);
         Self {
+            trees: trees(&main.value, name.as_ref()).collect(),
+            heal: sources.heal(either(kind.heal, kind.no_heal)),
             from: sources.slave_from(places.from.clone()),
             dump: sources.slave_dump(places.dump.clone()),
             excludes: sources.excludes(
@@ -227,15 +242,19 @@ impl Settings {
     }
 
     fn replica(&self, kind: &KindOfRun, filter: Filter) -> Replica {
-        Replica::of(&self.from.value)
+        let replica = Replica::of(&self.from.value)
             .to(&self.dump.value)
             .filter(filter)
             .latest(kind.latest)
             .wait(self.wait.value)
             .init(kind.init)
+            .heal(self.heal.value);
+        let trees = self.trees.iter().cloned();
+        trees.fold(replica, Replica::tree)
     }
 
     fn listed(&self, mut listing: Listing) -> String {
+        listing.value("heal", self.heal.value, &self.heal.source);
         listing.load(&self.session);
         listing.session(&self.session);
         listing.table("slave");

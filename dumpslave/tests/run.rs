@@ -428,3 +428,39 @@ fn killed_in_the_middle_it_goes_on_next_time() {
         Path::new("2025/1231/2355")
     );
 }
+
+#[test]
+fn what_is_damaged_is_named_and_the_tree_has_it() {
+    let place = Place::new();
+    let at = |name: &str| place.dir.path().join(name);
+    for dir in ["dump", "tree"] {
+        fs::create_dir(at(dir)).expect("made");
+    }
+    fs::write(at("tree/letter"), "a letter").expect("written");
+    fixtures::clock::tick();
+    let snapshot = dumpcore::Snapshot::new(at("dump")).main(at("tree"));
+    let report = snapshot.init(true).hash(true).run().expect("dumped");
+    let letter = report.dump.join("tree/letter");
+    fixtures::rot(&letter, 3);
+    place.config(&format!("main = \"{}\"\n", at("tree").display()));
+    let run = |slave: &str, words: &[&str]| {
+        fs::create_dir(at(slave)).expect("made");
+        let mut command = place.dumpslave();
+        command.args(["--from", "dump", "--dump", slave, "--init", "--latest"]);
+        command.args(["--log", "stderr"]).args(words).assert()
+    };
+    run("damaged", &[])
+        .code(23)
+        .stderr(contains("cannot verify dump/").and(contains("dumpctl scrub --heal")))
+        .stdout(contains("good versions of what is damaged:").and(contains("tree/letter\n")));
+    let copy = |slave: &str| {
+        let dump = report.dump.strip_prefix(at("dump")).expect("below");
+        fs::read(at(slave).join(dump).join("tree/letter")).expect("read")
+    };
+    assert_eq!(copy("damaged"), fs::read(&letter).expect("read"));
+    run("healed", &["--heal"])
+        .code(0)
+        .stderr(contains("is damaged; its copy has the contents of "))
+        .stdout(contains("1 healed"));
+    assert_eq!(copy("healed"), b"a letter");
+}

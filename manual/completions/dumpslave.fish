@@ -15,6 +15,8 @@ complete -c dumpslave -l init -d 'Make the first dump in a dump root that has no
 complete -c dumpslave -l latest -d 'Copy the newest dump (`current`) instead of the last one before today'
 complete -c dumpslave -l wait -d 'Wait until the dump root to copy from exists and has a `current` link (--no-wait overrides the configuration)'
 complete -c dumpslave -l no-wait
+complete -c dumpslave -l heal -d 'Store a good version in the place of a damaged file, if there is one: with the hash that the catalog has of it (--no-heal overrides the configuration)'
+complete -c dumpslave -l no-heal
 complete -c dumpslave -s n -l dry-run -d 'Change nothing; list what would be copied, and why'
 complete -c dumpslave -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpslave -l no-idle

@@ -38,6 +38,7 @@ fn reads_every_key() {
         ignore_ctime = true
         catalog = true
         hash = false
+        heal = true
         log = "syslog"
         progress = false
         root_name = "NEWAGE"
@@ -63,7 +64,7 @@ fn reads_every_key() {
     let photos = &file.sets["photos"];
     let main = photos.main.as_ref().expect("main of the set");
     assert_eq!(main.get_ref(), &OneOrMany::One("/photos".into()));
-    assert_eq!(file.line(main), 27);
+    assert_eq!(file.line(main), 28);
     let limit = |text: &str| parsed(text).expect(text).top.bwlimit.expect("a limit");
     assert_eq!(
         limit("bwlimit = 500").get_ref().0,
@@ -264,7 +265,9 @@ fn a_typo_in_what_another_program_uses_is_told() {
         }
         let own = |text: &str| parsed_for(usage, text).map(|file| file.warnings.len());
         let (slave, hooks) = (own("[slave]\nx = 1\n"), own("[hooks]\nx = 1\n"));
-        assert_eq!(slave.is_err(), program == "dumpslave", "{slave:?}");
+        // A checkpoint looks for good copies there.
+        let uses = ["dumpslave", "chkptme"].contains(&program);
+        assert_eq!(slave.is_err(), uses, "{slave:?}");
         assert_eq!(
             hooks.is_ok(),
             ["yest", "hist"].contains(&program),
@@ -327,6 +330,7 @@ fn the_example_is_valid_and_shows_every_key() {
         ignore_ctime,
         catalog,
         hash,
+        heal,
         log,
         progress,
         root_name,
@@ -345,7 +349,13 @@ fn the_example_is_valid_and_shows_every_key() {
     assert!(exclude.is_some() && exclude_from.is_some());
     assert!(one_file_system.is_some() && checksum.is_some() && jobs.is_some());
     assert!(bwlimit.is_some() && idle.is_some() && ignore_ctime.is_some());
-    assert!(catalog.is_some() && hash.is_some() && log.is_some() && progress.is_some());
+    assert!(
+        catalog.is_some()
+            && hash.is_some()
+            && heal.is_some()
+            && log.is_some()
+            && progress.is_some()
+    );
     let Slave {
         from,
         dump,

@@ -41,6 +41,8 @@ pub struct Section {
     pub catalog: Option<Spanned<bool>>,
     /// Take the hash of what is copied.
     pub hash: Option<Spanned<bool>>,
+    /// Store good copies in the place of what is damaged in a dump that is copied.
+    pub heal: Option<Spanned<bool>>,
     /// Where the log goes.
     pub log: Option<Spanned<LogTarget>>,
     /// Show progress.

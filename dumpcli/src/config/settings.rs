@@ -268,6 +268,13 @@ impl Sources {
         layers.any(|layer| layer.section.has_slave)
     }
 
+    /// Is a good copy stored in the place of what is damaged in a dump that is
+    /// copied?
+    #[must_use]
+    pub fn heal(&self, flag: Option<bool>) -> Value<bool> {
+        self.pick(flag, None, |s| s.heal.as_ref(), |v| *v, false)
+    }
+
     /// Which dumps stay in the dump root.
     #[must_use]
     pub fn keep(&self) -> Option<Value<KeepTable>> {

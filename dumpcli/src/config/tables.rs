@@ -67,7 +67,8 @@ pub(super) const TABLES: [Table; 5] = [
         name: "slave",
         keys: &["from", "dump", "exclude", "exclude_from", "wait"],
         tables: &[keep(&["dumpslave", "dumpctl"])],
-        used: Used::By(&["dumpslave", "dumpctl"]),
+        // A checkpoint looks there for what is damaged.
+        used: Used::By(&["dumpslave", "dumpctl", "chkptme"]),
     },
     Table {
         name: "offsite",
