@@ -55,6 +55,7 @@ pub struct Snapshot {
     allow_empty: bool,
     one_file_system: bool,
     hash: bool,
+    recycle: bool,
     pin: Option<PinName>,
     options: RunOptions,
 }
@@ -75,6 +76,7 @@ impl Snapshot {
             allow_empty: false,
             one_file_system: false,
             hash: true,
+            recycle: false,
             pin: None,
             options: RunOptions::new(),
         }
@@ -149,6 +151,17 @@ impl Snapshot {
         self
     }
 
+    /// Make the dump from one that has expired, where [`Prune::recycle`] has kept one
+    /// of these trees and the catalog knows their last dump: what both have the same
+    /// stays in place, and only what differs is changed. It is removed when it could
+    /// not be used. Off by default.
+    ///
+    /// [`Prune::recycle`]: crate::Prune::recycle
+    pub fn recycle(mut self, yes: bool) -> Self {
+        self.recycle = yes;
+        self
+    }
+
     /// Keep the dump under this name, from the moment at which it is published.
     pub fn pin(mut self, name: PinName) -> Self {
         self.pin = Some(name);
@@ -209,6 +222,7 @@ impl Snapshot {
             origin: self.origin,
             lacks: self.lacks,
             pin: self.pin,
+            recycle: self.recycle && self.at.is_none() && !self.init,
             ..Order::new(Sort::Dump, merge)
         };
         let run = Run::open(self.dump, self.init, self.options)?;

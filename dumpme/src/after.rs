@@ -25,6 +25,8 @@ pub(crate) struct After<'a> {
     pub(crate) trees: Vec<Tree>,
     /// Does a run prune by itself?
     pub(crate) is_auto: bool,
+    /// Does the next run recycle what expires?
+    pub(crate) recycles: bool,
     /// Was the dump given its date?
     pub(crate) is_import: bool,
 }
@@ -70,7 +72,8 @@ impl After<'_> {
         let clashes = policies.clashes();
         let clashes = clashes.iter().filter(|clash| names.contains(&clash.tree));
         let clashes: Vec<String> = clashes.map(ToString::to_string).collect();
-        let pruned = AfterRun::prune(self.root, policies.rules().only(names), run);
+        let rules = policies.rules().only(names);
+        let pruned = AfterRun::prune(self.root, rules, self.recycles, run);
         pruned.map(|pruned| pruned.and(clashes))
     }
 

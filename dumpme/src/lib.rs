@@ -225,7 +225,8 @@ fn run(options: &Options) -> Result<Exit, Failure> {
             sources: &sources,
             root: dump,
             trees: settings.trees().collect(),
-            is_auto: settings.keep.as_ref().and_then(|k| k.value.auto) == Some(true),
+            is_auto: settings.prunes(),
+            recycles: settings.catalog.value,
             is_import: options.kind.at.is_some(),
         };
         let tended = after.tend(&report, run);
@@ -376,7 +377,8 @@ impl Settings {
             .init(kind.init)
             .allow_empty(kind.allow_empty)
             .one_file_system(self.one_file_system.value)
-            .hash(self.hash.value);
+            .hash(self.hash.value)
+            .recycle(self.catalog.value && self.prunes());
         for tree in self.trees() {
             snapshot = snapshot.main(tree);
         }
@@ -387,6 +389,11 @@ impl Settings {
             snapshot = snapshot.at(at);
         }
         snapshot
+    }
+
+    /// Does a run prune behind its dump, and recycle what expired before?
+    fn prunes(&self) -> bool {
+        self.keep.as_ref().and_then(|keep| keep.value.auto) == Some(true)
     }
 
     fn listed(&self, mut listing: Listing) -> String {

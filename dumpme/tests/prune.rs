@@ -83,6 +83,31 @@ fn the_catalog_knows_at_once_what_was_pruned() {
     assert!(dumps.iter().all(|dump| dump.unique_bytes.is_some()));
 }
 
+/// What expires is kept for the next run, which says what it was made from.
+#[test]
+#[ignore = "needs ext4, xfs, btrfs or tmpfs for temporary files"]
+fn an_expired_dump_is_recycled_and_that_is_told() {
+    let place = with("[keep]\nauto = true\nlast = 1\n");
+    place.dumpme().arg("--init").assert().success();
+    place.dumpme().assert().success();
+    let ran = place.dumpme().arg("--json").output().expect("run");
+    let object: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("an object");
+    let gone = object["pruned"]["removed"][0]
+        .as_str()
+        .expect("a name")
+        .to_owned();
+    assert_eq!(object["pruned"]["recyclable"], gone);
+    assert_eq!(object["recycled_from"], serde_json::Value::Null);
+    let told = format!("dump/{gone}, which had expired\n");
+    let ran = place.dumpme().arg("-v").assert().success();
+    ran.stdout(contains("made from ").and(contains(told)));
+    // Without it, what was kept goes.
+    place.config(PLACES);
+    let ran = place.dumpme().arg("-v").assert().success();
+    ran.stdout(contains("which had expired").not());
+    assert!(!place.dir.path().join("dump/.dump/removing").exists());
+}
+
 #[test]
 fn what_was_pruned_stands_in_the_object() {
     let place = with("[keep]\nauto = true\nlast = 1\n");

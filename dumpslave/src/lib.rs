@@ -237,7 +237,7 @@ impl Settings {
             return Some(AfterRun::elsewhere("[slave.keep]", other));
         }
         let clashes = policies.clashes();
-        let pruned = AfterRun::prune(root, policies.rules(), run);
+        let pruned = AfterRun::prune(root, policies.rules(), false, run);
         pruned.map(|pruned| pruned.and(clashes.iter().map(ToString::to_string)))
     }
 

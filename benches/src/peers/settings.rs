@@ -21,8 +21,9 @@ pub struct Settings {
     /// Rounds before them that do not
     #[arg(long, default_value_t = 1)]
     pub warm_up: usize,
-    /// What to measure: unchanged, full, checkpoint, restore, remove, changed,
-    /// each also with -cold; several with commas [default: all]
+    /// What to measure: unchanged, recycled, full, checkpoint, restore, remove,
+    /// changed, each but recycled also with -cold; several with commas
+    /// [default: all]
     #[arg(long, value_name = "WORK", value_delimiter = ',')]
     pub only: Vec<String>,
     /// Peers to measure beside ours, by a part of their names (rsync,cp)

@@ -53,6 +53,14 @@ pub(crate) enum Tool {
     Restore,
     Remove,
     RmRf,
+    /// Ours, made from the dump that expired in the run before, and letting the
+    /// oldest expire.
+    Recycling,
+    /// A further copy, and the removal of the oldest.
+    RsyncAndRemove,
+    CpAlAndRemove,
+    /// Only looks at the tree.
+    Find,
 }
 
 impl Tool {
@@ -75,15 +83,21 @@ impl Tool {
             (Self::Restore, _) => "dumpctl restore".into(),
             (Self::Remove, _) => "dumpctl remove".into(),
             (Self::RmRf, _) => "rm -rf".into(),
+            (Self::Recycling, _) => "dumpme, auto = true".into(),
+            (Self::RsyncAndRemove, _) => "rsync -aHAXU --link-dest, rm -rf".into(),
+            (Self::CpAlAndRemove, _) => "cp -al (compares nothing), rm -rf".into(),
+            (Self::Find, _) => "find -printf (makes nothing)".into(),
         }
     }
 
     /// The program that must be installed, and what makes it tell its version.
     pub(crate) fn program(self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Dumpme | Self::Chkptme | Self::Limit(_) | Self::Restore | Self::Remove => None,
-            Self::Rsync => Some(("rsync", "--version")),
-            Self::CpAl | Self::CpA | Self::CpAh => Some(("cp", "--version")),
+            Self::Dumpme | Self::Chkptme | Self::Limit(_) => None,
+            Self::Restore | Self::Remove | Self::Recycling => None,
+            Self::Find => Some(("find", "--version")),
+            Self::Rsync | Self::RsyncAndRemove => Some(("rsync", "--version")),
+            Self::CpAl | Self::CpA | Self::CpAh | Self::CpAlAndRemove => Some(("cp", "--version")),
             Self::Restic => Some(("restic", "version")),
             Self::Borg => Some(("borg", "--version")),
             Self::RdiffBackup => Some(("rdiff-backup", "--version")),
@@ -105,6 +119,10 @@ impl Tool {
             Self::Restic => "restic",
             Self::Borg => "borg",
             Self::RdiffBackup => "rdiff",
+            Self::Recycling => "recycled",
+            Self::RsyncAndRemove => "rolling-rsync",
+            Self::CpAlAndRemove => "rolling-cp",
+            Self::Find => "found",
         }
     }
 
@@ -129,6 +147,18 @@ impl Tool {
             Self::CpA | Self::CpAl | Self::Limit(_) | Self::RmRf => format!("cp -a {tree} {to}"),
             Self::Restore => format!("{} restore --to {to} {tree}", dumpctl(site, site.dump)),
             Self::Restic | Self::Borg | Self::RdiffBackup => self.next(site, 0),
+            // A time of change proves something when it is a minute old.
+            Self::Recycling => {
+                let run = recycling(site);
+                let table = "[keep]\\nauto = true\\nlast = 2\\n";
+                let keep = keep(site);
+                format!("printf '{table}' >{keep}; sleep 61; {run} --init; {run}; {run}; {run}")
+            }
+            Self::RsyncAndRemove | Self::CpAlAndRemove => {
+                let (second, third) = (site.at("0.1"), site.at("0.2"));
+                format!("cp -a {tree} {to}; cp -al {to} {second}; cp -al {to} {third}")
+            }
+            Self::Find => ":".into(),
         }
     }
 
@@ -174,6 +204,12 @@ impl Tool {
                 "{} -q --log stderr --dump {at}",
                 word(&site.ours.join("chkptme"))
             ),
+            Self::Recycling => recycling(site),
+            Self::RsyncAndRemove => rolling(site, |newest| {
+                format!("rsync -aHAXU --link-dest={newest} {tree}/ {to}/")
+            }),
+            Self::CpAlAndRemove => rolling(site, |newest| format!("cp -al {newest} {to}")),
+            Self::Find => format!("find {tree} -printf '%p %s %T@ %m %U %G\\n' >/dev/null"),
             // A checkpoint shares no byte with what it is of.
             Self::CpAh => format!("cp -aH --reflink=never {} {to}", site.at("current")),
         }
@@ -184,17 +220,23 @@ impl Tool {
         let (at, out) = (word(site.at), site.scratch());
         let below = |dir: &Path| dir.join(site.tree.strip_prefix("/").unwrap_or(site.tree));
         match self {
-            Self::Dumpme | Self::Chkptme => (":".into(), site.at.join("current/tree")),
+            Self::Dumpme | Self::Chkptme | Self::Recycling => {
+                (":".into(), site.at.join("current/tree"))
+            }
             Self::Remove => (
                 format!("test ! -e {at}/$(cat {at}-removed)"),
                 site.at.join("current/tree"),
             ),
             Self::RmRf => (format!("test ! -e {}", site.at(number)), site.at.join("0")),
             Self::Restore => (":".into(), site.at.join("0").join("tree")),
+            Self::Find => (":".into(), site.tree.to_path_buf()),
             Self::CpAh => (":".into(), site.at.join(number.to_string()).join("tree")),
-            Self::Rsync | Self::CpAl | Self::CpA | Self::Limit(_) => {
-                (":".into(), site.at.join(number.to_string()))
-            }
+            Self::Rsync
+            | Self::CpAl
+            | Self::CpA
+            | Self::Limit(_)
+            | Self::RsyncAndRemove
+            | Self::CpAlAndRemove => (":".into(), site.at.join(number.to_string())),
             Self::Restic => (
                 format!("RESTIC_PASSWORD=x restic -q -r {at} restore latest --target {out}"),
                 below(site.scratch),
@@ -217,6 +259,23 @@ fn dumpctl(site: &Site<'_>, root: &Path) -> String {
         word(&site.ours.join("dumpctl")),
         word(root)
     )
+}
+
+/// What says that a dump may be made from one that expired.
+fn keep(site: &Site<'_>) -> String {
+    word(&site.at.with_extension("toml"))
+}
+
+fn recycling(site: &Site<'_>) -> String {
+    format!("{} --config {}", dumpme(site), keep(site))
+}
+
+/// A further copy beside the newest, and the removal of the oldest.
+fn rolling(site: &Site<'_>, copy: impl Fn(&str) -> String) -> String {
+    let at = word(site.at);
+    let nth = |which: &str| format!("{at}/$(ls {at} | sort -V | {which} -n 1)");
+    let (newest, oldest) = (nth("tail"), nth("head"));
+    format!("newest={newest}; {} && rm -rf {oldest}", copy("$newest"))
 }
 
 fn dumpme(site: &Site<'_>) -> String {

@@ -7,6 +7,8 @@ use super::tools::Tool;
 pub(crate) enum What {
     /// A further copy of a tree that is as it was.
     Unchanged,
+    /// The same, and the oldest copy goes.
+    Recycled,
     /// A further copy after one file of a hundred was written to.
     Changed,
     /// The first copy, onto an empty filesystem.
@@ -37,7 +39,7 @@ impl What {
     /// unchanged tree hardly anything has to be written; without the flush
     /// the limit is one of calls alone.
     pub(crate) fn is_synced(self) -> bool {
-        self != Self::Unchanged
+        !matches!(self, Self::Unchanged | Self::Recycled)
     }
 }
 
@@ -74,6 +76,7 @@ impl Work {
         }
     }
 }
+const RECYCLED: &str = "dump of an unchanged tree, and removal of the oldest";
 
 /// All of them, in the order in which they can share a tree: the one that
 /// changes it is the last.
@@ -110,6 +113,7 @@ fn copies(processors: usize) -> Vec<Work> {
             What::Unchanged,
             unchanged(processors, 6.0, None),
         ),
+        Work::warm("recycled", RECYCLED, What::Recycled, recycled()),
         Work::warm("full", "first full dump, with sync", What::Full, full()),
         Work::cold(
             "full-cold",
@@ -178,6 +182,16 @@ fn unchanged(processors: usize, rsync: f64, limit: Option<f64>) -> Tools {
     }
     tools.extend([Tool::Restic, Tool::Borg, Tool::RdiffBackup].map(|tool| (tool, None)));
     tools
+}
+
+fn recycled() -> Tools {
+    vec![
+        (Tool::Recycling, None),
+        (Tool::RsyncAndRemove, Some(30.0)),
+        (Tool::CpAlAndRemove, None),
+        // Ours takes at most 1.5 times as long.
+        (Tool::Find, Some(1.0 / 1.5)),
+    ]
 }
 
 fn changed() -> Tools {

@@ -18,6 +18,10 @@ pub(super) fn details(program: Program, report: &Report, lacking: u64, text: &mu
     if report.resumed {
         text.push_str("continued what a stopped run left\n");
     }
+    if let Some(expired) = &report.recycled_from {
+        let expired = Printable::path(expired);
+        let _ = writeln!(text, "made from {expired}, which had expired");
+    }
     if let Some(same) = report.verified {
         let files = some(same.number, "file", "files");
         let size = bytes(same.bytes);

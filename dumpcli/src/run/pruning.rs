@@ -32,12 +32,18 @@ enum Outcome {
 }
 
 impl AfterRun {
-    /// Prunes by these rules. `None` when another run has the dump root: the next
-    /// one prunes.
+    /// Prunes by these rules; one of the dumps that go is kept for the next run when
+    /// that can `recycle` it. `None` when another run has the dump root: the next one
+    /// prunes.
     #[must_use]
-    pub fn prune(root: &Path, rules: KeepRules, options: RunOptions) -> Option<Self> {
+    pub fn prune(
+        root: &Path,
+        rules: KeepRules,
+        recycle: bool,
+        options: RunOptions,
+    ) -> Option<Self> {
         let prune = Prune::new(root).rules(rules).brake(true).measure(false);
-        match prune.options(options.dry_run(false)).run() {
+        match prune.recycle(recycle).options(options.dry_run(false)).run() {
             Ok(pruned) => Some(Self::of(Outcome::Pruned(Box::new(pruned)))),
             Err(Error::Busy { .. }) => {
                 tracing::info!("not pruned: another run is using the dump root");
@@ -162,6 +168,10 @@ impl AfterRun {
         let removed = removal.map_or(&none, |removal| &removal.removed).iter();
         let removed = removed.map(|removed| Value::from(removed.dump.to_string()));
         object.insert("removed".into(), removed.collect());
+        let recyclable = removal.map_or(&none, |removal| &removal.removed).iter();
+        let mut recyclable = recyclable.filter(|removed| removed.recyclable);
+        let recyclable = recyclable.next().map(|removed| removed.dump.to_string());
+        object.insert("recyclable".into(), json::value(&recyclable));
         let freed = removal.map(|removal| removal.freed_bytes);
         object.insert("freed_bytes".into(), freed.unwrap_or(0).into());
         let kept = self.pruned().map(|pruned| pruned.plan.keep.len());

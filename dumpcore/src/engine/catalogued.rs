@@ -112,6 +112,11 @@ impl Catalogued {
         settled.map_or(Time::default(), Time::from)
     }
 
+    /// Does the catalog describe the dump that each tree is linked to?
+    pub(crate) fn knows_all(&self) -> bool {
+        self.trees.iter().all(|tree| tree.sealed.is_some())
+    }
+
     pub(super) fn stage(&self) -> &Stage {
         &self.stage
     }

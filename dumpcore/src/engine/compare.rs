@@ -76,7 +76,7 @@ impl Worker<'_> {
     /// as far as it needs to know.
     fn judge_in_place(&mut self, item: Item<'_>) -> Result<Judged, StoreError> {
         let new = Judged::Copy(CopyReason::New);
-        let Some(reference) = &item.hands.reference else {
+        let Some(reference) = self.reference_of(item) else {
             return Ok(new);
         };
         let looked = match inspect::look_in_dump(reference.as_fd(), item.name) {
@@ -328,7 +328,13 @@ impl Evidence<StoreError> for Pair<'_, '_, '_> {
         let dir = node.reference.as_ref().map(|place| place.id().ino);
         // The note is of the directory of the entry's own name.
         let in_place = |open: &Arc<OwnedFd>| open.as_raw_fd() == self.other.dir.as_raw_fd();
-        let dir = dir.filter(|_| hands.reference.as_ref().is_some_and(in_place));
+        let dir = dir.filter(|_| {
+            hands
+                .reference
+                .get()
+                .and_then(Option::as_ref)
+                .is_some_and(in_place)
+        });
         let is_bare = |(bare, dir): (&Bare, u64)| bare.says_so(dir, self.looked.ctime);
         if self.side == Side::Reference
             && !node.swapped

@@ -64,6 +64,7 @@ impl Worker<'_> {
 
     /// Copies an entry.
     pub(super) fn copy(&mut self, item: Item<'_>, why: CopyReason) -> Result<Outcome, StoreError> {
+        self.begin_changing(item.node)?;
         let outcome = self.copy_now(item, why)?;
         self.counter.allocate(item.meta.blocks.saturating_mul(512));
         Ok(outcome)
@@ -146,7 +147,7 @@ impl Worker<'_> {
     fn lender<'i>(&self, item: Item<'i>, why: CopyReason) -> Option<Lender<'i>> {
         match self.run.rules.options.sharing {
             Sharing::Reference if why.attributes_only() => Some(Lender {
-                at: Self::name_at(item.hands.reference.as_ref()?, item.name),
+                at: Self::name_at(self.reference_of(item)?, item.name),
                 doubted: item.touched(Side::Reference) != Sure::No,
             }),
             Sharing::Source => Some(Lender {

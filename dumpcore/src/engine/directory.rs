@@ -6,14 +6,19 @@
 //! own attributes are set when its last entry is done, since every entry made
 //! in it changes its times.
 
+use std::cell::OnceCell;
 use std::ffi::CStr;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
+use super::entry::Item;
+use super::held::Held;
 use super::job::{Entering, Found, Job, Rest};
 use super::known_dir::{KnownDir, Referred};
 use super::node::{At, Node, OpenDirs, Sides};
+use super::recall::MovedDir;
 use super::worker::Worker;
+use crate::catalog::DirId;
 use crate::fs::dir_handle::{DirHandle, Entered};
 use crate::fs::store::NameAt;
 use crate::model::event::{Action, CopyReason};
@@ -23,6 +28,20 @@ use crate::model::metadata::Meta;
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::errno;
 use crate::sys::xattr::Subject;
+
+/// A directory of a dump.
+struct InDump {
+    place: Arc<DirHandle>,
+    meta: Meta,
+}
+
+impl InDump {
+    fn moved(moved: MovedDir) -> (DirId, Self) {
+        let MovedDir { from, entered } = moved;
+        let Entered { place, meta, .. } = entered;
+        (from, Self { place, meta })
+    }
+}
 
 /// How many times a name is entered again that `stat` calls a directory, when
 /// opening it found something else.
@@ -80,12 +99,12 @@ impl Worker<'_> {
             true => None,
             false => self.moved_directory(above, own, &entered),
         };
-        let (from, moved) = moved.map(|moved| (moved.from, moved.entered)).unzip();
+        let (from, moved) = moved.map(InDump::moved).unzip();
         // What is mounted there has its reference in another dump.
         let place = above.reference.as_ref().filter(|_| swapped.is_none());
         let same_path = |place| self.enter_reference(place, above, name);
         let found = moved.or_else(|| place.and_then(same_path));
-        let are_other = |found: &Entered| self.are_names_other(&found.meta, &entered.meta);
+        let are_other = |found: &InDump| self.are_names_other(&found.meta, &entered.meta);
         let renamed = found.as_ref().is_none_or(are_other);
         let seen = &self.run.seen;
         let number = seen.note(above.number, name.to_bytes(), &entered.meta);
@@ -95,7 +114,8 @@ impl Worker<'_> {
         };
         let known = self.known_below(above, name, own, number, &entered, referred);
         let reference = swapped.or(found.map(|found| found.place));
-        let (target, fresh) = match self.make_target(above.target.as_ref(), above.fresh, name) {
+        let place = above.target.as_ref();
+        let made = match self.make_target(place, above.held(), name, Some(above)) {
             Ok(made) => made,
             Err(op_error) => {
                 self.fault(above, name, op_error);
@@ -111,8 +131,9 @@ impl Worker<'_> {
             renamed,
             source: entered.place,
             reference,
-            target,
-            fresh,
+            target: made.place,
+            fresh: made.fresh,
+            intact: made.intact,
             number,
             known,
             again: false,
@@ -123,15 +144,18 @@ impl Worker<'_> {
         Some(Node::new(above, tree, sides, entered))
     }
 
-    fn enter_reference(
-        &self,
-        place: &Arc<DirHandle>,
-        above: &Node,
-        name: &CStr,
-    ) -> Option<Entered> {
-        match place.enter(name, For::Passing) {
+    fn enter_reference(&self, place: &Arc<DirHandle>, above: &Node, name: &CStr) -> Option<InDump> {
+        // Where all may stand already, it is most often not needed.
+        let found = match above.held() {
+            Held::Expired => place.look(name, For::Passing),
+            _ => {
+                let entered = place.enter(name, For::Passing);
+                entered.map(|entered| Some((entered.place, entered.meta)))
+            }
+        };
+        match found {
             Ok(_) if !self.is_in_reference(above, name) => None,
-            Ok(entered) => Some(entered),
+            Ok(found) => found.map(|(place, meta)| InDump { place, meta }),
             Err(e) if errno::has_changed(&e) => None,
             Err(e) => {
                 self.unreadable_reference(above, name, &e);
@@ -179,7 +203,10 @@ impl Worker<'_> {
         }
         let found = match &node.target {
             Some(target) if !node.fresh => {
-                let listed = target.open().and_then(|handle| Found::list(&handle));
+                let listed = target.open().and_then(|handle| match node.intact {
+                    Some(_) => Found::list_with(handle),
+                    None => Found::list(&handle),
+                });
                 Some(listed.map_err(|e| OpError::target(Op::List, e))?)
             }
             _ => None,
@@ -287,17 +314,21 @@ impl Worker<'_> {
     pub(super) fn hands(&self, node: &Node) -> Result<OpenDirs, OpError> {
         let source = node.source.open();
         let target = node.target.as_ref().map(DirHandle::open).transpose();
-        let reference = node.reference.as_ref().and_then(|place| {
-            let opened = place.open();
-            opened
-                .inspect_err(|e| self.unreadable_reference(node, c"", e))
-                .ok()
-        });
         Ok(OpenDirs {
             source: source.map_err(|e| OpError::source(Op::Open, e))?,
-            reference,
+            reference: OnceCell::new(),
             target: target.map_err(|e| OpError::target(Op::Open, e))?,
         })
+    }
+
+    /// The reference's handle of an entry's directory, opened where it is needed.
+    pub(super) fn reference_of<'i>(&self, item: Item<'i>) -> Option<&'i Arc<OwnedFd>> {
+        let open = || {
+            let opened = item.node.reference.as_ref()?.open();
+            let told = opened.inspect_err(|e| self.unreadable_reference(item.node, c"", e));
+            told.ok()
+        };
+        item.hands.reference.get_or_init(open).as_ref()
     }
 
     /// One job of a node is done; with the last, its attributes are set, and
@@ -351,6 +382,10 @@ impl Worker<'_> {
         };
         let handle = target.open().map_err(|e| OpError::target(Op::Open, e))?;
         target.open_above(handle.as_fd());
+        if self.stands(node, &handle) {
+            return Ok(Vec::new());
+        }
+        self.begin_changing(node)?;
         let subject = Subject::Open(handle.as_fd());
         self.writer.attributes(subject, &node.meta, &node.xattrs)
     }

@@ -148,7 +148,7 @@ impl Worker<'_> {
             }
             if looked.kind != Kind::Dir {
                 let existing = found.and_then(|found| {
-                    let existing = found.take(name);
+                    let existing = found.take_as(name, looked.kind);
                     if existing.is_none() {
                         self.clear_respelled(node, name, found);
                     }
@@ -331,7 +331,11 @@ impl Worker<'_> {
             made: Some(*reference),
             hash: None,
         };
-        let in_place = (item.hands.reference.as_ref(), item.name);
+        if existing == Some(reference.ino) {
+            self.count_lacking(item, reference);
+            return Ok(Ok(outcome));
+        }
+        let in_place = (self.reference_of(item), item.name);
         let (from, name) = moved.map_or(in_place, |(dir, name)| (Some(dir), name));
         let (Some(from), Some(to)) = (from, &item.hands.target) else {
             if let Some(refused) = self.foresee_refusal(item, reference) {
@@ -340,15 +344,12 @@ impl Worker<'_> {
             self.count_lacking(item, reference);
             return Ok(Ok(outcome));
         };
-        if existing == Some(reference.ino) {
-            self.count_lacking(item, reference);
-            return Ok(Ok(outcome));
-        }
         self.clear_after(item.node, item.name, existing);
         if self.run.rules.leaves_what_is_same() {
             self.count_lacking(item, reference);
             return Ok(Ok(outcome));
         }
+        self.begin_changing(item.node)?;
         match link::hard_link(from.as_fd(), name, to.as_fd(), item.name) {
             Ok(()) => {
                 self.count_lacking(item, reference);
@@ -365,7 +366,7 @@ impl Worker<'_> {
     /// compared, is not linked.
     fn foresee_refusal(&self, item: Item<'_>, reference: &Meta) -> Option<CopyReason> {
         let rules = self.run.rules;
-        let from = item.hands.reference.as_ref()?;
+        let from = self.reference_of(item)?;
         let destination = Destination {
             dev: rules.link_dev?,
             most_links: rules.most_links,

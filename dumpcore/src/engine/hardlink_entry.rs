@@ -162,7 +162,7 @@ impl Worker<'_> {
             hash: None,
         };
         let (Some(target), Some(place)) = (&item.hands.target, &first_name.place) else {
-            if self.run.rules.verifies() && !Self::is_reference(item, first_name.ino) {
+            if self.run.rules.verifies() && !self.is_reference(item, first_name.ino) {
                 return Ok(outcome(Action::Copied(CopyReason::New), first_name.ino));
             }
             return Ok(outcome(Action::HardLinked, first_name.ino));
@@ -175,9 +175,10 @@ impl Worker<'_> {
         }
         self.clear_after(item.node, item.name, existing);
         let leaves = self.run.rules.leaves_what_is_same();
-        if leaves && Self::is_reference(item, first_name.ino) {
+        if leaves && self.is_reference(item, first_name.ino) {
             return Ok(outcome(Action::Linked, first_name.ino));
         }
+        self.begin_changing(item.node)?;
         let from = place.open().map_err(|e| OpError::target(Op::Open, e))?;
         let (from, to) = (from.as_fd(), target.as_fd());
         match link::hard_link(from, &first_name.name, to, item.name) {
@@ -212,8 +213,8 @@ impl Worker<'_> {
     }
 
     /// Does the reference have this inode under the entry's name?
-    fn is_reference(item: Item<'_>, ino: u64) -> bool {
-        item.hands.reference.as_ref().is_some_and(|reference| {
+    fn is_reference(&self, item: Item<'_>, ino: u64) -> bool {
+        self.reference_of(item).is_some_and(|reference| {
             let looked = inspect::look_in_dump(reference.as_fd(), item.name);
             looked.is_ok_and(|looked| looked.ino == ino)
         })

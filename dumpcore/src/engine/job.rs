@@ -14,6 +14,7 @@ use super::node::{Node, Number};
 use super::seen::{Round, SeenTree};
 use crate::fs::dir_handle::{DirHandle, Entered};
 use crate::model::event::CopyReason;
+use crate::model::kind::Kind;
 use crate::model::metadata::Meta;
 use crate::sys::dir::{self, Chunk, For, Lister};
 
@@ -100,10 +101,18 @@ pub(super) struct Found {
 
 impl Found {
     pub(super) fn list(target: &Arc<OwnedFd>) -> io::Result<Self> {
-        let mut chunk = dir::list_all(target.as_fd(), For::Reading)?;
+        Ok(Self::of(dir::list_all(target.as_fd(), For::Reading)?))
+    }
+
+    /// The same by a handle that was just opened, and with which nobody else lists.
+    pub(super) fn list_with(target: Arc<OwnedFd>) -> io::Result<Self> {
+        Ok(Self::of(Lister::all(target)?))
+    }
+
+    fn of(mut chunk: Chunk) -> Self {
         chunk.sort_by_name();
         let done = vec![false; chunk.len()];
-        Ok(Self { chunk, done })
+        Self { chunk, done }
     }
 
     /// The inode number of a name, which counts as processed from now on.
@@ -111,6 +120,18 @@ impl Found {
         let index = self.chunk.find(name)?;
         self.done[index] = true;
         Some(self.chunk.get(index).ino)
+    }
+
+    /// The same for an entry of this type: of another one no number is its own.
+    pub(super) fn take_as(&mut self, name: &CStr, kind: Kind) -> Option<u64> {
+        const ANOTHERS: u64 = 0;
+        let ino = self.take(name)?;
+        let listed = self
+            .chunk
+            .find(name)
+            .map(|index| self.chunk.get(index).kind);
+        let is_other = listed.flatten().is_some_and(|listed| listed != kind);
+        Some(if is_other { ANOTHERS } else { ino })
     }
 }
 

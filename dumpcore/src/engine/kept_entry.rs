@@ -36,6 +36,13 @@ impl Worker<'_> {
             Err(e) if errno::is_missing(&e) => return Ok(None),
             Err(e) => return Err(OpError::target(Op::Stat, e).into()),
         };
+        // What an expired dump had was stored before: a replica, which goes by when
+        // inodes were born, would not notice that it is here again.
+        let begun = self.run.rules.begun.zip(looked.born);
+        if begun.is_some_and(|(begun, born)| born < begun) {
+            self.clear(item.node, item.name);
+            return Ok(None);
+        }
         let alone = looked.nlink == 1
             || self.run.names_of(item.meta) > 1
                 && self.run.groups.claim(looked.id(), item.meta.id());

@@ -5,7 +5,8 @@
 //! target has where that is the same, by a copy otherwise; and it removes
 //! what the target has beyond that. A new dump is the case of an empty
 //! target, a checkpoint the case without a reference, a resumed run the case
-//! of a target that is partly done: modes of one engine, not engines.
+//! of a target that is partly done, a recycled dump that of one which is nearly
+//! right: modes of one engine, not engines.
 //!
 //! It never writes to an inode that it did not make itself, and never follows a
 //! symlink. It uses memory for the directories being merged and for hard-linked
@@ -90,6 +91,7 @@ mod filtering;
 mod folded_names;
 mod hardlink_entry;
 mod hardlinks;
+mod held;
 mod job;
 mod judged;
 mod kept_entry;
@@ -127,6 +129,7 @@ use std::sync::Arc;
 pub(crate) use budget::Budget;
 pub(crate) use catalogued::{Catalogued, CataloguedTree};
 pub(crate) use checked::{Checked, CopyDamage, Doubt, GoodCopies, GoodCopy, Opinion};
+pub(crate) use held::Held;
 pub(crate) use measure::{Act, Gone, Measured};
 pub(crate) use mounts_met::MountsMet;
 pub(crate) use node::{Doubts, Mounts, Remembered};

@@ -1,6 +1,7 @@
 //! A directory that is being merged: its three sides, and the number of jobs
 //! that are left.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::os::fd::OwnedFd;
@@ -9,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use super::Stands;
+use super::held::{Held, Intact};
 use super::known_dir::KnownDir;
 use crate::fs::dir_handle::DirHandle;
 use crate::fs::source_fs::SourceFs;
@@ -96,6 +98,8 @@ pub(super) struct Node {
     pub(super) target: Option<Arc<DirHandle>>,
     /// Is the target new, so that nothing can be in it?
     pub(super) fresh: bool,
+    /// Of a target that is a directory of an expired dump.
+    pub(super) intact: Option<Intact>,
     /// What can be relied on in the source's filesystem.
     pub(super) fs: SourceFs,
     /// Which of its files may have been touched.
@@ -126,6 +130,7 @@ pub(super) struct Sides {
     pub(super) reference: Option<Arc<DirHandle>>,
     pub(super) target: Option<Arc<DirHandle>>,
     pub(super) fresh: bool,
+    pub(super) intact: Option<Intact>,
     pub(super) fs: SourceFs,
     pub(super) touched: Doubts,
     pub(super) swapped: bool,
@@ -202,6 +207,7 @@ impl Node {
             reference: sides.reference,
             target: sides.target,
             fresh: sides.fresh,
+            intact: sides.intact,
             fs: sides.fs,
             touched: sides.touched,
             swapped: sides.swapped,
@@ -214,6 +220,15 @@ impl Node {
             folded: OnceLock::new(),
             left: AtomicUsize::new(1),
         })
+    }
+
+    /// What its target holds, and so those of the directories below.
+    pub(super) fn held(&self) -> Held {
+        match self.intact {
+            _ if self.fresh => Held::Nothing,
+            Some(_) => Held::Expired,
+            None => Held::Leftover,
+        }
     }
 
     /// Is its target only used in its place?
@@ -295,6 +310,7 @@ impl Locate for At<'_> {
 #[derive(Debug)]
 pub(super) struct OpenDirs {
     pub(super) source: Arc<OwnedFd>,
-    pub(super) reference: Option<Arc<OwnedFd>>,
+    /// Opened when it is asked for.
+    pub(super) reference: OnceCell<Option<Arc<OwnedFd>>>,
     pub(super) target: Option<Arc<OwnedFd>>,
 }

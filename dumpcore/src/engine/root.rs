@@ -4,6 +4,7 @@ use std::ffi::CString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::held::Held;
 use super::node::{Doubts, Mounts};
 use super::stands::Stands;
 use crate::fs::dir_handle::{DirHandle, Entered};
@@ -28,8 +29,8 @@ pub(crate) struct Root {
     pub(crate) target_path: PathBuf,
     /// Where it will be.
     pub(crate) published_path: PathBuf,
-    /// Can nothing be in it?
-    pub(crate) target_is_new: bool,
+    /// What is in it.
+    pub(crate) target_holds: Held,
     /// Which files may have been touched.
     pub(crate) touched: Doubts,
     /// What is known of mounts below it.

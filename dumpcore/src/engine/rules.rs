@@ -12,7 +12,7 @@ use super::checked::Checked;
 use crate::fs::folding::Folding;
 use crate::fs::link_counts::LinkCounts;
 use crate::fs::xattr_map::Marks;
-use crate::model::metadata::{Capabilities, Id};
+use crate::model::metadata::{Capabilities, Id, Time};
 use crate::policy::filter::Filter;
 use crate::policy::link::LinkPolicy;
 use crate::policy::rate_limit::Rate;
@@ -105,6 +105,9 @@ pub(crate) struct Rules<'a> {
     pub(crate) honours_setuid: Option<&'a Path>,
     /// What in the target has surely reached the disk.
     pub(crate) watermark: Option<&'a Watermark>,
+    /// When the directory was born in which the dump is made: what is older there is
+    /// of another dump.
+    pub(crate) begun: Option<Time>,
     /// Where attributes may be tried out; nowhere in a dry run.
     pub(crate) scratch: Option<&'a OwnedFd>,
     /// Directories that are left out wherever they are met: the dump root,
@@ -136,6 +139,7 @@ impl<'a> Rules<'a> {
             marks: None,
             honours_setuid: None,
             watermark: None,
+            begun: None,
             scratch: None,
             leave_out: Vec::new(),
             link_dev: None,

@@ -12,6 +12,7 @@ use std::ops::Range;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
+use super::held::Held;
 use super::job::{Found, Job, Moved, Recheck, Rest};
 use super::name_hashes::NameHashes;
 use super::node::{Node, Number, Sides};
@@ -269,7 +270,7 @@ impl Worker<'_> {
     ) -> Option<Arc<Node>> {
         let subject = Subject::Open(entered.handle.as_fd());
         let read = inspect::attributes(subject, self.run.rules.capabilities).ok()?;
-        let made = self.make_target(Some(above), false, name);
+        let made = self.make_target(Some(above), Held::Leftover, name, None);
         let reference = tree.reference.clone().and_then(|top| {
             let enter = |at: Arc<DirHandle>, name: &CString| {
                 let entered = at.enter(name, For::Passing).ok()?;
@@ -278,7 +279,7 @@ impl Worker<'_> {
             names.iter().try_fold(top, enter)
         });
         let (target, unmade) = match made {
-            Ok((target, _)) => (target, None),
+            Ok(made) => (made.place, None),
             Err(op_error) => (None, Some(op_error)),
         };
         let sides = Sides {
@@ -288,6 +289,7 @@ impl Worker<'_> {
             reference,
             target,
             fresh: false,
+            intact: None,
             swapped: false,
             renamed: true,
             number,

@@ -1,36 +1,86 @@
 //! The target's side of a directory: it is made, taken over from an earlier
-//! run, or made empty; and what is in its way is removed.
+//! run or from an expired dump, or made empty; and what is in its way is removed.
 
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
+use super::held::{Held, Intact};
 use super::node::Node;
 use super::worker::Worker;
 use crate::fs::dir_handle::DirHandle;
 use crate::fs::inspect;
 use crate::fs::remove_tree;
 use crate::model::event::Action;
-use crate::model::fault::{Op, OpError};
+use crate::model::fault::{Op, OpError, Side};
 use crate::model::kind::Kind;
 use crate::model::metadata::{Meta, Xattrs};
 use crate::sys::dir::{self, For};
 use crate::sys::xattr::Subject;
 use crate::sys::{errno, link};
 
+/// A directory of the target that is to be filled.
+#[derive(Debug)]
+pub(super) struct TargetDir {
+    /// `None` in a dry run.
+    pub(super) place: Option<Arc<DirHandle>>,
+    /// Can nothing be in it?
+    pub(super) fresh: bool,
+    /// Of a directory of an expired dump.
+    pub(super) intact: Option<Intact>,
+}
+
+impl TargetDir {
+    /// None: nothing is made.
+    pub(super) fn none() -> Self {
+        Self {
+            place: None,
+            fresh: true,
+            intact: None,
+        }
+    }
+}
+
+/// Enters a directory of an expired dump. `None` where it has none of that name,
+/// or one that has to be opened up first.
+fn expired(above: &Arc<DirHandle>, name: &CStr) -> Result<Option<TargetDir>, OpError> {
+    match above.enter(name, For::Filling) {
+        Ok(entered) if entered.is_mount || entered.meta.dev != above.id().dev => {
+            let mounted = io::Error::other("another filesystem is mounted there");
+            Err(OpError::target(Op::Open, mounted))
+        }
+        Ok(entered) => Ok(Some(TargetDir {
+            place: Some(entered.place),
+            fresh: false,
+            intact: Some(Intact::new(entered.meta)),
+        })),
+        Err(e) if errno::has_changed(&e) || errno::is_not_permitted(&e) => Ok(None),
+        Err(e) => Err(OpError::target(Op::Open, e)),
+    }
+}
+
 impl Worker<'_> {
     /// Makes a directory of the target, or takes over the one that is there.
-    /// Returns whether it is new; `None` in a dry run.
+    /// `held` is what the directory above holds, which is that of `node`, except
+    /// of a top.
     pub(super) fn make_target(
         &self,
         above: Option<&Arc<DirHandle>>,
-        fresh_above: bool,
+        held: Held,
         name: &CStr,
-    ) -> Result<(Option<Arc<DirHandle>>, bool), OpError> {
+        node: Option<&Node>,
+    ) -> Result<TargetDir, OpError> {
         let Some(above) = above else {
-            return Ok((None, true));
+            return Ok(TargetDir::none());
         };
+        if held == Held::Expired {
+            if let Some(intact) = expired(above, name)? {
+                return Ok(intact);
+            }
+            node.map_or(Ok(()), |node| self.begin_changing(node))?;
+        }
+        let fresh_above = held == Held::Nothing;
         let failed = |op| move |e: io::Error| OpError::target(op, e);
         let handle = above.open().map_err(failed(Op::Open))?;
         let made = dir::make_private(handle.as_fd(), name);
@@ -53,7 +103,11 @@ impl Worker<'_> {
         if !fresh {
             self.writer.take_over(entered.handle.as_fd())?;
         }
-        Ok((Some(entered.place), fresh))
+        Ok(TargetDir {
+            place: Some(entered.place),
+            fresh,
+            intact: None,
+        })
     }
 
     /// Something has the name of a directory to be made: a directory is used,
@@ -122,10 +176,42 @@ impl Worker<'_> {
         let Some(target) = &above.target else {
             return Ok(Vec::new());
         };
+        self.begin_changing(above)?;
         let target = target.open().map_err(|e| OpError::target(Op::Open, e))?;
         dir::make_private(target.as_fd(), name).map_err(|e| OpError::target(Op::Create, e))?;
         let subject = Subject::Named(target.as_fd(), name);
         self.writer.attributes(subject, meta, xattrs)
+    }
+
+    /// Call this before anything is changed in a directory of the target: one of an
+    /// expired dump is closed to all others, as one that is made is.
+    pub(super) fn begin_changing(&self, node: &Node) -> Result<(), OpError> {
+        let (Some(intact), Some(target)) = (&node.intact, &node.target) else {
+            return Ok(());
+        };
+        intact.end(|| {
+            let handle = target.open().map_err(|e| OpError::target(Op::Open, e))?;
+            self.writer.take_over(handle.as_fd())
+        })
+    }
+
+    /// Is a directory of an expired dump what this run would make? All of its names
+    /// are, since nothing was changed; its own attributes are held against the
+    /// source's.
+    pub(super) fn stands(&self, node: &Node, target: &OwnedFd) -> bool {
+        let Some(intact) = node.intact.as_ref().filter(|intact| intact.is_whole()) else {
+            return false;
+        };
+        let capabilities = self.run.rules.capabilities;
+        let stored = capabilities.storable(&node.meta);
+        let owned = capabilities.owned(&node.meta);
+        let (mode, kept) = capabilities.storable_access(&node.meta, &node.xattrs, owned);
+        let there = &intact.meta;
+        let is = (there.uid, there.gid, there.mode, there.mtime);
+        let subject = Subject::Open(target.as_fd());
+        let xattrs = || inspect::xattrs(subject, Side::Target, capabilities);
+        // What cannot be read is made, which tells of it.
+        is == (stored.uid, stored.gid, mode, stored.mtime) && xattrs().is_ok_and(|is| is == kept)
     }
 
     /// Removes what the target has under a name, unless the target is new.
@@ -134,9 +220,9 @@ impl Worker<'_> {
             return;
         };
         let keep_going = || self.run.totals.keep_going();
-        let removed = target
-            .open()
-            .map_err(|e| OpError::target(Op::Open, e))
+        let removed = self
+            .begin_changing(node)
+            .and_then(|()| target.open().map_err(|e| OpError::target(Op::Open, e)))
             .and_then(|handle| remove_tree::remove_tree(handle.as_fd(), name, &keep_going));
         if let Err(op_error) = removed {
             self.fault(node, name, op_error);

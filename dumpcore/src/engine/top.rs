@@ -6,10 +6,12 @@ use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::sync::Arc;
 
+use super::held::Held;
 use super::node::{Node, Number, Sides, Tree};
 use super::root::Root;
 use super::seen::SeenTree;
 use super::stands::Stands;
+use super::target_dir::TargetDir;
 use super::worker::Worker;
 use crate::fs::dir_handle::{DirHandle, Entered};
 use crate::fs::inspect::{self, Attributes};
@@ -44,9 +46,9 @@ impl Worker<'_> {
             stands: root.stands,
             reference_top: reference.clone(),
         });
-        let (target, fresh, unmade) = match made {
-            Ok((target, fresh)) => (target, fresh, None),
-            Err(op_error) => (None, true, Some(op_error)),
+        let (made, unmade) = match made {
+            Ok(made) => (made, None),
+            Err(op_error) => (TargetDir::none(), Some(op_error)),
         };
         let (read, unread) = match read {
             Ok(read) => (read, None),
@@ -59,14 +61,14 @@ impl Worker<'_> {
             renamed,
             source: root.entered.place,
             reference,
-            target,
-            fresh,
+            target: made.place,
+            fresh: made.fresh,
+            intact: made.intact,
             number,
             known,
             again: false,
         };
-        let entered = (root.entered.meta, read.xattrs.clone());
-        let node = Node::new(None, tree, sides, entered);
+        let node = Node::new(None, tree, sides, (root.entered.meta, read.xattrs.clone()));
         if let Some(dump) = root.target {
             self.remember_top(&node, root.name, dump);
         }
@@ -110,11 +112,17 @@ impl Worker<'_> {
         entered.ok()
     }
 
-    /// Where the tree is made, and whether that is new.
-    fn top_of_target(&self, root: &Root) -> Result<(Option<Arc<DirHandle>>, bool), OpError> {
+    /// Where the tree is made.
+    fn top_of_target(&self, root: &Root) -> Result<TargetDir, OpError> {
         match root.stands {
-            Stands::Made => self.make_target(root.target.as_ref(), root.target_is_new, &root.name),
-            Stands::Itself | Stands::Room => Ok((root.target.clone(), root.target_is_new)),
+            Stands::Made => {
+                self.make_target(root.target.as_ref(), root.target_holds, &root.name, None)
+            }
+            Stands::Itself | Stands::Room => Ok(TargetDir {
+                place: root.target.clone(),
+                fresh: root.target_holds == Held::Nothing,
+                intact: None,
+            }),
         }
     }
 

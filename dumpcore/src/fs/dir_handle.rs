@@ -20,10 +20,12 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use crate::model::metadata::Id;
+use crate::model::kind::Kind;
+use crate::model::metadata::{Id, Meta};
 use crate::model::path::RelPath;
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::lock::lock;
+use crate::sys::stat::Fresh;
 use crate::sys::{errno, stat};
 
 /// How many places may be open at once, over all trees of a run.
@@ -131,6 +133,29 @@ impl DirHandle {
             meta,
             is_mount,
         })
+    }
+
+    /// The same of a directory in a dump, opened when it is needed. `None`: it is not
+    /// a directory.
+    pub(crate) fn look(
+        self: &Arc<Self>,
+        name: &CStr,
+        purpose: For,
+    ) -> io::Result<Option<(Arc<Self>, Meta)>> {
+        let meta = stat::look(self.open()?.as_fd(), name, Fresh::Cached)?;
+        if meta.kind != Kind::Dir {
+            return Ok(None);
+        }
+        let place = Arc::new(Self {
+            above: Some(Arc::clone(self)),
+            name: name.to_owned(),
+            id: meta.id(),
+            purpose,
+            handle: Mutex::default(),
+            used: AtomicU64::new(0),
+            slots: Arc::clone(&self.slots),
+        });
+        Ok(Some((place, meta)))
     }
 
     /// Which inode it is.
@@ -286,7 +311,7 @@ pub(crate) struct Entered {
     /// Its handle.
     pub(crate) handle: Arc<OwnedFd>,
     /// What it looked like when it was opened.
-    pub(crate) meta: crate::model::metadata::Meta,
+    pub(crate) meta: Meta,
     /// Is something mounted there? Of a top that is not asked.
     pub(crate) is_mount: bool,
 }

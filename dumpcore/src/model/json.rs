@@ -261,6 +261,7 @@ impl Serialize for Report {
         map.serialize_entry("seconds", &self.seconds())?;
         map.serialize_entry("dry_run", &self.dry_run)?;
         map.serialize_entry("resumed", &self.resumed)?;
+        path(&mut map, "recycled_from", self.recycled_from.as_deref())?;
         map.serialize_entry("jobs", &self.jobs.number)?;
         map.serialize_entry("jobs_chosen_for", &self.jobs.chosen_for)?;
         counts(&mut map, &self.counts)?;

@@ -242,6 +242,10 @@ pub struct Report {
     pub dry_run: bool,
     /// Was a leftover of an earlier run taken over?
     pub resumed: bool,
+    /// The path that the expired dump had which this one was made from, since little
+    /// differed; see [`Snapshot::recycle`](crate::Snapshot::recycle). What it had in
+    /// place already counts as linked.
+    pub recycled_from: Option<PathBuf>,
     /// How many workers there were, and why that many.
     pub jobs: Jobs,
     /// Entry and byte counts.

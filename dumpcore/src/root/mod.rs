@@ -287,6 +287,19 @@ impl DumpRoot {
         disk::free(&self.handle).ok()
     }
 
+    /// Is there room for what a dump adds, before what another had alone goes: a
+    /// gibibyte, and 100,000 inodes, or of a small disk a twentieth? What is not known
+    /// counts as enough.
+    pub(crate) fn is_roomy(&self) -> bool {
+        const PART: u64 = 20;
+        let (Some(free), Some(total)) = (self.free(), self.total()) else {
+            return true;
+        };
+        let inodes = (total.inodes / PART).min(100_000);
+        let has_inodes = free.inodes.is_none_or(|free| free >= inodes);
+        free.bytes >= (total.bytes / PART).min(1 << 30) && has_inodes
+    }
+
     /// How much the dump's filesystem has in all.
     pub(crate) fn total(&self) -> Option<disk::Total> {
         disk::total(&self.handle).ok()

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
 use crate::model::path::RelPath;
-use crate::policy::layout::{self, DumpId};
+use crate::policy::layout::{self, DumpId, DumpName};
 use crate::root::DumpRoot;
 use crate::root::lock::Hold;
 use crate::root::staging;
@@ -37,6 +37,26 @@ pub(crate) enum Kept {
     Unflushed(Fault),
     /// The same, and it could not get its name again: it is on its way out.
     Stranded(Fault),
+}
+
+/// An expired dump that the next run of its trees may recycle.
+#[derive(Debug)]
+pub(crate) struct Spare {
+    /// Its name in that directory.
+    pub(crate) leaf: CString,
+    /// The name that it had.
+    pub(crate) dump: DumpName,
+    /// The names in it.
+    pub(crate) trees: Vec<CString>,
+}
+
+/// What becomes of a dump that is taken from its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// It is removed.
+    Removed,
+    /// It is kept for the next run, to be recycled.
+    Spared,
 }
 
 /// The directory of dumps that are being removed.
@@ -62,6 +82,19 @@ impl Removing {
             Some(_) => Ok(Vec::new()),
             None => self.leaves(),
         }
+    }
+
+    /// The dumps in it that a run may recycle.
+    pub(crate) fn spares(&self) -> Vec<Spare> {
+        let leaves = self.rests().unwrap_or_default().into_iter();
+        let spares = leaves.filter_map(|leaf| {
+            let dump = layout::spare_of(leaf.to_bytes())?;
+            let opened = dir::open_dir(self.handle.as_fd(), &leaf, For::Reading).ok()?;
+            let listed = dir::list_all(opened.as_fd(), For::Reading).ok()?;
+            let trees = listed.iter().map(|entry| entry.name.to_owned()).collect();
+            Some(Spare { leaf, dump, trees })
+        });
+        spares.collect()
     }
 
     /// The names in it.
@@ -126,7 +159,7 @@ impl DumpRoot {
 
     /// Renames a dump into that directory, durably. Returns its name there. The
     /// dump root must be locked.
-    pub(crate) fn take_away(&self, id: DumpId, to: &Removing) -> Result<CString, Kept> {
+    pub(crate) fn take_away(&self, id: DumpId, to: &Removing, then: Then) -> Result<CString, Kept> {
         let path = self.path().join(id.path());
         let failed = |op| {
             let path = path.clone();
@@ -146,7 +179,8 @@ impl DumpRoot {
         if let Some(pin) = pins.into_iter().find(|pin| pin.dump == id) {
             return Err(Kept::Pinned(pin.name));
         }
-        let leaf = rename_away(&above, &name, &handle, (id, to)).map_err(failed(Op::Rename))?;
+        let leaf =
+            rename_away(&above, &name, &handle, (id, to, then)).map_err(failed(Op::Rename))?;
         drop(hold);
         // Somebody has moved something else to this name meanwhile: it goes
         // back.
@@ -179,8 +213,16 @@ impl DumpRoot {
 
     /// What is mounted at a dump, or below it.
     pub(crate) fn mounted_below(&self, id: DumpId) -> Option<PathBuf> {
-        let real = dir::real_path(self.path())?.join(id.path());
-        mounts::at_or_below(&real).into_iter().next()
+        self.mounted_in(&self.path().join(id.path()))
+            .into_iter()
+            .next()
+    }
+
+    /// The same of a path in the dump root.
+    pub(crate) fn mounted_in(&self, path: &Path) -> Vec<PathBuf> {
+        let below = path.strip_prefix(self.path()).unwrap_or(path);
+        let real = dir::real_path(self.path());
+        real.map_or_else(Vec::new, |real| mounts::at_or_below(&real.join(below)))
     }
 
     /// The directory that contains a dump, and the dump's name in it.
@@ -214,12 +256,18 @@ fn rename_away(
     above: &OwnedFd,
     name: &CStr,
     handle: &OwnedFd,
-    (id, to): (DumpId, &Removing),
+    (id, to, then): (DumpId, &Removing, Then),
 ) -> io::Result<CString> {
     let (mut again, mut opened) = (0, None);
     loop {
         let leaf = match &to.instead {
-            None => c_name(layout::removing_leaf(&id.path(), again).as_bytes()),
+            None => c_name(
+                match (id, then) {
+                    (DumpId::Dump(dump), Then::Spared) => layout::spare_leaf(dump, again),
+                    _ => layout::removing_leaf(&id.path(), again),
+                }
+                .as_bytes(),
+            ),
             Some(name) if again == 0 => name.clone(),
             Some(_) => {
                 let text = "the disk is full, and another dump has to be removed first; run again";

@@ -65,6 +65,8 @@ pub(crate) struct Staging<'a> {
     hold: Hold,
     /// Was it left behind by an earlier run?
     pub(crate) resumed: bool,
+    /// Which dump that expired it was made from.
+    pub(crate) recycled: Option<DumpName>,
     /// Which names are one there.
     pub(crate) folding: Folding,
     /// Which part of it has surely reached the disk.
@@ -122,8 +124,21 @@ impl<'a> Staging<'a> {
             hold,
             folding: Folding::default(),
             resumed,
+            recycled: None,
             watermark,
         })
+    }
+
+    /// Says that trees of an expired dump are in it. What a run finds there that
+    /// takes it over is not of this run, and is compared.
+    pub(crate) fn recycle(&mut self, dump: DumpName) {
+        self.recycled = Some(dump);
+        self.watermark.take_none();
+    }
+
+    /// Did this run find anything in it?
+    pub(crate) fn was_filled(&self) -> bool {
+        self.resumed || self.recycled.is_some()
     }
 
     /// The directory that is being filled.

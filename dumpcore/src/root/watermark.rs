@@ -198,6 +198,12 @@ impl Watermark {
         let _ = forget(&self.target);
     }
 
+    /// No watermark is taken, before there is one: not all that is in the directory
+    /// was stored for it.
+    pub(crate) fn take_none(&self) {
+        self.state().takes = false;
+    }
+
     /// The dump is about to be published, and will not be a leftover.
     pub(crate) fn remove(&self) {
         self.state().takes = false;

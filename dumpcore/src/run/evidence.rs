@@ -63,7 +63,7 @@ impl Evidence {
 
     /// A new dump has the marks from its beginning on.
     pub(super) fn begin(&self, staging: &Staging<'_>) -> Result<(), Error> {
-        if staging.resumed || self.marks.is_empty() {
+        if staging.was_filled() || self.marks.is_empty() {
             return Ok(());
         }
         staging.marked(read_marks::put(staging.handle(), &self.marks))
@@ -75,7 +75,7 @@ impl Evidence {
             let born = self.newest_birth.unwrap_or_else(|| totals.newest_birth());
             staging.marked(read_marks::put_newest_birth(staging.handle(), born))?;
         }
-        if !staging.resumed {
+        if !staging.was_filled() {
             return Ok(());
         }
         if !self.inherited {

@@ -12,8 +12,8 @@ use super::mount_memory::mounts_of;
 use super::trees::{Reference, Source, still_there};
 use super::{Made, Run};
 use crate::engine::{
-    self, Budget, Catalogued, Checked, MergeOptions, MountsMet, Purpose, Root, Rules, Sharing,
-    Stands, Totals,
+    self, Budget, Catalogued, Checked, Held, MergeOptions, MountsMet, Purpose, Root, Rules,
+    Sharing, Stands, Totals,
 };
 use crate::fs::dir_handle::{DirHandle, HandleCache};
 use crate::fs::folding::Folding;
@@ -111,7 +111,7 @@ pub(super) struct Shape<'s> {
     target: Option<Arc<DirHandle>>,
     target_path: PathBuf,
     published_path: PathBuf,
-    resumed: bool,
+    held: Held,
     mounted: &'s [MountNote],
 }
 
@@ -143,7 +143,7 @@ impl Shape<'_> {
             target: self.target.clone(),
             target_path: self.target_path.clone(),
             published_path: self.published_path.clone(),
-            target_is_new: !self.resumed,
+            target_holds: self.held,
             touched,
             stands: Stands::Made,
             mounts,
@@ -155,6 +155,15 @@ impl Shape<'_> {
         let top = handle.and_then(|handle| DirHandle::top(handle, For::Passing, self.slots));
         top.map(|entered| entered.place)
             .map_err(|e| self.dump.failed(Op::Open, reference.path.as_path(), e))
+    }
+}
+
+/// What the directory holds in which a dump is made.
+fn held(staging: &Staging<'_>) -> Held {
+    match staging.recycled {
+        Some(_) => Held::Expired,
+        None if staging.resumed => Held::Leftover,
+        None => Held::Nothing,
     }
 }
 
@@ -265,7 +274,7 @@ impl Run {
             target: opened.map_err(|e| self.dump.failed(Op::Open, "".as_ref(), e))?,
             target_path: target.map(Staging::path).unwrap_or_default(),
             published_path: target.map(Staging::published_path).unwrap_or_default(),
-            resumed: target.is_some_and(|staging| staging.resumed),
+            held: target.map_or(Held::Nothing, held),
             mounted: merge.mounted,
         };
         let root = |source| shape.root(source);
@@ -289,6 +298,7 @@ impl Run {
                 .filter(|staging| disk::honours_setuid(staging.handle()))
                 .map(|_| self.dump.path()),
             watermark: target.map(|staging| &staging.watermark),
+            begun: target.and_then(|staging| stat::look_born(staging.handle()).ok()?.born),
             scratch: merge.staging.map(Staging::handle),
             leave_out,
             link_dev: (purpose == Purpose::DryRun).then_some(root.dev),

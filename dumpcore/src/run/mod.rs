@@ -22,6 +22,7 @@ mod order;
 mod parents;
 mod publication;
 mod published;
+mod recycle;
 mod reference;
 mod remember;
 pub(crate) mod removing;

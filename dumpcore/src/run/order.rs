@@ -49,6 +49,8 @@ pub(crate) struct Order<'a> {
     pub(crate) pin: Option<PinName>,
     /// Is a tree meant that is empty, though its reference is not?
     pub(crate) allow_empty: bool,
+    /// May an expired dump be recycled?
+    pub(crate) recycle: bool,
     /// Add up first what is needed, and stop when that is not free.
     pub(crate) space_check: bool,
     /// What a published dump is compared with while it is copied.
@@ -71,6 +73,7 @@ impl<'a> Order<'a> {
             mounted: Vec::new(),
             pin: None,
             allow_empty: false,
+            recycle: false,
             space_check: false,
             check: None,
         }

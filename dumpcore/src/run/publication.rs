@@ -8,11 +8,10 @@ use chrono::{DateTime, Local, Utc};
 
 use super::evidence::{self, Evidence};
 use super::merge::Merge;
-use super::remember::FoundOut;
+use super::remember::{FoundOut, Remembering};
 use super::trees::{self, Source};
 use super::vanished::Vanished;
 use super::{Check, Made, Order, Run, budget, flush, published};
-use crate::catalog::Catalog;
 use crate::engine::{Budget, Checked, MergeOptions, MountsMet, Totals};
 use crate::fs::folding::Folding;
 use crate::fs::{capabilities, folding};
@@ -26,6 +25,15 @@ use crate::policy::layout::DumpName;
 use crate::root::listing::Dated;
 use crate::root::staging::{Leftover, Staging, Tells};
 use crate::sys::clock;
+
+/// What a dump was made from.
+#[derive(Default)]
+struct Began {
+    /// Did it take over what an earlier run had stored?
+    resumed: bool,
+    /// The expired dump that it was made from.
+    recycled: Option<DumpName>,
+}
 
 /// A dump on its way: what its acts share.
 struct Publication<'p> {
@@ -79,7 +87,7 @@ impl Run {
             evidence: Evidence::of(order, &sources, clock),
             total_is_told: false,
         };
-        let resumed = publication.carry_out(sources, named.leftover, check)?;
+        let began = publication.carry_out(sources, named.leftover, check)?;
         let sum = totals.sum();
         Ok(Report {
             dump,
@@ -88,7 +96,10 @@ impl Run {
             start,
             end: Local::now(),
             dry_run: self.options.dry_run,
-            resumed,
+            resumed: began.resumed,
+            recycled_from: began
+                .recycled
+                .map(|dump| self.dump.path().join(dump.path())),
             jobs,
             warnings_total: sum.warnings_total + sum.counts.vanished,
             missing: order.lacks.map_or(0, Lacking::at_least) + sum.counts.faults,
@@ -102,13 +113,13 @@ impl Run {
 }
 
 impl Publication<'_> {
-    /// Does what was begun. Did it take over what an earlier run had stored?
+    /// Does what was begun.
     fn carry_out(
         &mut self,
         sources: Vec<Source>,
         leftover: Option<Leftover>,
         check: &mut Check<'_>,
-    ) -> Result<bool, Error> {
+    ) -> Result<Began, Error> {
         let (run, totals) = (self.run, self.totals);
         run.refuse_folded_trees(&sources)?;
         self.tell_of_trees(&sources);
@@ -119,14 +130,14 @@ impl Publication<'_> {
             self.total_is_told = true;
         }
         totals.event(Event::Phase(Phase::Storing));
-        let resumed = if run.options.dry_run {
+        let began = if run.options.dry_run {
             self.rehearse(sources)?;
-            false
+            Began::default()
         } else {
             self.store(sources, leftover, check)?
         };
         evidence::tell_of_vain_comparisons(self.order, totals);
-        Ok(resumed)
+        Ok(began)
     }
 
     /// What a person should know of the trees before they are read.
@@ -163,26 +174,35 @@ impl Publication<'_> {
         run.note_mounts(self.order, met, expected, None, totals)
     }
 
-    /// Stores the trees, has what was stored checked, and makes it visible. Did
-    /// it take over what an earlier run had stored?
+    /// Stores the trees, has what was stored checked, and makes it visible.
     fn store(
         &self,
         sources: Vec<Source>,
         mut leftover: Option<Leftover>,
         check: &mut Check<'_>,
-    ) -> Result<bool, Error> {
+    ) -> Result<Began, Error> {
         let Self { run, totals, .. } = self;
         if let Some(leftover) = &mut leftover {
             leftover.newest =
                 run.trim_leftover(leftover.name, self.order, &sources, self.budget, totals)?;
         }
-        let (staging, capabilities) = run.staging(self.name, leftover, &sources, totals)?;
+        let (mut staging, capabilities) = run.staging(self.name, leftover, &sources, totals)?;
         // Not for a dump root that is refused.
         let catalog = run.open_catalog(self.order, totals);
-        let resumed = staging.resumed;
+        let remembering = catalog
+            .filter(|_| staging.folding == Folding::default())
+            .and_then(|c| run.remembering(c, &sources, &capabilities, totals));
+        let told = (self.budget, *totals);
+        let what = (&mut staging, &*sources);
+        run.recycle(self.order, what, remembering.as_ref(), told);
+        let others = run.spares_of_others(self.order, &sources);
+        let began = Began {
+            resumed: staging.resumed,
+            recycled: staging.recycled,
+        };
         let checking = run.checking(self.order, totals);
         let checked = checking.as_ref().map(|checking| &checking.merge);
-        let found_out = self.fill(&staging, &capabilities, sources, (catalog, checked))?;
+        let found_out = self.fill(&staging, &capabilities, sources, (remembering, checked))?;
         totals.event(Event::Phase(Phase::Syncing));
         staging.sync()?;
         check(&Made {
@@ -196,8 +216,8 @@ impl Publication<'_> {
         if let Some(checking) = checking {
             run.record_copied(self.order.sort, checking, totals);
         }
-        run.finish_removing(self.budget, &|warning| totals.warn(warning));
-        Ok(resumed)
+        run.finish_removing(self.budget, &others, &|warning| totals.warn(warning));
+        Ok(began)
     }
 
     /// Brings the trees to where the dump is made, with its notes.
@@ -206,7 +226,7 @@ impl Publication<'_> {
         staging: &Staging<'_>,
         capabilities: &Capabilities,
         mut sources: Vec<Source>,
-        (catalog, checked): (Option<Catalog>, Option<&Checked<'_>>),
+        (remembering, checked): (Option<Remembering>, Option<&Checked<'_>>),
     ) -> Result<Option<FoundOut>, Error> {
         let (run, evidence) = (self.run, &self.evidence);
         evidence.begin(staging)?;
@@ -216,9 +236,6 @@ impl Publication<'_> {
             run.tell_of_missing_marks(evidence, &sources, self.totals);
         }
         let met = MountsMet::default();
-        let remembering = catalog
-            .filter(|_| staging.folding == Folding::default())
-            .and_then(|c| run.remembering(c, &sources, capabilities, self.totals));
         // Without a catalog nothing would keep a hash.
         let options = MergeOptions {
             hash: self.order.merge.hash && remembering.is_some() || checked.is_some(),

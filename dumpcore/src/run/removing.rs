@@ -65,10 +65,10 @@ pub(crate) enum Total {
 
 /// Removes all that is on its way out in a dump root, which must be locked.
 /// What cannot be removed is a fault, and stays for the next time. Those in
-/// `tried` have been tried already.
+/// `stay` are left: they have been tried already, or are to be recycled.
 pub(crate) fn finish(
     dump: &DumpRoot,
-    tried: &[CString],
+    stay: &[CString],
     total: Total,
     budget: Budget,
     totals: &Totals<'_>,
@@ -81,7 +81,7 @@ pub(crate) fn finish(
         totals.fault(fault);
         Vec::new()
     });
-    leaves.retain(|leaf| !tried.contains(leaf));
+    leaves.retain(|leaf| !stay.contains(leaf));
     if !leaves.is_empty() {
         totals.event(Event::Phase(Phase::Removing));
         if total == Total::Tell {
@@ -129,17 +129,17 @@ impl Run {
             let jobs = self.options.jobs;
             let jobs = jobs.unwrap_or_else(|| removing_jobs(&self.dump));
             let tell = |warning| self.options.observer.event(Event::Warning(&warning));
-            self.finish_removing(Budget::new(jobs), &tell);
+            self.finish_removing(Budget::new(jobs), &[], &tell);
         }
         made
     }
 
     /// The same after a run, separate from it: what cannot be removed is a
-    /// warning.
-    pub(super) fn finish_removing(&self, budget: Budget, warn: &dyn Fn(Warning)) {
+    /// warning. Those in `stay` are left.
+    pub(super) fn finish_removing(&self, budget: Budget, stay: &[CString], warn: &dyn Fn(Warning)) {
         let quiet = Quiet(&*self.options.observer);
         let totals = Totals::new(&quiet, Some(&self.options.stop));
-        finish(&self.dump, &[], Total::Tell, budget, &totals);
+        finish(&self.dump, stay, Total::Tell, budget, &totals);
         for fault in totals.sum().faults {
             warn(Warning::NotRemoved { fault });
         }

@@ -15,6 +15,7 @@ impl Serialize for Removed {
         map.serialize_entry("freed_bytes", &self.freed_bytes)?;
         map.serialize_entry("used_by", &self.used_by)?;
         map.serialize_entry("whole", &self.whole)?;
+        map.serialize_entry("recyclable", &self.recyclable)?;
         map.end()
     }
 }
@@ -64,6 +65,7 @@ mod tests {
             freed_bytes: 4096,
             used_by: Some(212),
             whole: true,
+            recyclable: false,
         };
         let removal = Removal {
             removed: vec![removed],

@@ -53,6 +53,7 @@ pub struct Prune {
     rules: KeepRules,
     brake: bool,
     measure: bool,
+    recycle: bool,
     options: RunOptions,
 }
 
@@ -64,6 +65,7 @@ impl Prune {
             rules: KeepRules::new(),
             brake: false,
             measure: true,
+            recycle: false,
             options: RunOptions::new(),
         }
     }
@@ -86,6 +88,14 @@ impl Prune {
     /// out.
     pub fn measure(mut self, yes: bool) -> Self {
         self.measure = yes;
+        self
+    }
+
+    /// Keep the newest of the dumps that go, for the next run to be made from; see
+    /// [`Snapshot::recycle`](crate::Snapshot::recycle). It has left its name, and
+    /// is no longer a dump. None is kept where room is short, and without a catalog.
+    pub fn recycle(mut self, yes: bool) -> Self {
+        self.recycle = yes;
         self
     }
 
@@ -173,7 +183,8 @@ impl Prune {
         let kept: HashSet<DumpId> = now.keep.iter().map(|kept| kept.dump).collect();
         let planned = plan.remove.iter().map(|goes| goes.dump);
         let (spared, goes): (Vec<DumpId>, _) = planned.partition(|dump| kept.contains(dump));
-        let mut removal = self.remove(&root, &lock, goes)?;
+        let recycle = self.recycle && now.shortage.is_none();
+        let mut removal = self.remove((&root, &lock), goes, recycle)?;
         removal.left.extend(spared.into_iter().map(|dump| Left {
             dump,
             path: root.path().join(dump.path()),
@@ -185,11 +196,11 @@ impl Prune {
 
     fn remove(
         &self,
-        root: &DumpRoot,
-        lock: &DumpLock,
+        (root, lock): (&DumpRoot, &DumpLock),
         dumps: Vec<DumpId>,
+        recycle: bool,
     ) -> Result<Removal, Error> {
-        let remove = Remove::new(&self.root).dumps(dumps);
+        let remove = Remove::new(&self.root).dumps(dumps).recycle(recycle);
         remove
             .options(self.options.clone())
             .run_in(root, Some(lock))
@@ -215,7 +226,8 @@ impl Prune {
             return Ok(Pruned::not(plan));
         }
         let dumps = plan.remove.iter().map(|goes| goes.dump).collect();
-        let removal = Some(self.remove(&root, &lock, dumps)?);
+        let recycle = self.recycle && plan.shortage.is_none();
+        let removal = Some(self.remove((&root, &lock), dumps, recycle)?);
         Ok(Pruned { plan, removal })
     }
 

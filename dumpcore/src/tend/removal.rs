@@ -127,6 +127,9 @@ pub struct Removed {
     /// Is nothing left of it? What is left is no longer a dump, and is removed by
     /// the next run.
     pub whole: bool,
+    /// Is it kept for the next run, to be recycled? See
+    /// [`Prune::recycle`](crate::Prune::recycle).
+    pub recyclable: bool,
 }
 
 /// A dump that was not removed.

@@ -15,10 +15,10 @@ use crate::engine::{self, Act, Budget, Measured, Totals};
 use crate::model::error::Error;
 use crate::model::event::{Event, Phase, Silent};
 use crate::model::fault::{Fault, Op};
-use crate::policy::layout::DumpId;
+use crate::policy::layout::{DumpId, Sort};
 use crate::root::DumpRoot;
 use crate::root::lock::DumpLock;
-use crate::root::removing::{Kept, Removing};
+use crate::root::removing::{Kept, Removing, Then};
 use crate::run::expected::Expected;
 use crate::run::removing::{self, Total};
 use crate::run::{RunOptions, takes_run_options};
@@ -41,6 +41,7 @@ pub struct Remove {
     dumps: Vec<DumpId>,
     first: bool,
     users: bool,
+    recycle: bool,
     options: RunOptions,
 }
 
@@ -66,6 +67,7 @@ impl Remove {
             dumps: Vec::new(),
             first: false,
             users: false,
+            recycle: false,
             options: RunOptions::new(),
         }
     }
@@ -94,6 +96,12 @@ impl Remove {
     /// the files of each: [`Removed::used_by`].
     pub fn count_users(mut self, yes: bool) -> Self {
         self.users = yes;
+        self
+    }
+
+    /// Keep the newest of them for the next run.
+    pub(super) fn recycle(mut self, yes: bool) -> Self {
+        self.recycle = yes;
         self
     }
 
@@ -182,6 +190,7 @@ impl Remove {
                 freed_bytes: gone.freed,
                 used_by: None,
                 whole: gone.all,
+                recyclable: false,
             });
         }
         self.summed(removed, plan.left)
@@ -198,6 +207,13 @@ impl Remove {
         let to = root.removing()?;
         // What cannot be listed is a fault when it is to be removed.
         let mut rests = to.rests().unwrap_or_default();
+        let mut stay = Vec::new();
+        let recycles = self.recycle && root.is_roomy() && Catalog::existing(root).is_ok();
+        if recycles {
+            stay.extend(to.spares().into_iter().map(|spare| spare.leaf));
+            rests.retain(|leaf| !stay.contains(leaf));
+        }
+        let spare = self.newest(root, &plan.go).filter(|_| recycles);
         let mut away = Vec::new();
         let mut removed = Vec::new();
         let mut is_flushed = true;
@@ -205,7 +221,11 @@ impl Remove {
             if !totals.keep_going() {
                 break;
             }
-            match root.take_away(id, &to) {
+            let then = match spare == Some(id) {
+                true => Then::Spared,
+                false => Then::Removed,
+            };
+            match root.take_away(id, &to, then) {
                 Ok(leaf) => away.push((id, leaf)),
                 Err(Kept::Stranded(fault)) => {
                     is_flushed = false;
@@ -224,19 +244,25 @@ impl Remove {
         let gone: Vec<DumpId> = away.iter().map(|(id, _)| *id).collect();
         tell_catalog(root, &gone);
         totals.event(Event::Phase(Phase::Removing));
-        let tried: Vec<CString> = away.iter().map(|(_, leaf)| leaf.clone()).collect();
+        let is_spare = |(id, _): &&(DumpId, CString)| spare == Some(*id);
+        let goes = away.iter().filter(|one| !is_spare(one));
+        let tried: Vec<CString> = goes.map(|(_, leaf)| leaf.clone()).collect();
+        stay.extend(away.iter().map(|(_, leaf)| leaf.clone()));
         let names = removing::names_of_dumps(&to, &tried, totals)
             + removing::names_of_rests(&to, &rests, totals);
         if names > 0 {
             totals.event(Expected::listed(names).event());
         }
         for (id, leaf) in &away {
-            removed.push(self.one(root, *id, leaf, &to, budget, totals));
+            removed.push(match spare == Some(*id) {
+                true => spared(root, *id),
+                false => self.one(root, *id, leaf, &to, budget, totals),
+            });
         }
         // What the disk did not confirm may have its name again after a crash: it
         // must be whole then.
         let finished = match totals.keep_going() && is_flushed {
-            true => removing::finish(root, &tried, Total::Told, budget, totals),
+            true => removing::finish(root, &stay, Total::Told, budget, totals),
             false => engine::Gone::default(),
         };
         let mut removal = self.summed(removed, plan.left);
@@ -264,7 +290,20 @@ impl Remove {
             freed_bytes: gone.freed,
             used_by: None,
             whole: gone.all,
+            recyclable: false,
         }
+    }
+
+    /// The newest of these dumps.
+    fn newest(&self, root: &DumpRoot, dumps: &[DumpId]) -> Option<DumpId> {
+        let names = dumps.iter().filter_map(|id| match id {
+            DumpId::Dump(name) if name.sort == Sort::Dump => Some(*name),
+            _ => None,
+        });
+        let listing = root.listing();
+        names
+            .max_by_key(|name| listing.dated(*name))
+            .map(DumpId::Dump)
     }
 
     fn summed(&self, removed: Vec<Removed>, left: Vec<Left>) -> Removal {
@@ -278,6 +317,20 @@ impl Remove {
             dry_run: self.options.dry_run,
             stopped: false,
         }
+    }
+}
+
+/// A dump that has left its name, and is kept.
+fn spared(root: &DumpRoot, dump: DumpId) -> Removed {
+    root.sweep(dump);
+    Removed {
+        dump,
+        path: root.path().join(dump.path()),
+        names: 0,
+        freed_bytes: 0,
+        used_by: None,
+        whole: false,
+        recyclable: true,
     }
 }
 
@@ -311,5 +364,6 @@ fn stranded(root: &DumpRoot, dump: DumpId) -> Removed {
         freed_bytes: 0,
         used_by: None,
         whole: false,
+        recyclable: false,
     }
 }

@@ -148,6 +148,8 @@ pub(crate) struct Run {
     pub(crate) has_current: bool,
     /// Is it made with the catalog?
     pub(crate) catalog: bool,
+    /// What is done last to a stage of its own.
+    pub(crate) prepare: fn(&Stage),
 }
 
 impl Run {
@@ -159,6 +161,7 @@ impl Run {
             writes: dump,
             has_current: false,
             catalog: false,
+            prepare: |_| {},
         }
     }
 
@@ -186,6 +189,23 @@ impl Run {
             base: changed(),
             has_current: true,
             ..Self::first_dump()
+        }
+    }
+
+    /// A dump of what changed that is made from an expired one.
+    pub(crate) fn recycled_dump() -> Self {
+        let base = Stage::new();
+        base.write(&sample_trees::before());
+        base.dump_now();
+        copy_tree(&base.source, &base.beside("was"));
+        Run {
+            base,
+            start: |stage| stage.recycling(100),
+            prepare: |stage| {
+                stage.spare();
+                stage.write(&sample_trees::after());
+            },
+            ..Self::catalogued_dump()
         }
     }
 
@@ -234,6 +254,7 @@ impl Run {
             writes: slave,
             has_current: false,
             catalog: false,
+            prepare: |_| {},
         }
     }
 
@@ -261,6 +282,7 @@ impl Run {
                     .arg(&stage.dump),
             );
         }
+        (self.prepare)(&stage);
         stage
     }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use fixtures::mounts::{Fs, Mount};
+use fixtures::tree::Node;
 use rustix::fs::{FallocateFlags, fallocate, statvfs};
 
 use crate::calls::copy_tree;
@@ -268,4 +269,30 @@ fn no_quota_on_btrfs() {
     assert!(said.contains("Disk quota exceeded"), "{said}");
     btrfs(&["qgroup", "limit", "none"]);
     goes_on(&stage);
+}
+
+/// On a disk that is nearly full, a dump that is kept to be recycled goes before
+/// anything is made: it has alone what the next dump needs.
+#[test]
+#[ignore = "needs root and loop mounts"]
+fn what_has_expired_makes_room() {
+    let mount = Mount::new(Fs::Ext4, 64);
+    let stage = Stage::with_dump_on(mount.path());
+    let with = |name: &str, megabytes: usize| {
+        let large = Node::file(vec![7; megabytes << 20]);
+        stage.write(&sample_trees::before().with(name, large));
+    };
+    with("small", 1);
+    stage.dump_now();
+    with("large", 12);
+    end_well(&mut stage.catalog("rebuild"));
+    end_well(&mut stage.recycling(1));
+    with("small", 1);
+    end_well(&mut stage.recycling(1));
+    let removing = stage.dump.join(".dump/removing");
+    assert_eq!(fs::read_dir(&removing).expect("listed").count(), 1);
+    fill(mount.path(), 1 << 20);
+    with("other", 8);
+    end_well(&mut stage.recycling(100));
+    assert_done(&stage.dump, &stage.source);
 }

@@ -85,6 +85,12 @@ fn at_every_call_of_a_dump_with_the_catalog() {
 
 #[test]
 #[ignore = "needs strace"]
+fn at_every_call_of_a_dump_made_from_an_expired_one() {
+    Run::recycled_dump().kill_everywhere();
+}
+
+#[test]
+#[ignore = "needs strace"]
 fn at_every_call_of_a_dump_that_goes_on() {
     Run::dump_that_goes_on().kill_everywhere();
 }

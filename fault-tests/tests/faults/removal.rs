@@ -24,6 +24,8 @@ struct Removal {
 enum By {
     Remove,
     Prune,
+    /// By the run that makes a dump, which keeps one of them to be recycled.
+    Run,
 }
 
 /// What the minutes of the dumps are.
@@ -58,7 +60,7 @@ impl Removal {
     /// A copy of it; to be pruned, with a catalog of its own.
     fn copy(&self) -> Stage {
         let stage = self.base.copy();
-        if matches!(self.by, By::Prune) {
+        if !matches!(self.by, By::Remove) {
             end_well(&mut stage.catalog("rebuild"));
         }
         stage
@@ -70,6 +72,7 @@ impl Removal {
             By::Remove => stage.remove(&goes),
             // The first dump stays, since `current_chk` names it.
             By::Prune => stage.prune(&["--keep-last=1"]),
+            By::Run => stage.recycling(2),
         };
         command.arg("--jobs=1");
         command
@@ -106,7 +109,12 @@ impl Removal {
                 left => end_well(&mut match self.by {
                     By::Remove => stage.remove(left),
                     By::Prune => stage.prune(&["--keep-last=1"]),
+                    By::Run => stage.prune(&["--keep-last=2"]),
                 }),
+            }
+            if matches!(self.by, By::Run) {
+                // Whatever is kept to be recycled goes when it is not asked for.
+                stage.dump_now();
             }
             assert!(leftovers(&stage.dump).is_empty());
         }
@@ -114,7 +122,7 @@ impl Removal {
             print.assert_unchanged(dump);
         }
         // The catalog is brought up to date by the next run with it.
-        if matches!(self.by, By::Prune) && nth % 2 == 0 {
+        if !matches!(self.by, By::Remove) && nth % 2 == 0 {
             end_well(stage.dumpme().arg("--catalog"));
             let told = stage.catalog("check").status().expect("run");
             assert_ne!(told.code(), Some(3), "it differs");
@@ -161,6 +169,12 @@ fn an_io_error_at_every_call_of_a_removal() {
 #[ignore = "needs strace"]
 fn killed_at_every_call_of_a_prune() {
     By::Prune.killed_at_every_call();
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn killed_at_every_call_of_a_run_that_prunes() {
+    By::Run.killed_at_every_call();
 }
 
 #[test]

@@ -157,6 +157,28 @@ impl Stage {
         command
     }
 
+    /// A dump with the catalog that is made from an expired one where there is one,
+    /// and keeps this many of the newest.
+    pub(crate) fn recycling(&self, last: u32) -> Command {
+        let file = self.beside(&format!("keep{last}.toml"));
+        let text = format!("[keep]\nauto = true\nlast = {last}\n");
+        fs::write(&file, text).expect("written");
+        let mut command = self.catalogued();
+        command.arg("--config").arg(file);
+        command
+    }
+
+    /// Two dumps of the source, the first of which has expired and is kept for the
+    /// next run; the catalog knows the second.
+    pub(crate) fn spare(&self) {
+        end_well(&mut self.catalog("rebuild"));
+        for _ in 0..2 {
+            end_well(&mut self.recycling(1));
+        }
+        let spares = fs::read_dir(self.dump.join(".dump/removing"));
+        assert_eq!(spares.expect("there is one").count(), 1);
+    }
+
     /// A checkpoint of the newest dump.
     pub(crate) fn chkptme(&self) -> Command {
         let mut command = self.program("chkptme");
@@ -296,6 +318,18 @@ pub(crate) fn assert_done(root: &Path, source: &Path) {
     assert_stands_newest(root, source);
     let left = leftovers(root);
     assert!(left.is_empty(), "left behind: {left:?}");
+}
+
+/// The same where what is on its way out may not be gone yet: that is for the next
+/// run. Is it?
+#[track_caller]
+pub(crate) fn assert_done_but_removing(root: &Path, source: &Path) -> bool {
+    assert_stands_newest(root, source);
+    let mut left = leftovers(root);
+    let all = left.len();
+    left.retain(|path| *path != root.join(".dump/removing"));
+    assert!(left.is_empty(), "left behind: {left:?}");
+    all == 0
 }
 
 #[track_caller]

@@ -11,6 +11,7 @@
 //! DUMP/.dump/lock                         locked by the run that writes
 //! DUMP/.dump/busy                         since when no run got the lock
 //! DUMP/.dump/removing/2026-1122-2331      a dump on its way out
+//! DUMP/.dump/removing/2026-1122-2331.spare  the same, for the next run to recycle
 //! DUMP/.dump/erasing                      what an erasure is about to do
 //! DUMP/.dump/damaged/123.1700000000       an inode that a scrub replaced
 //! DUMP/.dump/catalog.db                   what is remembered between runs
@@ -26,6 +27,7 @@ mod dump_name;
 mod link_target;
 mod marks;
 mod pin_name;
+mod removing;
 mod restoring;
 mod shadow_copy;
 
@@ -47,6 +49,7 @@ pub(crate) use marks::{
     partial_of,
 };
 pub use pin_name::{BadPinName, PinName};
+pub(crate) use removing::{removing_leaf, spare_leaf, spare_of};
 pub(crate) use restoring::{is_left_beside, is_replaced, is_restoring, replaced, restoring};
 pub(crate) use shadow_copy::{
     shadow_copy, shadow_copy_dump, shadow_copy_moment, shadow_copy_target,
@@ -114,17 +117,6 @@ pub(crate) fn is_root_name(name: &[u8]) -> bool {
         && !name.contains(&b'/')
         && !name.contains(&0)
         && !is_trial(name)
-}
-
-/// The name of a dump on its way out, in [`REMOVING`]; `again` tells it from
-/// others that were under the same name before.
-#[must_use]
-pub(crate) fn removing_leaf(dump: &Path, again: u32) -> String {
-    let names: Vec<_> = dump.iter().map(OsStr::to_string_lossy).collect();
-    match again {
-        0 => names.join("-"),
-        again => format!("{}.{again}", names.join("-")),
-    }
 }
 
 /// The number that decimal digits spell; none spell 0.

@@ -11,7 +11,7 @@ use super::place::{Origin, Place, os};
 use super::request::Request;
 use super::temporary::{Temporary, clearing};
 use crate::engine::{
-    self, Doubts, MergeOptions, Mounts, Purpose, Root, Rules, Sharing, Stands, Sum, Totals,
+    self, Doubts, Held, MergeOptions, Mounts, Purpose, Root, Rules, Sharing, Stands, Sum, Totals,
 };
 use crate::fs::capabilities::{self, Trial};
 use crate::fs::dir_handle::{DirHandle, HandleCache};
@@ -339,7 +339,10 @@ impl Filling<'_> {
             target: Some(target.map_err(failed)?.place),
             target_path: above.clone(),
             published_path: above,
-            target_is_new: !temporary.is_taken_over,
+            target_holds: match temporary.is_taken_over {
+                true => Held::Leftover,
+                false => Held::Nothing,
+            },
             touched: Doubts::NONE,
             mounts: Mounts::default(),
             stands: if self.room {

@@ -1,0 +1,505 @@
+//! Dumps that are made from expired ones: what stands stays, what differs is
+//! changed, and nothing that was published is.
+
+#![cfg(feature = "catalog")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use common::{History, ROOT, Stage, leftovers, tick};
+use dumpcore::{
+    CatalogTools, Error, Event, Filter, KeepPeriod, KeepPolicy, KeepRules, LinkPolicy, Prune,
+    Pruned, Replica, Replicated, Report, Snapshot,
+};
+use fixtures::rsync::Rsync;
+use fixtures::strategy::{Change, changes, tree};
+use fixtures::tree::{Node, Time, Tree};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+/// A run to which a time of change proves something as soon as it is older than
+/// a tick.
+fn snapshot(stage: &Stage) -> Snapshot {
+    tick();
+    let is_empty = fs::read_dir(&stage.source).expect("listed").count() == 0;
+    let snapshot = stage.snapshot().settle(Duration::ZERO).recycle(true);
+    snapshot.allow_empty(is_empty)
+}
+
+/// Keeps the newest dumps of the trees, and one of the others to be recycled.
+fn prune(dump: &Path, trees: &[&str], last: &str) -> Pruned {
+    let last = last.parse().expect("a number");
+    let policy = KeepPolicy::new().keep(KeepPeriod::Last, last);
+    let rules = trees.iter().fold(KeepRules::new(), |rules, tree| {
+        rules.tree(*tree, policy.clone())
+    });
+    let rules = rules.only(trees.iter().map(std::ffi::OsString::from));
+    let pruned = Prune::new(dump).rules(rules).recycle(true).run();
+    let pruned = pruned.expect("pruned");
+    assert!(pruned.is_complete(), "{pruned:?}");
+    pruned
+}
+
+/// What is kept to be recycled.
+fn spares(dump: &Path) -> Vec<PathBuf> {
+    let listed = fs::read_dir(dump.join(".dump/removing"));
+    let mut all: Vec<PathBuf> = listed
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.expect("listed").path())
+        .collect();
+    all.sort();
+    all
+}
+
+fn write(source: &Path, model: &Tree) {
+    let mut dated = Tree::new();
+    for (i, (path, node)) in (1..).zip(model.nodes()) {
+        let mut node = node.clone();
+        node.meta.mtime.get_or_insert(Time::new(1_600_000_000, i));
+        dated.add(path, node);
+    }
+    dated.write(source);
+}
+
+/// A source with some directories, dumped three times; the second dump has expired
+/// and is kept to be recycled.
+fn with_spare() -> Stage {
+    let stage = Stage::new();
+    let mut model = Tree::new();
+    for dir in 0..8 {
+        for file in 0..5 {
+            model.add(format!("d{dir}/e/f{file}").as_bytes(), Node::file("text"));
+        }
+    }
+    write(&stage.source, &model);
+    dumped_thrice(&stage);
+    stage
+}
+
+fn dumped_thrice(stage: &Stage) {
+    for _ in 0..3 {
+        stage.run(snapshot(stage));
+    }
+    prune(&stage.dump, &[ROOT], "1");
+    // The first one is what `current_chk` names.
+    assert_eq!(spares(&stage.dump).len(), 1);
+}
+
+/// Inode and time of change of each directory.
+fn directories(tree: &Path) -> BTreeMap<PathBuf, (u64, i64, i64)> {
+    let mut all = BTreeMap::new();
+    let mut todo = vec![tree.to_path_buf()];
+    while let Some(dir) = todo.pop() {
+        let meta = dir.symlink_metadata().expect("stat");
+        let below = dir.strip_prefix(tree).expect("below").to_path_buf();
+        all.insert(below, (meta.ino(), meta.ctime(), meta.ctime_nsec()));
+        let listed = fs::read_dir(&dir).expect("listed");
+        let entries = listed.map(|entry| entry.expect("listed"));
+        let dirs = entries.filter(|entry| entry.file_type().expect("a type").is_dir());
+        todo.extend(dirs.map(|entry| entry.path()));
+    }
+    all
+}
+
+#[test]
+fn what_is_unchanged_is_not_touched_and_counts_as_linked() {
+    let stage = with_spare();
+    let spare = spares(&stage.dump).remove(0);
+    let before = directories(&spare.join(ROOT));
+    let report = stage.run(snapshot(&stage));
+    let name = spare.file_name().expect("a name").to_string_lossy();
+    let name = name.trim_end_matches(".spare").replace('-', "/");
+    assert_eq!(report.recycled_from, Some(stage.dump.join(name)));
+    assert!(!report.resumed);
+    let counts = &report.counts;
+    assert_eq!((counts.linked.number, counts.copied().number), (40, 0));
+    assert_eq!((counts.kept.number, counts.removed), (0, 0));
+    let mut after = directories(&stage.newest());
+    // The top itself was moved.
+    assert_eq!(
+        after.remove(Path::new("")).map(|is| is.0),
+        before.get(Path::new("")).map(|is| is.0)
+    );
+    // Its turn to be compared in full comes for one in 24: that changes nothing.
+    for (path, is) in after {
+        assert_eq!(Some(&is), before.get(&path), "{path:?}");
+    }
+    assert_eq!(spares(&stage.dump), Vec::<PathBuf>::new());
+    let tools = CatalogTools::new(&stage.dump).all(true);
+    assert_eq!(tools.check().expect("compared"), []);
+}
+
+#[test]
+fn only_what_differs_is_changed() {
+    let stage = with_spare();
+    let before = directories(&spares(&stage.dump)[0].join(ROOT));
+    let at = |path: &str| stage.source.join(path);
+    fs::write(at("d0/e/f0"), "other").expect("written");
+    fs::remove_file(at("d1/e/f0")).expect("removed");
+    fs::write(at("d2/e/new"), "new").expect("written");
+    fs::remove_dir_all(at("d3")).expect("removed");
+    fs::set_permissions(at("d4/e"), fs::Permissions::from_mode(0o700)).expect("closed");
+    fs::rename(at("d5/e"), at("d5/moved")).expect("renamed");
+    fs::hard_link(at("d6/e/f0"), at("d6/e/again")).expect("linked");
+    fs::remove_dir_all(at("d7/e")).expect("removed");
+    fs::write(at("d7/e"), "a file now").expect("written");
+    let report = stage.run(snapshot(&stage));
+    assert!(report.recycled_from.is_some());
+    let after = directories(&stage.newest());
+    for path in ["d0", "d1", "d2", "d4", "d6"] {
+        let path = Path::new(path);
+        assert_eq!(after.get(path), before.get(path), "{path:?}");
+    }
+    for path in ["d0/e", "d1/e", "d2/e", "d4/e", "d5", "d6/e", "d7"] {
+        let path = Path::new(path);
+        let (is, was) = (after[path], before[path]);
+        assert!(is.0 == was.0 && is != was, "{path:?} is changed in place");
+    }
+}
+
+/// What is excluded since the expired dump is not in the new one.
+#[test]
+fn what_is_excluded_since_goes() {
+    let stage = with_spare();
+    let mut filter = Filter::new();
+    filter.add_rule("- /tree/d0").expect("a rule");
+    filter.add_rule("- f4").expect("a rule");
+    let report = snapshot(&stage).filter(filter).run().expect("published");
+    assert!(report.recycled_from.is_some());
+    let newest = stage.newest();
+    assert!(!newest.join("d0").exists() && !newest.join("d1/e/f4").exists());
+    assert!(newest.join("d1/e/f3").exists());
+    assert_eq!(report.counts.files.number, 7 * 4);
+}
+
+#[test]
+fn a_dump_that_somebody_reads_is_left_alone_and_goes() {
+    let stage = with_spare();
+    let spare = spares(&stage.dump).remove(0);
+    let reader = File::open(&spare).expect("opened");
+    rustix::fs::flock(&reader, rustix::fs::FlockOperation::LockShared).expect("locked");
+    let before = directories(&spare.join(ROOT));
+    let within = File::open(spare.join(ROOT).join("d0/e/f0")).expect("opened");
+    let report = stage.run(snapshot(&stage));
+    assert_eq!(report.recycled_from, None);
+    assert!(within.metadata().expect("stat").nlink() > 0);
+    let ours = directories(&stage.newest());
+    assert!(
+        ours.values()
+            .all(|is| before.values().all(|was| was.0 != is.0))
+    );
+}
+
+/// How a run is told what it cannot do with an expired dump.
+type Way = fn(Snapshot) -> Snapshot;
+
+#[test]
+fn it_goes_where_it_is_of_no_use() {
+    let ways: [(&str, Way); 3] = [
+        ("it is not asked for", |run| run.recycle(false)),
+        ("there is no catalog", |run| run.catalog(false)),
+        ("all contents are compared", |run| {
+            run.policy(LinkPolicy::new().contents(true))
+        }),
+    ];
+    for (how, run) in ways {
+        let stage = with_spare();
+        let report = stage.run(run(snapshot(&stage)));
+        assert_eq!(report.recycled_from, None, "{how}");
+        assert_eq!(spares(&stage.dump), Vec::<PathBuf>::new(), "{how}");
+    }
+}
+
+#[test]
+fn pruning_by_hand_removes_it() {
+    let stage = with_spare();
+    let pruned = Prune::new(&stage.dump).run().expect("pruned");
+    assert!(pruned.is_complete());
+    assert_eq!(spares(&stage.dump), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn of_several_the_newest_is_kept_and_is_no_dump() {
+    let stage = Stage::new();
+    Tree::new()
+        .with("f", Node::file("text"))
+        .write(&stage.source);
+    let made: Vec<Report> = (0..5).map(|_| stage.run(snapshot(&stage))).collect();
+    let pruned = prune(&stage.dump, &[ROOT], "1");
+    let removal = pruned.removal.as_ref().expect("removed");
+    let kept: Vec<_> = removal
+        .removed
+        .iter()
+        .filter(|one| one.recyclable)
+        .collect();
+    assert_eq!(kept.len(), 1);
+    assert_eq!(kept[0].path, made[3].dump);
+    assert_eq!((kept[0].names, kept[0].whole), (0, false));
+    assert_eq!(removal.removed.len(), 3);
+    let root = dumpcore::DumpRoot::open(&stage.dump).expect("opened");
+    assert_eq!(root.list().expect("listed").len(), 2);
+    assert_eq!(leftovers(&stage.dump), Vec::<PathBuf>::new());
+    let catalog = root.catalog().expect("up to date");
+    assert_eq!(root.dumps(Some(&catalog)).expect("listed").len(), 2);
+}
+
+/// A file that is again what the expired dump has of it is stored once more: a
+/// replica goes by when inodes were born, and has another of that size and time.
+#[test]
+fn what_an_expired_dump_had_alone_is_no_old_inode() {
+    let stage = Stage::new();
+    let slave = stage.source.with_file_name("slave");
+    fs::create_dir(&slave).expect("made");
+    let file = stage.source.join("f");
+    let write = |text: &str| {
+        tick();
+        fs::write(&file, text).expect("written");
+        let time = std::time::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
+        let opened = File::options().write(true).open(&file).expect("opened");
+        opened.set_modified(time).expect("dated");
+    };
+    let replicate = |init| {
+        let replica = Replica::of(&stage.dump).to(&slave).latest(true).init(init);
+        let report = match replica.run() {
+            Ok(Replicated::Made(report)) => report,
+            other => panic!("{other:?}"),
+        };
+        fs::read_to_string(report.dump.join(ROOT).join("f")).expect("read")
+    };
+    write("zero");
+    stage.run(snapshot(&stage));
+    write("once");
+    stage.run(snapshot(&stage));
+    let born = || {
+        let stored = stage.newest().join("f").metadata().expect("stat");
+        stored.created().expect("the time of birth")
+    };
+    let old = born();
+    write("then");
+    stage.run(snapshot(&stage));
+    assert_eq!(replicate(true), "then");
+    prune(&stage.dump, &[ROOT], "1");
+    write("once");
+    let report = stage.run(snapshot(&stage));
+    assert!(report.recycled_from.is_some());
+    assert_ne!(born(), old);
+    assert_eq!(replicate(false), "once");
+}
+
+/// Sets that share a dump root: each takes its own, and leaves the other's.
+#[test]
+fn trees_that_take_turns_recycle_their_own() {
+    let stage = Stage::new();
+    let other = stage.source.with_file_name("mail");
+    for tree in [&stage.source, &other] {
+        fs::create_dir_all(tree.join("d")).expect("made");
+        fs::write(tree.join("d/f"), tree.as_os_str().as_encoded_bytes()).expect("written");
+    }
+    let both: [(&Path, &str); 2] = [(&stage.source, ROOT), (&other, "mail")];
+    let mut recycled = 0;
+    for round in 0..6 {
+        for (tree, name) in both {
+            fs::write(tree.join(format!("d/{round}")), "text").expect("written");
+            tick();
+            let init = !stage.dump.join("current").is_symlink();
+            let run = Snapshot::new(&stage.dump).main(tree).init(init);
+            let run = run.settle(Duration::ZERO).recycle(true);
+            let report = run.run().expect("published");
+            let lines = fixtures::diff_trees(
+                tree,
+                &report.dump.join(name),
+                &fixtures::Options::of_runner(),
+            );
+            assert_eq!(lines, Vec::<String>::new());
+            recycled += usize::from(report.recycled_from.is_some());
+            prune(&stage.dump, &[name], "1");
+        }
+    }
+    // From when there is one more than `current_chk` and the newest one keep.
+    assert_eq!(recycled, 4 + 3, "each takes the one that it left");
+    assert_eq!(spares(&stage.dump).len(), 2);
+}
+
+#[test]
+fn two_trees_of_one_dump_are_recycled_together_and_a_third_is_new() {
+    let stage = Stage::new();
+    let trees: Vec<PathBuf> = ["a", "b", "c"]
+        .iter()
+        .map(|name| stage.source.with_file_name(name))
+        .collect();
+    for tree in &trees {
+        fs::create_dir_all(tree.join("d")).expect("made");
+        fs::write(tree.join("d/f"), "text").expect("written");
+    }
+    let run = |trees: &[PathBuf]| {
+        tick();
+        let init = !stage.dump.join("current").is_symlink();
+        let run = Snapshot::new(&stage.dump).init(init).settle(Duration::ZERO);
+        let run = trees.iter().fold(run, |run, tree| run.main(tree));
+        run.recycle(true).run().expect("published")
+    };
+    for _ in 0..3 {
+        run(&trees[..2]);
+    }
+    prune(&stage.dump, &["a", "b"], "1");
+    let report = run(&trees[..2]);
+    assert!(report.recycled_from.is_some());
+    assert_eq!(report.counts.linked.number, 2);
+    prune(&stage.dump, &["a", "b"], "1");
+    assert_eq!(spares(&stage.dump).len(), 1);
+    // Of a tree without a reference the catalog knows nothing.
+    let report = run(&trees);
+    assert_eq!(
+        (report.recycled_from, report.counts.linked.number),
+        (None, 2)
+    );
+}
+
+/// What comes before a dump.
+#[derive(Clone, Debug)]
+struct Round {
+    changes: Vec<Change>,
+    jobs: usize,
+    /// A run that is stopped after this many entries, and what changes then.
+    stopped: Option<(usize, Vec<Change>)>,
+    catalog: bool,
+}
+
+fn round(as_root: bool) -> impl Strategy<Value = Round> {
+    let stopped = (0..25_usize, changes(as_root, 4));
+    let round = (
+        changes(as_root, 4),
+        select(&[1, 2, 8][..]),
+        proptest::option::weighted(0.2, stopped),
+        proptest::bool::weighted(0.9),
+    );
+    round.prop_map(|(changes, jobs, stopped, catalog)| Round {
+        changes,
+        jobs,
+        stopped,
+        catalog,
+    })
+}
+
+/// Each change gets a moment of its own: two files of one size that have the
+/// same time are the same to everybody who goes by time and size.
+fn apply(stage: &Stage, changes: &[Change]) -> Vec<String> {
+    let one = |change: &Change| {
+        tick();
+        change.apply(&stage.source)
+    };
+    changes.iter().map(one).collect()
+}
+
+/// Runs until this many entries were dealt with.
+fn stopped_run(stage: &Stage, jobs: usize, after: usize) {
+    let (seen, stop) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(after == 0)));
+    let flag = Arc::clone(&stop);
+    let watch = move |event: Event<'_>| {
+        let entry = matches!(event, Event::Entry { .. });
+        if entry && seen.fetch_add(1, Ordering::Relaxed) + 1 >= after {
+            flag.store(true, Ordering::Relaxed);
+        }
+    };
+    let history = History::of(&stage.dump);
+    let run = snapshot(stage).jobs(jobs).observer(Arc::new(watch));
+    let ran = run.stop(stop).run();
+    history.assert_unchanged(&stage.dump);
+    match ran {
+        Ok(report) => stage.assert_published(&report),
+        Err(Error::Interrupted) => {}
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Goes through rounds, each with its dump and what expires then. How many dumps
+/// were made from expired ones.
+fn go_through(stage: &Stage, rounds: impl Iterator<Item = Round>, rsync: bool) -> usize {
+    let (mut recycled, mut log) = (0, Vec::new());
+    for round in rounds {
+        log.push(apply(stage, &round.changes));
+        if let Some((after, changes)) = &round.stopped {
+            stopped_run(stage, round.jobs, *after);
+            log.push(apply(stage, changes));
+        }
+        let run = snapshot(stage).jobs(round.jobs).catalog(round.catalog);
+        // Holds the dump against its source, and all others against what they were.
+        let report = stage.run(run);
+        recycled += usize::from(report.recycled_from.is_some());
+        if rsync {
+            let differences = Rsync::default().differences(&stage.source, &stage.newest());
+            assert_eq!(differences, Vec::<String>::new(), "{log:#?}");
+        }
+        let history = History::of(&stage.newest());
+        prune(&stage.dump, &[ROOT], "3");
+        history.assert_unchanged(&stage.newest());
+        if round.catalog {
+            let differences = CatalogTools::new(&stage.dump).check().expect("compared");
+            assert_eq!(differences, [], "{log:#?}");
+        }
+    }
+    let tools = CatalogTools::new(&stage.dump).all(true);
+    stage.run(snapshot(stage));
+    assert_eq!(tools.check().expect("compared"), [], "{log:#?}");
+    recycled
+}
+
+/// A hundred and more dumps of one tree, made from each other again and again.
+fn long_history(as_root: bool, dumps: usize) {
+    let seed = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let seed = seed.expect("after 1970").as_nanos().to_le_bytes();
+    let seed = [seed, seed].concat();
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let stage = Stage::new();
+    let model = tree(as_root).new_tree(&mut runner).expect("a tree");
+    write(&stage.source, &model.current());
+    let rounds = std::iter::repeat_with(|| {
+        let round = round(as_root).new_tree(&mut runner).expect("a round");
+        round.current()
+    });
+    let recycled = go_through(&stage, rounds.take(dumps), true);
+    assert!(recycled > dumps / 3, "{recycled} of {dumps}");
+}
+
+#[test]
+fn a_long_history_is_recycled_again_and_again() {
+    long_history(false, 100);
+}
+
+#[test]
+#[ignore = "needs root: other owners, devices, trusted attributes"]
+fn the_same_of_all_that_root_can_make() {
+    assert!(fixtures::is_root());
+    long_history(true, 110);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 12,
+        failure_persistence: None,
+        max_shrink_iters: 100,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn every_dump_that_is_made_from_another_equals_its_source(
+        model in tree(false),
+        rounds in vec(round(false), 5..=9),
+    ) {
+        let stage = Stage::new();
+        write(&stage.source, &model);
+        go_through(&stage, rounds.into_iter(), false);
+    }
+}
