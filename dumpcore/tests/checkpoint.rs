@@ -448,6 +448,30 @@ fn what_cannot_fit_is_not_begun() {
     assert_eq!(current(&stage), before);
 }
 
+/// A dump that has expired and is kept to be recycled makes room.
+#[test]
+#[ignore = "needs root and loop mounts"]
+fn what_fits_without_an_expired_dump_is_made_without_it() {
+    let mount = Mount::new(Fs::Ext4, 100);
+    let stage = on(&mount);
+    bulky(&stage);
+    stage.run(stage.snapshot());
+    let spare = stage.dump.join(".dump/removing/2025-0101-0000.spare");
+    fs::create_dir_all(spare.join("old")).expect("made");
+    fs::write(spare.join("old/large"), vec![1; 20 << 20]).expect("written");
+    let free = || {
+        let found = rustix::fs::statvfs(mount.path()).expect("asked");
+        found.f_bavail * found.f_frsize
+    };
+    assert!(free() < 24 << 20);
+    let dry = RunOptions::new().dry_run(true);
+    let plan = Checkpoint::new(&stage.dump).options(dry).run();
+    assert!(matches!(plan, Err(Error::NoSpace { .. })), "{plan:?}");
+    assert!(spare.exists(), "a dry run removes nothing");
+    made(&stage, Checkpoint::new(&stage.dump));
+    assert!(!spare.exists());
+}
+
 #[test]
 #[ignore = "needs root and loop mounts"]
 fn a_full_disk_stops_it_and_room_lets_it_go_on() {

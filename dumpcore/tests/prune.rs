@@ -368,6 +368,33 @@ fn short_of_room_the_oldest_go_until_there_is_enough() {
     assert_eq!(plan(&mib(3)).shortage, None, "it is met now");
 }
 
+/// What has expired and waits to be recycled goes first, and counts.
+#[test]
+#[ignore = "needs root and loop mounts"]
+fn short_of_room_what_has_expired_goes_before_any_dump() {
+    let (mount, root) = small_disk(&[]);
+    let spare = root.join(".dump/removing/2025-0101-0000.spare/home");
+    fs::create_dir_all(&spare).expect("made");
+    fs::write(spare.join("own"), vec![1; 4 << 20]).expect("written");
+    // What a dump has as well frees nothing before that goes.
+    let shared = root.join("2026/0101/0000/home/own");
+    fs::hard_link(shared, spare.join("shared")).expect("linked");
+    let free = || {
+        let found = rustix::fs::statvfs(mount.path()).expect("asked");
+        found.f_bavail * found.f_frsize
+    };
+    let goal = |more: u64| format!("{}K", (free() + (more << 20)) / 1024);
+    let prune = |goal: &str| Prune::new(&root).rules(rules_with_goal(goal)).recycle(true);
+    let (three, five) = (goal(3), goal(5));
+    let plan = prune(&five).plan().expect("planned");
+    assert_eq!(going(&plan), ["2026/0101/0000"]);
+    assert!(plan.shortage.is_some_and(|shortage| shortage.is_met));
+    let pruned = prune(&three).run().expect("run");
+    assert_eq!(going(&pruned.plan), Vec::<String>::new());
+    assert!(pruned.is_complete() && !spare.exists());
+    assert_eq!(prune(&three).plan().expect("planned").shortage, None);
+}
+
 #[test]
 #[ignore = "needs root and loop mounts"]
 fn inodes_run_short_as_well() {

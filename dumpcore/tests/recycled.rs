@@ -15,9 +15,11 @@ use std::time::Duration;
 
 use common::{History, ROOT, Stage, leftovers, tick};
 use dumpcore::{
-    CatalogTools, Error, Event, Filter, KeepPeriod, KeepPolicy, KeepRules, LinkPolicy, Prune,
-    Pruned, Replica, Replicated, Report, Snapshot,
+    CatalogTools, Checkpoint, Erase, Error, Event, Filter, KeepPeriod, KeepPolicy, KeepRules,
+    LinkPolicy, Prune, Pruned, RelPath, Remove, Replica, Replicated, Report, RunOptions, Scrub,
+    Snapshot,
 };
+use fixtures::rot;
 use fixtures::rsync::Rsync;
 use fixtures::strategy::{Change, changes, tree};
 use fixtures::tree::{Node, Time, Tree};
@@ -222,11 +224,108 @@ fn it_goes_where_it_is_of_no_use() {
 }
 
 #[test]
-fn pruning_by_hand_removes_it() {
+fn pruning_and_removing_by_hand_remove_it() {
     let stage = with_spare();
     let pruned = Prune::new(&stage.dump).run().expect("pruned");
     assert!(pruned.is_complete());
     assert_eq!(spares(&stage.dump), Vec::<PathBuf>::new());
+    let stage = with_spare();
+    let removal = Remove::new(&stage.dump).run().expect("removed");
+    assert!(removal.finished_names > 40, "{removal:?}");
+    assert_eq!(spares(&stage.dump), Vec::<PathBuf>::new());
+}
+
+/// Programs that make something else of dumps leave it to the next run.
+#[test]
+fn checkpoints_and_replicas_pass_it_by() {
+    let stage = with_spare();
+    let spare = spares(&stage.dump);
+    let slave = stage.source.with_file_name("slave");
+    fs::create_dir(&slave).expect("made");
+    let replica = Replica::of(&stage.dump).to(&slave).latest(true).init(true);
+    let replica = match replica.run().expect("published") {
+        Replicated::Made(report) => report,
+        other => panic!("{other:?}"),
+    };
+    assert_same(&stage, &replica);
+    assert_eq!(spares(&stage.dump), spare);
+    let report = stage.run(snapshot(&stage));
+    assert!(report.recycled_from.is_some());
+    prune(&stage.dump, &[ROOT], "1");
+    let spare = spares(&stage.dump);
+    assert_eq!(spare.len(), 1);
+    let checkpoint = Checkpoint::new(&stage.dump).run().expect("published");
+    assert_same(&stage, &checkpoint);
+    assert_eq!(spares(&stage.dump), spare);
+    stage.run(snapshot(&stage));
+    assert_eq!(spares(&stage.dump), Vec::<PathBuf>::new());
+}
+
+#[track_caller]
+fn assert_same(stage: &Stage, report: &Report) {
+    let made = report.dump.join(ROOT);
+    let lines = fixtures::diff_trees(&stage.source, &made, &fixtures::Options::of_runner());
+    assert_eq!(lines, Vec::<String>::new());
+}
+
+/// What is erased goes from it as well, also what no dump has any more.
+#[test]
+fn an_erasure_takes_it_too() {
+    for still_in_a_dump in [false, true] {
+        let stage = Stage::new();
+        let secret = stage.source.join("d/secret");
+        fs::create_dir(stage.source.join("d")).expect("made");
+        fs::write(stage.source.join("d/f"), "text").expect("written");
+        stage.run(snapshot(&stage));
+        fs::write(&secret, "a key").expect("written");
+        stage.run(snapshot(&stage));
+        if !still_in_a_dump {
+            fs::remove_file(&secret).expect("removed");
+        }
+        stage.run(snapshot(&stage));
+        prune(&stage.dump, &[ROOT], "1");
+        let within = Path::new(ROOT).join("d/secret");
+        assert!(spares(&stage.dump)[0].join(&within).exists());
+        let path = RelPath::from_bytes(within.as_os_str().as_encoded_bytes());
+        let erase = || Erase::new(&stage.dump).path(path.clone());
+        let dry = RunOptions::new().dry_run(true);
+        let plan = erase().options(dry).run().expect("planned");
+        let erased = erase().run().expect("erased");
+        for erasure in [&plan, &erased] {
+            let path = &erasure.paths[0];
+            assert_eq!(
+                (path.expired, path.dumps.len()),
+                (true, usize::from(still_in_a_dump))
+            );
+        }
+        assert!(erased.is_complete() && !stage.newest().join("d/secret").exists());
+        assert_eq!(spares(&stage.dump), Vec::<PathBuf>::new());
+        let again = erase().run().expect("looked for");
+        assert!(!again.paths[0].expired && again.paths[0].dumps.is_empty());
+    }
+}
+
+/// What rotted is in the expired dump still: the next one has the good copy.
+#[test]
+fn what_was_healed_in_the_dumps_is_not_taken_from_it() {
+    let stage = with_spare();
+    let file = Path::new("d0/e/f0");
+    rot(&stage.newest().join(file), 1);
+    let tree = (RelPath::from_bytes(ROOT.as_bytes()), &stage.source);
+    let heal = Scrub::new(&stage.dump).tree(tree.0, tree.1).heal(true);
+    let scrubbed = heal.run().expect("scrubbed");
+    assert_eq!(
+        (scrubbed.healed.len(), scrubbed.damaged.len()),
+        (1, 0),
+        "{scrubbed:#?}"
+    );
+    let report = stage.run(snapshot(&stage));
+    assert!(report.recycled_from.is_some());
+    assert_eq!(fs::read(stage.newest().join(file)).expect("read"), b"text");
+    let scrubbed = Scrub::new(&stage.dump).run().expect("scrubbed");
+    assert!(scrubbed.is_sound(), "{scrubbed:#?}");
+    let tools = CatalogTools::new(&stage.dump).all(true);
+    assert_eq!(tools.check().expect("compared"), []);
 }
 
 #[test]

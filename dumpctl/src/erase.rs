@@ -165,7 +165,7 @@ fn unnamed() -> Failure {
 
 /// Has, or had, a dump one of the paths?
 fn is_found(erasure: &Erasure) -> bool {
-    let has = |path: &ErasedPath| !path.dumps.is_empty();
+    let has = |path: &ErasedPath| path.expired || !path.dumps.is_empty();
     !erasure.left.is_empty() || erasure.paths.iter().any(has)
 }
 
@@ -265,6 +265,7 @@ impl Telling<'_> {
             let shown = self.shown(&path.path);
             match path.dumps.as_slice() {
                 [] if plan.finished => format!("  {shown}: in no dump any more"),
+                [] if path.expired => format!("  {shown}: in a dump that has expired"),
                 [] => format!("  {shown}: in no dump"),
                 [one] => format!("  {shown}: in 1 dump, {one}"),
                 [first, .., last] => {
@@ -382,6 +383,7 @@ impl Telling<'_> {
             json::put_path(&mut object, "path", Some(&shown));
             let names = path.dumps.iter().map(ToString::to_string);
             object.insert("dumps".into(), names.collect());
+            object.insert("expired".into(), path.expired.into());
             let now = self.dumps.lookup.navigator.main_path(&path.path);
             let is_there = now.is_some_and(|now| now.symlink_metadata().is_ok());
             object.insert("in_tree".into(), is_there.into());

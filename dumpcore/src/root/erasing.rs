@@ -95,6 +95,26 @@ impl DumpRoot {
         }
     }
 
+    /// Has a dump this path that has left its name? What cannot be looked at has not.
+    pub(crate) fn is_on_its_way_out(&self, within: &RelPath) -> bool {
+        let removing = self.removing_if_any();
+        let leaves = removing.and_then(|removing| removing.rests().ok());
+        let path = within.as_bytes();
+        let (above, name) = match path.iter().rposition(|byte| *byte == b'/') {
+            Some(at) => (&path[..at], &path[at + 1..]),
+            None => (&path[..0], path),
+        };
+        let has = |leaf: &CString| {
+            let below = [layout::STATE_DIR, layout::REMOVING].map(str::as_bytes);
+            let below = below.into_iter().chain([leaf.to_bytes(), above]);
+            let below = below.fold(RelPath::root(), |path, step| path.join(step));
+            let dir = self.open_dump(&below);
+            dir.and_then(|dir| stat::look(dir.as_fd(), &c_name(name), Fresh::AsStat))
+                .is_ok()
+        };
+        leaves.unwrap_or_default().iter().any(has)
+    }
+
     /// How much a spot is, with all below it. What cannot be listed does not count.
     pub(crate) fn size_of(&self, spot: &Spot, keep_going: &dyn Fn() -> bool) -> SpotSize {
         let mut size = SpotSize {

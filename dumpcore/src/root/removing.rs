@@ -11,6 +11,8 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use chrono::Utc;
+
 use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
 use crate::model::path::RelPath;
@@ -84,12 +86,19 @@ impl Removing {
         }
     }
 
-    /// The dumps in it that a run may recycle.
+    /// The dumps in it that a run may recycle. One that no run has taken for two weeks
+    /// is like anything else on its way out.
     pub(crate) fn spares(&self) -> Vec<Spare> {
         let leaves = self.rests().unwrap_or_default().into_iter();
+        let now = Utc::now().timestamp();
         let spares = leaves.filter_map(|leaf| {
             let dump = layout::spare_of(leaf.to_bytes())?;
             let opened = dir::open_dir(self.handle.as_fd(), &leaf, For::Reading).ok()?;
+            // Its rename set it.
+            let since = stat::look_at(&opened).ok()?.ctime.secs;
+            if !layout::is_still_spared(since, now) {
+                return None;
+            }
             let listed = dir::list_all(opened.as_fd(), For::Reading).ok()?;
             let trees = listed.iter().map(|entry| entry.name.to_owned()).collect();
             Some(Spare { leaf, dump, trees })

@@ -38,7 +38,7 @@ impl Run {
         }
         totals.event(Event::Phase(Phase::Estimating));
         let leftover = leftover.map(|leftover| leftover.name);
-        match self.check_space(order, sources, leftover, budget) {
+        match self.check_space(order, sources, leftover, (budget, totals)) {
             // Anything else that is wrong with a tree is reported while it is copied.
             Err(error) if !order.space_check && !matches!(error, Error::NoSpace { .. }) => Ok(None),
             checked => checked.map(Some),
@@ -81,7 +81,7 @@ impl Run {
         order: &Order<'_>,
         sources: &[Source],
         leftover: Option<DumpName>,
-        budget: Budget,
+        (budget, totals): (Budget, &Totals<'_>),
     ) -> Result<Expected, Error> {
         let (mut needed, expected) = self.space_of(order, again(sources)?, budget)?;
         if let Some(leftover) = leftover {
@@ -96,7 +96,7 @@ impl Run {
                 }
             }
         }
-        match self.dump.free() {
+        match self.free_for(needed, budget, totals) {
             Some(free) if needed > free.bytes => Err(Error::NoSpace {
                 dump: self.dump.path().to_path_buf(),
                 needed,
@@ -104,6 +104,17 @@ impl Run {
             }),
             _ => Ok(expected),
         }
+    }
+
+    /// What is free. Where that is less than is needed, what is on its way out goes
+    /// first.
+    fn free_for(&self, needed: u64, budget: Budget, totals: &Totals<'_>) -> Option<disk::Free> {
+        let free = self.dump.free()?;
+        if needed <= free.bytes || self.options.dry_run {
+            return Some(free);
+        }
+        self.finish_removing(budget, &[], &|warning| totals.warn(warning));
+        self.dump.free()
     }
 
     /// What a copy of trees takes on disk, and what there is of it; a directory

@@ -7,11 +7,12 @@
 //! being read, and the catalog knows what that one still has. Nothing but the paths
 //! changes: no other inode, and of the directories around them no time.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 
+use super::erased_files::Files;
 use super::erasure::{CatalogAfter, ErasedPath, Erasure};
 use super::forget::forget;
 use super::removal::{Left, Reason};
@@ -20,8 +21,6 @@ use crate::engine::{self, Act, Budget, Measured, Totals};
 use crate::model::error::Error;
 use crate::model::event::{Event, Phase, Silent};
 use crate::model::fault::{Fault, Op};
-use crate::model::kind::Kind;
-use crate::model::metadata::{Id, Meta};
 use crate::model::path::RelPath;
 use crate::policy::erase_note::{DirWas, EraseNote};
 use crate::policy::layout::DumpId;
@@ -59,6 +58,8 @@ struct Plan {
     spots: Vec<Spot>,
     left: Vec<Left>,
     note: EraseNote,
+    /// Those that a dump has which is on its way out.
+    expired: Vec<RelPath>,
 }
 
 impl Erase {
@@ -164,6 +165,8 @@ impl Erase {
                 plan.note.names.insert(dump, noted.saturating_sub(names));
             }
         }
+        let is_expired = |path: &&RelPath| root.is_on_its_way_out(path);
+        plan.expired = paths.iter().filter(is_expired).cloned().collect();
         plan.note.paths = paths;
         Ok(plan)
     }
@@ -318,7 +321,12 @@ impl Erase {
             };
             let dumps = plan.spots.iter().filter(is_it).map(|spot| spot.dump);
             let dumps = dumps.collect();
-            paths.push(ErasedPath { path, dumps });
+            let expired = plan.expired.contains(&path);
+            paths.push(ErasedPath {
+                path,
+                dumps,
+                expired,
+            });
         }
         Erasure {
             paths,
@@ -419,31 +427,4 @@ fn dumps(root: &DumpRoot) -> Result<Vec<DumpId>, Error> {
     let left = root.listing().incompletes()?;
     dumps.extend(left.into_iter().map(|found| DumpId::Incomplete(found.name)));
     Ok(dumps)
-}
-
-/// What goes of files that are named themselves; of those in directories that go,
-/// the removal tells.
-#[derive(Clone, Copy, Default)]
-struct Files {
-    /// How many have names that do not go.
-    other_names: u64,
-    /// The blocks of the others, in bytes.
-    freed: u64,
-}
-
-impl Files {
-    fn of(spots: &[Spot]) -> Self {
-        let mut met: HashMap<Id, (u32, &Meta)> = HashMap::new();
-        for spot in spots.iter().filter(|spot| spot.meta.kind != Kind::Dir) {
-            met.entry(spot.meta.id()).or_insert((0, &spot.meta)).0 += 1;
-        }
-        let mut files = Self::default();
-        for (going, meta) in met.values() {
-            match *going < meta.nlink {
-                true => files.other_names += 1,
-                false => files.freed += meta.blocks.saturating_mul(512),
-            }
-        }
-        files
-    }
 }

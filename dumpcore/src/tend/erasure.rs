@@ -14,6 +14,9 @@ pub struct ErasedPath {
     /// The dumps that had it, oldest first; also what was left behind by runs that
     /// stopped.
     pub dumps: Vec<DumpId>,
+    /// Did a dump have it that had left its name, to be removed or recycled? That is
+    /// removed with all that is in it.
+    pub expired: bool,
 }
 
 /// What became of the catalog.

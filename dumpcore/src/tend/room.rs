@@ -1,8 +1,13 @@
 //! Which dumps have to go beyond the rules so that there is enough room.
 //!
 //! It is computed before anything goes: from the catalog, or where there is
-//! none, or inodes are short, by looking through the dumps. When not even all
-//! that may go would be enough, none goes.
+//! none, or inodes are short, by looking through the dumps. What has expired
+//! before and is still there goes with them, and counts. When not even all that may
+//! go would be enough, none goes.
+
+use std::ffi::CStr;
+use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use super::plan::Shortage;
 use crate::engine::{self, Act, Budget, Measured, Totals};
@@ -50,14 +55,32 @@ impl<'a> Walk<'a> {
 
     /// Adds a dump. What cannot be looked at frees nothing.
     pub(super) fn add(&mut self, id: DumpId) -> Result<(), Error> {
-        let totals = Totals::new(&Silent, Some(&self.options.stop));
-        if let Ok((above, name)) = self.root.open_above(id) {
-            let path = self.root.path().join(id.path());
-            let act = Act::Measure(&self.measured);
-            let gone = engine::remove(&above, &name, &path, &act, self.budget, &totals);
-            self.sum.bytes += gone.freed;
-            self.sum.inodes += gone.inodes;
+        match self.root.open_above(id) {
+            Ok((above, name)) => {
+                let path = self.root.path().join(id.path());
+                self.add_named(&above, &name, &path)
+            }
+            Err(_) => Ok(()),
         }
+    }
+
+    /// Adds all that is on its way out.
+    fn add_rests(&mut self) -> Result<(), Error> {
+        let Some(removing) = self.root.removing_if_any() else {
+            return Ok(());
+        };
+        for leaf in removing.rests().unwrap_or_default() {
+            self.add_named(&removing.handle, &leaf, &removing.path_of(&leaf))?;
+        }
+        Ok(())
+    }
+
+    fn add_named(&mut self, above: &OwnedFd, name: &CStr, path: &Path) -> Result<(), Error> {
+        let totals = Totals::new(&Silent, Some(&self.options.stop));
+        let act = Act::Measure(&self.measured);
+        let gone = engine::remove(above, name, path, &act, self.budget, &totals);
+        self.sum.bytes += gone.freed;
+        self.sum.inodes += gone.inodes;
         match totals.keep_going() {
             true => Ok(()),
             false => Err(Error::Interrupted),
@@ -107,9 +130,11 @@ pub(super) fn make(
         bytes: wanted.bytes.saturating_sub(there.bytes),
         inodes: wanted.inodes.saturating_sub(there.inodes),
     };
+    let mut rests = Walk::new(root, options);
+    rests.add_rests()?;
     let (goes, could) = match catalog.filter(|_| short.inodes == 0) {
-        Some(catalog) => by_catalog(catalog, short, by_rules, candidates)?,
-        None => by_walk(root, short, by_rules, candidates, options)?,
+        Some(catalog) => by_catalog(catalog, (short, rests.bytes()), by_rules, candidates)?,
+        None => by_walk(rests, short, by_rules, candidates)?,
     };
     let shortage = Shortage {
         wanted_bytes: wanted.bytes,
@@ -129,13 +154,14 @@ type Enough = (Option<usize>, u64);
 
 fn by_catalog(
     catalog: &CatalogView,
-    short: Room,
+    (short, rests): (Room, u64),
     by_rules: &[DumpId],
     candidates: &[DumpId],
 ) -> Result<Enough, Error> {
-    let freed = |number: usize| {
+    let freed = |number: usize| -> Result<u64, Error> {
         let dumps = [by_rules, &candidates[..number]].concat();
-        catalog.freed_bytes(&dumps)
+        let freed = catalog.freed_bytes(&dumps)?;
+        Ok(freed + rests)
     };
     let least = freed(0)?;
     if least >= short.bytes {
@@ -158,13 +184,11 @@ fn by_catalog(
 }
 
 fn by_walk(
-    root: &DumpRoot,
+    mut walk: Walk<'_>,
     short: Room,
     by_rules: &[DumpId],
     candidates: &[DumpId],
-    options: &RunOptions,
 ) -> Result<Enough, Error> {
-    let mut walk = Walk::new(root, options);
     for id in by_rules {
         walk.add(*id)?;
     }

@@ -49,7 +49,7 @@ pub(crate) use marks::{
     partial_of,
 };
 pub use pin_name::{BadPinName, PinName};
-pub(crate) use removing::{removing_leaf, spare_leaf, spare_of};
+pub(crate) use removing::{is_still_spared, removing_leaf, spare_leaf, spare_of};
 pub(crate) use restoring::{is_left_beside, is_replaced, is_restoring, replaced, restoring};
 pub(crate) use shadow_copy::{
     shadow_copy, shadow_copy_dump, shadow_copy_moment, shadow_copy_target,

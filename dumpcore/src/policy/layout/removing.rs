@@ -5,6 +5,10 @@ use std::path::Path;
 
 use super::dump_name::DumpName;
 
+/// How long one is kept that no run has recycled, in seconds: its trees may not be
+/// dumped any more.
+const SPARED_FOR: i64 = 14 * 24 * 60 * 60;
+
 /// The end of the name of one that the next run may recycle.
 const SPARE: &str = ".spare";
 
@@ -36,9 +40,30 @@ pub(crate) fn spare_of(leaf: &[u8]) -> Option<DumpName> {
     DumpName::parse(&path)
 }
 
+/// Is one that left its name at `since`, in seconds, still to be kept? One that seems
+/// to have left it in the future is.
+#[must_use]
+pub(crate) fn is_still_spared(since: i64, now: i64) -> bool {
+    now.saturating_sub(since) < SPARED_FOR
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_spare_is_kept_for_two_weeks() {
+        let now = 1_800_000_000;
+        let day = 24 * 60 * 60;
+        for (age, kept) in [
+            (-day, true),
+            (0, true),
+            (14 * day - 1, true),
+            (14 * day, false),
+        ] {
+            assert_eq!(is_still_spared(now - age, now), kept, "{age} s");
+        }
+    }
 
     #[test]
     fn a_spare_is_known_by_its_name_and_nothing_else_is_one() {
