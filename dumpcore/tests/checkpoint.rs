@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use common::{History, ROOT, Stage, each, inodes, leftovers};
-use dumpcore::{Chain, Checkpoint, DumpRoot, Error, Event, Phase, Report, Snapshot, Warning};
+use dumpcore::{
+    Chain, Checkpoint, DumpRoot, Error, Event, Phase, Report, RunOptions, Snapshot, Warning,
+};
 use fixtures::mounts::{Fs, Mount};
 use fixtures::tree::{Node, OddOptions, Tree, odd_tree_with};
 use fixtures::{Options, assert_rsync_same, diff_trees, fiemap};
@@ -465,8 +467,7 @@ fn what_fits_without_an_expired_dump_is_made_without_it() {
     };
     assert!(free() < 24 << 20);
     let dry = RunOptions::new().dry_run(true);
-    let plan = Checkpoint::new(&stage.dump).options(dry).run();
-    assert!(matches!(plan, Err(Error::NoSpace { .. })), "{plan:?}");
+    made(&stage, Checkpoint::new(&stage.dump).options(dry));
     assert!(spare.exists(), "a dry run removes nothing");
     made(&stage, Checkpoint::new(&stage.dump));
     assert!(!spare.exists());

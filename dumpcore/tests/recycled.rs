@@ -257,7 +257,28 @@ fn checkpoints_and_replicas_pass_it_by() {
     let checkpoint = Checkpoint::new(&stage.dump).run().expect("published");
     assert_same(&stage, &checkpoint);
     assert_eq!(spares(&stage.dump), spare);
+    // What comes after the checkpoint has nothing of it.
+    let report = stage.run(snapshot(&stage).catalog(true));
+    assert_eq!(report.recycled_from, None);
+    assert_eq!(spares(&stage.dump), Vec::<PathBuf>::new());
     stage.run(snapshot(&stage));
+    prune(&stage.dump, &[ROOT], "1");
+    assert_eq!(spares(&stage.dump).len(), 1);
+    assert!(stage.run(snapshot(&stage)).recycled_from.is_some());
+}
+
+/// It would have to be removed and made again file by file.
+#[test]
+fn none_is_kept_from_before_the_newest_checkpoint() {
+    let stage = Stage::new();
+    fs::write(stage.source.join("f"), "text").expect("written");
+    for _ in 0..3 {
+        stage.run(snapshot(&stage));
+    }
+    Checkpoint::new(&stage.dump).run().expect("published");
+    stage.run(snapshot(&stage));
+    let pruned = prune(&stage.dump, &[ROOT], "1");
+    assert_eq!(pruned.removal.expect("removed").removed.len(), 3);
     assert_eq!(spares(&stage.dump), Vec::<PathBuf>::new());
 }
 

@@ -16,7 +16,7 @@ use chrono::Utc;
 use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
 use crate::model::path::RelPath;
-use crate::policy::layout::{self, DumpId, DumpName};
+use crate::policy::layout::{self, DumpId, DumpName, Sort};
 use crate::root::DumpRoot;
 use crate::root::lock::Hold;
 use crate::root::staging;
@@ -151,6 +151,15 @@ impl DumpRoot {
             path: self.path().join(layout::STATE_DIR).join(layout::REMOVING),
             instead: None,
         })
+    }
+
+    /// May a newer dump share files with this one? Not when the newest checkpoint was
+    /// made in between: what came after that is linked to it.
+    pub(crate) fn is_of_this_generation(&self, dump: DumpName) -> bool {
+        let checkpoint = self.link(layout::CURRENT_CHECKPOINT).ok().flatten();
+        let checkpoint = checkpoint.and_then(|target| target.name);
+        let checkpoint = checkpoint.filter(|name| name.sort == Sort::Checkpoint);
+        checkpoint.is_none_or(|checkpoint| dump.stamp > checkpoint.stamp)
     }
 
     /// Removes that directory if it is empty.

@@ -52,7 +52,9 @@ impl Run {
             return;
         }
         let is_plain = order.merge.policy.is_plain();
-        let pays = is_plain && remembering.is_some_and(|it| it.merge.knows_all());
+        let pays = is_plain
+            && self.dump.is_of_this_generation(newest.dump)
+            && remembering.is_some_and(|it| it.merge.knows_all());
         let lists = FsType::of(self.dump.handle()).is_ok_and(FsType::lists_true_inodes);
         if pays && lists && self.move_trees(&removing, &newest, staging, sources) {
             staging.recycle(newest.dump);

@@ -294,7 +294,7 @@ impl Remove {
         }
     }
 
-    /// The newest of these dumps.
+    /// The newest of these dumps, if the next run may share files with it.
     fn newest(&self, root: &DumpRoot, dumps: &[DumpId]) -> Option<DumpId> {
         let names = dumps.iter().filter_map(|id| match id {
             DumpId::Dump(name) if name.sort == Sort::Dump => Some(*name),
@@ -303,6 +303,7 @@ impl Remove {
         let listing = root.listing();
         names
             .max_by_key(|name| listing.dated(*name))
+            .filter(|name| root.is_of_this_generation(*name))
             .map(DumpId::Dump)
     }
 
