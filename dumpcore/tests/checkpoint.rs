@@ -467,7 +467,8 @@ fn what_fits_without_an_expired_dump_is_made_without_it() {
     };
     assert!(free() < 24 << 20);
     let dry = RunOptions::new().dry_run(true);
-    made(&stage, Checkpoint::new(&stage.dump).options(dry));
+    let dry = Checkpoint::new(&stage.dump).options(dry).run();
+    assert!(dry.expect("looked at").dry_run);
     assert!(spare.exists(), "a dry run removes nothing");
     made(&stage, Checkpoint::new(&stage.dump));
     assert!(!spare.exists());

@@ -214,30 +214,11 @@ impl Remove {
             rests.retain(|leaf| !stay.contains(leaf));
         }
         let spare = self.newest(root, &plan.go).filter(|_| recycles);
-        let mut away = Vec::new();
-        let mut removed = Vec::new();
-        let mut is_flushed = true;
-        for id in std::mem::take(&mut plan.go) {
-            if !totals.keep_going() {
-                break;
-            }
-            let then = match spare == Some(id) {
-                true => Then::Spared,
-                false => Then::Removed,
-            };
-            match root.take_away(id, &to, then) {
-                Ok(leaf) => away.push((id, leaf)),
-                Err(Kept::Stranded(fault)) => {
-                    is_flushed = false;
-                    totals.fault(fault);
-                    removed.push(stranded(root, id));
-                }
-                Err(kept) => {
-                    is_flushed &= !matches!(kept, Kept::Unflushed(_));
-                    plan.leave(root, id, reason(kept));
-                }
-            }
-        }
+        let Away {
+            dumps: away,
+            stranded: mut removed,
+            is_flushed,
+        } = take_all_away(root, &mut plan, spare, &to, totals);
         if !is_flushed {
             rests.clear();
         }
@@ -319,6 +300,52 @@ impl Remove {
             stopped: false,
         }
     }
+}
+
+/// What became of dumps that were to leave their names.
+struct Away {
+    /// Those that did, with the names that they have now.
+    dumps: Vec<(DumpId, CString)>,
+    stranded: Vec<Removed>,
+    /// Did the disk confirm all that was renamed?
+    is_flushed: bool,
+}
+
+/// Renames what a plan lets go. What stays is left in the plan.
+fn take_all_away(
+    root: &DumpRoot,
+    plan: &mut Plan,
+    spare: Option<DumpId>,
+    to: &Removing,
+    totals: &Totals<'_>,
+) -> Away {
+    let mut away = Away {
+        dumps: Vec::new(),
+        stranded: Vec::new(),
+        is_flushed: true,
+    };
+    for id in std::mem::take(&mut plan.go) {
+        if !totals.keep_going() {
+            break;
+        }
+        let then = match spare == Some(id) {
+            true => Then::Spared,
+            false => Then::Removed,
+        };
+        match root.take_away(id, to, then) {
+            Ok(leaf) => away.dumps.push((id, leaf)),
+            Err(Kept::Stranded(fault)) => {
+                away.is_flushed = false;
+                totals.fault(fault);
+                away.stranded.push(stranded(root, id));
+            }
+            Err(kept) => {
+                away.is_flushed &= !matches!(kept, Kept::Unflushed(_));
+                plan.leave(root, id, reason(kept));
+            }
+        }
+    }
+    away
 }
 
 /// A dump that has left its name, and is kept.
