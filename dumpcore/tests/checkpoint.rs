@@ -470,7 +470,8 @@ fn what_fits_without_an_expired_dump_is_made_without_it() {
     let dry = Checkpoint::new(&stage.dump).options(dry).run();
     assert!(dry.expect("looked at").dry_run);
     assert!(spare.exists(), "a dry run removes nothing");
-    made(&stage, Checkpoint::new(&stage.dump));
+    let report = Checkpoint::new(&stage.dump).run().expect("published");
+    assert_rsync_same(&stage.source, &report.dump.join(ROOT));
     assert!(!spare.exists());
 }
 

@@ -195,6 +195,28 @@ fn a_directory_goes_with_all_in_it() {
 }
 
 #[test]
+fn what_only_an_expired_dump_has_is_told_and_goes_with_it() {
+    let ground = ground();
+    let spare = ground.root().join(".dump/removing/2029-1231-2300.spare");
+    let dir = spare.join("tree/dir");
+    fs::create_dir_all(&dir).expect("made");
+    fs::write(dir.join("key"), "a key").expect("written");
+    let (printed, _) = erase(&ground, &["-n", "tree/dir/key"], 0);
+    assert!(
+        printed.contains(": in a dump that has expired"),
+        "{printed}"
+    );
+    assert!(dir.join("key").exists());
+    let (printed, _) = erase(&ground, &["--force", "tree/dir/key"], 0);
+    assert!(
+        printed.contains(": in a dump that has expired"),
+        "{printed}"
+    );
+    assert!(!spare.exists());
+    erase(&ground, &["--force", "tree/dir/key"], 1);
+}
+
+#[test]
 fn a_dry_run_changes_nothing_and_machines_are_told() {
     let ground = ground();
     let before = all(&ground);
@@ -206,6 +228,7 @@ fn a_dry_run_changes_nothing_and_machines_are_told() {
         "paths": [{
             "path": ground.at("tree/dir/keep"), "in_tree": true, "exclude": "/tree/dir/keep",
             "dumps": ["2030/0101/0100", "2030/0101/0200", "2030/0102/0100"],
+            "expired": false,
         }],
         "left": [], "entries": 3, "freed_bytes": 0, "other_names": 1, "catalog": "none",
         "finished": false, "faults": [], "faults_total": 0,
