@@ -5,9 +5,12 @@ mod common;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Local, TimeDelta, Utc};
 use common::{ROOT, Stage};
-use dumpcore::{Attention, AttentionLimits, Checkpoint, DumpRoot, RootStatus, WatchedTree};
+use dumpcore::{
+    Attention, AttentionLimits, Checkpoint, DumpRoot, KeepPeriod, KeepPolicy, KeepRules,
+    RootStatus, WatchedTree,
+};
 use fixtures::tree::{Node, Tree};
 
 /// Three dumps, with a change between them.
@@ -69,6 +72,41 @@ fn what_a_dump_takes_is_that_of_the_last_ones() {
     assert_eq!(words(&status, &[], &limits), ["little_room"]);
     limits.more_dumps = more.number;
     assert_eq!(words(&status, &[], &limits), Vec::<String>::new());
+}
+
+#[test]
+#[cfg(feature = "catalog")]
+fn with_retention_it_is_known_where_it_settles() {
+    let stage = stage();
+    stage.run(stage.snapshot());
+    let root = DumpRoot::open(&stage.dump).expect("opened");
+    let catalog = root.catalog().expect("there");
+    let by = |last: &str| {
+        let policy = KeepPolicy::new().keep(KeepPeriod::Last, last.parse().expect("a number"));
+        let rules = KeepRules::new().tree(ROOT, policy);
+        root.status_by(Some(&catalog), &rules, &Local::now())
+            .expect("looked")
+    };
+    let (few, many) = (by("2").room, by("9").room);
+    assert_eq!(few.settled_dumps, Some(2));
+    assert_eq!(many.settled_dumps, Some(9));
+    let one = few.dump_bytes.expect("known");
+    let between = many.settled_bytes.zip(few.settled_bytes);
+    let between = between.map(|(many, few)| many - few);
+    // Something else may write to this disk meanwhile.
+    assert!(between.is_some_and(|bytes| bytes.abs_diff(7 * one) < 1 << 30));
+    assert_eq!((few.suffices, many.suffices), (Some(true), Some(true)));
+    let more = few.more.expect("known").number;
+    let mut limits = AttentionLimits::default();
+    limits.more_dumps = more.saturating_mul(2);
+    assert_eq!(words(&by("9"), &[], &limits), Vec::<String>::new());
+    // For all of these there is none.
+    let endless = by(&(u64::from(u32::MAX).min(more.saturating_mul(2))).to_string());
+    assert_eq!(endless.room.settled_dumps, None);
+    assert_eq!(words(&endless, &[], &limits), ["little_room"]);
+    let rules = KeepRules::new();
+    let without = root.status_by(Some(&catalog), &rules, &Local::now());
+    assert_eq!(without.expect("looked").room.settled_dumps, None);
 }
 
 #[test]

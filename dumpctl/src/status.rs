@@ -25,7 +25,7 @@ What needs attention comes first; -q prints only that:
   files that 'dumpctl scrub' found damaged
   a dump root that is not there, when there are others
   no dump of a configured tree, or none for 26 hours; one that lacks entries
-  room for less than 48 more dumps
+  room for less than 48 more dumps, or for all that [keep] lets there be
   a checkpoint that is older than 190 days; none at all is not reported
   no new dump on the second disk ([slave]) for 50 hours
   a dump that a run left unfinished more than a day ago
@@ -199,7 +199,20 @@ impl Found<'_> {
             }
             _ => "free space is not known".to_owned(),
         };
+        if let Some(dumps) = room.settled_dumps {
+            let number = figures::number(dumps);
+            let _ = write!(text, ", settles at about {number} dumps");
+            if let Some((bytes, total)) = room.settled_bytes.zip(room.total_bytes) {
+                let percent = u128::from(bytes) * 100 / u128::from(total.max(1));
+                let _ = write!(text, ", {percent}% of the disk");
+            }
+            if let Some(bytes) = room.checkpoint_bytes {
+                let bytes = figures::bytes(bytes);
+                let _ = write!(text, " (next checkpoint +{bytes})");
+            }
+        }
         match (&room.more, &self.no_catalog) {
+            (Some(_), _) if room.suffices == Some(true) => {}
             (Some(more), _) => {
                 let number = figures::number(more.number);
                 let ends = more.ends.as_str();

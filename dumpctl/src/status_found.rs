@@ -110,8 +110,9 @@ impl<'a> Found<'a> {
     ) -> Result<Self, Failure> {
         let root = DumpRoot::open(&lookup.dump)?.with_local_state(local_state());
         let catalog = root.catalog();
+        let policies = policies(lookup, settings, sources)?;
         let status = root
-            .status(catalog.as_ref().ok(), lookup.now)
+            .status_by(catalog.as_ref().ok(), &policies.rules(), &lookup.now)
             .map_err(|error| dumps::failed(error, lookup))?;
         if status.trees.is_empty()
             && let Some(failure) = lookup.no_dumps()
@@ -119,7 +120,7 @@ impl<'a> Found<'a> {
             return Err(failure);
         }
         let limits = AttentionLimits::default();
-        let (mut watched, wrong) = watched(lookup, settings, sources)?;
+        let (mut watched, wrong) = watched(lookup, &policies);
         let unnamed = unnamed_trees(settings, sources);
         let has_dumps = |tree: &WatchedTree| status.trees.iter().any(|one| one.name == tree.name);
         watched.retain(|tree| !unnamed.contains(&tree.name) || has_dumps(tree));
@@ -158,21 +159,25 @@ pub(crate) fn has_replicas_of(sources: &Sources, lookup: &Lookup) -> bool {
     sources.has_slave() && is_same(&lookup.absolute(&sources.dump(None).value), &lookup.dump)
 }
 
-/// The trees that are dumped into a dump root, by the configuration, and what
-/// is wrong with their policies.
-fn watched(
+/// Which dumps of a dump root stay, by the configuration.
+fn policies(
     lookup: &Lookup,
     settings: &Settings,
     sources: &[Sources],
-) -> Result<(Vec<WatchedTree>, Vec<String>), Failure> {
+) -> Result<Policies, Failure> {
     let places = &settings.places;
-    let policies = match sources.first() {
+    Ok(match sources.first() {
         Some(first) => {
             let chosen = (first, places.main.as_slice());
             Policies::of_dump_root(PROGRAM, &places.configuration, chosen, &lookup.dump)?
         }
         None => Policies::default(),
-    };
+    })
+}
+
+/// The trees that are dumped into a dump root, by the configuration, and what
+/// is wrong with their policies.
+fn watched(lookup: &Lookup, policies: &Policies) -> (Vec<WatchedTree>, Vec<String>) {
     let rules = policies.rules();
     let trees = dumps::trees(lookup).into_iter().map(|(_, name)| {
         let has_policy = !rules.policies(&name).is_empty();
@@ -181,7 +186,7 @@ fn watched(
     let wrong = policies.wrong().map(str::to_owned);
     let clashes = policies.clashes().into_iter();
     let wrong = wrong.chain(clashes.map(|clash| clash.to_string()));
-    Ok((trees.collect(), wrong.collect()))
+    (trees.collect(), wrong.collect())
 }
 
 /// The names of the built-in default tree where sets name the trees: the top level

@@ -67,6 +67,9 @@ impl Found<'_> {
             ("dump_bytes", room.dump_bytes),
             ("dump_inodes", room.dump_inodes),
             ("more_dumps", room.more.map(|more| more.number)),
+            ("settled_dumps", room.settled_dumps),
+            ("settled_bytes", room.settled_bytes),
+            ("checkpoint_bytes", room.checkpoint_bytes),
         ] {
             object.insert(key.into(), number.into());
         }

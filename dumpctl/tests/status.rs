@@ -148,6 +148,34 @@ fn the_configuration_says_what_is_expected() {
 }
 
 #[test]
+fn where_it_settles_is_told_with_a_policy() {
+    let ground = ground();
+    for _ in 0..2 {
+        let more = Snapshot::new(ground.root()).main(ground.at("tree"));
+        more.run().expect("published");
+    }
+    let (tree, root) = (ground.at("tree"), ground.root().to_path_buf());
+    let text = format!("main = {tree:?}\ndump = {root:?}\n[keep]\nlast = 30\n");
+    let file = ground.at("dump.toml");
+    fs::write(&file, text).expect("written");
+    let run = |words: &[&str]| {
+        let mut command = ground.dumpctl(words);
+        command.env_remove("DUMPROOT").arg("--config").arg(&file);
+        ends(command, 0).0
+    };
+    let printed = run(&["status"]);
+    assert!(
+        printed.contains(", settles at about 30 dumps, "),
+        "{printed}"
+    );
+    assert!(printed.contains("% of the disk"), "{printed}");
+    assert!(!printed.contains("room for about"), "{printed}");
+    let object: Value = serde_json::from_str(&run(&["status", "--json"])).expect("one object");
+    assert_eq!(object["roots"][0]["settled_dumps"], 30);
+    assert!(object["roots"][0]["settled_bytes"].is_u64(), "{object}");
+}
+
+#[test]
 fn metrics_are_those_of_dumpme_and_more() {
     let ground = ground();
     let (printed, _) = ends(status(&ground, &["status", "--prometheus"]), 0);

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Local, TimeDelta, Utc};
 
 use crate::history::{CatalogView, DumpInfo};
 use crate::model::error::Error;
@@ -12,6 +12,7 @@ use crate::model::lacking::Lacking;
 use crate::model::path::Printable;
 use crate::policy::attention::{Attention, AttentionLimits, MoreDumps};
 use crate::policy::layout::{self, DumpId};
+use crate::policy::retention::{KeepCandidate, KeepRules};
 use crate::root::DumpRoot;
 use crate::root::pins::NotAPin;
 
@@ -79,6 +80,16 @@ pub struct RoomStatus {
     pub dump_inodes: Option<u64>,
     /// How many more there is room for; `None` as for bytes.
     pub more: Option<MoreDumps>,
+    /// How many dumps there will be when retention lets as many go as come: see
+    /// [`KeepRules::settles`].
+    pub settled_dumps: Option<u64>,
+    /// About how many bytes are used then; `None` as for the bytes of a dump.
+    pub settled_bytes: Option<u64>,
+    /// Is there room for all of them, in bytes and inodes? `None` as for the bytes of
+    /// a dump.
+    pub suffices: Option<bool>,
+    /// Bytes that the newest checkpoint took, and the next one is likely to take.
+    pub checkpoint_bytes: Option<u64>,
 }
 
 /// What scrubs have found.
@@ -158,8 +169,40 @@ impl DumpRoot {
         catalog: Option<&CatalogView>,
         now: impl Into<DateTime<Utc>>,
     ) -> Result<RootStatus, Error> {
-        let now = now.into();
         let dumps = self.dumps(catalog)?;
+        self.status_of(&dumps, catalog, now.into())
+    }
+
+    /// The same, and where these policies let the number of dumps settle.
+    ///
+    /// # Errors
+    /// As [`DumpRoot::status`].
+    pub fn status_by(
+        &self,
+        catalog: Option<&CatalogView>,
+        rules: &KeepRules,
+        now: &DateTime<Local>,
+    ) -> Result<RootStatus, Error> {
+        let dumps = self.dumps(catalog)?;
+        let mut status = self.status_of(&dumps, catalog, now.to_utc())?;
+        let candidates: Vec<KeepCandidate> = dumps.iter().map(Into::into).collect();
+        let room = &mut status.room;
+        room.settled_dumps = rules.settles(&candidates, now);
+        let now = dumps.len() as u64;
+        room.settled_bytes = settled_bytes(room, now);
+        room.suffices = room
+            .settled_dumps
+            .zip(room.more)
+            .map(|(settled, more)| settled.saturating_sub(now) <= more.number);
+        Ok(status)
+    }
+
+    fn status_of(
+        &self,
+        dumps: &[DumpInfo],
+        catalog: Option<&CatalogView>,
+        now: DateTime<Utc>,
+    ) -> Result<RootStatus, Error> {
         let is_future = |dump: &&DumpInfo| dump.moment.is_some_and(|moment| moment > now + AHEAD);
         let checkpoints = dumps.iter().filter(|dump| dump.is_checkpoint());
         let checkpoints = checkpoints.filter(|dump| !is_future(dump));
@@ -182,7 +225,7 @@ impl DumpRoot {
             newest: ordinary.find(|dump| !is_future(dump)).map(|one| one.dump),
             trees: trees(dumps.iter().filter(|dump| !is_future(dump))),
             checkpoint: newest.max_by_key(|checkpoint| checkpoint.moment),
-            room: self.room(&dumps),
+            room: self.room(dumps),
             leftovers: leftovers.collect(),
             future: dumps.iter().filter(is_future).map(|one| one.dump).collect(),
             not_pins: self.links_that_are_not_pins()?,
@@ -219,8 +262,23 @@ impl DumpRoot {
             more: free
                 .zip(one)
                 .map(|(free, one)| MoreDumps::of((free.bytes, free.inodes), one)),
+            checkpoint_bytes: dumps
+                .iter()
+                .rfind(|dump| dump.is_checkpoint())
+                .and_then(|dump| dump.added_bytes),
+            ..RoomStatus::default()
         }
     }
+}
+
+/// What is used now, and what is used by the dumps that come or go until then.
+fn settled_bytes(room: &RoomStatus, dumps: u64) -> Option<u64> {
+    let used = room.total_bytes?.checked_sub(room.free_bytes?)?;
+    let (settled, one) = (room.settled_dumps?, room.dump_bytes?);
+    Some(match settled.checked_sub(dumps) {
+        Some(more) => used.saturating_add(more.saturating_mul(one)),
+        None => used.saturating_sub((dumps - settled).saturating_mul(one)),
+    })
 }
 
 /// What scrubs have found.
@@ -313,7 +371,10 @@ impl RootStatus {
         for tree in self.trees.iter().filter(are_watched) {
             self.of_tree(tree, limits, &mut all);
         }
-        if let Some(more) = self.room.more.filter(|m| m.number < limits.more_dumps) {
+        let ends = self.room.suffices != Some(true);
+        if let Some(more) = self.room.more.filter(|m| m.number < limits.more_dumps)
+            && ends
+        {
             all.push(Attention::LittleRoom { more });
         }
         if let Some(CheckpointStatus { dump, moment }) = self.checkpoint {

@@ -9,6 +9,7 @@ mod brake;
 mod error;
 mod goal;
 mod judge;
+mod settle;
 mod verdict;
 
 use std::num::NonZeroU32;
