@@ -72,7 +72,7 @@ pub use config::{
 };
 pub use lookup::{AgoOptions, Hints, Lookup, Lookups, diff, excluded, no_moment, notices, paging};
 pub use output::{figures, fit, help, json, logging, metrics, progress, report, screen};
-pub use paths::{What, absolute};
+pub use paths::{What, absolute, quoted};
 pub use program::{Advice, Program, Root};
 pub use run::{
     advice, command_line, ending, hooks, observer, pruning, question, session, shadowing, signals,

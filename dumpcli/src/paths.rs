@@ -16,7 +16,7 @@ pub fn absolute(path: &Path) -> PathBuf {
 
 /// A path as a word of a command that a person copies to a shell.
 #[must_use]
-pub(crate) fn quoted(path: &Path) -> String {
+pub fn quoted(path: &Path) -> String {
     if path.as_os_str().as_bytes().starts_with(b"-") {
         // It would be taken for an option.
         return quoted(&Path::new(".").join(path));

@@ -269,8 +269,10 @@ pub use tend::prune::Prune;
 pub use tend::removal::{Left, Reason, Removal, Removed};
 pub use tend::remove::Remove;
 pub use tend::scrub::Scrub;
+pub use tend::scrub::source::ScrubSource;
 pub use tend::scrubbed::{DamageKind, Damaged, DamagedLink, DamagedPath, Scrubbed};
 pub use tend::shadow_copies::{ShadowCopies, ShadowCopiesError, ShadowLinks};
+pub use tend::source_scrubbed::{ChangedFile, SourceScrubbed};
 pub use tend::status::{
     CheckpointStatus, LeftoverStatus, RoomStatus, RootStatus, ScrubStatus, TreeStatus, WatchedTree,
 };

@@ -26,6 +26,7 @@ mod remove;
 mod restore;
 mod scrub;
 mod scrub_report;
+mod scrub_source;
 mod shadow_copies;
 mod status;
 mod status_found;

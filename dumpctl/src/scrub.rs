@@ -18,6 +18,7 @@ use crate::desk::{self, Desk};
 use crate::dumps::{self, Dumps, Looking};
 use crate::program::PROGRAM;
 use crate::scrub_report::{Telling, WORD};
+use crate::scrub_source::{self, Reading};
 use crate::status_found::has_replicas_of;
 
 const STOPPED: &str = "stopped; the next 'dumpctl scrub' continues";
@@ -36,12 +37,15 @@ Examples:
   dumpctl scrub --since 3d            what the dumps of the last three days hold
   dumpctl scrub -n                    how much would be read
   dumpctl scrub --heal                put good copies in the place of what is damaged
+  dumpctl scrub --source              read the trees: which files are not what was
+                                      dumped, although nobody wrote to them?
 
 Exit codes:
   0         all that was read is as it was stored, or was healed
   1         failed: nothing could be read
   2         wrong usage
-  3         something is damaged and was not healed; each file is named
+  3         something is damaged and was not healed, or with --source changed
+            without a trace; each file is named
   130, 143  stopped by SIGINT (130), SIGTERM or SIGHUP (143): the next
             'dumpctl scrub' continues";
 
@@ -59,6 +63,10 @@ pub(crate) struct Options {
     /// Read for this long (90min, 1h), what was not read for longest first
     #[arg(long, value_name = "SPAN", value_parser = span)]
     time: Option<Duration>,
+    /// Read the trees instead of the dumps, and name files whose contents are not
+    /// those that were dumped although their times have not changed; changes nothing
+    #[arg(long, conflicts_with_all = ["dumps", "since", "heal", "discard", "from"])]
+    source: bool,
     /// Limit the rate at which files are read, per second and in rsync's syntax:
     /// 500 (KiB), 1.5m, 20MB [default: 0, no limit]
     #[arg(long, value_name = "RATE")]
@@ -99,6 +107,14 @@ pub(crate) fn run(options: &Options, settings: &Settings) -> Result<Exit, Failur
 fn scrubbed(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     let looking = Looking::new(settings)?;
     let dumps = looking.dumps()?;
+    if options.source {
+        let reading = Reading {
+            time: options.time,
+            bwlimit: options.bwlimit,
+            dry_run: options.dry_run,
+        };
+        return scrub_source::compared(reading, &dumps, &idle(&settings.session));
+    }
     for root in &options.from {
         has_dumps(root).map_err(|why| {
             let root = Printable::path(root);

@@ -209,7 +209,7 @@ fn summary(scrubbed: &Scrubbed) -> String {
     text
 }
 
-fn count(number: u64, what: &str) -> String {
+pub(crate) fn count(number: u64, what: &str) -> String {
     match number {
         1 => format!("1 {what}"),
         number => format!("{} {what}s", figures::number(number)),

@@ -933,7 +933,7 @@ _dumpctl() {
             return 0
             ;;
         dumpctl__subcmd__scrub)
-            opts="-n -j -v -q -h --since --time --bwlimit --heal --discard --from --dry-run --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help"
+            opts="-n -j -v -q -h --since --time --source --bwlimit --heal --discard --from --dry-run --main --dump --config --set --print-config --jobs --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -370,6 +370,7 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l log -d 'Where 
 journal\t'The systemd journal'
 syslog\t'The system log'
 stderr\t'Standard error'"
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l source -d 'Read the trees instead of the dumps, and name files whose contents are not those that were dumped although their times have not changed; changes nothing'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l heal -d 'Put a good copy in the place of each damaged file, in all dumps that have it; the damaged one is kept in .dump/damaged'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l discard -d 'Do not keep the damaged files that are healed'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -s n -l dry-run -d 'Read nothing; show how much would be read'

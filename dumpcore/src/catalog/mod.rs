@@ -89,6 +89,8 @@ mod scrub_record;
 #[cfg(all(test, feature = "catalog"))]
 mod size_tests;
 #[cfg(feature = "catalog")]
+mod source_list;
+#[cfg(feature = "catalog")]
 mod stage;
 #[cfg(feature = "catalog")]
 mod status;
@@ -116,7 +118,8 @@ pub(crate) use self::file::Catalog;
 pub(crate) use self::query::View;
 pub(crate) use self::query_values::{
     CONTENTS_DIFFER, DumpSizes, HashState, Holder, NameDiffers, NameFault, Pair, PathVersion,
-    Recorded, ScrubChoice, ScrubNote, ScrubRow, ScrubStatus, Sought, StoredFrom, UsageOf, Wanted,
+    Recorded, ScrubChoice, ScrubNote, ScrubRow, ScrubStatus, Sought, SourceRow, StoredFrom,
+    UsageOf, Wanted,
 };
 #[cfg(not(feature = "catalog"))]
 pub(crate) use self::query_without::View;
@@ -128,13 +131,15 @@ pub(crate) use self::rows::Rows;
 #[cfg(feature = "catalog")]
 pub(crate) use self::scrub_list::ScrubList;
 #[cfg(feature = "catalog")]
+pub(crate) use self::source_list::SourceList;
+#[cfg(feature = "catalog")]
 pub(crate) use self::stage::Stage;
 pub(crate) use self::values::{
     Children, DirId, Facts, Finding, Head, InodeId, Known, NewDump, NewTree, Pending, SourceId,
-    StoredInode, TreeId,
+    StoredInode, TreeId, UNSETTLED,
 };
 pub(crate) use self::walk_options::WalkOptions;
 #[cfg(not(feature = "catalog"))]
 pub(crate) use self::without::{
-    Catalog, CopiedHashes, RecordedHashes, Rows, ScrubList, Stage, attributes_digest,
+    Catalog, CopiedHashes, RecordedHashes, Rows, ScrubList, SourceList, Stage, attributes_digest,
 };

@@ -1,6 +1,6 @@
 //! What the queries answer.
 
-use super::values::{Facts, Hash, InodeId};
+use super::values::{Facts, Hash, InodeId, UNSETTLED};
 use crate::model::kind::Kind;
 use crate::model::path::RelPath;
 use crate::model::time::Time;
@@ -166,6 +166,35 @@ pub(crate) struct StoredFrom {
     pub(crate) born: Time,
     /// Its time of change when it was last found to be the same.
     pub(crate) ctime: Time,
+}
+
+impl StoredFrom {
+    /// Does its time of change prove that nothing came after it? Not when it was
+    /// young as it was read.
+    pub(crate) fn proves(&self) -> bool {
+        self.ctime != UNSETTLED
+    }
+}
+
+/// A file of a head, and what its source was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SourceRow {
+    pub(crate) inode: InodeId,
+    pub(crate) facts: Facts,
+    /// Of what was stored; `None`: none was taken, or it does not fit its own
+    /// checksum.
+    pub(crate) hash: Option<Hash>,
+    pub(crate) source: Option<StoredFrom>,
+    /// Its path in the dumps, which begins with the name of the tree.
+    pub(crate) path: RelPath,
+}
+
+/// How much there is to be compared with the source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct SourceTotal {
+    pub(crate) files: u64,
+    /// The space that these take, in bytes.
+    pub(crate) bytes: u64,
 }
 
 /// How much a scrub looks at.

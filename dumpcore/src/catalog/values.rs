@@ -125,6 +125,13 @@ pub(super) fn recorded_nanos(time: Time) -> i128 {
     time.as_nanos().clamp(i64::MIN.into(), i64::MAX.into())
 }
 
+/// Recorded in the place of a time of change that proves nothing: it is that of
+/// no file.
+pub(crate) const UNSETTLED: Time = Time {
+    secs: -1,
+    nanos: 999_999_999,
+};
+
 /// What the head of a tree has under a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Known {

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
-use crate::catalog::{Children, DirId, Finding, SourceId};
+use crate::catalog::{Children, DirId, Finding, SourceId, UNSETTLED};
 use crate::model::kind::Kind;
 use crate::model::metadata::{Meta, Time};
 use crate::policy::touched::Sure;
@@ -19,13 +19,6 @@ pub(super) const BATCH: usize = 4096;
 
 /// The kernel stamps inodes with the time of its last tick, at most 10 ms ago.
 pub(super) const TICK: Duration = Duration::from_millis(20);
-
-/// Recorded in the place of a time of change that proves nothing: it is that of
-/// no file.
-pub(super) const UNSETTLED: Time = Time {
-    secs: -1,
-    nanos: 999_999_999,
-};
 
 /// What the catalog has under the names of a directory.
 #[derive(Debug)]

@@ -80,6 +80,7 @@ fn of_runs() -> Errors {
         NoReplacing { dump: path(), fs: "fuse".into() },
         NameTaken { path: path() },
         NoSuchDump { dump: path(), wanted: Wanted::BeforeToday },
+        NotDumped { main: path(), dump: path() },
         DumpDisk { fault: fault(), free: None, needed: Some(1) },
         Shortage { fault: fault() },
         NoSpace { dump: path(), needed: 2, free: 1 },

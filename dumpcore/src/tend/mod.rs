@@ -16,4 +16,5 @@ mod room;
 pub(crate) mod scrub;
 pub(crate) mod scrubbed;
 pub(crate) mod shadow_copies;
+pub(crate) mod source_scrubbed;
 pub(crate) mod status;

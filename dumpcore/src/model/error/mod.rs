@@ -255,6 +255,14 @@ pub enum Error {
         /// Which dump was asked for.
         wanted: Wanted,
     },
+    /// No dump of a tree is recorded in the catalog.
+    #[error("the catalog of {} has no dump of {}", Printable::path(.dump), Printable::path(.main))]
+    NotDumped {
+        /// The tree.
+        main: PathBuf,
+        /// The dump root.
+        dump: PathBuf,
+    },
     /// The dump's disk refuses a call.
     #[error("{}", room(.free.as_ref(), *.needed))]
     DumpDisk {

@@ -15,6 +15,7 @@ mod look;
 mod names;
 mod names_again;
 mod read;
+pub(crate) mod source;
 mod worksite;
 
 use std::path::PathBuf;

@@ -1,0 +1,146 @@
+//! `dumpctl scrub --source`: what it says of a tree, and how it ends.
+
+mod common;
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use common::{Ground, ends};
+use dumpcore::Snapshot;
+use fixtures::fiemap::extents;
+use fixtures::mounts::{Fs, Mount};
+use serde_json::{Value, json};
+
+fn source(ground: &Ground, tree: &Path, words: &[&str]) -> Command {
+    let mut command = ground.dumpctl(&["scrub", "--source"]);
+    command.args(words).env("MAINROOT", tree);
+    command
+}
+
+/// A dump of a tree with its hashes; what is a moment old counts as settled.
+fn dump(ground: &Ground, tree: &Path) -> String {
+    std::thread::sleep(Duration::from_millis(60));
+    let init = !ground.has("current");
+    let snapshot = Snapshot::new(ground.root()).main(tree).init(init);
+    let report = snapshot.hash(true).settle(Duration::ZERO).run();
+    let dump = report.expect("published").dump;
+    let below = dump.strip_prefix(ground.root()).expect("below");
+    below.display().to_string()
+}
+
+fn object(printed: &str) -> Value {
+    serde_json::from_str(printed).expect("one object")
+}
+
+#[test]
+fn a_tree_in_which_nothing_changed_ends_well() {
+    let ground = Ground::empty();
+    let tree = ground.at("tree");
+    fs::write(tree.join("dir/file"), "a letter").expect("written");
+    dump(&ground, &tree);
+    let (printed, said) = ends(source(&ground, &tree, &[]), 0);
+    assert_eq!(said, "");
+    assert!(
+        printed.contains(": nothing changed without a trace"),
+        "{printed}"
+    );
+    let (printed, _) = ends(source(&ground, &tree, &["-n"]), 0);
+    assert!(printed.starts_with("dry run: would read "), "{printed}");
+    let (printed, _) = ends(source(&ground, &tree, &["--json", "--time", "1h"]), 0);
+    let told = object(&printed);
+    for (key, value) in [
+        ("command", json!("scrub")),
+        ("status", json!("complete")),
+        ("source", json!(true)),
+        ("changed", json!([])),
+        ("unread", json!(0)),
+        ("faults_total", json!(0)),
+    ] {
+        assert_eq!(told[key], value, "{key}: {told}");
+    }
+    let sum = ["files", "touched", "unsettled", "unknown"].map(|key| told[key].as_u64());
+    assert_eq!(sum.into_iter().flatten().sum::<u64>(), 1, "{told}");
+}
+
+#[test]
+fn what_cannot_be_compared_is_an_error() {
+    let ground = Ground::empty();
+    let tree = ground.at("tree");
+    fs::write(tree.join("dir/file"), "a letter").expect("written");
+    let init = Snapshot::new(ground.root()).main(&tree).init(true);
+    init.catalog(false).run().expect("published");
+    let (_, said) = ends(source(&ground, &tree, &[]), 1);
+    assert!(said.contains("dumpctl catalog rebuild"), "{said}");
+    dump(&ground, &tree);
+    let other = ground.at("other");
+    fs::create_dir(&other).expect("made");
+    let (_, said) = ends(source(&ground, &other, &[]), 1);
+    assert!(
+        said.contains("has no dump of ") && said.contains("/other"),
+        "{said}"
+    );
+    for words in [
+        &["--heal"][..],
+        &["--since", "1d"],
+        &["--from", "/x"],
+        &["current"],
+    ] {
+        let (_, said) = ends(source(&ground, &tree, words), 2);
+        assert!(said.contains("--source"), "{said}");
+    }
+}
+
+#[test]
+#[ignore = "needs root, loop mounts and xfsprogs"]
+fn what_changed_without_a_trace_is_named_and_restored() {
+    let ground = Ground::empty();
+    let mut mount = Mount::new(Fs::Ext4, 100);
+    let tree = mount.path().join("tree");
+    fs::create_dir(&tree).expect("made");
+    let letter = vec![b'a'; 100_000];
+    fs::write(tree.join("a letter"), &letter).expect("written");
+    fs::write(tree.join("other"), "other").expect("written");
+    let name = dump(&ground, &tree);
+    let extent = extents(&tree.join("a letter"))[0];
+    mount.unmount();
+    let image = File::options().write(true).open(mount.image());
+    let image = image.expect("opened");
+    image
+        .write_all_at(b"b", extent.physical + 50_000)
+        .expect("written");
+    drop(image);
+    mount.mount();
+    let (printed, said) = ends(source(&ground, &tree, &[]), 3);
+    assert!(
+        printed.ends_with(": 1 changed without a trace\n"),
+        "{printed}"
+    );
+    let path = tree.join("a letter").display().to_string();
+    let typed = format!("dumpctl restore --at {name} --in-place '{path}'");
+    assert!(
+        said.contains(&typed) && said.contains(&format!("which {name} has")),
+        "{said}"
+    );
+    let (printed, _) = ends(source(&ground, &tree, &["--json"]), 3);
+    let told = object(&printed);
+    let expected = json!([{ "path": path, "first": name, "last": name, "dump_is_good": true }]);
+    assert_eq!(
+        (&told["changed"], &told["files"]),
+        (&expected, &json!(2)),
+        "{told}"
+    );
+    // What is to be typed brings it back.
+    let mut restore = ground.dumpctl(&["restore", "--at", &name, "--force"]);
+    restore.args(["--in-place", &path]).env("MAINROOT", &tree);
+    let output = restore.output().expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert_eq!(
+        fs::read(tree.join("a letter")).expect("read"),
+        letter,
+        "{said}"
+    );
+}
