@@ -5,12 +5,9 @@ mod common;
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use chrono::{DateTime, Local, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use common::{ROOT, Stage};
-use dumpcore::{
-    Attention, AttentionLimits, Checkpoint, DumpRoot, KeepPeriod, KeepPolicy, KeepRules,
-    RootStatus, WatchedTree,
-};
+use dumpcore::{Attention, AttentionLimits, Checkpoint, DumpRoot, RootStatus, WatchedTree};
 use fixtures::tree::{Node, Tree};
 
 /// Three dumps, with a change between them.
@@ -77,6 +74,9 @@ fn what_a_dump_takes_is_that_of_the_last_ones() {
 #[test]
 #[cfg(feature = "catalog")]
 fn with_retention_it_is_known_where_it_settles() {
+    use chrono::Local;
+    use dumpcore::{KeepPeriod, KeepPolicy, KeepRules};
+
     let stage = stage();
     stage.run(stage.snapshot());
     let root = DumpRoot::open(&stage.dump).expect("opened");

@@ -195,20 +195,7 @@ fn what_is_excluded_from_dumps_is_deleted_only_when_told() {
     fs::create_dir(ground.at("tree/dir/other")).expect("made");
     fs::write(ground.at("tree/dir/other/lib.o"), "mine").expect("written");
 
-    let words = ["-n", "--json", "--in-place", "--delete", "tree/dir"];
-    let (printed, _) = restore(&ground, &words, 0);
-    let object: Value = serde_json::from_str(&printed).expect("an object");
-    let plan = &object["restored"][0];
-    // extra, new/deep/x, and new/only with y.
-    assert_eq!(plan["deletes"], 4, "{plan}");
-    assert_eq!(plan["excluded"], 3, "{plan}");
-    assert_eq!(plan["stuck"], 1, "{plan}");
-    let words = ["-n", "--in-place", "--delete", "tree/dir"];
-    let (printed, _) = restore(&ground, &words, 0);
-    assert!(printed.contains("leave 3 entries ("), "{printed}");
-    assert!(printed.contains("), excluded from dumps"), "{printed}");
-    assert!(printed.contains("fail to delete 1 entry ("), "{printed}");
-
+    plan_spares(&ground);
     for backup in [&[][..], &["--backup", "old"]] {
         let words = ["--in-place", "--delete", "--force", "tree/dir"];
         let (printed, said) = restore(&ground, &[&words[..], backup].concat(), 23);
@@ -237,6 +224,22 @@ fn what_is_excluded_from_dumps_is_deleted_only_when_told() {
     assert!(!printed.contains("left since"), "{printed}");
     let dumped = ground.root().join("2030/0102/0100/tree/dir");
     assert_same_tree(&dumped, &ground.at("tree/dir"), &Options::of_runner());
+}
+
+fn plan_spares(ground: &Ground) {
+    let words = ["-n", "--json", "--in-place", "--delete", "tree/dir"];
+    let (printed, _) = restore(ground, &words, 0);
+    let object: Value = serde_json::from_str(&printed).expect("an object");
+    let plan = &object["restored"][0];
+    // extra, new/deep/x, and new/only with y.
+    assert_eq!(plan["deletes"], 4, "{plan}");
+    assert_eq!(plan["excluded"], 3, "{plan}");
+    assert_eq!(plan["stuck"], 1, "{plan}");
+    let words = ["-n", "--in-place", "--delete", "tree/dir"];
+    let (printed, _) = restore(ground, &words, 0);
+    assert!(printed.contains("leave 3 entries ("), "{printed}");
+    assert!(printed.contains("), excluded from dumps"), "{printed}");
+    assert!(printed.contains("fail to delete 1 entry ("), "{printed}");
 }
 
 /// Rules that cannot be read might have spared something.

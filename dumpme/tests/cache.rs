@@ -61,7 +61,9 @@ fn dumpme(mount: &Mount) -> Command {
 fn assert_source_is_as_it_was(mount: &Mount, how: &str) {
     for (name, size) in WARM {
         let left = cached(&mount.path().join("tree").join(name));
-        assert!(left >= size as u64, "{how}: {name} has {left} of {size}");
+        // The kernel takes a few pages where memory is short.
+        let least = size as u64 / 100 * 99;
+        assert!(left >= least, "{how}: {name} has {left} of {size}");
     }
 }
 
