@@ -6,7 +6,7 @@ use std::path::Path;
 use clap::Args;
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
-use dumpcli::paging::Out;
+use dumpcli::paging::{Color, Out};
 use dumpcli::settings::Sources;
 use dumpcli::{figures, fit, screen};
 use dumpcore::{Chain, Printable, TreeStatus};
@@ -102,7 +102,11 @@ fn tell(all: &[Found<'_>], away: &[Away], quiet: bool) -> Result<(), Failure> {
     for (attention, root) in needing_attention(all, away) {
         let advice = advice(attention, &root);
         let advice = advice.map_or_else(String::new, |advice| format!(": {advice}"));
-        put(&mut text, &format!("{attention}{advice}"), width);
+        let mut lines = String::new();
+        put(&mut lines, &format!("{attention}{advice}"), width);
+        for line in lines.lines() {
+            let _ = writeln!(text, "{}", Color::Auto.paint("33", line));
+        }
     }
     if !quiet {
         if text.is_empty() {

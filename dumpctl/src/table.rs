@@ -1,6 +1,7 @@
 //! Lines of columns for people: aligned, and on a terminal no wider than that.
 
 use dumpcli::fit;
+use dumpcli::paging::Color;
 
 /// How a column is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +17,7 @@ pub(crate) enum Set {
 pub(crate) struct Table {
     columns: Vec<Set>,
     rows: Vec<Vec<String>>,
+    has_head: bool,
 }
 
 /// Between two columns.
@@ -27,14 +29,11 @@ impl Table {
     /// `head`: what stands above the columns; empty cells of nothing.
     pub(crate) fn new(columns: &[Set], head: &[&str]) -> Self {
         let head: Vec<String> = head.iter().map(|cell| (*cell).to_owned()).collect();
-        let rows = if head.iter().all(String::is_empty) {
-            Vec::new()
-        } else {
-            vec![head]
-        };
+        let has_head = !head.iter().all(String::is_empty);
         Self {
             columns: columns.to_vec(),
-            rows,
+            rows: if has_head { vec![head] } else { Vec::new() },
+            has_head,
         }
     }
 
@@ -51,9 +50,13 @@ impl Table {
                 cells.map(|cell| fit::columns(cell)).max().unwrap_or(0)
             })
             .collect();
-        self.rows
-            .iter()
-            .map(move |row| self.line(row, &widths, width))
+        self.rows.iter().enumerate().map(move |(at, row)| {
+            let line = self.line(row, &widths, width);
+            match at == 0 && self.has_head {
+                true => Color::Auto.paint("1", &line),
+                false => line,
+            }
+        })
     }
 
     fn line(&self, row: &[String], widths: &[usize], width: Option<usize>) -> String {

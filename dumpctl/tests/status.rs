@@ -8,6 +8,7 @@ use std::process::Command;
 
 use common::{Ground, ends};
 use dumpcore::{DumpRoot, Snapshot};
+use fixtures::terminal;
 use serde_json::Value;
 
 /// Two dumps of a tree, made just now.
@@ -173,6 +174,29 @@ fn where_it_settles_is_told_with_a_policy() {
     let object: Value = serde_json::from_str(&run(&["status", "--json"])).expect("one object");
     assert_eq!(object["roots"][0]["settled_dumps"], 30);
     assert!(object["roots"][0]["settled_bytes"].is_u64(), "{object}");
+}
+
+#[test]
+#[ignore = "needs script(1), for a terminal"]
+fn a_terminal_gets_colours_unless_they_are_refused() {
+    let ground = ground();
+    symlink("2030/0101/0100/tree", ground.root().join("release")).expect("linked");
+    let (tree, root) = (ground.at("tree"), ground.root().to_path_buf());
+    let [tree, root] = [&tree, &root].map(|path| path.to_str().expect("plain"));
+    let shown = |refused: &str| {
+        let words = ["status", "--main", tree, "--dump", root];
+        let mut command = terminal::command(env!("CARGO_BIN_EXE_dumpctl"), &words, 60);
+        fixtures::shield::shield(&mut command, &ground.at("home"));
+        command.env("PAGER", "cat").env("NO_COLOR", refused);
+        terminal::shown(&command.output().expect("it runs"))
+    };
+    let (painted, plain) = (shown(""), shown("1"));
+    assert!(painted.contains("\x1b[33m"), "{painted}");
+    assert!(painted.contains("\x1b[1mTREE"), "{painted}");
+    assert!(!plain.contains('\x1b'), "{plain}");
+    // What is free differs by the moment, and so the figures.
+    let lines = |text: &str| text.lines().count();
+    assert_eq!(lines(&painted), lines(&plain));
 }
 
 #[test]

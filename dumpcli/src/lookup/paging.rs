@@ -27,6 +27,16 @@ impl Color {
         self.decide(refused, screen::stdout_is_terminal())
     }
 
+    /// A line in a style, as the numbers of an ANSI escape sequence: `1` is bold,
+    /// `33` yellow. As it is where colours are not wanted.
+    #[must_use]
+    pub fn paint(self, style: &str, line: &str) -> String {
+        match self.wanted() && !line.is_empty() {
+            true => format!("\x1b[{style}m{line}\x1b[0m"),
+            false => line.to_owned(),
+        }
+    }
+
     fn decide(self, refused: bool, terminal: bool) -> bool {
         match self {
             Color::Always => true,
@@ -161,6 +171,13 @@ mod tests {
             let found = command.as_ref().map(|command| command.get_program());
             assert_eq!(found, program.map(OsStr::new), "{named:?}");
         }
+    }
+
+    #[test]
+    fn a_line_is_painted_as_a_whole() {
+        assert_eq!(Color::Always.paint("1", "NAME"), "\x1b[1mNAME\x1b[0m");
+        assert_eq!(Color::Always.paint("1", ""), "");
+        assert_eq!(Color::Never.paint("1", "NAME"), "NAME");
     }
 
     #[test]
