@@ -13,7 +13,7 @@ use crate::model::minute::Stamp;
 use crate::policy::date::Ago;
 use crate::policy::layout::{DumpId, DumpName};
 
-/// So many of the last dumps of the same trees say how often they come.
+/// This many of the last dumps of the same trees say how often they come.
 const LAST: usize = 50;
 /// Fewer say nothing.
 const LEAST: usize = 3;
