@@ -564,3 +564,52 @@ fn a_rebuild_and_an_erasure_keep_what_is_known_of_the_rest() {
     assert_eq!(rows, 0);
     assert!(scrub(&stage).is_sound());
 }
+
+/// What is done to the catalog while dumps are read.
+fn lost_meanwhile(lose: impl Fn(&Stage) + Sync + Send + 'static) {
+    struct Loses<F>(AtomicBool, Arc<Stage>, F);
+    impl<F: Fn(&Stage) + Sync + Send> dumpcore::Observer for Loses<F> {
+        fn event(&self, event: Event<'_>) {
+            let begins = matches!(event, Event::Entry { .. });
+            if begins && !self.0.swap(true, Ordering::Relaxed) {
+                (self.2)(&self.1);
+            }
+        }
+    }
+    let (stage, dumps) = three();
+    rot(&dumps[2].join("tree/dir/same"), 5);
+    let stage = Arc::new(stage);
+    let observer = Loses(AtomicBool::new(false), Arc::clone(&stage), lose);
+    let scrub = Scrub::new(&stage.dump).jobs(1).observer(Arc::new(observer));
+    let scrubbed = scrub.run().expect("what was found is told");
+    let same = vec!["tree/dir/same".to_owned()];
+    assert_eq!(
+        damages(&scrubbed),
+        [(DamageKind::Contents, same)],
+        "{scrubbed:#?}"
+    );
+    assert!(!scrubbed.is_sound());
+    let [fault] = &scrubbed.faults[..] else {
+        panic!("{scrubbed:#?}");
+    };
+    let catalog = stage.dump.join(".dump/catalog.db");
+    assert_eq!(fault.path, catalog);
+    assert!(fault.cause.to_string().contains("dumpctl catalog rebuild"));
+}
+
+#[test]
+fn what_was_found_is_told_although_the_catalog_is_gone() {
+    lost_meanwhile(|stage| {
+        fs::remove_file(stage.dump.join(".dump/catalog.db")).expect("removed");
+    });
+}
+
+#[test]
+fn what_was_found_is_told_although_the_catalog_is_another() {
+    lost_meanwhile(|stage| {
+        let catalog = stage.dump.join(".dump/catalog.db");
+        fs::remove_file(catalog).expect("removed");
+        let made = dumpcore::CatalogTools::new(&stage.dump).rebuild();
+        made.expect("made");
+    });
+}

@@ -2,6 +2,7 @@
 //! was stored.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use dumpcli::failure::Failure;
 use dumpcli::origin::Source;
 use dumpcli::session_settings::SessionSettings;
 use dumpcli::settings::Sources;
-use dumpcore::{Ago, Chain, DumpId, DumpRoot, Printable, Rate, RelPath, Scrub, Scrubbed};
+use dumpcore::{Ago, Chain, DumpId, DumpRoot, Error, Printable, Rate, RelPath, Scrub, Scrubbed};
 
 use crate::common::Settings;
 use crate::desk::{self, Desk};
@@ -142,7 +143,7 @@ fn scrubbed(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     });
     let scrubbed = match done {
         Ok(scrubbed) => scrubbed,
-        Err(error) => return desk.fail(WORD, &dumps::failed(error, dumps.lookup), STOPPED),
+        Err(error) => return desk.fail(WORD, &failed(error, &dumps), STOPPED),
     };
     let exit = exit_of(&scrubbed, &desk);
     let telling = Telling {
@@ -151,6 +152,23 @@ fn scrubbed(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     };
     telling.tell(&scrubbed, exit)?;
     Ok(exit)
+}
+
+/// What ended it. A kernel makes a filesystem read-only that it finds damaged.
+fn failed(error: Error, dumps: &Dumps<'_>) -> Failure {
+    let cause = match &error {
+        Error::DumpDisk { fault, .. } => Some(fault.cause.kind()),
+        _ => None,
+    };
+    if cause != Some(io::ErrorKind::ReadOnlyFilesystem) {
+        return dumps::failed(error, dumps.lookup);
+    }
+    let root = Printable::path(&dumps.lookup.dump);
+    Failure::Failed(format!(
+        "the dump root {root} is on a filesystem that is read-only, and a scrub records in it what \
+         it has read; see why it is ('dmesg': the kernel does so when a disk fails), and mount it \
+         writable"
+    ))
 }
 
 /// What is to be read, and where good copies may be.

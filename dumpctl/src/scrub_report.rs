@@ -4,7 +4,7 @@ use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
 use dumpcli::session_settings::SessionSettings;
 use dumpcli::{figures, json, logging, screen};
-use dumpcore::{Chain, Damaged, DamagedPath, Printable, RelPath, Scrubbed};
+use dumpcore::{Chain, DamageKind, Damaged, DamagedPath, Printable, RelPath, Scrubbed};
 use serde_json::{Map, Value};
 
 use crate::desk;
@@ -104,10 +104,25 @@ impl Telling<'_> {
         if let Some(cause) = &damaged.cause {
             text.push_str(&format!(" ({cause})"));
         }
+        if damaged.needs_fsck {
+            text.push_str(
+                "; the filesystem itself is damaged: unmount it and run fsck, then scrub again",
+            );
+        }
+        let contents = [
+            DamageKind::Contents,
+            DamageKind::ReadError,
+            DamageKind::Size,
+        ];
+        let is_file = contents.contains(&damaged.kind) && fate == Fate::Damaged;
+        if is_file && damaged.good.is_empty() && !damaged.needs_fsck {
+            text.push_str("; no good copy was found");
+        }
         if let Some(good) = damaged.good.first() {
             let good = dumpcli::absolute(good);
             let good = Printable::path(&good);
             text.push_str(&match fate {
+                Fate::Damaged if damaged.needs_fsck => format!("; a good copy is {good}"),
                 Fate::Damaged => {
                     format!("; a good copy is {good}, which 'dumpctl scrub --heal' takes")
                 }
@@ -167,6 +182,7 @@ impl Telling<'_> {
         let mut object = Map::new();
         object.insert("why".into(), damaged.kind.as_str().into());
         object.insert("error".into(), damaged.cause.clone().into());
+        object.insert("needs_fsck".into(), damaged.needs_fsck.into());
         let paths = damaged.paths.iter().map(|path| {
             let mut object = Map::new();
             json::put_path(&mut object, "path", Some(&self.dumps.shown(&path.path)));

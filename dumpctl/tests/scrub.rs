@@ -261,3 +261,42 @@ fn without_a_catalog_it_fails_and_says_what_to_do() {
         "{printed}"
     );
 }
+
+#[test]
+#[ignore = "needs root and loop mounts"]
+fn a_dump_root_that_is_read_only_is_said_to_be() {
+    let ground = ground();
+    let mount = fixtures::mounts::Mount::new(fixtures::mounts::Fs::Ext4, 100);
+    let copied = Command::new("cp")
+        .arg("-a")
+        .arg(ground.root())
+        .arg(mount.path())
+        .status();
+    assert!(copied.expect("it runs").success());
+    let root = mount.path().join("dump");
+    let dumpctl = |words: &[&str]| {
+        let mut command = ground.dumpctl(words);
+        command
+            .env("DUMPROOT", &root)
+            .env("MAINROOT", ground.at("tree"));
+        command
+    };
+    // It is another dump root, as the catalog sees it.
+    fs::remove_file(root.join(".dump/catalog.db")).expect("removed");
+    ends(dumpctl(&["catalog", "rebuild"]), 0);
+    let remount = |how: &str| {
+        let mut mounting = Command::new("mount");
+        mounting
+            .args(["-o", &format!("remount,{how}")])
+            .arg(mount.path());
+        assert!(mounting.status().expect("it runs").success());
+    };
+    remount("ro");
+    for words in [&["scrub"][..], &["scrub", "--heal"]] {
+        let (_, said) = ends(dumpctl(words), 1);
+        assert!(said.contains("is read-only, and a scrub records"), "{said}");
+    }
+    ends(dumpctl(&["scrub", "-n"]), 0);
+    remount("rw");
+    ends(dumpctl(&["scrub"]), 0);
+}

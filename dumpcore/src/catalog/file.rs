@@ -13,6 +13,7 @@ use super::rows::Rows;
 use super::stage::Stage;
 use super::values::{DirId, Head, NewDump, Pending, TreeId, TreeState};
 use super::{dumps, open, schema};
+use crate::model::metadata::Id;
 use crate::model::time::Time;
 use crate::policy::layout::{self, DumpId};
 use crate::root::DumpRoot;
@@ -75,6 +76,20 @@ impl Catalog {
         }
         let catalog = Self::open(root)?;
         catalog.ok_or_else(|| missing("its filesystem cannot hold one"))
+    }
+
+    /// Which file the catalog of a dump root is: another one when somebody removed
+    /// it, or made it again. `None`: there is none.
+    pub(crate) fn file_id(root: &DumpRoot) -> Result<Option<Id>, CatalogError> {
+        match Place::existing(root)? {
+            Some(place) => open::file_id(&place),
+            None => Ok(None),
+        }
+    }
+
+    /// Where it is.
+    pub(crate) fn path_in(root: &DumpRoot) -> PathBuf {
+        path_in(root, layout::CATALOG)
     }
 
     /// An empty catalog beside the one that there is.

@@ -20,7 +20,7 @@ use super::error::{CatalogError, CatalogOp};
 use super::place::Place;
 use super::schema;
 use crate::model::kind::Kind;
-use crate::model::metadata::Meta;
+use crate::model::metadata::{Id, Meta};
 use crate::policy::layout::{self, DumpId};
 use crate::root::DumpRoot;
 use crate::sys::name::c_name;
@@ -121,6 +121,12 @@ pub(super) fn for_reading(
 pub(super) fn is_there(place: &Place) -> Result<bool, CatalogError> {
     let found = look(&place.dir, &place.file(layout::CATALOG))?;
     Ok(found.is_some_and(|meta| meta.size > 0))
+}
+
+/// Which file it is; `None`: there is none.
+pub(super) fn file_id(place: &Place) -> Result<Option<Id>, CatalogError> {
+    let found = look(&place.dir, &place.file(layout::CATALOG))?;
+    Ok(found.map(|meta| meta.id()))
 }
 
 fn look(state: &OwnedFd, path: &Path) -> Result<Option<Meta>, CatalogError> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::{CatalogError, CatalogOp};
 use super::query_values::{ScrubChoice, ScrubNote, ScrubRow, ScrubTotal, SourceRow, SourceTotal};
@@ -11,7 +11,7 @@ use super::values::{
     CaughtUp, Children, DirId, Facts, Finding, Known, NewDump, Pending, SourceId, TreeId, TreeState,
 };
 use super::walk_options::WalkOptions;
-use crate::model::metadata::{Meta, Xattrs};
+use crate::model::metadata::{Id, Meta, Xattrs};
 use crate::model::path::RelPath;
 use crate::model::time::Time;
 use crate::policy::content_hash::ContentHash;
@@ -92,6 +92,14 @@ impl CopiedHashes {
 impl Catalog {
     pub(crate) fn open(_: &DumpRoot) -> Answer<Option<Self>> {
         Ok(None)
+    }
+
+    pub(crate) fn file_id(_: &DumpRoot) -> Answer<Option<Id>> {
+        Ok(None)
+    }
+
+    pub(crate) fn path_in(root: &DumpRoot) -> PathBuf {
+        root.path().join(layout::STATE_DIR)
     }
 
     pub(crate) fn read(_: &DumpRoot) -> Answer<Option<Reading>> {

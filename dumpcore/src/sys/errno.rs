@@ -148,6 +148,12 @@ pub(crate) fn is_disk_refusal(error: &io::Error) -> bool {
         || is_unreachable(error)
 }
 
+/// What the filesystem says of itself does not fit (EUCLEAN, which is EFSCORRUPTED,
+/// and EBADMSG, a wrong checksum of its own): a check of it has to mend that.
+pub(crate) fn is_filesystem_damage(error: &io::Error) -> bool {
+    is(error, &[Errno::UCLEAN, Errno::BADMSG])
+}
+
 /// The disk has no room, for this user.
 pub(crate) fn is_full(error: &io::Error) -> bool {
     is(error, &[Errno::NOSPC, Errno::DQUOT])

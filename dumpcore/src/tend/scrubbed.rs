@@ -91,6 +91,9 @@ pub struct Damaged {
     pub cause: Option<String>,
     /// Where it is.
     pub paths: Vec<DamagedPath>,
+    /// Does the filesystem itself have to be checked and mended (`fsck`), before
+    /// anything can be healed?
+    pub needs_fsck: bool,
     /// Where contents are as they were stored.
     pub good: Vec<PathBuf>,
 }

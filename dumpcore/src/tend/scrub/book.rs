@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
 use super::look::{Bad, Looked, Looker};
-use super::names_again;
+use super::names_again::{self, Answer};
 use super::worksite::Worksite;
 use crate::catalog::{Catalog, Facts, Holder, InodeId, NameDiffers, ScrubNote, ScrubRow, View};
 use crate::model::error::Error;
 use crate::model::event::Event;
 use crate::model::fault::{Fault, Op};
+use crate::model::metadata::Id;
 use crate::model::path::RelPath;
 use crate::policy::content_hash::ContentHash;
 use crate::policy::layout::DumpId;
@@ -50,7 +51,7 @@ pub(super) struct Book {
     pub(super) damages: Vec<Damage>,
     met: HashSet<InodeId>,
     /// Paths that are not as they were recorded.
-    pub(super) names: BTreeMap<(RelPath, DamageKind), (DamagedPath, Option<String>)>,
+    pub(super) names: BTreeMap<(RelPath, DamageKind), (DamagedPath, Option<Answer>)>,
     pub(super) hashed: u64,
     /// Files whose hashes did not fit their own checksums.
     pub(super) catalog: Vec<RelPath>,
@@ -59,11 +60,18 @@ pub(super) struct Book {
     pub(super) unread: u64,
     /// Inodes that may not be read.
     pub(super) closed: u64,
+    /// Which file the catalog is, and whether it is that no longer: then nothing
+    /// can be recorded, and what is found is only told.
+    catalog_file: Option<Id>,
+    pub(super) lost_catalog: bool,
 }
 
 impl Book {
-    pub(super) fn new() -> Self {
+    /// `catalog_file`: that of the catalog from which is read.
+    pub(super) fn new(catalog_file: Option<Id>) -> Self {
         Self {
+            catalog_file,
+            lost_catalog: false,
             notes: Vec::new(),
             dumps: Vec::new(),
             suspects: Vec::new(),
@@ -140,6 +148,9 @@ impl Book {
 
     fn record_locked(&mut self, site: &Worksite<'_>, _: &DumpLock) -> Result<(), Error> {
         self.recorded = Instant::now();
+        if self.has_lost_catalog(site) {
+            return self.confirm_alone(site);
+        }
         let mut catalog = Catalog::existing(site.root)?;
         let confirmed = self.confirm(site);
         let now = site.now();
@@ -149,6 +160,37 @@ impl Book {
             catalog.note_scrubbed_dump(now, dump, faults)?;
         }
         confirmed
+    }
+
+    /// Did somebody remove the catalog, or make it again?
+    fn has_lost_catalog(&mut self, site: &Worksite<'_>) -> bool {
+        let now = Catalog::file_id(site.root);
+        self.lost_catalog |= !now.is_ok_and(|now| now.is_some() && now == self.catalog_file);
+        self.lost_catalog
+    }
+
+    /// Looks again at what seems wrong, where nothing says any more which dumps have
+    /// it: under the name that is known.
+    fn confirm_alone(&mut self, site: &Worksite<'_>) -> Result<(), Error> {
+        self.notes.clear();
+        self.dumps.clear();
+        self.differing.clear();
+        let mut looker = Looker::new(site.root);
+        for row in std::mem::take(&mut self.suspects) {
+            let looked = looker.look(&row, (row.dump, &row.path), &mut |_| !site.is_stopped());
+            let looked = looked.map_err(|e| site.gone(&row, e))?;
+            if let Looked::Bad(bad) = looked
+                // Its dump may have been removed.
+                && bad.kind != DamageKind::Missing
+            {
+                let holders = vec![Holder {
+                    path: row.path.clone(),
+                    dumps: vec![row.dump],
+                }];
+                self.damages.push(Damage { row, bad, holders });
+            }
+        }
+        Ok(())
     }
 
     /// Looks again at all that seems wrong.
@@ -222,7 +264,7 @@ impl Book {
         }
     }
 
-    fn name_fault(&mut self, dump: DumpId, path: RelPath, kind: DamageKind, cause: Option<String>) {
+    fn name_fault(&mut self, dump: DumpId, path: RelPath, kind: DamageKind, cause: Option<Answer>) {
         let new = || DamagedPath {
             path: path.clone(),
             first: dump,

@@ -18,6 +18,7 @@ mod read;
 pub(crate) mod source;
 mod worksite;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -32,6 +33,7 @@ use crate::catalog::{Catalog, CatalogError, Facts, ScrubChoice, ScrubList, Scrub
 use crate::model::chain::Chain;
 use crate::model::error::Error;
 use crate::model::event::{Event, Phase};
+use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
 use crate::model::path::RelPath;
 use crate::policy::content_hash::ContentHash;
@@ -39,6 +41,10 @@ use crate::policy::layout::{self, DumpId};
 use crate::root::DumpRoot;
 use crate::run::{RunOptions, takes_run_options};
 use crate::sys::errno;
+
+/// Why what was found is not recorded.
+const LOST: &str = "it was removed or made again while the dumps were read, so what was found is \
+                    not recorded; run 'dumpctl catalog rebuild', then scrub again";
 
 /// Reads the dumps of a dump root from the disk, and compares them with what was
 /// stored.
@@ -150,7 +156,7 @@ impl Scrub {
             true => Healer::open(&site, self.discard)?,
             false => None,
         };
-        let book = Mutex::new(Book::new());
+        let book = Mutex::new(Book::new(Catalog::file_id(&root)?));
         site.event(Event::Phase(Phase::Scrubbing));
         let list = ScrubList::open(&root, self.choice(before))?;
         let list = list.ok_or_else(|| no_catalog(&root))?;
@@ -169,11 +175,14 @@ impl Scrub {
         // What may not be read is so in the next round, too: it is told in each, and
         // keeps none from ending.
         let whole = all_names && book.unread == 0 && !site.is_stopped();
+        let is_recorded = !book.lost_catalog;
         let mut scrubbed = self.judged(&site, book, healer)?;
         (scrubbed.files, scrubbed.bytes) = (read.files, read.bytes);
         look_at_links(&root, &mut scrubbed)?;
         scrubbed.stopped = site.is_stopped();
-        end(&site, whole && self.dumps.is_none())?;
+        if is_recorded {
+            end(&site, whole && self.dumps.is_none())?;
+        }
         Ok(scrubbed)
     }
 
@@ -258,13 +267,18 @@ impl Scrub {
         for ((_, kind), (path, cause)) in book.names {
             scrubbed.damaged.push(Damaged {
                 kind,
-                cause,
+                needs_fsck: cause.as_ref().is_some_and(|answer| answer.needs_fsck),
+                cause: cause.map(|answer| answer.text),
                 paths: vec![path],
                 good: Vec::new(),
             });
         }
         if let Some(healer) = &mut healer {
             scrubbed.faults.append(&mut healer.faults);
+        }
+        if book.lost_catalog {
+            add_unrecorded(site, &book.damages, &mut scrubbed);
+            return Ok(scrubbed);
         }
         if book.damages.is_empty() {
             return Ok(scrubbed);
@@ -293,6 +307,15 @@ impl Scrub {
         put_right(site, &wrong)?;
         Ok(scrubbed)
     }
+}
+
+/// What was found, though there is no catalog any more to record it in.
+fn add_unrecorded(site: &Worksite<'_>, damages: &[Damage], scrubbed: &mut Scrubbed) {
+    let told = damages.iter().map(|damage| told(damage, Vec::new()));
+    scrubbed.damaged.extend(told);
+    let path = Catalog::path_in(site.root);
+    let lost = Fault::new(Op::Open, path, io::Error::other(LOST));
+    scrubbed.faults.push(lost);
 }
 
 /// Heals what is damaged, if that is wanted and there is a good copy.
@@ -325,6 +348,11 @@ fn told(damage: &Damage, good: Vec<PathBuf>) -> Damaged {
     Damaged {
         kind: damage.bad.kind,
         cause: damage.bad.cause.as_ref().map(ToString::to_string),
+        needs_fsck: damage
+            .bad
+            .cause
+            .as_ref()
+            .is_some_and(errno::is_filesystem_damage),
         paths: damage
             .holders
             .iter()

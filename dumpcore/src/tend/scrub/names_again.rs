@@ -17,7 +17,23 @@ use crate::sys::stat::{self, Fresh};
 use crate::tend::scrubbed::DamageKind;
 
 /// A path of a dump that is not as it was recorded, and the system's answer.
-pub(super) type NameFound = (RelPath, DamageKind, Option<String>);
+pub(super) type NameFound = (RelPath, DamageKind, Option<Answer>);
+
+/// Why something cannot be read.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    pub(super) text: String,
+    pub(super) needs_fsck: bool,
+}
+
+impl Answer {
+    pub(super) fn of(error: &io::Error) -> Self {
+        Self {
+            text: error.to_string(),
+            needs_fsck: errno::is_filesystem_damage(error),
+        }
+    }
+}
 
 /// Looks once more at what seems wrong in a dump, which is done while the dump root
 /// is locked.
@@ -32,7 +48,7 @@ pub(super) fn confirm(
         // It was removed.
         Err(e) if errno::is_missing(&e) || errno::has_changed(&e) => return Ok(Vec::new()),
         Err(e) => {
-            let found = (RelPath::root(), DamageKind::ReadError, Some(e.to_string()));
+            let found = (RelPath::root(), DamageKind::ReadError, Some(Answer::of(&e)));
             return Ok(vec![found]);
         }
     };
@@ -67,8 +83,8 @@ fn again(
     top: &OwnedFd,
     one: &NameDiffers,
     expected: &Expected,
-) -> Option<(DamageKind, Option<String>)> {
-    let unread = |e: io::Error| Some((DamageKind::ReadError, Some(e.to_string())));
+) -> Option<(DamageKind, Option<Answer>)> {
+    let unread = |e: io::Error| Some((DamageKind::ReadError, Some(Answer::of(&e))));
     if let NameFault::Unread(_) = one.fault {
         let listed = below(top, one.path.as_bytes())
             .and_then(|dir| dir::reopen(dir.as_fd(), For::Reading))
