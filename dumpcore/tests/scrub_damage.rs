@@ -285,6 +285,39 @@ fn what_a_filesystem_check_takes_is_found() {
     );
 }
 
+#[test]
+#[ignore = "needs root: mounts ext4"]
+fn what_only_a_filesystem_check_mends_is_said_to_be_that() {
+    let mut mount = Mount::new(Fs::Ext4, 100);
+    let (stage, dumps) = stage(mount.path());
+    let number = inode(&dumps[0].join("tree/dir2/file5"));
+    mount.unmount();
+    let image = mount.image().to_str().expect("UTF-8").to_owned();
+    // A checksum of the inode that does not fit.
+    let spoil = format!("sif <{number}> checksum 0x1234");
+    let spoiled = std::process::Command::new("debugfs")
+        .args(["-w", "-n", "-R", &spoil, &image])
+        .output();
+    assert!(spoiled.expect("debugfs runs").status.success());
+    mount.mount();
+    let scrubbed = Scrub::new(&stage.dump).run().expect("scrubbed");
+    let bad = scrubbed.damaged.iter().filter(|one| one.needs_fsck);
+    let bad: Vec<_> = bad
+        .map(|one| (one.kind, one.paths[0].path.to_string()))
+        .collect();
+    let path = "tree/dir2/file5".to_owned();
+    assert_eq!(bad, [(DamageKind::ReadError, path)], "{scrubbed:#?}");
+    mount.unmount();
+    let check = std::process::Command::new("e2fsck")
+        .args(["-fy", &image])
+        .output();
+    let code = check.expect("e2fsck runs").status.code();
+    assert!(code.is_some_and(|code| code <= 1), "{code:?}");
+    mount.mount();
+    let scrubbed = Scrub::new(&stage.dump).run().expect("scrubbed");
+    assert!(scrubbed.is_sound(), "{scrubbed:#?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 6, failure_persistence: None, ..ProptestConfig::default()
