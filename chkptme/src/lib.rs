@@ -40,10 +40,15 @@ Examples:
   chkptme --verify               the same, then read it back and compare
   chkptme --heal                 take good versions of what is damaged in the dump
   chkptme -n                     show how much would be copied
+  chkptme --linked               link to the checkpoint before what did not change
   chkptme -q --dump /backup      for crontab, once a month";
 
 /// Make a checkpoint: a copy of the newest dump that shares no data with any
 /// other. Later dumps are linked to it.
+///
+/// With --linked it shares what did not change with the linked checkpoint before,
+/// and nothing with the dumps, which are not linked to it: a second copy of all
+/// history for the room of one copy and the changes.
 ///
 /// Because of the hard links one bad sector damages a file in all dumps at
 /// once. A checkpoint is a second copy, and reading the whole dump finds bad
@@ -94,6 +99,13 @@ struct KindOfRun {
     /// Change nothing; say how much would be copied (-v lists it)
     #[arg(short = 'n', long)]
     dry_run: bool,
+    /// Link what did not change to the linked checkpoint before, after reading it and
+    /// comparing it with its recorded hash, and share nothing with dumps; `current`
+    /// stays where it is (--no-linked overrides the configuration)
+    #[arg(long, overrides_with = "no_linked")]
+    linked: bool,
+    #[arg(long, hide = true, overrides_with = "linked")]
+    no_linked: bool,
     /// Read the copy back from the disk, bypassing the cache, and compare it
     /// with the dump; a checkpoint that differs is not published
     #[arg(long)]
@@ -118,6 +130,7 @@ struct Settings {
     slave: Option<PathBuf>,
     from: Vec<PathBuf>,
     heal: Value<bool>,
+    linked: Value<bool>,
     session: SessionSettings,
 }
 
@@ -173,6 +186,13 @@ impl Settings {
             heal: sources.heal(either(kind.heal, kind.no_heal)),
             dump,
             root_name: named.filter(|_| one),
+            linked: sources.pick(
+                either(options.kind.linked, options.kind.no_linked),
+                None,
+                |section| section.linked_checkpoints.as_ref(),
+                |yes| *yes,
+                false,
+            ),
             session: sources.session(options.output, options.progress, options.load),
             main,
         }
@@ -182,6 +202,7 @@ impl Settings {
         let mut checkpoint = Checkpoint::new(&self.dump.value)
             .heal(self.heal.value)
             .verify(kind.verify)
+            .linked(self.linked.value)
             .space_check(!kind.no_space_check);
         for tree in trees(&self.main.value, self.root_name.as_ref()) {
             checkpoint = checkpoint.main(tree);
@@ -194,6 +215,7 @@ impl Settings {
         listing.path("dump", &self.dump);
         listing.paths("main", &self.main);
         listing.value("heal", self.heal.value, &self.heal.source);
+        listing.value("linked_checkpoints", self.linked.value, &self.linked.source);
         listing.load(&self.session);
         listing.finish(&self.session)
     }

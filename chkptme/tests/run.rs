@@ -67,6 +67,7 @@ fn help_names_options_examples_and_exit_codes() {
         "--set",
         "--dry-run",
         "--verify",
+        "--linked",
         "--no-space-check",
         "--heal",
         "--from",
@@ -105,6 +106,7 @@ fn what_is_in_force_can_be_seen() {
         .stdout(contains("dump = \"/elsewhere\"").and(contains("# flag")))
         .stdout(contains("main = \"/somewhere\"").and(contains("environment: MAINROOT")))
         .stdout(contains("jobs = 3").and(contains("idle = true")))
+        .stdout(contains("linked_checkpoints = false"))
         .stdout(contains("bwlimit = \"1536K\""));
 }
 
@@ -159,6 +161,50 @@ fn json_has_every_figure() {
     let source = Path::new(object["source"].as_str().expect("a path"));
     assert!(source.is_absolute() && source != dump, "{object}");
     assert!(source.join("tree/sub/file").exists(), "{object}");
+}
+
+#[test]
+fn a_linked_checkpoint_leaves_current_and_names_what_is_damaged() {
+    let place = Place::begun();
+    let dump = place.current();
+    let link =
+        |name: &str| fs::read_link(place.dir.path().join("dump").join(name)).expect("a link");
+    run(&place, &["--linked", "-v"])
+        .assert()
+        .code(0)
+        .stdout(contains("a checkpoint: shares nothing"));
+    assert_eq!(place.current(), dump);
+    let first = place.dir.path().join("dump").join(link("current_chk"));
+    assert!(first.display().to_string().ends_with("_chk"));
+    // The configuration says so for all, and an option otherwise.
+    place.config("linked_checkpoints = true\n");
+    fixtures::rot(&first.join("tree/sub/file"), 2);
+    let dry = run(&place, &["-n"]).assert().code(0);
+    dry.stdout(contains("nothing new, 2 unchanged").and(contains("nothing to copy")));
+    let ran = run(&place, &["--json"]).assert().code(0);
+    let said = String::from_utf8_lossy(&ran.get_output().stderr).into_owned();
+    assert!(said.contains("_chk/tree/sub/file is damaged: "), "{said}");
+    let object: Value = serde_json::from_slice(&ran.get_output().stdout).expect("one object");
+    assert_eq!(object["linked"]["number"], 1, "{object}");
+    assert_eq!(object["copied"]["damaged"]["number"], 1, "{object}");
+    assert_eq!(object["copied"]["changed"]["number"], 0, "{object}");
+    assert_eq!(object["compared"]["number"], 2, "{object}");
+    assert_eq!(
+        Path::new(object["reference"].as_str().expect("a path")),
+        first
+    );
+    assert_eq!(place.current(), dump);
+    run(&place, &["--print-config", "--no-linked"])
+        .assert()
+        .code(0)
+        .stdout(contains("linked_checkpoints = false").and(contains("# flag")));
+    run(&place, &["--no-linked", "-q"]).assert().code(0);
+    assert_eq!(
+        place.dir.path().join("dump").join(link("current")),
+        place.current()
+    );
+    assert_ne!(place.current(), dump);
+    assert_eq!(link("current"), link("current_chk"));
 }
 
 #[test]

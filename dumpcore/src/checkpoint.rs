@@ -1,9 +1,13 @@
-//! Making a checkpoint: a copy of the newest dump that shares nothing.
+//! Making a checkpoint: a copy of the newest dump that shares nothing with dumps.
 //!
 //! With hard links, one bad sector damages a file in all dumps at once. A
 //! checkpoint is read and written byte by byte and shares no inode and no block
 //! with anything. Reading all of a dump also finds bad sectors while there is
 //! still a good version somewhere.
+//!
+//! Linked checkpoints are a chain beside the dumps: each shares with the one before
+//! what did not change, after that was read and held against its recorded hash.
+//! They share nothing with dumps, and no dump is linked to them.
 
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::{CStr, CString};
@@ -13,7 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::engine::{MergeOptions, Sharing, Totals};
+use crate::catalog::RecordedHashes;
+use crate::engine::{LinkChecks, MergeOptions, Sharing, Totals};
 use crate::fs::disk_hash::{DiskHasher, DiskRead};
 use crate::fs::inspect;
 use crate::model::error::Error;
@@ -55,6 +60,7 @@ pub struct Checkpoint {
     from: Vec<PathBuf>,
     heal: bool,
     verify: bool,
+    linked: bool,
     space_check: bool,
     options: RunOptions,
 }
@@ -68,6 +74,7 @@ impl Checkpoint {
             from: Vec::new(),
             heal: false,
             verify: false,
+            linked: false,
             space_check: true,
             options: RunOptions::new(),
         }
@@ -100,6 +107,21 @@ impl Checkpoint {
         self
     }
 
+    /// Link it to the linked checkpoint before, for what did not change. The first
+    /// one is a full copy, and begins the chain. Off by default.
+    ///
+    /// Each file is read before it is linked to, and held against its recorded
+    /// hash or, where none is recorded, against the dump. One that is damaged is
+    /// stored again from the dump; a warning names it, and
+    /// [`Counts::copied_damaged`](crate::Counts::copied_damaged) counts it.
+    ///
+    /// Only `current_chk` points to it then: no dump is linked to a linked
+    /// checkpoint, so that damage to the files of one chain spares the other.
+    pub fn linked(mut self, yes: bool) -> Self {
+        self.linked = yes;
+        self
+    }
+
     /// Add up the space needed before anything is written, and stop when it is
     /// more than is free. On by default.
     pub fn space_check(mut self, yes: bool) -> Self {
@@ -118,7 +140,8 @@ impl Checkpoint {
     /// # Errors
     /// See [`Error`]: nothing was published. [`Error::NoSpace`] when it
     /// cannot fit, [`Error::VerifyFailed`] when the disk does not hold what
-    /// was written.
+    /// was written, [`Error::NoMarks`] when it cannot tell a linked checkpoint from
+    /// others.
     pub fn run(self) -> Result<Report, Error> {
         let run = Run::open(self.dump.clone(), false, self.options.clone())?;
         let Some(current) = run.current.clone() else {
@@ -133,7 +156,11 @@ impl Checkpoint {
             held.map_err(|e| run.dump.failed(Op::Open, current.dir.as_path(), e))?;
         let keep_going = || self.options.keep_going();
         let published = Published::look(&handle, &base, &keep_going)?;
-        let (policy, everything) = (LinkPolicy::new(), Filter::new());
+        // What a dry run says goes by size, time and attributes.
+        let reads = self.linked && !self.options.dry_run;
+        let policy = LinkPolicy::new().contents(reads).ctime(!self.linked);
+        let everything = Filter::new();
+        let checks = self.linked.then(|| self.link_checks(&run));
         let merge = MergeOptions {
             sharing: Sharing::Nothing,
             ..self.options.merge(&policy, &everything)
@@ -149,13 +176,14 @@ impl Checkpoint {
             }),
             moment: current.name.map(|name| listing.moment(name)),
             lacks: current.name.and_then(|name| listing.lacks(name)),
+            linked: checks.as_ref(),
             space_check: self.space_check && !self.options.dry_run,
             ..Order::copy_of(&handle, Sort::Checkpoint, merge)
         };
         let mut verified = None;
         let report = run.make(&order, roots_of_dump(&handle, &base)?, &mut |made| {
             published.is_still_whole(made.totals.counts().vanished, &keep_going)?;
-            verified = self.check(&run, &handle, &base, made)?;
+            verified = self.check(&run, &handle, &base, made, checks.as_ref())?;
             Ok(())
         })?;
         if self.options.dry_run {
@@ -168,6 +196,17 @@ impl Checkpoint {
         })
     }
 
+    /// What files are held against before they are linked to. Without the catalog
+    /// that is the dump.
+    fn link_checks(&self, run: &Run) -> LinkChecks {
+        let hashes = self
+            .options
+            .catalog
+            .then(|| RecordedHashes::open(&run.dump));
+        // Where it cannot be opened, the run tells that when it copies.
+        LinkChecks::new(hashes.and_then(Result::ok).flatten())
+    }
+
     /// Reads the copy back, where that is asked for, and reports each entry
     /// that could not be read where there is a good version. How many files were
     /// found to be the same.
@@ -177,15 +216,29 @@ impl Checkpoint {
         dump: &OwnedFd,
         base: &Path,
         made: &Made<'_>,
+        checks: Option<&LinkChecks>,
     ) -> Result<Option<Count>, Error> {
+        if let Some(error) = checks.and_then(LinkChecks::take_failure) {
+            made.totals.warn(Warning::CatalogUnused {
+                path: error.path().to_path_buf(),
+                cause: std::io::Error::other(error).into(),
+            });
+        }
         let faulty = faulty(made, base);
         let is_told = |path: &Path| is_told(made, base, path);
         let mut verified = None;
         if self.verify {
             made.totals.event(Event::Phase(Phase::Verifying));
             let spared = |path: &Path| faulty.contains(path) || is_told(path);
-            let same = read_back(run, roots_of_dump(dump, base)?, made, &spared);
-            let same = same.and_then(|same| Ok(same + read_healed_back(made, base)?));
+            let same = read_back(run, roots_of_dump(dump, base)?, made, &spared, checks);
+            let same = same.and_then(|same| {
+                let healed = read_healed_back(made, base)?;
+                // Those that have their recorded hash are among the same.
+                Ok(match checks {
+                    Some(_) => same,
+                    None => same + healed,
+                })
+            });
             verified = Some(same.inspect_err(|_| made.staging.distrust())?);
         }
         let unreadable = |path: &&PathBuf| path.starts_with(base) && !is_told(path);
@@ -337,6 +390,7 @@ fn read_back(
     sources: Vec<Source>,
     made: &Made<'_>,
     is_spared: &(dyn Fn(&Path) -> bool + Sync),
+    checks: Option<&LinkChecks>,
 ) -> Result<Count, Error> {
     let (files, same_bytes) = (AtomicU64::new(0), AtomicU64::new(0));
     let differs: Mutex<Option<PathBuf>> = Mutex::new(None);
@@ -368,7 +422,7 @@ fn read_back(
         _ => {}
     };
     let totals = Totals::new(&listen, Some(&run.options.stop));
-    run.compare(sources, made, &totals)?;
+    run.compare(sources, made, &totals, checks)?;
     drop(totals);
     match differs.into_inner().unwrap_or_else(PoisonError::into_inner) {
         Some(path) => Err(Error::VerifyFailed { path }),

@@ -42,7 +42,8 @@
 //!
 //! - [`Snapshot`] takes a dump of one or several trees.
 //! - [`Checkpoint`] makes a physically separate copy of the newest dump, which
-//!   shares no inode and no extent with anything.
+//!   shares no inode and no extent with anything, or, of a chain of linked
+//!   checkpoints, with nothing but others of that chain.
 //! - [`Replica`] brings a dump to another dump root, on another disk.
 //!
 //! [`Restore`] puts a version of a path back, whole, by one rename, and

@@ -127,21 +127,30 @@ fn copies(generations: &[Generation]) -> Vec<String> {
     let mut lines = Vec::new();
     let of_trees = generations.chunk_by(|one, other| one.tree == other.tree);
     for of_tree in of_trees {
-        let since = of_tree.iter().map(|generation| {
+        let since = |generation: &Generation| {
             let when = generation.moment.map(|moment| {
                 let minute = dumps::minute(moment);
                 format!("{:04}-{:02}", minute.year(), minute.month())
             });
             let when = when.unwrap_or_else(|| generation.since.to_string());
             format!("{when} ({})", figures::bytes(generation.bytes))
-        });
-        let since: Vec<String> = since.collect();
-        let copies = match since.len() {
+        };
+        let copies = match of_tree.len() {
             1 => "1 full copy".to_owned(),
             number => format!("{number} full copies"),
         };
         let tree = Printable::path(&of_tree[0].tree);
-        lines.push(format!("{copies} of {tree}: since {}", since.join(", ")));
+        let of = |linked| {
+            let those = of_tree.iter().filter(move |one| one.is_linked == linked);
+            let those: Vec<String> = those.map(since).collect();
+            let those = (!those.is_empty()).then(|| those.join(", "));
+            those.map(|those| match linked {
+                false => format!("since {those}"),
+                true => format!("linked checkpoints since {those}"),
+            })
+        };
+        let since: Vec<String> = [false, true].into_iter().filter_map(of).collect();
+        lines.push(format!("{copies} of {tree}: {}", since.join("; ")));
     }
     lines
 }
@@ -157,6 +166,7 @@ fn object(dumps: &Dumps<'_>, usage: &Usage) -> Map<String, Value> {
         object.insert("name".into(), generation.since.to_string().into());
         let time = generation.moment.map_or(Value::Null, dumps::time);
         object.insert("time".into(), time);
+        object.insert("linked".into(), generation.is_linked.into());
         object.insert("dumps".into(), generation.dumps.into());
         object.insert("bytes".into(), generation.bytes.into());
         Value::Object(object)

@@ -28,7 +28,8 @@ const HELP: &str = "\
 Columns:
   NAME     the dump, as other commands take it
   AGE      how long ago it was made
-  KIND     dump; checkpoint: a copy that shares nothing with older dumps;
+  KIND     dump; checkpoint: a copy that shares nothing with older dumps, or, by
+           chkptme --linked, only with others of its kind;
            partial: some entries could not be read
   ADDED    what it stored that no older dump had
   ALONE    what removing it alone would free
@@ -235,6 +236,7 @@ impl Listed<'_> {
         json::put_path(&mut object, "path", Some(&path));
         object.insert("time".into(), dump.moment.map_or(Value::Null, dumps::time));
         object.insert("kind".into(), kind(dump).into());
+        object.insert("linked".into(), dump.is_linked.into());
         object.insert("partial".into(), dump.lacks.is_some().into());
         dumps::put_names(&mut object, "trees", dump.trees.iter().map(Path::new));
         dumps::put_names(&mut object, "pins", dump.pins.iter().map(PathBuf::as_path));

@@ -250,10 +250,15 @@ fn line(removed: &Removed, dry_run: bool) -> String {
 
 /// Why no more is freed: `212 dumps use its files`.
 fn uses(removed: &Removed) -> Option<String> {
+    // Only others of its chain use the files of a linked checkpoint.
+    let what = match removed.is_linked {
+        true => "checkpoint",
+        false => "dump",
+    };
     match removed.used_by? {
         0 => None,
-        1 => Some("1 dump uses its files".to_owned()),
-        more => Some(format!("{} dumps use its files", figures::number(more))),
+        1 => Some(format!("1 {what} uses its files")),
+        more => Some(format!("{} {what}s use its files", figures::number(more))),
     }
 }
 

@@ -46,6 +46,7 @@ impl Found<'_> {
             let mut object = Map::new();
             object.insert("name".into(), checkpoint.dump.to_string().into());
             self.put_moment(&mut object, Some(checkpoint.moment));
+            object.insert("linked".into(), checkpoint.is_linked.into());
             Value::Object(object)
         });
         object.insert("checkpoint".into(), checkpoint.into());

@@ -205,7 +205,7 @@ fn the_object_of_a_list_has_the_documented_fields() {
         }
         let expected = json!({
             "name": "2020/0102/0100", "path": dumps.ground.root().join("2020/0102/0100"),
-            "time": null, "kind": "dump", "partial": false, "trees": ["tree"],
+            "time": null, "kind": "dump", "linked": false, "partial": false, "trees": ["tree"],
             "pins": ["before-upgrade"], "entries": 4, "added_bytes": null,
             "unique_bytes": null, "used_by": null, "keep": ["pin"],
         });

@@ -110,6 +110,73 @@ fn generations() -> (Ground, String, [String; 2]) {
     (ground, checkpoint, later)
 }
 
+/// Three dumps with a linked checkpoint behind each but the last, and what the
+/// checkpoints are named.
+fn chained() -> (Ground, [String; 2]) {
+    let ground = Ground::empty();
+    fs::write(ground.at("tree/dir/same"), vec![1; 100_000]).expect("written");
+    ground.dump("2020-01-01T01:00");
+    let chain = ["2020-01-01T02:00", "2020-01-01T03:00"].map(|next| {
+        let report = Checkpoint::new(ground.root()).linked(true).run();
+        let name = report.expect("published").name().expect("a dump");
+        ground.dump(next);
+        name.to_string()
+    });
+    CatalogTools::new(ground.root()).rebuild().expect("made");
+    (ground, chain)
+}
+
+#[test]
+fn a_linked_checkpoint_says_how_many_checkpoints_use_its_files() {
+    let (ground, chain) = chained();
+    let (printed, _) = ends(ground.dumpctl(&["remove", "--force", &chain[0]]), 0);
+    assert!(
+        printed.ends_with(" freed: 1 checkpoint uses its files\n"),
+        "{printed}"
+    );
+    // The newest is what `current_chk` names.
+    let (_, said) = ends(ground.dumpctl(&["remove", "--force", &chain[1]]), 1);
+    assert!(said.contains("'current_chk' names it"), "{said}");
+}
+
+#[test]
+fn linked_checkpoints_are_told_as_such_and_as_one_copy() {
+    let (ground, chain) = chained();
+    let object = |words: &[&str], code: i32| -> Value {
+        let (printed, _) = ends(ground.dumpctl(words), code);
+        serde_json::from_str(&printed).expect("an object")
+    };
+    let listed = object(&["list", "--json"], 0);
+    let dumps = listed["dumps"].as_array().expect("a list");
+    let linked: Vec<_> = dumps.iter().filter(|dump| dump["linked"] == true).collect();
+    assert_eq!((linked.len(), dumps.len()), (2, 5), "{listed}");
+    for dump in linked {
+        let alone = dump["unique_bytes"].as_u64().expect("a size");
+        assert!(alone < 100_000, "the other has the file: {dump}");
+    }
+    let status = object(&["status", "--json"], 3);
+    let newest = &status["roots"][0]["checkpoint"];
+    assert_eq!(newest["name"], json!(chain[1]));
+    assert_eq!(newest["linked"], true);
+    let usage = object(&["du", "--json"], 0);
+    let copies = usage["generations"].as_array().expect("a list");
+    let kinds: Vec<_> = copies
+        .iter()
+        .map(|one| (&one["linked"], &one["dumps"]))
+        .collect();
+    assert_eq!(
+        kinds,
+        [(&json!(false), &json!(3)), (&json!(true), &json!(2))]
+    );
+    let (printed, _) = ends(ground.dumpctl(&["du"]), 0);
+    for words in [
+        "2 full copies of tree: since 2020-01 (",
+        "); linked checkpoints since 2020-01 (",
+    ] {
+        assert!(printed.contains(words), "{printed}");
+    }
+}
+
 #[test]
 fn a_checkpoint_says_how_many_dumps_use_its_files() {
     let (ground, checkpoint, later) = generations();

@@ -23,7 +23,7 @@ _chkptme() {
 
     case "${cmd}" in
         chkptme)
-            opts="-n -j -v -q -h -V --dump --main --from --config --set --print-config --dry-run --verify --heal --no-heal --no-space-check --jobs --bwlimit --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help --version"
+            opts="-n -j -v -q -h -V --dump --main --from --config --set --print-config --dry-run --linked --no-linked --verify --heal --no-heal --no-space-check --jobs --bwlimit --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

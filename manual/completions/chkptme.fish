@@ -11,6 +11,8 @@ syslog\t'The system log'
 stderr\t'Standard error'"
 complete -c chkptme -l print-config -d 'Print the settings in force and where each comes from, then exit'
 complete -c chkptme -s n -l dry-run -d 'Change nothing; say how much would be copied (-v lists it)'
+complete -c chkptme -l linked -d 'Link what did not change to the linked checkpoint before, after reading it and comparing it with its recorded hash, and share nothing with dumps; `current` stays where it is (--no-linked overrides the configuration)'
+complete -c chkptme -l no-linked
 complete -c chkptme -l verify -d 'Read the copy back from the disk, bypassing the cache, and compare it with the dump; a checkpoint that differs is not published'
 complete -c chkptme -l heal -d 'Store a good version in the place of a damaged file, if there is one: with the hash that the catalog has of it (--no-heal overrides the configuration)'
 complete -c chkptme -l no-heal

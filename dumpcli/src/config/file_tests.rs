@@ -331,6 +331,7 @@ fn the_example_is_valid_and_shows_every_key() {
         catalog,
         hash,
         heal,
+        linked_checkpoints,
         log,
         progress,
         root_name,
@@ -349,13 +350,8 @@ fn the_example_is_valid_and_shows_every_key() {
     assert!(exclude.is_some() && exclude_from.is_some());
     assert!(one_file_system.is_some() && checksum.is_some() && jobs.is_some());
     assert!(bwlimit.is_some() && idle.is_some() && ignore_ctime.is_some());
-    assert!(
-        catalog.is_some()
-            && hash.is_some()
-            && heal.is_some()
-            && log.is_some()
-            && progress.is_some()
-    );
+    let switches = [catalog, hash, heal, linked_checkpoints, progress];
+    assert!(log.is_some() && switches.iter().all(Option::is_some));
     let Slave {
         from,
         dump,

@@ -43,6 +43,8 @@ pub struct Section {
     pub hash: Option<Spanned<bool>>,
     /// Store good copies in the place of what is damaged in a dump that is copied.
     pub heal: Option<Spanned<bool>>,
+    /// Checkpoints link to the checkpoint before.
+    pub linked_checkpoints: Option<Spanned<bool>>,
     /// Where the log goes.
     pub log: Option<Spanned<LogTarget>>,
     /// Show progress.

@@ -108,6 +108,8 @@ impl<'a> Summary<'a> {
                 "with other attributes",
             ));
             parts.extend(number(counts.copied_refused.number, refused));
+            let damaged = "damaged in the checkpoint before";
+            parts.extend(number(counts.copied_damaged.number, damaged));
             if parts.is_empty() {
                 parts.push("nothing new".to_owned());
             }

@@ -56,6 +56,7 @@ fn table(counts: &Counts) -> String {
         ("  changed", counts.copied_changed, true),
         ("  attributes", counts.copied_attributes, true),
         ("  no link", counts.copied_refused, true),
+        ("  damaged", counts.copied_damaged, true),
         ("kept", counts.kept, true),
         ("hard links", plain(counts.hard_links), false),
         ("directories", plain(counts.directories), false),

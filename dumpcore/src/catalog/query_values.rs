@@ -97,6 +97,8 @@ pub(crate) struct GenerationRow {
     pub(crate) name: DumpId,
     /// Nanoseconds since 1970.
     pub(crate) moment: i64,
+    /// Is it a chain of linked checkpoints?
+    pub(crate) is_linked: bool,
     /// How many dumps on disk belong to it.
     pub(crate) dumps: u64,
     /// Space taken by what was stored in it and is still there, in bytes.
@@ -111,6 +113,8 @@ pub(crate) struct UsageOf {
     /// Only what is at or below this path: a tree's name, then the path in
     /// it.
     pub(crate) below: Option<RelPath>,
+    /// The linked checkpoints, which are a full copy of their own.
+    pub(crate) linked: Vec<DumpId>,
 }
 
 /// Where space goes.

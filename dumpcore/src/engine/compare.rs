@@ -202,6 +202,7 @@ impl Worker<'_> {
         side: Side,
     ) -> Result<Verdict, StoreError> {
         self.lacking = Lacking::default();
+        self.is_damaged = false;
         let rules = &self.run.rules;
         let mut pair = Pair {
             worker: self,
@@ -215,6 +216,9 @@ impl Worker<'_> {
                 if why.attributes_only() && self.would_be_refused(why, item, other, looked)? =>
             {
                 Ok(Verdict::Link)
+            }
+            Verdict::Copy(CopyReason::Contents) if self.is_damaged => {
+                Ok(Verdict::Copy(CopyReason::Damaged))
             }
             verdict => Ok(verdict),
         }
@@ -257,7 +261,8 @@ impl Worker<'_> {
 /// May another file be the one that an entry was before it was moved? Not when
 /// the reference has this one with other attributes or contents.
 fn may_be_moved(why: CopyReason) -> bool {
-    !why.attributes_only() && why != CopyReason::Contents
+    let told = [CopyReason::Contents, CopyReason::Damaged];
+    !why.attributes_only() && !told.contains(&why)
 }
 
 /// An entry and what a dump has under its name, or under its former one.
@@ -366,9 +371,17 @@ impl Evidence<StoreError> for Pair<'_, '_, '_> {
                 return Ok(false);
             }
         };
+        let rules = self.worker.run.rules;
+        if self.side == Side::Reference
+            && let Some(same) = self.worker.same_by_hash(self.item, &source, &other)?
+        {
+            self.worker.counter.compared(meta.size, same, false);
+            return Ok(same);
+        }
         // Of a leftover that is not trusted, what is cached may be what the
         // disk refused.
-        let from_disk = self.worker.run.rules.verifies() || self.side == Side::Target;
+        let from_disk =
+            rules.verifies() || rules.link_checks.is_some() || self.side == Side::Target;
         if from_disk && let Err(e) = pages::forget(other.as_fd()) {
             return Err(OpError::target(Op::Verify, e).into());
         }
@@ -384,6 +397,9 @@ impl Evidence<StoreError> for Pair<'_, '_, '_> {
             Ok(same) => {
                 let vain = same && self.item.touched(self.side) == Sure::Yes;
                 self.worker.counter.compared(meta.size, same, vain);
+                if !same && self.side == Side::Reference {
+                    self.worker.differs_unexplained(self.item);
+                }
                 Ok(same)
             }
             Err(CompareError::First(e)) => Err(OpError::source(Op::Read, e).into()),

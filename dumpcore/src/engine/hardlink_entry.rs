@@ -94,7 +94,9 @@ impl Worker<'_> {
         if let Some(kept) = self.keep(item, existing)? {
             return Ok(Some(kept));
         }
-        let is_settled = why == CopyReason::Links || why.link_refused() || why.attributes_only();
+        let is_settled = [CopyReason::Links, CopyReason::Damaged].contains(&why)
+            || why.link_refused()
+            || why.attributes_only();
         if can_wait && !is_settled {
             return Ok(None);
         }

@@ -49,7 +49,9 @@ impl Worker<'_> {
         if looked.kind == item.meta.kind && alone {
             let sure = self.is_on_disk(target, item.name, &looked);
             let policy = self.run.rules.options.policy;
-            let contents = !sure || policy.compares_contents();
+            // What is linked to is read for its own sake, and not what is kept.
+            let all = policy.compares_contents() && self.run.rules.link_checks.is_none();
+            let contents = !sure || all;
             let strict = LinkPolicy::new().contents(contents);
             let strict = strict.ctime(policy.heeds_ctime());
             let other = Self::name_at(target, item.name);

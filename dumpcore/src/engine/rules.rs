@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::MountsMet;
 use super::catalogued::Catalogued;
 use super::checked::Checked;
+use super::link_checks::LinkChecks;
 use crate::fs::folding::Folding;
 use crate::fs::link_counts::LinkCounts;
 use crate::fs::xattr_map::Marks;
@@ -122,6 +123,9 @@ pub(crate) struct Rules<'a> {
     pub(crate) folding: Folding,
     /// How many names an inode of the dump can have.
     pub(crate) most_links: Option<u32>,
+    /// Files of the reference are read before they are linked to, and held
+    /// against this.
+    pub(crate) link_checks: Option<&'a LinkChecks>,
     /// What is remembered of the trees, where that is of use.
     pub(crate) catalogued: Option<&'a Catalogued>,
     /// What is known of the contents of the dump that is copied.
@@ -146,6 +150,7 @@ impl<'a> Rules<'a> {
             mounts: None,
             folding: Folding::default(),
             most_links: None,
+            link_checks: None,
             catalogued: None,
             checked: None,
         }

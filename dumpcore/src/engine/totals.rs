@@ -213,6 +213,7 @@ impl<'a> Totals<'a> {
             (&mut sum.copied_changed, counts.copied_changed),
             (&mut sum.copied_attributes, counts.copied_attributes),
             (&mut sum.copied_refused, counts.copied_refused),
+            (&mut sum.copied_damaged, counts.copied_damaged),
             (&mut sum.kept, counts.kept),
             (&mut sum.compared, counts.compared),
             (&mut sum.compared_same, counts.compared_same),
@@ -387,6 +388,7 @@ impl<'a> Counter<'a> {
             }
             Action::Kept => &mut counts.kept,
             Action::Copied(CopyReason::New) => &mut counts.copied_new,
+            Action::Copied(CopyReason::Damaged) => &mut counts.copied_damaged,
             Action::Copied(why) if why.attributes_only() => &mut counts.copied_attributes,
             Action::Copied(why) if why.link_refused() => &mut counts.copied_refused,
             Action::Copied(_) => &mut counts.copied_changed,

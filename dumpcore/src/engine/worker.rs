@@ -18,6 +18,7 @@ use super::watch::Here;
 use super::{Budget, Rules};
 use crate::catalog::{DirId, Rows};
 use crate::fs::dir_handle::DirHandle;
+use crate::fs::disk_hash::DiskHasher;
 use crate::fs::inspect;
 use crate::fs::link_counts::LinkCounts;
 use crate::fs::store::EntryWriter;
@@ -193,6 +194,10 @@ pub(super) struct Worker<'a> {
     pub(super) settable_owner: Option<(u32, u32)>,
     pub(super) chunk: dir::Chunk,
     here: Here,
+    /// Reads files from the disk, once one was to be read.
+    pub(super) disk: Option<DiskHasher>,
+    /// Was the file of the reference, which was looked at last, damaged?
+    pub(super) is_damaged: bool,
     /// What is asked of the catalog, once something was.
     pub(super) rows: Option<Rows>,
     /// The directory of the reference that had the last moved file.
@@ -216,6 +221,8 @@ impl<'a> Worker<'a> {
             settable_owner: None,
             chunk: dir::Chunk::default(),
             here,
+            disk: None,
+            is_damaged: false,
             rows: None,
             moved_from: None,
             relisted: None,

@@ -37,6 +37,23 @@ pub(crate) fn token(dump: &OwnedFd) -> Option<Vec<u8>> {
     xattr::get(Subject::Named(dump.as_fd(), c"."), &name).ok()?
 }
 
+/// Says of a checkpoint that is being made, or of what was left behind of one, that
+/// it is linked to others of its chain.
+///
+/// # Errors
+/// When the disk refuses, or stores no such mark.
+pub(crate) fn put_linked(dump: &OwnedFd) -> io::Result<()> {
+    let name = layout::LINKED_XATTR.as_bytes();
+    xattr::set(Subject::Open(dump.as_fd()), name, b"1")
+}
+
+/// Is it a checkpoint that is linked to others of its chain?
+pub(crate) fn is_linked(dump: &OwnedFd) -> bool {
+    let name = c_name(layout::LINKED_XATTR.as_bytes());
+    let found = xattr::get(Subject::Named(dump.as_fd(), c"."), &name);
+    matches!(found, Ok(Some(_)))
+}
+
 /// A token that no other dump has: the standard library's random keys.
 pub(crate) fn fresh_token() -> String {
     let half = || RandomState::new().build_hasher().finish();

@@ -45,6 +45,9 @@ pub struct DumpInfo {
     /// Space that removing it alone would free, in bytes. `None` without the
     /// catalog.
     pub unique_bytes: Option<u64>,
+    /// Is it a checkpoint that is linked to others of a chain, and shares nothing
+    /// with dumps?
+    pub is_linked: bool,
     /// How many inodes it has that no older dump on disk has, its directories
     /// among them. `None` without the catalog.
     pub added_inodes: Option<u64>,
@@ -61,7 +64,7 @@ struct Links {
 }
 
 impl DumpInfo {
-    /// Is it a copy that shares nothing with others?
+    /// Is it a copy that shares nothing with older dumps?
     #[must_use]
     pub fn is_checkpoint(&self) -> bool {
         matches!(self.dump, DumpId::Dump(name) if name.sort == Sort::Checkpoint)
@@ -122,6 +125,7 @@ impl DumpRoot {
                 },
                 added_bytes: sizes.as_ref().map(|sizes| sizes.added + own),
                 unique_bytes: sizes.as_ref().map(|sizes| sizes.unique + own),
+                is_linked: self.is_linked(dump),
                 added_inodes: sizes.as_ref().map(|sizes| sizes.added_inodes),
             }
         });

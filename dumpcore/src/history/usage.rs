@@ -11,6 +11,7 @@ use crate::model::error::Error;
 use crate::model::metadata::Meta;
 use crate::model::path::RelPath;
 use crate::policy::layout::DumpId;
+use crate::root::DumpRoot;
 use crate::sys::path;
 
 /// Where space goes.
@@ -39,6 +40,9 @@ pub struct Generation {
     pub since: DumpId,
     /// When that was made; `None` of a first copy.
     pub moment: Option<DateTime<Utc>>,
+    /// Is it a chain of [linked checkpoints](crate::Checkpoint::linked), which share
+    /// nothing with dumps?
+    pub is_linked: bool,
     /// How many dumps of it there are.
     pub dumps: u64,
     /// How much of the space asked for was stored in it, in bytes.
@@ -98,7 +102,14 @@ impl CatalogView {
             (None, Some(dumps)) => self.own_of(dumps),
             (None, None) => self.own_of(&self.view.dumps().map_err(failed)?),
         };
-        let usage = self.view.usage(&UsageOf { dumps, below });
+        let root = DumpRoot::open(&self.root)?;
+        let mut linked = self.view.dumps().map_err(failed)?;
+        linked.retain(|dump| root.is_linked(*dump));
+        let usage = self.view.usage(&UsageOf {
+            dumps,
+            below,
+            linked,
+        });
         let usage = usage.map_err(failed)?;
         Ok(usage.map(|usage| Usage {
             unique_bytes: usage.bytes + own,
@@ -111,6 +122,7 @@ impl CatalogView {
                     since: row.name,
                     moment: (row.name != DumpId::First)
                         .then(|| DateTime::from_timestamp_nanos(row.moment)),
+                    is_linked: row.is_linked,
                     dumps: row.dumps,
                     bytes: row.bytes,
                 })

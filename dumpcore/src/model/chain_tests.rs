@@ -76,6 +76,7 @@ fn of_runs() -> Errors {
         InsideDump { path: path(), dump: path(), root: path() },
         NotMounted { dump: path(), point: path(), by: path() },
         AmongDumps { path: path(), root: path() },
+        NoMarks { dump: path(), cause: answer() },
         NoHardLinks { dump: path(), fs: "vfat".into() },
         NoReplacing { dump: path(), fs: "fuse".into() },
         NameTaken { path: path() },

@@ -20,6 +20,8 @@ pub enum CopyReason {
     Device,
     /// The contents differ (seen only when contents are compared).
     Contents,
+    /// The reference no longer holds what was stored in it.
+    Damaged,
     /// Only permission bits differ.
     Mode,
     /// Only owner or group differ.
@@ -81,6 +83,7 @@ impl CopyReason {
             CopyReason::Target => "target",
             CopyReason::Device => "device",
             CopyReason::Contents => "contents",
+            CopyReason::Damaged => "damaged",
             CopyReason::Mode => "mode",
             CopyReason::Owner => "owner",
             CopyReason::Xattrs => "xattrs",
@@ -106,6 +109,7 @@ impl fmt::Display for CopyReason {
             CopyReason::Target => "the symlink points elsewhere",
             CopyReason::Device => "the device number differs",
             CopyReason::Contents => "the contents differ",
+            CopyReason::Damaged => "the reference is damaged",
             CopyReason::Mode => "the permissions differ",
             CopyReason::Owner => "the owner or group differs",
             CopyReason::Xattrs => "the extended attributes or ACLs differ",

@@ -110,6 +110,7 @@ impl Serialize for Copied<'_> {
         map.serialize_entry("changed", &counts.copied_changed)?;
         map.serialize_entry("attributes", &counts.copied_attributes)?;
         map.serialize_entry("refused", &counts.copied_refused)?;
+        map.serialize_entry("damaged", &counts.copied_damaged)?;
         map.end()
     }
 }
@@ -346,6 +347,7 @@ mod tests {
             "changed": { "number": 0, "bytes": 0 },
             "attributes": { "number": 0, "bytes": 0 },
             "refused": { "number": 2, "bytes": 20 },
+            "damaged": { "number": 0, "bytes": 0 },
         });
         assert_eq!(written["copied"], copied);
         assert_eq!(written["faults_total"], 0);

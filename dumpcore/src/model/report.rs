@@ -92,6 +92,10 @@ pub struct Counts {
     /// Copied although they are unchanged, because links to the reference were
     /// refused.
     pub copied_refused: Count,
+    /// Copied although they are unchanged, because the reference no longer holds
+    /// what was stored in it: only in a
+    /// [linked checkpoint](crate::Checkpoint::linked).
+    pub copied_damaged: Count,
     /// Bytes that all copies take on disk, without holes; of directories only
     /// the number is known.
     pub allocated: u64,
@@ -133,7 +137,8 @@ impl Counts {
     /// Everything that was copied.
     #[must_use]
     pub fn copied(&self) -> Count {
-        self.copied_new + self.copied_changed + self.copied_attributes + self.copied_refused
+        let refused = self.copied_refused + self.copied_damaged;
+        self.copied_new + self.copied_changed + self.copied_attributes + refused
     }
 }
 
@@ -152,6 +157,7 @@ impl AddAssign<&Counts> for Counts {
             copied_changed,
             copied_attributes,
             copied_refused,
+            copied_damaged,
             allocated,
             kept,
             compared,
@@ -175,6 +181,7 @@ impl AddAssign<&Counts> for Counts {
         self.copied_changed += copied_changed;
         self.copied_attributes += copied_attributes;
         self.copied_refused += copied_refused;
+        self.copied_damaged += copied_damaged;
         self.allocated += allocated;
         self.kept += kept;
         self.compared += compared;

@@ -30,11 +30,12 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::fs::marks;
 use crate::model::error::{BadLink, Error};
 use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
 use crate::model::path::RelPath;
-use crate::policy::layout::{self, DumpId, DumpName, LinkTarget};
+use crate::policy::layout::{self, DumpId, DumpName, LinkTarget, Sort};
 use crate::root::listing::{Dumps, Listing};
 use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
@@ -167,6 +168,18 @@ impl DumpRoot {
         Ok(self
             .link(layout::CURRENT_CHECKPOINT)?
             .map(|checkpoint| checkpoint.dir.below(&self.path)))
+    }
+
+    /// Is it a checkpoint that is [linked](crate::Checkpoint::linked) to others of its
+    /// chain, and to which no dump is linked?
+    #[must_use]
+    pub fn is_linked(&self, dump: impl Into<DumpId>) -> bool {
+        let dump: DumpId = dump.into();
+        let is_checkpoint = dump
+            .name()
+            .is_some_and(|name| name.sort == Sort::Checkpoint);
+        let opened = || self.open_dump(&dump.rel_path());
+        is_checkpoint && opened().is_ok_and(|dump| marks::is_linked(&dump))
     }
 
     /// Fails when it is inside a dump of any dump root, and so must not be

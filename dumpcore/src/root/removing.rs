@@ -154,11 +154,19 @@ impl DumpRoot {
     }
 
     /// May a newer dump share files with this one? Not when the newest checkpoint was
-    /// made in between: what came after that is linked to it.
+    /// made in between: what came after that is linked to it, unless it is one of the
+    /// chain of linked ones.
     pub(crate) fn is_of_this_generation(&self, dump: DumpName) -> bool {
         let checkpoint = self.link(layout::CURRENT_CHECKPOINT).ok().flatten();
         let checkpoint = checkpoint.and_then(|target| target.name);
-        let checkpoint = checkpoint.filter(|name| name.sort == Sort::Checkpoint);
+        let mut checkpoint = checkpoint.filter(|name| name.sort == Sort::Checkpoint);
+        if checkpoint.is_some_and(|name| self.is_linked(name)) {
+            let Ok(names) = self.listing().names() else {
+                return false;
+            };
+            let begins = |name: &DumpName| name.sort == Sort::Checkpoint && !self.is_linked(*name);
+            checkpoint = names.into_iter().rev().find(begins);
+        }
         checkpoint.is_none_or(|checkpoint| dump.stamp > checkpoint.stamp)
     }
 

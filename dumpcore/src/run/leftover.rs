@@ -7,7 +7,7 @@ use super::trees::{Source, again, all_names};
 use super::{Order, Run};
 use crate::engine::{self, Budget, Pair, Totals, Wanted};
 use crate::fs::dir_handle::DirHandle;
-use crate::fs::remove_tree;
+use crate::fs::{marks, remove_tree};
 use crate::model::error::Error;
 use crate::model::event::Warning;
 use crate::model::fault::{Fault, Op};
@@ -40,10 +40,12 @@ impl Run {
         let refused = |fault| self.dump.refuses(fault, None);
         let mut leftovers = listing.incompletes().map_err(refused)?;
         leftovers.retain(|found| found.name.sort == order.sort);
-        let (mut ours, mut foreign) = (Vec::new(), Vec::new());
+        let (mut ours, mut linked, mut foreign) = (Vec::new(), Vec::new(), Vec::new());
         for name in leftovers.into_iter().map(|found| found.name) {
             match self.take(name, sources) {
-                Ok(leftover) => ours.push(leftover),
+                // Its links are to what nothing else may share.
+                Ok((leftover, true)) if order.linked.is_none() => linked.push(leftover),
+                Ok((leftover, _)) => ours.push(leftover),
                 Err(held) => foreign.push((name, held)),
             }
         }
@@ -76,20 +78,20 @@ impl Run {
             stamp,
             sort: order.sort,
         };
-        let leftover = match self.options.dry_run {
-            true => None,
-            false => ours.pop(),
-        };
-        if leftover.is_some() {
-            self.remove_leftovers(ours, totals)?;
+        if self.options.dry_run {
+            let leftover = None;
+            return Ok(Named { name, leftover });
         }
+        let leftover = ours.pop();
+        ours.append(&mut linked);
+        self.remove_leftovers(ours, totals)?;
         Ok(Named { name, leftover })
     }
 
     /// Takes hold of a leftover that was made of (some of) the same roots, and
-    /// that this user may fill. An empty one serves all roots. Else: is it that
-    /// another program holds it?
-    fn take(&self, name: DumpName, sources: &[Source]) -> Result<Leftover, bool> {
+    /// that this user may fill; says whether it is of a linked checkpoint. An empty
+    /// one serves all roots. Else: is it that another program holds it?
+    fn take(&self, name: DumpName, sources: &[Source]) -> Result<(Leftover, bool), bool> {
         // Another user's can neither be resumed nor removed. Its owner's
         // number does not tell: a server may show our own under another.
         let names = self
@@ -115,7 +117,8 @@ impl Run {
             false => Some(Hold::alone(dir.as_fd()).map_err(|e| errno::is_locked(&e))?),
         };
         let newest = None;
-        Ok(Leftover { name, hold, newest })
+        let linked = marks::is_linked(&dir);
+        Ok((Leftover { name, hold, newest }, linked))
     }
 
     /// Of several leftovers the newest is resumed; the others are removed.

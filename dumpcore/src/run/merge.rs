@@ -12,8 +12,8 @@ use super::mount_memory::mounts_of;
 use super::trees::{Reference, Source, still_there};
 use super::{Made, Run};
 use crate::engine::{
-    self, Budget, Catalogued, Checked, Held, MergeOptions, MountsMet, Purpose, Root, Rules,
-    Sharing, Stands, Totals,
+    self, Budget, Catalogued, Checked, Held, LinkChecks, MergeOptions, MountsMet, Purpose, Root,
+    Rules, Sharing, Stands, Totals,
 };
 use crate::fs::dir_handle::{DirHandle, HandleCache};
 use crate::fs::folding::Folding;
@@ -48,6 +48,8 @@ pub(super) struct Merge<'m> {
     /// Is an observer still to be told how many entries there are, where they are
     /// counted?
     pub(super) tells_total: bool,
+    /// What files of references are held against before they are linked to.
+    pub(super) link_checks: Option<&'m LinkChecks>,
     /// What is remembered of the trees.
     pub(super) catalogued: Option<&'m Catalogued>,
     /// What is known of the contents of the dump that is copied.
@@ -72,6 +74,7 @@ impl<'m> Merge<'m> {
             mounted: &[],
             folding: Folding::default(),
             tells_total: false,
+            link_checks: None,
             catalogued: None,
             checked: None,
         }
@@ -194,12 +197,14 @@ impl Counting for InDump<'_> {
 
 impl Run {
     /// Compares trees with what was made of them, as it is on the disk: what
-    /// would be copied again, differs.
+    /// would be copied again, differs. A copy that has the hash which was recorded
+    /// of its source is the same.
     pub(crate) fn compare(
         &self,
         sources: Vec<Source>,
         made: &Made<'_>,
         totals: &Totals<'_>,
+        link_checks: Option<&LinkChecks>,
     ) -> Result<(), Error> {
         let staging = made.staging;
         let handle = dir::reopen(staging.handle().as_fd(), For::Passing);
@@ -224,6 +229,7 @@ impl Run {
         };
         let merge = Merge {
             staging: Some(staging),
+            link_checks,
             ..Merge::new(options, made.budget, totals, made.capabilities)
         };
         self.merge(&merge, sources)
@@ -306,6 +312,7 @@ impl Run {
             folding: target.map_or(merge.folding, |staging| staging.folding),
             // What is compared is there already, and is not linked to.
             most_links: most_links.filter(|_| purpose != Purpose::Verify),
+            link_checks: merge.link_checks,
             catalogued: merge.catalogued,
             checked: merge.checked,
             ..Rules::new(merge.options, merge.capabilities)

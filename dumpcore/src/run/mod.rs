@@ -154,13 +154,22 @@ impl Run {
         if self.options.dry_run || named || !is_there {
             return Ok(());
         }
-        let links = self.links(name.sort);
+        let links = self.links_of(name.sort);
         links::point(&self.dump, name, &links)
+    }
+
+    /// Which links are moved to what is ordered. Dumps are never linked to a linked
+    /// checkpoint, so `current` stays.
+    fn links(&self, order: &Order<'_>) -> Vec<&'static str> {
+        match order.linked {
+            Some(_) => vec![layout::CURRENT_CHECKPOINT],
+            None => self.links_of(order.sort),
+        }
     }
 
     /// Which links are moved to a new dump. A root that has lost its `current`
     /// may still know its checkpoint.
-    fn links(&self, sort: Sort) -> Vec<&'static str> {
+    fn links_of(&self, sort: Sort) -> Vec<&'static str> {
         let knows_checkpoint = || matches!(self.dump.link(layout::CURRENT_CHECKPOINT), Ok(Some(_)));
         if sort == Sort::Checkpoint || self.init && !knows_checkpoint() {
             vec![layout::CURRENT_CHECKPOINT, layout::CURRENT]

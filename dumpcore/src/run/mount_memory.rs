@@ -61,13 +61,18 @@ pub(super) fn mounts_of(
 
 impl Run {
     /// Recalls what was mounted below the trees; `touched` says which files of
-    /// a dump's tree may have been touched.
+    /// a dump's tree may have been touched. A checkpoint recalls nothing: it would
+    /// be linked to the dump that has it.
     pub(super) fn recall_mounts(
         &self,
+        order: &Order<'_>,
         sources: &mut [Source],
         touched: impl Fn(&Source, &OwnedFd) -> Touched,
     ) -> Expected {
         let mut expected = Vec::new();
+        if order.sort == layout::Sort::Checkpoint {
+            return Expected(expected);
+        }
         for source in sources {
             let Some(reference) = source.reference.clone() else {
                 continue;

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use chrono::{DateTime, Utc};
 
 use super::expected::Expected;
-use crate::engine::{GoodCopies, MergeOptions};
+use crate::engine::{GoodCopies, LinkChecks, MergeOptions};
 use crate::fs::{mount_notes, read_marks};
 use crate::model::lacking::Lacking;
 use crate::model::metadata::Time;
@@ -51,6 +51,9 @@ pub(crate) struct Order<'a> {
     pub(crate) allow_empty: bool,
     /// May an expired dump be recycled?
     pub(crate) recycle: bool,
+    /// Of a checkpoint that links to the checkpoint before: what its files are
+    /// held against before they are linked to.
+    pub(crate) linked: Option<&'a LinkChecks>,
     /// Add up first what is needed, and stop when that is not free.
     pub(crate) space_check: bool,
     /// What a published dump is compared with while it is copied.
@@ -74,6 +77,7 @@ impl<'a> Order<'a> {
             pin: None,
             allow_empty: false,
             recycle: false,
+            linked: None,
             space_check: false,
             check: None,
         }

@@ -14,7 +14,7 @@ use super::vanished::Vanished;
 use super::{Check, Made, Order, Run, budget, flush, published};
 use crate::engine::{Budget, Checked, MergeOptions, MountsMet, Totals};
 use crate::fs::folding::Folding;
-use crate::fs::{capabilities, folding};
+use crate::fs::{capabilities, folding, marks};
 use crate::model::error::Error;
 use crate::model::event::{Event, Phase, Warning};
 use crate::model::lacking::Lacking;
@@ -24,7 +24,7 @@ use crate::model::report::Report;
 use crate::policy::layout::DumpName;
 use crate::root::listing::Dated;
 use crate::root::staging::{Leftover, Staging, Tells};
-use crate::sys::clock;
+use crate::sys::{clock, errno};
 
 /// What a dump was made from.
 #[derive(Default)]
@@ -160,7 +160,9 @@ impl Publication<'_> {
         let folding = folding::guess(run.dump.handle().as_fd());
         run.tell_of_folding(folding, &sources, totals)?;
         self.evidence.weigh(&mut sources, None);
-        let expected = run.recall_mounts(&mut sources, |s, dump| self.evidence.since(s, dump));
+        let expected = run.recall_mounts(self.order, &mut sources, |s, dump| {
+            self.evidence.since(s, dump)
+        });
         let met = MountsMet::default();
         let capabilities = capabilities::guess(run.dump.handle());
         let merge = Merge {
@@ -186,7 +188,8 @@ impl Publication<'_> {
             leftover.newest =
                 run.trim_leftover(leftover.name, self.order, &sources, self.budget, totals)?;
         }
-        let (mut staging, capabilities) = run.staging(self.name, leftover, &sources, totals)?;
+        let (staging, capabilities) = run.staging(self.name, leftover, &sources, totals)?;
+        let mut staging = self.marked_as_linked(staging)?;
         // Not for a dump root that is refused.
         let catalog = run.open_catalog(self.order, totals);
         let remembering = catalog
@@ -220,6 +223,28 @@ impl Publication<'_> {
         Ok(began)
     }
 
+    /// Says of a linked checkpoint that it is one before anything in it is linked:
+    /// no other run may take over what is left behind of it.
+    fn marked_as_linked<'s>(&self, staging: Staging<'s>) -> Result<Staging<'s>, Error> {
+        if self.order.linked.is_none() {
+            return Ok(staging);
+        }
+        match marks::put_linked(staging.handle()) {
+            Ok(()) => Ok(staging),
+            Err(e) if errno::is_disk_refusal(&e) => {
+                staging.marked(Err(e))?;
+                Ok(staging)
+            }
+            Err(cause) => {
+                staging.abandon();
+                Err(Error::NoMarks {
+                    dump: self.run.dump.path().to_path_buf(),
+                    cause,
+                })
+            }
+        }
+    }
+
     /// Brings the trees to where the dump is made, with its notes.
     fn fill(
         &self,
@@ -231,7 +256,8 @@ impl Publication<'_> {
         let (run, evidence) = (self.run, &self.evidence);
         evidence.begin(staging)?;
         evidence.weigh(&mut sources, staging.resumed.then(|| staging.handle()));
-        let expected = run.recall_mounts(&mut sources, |s, dump| evidence.since(s, dump));
+        let expected =
+            run.recall_mounts(self.order, &mut sources, |s, dump| evidence.since(s, dump));
         if capabilities.user_xattrs {
             run.tell_of_missing_marks(evidence, &sources, self.totals);
         }
@@ -246,6 +272,7 @@ impl Publication<'_> {
             met: Some(&met),
             mounted: &self.order.mounted,
             tells_total: !self.total_is_told,
+            link_checks: self.order.linked,
             catalogued: remembering.as_ref().map(|it| &it.merge),
             checked,
             ..Merge::new(options, self.budget, self.totals, capabilities)
@@ -296,6 +323,6 @@ impl Publication<'_> {
         if self.order.at.is_some() && self.run.is_older(made) {
             return Vec::new();
         }
-        self.run.links(self.order.sort)
+        self.run.links(self.order)
     }
 }

@@ -5,6 +5,9 @@
 //! dump that has the tree. It is looked for backwards through the names, one
 //! look at each dump, and only where `current` lacks the tree; a tree that
 //! none has is looked for once, since the next time one has it.
+//!
+//! Linked checkpoints are a chain of their own: each is linked to the newest of
+//! them that has the tree, and to nothing else, and nothing else to them.
 
 use std::ffi::{CStr, OsStr};
 use std::os::fd::AsFd as _;
@@ -19,7 +22,8 @@ use super::{Order, Run};
 use crate::model::error::Error;
 use crate::model::fault::Op;
 use crate::model::path::RelPath;
-use crate::policy::layout::{self, Sort};
+use crate::policy::layout::{self, DumpName, Sort};
+use crate::root::listing::Listing;
 use crate::sys::dir::{self, For};
 
 impl Reference {
@@ -39,6 +43,12 @@ impl Run {
         sources: &mut [Source],
         now: DateTime<Utc>,
     ) -> Result<Option<Arc<Reference>>, Error> {
+        if order.sort == Sort::Checkpoint {
+            return match order.linked {
+                Some(_) => self.choose_in_chain(sources),
+                None => Ok(None),
+            };
+        }
         let Some(first) = self.first_choice(order, now)? else {
             return Ok(None);
         };
@@ -73,20 +83,13 @@ impl Run {
 
     /// The dump to link to if it has the tree: `current`; for an import the
     /// newest that is not later; in a dump root that lost its `current`, its
-    /// newest. A checkpoint has none.
+    /// newest.
     fn first_choice(
         &self,
         order: &Order<'_>,
         now: DateTime<Utc>,
     ) -> Result<Option<Arc<Reference>>, Error> {
-        if order.sort == Sort::Checkpoint {
-            return Ok(None);
-        }
-        let listed = |until| {
-            let found = self.dump.listing().newest_not_later(until);
-            let found = found.map_err(|fault| self.dump.refuses(fault, None))?;
-            Ok::<_, Error>(found.map(|name| name.rel_path()))
-        };
+        let listed = |until| self.newest(&self.dump.listing(), until, |_| true);
         let current = self.current.as_ref().map(|current| current.dir.clone());
         let path = match order.at {
             Some(_) => listed(order.moment.unwrap_or(now))?.or(current),
@@ -106,18 +109,66 @@ impl Run {
         now: DateTime<Utc>,
     ) -> Result<Option<RelPath>, Error> {
         let listing = self.dump.listing();
-        let tree = Path::new(OsStr::from_bytes(tree.to_bytes()));
+        let path = Path::new(OsStr::from_bytes(tree.to_bytes()));
         let limits = moment.map(|moment| moment.min(now));
         for until in limits.into_iter().chain([now]) {
-            let found = listing.newest_with(tree, ..=until);
-            if let Some(name) = found.map_err(|fault| self.dump.refuses(fault, None))? {
-                return Ok(Some(name.rel_path()));
+            let found = self.newest(&listing, until, |name| listing.has_tree(name, path))?;
+            if found.is_some() {
+                return Ok(found);
             }
         }
         // One made by hand is older than all others.
         let first = RelPath::from_bytes(layout::FIRST.as_bytes());
-        let by_hand = first.join(tree.as_os_str().as_bytes());
+        let by_hand = first.join(tree.to_bytes());
         Ok(self.dump.open_dump(&by_hand).is_ok().then_some(first))
+    }
+
+    /// The newest dump, not later than this, that will do and is not a linked
+    /// checkpoint.
+    fn newest(
+        &self,
+        listing: &Listing,
+        until: DateTime<Utc>,
+        will_do: impl Fn(DumpName) -> bool,
+    ) -> Result<Option<RelPath>, Error> {
+        for dump in listing.newest_first(..=until) {
+            let name = dump.map_err(|fault| self.dump.refuses(fault, None))?.name;
+            if will_do(name) && !self.dump.is_linked(name) {
+                return Ok(Some(name.rel_path()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Chooses for each tree the newest linked checkpoint that has it: none where
+    /// the chain is begun.
+    fn choose_in_chain(&self, sources: &mut [Source]) -> Result<Option<Arc<Reference>>, Error> {
+        // What dumps are linked to, by somebody's hand, must not be shared.
+        let current = self.current.as_ref().and_then(|current| current.name);
+        if current.is_some_and(|current| self.dump.is_linked(current)) {
+            return Ok(None);
+        }
+        let mut left: Vec<&mut Source> = sources.iter_mut().collect();
+        let mut first = None;
+        for dump in self.dump.listing().newest_first(..) {
+            let name = dump.map_err(|fault| self.dump.refuses(fault, None))?.name;
+            if left.is_empty() {
+                break;
+            }
+            if !self.dump.is_linked(name) {
+                continue;
+            }
+            let reference = Arc::new(self.open_reference(name.rel_path())?);
+            left.retain_mut(|source| {
+                let has = reference.has(&source.name);
+                if has {
+                    source.reference = Some(Arc::clone(&reference));
+                    first.get_or_insert_with(|| Arc::clone(&reference));
+                }
+                !has
+            });
+        }
+        Ok(first)
     }
 
     fn open_reference(&self, path: RelPath) -> Result<Reference, Error> {

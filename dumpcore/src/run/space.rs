@@ -14,6 +14,7 @@ use crate::fs::capabilities;
 use crate::model::error::Error;
 use crate::model::event::{Event, Phase, Silent};
 use crate::policy::layout::{DumpId, DumpName, Sort};
+use crate::policy::link::LinkPolicy;
 use crate::root::staging::Leftover;
 use crate::sys::dir::{self, For};
 use crate::sys::fstype::FsType;
@@ -83,7 +84,15 @@ impl Run {
         leftover: Option<DumpName>,
         (budget, totals): (Budget, &Totals<'_>),
     ) -> Result<Expected, Error> {
-        let (mut needed, expected) = self.space_of(order, again(sources)?, budget)?;
+        let linked = |mut trees: Vec<Source>| {
+            // What is linked takes no room; only a checkpoint of a chain links.
+            for tree in trees.iter_mut().filter(|_| order.linked.is_some()) {
+                let source = sources.iter().find(|source| source.name == tree.name);
+                tree.reference = source.and_then(|source| source.reference.clone());
+            }
+            trees
+        };
+        let (mut needed, expected) = self.space_of(order, linked(again(sources)?), budget)?;
         if let Some(leftover) = leftover {
             let path = DumpId::Incomplete(leftover).rel_path();
             let open = self.dump.open_dump(&path);
@@ -91,7 +100,7 @@ impl Run {
             if let Ok(handle) = handle {
                 // An empty one saves nothing.
                 if let Ok(there) = roots_of_dump(&handle, &path.below(self.dump.path())) {
-                    let (there, _) = self.space_of(order, there, budget)?;
+                    let (there, _) = self.space_of(order, linked(there), budget)?;
                     needed = needed.saturating_sub(there);
                 }
             }
@@ -127,8 +136,14 @@ impl Run {
     ) -> Result<(u64, Expected), Error> {
         const BLOCK: u64 = 4096;
         let totals = Totals::new(&Silent, Some(&self.options.stop));
+        // Contents are not read to add up what they take.
+        let plain = LinkPolicy::new().ctime(false);
         let options = MergeOptions {
             purpose: Purpose::Estimate,
+            policy: match order.linked {
+                Some(_) => &plain,
+                None => order.merge.policy,
+            },
             ..order.merge
         };
         let capabilities = capabilities::guess(self.dump.handle());

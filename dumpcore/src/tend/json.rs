@@ -14,6 +14,7 @@ impl Serialize for Removed {
         map.serialize_entry("entries", &self.names)?;
         map.serialize_entry("freed_bytes", &self.freed_bytes)?;
         map.serialize_entry("used_by", &self.used_by)?;
+        map.serialize_entry("linked", &self.is_linked)?;
         map.serialize_entry("whole", &self.whole)?;
         map.serialize_entry("recyclable", &self.recyclable)?;
         map.end()
@@ -64,6 +65,7 @@ mod tests {
             names: 7,
             freed_bytes: 4096,
             used_by: Some(212),
+            is_linked: false,
             whole: true,
             recyclable: false,
         };
@@ -81,6 +83,7 @@ mod tests {
         assert_eq!(written["removed"][0]["name"], "2026/1122/2331");
         assert_eq!(written["removed"][0]["entries"], 7);
         assert_eq!(written["removed"][0]["used_by"], 212);
+        assert_eq!(written["removed"][0]["linked"], false);
         assert_eq!(written["left"][0]["reason"], "first_copy");
         assert_eq!(written["faults"], serde_json::json!([]));
     }

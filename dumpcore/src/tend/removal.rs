@@ -124,6 +124,9 @@ pub struct Removed {
     /// `None` where that was not [asked for](crate::Remove::count_users), or is
     /// not known without the catalog.
     pub used_by: Option<u64>,
+    /// Was it a [linked checkpoint](crate::Checkpoint::linked)? What uses its files are
+    /// checkpoints, too.
+    pub is_linked: bool,
     /// Is nothing left of it? What is left is no longer a dump, and is removed by
     /// the next run.
     pub whole: bool,

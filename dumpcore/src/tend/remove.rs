@@ -128,6 +128,12 @@ impl Remove {
     pub(super) fn run_in(self, root: &DumpRoot, lock: Option<&DumpLock>) -> Result<Removal, Error> {
         let plan = Plan::of(root, &self.dumps, self.first)?;
         let users = self.users(root, &plan.go);
+        let linked: Vec<DumpId> = plan
+            .go
+            .iter()
+            .copied()
+            .filter(|dump| root.is_linked(*dump))
+            .collect();
         let totals = Totals::new(&*self.options.observer, Some(&self.options.stop));
         let budget = {
             let jobs = self.options.jobs;
@@ -139,6 +145,7 @@ impl Remove {
         };
         for removed in &mut removal.removed {
             removed.used_by = users.get(&removed.dump).copied();
+            removed.is_linked = linked.contains(&removed.dump);
         }
         let stopped = !totals.keep_going();
         let sum = totals.sum();
@@ -189,6 +196,7 @@ impl Remove {
                 names: gone.names,
                 freed_bytes: gone.freed,
                 used_by: None,
+                is_linked: false,
                 whole: gone.all,
                 recyclable: false,
             });
@@ -270,6 +278,7 @@ impl Remove {
             names: gone.names,
             freed_bytes: gone.freed,
             used_by: None,
+            is_linked: false,
             whole: gone.all,
             recyclable: false,
         }
@@ -357,6 +366,7 @@ fn spared(root: &DumpRoot, dump: DumpId) -> Removed {
         names: 0,
         freed_bytes: 0,
         used_by: None,
+        is_linked: false,
         whole: false,
         recyclable: true,
     }
@@ -391,6 +401,7 @@ fn stranded(root: &DumpRoot, dump: DumpId) -> Removed {
         names: 0,
         freed_bytes: 0,
         used_by: None,
+        is_linked: false,
         whole: false,
         recyclable: false,
     }

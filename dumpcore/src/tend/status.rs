@@ -51,6 +51,8 @@ pub struct CheckpointStatus {
     pub dump: DumpId,
     /// When what it copies was made.
     pub moment: DateTime<Utc>,
+    /// Is it [linked](crate::Checkpoint::linked) to others of its chain?
+    pub is_linked: bool,
 }
 
 /// What a run left behind.
@@ -207,9 +209,11 @@ impl DumpRoot {
         let checkpoints = dumps.iter().filter(|dump| dump.is_checkpoint());
         let checkpoints = checkpoints.filter(|dump| !is_future(dump));
         let newest = checkpoints.filter_map(|dump| {
-            let moment = dump.moment?;
-            let dump = dump.dump;
-            Some(CheckpointStatus { dump, moment })
+            Some(CheckpointStatus {
+                dump: dump.dump,
+                moment: dump.moment?,
+                is_linked: dump.is_linked,
+            })
         });
         let listing = self.listing();
         let leftovers = listing.incompletes()?.into_iter().map(|found| {
@@ -377,7 +381,7 @@ impl RootStatus {
         {
             all.push(Attention::LittleRoom { more });
         }
-        if let Some(CheckpointStatus { dump, moment }) = self.checkpoint {
+        if let Some(CheckpointStatus { dump, moment, .. }) = self.checkpoint {
             let age = self.now - moment;
             if age > limits.checkpoint_age {
                 all.push(Attention::OldCheckpoint { dump, age });

@@ -233,6 +233,35 @@ impl Run {
         }
     }
 
+    /// A checkpoint that links to the one before.
+    pub(crate) fn linked_checkpoint() -> Self {
+        let start = |stage: &Stage| {
+            let mut command = stage.chkptme();
+            command.arg("--linked");
+            command
+        };
+        let base = Stage::new();
+        base.write(&sample_trees::before());
+        base.dump_now();
+        end_well(&mut start(&base));
+        copy_tree(&base.source, &base.beside("was"));
+        base.write(&sample_trees::after());
+        base.dump_now();
+        Run {
+            base,
+            start,
+            ..Self::dump()
+        }
+    }
+
+    /// The same with a catalog in the dump root.
+    pub(crate) fn catalogued_linked_checkpoint() -> Self {
+        Run {
+            catalog: true,
+            ..Self::linked_checkpoint()
+        }
+    }
+
     /// A checkpoint that is read back from the disk.
     pub(crate) fn verified_checkpoint() -> Self {
         let start = |stage: &Stage| {

@@ -149,6 +149,18 @@ fn no_space_at_every_call_of_a_checkpoint() {
 
 #[test]
 #[ignore = "needs strace"]
+fn no_space_at_every_call_of_a_linked_checkpoint() {
+    Run::linked_checkpoint().refuse_everywhere("ENOSPC");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn an_io_error_at_every_call_of_a_linked_checkpoint() {
+    Run::linked_checkpoint().refuse_everywhere("EIO");
+}
+
+#[test]
+#[ignore = "needs strace"]
 fn no_quota_at_every_call_of_a_replica() {
     Run::replica().refuse_everywhere("EDQUOT");
 }

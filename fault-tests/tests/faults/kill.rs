@@ -109,6 +109,18 @@ fn at_every_call_of_a_verified_checkpoint() {
 
 #[test]
 #[ignore = "needs strace"]
+fn at_every_call_of_a_linked_checkpoint() {
+    Run::linked_checkpoint().kill_everywhere();
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn at_every_call_of_a_linked_checkpoint_with_the_catalog() {
+    Run::catalogued_linked_checkpoint().kill_everywhere();
+}
+
+#[test]
+#[ignore = "needs strace"]
 fn at_every_call_of_a_first_replica() {
     Run::first_replica().kill_everywhere();
 }

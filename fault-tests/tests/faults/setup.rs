@@ -1,9 +1,10 @@
 //! A source, two dump roots and the programs, shielded from the machine's
 //! own settings; and what must hold of a dump root at every instant.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Output};
@@ -338,8 +339,44 @@ fn assert_stands_newest(root: &Path, source: &Path) {
     let current = dump.current().expect("current names a dump");
     let current = current.expect("there is a current");
     assert_one_of(&current.join(ROOT), &[source]);
-    let newest = dump.list().expect("listed").last().map(|name| name.path());
-    assert_eq!(newest.map(|newest| root.join(newest)), Some(current));
+    let newest = dump.list().expect("listed").last().copied();
+    let newest = newest.expect("there is a dump");
+    match dump.is_linked(newest) {
+        // One that has no moment, since that could not be stored, may look newer.
+        true => {
+            let checkpoint = dump.current_checkpoint().expect("read");
+            let checkpoint = checkpoint.expect("there is a checkpoint");
+            assert_one_of(&checkpoint.join(ROOT), &[source]);
+        }
+        false => assert_eq!(root.join(newest.path()), current),
+    }
+    assert_apart(&dump);
+}
+
+/// No inode is both in a linked checkpoint and in another dump.
+#[track_caller]
+fn assert_apart(root: &DumpRoot) {
+    let (mut chain, mut others) = (BTreeSet::new(), BTreeSet::new());
+    for name in root.list().expect("listed") {
+        let inodes = match root.is_linked(name) {
+            true => &mut chain,
+            false => &mut others,
+        };
+        add_inodes(&root.path().join(name.path()), inodes);
+    }
+    let both: Vec<_> = chain.intersection(&others).collect();
+    assert!(both.is_empty(), "in the chain and in dumps: {both:?}");
+}
+
+fn add_inodes(dir: &Path, inodes: &mut BTreeSet<u64>) {
+    for entry in fs::read_dir(dir).expect("listed") {
+        let path = entry.expect("listed").path();
+        let meta = fs::symlink_metadata(&path).expect("there");
+        inodes.insert(meta.ino());
+        if meta.is_dir() {
+            add_inodes(&path, inodes);
+        }
+    }
 }
 
 /// What runs left in a dump root: places, and names that are not a dump's.

@@ -273,6 +273,7 @@ proptest! {
                 let of = UsageOf {
                     dumps: ids.clone(),
                     below: (!below.is_empty()).then(|| RelPath::from(below)),
+                    linked: Vec::new(),
                 };
                 let (whole, parts) = plain_usage(&dumps, &set, below);
                 let dirs = if below.is_empty() { DIRS * set.len() as u64 } else { 0 };
@@ -427,6 +428,7 @@ fn what_no_dump_ever_had_has_no_usage() {
         let of = UsageOf {
             dumps: None,
             below: Some(RelPath::from(below)),
+            linked: Vec::new(),
         };
         assert_eq!(
             usage::usage(&db, &series, &of).expect("asked"),

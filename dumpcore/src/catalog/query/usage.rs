@@ -3,11 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, params};
 
 use super::paths::{Belongs, Place, place};
 use super::rows::{Run, each_run};
-use super::series::Series;
+use super::series::{DumpRow, Series, TreeSeries};
 use super::sizes::{Chosen, Held, PerInode, each_space, held, tree_indices};
 use crate::catalog::query_values::{GenerationRow, UsageOf, UsageRow};
 use crate::model::path::RelPath;
@@ -32,7 +32,7 @@ pub(super) fn usage(
     })?;
     let chosen = Chosen::of(series, of.dumps.as_deref());
     let held = held(connection, series, &belongs, &chosen)?;
-    let mut counted = Counted::new(connection, series)?;
+    let mut counted = Counted::new(connection, series, &of.linked)?;
     each_run(connection, |run| {
         let Some(here) = belongs.of(run.dir) else {
             return;
@@ -44,8 +44,9 @@ pub(super) fn usage(
         let part = here
             .part
             .or_else(|| parts.of_name(place.as_ref().map(|(_, p)| p), run));
-        if let Some(part) = part {
-            counted.count(run.inode, part, here.tree, run.first);
+        let on_disk = series.trees[here.tree as usize].span(run.first, run.last);
+        if let Some((part, (first, _))) = part.zip(on_disk) {
+            counted.count(run.inode, part, here.tree, first);
         }
     })?;
     let whole = of.below.is_none();
@@ -106,26 +107,21 @@ struct Counted {
     first: PerInode<(u32, u32)>,
     /// Further parts of an inode that has names in several.
     others: HashSet<(i64, u32)>,
-    generations: Vec<GenerationRow>,
-    /// By tree: the numbers with which generations begin, and their indices.
-    begins: Vec<Vec<(i64, usize)>>,
+    copies: Copies,
 }
 
 impl Counted {
-    fn new(connection: &Connection, series: &Series) -> rusqlite::Result<Self> {
-        let (generations, begins) = generations(series);
+    fn new(connection: &Connection, series: &Series, linked: &[DumpId]) -> rusqlite::Result<Self> {
         Ok(Self {
             first: PerInode::new(connection)?,
             others: HashSet::new(),
-            generations,
-            begins,
+            copies: Copies::read(connection, series, linked)?,
         })
     }
 
-    fn count(&mut self, inode: i64, part: u32, tree: u32, first: i64) {
-        let begins = &self.begins[tree as usize];
-        let at = begins.partition_point(|(begin, _)| *begin <= first);
-        let generation = at.checked_sub(1).map_or(0, |at| begins[at].1 + 1);
+    fn count(&mut self, inode: i64, part: u32, tree: u32, first: u32) {
+        let copy = self.copies.begins[tree as usize].copy_of(first);
+        let generation = copy.map_or(0, |copy| copy + 1);
         let generation = u32::try_from(generation).unwrap_or_default();
         let Some(found) = self.first.get_mut(inode) else {
             return;
@@ -161,7 +157,7 @@ impl Counted {
                 sums[*part as usize] += space;
             }
             if let Some(generation) = generation.checked_sub(1) {
-                self.generations[generation as usize].bytes += space;
+                self.copies.all[generation as usize].bytes += space;
             }
         })?;
         let below = below.unwrap_or_default();
@@ -173,14 +169,14 @@ impl Counted {
         paths.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
         let only = tree_of(&below).and_then(|tree| series.tree(tree));
         let only = only.map(|at| series.trees[at].name.clone());
-        self.generations.retain(|generation| {
+        self.copies.all.retain(|generation| {
             let of_tree = only.as_ref().is_none_or(|tree| *tree == generation.tree);
             of_tree && (generation.dumps > 0 || generation.bytes > 0)
         });
         Ok(UsageRow {
             bytes,
             paths,
-            generations: self.generations,
+            generations: self.copies.all,
         })
     }
 }
@@ -191,30 +187,88 @@ fn tree_of(path: &RelPath) -> Option<&[u8]> {
 }
 
 /// The full copies of all trees: each begins with the first dump, or with a
-/// checkpoint. Also, by tree, where they begin.
-fn generations(series: &Series) -> (Vec<GenerationRow>, Vec<Vec<(i64, usize)>>) {
-    let (mut all, mut begins) = (Vec::new(), Vec::new());
-    for tree in &series.trees {
-        let mut of_tree = Vec::new();
-        for (number, dump) in (0..).zip(&tree.dumps) {
-            let dump = &series.dumps[*dump];
-            let is_checkpoint =
-                matches!(dump.id, DumpId::Dump(name) if name.sort == Sort::Checkpoint);
-            if number == 0 || is_checkpoint {
-                of_tree.push((number, all.len()));
-                all.push(GenerationRow {
-                    tree: tree.name.clone(),
-                    name: dump.id,
-                    moment: dump.moment,
-                    dumps: 0,
-                    bytes: 0,
-                });
-            }
-            if let Some(generation) = all.last_mut() {
-                generation.dumps += u64::from(dump.is_there);
-            }
+/// checkpoint; one more are the linked checkpoints.
+#[derive(Debug, Default)]
+struct Copies {
+    all: Vec<GenerationRow>,
+    /// By tree: where they begin.
+    begins: Vec<Begins>,
+}
+
+/// Where the full copies of a tree begin: the numbers of dumps, and the places of
+/// the copies in [`Copies::all`].
+#[derive(Debug, Default)]
+struct Begins {
+    ordinary: Vec<(u32, usize)>,
+    linked: Vec<u32>,
+    chain: Option<usize>,
+}
+
+impl Begins {
+    /// To which copy does a dump belong?
+    fn copy_of(&self, number: u32) -> Option<usize> {
+        if self.linked.binary_search(&number).is_ok() {
+            return self.chain;
         }
-        begins.push(of_tree);
+        let begun = |(begin, _): &(u32, usize)| *begin <= number;
+        let at = self.ordinary.partition_point(begun).checked_sub(1)?;
+        Some(self.ordinary[at].1)
     }
-    (all, begins)
+}
+
+impl Copies {
+    fn read(connection: &Connection, series: &Series, linked: &[DumpId]) -> rusqlite::Result<Self> {
+        let mut copies = Self::default();
+        for tree in &series.trees {
+            let mut begins = Begins::default();
+            for (number, dump) in (0..).zip(&tree.dumps) {
+                let dump = &series.dumps[*dump];
+                if dump.is_there && linked.contains(&dump.id) {
+                    begins.linked.push(number);
+                    if begins.chain.is_none() {
+                        begins.chain = Some(copies.begin(tree, dump, true));
+                    }
+                } else if begins.ordinary.is_empty()
+                    || is_checkpoint(dump) && (dump.is_there || is_used(connection, tree, number)?)
+                {
+                    let copy = copies.begin(tree, dump, false);
+                    begins.ordinary.push((number, copy));
+                }
+                if let Some(copy) = begins.copy_of(number) {
+                    copies.all[copy].dumps += u64::from(dump.is_there);
+                }
+            }
+            copies.begins.push(begins);
+        }
+        Ok(copies)
+    }
+
+    /// Returns the place of the copy that begins with a dump.
+    fn begin(&mut self, tree: &TreeSeries, dump: &DumpRow, is_linked: bool) -> usize {
+        self.all.push(GenerationRow {
+            tree: tree.name.clone(),
+            name: dump.id,
+            moment: dump.moment,
+            is_linked,
+            dumps: 0,
+            bytes: 0,
+        });
+        self.all.len() - 1
+    }
+}
+
+fn is_checkpoint(dump: &DumpRow) -> bool {
+    matches!(dump.id, DumpId::Dump(name) if name.sort == Sort::Checkpoint)
+}
+
+/// Have dumps after a checkpoint that is gone files of it? Of one that was linked
+/// they have none.
+fn is_used(connection: &Connection, tree: &TreeSeries, number: u32) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS(SELECT 1 FROM live l CROSS JOIN dir d ON d.id=l.dir
+                 CROSS JOIN inode i ON i.id=l.inode
+                 WHERE l.first<=?2 AND d.tree=?1 AND i.kind<>1)
+               OR EXISTS(SELECT 1 FROM past l CROSS JOIN dir d ON d.id=l.dir
+                 CROSS JOIN inode i ON i.id=l.inode
+                 WHERE l.first<=?2 AND l.last>?2 AND d.tree=?1 AND i.kind<>1)";
+    connection.query_row(sql, params![tree.id.0, number], |row| row.get(0))
 }

@@ -115,6 +115,17 @@ pub enum Error {
         /// Does the filesystem not support locks?
         unsupported: bool,
     },
+    /// A checkpoint was to link to the checkpoint before, and the dump root cannot
+    /// store the mark that keeps dumps from linking to it.
+    #[error("the filesystem of {} stores no attributes, which distinguish a linked checkpoint from \
+        others; make one without --linked", Printable::path(.dump))]
+    NoMarks {
+        /// The dump root.
+        dump: PathBuf,
+        /// The system's answer.
+        #[source]
+        cause: io::Error,
+    },
     /// The dump root has no `current`.
     #[error("{} has no link 'current'; either its disk is not mounted, or it has no dump yet",
         Printable::path(.dump))]

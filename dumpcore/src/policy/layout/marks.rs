@@ -17,6 +17,9 @@ pub(crate) const READ_XATTR: &str = "user.dump.read";
 /// The extended attribute, on a dump, that tells it from every other that was or
 /// will be under its name: random bytes.
 pub(crate) const TOKEN_XATTR: &str = "user.dump.token";
+/// The extended attribute, on a checkpoint that shares nothing with dumps, but
+/// files with the checkpoints of its chain: no dump is linked to it.
+pub(crate) const LINKED_XATTR: &str = "user.dump.linked";
 /// The extended attribute, on an imported dump, that says of which copy: the
 /// program that made it, the directory with its copies, and the tree in them,
 /// separated by NUL.

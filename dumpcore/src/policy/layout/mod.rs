@@ -44,7 +44,7 @@ pub use dump_name::{BadDumpName, DumpId, DumpName, Found, Sort};
 pub(crate) use dump_name::{Day, Year};
 pub(crate) use link_target::{LinkTarget, day_around, dump_around, dump_path, is_own, pinned};
 pub(crate) use marks::{
-    BARE_XATTR, BYTES_XATTR, FLUSHED_XATTR, MOMENT_XATTR, MOUNTS_XATTR, NAMES_XATTR,
+    BARE_XATTR, BYTES_XATTR, FLUSHED_XATTR, LINKED_XATTR, MOMENT_XATTR, MOUNTS_XATTR, NAMES_XATTR,
     NEWEST_BIRTH_XATTR, ORIGIN_XATTR, PARTIAL_XATTR, READ_XATTR, TOKEN_XATTR, partial_mark,
     partial_of,
 };

@@ -1,0 +1,107 @@
+//! Reading a file of the reference before it is linked to: for a checkpoint that
+//! links to the checkpoint before.
+//!
+//! A second copy of all history is worth something only while it is whole. So a
+//! file is linked to when the disk returns what was stored: it has its recorded
+//! hash, or that of the file that is copied, or where neither was recorded the
+//! same contents. What is not so is stored again, and told by name.
+
+use std::os::fd::OwnedFd;
+
+use super::checked::CopyDamage;
+use super::entry::Item;
+use super::worker::Worker;
+use crate::catalog::Facts;
+use crate::fs::disk_hash::{DiskHasher, DiskRead};
+use crate::fs::store::StoreError;
+use crate::model::cause::Cause;
+use crate::model::event::Warning;
+use crate::model::fault::Side;
+use crate::sys::stat;
+
+/// What hashes say of a file of the reference.
+enum Says {
+    /// It has this one, or none that can be compared with the source's.
+    Nothing,
+    Same,
+    /// It is whole, and the source holds something else.
+    Other,
+    /// It is not what was stored; the system's answer when it cannot be read.
+    Damaged(Option<Cause>),
+}
+
+impl Worker<'_> {
+    /// Does a file of the reference hold what the source holds, by what was
+    /// recorded of them? `None`: that takes a comparison.
+    pub(super) fn same_by_hash(
+        &mut self,
+        item: Item<'_>,
+        source: &OwnedFd,
+        other: &OwnedFd,
+    ) -> Result<Option<bool>, StoreError> {
+        match self.hashes_say(source, other)? {
+            Says::Nothing => Ok(None),
+            Says::Same => Ok(Some(true)),
+            Says::Other => Ok(Some(false)),
+            Says::Damaged(cause) => {
+                self.is_damaged = true;
+                self.record_damaged(other);
+                self.run.totals.warn(Warning::ReferenceDamaged {
+                    path: item.node.full_path(Side::Reference, item.name),
+                    cause,
+                });
+                Ok(Some(false))
+            }
+        }
+    }
+
+    /// Records a file of the reference as damaged, where its hash is known.
+    fn record_damaged(&self, other: &OwnedFd) {
+        let looked = stat::look_born(other).ok();
+        if let Some((checked, meta)) = self.run.rules.checked.zip(looked)
+            && let Some(recorded) = checked.recorded(&meta)
+        {
+            checked.damaged(CopyDamage {
+                source: Facts::of(&meta),
+                made: None,
+                recorded,
+            });
+        }
+    }
+
+    fn hashes_say(&mut self, source: &OwnedFd, other: &OwnedFd) -> Result<Says, StoreError> {
+        let Some(checks) = self.run.rules.link_checks else {
+            return Ok(Says::Nothing);
+        };
+        let (of_source, own) = (checks.of(source), checks.of(other));
+        let stored = match (own, of_source) {
+            (None, None) => return Ok(Says::Nothing),
+            (Some(own), Some(of_source)) if own != of_source => return Ok(Says::Other),
+            (Some(hash), _) | (None, Some(hash)) => hash,
+        };
+        let size = stat::look_at(other).map_or(0, |meta| meta.size);
+        let totals = self.run.totals;
+        let hasher = self.disk.get_or_insert_with(DiskHasher::new);
+        match hasher.hash(other, size, &mut |_| totals.keep_going()) {
+            Ok(DiskRead::Whole(hash)) if hash == stored => Ok(match of_source {
+                Some(_) => Says::Same,
+                None => Says::Nothing,
+            }),
+            // Without a hash of its own it may never have held that.
+            Ok(DiskRead::Whole(_)) if own.is_none() => Ok(Says::Nothing),
+            Ok(DiskRead::Whole(_) | DiskRead::Short) => Ok(Says::Damaged(None)),
+            Ok(DiskRead::Stopped) => Err(StoreError::Stopped),
+            Err(cause) => Ok(Says::Damaged(Some(cause.into()))),
+        }
+    }
+
+    /// A file that looks the same holds something else than the source: which of
+    /// them changed is not known.
+    pub(super) fn differs_unexplained(&self, item: Item<'_>) {
+        if self.run.rules.link_checks.is_some() {
+            self.run.totals.warn(Warning::ReferenceDiffers {
+                path: item.node.full_path(Side::Reference, item.name),
+            });
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What was recorded of the files of a dump root, for a merge that reads files of
+//! the reference before it links to them.
+
+use std::os::fd::OwnedFd;
+use std::sync::Mutex;
+
+use crate::catalog::{CatalogError, RecordedHashes};
+use crate::policy::content_hash::ContentHash;
+use crate::sys::lock::lock;
+use crate::sys::stat;
+
+/// What was recorded of the files of a dump root, for all workers.
+#[derive(Debug)]
+pub(crate) struct LinkChecks {
+    hashes: Mutex<Option<RecordedHashes>>,
+    failure: Mutex<Option<CatalogError>>,
+}
+
+impl LinkChecks {
+    /// Without hashes contents are compared, as where none was recorded.
+    pub(crate) fn new(hashes: Option<RecordedHashes>) -> Self {
+        Self {
+            hashes: Mutex::new(hashes),
+            failure: Mutex::default(),
+        }
+    }
+
+    /// Why the catalog was not used to the end, if it was not.
+    pub(crate) fn take_failure(&self) -> Option<CatalogError> {
+        lock(&self.failure).take()
+    }
+
+    /// The hash that was recorded of an opened file.
+    pub(super) fn of(&self, file: &OwnedFd) -> Option<ContentHash> {
+        let meta = stat::look_born(file).ok()?;
+        let mut hashes = lock(&self.hashes);
+        match hashes.as_ref()?.of(&meta) {
+            Ok(hash) => hash,
+            Err(error) => {
+                *hashes = None;
+                lock(&self.failure).get_or_insert(error);
+                None
+            }
+        }
+    }
+}
