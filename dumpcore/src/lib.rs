@@ -183,6 +183,7 @@ mod catalog;
 mod checkpoint;
 mod engine;
 mod fs;
+mod held_dump;
 mod history;
 mod import;
 mod model;
@@ -204,6 +205,7 @@ pub use catalog::{
 };
 pub use checkpoint::Checkpoint;
 pub use engine::watched;
+pub use held_dump::{DumpEntries, DumpEntry, DumpFile, DumpTree, HeldDump};
 pub use history::{
     Aspect, AttributeChanges, CatalogView, Change, ChangeKind, Changed, Changes, Comparison,
     Difference, Differences, DirEntry, DumpInfo, Event as HistoryEvent, Find, FindError,

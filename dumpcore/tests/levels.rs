@@ -13,7 +13,7 @@ use fixtures::house::Crate;
 
 /// The levels from the bottom up: what stands later imports what stands before.
 /// The last are the operations, each a file of its own.
-const LEVELS: [&str; 15] = [
+const LEVELS: [&str; 16] = [
     "model",
     "policy",
     "sys",
@@ -29,6 +29,7 @@ const LEVELS: [&str; 15] = [
     "replica",
     "import",
     "restore",
+    "held_dump",
 ];
 
 /// Levels that know values alone: they do no I/O.

@@ -8,6 +8,7 @@ pub(crate) mod capabilities;
 mod contents;
 pub(crate) mod dir_handle;
 pub(crate) mod disk_hash;
+pub(crate) mod dump_walk;
 pub(crate) mod folding;
 pub(crate) mod inspect;
 pub(crate) mod kept;

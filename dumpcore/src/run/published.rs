@@ -55,6 +55,20 @@ impl<'a> Published<'a> {
         }
     }
 
+    /// One whose names were counted before.
+    pub(crate) fn counted(handle: &'a OwnedFd, path: &'a Path, before: NameCount) -> Self {
+        Self {
+            handle,
+            path,
+            before,
+        }
+    }
+
+    /// The names that it had when it was opened.
+    pub(crate) fn names(&self) -> NameCount {
+        self.before
+    }
+
     /// Is all still there, and was nothing missed while it was read?
     ///
     /// # Errors
