@@ -37,7 +37,7 @@ pub struct Page {
 
 /// The definitions of all programs.
 #[must_use]
-pub fn commands() -> [Command; 6] {
+pub fn commands() -> [Command; 7] {
     [
         dumpme::command(),
         chkptme::command(),
@@ -45,6 +45,7 @@ pub fn commands() -> [Command; 6] {
         yest::command(),
         hist::command(),
         dumpctl::command(),
+        dumpoffsite::command(),
     ]
 }
 

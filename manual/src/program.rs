@@ -231,7 +231,15 @@ fn environment(command: &Command) -> String {
 }
 
 fn see_also(name: &str) -> String {
-    let others = ["chkptme", "dumpctl", "dumpme", "dumpslave", "hist", "yest"];
+    let others = [
+        "chkptme",
+        "dumpctl",
+        "dumpme",
+        "dumpoffsite",
+        "dumpslave",
+        "hist",
+        "yest",
+    ];
     let mut pages: Vec<String> = others
         .iter()
         .filter(|other| **other != name)

@@ -196,8 +196,9 @@ pub fn resolve(folder: &Path, path: &str, home: Option<&Path>) -> PathBuf {
     }
 }
 
-/// The program for which what is wrong in `[keep]` is an error.
-const PRUNES: &str = "dumpctl";
+/// The programs for which what is wrong in `[keep]` is an error, which they say
+/// themselves.
+const PRUNE: [&str; 2] = ["dumpctl", "dumpoffsite"];
 
 const OWN_SETS: &str = "a set cannot have sets of its own";
 
@@ -232,10 +233,11 @@ impl Reader<'_> {
         );
         let keep = self.keep(&mut table, before);
         let shadow_copies = self.shadow_copies(&mut table, before);
-        let slave_keep = match table.get_mut("slave").map(Spanned::get_mut) {
-            Some(DeValue::Table(slave)) => self.keep(slave, before),
+        let mut keep_of = |name: &str| match table.get_mut(name).map(Spanned::get_mut) {
+            Some(DeValue::Table(inner)) => self.keep(inner, before),
             _ => None,
         };
+        let (slave_keep, offsite_keep) = (keep_of("slave"), keep_of("offsite"));
         let mut section = Section::deserialize(Deserializer::from(Spanned::new(span, table)))
             .map_err(|error| self.refused(&error, before))?;
         section.keep = keep;
@@ -243,6 +245,9 @@ impl Reader<'_> {
         section.has_slave = has_slave;
         if let Some(slave) = &mut section.slave {
             slave.keep = slave_keep;
+        }
+        if let Some(offsite) = &mut section.offsite {
+            offsite.keep = offsite_keep;
         }
         match section.nonsense() {
             Some((at, message)) => Err(self.wrong(at, message)),
@@ -260,7 +265,7 @@ impl Reader<'_> {
             |error| self.refused(error, before).to_string(),
             |at, message| self.wrong(at, message).to_string(),
         );
-        if let (Err(wrong), true) = (&keep.policy, self.program != PRUNES) {
+        if let (Err(wrong), true) = (&keep.policy, !PRUNE.contains(&self.program)) {
             let text = format!("{wrong}; nothing is pruned");
             self.warnings.push(text);
         }

@@ -4,7 +4,7 @@ use super::*;
 use dumpcore::Rate;
 
 use crate::config::keys::LogTarget;
-use crate::config::keys::{Hooks, OneOrMany, Slave};
+use crate::config::keys::{Hooks, Offsite, OneOrMany, Slave};
 
 const ALL: Usage<'_> = Usage {
     program: "dumpslave",
@@ -336,12 +336,14 @@ fn the_example_is_valid_and_shows_every_key() {
         progress,
         root_name,
         slave,
+        offsite,
         keep,
         has_slave,
         shadow_copies,
         hooks,
     } = top;
     assert!(keep.is_none() && has_slave, "dumpslave has another table");
+    assert!(offsite.is_none(), "dumpoffsite has this table");
     assert!(
         shadow_copies.is_none(),
         "dumpme and dumpctl have this table"
@@ -365,6 +367,26 @@ fn the_example_is_valid_and_shows_every_key() {
     assert!(exclude.is_some() && exclude_from.is_some());
     let Hooks { pre, post } = hooks.expect("a table");
     assert!(pre.is_some() && post.is_some());
+}
+
+#[test]
+fn the_example_shows_every_key_of_what_is_off_site() {
+    let usage = Usage {
+        program: "dumpoffsite",
+        sets: Sets::All,
+    };
+    let file = parsed_for(usage, &example()).expect("valid in full");
+    let Offsite {
+        repository,
+        password_file,
+        environment_file,
+        keep,
+    } = file.top.offsite.expect("a table");
+    assert!(repository.is_some() && password_file.is_some() && environment_file.is_some());
+    assert_eq!(keys(keep.as_ref()), ["daily", "monthly"]);
+    let empty = "[offsite]\npassword_file = \"\"\n";
+    let error = parsed_for(usage, empty).expect_err("no file").to_string();
+    assert!(error.contains("names no file"), "{error}");
 }
 
 #[test]

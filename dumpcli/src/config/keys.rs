@@ -53,6 +53,8 @@ pub struct Section {
     pub root_name: Option<Spanned<String>>,
     /// For `dumpslave`.
     pub slave: Option<Slave>,
+    /// For `dumpoffsite`.
+    pub offsite: Option<Offsite>,
     /// Which dumps stay; read apart.
     #[serde(skip)]
     pub keep: Option<Spanned<KeepTable>>,
@@ -91,12 +93,25 @@ impl Section {
             let none = dir.get_ref().is_empty();
             none.then_some((dir.span().start, "this names no directory"))
         });
+        let offsite = self.offsite.as_ref();
+        let of_offsite = offsite.into_iter().flat_map(|offsite| {
+            let repository = (&offsite.repository, "this names no repository");
+            let files = [&offsite.password_file, &offsite.environment_file];
+            [repository]
+                .into_iter()
+                .chain(files.map(|file| (file, "this names no file")))
+        });
+        let offsite = of_offsite.into_iter().find_map(|(value, wrong)| {
+            let value = value.as_ref()?;
+            let none = value.get_ref().is_empty();
+            none.then_some((value.span().start, wrong))
+        });
         let name = self.root_name.as_ref().and_then(|name| {
             let bad = ["", ".", ".."].contains(&name.get_ref().as_str())
                 || name.get_ref().contains(['/', '\0']);
             bad.then_some((name.span().start, "this cannot be a name in a dump"))
         });
-        main.or(file).or(dir).or(name)
+        main.or(file).or(dir).or(offsite).or(name)
     }
 }
 
@@ -115,6 +130,21 @@ pub struct Slave {
     /// Wait until the dump root to replicate from is there.
     pub wait: Option<Spanned<bool>>,
     /// Which dumps stay in that dump root; read apart.
+    #[serde(skip)]
+    pub keep: Option<Spanned<KeepTable>>,
+}
+
+/// `[offsite]`: the keys of `dumpoffsite`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Offsite {
+    /// The repository, as restic writes it.
+    pub repository: Option<Spanned<String>>,
+    /// The file that holds its password.
+    pub password_file: Option<Spanned<String>>,
+    /// A file of variables for the environment.
+    pub environment_file: Option<Spanned<String>>,
+    /// Which dumps stay in the repository; read apart.
     #[serde(skip)]
     pub keep: Option<Spanned<KeepTable>>,
 }

@@ -320,6 +320,13 @@ pub fn names(sources: &Sources, main: &[PathBuf]) -> Vec<OsString> {
     trees.into_iter().map(|(name, _)| name).collect()
 }
 
+/// The trees that a set dumps: their names in the dumps, and their paths; `main`:
+/// those of options.
+#[must_use]
+pub fn named_trees(sources: &Sources, main: &[PathBuf]) -> Vec<(OsString, PathBuf)> {
+    trees_of(sources, &sources.main(main))
+}
+
 /// The trees of a set: their names in the dumps, and their paths.
 fn trees_of(sources: &Sources, main: &Value<Vec<PathBuf>>) -> Vec<(OsString, PathBuf)> {
     let name = sources.root_name(None, main);

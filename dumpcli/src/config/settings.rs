@@ -292,6 +292,54 @@ impl Sources {
         )
     }
 
+    /// The repository that dumps are stored in; `env`: what the environment says.
+    #[must_use]
+    pub fn offsite_repository(&self, env: Option<(&'static str, String)>) -> Option<Value<String>> {
+        self.find(
+            None,
+            env,
+            |s| s.offsite.as_ref()?.repository.as_ref(),
+            String::clone,
+        )
+    }
+
+    /// The file that holds the password of the repository; `env`: what the
+    /// environment says.
+    #[must_use]
+    pub fn offsite_password_file(
+        &self,
+        env: Option<(&'static str, PathBuf)>,
+    ) -> Option<Value<PathBuf>> {
+        self.find(
+            None,
+            env,
+            |s| s.offsite.as_ref()?.password_file.as_ref(),
+            |text| self.path(text),
+        )
+    }
+
+    /// A file of variables for the environment of `dumpoffsite`.
+    #[must_use]
+    pub fn offsite_environment_file(&self) -> Option<Value<PathBuf>> {
+        self.find(
+            None,
+            None,
+            |s| s.offsite.as_ref()?.environment_file.as_ref(),
+            |text| self.path(text),
+        )
+    }
+
+    /// Which dumps stay in the repository.
+    #[must_use]
+    pub fn offsite_keep(&self) -> Option<Value<KeepTable>> {
+        self.find(
+            None,
+            None,
+            |s| s.offsite.as_ref()?.keep.as_ref(),
+            KeepTable::clone,
+        )
+    }
+
     /// Where Samba finds dumps as previous versions. A set does not inherit it: a
     /// directory of links is for one tree of one dump root.
     #[must_use]

@@ -53,7 +53,7 @@ const fn keep(used: &'static [&'static str]) -> Table {
     }
 }
 
-/// All of them; those that nobody uses are of programs that are still to come.
+/// All of them.
 pub(super) const TABLES: [Table; 5] = [
     Table {
         name: "hooks",
@@ -73,8 +73,8 @@ pub(super) const TABLES: [Table; 5] = [
     Table {
         name: "offsite",
         keys: &["repository", "password_file", "environment_file"],
-        tables: &[keep(&[])],
-        used: Used::By(&[]),
+        tables: &[keep(&["dumpoffsite"])],
+        used: Used::By(&["dumpoffsite"]),
     },
     Table {
         name: "shadow_copies",

@@ -1,0 +1,224 @@
+//! What surrounds the work of a word: the log, signals, hooks, a question, the
+//! report.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use dumpcli::exit::Exit;
+use dumpcli::failure::{Failure, HookFault};
+use dumpcli::hooks::{self, HookError};
+use dumpcli::question::{self, Answer};
+use dumpcli::screen::{self, Screen};
+use dumpcli::session::prepare;
+use dumpcli::session_settings::SessionSettings;
+use dumpcli::signals::Stop;
+use dumpcli::{absolute, json, logging};
+use serde_json::{Map, Value};
+
+use crate::common::Settings;
+use crate::place::Place;
+use crate::program::PROGRAM;
+use crate::repository::{Address, Control, Repository, RepositoryError};
+
+/// The version of the shape of all objects that are printed.
+const SCHEMA: u8 = 1;
+
+/// The status of what was answered with no.
+const DECLINED: &str = "declined";
+
+/// A word at work.
+pub(crate) struct Desk {
+    word: &'static str,
+    screen: Arc<Screen>,
+    stop: Stop,
+    session: SessionSettings,
+    control: Arc<Control>,
+}
+
+/// How a word ends, and what is printed of it.
+pub(crate) type Done = Result<Exit, Failure>;
+
+/// Runs a word from its start to its exit code: whatever fails is reported, as an
+/// object too where that is asked for.
+pub(crate) fn at(
+    word: &'static str,
+    settings: &Settings,
+    work: impl FnOnce(&Desk) -> Done,
+) -> Done {
+    let session = &settings.session;
+    let screen = Arc::new(Screen::new(session.json));
+    logging::open(PROGRAM, session, &screen);
+    for text in &session.warnings {
+        tracing::warn!("{text}");
+    }
+    let stop = prepare(PROGRAM, session, &screen);
+    let desk = Desk {
+        word,
+        control: Control::new(stop.flag(), session.bwlimit.value),
+        screen,
+        stop,
+        session: session.clone(),
+    };
+    let ended = desk.stop.or_leave(desk.leaving(), || work(&desk));
+    desk.screen.clear();
+    match ended {
+        Ok(exit) => Ok(exit),
+        Err(failure) => desk.fail(&failure),
+    }
+}
+
+impl Desk {
+    /// What it has in hand is worth storing, when it is to stop.
+    pub(crate) fn stores(&self) {
+        self.stop.flushes(true);
+    }
+
+    pub(crate) fn control(&self) -> &Arc<Control> {
+        &self.control
+    }
+
+    /// The repository of these settings.
+    pub(crate) fn open(&self, settings: &Settings) -> Result<(Repository, Address), Failure> {
+        let address = Place::of(&settings.sources).address()?;
+        let screen = self.shows_progress().then_some(&self.screen);
+        let opened = Repository::open(&address, &self.control, screen);
+        let opened = opened.map_err(|error| self.failure(settings, error))?;
+        Ok((opened, address))
+    }
+
+    fn shows_progress(&self) -> bool {
+        let wanted = self.session.progress.as_ref().map(|wanted| wanted.value);
+        wanted.unwrap_or_else(|| !self.session.quiet && screen::stderr_is_terminal())
+    }
+
+    /// What an error of the repository is to a program.
+    pub(crate) fn failure(&self, settings: &Settings, error: RepositoryError) -> Failure {
+        match error {
+            RepositoryError::Stopped => Failure::Stopped,
+            RepositoryError::Dump(error) => settings.explained(error),
+            other => Failure::Failed(other.to_string()),
+        }
+    }
+
+    /// Does the work between the hooks. What `post` learns is how it ended.
+    pub(crate) fn between_hooks(&self, settings: &Settings, work: impl FnOnce() -> Done) -> Done {
+        let run = |name: &'static str| -> hooks::Variables {
+            vec![
+                ("DUMP_PROGRAM", PROGRAM.name.into()),
+                ("DUMP_HOOK", name.into()),
+                ("DUMP_ROOT", absolute(&settings.dump.value).into()),
+            ]
+        };
+        if let Some(hook) = self.session.pre.as_ref().filter(|h| !h.value.is_empty()) {
+            let ran = hooks::run(&hook.value, run("pre"), Some(&self.stop));
+            if let (Err(error), false) = (ran, self.stop.is_set()) {
+                let shown = hooks::shown(&hook.value);
+                return Err(match error {
+                    HookError::NotNow => Failure::NotNow(format!("the pre hook '{shown}' {error}")),
+                    HookError::Failed(_) => {
+                        Failure::Failed(format!("the pre hook '{shown}' failed: {error}"))
+                    }
+                });
+            }
+        }
+        let ended = match self.stop.is_set() {
+            true => Err(Failure::Stopped),
+            false => work(),
+        };
+        let Some(hook) = self.session.post.as_ref().filter(|h| !h.value.is_empty()) else {
+            return ended;
+        };
+        let exit = match &ended {
+            Ok(exit) => *exit,
+            Err(failure) => Exit::of_failure(failure, self.stop.signal()),
+        };
+        let mut variables = run("post");
+        let mut add = |name, value: OsString| variables.push((name, value));
+        add("DUMP_STATUS", exit.status().into());
+        add("DUMP_EXIT", exit.code().to_string().into());
+        if let Err(failure) = &ended {
+            add("DUMP_ERROR", failure.to_string().into());
+        }
+        match hooks::run(&hook.value, variables, None) {
+            Ok(()) => ended,
+            Err(error) => {
+                let fault = HookFault {
+                    command: hooks::shown(&hook.value),
+                    cause: error.into(),
+                };
+                tracing::error!(DUMP_OPERATION = HookFault::OPERATION, "{fault}");
+                ended.map(|exit| match exit {
+                    Exit::Done => Exit::Partial,
+                    exit => exit,
+                })
+            }
+        }
+    }
+
+    /// Asks whether to continue. `None`: yes; else the exit code, when all is
+    /// printed.
+    pub(crate) fn unless_agreed(&self, question: &str) -> Result<Option<Exit>, Failure> {
+        self.screen.clear();
+        match question::ask(PROGRAM, question, &self.stop)? {
+            Answer::Yes => Ok(None),
+            Answer::No => {
+                let mut object = self.head(Exit::Done);
+                object.insert("status".into(), DECLINED.into());
+                self.tell(object, "")?;
+                Ok(Some(Exit::Done))
+            }
+            Answer::Stopped => Err(Failure::Stopped),
+        }
+    }
+
+    /// What every object begins with.
+    pub(crate) fn head(&self, exit: Exit) -> Map<String, Value> {
+        let mut object = json::head(PROGRAM, exit);
+        object.insert("schema".into(), SCHEMA.into());
+        object.insert("command".into(), self.word.into());
+        object
+    }
+
+    /// Prints the object or the text, as was asked for.
+    pub(crate) fn tell(&self, object: Map<String, Value>, text: &str) -> Result<(), Failure> {
+        self.screen.clear();
+        if self.session.json {
+            return screen::print(&format!("{}\n", Value::Object(object)));
+        }
+        match self.session.quiet {
+            true => Ok(()),
+            false => screen::print(text),
+        }
+    }
+
+    /// Reports what ended the work.
+    fn fail(&self, failure: &Failure) -> Done {
+        let exit = Exit::of_failure(failure, self.stop.signal());
+        let text = match exit {
+            Exit::Stopped(_) if self.word == "push" => {
+                "stopped; no snapshot was stored, and the next push continues".to_owned()
+            }
+            Exit::Stopped(_) => "stopped".to_owned(),
+            _ => failure.to_string(),
+        };
+        if self.session.json {
+            let mut object = self.head(exit);
+            object.insert("error".into(), text.as_str().into());
+            screen::print(&format!("{}\n", Value::Object(object)))?;
+        }
+        screen::complain(PROGRAM.name, &text);
+        Ok(exit)
+    }
+
+    /// What is left to be done when the work is asked to stop and does not, since
+    /// a server does not answer.
+    fn leaving(&self) -> impl FnOnce() -> u8 + Send + 'static {
+        let (screen, stop) = (Arc::clone(&self.screen), self.stop.clone());
+        move || {
+            screen.clear();
+            let text = "stopped while the repository did not answer; the next run continues";
+            screen::complain(PROGRAM.name, text);
+            Exit::stopped(stop.signal()).code()
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What comes back from the repository, and what is removed in it.
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use common::{LINKED_SPECIALS, Place, differences, files_of};
+use predicates::str::contains;
+
+#[test]
+fn a_tree_comes_back_as_it_was() {
+    let place = Place::new();
+
+    place.odd_tree(false);
+    place.dump();
+    place.word("init").assert().success();
+    place.word("push").assert().success();
+    let tree = place.path("tree");
+    place
+        .word("restore")
+        .arg(&tree)
+        .args(["--to", "back"])
+        .assert()
+        .success();
+    let back = place.path("back/tree");
+    assert_eq!(differences(&tree, &back, &LINKED_SPECIALS), [""; 0]);
+    let mode = fs::metadata(place.path("back"))
+        .expect("there")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+#[test]
+fn an_older_version_comes_back_and_nothing_is_replaced() {
+    let place = Place::with_dump();
+    let first = place.dump();
+    place.word("push").assert().success();
+    place.write("tree/a", "changed\n");
+    place.dump();
+    place.word("push").assert().success();
+    let file = place.path("tree/a");
+    let restore = |to: &str, more: &[&str]| {
+        let mut restore = place.word("restore");
+        restore.arg(&file).args(["--to", to]).args(more);
+        restore.assert()
+    };
+    restore("new", &[]).success();
+    restore("old", &["--at", &first])
+        .success()
+        .stdout(contains(&first));
+    let read = |path: &str| fs::read_to_string(place.path(path)).expect("read");
+    assert_eq!(
+        (read("new/a"), read("old/a")),
+        ("changed\n".into(), "first\n".into())
+    );
+    restore("old", &[]).code(1).stderr(contains("not empty"));
+    assert_eq!(read("old/a"), "first\n");
+    restore("dry", &["-n"])
+        .success()
+        .stdout(contains("would restore"));
+    assert!(!place.path("dry").exists());
+    restore("no", &["--at", "1999-01-01"])
+        .code(1)
+        .stderr(contains("is of 1999-01-01"));
+    restore("no", &["--host", "nobody"])
+        .code(1)
+        .stderr(contains("no snapshot of nobody"));
+    restore("no", &["--at", "sometime"]).code(2);
+    place
+        .word("restore")
+        .arg("/nowhere")
+        .args(["--to", "no"])
+        .assert()
+        .code(1);
+    let missing = place
+        .word("restore")
+        .arg(place.path("tree/no"))
+        .args(["--to", "no"])
+        .assert();
+    missing.code(1).stderr(contains("does not have"));
+}
+
+#[test]
+fn damage_is_found() {
+    let place = Place::with_dump();
+    place.word("push").assert().success();
+    place
+        .word("check")
+        .assert()
+        .success()
+        .stdout(contains("is whole"));
+    place
+        .word("check")
+        .args(["--read-data-subset", "100%"])
+        .assert()
+        .success();
+    place
+        .word("check")
+        .args(["--read-data-subset", "lots"])
+        .assert()
+        .code(2);
+    let data = files_of(&place.path("repo/data"));
+    let pack = data.first().expect("a pack").clone();
+    let mut bytes = fs::read(&pack).expect("read");
+    bytes[10] ^= 1;
+    fs::set_permissions(&pack, fs::Permissions::from_mode(0o600)).expect("set");
+    fs::write(&pack, bytes).expect("written");
+    let (value, code) = place.json(&["check", "--read-data"]);
+    assert_eq!((&value["status"], code), (&"attention".into(), 3));
+    assert_eq!(value["findings"][0]["severity"], "error");
+    fs::remove_file(&pack).expect("removed");
+    place
+        .word("check")
+        .assert()
+        .code(3)
+        .stdout(contains("damaged"));
+}
+
+#[test]
+fn what_no_rule_keeps_is_forgotten() {
+    let place = Place::with_dump();
+    let names = [place.dump(), place.dump(), place.dump()];
+    place.word("push").arg("--all").assert().success();
+    assert_eq!(place.snapshots().len(), 4);
+    place
+        .word("prune")
+        .assert()
+        .code(2)
+        .stderr(contains("[offsite.keep]"));
+    place.config("[offsite.keep]\nlast = 2\nfree = \"10%\"\n");
+    place
+        .word("prune")
+        .assert()
+        .code(2)
+        .stderr(contains("no 'free'"));
+    place.config("[offsite.keep]\nlast = 0\n");
+    place.word("prune").assert().code(2);
+    place.config("[offsite.keep]\nlast = 2\n");
+    let (plan, code) = place.json(&["prune", "-n"]);
+    assert_eq!(code, 0, "{plan}");
+    assert_eq!(plan["remove"].as_array().map(Vec::len), Some(2), "{plan}");
+    assert_eq!(plan["keep"][0]["kept_by"], serde_json::json!(["last"]));
+    assert_eq!(place.snapshots().len(), 4);
+    place
+        .word("prune")
+        .assert()
+        .success()
+        .stdout(contains("forgot 2 snapshots, kept 2"));
+    let left = place.snapshots();
+    let left: Vec<_> = left
+        .iter()
+        .map(|one| one["name"].as_str().expect("a name"))
+        .collect();
+    assert_eq!(left, [&names[1], &names[2]]);
+    place.word("check").arg("--read-data").assert().success();
+    // The dumps themselves are as they were, and what was forgotten can come back.
+    place.word("push").arg("--all").assert().success();
+    assert_eq!(place.snapshots().len(), 4);
+}
+
+#[test]
+fn what_others_have_stored_is_left_alone() {
+    let place = Place::with_dump();
+    place.dump();
+    place.word("push").arg("--all").assert().success();
+    let dir = place.dir.path().display();
+    fs::create_dir(place.path("other")).expect("made");
+    // None of the trees of this set.
+    let keep = "[offsite.keep]\nlast = 1\n";
+    place.config(&format!("{keep}[set.other]\nmain = \"{dir}/other\"\n"));
+    place
+        .word("prune")
+        .args(["--set", "other"])
+        .assert()
+        .success();
+    assert_eq!(place.snapshots().len(), 2);
+    place.word("prune").assert().success();
+    assert_eq!(place.snapshots().len(), 1);
+}
