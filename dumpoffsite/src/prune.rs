@@ -175,7 +175,7 @@ impl Plan {
         let kept = self.keep.iter().map(|(snapshot, reasons)| {
             let mut object = list::object(snapshot);
             let reasons = reasons.iter().map(KeepReason::as_str);
-            object.insert("kept_by".into(), reasons.map(Value::from).collect());
+            object.insert("reasons".into(), reasons.map(Value::from).collect());
             Value::Object(object)
         });
         object.insert("keep".into(), kept.collect());

@@ -141,7 +141,7 @@ fn what_no_rule_keeps_is_forgotten() {
     let (plan, code) = place.json(&["prune", "-n"]);
     assert_eq!(code, 0, "{plan}");
     assert_eq!(plan["remove"].as_array().map(Vec::len), Some(2), "{plan}");
-    assert_eq!(plan["keep"][0]["kept_by"], serde_json::json!(["last"]));
+    assert_eq!(plan["keep"][0]["reasons"], serde_json::json!(["last"]));
     assert_eq!(place.snapshots().len(), 4);
     place
         .word("prune")

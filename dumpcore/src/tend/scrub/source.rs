@@ -92,7 +92,7 @@ impl ScrubSource {
     ///
     /// # Errors
     /// [`Error::DumpUnusable`]; [`Error::MainUnusable`] of a tree that is not there;
-    /// [`Error::NoSuchTree`] when no dump is recorded of any of the trees; a
+    /// [`Error::NotDumped`] when no dump is recorded of any of the trees; a
     /// [`CatalogError`](crate::CatalogError) in [`Error::Other`] when there is no
     /// catalog or it cannot be read. What differs is not an error, but in what is
     /// returned.
