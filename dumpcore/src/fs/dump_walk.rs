@@ -4,7 +4,7 @@
 //! Every entry is reached by an open directory and one name; no symlink is
 //! followed. The owner of a directory in a dump may still rename what is in it: a
 //! name that turns into something else between look and open is noticed, since
-//! the inode is compared.
+//! the inode is compared, and when it was made: numbers are used again.
 
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString};
@@ -18,7 +18,7 @@ use crate::fs::inspect;
 use crate::model::chain::about;
 use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
-use crate::model::metadata::{Id, Meta, Xattrs};
+use crate::model::metadata::{Meta, Xattrs};
 use crate::model::path::RelPath;
 use crate::sys::dir::{self, Chunk, For, Lister};
 use crate::sys::file::File;
@@ -45,14 +45,18 @@ pub(crate) struct Walked {
 pub(crate) struct FileAt {
     dir: Arc<DirHandle>,
     name: CString,
-    id: Id,
+    looked: Meta,
 }
 
 impl FileAt {
     /// Opens it for reading.
     pub(crate) fn open(&self) -> io::Result<File> {
         let opened = file::open_file(self.dir.open()?.as_fd(), &self.name)?;
-        match stat::look_at(&opened)?.id() == self.id {
+        let (now, then) = (stat::look_born(&opened)?, &self.looked);
+        let is_same = now.id() == then.id()
+            && (now.size, now.mtime) == (then.size, then.mtime)
+            && (now.born == then.born || then.born.is_none());
+        match is_same {
             true => Ok(opened.into()),
             false => Err(io::Error::other("it was replaced by another file")),
         }
@@ -192,7 +196,7 @@ impl Walk {
                 walked.file = Some(FileAt {
                     dir: Arc::clone(dir),
                     name: name.to_owned(),
-                    id: meta.id(),
+                    looked: meta,
                 });
             }
             _ => {}
