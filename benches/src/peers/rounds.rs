@@ -315,6 +315,9 @@ fn shell(bed: &Bed, line: &str) {
         .env("HOME", &home)
         .env_remove("XDG_CONFIG_HOME")
         .env_remove("XDG_CACHE_HOME")
+        // The tree and the dump root are those of the bench alone.
+        .env_remove("MAINROOT")
+        .env_remove("DUMPROOT")
         .env("BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK", "yes")
         .env("BORG_RELOCATED_REPO_ACCESS_IS_OK", "yes")
         .stdin(Stdio::null())
