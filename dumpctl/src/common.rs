@@ -4,11 +4,11 @@ use std::ffi::OsStr;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args};
+use clap::Args;
 use dumpcli::advice::{About, explain, no_dumps};
 use dumpcli::failure::Failure;
 use dumpcli::keys::LogTarget;
-use dumpcli::options::{self, Output, Progress};
+use dumpcli::options;
 use dumpcli::origin::Origin;
 use dumpcli::origin::Value;
 use dumpcli::print_config::Listing;
@@ -27,7 +27,7 @@ pub(crate) struct Common {
     #[command(flatten)]
     load: Load,
     #[command(flatten)]
-    telling: Telling,
+    telling: options::Telling,
 }
 
 /// How much a word asks of the machine.
@@ -44,27 +44,6 @@ struct Load {
     idle: bool,
     #[arg(long, hide = true, overrides_with = "idle")]
     no_idle: bool,
-}
-
-/// What is said, and where.
-#[derive(Args, Debug)]
-#[command(next_help_heading = "Output")]
-struct Telling {
-    /// Also log the start and the end to stderr
-    #[arg(short, long, action = ArgAction::Count)]
-    verbose: u8,
-    /// Print errors only; suits cron mail
-    #[arg(short, long, conflicts_with = "verbose")]
-    quiet: bool,
-    /// Where to log: auto, journal, syslog or stderr [default: auto: to the
-    /// journal when there is one and stderr is not a terminal, else to stderr]
-    #[arg(long, value_name = "WHERE", value_enum, hide_possible_values = true)]
-    log: Option<LogTarget>,
-    /// Print the report as one JSON object
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    progress: Progress,
 }
 
 /// What is in force.
@@ -87,18 +66,13 @@ impl Settings {
             telling,
         } = common;
         let sources = Sources::load(PROGRAM, &places.configuration)?;
-        let output = Output {
-            verbose: telling.verbose,
-            quiet: telling.quiet,
-            log: telling.log,
-            json: telling.json,
-        };
+        let output = telling.output();
         let idle = options::either(load.idle, load.no_idle);
         let asked = options::Load::of(load.jobs, idle);
         let settings = Self {
             places: places.clone(),
-            verbose: telling.verbose > 0,
-            log: telling.log,
+            verbose: output.verbose > 0,
+            log: output.log,
             dump: sources.dump(places.dump.clone()),
             session: sources.session(output, telling.progress, asked),
         };

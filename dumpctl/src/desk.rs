@@ -19,9 +19,6 @@ use serde_json::{Map, Value};
 
 use crate::program::PROGRAM;
 
-/// The version of the shape of all objects that are printed.
-const SCHEMA: u8 = 1;
-
 /// What is said when a signal came before anything was done.
 pub(crate) const UNCHANGED: &str = "stopped; nothing was changed";
 
@@ -154,10 +151,7 @@ fn stopped_by(stop: &Stop) -> Exit {
 
 /// What every object begins with.
 pub(crate) fn head(word: &str, exit: Exit) -> Map<String, Value> {
-    let mut object = json::head(PROGRAM, exit);
-    object.insert("schema".into(), SCHEMA.into());
-    object.insert("command".into(), word.into());
-    object
+    json::head_of(PROGRAM, word, exit)
 }
 
 /// Reports a failure before any work, as an object too where that is asked for.

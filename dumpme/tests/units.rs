@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use assert_fs::TempDir;
+use fixtures::systemd;
 
 /// The folder of the units for users, or for the system.
 fn folder(kind: &str) -> PathBuf {
@@ -184,18 +185,7 @@ fn systemd_finds_nothing_wrong() {
             units.push(dir.path().join(name.replace("@.", instance)));
         }
         assert_eq!(units.len(), count, "{units:?}");
-        let mut verify = Command::new("systemd-analyze");
-        if kind == "user" {
-            verify.arg("--user");
-        }
-        let ran = verify
-            .args(["verify", "--man=no", "--recursive-errors=no"])
-            .args(&units)
-            .env("XDG_RUNTIME_DIR", dir.path())
-            .output()
-            .expect("systemd-analyze runs");
-        let said = String::from_utf8_lossy(&ran.stderr);
-        assert!(ran.status.success(), "{said}");
+        let said = systemd::verify(kind, dir.path(), &units);
         assert!(!said.contains("/dump") && !said.contains("chkpt"), "{said}");
     }
 }

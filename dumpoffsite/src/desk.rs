@@ -1,12 +1,11 @@
 //! What surrounds the work of a word: the log, signals, hooks, a question, the
 //! report.
 
-use std::ffi::OsString;
 use std::sync::Arc;
 
 use dumpcli::exit::Exit;
-use dumpcli::failure::{Failure, HookFault};
-use dumpcli::hooks::{self, HookError};
+use dumpcli::failure::Failure;
+use dumpcli::hooks;
 use dumpcli::question::{self, Answer};
 use dumpcli::screen::{self, Screen};
 use dumpcli::session::prepare;
@@ -19,9 +18,6 @@ use crate::common::Settings;
 use crate::place::Place;
 use crate::program::PROGRAM;
 use crate::repository::{Address, Control, Repository, RepositoryError};
-
-/// The version of the shape of all objects that are printed.
-const SCHEMA: u8 = 1;
 
 /// The status of what was answered with no.
 const DECLINED: &str = "declined";
@@ -102,56 +98,30 @@ impl Desk {
 
     /// Does the work between the hooks. What `post` learns is how it ended.
     pub(crate) fn between_hooks(&self, settings: &Settings, work: impl FnOnce() -> Done) -> Done {
-        let run = |name: &'static str| -> hooks::Variables {
+        let variables = |name: &'static str| -> hooks::Variables {
             vec![
                 ("DUMP_PROGRAM", PROGRAM.name.into()),
                 ("DUMP_HOOK", name.into()),
                 ("DUMP_ROOT", absolute(&settings.dump.value).into()),
             ]
         };
-        if let Some(hook) = self.session.pre.as_ref().filter(|h| !h.value.is_empty()) {
-            let ran = hooks::run(&hook.value, run("pre"), Some(&self.stop));
-            if let (Err(error), false) = (ran, self.stop.is_set()) {
-                let shown = hooks::shown(&hook.value);
-                return Err(match error {
-                    HookError::NotNow => Failure::NotNow(format!("the pre hook '{shown}' {error}")),
-                    HookError::Failed(_) => {
-                        Failure::Failed(format!("the pre hook '{shown}' failed: {error}"))
-                    }
-                });
-            }
-        }
-        let ended = match self.stop.is_set() {
-            true => Err(Failure::Stopped),
-            false => work(),
-        };
-        let Some(hook) = self.session.post.as_ref().filter(|h| !h.value.is_empty()) else {
-            return ended;
-        };
+        let (pre, post) = (self.session.pre.as_ref(), self.session.post.as_ref());
+        // As for the other programs, `post` also hears of what `pre` stopped.
+        let ended = hooks::before(pre, variables("pre"), &self.stop).and_then(|()| work());
         let exit = match &ended {
             Ok(exit) => *exit,
             Err(failure) => Exit::of_failure(failure, self.stop.signal()),
         };
-        let mut variables = run("post");
-        let mut add = |name, value: OsString| variables.push((name, value));
-        add("DUMP_STATUS", exit.status().into());
-        add("DUMP_EXIT", exit.code().to_string().into());
+        let mut variables = variables("post");
+        variables.push(("DUMP_STATUS", exit.status().into()));
+        variables.push(("DUMP_EXIT", exit.code().to_string().into()));
         if let Err(failure) = &ended {
-            add("DUMP_ERROR", failure.to_string().into());
+            variables.push(("DUMP_ERROR", failure.to_string().into()));
         }
-        match hooks::run(&hook.value, variables, None) {
-            Ok(()) => ended,
-            Err(error) => {
-                let fault = HookFault {
-                    command: hooks::shown(&hook.value),
-                    cause: error.into(),
-                };
-                tracing::error!(DUMP_OPERATION = HookFault::OPERATION, "{fault}");
-                ended.map(|exit| match exit {
-                    Exit::Done => Exit::Partial,
-                    exit => exit,
-                })
-            }
+        match (hooks::after(post, variables), ended) {
+            // No fault is silent.
+            (Some(_), Ok(Exit::Done)) => Ok(Exit::Partial),
+            (_, ended) => ended,
         }
     }
 
@@ -173,10 +143,7 @@ impl Desk {
 
     /// What every object begins with.
     pub(crate) fn head(&self, exit: Exit) -> Map<String, Value> {
-        let mut object = json::head(PROGRAM, exit);
-        object.insert("schema".into(), SCHEMA.into());
-        object.insert("command".into(), self.word.into());
-        object
+        json::head_of(PROGRAM, self.word, exit)
     }
 
     /// Prints the object or the text, as was asked for.

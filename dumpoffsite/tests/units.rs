@@ -2,9 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use assert_fs::TempDir;
+use fixtures::systemd;
 
 const KINDS: [(&str, &str, &str); 3] = [
     ("user", "", "dumpoffsite push -q"),
@@ -86,18 +86,7 @@ fn systemd_finds_nothing_wrong() {
             let instance = if at.is_empty() { "" } else { "@photos" };
             units.push(dir.path().join(format!("dump-offsite{instance}.{end}")));
         }
-        let mut verify = Command::new("systemd-analyze");
-        if kind == "user" {
-            verify.arg("--user");
-        }
-        let ran = verify
-            .args(["verify", "--man=no", "--recursive-errors=no"])
-            .args(&units)
-            .env("XDG_RUNTIME_DIR", dir.path())
-            .output()
-            .expect("systemd-analyze runs");
-        let said = String::from_utf8_lossy(&ran.stderr);
-        assert!(ran.status.success(), "{said}");
+        let said = systemd::verify(kind, dir.path(), &units);
         assert!(!said.contains("/dump"), "{said}");
     }
 }

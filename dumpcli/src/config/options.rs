@@ -69,6 +69,41 @@ pub struct Output {
     pub json: bool,
 }
 
+/// What is said, and where, by a program of several commands.
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[command(next_help_heading = "Output")]
+pub struct Telling {
+    /// Also log the start and the end to stderr
+    #[arg(short, long, action = ArgAction::Count)]
+    verbose: u8,
+    /// Print errors only; suits cron mail
+    #[arg(short, long, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Where to log: auto, journal, syslog or stderr [default: auto: to the
+    /// journal when there is one and stderr is not a terminal, else to stderr]
+    #[arg(long, value_name = "WHERE", value_enum, hide_possible_values = true)]
+    log: Option<LogTarget>,
+    /// Print the report as one JSON object
+    #[arg(long)]
+    json: bool,
+    /// Whether progress is shown.
+    #[command(flatten)]
+    pub progress: Progress,
+}
+
+impl Telling {
+    /// The same without the progress.
+    #[must_use]
+    pub fn output(&self) -> Output {
+        Output {
+            verbose: self.verbose,
+            quiet: self.quiet,
+            log: self.log,
+            json: self.json,
+        }
+    }
+}
+
 /// Whether a run's progress is shown.
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[command(next_help_heading = "Output")]

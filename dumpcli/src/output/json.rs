@@ -127,6 +127,18 @@ pub fn head(program: Program, exit: Exit) -> Map<String, Value> {
     object
 }
 
+/// The version of the shape of all objects that a command prints.
+const SCHEMA: u8 = 1;
+
+/// What the objects of a program of several commands begin with.
+#[must_use]
+pub fn head_of(program: Program, command: &str, exit: Exit) -> Map<String, Value> {
+    let mut object = head(program, exit);
+    object.insert("schema".into(), SCHEMA.into());
+    object.insert("command".into(), command.into());
+    object
+}
+
 /// A hook that failed stands among the faults, its command as the path.
 fn hook_fault(hook: &HookFault) -> Value {
     json!({

@@ -19,6 +19,8 @@ use dumpcore::Report;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::config::keys::OneOrMany;
+use crate::config::origin::Value;
+use crate::failure::{Failure, HookFault};
 use crate::paths::absolute;
 use crate::run::signals::Stop;
 
@@ -33,7 +35,7 @@ const NOT_NOW: i32 = 75;
 
 /// How a command ended that did not succeed.
 #[derive(Debug, thiserror::Error)]
-pub enum HookError {
+enum HookError {
     /// With exit code 75.
     #[error("said \"not now\" (exit status {NOT_NOW})")]
     NotNow,
@@ -56,11 +58,7 @@ impl From<HookError> for io::Error {
 ///
 /// # Errors
 /// When it cannot be started, or ends in any other way than with success.
-pub fn run(
-    command: &OneOrMany,
-    variables: Variables,
-    stop: Option<&Stop>,
-) -> Result<(), HookError> {
+fn run(command: &OneOrMany, variables: Variables, stop: Option<&Stop>) -> Result<(), HookError> {
     let mut command = prepared(command);
     command
         .envs(variables)
@@ -73,6 +71,53 @@ pub fn run(
         Some(NOT_NOW) => Err(HookError::NotNow),
         _ => Err(io::Error::other(format!("{status}")).into()),
     }
+}
+
+/// Runs the command `pre`, where there is one.
+///
+/// # Errors
+/// It failed, or said "not now"; [`Failure::Stopped`] when `stop` is set by then.
+pub fn before(
+    hook: Option<&Value<OneOrMany>>,
+    variables: Variables,
+    stop: &Stop,
+) -> Result<(), Failure> {
+    if let Some(hook) = hook.filter(|hook| !hook.value.is_empty()) {
+        let ran = run(&hook.value, variables, Some(stop));
+        if !stop.is_set()
+            && let Err(error) = ran
+        {
+            let shown = shown(&hook.value);
+            return Err(match error {
+                HookError::NotNow => Failure::NotNow(format!("the pre hook '{shown}' {error}")),
+                HookError::Failed(_) => {
+                    Failure::Failed(format!("the pre hook '{shown}' failed: {error}"))
+                }
+            });
+        }
+    }
+    match stop.is_set() {
+        true => Err(Failure::Stopped),
+        false => Ok(()),
+    }
+}
+
+/// Runs the command `post`, where there is one, also after a run that was stopped:
+/// it still has its say. Its own failure is logged.
+#[must_use]
+pub fn after(hook: Option<&Value<OneOrMany>>, variables: Variables) -> Option<HookFault> {
+    let hook = hook.filter(|hook| !hook.value.is_empty())?;
+    let error = run(&hook.value, variables, None).err()?;
+    let fault = HookFault {
+        command: shown(&hook.value),
+        cause: error.into(),
+    };
+    tracing::error!(
+        DUMP_OPERATION = HookFault::OPERATION,
+        DUMP_ERROR = %fault.cause,
+        "{fault}"
+    );
+    Some(fault)
 }
 
 /// What `post` learns of a dump that was published.
@@ -100,8 +145,7 @@ pub fn of_report(report: &Report) -> Variables {
 }
 
 /// A command as messages show it.
-#[must_use]
-pub fn shown(command: &OneOrMany) -> String {
+fn shown(command: &OneOrMany) -> String {
     command.as_slice().join(" ")
 }
 

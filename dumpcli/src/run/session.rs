@@ -25,7 +25,7 @@ use crate::paths::{What, absolute};
 use crate::program::Program;
 use crate::run::advice::{About, explain};
 use crate::run::ending::{Ended, Ending, Outcome};
-use crate::run::hooks::{self, HookError};
+use crate::run::hooks;
 use crate::run::observer::{Begun, Watch};
 use crate::run::signals::{Came, Stop};
 
@@ -244,48 +244,16 @@ impl Session {
     }
 
     fn before(&self) -> Result<(), Failure> {
-        if let Some(hook) = self.settings.pre.as_ref().filter(|h| !h.value.is_empty()) {
-            let ran = hooks::run(&hook.value, self.variables("pre"), Some(&self.stop));
-            if !self.stop.is_set()
-                && let Err(error) = ran
-            {
-                let shown = hooks::shown(&hook.value);
-                return Err(match error {
-                    HookError::NotNow => Failure::NotNow(format!("the pre hook '{shown}' {error}")),
-                    HookError::Failed(_) => {
-                        Failure::Failed(format!("the pre hook '{shown}' failed: {error}"))
-                    }
-                });
-            }
-        }
-        if self.stop.is_set() {
-            return Err(Failure::Stopped);
-        }
-        Ok(())
+        let hook = self.settings.pre.as_ref();
+        hooks::before(hook, self.variables("pre"), &self.stop)
     }
 
     /// Runs the hook, also after a failure. Its own failure is a fault of a
     /// run that published, and changes nothing for one that did not.
     fn after(&self, outcome: &Outcome, begun: Option<Begun>) -> Option<HookFault> {
-        let hook = self
-            .settings
-            .post
-            .as_ref()
-            .filter(|h| !h.value.is_empty())?;
         let mut variables = self.variables("post");
         self.add_outcome(outcome, begun, &mut variables);
-        // The run may have been stopped already: the hook still has its say.
-        let error = hooks::run(&hook.value, variables, None).err()?;
-        let fault = HookFault {
-            command: hooks::shown(&hook.value),
-            cause: error.into(),
-        };
-        tracing::error!(
-            DUMP_OPERATION = HookFault::OPERATION,
-            DUMP_ERROR = %fault.cause,
-            "{fault}"
-        );
-        Some(fault)
+        hooks::after(self.settings.post.as_ref(), variables)
     }
 
     fn variables(&self, hook: &'static str) -> hooks::Variables {

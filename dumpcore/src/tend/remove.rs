@@ -244,7 +244,10 @@ impl Remove {
         }
         for (id, leaf) in &away {
             removed.push(match spare == Some(*id) {
-                true => spared(root, *id),
+                true => {
+                    root.sweep(*id);
+                    nameless(root, *id, true)
+                }
                 false => self.one(root, *id, leaf, &to, budget, totals),
             });
         }
@@ -346,7 +349,7 @@ fn take_all_away(
             Err(Kept::Stranded(fault)) => {
                 away.is_flushed = false;
                 totals.fault(fault);
-                away.stranded.push(stranded(root, id));
+                away.stranded.push(nameless(root, id, false));
             }
             Err(kept) => {
                 away.is_flushed &= !matches!(kept, Kept::Unflushed(_));
@@ -355,21 +358,6 @@ fn take_all_away(
         }
     }
     away
-}
-
-/// A dump that has left its name, and is kept.
-fn spared(root: &DumpRoot, dump: DumpId) -> Removed {
-    root.sweep(dump);
-    Removed {
-        dump,
-        path: root.path().join(dump.path()),
-        names: 0,
-        freed_bytes: 0,
-        used_by: None,
-        is_linked: false,
-        whole: false,
-        recyclable: true,
-    }
 }
 
 /// Records in the catalog that dumps are gone. Where that fails, the next run
@@ -393,8 +381,9 @@ fn reason(kept: Kept) -> Reason {
     }
 }
 
-/// A dump that left its name, and of which nothing was removed yet.
-fn stranded(root: &DumpRoot, dump: DumpId) -> Removed {
+/// A dump that left its name, and of which nothing was removed yet. `recyclable`:
+/// the next run may make its dump of it.
+fn nameless(root: &DumpRoot, dump: DumpId, recyclable: bool) -> Removed {
     Removed {
         dump,
         path: root.path().join(dump.path()),
@@ -403,6 +392,6 @@ fn stranded(root: &DumpRoot, dump: DumpId) -> Removed {
         used_by: None,
         is_linked: false,
         whole: false,
-        recyclable: false,
+        recyclable,
     }
 }
