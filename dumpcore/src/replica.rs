@@ -183,7 +183,7 @@ impl Replica {
         let mut run = Run::open(self.dump.clone(), self.init, self.options.clone())?;
         let of_current = current.name.map(|name| from.listing().moment(name));
         run.latest = Some(of_current.map_or(now, |moment| moment.max(now)));
-        if let Some(existing) = existing(&run, name)? {
+        if let Some(existing) = existing(&run, name, from.listing().moment(name))? {
             return match self.is_of_other_trees(&from, name, &run, existing) {
                 true => Err(Error::NameTaken {
                     path: run.dump.listing().path(existing),
@@ -392,12 +392,18 @@ impl Replica {
     }
 }
 
-/// The dump or checkpoint of that minute which is there already, and then has
-/// its links.
-fn existing(run: &Run, name: DumpName) -> Result<Option<DumpName>, Error> {
-    for there in [DumpName::dump(name.stamp), DumpName::checkpoint(name.stamp)] {
-        let path = there.rel_path();
-        if run.dump.open_dump(&path).is_ok() {
+/// The dump of that minute which is there already, or the checkpoint of it, and
+/// then has its links. A checkpoint that was made there of another dump, or that no
+/// dump is linked to, is not it.
+fn existing(run: &Run, name: DumpName, moment: DateTime<Utc>) -> Result<Option<DumpName>, Error> {
+    let checkpoint = DumpName::checkpoint(name.stamp);
+    let is_it = |there: DumpName| {
+        let own = there != checkpoint
+            || run.dump.listing().moment(there) == moment && !run.dump.is_linked(there);
+        own && run.dump.open_dump(&there.rel_path()).is_ok()
+    };
+    for there in [DumpName::dump(name.stamp), checkpoint] {
+        if is_it(there) {
             run.catch_up(there)?;
             return Ok(Some(there));
         }

@@ -10,8 +10,8 @@ use std::path::PathBuf;
 
 use common::{ROOT, Stage, tick};
 use dumpcore::{
-    Change, Checkpoint, DumpRoot, KeepAmount, KeepPeriod, KeepPolicy, KeepRules, Navigator, Prune,
-    Replica, Scrub,
+    Change, Checkpoint, DumpName, DumpRoot, KeepAmount, KeepPeriod, KeepPolicy, KeepRules,
+    Navigator, Prune, Replica, Replicated, Scrub,
 };
 use fixtures::{Options, diff_trees, rot};
 
@@ -70,6 +70,41 @@ fn a_replica_of_one_has_the_same() {
     };
     let lines = diff_trees(&checkpoints[3], &newest.expect("one"), &options);
     assert!(lines.is_empty(), "{}", lines.join("\n"));
+}
+
+/// Of its own, made in the minute of the dump that is to come.
+#[test]
+fn a_checkpoint_of_the_second_disk_is_no_replica() {
+    for linked in [true, false] {
+        let stage = Stage::new();
+        fs::write(stage.source.join("file"), "old").expect("written");
+        let slave = stage.dump.with_file_name("slave");
+        fs::create_dir(&slave).expect("made");
+        let replica = || Replica::of(&stage.dump).to(&slave).latest(true);
+        let old = stage
+            .snapshot()
+            .at("2026-01-01T00:00".parse().expect("a minute"));
+        old.run().expect("published");
+        replica().init(true).run().expect("made");
+        let made = Checkpoint::new(&slave).linked(linked).run();
+        let checkpoint = made.expect("published").name().expect("named");
+        fs::write(stage.source.join("file"), "new").expect("written");
+        let new = stage.snapshot().at(checkpoint.stamp);
+        new.run().expect("published");
+
+        let Replicated::Made(report) = replica().run().expect("made") else {
+            panic!("it is not there yet");
+        };
+        let name = DumpName::dump(checkpoint.stamp);
+        assert_eq!(report.name(), Some(name), "{linked}");
+        let root = DumpRoot::open(&slave).expect("opened");
+        assert_eq!(root.current_name().expect("read"), Some(name.into()));
+        let link = fs::read_link(slave.join("current_chk")).expect("a link");
+        assert_eq!(link.to_str(), Some(&*checkpoint.to_string()));
+        let text = fs::read_to_string(report.dump.join(ROOT).join("file"));
+        assert_eq!(text.expect("replicated"), "new");
+        assert!(matches!(replica().run(), Ok(Replicated::There(_))));
+    }
 }
 
 #[test]

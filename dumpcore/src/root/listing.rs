@@ -259,15 +259,20 @@ impl Listing {
     /// # Errors
     /// A name that cannot be looked at, for another reason than its absence.
     pub fn taken(&self, stamp: Stamp) -> Result<bool, Fault> {
-        for name in [DumpName::dump(stamp), DumpName::checkpoint(stamp)] {
-            let path = self.path(name);
-            match path::look(&path) {
-                Ok(_) => return Ok(true),
-                Err(cause) if errno::is_absent(&cause) => {}
-                Err(cause) => return Err(Fault::new(Op::Stat, path, cause)),
-            }
+        Ok(self.is_taken(DumpName::dump(stamp))? || self.is_taken(DumpName::checkpoint(stamp))?)
+    }
+
+    /// Is there something of this name?
+    ///
+    /// # Errors
+    /// As [`Listing::taken`].
+    pub(crate) fn is_taken(&self, name: DumpName) -> Result<bool, Fault> {
+        let path = self.path(name);
+        match path::look(&path) {
+            Ok(_) => Ok(true),
+            Err(cause) if errno::is_absent(&cause) => Ok(false),
+            Err(cause) => Err(Fault::new(Op::Stat, path, cause)),
         }
-        Ok(false)
     }
 }
 

@@ -51,7 +51,13 @@ impl Run {
         }
         let taken = |stamp| {
             let foreign = foreign.iter().any(|(name, _)| name.stamp == stamp);
-            Ok::<_, Error>(foreign || listing.taken(stamp).map_err(refused)?)
+            // A replica has the name of its dump. A checkpoint that was made here in
+            // the minute of another dump is not in its way.
+            let there = match order.merge.source_is_dump && order.at.is_some() {
+                true => listing.is_taken(DumpName::dump(stamp)),
+                false => listing.taken(stamp),
+            };
+            Ok::<_, Error>(foreign || there.map_err(refused)?)
         };
         let (stamp, warning) = match order.at {
             Some(at) if taken(at)? => {

@@ -154,7 +154,10 @@ impl Run {
         if self.options.dry_run || named || !is_there {
             return Ok(());
         }
-        let links = self.links_of(name.sort);
+        let links = match self.dump.is_linked(name) {
+            true => vec![layout::CURRENT_CHECKPOINT],
+            false => self.links_of(name.sort),
+        };
         links::point(&self.dump, name, &links)
     }
 
