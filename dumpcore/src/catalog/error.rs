@@ -156,7 +156,7 @@ impl From<CatalogError> for Error {
 
 #[cfg(feature = "catalog")]
 mod sqlite {
-    use rusqlite::{Error, ErrorCode};
+    use rusqlite::{Error, ErrorCode, ffi};
 
     use super::{CatalogError, CatalogOp, Path};
 
@@ -168,6 +168,24 @@ mod sqlite {
                 damaged,
                 ..Self::new(path, op, Some(Box::new(cause)))
             }
+        }
+    }
+
+    impl CatalogError {
+        /// Was a writer cut off, and this one may only read? Who may write undoes
+        /// what was half done by opening the file.
+        pub(in crate::catalog) fn is_cut_off(&self) -> bool {
+            let cause = self
+                .cause
+                .as_ref()
+                .and_then(|it| it.downcast_ref::<Error>());
+            let code = cause.and_then(Error::sqlite_error);
+            code.is_some_and(|code| {
+                matches!(
+                    code.extended_code,
+                    ffi::SQLITE_READONLY_ROLLBACK | ffi::SQLITE_READONLY_RECOVERY
+                )
+            })
         }
     }
 
@@ -198,7 +216,7 @@ mod sqlite {
         use super::*;
 
         fn error(code: i32) -> Error {
-            Error::SqliteFailure(rusqlite::ffi::Error::new(code), None)
+            Error::SqliteFailure(ffi::Error::new(code), None)
         }
 
         #[test]

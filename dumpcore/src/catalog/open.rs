@@ -113,8 +113,20 @@ pub(super) fn for_reading(
         None => Ok(None),
         // A run has only just made it.
         Some(meta) if meta.size == 0 => Ok(None),
-        Some(_) => connect(root, place, &path, false).map(Some),
+        Some(_) => match connect(root, place, &path, false) {
+            // What a run was killed over is undone by who may write, whatever it is
+            // that is asked; SQLite's locks keep that from a run that is at work.
+            Err(error) if error.is_cut_off() && undo(&path).is_ok() => {
+                connect(root, place, &path, false).map(Some)
+            }
+            other => other.map(Some),
+        },
     }
+}
+
+fn undo(path: &Path) -> rusqlite::Result<()> {
+    let connection = schema::connect(path, true)?;
+    schema::number(&connection, "schema_version").map(drop)
 }
 
 /// Is there a file that something was written to?

@@ -264,6 +264,12 @@ fn a_token_tells_a_dump_from_another_on_the_same_inode() {
 
 #[test]
 fn a_transaction_that_was_cut_off_is_undone() {
+    for reads in [false, true] {
+        undone(reads);
+    }
+}
+
+fn undone(reads: bool) {
     let root = recorded();
     let file_of = |name: &str| root.dir.path().join(".dump").join(name);
     let connection = Connection::open(root.catalog_file()).expect("opened");
@@ -279,6 +285,13 @@ fn a_transaction_that_was_cut_off_is_undone() {
     drop(connection);
     fs::write(file_of("catalog.db"), db).expect("written");
     fs::write(file_of("catalog.db-journal"), journal).expect("written");
+    if reads {
+        // Who only asks does not do without it.
+        let reading = Catalog::read(&root.root).expect("readable");
+        let status = reading.expect("there").status(&root.root).expect("read");
+        assert_eq!(status.not_recorded, []);
+        assert!(!file_of("catalog.db-journal").exists());
+    }
     let mut catalog = root.open();
     let tree = catalog.tree(b"T").expect("known");
     let mut rows = catalog.rows().expect("opened");
