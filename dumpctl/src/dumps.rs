@@ -58,8 +58,13 @@ impl Looking {
     }
 
     /// See [`dumpcli::excluded`].
-    pub(crate) fn excluded(&self, lookup: &Lookup, tree: &OsStr) -> Result<Filter, Failure> {
-        dumpcli::excluded(&self.lookups, lookup, tree)
+    pub(crate) fn excluded(
+        &self,
+        lookup: &Lookup,
+        tree: &OsStr,
+        copy: &Path,
+    ) -> Result<Filter, Failure> {
+        dumpcli::excluded(&self.lookups, lookup, tree, copy)
     }
 
     /// The dump root that is meant where no path chooses.

@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use common::{Ground, ends};
+use dumpcore::Snapshot;
 use fixtures::{Options, assert_same_tree};
 use rustix::fs::XattrFlags;
 use serde_json::{Value, json};
@@ -239,7 +240,36 @@ fn plan_spares(ground: &Ground) {
     let (printed, _) = restore(ground, &words, 0);
     assert!(printed.contains("leave 3 entries ("), "{printed}");
     assert!(printed.contains("), excluded from dumps"), "{printed}");
-    assert!(printed.contains("fail to delete 1 entry ("), "{printed}");
+    assert!(printed.contains("fail to remove 1 entry ("), "{printed}");
+}
+
+/// A tree that has lost its files of rules is what is restored most.
+#[test]
+fn the_rules_that_the_dump_has_count_as_well() {
+    let ground = Ground::empty();
+    fs::create_dir_all(ground.at("tree/.rsync")).expect("made");
+    fs::write(ground.at("tree/.rsync/exclude"), "- /tree/vm\n").expect("written");
+    fs::create_dir_all(ground.at("tree/dir/vm")).expect("made");
+    for name in ["tree/vm/image", "tree/file", "tree/dir/vm/file"] {
+        fs::create_dir_all(ground.at(name).parent().expect("in one")).expect("made");
+        fs::write(ground.at(name), "mine").expect("written");
+    }
+    let root = ground.root();
+    let filter = "- /tree/vm".parse().expect("a rule");
+    let dumped = Snapshot::new(&root).main(ground.at("tree")).filter(filter);
+    dumped.init(true).run().expect("published");
+    fs::remove_dir_all(ground.at("tree/.rsync")).expect("removed");
+    for name in ["tree/extra", "tree/dir/extra"] {
+        fs::write(ground.at(name), "since").expect("written");
+    }
+    for path in ["tree/dir", "tree"] {
+        restore(&ground, &["--in-place", "--delete", "--force", path], 0);
+    }
+    assert_eq!(text(&ground, "tree/vm/image"), "mine");
+    assert!(ground.at("tree/.rsync/exclude").exists());
+    for name in ["tree/extra", "tree/dir/extra"] {
+        assert!(!ground.at(name).exists(), "{name}");
+    }
 }
 
 /// Rules that cannot be read might have spared something.
@@ -797,7 +827,7 @@ fn what_is_mounted_inside_is_left_alone() {
     let at = "2030/0101/0100";
     let words = ["-n", "--in-place", "--delete", "--at", at, "tree"];
     let (printed, _) = restore(&ground, &words, 0);
-    assert!(printed.contains("fail to delete 1 entry ("), "{printed}");
+    assert!(printed.contains("fail to remove 1 entry ("), "{printed}");
     let words = ["--in-place", "--delete", "--at", at, "--force", "tree"];
     let (_, said) = restore(&ground, &words, 23);
     assert!(said.contains("would be removed with the rest"), "{said}");

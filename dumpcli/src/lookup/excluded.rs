@@ -17,10 +17,17 @@ use crate::lookup::one_root::{Lookup, rooted};
 /// The exclude rules of all sets that dump a tree of this name into this dump
 /// root, and of the files that are with the trees and the dumps. Where no set
 /// does, those of the top level, which count for trees that are named by hand.
+/// `copy`: the tree as a dump has it, whose file of rules counts as well, since the
+/// tree may have lost its own.
 ///
 /// # Errors
 /// A configuration, or a file of rules, that is wrong or cannot be read.
-pub fn excluded(lookups: &Lookups, lookup: &Lookup, tree: &OsStr) -> Result<Filter, Failure> {
+pub fn excluded(
+    lookups: &Lookups,
+    lookup: &Lookup,
+    tree: &OsStr,
+    copy: &Path,
+) -> Result<Filter, Failure> {
     let all = lookups.sources()?;
     let mut sets = Vec::new();
     let mut mains = Vec::new();
@@ -43,6 +50,7 @@ pub fn excluded(lookups: &Lookups, lookup: &Lookup, tree: &OsStr) -> Result<Filt
             sources.excludes(&none, |s| s.exclude.as_ref(), |s| s.exclude_from.as_ref())
         })
         .collect();
+    mains.push(copy.to_path_buf());
     let mut filter = given(&rules)?;
     add_files_of(&mut filter, &mains, &lookup.dump, &Silent)?;
     Ok(filter)

@@ -200,7 +200,10 @@ fn planned(plan: &RestorePlan, words: Words<'_>) -> String {
     }
     if plan.stuck.entries > 0 {
         let stuck = named(&plan.stuck);
-        parts.push(format!("fail to delete {stuck}"));
+        parts.push(format!(
+            "fail to remove {stuck}: something is mounted in it, or it is immutable, or holds \
+             what is excluded from dumps"
+        ));
     }
     match parts.is_empty() {
         true => "change nothing: all is as in the dump".to_owned(),

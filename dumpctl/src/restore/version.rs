@@ -88,8 +88,12 @@ impl<'a> Item<'a> {
 
     /// Spares what is excluded from dumps of its tree.
     pub(super) fn spare(&mut self, looking: &Looking) -> Result<(), Failure> {
-        let tree = self.place.within.as_path().iter().next();
-        self.spared = looking.excluded(self.lookup, tree.unwrap_or_default())?;
+        let within = self.place.within.as_path();
+        let tree = within.iter().next().unwrap_or_default();
+        let below = within.iter().count().saturating_sub(1);
+        let version = &self.version.path;
+        let copy = version.ancestors().nth(below).unwrap_or(version);
+        self.spared = looking.excluded(self.lookup, tree, copy)?;
         Ok(())
     }
 }

@@ -13,8 +13,9 @@ use crate::model::minute::Stamp;
 use crate::policy::date::Ago;
 use crate::policy::layout::{DumpId, DumpName};
 
-/// This many of the last dumps of the same trees say how often they come.
-const LAST: usize = 50;
+/// This many of the last dumps of the same trees say how often they come: of older
+/// ones most are gone, if dumps are pruned.
+const LAST: usize = 9;
 /// Fewer say nothing.
 const LEAST: usize = 3;
 /// More are not made up.
@@ -52,7 +53,10 @@ impl KeepRules {
         let for_ever = |reason: &KeepReason| {
             matches!(
                 reason,
-                KeepReason::Pin(_) | KeepReason::First | KeepReason::Checkpoint
+                KeepReason::Pin(_)
+                    | KeepReason::First
+                    | KeepReason::Checkpoint
+                    | KeepReason::CurrentCheckpoint
             )
         };
         let kept = stays(self.judge(dumps, now), &for_ever);
@@ -72,13 +76,8 @@ impl KeepRules {
         if policies.is_empty() || !trees.iter().all(is_kept) {
             return None;
         }
-        let last = &moments[moments.len().saturating_sub(LAST)..];
-        let (first, newest) = (last.first()?, last.last()?);
-        let number = i32::try_from(last.len()).ok()?;
-        if last.len() < LEAST {
-            return None;
-        }
-        let step = ((*newest - *first) / (number - 1)).max(TimeDelta::minutes(1));
+        let newest = moments.last()?;
+        let step = step(moments)?;
         let (fine, whole) = reach(&policies, step)?;
         let mut age = TimeDelta::zero();
         while age <= whole {
@@ -98,6 +97,19 @@ impl KeepRules {
         }
         Some(())
     }
+}
+
+/// How often dumps come. Where the rules have let some go, the short gaps are those
+/// between neighbours; the shortest may be that of somebody who typed a command.
+fn step(moments: &[DateTime<Utc>]) -> Option<TimeDelta> {
+    if moments.len() < LEAST {
+        return None;
+    }
+    let last = &moments[moments.len().saturating_sub(LAST)..];
+    let mut gaps: Vec<TimeDelta> = last.windows(2).map(|two| two[1] - two[0]).collect();
+    gaps.sort_unstable();
+    let gap = gaps.get(1).or(gaps.first())?;
+    Some((*gap).max(TimeDelta::minutes(1)))
 }
 
 /// How far back the rules look at single dumps, and how far at all. `None`: some
@@ -218,6 +230,38 @@ mod tests {
         let stay = verdicts.iter().filter(|it| !it.reasons.is_empty());
         let stay = u64::try_from(stay.count()).expect("few");
         assert!(settled.abs_diff(stay) <= 2, "{settled}, not {stay}");
+    }
+
+    /// What was pruned does not come less often.
+    #[test]
+    fn it_is_the_same_where_prunes_have_left_what_the_rules_keep() {
+        for (hours, rules) in [
+            (
+                1,
+                &[
+                    (Hourly, "2d"),
+                    (Daily, "5w"),
+                    (Weekly, "6mo"),
+                    (Monthly, "2y"),
+                ][..],
+            ),
+            (11, &[(Hourly, "6"), (Daily, "4"), (Weekly, "2")]),
+            (1, &[(Last, "3"), (Daily, "30")]),
+            (24, &[(Daily, "7"), (Monthly, "12")]),
+        ] {
+            let all = dumps("home", TimeDelta::hours(hours), 3 * 366 * 24 / 11);
+            let rules = KeepRules::new().tree("home", policy(rules));
+            let verdicts = rules.judge(&all, &now());
+            let kept = all.into_iter().zip(verdicts);
+            let kept = kept.filter(|(_, verdict)| !verdict.reasons.is_empty());
+            let kept: Vec<_> = kept.map(|(dump, _)| dump).collect();
+            let settled = rules.settles(&kept, &now()).expect("an end");
+            let there = kept.len() as u64;
+            assert!(
+                settled.abs_diff(there) <= 2 || settled > there && hours == 1,
+                "{hours} h: {settled}, not {there}"
+            );
+        }
     }
 
     #[test]
