@@ -73,13 +73,7 @@ impl Run {
         if let Some(warning) = warning {
             totals.warn(warning);
         }
-        for (name, held) in &foreign {
-            let path = self.dump.path().join(name.incomplete_path());
-            totals.warn(match held {
-                true => Warning::HeldLeftover { path },
-                false => Warning::ForeignLeftover { path },
-            });
-        }
+        self.tell_foreign(&foreign, totals);
         let name = DumpName {
             stamp,
             sort: order.sort,
@@ -92,6 +86,17 @@ impl Run {
         ours.append(&mut linked);
         self.remove_leftovers(ours, totals)?;
         Ok(Named { name, leftover })
+    }
+
+    /// Tells of the leftovers that stay; of each, whether another program holds it.
+    fn tell_foreign(&self, foreign: &[(DumpName, bool)], totals: &Totals<'_>) {
+        for (name, held) in foreign {
+            let path = self.dump.path().join(name.incomplete_path());
+            totals.warn(match held {
+                true => Warning::HeldLeftover { path },
+                false => Warning::ForeignLeftover { path },
+            });
+        }
     }
 
     /// Takes hold of a leftover that was made of (some of) the same roots, and
