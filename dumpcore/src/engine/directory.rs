@@ -119,6 +119,7 @@ impl Worker<'_> {
             Ok(made) => made,
             Err(op_error) => {
                 self.fault(above, name, op_error);
+                self.clear_unmerged(above, name);
                 return None;
             }
         };
@@ -176,6 +177,7 @@ impl Worker<'_> {
             Ok(opened) => opened,
             Err(op_error) => {
                 self.fault(node, c"", op_error);
+                self.empty_unmerged(node);
                 self.release(Arc::clone(node));
                 return;
             }

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
 use super::held::{Held, Intact};
+use super::job::Found;
 use super::node::Node;
 use super::worker::Worker;
 use crate::fs::dir_handle::DirHandle;
@@ -156,7 +157,7 @@ impl Worker<'_> {
     }
 
     fn stand_empty(&mut self, above: &Arc<Node>, name: &CStr, meta: &Meta, xattrs: &Xattrs) {
-        self.clear(above, name);
+        self.clear_unmerged(above, name);
         let outcome = self.make_empty(above, name, meta, xattrs);
         let made = outcome.is_ok();
         self.settle_attributes(above, name, outcome);
@@ -216,16 +217,50 @@ impl Worker<'_> {
 
     /// Removes what the target has under a name, unless the target is new.
     pub(super) fn clear(&mut self, node: &Node, name: &CStr) {
+        if let Err(op_error) = self.remove_there(node, name) {
+            self.fault(node, name, op_error);
+        }
+    }
+
+    /// The same of a directory that cannot be merged: what an expired dump or an
+    /// earlier run stored in it is not what the source has now. If it cannot be
+    /// removed, nothing is published. In a run that has ended it stays, for the next
+    /// one to resume.
+    pub(super) fn clear_unmerged(&mut self, above: &Node, name: &CStr) {
+        if !self.run.totals.keep_going() {
+            return;
+        }
+        if let Err(op_error) = self.remove_there(above, name) {
+            self.halt(above, name, op_error);
+        }
+    }
+
+    /// The same of all that is in a directory whose source cannot be listed. The
+    /// directory stays.
+    pub(super) fn empty_unmerged(&mut self, node: &Node) {
         let Some(target) = node.target.as_ref().filter(|_| !node.fresh) else {
             return;
         };
-        let keep_going = || self.run.totals.keep_going();
-        let removed = self
-            .begin_changing(node)
-            .and_then(|()| target.open().map_err(|e| OpError::target(Op::Open, e)))
-            .and_then(|handle| remove_tree::remove_tree(handle.as_fd(), name, &keep_going));
-        if let Err(op_error) = removed {
-            self.fault(node, name, op_error);
+        if !self.run.totals.keep_going() {
+            return;
         }
+        match target.open().and_then(|handle| Found::list(&handle)) {
+            Ok(found) => {
+                for entry in found.chunk.iter() {
+                    self.clear_unmerged(node, entry.name);
+                }
+            }
+            Err(e) => self.halt(node, c"", OpError::target(Op::List, e)),
+        }
+    }
+
+    fn remove_there(&self, node: &Node, name: &CStr) -> Result<(), OpError> {
+        let Some(target) = node.target.as_ref().filter(|_| !node.fresh) else {
+            return Ok(());
+        };
+        self.begin_changing(node)?;
+        let handle = target.open().map_err(|e| OpError::target(Op::Open, e))?;
+        let keep_going = || self.run.totals.keep_going();
+        remove_tree::remove_tree(handle.as_fd(), name, &keep_going).map(|_| ())
     }
 }

@@ -22,6 +22,7 @@ mod machine;
 mod no_proc;
 mod power;
 mod quota;
+mod recycled;
 mod removal;
 mod restore;
 mod sample_trees;
