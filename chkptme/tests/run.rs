@@ -181,12 +181,22 @@ fn a_linked_checkpoint_leaves_current_and_names_what_is_damaged() {
     fixtures::rot(&first.join("tree/sub/file"), 2);
     let dry = run(&place, &["-n"]).assert().code(0);
     dry.stdout(contains("nothing new, 2 unchanged").and(contains("nothing to copy")));
-    let ran = run(&place, &["--json"]).assert().code(0);
+    let ran = run(&place, &["--json", "-q"]).assert().code(23);
     let said = String::from_utf8_lossy(&ran.get_output().stderr).into_owned();
-    assert!(said.contains("_chk/tree/sub/file is damaged: "), "{said}");
+    assert!(
+        said.contains("cannot verify ") && said.contains("_chk/tree/sub/file: it no longer has"),
+        "{said}"
+    );
     let object: Value = serde_json::from_slice(&ran.get_output().stdout).expect("one object");
     assert_eq!(object["linked"]["number"], 1, "{object}");
     assert_eq!(object["copied"]["damaged"]["number"], 1, "{object}");
+    assert_eq!(object["faults_total"], 1, "{object}");
+    assert_eq!(object["reference_faults"], 1, "{object}");
+    assert_eq!(
+        (&object["partial"], &object["missing"]),
+        (&false.into(), &0.into()),
+        "{object}"
+    );
     assert_eq!(object["copied"]["changed"]["number"], 0, "{object}");
     assert_eq!(object["compared"]["number"], 2, "{object}");
     assert_eq!(
@@ -205,6 +215,70 @@ fn a_linked_checkpoint_leaves_current_and_names_what_is_damaged() {
     );
     assert_ne!(place.current(), dump);
     assert_eq!(link("current"), link("current_chk"));
+}
+
+#[test]
+fn damage_in_the_chain_without_a_hash_is_a_fault() {
+    let place = Place::begun();
+    let root = place.dir.path().join("dump");
+    fs::remove_dir_all(root.join(".dump")).expect("removed");
+    run(&place, &["--linked"]).assert().code(0);
+    let chain = || root.join(fs::read_link(root.join("current_chk")).expect("a link"));
+    fixtures::rot(&chain().join("tree/sub/file"), 2);
+    let ran = run(&place, &["--linked", "-q"]).assert();
+    ran.code(23).stdout("").stderr(contains(
+        "_chk/tree/sub/file: it differs from the dump, although",
+    ));
+    run(&place, &["--linked", "-q"]).assert().code(0).stderr("");
+    fixtures::rot(&chain().join("tree/sub/file"), 2);
+    run(&place, &["--linked"])
+        .assert()
+        .code(23)
+        .stdout(contains(
+            "1 entry of the checkpoint before is not as it was stored: see the error on stderr; \
+             the new one has what the dump has\n",
+        ));
+}
+
+/// Runs while one file gives read errors, on calls of every sort.
+fn run_with_bad_sectors(place: &Place, bad: &Path, words: &[&str]) -> std::process::Output {
+    let mut command = place.plain_chkptme();
+    command.args(PLACES).args(words);
+    let bad = fs::canonicalize(bad).expect("there");
+    let errors = Inject::error(
+        "read,pread64,preadv,preadv2,copy_file_range,sendfile",
+        "EIO",
+    );
+    output_with(&command, &[errors.on(bad)])
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn what_cannot_be_read_in_the_chain_is_a_fault() {
+    for catalog in [true, false] {
+        let place = Place::begun();
+        let root = place.dir.path().join("dump");
+        if !catalog {
+            fs::remove_dir_all(root.join(".dump")).expect("removed");
+        }
+        run(&place, &["--linked"]).assert().code(0);
+        let first = root.join(fs::read_link(root.join("current_chk")).expect("a link"));
+        let bad = first.join("tree/sub/file");
+        let output = run_with_bad_sectors(&place, &bad, &["--linked", "-q", "--json"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(23), "{catalog}: {said}");
+        assert!(
+            said.contains("_chk/tree/sub/file: Input/output error"),
+            "{catalog}: {said}"
+        );
+        let object: Value = serde_json::from_slice(&output.stdout).expect("one object");
+        assert_eq!(object["faults_total"], 1, "{catalog}: {object}");
+        assert_eq!(object["missing"], 0, "{catalog}: {object}");
+        let second = root.join(fs::read_link(root.join("current_chk")).expect("a link"));
+        assert_ne!(first, second);
+        let text = fs::read_to_string(second.join("tree/sub/file"));
+        assert_eq!(text.expect("read"), "some text\n", "{catalog}");
+    }
 }
 
 #[test]

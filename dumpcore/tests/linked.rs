@@ -14,7 +14,7 @@ use std::time::SystemTime;
 
 use common::{History, ROOT, Stage, each, inodes, leftovers, tick};
 use dumpcore::{
-    CatalogTools, Checkpoint, DumpRoot, Error, Event, Remove, Report, Scrub, Snapshot, Warning,
+    CatalogTools, Checkpoint, DumpRoot, Error, Event, Op, Remove, Report, Scrub, Snapshot,
 };
 use fixtures::mounts::{Fs, Mount};
 use fixtures::tree::{Node, OddOptions, Tree, odd_tree_with};
@@ -59,11 +59,24 @@ fn assert_apart(stage: &Stage) {
 /// Runs, and checks all that always holds of a linked checkpoint.
 #[track_caller]
 fn made(stage: &Stage, checkpoint: Checkpoint) -> Report {
+    let report = made_with_faults(stage, checkpoint);
+    assert!(report.faults.is_empty(), "{:#?}", report.faults);
+    assert!(report.is_complete());
+    report
+}
+
+/// The same where the checkpoint before is damaged: what is made is complete.
+#[track_caller]
+fn made_with_faults(stage: &Stage, checkpoint: Checkpoint) -> Report {
     let before = current(stage);
     let history = History::of(&stage.dump);
     let report = checkpoint.run().unwrap_or_else(|e| panic!("{e}"));
     history.assert_unchanged(&stage.dump);
-    assert!(report.faults.is_empty(), "{:#?}", report.faults);
+    assert_eq!(report.counts.faults, report.faults.len() as u64);
+    assert_eq!(report.counts.faults, report.counts.reference_faults);
+    assert_eq!((report.counts.lacking(), report.missing), (0, 0));
+    let mark = xattr::get(&report.dump, "user.dump.partial");
+    assert_eq!(mark.expect("asked"), None, "it is complete");
     assert_eq!(current(stage), before, "`current` stays");
     let root = DumpRoot::open(&stage.dump).expect("opened");
     let checkpoint = root.current_checkpoint().expect("read");
@@ -114,15 +127,14 @@ fn dumped(stage: &Stage, name: &str) -> Report {
     report
 }
 
-/// Warnings that name files of the checkpoint before.
-fn told(report: &Report) -> Vec<&Warning> {
-    let about = |warning: &&Warning| {
-        matches!(
-            warning,
-            Warning::ReferenceDamaged { .. } | Warning::ReferenceDiffers { .. }
-        )
-    };
-    report.warnings.iter().filter(about).collect()
+/// The paths of faults that say this.
+fn faulty(report: &Report, operation: Op, says: &str) -> BTreeSet<PathBuf> {
+    let each = report.faults.iter().map(|fault| {
+        let cause = fault.cause.to_string();
+        assert!(fault.op == operation && cause.contains(says), "{fault:?}");
+        fault.path.clone()
+    });
+    each.collect()
 }
 
 #[test]
@@ -180,20 +192,10 @@ fn what_rotted_in_the_checkpoint_before_is_stored_again_and_told() {
     for name in ["tree/large", "tree/dir/file"] {
         rot(&first.dump.join(name), 3);
     }
-    let report = made(&stage, linked(&stage).jobs(1));
-    let paths: BTreeSet<_> = told(&report)
-        .into_iter()
-        .map(|warning| match warning {
-            Warning::ReferenceDamaged { path, cause: None } => path.clone(),
-            other => panic!("{other}"),
-        })
-        .collect();
-    assert_eq!(
-        told(&report).len(),
-        2,
-        "an inode once: {:?}",
-        report.warnings
-    );
+    let report = made_with_faults(&stage, linked(&stage).jobs(1));
+    let paths = faulty(&report, Op::Verify, "dumpctl scrub --heal");
+    assert_eq!(report.counts.faults, 2, "an inode once: {report:#?}");
+    assert!(!report.is_complete());
     assert!(paths.contains(&first.dump.join("tree/large")), "{paths:?}");
     assert_eq!(
         report.counts.copied_damaged.number, 2,
@@ -210,7 +212,7 @@ fn what_rotted_in_the_checkpoint_before_is_stored_again_and_told() {
     drop(catalog);
     // And from here on the chain is whole.
     let next = made(&stage, linked(&stage));
-    assert_eq!((told(&next).len(), next.counts.copied().number), (0, 0));
+    assert_eq!(next.counts.copied().number, 0);
     // What was damaged is healed from the dumps, in the first one alone.
     let healed = Scrub::new(&stage.dump).heal(true).run().expect("healed");
     assert_eq!((healed.healed.len(), healed.damaged.len()), (2, 0));
@@ -228,12 +230,11 @@ fn without_a_hash_contents_are_compared() {
         second.counts.compared_same.number
     );
     rot(&first.dump.join("tree/large"), 3);
-    let third = made(&stage, linked(&stage));
-    let warnings = told(&third);
-    assert!(
-        matches!(&warnings[..], [Warning::ReferenceDiffers { path }] if path.ends_with("large")),
-        "{warnings:?}"
-    );
+    let third = made_with_faults(&stage, linked(&stage));
+    let paths = faulty(&third, Op::Verify, "no hash tells which of them changed");
+    let large = second.dump.join("tree/large");
+    assert_eq!(paths, BTreeSet::from([large]), "{third:#?}");
+    assert!(!third.is_complete());
     assert_eq!(third.counts.copied().number, 1, "{:?}", third.counts);
 }
 

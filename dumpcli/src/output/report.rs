@@ -20,13 +20,14 @@ const LISTED: usize = 20;
 /// it was met; here it is said how much that was, and where to look: `errors`.
 #[must_use]
 pub fn text(program: Program, report: &Report, hook: bool, verbose: bool, errors: &str) -> String {
-    let lacking = report.counts.faults;
+    let lacking = report.counts.lacking();
     let mut text = Summary::of(report, lacking).line();
     text.push('\n');
     if verbose {
-        report_table::details(program, report, lacking, &mut text);
+        report_table::details(program, report, &mut text);
     }
     text.push_str(&failed(lacking, hook, errors));
+    text.push_str(&damaged_before(report.counts.reference_faults, errors));
     damaged(report, &mut text);
     text
 }
@@ -198,6 +199,22 @@ fn damaged(report: &Report, text: &mut String) {
     }
 }
 
+/// How much of the checkpoint before is not what was stored; empty when all is.
+fn damaged_before(number: u64, errors: &str) -> String {
+    let what = match number {
+        0 => return String::new(),
+        1 => format!(
+            "1 entry of the checkpoint before is not as it was stored: see the error {errors}"
+        ),
+        n => format!(
+            "{} entries of the checkpoint before are not as they were stored: see the errors \
+             {errors}",
+            HumanCount(n)
+        ),
+    };
+    format!("{what}; the new one has what the dump has\n")
+}
+
 /// How much failed, and where that is said; empty when nothing did.
 fn failed(lacking: u64, hook: bool, errors: &str) -> String {
     let mut text = match lacking {
@@ -271,6 +288,14 @@ mod tests {
         ] {
             assert_eq!(failed(lacking, hook, "above"), expected);
         }
+        assert_eq!(damaged_before(0, "above"), "");
+        assert_eq!(
+            damaged_before(1, "above"),
+            "1 entry of the checkpoint before is not as it was stored: see the error above; the \
+             new one has what the dump has\n"
+        );
+        let many = damaged_before(1025, "on stderr");
+        assert!(many.starts_with("1,025 entries of the "), "{many}");
         let both = failed(2, true, "on stderr");
         assert!(
             both.contains("2 entries") && both.contains("anyway"),

@@ -9,7 +9,7 @@ use crate::output::figures::{bytes, entries, some};
 use crate::program::Program;
 
 /// What the run linked to, how it went about it, and a table.
-pub(super) fn details(program: Program, report: &Report, lacking: u64, text: &mut String) {
+pub(super) fn details(program: Program, report: &Report, text: &mut String) {
     let _ = match &report.reference {
         Some(reference) => writeln!(text, "linked to {}", Printable::path(reference)),
         None => writeln!(text, "{}", program.unlinked),
@@ -30,9 +30,7 @@ pub(super) fn details(program: Program, report: &Report, lacking: u64, text: &mu
             "read back from the disk and compared: {files}, {size}"
         );
     }
-    let mut counts = report.counts.clone();
-    counts.faults = lacking;
-    let _ = write!(text, "\n{}", table(&counts));
+    let _ = write!(text, "\n{}", table(&report.counts));
     if let Some(free) = report.free_bytes {
         text.push_str(&row("still free", "", &bytes(free)));
     }

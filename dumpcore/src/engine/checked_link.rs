@@ -4,8 +4,10 @@
 //! A second copy of all history is worth something only while it is whole. So a
 //! file is linked to when the disk returns what was stored: it has its recorded
 //! hash, or that of the file that is copied, or where neither was recorded the
-//! same contents. What is not so is stored again, and told by name.
+//! same contents. Any other file is copied again from the source, and is a fault with
+//! its path: the new dump has all that it should, and the one before is damaged.
 
+use std::io;
 use std::os::fd::OwnedFd;
 
 use super::checked::CopyDamage;
@@ -14,10 +16,14 @@ use super::worker::Worker;
 use crate::catalog::Facts;
 use crate::fs::disk_hash::{DiskHasher, DiskRead};
 use crate::fs::store::StoreError;
-use crate::model::cause::Cause;
-use crate::model::event::Warning;
-use crate::model::fault::Side;
+use crate::model::fault::Op;
 use crate::sys::stat;
+
+const DAMAGED: &str = "it no longer has its recorded hash; it is stored again from the dump, and \
+                       'dumpctl scrub --heal' replaces the damaged one";
+const DIFFERS: &str = "it differs from the dump, although size and modification time are the \
+                       same, and no hash tells which of them changed; it is stored again from the \
+                       dump";
 
 /// What hashes say of a file of the reference.
 enum Says {
@@ -27,7 +33,7 @@ enum Says {
     /// It is whole, and the source holds something else.
     Other,
     /// It is not what was stored; the system's answer when it cannot be read.
-    Damaged(Option<Cause>),
+    Damaged(Option<io::Error>),
 }
 
 impl Worker<'_> {
@@ -46,10 +52,11 @@ impl Worker<'_> {
             Says::Damaged(cause) => {
                 self.is_damaged = true;
                 self.record_damaged(other);
-                self.run.totals.warn(Warning::ReferenceDamaged {
-                    path: item.node.full_path(Side::Reference, item.name),
-                    cause,
-                });
+                let (op, cause) = match cause {
+                    Some(cause) => (Op::Read, cause),
+                    None => (Op::Verify, io::Error::other(DAMAGED)),
+                };
+                self.reference_fault(item.node, item.name, op, cause);
                 Ok(Some(false))
             }
         }
@@ -91,7 +98,7 @@ impl Worker<'_> {
             Ok(DiskRead::Whole(_)) if own.is_none() => Ok(Says::Nothing),
             Ok(DiskRead::Whole(_) | DiskRead::Short) => Ok(Says::Damaged(None)),
             Ok(DiskRead::Stopped) => Err(StoreError::Stopped),
-            Err(cause) => Ok(Says::Damaged(Some(cause.into()))),
+            Err(cause) => Ok(Says::Damaged(Some(cause))),
         }
     }
 
@@ -99,9 +106,8 @@ impl Worker<'_> {
     /// them changed is not known.
     pub(super) fn differs_unexplained(&self, item: Item<'_>) {
         if self.run.rules.link_checks.is_some() {
-            self.run.totals.warn(Warning::ReferenceDiffers {
-                path: item.node.full_path(Side::Reference, item.name),
-            });
+            let cause = io::Error::other(DIFFERS);
+            self.reference_fault(item.node, item.name, Op::Verify, cause);
         }
     }
 }

@@ -248,9 +248,13 @@ impl Worker<'_> {
         }
     }
 
-    /// An entry of the reference cannot be read: warns of it. The caller copies
-    /// the entry.
+    /// An entry of the reference cannot be read: warns of it, or where references are
+    /// checked before they are linked to, reports it as a fault. The caller copies the
+    /// entry.
     pub(super) fn unreadable_reference(&self, node: &Node, name: &CStr, cause: &io::Error) {
+        if self.run.rules.link_checks.is_some() {
+            return self.reference_fault(node, name, Op::Read, Cause::copy_of(cause));
+        }
         self.run.totals.warn(Warning::ReferenceUnreadable {
             path: node.full_path(Side::Reference, name),
             cause: Cause::copy_of(cause),

@@ -24,6 +24,8 @@ pub(crate) struct Totals<'a> {
     stop: Option<&'a AtomicBool>,
     halted: AtomicBool,
     faults: AtomicU64,
+    /// Of those: of the reference.
+    reference_faults: AtomicU64,
     warnings: AtomicU64,
     /// Bytes that were compared only because their files had been touched, and
     /// were equal.
@@ -61,6 +63,7 @@ impl<'a> Totals<'a> {
             stop,
             halted: AtomicBool::new(false),
             faults: AtomicU64::new(0),
+            reference_faults: AtomicU64::new(0),
             warnings: AtomicU64::new(0),
             in_vain: AtomicU64::new(0),
             newest_birth: Mutex::default(),
@@ -103,6 +106,13 @@ impl<'a> Totals<'a> {
         if kept.faults.len() < Report::MAX_LISTED {
             kept.faults.push(fault);
         }
+    }
+
+    /// An entry of the reference is damaged, of which this dump has a good one: a fault,
+    /// although nothing is lacking.
+    pub(crate) fn reference_fault(&self, fault: Fault) {
+        self.reference_faults.fetch_add(1, Ordering::Relaxed);
+        self.fault(fault);
     }
 
     /// Was there any fault?
@@ -197,6 +207,7 @@ impl<'a> Totals<'a> {
     pub(crate) fn counts(&self) -> Counts {
         Counts {
             faults: self.faults.load(Ordering::Relaxed),
+            reference_faults: self.reference_faults.load(Ordering::Relaxed),
             ..self.kept().counts.clone()
         }
     }
@@ -258,6 +269,7 @@ impl<'a> Totals<'a> {
         let moved = counts.moved.number + kept.moved_directories;
         counts.removed = counts.removed.saturating_sub(moved);
         counts.faults = self.faults.into_inner();
+        counts.reference_faults = self.reference_faults.into_inner();
         Sum {
             counts,
             faults: kept.faults,

@@ -22,6 +22,7 @@ use crate::fs::disk_hash::DiskHasher;
 use crate::fs::inspect;
 use crate::fs::link_counts::LinkCounts;
 use crate::fs::store::EntryWriter;
+use crate::model::cause::Cause;
 use crate::model::error::Error;
 use crate::model::event::Action;
 use crate::model::fault::{Fault, Op, OpError, Side};
@@ -345,6 +346,20 @@ impl<'a> Worker<'a> {
     pub(super) fn lost(&self, node: &Node, name: &CStr, loss: OpError) {
         if self.run.totals.keep_going() {
             self.tell(node, name, loss);
+        }
+    }
+
+    /// An entry of the reference is damaged. The dump that is made has what it should.
+    pub(super) fn reference_fault(
+        &self,
+        node: &Node,
+        name: &CStr,
+        op: Op,
+        cause: impl Into<Cause>,
+    ) {
+        if self.run.totals.keep_going() {
+            let path = node.full_path(Side::Reference, name);
+            self.run.totals.reference_fault(Fault::new(op, path, cause));
         }
     }
 

@@ -146,7 +146,8 @@ fn counts<M: SerializeMap>(map: &mut M, counts: &Counts) -> Result<(), M::Error>
     map.serialize_entry("other_filesystems", &counts.other_filesystems)?;
     map.serialize_entry("vanished", &counts.vanished)?;
     map.serialize_entry("removed", &counts.removed)?;
-    map.serialize_entry("faults_total", &counts.faults)
+    map.serialize_entry("faults_total", &counts.faults)?;
+    map.serialize_entry("reference_faults", &counts.reference_faults)
 }
 
 impl Serialize for Counts {

@@ -123,8 +123,13 @@ pub struct Counts {
     /// directory counts. Not known of a directory whose modification time was
     /// set back to what it was.
     pub removed: u64,
-    /// Entries that could not be stored.
+    /// Entries that could not be stored, or not as they are, and those of
+    /// `reference_faults`.
     pub faults: u64,
+    /// Of those: entries that are damaged in the reference and whole in this dump, or
+    /// that differ from the source although nothing says that they changed. Only in a
+    /// [linked checkpoint](crate::Checkpoint::linked).
+    pub reference_faults: u64,
 }
 
 impl Counts {
@@ -132,6 +137,12 @@ impl Counts {
     #[must_use]
     pub fn entries(&self) -> u64 {
         self.files.number + self.directories + self.symlinks + self.specials
+    }
+
+    /// Faults of entries that the dump lacks, or does not have as they are.
+    #[must_use]
+    pub fn lacking(&self) -> u64 {
+        self.faults.saturating_sub(self.reference_faults)
     }
 
     /// Everything that was copied.
@@ -169,6 +180,7 @@ impl AddAssign<&Counts> for Counts {
             vanished,
             removed,
             faults,
+            reference_faults,
         } = *other;
         self.files += files;
         self.directories += directories;
@@ -193,6 +205,7 @@ impl AddAssign<&Counts> for Counts {
         self.vanished += vanished;
         self.removed += removed;
         self.faults += faults;
+        self.reference_faults += reference_faults;
     }
 }
 
@@ -261,8 +274,8 @@ pub struct Report {
     /// each name counts. `None` where that was not asked for.
     pub verified: Option<Count>,
     /// How many entries the dump lacks, for which it is marked as partial:
-    /// those that are faults, and those that the dump lacked already which it
-    /// is a copy of.
+    /// those that are faults ([`Counts::lacking`]), and those that the dump lacked
+    /// already which it is a copy of.
     pub missing: u64,
     /// Every fault, up to [`Report::MAX_LISTED`]; `counts.faults` has the
     /// whole number.
@@ -286,7 +299,8 @@ impl Report {
         (self.end - self.start).as_seconds_f64()
     }
 
-    /// Was everything dumped? Vanished files do not count against it.
+    /// Was everything dumped, and whole what was linked to? Vanished files do not count
+    /// against it.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.counts.faults == 0

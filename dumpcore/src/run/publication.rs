@@ -102,7 +102,7 @@ impl Run {
                 .map(|dump| self.dump.path().join(dump.path())),
             jobs,
             warnings_total: sum.warnings_total + sum.counts.vanished,
-            missing: order.lacks.map_or(0, Lacking::at_least) + sum.counts.faults,
+            missing: order.lacks.map_or(0, Lacking::at_least) + sum.counts.lacking(),
             counts: sum.counts,
             verified: None,
             faults: sum.faults,
@@ -295,7 +295,7 @@ impl Publication<'_> {
         staging.remember_size(names, counts.files.bytes)?;
         let tells = Tells {
             moment: self.moment,
-            lacks: Lacking::and(self.order.lacks, counts.faults),
+            lacks: Lacking::and(self.order.lacks, counts.lacking()),
         };
         staging.mark_token()?;
         staging.mark_origin(self.order.origin.as_deref())?;

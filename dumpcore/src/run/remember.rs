@@ -193,7 +193,7 @@ impl FoundOut {
             ino: stat::look_at(&dump).ok()?.ino,
             token: marks::token(&dump),
             trees,
-            partial: counts.faults > 0,
+            partial: counts.lacking() > 0,
             added_bytes: Some(counts.allocated),
             dir_bytes: counts.directories.saturating_mul(disk::block_size(&dump)),
         };

@@ -146,21 +146,6 @@ pub enum Warning {
         /// The system's answer.
         cause: Cause,
     },
-    /// A file of the reference is not what was stored in it, so the source was
-    /// copied: only where references are read before they are linked to.
-    ReferenceDamaged {
-        /// The file in the reference.
-        path: PathBuf,
-        /// The system's answer, when it cannot be read.
-        cause: Option<Cause>,
-    },
-    /// A file of the reference does not hold what the source holds, although size
-    /// and time are the same, and no hash tells which of them changed. Only where
-    /// references are read before they are linked to.
-    ReferenceDiffers {
-        /// The file in the reference.
-        path: PathBuf,
-    },
     /// The catalog is not used, or was not told of this dump; the dump is as good
     /// without.
     CatalogUnused {
@@ -284,9 +269,6 @@ impl Warning {
             Self::ReferenceUnreadable { cause, .. } | Self::FewerJobs { cause, .. } => {
                 Some(&**cause)
             }
-            Self::ReferenceDamaged {
-                cause: Some(cause), ..
-            } => Some(&**cause),
             Self::NotRemoved { fault } => Some(fault),
             _ => None,
         }
@@ -334,8 +316,6 @@ impl fmt::Display for Warning {
                 first,
             } => storing::links_refused(f, *why, *number, *bytes, first),
             Self::ReferenceUnreadable { path, cause } => reading::reference(f, path, cause),
-            Self::ReferenceDamaged { path, cause } => reading::rotted(f, path, cause.as_ref()),
-            Self::ReferenceDiffers { path } => reading::reference_differs(f, path),
             Self::CatalogUnused { path: _, cause } => runs::catalog_unused(f, cause),
             Self::GroupSplit { path } => storing::group_split(f, path),
             Self::FewerJobs { asked, jobs, cause } => runs::fewer_jobs(f, *asked, *jobs, cause),

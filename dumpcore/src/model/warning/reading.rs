@@ -59,30 +59,6 @@ pub(super) fn reference(f: &mut fmt::Formatter<'_>, path: &Path, cause: &Cause) 
     )
 }
 
-pub(super) fn rotted(
-    f: &mut fmt::Formatter<'_>,
-    path: &Path,
-    cause: Option<&Cause>,
-) -> fmt::Result {
-    let path = Printable::path(path);
-    match cause {
-        Some(cause) => write!(f, "{path} cannot be read ({})", Chain(&**cause))?,
-        None => write!(f, "{path} is damaged: it no longer has its recorded hash")?,
-    }
-    f.write_str(
-        "; it is stored again from the dump, and 'dumpctl scrub --heal' replaces the damaged one",
-    )
-}
-
-pub(super) fn reference_differs(f: &mut fmt::Formatter<'_>, path: &Path) -> fmt::Result {
-    let path = Printable::path(path);
-    write!(
-        f,
-        "{path} differs from the dump, although size and modification time are the same, and no \
-         hash tells which of them changed; it is stored again from the dump"
-    )
-}
-
 pub(super) fn damaged(f: &mut fmt::Formatter<'_>, path: &Path, good: Option<&Path>) -> fmt::Result {
     let path = Printable::path(path);
     match good {
