@@ -6,12 +6,12 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use assert_cmd::Command;
 use assert_fs::prelude::*;
 use common::Place;
-use dumpcore::Snapshot;
+use dumpcore::{DumpRoot, Snapshot};
 use fixtures::mounts::{Fs, Mount};
 use fixtures::run_lock;
 use fixtures::strace::{Inject, inject, output_with, trace};
@@ -662,4 +662,46 @@ fn what_cannot_be_read_is_taken_from_the_tree() {
         .stdout(contains("1 healed"));
     let copy = dump.join("current/tree/bad");
     assert_eq!(fs::read(copy).expect("read"), bytes);
+    // The dump is as damaged as it was, and that is known.
+    assert_eq!(known_damage(&dump), 1);
+}
+
+/// How many damaged files the catalog knows of.
+fn known_damage(root: &Path) -> u64 {
+    let root = DumpRoot::open(root).expect("opened");
+    let catalog = root.catalog().expect("read");
+    let status = root.status(Some(&catalog), SystemTime::now());
+    status.expect("read").scrub.map_or(0, |scrub| scrub.damaged)
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn what_cannot_be_read_is_recorded_as_damaged_healed_or_not() {
+    for heals in [true, false] {
+        let place = Place::new();
+        let root = place.dir.path().join("dump");
+        let tree = place.dir.child("tree");
+        let file = tree.child("sub/file");
+        file.write_str("a letter").expect("written");
+        fs::create_dir(&root).expect("made");
+        fixtures::clock::tick();
+        let snapshot = Snapshot::new(&root).main(tree.path()).init(true);
+        let dump = snapshot.hash(true).run().expect("dumped").dump;
+        fixtures::clock::tick();
+        assert_eq!(known_damage(&root), 0);
+        let (words, code): (&[&str], i32) = match heals {
+            true => (&["--heal"], 0),
+            false => {
+                // Nor is there a good copy.
+                file.write_str("another").expect("written");
+                (&[], 23)
+            }
+        };
+        let output = run_with_bad_sectors(&place, &dump.join("tree/sub/file"), words);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{heals}: {said}");
+        let copy = fs::read_to_string(place.current().join("tree/sub/file"));
+        assert_eq!(copy.is_ok_and(|text| text == "a letter"), heals, "{said}");
+        assert_eq!(known_damage(&root), 1, "{heals}: {said}");
+    }
 }

@@ -172,6 +172,12 @@ impl Worker<'_> {
         let Some(recorded) = checked.recorded(item.meta) else {
             return Err(op_error.into());
         };
+        // Healed or not: all dumps have this inode.
+        checked.damaged(CopyDamage {
+            source: Facts::of(item.meta),
+            made: None,
+            recorded,
+        });
         let doubt = Doubt {
             meta: item.meta,
             recorded,
