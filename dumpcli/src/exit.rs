@@ -36,8 +36,9 @@ pub const HELP: &str = help!(
 /// The same of a program that has no exclude rules.
 pub const HELP_WITHOUT_RULES: &str = help!(
     "options or configuration",
-    "some entries could not be read, or the
-            `post` hook failed; each is named"
+    "some entries could not be read, the
+            checkpoint before is damaged (--linked), or the `post` hook failed;
+            each is named"
 );
 
 /// A signal that asks a run to stop.
