@@ -14,6 +14,7 @@ use dumpcli::signals::Stop;
 use dumpcli::{absolute, json, logging};
 use serde_json::{Map, Value};
 
+use crate::broken;
 use crate::common::Settings;
 use crate::place::Place;
 use crate::program::PROGRAM;
@@ -55,7 +56,9 @@ pub(crate) fn at(
         stop,
         session: session.clone(),
     };
-    let ended = desk.stop.or_leave(desk.leaving(), || work(&desk));
+    let ended = desk.stop.or_leave(desk.leaving(), || {
+        broken::caught(&desk.control, || work(&desk))
+    });
     desk.screen.clear();
     match ended {
         Ok(exit) => Ok(exit),
@@ -107,6 +110,7 @@ impl Desk {
         };
         let (pre, post) = (self.session.pre.as_ref(), self.session.post.as_ref());
         // As for the other programs, `post` also hears of what `pre` stopped.
+        let work = || broken::caught(&self.control, work);
         let ended = hooks::before(pre, variables("pre"), &self.stop).and_then(|()| work());
         let exit = match &ended {
             Ok(exit) => *exit,

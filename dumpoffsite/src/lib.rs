@@ -7,6 +7,7 @@
 
 #![forbid(unsafe_code)]
 
+mod broken;
 mod check;
 mod choose;
 mod common;

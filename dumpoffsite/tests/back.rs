@@ -4,6 +4,7 @@ mod common;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 
 use common::{LINKED_SPECIALS, Place, differences, files_of};
 use predicates::str::contains;
@@ -116,6 +117,38 @@ fn damage_is_found() {
         .assert()
         .code(3)
         .stdout(contains("damaged"));
+}
+
+#[test]
+fn data_that_is_gone_fails_a_restore() {
+    let place = Place::new();
+    place.noise(1);
+    place.dump();
+    place.word("init").assert().success();
+    place.word("push").assert().success();
+    let size = |path: &PathBuf| fs::metadata(path).expect("looked at").len();
+    let packs = files_of(&place.path("repo/data")).into_iter();
+    let data = packs.max_by_key(size).expect("a pack");
+    fs::remove_file(data).expect("removed");
+    let tree = place.path("tree");
+    let words = ["restore", tree.to_str().expect("UTF-8"), "--to", "back"];
+    let (value, code) = place.json(&words);
+    assert_eq!((&value["status"], code), (&"failed".into(), 1), "{value}");
+    let ran = place
+        .plain()
+        .args(["restore", "--to", "other"])
+        .arg(&tree)
+        .output();
+    let ran = ran.expect("runs");
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(1), "{said}");
+    assert!(!said.contains("panicked"), "{said}");
+    assert!(said.contains("dumpoffsite check"), "{said}");
+    // Nor does a push count on it.
+    place.dump();
+    let push = place.word("push").assert().code(1);
+    push.stderr(contains("lacks 1 of the packs"));
+    assert_eq!(place.snapshots().len(), 1);
 }
 
 #[test]

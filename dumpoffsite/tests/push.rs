@@ -150,6 +150,9 @@ fn the_newest_dump_is_pushed_once() {
         (&pushed["entries"], &pushed["files_read"]),
         (&4.into(), &2.into())
     );
+    let id = pushed["snapshot"].as_str().expect("an id");
+    assert_eq!(id.len(), 64, "{id}");
+    assert!(place.path("repo/snapshots").join(id).exists());
     let before = size_of(&place.path("repo"));
     let again = place.pushed(&[]);
     assert_eq!(
@@ -291,19 +294,7 @@ fn a_set_pushes_its_own_trees() {
 #[test]
 fn a_stopped_push_stores_no_snapshot_and_the_next_one_continues() {
     let place = Place::new();
-    // Not to be compressed.
-    let mut state = 1_u64;
-    let noise: Vec<u8> = (0..24 << 20)
-        .map(|_| {
-            state = state
-                .wrapping_mul(6364136223846793005)
-                .wrapping_add(1442695040888963407);
-            (state >> 56) as u8
-        })
-        .collect();
-    for (number, part) in noise.chunks(1 << 20).enumerate() {
-        fs::write(place.path(&format!("tree/{number}")), part).expect("written");
-    }
+    place.noise(24);
     place.dump();
     place.word("init").assert().success();
     let mut push = place.plain();

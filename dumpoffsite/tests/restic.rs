@@ -2,6 +2,9 @@
 
 mod common;
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use common::{LINKED_SPECIALS, Place, differences, size_of};
 use predicates::str::contains;
 
@@ -155,5 +158,82 @@ fn a_password_that_is_wrong_opens_it_for_neither() {
             .assert()
             .code(1)
             .stderr(contains("does not open"));
+    }
+}
+
+/// What `restic prune` removes while a push is under way: packs that no index names
+/// yet. On a first push there is no index at all.
+#[test]
+#[ignore = "needs restic"]
+fn a_push_whose_data_is_pruned_meanwhile_stores_no_snapshot() {
+    let place = Place::new();
+    place.noise(100);
+    place.dump();
+    place.word("init").assert().success();
+    let push = place.slow_push();
+    wait_for_pack(&place);
+    place.restic_says(&["prune"]);
+    let ended = push.wait_with_output().expect("ended");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    assert!(said.contains("push again, which sends"), "{said}");
+    assert_eq!(place.snapshots().len(), 0);
+    assert_eq!(place.pushed(&[])["status"], "complete");
+    place.restic_says(&["check", "--read-data"]);
+}
+
+/// Another machine has pushed the same dump, at the same path: its snapshot differs
+/// in the name of the machine alone.
+#[test]
+#[ignore = "needs root"]
+fn a_push_tells_the_snapshot_that_it_stored() {
+    let place = Place::with_dump();
+    let first = place.pushed(&[]);
+    let mut there = fixtures::shield::command("unshare", place.dir.path());
+    let program = env!("CARGO_BIN_EXE_dumpoffsite");
+    let script = "hostname another && exec \"$@\"";
+    there.args(["--uts", "sh", "-c", script, "sh", program]);
+    let ran = there.args(["push", "--json"]).output().expect("runs");
+    assert!(ran.status.success(), "{ran:?}");
+    let pushed: serde_json::Value = serde_json::from_slice(&ran.stdout).expect("JSON");
+    let second = &pushed["dumps"][0];
+    assert_ne!(first["snapshot"], second["snapshot"]);
+    let all = place.snapshots();
+    let other = all.iter().find(|one| one["host"] == "another");
+    let other = other.expect("the other machine's");
+    assert_eq!(other["snapshot"], second["snapshot"]);
+}
+
+#[test]
+#[ignore = "needs restic"]
+fn the_own_prune_may_run_beside_a_push() {
+    let place = Place::new();
+    place.config("[offsite.keep]\nlast = 1\n");
+    place.write("tree/a", "first\n");
+    place.dump();
+    place.word("init").assert().success();
+    place.word("push").assert().success();
+    place.write("tree/a", "second\n");
+    place.dump();
+    place.word("push").assert().success();
+    place.noise(60);
+    place.dump();
+    let push = place.slow_push();
+    wait_for_pack(&place);
+    place.word("prune").assert().success();
+    let ended = push.wait_with_output().expect("ended");
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(0), "{said}");
+    place.restic_says(&["check", "--read-data"]);
+    assert_eq!(place.snapshots().len(), 2);
+}
+
+/// Waits until the push that is under way has stored data.
+fn wait_for_pack(place: &Place) {
+    let began = Instant::now();
+    let data = place.path("repo/data");
+    while size_of(&data) < 10 << 20 {
+        assert!(began.elapsed() < Duration::from_secs(120), "no pack came");
+        thread::sleep(Duration::from_millis(50));
     }
 }

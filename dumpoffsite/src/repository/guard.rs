@@ -1,13 +1,14 @@
 //! What stands between the library and the place where a repository is stored.
 //!
 //! The library cannot be asked to stop, nor to keep to a rate, and stores a
-//! snapshot whatever it could not read. All it does goes through here, so here it
-//! is stopped, slowed down, counted, and kept from storing a snapshot that nobody
-//! has checked yet.
+//! snapshot whatever it could not read. All its calls pass through here, so here
+//! it is stopped, slowed down and counted. A snapshot is not stored before it was
+//! checked, nor an index of packs that another program has removed.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,9 @@ use rustic_core::{
     BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend,
 };
 
-/// How often somebody who waits looks whether to stop.
+use super::error::message;
+
+/// How often a call that waits checks whether it is to stop.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// By what the work is stopped, slowed down and counted.
@@ -25,6 +28,14 @@ pub(crate) struct Control {
     stop: Arc<AtomicBool>,
     hold_snapshots: AtomicBool,
     sent: AtomicU64,
+    /// The packs that were stored since the push began.
+    packs: Mutex<BTreeSet<Id>>,
+    /// Were some of them removed before the index named them?
+    pruned: AtomicBool,
+    /// The snapshot that was stored last.
+    snapshot: Mutex<Option<Id>>,
+    /// Why something could not be read, the first time.
+    read_error: Mutex<Option<String>>,
     rate: Rate,
     /// Until when what was sent so far takes at that rate.
     paid_until: Mutex<Option<Instant>>,
@@ -37,6 +48,10 @@ impl Control {
             stop,
             hold_snapshots: AtomicBool::new(false),
             sent: AtomicU64::new(0),
+            packs: Mutex::default(),
+            pruned: AtomicBool::new(false),
+            snapshot: Mutex::default(),
+            read_error: Mutex::default(),
             rate,
             paid_until: Mutex::default(),
         })
@@ -61,6 +76,48 @@ impl Control {
         self.hold_snapshots.store(yes, Ordering::Relaxed);
     }
 
+    /// A push begins.
+    pub(super) fn forget_packs(&self) {
+        locked(&self.packs).clear();
+        self.pruned.store(false, Ordering::Relaxed);
+    }
+
+    /// The packs that were stored since then.
+    pub(super) fn packs(&self) -> BTreeSet<Id> {
+        locked(&self.packs).clone()
+    }
+
+    /// Were some of them gone when they were to be entered in the index?
+    pub(super) fn is_pruned(&self) -> bool {
+        self.pruned.load(Ordering::Relaxed)
+    }
+
+    /// The snapshot that was stored since this was asked last.
+    pub(super) fn take_snapshot(&self) -> Option<Id> {
+        locked(&self.snapshot).take()
+    }
+
+    fn stored(&self, kind: FileType, id: &Id) {
+        match kind {
+            FileType::Pack => {
+                locked(&self.packs).insert(*id);
+            }
+            FileType::Snapshot => *locked(&self.snapshot) = Some(*id),
+            _ => {}
+        }
+    }
+
+    /// Why something could not be read, the first time.
+    pub(crate) fn read_error(&self) -> Option<String> {
+        locked(&self.read_error).clone()
+    }
+
+    fn noted<T>(&self, read: RusticResult<T>) -> RusticResult<T> {
+        read.inspect_err(|error| {
+            locked(&self.read_error).get_or_insert_with(|| message(error));
+        })
+    }
+
     fn proceed(&self) -> RusticResult<()> {
         match self.is_stopped() {
             false => Ok(()),
@@ -68,16 +125,13 @@ impl Control {
         }
     }
 
-    /// Waits until this many bytes may be sent; who is to stop need not wait.
+    /// Waits until this many bytes may be sent, or it is to stop.
     fn pace(&self, bytes: u64) {
         let Some(seconds) = seconds(bytes, self.rate) else {
             return;
         };
         let start = {
-            let mut paid = self
-                .paid_until
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut paid = locked(&self.paid_until);
             let start = paid.map_or_else(Instant::now, |paid| paid.max(Instant::now()));
             *paid = start.checked_add(seconds);
             start
@@ -88,6 +142,10 @@ impl Control {
             thread::sleep(LOOK.min(end.saturating_duration_since(Instant::now())));
         }
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How long this number of bytes takes; `None` when nothing is limited.
@@ -107,6 +165,24 @@ pub(super) struct Guard {
 impl Guard {
     pub(super) fn new(inner: Arc<dyn WriteBackend>, control: Arc<Control>) -> Self {
         Self { inner, control }
+    }
+
+    /// Data that another program removed before the index named it must not get
+    /// into the index: the next push would count on it.
+    fn has_packs(&self) -> RusticResult<()> {
+        let packs = self.control.packs();
+        if packs.is_empty() {
+            return Ok(());
+        }
+        let there: BTreeSet<Id> = self.inner.list(FileType::Pack)?.into_iter().collect();
+        match packs.is_subset(&there) {
+            true => Ok(()),
+            false => {
+                self.control.pruned.store(true, Ordering::Relaxed);
+                let text = "packs that were just stored have been removed";
+                Err(RusticError::new(ErrorKind::Backend, text))
+            }
+        }
     }
 }
 
@@ -133,7 +209,7 @@ impl ReadBackend for Guard {
 
     fn read_full(&self, kind: FileType, id: &Id) -> RusticResult<bytes::Bytes> {
         self.control.proceed()?;
-        self.inner.read_full(kind, id)
+        self.control.noted(self.inner.read_full(kind, id))
     }
 
     fn read_partial(
@@ -145,7 +221,8 @@ impl ReadBackend for Guard {
         length: u32,
     ) -> RusticResult<bytes::Bytes> {
         self.control.proceed()?;
-        self.inner.read_partial(kind, id, cacheable, offset, length)
+        let read = self.inner.read_partial(kind, id, cacheable, offset, length);
+        self.control.noted(read)
     }
 
     fn warmup_path(&self, kind: FileType, id: &Id) -> String {
@@ -174,12 +251,12 @@ impl WriteBackend for Guard {
         cacheable: bool,
         content: BytesList,
     ) -> RusticResult<()> {
+        let is_push = self.control.hold_snapshots.load(Ordering::Relaxed);
         match kind {
-            FileType::Snapshot if self.control.hold_snapshots.load(Ordering::Relaxed) => {
-                return Ok(());
-            }
-            // What is in hand is still stored, and entered in the index: who
-            // continues need not send it again.
+            FileType::Snapshot if is_push => return Ok(()),
+            FileType::Index if is_push => self.has_packs()?,
+            // What is in hand is still stored, and entered in the index: the next
+            // push need not send it again.
             FileType::Pack | FileType::Index => {}
             _ => self.control.proceed()?,
         }
@@ -187,6 +264,7 @@ impl WriteBackend for Guard {
         self.control.pace(size);
         self.inner.write_bytes(kind, id, cacheable, content)?;
         self.control.sent.fetch_add(size, Ordering::Relaxed);
+        self.control.stored(kind, id);
         Ok(())
     }
 

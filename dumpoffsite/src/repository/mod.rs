@@ -12,6 +12,7 @@ mod check;
 mod error;
 mod guard;
 mod node;
+mod packs;
 mod prune;
 mod push;
 mod remarks;
@@ -76,7 +77,7 @@ impl Repository {
         let password = Credentials::password(&address.password);
         let keys = KeyOptions::default().with_created(true);
         let made = repository.init(&password, &keys, &ConfigOptions::default());
-        Ok(made.map_err(refuse)?.config().id.to_string())
+        Ok(made.map_err(refuse)?.config().id.to_hex().to_string())
     }
 
     /// Opens a repository. `screen`: where progress is shown.

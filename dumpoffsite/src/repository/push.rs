@@ -1,12 +1,11 @@
 //! Stores a tree of a dump as a snapshot.
 //!
 //! The order of its acts: everything but the snapshot is stored; then what was
-//! read is checked: nobody has removed the dump meanwhile, nor pruned the
+//! read is checked: nobody has removed the dump meanwhile, nor data from the
 //! repository, and each entry that was handed over was stored or is a named
 //! fault; only then the snapshot is stored. A push that is stopped or fails before
 //! leaves nothing but data that the next one finds and need not send again.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -16,8 +15,9 @@ use dumpcore::{DumpName, DumpTree, Fault, HeldDump};
 use rustic_core::jiff::tz::TimeZone;
 use rustic_core::jiff::{Timestamp, Zoned};
 use rustic_core::repofile::SnapshotFile;
-use rustic_core::{BackupOptions, FileType, Id, IndexedIdsStatus, SnapshotOptions};
+use rustic_core::{BackupOptions, IndexedIdsStatus, SnapshotOptions};
 
+use super::packs::Named;
 use super::snapshots::{INCOMPLETE, PARTIAL};
 use super::source::{Met, TreeSource};
 use super::{Repository, RepositoryError, remarks};
@@ -65,11 +65,17 @@ impl Repository {
         what: &Tree<'_>,
         dry_run: bool,
     ) -> Result<Pushed, RepositoryError> {
-        let before = self.indexes()?;
+        let mut named = Named::default();
+        named.add(self, self.opened()?)?;
+        self.control.forget_packs();
         // Each push needs the index of what the one before it has stored.
         let indexed = self.taken()?.to_indexed_ids();
         let indexed = indexed.map_err(|error| self.failed(error))?;
-        let pushed = self.push_with(&indexed, what, &before, dry_run);
+        // Some index files may have come while the index was read.
+        let pushed = named
+            .add(self, &indexed)
+            .and_then(|()| self.has_named(&named))
+            .and_then(|()| self.push_with(&indexed, what, &named, dry_run));
         self.opened = Some(indexed.drop_index());
         pushed
     }
@@ -78,7 +84,7 @@ impl Repository {
         &self,
         indexed: &Indexed,
         what: &Tree<'_>,
-        before: &BTreeSet<Id>,
+        named: &Named,
         dry_run: bool,
     ) -> Result<Pushed, RepositoryError> {
         let sent = self.control.sent();
@@ -96,7 +102,10 @@ impl Repository {
         let paths = [PathBuf::from(what.path)];
         let stored = indexed.archive(&options, &source, snapshot, &paths);
         self.control.hold_snapshots(false);
-        let mut snapshot = stored.map_err(|error| self.failed(error))?;
+        let mut snapshot = stored.map_err(|error| match self.control.is_pruned() {
+            true if !self.control.is_stopped() => self.pruned(),
+            _ => self.failed(error),
+        })?;
         if self.control.is_stopped() {
             return Err(RepositoryError::Stopped);
         }
@@ -111,7 +120,7 @@ impl Repository {
         };
         pushed.left_out = left_out(&met, &snapshot);
         if !dry_run {
-            self.is_not_pruned(before)?;
+            self.is_not_pruned(named)?;
             if !pushed.is_complete() {
                 tag(&mut snapshot, INCOMPLETE);
             }
@@ -137,44 +146,18 @@ impl Repository {
         Ok(snapshot)
     }
 
-    fn indexes(&self) -> Result<BTreeSet<Id>, RepositoryError> {
-        let listed = self.backends.repository().list(FileType::Index);
-        Ok(listed
-            .map_err(|error| self.failed(error))?
-            .into_iter()
-            .collect())
-    }
-
-    /// What was not sent because it was there must still be there.
-    fn is_not_pruned(&self, before: &BTreeSet<Id>) -> Result<(), RepositoryError> {
-        let now = self.indexes()?;
-        match before.is_subset(&now) {
-            true => Ok(()),
-            false => Err(RepositoryError::Other(format!(
-                "the repository {} was pruned by another program meanwhile, and no snapshot \
-                 was stored; push again",
-                self.shown
-            ))),
-        }
-    }
-
+    /// Stores a snapshot, and gives its id.
     fn store(&self, indexed: &Indexed, snapshot: SnapshotFile) -> Result<String, RepositoryError> {
         let failed = |error| self.failed(error);
-        let is_it = {
-            let (tree, time, tags) = (snapshot.tree, snapshot.time.clone(), snapshot.tags.clone());
-            move |other: &SnapshotFile| {
-                other.tree == tree
-                    && other.time.timestamp() == time.timestamp()
-                    && other.tags == tags
-            }
-        };
+        // The library does not tell it, and others may have stored the same tree.
+        self.control.take_snapshot();
         indexed.save_snapshots(vec![snapshot]).map_err(failed)?;
-        let stored = indexed.get_matching_snapshots(is_it).map_err(failed)?;
-        let stored = stored.first().ok_or_else(|| {
+        let stored = self.control.take_snapshot();
+        let stored = stored.ok_or_else(|| {
             let shown = &self.shown;
-            RepositoryError::Other(format!("the repository {shown} has lost the snapshot"))
+            RepositoryError::Other(format!("the repository {shown} did not take the snapshot"))
         })?;
-        Ok(stored.id.to_string())
+        Ok(stored.to_hex().to_string())
     }
 }
 

@@ -41,7 +41,7 @@ impl Snapshot {
             _ => None,
         };
         Self {
-            id: file.id.to_string(),
+            id: file.id.to_hex().to_string(),
             time: time.unwrap_or_default(),
             host: file.hostname.clone(),
             path: paths.first().map(PathBuf::from).unwrap_or_default(),

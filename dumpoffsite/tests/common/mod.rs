@@ -70,6 +70,31 @@ impl Place {
         }
     }
 
+    /// Files of a MiB each that cannot be compressed, in the tree.
+    pub(crate) fn noise(&self, files: u32) {
+        let mut state = 1_u64;
+        for number in 0..files {
+            let noise: Vec<u8> = (0..1 << 20)
+                .map(|_| {
+                    state = state
+                        .wrapping_mul(6364136223846793005)
+                        .wrapping_add(1442695040888963407);
+                    (state >> 56) as u8
+                })
+                .collect();
+            fs::write(self.path(&format!("tree/{number}")), noise).expect("written");
+        }
+    }
+
+    /// A push that takes some seconds, under way.
+    pub(crate) fn slow_push(&self) -> process::Child {
+        let mut push = self.plain();
+        push.args(["push", "--bwlimit", "8m"])
+            .stdout(process::Stdio::piped())
+            .stderr(process::Stdio::piped());
+        push.spawn().expect("runs")
+    }
+
     /// Writes the configuration: that of the repository, and more.
     pub(crate) fn config(&self, more: &str) {
         self.config_of(self.path("repo").to_str().expect("UTF-8"), more);
