@@ -46,7 +46,7 @@ Exit codes:
   1         failed: nothing could be read
   2         wrong usage
   3         something is damaged and was not healed, or with --source changed
-            without a trace; each file is named
+            without a trace, or a tree could not be compared; each is named
   130, 143  stopped by SIGINT (130), SIGTERM or SIGHUP (143): the next
             'dumpctl scrub' continues";
 

@@ -3,7 +3,7 @@
 mod common;
 
 use std::fs::{self, File};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -44,7 +44,7 @@ fn a_tree_in_which_nothing_changed_ends_well() {
     let (printed, said) = ends(source(&ground, &tree, &[]), 0);
     assert_eq!(said, "");
     assert!(
-        printed.contains(": nothing changed without a trace"),
+        printed.ends_with(": nothing changed without a trace\n"),
         "{printed}"
     );
     let (printed, _) = ends(source(&ground, &tree, &["-n"]), 0);
@@ -63,6 +63,50 @@ fn a_tree_in_which_nothing_changed_ends_well() {
     }
     let sum = ["files", "touched", "unsettled", "unknown"].map(|key| told[key].as_u64());
     assert_eq!(sum.into_iter().flatten().sum::<u64>(), 1, "{told}");
+}
+
+#[test]
+fn a_tree_that_is_not_compared_needs_attention() {
+    let ground = Ground::empty();
+    let tree = ground.at("tree");
+    fs::write(tree.join("dir/file"), "a letter").expect("written");
+    dump(&ground, &tree);
+    // One of two has never been dumped.
+    let other = ground.at("other");
+    fs::create_dir(&other).expect("made");
+    ground.config(&format!("main = [{tree:?}, {other:?}]\n"));
+    let both = |words: &[&str]| {
+        let mut command = ground.dumpctl(&["scrub", "--source"]);
+        command.args(words);
+        command
+    };
+    let (printed, said) = ends(both(&[]), 3);
+    assert!(printed.contains("nothing changed without"), "{printed}");
+    assert!(said.contains("/other is not compared: "), "{said}");
+    let (printed, said) = ends(both(&["-q"]), 3);
+    assert_eq!(printed, "");
+    assert!(said.contains("/other is not compared: "), "{said}");
+    let (printed, _) = ends(both(&["--json"]), 3);
+    let told = object(&printed);
+    assert_eq!(told["status"], "attention", "{told}");
+    assert_eq!(told["undumped"], json!([other]), "{told}");
+    assert_eq!(told["uncompared"], json!([]), "{told}");
+    // And of the only one nothing could be compared.
+    fs::rename(&tree, ground.at("old")).expect("moved");
+    fs::create_dir_all(tree.join("dir")).expect("made");
+    fs::write(tree.join("dir/file"), "a letter").expect("written");
+    let (printed, said) = ends(source(&ground, &tree, &["-q"]), 3);
+    assert_eq!(printed, "");
+    let nothing = format!("nothing of {} could be compared: ", tree.display());
+    assert!(said.contains(&nothing), "{said}");
+    let (printed, _) = ends(source(&ground, &tree, &[]), 3);
+    assert!(
+        printed.starts_with("nothing was compared; 1 file "),
+        "{printed}"
+    );
+    let (printed, _) = ends(source(&ground, &tree, &["--json"]), 3);
+    let told = object(&printed);
+    assert_eq!(told["uncompared"], json!([tree]), "{told}");
 }
 
 #[test]
@@ -103,6 +147,8 @@ fn what_changed_without_a_trace_is_named_and_restored() {
     let letter = vec![b'a'; 100_000];
     fs::write(tree.join("a letter"), &letter).expect("written");
     fs::write(tree.join("other"), "other").expect("written");
+    let link = tree.join("the same letter");
+    fs::hard_link(tree.join("a letter"), &link).expect("linked");
     let name = dump(&ground, &tree);
     let extent = extents(&tree.join("a letter"))[0];
     mount.unmount();
@@ -119,28 +165,34 @@ fn what_changed_without_a_trace_is_named_and_restored() {
         "{printed}"
     );
     let path = tree.join("a letter").display().to_string();
-    let typed = format!("dumpctl restore --at {name} --in-place '{path}'");
+    let link = link.display().to_string();
+    let typed =
+        format!("dumpctl restore --at {name} --in-place '{path}' && ln -f '{path}' '{link}'\n");
     assert!(
-        said.contains(&typed) && said.contains(&format!("which {name} has")),
+        said.ends_with(&typed)
+            && said.contains(&format!("{path} (also {link}): "))
+            && said.contains(&format!("which {name} has")),
         "{said}"
     );
     let (printed, _) = ends(source(&ground, &tree, &["--json"]), 3);
     let told = object(&printed);
-    let expected = json!([{ "path": path, "first": name, "last": name, "dump_is_good": true }]);
+    let expected = json!([{
+        "path": path, "links": [link], "first": name, "last": name, "dump_is_good": true
+    }]);
     assert_eq!(
         (&told["changed"], &told["files"]),
         (&expected, &json!(2)),
         "{told}"
     );
-    // What is to be typed brings it back.
+    // What is to be typed brings it back, under both names.
     let mut restore = ground.dumpctl(&["restore", "--at", &name, "--force"]);
     restore.args(["--in-place", &path]).env("MAINROOT", &tree);
     let output = restore.output().expect("it runs");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
-    assert_eq!(
-        fs::read(tree.join("a letter")).expect("read"),
-        letter,
-        "{said}"
-    );
+    let linked = Command::new("ln").args(["-f", &path, &link]).status();
+    assert!(linked.expect("it runs").success());
+    let inode = |path: &str| fs::metadata(path).expect("there").ino();
+    assert_eq!(inode(&path), inode(&link));
+    assert_eq!(fs::read(&link).expect("read"), letter, "{said}");
 }

@@ -13,12 +13,15 @@ use crate::policy::layout::DumpId;
 pub struct ChangedFile {
     /// The file.
     pub file: PathBuf,
+    /// Its other names in the trees: hard links.
+    pub links: Vec<PathBuf>,
     /// Its path in the dumps, which begins with the name of its tree.
     pub path: RelPath,
-    /// The first and the last of the dumps that have what was stored of it.
-    pub first: DumpId,
+    /// The first and the last of the dumps that have what was stored of it; `None`: no
+    /// dump has it any more.
+    pub first: Option<DumpId>,
     /// See `first`.
-    pub last: DumpId,
+    pub last: Option<DumpId>,
     /// Does the last one still hold what was stored?
     pub dump_is_good: bool,
 }
@@ -45,6 +48,9 @@ pub struct SourceScrubbed {
     pub unread: u64,
     /// Trees of which no dump is recorded.
     pub undumped: Vec<PathBuf>,
+    /// Trees with files of which none could be compared, as each is among `touched`,
+    /// `unsettled` and `unknown`. Not known while there are `unread` files.
+    pub uncompared: Vec<PathBuf>,
     /// Files that could not be read: the first hundred of them.
     pub faults: Vec<Fault>,
     /// How many these are.
@@ -56,9 +62,11 @@ pub struct SourceScrubbed {
 }
 
 impl SourceScrubbed {
-    /// Is all that could be compared as it was dumped?
+    /// Is all that could be compared as it was dumped, and could something of each tree
+    /// be compared?
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.changed.is_empty() && self.faults_total == 0
+        let was_looked_at = self.undumped.is_empty() && self.uncompared.is_empty();
+        self.changed.is_empty() && self.faults_total == 0 && was_looked_at
     }
 }

@@ -16,6 +16,8 @@ mod names;
 mod names_again;
 mod read;
 pub(crate) mod source;
+mod source_told;
+mod source_trees;
 mod worksite;
 
 use std::io;

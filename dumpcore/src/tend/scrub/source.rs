@@ -8,30 +8,26 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::look::{below, split};
+use super::source_told::{FoundOut, no_catalog};
+use super::source_trees::{Trees, is_as_recorded};
 use super::worksite::Worksite;
-use crate::catalog::{Catalog, PathVersion, SourceList, SourceRow, StoredFrom, View};
+use crate::catalog::{SourceList, SourceRow, StoredFrom};
 use crate::fs::disk_hash::{DiskHasher, DiskRead};
 use crate::model::error::Error;
 use crate::model::event::{Action, Event, Phase};
 use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
-use crate::model::metadata::Meta;
 use crate::model::path::RelPath;
-use crate::policy::layout::DumpId;
 use crate::root::DumpRoot;
 use crate::run::{RunOptions, takes_run_options};
-use crate::sys::dir::{self, For};
+use crate::sys::errno;
 use crate::sys::lock::lock;
-use crate::sys::name::c_name;
-use crate::sys::stat::{self, Fresh};
-use crate::sys::{disk, errno, file};
-use crate::tend::source_scrubbed::{ChangedFile, SourceScrubbed};
+use crate::sys::stat;
+use crate::tend::source_scrubbed::SourceScrubbed;
 
 /// How many files are taken from the list at once.
 const BATCH: usize = 256;
@@ -46,7 +42,7 @@ const FAULTS: usize = 100;
 /// let home = RelPath::from_bytes(b"home");
 /// let scrubbed = ScrubSource::new("/dump").tree(home, "/home").run()?;
 /// for changed in &scrubbed.changed {
-///     println!("{} is not what {} has", changed.file.display(), changed.last);
+///     println!("{} is not what was dumped", changed.file.display());
 /// }
 /// # Ok::<(), dumpcore::Error>(())
 /// ```
@@ -124,7 +120,7 @@ impl ScrubSource {
         });
         let shared = Shared {
             site: &site,
-            trees: self.opened()?,
+            trees: Trees::open(&self.mains)?,
             list: Mutex::new((list, VecDeque::new())),
             found: Mutex::default(),
             failed: Mutex::default(),
@@ -132,7 +128,7 @@ impl ScrubSource {
         shared.all()?;
         let found = std::mem::take(&mut *lock(&shared.found));
         scrubbed.stopped = site.is_stopped();
-        found.told(&shared, total.files, &mut scrubbed)?;
+        found.told((&site, &shared.trees), total.files, &mut scrubbed)?;
         Ok(scrubbed)
     }
 }
@@ -152,29 +148,6 @@ impl ScrubSource {
             _ => Ok(undumped),
         }
     }
-
-    fn opened(&self) -> Result<Vec<OpenTree>, Error> {
-        let open = |(name, path): &(RelPath, PathBuf)| {
-            let top = dir::open_root(path, For::Passing);
-            let top = top.map_err(|cause| Error::MainUnusable {
-                path: path.clone(),
-                cause,
-            })?;
-            Ok(OpenTree {
-                name: name.as_bytes().to_vec(),
-                path: path.clone(),
-                top,
-            })
-        };
-        self.mains.iter().map(open).collect()
-    }
-}
-
-/// A tree that is read.
-struct OpenTree {
-    name: Vec<u8>,
-    path: PathBuf,
-    top: OwnedFd,
 }
 
 /// What a look at a file came to.
@@ -188,25 +161,10 @@ enum Seen {
     Stopped,
 }
 
-/// What was found.
-#[derive(Default)]
-struct FoundOut {
-    files: u64,
-    bytes: u64,
-    changed: Vec<SourceRow>,
-    touched: u64,
-    unsettled: u64,
-    unknown: u64,
-    /// Those of them that count among what there is to be compared.
-    passed: u64,
-    faults: Vec<Fault>,
-    faults_total: u64,
-}
-
 /// What workers share.
 struct Shared<'s> {
     site: &'s Worksite<'s>,
-    trees: Vec<OpenTree>,
+    trees: Trees,
     list: Mutex<(SourceList, VecDeque<SourceRow>)>,
     found: Mutex<FoundOut>,
     failed: Mutex<Option<Error>>,
@@ -247,6 +205,8 @@ impl Shared<'_> {
         };
         let seen = self.look(&row, hasher);
         let has_changed = matches!(seen, Ok(Seen::Changed));
+        let was_read = matches!(seen, Ok(Seen::Same | Seen::Changed) | Err(_));
+        let tree = self.trees.place(&row.path).map(|(_, tree, _)| tree.number);
         let mut found = lock(&self.found);
         let is_listed = row.hash.is_some() && row.source.as_ref().is_some_and(StoredFrom::proves);
         match seen {
@@ -260,19 +220,21 @@ impl Shared<'_> {
             }
             Err(cause) if errno::is_mount_gone(&cause) => {
                 let path = self
-                    .place(&row)
+                    .trees
+                    .place(&row.path)
                     .map_or_else(PathBuf::new, |(path, ..)| path);
                 return Err(Fault::new(Op::Read, path, cause).into());
             }
             Err(cause) => {
                 found.faults_total += 1;
                 if found.faults.len() < FAULTS
-                    && let Some((path, ..)) = self.place(&row)
+                    && let Some((path, ..)) = self.trees.place(&row.path)
                 {
                     found.faults.push(Fault::new(Op::Read, path, cause));
                 }
             }
         }
+        found.looked_at(tree, was_read);
         if is_listed {
             found.passed += 1;
             self.site.event(Event::Entry {
@@ -297,15 +259,6 @@ impl Shared<'_> {
         Ok(batch.pop_front())
     }
 
-    /// The path of a file, its tree, and its path in there.
-    fn place(&self, row: &SourceRow) -> Option<(PathBuf, &OpenTree, RelPath)> {
-        let bytes = row.path.as_bytes();
-        let end = bytes.iter().position(|byte| *byte == b'/')?;
-        let tree = self.trees.iter().find(|tree| tree.name == bytes[..end])?;
-        let within = RelPath::from_bytes(&bytes[end + 1..]);
-        Some((within.below(&tree.path), tree, within))
-    }
-
     fn look(&self, row: &SourceRow, hasher: &mut DiskHasher) -> io::Result<Seen> {
         let (Some(hash), Some(source)) = (row.hash, &row.source) else {
             return Ok(Seen::Unknown);
@@ -313,10 +266,10 @@ impl Shared<'_> {
         if !source.proves() {
             return Ok(Seen::Unsettled);
         }
-        let Some((_, tree, within)) = self.place(row) else {
+        let Some((_, tree, within)) = self.trees.place(&row.path) else {
             return Ok(Seen::Touched);
         };
-        let opened = match open(tree, &within, row, source) {
+        let opened = match tree.open(&within, row, source) {
             Err(e) if errno::is_missing(&e) || errno::has_changed(&e) => None,
             opened => opened?,
         };
@@ -341,95 +294,5 @@ impl Shared<'_> {
             }
         }
         Ok(Seen::Changed)
-    }
-}
-
-/// Opens a file of a tree, if it is the one that is recorded.
-fn open(
-    tree: &OpenTree,
-    within: &RelPath,
-    row: &SourceRow,
-    source: &StoredFrom,
-) -> io::Result<Option<OwnedFd>> {
-    let (above, name) = split(within);
-    let above = below(&tree.top, above)?;
-    let name = c_name(name);
-    let looked = stat::look(above.as_fd(), &name, Fresh::WithBirth)?;
-    if !is_as_recorded(&looked, row, source) {
-        return Ok(None);
-    }
-    let opened = file::open_file(above.as_fd(), &name)?;
-    let is_it = is_as_recorded(&stat::look_born(&opened)?, row, source);
-    let space = disk::inode_space(opened.as_fd());
-    Ok(Some(opened).filter(|_| is_it && space.as_deref() == Some(&*source.space)))
-}
-
-/// Does all that is recorded of a file still hold, but for its contents?
-fn is_as_recorded(meta: &Meta, row: &SourceRow, source: &StoredFrom) -> bool {
-    let id = (meta.ino, meta.born, meta.ctime);
-    meta.kind == Kind::File
-        && id == (source.ino, Some(source.born), source.ctime)
-        && (meta.size, meta.mtime) == (row.facts.size, row.facts.mtime)
-}
-
-impl FoundOut {
-    /// Finds out which dumps have what was stored of each file that changed.
-    fn told(
-        self,
-        shared: &Shared<'_>,
-        listed: u64,
-        scrubbed: &mut SourceScrubbed,
-    ) -> Result<(), Error> {
-        (scrubbed.files, scrubbed.bytes) = (self.files, self.bytes);
-        scrubbed.touched = self.touched;
-        scrubbed.unsettled = self.unsettled;
-        scrubbed.unknown = self.unknown;
-        scrubbed.unread = listed.saturating_sub(self.passed);
-        scrubbed.faults = self.faults;
-        scrubbed.faults_total = self.faults_total;
-        if self.changed.is_empty() {
-            return Ok(());
-        }
-        let root = shared.site.root;
-        let view = View::open(root)?.ok_or_else(|| no_catalog(root))?;
-        for row in self.changed {
-            let versions = view.versions(&row.path)?;
-            let same_inode = |v: &&PathVersion| v.inode.id == row.inode;
-            let same_hash = |v: &&PathVersion| v.inode.hash.is_some() && v.inode.hash == row.hash;
-            // A checkpoint has an inode of its own; and of what was removed meanwhile
-            // nothing is left to be compared with.
-            let having = versions.iter().rev().find(same_inode);
-            let having = having.or_else(|| versions.iter().rev().find(same_hash));
-            if let (Some(version), Some((file, ..))) = (having, shared.place(&row)) {
-                scrubbed.changed.push(ChangedFile {
-                    file,
-                    first: version.first,
-                    last: version.last,
-                    dump_is_good: is_good(shared.site, version.last, &row),
-                    path: row.path,
-                });
-            }
-        }
-        scrubbed.changed.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(())
-    }
-}
-
-/// Does a dump hold what was stored of a file?
-fn is_good(site: &Worksite<'_>, dump: DumpId, row: &SourceRow) -> bool {
-    let read = || -> io::Result<bool> {
-        let (above, name, meta) = site.root.look_in(dump, &row.path)?;
-        let opened = file::open_file(above.as_fd(), &name)?;
-        let mut keep_going = |bytes| site.was_read(bytes);
-        let read = DiskHasher::new().hash(&opened, meta.size, &mut keep_going)?;
-        Ok(matches!(read, DiskRead::Whole(found) if Some(found) == row.hash))
-    };
-    read().unwrap_or(false)
-}
-
-fn no_catalog(root: &DumpRoot) -> Error {
-    match Catalog::existing(root) {
-        Err(error) => error.into(),
-        Ok(_) => Error::Interrupted,
     }
 }
