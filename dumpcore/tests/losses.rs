@@ -79,6 +79,45 @@ fn lost(report: &Report) -> Vec<PathBuf> {
     paths
 }
 
+/// A directory whose ACL is refused has another mode than its source. The catalog
+/// has the one that it has, or a scrub would take it for damaged.
+#[cfg(feature = "catalog")]
+#[test]
+#[ignore = "needs root and mounts"]
+fn a_directory_that_lost_its_acl_is_recorded_as_it_is() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let (from, to) = (Mount::new(Fs::Tmpfs, 64), Mount::new(Fs::Ext4, 64));
+    let mut stage = Stage::within(&from.path().join("stage"));
+    stage.dump = to.path().join("dump");
+    fs::create_dir(&stage.dump).expect("made");
+    let dir = stage.source.join("dir");
+    fs::create_dir(&dir).expect("made");
+    let mut entries = vec![acl::Entry::UserObj(7)];
+    entries.extend((1..1_500).map(|id| acl::Entry::User(id, 7)));
+    entries.extend([
+        acl::Entry::GroupObj(0),
+        acl::Entry::Mask(7),
+        acl::Entry::Other(0),
+    ]);
+    xattr::set(&dir, acl::ACCESS, &acl::encode(&entries)).expect("set");
+    let mode = |dir: &std::path::Path| fs::metadata(dir).expect("there").permissions().mode();
+    assert_eq!(mode(&dir) & 0o777, 0o770);
+    for turn in 0..2 {
+        fs::write(stage.source.join("turn"), [turn]).expect("written");
+        let report = stage.snapshot().run().unwrap_or_else(|e| panic!("{e}"));
+        let made = stage.newest().join("dir");
+        if turn == 0 {
+            assert_eq!(lost(&report), std::slice::from_ref(&made));
+        }
+        assert_eq!(mode(&made) & 0o777, 0o700);
+        let found = dumpcore::CatalogTools::new(&stage.dump).all(true).check();
+        assert_eq!(found.expect("checked"), []);
+        let scrubbed = dumpcore::Scrub::new(&stage.dump).run().expect("scrubbed");
+        assert!(scrubbed.is_sound(), "{scrubbed:#?}");
+    }
+}
+
 /// More names than Linux lists, on a filesystem that takes them.
 #[test]
 #[ignore = "needs root and mounts"]

@@ -353,6 +353,7 @@ impl Worker<'_> {
                 }
                 return;
             }
+            let is_whole = outcome.as_ref().is_ok_and(Vec::is_empty);
             self.settle_attributes(&node, c"", outcome);
             if node.known.as_ref().is_some_and(KnownDir::is_moved) {
                 self.counter.moved_directory();
@@ -367,8 +368,12 @@ impl Worker<'_> {
                 Action::Filled
             };
             self.count(&node, c"", Kind::Dir, 0, did);
-            if let (Some(above), Some((_, name))) = (&node.above, node.source.above()) {
-                self.note_directory(above, name, &node.meta, &node.xattrs);
+            match (&node.above, node.source.above()) {
+                (Some(above), Some((_, name))) if is_whole => {
+                    self.note_directory(above, name, &node.meta, &node.xattrs);
+                }
+                (Some(above), Some((_, name))) => self.note_as_made(above, name),
+                _ => {}
             }
             at = node.above.clone();
         }

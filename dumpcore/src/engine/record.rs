@@ -22,6 +22,7 @@ use crate::model::metadata::{Meta, Xattrs};
 use crate::sys::errno;
 use crate::sys::lock::lock;
 use crate::sys::name::c_name;
+use crate::sys::xattr::Subject;
 
 impl Worker<'_> {
     /// Notes what the dump has under a name.
@@ -68,21 +69,42 @@ impl Worker<'_> {
         meta: &Meta,
         xattrs: &Xattrs,
     ) {
-        let Some(known) = &above.known else { return };
         let capabilities = self.run.rules.capabilities;
-        let digest = match xattrs.is_empty() {
-            true => 0,
-            false => {
-                let kept = xattrs.filtered(|name| capabilities.keeps_xattr(name));
-                attributes_digest(&kept)
-            }
-        };
         let stored = Meta {
             mode: capabilities.storable_mode(meta),
             ..capabilities.storable(meta)
         };
-        let inode = Facts::of(&stored).with_digest(digest).into();
-        self.note(known, name, inode, false);
+        self.note_as(above, name, &stored, xattrs);
+    }
+
+    /// The same of one that did not get all of its attributes: it is noted with
+    /// those that it has, or a scrub would take it for damaged.
+    pub(super) fn note_as_made(&mut self, above: &Node, name: &CStr) {
+        let Some(target) = above.target.as_ref().filter(|_| above.known.is_some()) else {
+            return;
+        };
+        let handle = match target.open() {
+            Ok(handle) => handle,
+            Err(cause) => return self.unseen(above, name, cause),
+        };
+        match inspect::look_in_dump(handle.as_fd(), name) {
+            Ok(made) => {
+                let subject = Subject::Named(handle.as_fd(), name);
+                let read = inspect::xattrs(subject, Side::Target, self.run.rules.capabilities);
+                // As it is where a dump is read: what cannot be read is not there.
+                self.note_as(above, name, &made, &read.unwrap_or_default());
+            }
+            Err(e) if errno::is_missing(&e) => {}
+            Err(cause) => self.unseen(above, name, cause),
+        }
+    }
+
+    fn note_as(&mut self, above: &Node, name: &CStr, stored: &Meta, xattrs: &Xattrs) {
+        let Some(known) = &above.known else { return };
+        let capabilities = self.run.rules.capabilities;
+        let kept = xattrs.filtered(|name| capabilities.keeps_xattr(name));
+        let inode = Facts::of(stored).with_digest(attributes_digest(&kept));
+        self.note(known, name, inode.into(), false);
     }
 
     /// `follows`: it is one more name of an inode that was noted.
@@ -198,7 +220,7 @@ impl Worker<'_> {
 
     /// A directory stands empty in the dump: all that the catalog has in it is
     /// gone.
-    pub(super) fn note_empty(&mut self, above: &Node, name: &CStr, meta: &Meta, xattrs: &Xattrs) {
+    pub(super) fn note_empty(&mut self, above: &Node, name: &CStr) {
         let Some(known) = &above.known else { return };
         let (parent, bytes) = (known.dir, name.to_bytes());
         if let Some(Some((dir, _))) = self.recall(|rows| rows.subdir(parent, bytes)) {
@@ -217,6 +239,5 @@ impl Worker<'_> {
                 after = last;
             }
         }
-        self.note_directory(above, name, meta, xattrs);
     }
 }

@@ -160,9 +160,15 @@ impl Worker<'_> {
         self.clear_unmerged(above, name);
         let outcome = self.make_empty(above, name, meta, xattrs);
         let made = outcome.is_ok();
+        let is_whole = outcome.as_ref().is_ok_and(Vec::is_empty);
         self.settle_attributes(above, name, outcome);
+        self.note_empty(above, name);
+        if is_whole {
+            self.note_directory(above, name, meta, xattrs);
+        } else {
+            self.note_as_made(above, name);
+        }
         if made {
-            self.note_empty(above, name, meta, xattrs);
             self.count(above, name, Kind::Dir, 0, Action::Filled);
         }
     }

@@ -290,14 +290,25 @@ impl<'a> EntryWriter<'a> {
 
     /// Makes a directory that a run left behind private again: its owner's
     /// alone, and without a default ACL that new entries would inherit.
+    ///
+    /// The permission bits are the first to go, so that at no instant anyone may
+    /// do more in it than before. With an ACL they take its mask away, which
+    /// would else become the group's. The owner may write after that, which
+    /// attributes `user.*` need.
     pub(crate) fn take_over(&self, directory: BorrowedFd<'_>) -> Result<(), OpError> {
         let uid = self.capabilities.uid;
         let gid = self.capabilities.gid;
+        let set_mode = |mode| {
+            let set = file::set_mode(directory, mode);
+            set.map_err(|e| OpError::target(Op::SetMode, e))
+        };
         let meta = stat::look_at(directory).map_err(|e| OpError::target(Op::Stat, e))?;
         if meta.uid != uid || meta.gid != gid {
+            // Its owner until now gets nothing that it did not have.
+            set_mode(meta.mode & PRIVATE)?;
             file::set_owner(directory, uid, gid).map_err(|e| OpError::target(Op::SetOwner, e))?;
         }
-        // Without its access ACL first: the mode would only change its mask.
+        set_mode(PRIVATE)?;
         let subject = Subject::Open(directory);
         let all = xattr::read(subject, |_| true).map_err(|e| OpError::target(Op::ReadXattr, e))?;
         for (name, _) in all.iter().filter(|(name, _)| removable(name)) {
@@ -307,9 +318,16 @@ impl<'a> EntryWriter<'a> {
         for (name, _) in all.iter().filter(|(name, _)| is_label(name)) {
             let _ = xattr::remove(subject, name);
         }
-        file::set_mode(directory, 0o700).map_err(|e| OpError::target(Op::SetMode, e))
+        // Some filesystems make permission bits of an ACL that is removed.
+        match all.get(ACL_ACCESS) {
+            Some(_) => set_mode(PRIVATE),
+            None => Ok(()),
+        }
     }
 }
+
+/// The permission bits of a directory that is being filled.
+const PRIVATE: u16 = 0o700;
 
 /// Attributes that a directory does not need while it is filled.
 fn removable(name: &[u8]) -> bool {
