@@ -15,12 +15,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use common::{ROOT, Stage, tick};
+use common::{History, ROOT, Stage, tick};
 use dumpcore::{
-    CatalogTools, Checkpoint, Error, Event, KeepPeriod, KeepPolicy, KeepRules, Prune, Replica,
-    Scrub, Snapshot,
+    CatalogTools, Checkpoint, DumpRoot, Error, Event, KeepPeriod, KeepPolicy, KeepRules, Merging,
+    Navigator, Overwrite, Prune, Replica, Restore, RestoreError, Restored, Scrub, Snapshot,
 };
 use fixtures::plain_user::PlainUser;
+use fixtures::tree::remove_deep;
 use fixtures::{Options, acl, diff_trees, rot};
 
 /// Opens an entry to its owner, changes it, and gives it this mode.
@@ -199,6 +200,111 @@ fn what_rotted_is_healed() {
     );
     assert_sound(&stage.dump);
     stage.run(snapshot(&stage));
+}
+
+/// Closed directories that are gone, that are something else, and that were not
+/// there; closed files, and a directory where a file was.
+fn change_names(stage: &Stage) {
+    let at = |name: &str| stage.source.join(name);
+    for dir in ["kept", "acl", "changed/below"] {
+        change(at(dir).parent().expect("above"), 0o755, |_| {
+            remove_deep(&at(dir));
+        });
+    }
+    fs::write(at("acl"), "a file now").expect("written");
+    change(&at("changed"), 0o755, |dir| {
+        fs::remove_file(dir.join("file")).expect("removed");
+    });
+    for dir in ["changed/file", "more", "changed/more"] {
+        fs::create_dir(at(dir)).expect("made");
+        fs::write(at(dir).join("since"), "since").expect("written");
+        change(&at(dir), 0o555, |_| {});
+    }
+    fs::set_permissions(at("changed"), Permissions::from_mode(0o555)).expect("closed");
+}
+
+/// What a path is to become of the newest dump.
+fn restore(stage: &Stage, path: &str, merging: Merging) -> Restore {
+    let navigator = Navigator::new(&stage.dump).main(&stage.source);
+    let place = navigator.locate(stage.source.join(path));
+    let place = place.expect("in the tree");
+    let root = DumpRoot::open(&stage.dump).expect("opened");
+    let all = root.list().expect("listed");
+    let newest = *all.last().expect("a dump");
+    let version = navigator.version_in(&place, newest).expect("there");
+    let restore = Restore::new(&navigator, &version, &place).expect("in the tree");
+    restore.merging(merging).resume(true).verify(true)
+}
+
+#[track_caller]
+fn restored(stage: &Stage, path: &str, merging: Merging) {
+    match restore(stage, path, merging).run_replacing() {
+        Ok(Restored::Done(report)) => assert!(report.is_complete(), "{report:#?}"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn restored_trees_get_their_names_and_attributes() {
+    let stage = stage();
+    let dump = stage.run(snapshot(&stage)).dump;
+    let before = History::of(&stage.dump);
+    let backup = stage.dump.with_file_name("backup");
+    fs::create_dir(&backup).expect("made");
+    for merging in [Merging::new(), Merging::new().backup(backup.clone())] {
+        change_attributes(&stage, 1);
+        change_names(&stage);
+        restored(&stage, "", merging.delete(true));
+        stage.assert_same();
+    }
+    before.assert_unchanged(&stage.dump);
+    for kept in ["more", "changed/more", "changed/file"] {
+        let kept = backup.join(ROOT).join(kept);
+        let mode = fs::metadata(&kept).expect("kept").permissions().mode();
+        assert_eq!(mode & 0o7777, 0o555, "{kept:?}");
+        assert!(kept.join("since").exists());
+    }
+    let to = stage.dump.with_file_name("to");
+    fs::create_dir(&to).expect("made");
+    let elsewhere = restore(&stage, "changed", Merging::new());
+    let elsewhere = elsewhere.to(&to).run_replacing();
+    assert!(matches!(elsewhere, Ok(Restored::Done(_))), "{elsewhere:?}");
+    let (old, new) = (dump.join(ROOT).join("changed"), to.join("changed"));
+    let lines = diff_trees(&old, &new, &Options::of_runner());
+    assert!(lines.is_empty(), "not the same:\n{}", lines.join("\n"));
+}
+
+/// The directory that is named is opened as those below it are, and closed again
+/// whatever comes of it.
+#[test]
+fn a_closed_directory_is_restored_by_its_name() {
+    let stage = stage();
+    stage.run(snapshot(&stage));
+    let dir = stage.source.join("changed");
+    let mode = || fs::metadata(&dir).expect("there").permissions().mode() & 0o7777;
+    change_attributes(&stage, 1);
+    let stop = Arc::new(AtomicBool::new(true));
+    let stopped = restore(&stage, "changed", Merging::new()).stop(stop);
+    let stopped = stopped.run_replacing();
+    assert!(
+        matches!(stopped, Err(RestoreError::Interrupted { .. })),
+        "{stopped:?}"
+    );
+    assert_eq!(mode(), 0o555);
+    change(&dir, 0o555, |dir| {
+        fs::remove_file(dir.join("file")).expect("removed");
+    });
+    restored(
+        &stage,
+        "changed",
+        Merging::new().overwrite(Overwrite::Never),
+    );
+    assert_eq!(mode(), 0o555);
+    assert!(dir.join("file").exists());
+    restored(&stage, "changed", Merging::new());
+    let version = stage.newest().join("changed");
+    let lines = diff_trees(&version, &dir, &Options::of_runner());
+    assert!(lines.is_empty(), "not the same:\n{}", lines.join("\n"));
 }
 
 #[test]

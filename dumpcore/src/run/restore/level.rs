@@ -4,7 +4,8 @@
 //! it had is remembered, so that it can be given back.
 
 use std::ffi::{CStr, OsStr};
-use std::os::fd::AsFd as _;
+use std::io;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use std::sync::Arc;
 use crate::fs::dir_handle::DirHandle;
 use crate::fs::mount::{MountOf, mounted};
 use crate::model::fault::{Fault, Op};
-use crate::sys::dir::For;
-use crate::sys::stat;
+use crate::sys::dir::{self, For};
+use crate::sys::stat::{self, Fresh};
 use crate::sys::{errno, file, link};
 
 /// A directory that the place and the version have, and what was made of it.
@@ -48,13 +49,43 @@ impl Level {
     }
 }
 
+/// Opens the directory that is restored, as [`Level::enter`] does those below it;
+/// the mode is told that it had until then. Source: the open call.
+pub(super) fn open_own(dir: BorrowedFd<'_>, name: &CStr) -> io::Result<(OwnedFd, Option<u16>)> {
+    let mut had = None;
+    let handle = match dir::open_dir(dir, name, For::Filling) {
+        Err(e) if errno::is_not_permitted(&e) => {
+            let mode = stat::look(dir, name, Fresh::AsStat)?.mode;
+            link::set_mode_of_dir(dir, name, mode | OWN)?;
+            had = Some(mode);
+            dir::open_dir(dir, name, For::Filling).inspect_err(|_| {
+                let _ = link::set_mode_of_dir(dir, name, mode);
+            })
+        }
+        opened => opened,
+    }?;
+    let mode = stat::look_at(&handle)?.mode;
+    let had = allow_own(&handle, mode, had);
+    Ok((handle, had))
+}
+
+/// Allows its owner all in a directory of this mode. The mode that it had before.
+fn allow_own(handle: &OwnedFd, mode: u16, had: Option<u16>) -> Option<u16> {
+    if mode & OWN == OWN {
+        return had;
+    }
+    // As root that is not in the way.
+    let set = file::set_mode(handle, mode | OWN);
+    had.or(set.is_ok().then_some(mode))
+}
+
 /// Enters a directory on this mount to change it; what its permissions forbid its
 /// owner is allowed first, and the mode is told that it had until then.
 fn enter_own(
     above: &Arc<DirHandle>,
     name: &CStr,
     mount: MountOf,
-) -> std::io::Result<(Arc<DirHandle>, Option<u16>)> {
+) -> io::Result<(Arc<DirHandle>, Option<u16>)> {
     let mut had = None;
     let opened = match above.enter(name, For::Filling) {
         Err(e) if errno::is_not_permitted(&e) => {
@@ -74,14 +105,9 @@ fn enter_own(
     if !mount.has(&*opened.handle, &opened.meta)? {
         return Err(mounted());
     }
-    let mode = opened.meta.mode;
-    if mode & OWN != OWN {
-        // As root that is not in the way.
-        let set = file::set_mode(&opened.handle, mode | OWN);
-        had = had.or(set.is_ok().then_some(mode));
-    }
+    let had = allow_own(&opened.handle, opened.meta.mode, had);
     Ok((opened.place, had))
 }
 
 /// What an owner needs to fill a directory.
-const OWN: u16 = 0o700;
+pub(super) const OWN: u16 = 0o700;

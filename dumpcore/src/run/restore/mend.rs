@@ -6,14 +6,14 @@
 //! before that leaves all as it was; a kill in between leaves each entry old or
 //! new, and the next restoration does the rest.
 
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Local};
 
 use super::against::{Against, Walk};
 use super::backup::{Backup, below};
-use super::level::Level;
+use super::level::{self, Level};
 use super::make::{self, Made};
 use super::place::{Origin, Place};
 use super::request::{Named, Request};
@@ -37,7 +37,7 @@ use crate::run::RunOptions;
 use crate::sys::dir::{self, For};
 use crate::sys::pages::Pages;
 use crate::sys::stat::{self, Fresh};
-use crate::sys::{disk, errno};
+use crate::sys::{disk, errno, file};
 
 /// A place that exists, and how it becomes the version.
 pub(super) struct Mending<'r> {
@@ -100,10 +100,26 @@ impl Mending<'_> {
         plan: RestorePlan,
         backup: Option<Backup>,
     ) -> Result<RestoreReport, RestoreError> {
+        let place = self.this.place;
+        let opened = level::open_own(place.dir().as_fd(), place.made());
+        let (live, had) = opened.map_err(Fault::at(Op::Open, &place.path))?;
+        let restored = self.tree_in((&live, had), plan, backup);
+        if let (Err(_), Some(mode)) = (&restored, had) {
+            // Nothing in it was changed. That it stays open is less than the error.
+            let _ = file::set_mode(&live, mode);
+        }
+        restored
+    }
+
+    /// The same, opened; `had` is the mode that it had, where it was not open.
+    fn tree_in(
+        &self,
+        (live, had): (&OwnedFd, Option<u16>),
+        plan: RestorePlan,
+        backup: Option<Backup>,
+    ) -> Result<RestoreReport, RestoreError> {
         let (place, origin, options) = (self.this.place, self.this.origin, self.this.options);
         let failed = |e| Fault::at(Op::Open, &place.path)(e);
-        let live = dir::open_dir(place.dir().as_fd(), place.made(), For::Filling);
-        let live = live.map_err(failed)?;
         let made = make::mend(self.this.request, place, origin, options, live.as_fd())?;
         if let Err(error) = self.before(&made) {
             let leaves = self.this.leaves(&error);
@@ -130,11 +146,11 @@ impl Mending<'_> {
                 .place,
             path: place.path.clone(),
             below: below(place),
-            had: None,
+            had,
         };
         let (keep_going, capabilities) = (|| options.keep_going(), made.capabilities.clone());
         let (wanted, writer) = (self.wanted(&keep_going), writer(&capabilities));
-        let mount = MountOf::of(&live).map_err(failed)?;
+        let mount = MountOf::of(live).map_err(failed)?;
         let mut settling = self.settling((backup, mount), &wanted, &capabilities, &writer);
         settling.tree(&level);
         Ok(self.end(made, plan, settling, |settling| settling.finish(&level)))

@@ -15,6 +15,7 @@ mod judge;
 mod level;
 mod make;
 mod mend;
+mod moved;
 mod place;
 mod request;
 mod restoration;

@@ -16,6 +16,7 @@ use std::path::Path;
 use super::backup::Backup;
 use super::extra::{Extra, extra};
 use super::level::Level;
+use super::moved::moved;
 use super::request::Named;
 use super::survey::{Going, Wanted, going, named};
 use crate::fs::inspect;
@@ -179,8 +180,8 @@ impl Settling<'_> {
         let there = match stat::look(to.at.dir, to.at.name, Fresh::AsStat) {
             Ok(there) => there,
             Err(e) if errno::is_missing(&e) => {
-                link::rename_new(from.dir, from.name, to.at.dir, to.at.name)
-                    .map_err(|e| failed(Op::Rename)(about_mounts(e)))?;
+                let put = || link::rename_new(from.dir, from.name, to.at.dir, to.at.name);
+                moved(&[from], self.mount, put).map_err(|e| failed(Op::Rename)(about_mounts(e)))?;
                 self.done.made += 1;
                 return Ok(());
             }
@@ -223,13 +224,16 @@ impl Settling<'_> {
                 put(true).map_err(failed)
             }
             (Some(backup), false) => {
-                backup.keep(to.at, below).map_err(failed)?;
-                put(false).map_err(failed)
+                let keep = || backup.keep(to.at, below);
+                moved(&[to.at], self.mount, keep).map_err(failed)?;
+                moved(&[from], self.mount, || put(false)).map_err(failed)
             }
             (None, false) => {
                 let third = layout::restoring(from.name.to_bytes(), std::process::id());
                 let third = c_name(&layout::replaced(&third));
-                link::exchange(from.dir, from.name, to.at.dir, to.at.name, &third).map_err(failed)
+                let (old, new) = (to.at, from);
+                let exchange = || link::exchange(new.dir, new.name, old.dir, old.name, &third);
+                moved(&[old, new], self.mount, exchange).map_err(failed)
             }
         }
     }
@@ -310,7 +314,7 @@ impl Settling<'_> {
             Err(e) => return Err(Fault::at(Op::Stat, to.path)(e)),
         };
         if let Some(backup) = &self.backup {
-            let kept = backup.keep(to.at, below);
+            let kept = moved(&[to.at], self.mount, || backup.keep(to.at, below));
             kept.map_err(|e| Fault::at(Op::Rename, to.path)(about_mounts(e)))?;
         } else {
             let removed = remove_tree_of(to.at.dir, to.at.name, there.id(), self.wanted.keep_going);
