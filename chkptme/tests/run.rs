@@ -278,6 +278,9 @@ fn what_cannot_be_read_in_the_chain_is_a_fault() {
         assert_ne!(first, second);
         let text = fs::read_to_string(second.join("tree/sub/file"));
         assert_eq!(text.expect("read"), "some text\n", "{catalog}");
+        if catalog {
+            assert_eq!(known_damage(&root), 1, "only a recorded hash proves it");
+        }
     }
 }
 
