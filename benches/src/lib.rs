@@ -3,6 +3,7 @@
 //! - `library`: the library, by criterion.
 //! - `peers`: whole programs against their peers on a realistic tree.
 //! - `scale`: memory, instructions and system calls as trees grow; no clock.
+//! - `scrub`: what a scrub reads and takes, beside `cat` over the same files.
 //! - `years`: how long `dumpctl` takes to answer from the catalog of years.
 //! - `latency`: what workers hide of a disk or a network that is slow to
 //!   answer.
@@ -17,4 +18,5 @@ pub mod machine;
 pub mod peers;
 pub mod programs;
 pub mod scale;
+pub mod scrub;
 pub mod years;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use benches::peers::{self, Results};
-use benches::{latency, scale, years};
+use benches::{latency, scale, scrub, years};
 use clap::Parser as _;
 
 /// The peers that keep plain directories: for those with formats of their own
@@ -116,6 +116,23 @@ fn cost_grows_as_the_tree_does() {
             assert!((5.0..10.5).contains(&times), "{times} times: {rows:?}");
         }
     }
+}
+
+#[test]
+#[ignore = "needs root; drops the caches"]
+fn a_scrub_reads_what_cat_reads() {
+    let few = ["scrub", "--files=400", "--dirs=20", "--rounds=1"];
+    let settings = scrub::Settings::parse_from(few);
+    let mut rounds = Vec::new();
+    let mut keep = |round: &scrub::Round| rounds.push(round.clone());
+    scrub::measure(&settings, measured(), &mut keep).expect("measured");
+    let [round] = &rounds[..] else {
+        panic!("{rounds:?}")
+    };
+    // Of a tree this small the catalog and directories are a good part.
+    let whole = |read: &u64| (round.allocated..round.allocated * 2).contains(read);
+    assert!(round.read.iter().all(whole), "{round:?}");
+    assert!(round.memory > 1_000, "{round:?}");
 }
 
 #[test]
