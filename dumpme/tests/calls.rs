@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use assert_fs::prelude::*;
 use common::Place;
+use fixtures::bindfs::Bindfs;
 use fixtures::strace::{count_syscalls, trace};
 use fixtures::tree::bushy;
 
@@ -248,4 +249,33 @@ fn depth_costs_no_more_opens_than_breadth() {
         assert!(opens <= most, "{more:?}: {opens} opens, but at most {most}");
         assert!(opens >= 3 * 2 * DEPTH, "{opens} opens: not entered");
     }
+}
+
+/// A server in user space is not told of a flush of all: what a dump is made of is
+/// flushed one by one, before it is visible.
+#[test]
+#[ignore = "needs root, bindfs and strace"]
+fn in_user_space_each_file_and_directory_is_flushed() {
+    let view = Bindfs::new(&[]);
+    let place = Place::new();
+    place.dir.child("tree").create_dir_all().expect("made");
+    flat(&place.dir.path().join("tree"));
+    let root = view.path().to_str().expect("a name").to_owned();
+    let dump = |more: &[&str]| {
+        let mut command = place.plain_dumpme();
+        command.args(["-q", "--log", "stderr", "--main", "tree", "--dump", &root]);
+        command.args(["--no-catalog"]).args(more);
+        let calls = trace(&command, "fsync,rename,renameat,renameat2");
+        let visible = |line: &String| line.contains("_incomplete") && line.contains("rename");
+        let published = calls.iter().position(visible).expect("published");
+        let flushes = calls[..published].iter();
+        flushes.filter(|line| line.contains("fsync(")).count() as u64
+    };
+    let all = dump(&["--init"]);
+    assert!(all >= FILES + DIRS, "{all} flushes");
+    let directories = dump(&[]);
+    assert!(
+        (DIRS..FILES).contains(&directories),
+        "{directories} flushes"
+    );
 }

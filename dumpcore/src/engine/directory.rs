@@ -394,7 +394,9 @@ impl Worker<'_> {
         }
         self.begin_changing(node)?;
         let subject = Subject::Open(handle.as_fd());
-        self.writer.attributes(subject, &node.meta, &node.xattrs)
+        let losses = self.writer.attributes(subject, &node.meta, &node.xattrs)?;
+        self.writer.flush(&*handle)?;
+        Ok(losses)
     }
 
     /// Reports which of an entry's attributes were lost.

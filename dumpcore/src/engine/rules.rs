@@ -104,6 +104,9 @@ pub(crate) struct Rules<'a> {
     pub(crate) marks: Option<&'a Marks>,
     /// The dump root, when setuid bits count there.
     pub(crate) honours_setuid: Option<&'a Path>,
+    /// Is each file and directory flushed by itself, since a flush of all does not
+    /// reach the disk?
+    pub(crate) flush_each: bool,
     /// What in the target has surely reached the disk.
     pub(crate) watermark: Option<&'a Watermark>,
     /// When the directory was born in which the dump is made: what is older there is
@@ -142,6 +145,7 @@ impl<'a> Rules<'a> {
             only: &[],
             marks: None,
             honours_setuid: None,
+            flush_each: false,
             watermark: None,
             begun: None,
             scratch: None,

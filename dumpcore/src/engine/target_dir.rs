@@ -186,8 +186,12 @@ impl Worker<'_> {
         self.begin_changing(above)?;
         let target = target.open().map_err(|e| OpError::target(Op::Open, e))?;
         dir::make_private(target.as_fd(), name).map_err(|e| OpError::target(Op::Create, e))?;
-        let subject = Subject::Named(target.as_fd(), name);
-        self.writer.attributes(subject, meta, xattrs)
+        let made = dir::open_dir(target.as_fd(), name, For::Filling);
+        let made = made.map_err(|e| OpError::target(Op::Open, e))?;
+        let subject = Subject::Open(made.as_fd());
+        let losses = self.writer.attributes(subject, meta, xattrs)?;
+        self.writer.flush(&made)?;
+        Ok(losses)
     }
 
     /// Call this before anything is changed in a directory of the target: one of an

@@ -216,6 +216,7 @@ impl<'a> Worker<'a> {
             writer: EntryWriter::new(run.rules.capabilities, run.rules.options.purpose.pages())
                 .by(run.throttle.step)
                 .reading_a_dump(run.rules.options.source_is_dump)
+                .flushing(run.rules.flush_each)
                 .hashing(run.rules.options.hash),
             counter: Counter::new(run.totals),
             lacking: Lacking::default(),

@@ -7,7 +7,7 @@
 //! one. Nothing that exists is ever written to.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::SystemTime;
 
 use crate::fs::inspect::{self, Attributes};
@@ -18,7 +18,7 @@ use crate::model::metadata::{ACL_ACCESS, ACL_DEFAULT, Capabilities, Kind, Meta, 
 use crate::policy::content_hash::{ContentHash, Hasher};
 use crate::sys::pages::Pages;
 use crate::sys::xattr::Subject;
-use crate::sys::{errno, file, link, stat, xattr};
+use crate::sys::{disk, errno, file, link, stat, xattr};
 
 /// A name in an open directory.
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +122,8 @@ pub(crate) struct EntryWriter<'a> {
     pub(super) step: usize,
     /// Is the source a published dump?
     from_dump: bool,
+    /// Is each file and directory flushed by itself?
+    flushing: bool,
     /// Takes the hashes, where they are asked for.
     pub(super) hasher: Option<Hasher>,
     pub(super) buffer: Vec<u8>,
@@ -135,6 +137,7 @@ impl<'a> EntryWriter<'a> {
             pages,
             step: usize::MAX,
             from_dump: false,
+            flushing: false,
             hasher: None,
             buffer: Vec::new(),
             second: Vec::new(),
@@ -150,6 +153,23 @@ impl<'a> EntryWriter<'a> {
     /// but other dumps link to them and are removed, which moves their ctime.
     pub(crate) fn reading_a_dump(self, from_dump: bool) -> Self {
         Self { from_dump, ..self }
+    }
+
+    /// Flushes each file and directory by itself, when it is whole.
+    pub(crate) fn flushing(self, flushing: bool) -> Self {
+        Self { flushing, ..self }
+    }
+
+    /// Flushes a file or directory that is whole, where nothing else does.
+    pub(crate) fn flush(&self, made: impl AsFd) -> Result<(), OpError> {
+        if !self.flushing {
+            return Ok(());
+        }
+        match disk::sync(made) {
+            // Some servers have nothing to flush, and say so.
+            Err(e) if !errno::is_unsupported(&e) => Err(OpError::target(Op::Sync, e)),
+            _ => Ok(()),
+        }
     }
 
     /// Takes the hash of contents while they are copied.
@@ -204,6 +224,7 @@ impl<'a> EntryWriter<'a> {
                 }
                 let subject = Subject::Open(target.as_fd());
                 let losses = self.attributes(subject, &as_read, &read.xattrs)?;
+                self.flush(&target)?;
                 let made = stat::look_born(&target).map_err(|e| OpError::target(Op::Stat, e))?;
                 Ok(Some(Stored {
                     bytes,

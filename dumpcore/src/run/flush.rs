@@ -5,9 +5,11 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::engine::Totals;
+use crate::model::error::Error;
 use crate::model::event::{Event, Phase};
 use crate::root::staging::Staging;
 use crate::sys::lock::lock;
+use crate::sys::medium;
 
 /// How long at least between the end of a flush and the next.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -52,6 +54,22 @@ pub(super) fn meanwhile<T>(
         });
         work()
     })
+}
+
+/// Flushes what is to be published, and waits until a server that keeps files open
+/// for a while has let go of those that were written.
+pub(super) fn finish(staging: &Staging<'_>, totals: &Totals<'_>) -> Result<(), Error> {
+    totals.event(Event::Phase(Phase::Syncing));
+    staging.sync()?;
+    if totals.counts().copied().number == 0 {
+        return Ok(());
+    }
+    let until = Instant::now() + medium::lets_go_after(staging.handle());
+    while let Some(left) = until.checked_duration_since(Instant::now()) {
+        totals.verdict()?;
+        std::thread::sleep(left.min(Duration::from_millis(100)));
+    }
+    Ok(())
 }
 
 /// Does something at the end, also when it is left by a panic.

@@ -303,6 +303,7 @@ impl Run {
             honours_setuid: target
                 .filter(|staging| disk::honours_setuid(staging.handle()))
                 .map(|_| self.dump.path()),
+            flush_each: target.is_some_and(|it| disk::flushes_one_by_one(it.handle())),
             watermark: target.map(|staging| &staging.watermark),
             begun: target.and_then(|staging| stat::look_born(staging.handle()).ok()?.born),
             scratch: merge.staging.map(Staging::handle),

@@ -206,8 +206,7 @@ impl Publication<'_> {
         let checking = run.checking(self.order, totals);
         let checked = checking.as_ref().map(|checking| &checking.merge);
         let found_out = self.fill(&staging, &capabilities, sources, (remembering, checked))?;
-        totals.event(Event::Phase(Phase::Syncing));
-        staging.sync()?;
+        flush::finish(&staging, totals)?;
         check(&Made {
             staging: &staging,
             capabilities: &capabilities,

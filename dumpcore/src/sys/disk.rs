@@ -2,14 +2,14 @@
 //! Their types are in `fstype`.
 
 use rustix::fs::{
-    FlockOperation, Mode, OFlags, StatVfsMountFlags, flock, fstatfs, fstatvfs, fsync, openat,
-    syncfs,
+    AtFlags, FlockOperation, Mode, OFlags, StatVfsMountFlags, StatxFlags, flock, fstatfs, fstatvfs,
+    fsync, openat, statx, syncfs,
 };
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::fstype::FsType;
+use super::fstype::{FsType, may_be_in_user_space};
 use super::{errno, raw};
 use crate::model::storage::FreeSpace;
 
@@ -50,6 +50,17 @@ pub(crate) fn sync_filesystem(on: impl AsFd) -> io::Result<()> {
 /// Flushes one file or directory.
 pub(crate) fn sync(handle: impl AsFd) -> io::Result<()> {
     Ok(fsync(handle)?)
+}
+
+/// Must each file and directory be flushed by itself? A server in user space is not
+/// told of [`sync_filesystem`]; what it has on a disk of this machine, the kernel
+/// flushes anyway.
+pub(crate) fn flushes_one_by_one(on: impl AsFd) -> bool {
+    if !may_be_in_user_space(&on) {
+        return false;
+    }
+    let found = statx(&on, c"", AtFlags::EMPTY_PATH, StatxFlags::empty());
+    found.map_or(true, |found| found.stx_dev_major == 0)
 }
 
 /// Free space for this user.
@@ -133,10 +144,15 @@ pub(crate) fn used(on: impl AsFd) -> io::Result<u64> {
         .saturating_mul(found.f_frsize))
 }
 
-/// The unit in which the filesystem of a handle gives room to files, in bytes.
+/// What a small directory takes on the filesystem of a handle, in bytes: a block. A
+/// cluster has units of megabytes, of which a directory takes none.
 pub(crate) fn block_size(on: impl AsFd) -> u64 {
-    fstatvfs(on).map_or(4096, |found| found.f_frsize)
+    let block = fstatvfs(on).map_or(LARGEST_BLOCK, |found| found.f_frsize);
+    if block > LARGEST_BLOCK { 0 } else { block }
 }
+
+/// No filesystem of one machine has larger blocks.
+const LARGEST_BLOCK: u64 = 65_536;
 
 /// A name of the space of inode numbers that a handle is in, which it keeps
 /// however and wherever it is mounted, also after a restart; `None` where numbers

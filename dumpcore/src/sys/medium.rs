@@ -12,6 +12,7 @@ use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::dir::{For, open_root};
 use super::fstype::FsType;
@@ -23,6 +24,17 @@ const DEEPEST: u8 = 8;
 /// What a handle's filesystem is on.
 pub(crate) fn of(handle: impl AsFd) -> Storage {
     below(handle.as_fd(), DEEPEST)
+}
+
+/// For how long a server may still take a file for one that is written, after it
+/// was closed and flushed. ceph-fuse keeps the right to write for five seconds; of a
+/// client that dies with it, CephFS sets the time of the last write in the place of
+/// the one that was stored.
+pub(crate) fn lets_go_after(handle: impl AsFd) -> Duration {
+    match mount_of(handle) {
+        Some(mount) if mount.fs_type == "fuse.ceph-fuse" => Duration::from_secs(7),
+        _ => Duration::ZERO,
+    }
 }
 
 fn below(handle: impl AsFd, depth: u8) -> Storage {

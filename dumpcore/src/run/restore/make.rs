@@ -32,9 +32,9 @@ use crate::run::expected::Expected;
 use crate::run::lacks::tell_what_is_lacking;
 use crate::run::merge::InDump;
 use crate::sys::dir::{self, For};
-use crate::sys::errno;
 use crate::sys::fstype::FsType;
 use crate::sys::stat::{self, Fresh};
+use crate::sys::{disk, errno};
 
 /// What was made, not yet in its place.
 pub(super) struct Made<'p> {
@@ -219,6 +219,7 @@ impl Filling<'_> {
             names: Some(&counts),
             only: &only,
             folding,
+            flush_each: disk::flushes_one_by_one(&temporary.handle),
             ..Rules::new(merge, &capabilities)
         };
         engine::merge(&rules, budget, &totals, vec![root]);
