@@ -1,5 +1,6 @@
 //! The options that the words share, and the settings that they result in.
 
+use std::ffi::OsString;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 
@@ -14,8 +15,9 @@ use dumpcli::session_settings::SessionSettings;
 use dumpcli::settings::Sources;
 use dumpcore::{Error, Rate};
 
-use crate::place::{self, Place};
+use crate::place::{self, Password, Place};
 use crate::program::PROGRAM;
+use crate::repository::secrets;
 
 /// The options that are taken before a word as well as behind it.
 #[derive(Args, Debug)]
@@ -51,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) dump: Value<PathBuf>,
     pub(crate) session: SessionSettings,
     pub(crate) sources: Sources,
+    /// The names of the variables of `environment_file`.
+    pub(crate) variables: Vec<OsString>,
 }
 
 impl Settings {
@@ -62,7 +66,7 @@ impl Settings {
             telling,
         } = common;
         let sources = Sources::load(PROGRAM, &places.configuration)?;
-        place::take_environment(&sources)?;
+        let variables = place::take_environment(&sources)?;
         let output = telling.output();
         let idle = options::either(load.idle, load.no_idle);
         let mut asked = options::Load::of(None::<NonZeroU16>, idle);
@@ -72,6 +76,7 @@ impl Settings {
             dump: sources.dump(places.dump.clone()),
             session: sources.session(output, telling.progress, asked),
             sources,
+            variables,
         };
         if !places.print_config {
             return Ok(Some(settings));
@@ -91,12 +96,18 @@ impl Settings {
         listing.table("offsite");
         let place = Place::of(&self.sources);
         let repository = place.repository.map(|repository| Value {
-            value: place::shown(&repository.value),
+            value: secrets::shown(&repository.value),
             source: repository.source,
         });
         listing.maybe("repository", repository.as_ref(), "none");
-        match &place.password_file {
-            Some(file) => listing.path("password_file", file),
+        match place.password {
+            Some(Value {
+                value: Password::File(value),
+                source,
+            }) => listing.path("password_file", &Value { value, source }),
+            Some(Value { source, .. }) => {
+                listing.unset("password_file", &format!("none; {source}"));
+            }
             None => listing.unset("password_file", "none"),
         }
         match self.sources.offsite_environment_file() {

@@ -1,7 +1,7 @@
 //! What surrounds the work of a word: the log, signals, hooks, a question, the
 //! report.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 use crate::broken;
 use crate::common::Settings;
-use crate::place::Place;
+use crate::place::{Place, own_variables};
 use crate::program::PROGRAM;
 use crate::repository::{Address, Control, Repository, RepositoryError};
 
@@ -30,6 +30,16 @@ pub(crate) struct Desk {
     stop: Stop,
     session: SessionSettings,
     control: Arc<Control>,
+    done: Mutex<Option<SoFar>>,
+}
+
+/// What was done before the work failed or was stopped.
+pub(crate) struct SoFar {
+    /// What the object has besides its head and the error.
+    pub(crate) object: Map<String, Value>,
+    pub(crate) text: String,
+    /// What is told when it was stopped.
+    pub(crate) stopped: String,
 }
 
 /// How a word ends, and what is printed of it.
@@ -55,6 +65,7 @@ pub(crate) fn at(
         screen,
         stop,
         session: session.clone(),
+        done: Mutex::default(),
     };
     let ended = desk.stop.or_leave(desk.leaving(), || {
         broken::caught(&desk.control, || work(&desk))
@@ -110,8 +121,12 @@ impl Desk {
         };
         let (pre, post) = (self.session.pre.as_ref(), self.session.post.as_ref());
         // As for the other programs, `post` also hears of what `pre` stopped.
+        // A hook is for others, who need not know what opens the repository.
+        let mut without = settings.variables.clone();
+        without.extend(own_variables());
         let work = || broken::caught(&self.control, work);
-        let ended = hooks::before(pre, variables("pre"), &self.stop).and_then(|()| work());
+        let ended =
+            hooks::before(pre, (variables("pre"), &without), &self.stop).and_then(|()| work());
         let exit = match &ended {
             Ok(exit) => *exit,
             Err(failure) => Exit::of_failure(failure, self.stop.signal()),
@@ -122,7 +137,7 @@ impl Desk {
         if let Err(failure) = &ended {
             variables.push(("DUMP_ERROR", failure.to_string().into()));
         }
-        match (hooks::after(post, variables), ended) {
+        match (hooks::after(post, (variables, &without)), ended) {
             // No fault is silent.
             (Some(_), Ok(Exit::Done)) => Ok(Exit::Partial),
             (_, ended) => ended,
@@ -162,20 +177,32 @@ impl Desk {
         }
     }
 
+    /// Notes what is to be told as well when the work fails after this.
+    pub(crate) fn so_far(&self, done: SoFar) {
+        *self.done.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+    }
+
     /// Reports what ended the work.
     fn fail(&self, failure: &Failure) -> Done {
         let exit = Exit::of_failure(failure, self.stop.signal());
-        let text = match exit {
-            Exit::Stopped(_) if self.word == "push" => {
-                "stopped; no snapshot was stored, and the next push continues".to_owned()
-            }
-            Exit::Stopped(_) => "stopped".to_owned(),
+        let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = done.take();
+        let text = match (exit, &done) {
+            (Exit::Stopped(_), Some(done)) => done.stopped.clone(),
+            (Exit::Stopped(_), None) => "stopped".to_owned(),
             _ => failure.to_string(),
         };
-        if self.session.json {
-            let mut object = self.head(exit);
-            object.insert("error".into(), text.as_str().into());
-            screen::print(&format!("{}\n", Value::Object(object)))?;
+        let mut object = self.head(exit);
+        object.insert("error".into(), text.as_str().into());
+        let shown = match done {
+            Some(done) => {
+                object.extend(done.object);
+                done.text
+            }
+            None => String::new(),
+        };
+        if self.session.json || !shown.is_empty() {
+            self.tell(object, &shown)?;
         }
         screen::complain(PROGRAM.name, &text);
         Ok(exit)

@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use dumpcli::failure::Failure;
-use dumpcli::origin::Value;
+use dumpcli::origin::{Source, Value};
 use dumpcli::settings::Sources;
 use dumpcore::{Chain, Printable};
 
-use crate::repository::{Address, without_password};
+use crate::repository::{Address, secrets};
 
 const REPOSITORY: &str = "RESTIC_REPOSITORY";
 const PASSWORD_FILE: &str = "RESTIC_PASSWORD_FILE";
@@ -24,12 +24,13 @@ const PASSWORD_COMMAND: &str = "RESTIC_PASSWORD_COMMAND";
 /// What the configuration and the environment say.
 pub(crate) struct Place {
     pub(crate) repository: Option<Value<String>>,
-    pub(crate) password_file: Option<Value<PathBuf>>,
+    pub(crate) password: Option<Value<Password>>,
 }
 
-/// A repository as people and logs are told it.
-pub(crate) fn shown(repository: &str) -> String {
-    without_password(repository)
+/// Where the password comes from.
+pub(crate) enum Password {
+    File(PathBuf),
+    Command(OsString),
 }
 
 /// The variable, unless it is empty.
@@ -39,11 +40,27 @@ fn variable(name: &str) -> Option<OsString> {
 
 impl Place {
     pub(crate) fn of(sources: &Sources) -> Self {
-        let repository = variable(REPOSITORY).and_then(|value| value.into_string().ok());
-        let file = variable(PASSWORD_FILE).map(PathBuf::from);
+        // What is not UTF-8 is no address, which is better than another one.
+        let repository = variable(REPOSITORY).map(|value| value.to_string_lossy().into_owned());
+        let repository = sources.offsite_repository(repository.map(|value| (REPOSITORY, value)));
+        let repository = repository.map(|found| resolved(found, sources));
+        if let Some(repository) = &repository {
+            secrets::hide_those_of(&repository.value);
+        }
+        let command = variable(PASSWORD_COMMAND).map(|value| (PASSWORD_COMMAND, value));
+        let given = command.or_else(|| Some((PASSWORD_FILE, variable(PASSWORD_FILE)?)));
+        let given = given.map(|(name, value)| (name, PathBuf::from(value)));
+        let password = sources.offsite_password_file(given);
+        let password = password.map(|Value { value, source }| Value {
+            value: match source {
+                Source::Env(PASSWORD_COMMAND) => Password::Command(value.into_os_string()),
+                _ => Password::File(value),
+            },
+            source,
+        });
         Self {
-            repository: sources.offsite_repository(repository.map(|value| (REPOSITORY, value))),
-            password_file: sources.offsite_password_file(file.map(|value| (PASSWORD_FILE, value))),
+            repository,
+            password,
         }
     }
 
@@ -59,23 +76,43 @@ impl Place {
         let is_local = location.starts_with("local:");
         Ok(Address {
             location,
-            shown: shown(&repository.value),
+            shown: secrets::shown(&repository.value),
             password: self.password()?,
             cache: if is_local { None } else { cache() },
         })
     }
 
     fn password(&self) -> Result<String, Failure> {
-        if let Some(file) = &self.password_file {
-            return read_password(&file.value);
+        let Some(password) = &self.password else {
+            return Err(Failure::Usage(format!(
+                "no password is named: write [offsite] password_file in the configuration, or set \
+                 {PASSWORD_FILE} or {PASSWORD_COMMAND}"
+            )));
+        };
+        match &password.value {
+            Password::File(file) => read_password(file),
+            Password::Command(_) if variable(PASSWORD_FILE).is_some() => Err(Failure::Usage(
+                format!("{PASSWORD_FILE} and {PASSWORD_COMMAND} are both set: unset one of them"),
+            )),
+            Password::Command(command) => command_password(command),
         }
-        if let Some(command) = variable(PASSWORD_COMMAND) {
-            return command_password(&command);
-        }
-        Err(Failure::Usage(format!(
-            "no password is named: write [offsite] password_file in the configuration, or set \
-             {PASSWORD_FILE} or {PASSWORD_COMMAND}"
-        )))
+    }
+}
+
+/// A relative path of the configuration is meant from the directory of that file,
+/// one of the environment from the current directory.
+fn resolved(repository: Value<String>, sources: &Sources) -> Value<String> {
+    let Value { value, source } = repository;
+    let path = match (&source, value.split_once(':')) {
+        (Source::File { .. }, _) if is_path(&value) => Some(value.as_str()),
+        (Source::File { .. }, None) => Some(value.as_str()),
+        (Source::File { .. }, Some(("local", path))) => Some(path),
+        _ => None,
+    };
+    let path = path.and_then(|path| sources.path(path).into_os_string().into_string().ok());
+    Value {
+        value: path.unwrap_or(value),
+        source,
     }
 }
 
@@ -170,16 +207,16 @@ fn cache() -> Option<PathBuf> {
 
 /// Sets the variables of `environment_file` that the environment does not have,
 /// for this program and those that it runs: it starts itself again with them.
-pub(crate) fn take_environment(sources: &Sources) -> Result<(), Failure> {
+/// Gives the names of all of them.
+pub(crate) fn take_environment(sources: &Sources) -> Result<Vec<OsString>, Failure> {
     let Some(file) = sources.offsite_environment_file() else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     let text = read_secret(&file.value, "environment file")?;
-    let mut missing = Vec::new();
+    let mut all = Vec::new();
     for (number, line) in text.lines().enumerate() {
         match assignment(line) {
-            Some((name, value)) if env::var_os(name).is_none() => missing.push((name, value)),
-            Some(_) => {}
+            Some(found) => all.push(found),
             None if is_comment(line) => {}
             None => {
                 let shown = Printable::path(&file.value);
@@ -189,8 +226,16 @@ pub(crate) fn take_environment(sources: &Sources) -> Result<(), Failure> {
             }
         }
     }
+    for (_, value) in all.iter().filter(|(name, _)| is_secret(name)) {
+        secrets::hide(value);
+    }
+    let missing: Vec<_> = all
+        .iter()
+        .filter(|(name, _)| env::var_os(name).is_none())
+        .copied()
+        .collect();
     if missing.is_empty() {
-        return Ok(());
+        return Ok(all.iter().map(|(name, _)| name.into()).collect());
     }
     let own = env::current_exe();
     let own = own.map_err(|error| Failure::Failed(format!("cannot find myself: {error}")))?;
@@ -204,6 +249,20 @@ pub(crate) fn take_environment(sources: &Sources) -> Result<(), Failure> {
         "cannot start again with the environment file: {}",
         Chain(&error)
     )))
+}
+
+/// Is the value of this variable one that nobody should see?
+fn is_secret(name: &str) -> bool {
+    let is_reference = name.ends_with("_FILE") || name.ends_with("_COMMAND");
+    let says_so = ["PASS", "SECRET", "KEY", "TOKEN"];
+    !is_reference && says_so.iter().any(|word| name.contains(word))
+}
+
+/// The variables of the environment that are for this program alone, besides those
+/// of `environment_file`.
+pub(crate) fn own_variables() -> impl Iterator<Item = OsString> {
+    let names = env::vars_os().map(|(name, _)| name);
+    names.filter(|name| name.as_encoded_bytes().starts_with(b"RESTIC_"))
 }
 
 fn is_comment(line: &str) -> bool {

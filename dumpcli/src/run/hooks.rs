@@ -30,6 +30,9 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Variables for a command.
 pub type Variables = Vec<(&'static str, OsString)>;
 
+/// Variables for a command, and the names of those that it must not have.
+pub type Environment<'a> = (Variables, &'a [OsString]);
+
 /// By this code a `pre` command says "not now": `EX_TEMPFAIL` of `sysexits.h`.
 const NOT_NOW: i32 = 75;
 
@@ -58,8 +61,15 @@ impl From<HookError> for io::Error {
 ///
 /// # Errors
 /// When it cannot be started, or ends in any other way than with success.
-fn run(command: &OneOrMany, variables: Variables, stop: Option<&Stop>) -> Result<(), HookError> {
+fn run(
+    command: &OneOrMany,
+    (variables, without): Environment<'_>,
+    stop: Option<&Stop>,
+) -> Result<(), HookError> {
     let mut command = prepared(command);
+    for name in without {
+        command.env_remove(name);
+    }
     command
         .envs(variables)
         .stdin(Stdio::null())
@@ -79,11 +89,11 @@ fn run(command: &OneOrMany, variables: Variables, stop: Option<&Stop>) -> Result
 /// It failed, or said "not now"; [`Failure::Stopped`] when `stop` is set by then.
 pub fn before(
     hook: Option<&Value<OneOrMany>>,
-    variables: Variables,
+    environment: Environment<'_>,
     stop: &Stop,
 ) -> Result<(), Failure> {
     if let Some(hook) = hook.filter(|hook| !hook.value.is_empty()) {
-        let ran = run(&hook.value, variables, Some(stop));
+        let ran = run(&hook.value, environment, Some(stop));
         if !stop.is_set()
             && let Err(error) = ran
         {
@@ -105,9 +115,9 @@ pub fn before(
 /// Runs the command `post`, where there is one, also after a run that was stopped:
 /// it still has its say. Its own failure is logged.
 #[must_use]
-pub fn after(hook: Option<&Value<OneOrMany>>, variables: Variables) -> Option<HookFault> {
+pub fn after(hook: Option<&Value<OneOrMany>>, environment: Environment<'_>) -> Option<HookFault> {
     let hook = hook.filter(|hook| !hook.value.is_empty())?;
-    let error = run(&hook.value, variables, None).err()?;
+    let error = run(&hook.value, environment, None).err()?;
     let fault = HookFault {
         command: shown(&hook.value),
         cause: error.into(),
@@ -197,27 +207,36 @@ mod tests {
             ("OUT", out.clone().into()),
         ];
         let line = OneOrMany::One("echo \"$DUMP_STATUS\" > \"$OUT\"".into());
-        run(&line, variables, None).expect("succeeds");
+        run(&line, (variables, &[]), None).expect("succeeds");
         assert_eq!(fs::read_to_string(out).expect("written"), "complete\n");
+    }
+
+    #[test]
+    fn a_command_lacks_what_is_not_for_it() {
+        let line = OneOrMany::One("test -n \"$HOME$CARGO_PKG_NAME\"".into());
+        let set = vec![("CARGO_PKG_NAME", "set".into())];
+        run(&line, (set, &[]), None).expect("has both");
+        let without = ["HOME", "CARGO_PKG_NAME"].map(OsString::from);
+        assert!(run(&line, (Vec::new(), &without), None).is_err());
     }
 
     #[test]
     fn failure_is_told() {
         let line = OneOrMany::One("exit 3".into());
-        let error = run(&line, Vec::new(), None).expect_err("fails");
+        let error = run(&line, (Vec::new(), &[]), None).expect_err("fails");
         assert!(error.to_string().contains("exit status: 3"), "{error}");
         let line = OneOrMany::One("exit 75".into());
-        let error = run(&line, Vec::new(), None).expect_err("not now");
+        let error = run(&line, (Vec::new(), &[]), None).expect_err("not now");
         assert!(matches!(error, HookError::NotNow), "{error}");
         let words = OneOrMany::Many(vec!["/nowhere/at all".into()]);
-        assert!(run(&words, Vec::new(), None).is_err());
+        assert!(run(&words, (Vec::new(), &[]), None).is_err());
         assert_eq!(shown(&words), "/nowhere/at all");
     }
 
     #[test]
     fn a_list_is_not_for_the_shell() {
         let words = ["test", "$HOME", "=", "$HOME"].map(String::from);
-        run(&OneOrMany::Many(words.to_vec()), Vec::new(), None).expect("succeeds");
+        run(&OneOrMany::Many(words.to_vec()), (Vec::new(), &[]), None).expect("succeeds");
     }
 
     #[test]
@@ -226,7 +245,11 @@ mod tests {
         stop.set_for_test();
         let words = ["sleep", "60"].map(String::from);
         let begun = Instant::now();
-        let error = run(&OneOrMany::Many(words.to_vec()), Vec::new(), Some(&stop));
+        let error = run(
+            &OneOrMany::Many(words.to_vec()),
+            (Vec::new(), &[]),
+            Some(&stop),
+        );
         assert!(error.is_err());
         assert!(begun.elapsed() < Duration::from_secs(30));
     }

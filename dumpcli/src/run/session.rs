@@ -245,7 +245,7 @@ impl Session {
 
     fn before(&self) -> Result<(), Failure> {
         let hook = self.settings.pre.as_ref();
-        hooks::before(hook, self.variables("pre"), &self.stop)
+        hooks::before(hook, (self.variables("pre"), &[]), &self.stop)
     }
 
     /// Runs the hook, also after a failure. Its own failure is a fault of a
@@ -253,7 +253,7 @@ impl Session {
     fn after(&self, outcome: &Outcome, begun: Option<Begun>) -> Option<HookFault> {
         let mut variables = self.variables("post");
         self.add_outcome(outcome, begun, &mut variables);
-        hooks::after(self.settings.post.as_ref(), variables)
+        hooks::after(self.settings.post.as_ref(), (variables, &[]))
     }
 
     fn variables(&self, hook: &'static str) -> hooks::Variables {

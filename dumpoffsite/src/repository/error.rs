@@ -2,6 +2,8 @@
 
 use rustic_core::RusticError;
 
+use super::secrets::told;
+
 /// Why something could not be done with a repository.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RepositoryError {
@@ -34,43 +36,5 @@ pub(super) fn message(error: &RusticError) -> String {
         },
         None => text.to_owned(),
     };
-    without_password(&text.split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-/// Addresses without the user and the password in them: `https://user:secret@host`.
-pub(crate) fn without_password(text: &str) -> String {
-    let mut shown = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("://") {
-        let end = after.find(['/', ' ', '`', '\'', '"', ')']);
-        let (host, behind) = after.split_at(end.unwrap_or(after.len()));
-        let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-        shown.push_str(before);
-        shown.push_str("://");
-        shown.push_str(host);
-        rest = behind;
-    }
-    shown.push_str(rest);
-    shown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_password_is_shown() {
-        for (text, shown) in [
-            ("/srv/restic", "/srv/restic"),
-            ("rest:https://u:p@h:8000/r", "rest:https://h:8000/r"),
-            ("rest:https://h/r", "rest:https://h/r"),
-            ("rest:http://u:p%2F@h", "rest:http://h"),
-            (
-                "at `http://u:p@h/` and http://v:q@i",
-                "at `http://h/` and http://i",
-            ),
-        ] {
-            assert_eq!(without_password(text), shown);
-        }
-    }
+    told(&text)
 }

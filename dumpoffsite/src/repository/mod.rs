@@ -17,6 +17,7 @@ mod prune;
 mod push;
 mod remarks;
 mod restore;
+pub(crate) mod secrets;
 mod snapshots;
 mod source;
 
@@ -30,7 +31,7 @@ use rustic_core::{
 };
 
 pub(crate) use self::check::{Finding, Subset};
-pub(crate) use self::error::{RepositoryError, without_password};
+pub(crate) use self::error::RepositoryError;
 pub(crate) use self::guard::Control;
 pub(crate) use self::prune::Reclaimed;
 pub(crate) use self::push::{Pushed, Tree};

@@ -6,7 +6,7 @@ use std::sync::{Mutex, Once, PoisonError};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
-use super::error::without_password;
+use super::secrets::told;
 
 static HEARD: Mutex<Vec<String>> = Mutex::new(Vec::new());
 static LISTEN: Once = Once::new();
@@ -41,7 +41,7 @@ impl Log for Ear {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let text = without_password(&record.args().to_string());
+        let text = told(&record.args().to_string());
         match text.strip_prefix(LEAVES_OUT) {
             Some(what) => hear(what),
             None if text.starts_with("restore ") || record.level() == Level::Error => hear(&text),
