@@ -1,16 +1,16 @@
 //! `dumpoffsite prune`: forgets snapshots by `[offsite.keep]`, and reclaims what
 //! they alone needed.
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
-use chrono::Local;
+use chrono::{DateTime, Local, Utc};
 use clap::Args;
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
 use dumpcli::figures;
 use dumpcli::question::can_ask;
-use dumpcore::{DumpId, KeepCandidate, KeepPolicy, KeepReason, KeepRules, Printable};
+use dumpcore::{DumpId, DumpName, KeepCandidate, KeepPolicy, KeepReason, KeepRules, Printable};
 use serde_json::Value;
 
 use crate::choose;
@@ -21,14 +21,18 @@ use crate::push::host;
 use crate::repository::{Reclaimed, Snapshot};
 
 const HELP: &str = "\
-The rules are those of [keep], see 'dumpctl prune --help', written as [offsite.keep]:
-  [offsite.keep]
-  daily   = 14
-  monthly = 12
+The rules are those of [keep] (see 'dumpctl prune --help'), in a table [offsite.keep]
+of their own.
 
 Only snapshots are forgotten that this machine has pushed of the trees of the set.
+Several copies of one dump count as one, and the most complete one stays.
 Data that another program may be using just now is first marked, and removed by a
 prune that comes 23 hours later or more.
+
+Configuration:
+  [offsite.keep]
+  daily = 14
+  monthly = 12
 
 Exit codes:
   0         done; or the answer was no
@@ -54,10 +58,18 @@ pub(crate) struct Options {
     force: bool,
 }
 
+/// Stands behind a copy that goes although its dump stays.
+const ANOTHER: &str = " (the dump stays in another copy)";
+
+/// When a dump was made, and its name.
+type Dump = (DateTime<Utc>, DumpName);
+
 /// What stays, with the reasons, and what goes.
 struct Plan {
     keep: Vec<(Snapshot, Vec<KeepReason>)>,
     gone: Vec<Snapshot>,
+    /// What goes, although its dump stays: another copy has all that it has.
+    twins: Vec<Snapshot>,
     /// Why somebody should look first.
     brake: Option<String>,
 }
@@ -70,10 +82,12 @@ pub(crate) fn run(options: &Options, settings: &Settings) -> Done {
         let snapshots = repository.snapshots().map_err(failure)?;
         let plan = Plan::of(&snapshots, &policy, settings);
         if options.dry_run {
-            let reclaimed = repository.would_reclaim(&plan.gone).map_err(failure)?;
+            let reclaimed = repository
+                .would_reclaim(&plan.all_gone())
+                .map_err(failure)?;
             return plan.tell(desk, Some(reclaimed), true, Exit::Done);
         }
-        if !options.force && can_ask() && !plan.gone.is_empty() {
+        if !options.force && can_ask() && plan.goes() > 0 {
             if let Some(exit) = desk.unless_agreed(&plan.question())? {
                 return Ok(exit);
             }
@@ -81,8 +95,8 @@ pub(crate) fn run(options: &Options, settings: &Settings) -> Done {
             tracing::error!("{brake}");
             return plan.tell(desk, None, false, Exit::Partial);
         }
-        if !plan.gone.is_empty() {
-            repository.forget(&plan.gone).map_err(failure)?;
+        if plan.goes() > 0 {
+            repository.forget(&plan.all_gone()).map_err(failure)?;
         }
         let reclaimed = repository.reclaim().map_err(failure)?;
         plan.tell(desk, Some(reclaimed), false, Exit::Done)
@@ -115,27 +129,28 @@ impl Plan {
     fn of(snapshots: &[Snapshot], policy: &KeepPolicy, settings: &Settings) -> Self {
         let host = host();
         let trees = choose::trees(settings);
-        let mut series: BTreeMap<PathBuf, Vec<(Snapshot, KeepCandidate)>> = BTreeMap::new();
+        let mut series: BTreeMap<PathBuf, BTreeMap<Dump, Vec<Snapshot>>> = BTreeMap::new();
         for snapshot in snapshots {
             let is_own = snapshot.host == host;
             let is_named = trees.iter().any(|tree| tree.path == snapshot.path);
             if let (true, true, Some(dump)) = (is_own, is_named, snapshot.dump) {
-                let tree = vec![snapshot.path.clone().into_os_string()];
-                let time = Some(snapshot.time);
-                let mut candidate = KeepCandidate::new(DumpId::Dump(dump), time, tree);
-                candidate.is_partial = snapshot.is_partial || snapshot.is_incomplete;
-                let all = series.entry(snapshot.path.clone()).or_default();
-                all.push((snapshot.clone(), candidate));
+                let of_path = series.entry(snapshot.path.clone()).or_default();
+                let copies = of_path.entry((snapshot.time, dump)).or_default();
+                copies.push(snapshot.clone());
             }
         }
         let mut plan = Self {
             keep: Vec::new(),
             gone: Vec::new(),
+            twins: Vec::new(),
             brake: None,
         };
         let rules = KeepRules::new().other_trees(policy.clone());
-        for (path, series) in series {
-            let (snapshots, dumps): (Vec<_>, Vec<_>) = series.into_iter().unzip();
+        for (path, copies) in series {
+            let dumps: Vec<_> = copies
+                .iter()
+                .map(|(dump, copies)| candidate(&path, *dump, copies))
+                .collect();
             let now = Local::now();
             let verdicts = rules.judge(&dumps, &now);
             let goes: Vec<bool> = verdicts.iter().map(|one| one.reasons.is_empty()).collect();
@@ -149,23 +164,36 @@ impl Plan {
                      look at it with 'dumpoffsite prune -n', and give --force"
                 ));
             }
-            for (snapshot, verdict) in snapshots.into_iter().zip(verdicts) {
-                match verdict.reasons.is_empty() {
-                    true => plan.gone.push(snapshot),
-                    false => plan.keep.push((snapshot, verdict.reasons)),
+            for (copies, verdict) in copies.into_values().zip(verdicts) {
+                if verdict.reasons.is_empty() {
+                    plan.gone.extend(copies);
+                    continue;
                 }
+                let (needed, twins) = needed(copies);
+                let needed = needed.into_iter();
+                plan.keep
+                    .extend(needed.map(|one| (one, verdict.reasons.clone())));
+                plan.twins.extend(twins);
             }
         }
         plan
     }
 
+    /// How many snapshots go.
+    fn goes(&self) -> usize {
+        self.gone.len() + self.twins.len()
+    }
+
+    fn all_gone(&self) -> Vec<Snapshot> {
+        self.gone.iter().chain(&self.twins).cloned().collect()
+    }
+
     fn question(&self) -> String {
-        let lines: String = self
-            .gone
-            .iter()
-            .map(|one| format!("  {}\n", name(one)))
-            .collect();
-        let (goes, of) = (self.gone.len(), self.gone.len() + self.keep.len());
+        let gone = self.gone.iter().map(|one| format!("  {}\n", name(one)));
+        let twins = self.twins.iter();
+        let twins = twins.map(|one| format!("  {}{ANOTHER}\n", name(one)));
+        let lines: String = gone.chain(twins).collect();
+        let (goes, of) = (self.goes(), self.goes() + self.keep.len());
         format!("these {goes} of {of} snapshots:\n{lines}forget them, and reclaim their space?")
     }
 
@@ -179,7 +207,13 @@ impl Plan {
             Value::Object(object)
         });
         object.insert("keep".into(), kept.collect());
-        let gone = self.gone.iter().map(|one| Value::Object(list::object(one)));
+        let gone = self.gone.iter().map(|one| (one, false));
+        let gone = gone.chain(self.twins.iter().map(|one| (one, true)));
+        let gone = gone.map(|(snapshot, is_twin)| {
+            let mut object = list::object(snapshot);
+            object.insert("duplicate".into(), is_twin.into());
+            Value::Object(object)
+        });
         object.insert("remove".into(), gone.collect());
         object.insert("brake".into(), self.brake.as_deref().into());
         let bytes = reclaimed.map(|reclaimed| reclaimed.bytes);
@@ -201,8 +235,11 @@ impl Plan {
             for snapshot in &self.gone {
                 text.push_str(&format!("forget  {}\n", name(snapshot)));
             }
+            for snapshot in &self.twins {
+                text.push_str(&format!("forget  {}{ANOTHER}\n", name(snapshot)));
+            }
         }
-        let goes = self.gone.len();
+        let goes = self.goes();
         let stay = self.keep.len();
         let Some(reclaimed) = reclaimed else {
             text.push_str(&format!(
@@ -220,6 +257,27 @@ impl Plan {
         });
         text
     }
+}
+
+/// A dump as one candidate, however many copies there are of it.
+fn candidate(path: &Path, (time, dump): Dump, copies: &[Snapshot]) -> KeepCandidate {
+    let tree = vec![path.as_os_str().to_owned()];
+    let mut candidate = KeepCandidate::new(DumpId::Dump(dump), Some(time), tree);
+    let lacks = |copy: &Snapshot| copy.is_partial || copy.is_incomplete;
+    candidate.is_partial = copies.iter().all(lacks);
+    candidate
+}
+
+/// The copies of a dump that are worth keeping, and those that they replace: a
+/// complete copy has all, and of several with the same contents one is enough.
+fn needed(mut copies: Vec<Snapshot>) -> (Vec<Snapshot>, Vec<Snapshot>) {
+    if let Some(best) = copies.iter().position(|copy| !copy.is_incomplete) {
+        let best = copies.remove(best);
+        return (vec![best], copies);
+    }
+    let mut contents = BTreeSet::new();
+    let is_new = |copy: &Snapshot| contents.insert(copy.contents());
+    copies.into_iter().partition(is_new)
 }
 
 fn name(snapshot: &Snapshot) -> String {

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use clap::{Args, ValueHint};
 use dumpcli::failure::Failure;
-use dumpcore::{DumpName, DumpRoot, HeldDump};
+use dumpcore::{DumpName, DumpRoot, HeldDump, Printable};
 use rustix::system::uname;
 
 use crate::choose::{self, Asked, SetTree};
@@ -27,10 +27,10 @@ Examples:
 
 Exit codes:
   0         done, or there was nothing to push
-  1         failed
+  1         failed: nothing was pushed
   2         wrong usage: options or configuration
-  23        partly done: each entry that could not be read, and each dump that could
-            not be pushed, is named; or the `post` hook failed
+  23        partly done: each entry that could not be read, and each dump that was
+            not pushed, is named; or the `post` hook failed
   75        the `pre` hook exited with 75 (\"not now\")
   130, 143  stopped by SIGINT (130), SIGTERM or SIGHUP (143): what was stored is
             kept, and the next push need not send it again";
@@ -96,24 +96,27 @@ fn pushed(options: &Options, settings: &Settings, desk: &Desk) -> Done {
         host: host(),
         dry_run: options.dry_run,
         lines: Vec::new(),
+        failures: Vec::new(),
     };
-    let is_alone = dumps.len() == 1;
-    for (dump, trees) in dumps {
+    let mut dumps = dumps.into_iter();
+    for (dump, trees) in dumps.by_ref() {
         if let Err(failure) = push.dump(dump, &trees) {
-            let is_first = push.lines.is_empty();
-            if desk.control().is_stopped() || is_first && is_alone {
-                return Err(failure);
-            }
-            // What was pushed before it is told. One dump may be half removed, and
-            // the next ones may well be pushed; not so without the repository.
+            // One dump may be half removed, and the next ones may well be pushed; not
+            // so without the repository.
             let of_dump = matches!(failure, Failure::Core { .. });
-            push.failed(dump, &failure);
-            if !of_dump {
+            push.ended(dump, &trees, failure);
+            if desk.control().is_stopped() || !of_dump {
                 break;
             }
         }
     }
-    push_report::tell(desk, &address, &push.lines, options.dry_run)
+    for (dump, trees) in dumps {
+        push.not_pushed(dump, &trees);
+    }
+    let Push {
+        lines, failures, ..
+    } = push;
+    push_report::tell(desk, &address, (&lines, failures), options.dry_run)
 }
 
 struct Push<'a> {
@@ -125,6 +128,7 @@ struct Push<'a> {
     host: String,
     dry_run: bool,
     lines: Vec<Line>,
+    failures: Vec<(DumpName, Failure)>,
 }
 
 impl Push<'_> {
@@ -157,6 +161,9 @@ impl Push<'_> {
         let trees = dump.trees().map_err(explained)?;
         for tree in missing {
             let Some(found) = trees.iter().find(|found| found.name() == tree.name) else {
+                let path = Printable::path(&tree.path);
+                let text = format!("the dump {name} does not have the tree {path} any more");
+                self.failed(name, &tree, Failure::Failed(text));
                 continue;
             };
             tracing::info!(
@@ -181,17 +188,37 @@ impl Push<'_> {
         Ok(())
     }
 
-    /// Notes a dump that could not be pushed.
-    fn failed(&mut self, dump: DumpName, failure: &Failure) {
-        let text = failure.to_string();
-        tracing::error!("cannot push {dump}: {text}");
+    /// Notes what ended the push of a dump: what it was about to push failed, and
+    /// the trees behind that were not tried.
+    fn ended(&mut self, dump: DumpName, wanted: &[SetTree], failure: Failure) {
+        let told = self.lines.iter().filter(|line| line.dump == dump);
+        let told: Vec<OsString> = told.map(|line| line.tree.name.clone()).collect();
+        let mut left = wanted.iter().filter(|tree| !told.contains(&tree.name));
+        match (self.desk.control().is_stopped(), left.next()) {
+            (false, Some(tree)) => self.failed(dump, tree, failure),
+            (_, tree) => {
+                self.not_pushed(dump, tree);
+                self.failures.push((dump, failure));
+            }
+        }
+        self.not_pushed(dump, left);
+    }
+
+    fn failed(&mut self, dump: DumpName, tree: &SetTree, failure: Failure) {
         self.lines.push(Line {
             dump,
-            tree: SetTree {
-                name: OsString::new(),
-                path: self.root.listing().path(dump),
-            },
-            outcome: Outcome::Failed(text),
+            tree: tree.clone(),
+            outcome: Outcome::Failed(failure.to_string()),
         });
+        self.failures.push((dump, failure));
+    }
+
+    /// Notes trees that nobody has tried to push.
+    fn not_pushed<'t>(&mut self, dump: DumpName, trees: impl IntoIterator<Item = &'t SetTree>) {
+        self.lines.extend(trees.into_iter().map(|tree| Line {
+            dump,
+            tree: tree.clone(),
+            outcome: Outcome::NotPushed,
+        }));
     }
 }

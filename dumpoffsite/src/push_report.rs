@@ -1,12 +1,13 @@
 //! What became of a push, for people and for machines.
 
 use dumpcli::exit::Exit;
+use dumpcli::failure::Failure;
 use dumpcli::{figures, json, logging};
 use dumpcore::{Chain, DumpName, Printable};
 use serde_json::{Map, Value};
 
 use crate::choose::SetTree;
-use crate::desk::{Desk, Done};
+use crate::desk::{Desk, Done, SoFar};
 use crate::repository::{Address, Pushed};
 
 /// A tree of a dump, and what became of it.
@@ -22,6 +23,8 @@ pub(crate) enum Outcome {
     There(String),
     Pushed(Box<Pushed>),
     Failed(String),
+    /// It was not tried, since the push ended before.
+    NotPushed,
 }
 
 /// Logs what was pushed, and names each fault.
@@ -47,9 +50,13 @@ pub(crate) fn log(dump: DumpName, tree: &SetTree, pushed: &Pushed) {
 }
 
 /// Tells all of it, and gives the exit code.
-pub(crate) fn tell(desk: &Desk, address: &Address, lines: &[Line], dry_run: bool) -> Done {
-    let exit = exit(lines);
-    let mut object = desk.head(exit);
+pub(crate) fn tell(
+    desk: &Desk,
+    address: &Address,
+    (lines, failures): (&[Line], Vec<(DumpName, Failure)>),
+    dry_run: bool,
+) -> Done {
+    let mut object = Map::new();
     object.insert("repository".into(), address.shown.as_str().into());
     object.insert("dry_run".into(), dry_run.into());
     let dumps = lines.iter().map(|line| Value::Object(line.object()));
@@ -59,15 +66,57 @@ pub(crate) fn tell(desk: &Desk, address: &Address, lines: &[Line], dry_run: bool
         true => "there is no dump to push\n".to_owned(),
         false => text,
     };
-    desk.tell(object, &text)?;
+    let is_pushed = |line: &Line| matches!(line.outcome, Outcome::There(_) | Outcome::Pushed(_));
+    let mut failures = failures.into_iter();
+    let is_failed = desk.control().is_stopped() || !lines.iter().any(is_pushed);
+    if is_failed && let Some((_, first)) = failures.next() {
+        log_failures(failures);
+        // What failed alone is told where it ends.
+        let text = if lines.len() == 1 {
+            String::new()
+        } else {
+            text
+        };
+        let stopped = stopped(lines);
+        desk.so_far(SoFar {
+            object,
+            text,
+            stopped,
+        });
+        return Err(first);
+    }
+    log_failures(failures);
+    let exit = exit(lines);
+    let mut whole = desk.head(exit);
+    whole.extend(object);
+    desk.tell(whole, &text)?;
     Ok(exit)
+}
+
+fn log_failures(failures: impl Iterator<Item = (DumpName, Failure)>) {
+    for (dump, failure) in failures {
+        tracing::error!("cannot push {dump}: {failure}");
+    }
+}
+
+fn stopped(lines: &[Line]) -> String {
+    let stored = lines.iter().filter(|line| match &line.outcome {
+        Outcome::Pushed(pushed) => pushed.snapshot.is_some(),
+        _ => false,
+    });
+    let stored = match stored.count() {
+        0 => "no snapshot was stored".to_owned(),
+        1 => "1 snapshot was stored before".to_owned(),
+        more => format!("{more} snapshots were stored before"),
+    };
+    format!("stopped; {stored}, and the next push continues")
 }
 
 fn exit(lines: &[Line]) -> Exit {
     let is_good = |line: &Line| match &line.outcome {
         Outcome::There(_) => true,
         Outcome::Pushed(pushed) => pushed.is_complete(),
-        Outcome::Failed(_) => false,
+        Outcome::Failed(_) | Outcome::NotPushed => false,
     };
     match lines.iter().all(is_good) {
         true => Exit::Done,
@@ -87,6 +136,7 @@ impl Line {
                 format!("{dump} {path}: pushed before, as {}", short(snapshot))
             }
             Outcome::Failed(why) => format!("{dump} {path}: not pushed: {why}"),
+            Outcome::NotPushed => format!("{dump} {path}: not pushed"),
             Outcome::Pushed(pushed) => {
                 let entries = figures::number(pushed.entries);
                 let size = figures::bytes(pushed.bytes);
@@ -122,11 +172,12 @@ impl Line {
             }
             Outcome::Pushed(pushed) => ("partial", pushed.snapshot.as_ref()),
             Outcome::Failed(_) => ("failed", None),
+            Outcome::NotPushed => ("not_pushed", None),
         };
         put("status", status.into());
         put("snapshot", snapshot.map(String::as_str).into());
         match &self.outcome {
-            Outcome::There(_) => {}
+            Outcome::There(_) | Outcome::NotPushed => {}
             Outcome::Failed(why) => {
                 put("error", why.as_str().into());
             }

@@ -3,139 +3,19 @@
 
 mod common;
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{PASSWORD, Place, size_of};
+use common::{Place, size_of};
 use predicates::str::contains;
 use rustix::fs::{CWD, Timespec, Timestamps, UTIME_OMIT, utimensat};
 use rustix::process::{Pid, Signal, kill_process};
-
-#[test]
-fn a_repository_is_made_once_and_its_password_matters() {
-    let place = Place::new();
-    let init = || place.word("init");
-    place
-        .word("list")
-        .assert()
-        .code(1)
-        .stderr(contains("dumpoffsite init"));
-    init()
-        .assert()
-        .success()
-        .stdout(contains("keep it somewhere else"));
-    init().assert().code(1).stderr(contains("already"));
-    let (value, code) = place.json(&["list"]);
-    assert_eq!((&value["snapshots"], code), (&serde_json::json!([]), 0));
-    assert_eq!(
-        (&value["schema"], &value["command"]),
-        (&1.into(), &"list".into())
-    );
-    place.secret("password", "another\n", 0o600);
-    place
-        .word("list")
-        .assert()
-        .code(1)
-        .stderr(contains("does not open"));
-    let (value, code) = place.json(&["list"]);
-    assert_eq!((&value["status"], code), (&"failed".into(), 1));
-}
-
-#[test]
-fn a_password_that_others_can_read_is_refused() {
-    let place = Place::new();
-    for mode in [0o640, 0o604, 0o644] {
-        place.secret("password", PASSWORD, mode);
-        place
-            .word("init")
-            .assert()
-            .code(2)
-            .stderr(contains("chmod 600"));
-    }
-    assert!(!place.path("repo").exists());
-    place.secret("password", "", 0o600);
-    place
-        .word("init")
-        .assert()
-        .code(2)
-        .stderr(contains("no password"));
-    fs::remove_file(place.path("password")).expect("removed");
-    place
-        .word("init")
-        .assert()
-        .code(1)
-        .stderr(contains("cannot read the password file"));
-    fixtures::shield::configure(place.dir.path(), "");
-    place
-        .word("init")
-        .assert()
-        .code(2)
-        .stderr(contains("RESTIC_REPOSITORY"));
-}
-
-#[test]
-fn the_environment_counts_as_for_restic() {
-    let place = Place::new();
-    fixtures::shield::configure(place.dir.path(), "");
-    let mut init = place.word("init");
-    init.env("RESTIC_REPOSITORY", place.path("repo"));
-    init.env("RESTIC_PASSWORD_COMMAND", format!("echo '{PASSWORD}'"));
-    init.assert().success();
-    // And so does a file of variables.
-    let dir = place.dir.path().display();
-    let file = format!(
-        "# of the tests\nexport RESTIC_REPOSITORY={dir}/repo\n\nRESTIC_PASSWORD_FILE='{dir}/password'\n"
-    );
-    place.secret("environment", &file, 0o600);
-    let config = format!("[offsite]\nenvironment_file = \"{dir}/environment\"\n");
-    fixtures::shield::configure(place.dir.path(), &config);
-    place.word("list").assert().success();
-    place.secret("environment", "nothing\n", 0o600);
-    place
-        .word("list")
-        .assert()
-        .code(2)
-        .stderr(contains("environment:1: expected NAME=VALUE"));
-    place.secret("environment", &file, 0o644);
-    place
-        .word("list")
-        .assert()
-        .code(2)
-        .stderr(contains("chmod 600"));
-}
-
-#[test]
-fn no_password_is_ever_said() {
-    let place = Place::with_dump();
-    let mut said = Vec::new();
-    for words in [
-        &["push", "-v", "--log", "stderr"][..],
-        &["list", "--json"],
-        &["--print-config"],
-    ] {
-        let ran = place.plain().args(words).output().expect("runs");
-        assert!(ran.status.success(), "{words:?}");
-        said.extend([ran.stdout, ran.stderr]);
-    }
-    place.config_of("rest:http://user:hidden@127.0.0.1:9/", "");
-    let ran = place
-        .plain()
-        .args(["--print-config"])
-        .output()
-        .expect("runs");
-    said.extend([ran.stdout, ran.stderr]);
-    for said in said {
-        let said = String::from_utf8_lossy(&said);
-        assert!(
-            !said.contains(PASSWORD) && !said.contains("hidden"),
-            "{said}"
-        );
-    }
-}
 
 #[test]
 fn the_newest_dump_is_pushed_once() {
@@ -354,6 +234,69 @@ fn a_dump_that_is_half_removed_is_not_pushed() {
     fs::remove_file(place.path("dump/current/tree/a")).expect("removed");
     place.word("push").assert().code(1);
     assert_eq!(place.snapshots().len(), 0);
+    let (value, code) = place.json(&["push", "--all"]);
+    assert_eq!((&value["status"], code), (&"failed".into(), 1), "{value}");
+    assert_eq!(value["dumps"][0]["status"], "failed", "{value}");
+    // The others are pushed, and this one is named.
+    let good = place.dump();
+    let (value, code) = place.json(&["push", "--all"]);
+    assert_eq!((&value["status"], code), (&"partial".into(), 23), "{value}");
+    assert_eq!(value["dumps"][0]["status"], "failed", "{value}");
+    assert_eq!(place.snapshots()[0]["name"], good.as_str());
+}
+
+#[test]
+fn a_push_that_is_stopped_tells_what_it_has_stored() {
+    let place = Place::with_dump();
+    place.noise(24);
+    let second = place.dump();
+    let third = place.dump();
+    let mut push = place.plain();
+    push.args([
+        "push",
+        "--all",
+        "-v",
+        "--json",
+        "--log",
+        "stderr",
+        "--bwlimit",
+        "512",
+    ])
+    .stdout(Stdio::piped())
+    .stderr(Stdio::piped());
+    let mut child = push.spawn().expect("runs");
+    let said = BufReader::new(child.stderr.take().expect("piped"));
+    let mut said = said.lines().map(|line| line.expect("read"));
+    let starts = format!("of {second}");
+    assert!(said.any(|line| line.contains("starting") && line.contains(&starts)));
+    let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    kill_process(id.expect("an id"), Signal::TERM).expect("sent");
+    let rest: Vec<String> = said.collect();
+    let ended = child.wait_with_output().expect("ended");
+    assert_eq!(ended.status.code(), Some(143), "{rest:?}");
+    let value: serde_json::Value = serde_json::from_slice(&ended.stdout).expect("JSON");
+    let error = value["error"].as_str().expect("an error");
+    assert!(error.contains("1 snapshot was stored before"), "{error}");
+    let dumps = value["dumps"].as_array().expect("a list");
+    let of = |key: &str| dumps.iter().map(|one| one[key].clone()).collect::<Vec<_>>();
+    assert_eq!(of("status"), ["complete", "not_pushed", "not_pushed"]);
+    assert_eq!(of("name")[1..], [second, third]);
+    assert_eq!(place.snapshots().len(), 1);
+}
+
+/// A repository cannot store them, so another push would not help.
+#[test]
+fn an_attribute_that_cannot_be_stored_is_named_once() {
+    let place = Place::with_dump();
+    let name = OsStr::from_bytes(b"user.\xff");
+    xattr::set(place.path("tree/a"), name, b"x").expect("set");
+    place.dump();
+    let (value, code) = place.json(&["push"]);
+    assert_eq!(code, 23, "{value}");
+    let faults = value["dumps"][0]["faults"].as_array().map(Vec::len);
+    assert_eq!(faults, Some(1), "{value}");
+    assert_eq!(place.pushed(&[])["status"], "present");
+    assert_eq!(place.snapshots()[0]["partial"], false);
 }
 
 #[test]

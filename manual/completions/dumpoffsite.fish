@@ -126,7 +126,7 @@ complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand check" -l json -
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand check" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand check" -l no-progress -d 'Show no progress'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand check" -s h -l help -d 'Print help'
-complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand restore" -l at -d 'From which dump: its name, or the newest one of a date, or of how long ago (12h, 3d, 2w, 1y6mo)' -r
+complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand restore" -l at -d 'From which dump: its name, path or pin; or the newest one of a date, or of how long ago (12h, 3d, 2w, 1y6mo)' -r
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand restore" -l to -d 'Restore into this directory' -r -f -a "(__fish_complete_directories)"
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand restore" -l host -d 'The machine that pushed it [default: this one]' -r
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand restore" -l main -d 'Tree that is dumped; can be given several times [env: MAINROOT, the first directory of a colon-separated list that exists] [default: /newage/NEWAGE]' -r -f -a "(__fish_complete_directories)"

@@ -175,6 +175,27 @@ fn section(part: &Part, first: bool, text: &mut String) {
     }
 }
 
+/// What counts for a repository.
+const OFFSITE: [(&str, &str); 4] = [
+    (
+        "RESTIC_REPOSITORY",
+        "The repository. Like the two below, it counts less than an option or a set, and more \
+         than the rest of the configuration.",
+    ),
+    (
+        "RESTIC_PASSWORD_FILE",
+        "The file whose first line is the password of the repository.",
+    ),
+    (
+        "RESTIC_PASSWORD_COMMAND",
+        "A command of the shell that prints the password. Only one of the two may be set.",
+    ),
+    (
+        "CACHE_DIRECTORY, XDG_CACHE_HOME",
+        "Where copies of indexes and snapshots are kept; without them `~/.cache`.",
+    ),
+];
+
 fn environment(command: &Command) -> String {
     let has = |name: &str| command.get_arguments().any(|arg| arg.get_id() == name);
     let mut text = String::from(".SH ENVIRONMENT\n");
@@ -201,6 +222,11 @@ fn environment(command: &Command) -> String {
         "XDG_CONFIG_HOME",
         "Where the configuration of a user lies; without it `~/.config`.",
     );
+    if command.get_name() == "dumpoffsite" {
+        for (name, meaning) in OFFSITE {
+            item(name, meaning);
+        }
+    }
     if has("color") {
         item(
             "NO_COLOR",

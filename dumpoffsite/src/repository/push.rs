@@ -121,7 +121,9 @@ impl Repository {
         pushed.left_out = left_out(&met, &snapshot);
         if !dry_run {
             self.is_not_pruned(named)?;
-            if !pushed.is_complete() {
+            // Another push would not store more of what a repository cannot store.
+            let lost = met.lost.load(Relaxed);
+            if pushed.faults.len() as u64 > lost || !pushed.left_out.is_empty() {
                 tag(&mut snapshot, INCOMPLETE);
             }
             pushed.snapshot = Some(self.store(indexed, snapshot)?);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustic_core::repofile::Node;
 use rustic_core::{LocalDestination, LsOptions, RestoreOptions, RusticError, RusticResult};
+use rustix::process::geteuid;
 
 use super::error::message;
 use super::{Repository, RepositoryError, Snapshot, remarks};
@@ -42,7 +43,6 @@ impl Repository {
             false => missing(snapshot, path, &error),
         })?;
         remarks::take();
-        let options = RestoreOptions::default().numeric_id(true);
         let name = path.file_name().unwrap_or(OsStr::new("root"));
         let name = PathBuf::from(name);
         let below = match node.is_dir() {
@@ -58,6 +58,8 @@ impl Repository {
             });
             Box::new(top.chain(below))
         };
+        let options = RestoreOptions::default().numeric_id(true);
+        let options = options.no_ownership(is_of_others(nodes()));
         let place = LocalDestination::new(target, !dry_run, false).map_err(failed)?;
         let plan = indexed.prepare_restore(&options, nodes(), &place, dry_run);
         let plan = plan.map_err(failed)?;
@@ -81,6 +83,24 @@ impl Repository {
         }
         Ok(restored)
     }
+}
+
+/// Does something belong to others? Only root can give it to them: the rest would
+/// be reported entry by entry.
+fn is_of_others(nodes: impl Iterator<Item = RusticResult<(PathBuf, Node)>>) -> bool {
+    let own = geteuid().as_raw();
+    if own == 0 {
+        return false;
+    }
+    for found in nodes {
+        // What cannot be read is told by the restore itself.
+        let owner = found.ok().and_then(|(_, node)| node.meta.uid);
+        if owner.is_some_and(|owner| owner != own) {
+            tracing::warn!("all that is restored will be yours: owners are restored by root only");
+            return true;
+        }
+    }
+    false
 }
 
 /// A path as the library takes it.

@@ -60,6 +60,11 @@ impl Snapshot {
             && !self.is_incomplete
     }
 
+    /// What two copies of the same contents have in common.
+    pub(crate) fn contents(&self) -> String {
+        self.file.tree.to_hex().to_string()
+    }
+
     /// Its id as people type it.
     pub(crate) fn short_id(&self) -> &str {
         self.id.get(..8).unwrap_or(&self.id)

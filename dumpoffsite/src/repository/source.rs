@@ -27,6 +27,8 @@ pub(super) struct Met {
     pub(super) files: AtomicU64,
     /// Of these, those that could not be read.
     pub(super) unread: AtomicU64,
+    /// Attributes that a repository cannot store.
+    pub(super) lost: AtomicU64,
     /// Files whose contents were read, and their bytes.
     pub(super) opened: AtomicU64,
     pub(super) bytes: AtomicU64,
@@ -107,6 +109,7 @@ impl Nodes {
             let text = format!("the name of the attribute {attribute} is not UTF-8");
             let fault = Fault::new(Op::ReadXattr, read.clone(), io::Error::other(text));
             self.met.fault(fault);
+            self.met.lost.fetch_add(1, Relaxed);
         }
         if entry.meta.kind != Kind::Dir {
             self.met.files.fetch_add(1, Relaxed);
