@@ -40,7 +40,7 @@ fn variable(name: &str) -> Option<OsString> {
 
 impl Place {
     pub(crate) fn of(sources: &Sources) -> Self {
-        // What is not UTF-8 is no address, which is better than another one.
+        // An address that is not UTF-8 fails, and no other one is taken.
         let repository = variable(REPOSITORY).map(|value| value.to_string_lossy().into_owned());
         let repository = sources.offsite_repository(repository.map(|value| (REPOSITORY, value)));
         let repository = repository.map(|found| resolved(found, sources));

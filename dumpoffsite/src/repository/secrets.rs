@@ -10,9 +10,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What stands in the place of a secret.
 const HIDDEN: &str = "***";
-/// Shorter ones would hide what is no secret, and protect nothing.
+/// Shorter ones would hide ordinary words, and protect nothing.
 const SHORTEST: usize = 4;
-/// What a remote of rclone may be told that is no secret.
+/// What a remote of rclone is told and anyone may see.
 const OPEN: [&str; 9] = [
     "host", "port", "user", "type", "provider", "region", "endpoint", "url", "env_auth",
 ];
