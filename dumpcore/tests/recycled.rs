@@ -185,22 +185,77 @@ fn what_is_excluded_since_goes() {
     assert_eq!(report.counts.files.number, 7 * 4);
 }
 
-#[test]
-fn a_dump_that_somebody_reads_is_left_alone_and_goes() {
-    let stage = with_spare();
-    let spare = spares(&stage.dump).remove(0);
-    let reader = File::open(&spare).expect("opened");
+/// A shared lock on a directory, as programs have that read a dump.
+fn read_lock(dir: &Path) -> File {
+    let reader = File::open(dir).expect("opened");
     rustix::fs::flock(&reader, rustix::fs::FlockOperation::LockShared).expect("locked");
-    let before = directories(&spare.join(ROOT));
-    let within = File::open(spare.join(ROOT).join("d0/e/f0")).expect("opened");
-    let report = stage.run(snapshot(&stage));
-    assert_eq!(report.recycled_from, None);
-    assert!(within.metadata().expect("stat").nlink() > 0);
-    let ours = directories(&stage.newest());
+    reader
+}
+
+/// The same where the expired dump alone has a file, `d/only`.
+fn with_a_file_of_its_own() -> Stage {
+    let stage = Stage::new();
+    let only = stage.source.join("d/only");
+    fs::create_dir(stage.source.join("d")).expect("made");
+    fs::write(stage.source.join("d/f"), "text").expect("written");
+    stage.run(snapshot(&stage));
+    fs::write(&only, "nowhere else").expect("written");
+    stage.run(snapshot(&stage));
+    fs::remove_file(&only).expect("removed");
+    stage.run(snapshot(&stage));
+    prune(&stage.dump, &[ROOT], "1");
+    stage
+}
+
+#[test]
+fn a_dump_that_somebody_reads_is_left_alone_until_then() {
+    let stage = with_a_file_of_its_own();
+    let spare = spares(&stage.dump).remove(0);
+    let only = spare.join(ROOT).join("d/only");
+    let reader = read_lock(&spare);
+    let before = directories(&spare);
+    let assert_left = || {
+        assert_eq!(fs::read(&only).expect("read"), b"nowhere else");
+        assert_eq!(directories(&spare), before);
+    };
+    for catalog in [true, false] {
+        let report = stage.run(snapshot(&stage).catalog(catalog));
+        assert_eq!((report.recycled_from, report.warnings.len()), (None, 0));
+        assert_left();
+    }
+    let pruned = Prune::new(&stage.dump).run().expect("pruned");
+    assert!(pruned.is_complete(), "{pruned:?}");
+    let removal = Remove::new(&stage.dump).run().expect("removed");
+    assert_eq!((removal.finished_names, removal.faults_total), (0, 0));
+    assert_left();
+    drop(reader);
+    stage.run(snapshot(&stage));
+    assert!(!only.exists() && !stage.newest().join("d/only").exists());
+    assert_eq!(spares(&stage.dump), Vec::<PathBuf>::new());
+}
+
+/// It is not done as long as a program reads an expired dump that has the path.
+#[test]
+fn an_erasure_says_so_when_somebody_reads_it() {
+    let stage = with_a_file_of_its_own();
+    let spare = spares(&stage.dump).remove(0);
+    let reader = read_lock(&spare);
+    let path = Path::new(ROOT).join("d/only");
+    let path = RelPath::from_bytes(path.as_os_str().as_encoded_bytes());
+    let erased = Erase::new(&stage.dump).path(path).run().expect("erased");
+    assert!(!erased.is_complete());
+    assert_eq!(erased.faults.len(), 1, "{:?}", erased.faults);
     assert!(
-        ours.values()
-            .all(|is| before.values().all(|was| was.0 != is.0))
+        erased.faults[0]
+            .path
+            .ends_with(spare.file_name().expect("a name"))
     );
+    assert!(spare.join(ROOT).join("d/only").exists());
+    drop(reader);
+    // It finishes what the note says.
+    let again = Erase::new(&stage.dump).run().expect("erased");
+    assert!(again.is_complete() && again.finished);
+    assert!(!spare.exists());
 }
 
 /// How a run is told what it cannot do with an expired dump.

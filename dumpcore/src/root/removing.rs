@@ -106,6 +106,26 @@ impl Removing {
         spares.collect()
     }
 
+    /// Locks one of them to remove it. An error: a program that opened it when it
+    /// was a dump still reads it, and it is left for another time. What cannot be
+    /// opened or locked at all is not read.
+    pub(crate) fn hold(&self, leaf: &CStr) -> io::Result<Option<Hold>> {
+        let Ok(dir) = dir::open_dir(self.handle.as_fd(), leaf, For::Reading) else {
+            return Ok(None);
+        };
+        match Hold::alone(dir.as_fd()) {
+            Err(e) if errno::is_locked(&e) => Err(e),
+            hold => Ok(hold.ok()),
+        }
+    }
+
+    /// Those that a program still reads.
+    pub(crate) fn still_read(&self) -> Vec<CString> {
+        let mut leaves = self.rests().unwrap_or_default();
+        leaves.retain(|leaf| self.hold(leaf).is_err());
+        leaves
+    }
+
     /// The names in it.
     pub(crate) fn leaves(&self) -> Result<Vec<CString>, Fault> {
         let listed = dir::list_all(self.handle.as_fd(), For::Reading);

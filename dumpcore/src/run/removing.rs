@@ -64,8 +64,9 @@ pub(crate) enum Total {
 }
 
 /// Removes all that is on its way out in a dump root, which must be locked.
-/// What cannot be removed is a fault, and stays for the next time. Those in
-/// `stay` are left: they have been tried already, or are to be recycled.
+/// What cannot be removed is a fault, and stays for the next time. What a program
+/// still reads stays as well, and is not a fault. Those in `stay` are left: they
+/// have been tried already, or are to be recycled.
 pub(crate) fn finish(
     dump: &DumpRoot,
     stay: &[CString],
@@ -81,7 +82,7 @@ pub(crate) fn finish(
         totals.fault(fault);
         Vec::new()
     });
-    leaves.retain(|leaf| !stay.contains(leaf));
+    leaves.retain(|leaf| !stay.contains(leaf) && removing.hold(leaf).is_ok());
     if !leaves.is_empty() {
         totals.event(Event::Phase(Phase::Removing));
         if total == Total::Tell {
@@ -90,10 +91,14 @@ pub(crate) fn finish(
         }
     }
     for leaf in leaves {
+        let Ok(hold) = removing.hold(&leaf) else {
+            continue;
+        };
         let path = removing.path_of(&leaf);
         let gone = engine::remove(&removing.handle, &leaf, &path, &Act::Remove, budget, totals);
         sum.names += gone.names;
         sum.freed += gone.freed;
+        drop(hold);
     }
     dump.tidy_removing();
     sum

@@ -12,6 +12,7 @@ use std::ffi::CString;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 
+use super::erase_plan::Plan;
 use super::erased_files::Files;
 use super::erasure::{CatalogAfter, ErasedPath, Erasure};
 use super::forget::forget;
@@ -50,16 +51,6 @@ pub struct Erase {
     root: PathBuf,
     paths: Vec<RelPath>,
     options: RunOptions,
-}
-
-/// What is to be done.
-#[derive(Default)]
-struct Plan {
-    spots: Vec<Spot>,
-    left: Vec<Left>,
-    note: EraseNote,
-    /// Those that a dump has which is on its way out.
-    expired: Vec<RelPath>,
 }
 
 impl Erase {
@@ -242,8 +233,10 @@ impl Erase {
             // What was on its way out may hold them, too.
             let rest = removing::finish(root, &out, Total::Told, budget, totals);
             sum.freed += rest.freed;
-            let rest = plan.rest(root, not_put_back);
-            match !rest.is_empty() && (is_begun || !out.is_empty()) {
+            let stays = plan.still_on_their_way_out(root, &to, totals);
+            let is_begun = is_begun || !out.is_empty() || !stays.is_empty();
+            let rest = plan.rest(root, stays, not_put_back);
+            match !rest.is_empty() && is_begun {
                 true => root.put_erase_note(&rest)?,
                 false => root.end_erase_note()?,
             }
@@ -340,47 +333,6 @@ impl Erase {
             finished: false,
             dry_run: self.options.dry_run,
             stopped: false,
-        }
-    }
-}
-
-impl Plan {
-    fn leave(&mut self, root: &DumpRoot, spot: &Spot, reason: Reason) {
-        self.left.push(Left {
-            dump: spot.dump,
-            path: root.path().join(spot.path()),
-            reason,
-        });
-    }
-
-    /// The paths, each with the dumps that still have it.
-    fn where_it_stays(&self, root: &DumpRoot) -> Vec<(RelPath, Vec<DumpId>)> {
-        let stays = |path: &RelPath| {
-            let at = |left: &&Left| left.path == path.below(&root.path().join(left.dump.path()));
-            let left = self.left.iter().filter(at);
-            left.map(|left| left.dump).collect()
-        };
-        let paths = self.note.paths.iter();
-        paths.map(|path| (path.clone(), stays(path))).collect()
-    }
-
-    /// What the directories that went took themselves, by dump.
-    fn dir_bytes(&self) -> Vec<(DumpId, u64)> {
-        let mut bytes = BTreeMap::new();
-        for spot in &self.spots {
-            *bytes.entry(spot.dump).or_default() += spot.size.dir_bytes;
-        }
-        bytes.into_iter().filter(|(_, bytes)| *bytes > 0).collect()
-    }
-
-    /// What the next erasure has to do.
-    fn rest(&self, root: &DumpRoot, dirs: BTreeMap<Vec<u8>, DirWas>) -> EraseNote {
-        let paths = self.where_it_stays(root).into_iter();
-        let paths = paths.filter(|(_, stays)| !stays.is_empty());
-        EraseNote {
-            paths: paths.map(|(path, _)| path).collect(),
-            dirs,
-            names: BTreeMap::new(),
         }
     }
 }

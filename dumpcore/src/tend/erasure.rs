@@ -15,7 +15,7 @@ pub struct ErasedPath {
     /// stopped.
     pub dumps: Vec<DumpId>,
     /// Did a dump have it that had left its name, to be removed or recycled? That is
-    /// removed with all that is in it.
+    /// removed with all that is in it, unless a program still reads it.
     pub expired: bool,
 }
 
@@ -49,7 +49,8 @@ pub struct Erasure {
     /// The catalog.
     pub catalog: CatalogAfter,
     /// What could not be removed, up to
-    /// [`Report::MAX_LISTED`](crate::Report::MAX_LISTED). It is in no dump any more.
+    /// [`Report::MAX_LISTED`](crate::Report::MAX_LISTED). It is in no dump any more,
+    /// but may be in one that has expired and that a program still reads.
     pub faults: Vec<Fault>,
     /// How many such faults there were.
     pub faults_total: u64,

@@ -2,6 +2,7 @@
 
 pub(crate) mod catalog;
 pub(crate) mod erase;
+mod erase_plan;
 mod erased_files;
 pub(crate) mod erasure;
 mod forget;

@@ -215,6 +215,7 @@ impl Remove {
         let to = root.removing()?;
         // What cannot be listed is a fault when it is to be removed.
         let mut rests = to.rests().unwrap_or_default();
+        rests.retain(|leaf| to.hold(leaf).is_ok());
         let mut stay = Vec::new();
         let recycles = self.recycle && root.is_roomy() && Catalog::existing(root).is_ok();
         if recycles {
