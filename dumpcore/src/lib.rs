@@ -224,6 +224,7 @@ pub use model::lacking::Lacking;
 pub use model::loss::Loss;
 pub use model::metadata::{Capabilities, Id, Meta, Xattrs};
 pub use model::minute::{BadStamp, Stamp};
+pub use model::not_recycled::NotRecycled;
 pub use model::path::{Brief, Printable, RelPath};
 pub use model::report::{Count, Counts, Report};
 pub use model::restore::{

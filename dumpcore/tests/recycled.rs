@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{History, ROOT, Stage, leftovers, tick};
@@ -219,8 +219,13 @@ fn a_dump_that_somebody_reads_is_left_alone_until_then() {
         assert_eq!(directories(&spare), before);
     };
     for catalog in [true, false] {
-        let report = stage.run(snapshot(&stage).catalog(catalog));
+        let (run, said) = reasons(snapshot(&stage).catalog(catalog));
+        let report = stage.run(run);
         assert_eq!((report.recycled_from, report.warnings.len()), (None, 0));
+        if catalog {
+            let said = said.lock().expect("not poisoned");
+            assert_eq!(*said, ["another program is reading it"]);
+        }
         assert_left();
     }
     let pruned = Prune::new(&stage.dump).run().expect("pruned");
@@ -258,23 +263,42 @@ fn an_erasure_says_so_when_somebody_reads_it() {
     assert!(!spare.exists());
 }
 
+/// Why a run says that it did not recycle.
+fn reasons(run: Snapshot) -> (Snapshot, Arc<Mutex<Vec<String>>>) {
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let to = Arc::clone(&said);
+    let watch = move |event: Event<'_>| {
+        if let Event::NotRecycled { dump, why } = event {
+            assert!(dump.is_absolute(), "{dump:?}");
+            to.lock().expect("not poisoned").push(why.to_string());
+        }
+    };
+    (run.observer(Arc::new(watch)), said)
+}
+
 /// How a run is told what it cannot do with an expired dump.
 type Way = fn(Snapshot) -> Snapshot;
 
 #[test]
-fn it_goes_where_it_is_of_no_use() {
-    let ways: [(&str, Way); 3] = [
-        ("it is not asked for", |run| run.recycle(false)),
-        ("there is no catalog", |run| run.catalog(false)),
-        ("all contents are compared", |run| {
-            run.policy(LinkPolicy::new().contents(true))
-        }),
+fn it_goes_where_it_is_of_no_use_and_the_run_says_why() {
+    let ways: [(Way, &[&str]); 3] = [
+        (|run| run.recycle(false), &[]),
+        (
+            |run| run.catalog(false),
+            &["the catalog does not describe the dumps that are linked to"],
+        ),
+        (
+            |run| run.policy(LinkPolicy::new().contents(true)),
+            &["the options for comparing files do not allow it"],
+        ),
     ];
-    for (how, run) in ways {
+    for (run, why) in ways {
         let stage = with_spare();
-        let report = stage.run(run(snapshot(&stage)));
-        assert_eq!(report.recycled_from, None, "{how}");
-        assert_eq!(spares(&stage.dump), Vec::<PathBuf>::new(), "{how}");
+        let (run, said) = reasons(run(snapshot(&stage)));
+        let report = stage.run(run);
+        assert_eq!(report.recycled_from, None, "{why:?}");
+        assert_eq!(*said.lock().expect("not poisoned"), why);
+        assert_eq!(spares(&stage.dump), Vec::<PathBuf>::new(), "{why:?}");
     }
 }
 

@@ -101,6 +101,11 @@ fn an_expired_dump_is_recycled_and_that_is_told() {
     let told = format!("dump/{gone}, which had expired\n");
     let ran = place.dumpme().arg("-v").assert().success();
     ran.stdout(contains("made from ").and(contains(told)));
+    let ran = place.dumpme().args(["-v", "--checksum"]).assert().success();
+    let why = " is not recycled: the options for comparing files do not allow it\n";
+    ran.stderr(contains(why))
+        .stdout(contains("made from ").not());
+    place.dumpme().assert().success();
     // Without it, what was kept goes.
     place.config(PLACES);
     let ran = place.dumpme().arg("-v").assert().success();

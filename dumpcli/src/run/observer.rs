@@ -189,6 +189,9 @@ impl Observer for Watch {
             Event::HeldUp { path, waited } => self.waits(path, waited),
             Event::Waiting(error) => tracing::info!("waiting for {}: {}", self.what, Chain(error)),
             Event::Started { dump, reference } => self.started(dump, reference),
+            Event::NotRecycled { dump, why } if self.listing > 0 => {
+                tracing::info!("{} is not recycled: {why}", Printable::path(dump));
+            }
             Event::Fault(fault) => {
                 tracing::error!(
                     DUMP_FILE = %Printable::path(&absolute(&fault.path)),

@@ -13,6 +13,7 @@ pub use crate::model::copy_reason::CopyReason;
 use crate::model::error::Error;
 use crate::model::fault::Fault;
 use crate::model::kind::Kind;
+use crate::model::not_recycled::NotRecycled;
 use crate::model::path::RelPath;
 pub use crate::model::warning::Warning;
 
@@ -159,6 +160,14 @@ pub enum Event<'a> {
         /// The dump that unchanged entries are linked to.
         reference: Option<&'a Path>,
     },
+    /// An expired dump is kept to be recycled, and this run does not do that. Once
+    /// before the first [`Event::Entry`].
+    NotRecycled {
+        /// The path that the dump had.
+        dump: &'a Path,
+        /// Why.
+        why: &'a NotRecycled,
+    },
     /// How much there is likely to be in all, for a percentage and the time
     /// left. At most once before the first [`Event::Entry`], for what is stored or
     /// restored, and once after [`Phase::Removing`] begins, for what is removed.
@@ -230,6 +239,11 @@ impl fmt::Debug for Event<'_> {
                 .debug_struct("Started")
                 .field("dump", dump)
                 .field("reference", reference)
+                .finish(),
+            Event::NotRecycled { dump, why } => f
+                .debug_struct("NotRecycled")
+                .field("dump", dump)
+                .field("why", why)
                 .finish(),
             Event::Expected { entries, bytes } => f
                 .debug_struct("Expected")

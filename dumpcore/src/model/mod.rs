@@ -14,6 +14,7 @@ pub(crate) mod lacking;
 pub(crate) mod loss;
 pub(crate) mod metadata;
 pub(crate) mod minute;
+pub(crate) mod not_recycled;
 pub(crate) mod path;
 pub(crate) mod report;
 pub(crate) mod restore;

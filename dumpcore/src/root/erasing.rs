@@ -25,7 +25,7 @@ use crate::root::removing::Removing;
 use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
 use crate::sys::stat::{self, Fresh};
-use crate::sys::{disk, errno, file, link, mounts};
+use crate::sys::{disk, errno, file, link};
 
 /// How large a note may be.
 const MOST: u64 = 1 << 30;
@@ -147,9 +147,8 @@ impl DumpRoot {
     }
 
     /// What is mounted at a spot, or below it.
-    pub(crate) fn mounted_at(&self, spot: &Spot) -> Option<PathBuf> {
-        let real = dir::real_path(self.path())?.join(spot.path());
-        mounts::at_or_below(&real).into_iter().next()
+    pub(crate) fn mounted_at(&self, spot: &Spot) -> io::Result<Option<PathBuf>> {
+        self.mounted_in(&self.path().join(spot.path()))
     }
 
     /// How many names a dump says that it has.

@@ -211,7 +211,7 @@ impl DumpRoot {
             let path = path.clone();
             move |e| Kept::Fault(Fault::new(op, path, e))
         };
-        if let Some(point) = self.mounted_below(id) {
+        if let Some(point) = self.mounted_below(id).map_err(failed(Op::Open))? {
             return Err(Kept::Mounted(point));
         }
         let (above, name) = self.open_above(id).map_err(failed(Op::Open))?;
@@ -258,17 +258,17 @@ impl DumpRoot {
     }
 
     /// What is mounted at a dump, or below it.
-    pub(crate) fn mounted_below(&self, id: DumpId) -> Option<PathBuf> {
+    pub(crate) fn mounted_below(&self, id: DumpId) -> io::Result<Option<PathBuf>> {
         self.mounted_in(&self.path().join(id.path()))
-            .into_iter()
-            .next()
     }
 
-    /// The same of a path in the dump root.
-    pub(crate) fn mounted_in(&self, path: &Path) -> Vec<PathBuf> {
+    /// The same of a path in the dump root. An error: it cannot be found out, and
+    /// something may be mounted.
+    pub(crate) fn mounted_in(&self, path: &Path) -> io::Result<Option<PathBuf>> {
         let below = path.strip_prefix(self.path()).unwrap_or(path);
-        let real = dir::real_path(self.path());
-        real.map_or_else(Vec::new, |real| mounts::at_or_below(&real.join(below)))
+        let unknown = || io::Error::other("the way to the dump root cannot be followed");
+        let real = dir::real_path(self.path()).ok_or_else(unknown)?;
+        Ok(mounts::at_or_below(&real.join(below)).into_iter().next())
     }
 
     /// The directory that contains a dump, and the dump's name in it.

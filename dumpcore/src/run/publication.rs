@@ -197,7 +197,7 @@ impl Publication<'_> {
             .and_then(|c| run.remembering(c, &sources, &capabilities, totals));
         let told = (self.budget, *totals);
         let what = (&mut staging, &*sources);
-        run.recycle(self.order, what, remembering.as_ref(), told);
+        run.recycle(self.order, what, remembering.as_ref(), told)?;
         let others = run.spares_of_others(self.order, &sources);
         let began = Began {
             resumed: staging.resumed,

@@ -128,8 +128,12 @@ impl Erase {
                 match root.spot(dump, path) {
                     Ok(None) => {}
                     Ok(Some(mut spot)) => match root.mounted_at(&spot) {
-                        Some(point) => plan.leave(root, &spot, Reason::Mounted { point }),
-                        None => {
+                        Ok(Some(point)) => plan.leave(root, &spot, Reason::Mounted { point }),
+                        Err(e) => {
+                            let fault = Fault::new(Op::Open, root.path().join(spot.path()), e);
+                            plan.leave(root, &spot, Reason::Failed(fault));
+                        }
+                        Ok(None) => {
                             let keep_going = || self.options.keep_going();
                             spot.size = root.size_of(&spot, &keep_going);
                             names += spot.size.names;
@@ -166,7 +170,7 @@ impl Erase {
     fn names_of(&self, root: &DumpRoot, dump: DumpId, paths: &[RelPath]) -> u64 {
         let keep_going = || self.options.keep_going();
         let spots = paths.iter().filter_map(|path| root.spot(dump, path).ok()?);
-        let spots = spots.filter(|spot| root.mounted_at(spot).is_none());
+        let spots = spots.filter(|spot| matches!(root.mounted_at(spot), Ok(None)));
         spots
             .map(|spot| root.size_of(&spot, &keep_going).names)
             .sum()

@@ -176,11 +176,16 @@ impl Remove {
         let measured = Measured::default();
         let mut removed = Vec::new();
         for id in std::mem::take(&mut plan.go) {
-            if let Some(point) = root.mounted_below(id) {
-                plan.leave(root, id, Reason::Mounted { point });
+            let path = root.path().join(id.path());
+            let mounted = match root.mounted_below(id) {
+                Ok(None) => None,
+                Ok(Some(point)) => Some(Reason::Mounted { point }),
+                Err(e) => Some(Reason::Failed(Fault::new(Op::Open, path.clone(), e))),
+            };
+            if let Some(reason) = mounted {
+                plan.leave(root, id, reason);
                 continue;
             }
-            let path = root.path().join(id.path());
             let act = Act::Measure(&measured);
             let gone = match root.open_above(id) {
                 Ok((above, name)) => engine::remove(&above, &name, &path, &act, budget, &totals),

@@ -196,3 +196,38 @@ fn nothing_old_is_published_whichever_call_for_a_directory_fails() {
     println!("{ends:?}");
     assert!(ends[&Some(23)] > 8, "{ends:?}");
 }
+
+/// A run that cannot take an expired dump says so, and makes its dump without it.
+#[test]
+#[ignore = "needs strace"]
+fn an_expired_dump_that_cannot_be_taken_is_a_warning() {
+    let stage = changed(true);
+    let fault = [Inject::error("renameat2", "EACCES").on(ROOT)];
+    let output = inject(&run(&stage), &fault).output().expect("run");
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let warning = "warning: an expired dump cannot be recycled: cannot rename ";
+    assert_eq!(said.matches(warning).count(), 1, "{said}");
+    assert!(
+        said.contains(&format!(".spare/{ROOT}: Permission denied")),
+        "{said}"
+    );
+    assert!(!is_recycled(&output.stdout), "{said}");
+    assert!(assert_done_but_removing(&stage.dump, &stage.source));
+}
+
+/// Its owner may only rename it when it is opened up for that.
+#[test]
+#[ignore = "needs root: another user"]
+fn a_tree_that_is_read_only_is_recycled_for_a_plain_user() {
+    let stage = Stage::new().of_plain_user();
+    stage.write(&tree(0));
+    let closed = fs::Permissions::from_mode(0o555);
+    fs::set_permissions(&stage.source, closed).expect("closed");
+    stage.dump_now();
+    stage.spare();
+    let output = stage.recycling(1).arg("--json").output().expect("run");
+    assert_eq!(said(&output), "");
+    assert!(is_recycled(&output.stdout));
+    assert_done_but_removing(&stage.dump, &stage.source);
+}

@@ -249,6 +249,12 @@ pub enum Warning {
         /// What was tried, on which path, and the system's answer.
         fault: Fault,
     },
+    /// Of an expired dump that was to be recycled, something could not be used: that
+    /// is linked and copied as without it.
+    NotRecycled {
+        /// What was tried, on which path, and the system's answer.
+        fault: Fault,
+    },
     /// A leftover of an earlier run is resumed.
     Resuming {
         /// Its path.
@@ -269,8 +275,15 @@ impl Warning {
             Self::ReferenceUnreadable { cause, .. } | Self::FewerJobs { cause, .. } => {
                 Some(&**cause)
             }
-            Self::NotRemoved { fault } => Some(fault),
+            Self::NotRemoved { fault } | Self::NotRecycled { fault } => Some(fault),
             _ => None,
+        }
+    }
+
+    fn of_expired(&self, f: &mut fmt::Formatter<'_>, fault: &Fault) -> fmt::Result {
+        match self {
+            Self::NotRecycled { .. } => runs::not_recycled(f, fault),
+            _ => runs::not_removed(f, fault),
         }
     }
 }
@@ -330,7 +343,7 @@ impl fmt::Display for Warning {
             Self::Vanished { path } => reading::vanished(f, path),
             Self::SameFilesystem { from, dump } => storing::same_filesystem(f, from, dump),
             Self::LeftoverRemoved { path } => runs::leftover_removed(f, path),
-            Self::NotRemoved { fault } => runs::not_removed(f, fault),
+            Self::NotRemoved { fault } | Self::NotRecycled { fault } => self.of_expired(f, fault),
             Self::Resuming { path, trusted } => runs::resuming(f, path, *trusted),
         }
     }
@@ -369,6 +382,12 @@ mod tests {
                 },
                 "part of a removed dump still takes space; the next run tries again: cannot \
                  remove /dump/f: Permission denied",
+            ),
+            (
+                Warning::NotRecycled {
+                    fault: Fault::new(Op::Rename, path(), answer()),
+                },
+                "an expired dump cannot be recycled: cannot rename /dump/f: Permission denied",
             ),
         ] {
             assert_eq!(warning.to_string(), text);

@@ -62,6 +62,10 @@ pub(super) fn not_removed(f: &mut fmt::Formatter<'_>, fault: &Fault) -> fmt::Res
     )
 }
 
+pub(super) fn not_recycled(f: &mut fmt::Formatter<'_>, fault: &Fault) -> fmt::Result {
+    write!(f, "an expired dump cannot be recycled: {}", Chain(fault))
+}
+
 pub(super) fn resuming(f: &mut fmt::Formatter<'_>, path: &Path, trusted: bool) -> fmt::Result {
     write!(
         f,
