@@ -16,8 +16,8 @@ use std::time::Duration;
 use common::{History, ROOT, Stage, leftovers, tick};
 use dumpcore::{
     CatalogTools, Checkpoint, Erase, Error, Event, Filter, KeepPeriod, KeepPolicy, KeepRules,
-    LinkPolicy, Prune, Pruned, RelPath, Remove, Replica, Replicated, Report, RunOptions, Scrub,
-    Snapshot,
+    LinkPolicy, Phase, Prune, Pruned, RelPath, Remove, Replica, Replicated, Report, RunOptions,
+    Scrub, Snapshot,
 };
 use fixtures::rot;
 use fixtures::rsync::Rsync;
@@ -455,45 +455,83 @@ fn of_several_the_newest_is_kept_and_is_no_dump() {
 
 /// A file that is again what the expired dump has of it is stored once more: a
 /// replica goes by when inodes were born, and has another of that size and time.
+/// So it is when a run that was stopped had taken the expired dump.
 #[test]
 fn what_an_expired_dump_had_alone_is_no_old_inode() {
-    let stage = Stage::new();
-    let slave = stage.source.with_file_name("slave");
-    fs::create_dir(&slave).expect("made");
-    let file = stage.source.join("f");
-    let write = |text: &str| {
-        tick();
-        fs::write(&file, text).expect("written");
-        let time = std::time::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
-        let opened = File::options().write(true).open(&file).expect("opened");
-        opened.set_modified(time).expect("dated");
-    };
-    let replicate = |init| {
-        let replica = Replica::of(&stage.dump).to(&slave).latest(true).init(init);
-        let report = match replica.run() {
-            Ok(Replicated::Made(report)) => report,
-            other => panic!("{other:?}"),
+    for is_stopped in [false, true] {
+        let stage = Stage::new();
+        let slave = stage.source.with_file_name("slave");
+        fs::create_dir(&slave).expect("made");
+        let file = stage.source.join("f");
+        let write = |text: &str| {
+            tick();
+            fs::write(&file, text).expect("written");
+            let time = std::time::UNIX_EPOCH + Duration::from_secs(1_600_000_000);
+            let opened = File::options().write(true).open(&file).expect("opened");
+            opened.set_modified(time).expect("dated");
         };
-        fs::read_to_string(report.dump.join(ROOT).join("f")).expect("read")
+        let replicate = |init| {
+            let replica = Replica::of(&stage.dump).to(&slave).latest(true).init(init);
+            let report = match replica.run() {
+                Ok(Replicated::Made(report)) => report,
+                other => panic!("{other:?}"),
+            };
+            fs::read_to_string(report.dump.join(ROOT).join("f")).expect("read")
+        };
+        write("zero");
+        stage.run(snapshot(&stage));
+        write("once");
+        stage.run(snapshot(&stage));
+        let born = |file: &Path| {
+            let stored = file.metadata().expect("stat");
+            stored.created().expect("the time of birth")
+        };
+        let old = born(&stage.newest().join("f"));
+        write("then");
+        stage.run(snapshot(&stage));
+        assert_eq!(replicate(true), "then");
+        prune(&stage.dump, &[ROOT], "1");
+        if is_stopped {
+            let storing = |event: &Event<'_>| matches!(event, Event::Phase(Phase::Storing));
+            stopped_at(&stage, snapshot(&stage), storing).expect_err("stopped");
+            let left = leftovers(&stage.dump).remove(0);
+            assert_eq!(born(&left.join(ROOT).join("f")), old, "it was taken");
+        }
+        write("once");
+        let report = stage.run(snapshot(&stage));
+        assert_eq!(report.resumed, is_stopped);
+        assert_eq!(report.recycled_from.is_some(), !is_stopped);
+        assert_ne!(born(&stage.newest().join("f")), old);
+        assert_eq!(replicate(false), "once");
+        let marks = xattr::list(&report.dump).expect("listed");
+        let marks: Vec<_> = marks.collect();
+        assert!(!marks.contains(&"user.dump.recycled".into()), "{marks:?}");
+    }
+}
+
+/// What is left of a run that took no expired dump is its own, however old its files
+/// are.
+#[test]
+fn what_any_other_run_left_is_kept_also_when_it_is_older_than_its_directory() {
+    let stage = with_spare();
+    for dir in 0..8 {
+        fs::write(stage.source.join(format!("d{dir}/new")), "new").expect("written");
+    }
+    let seen = AtomicUsize::new(0);
+    let most = move |event: &Event<'_>| {
+        matches!(event, Event::Entry { .. }) && seen.fetch_add(1, Ordering::Relaxed) == 40
     };
-    write("zero");
-    stage.run(snapshot(&stage));
-    write("once");
-    stage.run(snapshot(&stage));
-    let born = || {
-        let stored = stage.newest().join("f").metadata().expect("stat");
-        stored.created().expect("the time of birth")
-    };
-    let old = born();
-    write("then");
-    stage.run(snapshot(&stage));
-    assert_eq!(replicate(true), "then");
-    prune(&stage.dump, &[ROOT], "1");
-    write("once");
+    let run = snapshot(&stage).recycle(false).jobs(1);
+    stopped_at(&stage, run, most).expect_err("stopped");
+    let left = leftovers(&stage.dump).remove(0);
+    let aside = stage.source.with_file_name("aside");
+    fs::rename(&left, &aside).expect("renamed");
+    tick();
+    fs::create_dir(&left).expect("made");
+    fs::rename(aside.join(ROOT), left.join(ROOT)).expect("renamed");
     let report = stage.run(snapshot(&stage));
-    assert!(report.recycled_from.is_some());
-    assert_ne!(born(), old);
-    assert_eq!(replicate(false), "once");
+    assert!(report.resumed);
+    assert!(report.counts.kept.number > 0, "{:?}", report.counts);
 }
 
 /// Sets that share a dump root: each takes its own, and leaves the other's.
@@ -601,21 +639,34 @@ fn apply(stage: &Stage, changes: &[Change]) -> Vec<String> {
     changes.iter().map(one).collect()
 }
 
-/// Runs until this many entries were dealt with.
-fn stopped_run(stage: &Stage, jobs: usize, after: usize) {
-    let (seen, stop) = (AtomicUsize::new(0), Arc::new(AtomicBool::new(after == 0)));
+/// Runs until an event of which `is_last` is true.
+fn stopped_at(
+    stage: &Stage,
+    run: Snapshot,
+    is_last: impl Fn(&Event<'_>) -> bool + Send + Sync + 'static,
+) -> Result<Report, Error> {
+    let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     let watch = move |event: Event<'_>| {
-        let entry = matches!(event, Event::Entry { .. });
-        if entry && seen.fetch_add(1, Ordering::Relaxed) + 1 >= after {
+        if is_last(&event) {
             flag.store(true, Ordering::Relaxed);
         }
     };
     let history = History::of(&stage.dump);
-    let run = snapshot(stage).jobs(jobs).observer(Arc::new(watch));
-    let ran = run.stop(stop).run();
+    let ran = run.observer(Arc::new(watch)).stop(stop).run();
     history.assert_unchanged(&stage.dump);
-    match ran {
+    ran
+}
+
+/// Runs until this many entries were dealt with.
+fn stopped_run(stage: &Stage, jobs: usize, after: usize) {
+    let seen = AtomicUsize::new(0);
+    let is_last = move |event: &Event<'_>| match event {
+        Event::Started { .. } => after == 0,
+        Event::Entry { .. } => seen.fetch_add(1, Ordering::Relaxed) + 1 >= after,
+        _ => false,
+    };
+    match stopped_at(stage, snapshot(stage).jobs(jobs), is_last) {
         Ok(report) => stage.assert_published(&report),
         Err(Error::Interrupted) => {}
         Err(error) => panic!("{error}"),

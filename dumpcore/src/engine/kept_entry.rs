@@ -36,10 +36,10 @@ impl Worker<'_> {
             Err(e) if errno::is_missing(&e) => return Ok(None),
             Err(e) => return Err(OpError::target(Op::Stat, e).into()),
         };
-        // What an expired dump had was stored before: a replica, which goes by when
-        // inodes were born, would not notice that it is here again.
-        let begun = self.run.rules.begun.zip(looked.born);
-        if begun.is_some_and(|(begun, born)| born < begun) {
+        // An expired dump had it. A replica would take it for something that was
+        // copied long ago, since it goes by when inodes were born.
+        let recycled = self.run.rules.recycled_at.zip(looked.born);
+        if recycled.is_some_and(|(at, born)| born < at) {
             self.clear(item.node, item.name);
             return Ok(None);
         }

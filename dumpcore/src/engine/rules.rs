@@ -109,9 +109,9 @@ pub(crate) struct Rules<'a> {
     pub(crate) flush_each: bool,
     /// What in the target has surely reached the disk.
     pub(crate) watermark: Option<&'a Watermark>,
-    /// When the directory was born in which the dump is made: what is older there is
-    /// of another dump.
-    pub(crate) begun: Option<Time>,
+    /// When the directory was born in which the dump is made, if an expired dump was
+    /// moved into it: what was born before is of that one.
+    pub(crate) recycled_at: Option<Time>,
     /// Where attributes may be tried out; nowhere in a dry run.
     pub(crate) scratch: Option<&'a OwnedFd>,
     /// Directories that are left out wherever they are met: the dump root,
@@ -147,7 +147,7 @@ impl<'a> Rules<'a> {
             honours_setuid: None,
             flush_each: false,
             watermark: None,
-            begun: None,
+            recycled_at: None,
             scratch: None,
             leave_out: Vec::new(),
             link_dev: None,

@@ -54,6 +54,14 @@ pub(crate) fn is_linked(dump: &OwnedFd) -> bool {
     matches!(found, Ok(Some(_)))
 }
 
+/// May trees of an expired dump be in what is being made, or was left behind? Where
+/// no mark can be read, they may.
+pub(crate) fn may_be_recycled(dump: &OwnedFd) -> bool {
+    let name = c_name(layout::RECYCLED_XATTR.as_bytes());
+    let found = xattr::get(Subject::Named(dump.as_fd(), c"."), &name);
+    !matches!(found, Ok(None))
+}
+
 /// A token that no other dump has: the standard library's random keys.
 pub(crate) fn fresh_token() -> String {
     let half = || RandomState::new().build_hasher().finish();

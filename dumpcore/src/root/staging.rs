@@ -141,6 +141,12 @@ impl<'a> Staging<'a> {
         self.resumed || self.recycled.is_some()
     }
 
+    /// May something in it be of an expired dump, taken by this run or by the one
+    /// that left it behind?
+    pub(crate) fn holds_expired(&self) -> bool {
+        self.recycled.is_some() || self.resumed && marks::may_be_recycled(&self.handle)
+    }
+
     /// The directory that is being filled.
     pub(crate) fn handle(&self) -> &OwnedFd {
         &self.handle
@@ -223,6 +229,9 @@ impl<'a> Staging<'a> {
     ) -> Result<PathBuf, Error> {
         let published = self.published_path();
         self.watermark.remove();
+        if self.was_filled() {
+            self.mark(layout::RECYCLED_XATTR, None)?;
+        }
         let sync =
             |what: &OwnedFd, path| disk::sync(what).map_err(|e| self.failed(Op::Sync, path, e));
         self.mark_published(tells)?;

@@ -305,7 +305,9 @@ impl Run {
                 .map(|_| self.dump.path()),
             flush_each: target.is_some_and(|it| disk::flushes_one_by_one(it.handle())),
             watermark: target.map(|staging| &staging.watermark),
-            begun: target.and_then(|staging| stat::look_born(staging.handle()).ok()?.born),
+            recycled_at: target
+                .filter(|staging| staging.holds_expired())
+                .and_then(|staging| stat::look_born(staging.handle()).ok()?.born),
             scratch: merge.staging.map(Staging::handle),
             leave_out,
             link_dev: (purpose == Purpose::DryRun).then_some(root.dev),

@@ -17,12 +17,12 @@ use super::remember::Remembering;
 use super::trees::Source;
 use super::{Order, Run};
 use crate::engine::{Budget, Totals};
-use crate::fs::inspect;
+use crate::fs::{inspect, marks};
 use crate::model::error::Error;
 use crate::model::event::{Event, Phase, Warning};
 use crate::model::fault::{Fault, Op};
 use crate::model::not_recycled::NotRecycled;
-use crate::policy::layout::Sort;
+use crate::policy::layout::{self, Sort};
 use crate::root::lock::Hold;
 use crate::root::removing::{Removing, Spare};
 use crate::root::staging::Staging;
@@ -138,6 +138,9 @@ impl Run {
             return Err(Unmoved::Passed(NotRecycled::Listings));
         }
         let ours = sources.iter().map(|source| &source.name);
+        // A run that takes over what this one leaves behind is to know it.
+        let marked = marks::put(staging.handle(), layout::RECYCLED_XATTR, Some(b"1"));
+        marked.map_err(failed(Op::SetXattr))?;
         let to = staging.handle().as_fd();
         let mut moved = 0;
         for name in ours.filter(|name| spare.trees.contains(name)) {

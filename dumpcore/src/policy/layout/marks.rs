@@ -20,6 +20,9 @@ pub(crate) const TOKEN_XATTR: &str = "user.dump.token";
 /// The extended attribute, on a checkpoint that shares nothing with dumps, but
 /// files with the checkpoints of its chain: no dump is linked to it.
 pub(crate) const LINKED_XATTR: &str = "user.dump.linked";
+/// The extended attribute, on a dump that is being made, that says that trees of an
+/// expired dump were moved into it: what is in it may have been stored before.
+pub(crate) const RECYCLED_XATTR: &str = "user.dump.recycled";
 /// The extended attribute, on an imported dump, that says of which copy: the
 /// program that made it, the directory with its copies, and the tree in them,
 /// separated by NUL.

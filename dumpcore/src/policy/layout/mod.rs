@@ -45,8 +45,8 @@ pub(crate) use dump_name::{Day, Year};
 pub(crate) use link_target::{LinkTarget, day_around, dump_around, dump_path, is_own, pinned};
 pub(crate) use marks::{
     BARE_XATTR, BYTES_XATTR, FLUSHED_XATTR, LINKED_XATTR, MOMENT_XATTR, MOUNTS_XATTR, NAMES_XATTR,
-    NEWEST_BIRTH_XATTR, ORIGIN_XATTR, PARTIAL_XATTR, READ_XATTR, TOKEN_XATTR, partial_mark,
-    partial_of,
+    NEWEST_BIRTH_XATTR, ORIGIN_XATTR, PARTIAL_XATTR, READ_XATTR, RECYCLED_XATTR, TOKEN_XATTR,
+    partial_mark, partial_of,
 };
 pub use pin_name::{BadPinName, PinName};
 pub(crate) use removing::{is_still_spared, removing_leaf, spare_leaf, spare_of};
