@@ -429,7 +429,7 @@ fn what_was_healed_in_the_dumps_is_not_taken_from_it() {
 }
 
 #[test]
-fn of_several_the_newest_is_kept_and_is_no_dump() {
+fn of_several_the_newest_is_kept_but_not_as_a_dump() {
     let stage = Stage::new();
     Tree::new()
         .with("f", Node::file("text"))
@@ -457,7 +457,7 @@ fn of_several_the_newest_is_kept_and_is_no_dump() {
 /// replica goes by when inodes were born, and has another of that size and time.
 /// So it is when a run that was stopped had taken the expired dump.
 #[test]
-fn what_an_expired_dump_had_alone_is_no_old_inode() {
+fn what_only_an_expired_dump_had_is_stored_again() {
     for is_stopped in [false, true] {
         let stage = Stage::new();
         let slave = stage.source.with_file_name("slave");
@@ -601,6 +601,106 @@ fn two_trees_of_one_dump_are_recycled_together_and_a_third_is_new() {
         (report.recycled_from, report.counts.linked.number),
         (None, 2)
     );
+}
+
+/// A run of one of two trees takes that one, and leaves the other to the run of it.
+#[test]
+fn of_two_trees_a_run_of_one_takes_only_that() {
+    let stage = Stage::new();
+    let trees = ["a", "b"].map(|name| stage.source.with_file_name(name));
+    for tree in &trees {
+        fs::create_dir_all(tree.join("d")).expect("made");
+        fs::write(tree.join("d/f"), tree.as_os_str().as_encoded_bytes()).expect("written");
+    }
+    let run = |trees: &[PathBuf]| {
+        tick();
+        let init = !stage.dump.join("current").is_symlink();
+        let run = Snapshot::new(&stage.dump).init(init).settle(Duration::ZERO);
+        let run = trees.iter().fold(run, |run, tree| run.main(tree));
+        let report = run.recycle(true).run().expect("published");
+        for tree in trees {
+            let made = report.dump.join(tree.file_name().expect("a name"));
+            let lines = fixtures::diff_trees(tree, &made, &fixtures::Options::of_runner());
+            assert_eq!(lines, Vec::<String>::new());
+        }
+        let made = fs::read_dir(&report.dump).expect("listed").count();
+        assert_eq!(made, trees.len(), "nothing else is in it");
+        report
+    };
+    for _ in 0..3 {
+        run(&trees);
+    }
+    prune(&stage.dump, &["a", "b"], "1");
+    let spare = spares(&stage.dump).remove(0);
+    let first = run(&trees[..1]);
+    assert_eq!((first.counts.linked.number, first.counts.removed), (1, 0));
+    assert!(!spare.join("a").exists() && spare.join("b/d/f").exists());
+    let second = run(&trees[1..]);
+    assert_eq!(second.counts.linked.number, 1);
+    assert!(first.recycled_from.is_some());
+    assert_eq!(second.recycled_from, first.recycled_from);
+    assert_eq!(spares(&stage.dump), Vec::<PathBuf>::new());
+    let tools = CatalogTools::new(&stage.dump).all(true);
+    assert_eq!(tools.check().expect("compared"), []);
+}
+
+/// Killed between the rename of an expired dump and the catalog: the run that takes
+/// the dump finds it gone before.
+#[test]
+fn a_catalog_that_was_not_told_learns_before_it_is_recycled() {
+    let stage = Stage::new();
+    fs::create_dir(stage.source.join("d")).expect("made");
+    for name in ["d/f", "d/g"] {
+        fs::write(stage.source.join(name), "text").expect("written");
+    }
+    for _ in 0..3 {
+        stage.run(snapshot(&stage));
+    }
+    let catalog = stage.dump.join(".dump/catalog.db");
+    let before = fs::read(&catalog).expect("read");
+    prune(&stage.dump, &[ROOT], "1");
+    fs::write(&catalog, before).expect("written");
+    fs::write(stage.source.join("d/g"), "other").expect("written");
+    assert!(stage.run(snapshot(&stage)).recycled_from.is_some());
+    let tools = CatalogTools::new(&stage.dump).all(true);
+    assert_eq!(tools.check().expect("compared"), []);
+}
+
+/// What is mounted until it goes out of scope.
+struct Mounted<'a>(&'a Path);
+
+impl Drop for Mounted<'_> {
+    fn drop(&mut self) {
+        let unmounted = std::process::Command::new("umount").arg(self.0).status();
+        assert!(unmounted.is_ok_and(|status| status.success()));
+    }
+}
+
+/// The expired dump has what is mounted in the source: a run that keeps to one
+/// filesystem has not.
+#[test]
+#[ignore = "needs root and a mount"]
+fn what_is_on_another_filesystem_goes_with_one_file_system() {
+    let stage = Stage::new();
+    let point = stage.source.join("d/mount");
+    fs::create_dir_all(&point).expect("made");
+    fs::write(stage.source.join("d/f"), "text").expect("written");
+    let mut mount = std::process::Command::new("mount");
+    let mount = mount.args(["-t", "tmpfs", "none"]).arg(&point);
+    assert!(mount.status().expect("run").success());
+    let mounted = Mounted(&point);
+    fs::write(point.join("other"), "text").expect("written");
+    dumped_thrice(&stage);
+    let expired = spares(&stage.dump)[0].join(ROOT);
+    assert!(expired.join("d/mount/other").exists());
+    let report = snapshot(&stage).one_file_system(true).run();
+    let report = report.expect("published");
+    assert!(report.recycled_from.is_some());
+    let made = report.dump.join(ROOT).join("d");
+    assert_eq!(fs::read_dir(made.join("mount")).expect("listed").count(), 0);
+    assert_eq!(fs::read(made.join("f")).expect("read"), b"text");
+    assert_eq!(report.counts.other_filesystems, 1);
+    drop(mounted);
 }
 
 /// What comes before a dump.

@@ -1,12 +1,11 @@
-//! What the target holds before a merge: which of its names may already stand for
-//! what they should.
+//! What the target holds before a merge, and which of its names can stay.
 //!
-//! A name that has the inode which the entry would be linked to stands: that is
-//! asked of each listing, and the same whatever the target is. What differs is
-//! who vouches for the rest. What a stopped run left behind was stored for this
-//! dump, and is compared. A directory of an expired dump was published as it is:
-//! it stays untouched where all of its names stand and its own attributes are the
-//! source's. Before anything in it is changed, it is closed to all others, once.
+//! A name stays if its inode is the one that the entry would be linked to: a listing
+//! of the target tells that, whatever the target is. The rest depends on the target.
+//! What a stopped run left behind was stored for this dump, and is compared. A
+//! directory of an expired dump was published as it is: it is not touched where all
+//! of its names stay and its own attributes equal those of the source. Before
+//! anything in it is changed, it is closed to all others, once.
 
 use std::sync::Mutex;
 

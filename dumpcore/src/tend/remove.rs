@@ -366,8 +366,10 @@ fn take_all_away(
     away
 }
 
-/// Records in the catalog that dumps are gone. Where that fails, the next run
-/// finds out by itself, and reports what is wrong with the catalog.
+/// Records in the catalog that dumps are gone: when that is flushed, since a dump
+/// that keeps its name after all would have to be read again. Where it fails, or a
+/// kill comes before, the next run finds out by itself before it recycles one, and
+/// reports what is wrong with the catalog.
 fn tell_catalog(root: &DumpRoot, gone: &[DumpId]) {
     if !gone.is_empty()
         && let Ok(mut catalog) = Catalog::existing(root)
