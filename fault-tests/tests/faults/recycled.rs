@@ -197,6 +197,27 @@ fn nothing_old_is_published_whichever_call_for_a_directory_fails() {
     assert!(ends[&Some(23)] > 8, "{ends:?}");
 }
 
+/// A run that cannot take an expired dump says so, and makes its dump without it.
+#[test]
+#[ignore = "needs strace"]
+fn an_expired_dump_that_cannot_be_taken_is_a_warning() {
+    let stage = changed(true);
+    let mut spares = fs::read_dir(stage.dump.join(".dump/removing")).expect("listed");
+    let spare = spares.next().expect("there is one").expect("listed");
+    let fault = [Inject::error("renameat2", "EACCES").on(spare.path())];
+    let output = inject(&run(&stage), &fault).output().expect("run");
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    let object = String::from_utf8_lossy(&output.stdout);
+    let warning = format!(
+        "\"warnings\":[\"an expired dump cannot be recycled: cannot rename {}/{ROOT}: Permission denied\"]",
+        spare.path().display()
+    );
+    assert!(object.contains(&warning), "{object}");
+    assert!(!is_recycled(&output.stdout), "{said}");
+    assert!(assert_done_but_removing(&stage.dump, &stage.source));
+}
+
 /// Its owner may only rename it when it is opened up for that.
 #[test]
 #[ignore = "needs root: another user"]
