@@ -70,6 +70,8 @@
 //!   when that was.
 //! - [`Navigator`]: where a path is, how it was at a moment, what has
 //!   changed since, and its [`History`]. It takes no lock and writes nothing.
+//! - [`EntryAt`]: an entry of a dump, reached by handles from the dump root
+//!   down, for a program that shows dumps to others ([`DumpRoot::entry`]).
 //!
 //! # On disk
 //!
@@ -208,10 +210,10 @@ pub use engine::watched;
 pub use held_dump::{DumpEntries, DumpEntry, DumpFile, DumpTree, HeldDump};
 pub use history::{
     Aspect, AttributeChanges, CatalogView, Change, ChangeKind, Changed, Changes, Comparison,
-    Difference, Differences, DirEntry, DumpInfo, Event as HistoryEvent, Find, FindError,
-    FindReport, FoundPath, Generation, History, Keep, LocatedIn, Location, NameChanges, Navigator,
-    NoCatalog, NotAWhen, PathChange, RecordedVersion, State, Usage, Version, XattrAction,
-    difference,
+    Difference, Differences, DirEntry, DumpInfo, EntryAt, EntryDir, Event as HistoryEvent, Find,
+    FindError, FindReport, FoundPath, Generation, History, Keep, LocatedIn, Location, NameChanges,
+    Navigator, NoCatalog, NotAWhen, PathChange, RecordedVersion, State, Usage, Version,
+    XattrAction, difference,
 };
 pub use import::{Import, ImportCopy, ImportState};
 pub use model::cause::Cause;

@@ -8,6 +8,8 @@ use std::collections::{BTreeSet, HashSet};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
 
@@ -37,6 +39,7 @@ pub struct Find<'a> {
     since: Option<DateTime<Utc>>,
     deleted: bool,
     larger: Option<u64>,
+    stop: Option<Arc<AtomicBool>>,
 }
 
 /// A path that has the name that was looked for.
@@ -86,6 +89,7 @@ impl Navigator {
             since: None,
             deleted: false,
             larger: None,
+            stop: None,
         }
     }
 }
@@ -118,6 +122,13 @@ impl Find<'_> {
     /// Only what takes more space than this, in bytes.
     pub fn larger(mut self, bytes: u64) -> Self {
         self.larger = Some(bytes);
+        self
+    }
+
+    /// Ends early when this is set: what was found until then is reported. With
+    /// the catalog the answer comes too soon for that.
+    pub fn stop(mut self, stop: Arc<AtomicBool>) -> Self {
+        self.stop = Some(stop);
         self
     }
 
@@ -164,6 +175,11 @@ impl Find<'_> {
             }
         }
         Ok(report)
+    }
+
+    fn is_stopped(&self) -> bool {
+        let stop = self.stop.as_ref();
+        stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
     fn top(&self, dump: DumpId) -> PathBuf {
@@ -261,6 +277,9 @@ impl Walk<'_> {
     ) -> ControlFlow<()> {
         let mut left = vec![(path, within)];
         while let Some((path, within)) = left.pop() {
+            if self.find.is_stopped() {
+                return ControlFlow::Break(());
+            }
             let names = match names_in(&path) {
                 Ok(names) => names,
                 Err(fault) => {

@@ -43,6 +43,17 @@ pub struct Location {
 }
 
 impl Location {
+    /// A path inside a dump, which begins with the name of a tree. Its history
+    /// ends with that dump.
+    #[must_use]
+    pub fn in_dump(dump: DumpName, within: RelPath) -> Self {
+        Self {
+            within,
+            located_in: LocatedIn::Dump(dump),
+            typed_through: None,
+        }
+    }
+
     /// How many names are between the tree, or the dump root, and the place: of
     /// several that hold a path, the innermost has the fewest.
     #[must_use]

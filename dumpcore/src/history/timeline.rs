@@ -17,7 +17,7 @@ use chrono::{DateTime, Utc};
 use super::catalog::CatalogView;
 use super::change::{Change, Changes, Event, told};
 use super::compare::{Difference, Trust, judged};
-use super::half_dump::lost_entries;
+use super::half_dump::half_dumps;
 use super::locate::{LocatedIn, Location};
 use super::navigator::{Navigator, tree_of};
 use super::read::makes_up_inodes;
@@ -29,10 +29,6 @@ use crate::model::path::RelPath;
 use crate::policy::layout::DumpName;
 use crate::root::listing::Dated;
 use crate::sys::path;
-
-/// How many of the last dumps without the path are counted, to see whether they
-/// are whole: each is listed for that from top to bottom.
-const COUNTED: usize = 4;
 
 /// Tells the history of a place.
 #[derive(Clone, Debug)]
@@ -46,6 +42,7 @@ pub struct History<'a> {
     with_main: bool,
     follow: bool,
     catalog: Option<&'a CatalogView>,
+    counts: bool,
     trust: Trust,
 }
 
@@ -67,6 +64,7 @@ impl<'a> History<'a> {
             with_main: false,
             follow: false,
             catalog: None,
+            counts: true,
             trust: Trust::Inode,
         }
     }
@@ -120,6 +118,14 @@ impl<'a> History<'a> {
         self
     }
 
+    /// Whether the last dumps that lack a path which came back are counted, to see
+    /// whether they lost entries: each is listed from top to bottom for that. Yes
+    /// unless said otherwise.
+    pub fn count_entries(mut self, yes: bool) -> Self {
+        self.counts = yes;
+        self
+    }
+
     /// Reads the dumps.
     pub fn run(mut self) -> Changes {
         if makes_up_inodes(self.navigator.listing.root()) {
@@ -151,28 +157,13 @@ impl<'a> History<'a> {
             let events = self.main_events(before.as_ref(), now, renamed_from, &mut past.faults);
             past.events.extend(events);
         }
-        let lost = self.half_dumps(&past);
-        past.faults.extend(lost);
-        past
-    }
-
-    /// The dumps that lack the path because they lost entries. Looked for only
-    /// where the path came back: what was deleted for good does not show that.
-    fn half_dumps(&self, past: &Changes) -> Vec<Fault> {
-        let is_there_now = || {
+        if self.counts {
             let now = self.navigator.path_now(self.place);
-            now.is_some_and(|now| path::exists(&now))
-        };
-        let deletes = past.events.iter().enumerate().rev();
-        deletes
-            .filter_map(|(number, event)| match &event.change {
-                Change::Delete { missing } => Some((number, missing)),
-                _ => None,
-            })
-            .filter(|(number, _)| number + 1 < past.events.len() || is_there_now())
-            .take(COUNTED)
-            .filter_map(|(_, dump)| lost_entries(dump))
-            .collect()
+            let is_there_now = || now.is_some_and(|now| path::exists(&now));
+            let lost = half_dumps(&past.events, is_there_now);
+            past.faults.extend(lost);
+        }
+        past
     }
 
     /// How the main tree has the path, when that is asked for and known.

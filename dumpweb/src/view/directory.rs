@@ -1,0 +1,242 @@
+//! A directory at a time: what was in it, and what of that is gone or has changed
+//! since, by the newest dump that has its tree.
+//!
+//! However many names it has, only those of one page are looked at one by one;
+//! sorting by size or time looks at all, which is done up to a limit.
+
+use std::cmp::Reverse;
+use std::collections::HashSet;
+
+use dumpcore::{DirEntry, DumpId, EntryAt, EntryDir, Kind, RelPath, Time};
+
+use crate::view::error::ViewError;
+use crate::view::site::Site;
+
+/// Names on one page.
+pub const ON_A_PAGE: usize = 500;
+
+/// With more names than these it is sorted by name alone.
+const SORTED: usize = 20_000;
+
+/// A page of a directory.
+#[derive(Clone, Debug, Default)]
+pub struct Directory {
+    /// The rows of this page.
+    pub rows: Vec<Row>,
+    /// How many names there are in all.
+    pub total: usize,
+    /// How many of them are gone since.
+    pub gone: usize,
+    /// Which page it is, from 0.
+    pub page: usize,
+    /// How many pages there are.
+    pub pages: usize,
+    /// How it is sorted.
+    pub sort: Sorting,
+    /// May it be sorted otherwise?
+    pub is_sortable: bool,
+    /// The dump that it is held against; `None` when it is the newest itself.
+    pub against: Option<DumpId>,
+}
+
+/// A name in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its bytes.
+    pub name: Vec<u8>,
+    /// What it is; `None` where this user may not look.
+    pub kind: Option<Kind>,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was modified.
+    pub mtime: Time,
+    /// What became of it.
+    pub since: Since,
+}
+
+/// What became of an entry by the newest dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// It is there, and the same.
+    Same,
+    /// It is there, and has changed.
+    Changed,
+    /// It is gone.
+    Gone,
+}
+
+/// How a directory is sorted: directories come first in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Sorting {
+    /// By name, as people sort them: whatever the case of letters.
+    #[default]
+    Name,
+    /// The largest first.
+    Size,
+    /// The newest first.
+    Time,
+}
+
+impl Sorting {
+    /// By its word in an address.
+    #[must_use]
+    pub fn parse(word: Option<&str>) -> Self {
+        match word {
+            Some("size") => Self::Size,
+            Some("time") => Self::Time,
+            _ => Self::Name,
+        }
+    }
+
+    /// Its word in an address.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Size => "size",
+            Self::Time => "time",
+        }
+    }
+}
+
+impl Directory {
+    /// Lists a page of a directory.
+    ///
+    /// # Errors
+    /// This user may not list it.
+    pub fn list(
+        site: &Site,
+        (dump, within): (DumpId, &RelPath),
+        entry: &EntryAt,
+        (page, sort): (usize, Sorting),
+    ) -> Result<Self, ViewError> {
+        let listed = entry.list()?;
+        let newest = site.newest(within)?.filter(|newest| *newest != dump);
+        let now = match newest {
+            Some(newest) => site.root()?.entry(newest, within).ok().flatten(),
+            None => None,
+        };
+        let now = now.and_then(|now| now.list().ok());
+        let mut names = listed.names();
+        let total = names.len();
+        let is_sortable = total <= SORTED;
+        let sort = if is_sortable { sort } else { Sorting::Name };
+        let against = Against {
+            is_newest: newest.is_none(),
+            names: now.as_ref().map(|now| {
+                let names = now.names().into_iter();
+                names.map(|entry| entry.name).collect()
+            }),
+            now,
+        };
+        let gone = names
+            .iter()
+            .filter(|name| against.lacks(&name.name))
+            .count();
+        let pages = total.div_ceil(ON_A_PAGE).max(1);
+        let page = page.min(pages - 1);
+        let rows = match sort {
+            Sorting::Name => {
+                names.sort_by_cached_key(|name| (!name.is_dir, folded(name), name.name.clone()));
+                let shown = names.iter().skip(page * ON_A_PAGE).take(ON_A_PAGE);
+                shown.filter_map(|name| row(&listed, name)).collect()
+            }
+            sort => {
+                let mut rows: Vec<Row> =
+                    names.iter().filter_map(|name| row(&listed, name)).collect();
+                rows.sort_by_key(|row| {
+                    let key = match sort {
+                        Sorting::Size => i128::from(row.size),
+                        _ => row.mtime.as_nanos(),
+                    };
+                    (row.kind != Some(Kind::Dir), Reverse(key))
+                });
+                let shown = rows.into_iter().skip(page * ON_A_PAGE);
+                shown.take(ON_A_PAGE).collect()
+            }
+        };
+        let rows: Vec<Row> = rows;
+        Ok(Self {
+            rows: rows
+                .into_iter()
+                .map(|row| against.judge(row, &listed))
+                .collect(),
+            total,
+            gone,
+            page,
+            pages,
+            sort,
+            is_sortable,
+            against: newest,
+        })
+    }
+}
+
+/// The same directory in the newest dump.
+struct Against {
+    /// Is the directory itself in the newest dump?
+    is_newest: bool,
+    names: Option<HashSet<Vec<u8>>>,
+    now: Option<EntryDir>,
+}
+
+impl Against {
+    /// Is a name gone? All are, where the directory is.
+    fn lacks(&self, name: &[u8]) -> bool {
+        let has = self
+            .names
+            .as_ref()
+            .is_some_and(|names| names.contains(name));
+        !self.is_newest && !has
+    }
+
+    fn judge(&self, mut row: Row, listed: &EntryDir) -> Row {
+        if self.is_newest {
+            return row;
+        }
+        row.since = if self.lacks(&row.name) {
+            Since::Gone
+        } else {
+            let at = |dir: &EntryDir| dir.entry(&row.name).ok().flatten();
+            let now = self.now.as_ref().and_then(at);
+            match now.zip(at(listed)) {
+                Some((now, then)) if differs(&then, &now) => Since::Changed,
+                _ => Since::Same,
+            }
+        };
+        row
+    }
+}
+
+/// Do two entries differ, as far as one look at each tells? Those of different
+/// inodes are the same when size and time are: a checkpoint is such a copy.
+fn differs(then: &EntryAt, now: &EntryAt) -> bool {
+    let (then, now) = (then.meta(), now.meta());
+    if then.id() == now.id() {
+        return false;
+    }
+    let size = |size: u64| if then.kind == Kind::Dir { 0 } else { size };
+    then.kind != now.kind || size(then.size) != size(now.size) || then.mtime != now.mtime
+}
+
+/// A name in lower case, where it is text.
+fn folded(name: &DirEntry) -> String {
+    String::from_utf8_lossy(&name.name).to_lowercase()
+}
+
+/// Looks at a name; `None` when it is gone meanwhile.
+fn row(listed: &EntryDir, name: &DirEntry) -> Option<Row> {
+    let looked = listed.entry(&name.name);
+    let meta = match &looked {
+        Ok(None) => return None,
+        Ok(Some(entry)) => Some(entry.meta()),
+        Err(_) => None,
+    };
+    Some(Row {
+        name: name.name.clone(),
+        kind: meta.map(|meta| meta.kind),
+        size: meta.map_or(0, |meta| meta.size),
+        mtime: meta.map_or_else(Time::default, |meta| meta.mtime),
+        since: Since::Same,
+    })
+}

@@ -1,0 +1,130 @@
+//! The versions of one path that differ.
+
+use std::sync::Arc;
+
+use dumpcore::{Change, DumpId, DumpName, HistoryEvent, Kind, Location, RelPath, Time};
+
+use crate::view::calendar::Calendar;
+use crate::view::error::ViewError;
+use crate::view::site::Site;
+
+/// Of a directory, so many names are listed for its history at most: those of it
+/// in all dumps together.
+const NAMES_LISTED: usize = 400_000;
+
+/// The versions of a path.
+#[derive(Clone, Debug, Default)]
+pub struct Versions {
+    /// The oldest first.
+    pub rows: Vec<VersionRow>,
+    /// How many dumps could not be looked at.
+    pub unread: usize,
+    /// Were they not looked for, since that would take too long?
+    pub left_out: bool,
+}
+
+/// A version, or the end of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionRow {
+    /// The first dump that has it; of what was deleted the first one without it.
+    pub dump: DumpId,
+    /// What happened.
+    pub change: VersionChange,
+    /// What it is.
+    pub kind: Kind,
+    /// Its size in bytes.
+    pub size: u64,
+    /// The size of the version before, in bytes.
+    pub size_before: Option<u64>,
+    /// When it was modified.
+    pub mtime: Time,
+}
+
+/// What led to a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VersionChange {
+    /// It appeared.
+    Created,
+    /// Its content, or that of a directory its names, changed.
+    Changed,
+    /// Only its mode, owner, time or attributes changed.
+    Attributes,
+    /// It was no longer there.
+    Deleted,
+}
+
+impl VersionRow {
+    fn of(event: &HistoryEvent, site: &Site) -> Option<Self> {
+        let (change, dump) = match &event.change {
+            Change::Create => (VersionChange::Created, event.version.dump),
+            Change::Write => (VersionChange::Changed, event.version.dump),
+            Change::Wstat => (VersionChange::Attributes, event.version.dump),
+            Change::Delete { missing } => {
+                let name = missing.strip_prefix(site.path()).ok()?;
+                let name = DumpName::parse(name.as_os_str().as_encoded_bytes())?;
+                (VersionChange::Deleted, Some(name))
+            }
+            _ => return None,
+        };
+        let meta = &event.version.meta;
+        Some(Self {
+            dump: DumpId::Dump(dump?),
+            change,
+            kind: meta.kind,
+            size: meta.size,
+            size_before: event.before.as_ref().map(|before| before.meta.size),
+            mtime: meta.mtime,
+        })
+    }
+}
+
+impl Versions {
+    /// Of a path in all dumps. `names`: how many names a directory has.
+    ///
+    /// # Errors
+    /// The dump root cannot be listed.
+    pub fn find(site: &Site, within: &RelPath, names: usize) -> Result<Arc<Self>, ViewError> {
+        let calendar = site.calendar()?;
+        if let Some(found) = site.remembered(within, &calendar) {
+            return Ok(found);
+        }
+        let too_many = names.saturating_mul(calendar.len()) > NAMES_LISTED;
+        let found = Arc::new(if too_many {
+            Self {
+                left_out: true,
+                ..Self::default()
+            }
+        } else {
+            Self::read(site, within, &calendar)
+        });
+        site.remember(within, &calendar, &found);
+        Ok(found)
+    }
+
+    fn read(site: &Site, within: &RelPath, calendar: &Calendar) -> Self {
+        let newest = calendar.newest().and_then(|dump| dump.name());
+        let Some(newest) = newest.filter(|_| !within.is_root()) else {
+            return Self::default();
+        };
+        let place = Location::in_dump(newest, within.clone());
+        let history = site.navigator.history(&place).count_entries(false);
+        let past = history.run();
+        let rows = past.events.iter();
+        Self {
+            rows: rows
+                .filter_map(|event| VersionRow::of(event, site))
+                .collect(),
+            unread: past.faults.len(),
+            left_out: false,
+        }
+    }
+
+    /// The version that a dump has, or its end: the last one that began before or
+    /// with it.
+    #[must_use]
+    pub fn in_dump(&self, dump: DumpId, calendar: &Calendar) -> Option<usize> {
+        let place = calendar.place(dump)?;
+        let began = |row: &VersionRow| calendar.place(row.dump).is_some_and(|at| at <= place);
+        self.rows.iter().rposition(began)
+    }
+}

@@ -1,0 +1,178 @@
+//! Names over all dumps.
+//!
+//! With the catalog that is one question. Without it the dumps are walked below a
+//! directory, the newest first, for as long as somebody would wait.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use dumpcore::{Chain, FoundPath, NameTest, RelPath};
+
+use crate::view::error::ViewError;
+use crate::view::site::Site;
+
+/// So many paths are shown at most.
+pub const SHOWN: usize = 500;
+
+/// A walk ends after this time.
+const LONG_ENOUGH: Duration = Duration::from_secs(15);
+
+/// What is looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// A part of a name, or a pattern with `*` and `?`.
+    pub words: String,
+    /// Only at or below this path.
+    pub below: RelPath,
+    /// Only what the newest dump lacks.
+    pub deleted: bool,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default)]
+pub struct SearchResult {
+    /// By path, or as they were met.
+    pub found: Vec<FoundPath>,
+    /// Are there more?
+    pub is_cut: bool,
+    /// Did the walk end before all dumps were looked through?
+    pub is_late: bool,
+    /// Why the catalog was not asked.
+    pub no_catalog: Option<String>,
+    /// Directories that could not be looked through.
+    pub unread: u64,
+}
+
+/// Ends a walk when it is dropped, or its time is over.
+struct Watch(Arc<AtomicBool>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl SearchResult {
+    /// Looks for names.
+    ///
+    /// # Errors
+    /// The dump root cannot be read.
+    pub fn find(site: &Site, wanted: &Wanted) -> Result<Self, ViewError> {
+        if wanted.words.is_empty() && !wanted.deleted {
+            return Ok(Self::default());
+        }
+        let catalog = site.catalog()?;
+        let mut result = Self::default();
+        if let Err(error) = &catalog {
+            result.no_catalog = Some(Chain(error).to_string());
+        }
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut find = site.navigator.find().test(test(&wanted.words));
+        find = find.deleted(wanted.deleted).stop(Arc::clone(&stop));
+        if !wanted.below.is_root() {
+            find = find.below(wanted.below.clone());
+        }
+        let began = Instant::now();
+        let _watch = catalog.is_err().then(|| watch(Arc::clone(&stop)));
+        let report = find.run(catalog.as_ref().ok(), &mut |path| {
+            if result.found.len() == SHOWN {
+                result.is_cut = true;
+                return ControlFlow::Break(());
+            }
+            result.found.push(path);
+            ControlFlow::Continue(())
+        });
+        let report = report?;
+        result.is_late = catalog.is_err() && began.elapsed() >= LONG_ENOUGH;
+        result.unread = report.closed + report.faults.len() as u64;
+        Ok(result)
+    }
+}
+
+/// Sets the flag when the time is over. Without a thread the walk takes as long as
+/// it takes.
+fn watch(stop: Arc<AtomicBool>) -> Watch {
+    let shared = Arc::clone(&stop);
+    let wait = move || {
+        let end = Instant::now() + LONG_ENOUGH;
+        while Instant::now() < end && !shared.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        shared.store(true, Ordering::Relaxed);
+    };
+    let _ = std::thread::Builder::new()
+        .name("search".into())
+        .spawn(wait);
+    Watch(stop)
+}
+
+/// A part of a name, whatever the case of its letters; with `*` or `?` the whole
+/// name.
+fn test(words: &str) -> NameTest {
+    let words = words.to_lowercase();
+    let is_pattern = words.contains(['*', '?']);
+    NameTest::of_name(move |name| {
+        let name = String::from_utf8_lossy(name).to_lowercase();
+        match is_pattern {
+            true => {
+                let (words, name): (Vec<char>, Vec<char>) =
+                    (words.chars().collect(), name.chars().collect());
+                matches(&words, &name)
+            }
+            false => name.contains(&words),
+        }
+    })
+}
+
+/// Does a pattern match a name as a whole? Takes at most the product of their
+/// lengths.
+fn matches(pattern: &[char], name: &[char]) -> bool {
+    let (mut at, mut place) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while place < name.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                star = Some((at, place));
+                at += 1;
+            }
+            Some(one) if *one == '?' || *one == name[place] => {
+                at += 1;
+                place += 1;
+            }
+            _ => match star {
+                Some((before, taken)) => {
+                    star = Some((before, taken + 1));
+                    at = before + 1;
+                    place = taken + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at..].iter().all(|one| *one == '*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_is_of_the_whole_name() {
+        let chars = |text: &str| text.chars().collect::<Vec<_>>();
+        for (pattern, name, expected) in [
+            ("*.tex", "letter.tex", true),
+            ("*.tex", "letter.text", false),
+            ("l?tter*", "letter", true),
+            ("*", "", true),
+            ("a*b*c", "aXbYbZc", true),
+            ("a*b*c", "aXbYbZ", false),
+            ("??", "a", false),
+            ("", "", true),
+        ] {
+            let found = matches(&chars(pattern), &chars(name));
+            assert_eq!(found, expected, "{pattern} {name}");
+        }
+    }
+}

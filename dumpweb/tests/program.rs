@@ -1,0 +1,218 @@
+//! The program itself: whom it serves, where, and when it ends.
+
+mod common;
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::{Ground, MINUTES, serving};
+use fixtures::fingerprint::Fingerprint;
+use fixtures::plain_user::PlainUser;
+use rustix::process::{Pid, Signal, kill_process};
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Dumps that everybody may read.
+fn ground() -> Ground {
+    let ground = Ground::empty();
+    ground.write("file", b"content");
+    for path in ["", "home", "dump"] {
+        fs::set_permissions(ground.at(path), fs::Permissions::from_mode(0o755)).expect("set");
+    }
+    ground.dump(MINUTES[0]);
+    ground
+}
+
+/// The program as a plain user, for these dumps.
+fn as_user(user: &PlainUser, ground: &Ground) -> Command {
+    let mut command = user.command(env!("CARGO_BIN_EXE_dumpweb"));
+    command.env("DUMPROOT", ground.root()).env("MAINROOT", ground.at("home"));
+    command.env("XDG_RUNTIME_DIR", user.home());
+    command
+}
+
+#[test]
+fn wrong_usage_says_what_would_be_right() {
+    let ground = Ground::new();
+    for (words, part) in [
+        (&["--listen", "0.0.0.0:8080"][..], "unix:PATH behind a proxy"),
+        (&["--listen", "8080"], "127.0.0.1:PORT"),
+        (&["--host", "a b"], "name of a host"),
+        (&["--end-after", "soon"], "30min or 8h"),
+        (&["--url", "--no-open"], "cannot be used with"),
+        (&["--user", "no-such-user-here"], "no user no-such-user-here"),
+        (&["--user", "root"], "other than root"),
+    ] {
+        let output = ground.dumpweb(words).output().expect("it runs");
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {text}");
+        assert!(text.contains(part), "{words:?}: {text}");
+    }
+    let output = ground.dumpweb(&["--url"]).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("no dumpweb of this user runs"), "{}", said(&output));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn root_has_to_name_a_user() {
+    let ground = ground();
+    let output = ground.dumpweb(&["--no-open"]).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    assert!(said(&output).contains("--user"), "{}", said(&output));
+    let command = ground.dumpweb(&["--no-open", "--print-url"]);
+    let served = serving(command, &["--user", "nobody"]);
+    let status = fs::read_to_string(format!("/proc/{}/status", served.id())).expect("it runs");
+    for line in ["Uid:\t65534\t65534\t65534\t65534", "Gid:\t65534\t65534\t65534\t65534", "CapEff:\t0000000000000000"] {
+        assert!(status.contains(line), "{line}: {status}");
+    }
+    assert_eq!(served.get("/at/2026/0105/0800/home/file").0, 200);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn the_token_lets_its_user_in_and_ends_with_the_program() {
+    let (user, ground) = (PlainUser::new(), ground());
+    let mut served = serving(as_user(&user, &ground), &["--no-open", "--print-url"]);
+    assert_eq!(served.get("/status").0, 200);
+    let file = user.home().join("dumpweb/token");
+    let mode = fs::metadata(&file).expect("it exists").permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600);
+    assert!(fs::read_to_string(&file).expect("read").starts_with(&served.token));
+    let output = as_user(&user, &ground).arg("--url").output().expect("it runs");
+    let url = format!("http://{}/?token={}\n", served.address(), served.token);
+    assert_eq!(String::from_utf8_lossy(&output.stdout), url);
+    let process = Pid::from_raw(i32::try_from(served.id()).expect("a process")).expect("a process");
+    kill_process(process, Signal::TERM).expect("sent");
+    assert_eq!(served.wait(), Some(143));
+    assert!(!file.exists(), "the token is gone");
+    let output = as_user(&user, &ground).arg("--url").output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn it_ends_when_nobody_looks() {
+    let (user, ground) = (PlainUser::new(), ground());
+    let words = ["--no-open", "--print-url", "--end-after", "2s"];
+    let mut served = serving(as_user(&user, &ground), &words);
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(4) {
+        assert_eq!(served.get("/status").0, 200, "somebody looks");
+        thread::sleep(Duration::from_millis(300));
+    }
+    assert_eq!(served.wait(), Some(0));
+}
+
+#[test]
+#[ignore = "needs root"]
+fn a_unix_socket_is_for_its_user_and_has_no_token() {
+    let (user, ground) = (PlainUser::new(), ground());
+    let path = user.home().join("page.sock");
+    let mut command = as_user(&user, &ground);
+    command.arg("--listen").arg(format!("unix:{}", path.display())).stderr(Stdio::null());
+    let mut child = command.spawn().expect("it runs");
+    let began = Instant::now();
+    while !path.exists() && began.elapsed() < Duration::from_secs(20) {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let mode = fs::metadata(&path).expect("it listens").permissions().mode() & 0o777;
+    assert_eq!(mode, 0o700);
+    let mut stream = UnixStream::connect(&path).expect("connected");
+    let head = "GET /status HTTP/1.1\r\nHost: dumps.example.org\r\nConnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).expect("sent");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("read");
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+    let process = Pid::from_raw(i32::try_from(child.id()).expect("a process")).expect("a process");
+    kill_process(process, Signal::INT).expect("sent");
+    assert_eq!(child.wait().expect("ended").code(), Some(130));
+    assert!(!path.exists(), "the socket is gone");
+}
+
+#[test]
+#[ignore = "needs root and systemd-socket-activate"]
+fn the_socket_of_systemd_is_taken() {
+    let (user, ground) = (PlainUser::new(), ground());
+    let path = user.home().join("given.sock");
+    let program = as_user(&user, &ground);
+    let mut command = user.command("systemd-socket-activate");
+    command.arg("-l").arg(&path);
+    for name in ["DUMPROOT", "MAINROOT"] {
+        let value = program.get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value);
+        let mut pair = std::ffi::OsString::from(format!("--setenv={name}="));
+        pair.push(value.expect("set"));
+        command.arg(pair);
+    }
+    command.arg(program.get_program()).args(["--end-after", "1s"]).stderr(Stdio::null());
+    let mut child = command.spawn().expect("it runs");
+    let began = Instant::now();
+    while !path.exists() && began.elapsed() < Duration::from_secs(20) {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let mut stream = UnixStream::connect(&path).expect("connected");
+    let head = "GET /at/2026/0105/0800/home/file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(head.as_bytes()).expect("sent");
+    let mut text = String::new();
+    stream.read_to_string(&mut text).expect("read");
+    assert!(text.starts_with("HTTP/1.1 200") && text.contains("content"), "{text}");
+    assert_eq!(child.wait().expect("ended").code(), Some(0), "nobody looks");
+}
+
+/// A whole session below strace: nothing in the dump root is written, made,
+/// removed, renamed, or given another time.
+#[test]
+#[ignore = "needs root and strace"]
+fn nothing_is_written() {
+    let ground = Ground::new();
+    let owned = Command::new("chown").args(["-R", "nobody:nogroup"]).arg(ground.at("")).status();
+    assert!(owned.expect("chown runs").success());
+    let log = ground.at("outside/trace");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-y", "-qq", "-e", "trace=file,desc,openat2", "-o"]).arg(&log);
+    let program = ground.dumpweb(&["--no-open", "--print-url", "--user", "nobody"]);
+    command.env_clear().arg(program.get_program()).args(program.get_args());
+    for (name, value) in program.get_envs() {
+        command.env(name, value.unwrap_or_default());
+    }
+    let served = serving(command, &["--end-after", "2s"]);
+    let before = Fingerprint::of(&ground.root());
+    for address in [
+        "/",
+        "/at/2026/0105/0800/home",
+        "/at/2026/0105/0800/home/letters",
+        "/at/2026/0105/0800/home/letters/draft.txt?with=2026/1120/0800",
+        "/at/2026/0105/0800/home/way-out",
+        "/raw/2026/0105/0800/home/picture.png",
+        "/zip/2026/0105/0800/home",
+        "/search?q=lost",
+        "/changes?a=2026/0105/0800&b=2026/1121/1215",
+        "/status",
+    ] {
+        let (status, text) = served.get(address);
+        assert!(status == 200 || status == 303, "{address}: {status} {text}");
+    }
+    let mut served = served;
+    assert_eq!(served.wait(), Some(0), "nobody looks");
+    before.assert_unchanged(&ground.root());
+    let trace = fs::read_to_string(&log).expect("read");
+    let root = ground.root();
+    let root = root.to_str().expect("text");
+    let lines: Vec<&str> = trace.lines().filter(|line| line.contains(root)).collect();
+    assert!(lines.len() > 100, "it was traced: {}", lines.len());
+    let writes = [
+        "O_WRONLY", "O_RDWR", "O_CREAT", " write(", " pwrite64(", " mkdir", " unlink", " rename", " link",
+        " symlink", " chmod", " fchmod", " chown", " fchown", " utimensat", " setxattr", " fsetxattr",
+        " lsetxattr", " truncate", " ftruncate", " fallocate", " mknod",
+    ];
+    let is_write = |line: &&&str| writes.iter().any(|write| line.contains(write));
+    let found: Vec<&&str> = lines.iter().filter(is_write).collect();
+    assert!(found.is_empty(), "{found:#?}");
+}
