@@ -25,41 +25,88 @@ fn served() -> &'static (Ground, Page, Runtime) {
 fn part() -> impl Strategy<Value = String> {
     prop_oneof![
         prop::sample::select(vec![
-            "2026/0105/0800", "2026/1121/1215", "newest", "first", "2026", "0105", "home", "letters",
-            "draft.txt", "way-out", "secret", "up", "etc", "passwd", "..", ".", "%2e%2e", "%2f", "%00",
-            "%ff", "%", "current", ".dump", "catalog.db", "hostile", "invalid-%FF%FE", "new%0Aline", "",
-            "2026/1121/1215_chk", "999999/0105/0800", "+", "\u{e9}",
+            "2026/0105/0800",
+            "2026/1121/1215",
+            "newest",
+            "first",
+            "2026",
+            "0105",
+            "home",
+            "letters",
+            "draft.txt",
+            "way-out",
+            "secret",
+            "up",
+            "etc",
+            "passwd",
+            "..",
+            ".",
+            "%2e%2e",
+            "%2f",
+            "%00",
+            "%ff",
+            "%",
+            "current",
+            ".dump",
+            "catalog.db",
+            "hostile",
+            "invalid-%FF%FE",
+            "new%0Aline",
+            "",
+            "2026/1121/1215_chk",
+            "999999/0105/0800",
+            "+",
+            "\u{e9}",
         ])
         .prop_map(ToOwned::to_owned),
         "[a-z0-9%./_-]{0,12}",
-        prop::collection::vec(any::<u8>(), 0..8).prop_map(|bytes| {
-            bytes.iter().map(|byte| format!("%{byte:02x}")).collect()
-        }),
+        prop::collection::vec(any::<u8>(), 0..8)
+            .prop_map(|bytes| { bytes.iter().map(|byte| format!("%{byte:02x}")).collect() }),
     ]
 }
 
 fn path() -> impl Strategy<Value = String> {
-    let what = prop::sample::select(vec!["at", "raw", "zip", "go", "search", "changes", "status", "", "x"]);
+    let what = prop::sample::select(vec![
+        "at", "raw", "zip", "go", "search", "changes", "status", "", "x",
+    ]);
     let parts = prop::collection::vec(part(), 0..6);
     (what, parts).prop_map(|(what, parts)| format!("/{what}/{}", parts.join("/")))
 }
 
 fn query() -> impl Strategy<Value = String> {
     let key = prop::sample::select(vec![
-        "q", "below", "deleted", "a", "b", "with", "unified", "page", "sort", "when", "path", "hash",
-        "download", "token", "x",
+        "q", "below", "deleted", "a", "b", "with", "unified", "page", "sort", "when", "path",
+        "hash", "download", "token", "x",
     ]);
     let value = prop_oneof![
         part(),
         prop::sample::select(vec![
-            "0", "1", "-1", "99999999999999999999", "size", "time", "home", "home/letters", "*", "?", "*.txt",
-            "2026-01-05", "3d", "6m", "today", "2026/0105/0800", "home%2Fway-out%2Fsecret",
+            "0",
+            "1",
+            "-1",
+            "99999999999999999999",
+            "size",
+            "time",
+            "home",
+            "home/letters",
+            "*",
+            "?",
+            "*.txt",
+            "2026-01-05",
+            "3d",
+            "6m",
+            "today",
+            "2026/0105/0800",
+            "home%2Fway-out%2Fsecret",
         ])
         .prop_map(ToOwned::to_owned),
     ];
     let pairs = prop::collection::vec((key, value), 0..4);
     pairs.prop_map(|pairs| {
-        let pairs: Vec<String> = pairs.into_iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let pairs: Vec<String> = pairs
+            .into_iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
         pairs.join("&")
     })
 }
@@ -67,12 +114,19 @@ fn query() -> impl Strategy<Value = String> {
 fn ask(address: &str) -> Result<(), TestCaseError> {
     let (_, page, runtime) = served();
     // What is no address does not come so far.
-    let Ok(request) = Request::get(address).header("host", "x").body(Body::empty()) else {
+    let Ok(request) = Request::get(address)
+        .header("host", "x")
+        .body(Body::empty())
+    else {
         return Ok(());
     };
     let answer = runtime.block_on(page.ask(request));
     let text = answer.text();
-    prop_assert!(answer.status.as_u16() < 500, "{address}: {} {text}", answer.status);
+    prop_assert!(
+        answer.status.as_u16() < 500,
+        "{address}: {} {text}",
+        answer.status
+    );
     for secret in ["the secret", "root:x:", "SQLite format"] {
         prop_assert!(!text.contains(secret), "{address}: {text}");
     }

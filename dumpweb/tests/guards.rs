@@ -36,7 +36,8 @@ async fn nothing_is_shown_without_the_token() {
             for (name, value) in more {
                 request = request.header(name, value);
             }
-            page.ask(request.body(Body::empty()).expect("a request")).await
+            page.ask(request.body(Body::empty()).expect("a request"))
+                .await
         }
     };
     let cookie = ("cookie", "dumpweb-4711=0123456789abcdef");
@@ -47,17 +48,34 @@ async fn nothing_is_shown_without_the_token() {
         let answer = get(address, vec![("host", "evil.example:4711"), cookie]).await;
         assert_eq!(answer.status, 421, "{address}");
         let foreign = ("origin", "https://evil.example");
-        assert_eq!(get(address, vec![host, cookie, foreign]).await.status, 403, "{address}");
+        assert_eq!(
+            get(address, vec![host, cookie, foreign]).await.status,
+            403,
+            "{address}"
+        );
         let embedded = ("sec-fetch-site", "cross-site");
-        assert_eq!(get(address, vec![host, cookie, embedded]).await.status, 403, "{address}");
+        assert_eq!(
+            get(address, vec![host, cookie, embedded]).await.status,
+            403,
+            "{address}"
+        );
         let status = get(address, vec![host, cookie]).await.status;
-        assert!(status == 200 || status == 303 || address == "/nothing", "{address}: {status}");
+        assert!(
+            status == 200 || status == 303 || address == "/nothing",
+            "{address}: {status}"
+        );
     }
     let answer = get("/?token=0123456789abcdef", vec![host]).await;
     assert_eq!(answer.status, 200);
     let set = answer.header("set-cookie");
-    assert_eq!(set, "dumpweb-4711=0123456789abcdef; Path=/; HttpOnly; SameSite=Strict");
-    assert!(!answer.text().contains(TOKEN), "it does not stay in the page");
+    assert_eq!(
+        set,
+        "dumpweb-4711=0123456789abcdef; Path=/; HttpOnly; SameSite=Strict"
+    );
+    assert!(
+        !answer.text().contains(TOKEN),
+        "it does not stay in the page"
+    );
     // The sheet is no secret, and the page that refuses needs it.
     assert_eq!(get("/style.css", vec![host]).await.status, 200);
 }
@@ -67,11 +85,18 @@ async fn nothing_can_be_sent_to_it() {
     let ground = Ground::new();
     let page = ground.page();
     for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"] {
-        let request = Request::builder().method(method).uri("/status").header("host", "x");
-        let answer = page.ask(request.body(Body::from("x=1")).expect("a request")).await;
+        let request = Request::builder()
+            .method(method)
+            .uri("/status")
+            .header("host", "x");
+        let answer = page
+            .ask(request.body(Body::from("x=1")).expect("a request"))
+            .await;
         assert_eq!(answer.status, 405, "{method}");
     }
-    let request = Request::head("/status").header("host", "x").body(Body::empty());
+    let request = Request::head("/status")
+        .header("host", "x")
+        .body(Body::empty());
     let answer = page.ask(request.expect("a request")).await;
     assert_eq!((answer.status.as_u16(), answer.bytes.len()), (200, 0));
 }
@@ -82,26 +107,56 @@ async fn a_browser_is_told_to_be_strict() {
     let page = ground.page();
     for address in PAGES.iter().chain(&["/style.css", "/page.js"]) {
         let answer = page.get(address).await;
-        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{address}");
+        assert_eq!(
+            answer.header("x-content-type-options"),
+            "nosniff",
+            "{address}"
+        );
         assert_eq!(answer.header("referrer-policy"), "no-referrer", "{address}");
-        assert_eq!(answer.header("cross-origin-resource-policy"), "same-origin", "{address}");
+        assert_eq!(
+            answer.header("cross-origin-resource-policy"),
+            "same-origin",
+            "{address}"
+        );
         let policy = answer.header("content-security-policy");
         assert!(policy.contains("default-src 'none'"), "{address}: {policy}");
-        assert!(!policy.contains("script-src 'unsafe") && !policy.contains("http"), "{policy}");
+        assert!(
+            !policy.contains("script-src 'unsafe") && !policy.contains("http"),
+            "{policy}"
+        );
     }
     // What is in dumps is never a page of this origin.
-    for name in ["page.html", "drawing.svg", "letters/draft.txt", "same.bin", "picture.png"] {
+    for name in [
+        "page.html",
+        "drawing.svg",
+        "letters/draft.txt",
+        "same.bin",
+        "picture.png",
+    ] {
         let answer = page.get(&format!("/raw/2026/1121/1215/home/{name}")).await;
         let policy = answer.header("content-security-policy");
-        assert!(policy.starts_with("sandbox; default-src 'none'"), "{name}: {policy}");
+        assert!(
+            policy.starts_with("sandbox; default-src 'none'"),
+            "{name}: {policy}"
+        );
         let is_picture = name == "picture.png";
         let how = if is_picture { "inline" } else { "attachment" };
-        assert!(answer.header("content-disposition").starts_with(how), "{name}");
-        let media = if is_picture { "image/png" } else { "application/octet-stream" };
+        assert!(
+            answer.header("content-disposition").starts_with(how),
+            "{name}"
+        );
+        let media = if is_picture {
+            "image/png"
+        } else {
+            "application/octet-stream"
+        };
         assert_eq!(answer.header("content-type"), media, "{name}");
     }
     let text = page.shown("/at/2026/1121/1215/home/page.html").await;
-    assert!(!text.contains(" style=") && !text.contains("javascript:"), "{text}");
+    assert!(
+        !text.contains(" style=") && !text.contains("javascript:"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -111,7 +166,11 @@ async fn nothing_outside_is_reached() {
     let dump = ground.root().join("2026/1121/1215");
     symlink(ground.at("outside"), dump.join("tree-out")).expect("linked");
     fs::create_dir_all(ground.root().join("2026/1121/1216_incomplete/home")).expect("made");
-    fs::write(ground.root().join("2026/1121/1216_incomplete/home/x"), "unfinished").expect("written");
+    fs::write(
+        ground.root().join("2026/1121/1216_incomplete/home/x"),
+        "unfinished",
+    )
+    .expect("written");
     let page = ground.page();
     for place in [
         "2026/1121/1215/home/way-out/secret",
@@ -136,36 +195,62 @@ async fn nothing_outside_is_reached() {
                 assert!(!text.contains(secret), "{what} {place}: {text}");
             }
             let refused = answer.status == 404 || answer.status == 400;
-            let is_link = what == "at" && (place.ends_with("secret-link") || place.ends_with("way-out/"));
+            let is_link =
+                what == "at" && (place.ends_with("secret-link") || place.ends_with("way-out/"));
             assert!(refused || is_link, "{what} {place}: {}", answer.status);
         }
     }
     let text = page.shown("/search?q=secret&below=home/way-out").await;
     assert!(!text.contains("way-out/secret"), "{text}");
-    let answer = page.get("/changes?a=2026/0105/0800&b=2026/1121/1215&below=home/way-out/secret").await;
+    let answer = page
+        .get("/changes?a=2026/0105/0800&b=2026/1121/1215&below=home/way-out/secret")
+        .await;
     assert_eq!(answer.status, 404, "{}", answer.text());
-    let text = page.shown("/changes?a=2026/0105/0800&b=2026/1121/1215&below=home/way-out").await;
+    let text = page
+        .shown("/changes?a=2026/0105/0800&b=2026/1121/1215&below=home/way-out")
+        .await;
     assert!(!text.contains("secret"), "{text}");
 }
 
 #[tokio::test]
 async fn too_much_is_cut_or_refused() {
     let ground = Ground::empty();
-    ground.write("long.txt", "a line of some length, and another\n".repeat(100_000).as_bytes());
+    ground.write(
+        "long.txt",
+        "a line of some length, and another\n"
+            .repeat(100_000)
+            .as_bytes(),
+    );
     ground.write("wide.txt", &[b'x'; 3_000_000]);
     ground.dump(MINUTES[0]);
-    ground.write("long.txt", "another line of some length here\n".repeat(100_000).as_bytes());
+    ground.write(
+        "long.txt",
+        "another line of some length here\n"
+            .repeat(100_000)
+            .as_bytes(),
+    );
     ground.dump(MINUTES[1]);
     let page = ground.page();
     for name in ["long.txt", "wide.txt"] {
         let text = page.shown(&format!("/at/2026/0105/1730/home/{name}")).await;
-        assert!(text.contains("Only the beginning is shown") && text.len() < 1 << 20, "{name}");
+        assert!(
+            text.contains("Only the beginning is shown") && text.len() < 1 << 20,
+            "{name}"
+        );
     }
-    let text = page.shown("/at/2026/0105/1730/home/long.txt?with=2026/0105/0800").await;
-    assert!(text.contains("Not all of it is shown") && text.len() < 4 << 20, "{}", text.len());
+    let text = page
+        .shown("/at/2026/0105/1730/home/long.txt?with=2026/0105/0800")
+        .await;
+    assert!(
+        text.contains("Not all of it is shown") && text.len() < 4 << 20,
+        "{}",
+        text.len()
+    );
     let long = "x/".repeat(4_000);
     for what in ["at", "raw", "zip"] {
-        let answer = page.get(&format!("/{what}/2026/0105/1730/home/{long}")).await;
+        let answer = page
+            .get(&format!("/{what}/2026/0105/1730/home/{long}"))
+            .await;
         assert_eq!(answer.status, 404);
     }
 }
@@ -194,14 +279,23 @@ fn two_users_see_what_cat_shows_them() {
     }
     let user = fixtures::plain_user::PlainUser::new();
     let acl = format!("u:{}:r", fixtures::plain_user::PLAIN);
-    let set = std::process::Command::new("setfacl").args(["-m", &acl]).arg(ground.at("home/acl/file")).status();
+    let set = std::process::Command::new("setfacl")
+        .args(["-m", &acl])
+        .arg(ground.at("home/acl/file"))
+        .status();
     assert!(set.expect("setfacl runs").success());
     ground.dump(MINUTES[0]);
     let root = ground.root();
     let mut command = user.command(env!("CARGO_BIN_EXE_dumpweb"));
-    command.env("DUMPROOT", &root).env("MAINROOT", ground.at("home"));
+    command
+        .env("DUMPROOT", &root)
+        .env("MAINROOT", ground.at("home"));
     let served = common::serving(command, &["--no-open", "--print-url"]);
-    for (name, expected) in [("open/file", true), ("acl/file", true), ("closed/file", false)] {
+    for (name, expected) in [
+        ("open/file", true),
+        ("acl/file", true),
+        ("closed/file", false),
+    ] {
         let path = root.join("2026/0105/0800/home").join(name);
         let cat = user.command("cat").arg(&path).output().expect("cat runs");
         assert_eq!(cat.status.success(), expected, "{name}");
@@ -216,7 +310,10 @@ fn two_users_see_what_cat_shows_them() {
     }
     let (status, text) = served.get("/search?q=file");
     assert_eq!(status, 200);
-    assert!(text.contains("open/file") && !text.contains("closed/file"), "{text}");
+    assert!(
+        text.contains("open/file") && !text.contains("closed/file"),
+        "{text}"
+    );
     let (_, archive) = served.get("/zip/2026/0105/0800/home");
     assert!(archive.contains("NOT-IN-THIS-ARCHIVE.txt"));
 }

@@ -33,7 +33,9 @@ fn ground() -> Ground {
 /// The program as a plain user, for these dumps.
 fn as_user(user: &PlainUser, ground: &Ground) -> Command {
     let mut command = user.command(env!("CARGO_BIN_EXE_dumpweb"));
-    command.env("DUMPROOT", ground.root()).env("MAINROOT", ground.at("home"));
+    command
+        .env("DUMPROOT", ground.root())
+        .env("MAINROOT", ground.at("home"));
     command.env("XDG_RUNTIME_DIR", user.home());
     command
 }
@@ -42,12 +44,18 @@ fn as_user(user: &PlainUser, ground: &Ground) -> Command {
 fn wrong_usage_says_what_would_be_right() {
     let ground = Ground::new();
     for (words, part) in [
-        (&["--listen", "0.0.0.0:8080"][..], "unix:PATH behind a proxy"),
+        (
+            &["--listen", "0.0.0.0:8080"][..],
+            "unix:PATH behind a proxy",
+        ),
         (&["--listen", "8080"], "127.0.0.1:PORT"),
         (&["--host", "a b"], "name of a host"),
         (&["--end-after", "soon"], "30min or 8h"),
         (&["--url", "--no-open"], "cannot be used with"),
-        (&["--user", "no-such-user-here"], "no user no-such-user-here"),
+        (
+            &["--user", "no-such-user-here"],
+            "no user no-such-user-here",
+        ),
         (&["--user", "root"], "other than root"),
     ] {
         let output = ground.dumpweb(words).output().expect("it runs");
@@ -57,7 +65,11 @@ fn wrong_usage_says_what_would_be_right() {
     }
     let output = ground.dumpweb(&["--url"]).output().expect("it runs");
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("no dumpweb of this user runs"), "{}", said(&output));
+    assert!(
+        said(&output).contains("no dumpweb of this user runs"),
+        "{}",
+        said(&output)
+    );
 }
 
 #[test]
@@ -70,7 +82,11 @@ fn root_has_to_name_a_user() {
     let command = ground.dumpweb(&["--no-open", "--print-url"]);
     let served = serving(command, &["--user", "nobody"]);
     let status = fs::read_to_string(format!("/proc/{}/status", served.id())).expect("it runs");
-    for line in ["Uid:\t65534\t65534\t65534\t65534", "Gid:\t65534\t65534\t65534\t65534", "CapEff:\t0000000000000000"] {
+    for line in [
+        "Uid:\t65534\t65534\t65534\t65534",
+        "Gid:\t65534\t65534\t65534\t65534",
+        "CapEff:\t0000000000000000",
+    ] {
         assert!(status.contains(line), "{line}: {status}");
     }
     assert_eq!(served.get("/at/2026/0105/0800/home/file").0, 200);
@@ -85,15 +101,25 @@ fn the_token_lets_its_user_in_and_ends_with_the_program() {
     let file = user.home().join("dumpweb/token");
     let mode = fs::metadata(&file).expect("it exists").permissions().mode() & 0o777;
     assert_eq!(mode, 0o600);
-    assert!(fs::read_to_string(&file).expect("read").starts_with(&served.token));
-    let output = as_user(&user, &ground).arg("--url").output().expect("it runs");
+    assert!(
+        fs::read_to_string(&file)
+            .expect("read")
+            .starts_with(&served.token)
+    );
+    let output = as_user(&user, &ground)
+        .arg("--url")
+        .output()
+        .expect("it runs");
     let url = format!("http://{}/?token={}\n", served.address(), served.token);
     assert_eq!(String::from_utf8_lossy(&output.stdout), url);
     let process = Pid::from_raw(i32::try_from(served.id()).expect("a process")).expect("a process");
     kill_process(process, Signal::TERM).expect("sent");
     assert_eq!(served.wait(), Some(143));
     assert!(!file.exists(), "the token is gone");
-    let output = as_user(&user, &ground).arg("--url").output().expect("it runs");
+    let output = as_user(&user, &ground)
+        .arg("--url")
+        .output()
+        .expect("it runs");
     assert_eq!(output.status.code(), Some(1));
 }
 
@@ -117,13 +143,20 @@ fn a_unix_socket_is_for_its_user_and_has_no_token() {
     let (user, ground) = (PlainUser::new(), ground());
     let path = user.home().join("page.sock");
     let mut command = as_user(&user, &ground);
-    command.arg("--listen").arg(format!("unix:{}", path.display())).stderr(Stdio::null());
+    command
+        .arg("--listen")
+        .arg(format!("unix:{}", path.display()))
+        .stderr(Stdio::null());
     let mut child = command.spawn().expect("it runs");
     let began = Instant::now();
     while !path.exists() && began.elapsed() < Duration::from_secs(20) {
         thread::sleep(Duration::from_millis(20));
     }
-    let mode = fs::metadata(&path).expect("it listens").permissions().mode() & 0o777;
+    let mode = fs::metadata(&path)
+        .expect("it listens")
+        .permissions()
+        .mode()
+        & 0o777;
     assert_eq!(mode, 0o700);
     let mut stream = UnixStream::connect(&path).expect("connected");
     let head = "GET /status HTTP/1.1\r\nHost: dumps.example.org\r\nConnection: close\r\n\r\n";
@@ -146,12 +179,18 @@ fn the_socket_of_systemd_is_taken() {
     let mut command = user.command("systemd-socket-activate");
     command.arg("-l").arg(&path);
     for name in ["DUMPROOT", "MAINROOT"] {
-        let value = program.get_envs().find(|(key, _)| *key == name).and_then(|(_, value)| value);
+        let value = program
+            .get_envs()
+            .find(|(key, _)| *key == name)
+            .and_then(|(_, value)| value);
         let mut pair = std::ffi::OsString::from(format!("--setenv={name}="));
         pair.push(value.expect("set"));
         command.arg(pair);
     }
-    command.arg(program.get_program()).args(["--end-after", "1s"]).stderr(Stdio::null());
+    command
+        .arg(program.get_program())
+        .args(["--end-after", "1s"])
+        .stderr(Stdio::null());
     let mut child = command.spawn().expect("it runs");
     let began = Instant::now();
     while !path.exists() && began.elapsed() < Duration::from_secs(20) {
@@ -162,7 +201,10 @@ fn the_socket_of_systemd_is_taken() {
     stream.write_all(head.as_bytes()).expect("sent");
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("read");
-    assert!(text.starts_with("HTTP/1.1 200") && text.contains("content"), "{text}");
+    assert!(
+        text.starts_with("HTTP/1.1 200") && text.contains("content"),
+        "{text}"
+    );
     assert_eq!(child.wait().expect("ended").code(), Some(0), "nobody looks");
 }
 
@@ -172,13 +214,21 @@ fn the_socket_of_systemd_is_taken() {
 #[ignore = "needs root and strace"]
 fn nothing_is_written() {
     let ground = Ground::new();
-    let owned = Command::new("chown").args(["-R", "nobody:nogroup"]).arg(ground.at("")).status();
+    let owned = Command::new("chown")
+        .args(["-R", "nobody:nogroup"])
+        .arg(ground.at(""))
+        .status();
     assert!(owned.expect("chown runs").success());
     let log = ground.at("outside/trace");
     let mut command = Command::new("strace");
-    command.args(["-f", "-y", "-qq", "-e", "trace=file,desc,openat2", "-o"]).arg(&log);
+    command
+        .args(["-f", "-y", "-qq", "-e", "trace=file,desc,openat2", "-o"])
+        .arg(&log);
     let program = ground.dumpweb(&["--no-open", "--print-url", "--user", "nobody"]);
-    command.env_clear().arg(program.get_program()).args(program.get_args());
+    command
+        .env_clear()
+        .arg(program.get_program())
+        .args(program.get_args());
     for (name, value) in program.get_envs() {
         command.env(name, value.unwrap_or_default());
     }
@@ -208,9 +258,28 @@ fn nothing_is_written() {
     let lines: Vec<&str> = trace.lines().filter(|line| line.contains(root)).collect();
     assert!(lines.len() > 100, "it was traced: {}", lines.len());
     let writes = [
-        "O_WRONLY", "O_RDWR", "O_CREAT", " write(", " pwrite64(", " mkdir", " unlink", " rename", " link",
-        " symlink", " chmod", " fchmod", " chown", " fchown", " utimensat", " setxattr", " fsetxattr",
-        " lsetxattr", " truncate", " ftruncate", " fallocate", " mknod",
+        "O_WRONLY",
+        "O_RDWR",
+        "O_CREAT",
+        " write(",
+        " pwrite64(",
+        " mkdir",
+        " unlink",
+        " rename",
+        " link",
+        " symlink",
+        " chmod",
+        " fchmod",
+        " chown",
+        " fchown",
+        " utimensat",
+        " setxattr",
+        " fsetxattr",
+        " lsetxattr",
+        " truncate",
+        " ftruncate",
+        " fallocate",
+        " mknod",
     ];
     let is_write = |line: &&&str| writes.iter().any(|write| line.contains(write));
     let found: Vec<&&str> = lines.iter().filter(is_write).collect();

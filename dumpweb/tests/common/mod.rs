@@ -14,7 +14,7 @@ use assert_fs::TempDir;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
-use dumpcore::{KeepRules, Navigator, Snapshot};
+use dumpcore::{CatalogTools, KeepRules, Navigator, Snapshot};
 use dumpweb::server::app::App;
 use dumpweb::server::guard::Guard;
 use dumpweb::server::routes::router;
@@ -82,6 +82,7 @@ impl Ground {
         ground.dump(MINUTES[3]);
         ground.write("notes.md", b"# Notes\n");
         ground.dump(MINUTES[4]);
+        ground.record();
         ground
     }
 
@@ -93,7 +94,10 @@ impl Ground {
         self.write("picture.png", PNG);
         self.write("paper.pdf", PDF);
         self.write("page.html", b"<script>document.title='hit'</script>");
-        self.write("drawing.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>");
+        self.write(
+            "drawing.svg",
+            b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+        );
         self.write("empty", b"");
         self.write("outside-secret", b"not secret");
         fs::write(self.at("outside/secret"), "the secret").expect("written");
@@ -132,6 +136,11 @@ impl Ground {
         snapshot.run().expect("published");
     }
 
+    /// Makes the catalog.
+    pub(crate) fn record(&self) {
+        CatalogTools::new(self.root()).rebuild().expect("made");
+    }
+
     pub(crate) fn site(&self) -> Site {
         let navigator = Navigator::new(self.root()).main(self.at("home"));
         Site::new(navigator, None, KeepRules::new())
@@ -155,7 +164,9 @@ impl Ground {
         let runtime = self.at("runtime");
         fs::create_dir_all(&runtime).expect("made");
         command.env("XDG_RUNTIME_DIR", runtime);
-        command.env("DUMPROOT", self.root()).env("MAINROOT", self.at("home"));
+        command
+            .env("DUMPROOT", self.root())
+            .env("MAINROOT", self.at("home"));
         command.args(words);
         command
     }
@@ -234,12 +245,18 @@ pub(crate) struct Served {
 pub(crate) fn serving(mut command: std::process::Command, words: &[&str]) -> Served {
     use std::io::{BufRead as _, BufReader};
     use std::process::Stdio;
-    command.args(words).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args(words)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = command.spawn().expect("it runs");
     let mut line = String::new();
     let out = child.stdout.take().expect("a pipe");
     BufReader::new(out).read_line(&mut line).expect("read");
-    let rest = line.trim().strip_prefix("http://").and_then(|rest| rest.split_once("/?token="));
+    let rest = line
+        .trim()
+        .strip_prefix("http://")
+        .and_then(|rest| rest.split_once("/?token="));
     let Some((address, token)) = rest else {
         let ended = child.wait_with_output().expect("ended");
         panic!("{line}{}", String::from_utf8_lossy(&ended.stderr));
