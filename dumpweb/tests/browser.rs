@@ -262,16 +262,13 @@ fn nobody_is_let_in_without_the_token() {
     let browser = Browser::open(Setup::WIDE);
     browser.go(&shown.address("/at/2026/1121/1215/home"));
     assert_eq!(browser.title(), "Not let in");
-    // Another name that leads here.
+    // Another name that leads here, also with the token.
     let port = shown.served.address().port();
-    browser.go(&format!("http://127.0.0.2:{port}/"));
-    assert!(
-        browser.title() != "dump"
-            && !browser
-                .run("return document.body.innerText")
-                .to_string()
-                .contains("notes.md")
-    );
+    for path in ["/", &format!("/?token={}", shown.served.token)] {
+        browser.go(&format!("http://evil.example:{port}{path}"));
+        assert_eq!(browser.title(), "Not let in");
+        assert!(browser.text("main").contains("--host NAME"));
+    }
 }
 
 #[test]

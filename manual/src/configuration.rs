@@ -22,7 +22,7 @@ pub(crate) fn page() -> String {
     let mut text = head(
         "dump.toml",
         5,
-        "configuration of dumpme, chkptme, dumpslave, dumpctl, dumpoffsite, yest and hist",
+        "configuration of dumpme, chkptme, dumpslave, dumpctl, dumpoffsite, dumpweb, yest and hist",
     );
     let mut blocks = blocks(EXAMPLE).into_iter().peekable();
     text.push_str(
@@ -62,7 +62,7 @@ pub(crate) fn page() -> String {
     text.push_str(
         ".SH FILES\n.TP\n.I \\(ti/.config/dump/dump.toml\nof a user\n\
          .TP\n.I /etc/dump/dump.toml\nof all users\n\
-         .SH SEE ALSO\n.BR dumpme (1),\n.BR chkptme (1),\n.BR dumpslave (1),\n.BR dumpctl (1),\n.BR dumpoffsite (1),\n.BR yest (1),\n\
+         .SH SEE ALSO\n.BR dumpme (1),\n.BR chkptme (1),\n.BR dumpslave (1),\n.BR dumpctl (1),\n.BR dumpoffsite (1),\n.BR dumpweb (1),\n.BR yest (1),\n\
          .BR hist (1),\n.BR dump (7)\n",
     );
     text

@@ -37,7 +37,7 @@ pub struct Page {
 
 /// The definitions of all programs.
 #[must_use]
-pub fn commands() -> [Command; 7] {
+pub fn commands() -> [Command; 8] {
     [
         dumpme::command(),
         chkptme::command(),
@@ -46,6 +46,7 @@ pub fn commands() -> [Command; 7] {
         hist::command(),
         dumpctl::command(),
         dumpoffsite::command(),
+        dumpweb::command(),
     ]
 }
 

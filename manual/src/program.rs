@@ -263,6 +263,7 @@ fn see_also(name: &str) -> String {
         "dumpme",
         "dumpoffsite",
         "dumpslave",
+        "dumpweb",
         "hist",
         "yest",
     ];

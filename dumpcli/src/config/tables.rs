@@ -60,7 +60,7 @@ pub(super) const TABLES: [Table; 5] = [
         keys: &["pre", "post"],
         tables: &[],
         // Whatever has a run.
-        used: Used::ButNotBy(&["yest", "hist"]),
+        used: Used::ButNotBy(&["yest", "hist", "dumpweb"]),
     },
     keep(&["dumpme", "dumpctl"]),
     Table {

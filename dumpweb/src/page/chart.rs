@@ -42,7 +42,7 @@ pub fn added(bars: &[Bar]) -> Markup {
             figcaption { "What each dump added. " span.quiet { "Checkpoints, which are whole copies, stand out." } }
             details {
                 summary { "As a table" }
-                div.scroll tabindex="0" role="region" aria-label="What each dump added" { table {
+                div.scroll tabindex="0" role="group" aria-label="What each dump added" { table {
                     thead { tr { th scope="col" { "Up to" } th scope="col" { "Dumps" } th scope="col" { "Added" } } }
                     tbody { @for bar in bars.iter().rev() {
                         tr {

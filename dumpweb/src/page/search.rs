@@ -49,7 +49,7 @@ fn table(found: &[FoundPath]) -> Markup {
         table.files.found {
             thead { tr {
                 th.name scope="col" { "Path" }
-                th.size scope="col" { "Size" }
+                th.size scope="col" { "Space" }
                 th.time scope="col" { "Last in" }
                 th.since scope="col" { "State" }
             } }

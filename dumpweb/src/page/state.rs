@@ -21,7 +21,7 @@ pub fn state(root: &Path, state: &RootState) -> Markup {
         (attention(state))
         section aria-labelledby="trees" {
             h2 #trees { "Trees" }
-            div.scroll tabindex="0" role="region" aria-labelledby="trees" { table.trees {
+            div.scroll tabindex="0" role="group" aria-labelledby="trees" { table.trees {
                 thead { tr {
                     th scope="col" { "Tree" } th scope="col" { "Newest dump" } th scope="col" { "Age" }
                     th scope="col" { "Dumps" }

@@ -77,7 +77,7 @@ fn content(line: Option<&Line>, class: &str) -> Markup {
 
 fn side_by_side(hunk: &[DiffRow]) -> Markup {
     html! {
-        div.scroll tabindex="0" role="region" aria-label="Difference" {
+        div.scroll tabindex="0" role="group" aria-label="Difference" {
             table.diff.two {
                 @for row in hunk {
                     @let (old, new) = (row.old.as_ref(), row.new.as_ref());
@@ -92,7 +92,7 @@ fn side_by_side(hunk: &[DiffRow]) -> Markup {
 fn unified(hunk: &[DiffRow]) -> Markup {
     let rows = hunk.chunk_by(|one, other| one.is_same == other.is_same);
     html! {
-        div.scroll tabindex="0" role="region" aria-label="Difference" {
+        div.scroll tabindex="0" role="group" aria-label="Difference" {
             table.diff {
                 @for rows in rows {
                     @if rows[0].is_same {

@@ -34,16 +34,16 @@ fn steps_to(line: &TimeLine, near: Near, what: &str, is_main: bool) -> Markup {
             @match dump {
                 Some(dump) => {
                     a.step href=(address::at(dump, &line.within)) rel=[is_main.then_some(rel)] data-move
-                        aria-keyshortcuts=[is_main.then_some(keys)] { (label) " " (what) }
+                        aria-keyshortcuts=[is_main.then_some(keys)] { (label) }
                 }
-                None => { span.step.none aria-disabled="true" { (label) " " (what) } }
+                None => { span.step.none aria-disabled="true" { (label) } }
             }
         }
     };
     html! {
         div.steps {
-            (link(near.older, "prev", "‹ Earlier", "ArrowLeft"))
-            (link(near.newer, "next", "Later ›", "ArrowRight"))
+            (link(near.older, "prev", &format!("‹ Earlier {what}"), "ArrowLeft"))
+            (link(near.newer, "next", &format!("Later {what} ›"), "ArrowRight"))
         }
     }
 }

@@ -64,6 +64,8 @@ impl Browser {
             "--disable-gpu".to_owned(),
             "--disable-dev-shm-usage".to_owned(),
             "--hide-scrollbars".to_owned(),
+            // A name that leads here, as by DNS rebinding.
+            "--host-resolver-rules=MAP evil.example 127.0.0.1".to_owned(),
             format!("--user-data-dir={}", browser._profile.path().display()),
         ];
         if setup.dark {
@@ -232,7 +234,8 @@ fn port_of(driver: &mut Child) -> u16 {
     let mut out = BufReader::new(driver.stdout.take().expect("a pipe"));
     let mut line = String::new();
     while out.read_line(&mut line).expect("read") > 0 {
-        if let Some((_, port)) = line.split_once("on port ")
+        // The line before names the port that was asked for: 0.
+        if let Some((_, port)) = line.split_once("successfully on port ")
             && let Ok(port) = port.trim().trim_end_matches('.').parse()
         {
             // It must not wait for somebody to read the rest.
