@@ -115,9 +115,8 @@ fn configuration(dir: &Path, sockets: &Path, port: u16) -> String {
     )
 }
 
-#[test]
-#[ignore = "needs root and nginx"]
-fn each_person_gets_their_own_page() {
+/// Dumps of which some is for everybody and some for their owner.
+fn ground() -> Ground {
     let ground = Ground::empty();
     ground.write("open/file", b"for everybody");
     ground.write("private/file", b"for its owner alone");
@@ -135,12 +134,12 @@ fn each_person_gets_their_own_page() {
         .status();
     assert!(owned.expect("chown runs").success());
     ground.dump(MINUTES[0]);
-    let (alice, dir) = (
-        PlainUser::new(),
-        assert_fs::TempDir::new().expect("a directory"),
-    );
+    ground
+}
+
+/// A page for each of two users.
+fn pages(ground: &Ground, alice: &PlainUser, running: &mut Running) {
     let sockets = alice.home().to_path_buf();
-    let mut running = Running(Vec::new());
     let mut command = alice.command(env!("CARGO_BIN_EXE_dumpweb"));
     command
         .env("DUMPROOT", ground.root())
@@ -160,7 +159,19 @@ fn each_person_gets_their_own_page() {
     exists(&bob.join("bob.sock"));
     exists(&sockets.join("alice.sock"));
     std::os::unix::fs::symlink(bob.join("bob.sock"), sockets.join("bob.sock")).expect("linked");
+}
 
+#[test]
+#[ignore = "needs root and nginx"]
+fn each_person_gets_their_own_page() {
+    let ground = ground();
+    let (alice, dir) = (
+        PlainUser::new(),
+        assert_fs::TempDir::new().expect("a directory"),
+    );
+    let mut running = Running(Vec::new());
+    pages(&ground, &alice, &mut running);
+    let sockets = alice.home().to_path_buf();
     let free = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = free.local_addr().expect("a port").port();
     drop(free);

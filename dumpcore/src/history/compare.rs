@@ -31,6 +31,9 @@ pub(super) enum Trust {
     /// inode numbers mean nothing, and reading every version would bring it
     /// over a network.
     SizeAndTime,
+    /// Of a directory, equal modification time as well: where an answer is wanted
+    /// soon.
+    DirectoryTime,
 }
 
 /// Compares two versions.
@@ -93,7 +96,7 @@ pub(super) fn same_content(old: &Version, new: &Version, trust: Trust) -> Result
         Kind::File if old.meta.size != new.meta.size => Ok(false),
         Kind::File if trust == Trust::SizeAndTime && same_time => Ok(true),
         Kind::File => same_bytes(&old.path, &new.path, old.meta.size),
-        Kind::Dir if trust == Trust::SizeAndTime && same_time => Ok(true),
+        Kind::Dir if trust != Trust::Inode && same_time => Ok(true),
         Kind::Dir => Ok(old.names()? == new.names()?),
         Kind::Symlink => Ok(old.target()? == new.target()?),
         Kind::Char | Kind::Block => Ok(old.meta.rdev == new.meta.rdev),

@@ -49,6 +49,8 @@ pub use version::Version;
 pub use when::NotAWhen;
 
 #[cfg(test)]
+mod option_tests;
+#[cfg(test)]
 mod test_dumps;
 #[cfg(test)]
 mod tests;

@@ -126,6 +126,13 @@ impl<'a> History<'a> {
         self
     }
 
+    /// Directories of equal modification time are taken to have the same names,
+    /// unlisted: names that changed while somebody set the time back are missed.
+    pub fn trust_directory_times(mut self) -> Self {
+        self.trust = Trust::DirectoryTime;
+        self
+    }
+
     /// Reads the dumps.
     pub fn run(mut self) -> Changes {
         if makes_up_inodes(self.navigator.listing.root()) {

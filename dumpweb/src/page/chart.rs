@@ -14,7 +14,7 @@ use dumpcore::RelPath;
 const WIDTH: f64 = 720.0;
 const HEIGHT: f64 = 200.0;
 /// Room for the labels.
-const LEFT: f64 = 66.0;
+const LEFT: f64 = 100.0;
 const TOP: f64 = 10.0;
 const BELOW: f64 = 24.0;
 
@@ -68,6 +68,10 @@ fn bar_label(bar: &Bar) -> String {
 /// How much the dumps took over time, and where that ends.
 #[must_use]
 pub fn room_over_time(points: &[Point], total: Option<u64>) -> Markup {
+    let Some(end) = points.last() else {
+        return html! {};
+    };
+    let points = drawn(points);
     let (Some(first), Some(last)) = (points.first(), points.last()) else {
         return html! {};
     };
@@ -109,11 +113,31 @@ pub fn room_over_time(points: &[Point], total: Option<u64>) -> Markup {
             }
             figcaption {
                 "Room that the dumps take over time"
-                @if is_ahead { ", and where it ends: " (figures::bytes(last.bytes)) " about " (day(last.at)) }
+                @if is_ahead { ", and where it ends: " (figures::bytes(end.bytes)) " about " (day(end.at)) }
                 "."
             }
         }
     }
+}
+
+/// What is to come is drawn for as long a time as what was; beyond that the past
+/// would not be seen.
+fn drawn(points: &[Point]) -> Vec<Point> {
+    let mut points = points.to_vec();
+    let first = points.first().copied();
+    let now = points.iter().rfind(|point| !point.is_ahead).copied();
+    if let (Some(first), Some(now), Some(last)) = (first, now, points.last_mut())
+        && last.is_ahead
+    {
+        let time = (now.at - first.at).max(1);
+        if last.at - now.at > time {
+            let part = time as f64 / (last.at - now.at) as f64;
+            let more = last.bytes.saturating_sub(now.bytes) as f64 * part;
+            last.at = now.at + time;
+            last.bytes = now.bytes + more as u64;
+        }
+    }
+    points
 }
 
 fn day(at: i64) -> String {
@@ -151,5 +175,41 @@ fn ends(first: Option<String>, last: Option<String>) -> Markup {
     html! {
         @if let Some(first) = first { text.label x=(LEFT) y=(HEIGHT - 6.0) { (first) } }
         @if let Some(last) = last { text.label x=(WIDTH) y=(HEIGHT - 6.0) text-anchor="end" { (last) } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn point(at: i64, bytes: u64, is_ahead: bool) -> Point {
+        Point {
+            at,
+            bytes,
+            is_ahead,
+        }
+    }
+
+    #[test]
+    fn the_future_is_not_drawn_longer_than_the_past() {
+        let points = [
+            point(0, 10, false),
+            point(100, 20, false),
+            point(1100, 1020, true),
+        ];
+        let shown = drawn(&points);
+        assert_eq!(shown[2], point(200, 120, true));
+        let near = [
+            point(0, 10, false),
+            point(100, 20, false),
+            point(150, 70, true),
+        ];
+        assert_eq!(drawn(&near), near);
+        let page = room_over_time(&points, Some(2000)).into_string();
+        assert!(
+            page.contains("where it ends: 1,020 B") || page.contains("1020 B"),
+            "{page}"
+        );
+        assert_eq!(room_over_time(&[], None).into_string(), "");
     }
 }

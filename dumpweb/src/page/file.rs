@@ -10,9 +10,9 @@ use crate::page::directory::restore;
 use crate::page::layout::way;
 use crate::page::text;
 use crate::view::contents::{Contents, Media, Shown};
-use crate::view::history::VersionChange;
 use crate::view::restoring::Restoring;
 use crate::view::timeline::TimeLine;
+use crate::view::version::VersionChange;
 
 /// What is known of an entry.
 #[derive(Clone, Copy, Debug)]

@@ -7,8 +7,8 @@ use maud::{Markup, html};
 use crate::address;
 use crate::page::text;
 use crate::view::calendar::{Day, time_of};
-use crate::view::history::VersionChange;
 use crate::view::timeline::{Near, Step, TimeLine, VersionStep, month, word};
+use crate::view::version::VersionChange;
 
 /// The time line of a path. `moment`: when the dump in view was made.
 #[must_use]

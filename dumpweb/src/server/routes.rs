@@ -41,7 +41,6 @@ type Answer = Result<Response, ViewError>;
 const CHOICE: usize = 200;
 
 /// All addresses, guarded.
-#[must_use]
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/", get(home))

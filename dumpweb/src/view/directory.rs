@@ -135,27 +135,7 @@ impl Directory {
             .count();
         let pages = total.div_ceil(ON_A_PAGE).max(1);
         let page = page.min(pages - 1);
-        let rows = match sort {
-            Sorting::Name => {
-                names.sort_by_cached_key(|name| (!name.is_dir, folded(name), name.name.clone()));
-                let shown = names.iter().skip(page * ON_A_PAGE).take(ON_A_PAGE);
-                shown.filter_map(|name| row(&listed, name)).collect()
-            }
-            sort => {
-                let mut rows: Vec<Row> =
-                    names.iter().filter_map(|name| row(&listed, name)).collect();
-                rows.sort_by_key(|row| {
-                    let key = match sort {
-                        Sorting::Size => i128::from(row.size),
-                        _ => row.mtime.as_nanos(),
-                    };
-                    (row.kind != Some(Kind::Dir), Reverse(key))
-                });
-                let shown = rows.into_iter().skip(page * ON_A_PAGE);
-                shown.take(ON_A_PAGE).collect()
-            }
-        };
-        let rows: Vec<Row> = rows;
+        let rows = rows(&listed, &mut names, page, sort);
         Ok(Self {
             rows: rows
                 .into_iter()
@@ -170,6 +150,26 @@ impl Directory {
             against: newest,
         })
     }
+}
+
+/// The rows of a page.
+fn rows(listed: &EntryDir, names: &mut [DirEntry], page: usize, sort: Sorting) -> Vec<Row> {
+    if sort == Sorting::Name {
+        names.sort_by_cached_key(|name| (!name.is_dir, folded(name), name.name.clone()));
+        let shown = names.iter().skip(page * ON_A_PAGE).take(ON_A_PAGE);
+        return shown.filter_map(|name| row(listed, name)).collect();
+    }
+    let all = names.iter().filter_map(|name| row(listed, name));
+    let mut rows: Vec<Row> = all.collect();
+    rows.sort_by_key(|row| {
+        let key = match sort {
+            Sorting::Size => i128::from(row.size),
+            _ => row.mtime.as_nanos(),
+        };
+        (row.kind != Some(Kind::Dir), Reverse(key))
+    });
+    let shown = rows.into_iter().skip(page * ON_A_PAGE);
+    shown.take(ON_A_PAGE).collect()
 }
 
 /// The same directory in the newest dump.

@@ -15,3 +15,4 @@ pub mod site;
 pub mod state;
 pub mod text_diff;
 pub mod timeline;
+pub mod version;

@@ -12,7 +12,7 @@ use dumpcore::{CatalogView, DumpId, DumpRoot, KeepRules, Navigator, NoCatalog, R
 use crate::address::DumpRef;
 use crate::view::calendar::Calendar;
 use crate::view::error::ViewError;
-use crate::view::history::Versions;
+use crate::view::version::Versions;
 
 /// For how long a list of all dumps is taken for the truth.
 const FRESH: Duration = Duration::from_secs(5);

@@ -9,8 +9,8 @@ use dumpcore::{DumpId, Kind, RelPath};
 
 use crate::view::calendar::{Calendar, Day, day_of, is_checkpoint, time_of};
 use crate::view::error::ViewError;
-use crate::view::history::{VersionChange, VersionRow, Versions};
 use crate::view::site::{Site, tree_of};
+use crate::view::version::{VersionChange, VersionRow, Versions};
 
 /// So many versions are shown on each side of the one in view.
 const AROUND: usize = 60;
