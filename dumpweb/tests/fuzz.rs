@@ -113,7 +113,7 @@ fn query() -> impl Strategy<Value = String> {
 
 fn ask(address: &str) -> Result<(), TestCaseError> {
     let (_, page, runtime) = served();
-    // What is no address does not come so far.
+    // Text that cannot be an address is refused before.
     let Ok(request) = Request::get(address)
         .header("host", "x")
         .body(Body::empty())

@@ -76,7 +76,7 @@ async fn nothing_is_shown_without_the_token() {
         !answer.text().contains(TOKEN),
         "it does not stay in the page"
     );
-    // The sheet is no secret, and the page that refuses needs it.
+    // The style sheet is public: the page that refuses needs it.
     assert_eq!(get("/style.css", vec![host]).await.status, 200);
 }
 

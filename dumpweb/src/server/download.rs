@@ -207,7 +207,7 @@ enum Part {
     Beyond,
 }
 
-/// The part that is asked for. What is no single range counts as all.
+/// The part that is asked for. Anything but a single range counts as all.
 fn part(asked: &HeaderMap, size: u64) -> Part {
     if asked.contains_key("if-range") {
         return Part::All;

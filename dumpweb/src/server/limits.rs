@@ -9,16 +9,16 @@ use tokio::time::timeout;
 
 use crate::view::error::ViewError;
 
-/// So many views are read at once.
+/// The number of views that are read at once.
 const VIEWS: usize = 6;
 
-/// So many searches and comparisons of dumps, which may take long.
+/// The number of searches and comparisons of dumps, which may take long.
 const LONG: usize = 2;
 
-/// So many downloads.
+/// The number of downloads at once.
 const DOWNLOADS: usize = 8;
 
-/// So long a request waits for its turn.
+/// How long a request waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Threads that read. More than there are turns, so that none waits for one.

@@ -30,7 +30,7 @@ use crate::start::token::{self, Files};
 use crate::start::user::become_user;
 use crate::view::site::Site;
 
-/// What is being sent when a signal comes may take so long.
+/// How long what is being sent may still take when a signal comes.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// How often it is asked whether anybody looks.

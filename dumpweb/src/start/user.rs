@@ -10,7 +10,7 @@ use std::process::Command;
 use dumpcli::failure::Failure;
 use nix::unistd::{User, geteuid, getgrouplist, setgid, setgroups, setuid};
 
-/// Goes on as the user that was asked for: the program starts again as that one,
+/// Continues as the user that was asked for: the program starts again as that one,
 /// with that one's environment. Returns when there is nothing to do.
 ///
 /// # Errors

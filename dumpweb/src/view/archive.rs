@@ -18,7 +18,7 @@ pub const MISSING: &str = "NOT-IN-THIS-ARCHIVE.txt";
 /// compressed already.
 const LEVEL: i64 = 1;
 
-/// So many faults are named.
+/// The number of faults that are named at most.
 const NAMED: usize = 10_000;
 
 /// Writes a directory, and all that is below it, under this name.

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::view::error::ViewError;
 
-/// Of a text, so many bytes are shown at most.
+/// The number of bytes of a text that are shown at most.
 pub const TEXT_BYTES: usize = 512 << 10;
 
 /// A hash of more bytes than these is made only when it is asked for.
@@ -20,7 +20,7 @@ pub const HASHED: u64 = 16 << 20;
 /// Pictures that are larger are not shown.
 const PICTURE: u64 = 64 << 20;
 
-/// So many bytes at the beginning tell the type.
+/// The number of bytes at the beginning that tell the type.
 const HEAD: usize = 8000;
 
 /// What a browser may show itself.
@@ -159,7 +159,7 @@ impl Media {
         self == TEXT
     }
 
-    /// May a browser be given a file of so many bytes to show?
+    /// May a browser be given a file of this size to show?
     #[must_use]
     pub fn is_shown(self, size: u64) -> bool {
         match self.shown {

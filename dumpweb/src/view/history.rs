@@ -9,8 +9,8 @@ use crate::view::error::ViewError;
 use crate::view::site::Site;
 use crate::view::version::{VersionChange, VersionRow, Versions};
 
-/// Of a directory, so many names are listed for its history at most: those of it
-/// in all dumps together.
+/// The number of names that are listed at most for the history of a directory: its
+/// own in all dumps together.
 const NAMES_LISTED: usize = 4_000_000;
 
 impl VersionRow {

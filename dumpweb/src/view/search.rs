@@ -13,7 +13,7 @@ use dumpcore::{Chain, FoundPath, NameTest, RelPath};
 use crate::view::error::ViewError;
 use crate::view::site::Site;
 
-/// So many paths are shown at most.
+/// The number of paths that are shown at most.
 pub const SHOWN: usize = 500;
 
 /// A walk ends after this time.

@@ -7,7 +7,7 @@ use dumpcore::{AttentionLimits, Chain, DumpId, DumpInfo, RootStatus, WatchedTree
 use crate::view::error::ViewError;
 use crate::view::site::Site;
 
-/// So many bars a chart has at most.
+/// The number of bars that a chart has at most.
 const BARS: usize = 60;
 
 /// The state of the dump root.

@@ -14,7 +14,7 @@ const CONTEXT: usize = 3;
 /// A better comparison than the one found in this time is not waited for.
 const LONG_ENOUGH: Duration = Duration::from_secs(2);
 
-/// So many rows are shown at most.
+/// The number of rows that are shown at most.
 const ROWS: usize = 5_000;
 
 /// Two versions of a text.

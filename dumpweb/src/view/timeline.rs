@@ -12,7 +12,7 @@ use crate::view::error::ViewError;
 use crate::view::site::{Site, tree_of};
 use crate::view::version::{VersionChange, VersionRow, Versions};
 
-/// So many versions are shown on each side of the one in view.
+/// The number of versions that are shown on each side of the one in view.
 const AROUND: usize = 60;
 
 /// The time line of a path, seen from one dump.
@@ -221,6 +221,7 @@ pub fn word(change: VersionChange, kind: Kind) -> &'static str {
         (VersionChange::Created, _) => "created",
         (VersionChange::Changed, Kind::Dir) => "names changed",
         (VersionChange::Changed, _) => "changed",
+        (VersionChange::Attributes, Kind::Dir) => "modified",
         (VersionChange::Attributes, _) => "attributes changed",
         (VersionChange::Deleted, _) => "deleted",
     }
