@@ -34,6 +34,12 @@ pub struct Query(Vec<(Vec<u8>, Vec<u8>)>);
 /// In an address: the newest dump.
 const NEWEST: &[u8] = b"newest";
 
+/// The longest name that filesystems have, in bytes.
+const LONGEST_NAME: usize = 255;
+
+/// The longest path that is shown, in bytes: each name becomes a link.
+const LONGEST_PATH: usize = 16 << 10;
+
 impl Place {
     /// Reads the rest of an address: `2026/1122/2331/NEWAGE/x`, `newest/NEWAGE`,
     /// `first/NEWAGE`. `None` of what no dump or no name can be.
@@ -43,10 +49,7 @@ impl Place {
         let mut names = Vec::new();
         for part in rest.split('/') {
             let name = decoded(part.as_bytes(), false)?;
-            let is_name = !matches!(&name[..], b"" | b"." | b"..")
-                && !name.contains(&b'/')
-                && !name.contains(&0);
-            names.push(is_name.then_some(name)?);
+            names.push(is_name(&name).then_some(name)?);
         }
         let (dump, below) = match names.split_first()? {
             (first, below) if first == NEWEST => (DumpRef::Newest, below),
@@ -58,11 +61,18 @@ impl Place {
                 (DumpRef::Id(published(&dump.join(&b'/'))?), below)
             }
         };
-        Some(Self {
+        let within = below.join(&b'/');
+        (within.len() <= LONGEST_PATH).then(|| Self {
             dump,
-            within: RelPath::from_bytes(&below.join(&b'/')),
+            within: RelPath::from_bytes(&within),
         })
     }
+}
+
+/// Can it be the name of an entry?
+fn is_name(name: &[u8]) -> bool {
+    let is_some = !matches!(name, b"" | b"." | b"..") && name.len() <= LONGEST_NAME;
+    is_some && !name.contains(&b'/') && !name.contains(&0)
 }
 
 /// The published dump, or first copy, of this name.
@@ -118,10 +128,16 @@ impl Query {
         published(self.get(key)?)
     }
 
-    /// A value as a path in a dump; the empty one where there is none.
+    /// A value as a path in a dump; the empty one where the key is missing. `None`
+    /// of what no path in a dump can be, as in [`Place::parse`].
     #[must_use]
-    pub fn path(&self, key: &str) -> RelPath {
-        RelPath::from_bytes(self.get(key).unwrap_or_default())
+    pub fn path(&self, key: &str) -> Option<RelPath> {
+        let Some(value) = self.get(key) else {
+            return Some(RelPath::root());
+        };
+        let value = value.strip_suffix(b"/").unwrap_or(value);
+        let is_path = value.split(|byte| *byte == b'/').all(is_name);
+        (is_path && value.len() <= LONGEST_PATH).then(|| RelPath::from_bytes(value))
     }
 }
 
@@ -251,6 +267,10 @@ mod tests {
         ] {
             assert_eq!(place(text), None, "{text}");
         }
+        let name = |length: usize| place(&format!("newest/{}/y", "x".repeat(length)));
+        assert!(name(255).is_some() && name(256).is_none());
+        let deep = |names: usize| place(&format!("newest/{}x", "x/".repeat(names)));
+        assert!(deep(8191).is_some() && deep(8192).is_none());
     }
 
     #[test]
@@ -259,7 +279,24 @@ mod tests {
         assert_eq!(query.text("q").as_deref(), Some("a b&c"));
         assert_eq!(query.number("page"), Some(12));
         assert!(query.has("deleted") && query.get("deleted").is_none());
-        assert_eq!(query.path("below").as_bytes(), b"x/y\xff");
+        let path = |query: &Query| query.path("below").map(|path| path.as_bytes().to_vec());
+        assert_eq!(path(&query).as_deref(), Some(&b"x/y\xff"[..]));
+        assert_eq!(path(&Query::parse(None)).as_deref(), Some(&b""[..]));
+        let long = format!("below={}", "x".repeat(256));
+        let deep = format!("below={}x", "x/".repeat(8192));
+        for text in [
+            "below=..",
+            "below=home/../..",
+            "below=home%2F..%2Fx",
+            "below=./home",
+            "below=/etc",
+            "below=home//x",
+            "below=home%00",
+            &long,
+            &deep,
+        ] {
+            assert_eq!(path(&Query::parse(Some(text))), None, "{text}");
+        }
         assert!(!query.has("bad") && query.number("q").is_none());
         assert!(Query::parse(None).dump("a").is_none());
         let query = Query::parse(Some("a=2026/1122/2331&b=2026%2F1122%2F2331_incomplete"));
@@ -283,7 +320,7 @@ mod tests {
             prop_assert_eq!(place, Some(Place { dump: DumpRef::Id(dump), within: within.clone() }));
             let address = with("/search", &[("below", within.as_bytes())]);
             let query = Query::parse(address.split_once('?').map(|(_, query)| query));
-            prop_assert_eq!(query.path("below"), within);
+            prop_assert_eq!(query.path("below"), Some(within));
         }
     }
 }

@@ -56,10 +56,13 @@ fn part() -> impl Strategy<Value = String> {
             "2026/1121/1215_chk",
             "999999/0105/0800",
             "+",
+            "%2e%2e%2f%2e%2e",
+            "home%2f..%2f..%2f..%2f..%2f..%2foutside",
             "\u{e9}",
         ])
         .prop_map(ToOwned::to_owned),
         "[a-z0-9%./_-]{0,12}",
+        (250..260usize).prop_map(|length| "x".repeat(length)),
         prop::collection::vec(any::<u8>(), 0..8)
             .prop_map(|bytes| { bytes.iter().map(|byte| format!("%{byte:02x}")).collect() }),
     ]
@@ -98,8 +101,17 @@ fn query() -> impl Strategy<Value = String> {
             "today",
             "2026/0105/0800",
             "home%2Fway-out%2Fsecret",
+            "home/way-out",
+            "kept-outside",
+            "../..",
+            "home/..",
+            "home/../../../../..",
+            "home/../../../../../outside",
         ])
         .prop_map(ToOwned::to_owned),
+        // More than a name, or a path, may have.
+        (200..300usize).prop_map(|length| format!("home/{}/x", "x".repeat(length))),
+        (4_000..20_000usize).prop_map(|length| "x/".repeat(length / 2)),
     ];
     let pairs = prop::collection::vec((key, value), 0..4);
     pairs.prop_map(|pairs| {
@@ -129,6 +141,11 @@ fn ask(address: &str) -> Result<(), TestCaseError> {
     );
     for secret in ["the secret", "root:x:", "SQLite format"] {
         prop_assert!(!text.contains(secret), "{address}: {text}");
+    }
+    // Names outside are as secret, but for those that were asked for.
+    for name in ["kept-outside", "shadow-", "catalog.db-"] {
+        let is_asked = address.contains(name);
+        prop_assert!(is_asked || !text.contains(name), "{address}: {text}");
     }
     Ok(())
 }

@@ -213,6 +213,95 @@ async fn nothing_outside_is_reached() {
 }
 
 #[tokio::test]
+async fn no_search_and_no_comparison_leads_outside() {
+    let ground = Ground::new();
+    fs::remove_file(ground.at("dump/.dump/catalog.db")).expect("removed");
+    let page = ground.page();
+    for below in [
+        "..",
+        "home/..",
+        "home/../..",
+        "home/../../../../..",
+        "home/../../../../../outside",
+        "home%2F..%2F..%2F..%2F..%2F..%2Foutside",
+        "./home",
+        "/home",
+        "/etc",
+        "home//letters",
+        "home/%00",
+        "home/letters/../../../../../../outside",
+    ] {
+        for query in [
+            "/search?q=*",
+            "/search?q=e",
+            "/search?deleted=1",
+            "/changes?a=2026/0105/0800&b=2026/1121/1215",
+        ] {
+            let address = format!("{query}&below={below}");
+            let answer = page.get(&address).await;
+            let text = answer.text();
+            assert_eq!(answer.status, 404, "{address}: {text}");
+            for name in ["kept-outside", "dump.toml", "runtime", "passwd"] {
+                assert!(!text.contains(name), "{address}: {text}");
+            }
+        }
+    }
+    let text = page.shown("/search?q=lost&below=home/letters/").await;
+    assert!(text.contains("lost.txt"), "{text}");
+}
+
+#[tokio::test]
+async fn a_symlink_in_one_of_two_dumps_leads_nowhere() {
+    let ground = Ground::empty();
+    fs::write(ground.at("outside/secret"), "the secret").expect("written");
+    fs::write(ground.at("outside/other"), "the secret").expect("written");
+    symlink(ground.at("outside"), ground.at("home/x")).expect("linked");
+    ground.dump(MINUTES[0]);
+    fs::remove_file(ground.at("home/x")).expect("removed");
+    ground.write("x/secret", b"inside");
+    ground.write("x/deep/file", b"inside");
+    ground.dump(MINUTES[1]);
+    ground.record();
+    for has_catalog in [true, false] {
+        if !has_catalog {
+            fs::remove_file(ground.at("dump/.dump/catalog.db")).expect("removed");
+        }
+        let page = ground.page();
+        for below in ["home/x", "home/x/secret"] {
+            let address = format!("/changes?a=2026/0105/0800&b=2026/0105/1730&below={below}");
+            let text = page.shown(&address).await;
+            let row = text
+                .split("<tr>")
+                .skip(1)
+                .find(|row| row.contains("<bdi>home/x/secret</bdi>"));
+            let row = row.unwrap_or_else(|| panic!("{below}: {text}"));
+            assert!(row.contains(">added<"), "{has_catalog} {below}: {row}");
+            assert!(!text.contains("x/other"), "{has_catalog} {below}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_is_too_long_is_nowhere() {
+    let ground = Ground::new();
+    let page = ground.page();
+    let long = "x".repeat(256);
+    for place in [
+        format!("2026/1121/1215/home/{long}"),
+        format!("2026/1121/1215/home/{long}/x"),
+        format!("2026/1121/1215/{long}/x"),
+        format!("newest/{long}/x"),
+    ] {
+        for what in ["at", "raw", "zip"] {
+            let answer = page.get(&format!("/{what}/{place}")).await;
+            assert_eq!(answer.status, 404, "{what} {place}: {}", answer.text());
+        }
+        let address = format!("/search?q=x&below={place}");
+        assert_eq!(page.get(&address).await.status, 404, "{address}");
+    }
+}
+
+#[tokio::test]
 async fn too_much_is_cut_or_refused() {
     let ground = Ground::empty();
     ground.write(

@@ -13,7 +13,7 @@ use super::changed::{Found, Judge, PathChange, renamed};
 use super::compare::Trust;
 use super::navigator::{Navigator, tree_of};
 use super::read::makes_up_inodes;
-use super::version::{Version, look};
+use super::version::{Version, is_inside, look};
 use super::walk_both::Walk;
 use crate::catalog::{Facts, Pair, Recorded};
 use crate::model::error::Error;
@@ -127,7 +127,8 @@ impl Comparison<'_> {
         })
     }
 
-    /// A path as one of the states has it; `old`: as the older one has it.
+    /// A path as one of the states has it; `old`: as the older one has it. `None`
+    /// also of a path that leads out of a dump, by `..` or a symlink.
     ///
     /// # Errors
     /// What cannot be looked at.
@@ -137,7 +138,13 @@ impl Comparison<'_> {
             return Ok(None);
         };
         let dump = match state {
-            State::Dump(dump) => dump.name(),
+            State::Dump(dump) => {
+                let top = self.navigator.listing.root().join(dump.path());
+                if !is_inside(&top, &path)? {
+                    return Ok(None);
+                }
+                dump.name()
+            }
             State::Main => None,
         };
         Ok(look(&path)?.map(|meta| Version { path, dump, meta }))

@@ -69,7 +69,9 @@ impl DumpRoot {
             path.push(OsStr::from_bytes(name.to_bytes()));
             above = match dir::open_dir(above.as_fd(), name, For::Passing) {
                 Ok(below) => Arc::new(below),
-                Err(cause) if errno::has_changed(&cause) => return Ok(None),
+                Err(cause) if errno::has_changed(&cause) || errno::is_too_long(&cause) => {
+                    return Ok(None);
+                }
                 Err(cause) => return Err(Fault::new(Op::Open, path, cause)),
             };
         }
@@ -267,8 +269,16 @@ mod tests {
                 "{path}"
             );
         }
-        let long = RelPath::from_bytes(&[b'x'; 5000]);
-        assert!(root.entry(dump(), &long).expect("looked").is_none());
+        let long = "x".repeat(256);
+        for path in [
+            "x".repeat(5000),
+            format!("tree/{long}"),
+            format!("tree/{long}/x"),
+            format!("{long}/tree"),
+        ] {
+            let path = RelPath::from_bytes(path.as_bytes());
+            assert!(root.entry(dump(), &path).expect("looked").is_none());
+        }
         let other = DumpId::parse(b"2026/1122/2332").expect("a name");
         let none = root.entry(other, &RelPath::root()).expect("looked");
         assert!(none.is_none());

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::ops::ControlFlow;
+use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use assert_fs::TempDir;
 
 use super::*;
-use crate::policy::layout::DumpName;
+use crate::policy::layout::{DumpId, DumpName};
 use crate::policy::name_test::NameTest;
 use crate::snapshot::Snapshot;
 
@@ -25,6 +26,56 @@ fn a_search_ends_when_it_is_told_to() {
         report.expect("looked through").found
     };
     assert_eq!((found(false), found(true)), (2, 0));
+}
+
+/// Only what is below a path counts, and that path is in the dump.
+#[test]
+fn a_path_that_leads_out_of_a_dump_has_no_differences() {
+    let dir = TempDir::new().unwrap();
+    let (one, two) = ("2026/0101/1000", "2026/0101/1100");
+    for dump in [one, two] {
+        fs::create_dir_all(dir.path().join(dump).join("tree")).unwrap();
+    }
+    fs::create_dir(dir.path().join("outside")).unwrap();
+    fs::write(dir.path().join("outside/secret"), "outside").unwrap();
+    symlink(
+        dir.path().join("outside"),
+        dir.path().join(one).join("tree/x"),
+    )
+    .unwrap();
+    fs::create_dir(dir.path().join(two).join("tree/x")).unwrap();
+    fs::write(dir.path().join(two).join("tree/x/secret"), "inside").unwrap();
+    let navigator = Navigator::new(dir.path());
+    let state = |dump: &str| State::Dump(DumpId::parse(dump.as_bytes()).expect("a name"));
+    let compared = navigator.compare(state(one), state(two));
+    for (path, was, is) in [
+        ("tree/x/secret", false, true),
+        ("tree/x", true, true),
+        ("tree/../../../../outside/secret", false, false),
+        ("..", false, false),
+    ] {
+        let version = |old| compared.version(old, &path.into()).expect("looked");
+        assert_eq!(
+            (version(true).is_some(), version(false).is_some()),
+            (was, is),
+            "{path}"
+        );
+        let below = compared.clone().below(path.into());
+        let found = below.run(None).expect("compared").changes;
+        let kinds: Vec<_> = found.iter().map(|one| one.change).collect();
+        let expected = match path {
+            "tree/x/secret" => &[ChangeKind::Create][..],
+            "tree/x" => &[ChangeKind::Write, ChangeKind::Create],
+            _ => &[],
+        };
+        assert_eq!(kinds, expected, "{path}");
+    }
+    for below in ["..", "tree/..", "tree/../../../../outside"] {
+        let any = NameTest::of_name(|_| true);
+        let find = navigator.find().test(any).below(below.into());
+        let report = find.run(None, &mut |path| panic!("{below}: {:?}", path.path));
+        assert_eq!(report.expect("looked").found, 0);
+    }
 }
 
 /// Somebody removed a part of a dump: a fault says so, unless it was not asked for.

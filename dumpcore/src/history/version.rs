@@ -8,7 +8,7 @@
 use std::ffi::{CString, OsStr};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::model::fault::{Fault, Op};
 use crate::model::metadata::{Capabilities, Meta, time_step};
@@ -105,10 +105,17 @@ pub(super) fn look(path: &Path) -> Result<Option<Meta>, Fault> {
     }
 }
 
-/// Are all names between `top` and the last one of `path` directories, and
-/// none a symlink that leads elsewhere?
+/// Is `path` below `top`, all names between `top` and its last one directories, and
+/// none a symlink that leads elsewhere? A path with `..` is not.
 pub(super) fn is_inside(top: &Path, path: &Path) -> Result<bool, Fault> {
-    let above = path.strip_prefix(top).ok().and_then(Path::parent);
+    let Ok(within) = path.strip_prefix(top) else {
+        return Ok(false);
+    };
+    let is_name = |part: Component<'_>| matches!(part, Component::Normal(_));
+    if !within.components().all(is_name) {
+        return Ok(false);
+    }
+    let above = within.parent();
     let mut reached = top.to_path_buf();
     let mut dir = match open_root(top, For::Passing) {
         Ok(dir) => dir,
@@ -133,6 +140,33 @@ mod tests {
     use super::*;
     use crate::model::kind::Kind;
     use crate::model::metadata::Time;
+
+    #[test]
+    fn what_leads_out_is_not_inside() {
+        let dir = assert_fs::TempDir::new().expect("a directory");
+        let top = dir.path().join("dump/tree");
+        std::fs::create_dir_all(top.join("a/b")).expect("made");
+        std::fs::create_dir(dir.path().join("outside")).expect("made");
+        std::os::unix::fs::symlink(dir.path().join("outside"), top.join("out")).expect("linked");
+        for (path, inside) in [
+            ("", true),
+            ("a", true),
+            ("a/b", true),
+            ("a/b/none", true),
+            ("out", true),
+            ("out/x", false),
+            ("none/x", false),
+            ("..", false),
+            ("a/..", false),
+            ("a/../a", false),
+            ("../../outside", false),
+            ("a/b/../../../..", false),
+        ] {
+            let found = is_inside(&top, &RelPath::from(path).below(&top));
+            assert_eq!(found.expect("looked"), inside, "{path}");
+        }
+        assert!(!is_inside(&top, dir.path()).expect("looked"), "above");
+    }
 
     #[test]
     fn a_time_that_the_dump_disk_cut_is_the_same() {

@@ -124,6 +124,12 @@ fn place(uri: &Uri, what: &str) -> Result<Place, ViewError> {
     found.ok_or_else(|| ViewError::missing("no dump and no path can be called so"))
 }
 
+/// The path that a search or a comparison is limited to.
+fn below(query: &Query) -> Result<RelPath, ViewError> {
+    let found = query.path("below");
+    found.ok_or_else(|| ViewError::missing("no path can be called so"))
+}
+
 /// The newest dump: its only tree, or all of them.
 async fn home(State(app): State<Arc<App>>) -> Answer {
     app.read(Work::View, |site| {
@@ -336,7 +342,7 @@ async fn search(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let query = Query::parse(uri.query());
     let wanted = Wanted {
         words: query.text("q").unwrap_or_default(),
-        below: query.path("below"),
+        below: below(&query)?,
         deleted: query.has("deleted"),
     };
     app.read(Work::Long, move |site| {
@@ -352,7 +358,7 @@ async fn search(State(app): State<Arc<App>>, uri: Uri) -> Answer {
 async fn changes(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let query = Query::parse(uri.query());
     app.read(Work::Long, move |site| {
-        let below = query.path("below");
+        let below = below(&query)?;
         let calendar = site.calendar()?;
         let recent: Vec<DumpId> = calendar.newest_first().take(CHOICE).collect();
         let asked = (query.dump("a"), query.dump("b"));

@@ -101,6 +101,7 @@ impl Ground {
         self.write("empty", b"");
         self.write("outside-secret", b"not secret");
         fs::write(self.at("outside/secret"), "the secret").expect("written");
+        fs::write(self.at("outside/kept-outside"), "the secret").expect("written");
         symlink(self.at("outside"), self.at("home/way-out")).expect("linked");
         symlink(self.at("outside/secret"), self.at("home/secret-link")).expect("linked");
         symlink("../../../../../../../../etc", self.at("home/up")).expect("linked");
