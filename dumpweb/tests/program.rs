@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -121,6 +122,44 @@ fn the_token_lets_its_user_in_and_ends_with_the_program() {
         .output()
         .expect("it runs");
     assert_eq!(output.status.code(), Some(1));
+}
+
+/// A browser sends the cookie to every port of a host, also to one on which another
+/// user listens: so the token must not help that user.
+#[test]
+#[ignore = "needs root"]
+fn the_token_does_not_let_another_user_in() {
+    let (user, ground) = (PlainUser::new(), ground());
+    for listen in ["127.0.0.1:0", "[::1]:0", "127.9.9.9:0"] {
+        let words = ["--no-open", "--print-url", "--listen", listen];
+        let served = serving(as_user(&user, &ground), &words);
+        let (ip, port) = (served.address().ip(), served.address().port());
+        let host = served.address().to_string();
+        let ask = |id: u32, ip: &str| {
+            let line = format!(
+                "exec 3<>/dev/tcp/{ip}/{port} && printf 'GET /at/2026/0105/0800/home HTTP/1.1\\r\\n\
+                 Host: {host}\\r\\nConnection: close\\r\\nCookie: dumpweb-{port}={}\\r\\n\\r\\n' >&3 && cat <&3",
+                served.token
+            );
+            let mut shell = Command::new("bash");
+            let output = shell.args(["-c", &line]).uid(id).gid(id).output();
+            String::from_utf8_lossy(&output.expect("bash runs").stdout).into_owned()
+        };
+        let ip = ip.to_string();
+        for id in [fixtures::plain_user::PLAIN, 0] {
+            let text = ask(id, &ip);
+            let is_shown = text.starts_with("HTTP/1.1 200") && text.contains("<bdi>");
+            assert!(is_shown, "{listen} {id}: {text}");
+        }
+        let mapped = format!("::ffff:{ip}");
+        for ip in [&ip, &mapped]
+            .into_iter()
+            .filter(|ip| ip.parse::<std::net::IpAddr>().is_ok())
+        {
+            let text = ask(65534, ip);
+            assert!(!text.contains("<bdi>"), "{listen} {ip}: {text}");
+        }
+    }
 }
 
 #[test]

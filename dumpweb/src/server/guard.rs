@@ -5,6 +5,8 @@
 //! here. So the name in `Host` must be one of ours, a request that another origin
 //! makes is refused, and without the token nothing is shown. The token comes once
 //! in the address and stays in a cookie that no script and no other site sees.
+//! Another user of this machine who listens on a port gets the cookie from a browser
+//! all the same; [`peer`](super::peer) refuses that user's connections.
 //! On a unix socket there is no token: the proxy before it knows who it is.
 
 use axum::http::header::{COOKIE, HOST, ORIGIN};
@@ -105,7 +107,10 @@ impl Guard {
             return self.hosts.is_empty() || self.hosts.iter().any(is_named);
         };
         let own = ["127.0.0.1", "localhost", "[::1]"];
-        own.iter().any(|name| host == format!("{name}:{port}"))
+        // Browsers leave out the port that is the usual one.
+        let is_own =
+            |name: &&str| host == format!("{name}:{port}") || (port == 80 && host == *name);
+        own.iter().any(is_own)
             || self
                 .hosts
                 .iter()
@@ -226,6 +231,24 @@ mod tests {
         assert_eq!(none, Verdict::Refuse(Refusal::Host));
         let two = [("host", "localhost:4711"), ("host", "evil"), COOKIES];
         assert_eq!(judged(&guard(), "/", &two), Verdict::Refuse(Refusal::Host));
+    }
+
+    #[test]
+    fn the_usual_port_need_not_be_named() {
+        let guard = Guard::tcp(TOKEN.into(), 80, vec!["127.9.9.9".into()]);
+        let cookie = ("cookie", "dumpweb-80=0123456789abcdef");
+        for (host, passes) in [
+            ("127.0.0.1", true),
+            ("localhost", true),
+            ("[::1]:80", true),
+            ("127.9.9.9", true),
+            ("127.9.9.9:80", true),
+            ("127.0.0.2", false),
+            ("127.0.0.1:8080", false),
+        ] {
+            let verdict = judged(&guard, "/", &[("host", host), cookie]);
+            assert_eq!(verdict == Verdict::Pass, passes, "{host}");
+        }
     }
 
     #[test]

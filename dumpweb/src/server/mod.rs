@@ -6,4 +6,5 @@ pub mod download;
 pub mod guard;
 pub mod headers;
 pub mod limits;
+pub mod peer;
 pub mod routes;

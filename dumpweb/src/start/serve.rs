@@ -23,6 +23,7 @@ use crate::program::PROGRAM;
 use crate::server::app::App;
 use crate::server::guard::Guard;
 use crate::server::limits::{Activity, THREADS};
+use crate::server::peer::OwnUser;
 use crate::server::routes::router;
 use crate::start::listen::Listener;
 use crate::start::options::Options;
@@ -131,7 +132,10 @@ fn introduce(
         }
         _ => {}
     }
-    Ok((Guard::tcp(secret, address.port(), page.host.clone()), files))
+    let mut hosts = page.host.clone();
+    // Not all of this machine's own addresses are 127.0.0.1.
+    hosts.push(address.ip().to_string());
+    Ok((Guard::tcp(secret, address.port(), hosts), files))
 }
 
 /// Why it ends.
@@ -165,6 +169,7 @@ fn serve(
             match listener {
                 Listener::Tcp(listener, _) => {
                     let listener = TcpListener::from_std(listener.try_clone()?)?;
+                    let listener = OwnUser::new(listener, nix::unistd::geteuid().as_raw())?;
                     axum::serve(listener, router)
                         .with_graceful_shutdown(asked_to_end)
                         .await
