@@ -29,11 +29,8 @@ pub(super) enum Trust {
     Inode,
     /// Equal size and modification time as well (of a directory, time): where
     /// inode numbers mean nothing, and reading every version would bring it
-    /// over a network.
+    /// over a network; or where an answer is wanted soon.
     SizeAndTime,
-    /// Of a directory, equal modification time as well: where an answer is wanted
-    /// soon.
-    DirectoryTime,
 }
 
 /// Compares two versions.

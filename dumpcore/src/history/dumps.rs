@@ -13,11 +13,13 @@ use super::catalog::CatalogView;
 use super::usage::own_bytes;
 use crate::catalog::DumpSizes;
 use crate::model::error::Error;
+use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
 use crate::model::lacking::Lacking;
 use crate::policy::layout::{self, DumpId, LinkTarget, Sort};
 use crate::policy::retention::KeepCandidate;
 use crate::root::DumpRoot;
+use crate::sys::errno;
 
 /// A dump, and what is known of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -174,10 +176,19 @@ impl DumpRoot {
     /// it does not exist, or may not be listed.
     #[must_use]
     pub fn trees(&self, dump: DumpId) -> Vec<OsString> {
+        self.list_trees(dump).unwrap_or_default()
+    }
+
+    /// The names of the trees in a dump; none where it does not exist.
+    ///
+    /// # Errors
+    /// The dump cannot be listed.
+    pub(super) fn list_trees(&self, dump: DumpId) -> Result<Vec<OsString>, Fault> {
         let path = self.path().join(dump.path());
-        let listed = super::read::list(&path);
-        let Ok(listed) = listed else {
-            return Vec::new();
+        let listed = match super::read::list(&path) {
+            Ok(listed) => listed,
+            Err(cause) if errno::has_changed(&cause) => return Ok(Vec::new()),
+            Err(cause) => return Err(Fault::new(Op::List, path, cause)),
         };
         let names = listed.iter().filter(|entry| match entry.kind {
             Some(kind) => kind == Kind::Dir,
@@ -187,9 +198,8 @@ impl DumpRoot {
                     .is_ok()
             }
         });
-        names
-            .map(|entry| OsString::from_vec(entry.name.to_bytes().to_vec()))
-            .collect()
+        let names = names.map(|entry| OsString::from_vec(entry.name.to_bytes().to_vec()));
+        Ok(names.collect())
     }
 
     /// By dump: the links that name it.

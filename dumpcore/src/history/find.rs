@@ -60,7 +60,8 @@ pub struct FoundPath {
     pub versions: Option<u64>,
     /// The space that its last version takes, in bytes; `None` of a directory.
     pub bytes: Option<u64>,
-    /// Does the newest dump of its tree lack it?
+    /// Does the newest dump of its tree lack it? `false` also where that dump could
+    /// not be looked through there.
     pub deleted: bool,
 }
 
@@ -192,6 +193,8 @@ impl Find<'_> {
             find: self,
             seen: HashSet::new(),
             trees: BTreeSet::new(),
+            unread: HashSet::new(),
+            lost_a_dump: false,
             report: FindReport::default(),
             each,
         };
@@ -225,6 +228,11 @@ struct Walk<'a> {
     seen: HashSet<RelPath>,
     /// The trees of newer dumps.
     trees: BTreeSet<RelPath>,
+    /// What the newest dump of its tree has, but could not be looked through there:
+    /// whether it lacks a path below is not known.
+    unread: HashSet<RelPath>,
+    /// Was there a dump of which the trees are not known?
+    lost_a_dump: bool,
     report: FindReport,
     each: Each<'a>,
 }
@@ -238,11 +246,39 @@ impl Walk<'_> {
         }
     }
 
+    /// Notes what could not be looked through.
+    fn lose(&mut self, fault: Fault, within: &RelPath, deleted: bool) {
+        if !deleted {
+            self.unread.insert(within.clone());
+        }
+        self.note(fault);
+    }
+
+    /// Is it not known whether the newest dump has this path?
+    fn is_unsure(&self, within: &RelPath) -> bool {
+        let bytes = within.as_bytes();
+        let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+        let mut ends = ends.map(|(end, _)| end).chain([bytes.len()]);
+        !self.unread.is_empty()
+            && ends.any(|end| self.unread.contains(&RelPath::from_bytes(&bytes[..end])))
+    }
+
     fn dump(&mut self, root: &DumpRoot, dump: DumpId) -> ControlFlow<()> {
         let top = self.find.top(dump);
-        for tree in root.trees(dump) {
+        let trees = match root.list_trees(dump) {
+            Ok(trees) => trees,
+            Err(fault) => {
+                self.lost_a_dump = true;
+                self.note(fault);
+                return ControlFlow::Continue(());
+            }
+        };
+        for tree in trees {
             let tree = RelPath::from(Path::new(&tree));
             let deleted = !self.trees.insert(tree.clone());
+            if self.lost_a_dump && !deleted {
+                self.unread.insert(tree.clone());
+            }
             let start = match &self.find.below {
                 Some(below) if !below.is_at_or_below(&tree) => continue,
                 Some(below) if *below != tree => below,
@@ -261,7 +297,10 @@ impl Walk<'_> {
                         self.tree(dump, start.below(&top), start, deleted)?;
                     }
                 }
-                Err(fault) => self.note(fault),
+                Err(fault) => {
+                    let start = start.clone();
+                    self.lose(fault, &start, deleted);
+                }
             }
         }
         ControlFlow::Continue(())
@@ -283,7 +322,7 @@ impl Walk<'_> {
             let names = match names_in(&path) {
                 Ok(names) => names,
                 Err(fault) => {
-                    self.note(fault);
+                    self.lose(fault, &within, deleted);
                     continue;
                 }
             };
@@ -321,7 +360,7 @@ impl Walk<'_> {
             Ok(Some(meta)) => meta,
             Ok(None) => return ControlFlow::Continue(false),
             Err(fault) => {
-                self.note(fault);
+                self.lose(fault, within, deleted);
                 return ControlFlow::Continue(false);
             }
         };
@@ -329,6 +368,7 @@ impl Walk<'_> {
         if !is_one || !self.seen.insert(within.clone()) {
             return ControlFlow::Continue(is_dir);
         }
+        let deleted = deleted && !self.is_unsure(within);
         let large = self
             .find
             .larger

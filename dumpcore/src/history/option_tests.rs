@@ -134,10 +134,32 @@ fn a_directory_of_the_same_time_counts_as_the_same_where_that_is_wanted() {
     };
     let history = || navigator.history(&place);
     assert_eq!(words(history()), ["create", "write", "write"]);
-    let trusting = words(history().trust_directory_times());
+    let trusting = words(history().trust_times());
     assert_eq!(
         trusting,
         ["create", "wstat"],
         "the names of the second were not looked at"
     );
+}
+
+#[test]
+fn a_file_of_the_same_size_and_time_is_not_read_where_that_is_wanted() {
+    let dir = TempDir::new().unwrap();
+    let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    for (hour, text) in [("1000", "one"), ("1100", "two"), ("1200", "three")] {
+        let path = dir.path().join(format!("2026/0101/{hour}/tree/path"));
+        fs::create_dir_all(path.parent().expect("below")).unwrap();
+        fs::write(&path, text).unwrap();
+        fs::File::open(&path).unwrap().set_modified(time).unwrap();
+    }
+    let navigator = Navigator::new(dir.path());
+    let dump = DumpName::parse(b"2026/0101/1200").expect("a name");
+    let place = Location::in_dump(dump, "tree/path".into());
+    let words = |history: History<'_>| -> Vec<&str> {
+        let events = history.run().events;
+        events.iter().map(|event| event.change.as_str()).collect()
+    };
+    let history = || navigator.history(&place);
+    assert_eq!(words(history()), ["create", "write", "write"]);
+    assert_eq!(words(history().trust_times()), ["create", "write"]);
 }

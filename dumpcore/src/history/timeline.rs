@@ -126,10 +126,11 @@ impl<'a> History<'a> {
         self
     }
 
-    /// Directories of equal modification time are taken to have the same names,
-    /// unlisted: names that changed while somebody set the time back are missed.
-    pub fn trust_directory_times(mut self) -> Self {
-        self.trust = Trust::DirectoryTime;
+    /// Files of equal size and modification time are taken to be the same, unread,
+    /// and directories of equal modification time to have the same names, unlisted:
+    /// what changed while somebody set the time back is missed.
+    pub fn trust_times(mut self) -> Self {
+        self.trust = Trust::SizeAndTime;
         self
     }
 
@@ -318,7 +319,7 @@ impl<'a> History<'a> {
                 before: dump.name,
                 appeared: Some(runs[at].first.name),
                 after: &|name| Some(name.below(&after)),
-                inodes: self.trust == Trust::Inode,
+                inodes: !makes_up_inodes(listing.root()),
                 catalog: self.catalog,
             };
             let outcome = search.find(within, version, &mut past.faults);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use dumpcore::chrono::{DateTime, Local, Utc};
-use dumpcore::{CatalogView, DumpId, DumpRoot, KeepRules, Navigator, NoCatalog, RelPath};
+use dumpcore::{CatalogView, DumpId, DumpRoot, KeepRules, Kind, Navigator, NoCatalog, RelPath};
 
 use crate::address::DumpRef;
 use crate::view::calendar::Calendar;
@@ -111,15 +111,20 @@ impl Site {
     /// The newest dump that has the tree of a path.
     ///
     /// # Errors
-    /// The dump root cannot be listed.
+    /// The dump root cannot be listed; or a newer dump cannot be looked into, which
+    /// may have the tree.
     pub fn newest(&self, within: &RelPath) -> Result<Option<DumpId>, ViewError> {
         let calendar = self.calendar()?;
-        let tree = tree_of(within);
-        let newest = calendar.newest_first().find(|dump| {
-            let root = self.navigator.listing().root();
-            within.is_root() || root.join(dump.path()).join(tree.as_path()).is_dir()
-        });
-        Ok(newest)
+        if within.is_root() {
+            return Ok(calendar.newest());
+        }
+        let (root, tree) = (self.root()?, tree_of(within));
+        for dump in calendar.newest_first() {
+            if has_tree(&root, dump, &tree)? {
+                return Ok(Some(dump));
+            }
+        }
+        Ok(None)
     }
 
     /// When a dump was made; `None` of a first copy.
@@ -137,8 +142,12 @@ impl Site {
         found.map(|one| Arc::clone(&one.versions))
     }
 
-    /// Remembers the versions of a path.
+    /// Remembers the versions of a path, unless something could not be read: it may
+    /// be read the next time.
     pub(super) fn remember(&self, within: &RelPath, all: &Calendar, versions: &Arc<Versions>) {
+        if versions.unread > 0 {
+            return;
+        }
         let mut histories = locked(&self.histories);
         histories.retain(|one| one.within != *within);
         if histories.len() == REMEMBERED {
@@ -151,6 +160,15 @@ impl Site {
             versions: Arc::clone(versions),
         });
     }
+}
+
+/// Does a dump have a tree?
+///
+/// # Errors
+/// It cannot be looked into.
+pub(super) fn has_tree(root: &DumpRoot, dump: DumpId, tree: &RelPath) -> Result<bool, ViewError> {
+    let entry = root.entry(dump, tree)?;
+    Ok(entry.is_some_and(|entry| entry.meta().kind == Kind::Dir))
 }
 
 /// The name of the tree that a path inside a dump is in.

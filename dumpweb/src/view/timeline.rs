@@ -9,7 +9,7 @@ use dumpcore::{DumpId, Kind, RelPath};
 
 use crate::view::calendar::{Calendar, Day, day_of, is_checkpoint, time_of};
 use crate::view::error::ViewError;
-use crate::view::site::{Site, tree_of};
+use crate::view::site::{Site, has_tree, tree_of};
 use crate::view::version::{VersionChange, VersionRow, Versions};
 
 /// The number of versions that are shown on each side of the one in view.
@@ -93,7 +93,7 @@ impl TimeLine {
         let versions = Versions::find(site, within, names)?;
         let mut line = Self {
             within: within.clone(),
-            near: near(site, &calendar, dump, within),
+            near: near(site, &calendar, dump, within)?,
             ..Self::default()
         };
         line.fill_calendar(&calendar, dump);
@@ -163,19 +163,24 @@ impl TimeLine {
     }
 }
 
-/// The dumps before and after that have the tree.
-fn near(site: &Site, calendar: &Calendar, dump: DumpId, within: &RelPath) -> Near {
-    let tree = tree_of(within);
-    let root = site.path();
-    let has_tree = |dump: &&DumpId| root.join(dump.path()).join(tree.as_path()).is_dir();
+/// The dumps before and after that have the tree. One that cannot be looked into
+/// counts: its page says why.
+fn near(
+    site: &Site,
+    calendar: &Calendar,
+    dump: DumpId,
+    within: &RelPath,
+) -> Result<Near, ViewError> {
+    let (root, tree) = (site.root()?, tree_of(within));
+    let has_tree = |dump: &&DumpId| has_tree(&root, **dump, &tree).unwrap_or(true);
     let all = calendar.oldest_first();
     let Some(place) = calendar.place(dump) else {
-        return Near::default();
+        return Ok(Near::default());
     };
-    Near {
+    Ok(Near {
         older: all[..place].iter().rev().find(has_tree).copied(),
         newer: all[place + 1..].iter().find(has_tree).copied(),
-    }
+    })
 }
 
 /// Dumps that have something in common, as one step each.
