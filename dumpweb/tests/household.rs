@@ -109,7 +109,7 @@ fn configuration(dir: &Path, sockets: &Path, port: u16) -> String {
     fs::write(&users, lines).expect("written");
     let here = dir.display();
     format!(
-        "user root; daemon off; pid {here}/pid; error_log {here}/log;\nevents {{}}\nhttp {{\naccess_log off;\n\
+        "user root; daemon off; master_process off; pid {here}/pid; error_log {here}/log;\nevents {{}}\nhttp {{\naccess_log off;\n\
          client_body_temp_path {here}/a; proxy_temp_path {here}/b; fastcgi_temp_path {here}/c;\n\
          uwsgi_temp_path {here}/d; scgi_temp_path {here}/e;\n{site}}}\n"
     )
@@ -232,6 +232,9 @@ fn the_units_are_closed() {
         "NoNewPrivileges=yes",
         "MemoryDenyWriteExecute=yes",
         "SuccessExitStatus=143",
+        "MemoryMax=1G",
+        "TasksMax=64",
+        "LimitNOFILE=4096",
     ] {
         assert!(service.lines().any(|found| found == line), "{line}");
     }

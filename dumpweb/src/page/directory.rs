@@ -71,12 +71,17 @@ fn summary(dump: DumpId, within: &RelPath, listed: &Directory) -> Markup {
                     ("b", newest.to_string().as_bytes()),
                     ("below", below),
                 ])) { "changes since" }
-            } @else {
+            } @else if listed.not_compared.is_none() {
                 " in the newest dump"
             }
             @if !within.is_root() {
                 " · "
                 a href=(address::with("/search", &[("deleted", b"1"), ("below", below)])) { "deleted here" }
+            }
+        }
+        @if let Some(why) = &listed.not_compared {
+            p.quiet role="status" {
+                "What became of it since is not known, for the newest dump could not be read there: " (why)
             }
         }
     }
@@ -104,17 +109,18 @@ fn entry(dump: DumpId, within: &RelPath, row: &Row) -> Markup {
         Since::Same => "",
         Since::Changed => "changed",
         Since::Gone => "gone",
+        Since::Unknown => "unknown",
     };
     let is_file = row.kind == Some(Kind::File);
     html! {
         tr class=(since) {
             th scope="row" class={ "name " (text::kind(row.kind)) } {
                 a href=(address::at(dump, &within.join(&row.name))) { (text::name(&row.name)) }
-                @if row.kind.is_none() { span.quiet { " (you may not look)" } }
+                @if let Some(fault) = &row.fault { span.quiet { " (" (fault) ")" } }
             }
             td.size { @if is_file { (text::size(row.size)) } }
             td.time { @if row.kind.is_some() { (text::time(row.mtime)) } }
-            td.since { @if !since.is_empty() { span.badge { (since) } } }
+            td.since { @if !since.is_empty() { span .badge[row.since != Since::Unknown] { (since) } } }
         }
     }
 }

@@ -135,27 +135,44 @@ impl Frame {
     }
 }
 
-/// The way to a path, name by name.
+/// The number of names that the way shows at each end: each link to one in the
+/// middle has the whole path up to it in it.
+const STEPS: usize = 30;
+
+/// The way to a path, name by name; of a long one its beginning and its end.
 #[must_use]
 pub fn way(dump: DumpId, within: &RelPath) -> Markup {
     let bytes = within.as_bytes();
     let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'/');
     let mut ends: Vec<usize> = ends.map(|(end, _)| end).collect();
-    ends.push(bytes.len());
-    let steps = ends.iter().map(|end| RelPath::from_bytes(&bytes[..*end]));
-    let steps: Vec<RelPath> = steps.filter(|step| !step.is_root()).collect();
+    if !within.is_root() {
+        ends.push(bytes.len());
+    }
+    let last = ends.split_off(ends.len().saturating_sub(STEPS));
+    let left_out = ends.len().saturating_sub(STEPS);
+    ends.truncate(STEPS);
     html! {
         nav.way aria-label="Path" {
             ol {
                 li { a href=(address::at(dump, &RelPath::root())) { (dump) } }
-                @for step in &steps {
-                    li {
-                        @if step == within {
-                            span aria-current="page" { (text::name(text::last(step))) }
-                        } @else {
-                            a href=(address::at(dump, step)) { (text::name(text::last(step))) }
-                        }
-                    }
+                (steps(dump, within, &ends))
+                @if left_out > 0 { li { "… " (left_out) " more …" } }
+                (steps(dump, within, &last))
+            }
+        }
+    }
+}
+
+fn steps(dump: DumpId, within: &RelPath, ends: &[usize]) -> Markup {
+    let steps = ends.iter();
+    let steps = steps.map(|end| RelPath::from_bytes(&within.as_bytes()[..*end]));
+    html! {
+        @for step in steps {
+            li {
+                @if step == *within {
+                    span aria-current="page" { (text::name(text::last(&step))) }
+                } @else {
+                    a href=(address::at(dump, &step)) { (text::name(text::last(&step))) }
                 }
             }
         }

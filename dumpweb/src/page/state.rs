@@ -46,11 +46,24 @@ pub fn state(root: &Path, state: &RootState) -> Markup {
 fn attention(state: &RootState) -> Markup {
     html! {
         @if state.attention.is_empty() {
-            p.good { "Nothing needs attention." }
+            p .good[state.no_catalog.is_none() && state.unread == 0] {
+                "Nothing needs attention" @if state.no_catalog.is_some() { ", as far as is known" } "."
+            }
         } @else {
             section.attention aria-labelledby="attention" {
                 h2 #attention { "Needs attention" }
                 ul { @for one in &state.attention { li { (one) } } }
+            }
+        }
+        @if state.no_catalog.is_some() {
+            p.quiet {
+                "Without the catalog it is not known whether scrubs found damage, nor for how many more \
+                 dumps there is room."
+            }
+        }
+        @if state.unread > 0 {
+            p.quiet {
+                (figures::number(state.unread)) " dumps cannot be listed: what is said of trees leaves them out."
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::address;
 use crate::page::file::visible;
 use crate::page::layout::way;
 use crate::page::text;
-use crate::view::text_diff::{DiffRow, Line, TextDifference};
+use crate::view::text_diff::{Compared, DiffRow, Line};
 
 /// Two versions of a file, the older one first.
 #[derive(Clone, Copy, Debug)]
@@ -22,9 +22,9 @@ pub struct Pair<'a> {
     pub is_unified: bool,
 }
 
-/// How they differ; `None`: one of them is not text.
+/// How they differ.
 #[must_use]
-pub fn text_diff(pair: Pair<'_>, found: Option<&TextDifference>, is_same: bool) -> Markup {
+pub fn text_diff(pair: Pair<'_>, found: &Compared) -> Markup {
     let Pair {
         old,
         new,
@@ -48,10 +48,14 @@ pub fn text_diff(pair: Pair<'_>, found: Option<&TextDifference>, is_same: bool) 
             " · "
             a href=(other(!is_unified)) { (if is_unified { "side by side" } else { "in one column" }) }
         }
-        @match found {
-            _ if is_same => { p.quiet { "Both versions have the same content." } }
-            None => { p.quiet { "They differ, and are not both text: download them to compare." } }
-            Some(found) => {
+        @match (&found.text, found.is_same) {
+            (_, Some(true)) => { p.quiet { "Both versions have the same content." } }
+            (None, Some(false)) => { p.quiet { "They differ, and are not both text." } }
+            (None, None) => { p.quiet { "They are not text, and were not compared as a whole: download them to compare." } }
+            (Some(found), _) if found.hunks.is_empty() && !found.is_cut => {
+                p.quiet { "The lines are the same; line ends, or bytes that are not UTF-8, differ." }
+            }
+            (Some(found), _) => {
                 p.quiet { span.added { "+" (found.added) } " " span.removed { "−" (found.removed) } " lines" }
                 @if found.is_cut { p.quiet { "Not all of it is shown." } }
                 @for hunk in &found.hunks {

@@ -4,7 +4,9 @@
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write};
 use std::ops::Range;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{
@@ -13,6 +15,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::task;
 use tokio_stream::wrappers::ReceiverStream;
@@ -26,6 +29,9 @@ use crate::view::error::ViewError;
 
 /// Pieces that are read ahead of the one who takes them.
 const AHEAD: usize = 4;
+
+/// Who takes no piece for this long is not waited for.
+const STALLED: Duration = Duration::from_secs(300);
 
 /// The size of a piece, in bytes.
 const PIECE: usize = 128 << 10;
@@ -139,24 +145,45 @@ async fn stream(
     let under_way = app.activity.start();
     let (sender, receiver) = channel(AHEAD);
     task::spawn_blocking(move || {
-        let mut out = Pieces {
-            sender,
-            piece: Vec::with_capacity(PIECE),
-        };
-        let written = write(&mut out).and_then(|()| out.flush());
-        // What ends early must not look whole: the connection is broken off.
-        if let Err(cause) = written {
-            let _ = out.sender.blocking_send(Err(cause));
-        }
+        pour(sender, STALLED, write);
         drop((turn, under_way));
     });
     Ok(Body::from_stream(ReceiverStream::new(receiver)))
 }
 
+/// Writes into a body. What ends early, or panics, must not look whole: the
+/// connection is broken off then.
+fn pour(
+    sender: Sender<io::Result<Bytes>>,
+    patience: Duration,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) {
+    let mut out = Pieces {
+        sender,
+        patience,
+        piece: Vec::with_capacity(PIECE),
+    };
+    let whole = || write(&mut out).and_then(|()| out.flush());
+    let written = panic::catch_unwind(AssertUnwindSafe(whole));
+    let written = written.unwrap_or_else(|_| Err(io::Error::other("it ended too early")));
+    if let Err(cause) = written {
+        let _ = out.send(Err(cause));
+    }
+}
+
 /// Collects what is written into pieces.
 struct Pieces {
     sender: Sender<io::Result<Bytes>>,
+    patience: Duration,
     piece: Vec<u8>,
+}
+
+impl Pieces {
+    /// Waits until there is room for it.
+    fn send(&self, piece: io::Result<Bytes>) -> io::Result<()> {
+        let sent = Handle::current().block_on(self.sender.send_timeout(piece, self.patience));
+        sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
 }
 
 impl Write for Pieces {
@@ -174,8 +201,7 @@ impl Write for Pieces {
             return Ok(());
         }
         let piece = std::mem::replace(&mut self.piece, Vec::with_capacity(PIECE));
-        let sent = self.sender.blocking_send(Ok(piece.into()));
-        sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
+        self.send(Ok(piece.into()))
     }
 }
 
@@ -254,6 +280,44 @@ mod tests {
             let mut headers = HeaderMap::new();
             headers.insert("range", HeaderValue::from_static(text));
             assert_eq!(part(&headers, 100), expected, "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_takes_nothing_is_not_waited_for() {
+        let (sender, _receiver) = channel(AHEAD);
+        let began = std::time::Instant::now();
+        let written = task::spawn_blocking(move || {
+            let mut written = 0;
+            pour(sender, Duration::from_millis(100), |out| {
+                loop {
+                    out.write_all(&[0; PIECE])?;
+                    written += 1;
+                }
+            });
+            written
+        });
+        assert_eq!(written.await.expect("it ended"), AHEAD);
+        assert!(began.elapsed() < Duration::from_secs(60));
+    }
+
+    #[tokio::test]
+    async fn what_ends_early_does_not_look_whole() {
+        type Writing = fn(&mut dyn Write) -> io::Result<()>;
+        let cases: [(Writing, bool); 3] = [
+            (|out| out.write_all(b"all of it"), true),
+            (|_| Err(io::Error::other("no disk")), false),
+            (|_| panic!("a fault of ours"), false),
+        ];
+        for (write, is_whole) in cases {
+            let (sender, mut receiver) = channel(AHEAD);
+            let poured = task::spawn_blocking(move || pour(sender, STALLED, write));
+            let mut last = receiver.recv().await.expect("something comes");
+            while let Some(next) = receiver.recv().await {
+                last = next;
+            }
+            poured.await.expect("it ended");
+            assert_eq!(last.is_ok(), is_whole);
         }
     }
 

@@ -6,7 +6,7 @@
 //! makes is refused, and without the token nothing is shown. The token comes once
 //! in the address and stays in a cookie that no script and no other site sees.
 //! Another user of this machine who listens on a port gets the cookie from a browser
-//! all the same; [`peer`](super::peer) refuses that user's connections.
+//! too; [`peer`](super::peer) refuses that user's connections.
 //! On a unix socket there is no token: the proxy before it knows who it is.
 
 use axum::http::header::{COOKIE, HOST, ORIGIN};

@@ -31,7 +31,7 @@ use crate::view::restoring::Restoring;
 use crate::view::search::{SearchResult, Wanted};
 use crate::view::site::Site;
 use crate::view::state::RootState;
-use crate::view::text_diff::TextDifference;
+use crate::view::text_diff::Compared;
 use crate::view::timeline::TimeLine;
 
 /// What a handler gives.
@@ -134,9 +134,12 @@ fn below(query: &Query) -> Result<RelPath, ViewError> {
 async fn home(State(app): State<Arc<App>>) -> Answer {
     app.read(Work::View, |site| {
         let Some(newest) = site.newest(&RelPath::root())? else {
-            let text = "There is no dump yet: 'dumpme' makes one.";
+            let text = format!(
+                "There are no dumps at {}. Is its disk mounted? 'dumpme' makes the first dump.",
+                page::text::plain(site.path().as_os_str().as_encoded_bytes())
+            );
             let frame = Frame::new("dump", Tab::Files);
-            return Ok(ok(&frame, &message::message("No dumps", text), None));
+            return Ok(ok(&frame, &message::message("No dumps", &text), None));
         };
         let trees = site.root()?.trees(newest);
         let within = match trees.as_slice() {
@@ -152,7 +155,12 @@ async fn home(State(app): State<Arc<App>>) -> Answer {
 async fn at(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let place = place(&uri, "/at/")?;
     let query = Query::parse(uri.query());
-    app.read(Work::View, move |site| {
+    // All of a file is read for its hash, however large it is.
+    let work = match query.has("hash") {
+        true => Work::Long,
+        false => Work::View,
+    };
+    app.read(work, move |site| {
         let found = Found::find(site, &place)?;
         if place.dump == DumpRef::Newest {
             return Ok(elsewhere(&address::at(found.dump, &found.within)));
@@ -225,25 +233,14 @@ fn compared(site: &Site, found: Found, other: DumpId, query: &Query) -> Answer {
     if calendar.place(old.0) > calendar.place(new.0) {
         std::mem::swap(&mut old, &mut new);
     }
-    let is_same = old.1.meta().id() == new.1.meta().id();
-    let are_files = [&old.1, &new.1]
-        .iter()
-        .all(|entry| entry.meta().kind == Kind::File);
-    let found = match are_files && !is_same {
-        true => TextDifference::read(&old.1, &new.1)?,
-        false => None,
-    };
-    let is_same = is_same
-        || found
-            .as_ref()
-            .is_some_and(|found| found.hunks.is_empty() && !found.is_cut);
+    let found = Compared::read(&old.1, &new.1)?;
     let pair = page::text_diff::Pair {
         old: old.0,
         new: new.0,
         within: &within,
         is_unified: query.has("unified"),
     };
-    let main = page::text_diff::text_diff(pair, found.as_ref(), is_same);
+    let main = page::text_diff::text_diff(pair, &found);
     let line = TimeLine::find(site, new.0, &within, 0)?;
     let moment = page::text::moment(new.0, site.moment(new.0));
     let aside = page::timeline::timeline(&line, new.0, &moment);

@@ -1,13 +1,17 @@
 //! A directory of a dump as a ZIP archive, written as it is read: no temporary
-//! file, and no more memory than the list of its names.
+//! file. An archive ends with a list of all its entries, which is in memory until
+//! then: some hundred bytes for each.
 //!
 //! What cannot be read is named in a file at the end of the archive, so that it is
-//! not missing in silence.
+//! not missing in silence. Of a name that other systems would not take as one, the
+//! bytes that make it so are `%XX`.
 
-use std::io::{self, Read as _, Write};
+use std::io::{self, Read, Write};
+use std::path::Path;
 
 use dumpcore::chrono::{DateTime, Datelike as _, Local, Timelike as _};
-use dumpcore::{Chain, EntryAt, EntryDir, Fault, Kind, Meta, Op, Printable, Time};
+use dumpcore::{Chain, EntryAt, EntryDir, Fault, Kind, Meta, Printable, Time};
+use zip::result::{ZipError, ZipResult};
 use zip::write::{FileOptions, SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, ZipWriter};
 
@@ -32,7 +36,7 @@ pub fn write(top: &EntryAt, name: &[u8], out: impl Write) -> io::Result<()> {
         more: 0,
         buffer: vec![0; 128 << 10],
     };
-    archive.tree(top, name)?;
+    archive.tree(top, &encoded(name))?;
     archive.end()
 }
 
@@ -47,20 +51,20 @@ struct Archive<W: Write> {
 /// A directory that is being gone through: the names that are left, the last first.
 struct Level {
     dir: EntryDir,
-    path: Vec<u8>,
+    path: String,
     names: Vec<Vec<u8>>,
 }
 
 impl<W: Write> Archive<W> {
-    fn tree(&mut self, top: &EntryAt, name: &[u8]) -> io::Result<()> {
+    fn tree(&mut self, top: &EntryAt, name: &str) -> io::Result<()> {
         let mut levels = Vec::new();
-        levels.extend(self.dir(top, name.to_vec())?);
+        levels.extend(self.dir(top, name.to_owned())?);
         while let Some(level) = levels.last_mut() {
             let Some(name) = level.names.pop() else {
                 levels.pop();
                 continue;
             };
-            let path = [&level.path[..], b"/", &name].concat();
+            let path = format!("{}/{}", level.path, encoded(&name));
             let entry = match level.dir.entry(&name) {
                 Ok(Some(entry)) => entry,
                 Ok(None) => continue,
@@ -73,14 +77,17 @@ impl<W: Write> Archive<W> {
                 Kind::Dir => levels.extend(self.dir(&entry, path)?),
                 Kind::File => self.file(&entry, &path)?,
                 Kind::Symlink => self.symlink(&entry, &path)?,
-                other => self.note(format!("{}: a {other}", Printable(&path))),
+                other => self.note(format!("{}: a {other}", Printable::path(entry.path()))),
             }
         }
         Ok(())
     }
 
-    fn dir(&mut self, entry: &EntryAt, path: Vec<u8>) -> io::Result<Option<Level>> {
-        self.zip.add_directory(text(&path), options(entry.meta()))?;
+    fn dir(&mut self, entry: &EntryAt, path: String) -> io::Result<Option<Level>> {
+        let added = self.zip.add_directory(&path, options(entry.meta()));
+        if !self.is_added(added, entry)? {
+            return Ok(None);
+        }
         let dir = match entry.list() {
             Ok(dir) => dir,
             Err(fault) => {
@@ -93,7 +100,19 @@ impl<W: Write> Archive<W> {
         Ok(Some(Level { dir, path, names }))
     }
 
-    fn file(&mut self, entry: &EntryAt, path: &[u8]) -> io::Result<()> {
+    /// Was it added? What the format has no room for is noted.
+    fn is_added(&mut self, added: ZipResult<()>, entry: &EntryAt) -> io::Result<bool> {
+        match added {
+            Ok(()) => Ok(true),
+            Err(ZipError::Io(cause)) => Err(cause),
+            Err(other) => {
+                self.note(format!("{}: {other}", Printable::path(entry.path())));
+                Ok(false)
+            }
+        }
+    }
+
+    fn file(&mut self, entry: &EntryAt, path: &str) -> io::Result<()> {
         let mut file = match entry.open() {
             Ok(file) => file,
             Err(fault) => {
@@ -101,32 +120,56 @@ impl<W: Write> Archive<W> {
                 return Ok(());
             }
         };
-        let large = entry.meta().size >= u64::from(u32::MAX) / 2;
+        let size = entry.meta().size;
+        let large = size >= u64::from(u32::MAX) / 2;
         let options = options(entry.meta()).large_file(large);
-        self.zip.start_file(text(path), options)?;
-        loop {
-            match file.read(&mut self.buffer) {
-                Ok(0) => return Ok(()),
-                Ok(got) => self.zip.write_all(&self.buffer[..got])?,
-                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
-                Err(cause) => {
-                    self.fault(&Fault::new(Op::Read, entry.path(), cause));
-                    return Ok(());
-                }
-            }
+        let added = self.zip.start_file(path, options);
+        match self.is_added(added, entry)? {
+            true => self.contents(&mut file, size, entry.path()),
+            false => Ok(()),
         }
     }
 
-    fn symlink(&mut self, entry: &EntryAt, path: &[u8]) -> io::Result<()> {
-        match entry.target() {
-            Ok(target) => {
-                let target = text(target.as_os_str().as_encoded_bytes());
-                self.zip
-                    .add_symlink(text(path), target, options(entry.meta()))?;
+    /// Copies a file. One that is shorter than it was, or cannot be read to its end,
+    /// would look whole in the archive: that is noted.
+    fn contents(&mut self, file: &mut impl Read, size: u64, path: &Path) -> io::Result<()> {
+        let mut copied = 0;
+        let cause = loop {
+            match file.read(&mut self.buffer) {
+                Ok(0) => break None,
+                Ok(got) => {
+                    self.zip.write_all(&self.buffer[..got])?;
+                    copied += got as u64;
+                }
+                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                Err(cause) => break Some(cause),
             }
-            Err(fault) => self.fault(&fault),
+        };
+        if copied != size || cause.is_some() {
+            let why = cause.map_or_else(|| "it ends there".to_owned(), |cause| cause.to_string());
+            let path = Printable::path(path);
+            self.note(format!(
+                "{path}: only the first {copied} of {size} bytes are in the archive: {why}"
+            ));
         }
         Ok(())
+    }
+
+    fn symlink(&mut self, entry: &EntryAt, path: &str) -> io::Result<()> {
+        let target = match entry.target() {
+            Ok(target) => target,
+            Err(fault) => {
+                self.fault(&fault);
+                return Ok(());
+            }
+        };
+        let Some(target) = target.to_str() else {
+            let (link, target) = (Printable::path(entry.path()), Printable::path(&target));
+            self.note(format!("{link}: a symlink to {target}, which is not UTF-8"));
+            return Ok(());
+        };
+        let added = self.zip.add_symlink(path, target, options(entry.meta()));
+        self.is_added(added, entry).map(drop)
     }
 
     fn fault(&mut self, fault: &Fault) {
@@ -156,12 +199,27 @@ impl<W: Write> Archive<W> {
     }
 }
 
-/// A path as archives have it: text. What is not UTF-8 is written as `\377`.
-fn text(path: &[u8]) -> String {
-    match str::from_utf8(path) {
-        Ok(text) => text.to_owned(),
-        Err(_) => Printable(path).to_string(),
+/// A name as archives have it: text without a backslash, which Windows takes for a
+/// slash, and without control bytes. Other bytes, and `%` itself, are `%XX`: so no two
+/// names become one.
+fn encoded(name: &[u8]) -> String {
+    let mut text = String::with_capacity(name.len());
+    for chunk in name.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\\' | '%' | '\0'..='\x1f' | '\x7f' => escape(&mut text, c as u8),
+                c => text.push(c),
+            }
+        }
+        for byte in chunk.invalid() {
+            escape(&mut text, *byte);
+        }
     }
+    text
+}
+
+fn escape(text: &mut String, byte: u8) {
+    text.push_str(&format!("%{byte:02X}"));
 }
 
 fn options(meta: &Meta) -> FileOptions<'static, 'static, ()> {
@@ -188,4 +246,86 @@ fn time(time: Time) -> Option<zip::DateTime> {
         part(at.second())?,
     )
     .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+    use std::io::Cursor;
+
+    /// Gives some bytes, then a fault.
+    struct Broken(Cursor<Vec<u8>>, bool);
+
+    impl Read for Broken {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(buffer)? {
+                0 if self.1 => Err(io::Error::other("a bad sector")),
+                got => Ok(got),
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_breaks_off_does_not_look_whole() {
+        for (bytes, size, fails, expected) in [
+            (5, 5, false, None),
+            (0, 0, false, None),
+            (
+                5,
+                9,
+                false,
+                Some("only the first 5 of 9 bytes are in the archive: it ends there"),
+            ),
+            (
+                5,
+                9,
+                true,
+                Some("only the first 5 of 9 bytes are in the archive: a bad sector"),
+            ),
+            (
+                0,
+                9,
+                true,
+                Some("only the first 0 of 9 bytes are in the archive: a bad sector"),
+            ),
+        ] {
+            let mut archive = Archive {
+                zip: ZipWriter::new_stream(Vec::new()),
+                faults: Vec::new(),
+                more: 0,
+                buffer: vec![0; 2],
+            };
+            archive
+                .zip
+                .start_file("x", SimpleFileOptions::default())
+                .expect("started");
+            let mut file = Broken(Cursor::new(vec![7; bytes]), fails);
+            let copied = archive.contents(&mut file, size, Path::new("/dump/x"));
+            copied.expect("written");
+            let expected: Vec<String> = expected
+                .into_iter()
+                .map(|text| format!("/dump/x: {text}"))
+                .collect();
+            assert_eq!(archive.faults, expected);
+        }
+    }
+
+    #[test]
+    fn no_two_names_become_one() {
+        for (name, expected) in [
+            (&b"plain \xc3\xa9.txt"[..], "plain \u{e9}.txt"),
+            (b"back\\slash", "back%5Cslash"),
+            (b"100%", "100%25"),
+            (b"new\nline\x7f", "new%0Aline%7F"),
+            (b"a\xff\xfeb\xc3", "a%FF%FEb%C3"),
+            (b"\\377", "%5C377"),
+            (b"\xff", "%FF"),
+            (b"%FF", "%25FF"),
+        ] {
+            assert_eq!(encoded(name), expected);
+        }
+        let all: HashSet<String> = (0..=u16::MAX).map(|n| encoded(&n.to_be_bytes())).collect();
+        assert_eq!(all.len(), 1 << 16);
+    }
 }

@@ -35,8 +35,12 @@ pub struct Directory {
     pub sort: Sorting,
     /// May it be sorted otherwise?
     pub is_sortable: bool,
-    /// The dump that it is held against; `None` when it is the newest itself.
+    /// The dump that it is held against; `None` when it is the newest itself, or
+    /// which one is the newest is not known.
     pub against: Option<DumpId>,
+    /// Why it could not be held against the newest dump: what became of its names is
+    /// not known then.
+    pub not_compared: Option<String>,
 }
 
 /// A name in a directory.
@@ -44,8 +48,10 @@ pub struct Directory {
 pub struct Row {
     /// Its bytes.
     pub name: Vec<u8>,
-    /// What it is; `None` where this user may not look.
+    /// What it is; `None` where it could not be looked at.
     pub kind: Option<Kind>,
+    /// Why not.
+    pub fault: Option<String>,
     /// Its size in bytes.
     pub size: u64,
     /// When it was modified.
@@ -63,6 +69,8 @@ pub enum Since {
     Changed,
     /// It is gone.
     Gone,
+    /// One of both could not be looked at.
+    Unknown,
 }
 
 /// How a directory is sorted: directories come first in any case.
@@ -111,24 +119,11 @@ impl Directory {
         (page, sort): (usize, Sorting),
     ) -> Result<Self, ViewError> {
         let listed = entry.list()?;
-        let newest = site.newest(within)?.filter(|newest| *newest != dump);
-        let now = match newest {
-            Some(newest) => site.root()?.entry(newest, within).ok().flatten(),
-            None => None,
-        };
-        let now = now.and_then(|now| now.list().ok());
+        let against = Against::find(site, dump, within);
         let mut names = listed.names();
         let total = names.len();
         let is_sortable = total <= SORTED;
         let sort = if is_sortable { sort } else { Sorting::Name };
-        let against = Against {
-            is_newest: newest.is_none(),
-            names: now.as_ref().map(|now| {
-                let names = now.names().into_iter();
-                names.map(|entry| entry.name).collect()
-            }),
-            now,
-        };
         let gone = names
             .iter()
             .filter(|name| against.lacks(&name.name))
@@ -147,7 +142,11 @@ impl Directory {
             pages,
             sort,
             is_sortable,
-            against: newest,
+            against: against.dump(),
+            not_compared: match against {
+                Against::Unknown(_, why) => Some(why),
+                _ => None,
+            },
         })
     }
 }
@@ -173,36 +172,74 @@ fn rows(listed: &EntryDir, names: &mut [DirEntry], page: usize, sort: Sorting) -
 }
 
 /// The same directory in the newest dump.
-struct Against {
-    /// Is the directory itself in the newest dump?
-    is_newest: bool,
-    names: Option<HashSet<Vec<u8>>>,
-    now: Option<EntryDir>,
+enum Against {
+    /// It is the newest dump.
+    Newest,
+    /// That dump, the directory, and the names in it.
+    There(DumpId, EntryDir, HashSet<Vec<u8>>),
+    /// That dump has no such directory.
+    Gone(DumpId),
+    /// It could not be read, for this reason; nor, where it is `None`, which dump is
+    /// the newest.
+    Unknown(Option<DumpId>, String),
 }
 
+/// A directory, and the names in it.
+type Listed = (EntryDir, HashSet<Vec<u8>>);
+
 impl Against {
+    fn find(site: &Site, dump: DumpId, within: &RelPath) -> Self {
+        let newest = match site.newest(within) {
+            Ok(Some(newest)) if newest != dump => newest,
+            Ok(_) => return Self::Newest,
+            Err(error) => return Self::Unknown(None, error.to_string()),
+        };
+        match Self::names(site, newest, within) {
+            Ok(Some((dir, names))) => Self::There(newest, dir, names),
+            Ok(None) => Self::Gone(newest),
+            Err(error) => Self::Unknown(Some(newest), error.to_string()),
+        }
+    }
+
+    fn names(site: &Site, newest: DumpId, within: &RelPath) -> Result<Option<Listed>, ViewError> {
+        let entry = site.root()?.entry(newest, within)?;
+        let Some(entry) = entry.filter(|entry| entry.meta().kind == Kind::Dir) else {
+            return Ok(None);
+        };
+        let dir = entry.list()?;
+        let names = dir.names().into_iter().map(|entry| entry.name).collect();
+        Ok(Some((dir, names)))
+    }
+
+    fn dump(&self) -> Option<DumpId> {
+        match self {
+            Self::Newest => None,
+            Self::There(dump, ..) | Self::Gone(dump) => Some(*dump),
+            Self::Unknown(dump, _) => *dump,
+        }
+    }
+
     /// Is a name gone? All are, where the directory is.
     fn lacks(&self, name: &[u8]) -> bool {
-        let has = self
-            .names
-            .as_ref()
-            .is_some_and(|names| names.contains(name));
-        !self.is_newest && !has
+        match self {
+            Self::Newest | Self::Unknown(..) => false,
+            Self::There(_, _, names) => !names.contains(name),
+            Self::Gone(_) => true,
+        }
     }
 
     fn judge(&self, mut row: Row, listed: &EntryDir) -> Row {
-        if self.is_newest {
-            return row;
-        }
-        row.since = if self.lacks(&row.name) {
-            Since::Gone
-        } else {
-            let at = |dir: &EntryDir| dir.entry(&row.name).ok().flatten();
-            let now = self.now.as_ref().and_then(at);
-            match now.zip(at(listed)) {
-                Some((now, then)) if differs(&then, &now) => Since::Changed,
-                _ => Since::Same,
-            }
+        row.since = match self {
+            Self::Newest => Since::Same,
+            Self::Unknown(..) => Since::Unknown,
+            Self::Gone(_) => Since::Gone,
+            _ if self.lacks(&row.name) => Since::Gone,
+            Self::There(_, now, _) => match (listed.entry(&row.name), now.entry(&row.name)) {
+                (Ok(Some(then)), Ok(Some(now))) if differs(&then, &now) => Since::Changed,
+                (Ok(Some(_)), Ok(Some(_))) => Since::Same,
+                (Ok(Some(_)), Ok(None)) => Since::Gone,
+                _ => Since::Unknown,
+            },
         };
         row
     }
@@ -226,15 +263,15 @@ fn folded(name: &DirEntry) -> String {
 
 /// Looks at a name; `None` when it is gone meanwhile.
 fn row(listed: &EntryDir, name: &DirEntry) -> Option<Row> {
-    let looked = listed.entry(&name.name);
-    let meta = match &looked {
+    let (meta, fault) = match listed.entry(&name.name) {
         Ok(None) => return None,
-        Ok(Some(entry)) => Some(entry.meta()),
-        Err(_) => None,
+        Ok(Some(entry)) => (Some(*entry.meta()), None),
+        Err(fault) => (None, Some(ViewError::from(fault).to_string())),
     };
     Some(Row {
         name: name.name.clone(),
         kind: meta.map(|meta| meta.kind),
+        fault,
         size: meta.map_or(0, |meta| meta.size),
         mtime: meta.map_or_else(Time::default, |meta| meta.mtime),
         since: Since::Same,

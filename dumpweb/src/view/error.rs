@@ -1,5 +1,6 @@
 //! Why there is nothing to show.
 
+use std::fmt;
 use std::io;
 
 use dumpcore::{Brief, Chain, Error, Fault};
@@ -24,6 +25,17 @@ impl ViewError {
     #[must_use]
     pub fn missing(what: &str) -> Self {
         Self::Missing(what.to_owned())
+    }
+}
+
+impl fmt::Display for ViewError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bad(text) | Self::Missing(text) | Self::Refused(text) | Self::Failed(text) => {
+                f.write_str(text)
+            }
+            Self::Busy => f.write_str("too much is being read at once: try again in a moment"),
+        }
     }
 }
 

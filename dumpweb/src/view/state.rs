@@ -2,7 +2,9 @@
 //! show: what each dump added, and room over time.
 
 use dumpcore::chrono::{Local, TimeDelta};
-use dumpcore::{AttentionLimits, Chain, DumpId, DumpInfo, RootStatus, WatchedTree};
+use dumpcore::{
+    AttentionLimits, Chain, DumpId, DumpInfo, DumpRoot, RelPath, RootStatus, WatchedTree,
+};
 
 use crate::view::error::ViewError;
 use crate::view::site::Site;
@@ -23,6 +25,8 @@ pub struct RootState {
     pub room: Vec<Point>,
     /// How many dumps there are.
     pub dumps: usize,
+    /// How many of them cannot be listed: of those no tree is known.
+    pub unread: u64,
     /// Why sizes are not known.
     pub no_catalog: Option<String>,
 }
@@ -83,12 +87,23 @@ impl RootState {
         Ok(Self {
             attention: attention.iter().map(ToString::to_string).collect(),
             dumps: dumps.len(),
+            unread: unread(&root, &dumps),
             added,
             room,
             status,
             no_catalog: catalog.err().map(|error| Chain(&error).to_string()),
         })
     }
+}
+
+/// How many dumps cannot be listed.
+fn unread(root: &DumpRoot, dumps: &[DumpInfo]) -> u64 {
+    let is_listed = |dump: DumpId| {
+        let top = root.entry(dump, &RelPath::root());
+        top.is_ok_and(|top| top.is_none_or(|top| top.list().is_ok()))
+    };
+    let empty = dumps.iter().filter(|dump| dump.trees.is_empty());
+    empty.filter(|info| !is_listed(info.dump)).count() as u64
 }
 
 /// What dumps added, neighbours together so that there are not too many.

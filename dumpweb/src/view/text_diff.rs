@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dumpcore::EntryAt;
+use dumpcore::{EntryAt, Kind};
 use similar::{DiffOp, DiffTag, TextDiff};
 
 use crate::view::contents::Contents;
@@ -30,6 +30,15 @@ pub struct TextDifference {
     pub removed: usize,
 }
 
+/// Two versions of an entry, compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// Line by line; `None` of what is not text in both.
+    pub text: Option<TextDifference>,
+    /// Do they hold the same bytes? `None` where they were not read as a whole.
+    pub is_same: Option<bool>,
+}
+
 /// A line with its number, from 1.
 pub type Line = (usize, String);
 
@@ -44,21 +53,43 @@ pub struct DiffRow {
     pub is_same: bool,
 }
 
-impl TextDifference {
-    /// Compares two files; `None` when one of them is not text.
+impl Compared {
+    /// Compares two versions.
     ///
     /// # Errors
     /// This user may not read them.
-    pub fn read(old: &EntryAt, new: &EntryAt) -> Result<Option<Self>, ViewError> {
-        let (old, new) = (Contents::read(old, false)?, Contents::read(new, false)?);
-        let is_cut = old.is_cut || new.is_cut;
-        let texts = old.text.zip(new.text);
-        Ok(texts.map(|(old, new)| Self {
-            is_cut,
-            ..Self::between(&old, &new)
-        }))
+    pub fn read(old: &EntryAt, new: &EntryAt) -> Result<Self, ViewError> {
+        let (before, after) = (old.meta(), new.meta());
+        let is_same = match (before.kind, after.kind) {
+            _ if before.id() == after.id() => Some(true),
+            (Kind::File, Kind::File) => return Self::files(old, new),
+            (Kind::Symlink, Kind::Symlink) => Some(old.target()? == new.target()?),
+            (one, other) => (one != other).then_some(false),
+        };
+        Ok(Self {
+            text: None,
+            is_same,
+        })
     }
 
+    fn files(old: &EntryAt, new: &EntryAt) -> Result<Self, ViewError> {
+        let same_size = old.meta().size == new.meta().size;
+        let (old, new) = (Contents::read(old, false)?, Contents::read(new, false)?);
+        let is_same = match (old.hash, new.hash) {
+            _ if !same_size => Some(false),
+            (Some(old), Some(new)) => Some(old == new),
+            _ => None,
+        };
+        let is_cut = old.is_cut || new.is_cut;
+        let text = old.text.zip(new.text).map(|(old, new)| TextDifference {
+            is_cut,
+            ..TextDifference::between(&old, &new)
+        });
+        Ok(Self { text, is_same })
+    }
+}
+
+impl TextDifference {
     /// Compares two texts line by line.
     #[must_use]
     pub fn between(old: &str, new: &str) -> Self {
