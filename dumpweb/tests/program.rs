@@ -7,7 +7,8 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Output, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -209,37 +210,68 @@ fn a_unix_socket_is_for_its_user_and_has_no_token() {
     assert!(!path.exists(), "the socket is gone");
 }
 
-#[test]
-#[ignore = "needs root and systemd-socket-activate"]
-fn the_socket_of_systemd_is_taken() {
-    let (user, ground) = (PlainUser::new(), ground());
+/// The program behind a socket that systemd opened, for this dump root.
+fn activated(user: &PlainUser, ground: &Ground, root: &Path, end_after: &str) -> (Child, PathBuf) {
     let path = user.home().join("given.sock");
-    let program = as_user(&user, &ground);
+    let program = as_user(user, ground);
     let mut command = user.command("systemd-socket-activate");
     command.arg("-l").arg(&path);
-    for name in ["DUMPROOT", "MAINROOT"] {
-        let value = program
-            .get_envs()
-            .find(|(key, _)| *key == name)
-            .and_then(|(_, value)| value);
-        let mut pair = std::ffi::OsString::from(format!("--setenv={name}="));
-        pair.push(value.expect("set"));
-        command.arg(pair);
+    for (name, value) in [("DUMPROOT", root), ("MAINROOT", &ground.at("home"))] {
+        command.arg(format!("--setenv={name}={}", value.display()));
     }
     command
         .arg(program.get_program())
-        .args(["--end-after", "1s"])
+        .args(["--end-after", end_after])
         .stderr(Stdio::null());
-    let mut child = command.spawn().expect("it runs");
+    let child = command.spawn().expect("it runs");
     let began = Instant::now();
     while !path.exists() && began.elapsed() < Duration::from_secs(20) {
         thread::sleep(Duration::from_millis(20));
     }
-    let mut stream = UnixStream::connect(&path).expect("connected");
-    let head = "GET /at/2026/0105/0800/home/file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    (child, path)
+}
+
+fn ask(socket: &Path, address: &str) -> String {
+    let mut stream = UnixStream::connect(socket).expect("connected");
+    let head = format!("GET {address} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).expect("sent");
     let mut text = String::new();
     stream.read_to_string(&mut text).expect("read");
+    text
+}
+
+#[test]
+#[ignore = "needs root and systemd-socket-activate"]
+fn the_socket_of_systemd_is_taken() {
+    let (user, ground) = (PlainUser::new(), ground());
+    let (mut child, path) = activated(&user, &ground, &ground.root(), "1s");
+    let text = ask(&path, "/at/2026/0105/0800/home/file");
+    assert!(
+        text.starts_with("HTTP/1.1 200") && text.contains("content"),
+        "{text}"
+    );
+    assert_eq!(child.wait().expect("ended").code(), Some(0), "nobody looks");
+}
+
+/// Systemd closes a socket for good when what it starts fails some times in a row.
+#[test]
+#[ignore = "needs root and systemd-socket-activate"]
+fn behind_a_socket_of_systemd_the_disk_may_come_later() {
+    let (user, ground) = (PlainUser::new(), ground());
+    let root = ground.at("later");
+    let (mut child, path) = activated(&user, &ground, &root, "2s");
+    for address in [
+        "/",
+        "/at/2026/0105/0800/home/file",
+        "/search?q=x",
+        "/status",
+    ] {
+        let text = ask(&path, address);
+        let is_fault = text.starts_with("HTTP/1.1 404") || text.starts_with("HTTP/1.1 500");
+        assert!(is_fault && text.contains("later"), "{address}: {text}");
+    }
+    fs::rename(ground.root(), &root).expect("mounted");
+    let text = ask(&path, "/at/2026/0105/0800/home/file");
     assert!(
         text.starts_with("HTTP/1.1 200") && text.contains("content"),
         "{text}"

@@ -32,6 +32,8 @@ pub struct Lookups {
     /// Does the first of them come from the top level of the configuration, or
     /// from options?
     has_top: bool,
+    /// May dump roots be missing?
+    may_be_missing: bool,
     /// The configuration file that was named.
     config: Option<PathBuf>,
     /// Where warnings and failures are reported.
@@ -54,6 +56,28 @@ impl Lookups {
     /// A configuration that is wrong; a dump root that is not there, when it is
     /// the only one.
     pub fn find(
+        program: Program,
+        places: &Places,
+        aside: NoticeOptions,
+        verbose: bool,
+    ) -> Result<Option<Self>, Failure> {
+        let found = Self::find_missing(program, places, aside, verbose)?;
+        let Some(mut lookups) = found else {
+            return Ok(None);
+        };
+        lookups.may_be_missing = false;
+        if let [(_, settings)] = lookups.all.as_slice() {
+            settings.has_dumps(program)?;
+        }
+        Ok(Some(lookups))
+    }
+
+    /// As [`find`](Self::find), also of dump roots that are not there: their disk may
+    /// be mounted later.
+    ///
+    /// # Errors
+    /// A configuration that is wrong.
+    pub fn find_missing(
         program: Program,
         places: &Places,
         aside: NoticeOptions,
@@ -87,6 +111,7 @@ impl Lookups {
             program,
             all: Vec::new(),
             has_top: false,
+            may_be_missing: true,
             config: places.configuration.config.clone(),
             aside,
         };
@@ -96,9 +121,6 @@ impl Lookups {
                 lookups.has_top |= source.set().is_none();
                 lookups.add(settings);
             }
-        }
-        if let [(_, settings)] = lookups.all.as_slice() {
-            settings.has_dumps(program)?;
         }
         Ok(Some(lookups))
     }
@@ -136,7 +158,9 @@ impl Lookups {
     pub fn chosen(&self) -> Result<&Lookup, Failure> {
         match self.all.as_slice() {
             [(lookup, settings), rest @ ..] if self.has_top || rest.is_empty() => {
-                settings.has_dumps(self.program)?;
+                if !self.may_be_missing {
+                    settings.has_dumps(self.program)?;
+                }
                 Ok(lookup)
             }
             several => {

@@ -123,6 +123,11 @@ impl Listener {
         Ok(Self::Unix(listener, Some(path.to_path_buf())))
     }
 
+    /// Has systemd opened a socket? Not known any more once it was taken.
+    pub(crate) fn is_given() -> bool {
+        std::env::var_os("LISTEN_FDS").is_some()
+    }
+
     fn of_systemd() -> Result<Option<Self>, Failure> {
         let wrong = || Failure::Failed("the sockets of systemd cannot be taken".to_owned());
         let given = sd_listen_fds::get().map_err(|_| wrong())?;

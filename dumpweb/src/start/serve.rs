@@ -51,11 +51,21 @@ pub(crate) fn run(options: &Options) -> Result<Exit, Failure> {
     }
     // Sockets and tokens are for this user alone.
     nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
-    let lookups = Lookups::find(PROGRAM, &options.places, options.notices, false)?;
+    // A socket of systemd is closed for good when what it starts fails some times. The
+    // disk of the dumps may be mounted later: each view says when it is not there.
+    let may_be_missing = Listener::is_given();
+    let find = match may_be_missing {
+        true => Lookups::find_missing,
+        false => Lookups::find,
+    };
+    let lookups = find(PROGRAM, &options.places, options.notices, false)?;
     let Some(lookups) = lookups else {
         return Ok(Exit::Done);
     };
     let lookup = lookups.chosen()?;
+    if !may_be_missing {
+        DumpRoot::open(&lookup.dump)?;
+    }
     let site = site(options, lookup)?;
     let listener = Listener::open(options.page.listen.as_ref())?;
     let (guard, _files) = introduce(options, lookup, &listener)?;
@@ -77,7 +87,6 @@ fn failed(cause: &io::Error) -> Failure {
 
 /// What is looked at.
 fn site(options: &Options, lookup: &Lookup) -> Result<Site, Failure> {
-    DumpRoot::open(&lookup.dump)?;
     let places = &options.places;
     let sources = Sources::load(PROGRAM, &places.configuration)?;
     let chosen = (&sources, places.main.as_slice());
