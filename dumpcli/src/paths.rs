@@ -28,15 +28,38 @@ pub fn quoted(path: &Path) -> String {
     }
     match path
         .to_str()
-        .filter(|text| !text.chars().any(char::is_control))
+        .filter(|text| !text.chars().any(|c| c.is_control() || is_unseen(c)))
     {
         Some(text) => format!("'{}'", text.replace('\'', "'\\''")),
         // As bash, zsh and ksh read it, and POSIX since 2024.
         None => {
-            let text = Printable::path(path).to_string();
-            format!("$'{}'", text.replace('\'', "\\'"))
+            let text = Printable::path(path).to_string().replace('\'', "\\'");
+            let mut word = String::from("$'");
+            for c in text.chars() {
+                if is_unseen(c) {
+                    let bytes = c.to_string().into_bytes();
+                    word.extend(bytes.iter().map(|byte| format!("\\{byte:03o}")));
+                } else {
+                    word.push(c);
+                }
+            }
+            word.push('\'');
+            word
         }
     }
+}
+
+/// Is it a character that is not seen, or turns the direction of writing around? A
+/// command with one would not be what it seems to be.
+fn is_unseen(c: char) -> bool {
+    matches!(
+        c,
+        '\u{61c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}'
+            | '\u{feff}'
+    )
 }
 
 /// The trees, or the dump root, that a run reads. Displayed as they were given.
@@ -89,6 +112,10 @@ mod tests {
             (b"/it's", "'/it'\\''s'"),
             (b"/$HOME/`x`\\", "'/$HOME/`x`\\'"),
             ("/d\u{e9}".as_bytes(), "'/d\u{e9}'"),
+            (
+                "/a\u{202e}'b c\u{feff}".as_bytes(),
+                "$'/a\\342\\200\\256\\'b c\\357\\273\\277'",
+            ),
             (b"/a\nb'\\\xff", "$'/a\\012b\\'\\\\\\377'"),
         ] {
             let path = Path::new(OsStr::from_bytes(path));

@@ -417,6 +417,13 @@ async fn hostile_names_are_shown_and_lead_to_their_files() {
         );
         let shown = page.shown(&link).await;
         assert!(!shown.contains("<script>document"), "{shown}");
+        let codes = shown.split("<code>").skip(1);
+        let commands: Vec<&str> = codes
+            .filter_map(|part| part.split("</code>").next())
+            .filter(|code| code.starts_with("dumpctl restore"))
+            .collect();
+        let is_plain = commands.iter().all(|line| !line.contains('\u{202e}'));
+        assert!(commands.len() == 2 && is_plain, "{commands:?}");
         let raw = page.get(&link.replacen("/at/", "/raw/", 1)).await;
         assert_eq!(raw.bytes, bytes, "its own bytes");
     }
