@@ -1,6 +1,7 @@
 //! What all requests share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task;
 
@@ -8,6 +9,16 @@ use crate::server::guard::Guard;
 use crate::server::limits::{Activity, Limits, Work};
 use crate::view::error::ViewError;
 use crate::view::site::Site;
+
+/// Sets its flag when it is dropped: a request whose connection is closed is.
+#[derive(Debug, Default)]
+struct Asked(Arc<AtomicBool>);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 /// What all requests share.
 #[derive(Debug)]
@@ -43,14 +54,55 @@ impl App {
         work: Work,
         read: impl FnOnce(&Site) -> Result<T, ViewError> + Send + 'static,
     ) -> Result<T, ViewError> {
+        self.read_while_asked(work, |site, _| read(site)).await
+    }
+
+    /// The same of what ends early when the flag is set: when nobody waits for the
+    /// answer any more.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub async fn read_while_asked<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: Work,
+        read: impl FnOnce(&Site, Arc<AtomicBool>) -> Result<T, ViewError> + Send + 'static,
+    ) -> Result<T, ViewError> {
+        let asked = Asked::default();
+        let has_left = Arc::clone(&asked.0);
         let turn = self.limits.turn(work).await?;
         let app = Arc::clone(self);
         let read = task::spawn_blocking(move || {
-            let found = read(&app.site);
+            let found = read(&app.site, has_left);
             drop(turn);
             found
         });
         let ended = read.await;
         ended.unwrap_or_else(|_| Err(ViewError::Failed("this view failed".to_owned())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use dumpcore::{KeepRules, Navigator};
+    use std::time::{Duration, Instant};
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_ends() {
+        let site = Site::new(Navigator::new("/none"), None, KeepRules::new());
+        let app = App::new(site, Guard::unix(Vec::new()));
+        let (sender, ended) = tokio::sync::oneshot::channel();
+        let asked = app.read_while_asked(Work::Long, move |_, has_left| {
+            let began = Instant::now();
+            while !has_left.load(Ordering::Relaxed) && began.elapsed() < Duration::from_secs(60) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let _ = sender.send(has_left.load(Ordering::Relaxed));
+            Ok(())
+        });
+        // The one who asked leaves.
+        let waited = tokio::time::timeout(Duration::from_millis(100), asked).await;
+        assert!(waited.is_err(), "it was under way");
+        assert_eq!(ended.await, Ok(true));
     }
 }

@@ -342,8 +342,8 @@ async fn search(State(app): State<Arc<App>>, uri: Uri) -> Answer {
         below: below(&query)?,
         deleted: query.has("deleted"),
     };
-    app.read(Work::Long, move |site| {
-        let result = SearchResult::find(site, &wanted)?;
+    app.read_while_asked(Work::Long, move |site, has_left| {
+        let result = SearchResult::find(site, &wanted, has_left)?;
         let mut frame = Frame::new("Search", Tab::Search);
         frame.within = wanted.below.clone();
         frame.words.clone_from(&wanted.words);

@@ -55,11 +55,11 @@ impl Drop for Watch {
 }
 
 impl SearchResult {
-    /// Looks for names.
+    /// Looks for names, until the flag is set.
     ///
     /// # Errors
     /// The dump root cannot be read.
-    pub fn find(site: &Site, wanted: &Wanted) -> Result<Self, ViewError> {
+    pub fn find(site: &Site, wanted: &Wanted, stop: Arc<AtomicBool>) -> Result<Self, ViewError> {
         if wanted.words.is_empty() && !wanted.deleted {
             return Ok(Self::default());
         }
@@ -68,7 +68,6 @@ impl SearchResult {
         if let Err(error) = &catalog {
             result.no_catalog = Some(Chain(error).to_string());
         }
-        let stop = Arc::new(AtomicBool::new(false));
         let mut find = site.navigator.find().test(test(&wanted.words));
         find = find.deleted(wanted.deleted).stop(Arc::clone(&stop));
         if !wanted.below.is_root() {
