@@ -196,7 +196,10 @@ fn stop(path: &str, signal: Signal, code: i32, delay: u64) -> bool {
     command.arg("--default-signal=HUP");
     command.arg(slowed.get_program()).args(slowed.get_args());
     for (name, value) in slowed.get_envs() {
-        command.env(name, value.expect("none is removed"));
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
     }
     let mut child = command.stderr(Stdio::piped()).spawn().expect("it runs");
     while half_made(&stage.beside(".")).is_empty() {
