@@ -14,7 +14,7 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use common::{History, ROOT, Stage, each, tick};
-use dumpcore::{Action, Event, Filter, Phase, Report, Warning};
+use dumpcore::{Action, Event, Fault, Filter, Phase, Report, Warning};
 use fixtures::mounts::{Fs, Mount};
 use rustix::fs::{CWD, FileType, Mode, RenameFlags, mknodat, renameat_with};
 
@@ -433,7 +433,11 @@ fn churn_leads_nowhere_and_loses_nothing() {
                     let kept = report.dump.join(ROOT).join(format!("steady {i}/kept"));
                     assert_eq!(fs::read_to_string(kept).expect("kept"), i.to_string());
                 }
-                assert!(report.is_complete(), "{:#?}", report.faults);
+                // What is swapped without a pause may be given up, and is named.
+                let swapped = "it kept being replaced while it was read";
+                let others = report.faults.iter();
+                let others = others.filter(|fault| !fault.to_string().contains(swapped));
+                assert_eq!(others.collect::<Vec<_>>(), Vec::<&Fault>::new());
             }
         }));
         over.store(true, Ordering::Relaxed);
