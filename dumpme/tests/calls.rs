@@ -6,6 +6,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use assert_fs::prelude::*;
 use common::Place;
 use fixtures::bindfs::Bindfs;
-use fixtures::strace::{count_syscalls, trace};
+use fixtures::strace::{Inject, count_syscalls, trace, watch};
 use fixtures::tree::bushy;
 
 fn dumpme(place: &Place, more: &[&str]) -> Command {
@@ -263,16 +264,22 @@ fn in_user_space_each_file_and_directory_is_flushed() {
     place.dir.child("tree").create_dir_all().expect("made");
     flat(&place.dir.path().join("tree"));
     let root = view.path().to_str().expect("a name").to_owned();
-    let dump = |more: &[&str]| {
+    let command = |more: &[&str]| {
         let mut command = place.plain_dumpme();
         command.args(["-q", "--log", "stderr", "--main", "tree", "--dump", &root]);
         command.args(["--no-catalog"]).args(more);
-        let calls = trace(&command, "fsync,rename,renameat,renameat2");
+        command
+    };
+    let dump = |more: &[&str]| {
+        let calls = trace(&command(more), "fsync,rename,renameat,renameat2");
         let visible = |line: &String| line.contains("_incomplete") && line.contains("rename");
         let published = calls.iter().position(visible).expect("published");
         let flushes = calls[..published].iter();
         flushes.filter(|line| line.contains("fsync(")).count() as u64
     };
+    // What a killed run has stored may not be flushed.
+    let killed = watch(&command(&["--init"]), &[Inject::kill("renameat2")]);
+    assert_eq!(killed.status.signal(), Some(9));
     let all = dump(&["--init"]);
     assert!(all >= FILES + DIRS, "{all} flushes");
     let directories = dump(&[]);

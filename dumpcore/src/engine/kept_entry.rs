@@ -60,6 +60,10 @@ impl Worker<'_> {
                 && (!sure || was_written(target, item.name, &looked))
                 && self.is_kept_sound(item, &looked)?;
             if is_whole {
+                if looked.kind == Kind::File {
+                    // That run may have been killed before it flushed it.
+                    self.writer.flush_kept(Self::name_at(target, item.name))?;
+                }
                 let as_read = self.lacking.is_nothing().then_some(*item.meta);
                 let refused = std::mem::take(&mut self.lacking.refused);
                 self.count_lacking(item, &looked);

@@ -172,6 +172,15 @@ impl<'a> EntryWriter<'a> {
         }
     }
 
+    /// The same of a file that an earlier run stored.
+    pub(crate) fn flush_kept(&self, at: NameAt<'_>) -> Result<(), OpError> {
+        if !self.flushing {
+            return Ok(());
+        }
+        let file = file::open_file(at.dir, at.name).map_err(|e| OpError::target(Op::Open, e))?;
+        self.flush(&file)
+    }
+
     /// Takes the hash of contents while they are copied.
     pub(crate) fn hashing(self, yes: bool) -> Self {
         let hasher = if yes { Hasher::new() } else { None };

@@ -61,7 +61,8 @@ pub(super) fn meanwhile<T>(
 pub(super) fn finish(staging: &Staging<'_>, totals: &Totals<'_>) -> Result<(), Error> {
     totals.event(Event::Phase(Phase::Syncing));
     staging.sync()?;
-    if totals.counts().copied().number == 0 {
+    let counts = totals.counts();
+    if counts.copied().number + counts.kept.number == 0 {
         return Ok(());
     }
     let until = Instant::now() + medium::lets_go_after(staging.handle());

@@ -6,7 +6,7 @@
 //! before that leaves all as it was; a kill in between leaves each entry old or
 //! new, and the next restoration does the rest.
 
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Local};
@@ -149,7 +149,10 @@ impl Mending<'_> {
             had,
         };
         let (keep_going, capabilities) = (|| options.keep_going(), made.capabilities.clone());
-        let (wanted, writer) = (self.wanted(&keep_going), writer(&capabilities));
+        let (wanted, writer) = (
+            self.wanted(&keep_going),
+            writer(&capabilities, &made.temporary.handle),
+        );
         let mount = MountOf::of(live).map_err(failed)?;
         let mut settling = self.settling((backup, mount), &wanted, &capabilities, &writer);
         settling.tree(&level);
@@ -181,7 +184,10 @@ impl Mending<'_> {
             return Err(error);
         }
         let (keep_going, capabilities) = (|| options.keep_going(), made.capabilities.clone());
-        let (wanted, writer) = (self.wanted(&keep_going), writer(&capabilities));
+        let (wanted, writer) = (
+            self.wanted(&keep_going),
+            writer(&capabilities, &made.temporary.handle),
+        );
         let mount = MountOf::of(place.dir()).map_err(Fault::at(Op::Stat, &place.path))?;
         let mut settling = self.settling((backup, mount), &wanted, &capabilities, &writer);
         let from = match made.room {
@@ -376,6 +382,6 @@ fn compare_again(
     Ok(())
 }
 
-fn writer(capabilities: &Capabilities) -> EntryWriter<'_> {
-    EntryWriter::new(capabilities, Pages::Keep)
+fn writer<'c>(capabilities: &'c Capabilities, on: impl AsFd) -> EntryWriter<'c> {
+    EntryWriter::new(capabilities, Pages::Keep).flushing(disk::flushes_one_by_one(on))
 }

@@ -370,7 +370,9 @@ impl Settling<'_> {
         for (name, _) in there.iter().filter(|(name, _)| xattrs.get(name).is_none()) {
             xattr::remove(subject, name).map_err(failed(Op::SetXattr))?;
         }
-        self.writer.attributes(subject, &meta, &xattrs)
+        let losses = self.writer.attributes(subject, &meta, &xattrs)?;
+        self.writer.flush(&*live)?;
+        Ok(losses)
     }
 
     /// What was opened up to be changed gets the mode back that it had.
