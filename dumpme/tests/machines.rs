@@ -259,7 +259,7 @@ fn a_tree_by_sshfs_lacks_what_the_page_says() {
         .stderr(contains("not now"));
 }
 
-/// `dumpslave` and `dumpoffsite` read dumps only: they need no other machine, and
+/// `chkptme`, `dumpslave` and `dumpoffsite` read dumps only: they need no other machine, and
 /// unmount nothing that a run of `dumpme` may just read.
 #[test]
 fn programs_that_read_no_tree_do_without_the_other_machine() {
@@ -269,7 +269,7 @@ fn programs_that_read_no_tree_do_without_the_other_machine() {
         let sets = config["set"].as_table().expect("sets");
         let hooks = sets.values().next().expect("a set")["hooks"].as_table();
         for (name, hook) in hooks.expect("hooks") {
-            for program in ["dumpslave", "dumpoffsite"] {
+            for program in ["chkptme", "dumpslave", "dumpoffsite"] {
                 let mut run = std::process::Command::new("/bin/sh");
                 run.args(["-c", hook.as_str().expect("a line")]);
                 run.env("DUMP_PROGRAM", program).env("PATH", "/nonexistent");

@@ -107,6 +107,8 @@ fn row(found: &DumpChanges, change: &PathChange) -> Markup {
             }
             td.size {
                 @match (change.bytes_before, change.bytes_after) {
+                    // It is room that is compared, which a file that grew may not need more of.
+                    (Some(before), Some(after)) if before == after => {}
                     (Some(before), Some(after)) => { (text::growth(before, after)) }
                     (None, Some(bytes)) => { "+" (figures::bytes(bytes)) }
                     (Some(bytes), None) => { "−" (figures::bytes(bytes)) }

@@ -18,7 +18,7 @@ Examples:
   dumpweb --no-open --print-url              print the address, with its token
   dumpweb --url                              the address of the one that runs
   sudo dumpweb --user glenda --no-open --print-url
-  dumpweb --listen unix:/run/user/1000/dump.sock   behind a proxy
+  dumpweb --listen unix:/run/user/1000/dump.sock   for a proxy that runs as you
 
 The token in the address becomes a cookie. It is kept in
 $XDG_RUNTIME_DIR/dumpweb/token, which only its user may read. On a unix socket
