@@ -29,27 +29,37 @@ pub(crate) enum Held {
 pub(super) struct Intact {
     /// As it was found.
     pub(super) meta: Meta,
-    is: Mutex<bool>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    is_whole: bool,
+    is_private: bool,
 }
 
 impl Intact {
     pub(super) fn new(meta: Meta) -> Self {
-        let is = Mutex::new(true);
-        Self { meta, is }
+        let state = Mutex::new(State {
+            is_whole: true,
+            is_private: false,
+        });
+        Self { meta, state }
     }
 
     /// Has nothing in it been changed?
     pub(super) fn is_whole(&self) -> bool {
-        *lock(&self.is)
+        lock(&self.state).is_whole
     }
 
     /// Something in it is about to be changed: the first time, `close` makes it
-    /// private.
+    /// private. Where that fails, it may have been changed in part.
     pub(super) fn end(&self, close: impl FnOnce() -> Result<(), OpError>) -> Result<(), OpError> {
-        let mut is = lock(&self.is);
-        if *is {
+        let mut state = lock(&self.state);
+        state.is_whole = false;
+        if !state.is_private {
             close()?;
-            *is = false;
+            state.is_private = true;
         }
         Ok(())
     }
@@ -68,7 +78,7 @@ mod tests {
         let (intact, closed) = (Intact::new(Meta::new(Kind::Dir)), Cell::new(0));
         assert!(intact.is_whole());
         let refused = intact.end(|| Err(OpError::target(Op::SetMode, io::Error::other("no"))));
-        assert!(refused.is_err() && intact.is_whole());
+        assert!(refused.is_err() && !intact.is_whole());
         for _ in 0..3 {
             let close = || {
                 closed.set(closed.get() + 1);

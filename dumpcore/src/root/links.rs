@@ -12,6 +12,7 @@ use crate::model::error::Error;
 use crate::model::fault::Op;
 use crate::policy::layout::{self, DumpName};
 use crate::root::DumpRoot;
+use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
 use crate::sys::{disk, errno, link};
 
@@ -20,8 +21,21 @@ use crate::sys::{disk, errno, link};
 pub(crate) fn point(dump: &DumpRoot, name: DumpName, links: &[&str]) -> Result<(), Error> {
     let links_to = Links::new(dump, name);
     links_to.make(links)?;
-    disk::sync_filesystem(dump.handle()).map_err(|e| dump.failed(Op::Sync, Path::new(""), e))?;
+    disk::sync_filesystem(dump.handle())
+        .and_then(|()| sync_names(dump, name))
+        .map_err(|e| dump.failed(Op::Sync, Path::new(""), e))?;
     links_to.put(links).map_err(|unpointed| unpointed.error)
+}
+
+/// Flushes the directories that lead to a dump: a server in user space is not told
+/// of a flush of all.
+fn sync_names(dump: &DumpRoot, name: DumpName) -> io::Result<()> {
+    let mut handle = dir::reopen(dump.handle().as_fd(), For::Filling)?;
+    for part in [name.year(), name.day()] {
+        disk::sync(&handle)?;
+        handle = dir::open_dir(handle.as_fd(), &c_name(part.as_bytes()), For::Filling)?;
+    }
+    disk::sync(&handle)
 }
 
 /// The links of a dump root that are to be pointed at a dump.

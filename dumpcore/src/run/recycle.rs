@@ -154,7 +154,12 @@ impl Run {
                 Err(fault) if moved > 0 && !errno::is_disk_refusal(&fault.cause) => {
                     totals.warn(Warning::NotRecycled { fault });
                 }
-                Err(fault) => return Err(Unmoved::Failed(fault)),
+                Err(fault) => {
+                    if moved == 0 {
+                        let _ = marks::put(staging.handle(), layout::RECYCLED_XATTR, None);
+                    }
+                    return Err(Unmoved::Failed(fault));
+                }
             }
         }
         drop(hold);

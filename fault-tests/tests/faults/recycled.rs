@@ -216,6 +216,9 @@ fn an_expired_dump_that_cannot_be_taken_is_a_warning() {
     assert!(object.contains(&warning), "{object}");
     assert!(!is_recycled(&output.stdout), "{said}");
     assert!(assert_done_but_removing(&stage.dump, &stage.source));
+    let dump = stage.dump.join("current");
+    let mark = rustix::fs::getxattr(dump, "user.dump.recycled", &mut [0_u8; 8]);
+    assert_eq!(mark.err(), Some(rustix::io::Errno::NODATA));
 }
 
 /// Its owner may only rename it when it is opened up for that.
