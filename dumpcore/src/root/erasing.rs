@@ -95,10 +95,14 @@ impl DumpRoot {
         }
     }
 
-    /// Has a dump this path that has left its name? What cannot be looked at has not.
+    /// Has a dump this path that has left its name? What cannot be looked at may.
     pub(crate) fn is_on_its_way_out(&self, within: &RelPath) -> bool {
-        let removing = self.removing_if_any();
-        let leaves = removing.and_then(|removing| removing.rests().ok());
+        let Some(removing) = self.removing_if_any() else {
+            return false;
+        };
+        let Ok(leaves) = removing.rests() else {
+            return true;
+        };
         let path = within.as_bytes();
         let (above, name) = match path.iter().rposition(|byte| *byte == b'/') {
             Some(at) => (&path[..at], &path[at + 1..]),
@@ -109,10 +113,10 @@ impl DumpRoot {
             let below = below.into_iter().chain([leaf.to_bytes(), above]);
             let below = below.fold(RelPath::root(), |path, step| path.join(step));
             let dir = self.open_dump(&below);
-            dir.and_then(|dir| stat::look(dir.as_fd(), &c_name(name), Fresh::AsStat))
-                .is_ok()
+            let looked = dir.and_then(|dir| stat::look(dir.as_fd(), &c_name(name), Fresh::AsStat));
+            !looked.is_err_and(|e| errno::has_changed(&e) || errno::is_missing(&e))
         };
-        leaves.unwrap_or_default().iter().any(has)
+        leaves.iter().any(has)
     }
 
     /// How much a spot is, with all below it. What cannot be listed does not count.

@@ -63,7 +63,15 @@ impl Plan {
         let mut paths = self.expired.clone();
         paths.retain(|path| root.is_on_its_way_out(path));
         if !paths.is_empty() {
-            for leaf in to.still_read() {
+            let read = to.still_read();
+            // The program that read it may have ended just now.
+            if read.is_empty() && totals.counts().faults == 0 {
+                for path in &paths {
+                    let cause = io::Error::other("an expired dump still has it; erase it again");
+                    totals.fault(Fault::new(Op::Remove, path.below(root.path()), cause));
+                }
+            }
+            for leaf in read {
                 let text = "another program is reading it; erase again when it has finished";
                 let cause = io::Error::other(text);
                 totals.fault(Fault::new(Op::Remove, to.path_of(&leaf), cause));
