@@ -34,10 +34,12 @@ use program::PROGRAM;
 
 const HELP: &str = "\
 The repository and its password are named in the configuration, or in the
-environment as for restic:
+environment as for restic.
+
+Configuration:
   [offsite]
-  repository    = \"rest:https://nas.example.org:8000/dumps\"
-  password_file = \"/etc/dump/offsite.password\"     # mode 0600
+  repository = \"rest:https://nas.example.org:8000/dumps\"
+  password_file = \"/etc/dump/offsite.password\"  a file of mode 0600
 
 See 'dumpoffsite COMMAND --help' for more about a command.";
 

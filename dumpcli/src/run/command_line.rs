@@ -5,7 +5,7 @@ use std::env;
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
-use clap::{CommandFactory, FromArgMatches};
+use clap::{Command, CommandFactory, FromArgMatches};
 
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -55,11 +55,23 @@ fn parse<P: CommandFactory + FromArgMatches>(program: &str) -> Result<P, Exit> {
                 }
             }
         }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            screen::complain(program, &no_command(&command));
+            Exit::Usage
+        }
         _ => {
             screen::complain(program, &sentence(&error));
             Exit::Usage
         }
     })
+}
+
+/// Which commands there are, for somebody who named none: clap would say what the
+/// program is for.
+fn no_command(command: &Command) -> String {
+    let commands = command.get_subcommands().filter(|it| !it.is_hide_set());
+    let names: Vec<&str> = commands.map(Command::get_name).collect();
+    format!("no command is named: {} (see --help)", names.join(", "))
 }
 
 /// clap's message without its paragraphs of usage: what is wrong, and what
@@ -176,5 +188,18 @@ mod tests {
             let error = wrong::<Words>(args);
             assert_eq!(sentence(&error), format!("{wanted} (see --help)"));
         }
+    }
+
+    #[test]
+    fn who_names_no_command_is_told_which_there_are() {
+        let command = Command::new("program").subcommands([
+            Command::new("push"),
+            Command::new("list"),
+            Command::new("internal").hide(true),
+        ]);
+        assert_eq!(
+            no_command(&command),
+            "no command is named: push, list (see --help)"
+        );
     }
 }
