@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use assert_fs::prelude::*;
 use common::Place;
@@ -24,6 +24,8 @@ const SOCKET: &str = "/run/systemd/journal/socket";
 /// with it. One at a time, so that no test ends another's.
 struct Journal {
     child: Option<Child>,
+    /// Seconds since 1970: when it was taken.
+    since: f64,
     _alone: MutexGuard<'static, ()>,
 }
 
@@ -32,8 +34,10 @@ static ONE: Mutex<()> = Mutex::new(());
 impl Journal {
     fn up() -> Self {
         let alone = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let mut journal = Self {
             child: None,
+            since: now.expect("a date after 1970").as_secs_f64(),
             _alone: alone,
         };
         if Path::new(SOCKET).exists() {
@@ -54,10 +58,13 @@ impl Journal {
         journal
     }
 
-    /// The entries of one process.
-    fn entries(pid: u32) -> Vec<Value> {
+    /// The entries of one process. Where tests have used up all process ids, an
+    /// earlier run had the same one: its entries are older.
+    fn entries(&self, pid: u32) -> Vec<Value> {
         let shown = Command::new("journalctl")
-            .args(["-t", "dumpme", "-o", "json", &format!("_PID={pid}")])
+            .args(["-t", "dumpme", "-o", "json"])
+            .arg(format!("--since=@{:.6}", self.since))
+            .arg(format!("_PID={pid}"))
             .output()
             .expect("journalctl runs");
         let text = String::from_utf8(shown.stdout).expect("JSON is UTF-8");
@@ -66,9 +73,9 @@ impl Journal {
     }
 
     /// The entry that tells how that process ended, once it is there.
-    fn end(pid: u32) -> Value {
+    fn end(&self, pid: u32) -> Value {
         let ended = |entry: &Value| entry.get("DUMP_STATUS").is_some();
-        let look = || Self::entries(pid).into_iter().find(ended);
+        let look = || self.entries(pid).into_iter().find(ended);
         wait_for(look, "the last entry of the run")
     }
 }
@@ -105,7 +112,7 @@ fn failing(place: &Place) {
 #[test]
 #[ignore = "needs root and systemd-journald"]
 fn the_journal_gets_fields_and_a_priority() {
-    let _journal = Journal::up();
+    let journal = Journal::up();
     let place = Place::new();
     failing(&place);
     let child = place
@@ -120,7 +127,7 @@ fn the_journal_gets_fields_and_a_priority() {
     let pid = child.id();
     let output = child.wait_with_output().expect("dumpme ends");
     assert_eq!(output.status.code(), Some(1));
-    let entry = Journal::end(pid);
+    let entry = journal.end(pid);
     for (field, value) in [
         ("SYSLOG_IDENTIFIER", "dumpme"),
         ("PRIORITY", "3"),
@@ -143,7 +150,7 @@ fn the_journal_gets_fields_and_a_priority() {
 #[test]
 #[ignore = "needs root and systemd-journald"]
 fn under_systemd_nothing_is_said_twice() {
-    let _journal = Journal::up();
+    let journal = Journal::up();
     let place = Place::new();
     place.config("hooks.pre = \"exit 3\"\n");
     let path = place.dir.path().join("stream");
@@ -158,7 +165,7 @@ fn under_systemd_nothing_is_said_twice() {
     let pid = child.id();
     let output = child.wait_with_output().expect("dumpme ends");
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(Journal::end(pid)["DUMP_STATUS"], "failed");
+    assert_eq!(journal.end(pid)["DUMP_STATUS"], "failed");
     assert_eq!(fs::read_to_string(path).expect("read"), "");
 }
 
@@ -186,7 +193,7 @@ fn a_unit_that_is_configured_wrongly_fails_as_an_error() {
 #[test]
 #[ignore = "needs root and systemd-journald"]
 fn a_dump_is_in_the_journal_with_its_figures() {
-    let _journal = Journal::up();
+    let journal = Journal::up();
     let place = Place::new();
     place
         .dir
@@ -210,9 +217,9 @@ fn a_dump_is_in_the_journal_with_its_figures() {
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
         pid
     };
-    let first = Journal::end(run(&["--init"]));
+    let first = journal.end(run(&["--init"]));
     let pid = run(&[]);
-    let second = Journal::end(pid);
+    let second = journal.end(pid);
     for (field, value) in [
         ("PRIORITY", "6"),
         ("DUMP_STATUS", "complete"),
@@ -235,7 +242,7 @@ fn a_dump_is_in_the_journal_with_its_figures() {
     assert!(dump.is_absolute() && dump.join("tree/file").exists());
     let seconds = second["DUMP_SECONDS"].as_str().expect("a figure");
     assert!(seconds.parse::<f64>().is_ok_and(|s| s >= 0.0), "{seconds}");
-    let began = Journal::entries(pid).into_iter().find(|entry| {
+    let began = journal.entries(pid).into_iter().find(|entry| {
         let message = entry["MESSAGE"].as_str();
         message.is_some_and(|text| text.starts_with("starting dump of tree to dump/"))
     });
