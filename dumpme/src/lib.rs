@@ -153,6 +153,10 @@ struct TreeOptions {
     /// instead of linking it to where it was
     #[arg(long)]
     no_moves: bool,
+    /// Store a changed file as a whole, where xfs or btrfs could share what is the
+    /// same with its version in the dump before
+    #[arg(long)]
+    whole_file: bool,
     /// Name of the tree in the dump [default: the last part of its path]
     #[arg(long, value_name = "NAME")]
     root_name: Option<OsString>,
@@ -217,6 +221,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
         let snapshot = settings.snapshot(&options.kind, filter);
         let run = run
             .moves(!options.tree.no_moves)
+            .whole_files(options.tree.whole_file)
             .catalog(settings.catalog.value);
         let report = snapshot.options(run.clone()).run()?;
         let after = After {

@@ -110,6 +110,10 @@ struct KindOfRun {
     heal: bool,
     #[arg(long, hide = true, overrides_with = "heal")]
     no_heal: bool,
+    /// Store a changed file as a whole, where xfs or btrfs could share what is the
+    /// same with its version in the dump before
+    #[arg(long)]
+    whole_file: bool,
     /// Change nothing; list what would be copied, and why
     #[arg(short = 'n', long)]
     dry_run: bool,
@@ -165,6 +169,7 @@ fn run(options: &Options) -> Result<Exit, Failure> {
     Ok(session.run(|watch, run| {
         excludes::add_files_of(&mut filter, &[], dump, watch)?;
         let replica = settings.replica(&options.kind, filter);
+        let run = run.whole_files(options.kind.whole_file);
         Ok(match replica.options(run.clone()).run()? {
             Replicated::Made(report) => match settings.prune(options, &sources, &report, run) {
                 Some(pruned) => {

@@ -23,7 +23,7 @@ _dumpme() {
 
     case "${cmd}" in
         dumpme)
-            opts="-n -c -x -j -v -q -h -V --main --dump --config --set --print-config --init --dry-run --at --pin --allow-empty --check-age --prometheus --exclude --exclude-from --checksum --no-checksum --ignore-ctime --no-ignore-ctime --one-file-system --no-one-file-system --no-catalog --catalog --no-moves --root-name --jobs --bwlimit --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help --version"
+            opts="-n -c -x -j -v -q -h -V --main --dump --config --set --print-config --init --dry-run --at --pin --allow-empty --check-age --prometheus --exclude --exclude-from --checksum --no-checksum --ignore-ctime --no-ignore-ctime --one-file-system --no-one-file-system --no-catalog --catalog --no-moves --whole-file --root-name --jobs --bwlimit --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

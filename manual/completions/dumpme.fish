@@ -28,6 +28,7 @@ complete -c dumpme -l no-one-file-system
 complete -c dumpme -l no-catalog -d 'Neither use nor update the catalog of the dump root: compare every entry with the dump before (--catalog overrides the configuration)'
 complete -c dumpme -l catalog
 complete -c dumpme -l no-moves -d 'Copy what was moved or renamed within a tree since its last dump, instead of linking it to where it was'
+complete -c dumpme -l whole-file -d 'Store a changed file as a whole, where xfs or btrfs could share what is the same with its version in the dump before'
 complete -c dumpme -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpme -l no-idle
 complete -c dumpme -s v -l verbose -d 'List what is copied and why, and what is excluded; -vv also lists what is linked'

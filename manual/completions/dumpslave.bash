@@ -23,7 +23,7 @@ _dumpslave() {
 
     case "${cmd}" in
         dumpslave)
-            opts="-n -j -v -q -h -V --from --dump --config --set --print-config --init --latest --wait --no-wait --heal --no-heal --dry-run --exclude --exclude-from --jobs --bwlimit --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help --version"
+            opts="-n -j -v -q -h -V --from --dump --config --set --print-config --init --latest --wait --no-wait --heal --no-heal --whole-file --dry-run --exclude --exclude-from --jobs --bwlimit --idle --no-idle --verbose --quiet --log --json --progress --no-progress --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -17,6 +17,7 @@ complete -c dumpslave -l wait -d 'Wait until the dump root to copy from exists a
 complete -c dumpslave -l no-wait
 complete -c dumpslave -l heal -d 'Store a good version in the place of a damaged file, if there is one: with the hash that the catalog has of it (--no-heal overrides the configuration)'
 complete -c dumpslave -l no-heal
+complete -c dumpslave -l whole-file -d 'Store a changed file as a whole, where xfs or btrfs could share what is the same with its version in the dump before'
 complete -c dumpslave -s n -l dry-run -d 'Change nothing; list what would be copied, and why'
 complete -c dumpslave -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpslave -l no-idle

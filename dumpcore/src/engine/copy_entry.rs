@@ -12,7 +12,7 @@ use super::node::At;
 use super::rules::Sharing;
 use super::worker::{Shared, Worker};
 use crate::fs::inspect;
-use crate::fs::store::{DataFrom, Lender, StoreError, Stored};
+use crate::fs::store::{DataFrom, Lender, NameAt, StoreError, Stored};
 use crate::model::event::{Action, CopyReason, Event, Warning};
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::kind::Kind;
@@ -139,14 +139,17 @@ impl Worker<'_> {
 
     /// From where the data of a copy are: blocks are shared where that is allowed.
     pub(super) fn data_of<'i>(&self, item: Item<'i>, why: CopyReason) -> DataFrom<'i> {
-        let lender = self.lender(item, why);
-        lender.map_or(DataFrom::Source, DataFrom::Lender)
+        if let Some(lender) = self.lender(item, why) {
+            return DataFrom::Lender(lender);
+        }
+        let old = self.older_version(item, why);
+        old.map_or(DataFrom::Source, DataFrom::OlderVersion)
     }
 
     /// The file that a copy may share blocks with, where sharing is allowed.
     fn lender<'i>(&self, item: Item<'i>, why: CopyReason) -> Option<Lender<'i>> {
         match self.run.rules.options.sharing {
-            Sharing::Reference if why.attributes_only() => Some(Lender {
+            Sharing::SameFiles | Sharing::SameBlocks if why.attributes_only() => Some(Lender {
                 at: Self::name_at(self.reference_of(item)?, item.name),
                 doubted: item.touched(Side::Reference) != Sure::No,
             }),
@@ -154,8 +157,20 @@ impl Worker<'_> {
                 at: Self::name_at(&item.hands.source, item.name),
                 doubted: false,
             }),
-            Sharing::Reference | Sharing::Nothing => None,
+            Sharing::SameFiles | Sharing::SameBlocks | Sharing::Nothing => None,
         }
+    }
+
+    /// The file that a changed one was before, where the two may share blocks.
+    fn older_version<'i>(&self, item: Item<'i>, why: CopyReason) -> Option<NameAt<'i>> {
+        let is_another = matches!(
+            why,
+            CopyReason::Size | CopyReason::Mtime | CopyReason::Contents
+        );
+        if !is_another || self.run.rules.options.sharing != Sharing::SameBlocks {
+            return None;
+        }
+        Some(Self::name_at(self.reference_of(item)?, item.name))
     }
 
     /// A dry run opens the file, to find what may not be read as the run itself

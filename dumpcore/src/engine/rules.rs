@@ -62,7 +62,9 @@ pub(crate) enum Sharing {
     /// With nothing.
     Nothing,
     /// With the reference, when that has the same contents.
-    Reference,
+    SameFiles,
+    /// With the reference, whatever blocks are the same in it.
+    SameBlocks,
     /// With the source.
     Source,
 }

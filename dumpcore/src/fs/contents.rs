@@ -1,13 +1,15 @@
 //! What files hold: copying it, lending it, comparing it.
 //!
-//! A hash is that of the bytes which were written to the copy. Where blocks are
-//! lent, no bytes pass through here, and there is none.
+//! A hash is that of the bytes which the copy was given. Where all blocks are
+//! lent, no bytes pass through here, and there is none. Where an older version
+//! lends those that are the same, all bytes of the source do.
 
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 
-use crate::fs::store::{Contents, DataFrom, EntryWriter, Lender, StoreError};
+use crate::fs::store::{Contents, DataFrom, EntryWriter, Lender, NameAt, StoreError};
 use crate::model::fault::{Op, OpError};
-use crate::model::metadata::Meta;
+use crate::model::metadata::{Kind, Meta};
+use crate::sys::delta::{self, Versions};
 use crate::sys::file::{self, CompareError, CopyError, CopyHow};
 use crate::sys::stat;
 
@@ -45,7 +47,31 @@ impl EntryWriter<'_> {
         }
     }
 
-    /// The data: blocks of the twin where they can be shared, else a copy.
+    /// Lets the target share all blocks of the lender, where that holds the same and the
+    /// filesystem can; else the target is empty.
+    fn lent(
+        &mut self,
+        source: &OwnedFd,
+        target: &OwnedFd,
+        meta: &Meta,
+        lender: Lender<'_>,
+        keep_going: &mut dyn FnMut(u64) -> bool,
+    ) -> Result<bool, StoreError> {
+        let Lender { at, doubted } = lender;
+        if let Ok(lender) = file::open_file(at.dir, at.name)
+            && stat::look_at(&lender).is_ok_and(|t| t.size == meta.size && t.mtime == meta.mtime)
+            && file::reflink(lender.as_fd(), target.as_fd()).is_ok()
+        {
+            // Compared only where that spares a copy.
+            if !doubted || self.same_data(source, &lender, meta.size, keep_going)? {
+                return Ok(true);
+            }
+            file::empty(target).map_err(|e| OpError::target(Op::Write, e))?;
+        }
+        Ok(false)
+    }
+
+    /// The data: blocks of another file where they can be shared, else a copy.
     pub(super) fn contents(
         &mut self,
         source: &OwnedFd,
@@ -55,20 +81,18 @@ impl EntryWriter<'_> {
         data: DataFrom<'_>,
         keep_going: &mut dyn FnMut(u64) -> bool,
     ) -> Result<Contents, StoreError> {
-        if let DataFrom::Lender(Lender { at, doubted }) = data
-            && let Ok(lender) = file::open_file(at.dir, at.name)
-            && stat::look_at(&lender).is_ok_and(|t| t.size == meta.size && t.mtime == meta.mtime)
-            && file::reflink(lender.as_fd(), target.as_fd()).is_ok()
+        if let DataFrom::Lender(lender) = data
+            && self.lent(source, target, meta, lender, keep_going)?
         {
-            // Compared only where that spares a copy.
-            if !doubted || self.same_data(source, &lender, meta.size, keep_going)? {
-                return Ok(Contents {
-                    bytes: meta.size,
-                    hash: None,
-                });
-            }
-            file::empty(target).map_err(|e| OpError::target(Op::Write, e))?;
+            return Ok(Contents {
+                bytes: meta.size,
+                hash: None,
+            });
         }
+        let old = match data {
+            DataFrom::OlderVersion(at) if true_size => cloned(at, target, meta.size),
+            _ => None,
+        };
         let how = CopyHow {
             sparse: meta.blocks.saturating_mul(512) < meta.size,
             to_end: !true_size,
@@ -82,7 +106,19 @@ impl EntryWriter<'_> {
             hasher.begin();
         }
         let hasher = self.hasher.as_mut();
-        match file::copy(from, to, meta.size, how, buffer, hasher, keep_going) {
+        let copied = match &old {
+            None => file::copy(from, to, meta.size, how, buffer, hasher, keep_going),
+            Some(old) => {
+                let versions = Versions {
+                    source: from,
+                    old: old.as_fd(),
+                    new: to,
+                };
+                let buffers = (buffer, ready(&mut self.second));
+                delta::rewrite(versions, meta.size, how, buffers, hasher, keep_going)
+            }
+        };
+        match copied {
             Ok(bytes) => Ok(Contents {
                 bytes,
                 hash: self.hasher.as_mut().map(|hasher| hasher.finish(bytes)),
@@ -92,6 +128,30 @@ impl EntryWriter<'_> {
             Err(CopyError::Stopped) => Err(StoreError::Stopped),
         }
     }
+}
+
+/// Smaller files are stored whole: looking for blocks costs more than it spares.
+const WORTH_SHARING: u64 = 1 << 20;
+
+/// In more extents than one for so much, an older version lends nothing: with each
+/// version the file would be in more.
+const AN_EXTENT: u64 = 256 << 10;
+
+/// The older version at this spot, where the new file could be made a clone of it,
+/// and is one now.
+fn cloned(at: NameAt<'_>, target: &OwnedFd, size: u64) -> Option<OwnedFd> {
+    let old = file::open_file(at.dir, at.name).ok()?;
+    let meta = stat::look_at(&old).ok()?;
+    let is_file = meta.kind == Kind::File;
+    if !is_file || size < WORTH_SHARING || meta.size < WORTH_SHARING {
+        return None;
+    }
+    let extents = file::extents(old.as_fd()).ok()?;
+    if u64::from(extents) > meta.size.div_ceil(AN_EXTENT) {
+        return None;
+    }
+    file::reflink(old.as_fd(), target.as_fd()).ok()?;
+    Some(old)
 }
 
 /// A buffer, made when it is first needed.

@@ -42,6 +42,9 @@ pub(crate) enum DataFrom<'a> {
     Source,
     /// This file's blocks, where the filesystem can share them; else the source.
     Lender(Lender<'a>),
+    /// The source; blocks that are the same in this file, an older version, are
+    /// shared with it where the filesystem can.
+    OlderVersion(NameAt<'a>),
     /// Another file, which holds what the source held when it was stored.
     GoodCopy(&'a OwnedFd),
 }
@@ -215,7 +218,7 @@ impl<'a> EntryWriter<'a> {
             let target = target.map_err(|e| OpError::target(Op::Create, e))?;
             let data_of = match data {
                 DataFrom::GoodCopy(copy) => copy,
-                DataFrom::Source | DataFrom::Lender(_) => &source,
+                DataFrom::Source | DataFrom::Lender(_) | DataFrom::OlderVersion(_) => &source,
             };
             let copied = self.contents(data_of, &target, &before, true_size, data, keep_going);
             let outcome = copied.and_then(|Contents { bytes, hash }| {

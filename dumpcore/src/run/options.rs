@@ -45,6 +45,7 @@ pub struct RunOptions {
     pub(crate) bwlimit: Rate,
     pub(crate) catalog: bool,
     pub(crate) moves: bool,
+    pub(crate) whole_files: bool,
     pub(crate) settle: Duration,
     pub(crate) catch_up: Duration,
     pub(crate) local_state: Option<PathBuf>,
@@ -61,6 +62,7 @@ impl RunOptions {
             bwlimit: Rate::UNLIMITED,
             catalog: true,
             moves: true,
+            whole_files: false,
             settle: Duration::from_secs(60),
             catch_up: Duration::from_secs(5),
             local_state: None,
@@ -121,6 +123,15 @@ impl RunOptions {
         self
     }
 
+    /// Stores each file that has changed as a whole. By default one of 1 MiB or
+    /// more shares the blocks that are the same with its version in the dump
+    /// before, where the filesystem can (xfs, btrfs): they take space once, and a
+    /// block that the disk loses is lost in both.
+    pub fn whole_files(mut self, yes: bool) -> Self {
+        self.whole_files = yes;
+        self
+    }
+
     /// How old a file's time of change must be before it proves that the file
     /// was not changed again: 60 s by default, at least a tick of the clock. The
     /// contents of a file that changed later than that before it was read are
@@ -162,7 +173,10 @@ impl RunOptions {
             filter,
             one_file_system: false,
             source_is_dump: false,
-            sharing: Sharing::Reference,
+            sharing: match self.whole_files {
+                true => Sharing::SameFiles,
+                false => Sharing::SameBlocks,
+            },
             bwlimit: self.bwlimit,
             hash: false,
             follow_moves: self.moves,
@@ -191,6 +205,7 @@ impl fmt::Debug for RunOptions {
             .field("bwlimit", &self.bwlimit)
             .field("catalog", &self.catalog)
             .field("moves", &self.moves)
+            .field("whole_files", &self.whole_files)
             .field("settle", &self.settle)
             .field("catch_up", &self.catch_up)
             .field("local_state", &self.local_state)

@@ -201,6 +201,11 @@ pub(crate) fn reflink(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> io::Result<()
     Ok(ioctl_ficlone(to, from)?)
 }
 
+/// In how many extents a file is on the disk, where the filesystem tells.
+pub(crate) fn extents(file: BorrowedFd<'_>) -> io::Result<u32> {
+    raw::extents(file)
+}
+
 /// Takes all contents from a file that was just made.
 pub(crate) fn empty(file: impl AsFd) -> io::Result<()> {
     Ok(ftruncate(file, 0)?)

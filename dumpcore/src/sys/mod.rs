@@ -7,6 +7,7 @@
 //! of [`errno`].
 
 pub(crate) mod clock;
+pub(crate) mod delta;
 pub(crate) mod dir;
 pub(crate) mod direct;
 pub(crate) mod disk;
