@@ -42,7 +42,7 @@ fn peers_on(fs: &str, peers: &[&str]) {
         peers::measure(&settings, measured(), &mut |_| {}).expect("measured")
     };
     let all = run(peers);
-    assert_eq!(all.runs.len(), 13);
+    assert_eq!(all.runs.len(), 15);
     for run in &all.runs {
         for peer in &run.peers {
             assert_eq!(peer.missing, None, "{fs}, {}: {}", run.work, peer.name);
@@ -51,9 +51,9 @@ fn peers_on(fs: &str, peers: &[&str]) {
     }
     // What comes later is added, and only drawing measures nothing.
     run(&["--only=unchanged", "--peers=cp"]);
-    assert_eq!(run(&["--draw"]).runs.len(), 14);
+    assert_eq!(run(&["--draw"]).runs.len(), 16);
     let kept = Results::load(Path::new(&results)).expect("loaded");
-    assert_eq!(kept.runs[13].peers.len(), 2);
+    assert_eq!(kept.runs[15].peers.len(), 2);
     let text = std::fs::read_to_string(table).expect("written");
     assert!(text.contains(", 2 rounds)"), "{text}");
     let drawn = std::fs::read_to_string(svg).expect("written");

@@ -15,11 +15,14 @@ use std::thread;
 use std::time::Duration;
 
 use fixtures::mounts::{Fs, Mount};
-use fixtures::tree::{real_tree, remove_deep};
+use fixtures::tree::{Dice, real_tree, remove_deep};
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
 use crate::programs::{Programs, must_run};
+
+/// Bytes of the large file, for each file of the tree.
+const BIG_A_FILE: u64 = 18 << 10;
 
 /// What a file of the tree takes on a disk, on average and with air.
 const KB_A_FILE: usize = 30;
@@ -107,6 +110,70 @@ impl Bed {
         }
     }
 
+    /// A directory with one large file, made when it is first asked for.
+    pub(crate) fn big(&self) -> PathBuf {
+        let (dir, block) = (self.home.join("big"), text(&self.changes));
+        if !dir.exists() {
+            fs::create_dir(&dir).expect("made");
+            let file = fs::File::create(dir.join("file")).expect("made");
+            for number in 0..self.big_size() / block.len() as u64 {
+                let written = file.write_all_at(&block, number * block.len() as u64);
+                written.expect("written");
+            }
+            file.sync_all().expect("flushed");
+            another_second();
+        }
+        dir
+    }
+
+    /// How large it is: 16 MiB at least.
+    fn big_size(&self) -> u64 {
+        (self.files as u64 * BIG_A_FILE).max(16 << 20)
+    }
+
+    /// Writes one MiB into the large file.
+    pub(crate) fn change_big(&self) {
+        self.changes.set(self.changes.get() + 1);
+        let file = fs::File::options()
+            .write(true)
+            .open(self.big().join("file"));
+        let at = self.big_size() / 16 * (self.changes.get() % 16);
+        let written = file.and_then(|file| file.write_all_at(&text(&self.changes), at));
+        written.expect("changed");
+        another_second();
+    }
+
+    /// Gives a directory with a twelfth of all files, or the next larger one, another
+    /// place.
+    pub(crate) fn shift(&self) {
+        self.changes.set(self.changes.get() + 1);
+        let tree = self.tree();
+        let (shifted, moved) = (tree.join("shifted"), self.changes.get());
+        if !shifted.exists() {
+            fs::create_dir(&shifted).expect("made");
+            fs::create_dir(tree.join("shifted/0")).expect("made");
+            let all = fs::read_dir(&tree).expect("listed");
+            let all = all.map(|entry| entry.expect("an entry").path());
+            let mut dirs: Vec<PathBuf> = all.filter(|path| path.is_dir()).collect();
+            dirs.retain(|path| *path != shifted);
+            dirs.sort();
+            let mut left = self.files / 12;
+            for dir in dirs {
+                let count = WalkDir::new(&dir).into_iter().count();
+                let name = dir.file_name().expect("a name");
+                fs::rename(&dir, shifted.join("0").join(name)).expect("moved");
+                left = left.saturating_sub(count);
+                if left == 0 {
+                    break;
+                }
+            }
+        }
+        let inside = fs::read_dir(&shifted).expect("listed").next();
+        let inside = inside.expect("one").expect("an entry").path();
+        fs::rename(inside, shifted.join(moved.to_string())).expect("moved");
+        another_second();
+    }
+
     /// A number that no copy has had.
     pub(crate) fn number(&self) -> u64 {
         self.serial.set(self.serial.get() + 1);
@@ -190,6 +257,17 @@ impl Drop for Bed {
             }
         }
     }
+}
+
+/// rsync takes two times within a second for one: it leaves out a file that changed in
+/// that second, and a directory that it makes keeps the time of its making.
+fn another_second() {
+    thread::sleep(Duration::from_millis(1_100));
+}
+
+/// One MiB of bytes that no other change has.
+fn text(changes: &Cell<u64>) -> Vec<u8> {
+    Dice::new(changes.get() + 1).bytes(1 << 20)
 }
 
 /// A filesystem of `kb`, by which no background work is begun: no tables are

@@ -217,8 +217,11 @@ fn prepare(bed: &Bed, work: &Work, tool: Tool, site: &Site<'_>, number: u64) {
     if work.what == What::Checkpoint {
         shell(bed, &tool.first(site));
     }
-    if work.what == What::Changed {
-        bed.change();
+    match work.what {
+        What::Changed => bed.change(),
+        What::Moved => bed.shift(),
+        What::BigFile => bed.change_big(),
+        _ => {}
     }
     if tool == Tool::RdiffBackup {
         // It takes one backup a second at most.
@@ -290,7 +293,11 @@ fn kept_by(tool: Tool) -> Options {
 }
 
 fn with_site<T>(bed: &Bed, tool: Tool, home: &Path, act: impl FnOnce(&Site<'_>) -> T) -> T {
-    let (tree, at) = (bed.tree(), home.join(tool.directory()));
+    let tree = match tool.is_for_big_file() {
+        true => bed.big(),
+        false => bed.tree(),
+    };
+    let at = home.join(tool.directory());
     let dump = bed.home().join(Tool::Dumpme.directory());
     let (scratch, ours) = (bed.scratch(), bed.programs.path(""));
     let limit = bed.limit.clone().unwrap_or_else(|| PathBuf::from("limit"));

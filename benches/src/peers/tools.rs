@@ -61,9 +61,21 @@ pub(crate) enum Tool {
     CpAlAndRemove,
     /// Only looks at the tree.
     Find,
+    /// Copies of a large file alone.
+    DumpmeBig,
+    DumpmeBigWhole,
+    RsyncBig,
 }
 
 impl Tool {
+    /// Is the large file copied, not the tree?
+    pub(crate) fn is_for_big_file(self) -> bool {
+        matches!(
+            self,
+            Self::DumpmeBig | Self::DumpmeBigWhole | Self::RsyncBig
+        )
+    }
+
     /// As it stands in the tables, when it begins or continues.
     pub(crate) fn name(self, begins: bool) -> String {
         match (self, begins) {
@@ -87,6 +99,9 @@ impl Tool {
             (Self::RsyncAndRemove, _) => "rsync -aHAXU --link-dest, rm -rf".into(),
             (Self::CpAlAndRemove, _) => "cp -al (compares nothing), rm -rf".into(),
             (Self::Find, _) => "find -printf (makes nothing)".into(),
+            (Self::DumpmeBig, _) => "dumpme of a large file".into(),
+            (Self::DumpmeBigWhole, _) => "dumpme --whole-file".into(),
+            (Self::RsyncBig, _) => "rsync -aHAXU --link-dest".into(),
         }
     }
 
@@ -94,9 +109,10 @@ impl Tool {
     pub(crate) fn program(self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Dumpme | Self::Chkptme | Self::Limit(_) => None,
+            Self::DumpmeBig | Self::DumpmeBigWhole => None,
             Self::Restore | Self::Remove | Self::Recycling => None,
             Self::Find => Some(("find", "--version")),
-            Self::Rsync | Self::RsyncAndRemove => Some(("rsync", "--version")),
+            Self::Rsync | Self::RsyncAndRemove | Self::RsyncBig => Some(("rsync", "--version")),
             Self::CpAl | Self::CpA | Self::CpAh | Self::CpAlAndRemove => Some(("cp", "--version")),
             Self::Restic => Some(("restic", "version")),
             Self::Borg => Some(("borg", "--version")),
@@ -123,6 +139,9 @@ impl Tool {
             Self::RsyncAndRemove => "rolling-rsync",
             Self::CpAlAndRemove => "rolling-cp",
             Self::Find => "found",
+            Self::DumpmeBig => "big-dump",
+            Self::DumpmeBigWhole => "big-whole",
+            Self::RsyncBig => "big-copies",
         }
     }
 
@@ -143,7 +162,8 @@ impl Tool {
             Self::Dumpme | Self::Chkptme | Self::CpAh | Self::Remove => {
                 format!("{} --init", dumpme(site))
             }
-            Self::Rsync => format!("rsync -aHAXU {tree}/ {to}/"),
+            Self::DumpmeBig | Self::DumpmeBigWhole => format!("{} --init", dumpme(site)),
+            Self::Rsync | Self::RsyncBig => format!("rsync -aHAXU {tree}/ {to}/"),
             Self::CpA | Self::CpAl | Self::Limit(_) | Self::RmRf => format!("cp -a {tree} {to}"),
             Self::Restore => format!("{} restore --to {to} {tree}", dumpctl(site, site.dump)),
             Self::Restic | Self::Borg | Self::RdiffBackup => self.next(site, 0),
@@ -186,8 +206,11 @@ impl Tool {
         let (tree, first, to) = (site.tree(), site.at(0), site.at(number));
         let at = word(site.at);
         match self {
-            Self::Dumpme => dumpme(site),
-            Self::Rsync => format!("rsync -aHAXU --link-dest={first} {tree}/ {to}/"),
+            Self::Dumpme | Self::DumpmeBig => dumpme(site),
+            Self::DumpmeBigWhole => format!("{} --whole-file", dumpme(site)),
+            Self::Rsync | Self::RsyncBig => {
+                format!("rsync -aHAXU --link-dest={first} {tree}/ {to}/")
+            }
             Self::CpAl => format!("cp -al {first} {to}"),
             Self::CpA => format!("cp -a {tree} {to}"),
             Self::Restore => self.first(site),
@@ -223,6 +246,7 @@ impl Tool {
             Self::Dumpme | Self::Chkptme | Self::Recycling => {
                 (":".into(), site.at.join("current/tree"))
             }
+            Self::DumpmeBig | Self::DumpmeBigWhole => (":".into(), site.at.join("current/big")),
             Self::Remove => (
                 format!("test ! -e {at}/$(cat {at}-removed)"),
                 site.at.join("current/tree"),
@@ -232,6 +256,7 @@ impl Tool {
             Self::Find => (":".into(), site.tree.to_path_buf()),
             Self::CpAh => (":".into(), site.at.join(number.to_string()).join("tree")),
             Self::Rsync
+            | Self::RsyncBig
             | Self::CpAl
             | Self::CpA
             | Self::Limit(_)

@@ -11,6 +11,10 @@ pub(crate) enum What {
     Recycled,
     /// A further copy after one file of a hundred was written to.
     Changed,
+    /// The same after a directory with a twelfth of all files was moved.
+    Moved,
+    /// A further copy of one large file, in which one MiB was written to.
+    BigFile,
     /// The first copy, onto an empty filesystem.
     Full,
     /// A copy of a dump that shares nothing with it, beside it on a
@@ -76,7 +80,9 @@ impl Work {
         }
     }
 }
+
 const RECYCLED: &str = "dump of an unchanged tree, and removal of the oldest";
+const BIG_FILE: &str = "dump of a large file in which 1 MiB changed, with sync";
 
 /// All of them, in the order in which they can share a tree: the one that
 /// changes it is the last.
@@ -95,6 +101,13 @@ pub(crate) fn works(processors: usize) -> Vec<Work> {
         What::Changed,
         without_goals(changed()),
     ));
+    works.push(Work::warm(
+        "moved",
+        "dump of a tree in which a large directory was moved, with sync",
+        What::Moved,
+        without_goals(changed()),
+    ));
+    works.push(Work::warm("big-file", BIG_FILE, What::BigFile, big_file()));
     works
 }
 
@@ -201,6 +214,15 @@ fn changed() -> Tools {
         (Tool::Restic, None),
         (Tool::Borg, None),
         (Tool::RdiffBackup, None),
+    ]
+}
+
+fn big_file() -> Tools {
+    vec![
+        (Tool::DumpmeBig, None),
+        // To share blocks takes no longer than to copy all.
+        (Tool::DumpmeBigWhole, Some(1.0)),
+        (Tool::RsyncBig, None),
     ]
 }
 
