@@ -16,8 +16,8 @@ use std::time::Duration;
 use common::{History, ROOT, Stage, leftovers, tick};
 use dumpcore::{
     CatalogTools, Checkpoint, Erase, Error, Event, Filter, KeepPeriod, KeepPolicy, KeepRules,
-    LinkPolicy, Phase, Prune, Pruned, RelPath, Remove, Replica, Replicated, Report, RunOptions,
-    Scrub, Snapshot,
+    LinkPolicy, Op, Phase, Prune, Pruned, RelPath, Remove, Replica, Replicated, Report, RunOptions,
+    Scrub, Snapshot, Warning,
 };
 use fixtures::rot;
 use fixtures::rsync::Rsync;
@@ -300,6 +300,21 @@ fn it_goes_where_it_is_of_no_use_and_the_run_says_why() {
         assert_eq!(*said.lock().expect("not poisoned"), why);
         assert_eq!(spares(&stage.dump), Vec::<PathBuf>::new(), "{why:?}");
     }
+}
+
+/// What only looks like an expired dump is told, and goes.
+#[test]
+fn what_cannot_be_listed_is_told() {
+    let stage = with_spare();
+    let file = stage.dump.join(".dump/removing/2020-0101-0000.spare");
+    fs::write(&file, "not a dump").expect("written");
+    let report = stage.run(snapshot(&stage));
+    assert!(report.recycled_from.is_some());
+    match &*report.warnings {
+        [Warning::NotRecycled { fault }] => assert_eq!((fault.op, &fault.path), (Op::Open, &file)),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(spares(&stage.dump), Vec::<PathBuf>::new());
 }
 
 #[test]

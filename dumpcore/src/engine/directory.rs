@@ -119,7 +119,7 @@ impl Worker<'_> {
             Ok(made) => made,
             Err(op_error) => {
                 self.fault(above, name, op_error);
-                self.clear_unmerged(above, name);
+                self.clear(above, name);
                 return None;
             }
         };

@@ -90,6 +90,7 @@ mod directory;
 mod entry;
 mod filtering;
 mod folded_names;
+mod halt;
 mod hardlink_entry;
 mod hardlinks;
 mod held;

@@ -41,6 +41,14 @@ impl TargetDir {
             intact: None,
         }
     }
+
+    /// It could not be made where there is this.
+    pub(super) fn unmade(held: Held) -> Self {
+        Self {
+            fresh: held == Held::Nothing,
+            ..Self::none()
+        }
+    }
 }
 
 /// Enters a directory of an expired dump. `None` where it has none of that name,
@@ -157,7 +165,7 @@ impl Worker<'_> {
     }
 
     fn stand_empty(&mut self, above: &Arc<Node>, name: &CStr, meta: &Meta, xattrs: &Xattrs) {
-        self.clear_unmerged(above, name);
+        self.clear(above, name);
         let outcome = self.make_empty(above, name, meta, xattrs);
         let made = outcome.is_ok();
         let is_whole = outcome.as_ref().is_ok_and(Vec::is_empty);
@@ -225,29 +233,22 @@ impl Worker<'_> {
         is == (stored.uid, stored.gid, mode, stored.mtime) && xattrs().is_ok_and(|is| is == kept)
     }
 
-    /// Removes what the target has under a name, unless the target is new.
-    pub(super) fn clear(&mut self, node: &Node, name: &CStr) {
-        if let Err(op_error) = self.remove_there(node, name) {
-            self.fault(node, name, op_error);
-        }
-    }
-
-    /// The same of a directory that cannot be merged: what an expired dump or an
-    /// earlier run stored in it is not what the source has now. If it cannot be
-    /// removed, nothing is published. In a run that has ended it stays, for the next
-    /// one to resume.
-    pub(super) fn clear_unmerged(&mut self, above: &Node, name: &CStr) {
+    /// Removes what the target has under a name, unless the target is new: what an
+    /// expired dump or an earlier run stored there is not what the source has now. If
+    /// it cannot be removed, nothing is published. In a run that has ended it stays,
+    /// for the next one to resume.
+    pub(super) fn clear(&self, node: &Node, name: &CStr) {
         if !self.run.totals.keep_going() {
             return;
         }
-        if let Err(op_error) = self.remove_there(above, name) {
-            self.halt(above, name, op_error);
+        if let Err(op_error) = self.remove_there(node, name) {
+            self.halt(node, name, op_error);
         }
     }
 
     /// The same of all that is in a directory whose source cannot be listed. The
     /// directory stays.
-    pub(super) fn empty_unmerged(&mut self, node: &Node) {
+    pub(super) fn empty_unmerged(&self, node: &Node) {
         let Some(target) = node.target.as_ref().filter(|_| !node.fresh) else {
             return;
         };
@@ -257,7 +258,7 @@ impl Worker<'_> {
         match target.open().and_then(|handle| Found::list(&handle)) {
             Ok(found) => {
                 for entry in found.chunk.iter() {
-                    self.clear_unmerged(node, entry.name);
+                    self.clear(node, entry.name);
                 }
             }
             Err(e) => self.halt(node, c"", OpError::target(Op::List, e)),

@@ -48,7 +48,7 @@ impl Worker<'_> {
         });
         let (made, unmade) = match made {
             Ok(made) => (made, None),
-            Err(op_error) => (TargetDir::none(), Some(op_error)),
+            Err(op_error) => (TargetDir::unmade(root.target_holds), Some(op_error)),
         };
         let (read, unread) = match read {
             Ok(read) => (read, None),

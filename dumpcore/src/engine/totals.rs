@@ -38,6 +38,7 @@ pub(crate) struct Totals<'a> {
 #[derive(Default)]
 struct Kept {
     error: Option<Error>,
+    obstacle: Option<Fault>,
     faults: Vec<Fault>,
     warnings: Vec<Warning>,
     counts: Counts,
@@ -87,6 +88,22 @@ impl<'a> Totals<'a> {
     pub(crate) fn halt(&self, error: Error) {
         self.kept().error.get_or_insert(error);
         self.halted.store(true, Ordering::Relaxed);
+    }
+
+    /// The same where something in the target can be neither removed nor changed, so
+    /// that only another target will do.
+    pub(crate) fn obstructed(&self, error: Error, fault: Fault) {
+        let mut kept = self.kept();
+        if kept.error.is_none() {
+            (kept.error, kept.obstacle) = (Some(error), Some(fault));
+        }
+        drop(kept);
+        self.halted.store(true, Ordering::Relaxed);
+    }
+
+    /// That thing, where it is why the run ends.
+    pub(crate) fn take_obstacle(&self) -> Option<Fault> {
+        self.kept().obstacle.take()
     }
 
     /// Who receives every event.

@@ -23,15 +23,13 @@ use crate::fs::inspect;
 use crate::fs::link_counts::LinkCounts;
 use crate::fs::store::EntryWriter;
 use crate::model::cause::Cause;
-use crate::model::error::Error;
 use crate::model::event::Action;
 use crate::model::fault::{Fault, Op, OpError, Side};
 use crate::model::kind::Kind;
 use crate::model::loss::Lacking;
 use crate::model::metadata::Meta;
-use crate::model::storage::FreeSpace;
 use crate::sys::queue::{Alarm, Queue};
-use crate::sys::{dir, disk, errno};
+use crate::sys::{dir, errno};
 use std::collections::HashSet;
 
 /// A tree that is read: its top, and its name in the dump.
@@ -298,7 +296,7 @@ impl<'a> Worker<'a> {
         {
             return self.vanished(node, name);
         }
-        if self.ends_the_run(node, &op_error) {
+        if self.ends_the_run(node, &op_error) || self.is_fixed(node, name, &op_error) {
             return self.halt(node, name, op_error);
         }
         if self.was_listed_twice(node, name, &op_error) {
@@ -385,66 +383,5 @@ impl<'a> Worker<'a> {
         [&node.source, &node.source.top_of()]
             .into_iter()
             .all(|place| place.open().and_then(|h| dir::is_empty(h.as_fd())).is_ok())
-    }
-
-    /// Would other entries fail in the same way?
-    fn ends_the_run(&self, node: &Node, op_error: &OpError) -> bool {
-        let cause = &op_error.cause;
-        if errno::is_shortage(cause) {
-            return true;
-        }
-        match op_error.side {
-            Side::Source if errno::is_mount_gone(cause) => true,
-            Side::Source if errno::is_io(cause) || errno::is_unreachable(cause) => {
-                let top = node.source.top_of();
-                top.open().and_then(|h| dir::is_empty(h.as_fd())).is_err()
-            }
-            Side::Source => false,
-            Side::Reference => false,
-            // No other program removes anything from a dump that is being made.
-            Side::Target => errno::is_disk_refusal(cause) || errno::is_missing(cause),
-        }
-    }
-
-    /// Ends the run for this reason.
-    pub(super) fn halt(&self, node: &Node, name: &CStr, op_error: OpError) {
-        let side = op_error.side;
-        let shortage = errno::is_shortage(&op_error.cause);
-        let full = errno::is_full(&op_error.cause);
-        let fault = op_error.at(node.full_path(side, name));
-        let error = if shortage {
-            Error::Shortage { fault }
-        } else if side == Side::Source {
-            Error::SourceGone { fault }
-        } else {
-            let needed = self.needed(node, name, &fault);
-            Error::DumpDisk {
-                free: self.free(node, &fault.cause),
-                needed: needed.filter(|_| full),
-                fault,
-            }
-        };
-        self.run.totals.halt(error);
-        self.run.queue.close();
-    }
-
-    /// The free space where the dump is made, when this error says that it is
-    /// full.
-    fn free(&self, node: &Node, answer: &std::io::Error) -> Option<FreeSpace> {
-        match &node.target {
-            Some(target) => disk::room_after(&*target.open().ok()?, answer),
-            // The top of a tree that cannot be made has no target.
-            None => disk::room_after(self.run.rules.scratch?, answer),
-        }
-    }
-
-    /// Bytes of the file that was being written.
-    fn needed(&self, node: &Node, name: &CStr, fault: &Fault) -> Option<u64> {
-        if fault.op != Op::Write {
-            return None;
-        }
-        let source = node.source.open().ok()?;
-        let meta = inspect::look(source.as_fd(), name).ok()?;
-        Some(meta.size)
     }
 }

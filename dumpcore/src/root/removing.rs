@@ -87,23 +87,55 @@ impl Removing {
     }
 
     /// The dumps in it that a run may recycle. One that no run has taken for two weeks
-    /// is like anything else on its way out.
-    pub(crate) fn spares(&self) -> Vec<Spare> {
-        let leaves = self.rests().unwrap_or_default().into_iter();
-        let now = Utc::now().timestamp();
-        let spares = leaves.filter_map(|leaf| {
-            let dump = layout::spare_of(leaf.to_bytes())?;
-            let opened = dir::open_dir(self.handle.as_fd(), &leaf, For::Reading).ok()?;
-            // Its rename set it.
-            let since = stat::look_at(&opened).ok()?.ctime.secs;
-            if !layout::is_still_spared(since, now) {
-                return None;
-            }
-            let listed = dir::list_all(opened.as_fd(), For::Reading).ok()?;
-            let trees = listed.iter().map(|entry| entry.name.to_owned()).collect();
-            Some(Spare { leaf, dump, trees })
+    /// is like anything else on its way out. `tell` is called with what could not be
+    /// looked at, which is like anything else, too.
+    pub(crate) fn spares(&self, tell: &mut dyn FnMut(Fault)) -> Vec<Spare> {
+        let leaves = self.rests().unwrap_or_else(|fault| {
+            tell(fault);
+            Vec::new()
         });
-        spares.collect()
+        let mut spares = Vec::new();
+        for leaf in leaves {
+            let Some(dump) = layout::spare_of(leaf.to_bytes()) else {
+                continue;
+            };
+            match self.trees_of_spare(&leaf) {
+                Ok(Some(trees)) => spares.push(Spare { leaf, dump, trees }),
+                Ok(None) => {}
+                Err(fault) => tell(fault),
+            }
+        }
+        spares
+    }
+
+    /// The names in a dump that may be recycled; `None` when its time is over.
+    fn trees_of_spare(&self, leaf: &CStr) -> Result<Option<Vec<CString>>, Fault> {
+        let path = self.path_of(leaf);
+        let opened = dir::open_dir(self.handle.as_fd(), leaf, For::Reading);
+        let opened = opened.map_err(Fault::at(Op::Open, &path))?;
+        // Its rename set it.
+        let since = stat::look_at(&opened).map_err(Fault::at(Op::Stat, &path))?;
+        if !layout::is_still_spared(since.ctime.secs, Utc::now().timestamp()) {
+            return Ok(None);
+        }
+        let listed = dir::list_all(opened.as_fd(), For::Reading);
+        let listed = listed.map_err(Fault::at(Op::List, &path))?;
+        Ok(Some(
+            listed.iter().map(|entry| entry.name.to_owned()).collect(),
+        ))
+    }
+
+    /// Has no run take a dump again that cannot be recycled. One that does not even get
+    /// another name is tried again.
+    pub(crate) fn spare_no_more(&self, spare: &Spare) {
+        for again in 0.. {
+            let leaf = layout::removing_leaf(&spare.dump.path(), again);
+            let (dir, leaf) = (self.handle.as_fd(), c_name(leaf.as_bytes()));
+            match link::rename_new(dir, &spare.leaf, dir, &leaf) {
+                Err(e) if errno::is_taken(&e) => {}
+                _ => return,
+            }
+        }
     }
 
     /// Locks one of them to remove it. An error: a program that opened it when it

@@ -1,6 +1,8 @@
 //! What a run is named, and what earlier runs left behind.
 
+use std::ffi::OsStr;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use super::trees::{Source, again, all_names};
@@ -18,7 +20,18 @@ use crate::policy::next_name;
 use crate::root::lock::Hold;
 use crate::root::staging::{Leftover, Staging};
 use crate::sys::dir::{self, For};
-use crate::sys::errno;
+use crate::sys::{errno, stat};
+
+/// Why a leftover stays as it is.
+#[derive(Clone, Copy, Debug)]
+enum Stays {
+    /// It is of other trees, or of another user.
+    Foreign,
+    /// Another program holds it.
+    Held,
+    /// It is immutable or append-only.
+    Fixed,
+}
 
 /// The names a run may take: its own, and whether an earlier run's leftover
 /// is resumed.
@@ -46,7 +59,7 @@ impl Run {
                 // Its links are to what nothing else may share.
                 Ok((leftover, true)) if order.linked.is_none() => linked.push(leftover),
                 Ok((leftover, _)) => ours.push(leftover),
-                Err(held) => foreign.push((name, held)),
+                Err(why) => foreign.push((name, why)),
             }
         }
         let taken = |stamp| {
@@ -88,44 +101,47 @@ impl Run {
         Ok(Named { name, leftover })
     }
 
-    /// Tells of the leftovers that stay; of each, whether another program holds it.
-    fn tell_foreign(&self, foreign: &[(DumpName, bool)], totals: &Totals<'_>) {
-        for (name, held) in foreign {
+    /// Tells of the leftovers that stay, and why.
+    fn tell_foreign(&self, foreign: &[(DumpName, Stays)], totals: &Totals<'_>) {
+        for (name, why) in foreign {
             let path = self.dump.path().join(name.incomplete_path());
-            totals.warn(match held {
-                true => Warning::HeldLeftover { path },
-                false => Warning::ForeignLeftover { path },
+            totals.warn(match why {
+                Stays::Foreign => Warning::ForeignLeftover { path },
+                Stays::Held => Warning::HeldLeftover { path },
+                Stays::Fixed => Warning::FixedLeftover { path },
             });
         }
     }
 
     /// Takes hold of a leftover that was made of (some of) the same roots, and
     /// that this user may fill; says whether it is of a linked checkpoint. An empty
-    /// one serves all roots. Else: is it that another program holds it?
-    fn take(&self, name: DumpName, sources: &[Source]) -> Result<(Leftover, bool), bool> {
+    /// one serves all roots. Else: why it stays.
+    fn take(&self, name: DumpName, sources: &[Source]) -> Result<(Leftover, bool), Stays> {
+        let path = DumpId::Incomplete(name).rel_path();
+        let dir = self.dump.open_dump(&path).map_err(|_| Stays::Foreign)?;
+        if stat::is_immutable(dir.as_fd(), c".").unwrap_or(false) {
+            return Err(Stays::Fixed);
+        }
         // Another user's can neither be resumed nor removed. Its owner's
         // number does not tell: a server may show our own under another.
-        let names = self
-            .dump
-            .open_dump(&DumpId::Incomplete(name).rel_path())
-            .and_then(|dir| {
-                dir::may_fill(dir.as_fd())?;
-                Ok((all_names(&dir)?, dir))
-            });
-        let Ok((names, dir)) = names else {
-            return Err(false);
-        };
+        let names = dir::may_fill(dir.as_fd()).and_then(|()| all_names(&dir));
+        let names = names.map_err(|_| Stays::Foreign)?;
         let ours = names.is_empty()
             || names.iter().any(|name| {
                 layout::is_trial(name.to_bytes())
                     || sources.iter().any(|source| source.name == *name)
             });
         if !ours {
-            return Err(false);
+            return Err(Stays::Foreign);
         }
         let hold = match self.options.dry_run {
             true => None,
-            false => Some(Hold::alone(dir.as_fd()).map_err(|e| errno::is_locked(&e))?),
+            false => Some(
+                Hold::alone(dir.as_fd()).map_err(|e| match errno::is_locked(&e) {
+                    true => Stays::Held,
+                    false => Stays::Foreign,
+                })?,
+            ),
         };
         let newest = None;
         let linked = marks::is_linked(&dir);
@@ -214,7 +230,15 @@ impl Run {
                 Ok(true) => {}
                 Ok(false) => return Err(Error::Interrupted),
                 Err(op_error) => {
-                    return Err(self.dump.refuses(op_error.at(path.to_path_buf()), None));
+                    let lasting = !errno::is_disk_refusal(&op_error.cause);
+                    let entry = path.join(OsStr::from_bytes(name.to_bytes()));
+                    let fault = op_error.at(entry);
+                    let error = self.dump.refuses(fault.clone(), None);
+                    if lasting {
+                        totals.obstructed(error, fault);
+                        return totals.verdict();
+                    }
+                    return Err(error);
                 }
             }
         }

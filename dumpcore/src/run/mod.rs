@@ -27,6 +27,7 @@ mod reference;
 mod remember;
 pub(crate) mod removing;
 pub(crate) mod restore;
+mod set_aside;
 mod space;
 mod target;
 mod trees;

@@ -9,6 +9,7 @@ use chrono::{DateTime, Local, Utc};
 use super::evidence::{self, Evidence};
 use super::merge::Merge;
 use super::remember::{FoundOut, Remembering};
+use super::set_aside::Attempts;
 use super::trees::{self, Source};
 use super::vanished::Vanished;
 use super::{Check, Made, Order, Run, budget, flush, published};
@@ -50,27 +51,27 @@ struct Publication<'p> {
 }
 
 impl Run {
-    /// Makes what is ordered of these trees, has it checked, and publishes it.
-    pub(super) fn publish(
+    /// Makes what is ordered of these trees, has it checked, and publishes it, unless
+    /// something in its target is in the way.
+    pub(super) fn attempt(
         &self,
         order: &Order<'_>,
         mut sources: Vec<Source>,
+        attempts: &mut Attempts,
         check: &mut Check<'_>,
     ) -> Result<Report, Error> {
         // Before anything is read.
         let (clock, start) = (clock::look(), Local::now());
         let vanished = Vanished::new(&*self.options.observer);
         let totals = Totals::new(&vanished, Some(&self.options.stop));
+        attempts.tell(&totals);
         let reference = self.choose_references(order, &mut sources, start.to_utc())?;
-        for source in &sources {
-            self.guard(source, order)?;
-        }
-        if let Some(pin) = &order.pin {
-            self.dump.pin_is_free(pin)?;
-        }
+        self.may_begin(order, &sources)?;
         let trees = sources.iter().map(|source| source.handle.as_fd());
         let (budget, jobs) = budget::budget(self.options.jobs, trees, self.dump.handle(), &totals);
-        let named = self.name(order, &sources, Stamp::of(&start), &totals)?;
+        let mut note = |_: &Error| attempts.obstacle = totals.take_obstacle();
+        let named = self.name(order, &sources, Stamp::of(&start), &totals);
+        let named = named.inspect_err(&mut note)?;
         let dump = self.dump.path().join(named.name.path());
         let reference = reference.map(|reference| reference.path.below(self.dump.path()));
         totals.event(Event::Started {
@@ -87,7 +88,8 @@ impl Run {
             evidence: Evidence::of(order, &sources, clock),
             total_is_told: false,
         };
-        let began = publication.carry_out(sources, named.leftover, check)?;
+        let began = publication.carry_out(sources, named.leftover, check);
+        let began = began.inspect_err(note)?;
         let sum = totals.sum();
         Ok(Report {
             dump,
@@ -109,6 +111,17 @@ impl Run {
             warnings: vanished.behind(sum.warnings),
             free_bytes: self.dump.free().map(|free| free.bytes),
         })
+    }
+
+    /// What is known to be wrong before anything is made.
+    fn may_begin(&self, order: &Order<'_>, sources: &[Source]) -> Result<(), Error> {
+        for source in sources {
+            self.guard(source, order)?;
+        }
+        if let Some(pin) = &order.pin {
+            self.dump.pin_is_free(pin)?;
+        }
+        Ok(())
     }
 }
 

@@ -54,7 +54,8 @@ impl Run {
         let Some(removing) = self.dump.removing_if_any().filter(|_| order.recycle) else {
             return Ok(());
         };
-        let spares = removing.spares().into_iter();
+        let tell = &mut |fault| totals.warn(Warning::NotRecycled { fault });
+        let spares = removing.spares(tell).into_iter();
         let newest = spares
             .filter(|spare| !spare.trees.is_empty() && is_of(spare, sources))
             .max_by_key(|spare| spare.dump.stamp);
@@ -79,7 +80,10 @@ impl Run {
             Err(Unmoved::Failed(fault)) if errno::is_disk_refusal(&fault.cause) => {
                 return Err(self.dump.refuses(fault, None));
             }
-            Err(Unmoved::Failed(fault)) => totals.warn(Warning::NotRecycled { fault }),
+            Err(Unmoved::Failed(fault)) => {
+                removing.spare_no_more(&newest);
+                totals.warn(Warning::NotRecycled { fault });
+            }
         }
         Ok(())
     }
@@ -170,7 +174,8 @@ impl Run {
     /// others take.
     pub(super) fn spares_of_others(&self, order: &Order<'_>, sources: &[Source]) -> Vec<CString> {
         let removing = self.dump.removing_if_any();
-        let spares = removing.map(|removing| removing.spares());
+        // What cannot be looked at goes, or is told when it cannot be removed.
+        let spares = removing.map(|removing| removing.spares(&mut |_| {}));
         let dumps = order.sort == Sort::Dump && order.at.is_none() && !order.merge.source_is_dump;
         let others = spares.unwrap_or_default().into_iter();
         let others = others.filter(|spare| !(dumps && is_of(spare, sources)));

@@ -224,7 +224,9 @@ impl Remove {
         let mut stay = Vec::new();
         let recycles = self.recycle && root.is_roomy() && Catalog::existing(root).is_ok();
         if recycles {
-            stay.extend(to.spares().into_iter().map(|spare| spare.leaf));
+            // What cannot be looked at is a fault when it cannot be removed.
+            let spares = to.spares(&mut |_| {});
+            stay.extend(spares.into_iter().map(|spare| spare.leaf));
             rests.retain(|leaf| !stay.contains(leaf));
         }
         let spare = self.newest(root, &plan.go).filter(|_| recycles);

@@ -133,7 +133,9 @@ pub(crate) fn leftovers(dump: &Path) -> Vec<PathBuf> {
         let entries = fs::read_dir(dir).into_iter().flatten();
         entries.map(|entry| entry.expect("listed").path()).collect()
     };
-    let days = list(dump).into_iter().flat_map(|year| list(&year));
+    let years = list(dump).into_iter();
+    let years = years.filter(|year| !year.ends_with(".dump"));
+    let days = years.flat_map(|year| list(&year));
     let minutes = days.flat_map(|day| list(&day));
     minutes
         .filter(|path| path.as_os_str().as_bytes().ends_with(b"_incomplete"))
@@ -189,8 +191,10 @@ pub(crate) fn each(root: &Path, entry: impl FnMut(&[u8], &Stat)) {
 fn atimes(dump: &Path) -> BTreeMap<Vec<u8>, (i64, u64)> {
     let mut all = BTreeMap::new();
     each(dump, |path, stat| {
-        // Years and days are not dumps; what is being made is none yet.
+        // Years and days are not dumps; what is being made is none yet, and what is on
+        // its way out none any more.
         let inside = path.iter().filter(|byte| **byte == b'/').count() >= 2;
+        let inside = inside && !path.starts_with(b".dump/");
         let half = path.windows(11).any(|part| part == b"_incomplete");
         if inside && !half {
             all.insert(path.to_vec(), (stat.st_atime, stat.st_atime_nsec));

@@ -180,6 +180,12 @@ pub enum Warning {
         /// Its path.
         path: PathBuf,
     },
+    /// What an earlier run left behind is immutable or append-only itself, and is not
+    /// touched.
+    FixedLeftover {
+        /// Its path.
+        path: PathBuf,
+    },
     /// Other users cannot reach a tree, but they can reach its copy.
     LetsIn {
         /// The tree.
@@ -244,6 +250,14 @@ pub enum Warning {
         /// Its path.
         path: PathBuf,
     },
+    /// A leftover of an earlier run, or an expired dump, held something that could be
+    /// neither removed nor changed. The dump was made without it.
+    SetAside {
+        /// Where it is now, on its way out.
+        path: PathBuf,
+        /// What was tried, on which path in it, and the system's answer.
+        fault: Fault,
+    },
     /// Part of a removed dump could not be removed and still takes space.
     NotRemoved {
         /// What was tried, on which path, and the system's answer.
@@ -275,7 +289,9 @@ impl Warning {
             Self::ReferenceUnreadable { cause, .. } | Self::FewerJobs { cause, .. } => {
                 Some(&**cause)
             }
-            Self::NotRemoved { fault } | Self::NotRecycled { fault } => Some(fault),
+            Self::SetAside { fault, .. }
+            | Self::NotRemoved { fault }
+            | Self::NotRecycled { fault } => Some(fault),
             _ => None,
         }
     }
@@ -334,6 +350,7 @@ impl fmt::Display for Warning {
             Self::FewerJobs { asked, jobs, cause } => runs::fewer_jobs(f, *asked, *jobs, cause),
             Self::ForeignLeftover { path } => runs::foreign_leftover(f, path),
             Self::HeldLeftover { path } => runs::held_leftover(f, path),
+            Self::FixedLeftover { path } => runs::fixed_leftover(f, path),
             Self::LetsIn { tree, parent, dump } => storing::lets_in(f, tree, parent, dump),
             Self::Setuid { path, dump } => storing::setuid(f, path, dump),
             Self::Damaged { path, good } => reading::damaged(f, path, good.as_deref()),
@@ -343,6 +360,7 @@ impl fmt::Display for Warning {
             Self::Vanished { path } => reading::vanished(f, path),
             Self::SameFilesystem { from, dump } => storing::same_filesystem(f, from, dump),
             Self::LeftoverRemoved { path } => runs::leftover_removed(f, path),
+            Self::SetAside { path, fault } => runs::set_aside(f, path, fault),
             Self::NotRemoved { fault } | Self::NotRecycled { fault } => self.of_expired(f, fault),
             Self::Resuming { path, trusted } => runs::resuming(f, path, *trusted),
         }
@@ -382,6 +400,14 @@ mod tests {
                 },
                 "part of a removed dump still takes space; the next run tries again: cannot \
                  remove /dump/f: Permission denied",
+            ),
+            (
+                Warning::SetAside {
+                    path: PathBuf::from("/dump/.dump/removing/d"),
+                    fault: Fault::new(Op::Remove, path(), answer()),
+                },
+                "cannot remove /dump/f: Permission denied; so this dump is made without what was \
+                 there, which is now in /dump/.dump/removing/d and is removed when that can be done",
             ),
             (
                 Warning::NotRecycled {

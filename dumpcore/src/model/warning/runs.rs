@@ -45,11 +45,30 @@ pub(super) fn held_leftover(f: &mut fmt::Formatter<'_>, path: &Path) -> fmt::Res
     write!(f, "{path} is in use by another program and is not touched")
 }
 
+pub(super) fn fixed_leftover(f: &mut fmt::Formatter<'_>, path: &Path) -> fmt::Result {
+    write!(
+        f,
+        "{} was left by a run that stopped, and is immutable or append-only: it is not touched; \
+         run 'chattr -ia' on it",
+        Printable::path(path)
+    )
+}
+
 pub(super) fn leftover_removed(f: &mut fmt::Formatter<'_>, path: &Path) -> fmt::Result {
     write!(
         f,
         "{} had used the last inode of its disk and was removed; this run starts from the \
          beginning",
+        Printable::path(path)
+    )
+}
+
+pub(super) fn set_aside(f: &mut fmt::Formatter<'_>, path: &Path, fault: &Fault) -> fmt::Result {
+    write!(
+        f,
+        "{}; so this dump is made without what was there, which is now in {} and is removed when \
+         that can be done",
+        Chain(fault),
         Printable::path(path)
     )
 }
