@@ -17,11 +17,15 @@ use crate::sys::{errno, file, link, stat};
 /// Moves what has these names. `act` is called again where it was refused and
 /// there is a directory among them that could be opened.
 ///
-/// Source of errors: the act, or the mode could not be given back.
+/// The outcome is that of the act alone: what was moved stays where it is, also when
+/// one of them could not get its mode back. `tell` is called with that.
+///
+/// Source of errors: the act.
 pub(super) fn moved(
     names: &[NameAt<'_>],
     mount: MountOf,
     act: impl Fn() -> io::Result<()>,
+    tell: &mut dyn FnMut(io::Error),
 ) -> io::Result<()> {
     let refused = match act() {
         Err(e) if errno::is_not_permitted(&e) => e,
@@ -36,10 +40,12 @@ pub(super) fn moved(
     }
     let done = act();
     // Each of them, also when another could not be closed.
-    opened.iter().fold(done, |done, opened| {
-        let closed = opened.close();
-        done.and(closed)
-    })
+    for opened in opened {
+        if let Err(e) = opened.close() {
+            tell(e);
+        }
+    }
+    done
 }
 
 /// A directory that may be written to by its owner for the time.

@@ -9,6 +9,7 @@
 //! place, nothing is entered, changed or deleted.
 
 use std::ffi::{CStr, OsStr};
+use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -23,7 +24,7 @@ use crate::fs::inspect;
 use crate::fs::mount::{MountOf, mounted};
 use crate::fs::remove_tree::remove_tree_of;
 use crate::fs::store::{EntryWriter, NameAt};
-use crate::model::chain::Chain;
+use crate::model::chain::{Chain, about};
 use crate::model::event::{Event, Observer};
 use crate::model::fault::{Fault, Op, OpError};
 use crate::model::kind::Kind;
@@ -94,7 +95,7 @@ impl Settling<'_> {
         });
         let cause = match is_one {
             Ok(false) => return false,
-            Ok(true) => std::io::Error::other(
+            Ok(true) => io::Error::other(
                 "it is a dump root, and stays as it is; restore what you need of it to another \
                  directory",
             ),
@@ -181,7 +182,7 @@ impl Settling<'_> {
             Ok(there) => there,
             Err(e) if errno::is_missing(&e) => {
                 let put = || link::rename_new(from.dir, from.name, to.at.dir, to.at.name);
-                moved(&[from], self.mount, put).map_err(|e| failed(Op::Rename)(about_mounts(e)))?;
+                self.telling(to.path, |it, tell| moved(&[from], it.mount, put, tell))?;
                 self.done.made += 1;
                 return Ok(());
             }
@@ -198,42 +199,60 @@ impl Settling<'_> {
             Kind::Dir => self.may_go(to)?,
             _ => 1,
         };
-        self.replace(from, made, (to, &there), below)?;
+        self.telling(to.path, |it, tell| {
+            it.replace(from, made, (to, &there), below, tell)
+        })?;
         self.done.replaced += 1;
         self.done.deleted += going - 1;
         Ok(())
     }
 
-    fn replace(
+    /// Moves something to or from this path. A directory that was moved and could not
+    /// get its mode back is a fault, and is where it was moved.
+    fn telling(
         &mut self,
+        path: &Path,
+        act: impl FnOnce(&Self, &mut dyn FnMut(io::Error)) -> io::Result<()>,
+    ) -> Result<(), Fault> {
+        let mut unclosed = Vec::new();
+        let done = act(self, &mut |e| unclosed.push(e));
+        for e in unclosed {
+            let text = "a directory that was moved is open to its owner, and should not be";
+            self.fault(Fault::at(Op::SetMode, path)(about(text, e)));
+        }
+        done.map_err(|e| Fault::at(Op::Rename, path)(about_mounts(e)))
+    }
+
+    fn replace(
+        &self,
         from: NameAt<'_>,
         made: &Meta,
         (to, there): (Named<'_>, &Meta),
         below: &Path,
-    ) -> Result<(), Fault> {
-        let failed = |e| Fault::at(Op::Rename, to.path)(about_mounts(e));
+        tell: &mut dyn FnMut(io::Error),
+    ) -> io::Result<()> {
         let put = |over: bool| match over {
             true => link::rename_over(from.dir, from.name, to.at.dir, to.at.name),
             false => link::rename_new(from.dir, from.name, to.at.dir, to.at.name),
         };
         let plain = made.kind != Kind::Dir && there.kind != Kind::Dir;
         match (&self.backup, plain) {
-            (None, true) => put(true).map_err(failed),
+            (None, true) => put(true),
             (Some(backup), true) => {
-                backup.keep_too(to.at, below).map_err(failed)?;
-                put(true).map_err(failed)
+                backup.keep_too(to.at, below)?;
+                put(true)
             }
             (Some(backup), false) => {
                 let keep = || backup.keep(to.at, below);
-                moved(&[to.at], self.mount, keep).map_err(failed)?;
-                moved(&[from], self.mount, || put(false)).map_err(failed)
+                moved(&[to.at], self.mount, keep, tell)?;
+                moved(&[from], self.mount, || put(false), tell)
             }
             (None, false) => {
                 let third = layout::restoring(from.name.to_bytes(), std::process::id());
                 let third = c_name(&layout::replaced(&third));
                 let (old, new) = (to.at, from);
                 let exchange = || link::exchange(new.dir, new.name, old.dir, old.name, &third);
-                moved(&[old, new], self.mount, exchange).map_err(failed)
+                moved(&[old, new], self.mount, exchange, tell)
             }
         }
     }
@@ -242,7 +261,7 @@ impl Settling<'_> {
     fn may_go(&self, to: Named<'_>) -> Result<u64, Fault> {
         if !self.merging.clears() {
             let text = "it is a directory now, and nothing is deleted without --delete or --backup";
-            return Err(Fault::at(Op::Create, to.path)(std::io::Error::other(text)));
+            return Err(Fault::at(Op::Create, to.path)(io::Error::other(text)));
         }
         match going(to, self.wanted, self.mount) {
             Ok(Going { removes, spared }) => match spared.first.first() {
@@ -252,7 +271,7 @@ impl Settling<'_> {
                         "it is a directory now, and holds what is excluded from dumps ({})",
                         Brief::path(first)
                     );
-                    Err(Fault::at(Op::Create, to.path)(std::io::Error::other(text)))
+                    Err(Fault::at(Op::Create, to.path)(io::Error::other(text)))
                 }
             },
             Err(error) => Err(stuck(to.path, error)),
@@ -313,9 +332,14 @@ impl Settling<'_> {
             Err(e) if errno::is_missing(&e) => return Ok(()),
             Err(e) => return Err(Fault::at(Op::Stat, to.path)(e)),
         };
-        if let Some(backup) = &self.backup {
-            let kept = moved(&[to.at], self.mount, || backup.keep(to.at, below));
-            kept.map_err(|e| Fault::at(Op::Rename, to.path)(about_mounts(e)))?;
+        if self.backup.is_some() {
+            self.telling(to.path, |it, tell| {
+                let keep = || match &it.backup {
+                    Some(backup) => backup.keep(to.at, below),
+                    None => Ok(()),
+                };
+                moved(&[to.at], it.mount, keep, tell)
+            })?;
         } else {
             let removed = remove_tree_of(to.at.dir, to.at.name, there.id(), self.wanted.keep_going);
             let whole = removed.map_err(|op_error| op_error.at(to.path.to_path_buf()))?;
@@ -402,13 +426,13 @@ fn stuck(path: &Path, error: RestoreError) -> Fault {
         RestoreError::Fault(fault) => fault,
         error => {
             let text = Chain(&error).to_string();
-            Fault::at(Op::Remove, path)(std::io::Error::other(text))
+            Fault::at(Op::Remove, path)(io::Error::other(text))
         }
     }
 }
 
 /// What is made beside a place cannot be moved into what is mounted there.
-fn about_mounts(cause: std::io::Error) -> std::io::Error {
+fn about_mounts(cause: io::Error) -> io::Error {
     match errno::is_other_filesystem(&cause) {
         true => mounted(),
         false => cause,
