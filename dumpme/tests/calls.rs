@@ -14,7 +14,7 @@ use std::time::Duration;
 use assert_fs::prelude::*;
 use common::Place;
 use fixtures::bindfs::Bindfs;
-use fixtures::strace::{Inject, count_syscalls, trace, watch};
+use fixtures::strace::{Inject, count_syscalls, flushed, trace, watch};
 use fixtures::tree::bushy;
 
 fn dumpme(place: &Place, more: &[&str]) -> Command {
@@ -270,21 +270,29 @@ fn in_user_space_each_file_and_directory_is_flushed() {
         command.args(["--no-catalog"]).args(more);
         command
     };
+    // Of the directories, and of the files: how many were flushed, and how many not.
     let dump = |more: &[&str]| {
-        let calls = trace(&command(more), "fsync,rename,renameat,renameat2");
-        let visible = |line: &String| line.contains("_incomplete") && line.contains("rename");
-        let published = calls.iter().position(visible).expect("published");
-        let flushes = calls[..published].iter();
-        flushes.filter(|line| line.contains("fsync(")).count() as u64
+        let visible = |line: &str| line.contains("_incomplete\", ");
+        let flushed = flushed(&command(more), &visible);
+        let made = fs::canonicalize(view.path().join("current")).expect("published");
+        let leaf = made.file_name().expect("a name").to_string_lossy();
+        let site = made.with_file_name(format!("{leaf}_incomplete"));
+        let (mut all, mut left) = (Vec::new(), vec![(made, site)]);
+        while let Some((made, site)) = left.pop() {
+            all.push((made.is_dir(), flushed.contains(&site)));
+            let listed = fs::read_dir(made).into_iter().flatten();
+            let names = listed.map(|entry| entry.expect("listed"));
+            left.extend(names.map(|entry| (entry.path(), site.join(entry.file_name()))));
+        }
+        let kinds = [(true, true), (true, false), (false, true), (false, false)];
+        kinds.map(|kind| all.iter().filter(|one| **one == kind).count() as u64)
     };
     // What a killed run has stored may not be flushed.
     let killed = watch(&command(&["--init"]), &[Inject::kill("renameat2")]);
     assert_eq!(killed.status.signal(), Some(9));
-    let all = dump(&["--init"]);
-    assert!(all >= FILES + DIRS, "{all} flushes");
-    let directories = dump(&[]);
-    assert!(
-        (DIRS..FILES).contains(&directories),
-        "{directories} flushes"
-    );
+    // Those of the tree, its top, and that of the dump.
+    let dirs = DIRS + 2;
+    assert_eq!(dump(&["--init"]), [dirs, 0, FILES, 0]);
+    // What is linked was flushed when it was stored.
+    assert_eq!(dump(&[]), [dirs, 0, 0, FILES]);
 }

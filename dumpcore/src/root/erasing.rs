@@ -171,7 +171,7 @@ impl DumpRoot {
             )?;
             // With another number than it has, it would count as half a dump.
             match size_marks::names(&handle).is_none_or(|noted| noted == names) {
-                true => Ok(()),
+                true => disk::sync_alone(&handle),
                 false => Err(io::Error::other("its number of entries cannot be noted")),
             }
         });
@@ -209,7 +209,8 @@ impl DumpRoot {
         }
     }
 
-    /// Gives a directory back the times and the mode that it had.
+    /// Gives a directory back the times and the mode that it had, and flushes what
+    /// was renamed in it where a flush of all does not.
     pub(crate) fn put_back(&self, below: &[u8], was: &DirWas) -> Result<(), Fault> {
         let path = RelPath::from_bytes(below);
         let put = self.open_dump(&path).and_then(|dir| {
@@ -219,15 +220,19 @@ impl DumpRoot {
                 file::set_mode(&dir, was.mode)?;
             }
             // Where nothing could be renamed, no times can be set either.
-            match (is.atime, is.mtime) == (was.atime, was.mtime) {
-                true => Ok(()),
-                false => file::set_times(&dir, was.atime, was.mtime),
+            if (is.atime, is.mtime) != (was.atime, was.mtime) {
+                file::set_times(&dir, was.atime, was.mtime)?;
             }
+            Ok(dir)
         });
+        let failed = |op| {
+            let path = path.below(self.path());
+            move |e| Fault::new(op, path, e)
+        };
         match put {
             // The dump was removed since.
             Err(e) if errno::has_changed(&e) || errno::is_missing(&e) => Ok(()),
-            put => put.map_err(|e| Fault::new(Op::SetTimes, path.below(self.path()), e)),
+            put => disk::sync_alone(put.map_err(failed(Op::SetTimes))?).map_err(failed(Op::Sync)),
         }
     }
 

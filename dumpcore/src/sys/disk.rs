@@ -52,6 +52,19 @@ pub(crate) fn sync(handle: impl AsFd) -> io::Result<()> {
     Ok(fsync(handle)?)
 }
 
+/// Flushes one file or directory where [`sync_filesystem`] does not: see
+/// [`flushes_one_by_one`].
+pub(crate) fn sync_alone(handle: impl AsFd) -> io::Result<()> {
+    if !flushes_one_by_one(&handle) {
+        return Ok(());
+    }
+    match sync(handle) {
+        // Some servers have nothing to flush, and say so.
+        Err(e) if errno::is_unsupported(&e) => Ok(()),
+        flushed => flushed,
+    }
+}
+
 /// Must each file and directory be flushed by itself? A server in user space is not
 /// told of [`sync_filesystem`]; what it has on a disk of this machine, the kernel
 /// flushes anyway.

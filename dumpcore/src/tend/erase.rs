@@ -219,7 +219,9 @@ impl Erase {
         let to = root.removing()?;
         let out = self.take_all_out(root, &mut plan, &to, totals);
         let not_put_back = put_all_back(root, &plan.note, totals);
-        disk::sync_filesystem(root.handle()).map_err(|e| root.failed(Op::Sync, "".as_ref(), e))?;
+        let flushed =
+            disk::sync_filesystem(root.handle()).and_then(|()| disk::sync_alone(&to.handle));
+        flushed.map_err(|e| root.failed(Op::Sync, "".as_ref(), e))?;
         root.forget_damaged(&plan.note.paths)?;
         // Before the files, since it holds their names.
         let catalog = match totals.keep_going() {

@@ -11,6 +11,7 @@ mod corpus;
 mod erase;
 mod errors;
 mod flush;
+mod flush_each;
 mod full;
 mod fuzz;
 mod heal;
