@@ -274,6 +274,8 @@ fn what_cannot_be_read_in_the_chain_is_a_fault() {
         let object: Value = serde_json::from_slice(&output.stdout).expect("one object");
         assert_eq!(object["faults_total"], 1, "{catalog}: {object}");
         assert_eq!(object["missing"], 0, "{catalog}: {object}");
+        let copied = |why: &str| object["copied"][why]["number"].clone();
+        assert_eq!((copied("damaged"), copied("changed")), (1.into(), 0.into()));
         let second = root.join(fs::read_link(root.join("current_chk")).expect("a link"));
         assert_ne!(first, second);
         let text = fs::read_to_string(second.join("tree/sub/file"));

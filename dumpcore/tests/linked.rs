@@ -238,6 +238,94 @@ fn without_a_hash_contents_are_compared() {
     assert_eq!(third.counts.copied().number, 1, "{:?}", third.counts);
 }
 
+/// What lost its size or its time is damage, where the catalog knows what it had; and
+/// what is changed in the dump is a change.
+#[test]
+fn what_lost_its_size_or_time_in_the_checkpoint_before_is_no_change() {
+    let stage = begun();
+    let first = made(&stage, linked(&stage));
+    dumped(&stage, "new");
+    assert!(Scrub::new(&stage.dump).run().expect("scrubbed").is_sound());
+    let open = |name: &str| {
+        let opened = fs::File::options().write(true).open(first.dump.join(name));
+        opened.expect("opened")
+    };
+    open("tree/large").set_len(1 << 20).expect("cut");
+    open("tree/dir/file")
+        .set_modified(SystemTime::UNIX_EPOCH)
+        .expect("set");
+    fs::write(stage.source.join("sparse"), "changed").expect("written");
+    dumped(&stage, "newer");
+    let report = made_with_faults(&stage, linked(&stage));
+    let paths = faulty(
+        &report,
+        Op::Verify,
+        "its recorded size and modification time",
+    );
+    assert_eq!(paths.len(), 2, "{report:#?}");
+    assert!(paths.contains(&first.dump.join("tree/large")), "{paths:?}");
+    assert_eq!(report.counts.copied_damaged.number, 2);
+    assert_eq!(report.counts.copied_changed.number, 1);
+    let root = DumpRoot::open(&stage.dump).expect("opened");
+    let catalog = root.catalog().expect("read");
+    let status = root.status(Some(&catalog), SystemTime::now());
+    assert_eq!(status.expect("read").scrub.expect("one").damaged, 2);
+    drop(catalog);
+    let next = made(&stage, linked(&stage));
+    assert_eq!(next.counts.copied().number, 0);
+}
+
+/// However many names an inode has, in the checkpoint before and in the dump, and
+/// whichever worker comes to which first.
+#[test]
+fn a_damaged_file_is_one_fault_whatever_its_names() {
+    for (hashed, jobs) in [(false, 1), (false, 4), (true, 1), (true, 4)] {
+        let stage = begun_with(hashed);
+        let first = made(&stage, linked(&stage));
+        // In the dump it is two inodes by now, with the same contents and times.
+        let (other, copy) = (stage.source.join("other"), stage.source.join("copy"));
+        let mut command = std::process::Command::new("cp");
+        command.arg("-a").arg(&other).arg(&copy);
+        assert!(command.status().expect("it runs").success());
+        fs::rename(copy, other).expect("replaced");
+        let dump = stage.snapshot().catalog(hashed).run().expect("published");
+        assert_eq!(dump.counts.copied().number, 1, "{:?}", dump.counts);
+        if hashed {
+            assert!(Scrub::new(&stage.dump).run().expect("scrubbed").is_sound());
+        }
+        rot(&first.dump.join("tree/dir/file"), 3);
+        let report = made_with_faults(&stage, linked(&stage).jobs(jobs));
+        assert_eq!(report.counts.faults, 1, "{hashed} {jobs}: {report:#?}");
+        let next = made(&stage, linked(&stage));
+        assert_eq!(next.counts.copied().number, 0, "{:?}", next.counts);
+    }
+}
+
+/// A run that takes over what another had begun says of what is damaged as much as one
+/// that begins.
+#[test]
+fn a_damaged_file_is_one_fault_of_a_resumed_run() {
+    for hashed in [false, true] {
+        for after in 0..9 {
+            let stage = begun_with(hashed);
+            let first = made(&stage, linked(&stage));
+            dumped(&stage, "new");
+            if hashed {
+                assert!(Scrub::new(&stage.dump).run().expect("scrubbed").is_sound());
+            }
+            for name in ["tree/dir/file", "tree/large"] {
+                rot(&first.dump.join(name), 3);
+            }
+            stopped(linked(&stage), after);
+            let report = made_with_faults(&stage, linked(&stage).jobs(1 + after % 2));
+            assert!(report.resumed, "after {after}");
+            assert_eq!(report.counts.faults, 2, "{hashed} {after}: {report:#?}");
+            let next = made(&stage, linked(&stage));
+            assert_eq!(next.counts.copied().number, 0, "{:?}", next.counts);
+        }
+    }
+}
+
 #[test]
 fn a_dump_that_rotted_takes_nothing_from_the_chain() {
     let stage = begun();

@@ -38,6 +38,27 @@ impl RecordedHashes {
     /// The hash of an inode as it was stored. `None`: none was taken, or it does
     /// not fit its own checksum, or something else has the number now.
     pub(crate) fn of(&self, meta: &Meta) -> Result<Option<Hash>, CatalogError> {
+        Ok(match self.find(meta)? {
+            Some((was, HashState::Recorded(hash))) if is_it(&was, meta) => Some(hash),
+            _ => None,
+        })
+    }
+
+    /// What was recorded of an inode that has another size or modification time by now,
+    /// and its hash.
+    pub(crate) fn before_it_changed(
+        &self,
+        meta: &Meta,
+    ) -> Result<Option<(Facts, Option<Hash>)>, CatalogError> {
+        let found = self.find(meta)?.filter(|(was, _)| !is_it(was, meta));
+        Ok(found.map(|(was, hash)| match hash {
+            HashState::Recorded(hash) => (was, Some(hash)),
+            _ => (was, None),
+        }))
+    }
+
+    /// What was recorded of the inode with this number and birth.
+    fn find(&self, meta: &Meta) -> Result<Option<(Facts, HashState)>, CatalogError> {
         let Some(born) = meta.born else {
             return Ok(None);
         };
@@ -49,11 +70,7 @@ impl RecordedHashes {
             let row = find.query_row(key, |row| Ok((facts(row, 0)?, hash_in(row, 0, 10)?)));
             row.optional()
         };
-        let found = found().map_err(|e| CatalogError::sqlite(self.0.path(), CatalogOp::Read, e))?;
-        Ok(match found {
-            Some((was, HashState::Recorded(hash))) if is_it(&was, meta) => Some(hash),
-            _ => None,
-        })
+        found().map_err(|e| CatalogError::sqlite(self.0.path(), CatalogOp::Read, e))
     }
 }
 

@@ -56,6 +56,13 @@ impl RecordedHashes {
     pub(crate) fn of(&self, _: &Meta) -> Answer<Option<ContentHash>> {
         match self.0 {}
     }
+
+    pub(crate) fn before_it_changed(
+        &self,
+        _: &Meta,
+    ) -> Answer<Option<(Facts, Option<ContentHash>)>> {
+        match self.0 {}
+    }
 }
 
 #[derive(Debug)]

@@ -16,11 +16,16 @@ use super::worker::Worker;
 use crate::catalog::Facts;
 use crate::fs::disk_hash::{DiskHasher, DiskRead};
 use crate::fs::store::StoreError;
+use crate::model::event::CopyReason;
 use crate::model::fault::Op;
+use crate::model::kind::Kind;
+use crate::model::metadata::Meta;
 use crate::sys::stat;
 
 const DAMAGED: &str = "it no longer has its recorded hash; it is stored again from the dump, and \
                        'dumpctl scrub --heal' replaces the damaged one";
+const CHANGED: &str = "it no longer has its recorded size and modification time; it is stored \
+                       again from the dump, and 'dumpctl scrub --heal' replaces the damaged one";
 const DIFFERS: &str = "it differs from the dump, although size and modification time are the \
                        same, and no hash tells which of them changed; it is stored again from the \
                        dump";
@@ -42,6 +47,7 @@ impl Worker<'_> {
     pub(super) fn same_by_hash(
         &mut self,
         item: Item<'_>,
+        looked: &Meta,
         source: &OwnedFd,
         other: &OwnedFd,
     ) -> Result<Option<bool>, StoreError> {
@@ -56,7 +62,7 @@ impl Worker<'_> {
                     Some(cause) => (Op::Read, cause),
                     None => (Op::Verify, io::Error::other(DAMAGED)),
                 };
-                self.reference_fault(item.node, item.name, op, cause);
+                self.damaged_reference(item, looked, op, cause);
                 Ok(Some(false))
             }
         }
@@ -104,10 +110,38 @@ impl Worker<'_> {
 
     /// A file that looks the same holds something else than the source: which of
     /// them changed is not known.
-    pub(super) fn differs_unexplained(&self, item: Item<'_>) {
+    pub(super) fn differs_unexplained(&self, item: Item<'_>, looked: &Meta) {
         if self.run.rules.link_checks.is_some() {
             let cause = io::Error::other(DIFFERS);
-            self.reference_fault(item.node, item.name, Op::Verify, cause);
+            self.damaged_reference(item, looked, Op::Verify, cause);
         }
+    }
+
+    /// Why a file is copied whose size or time is not that of the reference: it is the
+    /// reference that changed, where it is not what was recorded of it. Nobody changes a
+    /// published file.
+    pub(super) fn or_damaged(
+        &mut self,
+        item: Item<'_>,
+        looked: &Meta,
+        why: CopyReason,
+    ) -> CopyReason {
+        let may_be = [CopyReason::Size, CopyReason::Mtime].contains(&why)
+            && looked.kind == Kind::File
+            && !self.run.rules.verifies();
+        let checks = self.run.rules.link_checks.filter(|_| may_be);
+        let Some((stored, hash)) = checks.and_then(|checks| checks.before_it_changed(looked))
+        else {
+            return why;
+        };
+        if let (Some(checked), Some(recorded)) = (self.run.rules.checked, hash) {
+            checked.damaged(CopyDamage {
+                source: stored,
+                made: None,
+                recorded,
+            });
+        }
+        self.damaged_reference(item, looked, Op::Verify, io::Error::other(CHANGED));
+        CopyReason::Damaged
     }
 }

@@ -14,8 +14,7 @@ use super::worker::Worker;
 use crate::fs::inspect;
 use crate::fs::store::{NameAt, StoreError};
 use crate::fs::xattr_map::Bare;
-use crate::model::cause::Cause;
-use crate::model::event::{CopyReason, Warning};
+use crate::model::event::CopyReason;
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::kind::Kind;
 use crate::model::loss::Lacking;
@@ -98,7 +97,7 @@ impl Worker<'_> {
                 &looked,
                 Side::Reference,
             )? {
-                Verdict::Copy(why) => Judged::Copy(why),
+                Verdict::Copy(why) => Judged::Copy(self.or_damaged(item, &looked, why)),
                 Verdict::Link => Judged::Link(Reference::in_place(looked)),
             },
         )
@@ -212,13 +211,11 @@ impl Worker<'_> {
             side,
         };
         match policy.weigh(rules.capabilities, looked, item.meta, &mut pair)? {
+            Verdict::Copy(_) if self.is_damaged => Ok(Verdict::Copy(CopyReason::Damaged)),
             Verdict::Copy(why)
                 if why.attributes_only() && self.would_be_refused(why, item, other, looked)? =>
             {
                 Ok(Verdict::Link)
-            }
-            Verdict::Copy(CopyReason::Contents) if self.is_damaged => {
-                Ok(Verdict::Copy(CopyReason::Damaged))
             }
             verdict => Ok(verdict),
         }
@@ -246,19 +243,6 @@ impl Worker<'_> {
             Err(CompareError::Second(_)) => Ok(false),
             Err(CompareError::Stopped) => Err(StoreError::Stopped),
         }
-    }
-
-    /// An entry of the reference cannot be read: warns of it, or where references are
-    /// checked before they are linked to, reports it as a fault. The caller copies the
-    /// entry.
-    pub(super) fn unreadable_reference(&self, node: &Node, name: &CStr, cause: &io::Error) {
-        if self.run.rules.link_checks.is_some() {
-            return self.reference_fault(node, name, Op::Read, Cause::copy_of(cause));
-        }
-        self.run.totals.warn(Warning::ReferenceUnreadable {
-            path: node.full_path(Side::Reference, name),
-            cause: Cause::copy_of(cause),
-        });
     }
 }
 
@@ -288,10 +272,9 @@ impl Pair<'_, '_, '_> {
         by_birth && node.renamed && self.worker.run.names_of(meta) > 1
     }
 
-    fn unreadable(&self, cause: &io::Error) {
+    fn unreadable(&mut self, cause: &io::Error) {
         if self.side == Side::Reference {
-            let Item { node, name, .. } = self.item;
-            self.worker.unreadable_reference(node, name, cause);
+            self.worker.unreadable_file(self.item, self.looked, cause);
         }
     }
 }
@@ -377,7 +360,9 @@ impl Evidence<StoreError> for Pair<'_, '_, '_> {
         };
         let rules = self.worker.run.rules;
         if self.side == Side::Reference
-            && let Some(same) = self.worker.same_by_hash(self.item, &source, &other)?
+            && let Some(same) = self
+                .worker
+                .same_by_hash(self.item, self.looked, &source, &other)?
         {
             self.worker.counter.compared(meta.size, same, false);
             return Ok(same);
@@ -402,7 +387,7 @@ impl Evidence<StoreError> for Pair<'_, '_, '_> {
                 let vain = same && self.item.touched(self.side) == Sure::Yes;
                 self.worker.counter.compared(meta.size, same, vain);
                 if !same && self.side == Side::Reference {
-                    self.worker.differs_unexplained(self.item);
+                    self.worker.differs_unexplained(self.item, self.looked);
                 }
                 Ok(same)
             }

@@ -4,7 +4,8 @@
 use std::os::fd::OwnedFd;
 use std::sync::Mutex;
 
-use crate::catalog::{CatalogError, RecordedHashes};
+use crate::catalog::{CatalogError, Facts, RecordedHashes};
+use crate::model::metadata::Meta;
 use crate::policy::content_hash::ContentHash;
 use crate::sys::lock::lock;
 use crate::sys::stat;
@@ -30,12 +31,26 @@ impl LinkChecks {
         lock(&self.failure).take()
     }
 
+    /// What was recorded of a file that is not any more what it was, and its hash;
+    /// `None` of any other, and of one that was not recorded.
+    pub(super) fn before_it_changed(&self, meta: &Meta) -> Option<(Facts, Option<ContentHash>)> {
+        self.ask(|hashes| hashes.before_it_changed(meta))
+    }
+
     /// The hash that was recorded of an opened file.
     pub(super) fn of(&self, file: &OwnedFd) -> Option<ContentHash> {
         let meta = stat::look_born(file).ok()?;
+        self.ask(|hashes| hashes.of(&meta))
+    }
+
+    /// After its first error the catalog is not asked again.
+    fn ask<T>(
+        &self,
+        question: impl FnOnce(&RecordedHashes) -> Result<Option<T>, CatalogError>,
+    ) -> Option<T> {
         let mut hashes = lock(&self.hashes);
-        match hashes.as_ref()?.of(&meta) {
-            Ok(hash) => hash,
+        match question(hashes.as_ref()?) {
+            Ok(answer) => answer,
             Err(error) => {
                 *hashes = None;
                 lock(&self.failure).get_or_insert(error);

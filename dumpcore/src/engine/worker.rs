@@ -11,6 +11,7 @@ use super::job::Job;
 use super::left_out::LeftOut;
 use super::node::{Node, Tree};
 use super::relisted::Relisted;
+use super::reported::Reported;
 use super::seen::Seen;
 use super::throttle::Throttle;
 use super::totals::{Counter, Totals};
@@ -22,9 +23,8 @@ use crate::fs::disk_hash::DiskHasher;
 use crate::fs::inspect;
 use crate::fs::link_counts::LinkCounts;
 use crate::fs::store::EntryWriter;
-use crate::model::cause::Cause;
 use crate::model::event::Action;
-use crate::model::fault::{Fault, Op, OpError, Side};
+use crate::model::fault::{OpError, Side};
 use crate::model::kind::Kind;
 use crate::model::loss::Lacking;
 use crate::model::metadata::Meta;
@@ -77,6 +77,8 @@ pub(super) struct Shared<'a> {
     pub(super) counted: OnceLock<LinkCounts>,
     /// Did two files turn out to have the same inode number?
     collided: AtomicBool,
+    /// What was reported of the reference.
+    pub(super) reported: Reported,
 }
 
 impl<'a> Shared<'a> {
@@ -105,6 +107,7 @@ impl<'a> Shared<'a> {
             tops: start.tops,
             counted: OnceLock::new(),
             collided: AtomicBool::new(false),
+            reported: Reported::default(),
         }
     }
 
@@ -345,20 +348,6 @@ impl<'a> Worker<'a> {
     pub(super) fn lost(&self, node: &Node, name: &CStr, loss: OpError) {
         if self.run.totals.keep_going() {
             self.tell(node, name, loss);
-        }
-    }
-
-    /// An entry of the reference is damaged. The dump that is made has what it should.
-    pub(super) fn reference_fault(
-        &self,
-        node: &Node,
-        name: &CStr,
-        op: Op,
-        cause: impl Into<Cause>,
-    ) {
-        if self.run.totals.keep_going() {
-            let path = node.full_path(Side::Reference, name);
-            self.run.totals.reference_fault(Fault::new(op, path, cause));
         }
     }
 
