@@ -361,18 +361,22 @@ fn assert_nothing_was_compared(stage: &Stage, scrubbed: &SourceScrubbed) {
 
 #[test]
 fn a_tree_of_which_nothing_can_be_compared_is_not_sound() {
-    // One that was put in the place of the one that was dumped.
+    // A disk that is not mounted, and a copy on another one.
     let stage = Stage::new();
     fill(&stage);
     dump(&stage);
-    let old = stage.source.with_file_name("old");
-    fs::rename(&stage.source, &old).expect("moved");
-    fs::create_dir(&stage.source).expect("made");
-    fs::create_dir(stage.source.join("dir")).expect("made");
+    let copy = assert_fs::TempDir::new_in("/dev/shm").expect("a directory");
+    let tree = RelPath::from_bytes(ROOT.as_bytes());
+    let copied = ScrubSource::new(&stage.dump).tree(tree, copy.path());
+    fs::create_dir(copy.path().join("dir")).expect("made");
     for at in 0..10 {
         let name = format!("dir/file{at}");
-        fs::copy(old.join(&name), stage.source.join(&name)).expect("copied");
+        fs::copy(stage.source.join(&name), copy.path().join(&name)).expect("copied");
     }
+    let scrubbed = copied.run().expect("compared");
+    assert_eq!(scrubbed.uncompared, [copy.path()], "{scrubbed:#?}");
+    fs::rename(&stage.source, stage.source.with_file_name("old")).expect("moved");
+    fs::create_dir(&stage.source).expect("made");
     assert_nothing_was_compared(&stage, &scrub(&stage));
     // Without hashes.
     let stage = Stage::new();
@@ -389,6 +393,31 @@ fn a_tree_of_which_nothing_can_be_compared_is_not_sound() {
     let stage = Stage::new();
     dump(&stage);
     assert!(scrub(&stage).is_sound());
+}
+
+#[test]
+fn a_tree_in_which_all_was_written_to_is_sound() {
+    let stage = Stage::new();
+    fill(&stage);
+    dump(&stage);
+    for at in 0..10 {
+        let file = stage.source.join(format!("dir/file{at}"));
+        match at % 3 {
+            0 => fs::write(&file, "of today").expect("written"),
+            1 => {
+                let new = file.with_extension("new");
+                fs::write(&new, fs::read(&file).expect("read")).expect("written");
+                fs::rename(new, file).expect("renamed");
+            }
+            // Some go, as logs that are rotated.
+            _ => fs::remove_file(file).expect("removed"),
+        }
+    }
+    let scrubbed = scrub(&stage);
+    if scrubbed.unknown == 0 {
+        assert_eq!((scrubbed.files, scrubbed.touched), (0, 10));
+        assert!(scrubbed.is_sound(), "{scrubbed:#?}");
+    }
 }
 
 #[test]

@@ -72,9 +72,8 @@ fn log(dumps: &Dumps<'_>, scrubbed: &SourceScrubbed, exit: Exit) {
     }
     for tree in &scrubbed.uncompared {
         tracing::error!(
-            "nothing of {} could be compared: all of its files were written to, moved or \
-             replaced since the last dump, were too new when they were dumped, or have no \
-             recorded hash",
+            "nothing of {} could be compared: its files are gone (is its disk mounted?), are on \
+             another filesystem, were too new when they were dumped, or have no recorded hash",
             Printable::path(tree)
         );
     }
@@ -239,6 +238,10 @@ fn summary(scrubbed: &SourceScrubbed) -> String {
     match scrubbed.changed.len() {
         0 if scrubbed.files == 0 && scrubbed.unsettled + scrubbed.unknown > 0 => {
             text.push_str("nothing could be compared");
+        }
+        // All is newer than the dump, which is as it should be.
+        0 if scrubbed.files == 0 && scrubbed.touched > 0 && scrubbed.is_sound() => {
+            text.push_str("nothing to compare");
         }
         0 if scrubbed.files == 0 => text.push_str("nothing was compared"),
         0 => text.push_str("nothing changed without a trace"),

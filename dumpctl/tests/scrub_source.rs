@@ -91,10 +91,9 @@ fn a_tree_that_is_not_compared_needs_attention() {
     assert_eq!(told["status"], "attention", "{told}");
     assert_eq!(told["undumped"], json!([other]), "{told}");
     assert_eq!(told["uncompared"], json!([]), "{told}");
-    // And of the only one nothing could be compared.
+    // And of the only one nothing could be compared: its disk is not mounted.
     fs::rename(&tree, ground.at("old")).expect("moved");
-    fs::create_dir_all(tree.join("dir")).expect("made");
-    fs::write(tree.join("dir/file"), "a letter").expect("written");
+    fs::create_dir(&tree).expect("made");
     let (printed, said) = ends(source(&ground, &tree, &["-q"]), 3);
     assert_eq!(printed, "");
     let nothing = format!("nothing of {} could be compared: ", tree.display());
@@ -107,6 +106,21 @@ fn a_tree_that_is_not_compared_needs_attention() {
     let (printed, _) = ends(source(&ground, &tree, &["--json"]), 3);
     let told = object(&printed);
     assert_eq!(told["uncompared"], json!([tree]), "{told}");
+}
+
+#[test]
+fn a_tree_in_which_all_is_newer_ends_well() {
+    let ground = Ground::empty();
+    let tree = ground.at("tree");
+    fs::write(tree.join("dir/file"), "a letter").expect("written");
+    dump(&ground, &tree);
+    fs::write(tree.join("dir/file"), "the letter of today").expect("written");
+    let (printed, _) = ends(source(&ground, &tree, &["--json"]), 0);
+    if object(&printed)["unknown"] == json!(0) {
+        let (printed, said) = ends(source(&ground, &tree, &[]), 0);
+        let nothing = "nothing to compare; 1 file written to since the last dump\n";
+        assert_eq!((printed.as_str(), said.as_str()), (nothing, ""));
+    }
 }
 
 #[test]

@@ -48,8 +48,10 @@ pub struct SourceScrubbed {
     pub unread: u64,
     /// Trees of which no dump is recorded.
     pub undumped: Vec<PathBuf>,
-    /// Trees with files of which none could be compared, as each is among `touched`,
-    /// `unsettled` and `unknown`. Not known while there are `unread` files.
+    /// Trees with files of which none could be compared, though some are not newer
+    /// than the dump: these are `unsettled`, `unknown`, on another filesystem, or all
+    /// are gone, as where a disk is not mounted. Not known while there are `unread`
+    /// files.
     pub uncompared: Vec<PathBuf>,
     /// Files that could not be read: the first hundred of them.
     pub faults: Vec<Fault>,
@@ -63,7 +65,7 @@ pub struct SourceScrubbed {
 
 impl SourceScrubbed {
     /// Is all that could be compared as it was dumped, and could something of each tree
-    /// be compared?
+    /// be compared in which not all was written to since?
     #[must_use]
     pub fn is_sound(&self) -> bool {
         let was_looked_at = self.undumped.is_empty() && self.uncompared.is_empty();

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::source_told::{FoundOut, no_catalog};
-use super::source_trees::{Trees, is_as_recorded};
+use super::source_told::{CameTo, FoundOut, no_catalog};
+use super::source_trees::{Standing, Trees, is_as_recorded};
 use super::worksite::Worksite;
 use crate::catalog::{SourceList, SourceRow, StoredFrom};
 use crate::fs::disk_hash::{DiskHasher, DiskRead};
@@ -154,8 +154,12 @@ impl ScrubSource {
 enum Seen {
     Same,
     Changed,
-    /// It was written to, replaced, moved or removed since.
-    Touched,
+    /// It was written to or replaced since: it need not be compared.
+    Newer,
+    /// It was moved or removed since, or its tree is not there.
+    Gone,
+    /// What is there is on another filesystem.
+    Elsewhere,
     Unsettled,
     Unknown,
     Stopped,
@@ -205,7 +209,12 @@ impl Shared<'_> {
         };
         let seen = self.look(&row, hasher);
         let has_changed = matches!(seen, Ok(Seen::Changed));
-        let was_read = matches!(seen, Ok(Seen::Same | Seen::Changed) | Err(_));
+        let came_to = match seen {
+            Ok(Seen::Same | Seen::Changed) | Err(_) => CameTo::Read,
+            Ok(Seen::Newer) => CameTo::Newer,
+            Ok(Seen::Gone | Seen::Stopped) => CameTo::Gone,
+            Ok(Seen::Elsewhere | Seen::Unsettled | Seen::Unknown) => CameTo::Barred,
+        };
         let tree = self.trees.place(&row.path).map(|(_, tree, _)| tree.number);
         let mut found = lock(&self.found);
         let is_listed = row.hash.is_some() && row.source.as_ref().is_some_and(StoredFrom::proves);
@@ -213,7 +222,7 @@ impl Shared<'_> {
             Ok(Seen::Stopped) => return Ok(false),
             Ok(Seen::Unsettled) => found.unsettled += 1,
             Ok(Seen::Unknown) => found.unknown += 1,
-            Ok(Seen::Touched) => found.touched += 1,
+            Ok(Seen::Newer | Seen::Gone | Seen::Elsewhere) => found.touched += 1,
             Ok(Seen::Same | Seen::Changed) => {
                 found.files += 1;
                 found.bytes += row.facts.bytes;
@@ -234,7 +243,7 @@ impl Shared<'_> {
                 }
             }
         }
-        found.looked_at(tree, was_read);
+        found.looked_at(tree, came_to);
         if is_listed {
             found.passed += 1;
             self.site.event(Event::Entry {
@@ -267,14 +276,13 @@ impl Shared<'_> {
             return Ok(Seen::Unsettled);
         }
         let Some((_, tree, within)) = self.trees.place(&row.path) else {
-            return Ok(Seen::Touched);
+            return Ok(Seen::Gone);
         };
-        let opened = match tree.open(&within, row, source) {
-            Err(e) if errno::is_missing(&e) || errno::has_changed(&e) => None,
-            opened => opened?,
-        };
-        let Some(opened) = opened else {
-            return Ok(Seen::Touched);
+        let opened = match tree.open(&within, row, source)? {
+            Standing::Itself(opened) => opened,
+            Standing::Newer => return Ok(Seen::Newer),
+            Standing::Elsewhere => return Ok(Seen::Elsewhere),
+            Standing::Gone => return Ok(Seen::Gone),
         };
         self.site.event(Event::Copying {
             at: &row.path,
@@ -285,7 +293,7 @@ impl Shared<'_> {
             let mut keep_going = |bytes| self.site.was_read(bytes);
             let read = hasher.hash(&opened, row.facts.size, &mut keep_going)?;
             if !is_as_recorded(&stat::look_born(&opened)?, row, source) {
-                return Ok(Seen::Touched);
+                return Ok(Seen::Newer);
             }
             match read {
                 DiskRead::Stopped => return Ok(Seen::Stopped),

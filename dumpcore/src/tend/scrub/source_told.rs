@@ -1,7 +1,7 @@
 //! What a comparison of trees with dumps tells in the end: of each file that changed
 //! its names, and which dumps have what was stored; and which trees were not compared.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
@@ -17,6 +17,18 @@ use crate::root::DumpRoot;
 use crate::sys::file;
 use crate::tend::source_scrubbed::{ChangedFile, SourceScrubbed};
 
+/// What a look at a file says of its tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum CameTo {
+    /// It was read, or should have been and could not.
+    Read,
+    /// It is newer than the dump, as files are that somebody writes to.
+    Newer,
+    Gone,
+    /// It could not be compared, though it is not newer.
+    Barred,
+}
+
 /// What was found.
 #[derive(Default)]
 pub(super) struct FoundOut {
@@ -28,19 +40,25 @@ pub(super) struct FoundOut {
     pub(super) unknown: u64,
     /// Those of them that count among what there is to be compared.
     pub(super) passed: u64,
-    /// Numbers of trees of which some file was looked at, and of those of which some
-    /// file was read.
-    seen: BTreeSet<usize>,
-    read: BTreeSet<usize>,
+    /// Numbers of trees with what looks at their files came to.
+    seen: HashSet<(usize, CameTo)>,
     pub(super) faults: Vec<Fault>,
     pub(super) faults_total: u64,
 }
 
 impl FoundOut {
-    /// A file of this tree was looked at, and perhaps read.
-    pub(super) fn looked_at(&mut self, tree: Option<usize>, was_read: bool) {
-        self.seen.extend(tree);
-        self.read.extend(tree.filter(|_| was_read));
+    /// A file of this tree was looked at.
+    pub(super) fn looked_at(&mut self, tree: Option<usize>, came_to: CameTo) {
+        self.seen.extend(tree.map(|tree| (tree, came_to)));
+    }
+
+    /// Could nothing of a tree be compared, though it should? Not where all its files
+    /// are newer than the dump: those are the next one's. A tree of which all is gone
+    /// may be a disk that is not mounted.
+    fn is_uncompared(&self, tree: usize) -> bool {
+        let has = |came_to| self.seen.contains(&(tree, came_to));
+        let only_gone = has(CameTo::Gone) && !has(CameTo::Newer);
+        !has(CameTo::Read) && (has(CameTo::Barred) || only_gone)
     }
 
     /// Finds out which dumps have what was stored of each file that changed.
@@ -55,15 +73,13 @@ impl FoundOut {
         scrubbed.unsettled = self.unsettled;
         scrubbed.unknown = self.unknown;
         scrubbed.unread = listed.saturating_sub(self.passed);
-        scrubbed.faults = self.faults;
         scrubbed.faults_total = self.faults_total;
         // What there was no time for could have been compared.
         if scrubbed.unread == 0 && !scrubbed.stopped {
-            let uncompared = trees.iter().filter(|tree| {
-                self.seen.contains(&tree.number) && !self.read.contains(&tree.number)
-            });
+            let uncompared = trees.iter().filter(|tree| self.is_uncompared(tree.number));
             scrubbed.uncompared = uncompared.map(|tree| tree.path.clone()).collect();
         }
+        scrubbed.faults = self.faults;
         if self.changed.is_empty() {
             return Ok(());
         }

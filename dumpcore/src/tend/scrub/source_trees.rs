@@ -14,7 +14,7 @@ use crate::model::path::RelPath;
 use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
 use crate::sys::stat::{self, Fresh};
-use crate::sys::{disk, file};
+use crate::sys::{disk, errno, file};
 
 /// A tree that is read.
 pub(super) struct OpenTree {
@@ -23,6 +23,18 @@ pub(super) struct OpenTree {
     pub(super) path: PathBuf,
     name: Vec<u8>,
     top: OwnedFd,
+}
+
+/// What stands under the name of a file that is recorded.
+pub(super) enum Standing {
+    /// The file, opened.
+    Itself(OwnedFd),
+    /// One that was written to or replaced since: it is newer than the dump.
+    Newer,
+    /// One on another filesystem: a copy, or what was mounted there since.
+    Elsewhere,
+    /// No file.
+    Gone,
 }
 
 /// All that are read.
@@ -69,29 +81,55 @@ impl Trees {
     pub(super) fn name_of(&self, path: &RelPath, row: &SourceRow) -> Option<PathBuf> {
         let (file, tree, within) = self.place(path)?;
         let opened = tree.open(&within, row, row.source.as_ref()?);
-        matches!(opened, Ok(Some(_))).then_some(file)
+        matches!(opened, Ok(Standing::Itself(_))).then_some(file)
     }
 }
 
 impl OpenTree {
     /// Opens a file of a tree, if it is the one that is recorded.
+    ///
+    /// # Errors
+    /// When it cannot be looked at, but not when nothing is there.
     pub(super) fn open(
         &self,
         within: &RelPath,
         row: &SourceRow,
         source: &StoredFrom,
-    ) -> io::Result<Option<OwnedFd>> {
+    ) -> io::Result<Standing> {
+        match self.opened(within, row, source) {
+            Err(e) if errno::is_missing(&e) || errno::has_changed(&e) => Ok(Standing::Gone),
+            opened => opened,
+        }
+    }
+
+    fn opened(
+        &self,
+        within: &RelPath,
+        row: &SourceRow,
+        source: &StoredFrom,
+    ) -> io::Result<Standing> {
         let (above, name) = split(within);
         let above = below(&self.top, above)?;
         let name = c_name(name);
         let looked = stat::look(above.as_fd(), &name, Fresh::WithBirth)?;
-        if !is_as_recorded(&looked, row, source) {
-            return Ok(None);
+        if looked.kind != Kind::File {
+            return Ok(Standing::Gone);
         }
-        let opened = file::open_file(above.as_fd(), &name)?;
-        let is_it = is_as_recorded(&stat::look_born(&opened)?, row, source);
-        let space = disk::inode_space(opened.as_fd());
-        Ok(Some(opened).filter(|_| is_it && space.as_deref() == Some(&*source.space)))
+        let is_it = is_as_recorded(&looked, row, source);
+        let opened = match file::open_file(above.as_fd(), &name) {
+            // Another one that may not be read is not asked for its contents.
+            Err(e) if !is_it && errno::is_not_permitted(&e) => return Ok(Standing::Newer),
+            opened => opened?,
+        };
+        if disk::inode_space(opened.as_fd()).as_deref() != Some(&*source.space) {
+            return Ok(Standing::Elsewhere);
+        }
+        Ok(
+            match is_it && is_as_recorded(&stat::look_born(&opened)?, row, source) {
+                true => Standing::Itself(opened),
+                false => Standing::Newer,
+            },
+        )
     }
 }
 
