@@ -1,6 +1,6 @@
 //! What the queries answer.
 
-use super::values::{Facts, Hash, InodeId, UNSETTLED};
+use super::values::{Facts, Hash, InodeId, UNSETTLED, recorded_nanos};
 use crate::model::kind::Kind;
 use crate::model::path::RelPath;
 use crate::model::time::Time;
@@ -215,13 +215,34 @@ pub(crate) struct ScrubTotal {
 /// stored.
 pub(crate) const CONTENTS_DIFFER: i64 = 2;
 
-/// What a scrub found out about an inode.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What a scrub found out about an inode, and by what the inode is known. A scrub
+/// keeps many of these: they are small, and what few of them have is in a box.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ScrubNote {
+    pub(crate) ino: Option<u64>,
+    /// In nanoseconds since 1970; 0 where the filesystem does not tell.
+    pub(crate) born: i64,
+    pub(crate) size: u64,
+    /// In nanoseconds since 1970.
+    pub(crate) mtime: i64,
     /// The hash of its contents, where none that counts was recorded.
-    pub(crate) hash: Option<Hash>,
+    pub(crate) hash: Option<Box<Hash>>,
     /// The number of what is wrong with it; 0: nothing.
     pub(crate) fault: i64,
+}
+
+impl ScrubNote {
+    pub(crate) fn new(facts: &Facts, hash: Option<Hash>, fault: i64) -> Self {
+        let nanos = |time| i64::try_from(recorded_nanos(time)).unwrap_or(i64::MAX);
+        Self {
+            ino: facts.ino,
+            born: facts.born.map_or(0, nanos),
+            size: facts.size,
+            mtime: nanos(facts.mtime),
+            hash: hash.map(Box::new),
+            fault,
+        }
+    }
 }
 
 /// A path under which dumps have an inode.

@@ -49,6 +49,8 @@ impl Rows {
     /// when it has been answered.
     pub(super) fn open_shared(path: &Path) -> Result<Self, CatalogError> {
         Self::open_so(path, |connection| {
+            // Directories are come to one by one, and what one has lies together.
+            connection.pragma_update(None, "cache_size", -256)?;
             connection.busy_timeout(schema::LONG_PATIENCE)
         })
     }

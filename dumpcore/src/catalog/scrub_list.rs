@@ -19,7 +19,7 @@ use crate::policy::layout::DumpId;
 use crate::root::DumpRoot;
 
 /// How much of the file is kept in memory, in KiB as a negative number.
-const CACHE: i64 = -8 * 1024;
+const CACHE: i64 = -2 * 1024;
 
 /// The inodes that are to be looked at.
 #[derive(Debug)]

@@ -47,13 +47,9 @@ impl Catalog {
     pub(crate) fn note_scrubbed(
         &mut self,
         now: i64,
-        notes: &[(Facts, ScrubNote)],
+        notes: &[ScrubNote],
     ) -> Result<(), CatalogError> {
-        self.scrub(|db| {
-            notes
-                .iter()
-                .try_for_each(|(facts, what)| note(db, now, facts, what))
-        })
+        self.scrub(|db| notes.iter().try_for_each(|what| note(db, now, what)))
     }
 
     /// Notes that the names of a dump were looked at, and how many are not as
@@ -146,10 +142,10 @@ fn healed(
     Ok(())
 }
 
-fn note(db: &Connection, now: i64, facts: &Facts, what: &ScrubNote) -> rusqlite::Result<()> {
-    let (ino, born) = key(facts);
+fn note(db: &Connection, now: i64, what: &ScrubNote) -> rusqlite::Result<()> {
+    let (ino, born) = (what.ino.map(u64::cast_signed), what.born);
     let sql = "SELECT id FROM inode WHERE ino=?1 AND born=?2 AND size=?3 AND mtime=?4";
-    let known = params![ino, born, facts.size.cast_signed(), nanos(facts.mtime)];
+    let known = params![ino, born, what.size.cast_signed(), what.mtime];
     let id: Option<i64> = db
         .prepare_cached(sql)?
         .query_row(known, |row| row.get(0))
@@ -158,14 +154,14 @@ fn note(db: &Connection, now: i64, facts: &Facts, what: &ScrubNote) -> rusqlite:
         return Ok(());
     };
     // A number alone may be used again for something else.
-    let hashed = what.hash.filter(|_| born != 0);
+    let hashed = what.hash.as_deref().filter(|_| born != 0);
     let sql = "INSERT INTO scrubbed VALUES(?1, ?2, ?3, ?4) ON CONFLICT(inode) DO UPDATE
                SET at=?2, hashed=coalesce(?3, hashed), fault=?4";
     let taken = hashed.map(|_| now);
     db.prepare_cached(sql)?
         .execute(params![id, now, taken, what.fault])?;
     if let Some(hash) = hashed {
-        let closed = closed_hash(ino, born, &hash);
+        let closed = closed_hash(ino, born, hash);
         let sql = "UPDATE inode SET hash=?2 WHERE id=?1";
         db.prepare_cached(sql)?
             .execute(params![id, closed.as_slice()])?;

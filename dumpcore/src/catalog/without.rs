@@ -205,7 +205,7 @@ impl Catalog {
         match self.0 {}
     }
 
-    pub(crate) fn note_scrubbed(&mut self, _: i64, _: &[(Facts, ScrubNote)]) -> Answer<()> {
+    pub(crate) fn note_scrubbed(&mut self, _: i64, _: &[ScrubNote]) -> Answer<()> {
         match self.0 {}
     }
 

@@ -27,7 +27,7 @@ const EVERY: Duration = Duration::from_secs(30);
 /// How often it is tried to lock the dump root, while another run holds it.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How many notes are recorded without delay, and waited for.
-const MOST: usize = 50_000;
+const MOST: usize = 1 << 15;
 /// How many that seem damaged are looked at again together.
 const SUSPECTS: usize = 256;
 
@@ -42,7 +42,7 @@ pub(super) struct Damage {
 /// What was found out.
 #[derive(Debug)]
 pub(super) struct Book {
-    notes: Vec<(Facts, ScrubNote)>,
+    notes: Vec<ScrubNote>,
     dumps: Vec<(DumpId, u64)>,
     suspects: Vec<ScrubRow>,
     differing: Vec<(DumpId, Vec<NameDiffers>)>,
@@ -72,7 +72,9 @@ impl Book {
         Self {
             catalog_file,
             lost_catalog: false,
-            notes: Vec::new(),
+            // Never freed while workers run: an allocator that frees something as large
+            // keeps much more of it in each thread from then on.
+            notes: Vec::with_capacity(MOST + SUSPECTS),
             dumps: Vec::new(),
             suspects: Vec::new(),
             differing: Vec::new(),
@@ -91,7 +93,7 @@ impl Book {
     /// An inode is as it was recorded.
     pub(super) fn sound(&mut self, facts: Facts, hash: Option<ContentHash>) {
         self.hashed += u64::from(hash.is_some());
-        self.notes.push((facts, ScrubNote { hash, fault: 0 }));
+        self.notes.push(ScrubNote::new(&facts, hash, 0));
     }
 
     /// The hash of a sound file did not fit its own checksum.
@@ -120,10 +122,20 @@ impl Book {
         }
     }
 
+    /// Is there so much to be recorded that it cannot wait?
+    pub(super) fn has_many(&self) -> bool {
+        self.notes.len() >= MOST || self.suspects.len() >= SUSPECTS
+    }
+
+    /// Is it time to record what there is?
+    pub(super) fn is_due(&self) -> bool {
+        self.has_many() || self.recorded.elapsed() >= EVERY
+    }
+
     /// Records what there is, if that is due and no run holds the dump root.
     pub(super) fn record_if_due(&mut self, site: &Worksite<'_>) -> Result<(), Error> {
-        let many = self.notes.len() >= MOST || self.suspects.len() >= SUSPECTS;
-        if !many && self.recorded.elapsed() < EVERY {
+        let many = self.has_many();
+        if !self.is_due() {
             return Ok(());
         }
         match site.root.lock() {
@@ -154,8 +166,9 @@ impl Book {
         let mut catalog = Catalog::existing(site.root)?;
         let confirmed = self.confirm(site);
         let now = site.now();
-        let notes = std::mem::take(&mut self.notes);
-        catalog.note_scrubbed(now, &notes)?;
+        let noted = catalog.note_scrubbed(now, &self.notes);
+        self.notes.clear();
+        noted?;
         for (dump, faults) in std::mem::take(&mut self.dumps) {
             catalog.note_scrubbed_dump(now, dump, faults)?;
         }
@@ -240,8 +253,7 @@ impl Book {
             }
             Looked::Bad(bad) => {
                 let fault = bad.kind.number();
-                self.notes
-                    .push((row.facts, ScrubNote { hash: None, fault }));
+                self.notes.push(ScrubNote::new(&row.facts, None, fault));
                 if bad.kind == DamageKind::Missing {
                     for holder in &holders {
                         self.lost(holder);

@@ -369,13 +369,9 @@ fn put_right(site: &Worksite<'_>, wrong: &[(Facts, Option<ContentHash>)]) -> Res
     if wrong.is_empty() {
         return Ok(());
     }
-    let notes = wrong.iter().map(|(facts, hash)| {
-        let note = ScrubNote {
-            hash: *hash,
-            fault: 0,
-        };
-        (*facts, note)
-    });
+    let notes = wrong
+        .iter()
+        .map(|(facts, hash)| ScrubNote::new(facts, *hash, 0));
     let notes: Vec<_> = notes.collect();
     if let Some(lock) = lock_when_free(site)? {
         Catalog::existing(site.root)?.note_scrubbed(site.now(), &notes)?;

@@ -1,7 +1,8 @@
 //! Looking at all inodes, with several workers.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 
 use super::book::Book;
 use super::look::{Looked, Looker};
@@ -15,6 +16,8 @@ use crate::sys::lock::lock;
 
 /// How many inodes are taken from the list at once.
 const BATCH: usize = 256;
+/// How often it is looked whether there is something to do.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// How much was read.
 #[derive(Clone, Copy, Debug, Default)]
@@ -29,30 +32,59 @@ pub(super) struct Read {
 /// What workers share.
 struct Shared<'s> {
     site: &'s Worksite<'s>,
-    list: Mutex<(ScrubList, VecDeque<ScrubRow>)>,
+    rows: Mutex<Rows>,
+    /// There are more rows, or there will be none.
+    more: Condvar,
+    /// There is something to do for who feeds the workers.
+    wanted: Condvar,
     book: &'s Mutex<Book>,
     read: Mutex<Read>,
     failed: Mutex<Option<Error>>,
 }
 
+/// The inodes that are next.
+struct Rows {
+    next: VecDeque<ScrubRow>,
+    /// Will there be no more?
+    ended: bool,
+    /// Is something to be recorded?
+    due: bool,
+    /// Workers that have not ended.
+    workers: usize,
+}
+
 /// Looks at all inodes of the list, with several workers.
+///
+/// They read files, and this thread has the list and records what they found: what
+/// SQLite takes is taken in one thread, since an allocator keeps for each thread
+/// what that had at its most.
 pub(super) fn read_all(
     site: &Worksite<'_>,
-    list: ScrubList,
+    mut list: ScrubList,
     book: &Mutex<Book>,
 ) -> Result<Read, Error> {
     let shared = Shared {
         site,
-        list: Mutex::new((list, VecDeque::new())),
+        rows: Mutex::new(Rows {
+            next: VecDeque::new(),
+            ended: false,
+            due: false,
+            workers: site.jobs,
+        }),
+        more: Condvar::new(),
+        wanted: Condvar::new(),
         book,
         read: Mutex::default(),
         failed: Mutex::default(),
     };
     std::thread::scope(|scope| {
-        for _ in 1..site.jobs {
+        for _ in 0..site.jobs {
             scope.spawn(|| shared.work());
         }
-        shared.work();
+        if let Err(error) = shared.feed(&mut list) {
+            shared.fail(error);
+        }
+        shared.end();
     });
     if let Some(error) = lock(&shared.failed).take() {
         return Err(error);
@@ -62,23 +94,87 @@ pub(super) fn read_all(
 }
 
 impl Shared<'_> {
+    /// Gives workers what is next, and records what they found, until they have
+    /// ended.
+    fn feed(&self, list: &mut ScrubList) -> Result<(), Error> {
+        loop {
+            lock(self.book).record_if_due(self.site)?;
+            let mut rows = lock(&self.rows);
+            if rows.workers == 0 {
+                return Ok(());
+            }
+            if std::mem::take(&mut rows.due) {
+                continue;
+            }
+            if !rows.ended && rows.next.len() <= BATCH / 2 {
+                drop(rows);
+                let batch = list.next(BATCH)?;
+                rows = lock(&self.rows);
+                rows.ended |= batch.is_empty();
+                rows.next.extend(batch);
+                self.more.notify_all();
+                continue;
+            }
+            self.more.notify_all();
+            // What is due is looked for now and then, however long a file takes.
+            drop(self.wanted.wait_timeout(rows, LOOK));
+        }
+    }
+
     /// One worker, until there is nothing left to do.
     fn work(&self) {
+        let _ending = Ending(self);
         let mut looker = Looker::new(self.site.root);
-        while lock(&self.failed).is_none() && self.site.may_begin() {
+        loop {
             match self.one(&mut looker) {
                 Ok(true) => {}
                 Ok(false) => return,
-                Err(error) => {
-                    lock(&self.failed).get_or_insert(error);
-                }
+                Err(error) => return self.fail(error),
             }
+        }
+    }
+
+    fn fail(&self, error: Error) {
+        lock(&self.failed).get_or_insert(error);
+        self.end();
+    }
+
+    /// Nothing more is begun.
+    fn end(&self) {
+        let mut rows = lock(&self.rows);
+        rows.ended = true;
+        rows.next.clear();
+        self.more.notify_all();
+        self.wanted.notify_all();
+    }
+
+    fn next(&self) -> Option<ScrubRow> {
+        // What was found is recorded before there is more of it than is kept.
+        let is_full = || lock(self.book).has_many();
+        loop {
+            let full = is_full();
+            let mut rows = lock(&self.rows);
+            if !self.site.may_begin() {
+                return None;
+            }
+            if full && !rows.ended {
+                rows.due = true;
+                self.wanted.notify_one();
+            } else if let Some(row) = rows.next.pop_front() {
+                if rows.next.len() <= BATCH / 2 && !rows.ended {
+                    self.wanted.notify_one();
+                }
+                return Some(row);
+            } else if rows.ended {
+                return None;
+            }
+            drop(self.more.wait_timeout(rows, LOOK));
         }
     }
 
     /// Looks at one inode; `false`: there is none left.
     fn one(&self, looker: &mut Looker<'_>) -> Result<bool, Error> {
-        let Some(row) = self.next()? else {
+        let Some(row) = self.next() else {
             return Ok(false);
         };
         let is_file = row.facts.kind == Kind::File;
@@ -122,16 +218,21 @@ impl Shared<'_> {
             }
             Looked::Stopped => return Ok(false),
         }
-        book.record_if_due(self.site)?;
+        if book.is_due() {
+            drop(book);
+            lock(&self.rows).due = true;
+            self.wanted.notify_one();
+        }
         Ok(true)
     }
+}
 
-    fn next(&self) -> Result<Option<ScrubRow>, Error> {
-        let mut list = lock(&self.list);
-        let (list, batch) = &mut *list;
-        if batch.is_empty() {
-            batch.extend(list.next(BATCH)?);
-        }
-        Ok(batch.pop_front())
+/// A worker that ends, however it does.
+struct Ending<'e>(&'e Shared<'e>);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.rows).workers -= 1;
+        self.0.wanted.notify_all();
     }
 }

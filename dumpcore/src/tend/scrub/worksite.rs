@@ -11,6 +11,10 @@ use crate::model::fault::{Fault, Op};
 use crate::root::DumpRoot;
 use crate::run::{RunOptions, removing};
 
+/// How many workers there are at most where the caller says nothing: a disk has enough
+/// to do with them, and each has a buffer of a megabyte.
+const MOST_JOBS: usize = 8;
+
 pub(super) struct Worksite<'s> {
     pub(super) root: &'s DumpRoot,
     options: &'s RunOptions,
@@ -27,7 +31,7 @@ impl<'s> Worksite<'s> {
     ) -> Self {
         let jobs = options
             .jobs
-            .unwrap_or_else(|| removing::removing_jobs(root));
+            .unwrap_or_else(|| removing::removing_jobs(root).min(MOST_JOBS));
         Self {
             root,
             options,
