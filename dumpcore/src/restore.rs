@@ -8,6 +8,9 @@
 //!
 //! Files are copied, never linked out of a dump, or a later write would change
 //! history. Nothing in the dump is written to.
+//!
+//! What is copied is held against its recorded hash. What is damaged is named, with a
+//! good copy if there is one; it takes the place of nothing that exists.
 
 use std::ffi::{CString, OsStr};
 use std::io;
@@ -16,12 +19,15 @@ use std::path::{Path, PathBuf};
 
 use crate::history::{LocatedIn, Location, Navigator, Version};
 use crate::model::fault::{Fault, Op};
+use crate::model::path::RelPath;
 use crate::model::restore::{Merging, RestoreError, RestorePlan, Restored};
 use crate::policy::filter::Filter;
-use crate::run::restore::{From, Request, check, restore};
-use crate::run::{RunOptions, takes_run_options};
+use crate::root::DumpRoot;
+use crate::run::restore::{Confirm, From, Request, check, restore};
+use crate::run::{CheckOrder, RunOptions, takes_run_options};
 use crate::sys::dir::real_path;
 use crate::sys::errno;
+use crate::tend::scrub::good_copies::{CopiesElsewhere, named};
 
 /// Restores a version to its place in a main tree, or to another directory.
 ///
@@ -44,6 +50,9 @@ pub struct Restore {
     request: Request,
     /// The last name that it has in the dump.
     name: CString,
+    /// Where good copies may be of what is damaged.
+    mains: Vec<(RelPath, PathBuf)>,
+    others: Vec<PathBuf>,
     options: RunOptions,
 }
 
@@ -85,7 +94,10 @@ impl Restore {
             let below = names(path.strip_prefix(&root).unwrap_or(&path))?;
             (root, below)
         };
-        Self::of(from, (root, below, path), place)
+        Ok(Self {
+            mains: mains(navigator),
+            ..Self::of(from, (root, below, path), place)?
+        })
     }
 
     /// Restores this version into an existing directory: [`Restore::new`] and
@@ -102,7 +114,11 @@ impl Restore {
     ) -> Result<Self, RestoreError> {
         let from = from(navigator, version)?;
         let nowhere = (PathBuf::new(), Vec::new(), PathBuf::new());
-        Ok(Self::of(from, nowhere, place)?.to(directory))
+        let restore = Self {
+            mains: mains(navigator),
+            ..Self::of(from, nowhere, place)?
+        };
+        Ok(restore.to(directory))
     }
 
     fn of(
@@ -127,6 +143,8 @@ impl Restore {
                 verifies: false,
             },
             name,
+            mains: Vec::new(),
+            others: Vec::new(),
             options: RunOptions::new(),
         })
     }
@@ -178,6 +196,13 @@ impl Restore {
         self
     }
 
+    /// Another dump root that may have what is damaged in this one: where it has, the
+    /// fault says so. Call it for each.
+    pub fn copies_in(mut self, root: impl Into<PathBuf>) -> Self {
+        self.others.push(root.into());
+        self
+    }
+
     takes_run_options!();
 
     /// Refuses what [`Restore::merging`] would refuse because a dump root would be
@@ -200,7 +225,7 @@ impl Restore {
     /// See [`RestoreError`]: nothing was changed.
     /// [`RestoreError::Exists`] where something would be replaced.
     pub fn run(self) -> Result<Restored, RestoreError> {
-        restore(&self.request, &self.options, None)
+        self.restored(None)
     }
 
     /// Restores, and replaces what exists without asking. With
@@ -212,7 +237,7 @@ impl Restore {
     /// See [`RestoreError`]: nothing was changed.
     pub fn run_replacing(mut self) -> Result<Restored, RestoreError> {
         self.request.may_replace = true;
-        restore(&self.request, &self.options, Some(&mut |_| true))
+        self.restored(Some(&mut |_| true))
     }
 
     /// Restores, and replaces what exists if `confirm` returns `true` for the
@@ -226,8 +251,31 @@ impl Restore {
         self,
         mut ask: impl FnMut(&RestorePlan) -> bool,
     ) -> Result<Restored, RestoreError> {
-        restore(&self.request, &self.options, Some(&mut ask))
+        self.restored(Some(&mut ask))
     }
+
+    /// Restores, and holds what is read against the catalog.
+    fn restored(&self, confirm: Option<&mut Confirm<'_>>) -> Result<Restored, RestoreError> {
+        let from = &self.request.from;
+        let root = from.dump.and_then(|_| DumpRoot::open(&from.root).ok());
+        let root = root.map(|root| root.with_local_state(self.options.local_state.clone()));
+        let copies = root.as_ref().map(|root| {
+            let (mains, others) = (self.mains.clone(), self.others.clone());
+            CopiesElsewhere::new(root, &self.options, mains, others)
+        });
+        let check = root.as_ref().zip(copies.as_ref());
+        let check = check.map(|(root, copies)| CheckOrder {
+            root,
+            copies,
+            heal: false,
+        });
+        restore(&self.request, &self.options, check, confirm)
+    }
+}
+
+/// The trees, by their names in dumps.
+fn mains(navigator: &Navigator) -> Vec<(RelPath, PathBuf)> {
+    named(&navigator.trees().cloned().collect::<Vec<_>>())
 }
 
 /// The last name that a place has in a dump.

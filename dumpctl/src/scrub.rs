@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueHint};
+use dumpcli::Lookup;
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
 use dumpcli::origin::Source;
@@ -123,7 +124,7 @@ fn scrubbed(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
         })?;
     }
     let order = order(options, &dumps)?;
-    let replicas = replicas(settings, &dumps)?;
+    let replicas = replicas(settings, dumps.lookup)?;
     let order = replicas.iter().fold(order, Scrub::from);
     let session = idle(&settings.session);
     let desk = Desk::open(&session);
@@ -187,13 +188,13 @@ fn order(options: &Options, dumps: &Dumps<'_>) -> Result<Scrub, Failure> {
     Ok(order)
 }
 
-/// The dump roots of `[slave]` that have replicas.
-fn replicas(settings: &Settings, dumps: &Dumps<'_>) -> Result<Vec<PathBuf>, Failure> {
+/// The dump roots of `[slave]` that have replicas of a dump root.
+pub(crate) fn replicas(settings: &Settings, lookup: &Lookup) -> Result<Vec<PathBuf>, Failure> {
     let all = Sources::load_all(PROGRAM, &settings.places.configuration)?;
     let having = all
         .iter()
-        .filter(|sources| has_replicas_of(sources, dumps.lookup));
-    let roots = having.map(|sources| dumps.lookup.absolute(&sources.slave_dump(None).value));
+        .filter(|sources| has_replicas_of(sources, lookup));
+    let roots = having.map(|sources| lookup.absolute(&sources.slave_dump(None).value));
     Ok(roots.collect())
 }
 

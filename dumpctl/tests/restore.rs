@@ -925,3 +925,37 @@ fn it_is_stopped_and_continues() {
         assert_eq!(now, before, "it was taken over");
     }
 }
+
+/// What is restored goes to memory, so that it shares no blocks with its dump.
+#[test]
+fn what_is_damaged_is_named_with_a_good_copy() {
+    let ground = Ground::empty();
+    for name in ["tree/dir/one", "tree/dir/two"] {
+        fs::write(ground.at(name), "first").expect("written");
+    }
+    let other = ground.at("other");
+    fs::create_dir(&other).expect("made");
+    let dumps = [ground.root(), other.clone()].map(|root| {
+        let init = Snapshot::new(root).main(ground.at("tree")).init(true);
+        init.run().expect("published").dump
+    });
+    fixtures::rot(&dumps[0].join("tree/dir/one"), 2);
+    fs::remove_file(ground.at("tree/dir/one")).expect("removed");
+    let memory = assert_fs::TempDir::new_in("/dev/shm").expect("a directory");
+    let to = memory.path().join("to");
+    let version = dumps[0].join("tree/dir");
+    let [to_text, version] = [&to, &version].map(|path| path.display().to_string());
+    let words = ["--to", &to_text, &version];
+    let (_, said) = restore(&ground, &words, 23);
+    let told = format!("{version}/one: it is not what was stored; no good copy was found");
+    assert!(said.contains(&told), "{said}");
+    assert_eq!(fs::read(to.join("dir/two")).expect("read"), b"first");
+    assert_ne!(fs::read(to.join("dir/one")).expect("read"), b"first");
+    // The second disk has a good copy.
+    let root = ground.root();
+    ground.config(&format!("dump = {root:?}\n[slave]\ndump = {other:?}\n"));
+    fs::remove_dir_all(&to).expect("removed");
+    let (_, said) = restore(&ground, &words, 23);
+    let good = format!("a good copy is {}/", other.display());
+    assert!(said.contains(&good), "{said}");
+}

@@ -35,15 +35,15 @@ Examples:
 files that are excluded from dumps. yest first says how many entries that is and
 names some of them (with --force, afterwards). If something is mounted on or
 below the path, or if a partial dump would delete something, nothing is
-replaced.
+replaced; nor by a file that is not what was stored, by its recorded hash.
 
 Exit codes:
   0         done; or the answer was no
   1         a path has no such version, or something failed; that path was not
             replaced
   2         wrong usage
-  23        --copy: restored, but some attributes or entries could not be, or
-            what was replaced could not be removed; each is named
+  23        --copy: restored, but some attributes or entries could not be, or are
+            damaged, or what was replaced could not be removed; each is named
   130, 143  --copy: stopped by SIGINT (130), SIGTERM or SIGHUP (143); a path is
             unchanged unless yest says that it was restored";
 

@@ -97,3 +97,34 @@ fn names_in_other_dumps_cost_no_memory() {
     let linked = restored();
     assert!(linked < alone + 1_000, "{alone} and {linked} KiB");
 }
+
+/// The tree is in memory, so that it shares no blocks with its dump.
+#[test]
+fn what_is_damaged_is_named_and_replaces_nothing() {
+    let ground = Ground::new();
+    let memory = assert_fs::TempDir::new_in("/dev/shm").unwrap();
+    let tree = memory.path().join("tree");
+    fs::create_dir(&tree).unwrap();
+    fs::write(tree.join("letter"), "a letter").unwrap();
+    fs::remove_dir(ground.at("dump")).unwrap();
+    fs::create_dir(ground.at("dump")).unwrap();
+    let snapshot = dumpcore::Snapshot::new(ground.at("dump")).main(&tree);
+    let report = snapshot.init(true).run().unwrap();
+    fixtures::rot(&report.dump.join("tree/letter"), 3);
+    let yest = || {
+        let mut command = ground.yest();
+        command
+            .env("MAINROOT", &tree)
+            .env("DUMPROOT", ground.at("dump"))
+            .args(["--last", "--copy", "--force"])
+            .arg(tree.join("letter"));
+        command
+    };
+    fs::write(tree.join("letter"), "mine").unwrap();
+    let damaged = predicate::str::contains("it is not what was stored; no good copy was found");
+    yest().assert().code(1).stderr(damaged.clone());
+    assert_eq!(fs::read(tree.join("letter")).unwrap(), b"mine");
+    fs::remove_file(tree.join("letter")).unwrap();
+    yest().assert().code(23).stderr(damaged);
+    assert_eq!(fs::read(tree.join("letter")).unwrap().len(), 8);
+}

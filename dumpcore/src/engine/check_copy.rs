@@ -5,10 +5,12 @@
 //! disk. What is damaged then is copied as it is, so that nothing is lost; it is a
 //! fault, and the copy is recorded with the hash of what was stored at first, so that
 //! a scrub knows it as damaged as well. Where that is asked for, a good copy from
-//! elsewhere is stored instead.
+//! elsewhere is stored instead. What is restored is compared as well: there what is
+//! damaged takes the place of nothing.
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::sync::Arc;
 
 use super::checked::{Checked, CopyDamage, Doubt, GoodCopy, Opinion};
 use super::entry::Item;
@@ -20,7 +22,9 @@ use crate::model::event::{CopyReason, Warning};
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::kind::Kind;
 use crate::model::metadata::Meta;
+use crate::model::path::Printable;
 use crate::policy::content_hash::ContentHash;
+use crate::sys::stat::Fresh;
 use crate::sys::{errno, file, stat};
 
 const DIFFERS: &str = "its contents are not what was stored, and are copied as they are; \
@@ -103,6 +107,9 @@ impl Worker<'_> {
             Opinion::Good(good) => Some(good),
             Opinion::None => None,
         };
+        if self.run.rules.options.purpose.restores() {
+            return self.damaged_in_dump(item, stored, good);
+        }
         let source = Facts::of(&stored.meta);
         if let Some(good) = good.as_ref().filter(|_| checked.heals)
             && let Some(healed) = self.healed(checked, item, good, recorded)?
@@ -131,6 +138,36 @@ impl Worker<'_> {
             recorded,
         });
         Ok(stored)
+    }
+
+    /// A file that is restored is damaged in its dump: it takes the place of nothing,
+    /// and where there is nothing it is better than nothing.
+    fn damaged_in_dump(
+        &mut self,
+        item: Item<'_>,
+        stored: Stored,
+        good: Option<GoodCopy>,
+    ) -> Result<Stored, StoreError> {
+        let look = |dir: &Arc<OwnedFd>| stat::look(dir.as_fd(), item.name, Fresh::AsStat);
+        let exists = self.reference_of(item).is_some_and(|dir| look(dir).is_ok());
+        let good = match good {
+            Some(good) => format!(
+                "a good copy is {}, which 'dumpctl scrub --heal' takes",
+                Printable::path(&good.path)
+            ),
+            None => "no good copy was found".to_owned(),
+        };
+        let stays = if exists { ", and replaces nothing" } else { "" };
+        let text = format!("it is not what was stored{stays}; {good}");
+        let differs = OpError::source(Op::Verify, io::Error::other(text));
+        if !exists {
+            self.lost(item.node, item.name, differs);
+            return Ok(stored);
+        }
+        if let Some(target) = &item.hands.target {
+            store::discard_trial(Self::name_at(target, item.name))?;
+        }
+        Err(differs.into())
     }
 
     /// Stores a good copy in the place of what is damaged. `None`: it does not hold

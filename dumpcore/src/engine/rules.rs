@@ -45,6 +45,11 @@ impl Purpose {
         matches!(self, Purpose::Store | Purpose::Restore | Purpose::Mend)
     }
 
+    /// Does somebody get back what a dump has?
+    pub(super) fn restores(self) -> bool {
+        matches!(self, Purpose::Restore | Purpose::Mend)
+    }
+
     /// What becomes of the pages of what is read and written.
     pub(super) fn pages(self) -> Pages {
         match self {

@@ -16,6 +16,20 @@ use crate::engine::{Checked, CopyDamage, Totals};
 use crate::model::event::{Event, Phase, Silent};
 use crate::policy::content_hash::ContentHash;
 use crate::policy::layout::Sort;
+use crate::root::DumpRoot;
+
+/// The hashes of what a dump root has, if they can be read.
+pub(super) fn hashes_of(root: &DumpRoot, totals: &Totals<'_>) -> Option<RecordedHashes> {
+    match RecordedHashes::open(root) {
+        Ok(hashes) => hashes,
+        // It knows all names of all users: others copy what they may read.
+        Err(error) if error.is_closed() => None,
+        Err(error) => {
+            tell(error, totals);
+            None
+        }
+    }
+}
 
 /// A comparison, and the catalog in which it is recorded.
 pub(super) struct Checking<'a> {
@@ -32,15 +46,7 @@ impl Run {
         totals: &Totals<'_>,
     ) -> Option<Checking<'a>> {
         let check = order.check.filter(|_| self.options.catalog)?;
-        let hashes = match RecordedHashes::open(check.root) {
-            Ok(hashes) => hashes?,
-            // It knows all names of all users: others copy what they may read.
-            Err(error) if error.is_closed() => return None,
-            Err(error) => {
-                tell(error, totals);
-                return None;
-            }
-        };
+        let hashes = hashes_of(check.root, totals)?;
         let (catalog, copied) = match self.catalog_of_copies() {
             Ok(Some((catalog, copied))) => (Some(catalog), Some(copied)),
             Ok(None) => (None, None),

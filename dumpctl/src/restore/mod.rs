@@ -17,6 +17,7 @@ use dumpcore::{
 use crate::common::Settings;
 use crate::desk::{self, Desk};
 use crate::dumps::Looking;
+use crate::scrub::replicas;
 pub(crate) use options::Options;
 use options::Target;
 use tell::{Told, WORD, explained};
@@ -239,8 +240,12 @@ impl Work<'_> {
             if self.desk.is_stopped() {
                 break;
             }
+            // What is damaged may be whole there.
+            let replicas = replicas(self.settings, item.lookup)?;
             let done = self.desk.work(&item.lookup.dump, |run| {
-                self.restore(item, run)?.run_replacing()
+                let restore = self.restore(item, run)?;
+                let restore = replicas.into_iter().fold(restore, Restore::copies_in);
+                restore.run_replacing()
             });
             match done {
                 Ok(done) => told.done(item, &done)?,

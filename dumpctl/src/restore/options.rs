@@ -25,11 +25,15 @@ by one; each is old or new at every instant. The files are copies, so that
 writing to them later does not change a dump. Where something is mounted inside,
 nothing is made, replaced or deleted: restore it by its own path.
 
+A file that is not what was stored, by its recorded hash, is named with a good copy
+of it. It is restored as it is where nothing is, and replaces nothing.
+
 Exit codes:
   0         done, everything is as in the dump; or the answer was no
   1         failed: nothing was changed
   2         wrong usage
-  23        partly done: each entry that could not be restored is named
+  23        partly done: each entry that could not be restored, or is damaged, is
+            named
   130, 143  stopped by SIGINT (130), SIGTERM or SIGHUP (143): the same command
             continues";
 

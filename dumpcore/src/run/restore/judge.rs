@@ -1,6 +1,6 @@
 //! Tells faults that cost an attribute from those that cost an entry: the first
 //! leave something worth having, the second must not take the place of what is
-//! whole.
+//! whole. Nor must a file that is damaged, which is worth having where there is none.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,7 +11,17 @@ use crate::model::fault::{Fault, Op};
 pub(super) struct Judge<'a> {
     observer: &'a dyn Observer,
     lacking: AtomicU64,
+    damaged: AtomicU64,
     vanished: AtomicU64,
+}
+
+/// What keeps a version from being whole.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Short {
+    /// Entries that could not be made.
+    pub(super) lacking: u64,
+    /// Files that are not what was stored of them, and were made as they are.
+    pub(super) damaged: u64,
 }
 
 impl<'a> Judge<'a> {
@@ -19,13 +29,17 @@ impl<'a> Judge<'a> {
         Self {
             observer,
             lacking: AtomicU64::new(0),
+            damaged: AtomicU64::new(0),
             vanished: AtomicU64::new(0),
         }
     }
 
-    /// How many entries could not be made.
-    pub(super) fn lacking(&self) -> u64 {
-        self.lacking.load(Ordering::Relaxed)
+    /// How much is lacking or damaged.
+    pub(super) fn short(&self) -> Short {
+        Short {
+            lacking: self.lacking.load(Ordering::Relaxed),
+            damaged: self.damaged.load(Ordering::Relaxed),
+        }
     }
 
     /// How many entries were listed in the dump and then not there.
@@ -45,6 +59,9 @@ pub(super) fn is_loss(fault: &Fault) -> bool {
 impl Observer for Judge<'_> {
     fn event(&self, event: Event<'_>) {
         match event {
+            Event::Fault(fault) if fault.op == Op::Verify => {
+                self.damaged.fetch_add(1, Ordering::Relaxed);
+            }
             Event::Fault(fault) if !is_loss(fault) => {
                 self.lacking.fetch_add(1, Ordering::Relaxed);
             }

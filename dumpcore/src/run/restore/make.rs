@@ -6,12 +6,13 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::judge::{Judge, is_loss};
+use super::judge::{Judge, Short, is_loss};
 use super::place::{Origin, Place, os};
 use super::request::Request;
 use super::temporary::{Temporary, clearing};
 use crate::engine::{
-    self, Doubts, Held, MergeOptions, Mounts, Purpose, Root, Rules, Sharing, Stands, Sum, Totals,
+    self, Checked, Doubts, Held, MergeOptions, Mounts, Purpose, Root, Rules, Sharing, Stands, Sum,
+    Totals,
 };
 use crate::fs::capabilities::{self, Trial};
 use crate::fs::dir_handle::{DirHandle, HandleCache};
@@ -26,11 +27,13 @@ use crate::model::metadata::{Capabilities, Id};
 use crate::model::restore::{RestoreError, RestorePlan};
 use crate::policy::filter::Filter;
 use crate::policy::link::LinkPolicy;
-use crate::run::RunOptions;
 use crate::run::budget::budget;
+use crate::run::checking::hashes_of;
 use crate::run::expected::Expected;
 use crate::run::lacks::tell_what_is_lacking;
 use crate::run::merge::InDump;
+use crate::run::remember::tell;
+use crate::run::{CheckOrder, RunOptions};
 use crate::sys::dir::{self, For};
 use crate::sys::fstype::FsType;
 use crate::sys::stat::{self, Fresh};
@@ -48,20 +51,22 @@ pub(super) struct Made<'p> {
     pub(super) capabilities: Capabilities,
     /// Is it made in the place itself, of what that lacks?
     pub(super) in_place: bool,
-    lacking: u64,
+    short: Short,
     /// May it stand without some of its entries? Not without itself.
     divisible: bool,
 }
 
 impl Made<'_> {
-    /// What lacks entries takes no other's place. Where there is nothing it is
-    /// better than nothing.
+    /// What lacks entries, or has damaged ones, takes no other's place. Where there is
+    /// nothing it is better than nothing.
     pub(super) fn unless_lacking(
         self,
         plan: &RestorePlan,
         options: &RunOptions,
     ) -> Result<Self, RestoreError> {
-        if self.lacking == 0 || self.divisible && !plan.replaces {
+        let Short { lacking, damaged } = self.short;
+        let stands = lacking == 0 || self.divisible;
+        if stands && (lacking + damaged == 0 || !plan.replaces) {
             return Ok(self);
         }
         self.temporary.discard(&clearing(options));
@@ -70,7 +75,7 @@ impl Made<'_> {
         Err(RestoreError::Lacking {
             path: plan.path.clone(),
             version: plan.version.clone(),
-            entries: self.lacking,
+            entries: lacking + damaged,
             first: first.unwrap_or_else(gone),
         })
     }
@@ -87,13 +92,14 @@ impl Made<'_> {
 
 /// Makes what is to be restored.
 pub(super) fn make<'p>(
-    request: &Request,
+    (request, against): (&Request, Option<CheckOrder<'_>>),
     place: &'p Place,
     origin: &Origin,
     options: &RunOptions,
 ) -> Result<Made<'p>, RestoreError> {
     let filling = Filling {
         request,
+        against,
         place,
         origin,
         options,
@@ -105,7 +111,7 @@ pub(super) fn make<'p>(
 
 /// Makes what a directory, which is the place, lacks or has otherwise.
 pub(super) fn mend<'p>(
-    request: &Request,
+    (request, against): (&Request, Option<CheckOrder<'_>>),
     place: &'p Place,
     origin: &Origin,
     options: &RunOptions,
@@ -113,6 +119,7 @@ pub(super) fn mend<'p>(
 ) -> Result<Made<'p>, RestoreError> {
     let filling = Filling {
         request,
+        against,
         place,
         origin,
         options,
@@ -138,6 +145,8 @@ impl NamesBefore {
 
 struct Filling<'a> {
     request: &'a Request,
+    /// What is known of the contents of the dump.
+    against: Option<CheckOrder<'a>>,
     place: &'a Place,
     origin: &'a Origin,
     options: &'a RunOptions,
@@ -159,14 +168,14 @@ impl Filling<'_> {
                 .map_err(|op_error| op_error.at(place.made_path().to_path_buf()))?,
         };
         match self.fill(&temporary) {
-            Ok((id, capabilities, sum, lacking)) => Ok(Made {
+            Ok((id, capabilities, sum, short)) => Ok(Made {
                 temporary,
                 room: self.room,
                 id,
                 sum,
                 capabilities,
                 in_place: self.mends,
-                lacking,
+                short,
                 divisible: place.missing.is_empty() && !self.room,
             }),
             Err(error) => {
@@ -178,11 +187,11 @@ impl Filling<'_> {
     }
 
     /// Fills it: the inode that was made, what is kept there, what was counted, and
-    /// how many entries are lacking.
+    /// what is lacking.
     fn fill(
         &self,
         temporary: &Temporary<'_>,
-    ) -> Result<(Id, Capabilities, Sum, u64), RestoreError> {
+    ) -> Result<(Id, Capabilities, Sum, Short), RestoreError> {
         let options = self.options;
         let judge = Judge::new(&*options.observer);
         let totals = Totals::new(&judge, Some(&options.stop));
@@ -205,6 +214,7 @@ impl Filling<'_> {
         // Programs set times back: what is there is compared by contents, too.
         let policy = LinkPolicy::new().contents(self.mends);
         let everything = Filter::new();
+        let checked = self.checked(&totals);
         let merge = MergeOptions {
             purpose: if self.mends {
                 Purpose::Mend
@@ -213,6 +223,7 @@ impl Filling<'_> {
             },
             source_is_dump: true,
             sharing: Sharing::Source,
+            hash: checked.is_some(),
             ..options.merge(&policy, &everything)
         };
         let rules = Rules {
@@ -220,18 +231,29 @@ impl Filling<'_> {
             only: &only,
             folding,
             flush_each: disk::flushes_one_by_one(&temporary.handle),
+            checked: checked.as_ref(),
             ..Rules::new(merge, &capabilities)
         };
         engine::merge(&rules, budget, &totals, vec![root]);
+        if let Some(error) = checked.and_then(|checked| checked.finish().2) {
+            tell(error, &totals);
+        }
         totals.tell_losses();
         totals.verdict().map_err(|error| self.ended_by(error))?;
         if judge.vanished() > 0 || before.is_some_and(|names| names.were_lost(&totals)) {
             let version = self.request.from.path.clone();
             return Err(RestoreError::VersionGone { version });
         }
-        let lacking = judge.lacking();
-        let id = self.id_of_made(temporary, lacking)?;
-        Ok((id, capabilities, totals.sum(), lacking))
+        let short = judge.short();
+        let id = self.id_of_made(temporary, short.lacking)?;
+        Ok((id, capabilities, totals.sum(), short))
+    }
+
+    /// What is recorded of the contents that are read, where somebody may know that.
+    fn checked(&self, totals: &Totals<'_>) -> Option<Checked<'_>> {
+        let against = self.against.filter(|_| self.options.catalog)?;
+        let hashes = hashes_of(against.root, totals)?;
+        Some(Checked::new(hashes, None, against.copies, false))
     }
 
     /// What is merged: a directory of the dump, and of the first directories in

@@ -120,7 +120,8 @@ impl Mending<'_> {
     ) -> Result<RestoreReport, RestoreError> {
         let (place, origin, options) = (self.this.place, self.this.origin, self.this.options);
         let failed = |e| Fault::at(Op::Open, &place.path)(e);
-        let made = make::mend(self.this.request, place, origin, options, live.as_fd())?;
+        let wanted = (self.this.request, self.this.against);
+        let made = make::mend(wanted, place, origin, options, live.as_fd())?;
         if let Err(error) = self.before(&made) {
             let leaves = self.this.leaves(&error);
             made.temporary.give_up(leaves, &clearing(options));
@@ -170,8 +171,9 @@ impl Mending<'_> {
             place,
             origin,
             options,
+            against,
         } = self.this;
-        let made = make::make(request, place, origin, options)?;
+        let made = make::make((request, *against), place, origin, options)?;
         let made = made.unless_lacking(
             &RestorePlan {
                 replaces: true,

@@ -49,16 +49,18 @@ use crate::model::fault::{Fault, Op, OpError};
 use crate::model::kind::Kind;
 use crate::model::metadata::Meta;
 use crate::model::restore::{Merging, RestoreError, RestorePlan, RestoreReport, Restored};
-use crate::run::RunOptions;
+use crate::run::{CheckOrder, RunOptions};
 use crate::sys::{disk, errno};
 
-/// Restores, and compares what was restored where that is asked for.
+/// Restores, and compares what was restored where that is asked for. `against`: what is
+/// known of the contents of the dump.
 pub(crate) fn restore(
     request: &Request,
     options: &RunOptions,
+    against: Option<CheckOrder<'_>>,
     confirm: Option<&mut Confirm<'_>>,
 ) -> Result<Restored, RestoreError> {
-    let mut restored = put_back(request, options, confirm)?;
+    let mut restored = put_back(request, options, against, confirm)?;
     if let Restored::Done(report) = &mut restored
         && request.verifies
         && options.keep_going()
@@ -72,6 +74,7 @@ pub(crate) fn restore(
 fn put_back(
     request: &Request,
     options: &RunOptions,
+    against: Option<CheckOrder<'_>>,
     confirm: Option<&mut Confirm<'_>>,
 ) -> Result<Restored, RestoreError> {
     options.observer.event(Event::Phase(Phase::Preparing));
@@ -82,6 +85,7 @@ fn put_back(
         place: &place,
         origin: &origin,
         options,
+        against,
     };
     if let Some(merging) = &request.merging
         && let Some(there) = place.entry()?
@@ -106,6 +110,7 @@ pub(crate) fn check(request: &Request, options: &RunOptions) -> Result<(), Resto
         place: &place,
         origin: &origin,
         options,
+        against: None,
     };
     match (&request.merging, place.entry()?) {
         (Some(merging), Some(there)) => this.keeps_dumps(merging, &there),
@@ -122,8 +127,8 @@ fn whole(
     let Restoration {
         request,
         place,
-        origin,
         options,
+        ..
     } = this;
     let found = this.look()?;
     if request.only_if_differs && !found.differs {
@@ -147,7 +152,7 @@ fn whole(
     if !request.resumes {
         this.sweep(false);
     }
-    let made = make(request, place, origin, options)?;
+    let made = make((request, this.against), place, this.origin, options)?;
     let made = made.unless_lacking(&plan, options)?;
     let replaced = match this.put(&made, looked) {
         Ok(replaced) => replaced,

@@ -6,7 +6,7 @@ use super::place::{Origin, Place};
 use super::request::Request;
 use super::temporary::sweep;
 use crate::model::restore::{RestoreError, RestorePlan};
-use crate::run::RunOptions;
+use crate::run::{CheckOrder, RunOptions};
 
 /// Is asked whether a plan is to be carried out.
 pub(crate) type Confirm<'c> = dyn FnMut(&RestorePlan) -> bool + 'c;
@@ -17,6 +17,8 @@ pub(super) struct Restoration<'r> {
     pub(super) place: &'r Place,
     pub(super) origin: &'r Origin,
     pub(super) options: &'r RunOptions,
+    /// What is known of the contents of the dump.
+    pub(super) against: Option<CheckOrder<'r>>,
 }
 
 impl Restoration<'_> {

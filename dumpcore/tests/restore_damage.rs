@@ -1,0 +1,225 @@
+//! What is restored is held against its recorded hash: what is damaged in the dump is
+//! named, and takes the place of nothing.
+#![cfg(feature = "catalog")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use assert_fs::TempDir;
+use dumpcore::{
+    Chain, Checkpoint, Merging, Navigator, Op, Restore, RestoreError, RestoreReport, Restored,
+    Snapshot,
+};
+use fixtures::rot;
+
+/// A tree on another filesystem than its dump: no blocks are shared.
+struct Ground {
+    memory: TempDir,
+    dump: TempDir,
+}
+
+const NAMES: [&str; 3] = ["dir/one", "dir/two", "dir/large"];
+
+fn contents(name: &str) -> Vec<u8> {
+    let length = if name.ends_with("large") {
+        2 << 20
+    } else {
+        30_000
+    };
+    (0..length)
+        .map(|at| (at / 7) as u8 ^ name.len() as u8)
+        .collect()
+}
+
+impl Ground {
+    fn new() -> Self {
+        let ground = Self {
+            memory: TempDir::new_in("/dev/shm").expect("a directory"),
+            dump: TempDir::new().expect("a directory"),
+        };
+        fs::create_dir_all(ground.tree("dir")).expect("made");
+        fs::create_dir(ground.memory.path().join("to")).expect("made");
+        for name in NAMES {
+            fs::write(ground.tree(name), contents(name)).expect("written");
+        }
+        ground.dump_into(ground.dump.path());
+        ground
+    }
+
+    fn dump_into(&self, root: &Path) {
+        let init = Snapshot::new(root).main(self.tree("")).init(true);
+        init.run().expect("published");
+    }
+
+    fn tree(&self, name: &str) -> PathBuf {
+        self.memory.path().join("tree").join(name)
+    }
+
+    fn in_dump(&self, name: &str) -> PathBuf {
+        self.dump.path().join("current/tree").join(name)
+    }
+
+    fn to(&self, name: &str) -> PathBuf {
+        self.memory.path().join("to").join(name)
+    }
+
+    /// Restores to its place, or to another directory.
+    fn order(&self, name: &str, in_place: bool) -> Restore {
+        let navigator = Navigator::new(self.dump.path()).main(self.tree(""));
+        let place = navigator.locate(self.tree(name)).expect("a place");
+        let version = navigator.newest_version(&place).expect("a version");
+        match in_place {
+            true => Restore::new(&navigator, &version, &place),
+            false => Restore::into_directory(&navigator, &version, &place, self.to("")),
+        }
+        .expect("an order")
+    }
+}
+
+#[track_caller]
+fn done(restored: Result<Restored, RestoreError>) -> RestoreReport {
+    match restored {
+        Ok(Restored::Done(report)) => *report,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The one fault, as it is told.
+#[track_caller]
+fn fault(report: &RestoreReport, path: &Path) -> String {
+    let [fault] = &report.faults[..] else {
+        panic!("{report:#?}")
+    };
+    assert_eq!((fault.op, &*fault.path), (Op::Verify, path), "{fault:?}");
+    assert_eq!(report.counts.faults, 1);
+    assert!(!report.is_complete());
+    Chain(fault).to_string()
+}
+
+/// Where the dump has it.
+fn version(ground: &Ground, name: &str) -> PathBuf {
+    let dump = fs::canonicalize(ground.dump.path().join("current")).expect("there");
+    dump.join("tree").join(name)
+}
+
+#[test]
+fn sound_files_are_restored_without_a_word() {
+    let ground = Ground::new();
+    let report = done(ground.order("dir", false).run());
+    assert!(
+        report.is_complete() && report.warnings.is_empty(),
+        "{report:#?}"
+    );
+    for name in NAMES {
+        assert!(fs::read(ground.to(name)).expect("read") == contents(name));
+    }
+}
+
+#[test]
+fn a_damaged_file_is_restored_where_there_is_none_and_named() {
+    for damaged in NAMES {
+        let ground = Ground::new();
+        rot(&ground.in_dump(damaged), 20_000);
+        let report = done(ground.order("dir", false).run());
+        let told = fault(&report, &version(&ground, damaged));
+        let good = ground.tree(damaged);
+        assert!(
+            told.contains(&format!("a good copy is {}", good.display())),
+            "{told}"
+        );
+        for name in NAMES {
+            let restored = fs::read(ground.to(name)).expect("read");
+            assert_eq!(restored == contents(name), name != damaged, "{name}");
+            assert_eq!(restored.len(), contents(name).len(), "{name}");
+        }
+        // A file by itself, of which the tree has another one by now.
+        fs::write(good, "new").expect("written");
+        fs::remove_dir_all(ground.to("dir")).expect("removed");
+        let report = done(ground.order(damaged, false).run());
+        let told = fault(&report, &version(&ground, damaged));
+        assert!(told.contains("no good copy was found"), "{told}");
+    }
+}
+
+#[test]
+fn good_copies_elsewhere_are_told() {
+    let ground = Ground::new();
+    let other = TempDir::new().expect("a directory");
+    ground.dump_into(other.path());
+    rot(&ground.in_dump("dir/one"), 5);
+    fs::remove_file(ground.tree("dir/one")).expect("removed");
+    let order = ground.order("dir/one", true).copies_in(other.path());
+    let told = fault(&done(order.run()), &version(&ground, "dir/one"));
+    let root = fs::canonicalize(other.path()).expect("there");
+    assert!(
+        told.contains(&format!("a good copy is {}", root.display())),
+        "{told}"
+    );
+    // It was restored as it is, so that something is there.
+    let Err(RestoreError::Exists { .. }) = ground.order("dir/one", true).run() else {
+        panic!("nothing is replaced without a question")
+    };
+    // A checkpoint of what is damaged has no good copy.
+    let _ = Checkpoint::new(ground.dump.path()).run().expect("made");
+    fs::remove_file(ground.tree("dir/one")).expect("removed");
+    let told = fault(&done(ground.order("dir/one", true).run()), &{
+        let dump = fs::canonicalize(ground.dump.path().join("current_chk")).expect("there");
+        dump.join("tree/dir/one")
+    });
+    assert!(told.contains("no good copy was found"), "{told}");
+}
+
+#[test]
+fn what_is_damaged_replaces_nothing() {
+    for damaged in NAMES {
+        let ground = Ground::new();
+        rot(&ground.in_dump(damaged), 20_000);
+        let mine = |name: &str| {
+            fs::write(ground.tree(name), "mine").expect("written");
+        };
+        // As a whole, a directory and the file itself.
+        mine(damaged);
+        for path in ["dir", damaged] {
+            let refused = ground.order(path, true).run_replacing();
+            let Err(error @ RestoreError::Lacking { .. }) = refused else {
+                panic!("{refused:?}")
+            };
+            let told = Chain(&error).to_string();
+            assert!(told.contains("it is not what was stored"), "{told}");
+            assert_eq!(fs::read(ground.tree(damaged)).expect("read"), b"mine");
+        }
+        // Entry by entry: all others are brought back.
+        NAMES.iter().for_each(|name| mine(name));
+        let order = ground.order("dir", true).merging(Merging::new());
+        let report = done(order.run_replacing());
+        let told = fault(&report, &version(&ground, damaged));
+        assert!(told.contains(", and replaces nothing; "), "{told}");
+        for name in NAMES {
+            let expected = match name == damaged {
+                true => b"mine".to_vec(),
+                false => contents(name),
+            };
+            assert!(
+                fs::read(ground.tree(name)).expect("read") == expected,
+                "{name}"
+            );
+        }
+        let order = ground.order(damaged, true).merging(Merging::new());
+        let refused = order.run_replacing();
+        assert!(
+            matches!(refused, Err(RestoreError::Lacking { .. })),
+            "{refused:?}"
+        );
+        assert_eq!(fs::read(ground.tree(damaged)).expect("read"), b"mine");
+    }
+}
+
+#[test]
+fn without_a_catalog_nothing_is_compared() {
+    let ground = Ground::new();
+    rot(&ground.in_dump("dir/one"), 5);
+    fs::remove_file(ground.dump.path().join(".dump/catalog.db")).expect("removed");
+    let report = done(ground.order("dir", false).run());
+    assert!(report.is_complete(), "{report:#?}");
+    assert!(fs::read(ground.to("dir/one")).expect("read") != contents("dir/one"));
+}
