@@ -14,9 +14,22 @@ fn snapshot(stage: &Stage) -> Snapshot {
     stage.snapshot().catalog(true).settle(Duration::ZERO)
 }
 
+/// A dry run forecasts what the run behind it does, and changes nothing.
 fn run(stage: &Stage) -> Report {
     tick();
+    let before = fixtures::Fingerprint::of(&stage.dump);
+    let forecast = snapshot(stage).dry_run(true).run().expect("looked at");
+    before.assert_unchanged(&stage.dump);
     let report = stage.run(snapshot(stage));
+    let told = |report: &Report| {
+        let counts = &report.counts;
+        let copied = (counts.copied(), counts.copied_new, counts.copied_changed);
+        // Of several names of one file any may be the first.
+        let moved = (counts.hard_links == 0).then_some(counts.moved);
+        let links = (counts.linked, moved, counts.hard_links);
+        (links, copied, counts.removed, counts.directories)
+    };
+    assert_eq!(told(&forecast), told(&report));
     tick();
     report
 }

@@ -78,6 +78,27 @@ impl Catalog {
         catalog.ok_or_else(|| missing("its filesystem cannot hold one"))
     }
 
+    /// Opens the catalog of a dump root for a dry run, which neither locks nor
+    /// changes anything. `None`: there is none.
+    ///
+    /// # Errors
+    /// As [`Catalog::read`].
+    pub(crate) fn look(root: &DumpRoot) -> Result<Option<Self>, CatalogError> {
+        let Some(place) = Place::existing(root)? else {
+            return Ok(None);
+        };
+        let path = place.file(layout::CATALOG);
+        let root = root.reopened();
+        let root = root.map_err(|e| CatalogError::io(&path, CatalogOp::Open, e))?;
+        let connection = open::for_reading(&root, &place)?;
+        Ok(connection.map(|connection| Self {
+            connection,
+            path,
+            root,
+            place,
+        }))
+    }
+
     /// Which file the catalog of a dump root is: another one when somebody removed
     /// it, or made it again. `None`: there is none.
     pub(crate) fn file_id(root: &DumpRoot) -> Result<Option<Id>, CatalogError> {
@@ -151,31 +172,33 @@ impl Catalog {
     /// A tree of this name, made known if it is not. Its head is the newest dump
     /// of it, if that is on disk as it was recorded.
     pub(crate) fn tree(&mut self, name: &[u8]) -> Result<TreeState, CatalogError> {
+        if let Some(known) = self.known_tree(name)? {
+            return Ok(known);
+        }
         let failed = |e| CatalogError::sqlite(&self.path, CatalogOp::Write, e);
+        within(&self.connection, |db| add_tree(db, name)).map_err(failed)?;
+        let known = self.known_tree(name)?;
+        known.ok_or_else(|| failed(rusqlite::Error::QueryReturnedNoRows))
+    }
+
+    /// The same of a tree that is known.
+    pub(crate) fn known_tree(&self, name: &[u8]) -> Result<Option<TreeState>, CatalogError> {
         let sql = "SELECT id, dir, fingerprint, turn FROM tree WHERE name=?1";
-        let find = || {
-            let found = self.connection.query_row(sql, [name], |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-            });
-            found.optional()
+        let found = self.connection.query_row(sql, [name], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        });
+        let found = found.optional();
+        let found = found.map_err(|e| CatalogError::sqlite(&self.path, CatalogOp::Read, e))?;
+        let Some((id, top, fingerprint, turn)) = found else {
+            return Ok(None);
         };
-        let found: Option<(i64, i64, Option<Vec<u8>>, u32)> = find().map_err(failed)?;
-        let (id, top, fingerprint, turn) = match found {
-            Some(found) => found,
-            None => {
-                within(&self.connection, |db| add_tree(db, name)).map_err(failed)?;
-                let found = find().map_err(failed)?;
-                found.ok_or_else(|| failed(rusqlite::Error::QueryReturnedNoRows))?
-            }
-        };
-        let head = self.head(TreeId(id))?;
-        Ok(TreeState {
+        Ok(Some(TreeState {
             id: TreeId(id),
             top: DirId(top),
-            head,
+            head: self.head(TreeId(id))?,
             fingerprint,
             turn,
-        })
+        }))
     }
 
     /// The last dump of a tree, if it is on disk as it was recorded.
@@ -242,6 +265,16 @@ impl Catalog {
     /// applied.
     pub(crate) fn rows(&self) -> Result<Rows, CatalogError> {
         Rows::open(&self.path)
+    }
+
+    /// The same for a dry run, which keeps no writer waiting.
+    pub(crate) fn shared_rows(&self) -> Result<Rows, CatalogError> {
+        Rows::open_shared(&self.path)
+    }
+
+    /// A stage of a dry run, of which nothing is applied: not in the dump root.
+    pub(crate) fn stage_aside(&self) -> Result<Stage, CatalogError> {
+        Stage::aside(&self.path)
     }
 
     /// Where workers note what they find.

@@ -136,7 +136,7 @@ pub(crate) use self::source_list::SourceList;
 pub(crate) use self::stage::Stage;
 pub(crate) use self::values::{
     Children, DirId, Facts, Finding, Head, InodeId, Known, NewDump, NewTree, Pending, SourceId,
-    StoredInode, TreeId, UNSETTLED,
+    StoredInode, TreeId, TreeState, UNSETTLED,
 };
 pub(crate) use self::walk_options::WalkOptions;
 #[cfg(not(feature = "catalog"))]

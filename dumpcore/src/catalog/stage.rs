@@ -34,6 +34,11 @@ struct Inner {
 }
 
 impl Stage {
+    /// In a file that SQLite makes when it has to, and that has no name.
+    pub(super) fn aside(catalog: &Path) -> Result<Self, CatalogError> {
+        Self::new(Path::new(""), catalog)
+    }
+
     /// In an empty file that exists.
     pub(super) fn new(path: &Path, catalog: &Path) -> Result<Self, CatalogError> {
         let open = || {

@@ -3,7 +3,8 @@
 //!
 //! It promises that the catalog never costs an entry. The first error of it
 //! ends its use: nothing more is looked up, what was found out is not applied,
-//! and the merge continues as without a catalog.
+//! and the merge continues as without a catalog. In a dry run it is only read, while
+//! others may write to it.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -53,6 +54,8 @@ pub(crate) struct Catalogued {
     again: Mutex<Vec<i64>>,
     has_failed: AtomicBool,
     failure: Mutex<Option<CatalogError>>,
+    /// Is nothing to be made of what is found out?
+    is_rehearsal: bool,
     /// When the merge began: what changed before that had changed when it was
     /// read.
     began: SystemTime,
@@ -81,7 +84,16 @@ impl Catalogued {
             again: Mutex::default(),
             has_failed: AtomicBool::new(false),
             failure: Mutex::default(),
+            is_rehearsal: false,
             began: SystemTime::now(),
+        }
+    }
+
+    /// For a dry run.
+    pub(crate) fn rehearsing(self) -> Self {
+        Self {
+            is_rehearsal: true,
+            ..self
         }
     }
 
@@ -136,7 +148,11 @@ impl Catalogued {
     }
 
     pub(super) fn rows(&self) -> Result<Rows, CatalogError> {
-        lock(&self.catalog).rows()
+        let catalog = lock(&self.catalog);
+        match self.is_rehearsal {
+            true => catalog.shared_rows(),
+            false => catalog.rows(),
+        }
     }
 
     /// The catalog's number of a source filesystem: `None` of one that does not
@@ -170,7 +186,7 @@ impl Catalogued {
     }
 
     pub(super) fn add(&self, dir: DirId, found: Vec<Finding>) {
-        if found.is_empty() || self.has_failed() {
+        if found.is_empty() || self.is_rehearsal || self.has_failed() {
             return;
         }
         if let Err(error) = self.stage.add(dir, found) {

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 use std::io;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::sync::Arc;
 
 use super::hardlinks::SourceState;
@@ -338,7 +338,8 @@ impl Worker<'_> {
         let in_place = (self.reference_of(item), item.name);
         let (from, name) = moved.map_or(in_place, |(dir, name)| (Some(dir), name));
         let (Some(from), Some(to)) = (from, &item.hands.target) else {
-            if let Some(refused) = self.foresee_refusal(item, reference) {
+            let at = from.map(|from| (from.as_fd(), name));
+            if let Some(refused) = self.foresee_refusal(at, reference) {
                 return Ok(Err(refused));
             }
             self.count_lacking(item, reference);
@@ -364,15 +365,19 @@ impl Worker<'_> {
 
     /// Why a dry run's link would be refused. What is there already, and only
     /// compared, is not linked.
-    fn foresee_refusal(&self, item: Item<'_>, reference: &Meta) -> Option<CopyReason> {
+    fn foresee_refusal(
+        &self,
+        at: Option<(BorrowedFd<'_>, &CStr)>,
+        reference: &Meta,
+    ) -> Option<CopyReason> {
         let rules = self.run.rules;
-        let from = self.reference_of(item)?;
+        let (from, name) = at?;
         let destination = Destination {
             dev: rules.link_dev?,
             most_links: rules.most_links,
             runner: rules.capabilities,
         };
-        refusal::foreseen(destination, from.as_fd(), item.name, reference)
+        refusal::foreseen(destination, from, name, reference)
     }
 }
 

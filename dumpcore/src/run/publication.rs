@@ -178,10 +178,12 @@ impl Publication<'_> {
         });
         let met = MountsMet::default();
         let capabilities = capabilities::guess(run.dump.handle());
+        let recalled = run.recalled(self.order, &sources);
         let merge = Merge {
             met: Some(&met),
             mounted: &self.order.mounted,
             folding,
+            catalogued: recalled.as_ref().filter(|_| folding == Folding::default()),
             tells_total: !self.total_is_told,
             ..Merge::new(self.order.merge, self.budget, totals, &capabilities)
         };

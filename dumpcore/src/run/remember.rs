@@ -12,7 +12,9 @@ use chrono::{DateTime, Utc};
 
 use super::trees::Source;
 use super::{Order, Run};
-use crate::catalog::{Catalog, CatalogError, Head, NewDump, NewTree, Pending, Stage, WalkOptions};
+use crate::catalog::{
+    Catalog, CatalogError, Head, NewDump, NewTree, Pending, Stage, TreeState, WalkOptions,
+};
 use crate::engine::{Catalogued, CataloguedTree, Totals};
 use crate::fs::marks;
 use crate::model::event::{Event, Phase, Silent, Warning};
@@ -48,8 +50,7 @@ impl Run {
     /// where it is of no use. What is copied from a dump, or brought in, is
     /// entered by the next run.
     pub(super) fn open_catalog(&self, order: &Order<'_>, totals: &Totals<'_>) -> Option<Catalog> {
-        let fits = order.sort == Sort::Dump && !order.merge.source_is_dump && order.at.is_none();
-        if !fits || !self.options.catalog {
+        if !self.uses_catalog(order) {
             return None;
         }
         let mut catalog = match Catalog::open(&self.dump) {
@@ -66,6 +67,34 @@ impl Run {
                 None
             }
         }
+    }
+
+    fn uses_catalog(&self, order: &Order<'_>) -> bool {
+        let fits = order.sort == Sort::Dump && !order.merge.source_is_dump && order.at.is_none();
+        fits && self.options.catalog
+    }
+
+    /// What the catalog knows of the trees of a dry run, which forecasts by it what
+    /// was moved. It is only read, as it is; what is wrong with it, and which dumps
+    /// it does not know yet, is for a run to find.
+    pub(super) fn recalled(&self, order: &Order<'_>, sources: &[Source]) -> Option<Catalogued> {
+        if !self.uses_catalog(order) {
+            return None;
+        }
+        let catalog = Catalog::look(&self.dump).ok()??;
+        let recall = || -> Result<_, CatalogError> {
+            let mut known = Vec::new();
+            for source in sources {
+                if let Some(state) = catalog.known_tree(source.name.to_bytes())? {
+                    let head = state.head.as_ref();
+                    let head = head.filter(|head| is_linked_to(source, head));
+                    known.push(known_tree(source, &state, head));
+                }
+            }
+            Ok((known, catalog.stage_aside()?, catalog.filesystems()?))
+        };
+        let (known, stage, filesystems) = recall().ok()?;
+        Some(Catalogued::new(catalog, stage, known, filesystems).rehearsing())
     }
 
     /// Brings the catalog up to the dumps that there are: those that were made
@@ -119,7 +148,8 @@ impl Run {
             let name = source.name.to_bytes();
             let state = catalog.tree(name)?;
             let same = state.fingerprint.as_deref() == Some(fingerprint);
-            let head = state.head.filter(|head| same && is_linked_to(source, head));
+            let head = state.head.as_ref();
+            let head = head.filter(|head| same && is_linked_to(source, head));
             trees.push(NewTree {
                 id: state.id,
                 entries: 0,
@@ -128,17 +158,22 @@ impl Run {
                 turn: state.turn.wrapping_add(1),
                 base: None,
             });
-            known.push(CataloguedTree {
-                name: name.to_vec(),
-                id: state.id,
-                top: state.top,
-                sealed: head.and_then(|head| head.sealed),
-                turn: state.turn.into(),
-                entries: 0.into(),
-                bytes: 0.into(),
-            });
+            known.push(known_tree(source, &state, head));
         }
         Ok((trees, known))
+    }
+}
+
+/// A tree, and the dump of it that the catalog describes, if it is linked to that.
+fn known_tree(source: &Source, state: &TreeState, head: Option<&Head>) -> CataloguedTree {
+    CataloguedTree {
+        name: source.name.to_bytes().to_vec(),
+        id: state.id,
+        top: state.top,
+        sealed: head.and_then(|head| head.sealed),
+        turn: state.turn.into(),
+        entries: 0.into(),
+        bytes: 0.into(),
     }
 }
 
