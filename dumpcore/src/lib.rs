@@ -209,11 +209,11 @@ pub use checkpoint::Checkpoint;
 pub use engine::watched;
 pub use held_dump::{DumpEntries, DumpEntry, DumpFile, DumpTree, HeldDump};
 pub use history::{
-    Aspect, AttributeChanges, CatalogView, Change, ChangeKind, Changed, Changes, Comparison,
-    Difference, Differences, DirEntry, DumpInfo, EntryAt, EntryDir, Event as HistoryEvent, Find,
-    FindError, FindReport, FoundPath, Generation, History, Keep, LocatedIn, Location, NameChanges,
-    Navigator, NoCatalog, NotAWhen, PathChange, RecordedVersion, State, Usage, Version,
-    XattrAction, difference,
+    Aspect, AttributeChanges, CatalogView, Change, ChangeKind, Changed, Changes, CompareOptions,
+    Comparison, Difference, Differences, DirEntry, DumpInfo, EntryAt, EntryDir,
+    Event as HistoryEvent, Find, FindError, FindReport, FoundPath, Generation, History, Keep,
+    LocatedIn, Location, NameChanges, Navigator, NoCatalog, NotAWhen, PathChange, RecordedVersion,
+    State, Usage, Version, XattrAction, difference,
 };
 pub use import::{Import, ImportCopy, ImportState};
 pub use model::cause::Cause;

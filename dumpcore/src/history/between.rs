@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::catalog::CatalogView;
 use super::changed::{Found, Judge, PathChange, renamed};
-use super::compare::Trust;
+use super::compare_options::CompareOptions;
 use super::navigator::{Navigator, tree_of};
 use super::read::makes_up_inodes;
 use super::version::{Version, is_inside, look};
@@ -43,6 +43,7 @@ pub struct Comparison<'a> {
     old: State,
     new: State,
     below: Vec<RelPath>,
+    options: CompareOptions,
 }
 
 /// What two states of the trees differ in.
@@ -70,6 +71,7 @@ impl Navigator {
             old,
             new,
             below: Vec::new(),
+            options: CompareOptions::new(),
         }
     }
 }
@@ -79,6 +81,12 @@ impl Comparison<'_> {
     /// tree; call it for each.
     pub fn below(mut self, path: RelPath) -> Self {
         self.below.push(path);
+        self
+    }
+
+    /// How far entries are compared.
+    pub fn options(mut self, options: CompareOptions) -> Self {
+        self.options = options;
         self
     }
 
@@ -97,7 +105,7 @@ impl Comparison<'_> {
             }
             _ => None,
         };
-        let judge = Judge::new(self.trust());
+        let judge = Judge::new(self.options.clone(), self.by_inode());
         match recorded {
             Some(pairs) => {
                 for top in tops {
@@ -218,14 +226,11 @@ impl Comparison<'_> {
         Ok(names)
     }
 
-    /// What tells that two entries are the same without reading them. Where
-    /// numbers are made up, and of the tree as it is now, size and time count.
-    fn trust(&self) -> Trust {
+    /// Do inodes tell that two entries are the same? Where numbers are made up, and
+    /// of the tree as it is now, size and time count.
+    fn by_inode(&self) -> bool {
         let main = [self.old, self.new].contains(&State::Main);
-        match main || makes_up_inodes(self.navigator.listing.root()) {
-            true => Trust::SizeAndTime,
-            false => Trust::Inode,
-        }
+        !main && !makes_up_inodes(self.navigator.listing.root())
     }
 
     /// Do listings tell which entries are one inode?
@@ -256,6 +261,9 @@ impl Comparison<'_> {
     /// What the catalog says of two dumps; what it cannot tell is looked at.
     fn judge_recorded(&self, judge: &Judge, pairs: Vec<Pair>, found: &mut Found) {
         for Pair { path, old, new } in pairs {
+            if judge.is_stopped() {
+                break;
+            }
             let asked = |below: &RelPath| path.is_at_or_below(below);
             if !self.below.is_empty() && !self.below.iter().any(asked) {
                 continue;

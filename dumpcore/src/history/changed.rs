@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::compare::{Trust, same_content};
+use super::compare::same_content;
+use super::compare_options::CompareOptions;
 use super::version::Version;
 use crate::model::fault::Fault;
 use crate::model::kind::Kind;
@@ -185,19 +186,31 @@ fn space(meta: &Meta) -> Option<u64> {
 }
 
 /// Tells in what two versions differ.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Judge {
-    trust: Trust,
+    options: CompareOptions,
+    /// Does one inode mean one entry?
+    by_inode: bool,
 }
 
 impl Judge {
-    pub(super) fn new(trust: Trust) -> Self {
-        Self { trust }
+    /// `by_inode`: inode numbers tell which entries are the same.
+    pub(super) fn new(options: CompareOptions, by_inode: bool) -> Self {
+        let options = match by_inode {
+            true => options,
+            false => options.trust_times(),
+        };
+        Self { options, by_inode }
+    }
+
+    /// Does nobody wait for the answer any more?
+    pub(super) fn is_stopped(&self) -> bool {
+        self.options.is_stopped()
     }
 
     /// Are these surely one inode?
     pub(super) fn is_same(&self, old: &Version, new: &Version) -> bool {
-        self.trust == Trust::Inode && old.meta.id() == new.meta.id()
+        self.by_inode && old.meta.id() == new.meta.id()
     }
 
     /// Notes the difference of two versions, if there is one. `same`: are their
@@ -233,7 +246,7 @@ impl Judge {
             // It would have to be read: another size is enough.
             _ if old.meta.kind == Kind::File && old.meta.size != new.meta.size => false,
             Some(same) => same,
-            None => absent_is(false, same_content(old, new, self.trust))?,
+            None => absent_is(false, same_content(old, new, &self.options))?,
         };
         let mut what = Vec::new();
         let differs = [

@@ -4,6 +4,7 @@
 //! inodes agree on type and size; equal times prove nothing, since programs
 //! set them back.
 
+use super::compare_options::CompareOptions;
 use super::read::same_bytes;
 use super::version::Version;
 use crate::model::fault::Fault;
@@ -22,17 +23,6 @@ pub enum Difference {
     Content,
 }
 
-/// What tells that two versions are the same without reading them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trust {
-    /// Their inode alone.
-    Inode,
-    /// Equal size and modification time as well (of a directory, time): where
-    /// inode numbers mean nothing, and reading every version would bring it
-    /// over a network; or where an answer is wanted soon.
-    SizeAndTime,
-}
-
 /// Compares two versions.
 ///
 /// Of a directory its own names count, not what is below them.
@@ -40,14 +30,18 @@ pub(super) enum Trust {
 /// # Errors
 /// What could not be read of either.
 pub fn difference(old: &Version, new: &Version) -> Result<Difference, Fault> {
-    compare(old, new, Trust::Inode)
+    compare(old, new, &CompareOptions::new())
 }
 
-pub(super) fn compare(old: &Version, new: &Version, trust: Trust) -> Result<Difference, Fault> {
+pub(super) fn compare(
+    old: &Version,
+    new: &Version,
+    options: &CompareOptions,
+) -> Result<Difference, Fault> {
     if old.meta.id() == new.meta.id() {
         return Ok(Difference::Nothing);
     }
-    if !same_content(old, new, trust)? {
+    if !same_content(old, new, options)? {
         return Ok(Difference::Content);
     }
     let same = old.meta.mode == new.meta.mode
@@ -66,10 +60,10 @@ pub(super) fn compare(old: &Version, new: &Version, trust: Trust) -> Result<Diff
 pub(super) fn judged(
     old: &Version,
     new: &Version,
-    trust: Trust,
+    options: &CompareOptions,
     faults: &mut Vec<Fault>,
 ) -> Difference {
-    compare(old, new, trust).unwrap_or_else(|fault| {
+    compare(old, new, options).unwrap_or_else(|fault| {
         faults.push(fault);
         let same_time = old.has_time_of(new);
         let (old, new) = (&old.meta, &new.meta);
@@ -84,16 +78,20 @@ pub(super) fn judged(
 }
 
 /// The same bytes, names, target or number?
-pub(super) fn same_content(old: &Version, new: &Version, trust: Trust) -> Result<bool, Fault> {
+pub(super) fn same_content(
+    old: &Version,
+    new: &Version,
+    options: &CompareOptions,
+) -> Result<bool, Fault> {
     if old.meta.kind != new.meta.kind {
         return Ok(false);
     }
     let same_time = old.has_time_of(new);
     match old.meta.kind {
         Kind::File if old.meta.size != new.meta.size => Ok(false),
-        Kind::File if trust == Trust::SizeAndTime && same_time => Ok(true),
-        Kind::File => same_bytes(&old.path, &new.path, old.meta.size),
-        Kind::Dir if trust != Trust::Inode && same_time => Ok(true),
+        Kind::File | Kind::Dir if options.trusts_times() && same_time => Ok(true),
+        Kind::File if !options.reads(old.meta.size) => Ok(false),
+        Kind::File => same_bytes(&old.path, &new.path, old.meta.size, options),
         Kind::Dir => Ok(old.names()? == new.names()?),
         Kind::Symlink => Ok(old.target()? == new.target()?),
         Kind::Char | Kind::Block => Ok(old.meta.rdev == new.meta.rdev),

@@ -4,7 +4,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::os::unix::fs::symlink;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use assert_fs::TempDir;
 
@@ -134,7 +134,7 @@ fn a_directory_of_the_same_time_counts_as_the_same_where_that_is_wanted() {
     };
     let history = || navigator.history(&place);
     assert_eq!(words(history()), ["create", "write", "write"]);
-    let trusting = words(history().trust_times());
+    let trusting = words(history().options(CompareOptions::new().trust_times()));
     assert_eq!(
         trusting,
         ["create", "wstat"],
@@ -161,5 +161,80 @@ fn a_file_of_the_same_size_and_time_is_not_read_where_that_is_wanted() {
     };
     let history = || navigator.history(&place);
     assert_eq!(words(history()), ["create", "write", "write"]);
-    assert_eq!(words(history().trust_times()), ["create", "write"]);
+    assert_eq!(
+        words(history().options(CompareOptions::new().trust_times())),
+        ["create", "write"]
+    );
+}
+
+/// Two dumps that have a hole of this size each, with different inodes.
+fn holes(dir: &TempDir, size: u64) -> (Navigator, Location, [State; 2]) {
+    let mut time = std::time::SystemTime::UNIX_EPOCH;
+    for hour in ["1000", "1100"] {
+        let path = dir.path().join(format!("2026/0101/{hour}/tree/path"));
+        fs::create_dir_all(path.parent().expect("below")).unwrap();
+        let file = fs::File::create(&path).unwrap();
+        file.set_len(size).unwrap();
+        time += std::time::Duration::from_secs(1_000_000);
+        file.set_modified(time).unwrap();
+    }
+    let dump = DumpName::parse(b"2026/0101/1100").expect("a name");
+    let state = |name: &[u8]| State::Dump(DumpId::parse(name).expect("a name"));
+    (
+        Navigator::new(dir.path()),
+        Location::in_dump(dump, "tree/path".into()),
+        [state(b"2026/0101/1000"), state(b"2026/0101/1100")],
+    )
+}
+
+/// More than can be read while a test waits, and no room on the disk.
+const TOO_MUCH: u64 = 1 << 40;
+
+#[test]
+fn a_file_that_is_too_large_is_not_read() {
+    let dir = TempDir::new().unwrap();
+    let (navigator, place, [old, new]) = holes(&dir, TOO_MUCH);
+    let options = CompareOptions::new().read_at_most(1 << 20);
+    let past = navigator.history(&place).options(options.clone()).run();
+    let words: Vec<&str> = past.events.iter().map(|one| one.change.as_str()).collect();
+    assert_eq!(words, ["create", "write"]);
+    assert!(past.faults.is_empty());
+    let found = navigator.compare(old, new).options(options).run(None);
+    let found = found.expect("compared").changes;
+    assert_eq!((found.len(), found[0].change), (1, ChangeKind::Write));
+}
+
+#[test]
+fn what_is_told_to_stop_compares_nothing() {
+    let dir = TempDir::new().unwrap();
+    let (navigator, place, [old, new]) = holes(&dir, 3);
+    for (stopped, expected) in [(false, (2, 1)), (true, (0, 0))] {
+        let options = CompareOptions::new().stop(Arc::new(AtomicBool::new(stopped)));
+        let past = navigator.history(&place).options(options.clone()).run();
+        let found = navigator.compare(old, new).options(options).run(None);
+        let changes = found.expect("compared").changes;
+        assert_eq!((past.events.len(), changes.len()), expected);
+    }
+}
+
+/// Also while it reads two files.
+#[test]
+fn reading_ends_when_it_is_told_to() {
+    let dir = TempDir::new().unwrap();
+    let (navigator, place, [old, new]) = holes(&dir, TOO_MUCH);
+    let stop = Arc::new(AtomicBool::new(false));
+    let options = CompareOptions::new().stop(Arc::clone(&stop));
+    std::thread::scope(|scope| {
+        let past = scope.spawn(|| navigator.history(&place).options(options.clone()).run());
+        let found = scope.spawn(|| {
+            navigator
+                .compare(old, new)
+                .options(options.clone())
+                .run(None)
+        });
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        stop.store(true, Ordering::Relaxed);
+        past.join().expect("it ended");
+        found.join().expect("it ended").expect("compared");
+    });
 }

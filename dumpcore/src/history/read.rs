@@ -12,6 +12,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use super::compare_options::CompareOptions;
 use super::version::Version;
 use crate::fs::inspect;
 use crate::model::fault::{Fault, Op};
@@ -140,7 +141,12 @@ pub(super) fn list(path: &Path) -> io::Result<Chunk> {
 }
 
 /// Do two files of this size hold the same bytes?
-pub(super) fn same_bytes(old: &Path, new: &Path, size: u64) -> Result<bool, Fault> {
+pub(super) fn same_bytes(
+    old: &Path,
+    new: &Path,
+    size: u64,
+    options: &CompareOptions,
+) -> Result<bool, Fault> {
     let (old_file, new_file) = (file(old)?, file(new)?);
     let (mut for_old, mut for_new) = (vec![0; BUFFER], vec![0; BUFFER]);
     let same = same_contents(
@@ -149,13 +155,13 @@ pub(super) fn same_bytes(old: &Path, new: &Path, size: u64) -> Result<bool, Faul
         size,
         Pages::Keep,
         (&mut for_old, &mut for_new),
-        &mut || true,
+        &mut || !options.is_stopped(),
     );
     match same {
         Ok(same) => Ok(same),
         Err(CompareError::First(cause)) => Err(Fault::at(Op::Read, old)(cause)),
         Err(CompareError::Second(cause)) => Err(Fault::at(Op::Read, new)(cause)),
-        // Nobody asks it to stop.
+        // Nobody waits for the answer any more.
         Err(CompareError::Stopped) => Ok(false),
     }
 }

@@ -22,7 +22,8 @@ use std::path::PathBuf;
 
 use super::catalog::CatalogView;
 use super::change::Changes;
-use super::compare::{Trust, same_content};
+use super::compare::same_content;
+use super::compare_options::CompareOptions;
 use super::navigator::tree_of;
 use super::read::list;
 use super::version::{Version, is_inside, look};
@@ -359,7 +360,7 @@ impl Search<'_> {
                 dump: Some(self.before),
                 meta: candidate.meta,
             };
-            match same_content(&old, wanted, Trust::Inode) {
+            match same_content(&old, wanted, &CompareOptions::new()) {
                 Ok(true) if best.is_some() => return None,
                 Ok(true) => best = Some(candidate),
                 Ok(false) => {}

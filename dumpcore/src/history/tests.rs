@@ -384,7 +384,7 @@ fn a_version_carries_its_metadata() {
 
 #[test]
 fn where_inode_numbers_mean_nothing_size_and_time_count() {
-    use super::compare::{Trust, compare};
+    use super::compare::compare;
     let dir = TempDir::new().unwrap();
     let make = |name: &str, content, mtime| {
         let path = dir.path().join(name);
@@ -404,7 +404,8 @@ fn where_inode_numbers_mean_nothing_size_and_time_count() {
         (&b, &c, Difference::Content, Difference::Content),
     ];
     for (old, new, by_inode, by_time) in table {
-        assert_eq!(compare(old, new, Trust::Inode).unwrap(), by_inode);
-        assert_eq!(compare(old, new, Trust::SizeAndTime).unwrap(), by_time);
+        assert_eq!(compare(old, new, &CompareOptions::new()).unwrap(), by_inode);
+        let trusting = CompareOptions::new().trust_times();
+        assert_eq!(compare(old, new, &trusting).unwrap(), by_time);
     }
 }

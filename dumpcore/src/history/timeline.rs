@@ -16,7 +16,8 @@ use chrono::{DateTime, Utc};
 
 use super::catalog::CatalogView;
 use super::change::{Change, Changes, Event, told};
-use super::compare::{Difference, Trust, judged};
+use super::compare::{Difference, judged};
+use super::compare_options::CompareOptions;
 use super::half_dump::half_dumps;
 use super::locate::{LocatedIn, Location};
 use super::navigator::{Navigator, tree_of};
@@ -43,7 +44,7 @@ pub struct History<'a> {
     follow: bool,
     catalog: Option<&'a CatalogView>,
     counts: bool,
-    trust: Trust,
+    options: CompareOptions,
 }
 
 impl Navigator {
@@ -65,7 +66,7 @@ impl<'a> History<'a> {
             follow: false,
             catalog: None,
             counts: true,
-            trust: Trust::Inode,
+            options: CompareOptions::new(),
         }
     }
 
@@ -126,18 +127,16 @@ impl<'a> History<'a> {
         self
     }
 
-    /// Files of equal size and modification time are taken to be the same, unread,
-    /// and directories of equal modification time to have the same names, unlisted:
-    /// what changed while somebody set the time back is missed.
-    pub fn trust_times(mut self) -> Self {
-        self.trust = Trust::SizeAndTime;
+    /// How far versions are compared.
+    pub fn options(mut self, options: CompareOptions) -> Self {
+        self.options = options;
         self
     }
 
     /// Reads the dumps.
     pub fn run(mut self) -> Changes {
         if makes_up_inodes(self.navigator.listing.root()) {
-            self.trust = Trust::SizeAndTime;
+            self.options = self.options.trust_times();
         }
         let mut past = Changes {
             events: Vec::new(),
@@ -235,6 +234,9 @@ impl<'a> History<'a> {
         let last = last.map_or(Bound::Unbounded, Bound::Included);
         let mut runs = Vec::new();
         for dump in listing.oldest_first((first, last)) {
+            if self.options.is_stopped() {
+                break;
+            }
             match dump {
                 Ok(dump) if limit.is_some_and(|limit| dump > limit) => {}
                 Ok(dump) => {
@@ -287,7 +289,7 @@ impl<'a> History<'a> {
         };
         if let Some(before) = before
             && let Some(old) = &before.version
-            && judged(old, &version, self.trust, faults) == Difference::Nothing
+            && judged(old, &version, &self.options, faults) == Difference::Nothing
         {
             before.id = Some(meta.id());
             before.last = dump;
@@ -391,7 +393,7 @@ impl<'a> History<'a> {
             return vec![Change::Create];
         };
         let rename = renamed_from.map(|from| Change::Rename { from });
-        let other = match judged(old, new, self.trust, faults) {
+        let other = match judged(old, new, &self.options, faults) {
             Difference::Nothing => None,
             Difference::Metadata => Some(Change::Wstat),
             Difference::Content => Some(Change::Write),

@@ -46,6 +46,9 @@ impl<'a> Walk<'a> {
     pub(super) fn run(&mut self, within: RelPath, old: Option<Version>, new: Option<Version>) {
         self.entry(within, old, new);
         while let Some(both) = self.left.pop() {
+            if self.judge.is_stopped() {
+                break;
+            }
             if let Err(fault) = self.directory(&both) {
                 self.note(fault);
             }

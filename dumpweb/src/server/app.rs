@@ -1,7 +1,6 @@
 //! What all requests share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::task;
 
@@ -9,14 +8,16 @@ use crate::server::guard::Guard;
 use crate::server::limits::{Activity, Limits, Work};
 use crate::view::error::ViewError;
 use crate::view::site::Site;
+use crate::view::stop::Stop;
 
-/// Sets its flag when it is dropped: a request whose connection is closed is.
+/// Says that nobody waits any more when it is dropped: a request whose connection is
+/// closed is.
 #[derive(Debug, Default)]
-struct Asked(Arc<AtomicBool>);
+struct Asked(Stop);
 
 impl Drop for Asked {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.set();
     }
 }
 
@@ -46,33 +47,21 @@ impl App {
     }
 
     /// Reads something on a thread that may wait for the disk, when it is its turn.
+    /// What takes long ends early when nobody waits for the answer any more.
     ///
     /// # Errors
     /// What the reading has against it; [`ViewError::Busy`].
     pub async fn read<T: Send + 'static>(
         self: &Arc<Self>,
         work: Work,
-        read: impl FnOnce(&Site) -> Result<T, ViewError> + Send + 'static,
-    ) -> Result<T, ViewError> {
-        self.read_while_asked(work, |site, _| read(site)).await
-    }
-
-    /// The same of what ends early when the flag is set: when nobody waits for the
-    /// answer any more.
-    ///
-    /// # Errors
-    /// As [`read`](Self::read).
-    pub async fn read_while_asked<T: Send + 'static>(
-        self: &Arc<Self>,
-        work: Work,
-        read: impl FnOnce(&Site, Arc<AtomicBool>) -> Result<T, ViewError> + Send + 'static,
+        read: impl FnOnce(&Site, &Stop) -> Result<T, ViewError> + Send + 'static,
     ) -> Result<T, ViewError> {
         let asked = Asked::default();
-        let has_left = Arc::clone(&asked.0);
+        let stop = asked.0.clone();
         let turn = self.limits.turn(work).await?;
         let app = Arc::clone(self);
         let read = task::spawn_blocking(move || {
-            let found = read(&app.site, has_left);
+            let found = read(&app.site, &stop);
             drop(turn);
             found
         });
@@ -92,12 +81,12 @@ mod tests {
         let site = Site::new(Navigator::new("/none"), None, KeepRules::new());
         let app = App::new(site, Guard::unix(Vec::new()));
         let (sender, ended) = tokio::sync::oneshot::channel();
-        let asked = app.read_while_asked(Work::Long, move |_, has_left| {
+        let asked = app.read(Work::Long, move |_, stop| {
             let began = Instant::now();
-            while !has_left.load(Ordering::Relaxed) && began.elapsed() < Duration::from_secs(60) {
+            while !stop.is_set() && began.elapsed() < Duration::from_secs(60) {
                 std::thread::sleep(Duration::from_millis(5));
             }
-            let _ = sender.send(has_left.load(Ordering::Relaxed));
+            let _ = sender.send(stop.is_set());
             Ok(())
         });
         // The one who asked leaves.

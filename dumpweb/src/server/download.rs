@@ -23,15 +23,12 @@ use tokio_stream::wrappers::ReceiverStream;
 use crate::address::encoded_path;
 use crate::server::app::App;
 use crate::server::headers;
-use crate::server::limits::Work;
+use crate::server::limits::{STALLED, Work};
 use crate::view::contents::{Media, Shown};
 use crate::view::error::ViewError;
 
 /// Pieces that are read ahead of the one who takes them.
 const AHEAD: usize = 4;
-
-/// Who takes no piece for this long is not waited for.
-const STALLED: Duration = Duration::from_secs(300);
 
 /// The size of a piece, in bytes.
 const PIECE: usize = 128 << 10;

@@ -21,6 +21,9 @@ const DOWNLOADS: usize = 8;
 /// How long a request waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Who takes nothing of an answer for this long is not waited for.
+pub const STALLED: Duration = Duration::from_secs(300);
+
 /// Threads that read. More than there are turns, so that none waits for one.
 pub const THREADS: usize = VIEWS + LONG + DOWNLOADS + 4;
 

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod app;
+pub mod connections;
 pub mod download;
 pub mod guard;
 pub mod headers;

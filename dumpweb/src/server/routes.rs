@@ -31,6 +31,7 @@ use crate::view::restoring::Restoring;
 use crate::view::search::{SearchResult, Wanted};
 use crate::view::site::Site;
 use crate::view::state::RootState;
+use crate::view::stop::Stop;
 use crate::view::text_diff::Compared;
 use crate::view::timeline::TimeLine;
 
@@ -132,7 +133,7 @@ fn below(query: &Query) -> Result<RelPath, ViewError> {
 
 /// The newest dump: its only tree, or all of them.
 async fn home(State(app): State<Arc<App>>) -> Answer {
-    app.read(Work::View, |site| {
+    app.read(Work::View, |site, _| {
         let Some(newest) = site.newest(&RelPath::root())? else {
             let text = format!(
                 "There are no dumps at {}. Is its disk mounted? 'dumpme' makes the first dump.",
@@ -160,20 +161,20 @@ async fn at(State(app): State<Arc<App>>, uri: Uri) -> Answer {
         true => Work::Long,
         false => Work::View,
     };
-    app.read(work, move |site| {
+    app.read(work, move |site, stop| {
         let found = Found::find(site, &place)?;
         if place.dump == DumpRef::Newest {
             return Ok(elsewhere(&address::at(found.dump, &found.within)));
         }
         match query.dump("with") {
-            Some(other) if !found.is_dir() => compared(site, found, other, &query),
-            _ => shown(site, found, &query),
+            Some(other) if !found.is_dir() => compared(site, found, other, (&query, stop)),
+            _ => shown(site, found, (&query, stop)),
         }
     })
     .await
 }
 
-fn shown(site: &Site, found: Found, query: &Query) -> Answer {
+fn shown(site: &Site, found: Found, (query, stop): (&Query, &Stop)) -> Answer {
     let Found {
         dump,
         within,
@@ -181,7 +182,7 @@ fn shown(site: &Site, found: Found, query: &Query) -> Answer {
     } = found;
     let frame = Frame::at(dump, &within);
     let restoring = Restoring::of(site, dump, &within);
-    let line = |names| TimeLine::find(site, dump, &within, names);
+    let line = |names| TimeLine::find(site, dump, &within, names, stop);
     let aside = |line: &TimeLine| {
         let moment = page::text::moment(dump, site.moment(dump));
         page::timeline::timeline(line, dump, &moment)
@@ -202,7 +203,7 @@ fn shown(site: &Site, found: Found, query: &Query) -> Answer {
     }
     let is_file = entry.meta().kind == Kind::File;
     let contents = is_file
-        .then(|| Contents::read(&entry, query.has("hash")))
+        .then(|| Contents::read(&entry, query.has("hash"), stop))
         .transpose()?;
     let is_link = entry.meta().kind == Kind::Symlink;
     let target = is_link.then(|| entry.target()).transpose()?;
@@ -219,7 +220,7 @@ fn shown(site: &Site, found: Found, query: &Query) -> Answer {
 }
 
 /// Two versions of a file, the older one first.
-fn compared(site: &Site, found: Found, other: DumpId, query: &Query) -> Answer {
+fn compared(site: &Site, found: Found, other: DumpId, (query, stop): (&Query, &Stop)) -> Answer {
     let within = found.within.clone();
     let there = Found::find(
         site,
@@ -233,7 +234,7 @@ fn compared(site: &Site, found: Found, other: DumpId, query: &Query) -> Answer {
     if calendar.place(old.0) > calendar.place(new.0) {
         std::mem::swap(&mut old, &mut new);
     }
-    let found = Compared::read(&old.1, &new.1)?;
+    let found = Compared::read(&old.1, &new.1, stop)?;
     let pair = page::text_diff::Pair {
         old: old.0,
         new: new.0,
@@ -241,7 +242,7 @@ fn compared(site: &Site, found: Found, other: DumpId, query: &Query) -> Answer {
         is_unified: query.has("unified"),
     };
     let main = page::text_diff::text_diff(pair, &found);
-    let line = TimeLine::find(site, new.0, &within, 0)?;
+    let line = TimeLine::find(site, new.0, &within, 0, stop)?;
     let moment = page::text::moment(new.0, site.moment(new.0));
     let aside = page::timeline::timeline(&line, new.0, &moment);
     Ok(ok(&Frame::at(new.0, &within), &main, Some(&aside)))
@@ -251,7 +252,7 @@ fn compared(site: &Site, found: Found, other: DumpId, query: &Query) -> Answer {
 async fn raw(State(app): State<Arc<App>>, uri: Uri, asked: HeaderMap) -> Answer {
     let place = place(&uri, "/raw/")?;
     let is_download = Query::parse(uri.query()).has("download");
-    let sent = app.read(Work::View, move |site| {
+    let sent = app.read(Work::View, move |site, _| {
         let (dump, entry) = Found::find(site, &place)?.needed()?;
         if entry.meta().kind != Kind::File {
             return Err(ViewError::Bad("only a file can be downloaded".to_owned()));
@@ -274,7 +275,7 @@ async fn raw(State(app): State<Arc<App>>, uri: Uri, asked: HeaderMap) -> Answer 
 async fn zip(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let place = place(&uri, "/zip/")?;
     let (entry, name) = app
-        .read(Work::View, move |site| {
+        .read(Work::View, move |site, _| {
             let (dump, entry) = Found::find(site, &place)?.needed()?;
             if entry.meta().kind != Kind::Dir {
                 return Err(ViewError::Bad(
@@ -292,7 +293,7 @@ async fn zip(State(app): State<Arc<App>>, uri: Uri) -> Answer {
 /// To a day, or any other moment that can be typed.
 async fn go(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let query = Query::parse(uri.query());
-    app.read(Work::View, move |site| {
+    app.read(Work::View, move |site, _| {
         let encoded = query.text("path").unwrap_or_default();
         let within = match encoded.as_str() {
             "" => RelPath::root(),
@@ -342,8 +343,8 @@ async fn search(State(app): State<Arc<App>>, uri: Uri) -> Answer {
         below: below(&query)?,
         deleted: query.has("deleted"),
     };
-    app.read_while_asked(Work::Long, move |site, has_left| {
-        let result = SearchResult::find(site, &wanted, has_left)?;
+    app.read(Work::Long, move |site, stop| {
+        let result = SearchResult::find(site, &wanted, stop)?;
         let mut frame = Frame::new("Search", Tab::Search);
         frame.within = wanted.below.clone();
         frame.words.clone_from(&wanted.words);
@@ -354,7 +355,7 @@ async fn search(State(app): State<Arc<App>>, uri: Uri) -> Answer {
 
 async fn changes(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let query = Query::parse(uri.query());
-    app.read(Work::Long, move |site| {
+    app.read(Work::Long, move |site, stop| {
         let below = below(&query)?;
         let calendar = site.calendar()?;
         let recent: Vec<DumpId> = calendar.newest_first().take(CHOICE).collect();
@@ -362,7 +363,8 @@ async fn changes(State(app): State<Arc<App>>, uri: Uri) -> Answer {
         let page_number = query.number("page").unwrap_or(0);
         let found = match asked {
             (Some(old), Some(new)) => {
-                Some(DumpChanges::find(site, (old, new), &below, page_number)?)
+                let dumps = (old, new);
+                Some(DumpChanges::find(site, dumps, &below, page_number, stop)?)
             }
             _ => None,
         };
@@ -379,7 +381,7 @@ async fn changes(State(app): State<Arc<App>>, uri: Uri) -> Answer {
 }
 
 async fn status(State(app): State<Arc<App>>) -> Answer {
-    app.read(Work::Long, |site| {
+    app.read(Work::Long, |site, _| {
         let state = RootState::find(site)?;
         let main = page::state::state(site.path(), &state);
         Ok(ok(&Frame::new("Status", Tab::Status), &main, None))

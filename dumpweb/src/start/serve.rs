@@ -21,6 +21,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::program::PROGRAM;
 use crate::server::app::App;
+use crate::server::connections::{self, Patience};
 use crate::server::guard::Guard;
 use crate::server::limits::{Activity, THREADS};
 use crate::server::peer::OwnUser;
@@ -173,23 +174,20 @@ fn serve(
         let asked_to_end = async move {
             ending.await;
         };
-        let router = router(app);
+        let (router, patience) = (router(app), Patience::default());
         let serving = async {
             match listener {
                 Listener::Tcp(listener, _) => {
                     let listener = TcpListener::from_std(listener.try_clone()?)?;
                     let listener = OwnUser::new(listener, nix::unistd::geteuid().as_raw())?;
-                    axum::serve(listener, router)
-                        .with_graceful_shutdown(asked_to_end)
-                        .await
+                    connections::serve(listener, router, patience, asked_to_end).await;
                 }
                 Listener::Unix(listener, _) => {
                     let listener = UnixListener::from_std(listener.try_clone()?)?;
-                    axum::serve(listener, router)
-                        .with_graceful_shutdown(asked_to_end)
-                        .await
+                    connections::serve(listener, router, patience, asked_to_end).await;
                 }
             }
+            io::Result::Ok(())
         };
         let late = async {
             let _ = told.wait_for(Option::is_some).await;

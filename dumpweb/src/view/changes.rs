@@ -1,9 +1,12 @@
-//! What differs between two dumps.
+//! What differs between two dumps. What counts as the same unread is told as in
+//! [`history`](super::history).
 
 use dumpcore::{DumpId, PathChange, RelPath, State};
 
 use crate::view::error::ViewError;
+use crate::view::history::compared;
 use crate::view::site::Site;
+use crate::view::stop::Stop;
 
 /// Changes on one page.
 pub const ON_A_PAGE: usize = 500;
@@ -39,6 +42,7 @@ impl DumpChanges {
         (old, new): (DumpId, DumpId),
         below: &RelPath,
         page: usize,
+        stop: &Stop,
     ) -> Result<Self, ViewError> {
         let root = site.root()?;
         for dump in [old, new] {
@@ -51,6 +55,7 @@ impl DumpChanges {
         let is_reached =
             |dump| -> Result<bool, ViewError> { Ok(root.entry(dump, below)?.is_some()) };
         let mut comparison = site.navigator.compare(State::Dump(old), State::Dump(new));
+        comparison = comparison.options(compared(stop));
         if !below.is_root() {
             if !is_reached(old)? && !is_reached(new)? {
                 return Err(ViewError::Missing(format!("neither dump has {below}")));

@@ -10,6 +10,7 @@ use dumpcore::{EntryAt, Fault, Op};
 use sha2::{Digest as _, Sha256};
 
 use crate::view::error::ViewError;
+use crate::view::stop::Stop;
 
 /// The number of bytes of a text that are shown at most.
 pub const TEXT_BYTES: usize = 512 << 10;
@@ -175,7 +176,7 @@ impl Contents {
     ///
     /// # Errors
     /// This user may not read it.
-    pub fn read(entry: &EntryAt, hash: bool) -> Result<Self, ViewError> {
+    pub fn read(entry: &EntryAt, hash: bool, stop: &Stop) -> Result<Self, ViewError> {
         let mut file = entry.open()?;
         let failed = |cause| Fault::new(Op::Read, entry.path(), cause);
         let mut text = Vec::new();
@@ -186,9 +187,10 @@ impl Contents {
             .map_err(failed)?;
         let media = Media::of(&text[..text.len().min(HEAD)]);
         let hash = (hash || entry.meta().size <= HASHED)
-            .then(|| hashed(&mut file))
+            .then(|| hashed(&mut file, stop))
             .transpose()
-            .map_err(failed)?;
+            .map_err(failed)?
+            .flatten();
         let is_cut = media.is_text() && text.len() > TEXT_BYTES;
         text.truncate(TEXT_BYTES);
         if is_cut && let Some(end) = text.iter().rposition(|byte| *byte == b'\n') {
@@ -216,12 +218,16 @@ pub fn media_of(file: &mut (impl Read + io::Seek)) -> io::Result<Media> {
     Ok(Media::of(&head))
 }
 
-/// SHA-256 of all that a file holds, in hexadecimal digits.
-fn hashed(file: &mut (impl Read + io::Seek)) -> io::Result<String> {
+/// SHA-256 of all that a file holds, in hexadecimal digits; `None` when nobody waits
+/// for it any more.
+fn hashed(file: &mut (impl Read + io::Seek), stop: &Stop) -> io::Result<Option<String>> {
     file.seek(SeekFrom::Start(0))?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 128 << 10];
     loop {
+        if stop.is_set() {
+            return Ok(None);
+        }
         match file.read(&mut buffer) {
             Ok(0) => break,
             Ok(got) => hasher.update(&buffer[..got]),
@@ -234,7 +240,7 @@ fn hashed(file: &mut (impl Read + io::Seek)) -> io::Result<String> {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    Ok(digits)
+    Ok(Some(digits))
 }
 
 #[cfg(test)]
@@ -267,10 +273,13 @@ mod tests {
     #[test]
     fn a_hash_is_that_of_sha256sum() {
         let mut file = io::Cursor::new(b"abc");
-        let hash = hashed(&mut file).expect("read");
+        let stop = Stop::default();
+        let hash = hashed(&mut file, &stop).expect("read");
         assert_eq!(
-            hash,
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+            hash.as_deref(),
+            Some("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
         );
+        stop.set();
+        assert_eq!(hashed(&mut file, &stop).expect("read"), None);
     }
 }

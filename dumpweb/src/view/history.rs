@@ -1,20 +1,32 @@
 //! Looks for the versions of one path that differ.
 //!
 //! Files of equal size and modification time count as the same: two checkpoints of a
-//! large file would be read as a whole otherwise.
+//! large file would be read as a whole otherwise. A file that is really large is never
+//! read for it.
 
 use std::sync::Arc;
 
-use dumpcore::{Change, DumpId, DumpName, HistoryEvent, Location, RelPath};
+use dumpcore::{Change, CompareOptions, DumpId, DumpName, HistoryEvent, Location, RelPath};
 
 use crate::view::calendar::Calendar;
 use crate::view::error::ViewError;
 use crate::view::site::Site;
+use crate::view::stop::Stop;
 use crate::view::version::{VersionChange, VersionRow, Versions};
 
 /// The number of names that are listed at most for the history of a directory: its
 /// own in all dumps together.
 const NAMES_LISTED: usize = 4_000_000;
+
+/// Files of more bytes than these are not read to see whether they differ: another
+/// modification time counts as a change.
+pub(super) const COMPARED: u64 = 16 << 20;
+
+/// How far versions are compared: somebody waits for it.
+pub(super) fn compared(stop: &Stop) -> CompareOptions {
+    let options = CompareOptions::new().trust_times();
+    options.read_at_most(COMPARED).stop(stop.flag())
+}
 
 impl VersionRow {
     fn of(event: &HistoryEvent, site: &Site) -> Option<Self> {
@@ -46,7 +58,12 @@ impl Versions {
     ///
     /// # Errors
     /// The dump root cannot be listed.
-    pub fn find(site: &Site, within: &RelPath, names: usize) -> Result<Arc<Self>, ViewError> {
+    pub fn find(
+        site: &Site,
+        within: &RelPath,
+        names: usize,
+        stop: &Stop,
+    ) -> Result<Arc<Self>, ViewError> {
         let calendar = site.calendar()?;
         if let Some(found) = site.remembered(within, &calendar) {
             return Ok(found);
@@ -58,13 +75,15 @@ impl Versions {
                 ..Self::default()
             }
         } else {
-            Self::read(site, within, &calendar)
+            Self::read(site, within, &calendar, stop)
         });
-        site.remember(within, &calendar, &found);
+        if !stop.is_set() {
+            site.remember(within, &calendar, &found);
+        }
         Ok(found)
     }
 
-    fn read(site: &Site, within: &RelPath, calendar: &Calendar) -> Self {
+    fn read(site: &Site, within: &RelPath, calendar: &Calendar, stop: &Stop) -> Self {
         let newest = calendar.newest().and_then(|dump| dump.name());
         let Some(newest) = newest.filter(|_| !within.is_root()) else {
             return Self::default();
@@ -74,7 +93,7 @@ impl Versions {
             .navigator
             .history(&place)
             .count_entries(false)
-            .trust_times();
+            .options(compared(stop));
         let past = history.run();
         let rows = past.events.iter();
         Self {

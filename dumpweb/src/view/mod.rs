@@ -13,6 +13,7 @@ pub mod restoring;
 pub mod search;
 pub mod site;
 pub mod state;
+pub mod stop;
 pub mod text_diff;
 pub mod timeline;
 pub mod version;

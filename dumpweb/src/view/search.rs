@@ -4,14 +4,13 @@
 //! directory, the newest first, for as long as somebody would wait.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use dumpcore::{Chain, FoundPath, NameTest, RelPath};
 
 use crate::view::error::ViewError;
 use crate::view::site::Site;
+use crate::view::stop::Stop;
 
 /// The number of paths that are shown at most.
 pub const SHOWN: usize = 500;
@@ -46,20 +45,20 @@ pub struct SearchResult {
 }
 
 /// Ends a walk when it is dropped, or its time is over.
-struct Watch(Arc<AtomicBool>);
+struct Watch(Stop);
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.set();
     }
 }
 
 impl SearchResult {
-    /// Looks for names, until the flag is set.
+    /// Looks for names, until it is told to stop.
     ///
     /// # Errors
     /// The dump root cannot be read.
-    pub fn find(site: &Site, wanted: &Wanted, stop: Arc<AtomicBool>) -> Result<Self, ViewError> {
+    pub fn find(site: &Site, wanted: &Wanted, stop: &Stop) -> Result<Self, ViewError> {
         if wanted.words.is_empty() && !wanted.deleted {
             return Ok(Self::default());
         }
@@ -69,12 +68,12 @@ impl SearchResult {
             result.no_catalog = Some(Chain(error).to_string());
         }
         let mut find = site.navigator.find().test(test(&wanted.words));
-        find = find.deleted(wanted.deleted).stop(Arc::clone(&stop));
+        find = find.deleted(wanted.deleted).stop(stop.flag());
         if !wanted.below.is_root() {
             find = find.below(wanted.below.clone());
         }
         let began = Instant::now();
-        let _watch = catalog.is_err().then(|| watch(Arc::clone(&stop)));
+        let _watch = catalog.is_err().then(|| watch(stop.clone()));
         let report = find.run(catalog.as_ref().ok(), &mut |path| {
             if result.found.len() == SHOWN {
                 result.is_cut = true;
@@ -92,14 +91,14 @@ impl SearchResult {
 
 /// Sets the flag when the time is over. Without a thread the walk takes as long as
 /// it takes.
-fn watch(stop: Arc<AtomicBool>) -> Watch {
-    let shared = Arc::clone(&stop);
+fn watch(stop: Stop) -> Watch {
+    let shared = stop.clone();
     let wait = move || {
         let end = Instant::now() + LONG_ENOUGH;
-        while Instant::now() < end && !shared.load(Ordering::Relaxed) {
+        while Instant::now() < end && !shared.is_set() {
             std::thread::sleep(Duration::from_millis(50));
         }
-        shared.store(true, Ordering::Relaxed);
+        shared.set();
     };
     let _ = std::thread::Builder::new()
         .name("search".into())

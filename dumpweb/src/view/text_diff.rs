@@ -7,6 +7,7 @@ use similar::{DiffOp, DiffTag, TextDiff};
 
 use crate::view::contents::Contents;
 use crate::view::error::ViewError;
+use crate::view::stop::Stop;
 
 /// Lines around a difference.
 const CONTEXT: usize = 3;
@@ -58,11 +59,11 @@ impl Compared {
     ///
     /// # Errors
     /// This user may not read them.
-    pub fn read(old: &EntryAt, new: &EntryAt) -> Result<Self, ViewError> {
+    pub fn read(old: &EntryAt, new: &EntryAt, stop: &Stop) -> Result<Self, ViewError> {
         let (before, after) = (old.meta(), new.meta());
         let is_same = match (before.kind, after.kind) {
             _ if before.id() == after.id() => Some(true),
-            (Kind::File, Kind::File) => return Self::files(old, new),
+            (Kind::File, Kind::File) => return Self::files(old, new, stop),
             (Kind::Symlink, Kind::Symlink) => Some(old.target()? == new.target()?),
             (one, other) => (one != other).then_some(false),
         };
@@ -72,9 +73,10 @@ impl Compared {
         })
     }
 
-    fn files(old: &EntryAt, new: &EntryAt) -> Result<Self, ViewError> {
+    fn files(old: &EntryAt, new: &EntryAt, stop: &Stop) -> Result<Self, ViewError> {
         let same_size = old.meta().size == new.meta().size;
-        let (old, new) = (Contents::read(old, false)?, Contents::read(new, false)?);
+        let read = |entry| Contents::read(entry, false, stop);
+        let (old, new) = (read(old)?, read(new)?);
         let is_same = match (old.hash, new.hash) {
             _ if !same_size => Some(false),
             (Some(old), Some(new)) => Some(old == new),

@@ -10,6 +10,7 @@ use dumpcore::{DumpId, Kind, RelPath};
 use crate::view::calendar::{Calendar, Day, day_of, is_checkpoint, time_of};
 use crate::view::error::ViewError;
 use crate::view::site::{Site, has_tree, tree_of};
+use crate::view::stop::Stop;
 use crate::view::version::{VersionChange, VersionRow, Versions};
 
 /// The number of versions that are shown on each side of the one in view.
@@ -88,9 +89,10 @@ impl TimeLine {
         dump: DumpId,
         within: &RelPath,
         names: usize,
+        stop: &Stop,
     ) -> Result<Self, ViewError> {
         let calendar = site.calendar()?;
-        let versions = Versions::find(site, within, names)?;
+        let versions = Versions::find(site, within, names, stop)?;
         let mut line = Self {
             within: within.clone(),
             near: near(site, &calendar, dump, within)?,
