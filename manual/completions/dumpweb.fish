@@ -12,7 +12,7 @@ syslog\t'The system log'
 stderr\t'Standard error'"
 complete -c dumpweb -l print-config -d 'Print the settings in force and where each comes from, then exit'
 complete -c dumpweb -l no-open -d 'Do not open a browser'
-complete -c dumpweb -l url -d 'Print the address of the one that runs, with its token, and exit'
+complete -c dumpweb -l url -d 'Print the addresses of those that run, with their tokens, the one that was started last first, and exit; with --dump only of those that show that dump root'
 complete -c dumpweb -l print-url -d 'Print the address, with its token, as the first line'
 complete -c dumpweb -s q -l quiet -d 'Print errors only, no warnings'
 complete -c dumpweb -s h -l help -d 'Print help (see more with \'--help\')'

@@ -95,6 +95,16 @@ impl Notices {
         }
     }
 
+    /// What a program that stays says to those who look at it later, in the journal or
+    /// another log; not with `-q`.
+    pub fn notice(&self, text: &str) {
+        if self.logged {
+            tracing::info!("{text}");
+        } else if !self.quiet {
+            screen::remark(self.program.name, text);
+        }
+    }
+
     /// Are warnings unwanted?
     #[must_use]
     pub fn is_quiet(&self) -> bool {

@@ -10,18 +10,20 @@ use crate::start::listen::Listen;
 
 const HELP: &str = "\
 Without options it listens on a free port of this machine, opens the browser and
-ends when nobody has looked for half an hour. What it shows is what its user may
-read. Nothing is changed by it.
+ends when nobody has looked for half an hour; where one runs that shows the same dump
+root, the browser is opened with that one. What it shows is what its user may read.
+Nothing is changed by it.
 
 Examples:
   dumpweb                                    look at the dumps in the browser
   dumpweb --no-open --print-url              print the address, with its token
-  dumpweb --url                              the address of the one that runs
+  dumpweb --url                              the addresses of those that run
   sudo dumpweb --user glenda --no-open --print-url
   dumpweb --listen unix:/run/user/1000/dump.sock   for a proxy that runs as you
 
 The token in the address becomes a cookie. It is kept in
-$XDG_RUNTIME_DIR/dumpweb/token, which only its user may read. On a unix socket
+$XDG_RUNTIME_DIR/dumpweb/token (of a second one that runs, in token-2), which only its
+user may read. On a unix socket
 there is no token: the proxy before it has to know who asks, and one process
 shows what one user may read. See docs/HOUSEHOLD.md.
 
@@ -49,6 +51,25 @@ pub(crate) struct Options {
     pub(crate) notices: NoticeOptions,
 }
 
+impl Options {
+    /// Is a browser opened?
+    pub(crate) fn opens_browser(&self) -> bool {
+        let page = &self.page;
+        let is_quiet = page.no_open || page.print_url || self.places.print_config;
+        !is_quiet && !matches!(page.listen, Some(Listen::Unix(_)))
+    }
+
+    /// Is nothing asked for but to look? Then one that runs already will do.
+    pub(crate) fn is_plain(&self) -> bool {
+        let page = &self.page;
+        let is_special = page.listen.is_some() || !page.host.is_empty();
+        self.opens_browser() && !is_special && page.end_after == IDLE
+    }
+}
+
+/// How long it waits for somebody to look, unless told otherwise.
+const IDLE: Duration = Duration::from_secs(30 * 60);
+
 /// How the page is reached.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "The page")]
@@ -65,7 +86,8 @@ pub(crate) struct PageOptions {
     /// Do not open a browser
     #[arg(long)]
     pub(crate) no_open: bool,
-    /// Print the address of the one that runs, with its token, and exit
+    /// Print the addresses of those that run, with their tokens, the one that was
+    /// started last first, and exit; with --dump only of those that show that dump root
     #[arg(long, conflicts_with_all = ["listen", "host", "no_open", "user", "print_url"])]
     pub(crate) url: bool,
     /// As root: become this user, and show what that one may read

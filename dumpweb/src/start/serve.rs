@@ -1,8 +1,10 @@
 //! From the options to the end: what is looked at, where it listens, until nobody
 //! looks any more or a signal comes.
 
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use dumpcli::local_state::local_state;
 use dumpcli::policies::Policies;
 use dumpcli::settings::Sources;
 use dumpcli::{Lookup, Lookups, screen};
-use dumpcore::DumpRoot;
+use dumpcore::{DumpRoot, Printable};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,9 +28,11 @@ use crate::server::guard::Guard;
 use crate::server::limits::{Activity, THREADS};
 use crate::server::peer::OwnUser;
 use crate::server::routes::router;
+use crate::start::desktop::{self, is_from_a_menu};
 use crate::start::listen::Listener;
 use crate::start::options::Options;
-use crate::start::token::{self, Files};
+use crate::start::running::{self, Files, Running};
+use crate::start::token;
 use crate::start::user::become_user;
 use crate::view::site::Site;
 
@@ -44,9 +48,64 @@ const ASKED: Duration = Duration::from_millis(500);
 /// It cannot listen, or there is nothing to show.
 pub(crate) fn run(options: &Options) -> Result<Exit, Failure> {
     if options.page.url {
-        screen::print(&format!("{}\n", token::running()?))?;
-        return Ok(Exit::Done);
+        return tell_urls(options);
     }
+    let served = run_page(options);
+    if let (Err(failure), Some(folder)) = (&served, token::folder())
+        && options.opens_browser()
+        && is_from_a_menu()
+    {
+        desktop::show(&folder, failure);
+    }
+    served
+}
+
+/// Prints the addresses of those that run, of the dump root that is asked for.
+fn tell_urls(options: &Options) -> Result<Exit, Failure> {
+    let mut all = token::folder().map_or_else(Vec::new, |folder| Running::all(&folder));
+    if let Some(root) = &options.places.dump {
+        let root = whole(root);
+        all.retain(|one| one.root == root);
+    }
+    if all.is_empty() {
+        let text = "no dumpweb of this user runs here: start one";
+        return Err(Failure::Failed(text.to_owned()));
+    }
+    if all.len() > 1 && !options.notices.quiet {
+        for one in &all {
+            let root = Printable::path(&one.root);
+            screen::remark(PROGRAM.name, &format!("{} shows {root}", one.address));
+        }
+    }
+    let lines: String = all.iter().map(|one| one.url() + "\n").collect();
+    screen::print(&lines)?;
+    Ok(Exit::Done)
+}
+
+/// A path without symlinks, so that two can be compared.
+fn whole(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+/// Opens the browser with the one that shows this dump root already, where nothing but
+/// that was asked for.
+fn open_running(options: &Options, lookup: &Lookup) -> Option<Exit> {
+    if !options.is_plain() {
+        return None;
+    }
+    let root = whole(&lookup.dump);
+    let mut all = Running::all(&token::folder()?).into_iter();
+    let one = all.find(|one| one.root == root)?;
+    // Where no browser opens, this one runs as it would have without the other.
+    one.open().ok()?;
+    let (address, root) = (one.address, Printable::path(&root));
+    let text = format!("opened http://{address}/, which shows {root} already");
+    lookup.aside.notice(&text);
+    Some(Exit::Done)
+}
+
+/// From the options to the end.
+fn run_page(options: &Options) -> Result<Exit, Failure> {
     if !options.places.print_config {
         become_user(options.page.user.as_deref())?;
     }
@@ -67,6 +126,9 @@ pub(crate) fn run(options: &Options) -> Result<Exit, Failure> {
     if !may_be_missing {
         DumpRoot::open(&lookup.dump)?;
     }
+    if !may_be_missing && let Some(done) = open_running(options, lookup) {
+        return Ok(done);
+    }
     let site = site(options, lookup)?;
     let listener = Listener::open(options.page.listen.as_ref())?;
     let (guard, _files) = introduce(options, lookup, &listener)?;
@@ -79,6 +141,11 @@ pub(crate) fn run(options: &Options) -> Result<Exit, Failure> {
     let ended = serve(&runtime, app, &listener, options.page.end_after);
     // A thread that reads from a disk which does not answer is not waited for.
     runtime.shutdown_timeout(GRACE);
+    if matches!(ended, Ok(Exit::Done)) {
+        let span = humantime::format_duration(options.page.end_after);
+        let text = format!("ended: nobody has looked for {span}");
+        lookup.aside.notice(&text);
+    }
     ended.map_err(|cause| failed(&cause))
 }
 
@@ -106,16 +173,20 @@ fn introduce(
     listener: &Listener,
 ) -> Result<(Guard, Option<Files>), Failure> {
     let page = &options.page;
+    let shows = format!("showing {} on {listener}", Printable::path(&lookup.dump));
     let address: SocketAddr = match listener {
         Listener::Tcp(_, address) => *address,
         Listener::Unix(..) => {
-            lookup.aside.remark(&format!("listening on {listener}"));
+            lookup.aside.notice(&shows);
             return Ok((Guard::unix(page.host.clone()), None));
         }
     };
     let secret = token::make()?;
     let files = match token::folder() {
-        Some(folder) => Some(Files::write(&folder, address, &secret)?),
+        Some(folder) => {
+            let root = whole(&lookup.dump);
+            Some(Files::write(&folder, address, &secret, &root)?)
+        }
         None if page.print_url => None,
         None => {
             let text = "XDG_RUNTIME_DIR names no directory of this user, where the token could be \
@@ -124,7 +195,7 @@ fn introduce(
         }
     };
     if page.print_url {
-        screen::print(&format!("{}\n", token::url(address, &secret)))?;
+        screen::print(&format!("{}\n", running::url(address, &secret)))?;
     }
     let opened = files.as_ref().filter(|_| !page.no_open).map(Files::open);
     match opened {
@@ -135,10 +206,8 @@ fn introduce(
             lookup.aside.warning(&text);
         }
         _ if !page.print_url => {
-            let text = format!(
-                "listening on {listener}; 'dumpweb --url' prints the address with its token"
-            );
-            lookup.aside.remark(&text);
+            let text = format!("{shows}; 'dumpweb --url' prints the address with its token");
+            lookup.aside.notice(&text);
         }
         _ => {}
     }
