@@ -1,4 +1,5 @@
-//! The household of docs/HOUSEHOLD.md: its nginx in front of one page for each user.
+//! The household of docs/HOUSEHOLD.md: its nginx, or its Caddy, in front of one page for
+//! each user.
 
 mod common;
 
@@ -161,6 +162,21 @@ fn pages(ground: &Ground, alice: &PlainUser, running: &mut Running) {
     std::os::unix::fs::symlink(bob.join("bob.sock"), sockets.join("bob.sock")).expect("linked");
 }
 
+/// A port that is free.
+fn free_port() -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+    free.local_addr().expect("a port").port()
+}
+
+/// Waits until something listens there.
+fn listens(port: u16) {
+    let began = Instant::now();
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(began.elapsed() < Duration::from_secs(20), "{port}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
 #[test]
 #[ignore = "needs root and nginx"]
 fn each_person_gets_their_own_page() {
@@ -171,12 +187,10 @@ fn each_person_gets_their_own_page() {
     );
     let mut running = Running(Vec::new());
     pages(&ground, &alice, &mut running);
-    let sockets = alice.home().to_path_buf();
-    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = free.local_addr().expect("a port").port();
-    drop(free);
+    let port = free_port();
     let config = dir.path().join("nginx.conf");
-    fs::write(&config, configuration(dir.path(), &sockets, port)).expect("written");
+    let text = configuration(dir.path(), alice.home(), port);
+    fs::write(&config, text).expect("written");
     let mut nginx = Command::new("nginx");
     nginx
         .arg("-c")
@@ -185,13 +199,73 @@ fn each_person_gets_their_own_page() {
         .arg(dir.path())
         .stderr(Stdio::null());
     running.0.push(nginx.spawn().expect("nginx runs"));
-    exists(&dir.path().join("pid"));
+    listens(port);
+    // There is no such socket.
+    each_sees_their_own(port, 502);
+}
 
+#[test]
+#[ignore = "needs root and caddy"]
+fn each_person_gets_their_own_page_from_caddy() {
+    let ground = ground();
+    let (alice, dir) = (
+        PlainUser::new(),
+        assert_fs::TempDir::new().expect("a directory"),
+    );
+    let mut running = Running(Vec::new());
+    pages(&ground, &alice, &mut running);
+    let port = free_port();
+    let config = dir.path().join("Caddyfile");
+    fs::write(&config, caddyfile(alice.home(), port)).expect("written");
+    let mut caddy = Command::new("caddy");
+    caddy
+        .args(["run", "--adapter", "caddyfile", "--config"])
+        .arg(&config)
+        .env("HOME", dir.path())
+        .stderr(Stdio::null());
+    running.0.push(caddy.spawn().expect("caddy runs"));
+    listens(port);
+    each_sees_their_own(port, 403);
+}
+
+/// The Caddyfile of the page, on a port of this test and without encryption.
+fn caddyfile(sockets: &Path, port: u16) -> String {
+    let block = page::block(PAGE, "Caddy", "caddy");
+    let hash = Command::new("caddy")
+        .args(["hash-password", "--plaintext", "secret"])
+        .output()
+        .expect("caddy runs");
+    let hash = String::from_utf8(hash.stdout).expect("text");
+    let hash = hash.trim();
+    let lines: Vec<String> = block
+        .replace("/run/dumpweb", sockets.to_str().expect("text"))
+        .replace(
+            "dumps.example.org {",
+            &format!("http://dumps.example.org:{port} {{"),
+        )
+        .lines()
+        .map(|line| match line.split_once("$2a$14$") {
+            Some((name, _)) => format!("{name} {hash}"),
+            None => line.to_owned(),
+        })
+        .collect();
+    let site = lines.join("\n").replace(
+        "basicauth {",
+        // She has a password, and no page.
+        &format!("basicauth {{\n        eve {hash}"),
+    );
+    assert_eq!(site.matches(hash).count(), 3, "{site}");
+    format!("{{\n    admin off\n    default_bind 127.0.0.1\n}}\n{site}\n")
+}
+
+/// Alice and Bob see what they may read; Eve, who has a password, has no page.
+#[track_caller]
+fn each_sees_their_own(port: u16, without_page: u16) {
     let raw = |path: &str| format!("/raw/2026/0105/0800/home/{path}");
     assert_eq!(get(port, &raw("open/file"), None).0, 401);
     assert_eq!(
         get(port, &raw("open/file"), Some("eve")).0,
-        502,
+        without_page,
         "she has no page"
     );
     for user in ["alice", "bob"] {
