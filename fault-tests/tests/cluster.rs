@@ -1,7 +1,8 @@
 //! Dump roots on GlusterFS and CephFS: real daemons, trees on a local disk, judged
 //! by the real rsync and by fingerprints. A brick, a client and a run are killed.
 //!
-//! They take packages that nothing else needs: `.ci/cluster` installs them.
+//! They take packages that nothing else needs: `.ci/cluster` installs them, and runs
+//! all of these. `.ci/run` runs the history on GlusterFS.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, symlink};
