@@ -166,6 +166,12 @@ struct Cutting {
     catalog: bool,
 }
 
+fn linked(stage: &Stage) -> Command {
+    let mut command = stage.chkptme();
+    command.arg("--linked");
+    command
+}
+
 impl Cutting {
     const DUMP: Self = Cutting {
         before: |_| {},
@@ -220,6 +226,16 @@ impl Cutting {
     const CHECKPOINT: Self = Cutting {
         before: Stage::dump_now,
         start: Stage::chkptme,
+        step: 13,
+        ..Self::DUMP
+    };
+    /// It links to the linked checkpoint before, which has what the dump had then.
+    const LINKED_CHECKPOINT: Self = Cutting {
+        before: |stage| {
+            end_well(&mut linked(stage));
+            stage.dump_now();
+        },
+        start: linked,
         step: 13,
         ..Self::DUMP
     };
@@ -319,6 +335,18 @@ fn at_calls_of_a_checkpoint_on_ext4() {
 #[ignore = "needs root, strace and loop mounts"]
 fn at_calls_of_a_checkpoint_on_xfs() {
     Cutting::CHECKPOINT.at_calls(Fs::Xfs);
+}
+
+#[test]
+#[ignore = "needs root, strace and loop mounts"]
+fn at_calls_of_a_linked_checkpoint_on_ext4() {
+    Cutting::LINKED_CHECKPOINT.at_calls(Fs::Ext4);
+}
+
+#[test]
+#[ignore = "needs root, strace and loop mounts"]
+fn at_calls_of_a_linked_checkpoint_on_xfs() {
+    Cutting::LINKED_CHECKPOINT.at_calls(Fs::Xfs);
 }
 
 #[test]
