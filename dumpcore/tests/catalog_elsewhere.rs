@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use dumpcore::{CatalogTools, DumpRoot, NoCatalog, Remove, RunOptions, Snapshot, Warning};
+use dumpcore::{CatalogTools, DumpRoot, NoCatalog, Remove, RunOptions, Scrub, Snapshot, Warning};
 use fixtures::bindfs::Bindfs;
 
 /// The catalogs that are in there: one for each dump root.
@@ -132,4 +132,27 @@ fn where_this_machine_has_no_room_for_it_a_run_does_without() {
     };
     assert_eq!(*path, state);
     assert!(report.is_complete());
+}
+
+/// Where a filesystem does not tell when inodes were made, their numbers may be used
+/// again: no hash is kept, and a scrub does not say so.
+#[test]
+#[ignore = "needs root and bindfs"]
+fn without_births_no_hash_is_kept_and_none_is_promised() {
+    let view = Bindfs::new(&[]);
+    let here = assert_fs::TempDir::new().expect("a directory");
+    let (source, root) = (here.path().join("tree"), view.path().join("dump"));
+    for dir in [&source, &root] {
+        fs::create_dir(dir).expect("made");
+    }
+    fs::write(source.join("file"), "text").expect("written");
+    let options = RunOptions::new().local_state(here.path().join("state"));
+    let run = Snapshot::new(&root).main(&source).init(true);
+    let report = run.options(options.clone()).run().expect("published");
+    assert_eq!(report.warnings, []);
+    for _ in 0..2 {
+        let scrubbed = Scrub::new(&root).options(options.clone()).run();
+        let scrubbed = scrubbed.expect("scrubbed");
+        assert_eq!((scrubbed.files, scrubbed.hashed), (1, 0), "{scrubbed:?}");
+    }
 }

@@ -92,7 +92,9 @@ impl Book {
 
     /// An inode is as it was recorded.
     pub(super) fn sound(&mut self, facts: Facts, hash: Option<ContentHash>) {
-        self.hashed += u64::from(hash.is_some());
+        // Without its birth a number may be used again for another file, and no hash is
+        // kept for it.
+        self.hashed += u64::from(hash.is_some() && facts.born.is_some());
         self.notes.push(ScrubNote::new(&facts, hash, 0));
     }
 
