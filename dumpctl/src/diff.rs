@@ -269,9 +269,7 @@ impl Teller<'_> {
                 }
             }
         } else if self.options.stat {
-            for line in stat(&found.changes).lines(fit::stdout_columns()) {
-                dumps::line(&mut out, &line)?;
-            }
+            dumps::table(&mut out, &stat(&found.changes))?;
         } else {
             self.lines(found, &mut out)?;
         }

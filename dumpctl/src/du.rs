@@ -111,13 +111,15 @@ fn tell(
         let path = Printable::path(&dumps.shown(path)).to_string();
         table.row(vec![figures::bytes(*bytes), path]);
     }
-    for line in table.lines(fit::stdout_columns()) {
-        if !dumps::line(&mut out, &line)? {
-            break;
+    dumps::table(&mut out, &table)?;
+    for copies in copies(&usage.generations) {
+        let lines = match fit::stdout_columns() {
+            Some(width) => fit::wrapped(&copies, width),
+            None => vec![copies],
+        };
+        for line in lines {
+            dumps::line(&mut out, &line)?;
         }
-    }
-    for line in copies(&usage.generations) {
-        dumps::line(&mut out, &line)?;
     }
     dumps::close(out)
 }

@@ -10,7 +10,7 @@ use dumpcli::failure::Failure;
 use dumpcli::local_state::local_state;
 use dumpcli::notices::NoticeOptions;
 use dumpcli::paging::{Out, has_enough};
-use dumpcli::{Lookup, Lookups, advice, no_moment};
+use dumpcli::{Lookup, Lookups, advice, figures, fit, no_moment};
 use dumpcore::chrono::{DateTime, Local, SecondsFormat, Utc};
 use dumpcore::{
     CatalogView, Chain, DumpId, DumpRoot, Fault, Filter, Location, NoCatalog, NotADump, RelPath,
@@ -20,6 +20,7 @@ use serde_json::{Map, Value};
 
 use crate::common::Settings;
 use crate::program::PROGRAM;
+use crate::table::Table;
 
 /// How many faults are named one by one.
 const NAMED: usize = 10;
@@ -230,6 +231,30 @@ pub(crate) fn line(out: &mut Out, line: &str) -> Result<bool, Failure> {
         Ok(()) => Ok(true),
         Err(error) if has_enough(&error) => Ok(false),
         Err(error) => Err(cannot_write(&error)),
+    }
+}
+
+/// Writes a table, as wide as the terminal; `false`: the reader has seen enough.
+pub(crate) fn table(out: &mut Out, table: &Table) -> Result<bool, Failure> {
+    for text in table.lines(fit::stdout_columns()) {
+        if !line(out, &text)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// How old a dump is; a first copy has no moment.
+pub(crate) fn age(moment: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
+    let age = moment.map(|moment| figures::age(now - moment));
+    age.unwrap_or_else(|| "-".to_owned())
+}
+
+/// `1 dump`, `1,204 dumps`.
+pub(crate) fn dumps_of(number: u64) -> String {
+    match number {
+        1 => "1 dump".to_owned(),
+        number => format!("{} dumps", figures::number(number)),
     }
 }
 

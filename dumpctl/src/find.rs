@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
-use dumpcli::paging::{Out, has_enough};
+use dumpcli::paging::{Color, Out, has_enough};
 use dumpcli::{figures, fit, json};
 use dumpcore::{FindReport, FoundPath, Kind, Printable};
 use serde_json::{Map, Value};
@@ -148,6 +148,8 @@ struct Teller<'a> {
 
 /// As wide as a checkpoint's name.
 const NAME: usize = 18;
+/// What a path gets at least, before other columns are told.
+const PATH: usize = 20;
 
 impl<'a> Teller<'a> {
     fn new(settings: &Settings, dumps: &'a Dumps<'a>, at_once: bool) -> Self {
@@ -188,52 +190,46 @@ impl<'a> Teller<'a> {
 
     /// Columns of fixed widths: lines that are still to come are not known.
     fn columns(&mut self, found: &FoundPath) -> String {
-        let line = |first: &str, last: &str, versions: &str, size: &str| {
-            format!("{first:NAME$}  {last:NAME$}  {versions:>4}  {size:>8}  ")
-        };
         let mut text = String::new();
         if !self.begun {
             self.begun = true;
-            let head = format!("{}PATH", line("FIRST", "LAST", "VERS", "SIZE"));
-            let head = self
-                .width
-                .map_or(head.clone().into(), |width| fit::cut(&head, width));
-            text.push_str(&format!("{head}\n"));
+            let head = self.line(["FIRST", "LAST", "VERS", "SIZE"], "PATH");
+            text.push_str(&format!("{}\n", Color::Auto.paint("1", &head)));
         }
         let dash = || "-".to_owned();
         let last = match found.deleted {
             true => found.last.to_string(),
             false => "now".to_owned(),
         };
-        let figures = line(
-            &found.first.map_or_else(dash, |first| first.to_string()),
-            &last,
-            &found
-                .versions
-                .map_or_else(dash, |versions| versions.to_string()),
-            &found.bytes.map_or_else(dash, figures::bytes),
-        );
+        let first = found.first.map_or_else(dash, |first| first.to_string());
+        let versions = found
+            .versions
+            .map_or_else(dash, |number| number.to_string());
+        let size = found.bytes.map_or_else(dash, figures::bytes);
         let mut path = Printable::path(&self.dumps.shown(&found.path)).to_string();
         if found.kind == Kind::Dir {
             path.push('/');
         }
-        match self.width {
-            // Not cut to nothing: the path is what was looked for.
-            Some(width) if width >= figures.len() + 20 => {
-                text.push_str(&figures);
-                text.push_str(&fit::path(&path, width - figures.len()));
-            }
-            Some(width) => {
-                let narrow = format!("{last:NAME$}  ");
-                text.push_str(&narrow);
-                text.push_str(&fit::path(&path, width.saturating_sub(narrow.len())));
-            }
-            None => {
-                text.push_str(&figures);
-                text.push_str(&path);
-            }
-        }
+        text.push_str(&self.line([&first, &last, &versions, &size], &path));
         text
+    }
+
+    /// The path is what was looked for: where the terminal is narrow, it is not told
+    /// of all else.
+    fn line(&self, [first, last, versions, size]: [&str; 4], path: &str) -> String {
+        let all = format!("{first:NAME$}  {last:NAME$}  {versions:>4}  {size:>8}  ");
+        let Some(width) = self.width else {
+            return all + path;
+        };
+        let some = [
+            all,
+            format!("{last:NAME$}  {size:>8}  "),
+            format!("{last:NAME$}  "),
+        ];
+        let fitting = some.into_iter().find(|some| some.len() + PATH <= width);
+        let figures = fitting.unwrap_or_default();
+        let path = fit::path(path, width.saturating_sub(figures.len()));
+        figures + &path
     }
 
     fn end(self) -> Result<(), Failure> {

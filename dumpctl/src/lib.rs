@@ -22,6 +22,7 @@ mod program;
 mod prune;
 mod prune_report;
 mod prune_rules;
+mod removal_report;
 mod remove;
 mod restore;
 mod scrub;

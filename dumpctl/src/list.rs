@@ -10,16 +10,16 @@ use dumpcli::failure::Failure;
 use dumpcli::paging::Out;
 use dumpcli::policies::Policies;
 use dumpcli::settings::Sources;
-use dumpcli::{figures, fit, json, screen};
+use dumpcli::{figures, json, screen};
 use dumpcore::chrono::{DateTime, Utc};
 use dumpcore::{CatalogView, DumpId, DumpInfo, KeepCandidate, KeepReason, KeepRules, Printable};
 use serde_json::{Map, Value};
 
 use crate::common::Settings;
 use crate::desk;
-use crate::dumps::{self, Dumps, Looking};
+use crate::dumps::{self, Dumps, Looking, dumps_of};
 use crate::program::PROGRAM;
-use crate::prune_report::{self, dumps_of};
+use crate::prune_report;
 use crate::table::{Set, Table};
 
 const WORD: &str = "list";
@@ -171,11 +171,7 @@ impl Listed<'_> {
             return Ok(());
         }
         let mut out = Out::open();
-        for line in self.table().lines(fit::stdout_columns()) {
-            if !dumps::line(&mut out, &line)? {
-                break;
-            }
-        }
+        dumps::table(&mut out, &self.table())?;
         dumps::close(out)
     }
 
@@ -195,14 +191,13 @@ impl Listed<'_> {
             columns.push(Set::Left);
             head.push("TREES");
         }
-        let mut table = Table::new(&columns, &head);
+        let mut table = Table::new(&columns, &head).give_way(self.give_way(&head));
         let now = self.dumps.lookup.now.to_utc();
         let size = |bytes: Option<u64>| bytes.map_or_else(|| "-".to_owned(), figures::bytes);
         for dump in &self.chosen {
-            let age = dump.moment.map(|moment| figures::age(now - moment));
             let mut row = vec![
                 dump.dump.to_string(),
-                age.unwrap_or_else(|| "-".to_owned()),
+                dumps::age(dump.moment, now),
                 kind_for_people(dump).to_owned(),
                 size(dump.added_bytes),
                 size(dump.unique_bytes),
@@ -218,6 +213,19 @@ impl Listed<'_> {
             table.row(row);
         }
         table
+    }
+
+    /// What a narrow terminal does without: why a dump stays is told as long as it
+    /// can be, and that one is partial.
+    fn give_way(&self, head: &[&str]) -> Vec<usize> {
+        let is_partial = self.chosen.iter().any(|dump| dump.lacks.is_some());
+        let first = match is_partial {
+            true => ["ADDED", "ALONE", "KIND"],
+            false => ["KIND", "ADDED", "ALONE"],
+        };
+        let all = ["TREES", "USED BY"].into_iter().chain(first).chain(["AGE"]);
+        all.filter_map(|name| head.iter().position(|other| *other == name))
+            .collect()
     }
 
     fn object(&self) -> Map<String, Value> {

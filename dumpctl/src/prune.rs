@@ -14,8 +14,7 @@ use crate::common::Settings;
 use crate::desk::{self, Desk};
 use crate::prune_report::{self as report, WORD};
 use crate::prune_rules::{KeepOptions, Rules};
-
-const STOPPED: &str = "stopped; the next run finishes what was begun";
+use crate::removal_report::STOPPED;
 
 const HELP: &str = "\
 A VALUE is a number of periods (24), a span of time before the newest dump (2d, 5w,

@@ -5,15 +5,16 @@ use std::path::Path;
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
 use dumpcli::paging::Out;
-use dumpcli::{figures, fit, json, logging, pruning, screen};
+use dumpcli::{figures, json, pruning, screen};
 use dumpcore::chrono::{DateTime, Utc};
-use dumpcore::{DumpId, Goes, GoesFor, KeepBrake, KeepReason, Left, Printable, PrunePlan, Pruned};
+use dumpcore::{DumpId, Goes, GoesFor, KeepBrake, KeepReason, PrunePlan, Pruned};
 use serde_json::{Map, Value, json};
 
 use crate::common::Settings;
 use crate::desk;
-use crate::dumps;
+use crate::dumps::{self, dumps_of};
 use crate::program::PROGRAM;
+use crate::removal_report;
 use crate::table::{Set, Table};
 
 pub(crate) const WORD: &str = "prune";
@@ -36,13 +37,12 @@ pub(crate) fn tell_plan(root: &Path, plan: &PrunePlan, settings: &Settings) -> R
         &["", "NAME", "AGE", "KEPT BY"],
     );
     for (dump, moment, fate, why) in all(plan) {
-        table.row(vec![fate.to_owned(), dump.to_string(), age(moment), why]);
+        let age = dumps::age(moment, Utc::now());
+        table.row(vec![fate.to_owned(), dump.to_string(), age, why]);
     }
     let mut out = Out::open();
-    for line in table.lines(fit::stdout_columns()) {
-        if !dumps::line(&mut out, &line)? {
-            return dumps::close(out);
-        }
+    if !dumps::table(&mut out, &table)? {
+        return dumps::close(out);
     }
     let mut end = format!("dry run: {}", would(plan));
     if let Some(brake) = &plan.brake {
@@ -76,11 +76,6 @@ pub(crate) fn reasons(reasons: &[KeepReason]) -> String {
     words.join(", ")
 }
 
-fn age(moment: Option<DateTime<Utc>>) -> String {
-    let age = moment.map(|moment| figures::age(Utc::now() - moment));
-    age.unwrap_or_else(|| "-".to_owned())
-}
-
 /// `would remove 3 of 10 dumps and free 1.2 GiB; 7 stay`
 fn would(plan: &PrunePlan) -> String {
     let (goes, stay) = (plan.remove.len(), plan.keep.len());
@@ -107,13 +102,6 @@ fn unwatched(brake: &KeepBrake) -> String {
     )
 }
 
-pub(crate) fn dumps_of(number: u64) -> String {
-    match number {
-        1 => "1 dump".to_owned(),
-        number => format!("{} dumps", figures::number(number)),
-    }
-}
-
 /// What goes, and whether to remove it.
 pub(crate) fn question(plan: &PrunePlan) -> String {
     let goes = plan.remove.len();
@@ -124,7 +112,8 @@ pub(crate) fn question(plan: &PrunePlan) -> String {
             _ => "",
         };
         let name = format!("  {}", one.dump);
-        table.row(vec![name, age(one.moment), why.to_owned()]);
+        let age = dumps::age(one.moment, Utc::now());
+        table.row(vec![name, age, why.to_owned()]);
     }
     let mut text = String::from("no policy keeps:\n");
     for line in table.lines(None) {
@@ -167,20 +156,8 @@ pub(crate) fn tell(
         tracing::error!(DUMP_STATUS = exit.status(), "{}", pruning::braked(brake));
     }
     if let Some(removal) = &pruned.removal {
-        for left in &removal.left {
-            tracing::error!(DUMP_STATUS = left.reason.as_str(), "{}", stays(left));
-        }
-        for removed in &removal.removed {
-            let path = dumpcli::absolute(&removed.path);
-            tracing::info!(
-                target: logging::REPORTED,
-                DUMP_PATH = %Printable::path(&path),
-                DUMP_STATUS = exit.status(),
-                DUMP_EXIT = exit.code(),
-                DUMP_BYTES = removed.freed_bytes,
-                "finished removing {}", Printable::path(&path)
-            );
-        }
+        removal_report::tell_left(&removal.left);
+        removal_report::log(&removal.removed, exit);
     }
     if settings.session.json {
         return screen::print(&format!("{}\n", object(root, pruned, exit)));
@@ -192,16 +169,11 @@ pub(crate) fn tell(
     if settings.verbose {
         for removed in &removal.removed {
             let (dump, names) = (removed.dump, removed.names);
-            let freed = figures::bytes(removed.freed_bytes);
-            text.push_str(&format!("removed {dump}: {names} entries, {freed} freed\n"));
+            text.push_str(&removal_report::removed(dump, names, removed.freed_bytes));
+            text.push('\n');
         }
     }
-    if removal.finished_names > 0 {
-        let names = removal.finished_names;
-        text.push_str(&format!(
-            "removed {names} entries left by an earlier removal\n"
-        ));
-    }
+    text.push_str(&removal_report::finished(removal));
     let stay = pruned.plan.keep.len() + removal.left.len();
     text.push_str(&match removal.removed.len() {
         0 => format!("nothing to remove; {} stay\n", dumps_of(stay as u64)),
@@ -214,10 +186,6 @@ pub(crate) fn tell(
     screen::print(&text)
 }
 
-fn stays(left: &Left) -> String {
-    format!("kept {}: {}", left.dump, left.reason)
-}
-
 /// What was done, for machines.
 fn object(root: &Path, pruned: &Pruned, exit: Exit) -> Value {
     let mut object = head(root, &pruned.plan, exit);
@@ -228,14 +196,7 @@ fn object(root: &Path, pruned: &Pruned, exit: Exit) -> Value {
         .map_or(0, |removal| removal.freed_bytes);
     object.insert("freed_bytes".into(), freed.into());
     if let Some(removal) = &pruned.removal {
-        let mut whole = removal.clone();
-        let removed = whole.removed.iter_mut().map(|removed| &mut removed.path);
-        let left = whole.left.iter_mut().map(|left| &mut left.path);
-        for path in removed.chain(left) {
-            *path = dumpcli::absolute(path);
-        }
-        whole.faults.iter_mut().for_each(json::fault_absolute);
-        object.extend(json::object(&whole));
+        object.extend(removal_report::object(removal));
     }
     Value::Object(object)
 }

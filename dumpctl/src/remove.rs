@@ -7,16 +7,16 @@ use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
 use dumpcli::question::can_ask;
 use dumpcli::session::warn_if_closed;
-use dumpcli::{figures, json, logging, screen};
-use dumpcore::{DumpId, DumpRoot, Left, Printable, Removal, Remove, Removed};
+use dumpcli::{figures, json, screen};
+use dumpcore::{DumpId, DumpRoot, Removal, Remove, Removed};
 use serde_json::Value;
 
 use crate::common::Settings;
 use crate::desk::{self, Desk};
 use crate::program::PROGRAM;
+use crate::removal_report::{self as report, STOPPED, stays};
 
 const WORD: &str = "remove";
-const STOPPED: &str = "stopped; the next run finishes what was begun";
 
 const HELP: &str = "\
 Examples:
@@ -183,27 +183,10 @@ fn tell(
     settings: &Settings,
     exit: Exit,
 ) -> Result<(), Failure> {
-    let new = |left: &&Left| !told.contains(&stays(left));
-    for left in removal.left.iter().filter(new) {
-        let path = dumpcli::absolute(&left.path);
-        tracing::error!(
-            DUMP_PATH = %Printable::path(&path),
-            DUMP_STATUS = left.reason.as_str(),
-            "{}", stays(left)
-        );
-    }
+    let left = removal.left.iter();
+    report::tell_left(left.filter(|left| !told.contains(&stays(left))));
     if !removal.dry_run {
-        for removed in &removal.removed {
-            let path = dumpcli::absolute(&removed.path);
-            tracing::info!(
-                target: logging::REPORTED,
-                DUMP_PATH = %Printable::path(&path),
-                DUMP_STATUS = exit.status(),
-                DUMP_EXIT = exit.code(),
-                DUMP_BYTES = removed.freed_bytes,
-                "finished removing {}", Printable::path(&path)
-            );
-        }
+        report::log(&removal.removed, exit);
     }
     if settings.session.json {
         return screen::print(&format!("{}\n", object(removal, settings, exit)));
@@ -216,31 +199,22 @@ fn tell(
         text.push_str(&line(removed, removal.dry_run));
         text.push('\n');
     }
-    if removal.finished_names > 0 {
-        let names = removal.finished_names;
-        text.push_str(&format!(
-            "removed {names} entries left by an earlier removal\n"
-        ));
-    }
+    text.push_str(&report::finished(removal));
     screen::print(&text)
 }
 
-fn stays(left: &Left) -> String {
-    format!("kept {}: {}", left.dump, left.reason)
-}
-
 fn line(removed: &Removed, dry_run: bool) -> String {
-    let (names, freed) = (removed.names, figures::bytes(removed.freed_bytes));
-    let dump = removed.dump;
+    let (dump, names) = (removed.dump, removed.names);
+    let freed = figures::bytes(removed.freed_bytes);
     match (dry_run, removed.whole) {
         (true, _) => with_uses(
             format!("dry run: would remove {dump}: {names} entries, {freed} freed"),
             removed,
         ),
-        (false, true) => with_uses(
-            format!("removed {dump}: {names} entries, {freed} freed"),
-            removed,
-        ),
+        (false, true) => {
+            let line = report::removed(dump, names, removed.freed_bytes);
+            with_uses(line, removed)
+        }
         (false, false) => format!(
             "{dump} is not a dump any more, but not all of it could be removed: \
              {names} entries, {freed} freed; the next run tries again"
@@ -274,13 +248,6 @@ fn object(removal: &Removal, settings: &Settings, exit: Exit) -> Value {
     let mut object = desk::head(WORD, exit);
     let root = dumpcli::absolute(&settings.dump.value);
     json::put_path(&mut object, "dump_root", Some(&root));
-    let mut whole = removal.clone();
-    let removed = whole.removed.iter_mut().map(|removed| &mut removed.path);
-    let left = whole.left.iter_mut().map(|left| &mut left.path);
-    for path in removed.chain(left) {
-        *path = dumpcli::absolute(path);
-    }
-    whole.faults.iter_mut().for_each(json::fault_absolute);
-    object.extend(json::object(&whole));
+    object.extend(report::object(removal));
     Value::Object(object)
 }

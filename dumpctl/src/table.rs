@@ -18,11 +18,14 @@ pub(crate) struct Table {
     columns: Vec<Set>,
     rows: Vec<Vec<String>>,
     has_head: bool,
+    /// The columns that a narrow terminal does without, the first one first.
+    give_way: Vec<usize>,
 }
 
 /// Between two columns.
 const GAP: &str = "  ";
-/// A path is not cut to less than this.
+/// A path, and what stands last, is not cut to less than this as long as there is
+/// something else that can give way.
 const NARROWEST: usize = 12;
 
 impl Table {
@@ -34,7 +37,30 @@ impl Table {
             columns: columns.to_vec(),
             rows: if has_head { vec![head] } else { Vec::new() },
             has_head,
+            give_way: Vec::new(),
         }
+    }
+
+    /// Which columns a narrow terminal does without, the first one first.
+    pub(crate) fn give_way(mut self, columns: Vec<usize>) -> Self {
+        self.give_way = columns;
+        self
+    }
+
+    /// The columns that there is room for.
+    fn kept(&self, widths: &[usize], width: Option<usize>) -> Vec<usize> {
+        let mut kept: Vec<usize> = (0..widths.len()).collect();
+        let mut give_way = self.give_way.iter();
+        let needs = |kept: &[usize]| {
+            let (last, others) = kept.split_last().map_or((0, kept), |(l, o)| (*l, o));
+            let others: usize = others.iter().map(|at| widths[*at] + GAP.len()).sum();
+            others + widths[last].min(NARROWEST)
+        };
+        while width.is_some_and(|width| needs(&kept) > width) {
+            let Some(less) = give_way.next() else { break };
+            kept.retain(|at| at != less);
+        }
+        kept
     }
 
     pub(crate) fn row(&mut self, cells: Vec<String>) {
@@ -50,8 +76,9 @@ impl Table {
                 cells.map(|cell| fit::columns(cell)).max().unwrap_or(0)
             })
             .collect();
+        let kept = self.kept(&widths, width);
         self.rows.iter().enumerate().map(move |(at, row)| {
-            let line = self.line(row, &widths, width);
+            let line = self.line(row, (&kept, &widths), width);
             match at == 0 && self.has_head {
                 true => Color::Auto.paint("1", &line),
                 false => line,
@@ -59,11 +86,18 @@ impl Table {
         })
     }
 
-    fn line(&self, row: &[String], widths: &[usize], width: Option<usize>) -> String {
+    fn line(
+        &self,
+        row: &[String],
+        (kept, widths): (&[usize], &[usize]),
+        width: Option<usize>,
+    ) -> String {
         let mut line = String::new();
-        for (at, cell) in row.iter().enumerate() {
-            let is_last = at + 1 == row.len();
-            let others: usize = widths[at + 1..].iter().map(|other| other + GAP.len()).sum();
+        let kept: Vec<usize> = kept.iter().copied().filter(|at| *at < row.len()).collect();
+        for (nth, at) in kept.iter().copied().enumerate() {
+            let (cell, behind) = (&row[at], &kept[nth + 1..]);
+            let is_last = behind.is_empty();
+            let others: usize = behind.iter().map(|other| widths[*other] + GAP.len()).sum();
             let room = width.map(|width| width.saturating_sub(fit::columns(&line) + others));
             let (cell, own) = match (self.columns[at], room) {
                 (Set::Path, Some(room)) => {
@@ -128,6 +162,17 @@ mod tests {
         }
         let lines: Vec<String> = table().lines(Some(30)).collect();
         assert_eq!(lines[1], "a       10 B  home/…/a.tex");
+    }
+
+    #[test]
+    fn columns_give_way_before_the_last_one_is_cut_to_nothing() {
+        let lines = |width| -> Vec<String> {
+            let table = table().give_way(vec![1, 0]);
+            table.lines(Some(width)).collect()
+        };
+        assert_eq!(lines(27)[1], "a       10 B  home/…/a.tex");
+        assert_eq!(lines(25)[1], "a       home/…/a.tex");
+        assert_eq!(lines(19)[1], "home/…/a.tex");
     }
 
     #[test]

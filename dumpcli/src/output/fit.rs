@@ -63,15 +63,19 @@ pub fn wrapped(text: &str, most: usize) -> Vec<String> {
 }
 
 /// The path, or its two ends with `…` between them, cut at slashes where there
-/// are some.
+/// are some. Its last name is whole as long as there is room for it.
 #[must_use]
 pub fn path(text: &str, most: usize) -> Cow<'_, str> {
     if columns(text) <= most {
         return text.into();
     }
+    let name = last_name(text).filter(|name| columns(name) < most);
     // Both ends may be wider together than each for itself.
     for room in (2..most).rev() {
-        let first = head(text, room / 2);
+        let first = match name {
+            Some(name) => head(text, (room / 2).min(room.saturating_sub(columns(name)))),
+            None => head(text, room / 2),
+        };
         let first = first.rfind('/').map_or(first, |slash| &first[..=slash]);
         let last = tail(text, room - columns(first));
         let last = last.find('/').map_or(last, |slash| &last[slash..]);
@@ -81,6 +85,13 @@ pub fn path(text: &str, most: usize) -> Cow<'_, str> {
         }
     }
     cut(text, most)
+}
+
+/// The last name of a path, with the slash before it, and the one behind a
+/// directory's.
+fn last_name(text: &str) -> Option<&str> {
+    let slash = text.strip_suffix('/').unwrap_or(text).rfind('/')?;
+    Some(&text[slash..])
 }
 
 /// The longest beginning that fits.
@@ -111,7 +122,11 @@ mod tests {
             (long, 47, long),
             (long, 30, "home/glenda/…/src/report.rs"),
             (long, 20, "home/…/src/report.rs"),
-            (long, 14, "home/…eport.rs"),
+            (long, 14, "hom…/report.rs"),
+            (long, 10, "home…rt.rs"),
+            ("/home/glenda/a-long-name.tex", 20, "/…/a-long-name.tex"),
+            ("/home/glenda/directory/", 20, "/home/…/directory/"),
+            ("/home/glenda/directory/", 13, "/…/directory/"),
             (long, 1, "…"),
             (long, 0, ""),
             ("日本語/日本語/日本語", 12, "日本…/日本語"),
