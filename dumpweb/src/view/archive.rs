@@ -6,8 +6,10 @@
 //! not missing in silence. Of a name that other systems would not take as one, the
 //! bytes that make it so are `%XX`.
 
-use std::io::{self, Read, Write};
+use std::cell::Cell;
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
+use std::rc::Rc;
 
 use dumpcore::chrono::{DateTime, Datelike as _, Local, Timelike as _};
 use dumpcore::{Chain, EntryAt, EntryDir, Fault, Kind, Meta, Printable, Time};
@@ -30,18 +32,54 @@ const NAMED: usize = 10_000;
 /// # Errors
 /// What reads the archive has gone away.
 pub fn write(top: &EntryAt, name: &[u8], out: impl Write) -> io::Result<()> {
-    let mut archive = Archive {
-        zip: ZipWriter::new_stream(out),
-        faults: Vec::new(),
-        more: 0,
-        buffer: vec![0; 128 << 10],
-    };
+    let mut archive = Archive::new(out, 128 << 10);
     archive.tree(top, &encoded(name))?;
     archive.end()
 }
 
+/// What went wrong with what the archive is written to.
+type Broken = Rc<Cell<Option<ErrorKind>>>;
+
+/// Keeps the first error to itself, and takes everything after it for written: an
+/// archive that is dropped after an error complains on stderr that it has no end.
+struct Taken<W> {
+    out: W,
+    broken: Broken,
+}
+
+impl<W: Write> Taken<W> {
+    fn noted<T>(&self, written: io::Result<T>, instead: T) -> io::Result<T> {
+        match written {
+            Err(cause) if cause.kind() != ErrorKind::Interrupted => {
+                self.broken.set(Some(cause.kind()));
+                Ok(instead)
+            }
+            other => other,
+        }
+    }
+}
+
+impl<W: Write> Write for Taken<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.broken.get().is_some() {
+            return Ok(bytes.len());
+        }
+        let written = self.out.write(bytes);
+        self.noted(written, bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.broken.get().is_some() {
+            return Ok(());
+        }
+        let flushed = self.out.flush();
+        self.noted(flushed, ())
+    }
+}
+
 struct Archive<W: Write> {
-    zip: ZipWriter<StreamWriter<W>>,
+    zip: ZipWriter<StreamWriter<Taken<W>>>,
+    broken: Broken,
     faults: Vec<String>,
     /// Faults that are not named.
     more: usize,
@@ -56,10 +94,31 @@ struct Level {
 }
 
 impl<W: Write> Archive<W> {
+    fn new(out: W, buffer: usize) -> Self {
+        let broken = Broken::default();
+        let out = Taken {
+            out,
+            broken: Rc::clone(&broken),
+        };
+        Self {
+            zip: ZipWriter::new_stream(out),
+            broken,
+            faults: Vec::new(),
+            more: 0,
+            buffer: vec![0; buffer],
+        }
+    }
+
+    /// Is all that was written so far taken?
+    fn is_taken(&self) -> io::Result<()> {
+        self.broken.get().map_or(Ok(()), |kind| Err(kind.into()))
+    }
+
     fn tree(&mut self, top: &EntryAt, name: &str) -> io::Result<()> {
         let mut levels = Vec::new();
         levels.extend(self.dir(top, name.to_owned())?);
         while let Some(level) = levels.last_mut() {
+            self.is_taken()?;
             let Some(name) = level.names.pop() else {
                 levels.pop();
                 continue;
@@ -139,9 +198,10 @@ impl<W: Write> Archive<W> {
                 Ok(0) => break None,
                 Ok(got) => {
                     self.zip.write_all(&self.buffer[..got])?;
+                    self.is_taken()?;
                     copied += got as u64;
                 }
-                Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                Err(cause) if cause.kind() == ErrorKind::Interrupted => {}
                 Err(cause) => break Some(cause),
             }
         };
@@ -195,7 +255,8 @@ impl<W: Write> Archive<W> {
                 writeln!(self.zip, "and {} more", self.more)?;
             }
         }
-        self.zip.finish()?.flush()
+        self.zip.finish()?.flush()?;
+        self.broken.get().map_or(Ok(()), |kind| Err(kind.into()))
     }
 }
 
@@ -290,12 +351,7 @@ mod tests {
                 Some("only the first 0 of 9 bytes are in the archive: a bad sector"),
             ),
         ] {
-            let mut archive = Archive {
-                zip: ZipWriter::new_stream(Vec::new()),
-                faults: Vec::new(),
-                more: 0,
-                buffer: vec![0; 2],
-            };
+            let mut archive = Archive::new(Vec::new(), 2);
             archive
                 .zip
                 .start_file("x", SimpleFileOptions::default())
@@ -308,6 +364,45 @@ mod tests {
                 .map(|text| format!("/dump/x: {text}"))
                 .collect();
             assert_eq!(archive.faults, expected);
+        }
+    }
+
+    /// Takes some bytes, then nothing more; and counts how often that was said.
+    struct Leaving(usize, usize);
+
+    impl Write for &mut Leaving {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            match self.0.checked_sub(bytes.len()) {
+                Some(left) => self.0 = left,
+                None => {
+                    self.1 += 1;
+                    return Err(ErrorKind::BrokenPipe.into());
+                }
+            }
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Else the archive would say on stderr that its end cannot be written.
+    #[test]
+    fn one_who_leaves_is_told_of_once() {
+        let dir = assert_fs::TempDir::new().expect("a directory");
+        let tree = dir.path().join("2026/1122/2331/tree");
+        std::fs::create_dir_all(&tree).expect("made");
+        std::fs::write(tree.join("file"), vec![7; 10_000]).expect("written");
+        let root = dumpcore::DumpRoot::open(dir.path()).expect("opened");
+        let dump = dumpcore::DumpId::parse(b"2026/1122/2331").expect("a name");
+        let top = root.entry(dump, &dumpcore::RelPath::from("tree"));
+        let top = top.expect("looked").expect("it exists");
+        for room in [0, 40, 100] {
+            let mut out = Leaving(room, 0);
+            let written = write(&top, b"tree", &mut out);
+            assert!(written.is_err(), "{room}");
+            assert_eq!(out.1, 1, "{room}");
         }
     }
 
