@@ -39,7 +39,7 @@ fn choice(name: &str, label: &str, chosen: Option<DumpId>, recent: &[DumpId]) ->
     html! {
         label { (label) " " select name=(name) {
             @for dump in other.iter().chain(recent) {
-                option value=(dump) selected[chosen == Some(*dump)] { (dump) }
+                option value=(dump) selected[chosen == Some(*dump)] { (text::date(*dump)) }
             }
         } }
     }

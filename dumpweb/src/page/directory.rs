@@ -37,7 +37,7 @@ pub fn directory(
         @if listed.rows.is_empty() {
             p.quiet { "This directory is empty." }
         } @else {
-            table.files {
+            table.files.sorted {
                 thead {
                     tr {
                         (head(&here, listed, Sorting::Name, "Name"))

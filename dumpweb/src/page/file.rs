@@ -94,7 +94,7 @@ fn compare(dump: DumpId, within: &RelPath, line: &TimeLine) -> Markup {
         @if !others.is_empty() {
             form.compare action=(address::at(dump, within)) {
                 label { "Compare with " select name="with" {
-                    @for other in &others { option value=(other) { (other) } }
+                    @for other in &others { option value=(other) { (text::date(*other)) } }
                 } }
                 label.check { input type="checkbox" name="unified" value="1"; " in one column" }
                 button { "Compare" }

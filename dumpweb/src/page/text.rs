@@ -9,6 +9,9 @@ use dumpcore::chrono::{DateTime, Local};
 use dumpcore::{DumpId, Kind, Printable, RelPath, Time};
 use maud::{Markup, html};
 
+use crate::view::calendar::{day_of, is_checkpoint, time_of};
+use crate::view::timeline::month;
+
 /// A name or path as text without characters that mislead.
 #[must_use]
 pub fn plain(bytes: &[u8]) -> String {
@@ -82,6 +85,20 @@ pub fn moment(dump: DumpId, at: Option<DateTime<Local>>) -> String {
     }
 }
 
+/// The date that a dump is named after: `22 Nov 2026, 23:31`.
+#[must_use]
+pub fn date(dump: DumpId) -> String {
+    let Some((year, number, day)) = day_of(dump) else {
+        return "first copy".to_owned();
+    };
+    let kind = if is_checkpoint(dump) {
+        ", checkpoint"
+    } else {
+        ""
+    };
+    format!("{day} {} {year}, {}{kind}", month(number), time_of(dump))
+}
+
 /// What an entry is, in one word, and the class of its symbol.
 #[must_use]
 pub fn kind(kind: Option<Kind>) -> &'static str {
@@ -117,6 +134,18 @@ mod tests {
             ),
         ] {
             assert_eq!(name(bytes).into_string(), shown);
+        }
+    }
+
+    #[test]
+    fn a_dump_has_the_date_of_its_name() {
+        for (name, shown) in [
+            (&b"2026/1122/2331"[..], "22 Nov 2026, 23:31"),
+            (b"2026/0105/0800_chk", "5 Jan 2026, 08:00, checkpoint"),
+            (b"first", "first copy"),
+        ] {
+            let dump = DumpId::parse(name).expect("a name");
+            assert_eq!(date(dump), shown);
         }
     }
 
