@@ -5,7 +5,6 @@
 //! sorting by size or time looks at all, which is done up to a limit.
 
 use std::cmp::Reverse;
-use std::collections::HashSet;
 
 use dumpcore::{DirEntry, DumpId, EntryAt, EntryDir, Kind, RelPath, Time};
 
@@ -120,17 +119,14 @@ impl Directory {
     ) -> Result<Self, ViewError> {
         let listed = entry.list()?;
         let against = Against::find(site, dump, within);
-        let mut names = listed.names();
+        let names = listed.names();
         let total = names.len();
         let is_sortable = total <= SORTED;
         let sort = if is_sortable { sort } else { Sorting::Name };
-        let gone = names
-            .iter()
-            .filter(|name| against.lacks(&name.name))
-            .count();
+        let gone = against.lacking(&names);
         let pages = total.div_ceil(ON_A_PAGE).max(1);
         let page = page.min(pages - 1);
-        let rows = rows(&listed, &mut names, page, sort);
+        let rows = rows(&listed, &names, page, sort);
         Ok(Self {
             rows: rows
                 .into_iter()
@@ -152,11 +148,13 @@ impl Directory {
 }
 
 /// The rows of a page.
-fn rows(listed: &EntryDir, names: &mut [DirEntry], page: usize, sort: Sorting) -> Vec<Row> {
+fn rows(listed: &EntryDir, names: &[DirEntry], page: usize, sort: Sorting) -> Vec<Row> {
     if sort == Sorting::Name {
-        names.sort_by_cached_key(|name| (!name.is_dir, folded(name), name.name.clone()));
-        let shown = names.iter().skip(page * ON_A_PAGE).take(ON_A_PAGE);
-        return shown.filter_map(|name| row(listed, name)).collect();
+        let mut keys: Vec<_> = names.iter().enumerate().map(key).collect();
+        let shown = nth_page(&mut keys, page).iter();
+        return shown
+            .filter_map(|(_, _, at)| row(listed, &names[*at]))
+            .collect();
     }
     let all = names.iter().filter_map(|name| row(listed, name));
     let mut rows: Vec<Row> = all.collect();
@@ -175,8 +173,8 @@ fn rows(listed: &EntryDir, names: &mut [DirEntry], page: usize, sort: Sorting) -
 enum Against {
     /// It is the newest dump.
     Newest,
-    /// That dump, the directory, and the names in it.
-    There(DumpId, EntryDir, HashSet<Vec<u8>>),
+    /// That dump, the directory, and the names in it, in the order of their bytes.
+    There(DumpId, EntryDir, Vec<DirEntry>),
     /// That dump has no such directory.
     Gone(DumpId),
     /// It could not be read, for this reason; nor, where it is `None`, which dump is
@@ -185,7 +183,7 @@ enum Against {
 }
 
 /// A directory, and the names in it.
-type Listed = (EntryDir, HashSet<Vec<u8>>);
+type Listed = (EntryDir, Vec<DirEntry>);
 
 impl Against {
     fn find(site: &Site, dump: DumpId, within: &RelPath) -> Self {
@@ -207,7 +205,7 @@ impl Against {
             return Ok(None);
         };
         let dir = entry.list()?;
-        let names = dir.names().into_iter().map(|entry| entry.name).collect();
+        let names = dir.names();
         Ok(Some((dir, names)))
     }
 
@@ -223,9 +221,26 @@ impl Against {
     fn lacks(&self, name: &[u8]) -> bool {
         match self {
             Self::Newest | Self::Unknown(..) => false,
-            Self::There(_, _, names) => !names.contains(name),
+            Self::There(_, _, names) => {
+                let found = names.binary_search_by(|other| other.name.as_slice().cmp(name));
+                found.is_err()
+            }
             Self::Gone(_) => true,
         }
+    }
+
+    /// How many of these names, which are in the order of their bytes, are gone?
+    fn lacking(&self, names: &[DirEntry]) -> usize {
+        let Self::There(_, _, now) = self else {
+            let all = matches!(self, Self::Gone(_));
+            return if all { names.len() } else { 0 };
+        };
+        let mut now = now.iter().peekable();
+        let is_gone = |name: &&DirEntry| {
+            while now.next_if(|other| other.name < name.name).is_some() {}
+            now.peek().is_none_or(|other| other.name != name.name)
+        };
+        names.iter().filter(is_gone).count()
     }
 
     fn judge(&self, mut row: Row, listed: &EntryDir) -> Row {
@@ -256,9 +271,30 @@ fn differs(then: &EntryAt, now: &EntryAt) -> bool {
     then.kind != now.kind || size(then.size) != size(now.size) || then.mtime != now.mtime
 }
 
-/// A name in lower case, where it is text.
-fn folded(name: &DirEntry) -> String {
-    String::from_utf8_lossy(&name.name).to_lowercase()
+/// What a name is sorted by: directories first, then in lower case, where it is text;
+/// of those that are the same the order of their bytes decides, in which they come.
+type Key = (bool, String, usize);
+
+fn key((at, name): (usize, &DirEntry)) -> Key {
+    let folded = String::from_utf8_lossy(&name.name).to_lowercase();
+    (!name.is_dir, folded, at)
+}
+
+/// The keys of one page in their order. The others are not sorted: that would take
+/// longer than everything else, of a hundred thousand names.
+fn nth_page(keys: &mut [Key], page: usize) -> &[Key] {
+    let first = (page * ON_A_PAGE).min(keys.len());
+    if first > 0 && first < keys.len() {
+        keys.select_nth_unstable(first);
+    }
+    let rest = &mut keys[first..];
+    let last = ON_A_PAGE.min(rest.len());
+    if last < rest.len() {
+        rest.select_nth_unstable(last);
+    }
+    let shown = &mut rest[..last];
+    shown.sort_unstable();
+    shown
 }
 
 /// Looks at a name; `None` when it is gone meanwhile.
@@ -276,4 +312,64 @@ fn row(listed: &EntryDir, name: &DirEntry) -> Option<Row> {
         mtime: meta.map_or_else(Time::default, |meta| meta.mtime),
         since: Since::Same,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_are_those_of_the_sorted_whole() {
+        for total in [0, 1, 499, 500, 501, 1203] {
+            // In no order, and some of them equal but for their place.
+            let keys: Vec<Key> = (0..total)
+                .map(|at| (at % 7 != 0, format!("{:03}", at * 7919 % 301), at))
+                .collect();
+            let mut sorted = keys.clone();
+            sorted.sort();
+            for page in 0..4 {
+                let expected = sorted.chunks(ON_A_PAGE).nth(page).unwrap_or_default();
+                assert_eq!(nth_page(&mut keys.clone(), page), expected, "{total}");
+            }
+        }
+    }
+
+    #[test]
+    fn names_that_are_gone_are_counted_as_they_are_looked_up() {
+        let dir = assert_fs::TempDir::new().expect("a directory");
+        let tree = dir.path().join("2026/1122/2331/tree");
+        std::fs::create_dir_all(&tree).expect("made");
+        for name in ["B", "a", "c", "e"] {
+            std::fs::write(tree.join(name), "").expect("written");
+        }
+        let root = dumpcore::DumpRoot::open(dir.path()).expect("opened");
+        let dump = DumpId::parse(b"2026/1122/2331").expect("a name");
+        let top = root.entry(dump, &RelPath::from("tree")).expect("looked");
+        let now = top.expect("it exists").list().expect("listed");
+        let names = now.names();
+        let there = Against::There(dump, now, names);
+        let of = |names: &[&str]| -> Vec<DirEntry> {
+            let other = dir.path().join("2026/1122/2331/other");
+            let _ = std::fs::remove_dir_all(&other);
+            std::fs::create_dir(&other).expect("made");
+            for name in names {
+                std::fs::write(other.join(name), "").expect("written");
+            }
+            let entry = root.entry(dump, &RelPath::from("other")).expect("looked");
+            entry.expect("it exists").list().expect("listed").names()
+        };
+        for (then, gone) in [
+            (&["A", "B", "a", "b", "c", "d", "e", "f"][..], 4),
+            (&["B", "a", "c", "e"], 0),
+            (&["f"], 1),
+            (&[], 0),
+        ] {
+            let then = of(then);
+            assert_eq!(there.lacking(&then), gone);
+            let lacks = then.iter().filter(|name| there.lacks(&name.name)).count();
+            assert_eq!(lacks, gone);
+        }
+        assert_eq!(Against::Gone(dump).lacking(&of(&["a", "b"])), 2);
+        assert_eq!(Against::Newest.lacking(&of(&["a", "b"])), 0);
+    }
 }

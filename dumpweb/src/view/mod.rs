@@ -12,6 +12,7 @@ pub mod history;
 pub mod restoring;
 pub mod search;
 pub mod site;
+mod stamps;
 pub mod state;
 pub mod stop;
 pub mod text_diff;

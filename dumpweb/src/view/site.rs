@@ -12,6 +12,7 @@ use dumpcore::{CatalogView, DumpId, DumpRoot, KeepRules, Kind, Navigator, NoCata
 use crate::address::DumpRef;
 use crate::view::calendar::Calendar;
 use crate::view::error::ViewError;
+use crate::view::stamps::Stamps;
 use crate::view::version::Versions;
 
 /// For how long a list of all dumps is taken for the truth.
@@ -29,8 +30,16 @@ pub struct Site {
     local_state: Option<PathBuf>,
     /// Which dumps stay, by the configuration.
     pub rules: KeepRules,
-    calendar: Mutex<Option<(Instant, Arc<Calendar>)>>,
+    calendar: Mutex<Option<Listed>>,
     histories: Mutex<VecDeque<Remembered>>,
+}
+
+/// All dumps, when that was found out, and what the dump root was then.
+#[derive(Clone, Debug)]
+struct Listed {
+    at: Instant,
+    stamps: Option<Stamps>,
+    calendar: Arc<Calendar>,
 }
 
 /// A history, and what it is of: the path, the newest dump and how many there are.
@@ -83,14 +92,21 @@ impl Site {
     /// # Errors
     /// The dump root cannot be listed.
     pub fn calendar(&self) -> Result<Arc<Calendar>, ViewError> {
-        if let Some((read, calendar)) = &*locked(&self.calendar)
-            && read.elapsed() < FRESH
-        {
-            return Ok(Arc::clone(calendar));
+        let before = locked(&self.calendar).clone();
+        if let Some(listed) = before.as_ref().filter(|one| one.at.elapsed() < FRESH) {
+            return Ok(Arc::clone(&listed.calendar));
         }
-        let read = Instant::now();
-        let calendar = Arc::new(Calendar::read(&self.root()?)?);
-        *locked(&self.calendar) = Some((read, Arc::clone(&calendar)));
+        // Looked at first: what changes while it is read is read again.
+        let (at, stamps) = (Instant::now(), Stamps::look(self.path()));
+        let calendar = match before {
+            Some(listed) if stamps.is_some() && listed.stamps == stamps => listed.calendar,
+            _ => Arc::new(Calendar::read(&self.root()?)?),
+        };
+        *locked(&self.calendar) = Some(Listed {
+            at,
+            stamps,
+            calendar: Arc::clone(&calendar),
+        });
         Ok(calendar)
     }
 
