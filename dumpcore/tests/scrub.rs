@@ -578,20 +578,27 @@ fn lost_meanwhile(lose: impl Fn(&Stage) + Sync + Send + 'static) {
     }
     let (stage, dumps) = three();
     rot(&dumps[2].join("tree/dir/same"), 5);
+    fs::remove_file(dumps[1].join("tree/turn")).expect("removed");
+    fs::write(dumps[0].join("tree/extra"), "").expect("written");
     let stage = Arc::new(stage);
     let observer = Loses(AtomicBool::new(false), Arc::clone(&stage), lose);
     let scrub = Scrub::new(&stage.dump).jobs(1).observer(Arc::new(observer));
     let scrubbed = scrub.run().expect("what was found is told");
     let same = vec!["tree/dir/same".to_owned()];
+    let turn = vec!["tree/turn".to_owned()];
     assert_eq!(
         damages(&scrubbed),
-        [(DamageKind::Contents, same)],
+        [(DamageKind::Contents, same), (DamageKind::Missing, turn)],
         "{scrubbed:#?}"
     );
     assert!(!scrubbed.is_sound());
-    let [fault] = &scrubbed.faults[..] else {
+    let [names @ .., fault] = &scrubbed.faults[..] else {
         panic!("{scrubbed:#?}");
     };
+    let names: Vec<_> = names.iter().map(|fault| fault.path.clone()).collect();
+    let (extra, turn) = (dumps[0].join("tree/extra"), dumps[1].join("tree/turn"));
+    assert_eq!(names.len(), 2, "{scrubbed:#?}");
+    assert!(names.contains(&extra) && names.contains(&turn), "{names:?}");
     let catalog = stage.dump.join(".dump/catalog.db");
     assert_eq!(fault.path, catalog);
     assert!(fault.cause.to_string().contains("dumpctl catalog rebuild"));

@@ -166,9 +166,8 @@ fn failed(error: Error, dumps: &Dumps<'_>) -> Failure {
     }
     let root = Printable::path(&dumps.lookup.dump);
     Failure::Failed(format!(
-        "the dump root {root} is on a filesystem that is read-only, and a scrub records in it what \
-         it has read; see why it is ('dmesg': the kernel does so when a disk fails), and mount it \
-         writable"
+        "the dump root {root} is on a filesystem that is read-only, and nothing can be healed in \
+         it; see why it is ('dmesg': the kernel does so when a disk fails), and mount it writable"
     ))
 }
 

@@ -80,6 +80,13 @@ impl Telling<'_> {
                  right"
             );
         }
+        if scrubbed.read_only {
+            let root = Printable::path(&self.dumps.lookup.dump);
+            tracing::warn!(
+                "the dump root {root} is on a filesystem that is read-only: what was read is not \
+                 recorded; see why it is ('dmesg': the kernel does so when a disk fails)"
+            );
+        }
         for left in &scrubbed.leftovers {
             tracing::warn!("{left} was left by a run that stopped, and is not read");
         }
@@ -148,6 +155,7 @@ impl Telling<'_> {
         let root = self.dumps.lookup.absolute(&self.dumps.lookup.dump);
         json::put_path(&mut object, "dump_root", Some(&root));
         object.insert("dry_run".into(), scrubbed.dry_run.into());
+        object.insert("read_only".into(), scrubbed.read_only.into());
         object.insert("files".into(), scrubbed.files.into());
         object.insert("bytes".into(), scrubbed.bytes.into());
         let damaged = scrubbed.damaged.iter().map(|damaged| self.damaged(damaged));

@@ -220,7 +220,9 @@ pub(crate) fn advice(attention: &Attention, root: &Path) -> Option<String> {
             }
             None => "are the dumps where they were?".to_owned(),
         }),
-        Attention::Damaged { .. } => typed("dumpctl scrub --heal"),
+        Attention::Damaged { .. } => {
+            Some("'dumpctl scrub --heal'; where 'dumpctl scrub' names fsck, that first".to_owned())
+        }
         Attention::Erasing { .. } => {
             Some("'dumpctl erase -n' names them, 'dumpctl erase' finishes it".to_owned())
         }

@@ -142,7 +142,7 @@ fn assert_status_knows_of_one(ground: &Ground) {
     };
     let printed = status(&["status"]);
     assert!(
-        printed.starts_with("1 damaged file: 'dumpctl scrub --heal'\n"),
+        printed.starts_with("1 damaged file: 'dumpctl scrub --heal'; where 'dumpctl scrub' names"),
         "{printed}"
     );
     assert!(printed.contains("\nlast scrub: "), "{printed}");
@@ -292,11 +292,29 @@ fn a_dump_root_that_is_read_only_is_said_to_be() {
         assert!(mounting.status().expect("it runs").success());
     };
     remount("ro");
-    for words in [&["scrub"][..], &["scrub", "--heal"]] {
-        let (_, said) = ends(dumpctl(words), 1);
-        assert!(said.contains("is read-only, and a scrub records"), "{said}");
-    }
+    let (_, said) = ends(dumpctl(&["scrub", "--heal"]), 1);
+    assert!(said.contains("is read-only, and nothing can be"), "{said}");
+    let (_, said) = ends(dumpctl(&["scrub"]), 0);
+    assert!(
+        said.contains("is read-only: what was read is not"),
+        "{said}"
+    );
     ends(dumpctl(&["scrub", "-n"]), 0);
     remount("rw");
     ends(dumpctl(&["scrub"]), 0);
+    rot(&root.join("current/tree/dir/same"), 5_000);
+    remount("ro");
+    // Each time again, as nothing is remembered.
+    for words in [
+        &["scrub", "--json"][..],
+        &["scrub", "--json", "--time", "1h"],
+    ] {
+        let (printed, said) = ends(dumpctl(words), 3);
+        let told = object(&printed);
+        assert_eq!(told["read_only"], true, "{told}");
+        assert_eq!(told["damaged"][0]["why"], "contents", "{told}");
+        assert!(said.contains("damaged: "), "{said}");
+    }
+    remount("rw");
+    ends(dumpctl(&["scrub", "--heal"]), 0);
 }

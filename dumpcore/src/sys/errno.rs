@@ -227,6 +227,11 @@ pub(crate) fn is_attribute_withheld(error: &io::Error) -> bool {
     )
 }
 
+/// Is the filesystem read-only?
+pub(crate) fn is_read_only(error: &io::Error) -> bool {
+    is(error, &[Errno::ROFS])
+}
+
 /// The lock is held by somebody else.
 pub(crate) fn is_locked(error: &io::Error) -> bool {
     is(error, &[Errno::WOULDBLOCK])

@@ -135,6 +135,9 @@ pub struct Scrubbed {
     /// What kept files from being read that are not damaged for all that is known,
     /// the first of them.
     pub faults: Vec<Fault>,
+    /// Nothing was recorded, since the dump root is read-only: the next one reads all of
+    /// it again, and dumps that the catalog does not know were not looked at.
+    pub read_only: bool,
     /// Nothing was read or recorded.
     pub dry_run: bool,
     /// It was asked to stop.

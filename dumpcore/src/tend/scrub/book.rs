@@ -8,28 +8,29 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
+use super::locking::{Held, lock_now, lock_when_free};
 use super::look::{Bad, Looked, Looker};
 use super::names_again::{self, Answer};
 use super::worksite::Worksite;
-use crate::catalog::{Catalog, Facts, Holder, InodeId, NameDiffers, ScrubNote, ScrubRow, View};
+use crate::catalog::{
+    Catalog, Facts, Holder, InodeId, NameDiffers, NameFault, ScrubNote, ScrubRow, View,
+};
 use crate::model::error::Error;
-use crate::model::event::Event;
 use crate::model::fault::{Fault, Op};
 use crate::model::metadata::Id;
 use crate::model::path::RelPath;
 use crate::policy::content_hash::ContentHash;
 use crate::policy::layout::DumpId;
-use crate::root::lock::DumpLock;
 use crate::tend::scrubbed::{DamageKind, DamagedPath};
 
 /// How often it is recorded what was found out.
 const EVERY: Duration = Duration::from_secs(30);
-/// How often it is tried to lock the dump root, while another run holds it.
-const PAUSE: Duration = Duration::from_millis(500);
 /// How many notes are recorded without delay, and waited for.
 const MOST: usize = 1 << 15;
 /// How many that seem damaged are looked at again together.
 const SUSPECTS: usize = 256;
+/// How many faults are kept.
+const FAULTS: usize = 100;
 
 /// An inode that is damaged.
 #[derive(Debug)]
@@ -64,6 +65,8 @@ pub(super) struct Book {
     /// can be recorded, and what is found is only told.
     catalog_file: Option<Id>,
     pub(super) lost_catalog: bool,
+    /// Can nothing be recorded, since the dump root is read-only?
+    pub(super) read_only: bool,
 }
 
 impl Book {
@@ -72,6 +75,7 @@ impl Book {
         Self {
             catalog_file,
             lost_catalog: false,
+            read_only: false,
             // Never freed while workers run: an allocator that frees something as large
             // keeps much more of it in each thread from then on.
             notes: Vec::with_capacity(MOST + SUSPECTS),
@@ -109,9 +113,11 @@ impl Book {
     }
 
     /// The names of a dump were looked at.
-    pub(super) fn names(&mut self, dump: DumpId, differ: Vec<NameDiffers>) {
+    pub(super) fn names(&mut self, site: &Worksite<'_>, dump: DumpId, differ: Vec<NameDiffers>) {
         match differ.is_empty() {
             true => self.dumps.push((dump, 0)),
+            // Held against another catalog, all names of a dump differ.
+            false if self.has_lost_catalog(site) => {}
             false => self.differing.push((dump, differ)),
         }
     }
@@ -119,7 +125,7 @@ impl Book {
     /// An inode may not be read.
     pub(super) fn closed(&mut self, fault: Fault) {
         self.closed += 1;
-        if self.faults.len() < 100 {
+        if self.faults.len() < FAULTS {
             self.faults.push(fault);
         }
     }
@@ -140,8 +146,8 @@ impl Book {
         if !self.is_due() {
             return Ok(());
         }
-        match site.root.lock() {
-            Ok(lock) => self.record_locked(site, &lock),
+        match lock_now(site) {
+            Ok(held) => self.record_held(site, &held),
             Err(Error::Busy { .. }) if !many => {
                 // Not at every file.
                 self.recorded = Instant::now();
@@ -155,13 +161,20 @@ impl Book {
     /// Records all; waits until no run holds the dump root, or it is asked to stop.
     pub(super) fn record(&mut self, site: &Worksite<'_>) -> Result<(), Error> {
         match lock_when_free(site)? {
-            Some(lock) => self.record_locked(site, &lock),
+            Some(held) => self.record_held(site, &held),
             None => Ok(()),
         }
     }
 
-    fn record_locked(&mut self, site: &Worksite<'_>, _: &DumpLock) -> Result<(), Error> {
+    fn record_held(&mut self, site: &Worksite<'_>, held: &Held) -> Result<(), Error> {
         self.recorded = Instant::now();
+        if let Held::ReadOnly(_) = held {
+            self.read_only = true;
+            let confirmed = self.confirm(site);
+            self.notes.clear();
+            self.dumps.clear();
+            return confirmed;
+        }
         if self.has_lost_catalog(site) {
             return self.confirm_alone(site);
         }
@@ -189,14 +202,17 @@ impl Book {
     fn confirm_alone(&mut self, site: &Worksite<'_>) -> Result<(), Error> {
         self.notes.clear();
         self.dumps.clear();
-        self.differing.clear();
+        for (dump, differ) in std::mem::take(&mut self.differing) {
+            self.names_alone(site, dump, &differ);
+        }
         let mut looker = Looker::new(site.root);
         for row in std::mem::take(&mut self.suspects) {
             let looked = looker.look(&row, (row.dump, &row.path), &mut |_| !site.is_stopped());
             let looked = looked.map_err(|e| site.gone(&row, e))?;
+            let is_there = || site.root.open_dump(&row.dump.rel_path()).is_ok();
             if let Looked::Bad(bad) = looked
                 // Its dump may have been removed.
-                && bad.kind != DamageKind::Missing
+                && (bad.kind != DamageKind::Missing || is_there())
             {
                 let holders = vec![Holder {
                     path: row.path.clone(),
@@ -206,6 +222,27 @@ impl Book {
             }
         }
         Ok(())
+    }
+
+    /// Names that were not as recorded, and cannot be held against the catalog again:
+    /// told as faults, with what was found.
+    fn names_alone(&mut self, site: &Worksite<'_>, dump: DumpId, differ: &[NameDiffers]) {
+        if site.root.open_dump(&dump.rel_path()).is_err() {
+            return;
+        }
+        let top = site.root.path().join(dump.path());
+        for one in differ.iter().take(FAULTS.saturating_sub(self.faults.len())) {
+            let cause = match &one.fault {
+                NameFault::Missing => "it was missing, or something else in its place",
+                NameFault::Extra => "it was not among what was stored",
+                NameFault::Metadata => "its mode, owner or time was not what was stored",
+                NameFault::Unread(why) => why,
+            };
+            let cause = format!("{cause}; that was not looked at again, as the catalog is gone");
+            let path = one.path.below(&top);
+            let fault = Fault::new(Op::Verify, path, std::io::Error::other(cause));
+            self.faults.push(fault);
+        }
     }
 
     /// Looks again at all that seems wrong.
@@ -324,25 +361,4 @@ fn look_again(
         }
     }
     Ok(last.unwrap_or(Looked::Stopped))
-}
-
-/// Locks the dump root; waits while a run holds it. `None`: it was asked to stop.
-pub(super) fn lock_when_free(site: &Worksite<'_>) -> Result<Option<DumpLock>, Error> {
-    let mut told = false;
-    loop {
-        match site.root.lock() {
-            Ok(lock) => return Ok(Some(lock)),
-            Err(error @ Error::Busy { .. }) => {
-                if !told {
-                    site.event(Event::Waiting(&error));
-                    told = true;
-                }
-            }
-            Err(error) => return Err(error),
-        }
-        if site.is_stopped() {
-            return Ok(None);
-        }
-        std::thread::sleep(PAUSE);
-    }
 }

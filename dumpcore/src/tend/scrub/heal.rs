@@ -11,8 +11,9 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
-use super::book::{Damage, lock_when_free};
+use super::book::Damage;
 use super::copies::Copy;
+use super::locking::{Held, lock_when_free};
 use super::worksite::Worksite;
 use crate::catalog::{Catalog, Facts, HashState, Holder, View};
 use crate::fs::capabilities::{self, Trial};
@@ -60,8 +61,10 @@ impl Healer {
     /// Finishes what was cut off, and gets ready for more. `None`: it was asked to
     /// stop.
     pub(super) fn open(site: &Worksite<'_>, discard: bool) -> Result<Option<Self>, Error> {
-        let Some(lock) = lock_when_free(site)? else {
-            return Ok(None);
+        let lock = match lock_when_free(site)? {
+            None => return Ok(None),
+            Some(Held::Lock(lock)) => lock,
+            Some(Held::ReadOnly(error)) => return Err(error),
         };
         let dir = site.root.damaged_dir()?;
         let tried = capabilities::run(dir.handle.as_fd());
@@ -105,8 +108,10 @@ impl Healer {
         damage: &Damage,
         copy: &Copy,
     ) -> Result<Healed, Error> {
-        let Some(lock) = lock_when_free(site)? else {
-            return Ok(Healed::NotYet);
+        let lock = match lock_when_free(site)? {
+            None => return Ok(Healed::NotYet),
+            Some(Held::Lock(lock)) => lock,
+            Some(Held::ReadOnly(error)) => return Err(error),
         };
         let healed = self.heal_locked(site, damage, copy);
         drop(lock);

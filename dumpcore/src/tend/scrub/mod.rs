@@ -11,6 +11,7 @@ mod book;
 mod copies;
 pub(crate) mod good_copies;
 mod heal;
+mod locking;
 mod look;
 mod names;
 mod names_again;
@@ -25,9 +26,10 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use self::book::{Book, Damage, lock_when_free};
+use self::book::{Book, Damage};
 use self::copies::{Copies, Copy, Verdict};
 use self::heal::{Healed, Healer};
+use self::locking::{Held, lock_when_free};
 use self::read::read_all;
 use self::worksite::Worksite;
 use super::scrubbed::{DamageKind, Damaged, DamagedLink, Scrubbed};
@@ -177,7 +179,7 @@ impl Scrub {
         // What may not be read is so in the next round, too: it is told in each, and
         // keeps none from ending.
         let whole = all_names && book.unread == 0 && !site.is_stopped();
-        let is_recorded = !book.lost_catalog;
+        let is_recorded = !book.lost_catalog && !book.read_only;
         let mut scrubbed = self.judged(&site, book, healer)?;
         (scrubbed.files, scrubbed.bytes) = (read.files, read.bytes);
         look_at_links(&root, &mut scrubbed)?;
@@ -213,8 +215,12 @@ impl Scrub {
     /// Brings the catalog up to the dumps, and begins or continues a round. Returns
     /// since when what was looked at need not be; `None`: it was asked to stop.
     fn begin(&self, site: &Worksite<'_>) -> Result<Option<i64>, Error> {
-        let Some(lock) = lock_when_free(site)? else {
-            return Ok(None);
+        let lock = match lock_when_free(site)? {
+            None => return Ok(None),
+            Some(Held::Lock(lock)) => lock,
+            Some(Held::ReadOnly(error)) if self.heal => return Err(error),
+            // Each time all is read: nothing is remembered.
+            Some(Held::ReadOnly(_)) => return Ok(Some(i64::MAX)),
         };
         let failed = |error: CatalogError| match error.is_interrupted() {
             true => Error::Interrupted,
@@ -260,10 +266,11 @@ impl Scrub {
         mut healer: Option<Healer>,
     ) -> Result<Scrubbed, Error> {
         let mut scrubbed = Scrubbed {
-            hashed: book.hashed,
+            hashed: if book.read_only { 0 } else { book.hashed },
             unread: book.unread + book.closed,
             catalog: book.catalog,
             faults: book.faults,
+            read_only: book.read_only,
             ..Scrubbed::default()
         };
         for ((_, kind), (path, cause)) in book.names {
@@ -373,7 +380,7 @@ fn put_right(site: &Worksite<'_>, wrong: &[(Facts, Option<ContentHash>)]) -> Res
         .iter()
         .map(|(facts, hash)| ScrubNote::new(facts, *hash, 0));
     let notes: Vec<_> = notes.collect();
-    if let Some(lock) = lock_when_free(site)? {
+    if let Some(Held::Lock(lock)) = lock_when_free(site)? {
         Catalog::existing(site.root)?.note_scrubbed(site.now(), &notes)?;
         drop(lock);
     }
@@ -419,7 +426,7 @@ fn look_at_links(root: &DumpRoot, scrubbed: &mut Scrubbed) -> Result<(), Error> 
 /// Records that a scrub ended. What a run that holds the dump root keeps from
 /// being recorded is recorded by the next scrub.
 fn end(site: &Worksite<'_>, whole: bool) -> Result<(), Error> {
-    if let Some(lock) = lock_when_free(site)? {
+    if let Some(Held::Lock(lock)) = lock_when_free(site)? {
         Catalog::existing(site.root)?.end_scrub(site.now(), whole)?;
         drop(lock);
     }

@@ -28,12 +28,12 @@ pub(super) fn compare(
             return Ok(false);
         }
         match view.compare_names(site.root, *dump, &site.walk_options(Some(&in_time))) {
-            Ok(differ) => lock(book).names(*dump, differ),
+            Ok(differ) => lock(book).names(site, *dump, differ),
             Err(error) if error.is_interrupted() => return Ok(false),
             Err(error) if error.is_of_a_dump() => {
                 let fault = NameFault::Unread(error.to_string());
                 let path = RelPath::root();
-                lock(book).names(*dump, vec![NameDiffers { path, fault }]);
+                lock(book).names(site, *dump, vec![NameDiffers { path, fault }]);
             }
             Err(error) => return Err(error.into()),
         }
