@@ -196,3 +196,39 @@ fn what_writes_says_whose_dump_root_it_is() {
     let current = server.at("dump/current/home/bob/bob-letter");
     assert!(Path::new(&current).exists());
 }
+
+/// A file in a directory that its owner may not write to is restored in its place:
+/// replaced, and made again.
+#[test]
+#[ignore = "needs root to become another user"]
+fn a_file_in_a_read_only_directory_is_restored_in_place() {
+    let server = Server::new();
+    let (home, letter) = (
+        server.at("home/alice"),
+        server.at("home/alice/alice-letter"),
+    );
+    let close = || fs::set_permissions(&home, Permissions::from_mode(0o500)).expect("closed");
+    let given = letter.to_str().expect("text");
+    for is_gone in [false, true] {
+        match is_gone {
+            true => fs::remove_file(&letter).expect("removed"),
+            false => fs::write(&letter, "third, and longer").expect("written"),
+        }
+        close();
+        let words = ["restore", "--in-place", "--force", given];
+        ends(server.dumpctl(ALICE, &words), 0);
+        assert_eq!(fs::read_to_string(&letter).expect("read"), "second");
+        let meta = fs::metadata(&home).expect("there");
+        assert_eq!(meta.mode() & 0o7777, 0o500);
+        assert_eq!(fs::read_dir(&home).expect("listed").count(), 1);
+        // Somebody else's is not opened up.
+        let words = ["restore", "-n", "--in-place", "--force", given];
+        assert!(
+            !server
+                .dumpctl(BOB, &words)
+                .status()
+                .expect("it runs")
+                .success()
+        );
+    }
+}

@@ -15,7 +15,7 @@ use crate::fs::mount::{MountOf, mounted};
 use crate::model::fault::{Fault, Op};
 use crate::sys::dir::{self, For};
 use crate::sys::stat::{self, Fresh};
-use crate::sys::{errno, file, link};
+use crate::sys::{disk, errno, file, link};
 
 /// A directory that the place and the version have, and what was made of it.
 #[derive(Clone)]
@@ -77,6 +77,31 @@ fn allow_own(handle: &OwnedFd, mode: u16, had: Option<u16>) -> Option<u16> {
     // As root that is not in the way.
     let set = file::set_mode(handle, mode | OWN);
     had.or(set.is_ok().then_some(mode))
+}
+
+/// A directory that its owner may change for the time, where its mode forbids that.
+pub(super) struct OpenedUp<'d> {
+    dir: &'d OwnedFd,
+    had: Option<u16>,
+}
+
+impl<'d> OpenedUp<'d> {
+    /// Allows that, of a directory of the runner's. Root needs no leave.
+    pub(super) fn of(dir: &'d OwnedFd) -> Self {
+        let runner = disk::whoami().0;
+        let own = stat::look_at(dir).ok();
+        let own = own.filter(|meta| runner != 0 && meta.uid == runner);
+        let had = own.and_then(|meta| allow_own(dir, meta.mode, None));
+        Self { dir, had }
+    }
+}
+
+impl Drop for OpenedUp<'_> {
+    fn drop(&mut self) {
+        if let Some(mode) = self.had {
+            let _ = file::set_mode(self.dir, mode);
+        }
+    }
 }
 
 /// Enters a directory on this mount to change it; what its permissions forbid its

@@ -7,13 +7,13 @@
 //! new, and the next restoration does the rest.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chrono::{DateTime, Local};
 
 use super::against::{Against, Walk};
 use super::backup::{Backup, below};
-use super::level::{self, Level};
+use super::level::{self, Level, OpenedUp};
 use super::make::{self, Made};
 use super::place::{Origin, Place};
 use super::request::{Named, Request};
@@ -69,11 +69,12 @@ impl Mending<'_> {
             if is_same {
                 return Ok(Restored::Same);
             }
-            let asked = Instant::now();
-            if !plan.only_adds() && !self.this.is_wanted(&plan, confirm)? {
-                return Ok(Restored::Declined);
+            if !plan.only_adds() {
+                let Some(asked) = self.this.ask(&plan, confirm)? else {
+                    return Ok(Restored::Declined);
+                };
+                waited = asked;
             }
-            waited = asked.elapsed();
         }
         let open = |path| Backup::open(path, self.this.place, request);
         let backup = self.merging.backup.as_deref().map(open).transpose()?;
@@ -173,6 +174,7 @@ impl Mending<'_> {
             options,
             against,
         } = self.this;
+        let _opened = OpenedUp::of(place.dir());
         let made = make::make((request, *against), place, origin, options)?;
         let made = made.unless_lacking(
             &RestorePlan {

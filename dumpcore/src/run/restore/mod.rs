@@ -28,11 +28,10 @@ mod temporary;
 
 use std::os::fd::AsFd as _;
 
-use std::time::Instant;
-
 use chrono::{DateTime, Local};
 
 use self::guard::guard;
+use self::level::OpenedUp;
 use self::make::{Made, make};
 use self::mend::Mending;
 use self::place::{Origin, Place, os};
@@ -131,10 +130,10 @@ fn whole(
         ..
     } = this;
     let found = this.look()?;
+    let looked = found.there;
     if request.only_if_differs && !found.differs {
         return Ok(Restored::Same);
     }
-    let looked = found.there;
     let plan = RestorePlan {
         replaces: looked.is_some(),
         removes: found.removes,
@@ -143,12 +142,11 @@ fn whole(
     if options.dry_run {
         return Ok(Restored::Planned(Box::new(plan)));
     }
-    let asked = Instant::now();
-    if !this.is_wanted(&plan, confirm)? {
+    let Some(waited) = this.ask(&plan, confirm)? else {
         return Ok(Restored::Declined);
-    }
-    let waited = asked.elapsed();
+    };
     place.is_as_it_was(looked.as_ref().map(Meta::id))?;
+    let _opened = OpenedUp::of(place.dir());
     if !request.resumes {
         this.sweep(false);
     }

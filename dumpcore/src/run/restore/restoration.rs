@@ -1,6 +1,7 @@
 //! What the acts of one restoration share.
 
 use std::os::fd::AsFd as _;
+use std::time::{Duration, Instant};
 
 use super::place::{Origin, Place};
 use super::request::Request;
@@ -27,20 +28,22 @@ impl Restoration<'_> {
         self.request.resumes && matches!(error, RestoreError::Interrupted { .. })
     }
 
-    /// Is it to be done? Where nobody is asked, nothing is replaced.
-    pub(super) fn is_wanted(
+    /// Is it to be done? Then how long the answer took. Where nobody is asked, nothing
+    /// is replaced.
+    pub(super) fn ask(
         &self,
         plan: &RestorePlan,
         confirm: Option<&mut Confirm<'_>>,
-    ) -> Result<bool, RestoreError> {
+    ) -> Result<Option<Duration>, RestoreError> {
         let path = || plan.path.clone();
+        let asked = Instant::now();
         let yes = match confirm {
             Some(confirm) => confirm(plan),
             None if plan.replaces => return Err(RestoreError::Exists { path: path() }),
             None => true,
         };
         if self.options.keep_going() {
-            Ok(yes)
+            Ok(yes.then(|| asked.elapsed()))
         } else {
             Err(RestoreError::Interrupted { path: path() })
         }
