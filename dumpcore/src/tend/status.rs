@@ -185,8 +185,22 @@ impl DumpRoot {
         rules: &KeepRules,
         now: &DateTime<Local>,
     ) -> Result<RootStatus, Error> {
-        let dumps = self.dumps(catalog)?;
-        let mut status = self.status_of(&dumps, catalog, now.to_utc())?;
+        self.status_from(&self.dumps(catalog)?, catalog, rules, now)
+    }
+
+    /// The same from what [`DumpRoot::dumps`] told, which takes most of the time where
+    /// there are years of dumps.
+    ///
+    /// # Errors
+    /// As [`DumpRoot::status_by`].
+    pub fn status_from(
+        &self,
+        dumps: &[DumpInfo],
+        catalog: Option<&CatalogView>,
+        rules: &KeepRules,
+        now: &DateTime<Local>,
+    ) -> Result<RootStatus, Error> {
+        let mut status = self.status_of(dumps, catalog, now.to_utc())?;
         let candidates: Vec<KeepCandidate> = dumps.iter().map(Into::into).collect();
         let room = &mut status.room;
         room.settled_dumps = rules.settles(&candidates, now);

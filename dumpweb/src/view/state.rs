@@ -64,8 +64,8 @@ impl RootState {
         let root = site.root()?;
         let catalog = root.catalog();
         let now = Local::now();
-        let status = root.status_by(catalog.as_ref().ok(), &site.rules, &now)?;
         let dumps = root.dumps(catalog.as_ref().ok())?;
+        let status = root.status_from(&dumps, catalog.as_ref().ok(), &site.rules, &now)?;
         let watched: Vec<WatchedTree> = site
             .navigator
             .trees()
