@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use common::{Stage, tick};
+use common::{ROOT, Stage, tick};
 use dumpcore::{
-    Action, Checkpoint, DamageKind, Damaged, DumpRoot, Event, RelPath, Replica, RunOptions, Scrub,
-    Scrubbed,
+    Action, CatalogTools, Checkpoint, DamageKind, Damaged, DumpRoot, Event, RelPath, Replica,
+    RunOptions, Scrub, Scrubbed,
 };
-use fixtures::{keep_times, rot};
+use fixtures::{acl, keep_times, rot};
 use rusqlite::Connection;
 
 fn dump(stage: &Stage) -> PathBuf {
@@ -203,6 +203,49 @@ fn names_that_are_not_as_they_were_stored_are_told() {
     // the top of a tree is not recorded.
     assert_eq!(found.len(), 4, "{found:?}");
     assert_eq!(status(&stage).names, 6);
+}
+
+#[test]
+fn attributes_of_directories_that_changed_in_a_dump_are_told() {
+    let stage = Stage::new();
+    let dirs = ["set", "added", "removed", "acl", "kept", "plain"];
+    for name in dirs {
+        let dir = stage.source.join(name);
+        fs::create_dir(&dir).expect("made");
+        if name != "added" && name != "plain" {
+            xattr::set(&dir, "user.a", b"1").expect("set");
+        }
+        xattr::set(&dir, acl::DEFAULT, &acl::with_user(54321, 5)).expect("set");
+    }
+    let dumps = [dump(&stage), dump(&stage)];
+    assert!(scrub(&stage).is_sound());
+    // What `catalog rebuild` reads from the disk is the same.
+    CatalogTools::new(&stage.dump).rebuild().expect("made");
+    assert!(scrub(&stage).is_sound());
+    let at = |name: &str| dumps[0].join(ROOT).join(name);
+    xattr::set(at("set"), "user.a", b"2").expect("set");
+    xattr::set(at("added"), "user.a", b"1").expect("set");
+    xattr::remove(at("removed"), "user.a").expect("removed");
+    xattr::set(at("acl"), acl::DEFAULT, &acl::with_user(54321, 7)).expect("set");
+    let scrubbed = scrub(&stage);
+    let told: Vec<String> = ["acl", "added", "removed", "set"]
+        .map(|name| format!("{ROOT}/{name}"))
+        .into();
+    let found: Vec<_> = damages(&scrubbed);
+    assert!(
+        found.iter().all(|(kind, _)| *kind == DamageKind::Metadata),
+        "{found:?}"
+    );
+    let paths: Vec<String> = found.into_iter().flat_map(|(_, paths)| paths).collect();
+    assert_eq!(paths, told);
+    for damaged in &scrubbed.damaged {
+        assert_eq!(
+            damaged.cause.as_deref(),
+            Some("extended attributes or ACLs")
+        );
+        let path = &damaged.paths[0];
+        assert_eq!((path.first, path.dumps), (path.last, 1), "{path:?}");
+    }
 }
 
 #[test]
@@ -549,9 +592,7 @@ fn a_rebuild_and_an_erasure_keep_what_is_known_of_the_rest() {
     rot(&dumps[1].join("tree/dir/same"), 123_456);
     assert_eq!(scrub(&stage).damaged.len(), 1);
     let before = status(&stage);
-    dumpcore::CatalogTools::new(&stage.dump)
-        .rebuild()
-        .expect("made");
+    CatalogTools::new(&stage.dump).rebuild().expect("made");
     assert_eq!(status(&stage), before);
     let erase = dumpcore::Erase::new(&stage.dump).path(RelPath::from_bytes(b"tree/dir/same"));
     erase.run().expect("erased");
@@ -616,7 +657,7 @@ fn what_was_found_is_told_although_the_catalog_is_another() {
     lost_meanwhile(|stage| {
         let catalog = stage.dump.join(".dump/catalog.db");
         fs::remove_file(catalog).expect("removed");
-        let made = dumpcore::CatalogTools::new(&stage.dump).rebuild();
+        let made = CatalogTools::new(&stage.dump).rebuild();
         made.expect("made");
     });
 }

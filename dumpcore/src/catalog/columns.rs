@@ -103,6 +103,22 @@ pub(crate) fn attributes_digest(xattrs: &Xattrs) -> u64 {
     u64::from_le_bytes(digest).max(1)
 }
 
+/// Does a digest stand for these attributes, which a directory of a dump has? A run
+/// may have kept none of those that only root sees, and kernels give some themselves:
+/// a security label.
+pub(super) fn is_digest_of(digest: u64, xattrs: &Xattrs) -> bool {
+    const MAY_LACK: [&[&[u8]]; 4] = [
+        &[],
+        &[b"security."],
+        &[b"trusted."],
+        &[b"security.", b"trusted."],
+    ];
+    MAY_LACK.iter().any(|lacks| {
+        let is_kept = |name: &[u8]| !lacks.iter().any(|class| name.starts_with(class));
+        attributes_digest(&xattrs.filtered(is_kept)) == digest
+    })
+}
+
 /// A hash with a checksum of its own, which says that it is this inode's.
 pub(super) fn closed_hash(ino: i64, born: i64, hash: &Hash) -> [u8; 36] {
     let mut closed = [0; 36];
@@ -170,6 +186,33 @@ mod tests {
         }
         let (one, other) = (("user.a", "1"), ("user.b", "2"));
         assert_eq!(of(&[one, other]), of(&[other, one]));
+    }
+
+    #[test]
+    fn a_digest_may_lack_what_only_root_or_a_kernel_gives() {
+        let of = |names: &[&str]| {
+            let list = names.iter().map(|name| (name.as_bytes().to_vec(), vec![1]));
+            Xattrs::new(list.collect())
+        };
+        let there = of(&["security.selinux", "trusted.a", "user.a"]);
+        for kept in [
+            &["security.selinux", "trusted.a", "user.a"][..],
+            &["trusted.a", "user.a"],
+            &["security.selinux", "user.a"],
+            &["user.a"],
+        ] {
+            assert!(
+                is_digest_of(attributes_digest(&of(kept)), &there),
+                "{kept:?}"
+            );
+        }
+        for other in [&[][..], &["user.b"], &["user.a", "user.b"], &["trusted.a"]] {
+            assert!(
+                !is_digest_of(attributes_digest(&of(other)), &there),
+                "{other:?}"
+            );
+        }
+        assert!(is_digest_of(0, &of(&[])) && !is_digest_of(0, &of(&["user.a"])));
     }
 
     #[test]

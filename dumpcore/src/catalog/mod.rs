@@ -131,6 +131,8 @@ pub(crate) use self::rows::Rows;
 #[cfg(feature = "catalog")]
 pub(crate) use self::scrub_list::ScrubList;
 #[cfg(feature = "catalog")]
+pub(crate) use self::scrub_names::has_attributes;
+#[cfg(feature = "catalog")]
 pub(crate) use self::source_list::SourceList;
 #[cfg(feature = "catalog")]
 pub(crate) use self::stage::Stage;
@@ -142,4 +144,5 @@ pub(crate) use self::walk_options::WalkOptions;
 #[cfg(not(feature = "catalog"))]
 pub(crate) use self::without::{
     Catalog, CopiedHashes, RecordedHashes, Rows, ScrubList, SourceList, Stage, attributes_digest,
+    has_attributes,
 };

@@ -277,6 +277,8 @@ pub(crate) enum NameFault {
     Extra,
     /// A directory that is not as it was recorded: mode, owner or time.
     Metadata,
+    /// A directory with other extended attributes or ACLs than were recorded.
+    Attributes,
     /// A directory that cannot be read, and why.
     Unread(String),
 }

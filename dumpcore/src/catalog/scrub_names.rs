@@ -7,6 +7,7 @@
 
 use std::ffi::{CStr, CString};
 use std::io;
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -14,6 +15,7 @@ use rusqlite::params;
 
 use super::absorb::{Base, has, look};
 use super::apply::THERE;
+use super::columns::is_digest_of;
 use super::error::CatalogError;
 use super::opened::OpenedDump;
 use super::query::View;
@@ -23,6 +25,7 @@ use super::values::{DirId, Facts, Known};
 use super::walk::{Directory, Visit};
 use super::walk_options::WalkOptions;
 use crate::model::kind::Kind;
+use crate::model::metadata::Capabilities;
 use crate::model::path::RelPath;
 use crate::policy::layout::DumpId;
 use crate::root::DumpRoot;
@@ -30,6 +33,15 @@ use crate::sys::dir::Listed;
 use crate::sys::errno;
 use crate::sys::fstype::FsType;
 use crate::sys::lock::lock;
+use crate::sys::xattr::{self, Subject};
+
+/// Has a directory of a dump the attributes and ACLs that this digest stands for?
+/// `true` where they cannot be read.
+pub(crate) fn has_attributes(of: Subject<'_>, digest: u64) -> bool {
+    let all = Capabilities::everything();
+    let read = xattr::read(of, |name| all.keeps_xattr(name));
+    read.map_or(true, |xattrs| is_digest_of(digest, &xattrs))
+}
 
 /// A tree of a dump that is compared.
 struct Names<'n> {
@@ -73,14 +85,15 @@ impl Visit for Names<'_> {
         at: At,
     ) -> Result<Vec<(CString, At)>, CatalogError> {
         let At(id, known) = at;
-        // What stands for its attributes is of those that a run could keep.
         let there = Facts::of(&directory.entered.meta);
-        if let Some(known) = known
-            && !known
-                .facts
-                .is_same_inode(&there.with_digest(known.facts.rdev))
-        {
-            self.note(self.path(directory, c""), NameFault::Metadata);
+        if let Some(known) = known {
+            let digest = known.facts.rdev;
+            let handle = directory.entered.handle.as_fd();
+            if !known.facts.is_same_inode(&there.with_digest(digest)) {
+                self.note(self.path(directory, c""), NameFault::Metadata);
+            } else if !has_attributes(Subject::Open(handle), digest) {
+                self.note(self.path(directory, c""), NameFault::Attributes);
+            }
         }
         let children = self.base.children(rows, id)?;
         let mut below = Vec::new();

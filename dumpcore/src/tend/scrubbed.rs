@@ -18,7 +18,8 @@ pub enum DamageKind {
     Contents,
     /// It is longer or shorter than what was stored.
     Size,
-    /// Its mode, owner or time of modification is not what was stored.
+    /// Its mode, owner or time of modification is not what was stored; of a directory
+    /// also its extended attributes or ACLs.
     Metadata,
     /// The name is gone, or stands for something else.
     Missing,
@@ -60,7 +61,7 @@ impl fmt::Display for DamageKind {
             Self::ReadError => "it cannot be read",
             Self::Contents => "its contents are not what was stored",
             Self::Size => "its size is not what was stored",
-            Self::Metadata => "its mode, owner or time is not what was stored",
+            Self::Metadata => "its mode, owner, time or attributes are not what was stored",
             Self::Missing => "it is missing, or something else is in its place",
             Self::NotRecorded => "it is not among what was stored",
         })

@@ -236,6 +236,7 @@ impl Book {
                 NameFault::Missing => "it was missing, or something else in its place",
                 NameFault::Extra => "it was not among what was stored",
                 NameFault::Metadata => "its mode, owner or time was not what was stored",
+                NameFault::Attributes => "its attributes or ACLs were not what was stored",
                 NameFault::Unread(why) => why,
             };
             let cause = format!("{cause}; that was not looked at again, as the catalog is gone");

@@ -5,7 +5,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 
 use super::look::{below, split};
 use super::worksite::Worksite;
-use crate::catalog::{Facts, NameDiffers, NameFault, Recorded, View};
+use crate::catalog::{Facts, NameDiffers, NameFault, Recorded, View, has_attributes};
 use crate::model::error::Error;
 use crate::model::kind::Kind;
 use crate::model::path::RelPath;
@@ -14,6 +14,7 @@ use crate::sys::dir::{self, For};
 use crate::sys::errno;
 use crate::sys::name::c_name;
 use crate::sys::stat::{self, Fresh};
+use crate::sys::xattr::Subject;
 use crate::tend::scrubbed::DamageKind;
 
 /// A path of a dump that is not as it was recorded, and the system's answer.
@@ -72,6 +73,18 @@ pub(super) fn confirm(
     Ok(found)
 }
 
+/// What is said of a directory besides.
+const ATTRIBUTES: &str = "extended attributes or ACLs";
+
+/// Has a directory the attributes that were recorded? `true` where that is not known.
+fn has_recorded(top: &OwnedFd, path: &RelPath, digest: u64) -> bool {
+    let opened = below(top, path.as_bytes());
+    let opened = opened.and_then(|dir| dir::reopen(dir.as_fd(), For::Reading));
+    opened.map_or(true, |dir| {
+        has_attributes(Subject::Open(dir.as_fd()), digest)
+    })
+}
+
 /// What a dump is recorded to have under a path.
 enum Expected {
     Entry(Recorded),
@@ -112,7 +125,7 @@ fn again(
         (Expected::Entry(recorded), Some(there)) => {
             let facts = &recorded.facts;
             let is_dir = facts.kind == Kind::Dir;
-            // The digest of its attributes is of those that a run could keep.
+            // Its attributes are compared apart.
             let there = if is_dir {
                 there.with_digest(facts.rdev)
             } else {
@@ -121,6 +134,14 @@ fn again(
             match () {
                 () if facts.kind != there.kind || facts.ino != there.ino => DamageKind::Missing,
                 () if is_dir && !facts.is_same_inode(&there) => DamageKind::Metadata,
+                () if is_dir && !has_recorded(top, &one.path, facts.rdev) => {
+                    let text = ATTRIBUTES.to_owned();
+                    let answer = Answer {
+                        text,
+                        needs_fsck: false,
+                    };
+                    return Some((DamageKind::Metadata, Some(answer)));
+                }
                 // Of other inodes it is told where they are read.
                 () => return None,
             }
