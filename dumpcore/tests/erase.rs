@@ -1,15 +1,18 @@
 //! Erasing a path from random histories: no dump has it any more, nothing else of
 //! any dump changes, and the catalog is as if it had never been; and of dumps that
-//! are being read.
+//! are being read; and stopped.
 
 mod common;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::Stage;
 use dumpcore::{
-    CatalogAfter, CatalogTools, Checkpoint, DumpId, DumpRoot, Erase, RelPath, Snapshot, Stamp,
+    CatalogAfter, CatalogTools, Checkpoint, DumpId, DumpRoot, Erase, Event, Phase, RelPath,
+    Snapshot, Stamp,
 };
 use fixtures::fingerprint::Fingerprint;
 use fixtures::is_root;
@@ -199,4 +202,76 @@ proptest! {
         prop_assert!(!stage.dump.join(".dump/erasing").exists());
         assert_catalog_follows(&stage);
     }
+}
+
+/// Takes both files out of the dumps of [`three_dumps`].
+fn erasing(stage: &Stage) -> Erase {
+    let path = |name: &str| RelPath::from_bytes(format!("{}/{name}", common::ROOT).as_bytes());
+    let erase = Erase::new(&stage.dump);
+    erase.path(path("dir/key")).path(path("other"))
+}
+
+fn three_dumps() -> Stage {
+    let stage = Stage::new();
+    fs::create_dir(stage.source.join("dir")).expect("made");
+    for name in ["dir/key", "dir/kept", "other"] {
+        fs::write(stage.source.join(name), name).expect("written");
+    }
+    for minute in 0..3 {
+        let at = Stamp::new(2026, 1, 1, 0, minute).expect("a minute");
+        stage.snapshot().at(at).run().expect("published");
+    }
+    CatalogTools::new(&stage.dump).rebuild().expect("made");
+    stage
+}
+
+#[test]
+fn stopped_while_it_looks_nothing_is_begun() {
+    let stage = three_dumps();
+    for dry_run in [false, true] {
+        let stop = Arc::new(AtomicBool::new(true));
+        let erase = erasing(&stage).dry_run(dry_run).stop(stop);
+        let error = erase.run().expect_err("stopped");
+        assert!(matches!(error, dumpcore::Error::Interrupted), "{error:?}");
+        assert!(!stage.dump.join(".dump/erasing").exists());
+    }
+    assert_catalog_follows(&stage);
+}
+
+#[test]
+fn stopped_before_the_first_dump_it_tells_which_remain_and_the_next_one_finishes() {
+    let stage = three_dumps();
+    let trees = trees(&stage);
+    let prints: Vec<_> = trees
+        .iter()
+        .map(|(_, tree)| Fingerprint::of(tree))
+        .collect();
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    let watch = move |event: Event<'_>| {
+        if matches!(event, Event::Phase(Phase::Removing)) {
+            flag.store(true, Ordering::Relaxed);
+        }
+    };
+    let erase = erasing(&stage).observer(Arc::new(watch)).stop(stop);
+    let erasure = erase.run().expect("run");
+    assert!(erasure.stopped && !erasure.is_complete());
+    let all: Vec<DumpId> = trees.iter().map(|(dump, _)| *dump).collect();
+    for path in &erasure.paths {
+        assert_eq!((&path.dumps, &path.remaining), (&Vec::new(), &all));
+    }
+    assert_eq!(
+        (erasure.names, erasure.freed_bytes, erasure.other_names),
+        (0, 0, 0)
+    );
+    for ((_, tree), print) in trees.iter().zip(&prints) {
+        print.assert_unchanged(tree);
+        common::assert_names_noted(tree.parent().expect("a dump"));
+    }
+    let again = Erase::new(&stage.dump).run().expect("run");
+    assert!(again.finished && again.is_complete(), "{again:?}");
+    for path in &again.paths {
+        assert_eq!((&path.dumps, &path.remaining), (&all, &Vec::new()));
+    }
+    assert_catalog_follows(&stage);
 }

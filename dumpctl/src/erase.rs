@@ -7,21 +7,18 @@ use clap::{Args, ValueHint};
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
 use dumpcli::question::can_ask;
+use dumpcli::screen;
 use dumpcli::session::warn_if_closed;
-use dumpcli::{figures, json, logging, screen};
-use dumpcore::{CatalogAfter, Chain, Erase, ErasedPath, Erasure, Printable, RelPath};
-use serde_json::{Map, Value};
+use dumpcore::{Chain, Erase, ErasedPath, Erasure, Printable, RelPath};
 
 use crate::common::Settings;
 use crate::desk::{self, Desk};
 use crate::dumps::{self, Dumps, Looking};
+use crate::erase_report::{Telling, WORD};
 use crate::patterns::{self, Style};
 use crate::program::PROGRAM;
 
-const WORD: &str = "erase";
 const STOPPED: &str = "stopped; run 'dumpctl erase' again, which finishes what was begun";
-/// How many paths are named one by one where somebody is asked.
-const NAMED: usize = 20;
 
 const HELP: &str = "\
 Examples:
@@ -111,7 +108,11 @@ fn erased(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     let done = desk.work(&dumps.lookup.dump, |run| order.options(run).run());
     let erasure = match done {
         Ok(erasure) => erasure,
-        Err(error) => return desk.fail(WORD, &dumps::failed(error, dumps.lookup), STOPPED),
+        // Stopped before anything was noted; later it says what it did.
+        Err(error) => {
+            let failure = dumps::failed(error, dumps.lookup);
+            return desk.fail(WORD, &failure, desk::UNCHANGED);
+        }
     };
     if paths.is_empty() && !erasure.finished {
         return Err(unnamed());
@@ -121,6 +122,9 @@ fn erased(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     }
     let exit = exit_of(&erasure, &desk);
     telling.tell(&erasure, exit)?;
+    if erasure.stopped {
+        screen::complain(PROGRAM.name, STOPPED);
+    }
     Ok(exit)
 }
 
@@ -165,7 +169,8 @@ fn unnamed() -> Failure {
 
 /// Has, or had, a dump one of the paths?
 fn is_found(erasure: &Erasure) -> bool {
-    let has = |path: &ErasedPath| path.expired || !path.dumps.is_empty();
+    let has =
+        |path: &ErasedPath| path.expired || !path.dumps.is_empty() || !path.remaining.is_empty();
     !erasure.left.is_empty() || erasure.paths.iter().any(has)
 }
 
@@ -222,207 +227,4 @@ fn matching(dumps: &Dumps<'_>, given: &[PathBuf]) -> Result<Vec<RelPath>, Failur
         )),
         false => Ok(found),
     }
-}
-
-/// Says what is erased, and what still has it.
-struct Telling<'a> {
-    dumps: &'a Dumps<'a>,
-    settings: &'a Settings,
-}
-
-impl Telling<'_> {
-    fn none(&self, erasure: &Erasure) -> Failure {
-        let paths = erasure.paths.iter().map(|path| self.shown(&path.path));
-        let paths = paths.collect::<Vec<_>>().join(", ");
-        let root = Printable::path(&self.dumps.lookup.dump);
-        Failure::Failed(format!("no dump in {root} has {paths}"))
-    }
-
-    fn shown(&self, path: &RelPath) -> String {
-        Printable::path(&self.dumps.shown(path)).to_string()
-    }
-
-    /// The plan, and whether to carry it out.
-    fn question(&self, plan: &Erasure) -> String {
-        let mut text = String::new();
-        for line in self.lines(plan) {
-            text.push_str(&format!("{line}\n"));
-        }
-        for line in self.still(plan) {
-            text.push_str(&format!("{line}\n"));
-        }
-        let freed = figures::bytes(plan.freed_bytes);
-        let them = match plan.paths.len() {
-            1 => "it".to_owned(),
-            number => format!("these {number} paths"),
-        };
-        let name = PROGRAM.name;
-        format!("\n{text}{name}: erase {them} for good, and free {freed}?")
-    }
-
-    fn lines(&self, plan: &Erasure) -> Vec<String> {
-        let line = |path: &ErasedPath| {
-            let shown = self.shown(&path.path);
-            match path.dumps.as_slice() {
-                [] if plan.finished => format!("  {shown}: in no dump any more"),
-                [] if path.expired => format!("  {shown}: in a dump that has expired"),
-                [] => format!("  {shown}: in no dump"),
-                [one] => format!("  {shown}: in 1 dump, {one}"),
-                [first, .., last] => {
-                    format!(
-                        "  {shown}: in {} dumps, {first} to {last}",
-                        path.dumps.len()
-                    )
-                }
-            }
-        };
-        let mut lines: Vec<String> = plan.paths.iter().take(NAMED).map(line).collect();
-        // With patterns each is listed, however many there are.
-        lines.extend(plan.paths.iter().skip(NAMED).map(line));
-        lines
-    }
-
-    /// What still has it afterwards.
-    fn still(&self, erasure: &Erasure) -> Vec<String> {
-        let mut lines = Vec::new();
-        for path in &erasure.paths {
-            let now = self.dumps.lookup.navigator.main_path(&path.path);
-            if let Some(now) = now.filter(|now| now.symlink_metadata().is_ok()) {
-                let rule = exclude_rule(&path.path);
-                let now = Printable::path(&now);
-                lines.push(format!(
-                    "{now} is still there, and the next dump has it again: remove it, or \
-                     exclude it with the line {rule}"
-                ));
-            }
-        }
-        if erasure.other_names > 0 {
-            let files = match erasure.other_names {
-                1 => "1 file has".to_owned(),
-                number => format!("{number} files have"),
-            };
-            lines.push(format!(
-                "{files} other names in the dumps (hard links), which stay: erase these, too"
-            ));
-        }
-        lines.push(
-            "replicas and off-site copies still have it: erase it there, too (--dump DIR)"
-                .to_owned(),
-        );
-        lines.push("the freed blocks are not overwritten".to_owned());
-        lines
-    }
-
-    fn tell(&self, erasure: &Erasure, exit: Exit) -> Result<(), Failure> {
-        for left in &erasure.left {
-            let path = dumpcli::absolute(&left.path);
-            tracing::error!(
-                DUMP_PATH = %Printable::path(&path),
-                DUMP_STATUS = left.reason.as_str(),
-                "kept {}: {}", Printable::path(&path), left.reason
-            );
-        }
-        // What was stopped, the next erasure finishes, and the catalog with it.
-        if let CatalogAfter::Failed(why) = &erasure.catalog
-            && !erasure.stopped
-        {
-            tracing::error!(
-                "the catalog may still know what was erased: {why}; then run \
-                 'dumpctl catalog rebuild'"
-            );
-        }
-        if !erasure.dry_run {
-            let root = Printable::path(&self.dumps.lookup.dump);
-            for path in erasure.paths.iter().filter(|path| !path.dumps.is_empty()) {
-                tracing::info!(
-                    target: logging::REPORTED,
-                    "erased {} from {} dumps of {root}", path.path, path.dumps.len()
-                );
-            }
-        }
-        if self.settings.session.json {
-            return screen::print(&format!("{}\n", Value::Object(self.object(erasure, exit))));
-        }
-        if self.settings.session.quiet {
-            return Ok(());
-        }
-        let (names, freed) = (erasure.names, figures::bytes(erasure.freed_bytes));
-        let entries = format!("{names} entries, {freed} freed");
-        let mut text = match (erasure.dry_run, erasure.finished) {
-            (true, false) => format!("dry run: would erase {entries}\n"),
-            (true, true) => {
-                format!("dry run: would continue an earlier erasure, and erase {entries}\n")
-            }
-            (false, false) => format!("erased {entries}\n"),
-            (false, true) if !erasure.left.is_empty() => {
-                format!("continued an earlier erasure, and erased {entries}\n")
-            }
-            (false, true) if names == 0 => {
-                "finished an earlier erasure; no dump had any of it left\n".to_owned()
-            }
-            (false, true) => format!("finished an earlier erasure, and erased {entries}\n"),
-        };
-        if !erasure.left.is_empty() && exit != Exit::Failed {
-            text.push_str("what was left goes with the next 'dumpctl erase'\n");
-        }
-        for line in self.lines(erasure).into_iter().chain(self.still(erasure)) {
-            text.push_str(&line);
-            text.push('\n');
-        }
-        screen::print(&text)
-    }
-
-    fn object(&self, erasure: &Erasure, exit: Exit) -> Map<String, Value> {
-        let mut object = desk::head(WORD, exit);
-        let root = self.dumps.lookup.absolute(&self.dumps.lookup.dump);
-        json::put_path(&mut object, "dump_root", Some(&root));
-        object.insert("dry_run".into(), erasure.dry_run.into());
-        let paths = erasure.paths.iter().map(|path| {
-            let mut object = Map::new();
-            let shown = self.dumps.shown(&path.path);
-            json::put_path(&mut object, "path", Some(&shown));
-            let names = path.dumps.iter().map(ToString::to_string);
-            object.insert("dumps".into(), names.collect());
-            object.insert("expired".into(), path.expired.into());
-            let now = self.dumps.lookup.navigator.main_path(&path.path);
-            let is_there = now.is_some_and(|now| now.symlink_metadata().is_ok());
-            object.insert("in_tree".into(), is_there.into());
-            let rule = is_there.then(|| exclude_rule(&path.path));
-            object.insert("exclude".into(), rule.into());
-            Value::Object(object)
-        });
-        object.insert("paths".into(), paths.collect());
-        let left = erasure.left.iter().map(|left| {
-            let mut object = Map::new();
-            object.insert("name".into(), left.dump.to_string().into());
-            json::put_path(&mut object, "path", Some(&dumpcli::absolute(&left.path)));
-            object.insert("reason".into(), left.reason.as_str().into());
-            Value::Object(object)
-        });
-        object.insert("left".into(), left.collect());
-        object.insert("entries".into(), erasure.names.into());
-        object.insert("freed_bytes".into(), erasure.freed_bytes.into());
-        object.insert("other_names".into(), erasure.other_names.into());
-        let catalog = match &erasure.catalog {
-            CatalogAfter::Erased => "erased",
-            CatalogAfter::Failed(_) => "failed",
-            _ => "none",
-        };
-        object.insert("catalog".into(), catalog.into());
-        object.insert("finished".into(), erasure.finished.into());
-        let mut faults = erasure.faults.clone();
-        faults.iter_mut().for_each(json::fault_absolute);
-        object.insert("faults".into(), json::value(&faults));
-        object.insert("faults_total".into(), erasure.faults_total.into());
-        object
-    }
-}
-
-/// The rule that keeps a path out of dumps.
-fn exclude_rule(path: &RelPath) -> String {
-    let special = |byte: u8| b"*?[\\".contains(&byte);
-    let bytes = path.as_bytes().iter();
-    let bytes = bytes.flat_map(|byte| special(*byte).then_some(b'\\').into_iter().chain([*byte]));
-    let bytes: Vec<u8> = bytes.collect();
-    format!("/{}", String::from_utf8_lossy(&bytes))
 }

@@ -13,6 +13,7 @@ mod diff;
 mod du;
 mod dumps;
 mod erase;
+mod erase_report;
 mod find;
 mod import;
 mod list;

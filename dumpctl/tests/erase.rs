@@ -228,7 +228,7 @@ fn a_dry_run_changes_nothing_and_machines_are_told() {
         "paths": [{
             "path": ground.at("tree/dir/keep"), "in_tree": true, "exclude": "/tree/dir/keep",
             "dumps": ["2030/0101/0100", "2030/0101/0200", "2030/0102/0100"],
-            "expired": false,
+            "remaining": [], "expired": false,
         }],
         "left": [], "entries": 3, "freed_bytes": 0, "other_names": 1, "catalog": "none",
         "finished": false, "faults": [], "faults_total": 0,

@@ -179,12 +179,18 @@ impl DumpRoot {
     }
 
     /// Renames a spot into the directory of what is being removed. Returns its
-    /// name there.
-    pub(crate) fn take_out(&self, spot: &Spot, to: &Removing) -> Result<CString, Fault> {
+    /// name there. `before`: how many of the same dump went there just before, whose
+    /// names are taken.
+    pub(crate) fn take_out(
+        &self,
+        spot: &Spot,
+        before: u32,
+        to: &Removing,
+    ) -> Result<CString, Fault> {
         let path = self.path().join(spot.path());
         let failed = |op| Fault::at(op, &path);
         let dir = self.open_to_change(&spot.dir).map_err(failed(Op::Open))?;
-        let mut again = 0;
+        let mut again = before;
         loop {
             let leaf = c_name(layout::removing_leaf(&spot.dump.path(), again).as_bytes());
             let from = (dir.as_fd(), spot.name.as_c_str());

@@ -6,6 +6,9 @@
 //! finishes, by the note; so it does where a dump could not be written to, or was
 //! being read, and the catalog knows what that one still has. Nothing but the paths
 //! changes: no other inode, and of the directories around them no time.
+//!
+//! Asked to stop, it does so between two renames. What has left the dumps, and how
+//! many names they have, is noted and flushed as ever; the rest is for the next one.
 
 use std::collections::BTreeMap;
 use std::ffi::CString;
@@ -79,7 +82,8 @@ impl Erase {
     ///
     /// # Errors
     /// [`Error::Busy`] when a run holds the dump root, and others when it cannot
-    /// be opened or read, or nothing can be noted in it: nothing was erased then.
+    /// be opened or read, or nothing can be noted in it: nothing was erased then. So
+    /// it is with [`Error::Interrupted`]: it was stopped while it looked at the dumps.
     /// What keeps a path in a single dump is in the [`Erasure`].
     pub fn run(self) -> Result<Erasure, Error> {
         let root = DumpRoot::open(&self.root)?;
@@ -103,7 +107,7 @@ impl Erase {
         // What was noted first is what there was.
         plan.note.dirs.extend(before.dirs);
         let erasure = match &lock {
-            None => self.measured(&root, plan, budget),
+            None => self.measured(&root, plan, budget)?,
             Some(_) => self.erased(&root, plan, finished, budget, &totals)?,
         };
         drop(lock);
@@ -123,6 +127,7 @@ impl Erase {
         let paths = outermost(self.paths.iter().chain(&before.paths));
         let mut plan = Plan::default();
         for dump in dumps(root)? {
+            self.unless_stopped()?;
             let mut names = 0;
             for path in &paths {
                 match root.spot(dump, path) {
@@ -160,10 +165,19 @@ impl Erase {
                 plan.note.names.insert(dump, noted.saturating_sub(names));
             }
         }
+        // Then not all was counted that is noted.
+        self.unless_stopped()?;
         let is_expired = |path: &&RelPath| root.is_on_its_way_out(path);
         plan.expired = paths.iter().filter(is_expired).cloned().collect();
         plan.note.paths = paths;
         Ok(plan)
+    }
+
+    fn unless_stopped(&self) -> Result<(), Error> {
+        match self.options.keep_going() {
+            true => Ok(()),
+            false => Err(Error::Interrupted),
+        }
     }
 
     /// How many names of a dump are in these paths.
@@ -177,11 +191,12 @@ impl Erase {
     }
 
     /// What erasing them would free.
-    fn measured(&self, root: &DumpRoot, plan: Plan, budget: Budget) -> Erasure {
+    fn measured(&self, root: &DumpRoot, plan: Plan, budget: Budget) -> Result<Erasure, Error> {
         let totals = Totals::new(&Silent, Some(&self.options.stop));
-        let (measured, files) = (Measured::default(), Files::of(&plan.spots));
+        let (measured, files) = (Measured::default(), Files::of(&plan.spots, &[]));
         let mut sum = engine::Gone::default();
         for spot in &plan.spots {
+            self.unless_stopped()?;
             let path = root.path().join(spot.path());
             let Ok(dir) = root.open_dump(&spot.dir) else {
                 continue;
@@ -191,11 +206,12 @@ impl Erase {
             sum.names += gone.names;
             sum.freed += gone.freed;
         }
+        self.unless_stopped()?;
         let catalog = match Catalog::read(root) {
             Ok(Some(_)) => CatalogAfter::Erased,
             _ => CatalogAfter::None,
         };
-        self.told(plan, sum, files, catalog)
+        Ok(self.told(plan, sum, files, catalog))
     }
 
     fn erased(
@@ -222,10 +238,12 @@ impl Erase {
         let flushed =
             disk::sync_filesystem(root.handle()).and_then(|()| disk::sync_alone(&to.handle));
         flushed.map_err(|e| root.failed(Op::Sync, "".as_ref(), e))?;
-        root.forget_damaged(&plan.note.paths)?;
-        // Before the files, since it holds their names.
+        // Before the files, since these hold their names.
         let catalog = match totals.keep_going() {
-            true => forget(root, &plan.where_it_stays(root), &plan.dir_bytes()),
+            true => {
+                root.forget_damaged(&plan.note.paths)?;
+                forget(root, &plan.where_it_stays(root), &plan.dir_bytes())
+            }
             false => CatalogAfter::Failed("it was stopped; the next erasure does it".to_owned()),
         };
         let mut sum = engine::Gone::default();
@@ -247,13 +265,13 @@ impl Erase {
                 false => root.end_erase_note()?,
             }
         }
-        let files = Files::of(&plan.spots);
+        let files = Files::of(&plan.spots, &plan.remaining);
         Ok(self.told(plan, sum, files, catalog))
     }
 
-    /// Renames all of it out of the dumps. Returns the names that it has now; of
-    /// the spots those stay that are gone. A dump that keeps some of it says how
-    /// many names it has now.
+    /// Renames all of it out of the dumps, until it is stopped. Returns the names that
+    /// it has now; of the spots those stay that are gone. A dump that keeps some of it
+    /// says how many names it has now.
     fn take_all_out(
         &self,
         root: &DumpRoot,
@@ -262,11 +280,21 @@ impl Erase {
         totals: &Totals<'_>,
     ) -> Vec<CString> {
         let (mut out, mut kept) = (Vec::new(), BTreeMap::<DumpId, u64>::new());
+        // The dump that was come to last, and how many of its spots were.
+        let mut begun = (None, 0);
         for spot in std::mem::take(&mut plan.spots) {
             if !totals.keep_going() {
-                break;
+                if begun.0 == Some(spot.dump) {
+                    *kept.entry(spot.dump).or_default() += spot.size.names;
+                }
+                plan.remaining.push(spot);
+                continue;
             }
-            match self.take_out(root, &spot, &plan.note, to) {
+            begun = match begun {
+                (Some(dump), before) if dump == spot.dump => (Some(dump), before + 1),
+                _ => (Some(spot.dump), 0),
+            };
+            match self.take_out(root, &spot, begun.1, &plan.note, to) {
                 Ok(leaf) => {
                     out.push(leaf);
                     plan.spots.push(spot);
@@ -291,6 +319,7 @@ impl Erase {
         &self,
         root: &DumpRoot,
         spot: &Spot,
+        before: u32,
         note: &EraseNote,
         to: &Removing,
     ) -> Result<CString, Reason> {
@@ -306,7 +335,8 @@ impl Erase {
         if let Some(names) = note.names.get(&spot.dump) {
             root.note_names(spot.dump, *names).map_err(Reason::Failed)?;
         }
-        let leaf = root.take_out(spot, to).map_err(Reason::Failed)?;
+        let leaf = root.take_out(spot, before, to);
+        let leaf = leaf.map_err(Reason::Failed)?;
         drop(hold);
         Ok(leaf)
     }
@@ -318,12 +348,16 @@ impl Erase {
                 let below = spot.dump.path();
                 spot.path() == below.join(path.as_path())
             };
-            let dumps = plan.spots.iter().filter(is_it).map(|spot| spot.dump);
-            let dumps = dumps.collect();
+            let of = |spots: &[Spot]| {
+                let dumps = spots.iter().filter(is_it).map(|spot| spot.dump);
+                dumps.collect()
+            };
+            let (dumps, remaining) = (of(&plan.spots), of(&plan.remaining));
             let expired = plan.expired.contains(&path);
             paths.push(ErasedPath {
                 path,
                 dumps,
+                remaining,
                 expired,
             });
         }

@@ -17,6 +17,8 @@ use crate::root::removing::Removing;
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) spots: Vec<Spot>,
+    /// Those that an erasure which was stopped did not come to.
+    pub(super) remaining: Vec<Spot>,
     pub(super) left: Vec<Left>,
     pub(super) note: EraseNote,
     /// Those that a dump has which is on its way out.

@@ -17,18 +17,35 @@ pub(super) struct Files {
 }
 
 impl Files {
-    pub(super) fn of(spots: &[Spot]) -> Self {
-        let mut met: HashMap<Id, (u32, &Meta)> = HashMap::new();
-        for spot in spots.iter().filter(|spot| spot.meta.kind != Kind::Dir) {
-            met.entry(spot.meta.id()).or_insert((0, &spot.meta)).0 += 1;
+    /// Of these spots; those `later` go with the next erasure.
+    pub(super) fn of(spots: &[Spot], later: &[Spot]) -> Self {
+        let mut met: HashMap<Id, Names<'_>> = HashMap::new();
+        let now = spots.iter().map(|spot| (spot, 1, 0));
+        let all = now.chain(later.iter().map(|spot| (spot, 0, 1)));
+        for (spot, now, later) in all.filter(|(spot, ..)| spot.meta.kind != Kind::Dir) {
+            let names = met.entry(spot.meta.id()).or_insert(Names {
+                now: 0,
+                later: 0,
+                meta: &spot.meta,
+            });
+            names.now += now;
+            names.later += later;
         }
         let mut files = Self::default();
-        for (going, meta) in met.values() {
-            match *going < meta.nlink {
-                true => files.other_names += 1,
-                false => files.freed += meta.blocks.saturating_mul(512),
+        for Names { now, later, meta } in met.values() {
+            if now + later < meta.nlink {
+                files.other_names += 1;
+            } else if *later == 0 {
+                files.freed += meta.blocks.saturating_mul(512);
             }
         }
         files
     }
+}
+
+/// How many names of a file go.
+struct Names<'a> {
+    now: u32,
+    later: u32,
+    meta: &'a Meta,
 }

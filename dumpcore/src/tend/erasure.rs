@@ -14,6 +14,9 @@ pub struct ErasedPath {
     /// The dumps that had it, oldest first; also what was left behind by runs that
     /// stopped.
     pub dumps: Vec<DumpId>,
+    /// The dumps that still have it because the erasure was stopped before it came to
+    /// them, oldest first. The next one takes it out of these.
+    pub remaining: Vec<DumpId>,
     /// Did a dump have it that had left its name, to be removed or recycled? That is
     /// removed with all that is in it, unless a program still reads it.
     pub expired: bool,
@@ -59,7 +62,7 @@ pub struct Erasure {
     pub finished: bool,
     /// Was it a dry run?
     pub dry_run: bool,
-    /// Was it stopped? The next one finishes.
+    /// Was it stopped? The next one finishes; no dump has half of a path.
     pub stopped: bool,
 }
 
