@@ -438,3 +438,25 @@ fn a_policy_is_for_the_dump_root_of_its_set() {
     assert_eq!(root.list().expect("listed").len(), 2);
     assert_eq!(names(&ground).len(), 5);
 }
+
+/// Where there are years of dumps, each call counts.
+#[test]
+#[ignore = "needs strace"]
+fn a_plan_takes_few_calls_for_each_dump() {
+    let ground = with("[keep]\nlast = 10000\n");
+    let mut made = 0;
+    let mut calls = |months: [u32; 2]| {
+        for (month, day, hour) in months.into_iter().flat_map(|month| {
+            (1..=28).flat_map(move |day| (0..24).map(move |hour| (month, day, hour)))
+        }) {
+            let dump = format!("2019/{month:02}{day:02}/{hour:02}00/tree");
+            fs::create_dir_all(ground.root().join(dump)).expect("made");
+            made += 1;
+        }
+        let calls = fixtures::strace::count_syscalls(&ground.dumpctl(&["prune", "-n", "-q"]));
+        (made, calls.values().sum::<u64>())
+    };
+    let (few, many) = (calls([1, 2]), calls([3, 4]));
+    let each = (many.1 - few.1) as f64 / f64::from(many.0 - few.0);
+    assert!(each < 10.0, "{each} calls for each dump");
+}

@@ -118,6 +118,18 @@ pub(super) fn connect(path: &Path, write: bool) -> rusqlite::Result<Connection> 
     Ok(connection)
 }
 
+/// Another connection to a file that is being read, which has begun to read it too:
+/// it sees what the first one sees.
+pub(super) fn connect_again(connection: &Connection) -> rusqlite::Result<Connection> {
+    // A catalog in memory belongs to one connection.
+    let path = connection.path().filter(|path| !path.is_empty());
+    let path = path.ok_or(rusqlite::Error::InvalidPath("".into()))?;
+    let again = connect(Path::new(path), false)?;
+    again.execute_batch("BEGIN")?;
+    number(&again, "schema_version")?;
+    Ok(again)
+}
+
 /// How a file of ours is written: flushed at every step, also the directory
 /// when the journal goes.
 pub(super) fn set_durable(connection: &Connection) -> rusqlite::Result<()> {

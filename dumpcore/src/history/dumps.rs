@@ -2,10 +2,8 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::num::NonZero;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
-use std::thread;
 
 use chrono::{DateTime, Utc};
 
@@ -20,6 +18,7 @@ use crate::policy::layout::{self, DumpId, LinkTarget, Sort};
 use crate::policy::retention::KeepCandidate;
 use crate::root::DumpRoot;
 use crate::sys::errno;
+use crate::sys::parallel::in_parallel;
 
 /// A dump, and what is known of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,42 +95,49 @@ impl DumpRoot {
                 .sizes()
                 .map_err(|e| Error::Other(Box::new(e)))?,
         };
-        let mut sizes: HashMap<DumpId, DumpSizes> =
+        let sizes: HashMap<DumpId, DumpSizes> =
             sizes.into_iter().map(|sizes| (sizes.dump, sizes)).collect();
         let mut named = self.named()?;
+        let dumps = self.with_moments()?;
+        // Where there are years of them this is most of the time.
+        let mut each = in_parallel(&dumps, |dump| self.info(*dump, sizes.get(&dump.0)));
+        for info in &mut each {
+            let links = named.remove(&info.dump).unwrap_or_default();
+            (info.links, info.pins) = (links.ours, links.pins);
+        }
+        Ok(each)
+    }
+
+    /// What is known of a dump, apart from the links that name it.
+    fn info(&self, (dump, moment): (DumpId, Moment), sizes: Option<&DumpSizes>) -> DumpInfo {
         let listing = self.listing();
-        let each = self.with_moments()?.into_iter().map(|(dump, moment)| {
-            let sizes = sizes.remove(&dump);
-            let Links { ours, pins } = named.remove(&dump).unwrap_or_default();
-            let own = match &sizes {
-                Some(_) => own_bytes(self.path(), dump),
-                None => 0,
-            };
-            DumpInfo {
-                dump,
-                path: self.path().join(dump.path()),
-                moment,
-                lacks: dump.name().and_then(|name| listing.lacks(name)),
-                trees: match &sizes {
-                    Some(sizes) => {
-                        let names = sizes.trees.iter();
-                        names.map(|name| OsString::from_vec(name.clone())).collect()
-                    }
-                    None => self.trees(dump),
-                },
-                links: ours,
-                pins,
-                entries: match &sizes {
-                    Some(sizes) => Some(sizes.entries),
-                    None => dump.name().and_then(|name| listing.noted_names(name)),
-                },
-                added_bytes: sizes.as_ref().map(|sizes| sizes.added + own),
-                unique_bytes: sizes.as_ref().map(|sizes| sizes.unique + own),
-                is_linked: self.is_linked(dump),
-                added_inodes: sizes.as_ref().map(|sizes| sizes.added_inodes),
-            }
-        });
-        Ok(each.collect())
+        let own = match sizes {
+            Some(_) => own_bytes(self.path(), dump),
+            None => 0,
+        };
+        DumpInfo {
+            dump,
+            path: self.path().join(dump.path()),
+            moment,
+            lacks: dump.name().and_then(|name| listing.lacks(name)),
+            trees: match sizes {
+                Some(sizes) => {
+                    let names = sizes.trees.iter();
+                    names.map(|name| OsString::from_vec(name.clone())).collect()
+                }
+                None => self.trees(dump),
+            },
+            links: Vec::new(),
+            pins: Vec::new(),
+            entries: match sizes {
+                Some(sizes) => Some(sizes.entries),
+                None => dump.name().and_then(|name| listing.noted_names(name)),
+            },
+            added_bytes: sizes.map(|sizes| sizes.added + own),
+            unique_bytes: sizes.map(|sizes| sizes.unique + own),
+            is_linked: self.is_linked(dump),
+            added_inodes: sizes.map(|sizes| sizes.added_inodes),
+        }
     }
 
     /// What the rules of retention are to know of all published dumps and a first
@@ -219,23 +225,4 @@ impl DumpRoot {
         }
         Ok(named)
     }
-}
-
-/// Does something with each, by as many threads as there are processors, and
-/// returns what came of it in the same order.
-fn in_parallel<T: Sync, R: Send>(all: &[T], act: impl Fn(&T) -> R + Sync) -> Vec<R> {
-    let threads = thread::available_parallelism().map_or(2, NonZero::get);
-    let part = all.len().div_ceil(threads).max(1);
-    thread::scope(|scope| {
-        let act = &act;
-        let parts = all.chunks(part);
-        let started: Vec<_> = parts
-            .map(|part| scope.spawn(move || part.iter().map(act).collect::<Vec<R>>()))
-            .collect();
-        let ended = started.into_iter().map(|thread| match thread.join() {
-            Ok(done) => done,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        ended.flatten().collect()
-    })
 }

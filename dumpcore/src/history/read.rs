@@ -18,7 +18,7 @@ use crate::fs::inspect;
 use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
 use crate::model::metadata::{Capabilities, Xattrs};
-use crate::sys::dir::{Chunk, For, Lister, open_dir, open_root};
+use crate::sys::dir::{Chunk, For, Lister, open_named, open_root};
 use crate::sys::file::{CompareError, File, open_file, same_contents};
 use crate::sys::fstype::may_be_in_user_space;
 use crate::sys::pages::{Pages, Reader};
@@ -134,8 +134,7 @@ impl Version {
 
 /// What a directory holds, ordered by name.
 pub(super) fn list(path: &Path) -> io::Result<Chunk> {
-    let (above, name) = above(path)?;
-    let mut chunk = Lister::all(open_dir(above.as_fd(), &name, For::Reading)?)?;
+    let mut chunk = Lister::all(open_named(path, For::Reading)?)?;
     chunk.sort_by_name();
     Ok(chunk)
 }

@@ -26,6 +26,7 @@ use crate::model::minute::Stamp;
 use crate::policy::layout::{self, DumpName, Found, Sort};
 use crate::policy::moment;
 use crate::sys::name::c_name;
+use crate::sys::parallel::in_parallel;
 use crate::sys::{errno, path, xattr};
 
 /// A dump and when it was made. Ordered by moment, then by name.
@@ -205,14 +206,15 @@ impl Listing {
         let names = self
             .calendar
             .ascending((span.first_name(), Bound::Unbounded));
-        let (mut faults, mut dumps) = (Vec::new(), Vec::new());
+        let (mut faults, mut within) = (Vec::new(), Vec::new());
         for name in names {
             match name {
-                Ok(name) if span.may_hold(name) => dumps.push(self.dated(name)),
+                Ok(name) if span.may_hold(name) => within.push(name),
                 Ok(_) => {}
                 Err(fault) => faults.push(Err(fault)),
             }
         }
+        let mut dumps = in_parallel(&within, |name| self.dated(*name));
         dumps.retain(|dump| span.contains(dump.moment));
         dumps.sort_unstable();
         faults.extend(dumps.into_iter().map(Ok));

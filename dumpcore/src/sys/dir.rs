@@ -79,6 +79,14 @@ pub(crate) fn open_root(path: &Path, purpose: For) -> io::Result<OwnedFd> {
     open(above, &CString::new(rest)?, purpose, OFlags::empty())
 }
 
+/// Opens the directory that a path names, and not what it leads to if it is a
+/// symlink.
+pub(crate) fn open_named(path: &Path, purpose: For) -> io::Result<OwnedFd> {
+    let (above, rest) = way_to(path)?;
+    let above = above.as_ref().map_or(CWD, OwnedFd::as_fd);
+    open(above, &CString::new(rest)?, purpose, OFlags::NOFOLLOW)
+}
+
 /// As much of a path as the kernel takes at once, and a handle of the directory
 /// that it starts in, if that is not the one that the whole path starts in.
 fn way_to(path: &Path) -> io::Result<(Option<OwnedFd>, &[u8])> {

@@ -20,6 +20,7 @@ pub(crate) mod medium;
 pub(crate) mod mounts;
 pub(crate) mod name;
 pub(crate) mod pages;
+pub(crate) mod parallel;
 pub(crate) mod path;
 pub(crate) mod planned;
 pub(crate) mod priority;

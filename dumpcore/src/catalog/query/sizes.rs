@@ -5,6 +5,8 @@
 //! gone through once; of each inode it is noted which dumps were met.
 
 use std::collections::{HashMap, HashSet};
+use std::panic::resume_unwind;
+use std::thread;
 
 use rusqlite::Connection;
 
@@ -12,6 +14,7 @@ use super::paths::Belongs;
 use super::rows::each_run;
 use super::series::{Members, Series};
 use crate::catalog::query_values::DumpSizes;
+use crate::catalog::schema;
 use crate::policy::layout::DumpId;
 
 /// A larger number of an inode can only be damage.
@@ -60,6 +63,17 @@ pub(super) fn each_space(
         each(row.get(0)?, row.get::<_, i64>(1)?.cast_unsigned());
     }
     Ok(())
+}
+
+/// The space of each inode that is not a directory, in bytes.
+fn spaces(connection: &Connection) -> rusqlite::Result<PerInode<u64>> {
+    let mut spaces = PerInode::<u64>::new(connection)?;
+    each_space(connection, |inode, bytes| {
+        if let Some(space) = spaces.get_mut(inode) {
+            *space = bytes;
+        }
+    })?;
+    Ok(spaces)
 }
 
 /// In which dumps an inode was met.
@@ -154,6 +168,35 @@ impl AddedInodes {
 
 /// All dumps on disk, the oldest first.
 pub(super) fn sizes(connection: &Connection, series: &Series) -> rusqlite::Result<Vec<DumpSizes>> {
+    let (spaces, (holders, added)) = beside(connection, spaces, || met(connection, series))?;
+    let mut unique: Vec<u64> = series.dumps.iter().map(|dump| dump.dirs).collect();
+    for (holder, space) in holders.0.iter().zip(spaces.0) {
+        if let Holder::One(dump) = holder {
+            unique[*dump as usize] += space;
+        }
+    }
+    let added_inodes = added.finish(series);
+    let there = series.there().into_iter();
+    let sizes = there.map(|at| {
+        let dump = &series.dumps[at];
+        DumpSizes {
+            dump: dump.id,
+            trees: series.tree_names(at),
+            // The trees themselves are not counted in their series.
+            entries: dump.entries + dump.trees.len() as u64,
+            added: dump.added + dump.dirs,
+            unique: unique[at],
+            added_inodes: added_inodes[at],
+        }
+    });
+    Ok(sizes.collect())
+}
+
+/// In which dumps each inode was met, and how many inodes each dump added.
+fn met(
+    connection: &Connection,
+    series: &Series,
+) -> rusqlite::Result<(PerInode<Holder>, AddedInodes)> {
     let belongs = Belongs::read(connection, &tree_indices(series), |_, _| None)?;
     let directories = directories(connection)?;
     let mut added = AddedInodes::new(connection, series)?;
@@ -181,27 +224,7 @@ pub(super) fn sizes(connection: &Connection, series: &Series) -> rusqlite::Resul
             _ => Holder::Several,
         };
     })?;
-    let mut unique: Vec<u64> = series.dumps.iter().map(|dump| dump.dirs).collect();
-    each_space(connection, |inode, bytes| {
-        if let Holder::One(dump) = holders.get(inode) {
-            unique[dump as usize] += bytes;
-        }
-    })?;
-    let added_inodes = added.finish(series);
-    let there = series.there().into_iter();
-    let sizes = there.map(|at| {
-        let dump = &series.dumps[at];
-        DumpSizes {
-            dump: dump.id,
-            trees: series.tree_names(at),
-            // The trees themselves are not counted in their series.
-            entries: dump.entries + dump.trees.len() as u64,
-            added: dump.added + dump.dirs,
-            unique: unique[at],
-            added_inodes: added_inodes[at],
-        }
-    });
-    Ok(sizes.collect())
+    Ok((holders, added))
 }
 
 /// A set of dumps on disk, asked for runs of a tree's.
@@ -296,12 +319,28 @@ pub(super) fn freed(
 ) -> rusqlite::Result<u64> {
     let belongs = Belongs::read(connection, &tree_indices(series), |_, _| None)?;
     let chosen = Chosen::of(series, Some(dumps));
-    let held = held(connection, series, &belongs, &chosen)?;
-    let mut freed = chosen.dirs;
-    each_space(connection, |inode, bytes| {
-        if held.get(inode) == Held::Only {
-            freed += bytes;
-        }
-    })?;
-    Ok(freed)
+    let held = || held(connection, series, &belongs, &chosen);
+    let (spaces, held) = beside(connection, spaces, held)?;
+    let each = held.0.iter().zip(spaces.0);
+    let only = each.filter(|(held, _)| **held == Held::Only);
+    Ok(chosen.dirs + only.map(|(_, space)| space).sum::<u64>())
+}
+
+/// Asks two questions at once, the first by a connection of its own. Both see one
+/// state: the caller has begun to read, and as long as somebody reads nobody writes.
+fn beside<A: Send, B>(
+    connection: &Connection,
+    first: impl FnOnce(&Connection) -> rusqlite::Result<A> + Send,
+    second: impl FnOnce() -> rusqlite::Result<B>,
+) -> rusqlite::Result<(A, B)> {
+    // There is none while somebody waits to write.
+    let Ok(own) = schema::connect_again(connection) else {
+        return Ok((first(connection)?, second()?));
+    };
+    thread::scope(|scope| {
+        let asked = scope.spawn(move || first(&own));
+        let second = second()?;
+        let first = asked.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        Ok((first, second))
+    })
 }
