@@ -102,8 +102,9 @@ pub fn measure(settings: &Settings, measured: &Path, told: &mut dyn FnMut(&Row))
         ],
     ];
     let prune = prune.concat();
-    let questions: [&[&str]; 7] = [
+    let questions: [&[&str]; 8] = [
         &["list"],
+        &["list", "--last", "10"],
         &["find", "*.tex"],
         &["find", "--deleted", "*"],
         &["diff", &names[middle - 1], &names[middle]],
