@@ -5,6 +5,7 @@
 //! - `scale`: memory, instructions and system calls as trees grow; no clock.
 //! - `scrub`: what a scrub reads and takes, beside `cat` over the same files.
 //! - `years`: how long `dumpctl` takes to answer from the catalog of years.
+//! - `page`: how long `dumpweb` takes to the first byte of each view.
 //! - `latency`: what workers hide of a disk or a network that is slow to
 //!   answer.
 //!
@@ -15,6 +16,7 @@
 
 pub mod latency;
 pub mod machine;
+pub mod page;
 pub mod peers;
 pub mod programs;
 pub mod scale;

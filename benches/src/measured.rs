@@ -9,5 +9,6 @@ fn main() -> ExitCode {
         ("dumpme", dumpme::main),
         ("chkptme", chkptme::main),
         ("dumpctl", dumpctl::main),
+        ("dumpweb", dumpweb::main),
     ])
 }

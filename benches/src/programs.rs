@@ -18,7 +18,7 @@ impl Programs {
     /// What making them reports.
     pub fn link(measured: &Path, dir: &Path) -> io::Result<Self> {
         std::fs::create_dir_all(dir)?;
-        for name in ["dumpme", "chkptme", "dumpctl"] {
+        for name in ["dumpme", "chkptme", "dumpctl", "dumpweb"] {
             symlink(measured, dir.join(name))?;
         }
         Ok(Self::installed(dir))
@@ -56,6 +56,19 @@ impl Programs {
     pub fn dumpctl(&self, root: &Path) -> Command {
         let mut command = Command::new(self.path("dumpctl"));
         fixtures::shield(&mut command, &self.dir)
+            .arg("--dump")
+            .arg(root)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// `dumpweb` of a tree and a dump root, of whose surroundings nothing counts.
+    #[must_use]
+    pub fn dumpweb(&self, tree: &Path, root: &Path) -> Command {
+        let mut command = Command::new(self.path("dumpweb"));
+        fixtures::shield(&mut command, &self.dir)
+            .arg("--main")
+            .arg(tree)
             .arg("--dump")
             .arg(root)
             .stdin(Stdio::null());

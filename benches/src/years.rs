@@ -89,9 +89,7 @@ pub fn measure(settings: &Settings, measured: &Path, told: &mut dyn FnMut(&Row))
         None => Programs::link(measured, &place.path().join("programs"))?,
     };
     let root = place.path().join("dump");
-    let names = dumps(settings, &programs, &root)?;
-    let filled = fill(settings, &root.join(".dump/catalog.db"), &names);
-    filled.map_err(io::Error::other)?;
+    let names = make(settings, &programs, &root)?;
     let middle = names.len() / 2;
     let prune = [
         &["prune", "-n", "--keep-hourly=2d", "--keep-daily=5w"][..],
@@ -116,6 +114,30 @@ pub fn measure(settings: &Settings, measured: &Path, told: &mut dyn FnMut(&Row))
         told(&ask(settings, &programs, &root, words)?);
     }
     Ok(())
+}
+
+/// Makes a dump root whose dumps are empty, with a catalog that says what would be in
+/// them; the names of the dumps, the oldest first.
+pub(crate) fn make(
+    settings: &Settings,
+    programs: &Programs,
+    root: &Path,
+) -> io::Result<Vec<String>> {
+    let names = dumps(settings, programs, root)?;
+    let filled = fill(settings, &root.join(".dump/catalog.db"), &names);
+    filled.map_err(io::Error::other)?;
+    Ok(names)
+}
+
+/// Where a file of the tree is, by its number: as the catalog has it.
+pub(crate) fn file(settings: &Settings, at: usize) -> (usize, String) {
+    let end = if at.is_multiple_of(10) { "tex" } else { "txt" };
+    (1 + at % settings.dirs.max(1), format!("chapter {at}.{end}"))
+}
+
+/// The directory that a directory is in, by its number from 2, and its name there.
+pub(crate) fn directory(at: usize) -> (usize, String) {
+    (1 + (at - 2) / 50, format!("part {at}"))
 }
 
 fn ask(settings: &Settings, programs: &Programs, root: &Path, words: &[&str]) -> io::Result<Row> {
@@ -207,11 +229,11 @@ fn fill(settings: &Settings, catalog: &Path, names: &[String]) -> rusqlite::Resu
     add_dirs(&rows, settings, &mut inodes)?;
     let mut files = Vec::new();
     for at in 0..settings.files {
-        let end = if at % 10 == 0 { "tex" } else { "txt" };
+        let (dir, name) = file(settings, at);
         let inode = add_inode(&rows, &mut inodes, 0)?;
         files.push(File {
-            dir: 1 + i64::try_from(at % settings.dirs.max(1)).unwrap_or_default(),
-            name: format!("chapter {at}.{end}"),
+            dir: i64::try_from(dir).unwrap_or_default(),
+            name,
             live: Some((0, inode)),
         });
     }
@@ -263,8 +285,9 @@ fn add_dumps(
 
 /// Directories of fifty in a directory, which do not change.
 fn add_dirs(rows: &Transaction<'_>, settings: &Settings, inodes: &mut i64) -> rusqlite::Result<()> {
-    for at in 2..=i64::try_from(settings.dirs).unwrap_or_default() {
-        let (parent, name) = (1 + (at - 2) / 50, format!("part {at}"));
+    for at in 2..=settings.dirs {
+        let (parent, name) = directory(at);
+        let [at, parent] = [at, parent].map(|number| i64::try_from(number).unwrap_or_default());
         let sql = "INSERT INTO dir(id, parent, name, tree) VALUES(?1, ?2, ?3, 1)";
         rows.execute(sql, params![at, parent, name.as_bytes()])?;
         *inodes += 1;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use benches::peers::{self, Results};
-use benches::{latency, scale, scrub, years};
+use benches::{latency, page, scale, scrub, years};
 use clap::Parser as _;
 
 /// The peers that keep plain directories: for those with formats of their own
@@ -174,4 +174,30 @@ fn years_of_dumps_are_asked_about() {
     // are gone.
     assert_eq!(lines[..3], [41, 11, 31]);
     assert!(lines[3..].iter().all(|lines| *lines > 1), "{lines:?}");
+}
+
+#[test]
+fn each_view_of_the_page_is_asked_for() {
+    let few = [
+        "page",
+        "--files=60",
+        "--dirs=4",
+        "--dumps=6",
+        "--years=30",
+        "--versions=10",
+        "--names=1200",
+        "--bytes=5000000",
+        "--rounds=1",
+        "--pause=0",
+    ];
+    let settings = page::Settings::parse_from(few);
+    let mut views = Vec::new();
+    page::measure(&settings, measured(), &mut |row| views.push(row.clone())).expect("measured");
+    assert_eq!(views.len(), 32);
+    let bytes = |view: &str| {
+        let found = views.iter().find(|row| row.view.contains(view));
+        found.unwrap_or_else(|| panic!("{view}")).bytes
+    };
+    assert!(bytes("its first GiB") > 5_000_000);
+    assert!(bytes("a directory of many names") > 100_000);
 }
