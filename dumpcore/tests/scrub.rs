@@ -205,6 +205,50 @@ fn names_that_are_not_as_they_were_stored_are_told() {
     assert_eq!(status(&stage).names, 6);
 }
 
+/// More names in a directory than are read from the catalog at once.
+#[test]
+fn names_of_a_wide_directory_are_told() {
+    const NAMES: usize = 16_384 + 500;
+    let stage = Stage::new();
+    let name = |at: usize| format!("wide/name{at:06}");
+    fs::create_dir(stage.source.join("wide")).expect("made");
+    fs::write(stage.source.join(name(0)), "one").expect("written");
+    for at in 1..NAMES {
+        let link = stage.source.join(name(at));
+        fs::hard_link(stage.source.join(name(0)), link).expect("linked");
+    }
+    let mut dumps = vec![dump(&stage)];
+    fs::remove_file(stage.source.join(name(9))).expect("removed");
+    dumps.push(dump(&stage));
+    assert!(scrub(&stage).is_sound());
+    let extra = ["wide/a", "wide/name016383x", "wide/z"].map(str::to_owned);
+    let missing = [0, 16_383, 16_384, 16_385, NAMES - 1].map(name);
+    for top in dumps.iter().map(|dump| dump.join(ROOT)) {
+        let had = fs::metadata(top.join("wide")).expect("there");
+        extra
+            .iter()
+            .for_each(|name| fs::write(top.join(name), "").expect("written"));
+        missing
+            .iter()
+            .for_each(|name| fs::remove_file(top.join(name)).expect("removed"));
+        keep_times(&File::open(top.join("wide")).expect("opened"), &had);
+    }
+    let scrubbed = scrub(&stage);
+    let of = |names: &[String], kind| {
+        let told = names
+            .iter()
+            .map(|name| (kind, vec![format!("{ROOT}/{name}")]));
+        told.collect::<Vec<_>>()
+    };
+    let expected = [
+        of(&missing, DamageKind::Missing),
+        of(&extra, DamageKind::NotRecorded),
+    ];
+    assert_eq!(damages(&scrubbed), expected.concat());
+    let in_both = |damaged: &Damaged| damaged.paths[0].dumps == 2;
+    assert!(scrubbed.damaged.iter().all(in_both), "{scrubbed:#?}");
+}
+
 #[test]
 fn attributes_of_directories_that_changed_in_a_dump_are_told() {
     let stage = Stage::new();

@@ -118,6 +118,41 @@ impl Rows {
         })
     }
 
+    /// The next names of a directory behind this one, `most` of them, as the head has
+    /// them, or the dump of this number in the series of its tree.
+    pub(super) fn children_after(
+        &mut self,
+        dir: DirId,
+        seq: Option<i64>,
+        after: &[u8],
+        most: usize,
+    ) -> Result<Children, CatalogError> {
+        let now = concat!(
+            "SELECT l.name, ",
+            inode_columns!(),
+            " FROM live l CROSS JOIN inode i ON i.id=l.inode WHERE l.dir=?1 AND l.name>?2",
+            " AND ?4 IS NULL ORDER BY l.name LIMIT ?3"
+        );
+        let then = concat!(
+            "SELECT l.name, ",
+            inode_columns!(),
+            " FROM (SELECT name, inode FROM live WHERE dir=?1 AND name>?2 AND first<=?4",
+            " UNION ALL SELECT name, inode FROM past",
+            " WHERE dir=?1 AND name>?2 AND first<=?4 AND last>=?4) l",
+            " CROSS JOIN inode i ON i.id=l.inode ORDER BY l.name LIMIT ?3"
+        );
+        let sql = if seq.is_some() { then } else { now };
+        let limit = i64::try_from(most).unwrap_or(i64::MAX);
+        self.ask(sql, |statement| {
+            let mut children = Children::default();
+            let mut rows = statement.query(params![dir.0, after, limit, seq])?;
+            while let Some(row) = rows.next()? {
+                children.push(bytes(row, 0)?, known(row, 1)?);
+            }
+            Ok(children)
+        })
+    }
+
     /// What the head has under a name.
     pub(crate) fn child(&mut self, dir: DirId, name: &[u8]) -> Result<Option<Known>, CatalogError> {
         let sql = concat!(

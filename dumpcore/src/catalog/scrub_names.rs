@@ -13,7 +13,7 @@ use std::sync::Mutex;
 
 use rusqlite::params;
 
-use super::absorb::{Base, has, look};
+use super::absorb::{Base, look};
 use super::apply::THERE;
 use super::columns::is_digest_of;
 use super::error::CatalogError;
@@ -21,7 +21,7 @@ use super::opened::OpenedDump;
 use super::query::View;
 use super::query_values::{NameDiffers, NameFault};
 use super::rows::Rows;
-use super::values::{DirId, Facts, Known};
+use super::values::{Children, DirId, Facts, Known};
 use super::walk::{Directory, Visit};
 use super::walk_options::WalkOptions;
 use crate::model::kind::Kind;
@@ -41,6 +41,82 @@ pub(crate) fn has_attributes(of: Subject<'_>, digest: u64) -> bool {
     let all = Capabilities::everything();
     let read = xattr::read(of, |name| all.keeps_xattr(name));
     read.map_or(true, |xattrs| is_digest_of(digest, &xattrs))
+}
+
+/// How many names of a directory are read from the catalog at once.
+const PAGE: usize = 1 << 14;
+
+/// The names that are recorded of a directory, in order, some at a time: it may have a
+/// million.
+struct Recorded {
+    base: Base,
+    dir: DirId,
+    page: Children,
+    /// The next one in the page.
+    at: usize,
+    /// Were there no more behind the page?
+    is_last: bool,
+}
+
+impl Recorded {
+    fn new(base: Base, dir: DirId) -> Self {
+        Self {
+            base,
+            dir,
+            page: Children::default(),
+            at: 0,
+            is_last: matches!(base, Base::Nothing),
+        }
+    }
+
+    /// Reads the next page, if there is one, when all of this one was seen.
+    fn fill(&mut self, rows: &mut Rows) -> Result<bool, CatalogError> {
+        if self.at < self.page.len() {
+            return Ok(true);
+        }
+        if self.is_last {
+            return Ok(false);
+        }
+        let last = self.page.len().checked_sub(1);
+        let after = last.map_or_else(Vec::new, |last| self.page.get(last).0.to_vec());
+        let seq = match self.base {
+            Base::At(seq) => Some(seq),
+            Base::Last | Base::Nothing => None,
+        };
+        self.page = rows.children_after(self.dir, seq, &after, PAGE)?;
+        (self.at, self.is_last) = (0, self.page.len() < PAGE);
+        Ok(self.page.len() > 0)
+    }
+
+    /// What is recorded under a name; those before it are gone.
+    fn up_to(
+        &mut self,
+        rows: &mut Rows,
+        name: &[u8],
+        gone: &mut dyn FnMut(&[u8]),
+    ) -> Result<Option<Known>, CatalogError> {
+        while self.fill(rows)? {
+            let (recorded, known) = self.page.get(self.at);
+            if recorded > name {
+                return Ok(None);
+            }
+            self.at += 1;
+            if recorded == name {
+                return Ok(Some(*known));
+            }
+            gone(recorded);
+        }
+        Ok(None)
+    }
+
+    /// All others are gone.
+    fn rest(&mut self, rows: &mut Rows, gone: &mut dyn FnMut(&[u8])) -> Result<(), CatalogError> {
+        while self.fill(rows)? {
+            gone(self.page.get(self.at).0);
+            self.at += 1;
+        }
+        Ok(())
+    }
 }
 
 /// A tree of a dump that is compared.
@@ -95,31 +171,35 @@ impl Visit for Names<'_> {
                 self.note(self.path(directory, c""), NameFault::Attributes);
             }
         }
-        let children = self.base.children(rows, id)?;
         let mut below = Vec::new();
+        let mut recorded = Recorded::new(self.base, id);
         for entry in directory.chunk.iter() {
-            let known = children.find(entry.name.to_bytes());
-            let Some(known) = known.map(|found| *children.get(found).1) else {
+            let name = entry.name.to_bytes();
+            let known = recorded.up_to(rows, name, &mut |gone| self.gone(directory, gone))?;
+            let Some(known) = known else {
                 self.note(self.path(directory, entry.name), NameFault::Extra);
                 continue;
             };
             if !self.is_it(directory, &entry, &known.facts)? {
                 self.note(self.path(directory, entry.name), NameFault::Missing);
             } else if known.facts.kind == Kind::Dir
-                && let Some((id, _)) = rows.subdir(id, entry.name.to_bytes())?
+                && let Some((id, _)) = rows.subdir(id, name)?
             {
                 below.push((entry.name.to_owned(), At(id, Some(known))));
             }
         }
-        for (name, _) in children.iter().filter(|(name, _)| !has(directory, name)) {
-            let name = CString::new(name).unwrap_or_default();
-            self.note(self.path(directory, &name), NameFault::Missing);
-        }
+        recorded.rest(rows, &mut |gone| self.gone(directory, gone))?;
         Ok(below)
     }
 }
 
 impl Names<'_> {
+    /// A name that is recorded is not there.
+    fn gone(&self, directory: &Directory<'_>, name: &[u8]) {
+        let name = CString::new(name).unwrap_or_default();
+        self.note(self.path(directory, &name), NameFault::Missing);
+    }
+
     /// Does a name stand for what is recorded?
     fn is_it(
         &self,
