@@ -54,7 +54,7 @@ fn memory_does_not_grow_with_the_number_of_inodes() {
 }
 
 #[test]
-#[ignore = "slow: a million files, two minutes in a release build"]
+#[ignore = "slow: a million files, two minutes in a release build; needs root"]
 fn a_scrub_of_a_million_inodes_needs_40_mb() {
     let peak = peak_of(1_000_000);
     assert!(peak < MOST_KIB, "{peak} KiB");
