@@ -60,7 +60,7 @@ impl EntryWriter<'_> {
         let Lender { at, doubted } = lender;
         if let Ok(lender) = file::open_file(at.dir, at.name)
             && stat::look_at(&lender).is_ok_and(|t| t.size == meta.size && t.mtime == meta.mtime)
-            && file::reflink(lender.as_fd(), target.as_fd()).is_ok()
+            && cloned(&lender, target)?
         {
             // Compared only where that spares a copy.
             if !doubted || self.same_data(source, &lender, meta.size, keep_going)? {
@@ -90,7 +90,7 @@ impl EntryWriter<'_> {
             });
         }
         let old = match data {
-            DataFrom::OlderVersion(at) if true_size => cloned(at, target, meta.size),
+            DataFrom::OlderVersion(at) if true_size => cloned_version(at, target, meta.size)?,
             _ => None,
         };
         let how = CopyHow {
@@ -137,9 +137,9 @@ const WORTH_SHARING: u64 = 1 << 20;
 /// version the file would be in more.
 const AN_EXTENT: u64 = 256 << 10;
 
-/// The older version at this spot, where the new file could be made a clone of it,
-/// and is one now.
-fn cloned(at: NameAt<'_>, target: &OwnedFd, size: u64) -> Option<OwnedFd> {
+/// The older version at this spot, where a new file of this size is worth sharing
+/// blocks with it.
+fn older_version(at: NameAt<'_>, size: u64) -> Option<OwnedFd> {
     let old = file::open_file(at.dir, at.name).ok()?;
     let meta = stat::look_at(&old).ok()?;
     let is_file = meta.kind == Kind::File;
@@ -147,11 +147,25 @@ fn cloned(at: NameAt<'_>, target: &OwnedFd, size: u64) -> Option<OwnedFd> {
         return None;
     }
     let extents = file::extents(old.as_fd()).ok()?;
-    if u64::from(extents) > meta.size.div_ceil(AN_EXTENT) {
-        return None;
+    (u64::from(extents) <= meta.size.div_ceil(AN_EXTENT)).then_some(old)
+}
+
+/// The same, if the target is a clone of it now; if not, it is empty.
+fn cloned_version(
+    at: NameAt<'_>,
+    target: &OwnedFd,
+    size: u64,
+) -> Result<Option<OwnedFd>, StoreError> {
+    match older_version(at, size) {
+        Some(old) if cloned(&old, target)? => Ok(Some(old)),
+        _ => Ok(None),
     }
-    file::reflink(old.as_fd(), target.as_fd()).ok()?;
-    Some(old)
+}
+
+/// Is the target a clone of this file now? If not, it is empty.
+fn cloned(of: &OwnedFd, target: &OwnedFd) -> Result<bool, StoreError> {
+    let cloned = file::reflink(of.as_fd(), target.as_fd());
+    Ok(cloned.map_err(|e| OpError::target(Op::Write, e))?)
 }
 
 /// A buffer, made when it is first needed.

@@ -237,7 +237,7 @@ impl<'a> EntryWriter<'a> {
                 let subject = Subject::Open(target.as_fd());
                 let losses = self.attributes(subject, &as_read, &read.xattrs)?;
                 self.flush(&target)?;
-                let made = stat::look_born(&target).map_err(|e| OpError::target(Op::Stat, e))?;
+                let made = made_whole(&target, bytes)?;
                 Ok(Some(Stored {
                     bytes,
                     unstable: !steady,
@@ -372,6 +372,16 @@ fn removable(name: &[u8]) -> bool {
 
 fn is_label(name: &[u8]) -> bool {
     name.starts_with(b"security.")
+}
+
+/// A file that was made, if it has this many bytes: else it is not what was read,
+/// whatever the disk did with it.
+fn made_whole(made: &OwnedFd, bytes: u64) -> Result<Meta, OpError> {
+    let made = stat::look_born(made).map_err(|e| OpError::target(Op::Stat, e))?;
+    if made.size == bytes {
+        return Ok(made);
+    }
+    Err(OpError::target(Op::Write, errno::cut_short()))
 }
 
 /// Removes what was made at a spot.

@@ -16,6 +16,11 @@ pub(crate) fn missing() -> io::Error {
     io::ErrorKind::NotFound.into()
 }
 
+/// A file ends before what was written to it; our answer.
+pub(crate) fn cut_short() -> io::Error {
+    io::ErrorKind::UnexpectedEof.into()
+}
+
 /// The name is taken; our answer.
 pub(crate) fn taken() -> io::Error {
     io::ErrorKind::AlreadyExists.into()

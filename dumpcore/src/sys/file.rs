@@ -195,10 +195,21 @@ pub(crate) fn written(file: BorrowedFd<'_>) -> io::Result<()> {
     raw::wait_for_writes(file)
 }
 
-/// Lets `to` share all blocks of `from`, where the filesystem can. A later
-/// write to either parts them.
-pub(crate) fn reflink(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> io::Result<()> {
-    Ok(ioctl_ficlone(to, from)?)
+/// Lets `to`, a new file, share all blocks of `from`, where the filesystem can. A
+/// later write to either parts them.
+///
+/// The kernel may have shared a part when it refuses the rest, as where a quota ends;
+/// xfs called such a part a success before Linux 6.13. So only a clone that is as long
+/// as what it is of counts; after anything else `to` is empty. An error says that it
+/// could not be emptied.
+pub(crate) fn reflink(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> io::Result<bool> {
+    let size = |file| super::stat::look_at(file).map(|meta| meta.size);
+    let cloned = ioctl_ficlone(to, from).is_ok();
+    if cloned && size(from).is_ok_and(|all| size(to).is_ok_and(|there| there == all)) {
+        return Ok(true);
+    }
+    empty(to)?;
+    Ok(false)
 }
 
 /// In how many extents a file is on the disk, where the filesystem tells.

@@ -142,3 +142,23 @@ fn a_fifo_in_a_files_place_does_not_block() {
         .expect("made");
     assert!(open_file(root.as_fd(), c"pipe").is_ok());
 }
+
+#[test]
+fn a_file_that_is_not_cloned_is_empty() {
+    let (dir, from, to) = pair();
+    from.set_len(100_000).expect("sized");
+    to.write_all_at(&[1; 5000], 0).expect("written");
+    // Nothing can be cloned from a directory.
+    let not_a_file = File::open(dir.path()).expect("opened");
+    let cloned = reflink(not_a_file.as_fd(), to.as_fd());
+    assert!(!cloned.expect("emptied"));
+    assert_eq!(to.metadata().expect("stat").len(), 0);
+    // A clone is whole, where the filesystem makes one.
+    from.write_all_at(&[1; 50_000], 0).expect("written");
+    let cloned = reflink(from.as_fd(), to.as_fd()).expect("cloned or emptied");
+    let size = to.metadata().expect("stat").len();
+    assert_eq!(size, if cloned { 100_000 } else { 0 });
+    // One that could not be emptied is an error.
+    let to = File::open(dir.path().join("b")).expect("opened");
+    assert!(reflink(from.as_fd(), to.as_fd()).is_err());
+}

@@ -1,6 +1,9 @@
 //! Quota of a plain user and of a project, for blocks and for inodes, on ext4
 //! and xfs, in a kernel that knows it.
 
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::{FileExt as _, chown};
 use std::process::Command;
 
 use fixtures::mounts::{Fs, Mount};
@@ -8,7 +11,7 @@ use fixtures::plain_user::PLAIN;
 
 use crate::full::{changed_since, goes_on, refused};
 use crate::in_vm::on_own_machine;
-use crate::setup::{Stage, end_well};
+use crate::setup::{Stage, assert_done, end_well};
 
 /// The project of the dump root.
 const PROJECT: u32 = 77;
@@ -141,4 +144,39 @@ fn of_a_project_on_ext4() {
 fn of_a_project_on_xfs() {
     let name = "quota::of_a_project_on_xfs";
     on_own_machine(name, || no_quota(Fs::Xfs, Of::Project));
+}
+
+/// A large file of which the quota lets a part be cloned: nothing of its older version
+/// is in the new one, which has data in one place and is small enough to be stored.
+fn half_a_clone() {
+    const STEP: u64 = 512 << 10;
+    let mount = disk(Fs::Xfs, Of::Project);
+    let stage = Stage::with_dump_on(mount.path());
+    let mut command = Command::new("chattr");
+    command.args(["-p", &PROJECT.to_string(), "+P"]);
+    end_well(command.arg(&stage.dump));
+    let large = stage.source.join("large");
+    let write = |places: Range<u64>, length: usize| {
+        let file = File::create(&large).expect("made");
+        file.set_len(16 * STEP).expect("sized");
+        for place in places {
+            let bytes = vec![1 + place as u8; length];
+            file.write_all_at(&bytes, place * STEP).expect("written");
+        }
+        chown(&large, Some(PLAIN), Some(PLAIN)).expect("given");
+    };
+    write(0..16, 128 << 10);
+    let stage = stage.of_plain_user();
+    stage.dump_now();
+    write(15..16, 64 << 10);
+    let (blocks, _) = used(&mount, Of::Project);
+    set(&mount, Of::Project, blocks + 1024, 0);
+    end_well(&mut stage.dumpme());
+    assert_done(&stage.dump, &stage.source);
+}
+
+#[test]
+#[ignore = "needs root, user-mode-linux, kmod and quota"]
+fn ends_within_a_clone() {
+    on_own_machine("quota::ends_within_a_clone", half_a_clone);
 }
