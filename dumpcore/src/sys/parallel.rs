@@ -2,7 +2,7 @@
 
 use std::num::NonZero;
 use std::panic::resume_unwind;
-use std::thread;
+use std::thread::{self, Builder};
 
 /// With fewer, starting threads takes longer than looking.
 const FEW: usize = 256;
@@ -20,13 +20,16 @@ pub(crate) fn in_parallel<T: Sync, R: Send>(all: &[T], act: impl Fn(&T) -> R + S
     }
     thread::scope(|scope| {
         let act = &act;
+        let each = move |part: &[T]| part.iter().map(act).collect::<Vec<R>>();
         let started: Vec<_> = all
             .chunks(part)
-            .map(|part| scope.spawn(move || part.iter().map(act).collect::<Vec<R>>()))
+            .map(|part| (part, Builder::new().spawn_scoped(scope, move || each(part))))
             .collect();
-        let ended = started
-            .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        let ended = started.into_iter().map(|(part, started)| match started {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            // No more threads are allowed: then this one does it.
+            Err(_) => each(part),
+        });
         ended.flatten().collect()
     })
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::panic::resume_unwind;
-use std::thread;
+use std::thread::{self, Builder};
 
 use rusqlite::Connection;
 
@@ -330,7 +330,7 @@ pub(super) fn freed(
 /// state: the caller has begun to read, and as long as somebody reads nobody writes.
 fn beside<A: Send, B>(
     connection: &Connection,
-    first: impl FnOnce(&Connection) -> rusqlite::Result<A> + Send,
+    first: impl Fn(&Connection) -> rusqlite::Result<A> + Sync,
     second: impl FnOnce() -> rusqlite::Result<B>,
 ) -> rusqlite::Result<(A, B)> {
     // There is none while somebody waits to write.
@@ -338,9 +338,14 @@ fn beside<A: Send, B>(
         return Ok((first(connection)?, second()?));
     };
     thread::scope(|scope| {
-        let asked = scope.spawn(move || first(&own));
+        let first = &first;
+        let asked = Builder::new().spawn_scoped(scope, move || first(&own));
         let second = second()?;
-        let first = asked.join().unwrap_or_else(|panic| resume_unwind(panic))?;
-        Ok((first, second))
+        let first = match asked {
+            Ok(asked) => asked.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            // No more threads are allowed.
+            Err(_) => first(connection),
+        };
+        Ok((first?, second))
     })
 }
