@@ -23,7 +23,8 @@ impl Stamps {
         let mut stamps = Vec::new();
         let before = SystemTime::now() - SETTLED;
         let mut note = |path: &Path| -> io::Result<bool> {
-            let meta = fs::symlink_metadata(path)?;
+            // The dump root itself may be a symlink; years and days are none.
+            let meta = fs::metadata(path)?;
             stamps.push((meta.ino(), meta.mtime(), meta.mtime_nsec()));
             Ok(is_before(&meta, before))
         };
