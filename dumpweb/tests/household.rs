@@ -177,55 +177,46 @@ fn listens(port: u16) {
     }
 }
 
-#[test]
-#[ignore = "needs root and nginx"]
-fn each_person_gets_their_own_page() {
-    let ground = ground();
-    let (alice, dir) = (
-        PlainUser::new(),
-        assert_fs::TempDir::new().expect("a directory"),
-    );
+/// The pages behind a web server, which `serves` gives: from its directory, that of the
+/// sockets and a port. `unknown` is its answer where there is no socket.
+fn each_person_has_a_page_behind(serves: impl Fn(&Path, &Path, u16) -> Command, unknown: u16) {
+    let (ground, alice) = (ground(), PlainUser::new());
+    let dir = assert_fs::TempDir::new().expect("a directory");
     let mut running = Running(Vec::new());
     pages(&ground, &alice, &mut running);
     let port = free_port();
-    let config = dir.path().join("nginx.conf");
-    let text = configuration(dir.path(), alice.home(), port);
-    fs::write(&config, text).expect("written");
-    let mut nginx = Command::new("nginx");
-    nginx
-        .arg("-c")
-        .arg(&config)
-        .arg("-p")
-        .arg(dir.path())
-        .stderr(Stdio::null());
-    running.0.push(nginx.spawn().expect("nginx runs"));
+    let mut server = serves(dir.path(), alice.home(), port);
+    let server = server.stderr(Stdio::null()).spawn();
+    running.0.push(server.expect("the web server runs"));
     listens(port);
-    // There is no such socket.
-    each_sees_their_own(port, 502);
+    each_sees_their_own(port, unknown);
+}
+
+#[test]
+#[ignore = "needs root and nginx"]
+fn each_person_gets_their_own_page() {
+    let serves = |dir: &Path, sockets: &Path, port| {
+        let config = dir.join("nginx.conf");
+        fs::write(&config, configuration(dir, sockets, port)).expect("written");
+        let mut nginx = Command::new("nginx");
+        nginx.arg("-c").arg(&config).arg("-p").arg(dir);
+        nginx
+    };
+    each_person_has_a_page_behind(serves, 502);
 }
 
 #[test]
 #[ignore = "needs root and caddy"]
 fn each_person_gets_their_own_page_from_caddy() {
-    let ground = ground();
-    let (alice, dir) = (
-        PlainUser::new(),
-        assert_fs::TempDir::new().expect("a directory"),
-    );
-    let mut running = Running(Vec::new());
-    pages(&ground, &alice, &mut running);
-    let port = free_port();
-    let config = dir.path().join("Caddyfile");
-    fs::write(&config, caddyfile(alice.home(), port)).expect("written");
-    let mut caddy = Command::new("caddy");
-    caddy
-        .args(["run", "--adapter", "caddyfile", "--config"])
-        .arg(&config)
-        .env("HOME", dir.path())
-        .stderr(Stdio::null());
-    running.0.push(caddy.spawn().expect("caddy runs"));
-    listens(port);
-    each_sees_their_own(port, 403);
+    let serves = |dir: &Path, sockets: &Path, port| {
+        let config = dir.join("Caddyfile");
+        fs::write(&config, caddyfile(sockets, port)).expect("written");
+        let mut caddy = Command::new("caddy");
+        caddy.args(["run", "--adapter", "caddyfile", "--config"]);
+        caddy.arg(&config).env("HOME", dir);
+        caddy
+    };
+    each_person_has_a_page_behind(serves, 403);
 }
 
 /// The Caddyfile of the page, on a port of this test and without encryption.

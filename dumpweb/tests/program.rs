@@ -12,24 +12,13 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Ground, MINUTES, serving};
+use common::{Ground, serving};
 use fixtures::fingerprint::Fingerprint;
 use fixtures::plain_user::PlainUser;
 use rustix::process::{Pid, Signal, kill_process};
 
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// Dumps that everybody may read.
-fn ground() -> Ground {
-    let ground = Ground::empty();
-    ground.write("file", b"content");
-    for path in ["", "home", "dump"] {
-        fs::set_permissions(ground.at(path), fs::Permissions::from_mode(0o755)).expect("set");
-    }
-    ground.dump(MINUTES[0]);
-    ground
 }
 
 /// The program as a plain user, for these dumps.
@@ -77,7 +66,7 @@ fn wrong_usage_says_what_would_be_right() {
 #[test]
 #[ignore = "needs root"]
 fn root_has_to_name_a_user() {
-    let ground = ground();
+    let ground = Ground::for_everybody();
     let output = ground.dumpweb(&["--no-open"]).output().expect("it runs");
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert!(said(&output).contains("--user"), "{}", said(&output));
@@ -97,7 +86,7 @@ fn root_has_to_name_a_user() {
 #[test]
 #[ignore = "needs root"]
 fn the_token_lets_its_user_in_and_ends_with_the_program() {
-    let (user, ground) = (PlainUser::new(), ground());
+    let (user, ground) = (PlainUser::new(), Ground::for_everybody());
     let mut served = serving(as_user(&user, &ground), &["--no-open", "--print-url"]);
     assert_eq!(served.get("/status").0, 200);
     let file = user.home().join("dumpweb/token");
@@ -130,7 +119,7 @@ fn the_token_lets_its_user_in_and_ends_with_the_program() {
 #[test]
 #[ignore = "needs root"]
 fn the_token_does_not_let_another_user_in() {
-    let (user, ground) = (PlainUser::new(), ground());
+    let (user, ground) = (PlainUser::new(), Ground::for_everybody());
     for listen in ["127.0.0.1:0", "[::1]:0", "127.9.9.9:0"] {
         let words = ["--no-open", "--print-url", "--listen", listen];
         let served = serving(as_user(&user, &ground), &words);
@@ -166,7 +155,7 @@ fn the_token_does_not_let_another_user_in() {
 #[test]
 #[ignore = "needs root"]
 fn it_ends_when_nobody_looks() {
-    let (user, ground) = (PlainUser::new(), ground());
+    let (user, ground) = (PlainUser::new(), Ground::for_everybody());
     let words = ["--no-open", "--print-url", "--end-after", "2s"];
     let mut served = serving(as_user(&user, &ground), &words);
     let began = Instant::now();
@@ -180,7 +169,7 @@ fn it_ends_when_nobody_looks() {
 #[test]
 #[ignore = "needs root"]
 fn a_unix_socket_is_for_its_user_and_has_no_token() {
-    let (user, ground) = (PlainUser::new(), ground());
+    let (user, ground) = (PlainUser::new(), Ground::for_everybody());
     let path = user.home().join("page.sock");
     let mut command = as_user(&user, &ground);
     command
@@ -243,7 +232,7 @@ fn ask(socket: &Path, address: &str) -> String {
 #[test]
 #[ignore = "needs root and systemd-socket-activate"]
 fn the_socket_of_systemd_is_taken() {
-    let (user, ground) = (PlainUser::new(), ground());
+    let (user, ground) = (PlainUser::new(), Ground::for_everybody());
     let (mut child, path) = activated(&user, &ground, &ground.root(), "1s");
     let text = ask(&path, "/at/2026/0105/0800/home/file");
     assert!(
@@ -257,7 +246,7 @@ fn the_socket_of_systemd_is_taken() {
 #[test]
 #[ignore = "needs root and systemd-socket-activate"]
 fn behind_a_socket_of_systemd_the_disk_may_come_later() {
-    let (user, ground) = (PlainUser::new(), ground());
+    let (user, ground) = (PlainUser::new(), Ground::for_everybody());
     let root = ground.at("later");
     let (mut child, path) = activated(&user, &ground, &root, "2s");
     for address in [

@@ -10,20 +10,9 @@ use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use common::{Ground, MINUTES, Served, serving};
+use common::{Ground, Served, serving};
 use fixtures::plain_user::{PlainUser, give};
 use rustix::process::{Pid, Signal, kill_process};
-
-/// Dumps that everybody may read.
-fn ground() -> Ground {
-    let ground = Ground::empty();
-    ground.write("file", b"content");
-    for path in ["", "home", "dump"] {
-        fs::set_permissions(ground.at(path), fs::Permissions::from_mode(0o755)).expect("set");
-    }
-    ground.dump(MINUTES[0]);
-    ground
-}
 
 /// A user of a desktop whose browser notes what it is given to open.
 struct Desktop {
@@ -86,7 +75,7 @@ const PRINTED: [&str; 2] = ["--no-open", "--print-url"];
 #[test]
 #[ignore = "needs root"]
 fn a_second_start_opens_the_page_that_runs() {
-    let (desktop, ground) = (Desktop::new(), ground());
+    let (desktop, ground) = (Desktop::new(), Ground::for_everybody());
     let first = serving(desktop.dumpweb(&ground), &PRINTED);
     let output = desktop.dumpweb(&ground).output().expect("it runs");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -102,7 +91,11 @@ fn a_second_start_opens_the_page_that_runs() {
 #[test]
 #[ignore = "needs root"]
 fn none_hides_another_that_runs() {
-    let (desktop, ground, other) = (Desktop::new(), ground(), ground());
+    let (desktop, ground, other) = (
+        Desktop::new(),
+        Ground::for_everybody(),
+        Ground::for_everybody(),
+    );
     let first = serving(desktop.dumpweb(&ground), &PRINTED);
     let mut second = serving(desktop.dumpweb(&other), &PRINTED);
     let urls = |root: Option<&Ground>| {
@@ -133,7 +126,7 @@ fn none_hides_another_that_runs() {
 #[test]
 #[ignore = "needs root"]
 fn a_start_without_a_terminal_says_what_it_does() {
-    let (desktop, ground) = (Desktop::new(), ground());
+    let (desktop, ground) = (Desktop::new(), Ground::for_everybody());
     let mut command = desktop.dumpweb(&ground);
     command.args(["--no-open", "--end-after", "1s"]);
     let output = command.output().expect("it runs");
@@ -151,7 +144,7 @@ fn a_start_without_a_terminal_says_what_it_does() {
 #[test]
 #[ignore = "needs root"]
 fn a_start_from_the_menu_that_fails_says_so_in_the_browser() {
-    let (desktop, ground) = (Desktop::new(), ground());
+    let (desktop, ground) = (Desktop::new(), Ground::for_everybody());
     let mut command = desktop.dumpweb(&ground);
     command.env("DUMPROOT", ground.at("no<where>"));
     command.stdin(std::process::Stdio::null());

@@ -6,6 +6,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -63,6 +64,17 @@ impl Ground {
             fs::create_dir(ground.at(name)).expect("made");
         }
         fixtures::shield::configure(ground.dir.path(), "");
+        ground
+    }
+
+    /// One dump, which everybody may read.
+    pub(crate) fn for_everybody() -> Self {
+        let ground = Self::empty();
+        ground.write("file", b"content");
+        for path in ["", "home", "dump"] {
+            fs::set_permissions(ground.at(path), fs::Permissions::from_mode(0o755)).expect("set");
+        }
+        ground.dump(MINUTES[0]);
         ground
     }
 
