@@ -10,9 +10,11 @@ use dumpcore::{
     Chain, Checkpoint, Merging, Navigator, Op, Restore, RestoreError, RestoreReport, Restored,
     Snapshot,
 };
+use fixtures::fiemap::extents;
+use fixtures::mounts::{Fs, Mount};
 use fixtures::rot;
 
-/// A tree on another filesystem than its dump: no blocks are shared.
+/// A tree and its dump. On different filesystems no blocks are shared.
 struct Ground {
     memory: TempDir,
     dump: TempDir,
@@ -33,9 +35,14 @@ fn contents(name: &str) -> Vec<u8> {
 
 impl Ground {
     fn new() -> Self {
+        Self::within(Path::new("/dev/shm"), &std::env::temp_dir())
+    }
+
+    /// The tree, and the dumps.
+    fn within(memory: &Path, dump: &Path) -> Self {
         let ground = Self {
-            memory: TempDir::new_in("/dev/shm").expect("a directory"),
-            dump: TempDir::new().expect("a directory"),
+            memory: TempDir::new_in(memory).expect("a directory"),
+            dump: TempDir::new_in(dump).expect("a directory"),
         };
         fs::create_dir_all(ground.tree("dir")).expect("made");
         fs::create_dir(ground.memory.path().join("to")).expect("made");
@@ -117,8 +124,12 @@ fn sound_files_are_restored_without_a_word() {
 
 #[test]
 fn a_damaged_file_is_restored_where_there_is_none_and_named() {
+    restored_and_named(&Ground::new);
+}
+
+fn restored_and_named(new: &dyn Fn() -> Ground) {
     for damaged in NAMES {
-        let ground = Ground::new();
+        let ground = new();
         rot(&ground.in_dump(damaged), 20_000);
         let report = done(ground.order("dir", false).run());
         let told = fault(&report, &version(&ground, damaged));
@@ -171,8 +182,30 @@ fn good_copies_elsewhere_are_told() {
 
 #[test]
 fn what_is_damaged_replaces_nothing() {
+    replaces_nothing(&Ground::new);
+}
+
+/// Where the kernel could share the blocks of what is restored with the dump.
+#[test]
+#[ignore = "needs root, loop devices, xfsprogs and btrfs-progs"]
+fn where_blocks_are_shared_too() {
+    for fs in [Fs::Xfs, Fs::Btrfs] {
+        let mount = Mount::new(fs, 400);
+        let new = || Ground::within(mount.path(), mount.path());
+        restored_and_named(&new);
+        replaces_nothing(&new);
+        let ground = new();
+        assert!(done(ground.order("dir", false).run()).is_complete());
+        for name in NAMES {
+            let shared = extents(&ground.to(name)).iter().all(|extent| extent.shared);
+            assert!(shared, "{name}");
+        }
+    }
+}
+
+fn replaces_nothing(new: &dyn Fn() -> Ground) {
     for damaged in NAMES {
-        let ground = Ground::new();
+        let ground = new();
         rot(&ground.in_dump(damaged), 20_000);
         let mine = |name: &str| {
             fs::write(ground.tree(name), "mine").expect("written");

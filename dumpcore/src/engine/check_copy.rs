@@ -56,9 +56,8 @@ impl Worker<'_> {
         item: Item<'_>,
         stored: Stored,
     ) -> Result<Stored, StoreError> {
-        // Blocks that are shared were not read.
         let Some(hash) = stored.hash else {
-            return Ok(stored);
+            return self.shared(checked, item, stored);
         };
         let Some(recorded) = checked.recorded(&stored.meta) else {
             checked.made(&stored.made, &hash);
@@ -77,6 +76,26 @@ impl Worker<'_> {
             };
         }
         self.damaged(checked, item, stored, (recorded, on_disk.unwrap_or(hash)))
+    }
+
+    /// Blocks that are shared were not read. What is restored is, so that damage takes
+    /// the place of nothing.
+    fn shared(
+        &mut self,
+        checked: &Checked<'_>,
+        item: Item<'_>,
+        stored: Stored,
+    ) -> Result<Stored, StoreError> {
+        let restores = self.run.rules.options.purpose.restores();
+        let recorded = checked.recorded(&stored.meta).filter(|_| restores);
+        let Some(recorded) = recorded else {
+            return Ok(stored);
+        };
+        match self.hash_on_disk(item)? {
+            Some(hash) if hash == recorded => Ok(self.sound(checked, stored, hash)),
+            Some(hash) => self.damaged(checked, item, stored, (recorded, hash)),
+            None => Ok(stored),
+        }
     }
 
     /// A file is what was recorded of it.
