@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use common::{Stage, tick};
-use dumpcore::{CatalogTools, Checkpoint, DamageKind, Scrub, Scrubbed};
+use dumpcore::{CatalogTools, Checkpoint, DamageKind, Event, Phase, Scrub, Scrubbed};
 use fixtures::fiemap::extents;
 use fixtures::mounts::{Fs, Mount};
 use fixtures::{Fingerprint, rot};
@@ -316,6 +317,35 @@ fn what_only_a_filesystem_check_mends_is_said_to_be_that() {
     mount.mount();
     let scrubbed = Scrub::new(&stage.dump).run().expect("scrubbed");
     assert!(scrubbed.is_sound(), "{scrubbed:#?}");
+}
+
+/// As the kernel does when a disk fails.
+#[test]
+#[ignore = "needs root: mounts ext4"]
+fn a_disk_that_turns_read_only_loses_no_finding() {
+    let mount = Mount::new(Fs::Ext4, 100);
+    let (stage, dumps) = stage(mount.path());
+    let file = dumps[0].join("tree/dir2/file5");
+    rot(&file, 5_000);
+    let point = mount.path().to_path_buf();
+    let turn = move |event: Event<'_>| {
+        if let Event::Phase(Phase::Scrubbing) = event {
+            let mut command = std::process::Command::new("mount");
+            let status = command.args(["-o", "remount,ro"]).arg(&point).status();
+            assert!(status.expect("mount runs").success());
+        }
+    };
+    let scrub = Scrub::new(&stage.dump).heal(true).observer(Arc::new(turn));
+    let scrubbed = scrub.run().expect("scrubbed");
+    assert!(
+        scrubbed.read_only && scrubbed.healed.is_empty(),
+        "{scrubbed:#?}"
+    );
+    let found = found(&stage, &scrubbed, DamageKind::Contents);
+    assert_eq!(found, BTreeSet::from([inode(&file)]));
+    mount.set_read_only(false);
+    let scrubbed = Scrub::new(&stage.dump).heal(true).run().expect("scrubbed");
+    assert_eq!(scrubbed.healed.len(), 1, "{scrubbed:#?}");
 }
 
 proptest! {

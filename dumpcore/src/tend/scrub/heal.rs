@@ -109,9 +109,9 @@ impl Healer {
         copy: &Copy,
     ) -> Result<Healed, Error> {
         let lock = match lock_when_free(site)? {
-            None => return Ok(Healed::NotYet),
+            // The kernel has made the disk read-only since: what was found is told.
+            None | Some(Held::ReadOnly(_)) => return Ok(Healed::NotYet),
             Some(Held::Lock(lock)) => lock,
-            Some(Held::ReadOnly(error)) => return Err(error),
         };
         let healed = self.heal_locked(site, damage, copy);
         drop(lock);
