@@ -142,6 +142,8 @@ async fn who_takes_nothing_is_not_waited_for() {
     let served = Served::new(router, patience(8, LONG, SOON));
     let mut stream = served.connect().await;
     stream.write_all(REQUEST).await.expect("sent");
+    // The answer has begun; nothing more of it is taken.
+    stream.read_u8().await.expect("a byte");
     served.end().await;
     // All senders are dropped: that of the router, and that of the answer.
     assert_eq!(gone.recv().await, None);

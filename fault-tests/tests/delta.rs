@@ -239,10 +239,13 @@ fn what_changes_back_and_forth(fs: Fs) {
                 }
             }
         });
+        let mut unstable = 0;
         for _ in 0..4 {
-            stage.runs("dumpme", &["-q"]);
+            let said = stage.runs("dumpme", &[]);
+            unstable += u32::from(said.contains("kept changing while"));
         }
         done.store(true, Ordering::Relaxed);
+        assert!(unstable > 0, "it never changed while it was read");
     });
     stage.dumped(&[]);
     stage.write(0, 4096, 9);
@@ -305,18 +308,22 @@ fn struck(fs: Fs, fault: fn(&str) -> Inject, codes: &[Option<i32>]) {
     let calls = trace(&one(&stage), calls);
     let strikes = strikes(&calls);
     assert!(strikes.len() > 5, "{calls:?}");
+    let mut ended_early = 0;
     for (seed, (name, nth)) in (2..).zip(strikes) {
         change(&stage, seed);
         let before = Fingerprint::of(&stage.root());
         let seen = watch(&one(&stage), &[fault(&name).when(nth)]);
         let code = seen.status.code();
         assert!(codes.contains(&code), "{name} {nth}: {code:?}");
+        ended_early += usize::from(code != Some(0));
         before.assert_unchanged(&stage.root());
         if code == Some(0) {
             assert_rsync_same(&stage.tree(), &stage.root().join("current/tree"));
         }
         stage.dumped(&[]);
     }
+    // A clone that is refused is a copy; all other calls are met.
+    assert!(ended_early > 4, "{ended_early} were met");
     assert!(
         stage
             .runs("dumpctl", &["scrub", "-q", "--no-idle"])

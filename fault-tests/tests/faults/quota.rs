@@ -1,7 +1,7 @@
 //! Quota of a plain user and of a project, for blocks and for inodes, on ext4
 //! and xfs, in a kernel that knows it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::ops::Range;
 use std::os::unix::fs::{FileExt as _, chown};
 use std::process::Command;
@@ -11,7 +11,7 @@ use fixtures::plain_user::PLAIN;
 
 use crate::full::{changed_since, goes_on, refused};
 use crate::in_vm::on_own_machine;
-use crate::setup::{Stage, assert_done, end_well};
+use crate::setup::{ROOT, Stage, assert_done, end_well};
 
 /// The project of the dump root.
 const PROJECT: u32 = 77;
@@ -171,6 +171,15 @@ fn half_a_clone() {
     write(15..16, 64 << 10);
     let (blocks, _) = used(&mount, Of::Project);
     set(&mount, Of::Project, blocks + 1024, 0);
+    // All of it cannot be cloned.
+    let old = stage.dump.join("current").join(ROOT).join("large");
+    let (clone, whole) = (stage.dump.join("clone"), 16 * STEP);
+    let mut cp = Command::new("cp");
+    cp.arg("--reflink=always").args([&old, &clone]);
+    let cloned = cp.status().expect("cp runs").success();
+    let size = clone.metadata().map_or(0, |meta| meta.len());
+    assert!(!cloned || size < whole, "{size} bytes were cloned");
+    let _ = fs::remove_file(&clone);
     end_well(&mut stage.dumpme());
     assert_done(&stage.dump, &stage.source);
 }
