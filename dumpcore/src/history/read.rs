@@ -1,9 +1,10 @@
 //! Reading a version: bytes of a file, names in a directory, target of a
 //! symlink, extended attributes.
 //!
-//! All by the handle of the directory above and the last name, so that a name
-//! in the main tree that turns into a symlink or a FIFO between look and open
-//! is not followed and not waited on. Access times are left alone where that is
+//! All by the handle of the directory above and the last name, directories by
+//! a path whose last name is not followed: a name in the main tree that turns
+//! into a symlink or a FIFO between look and open is not followed and not
+//! waited on. Access times are left alone where that is
 //! allowed: showing the history of a file does not count as reading it.
 
 use std::ffi::{CString, OsStr};
