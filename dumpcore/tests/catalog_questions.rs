@@ -273,6 +273,13 @@ fn check_names(navigator: &Navigator, root: &DumpRoot, catalog: &CatalogView) {
             assert!(one.versions.take().is_some_and(|versions| versions >= 1));
         }
         assert_eq!(asked, walked);
+        let mut first = Vec::new();
+        let few = find().most(2).run(Some(catalog), &mut |found| {
+            first.push(found.path);
+            ControlFlow::Continue(())
+        });
+        assert_eq!(few.expect("looked for").found, first.len() as u64);
+        assert!(first.iter().eq(asked.keys().take(2)), "{first:?}");
     }
 }
 

@@ -73,6 +73,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) deleted: bool,
     /// Its last version takes more space than this, in bytes.
     pub(crate) larger: Option<u64>,
+    /// At most this number of paths, the first ones.
+    pub(crate) most: Option<usize>,
 }
 
 /// A path that some dump on disk has.

@@ -39,6 +39,7 @@ pub struct Find<'a> {
     since: Option<DateTime<Utc>>,
     deleted: bool,
     larger: Option<u64>,
+    most: Option<usize>,
     stop: Option<Arc<AtomicBool>>,
 }
 
@@ -90,6 +91,7 @@ impl Navigator {
             since: None,
             deleted: false,
             larger: None,
+            most: None,
             stop: None,
         }
     }
@@ -126,6 +128,12 @@ impl Find<'_> {
         self
     }
 
+    /// At most this number of paths, the first ones in the order of [`run`](Self::run).
+    pub fn most(mut self, paths: usize) -> Self {
+        self.most = Some(paths);
+        self
+    }
+
     /// Ends early when this is set: what was found until then is reported. With
     /// the catalog the answer comes too soon for that.
     pub fn stop(mut self, stop: Arc<AtomicBool>) -> Self {
@@ -156,6 +164,7 @@ impl Find<'_> {
             since: self.since.map(nanos),
             deleted: self.deleted,
             larger: self.larger,
+            most: self.most,
         };
         let found = catalog.view.find(&wanted);
         let mut report = FindReport::default();
@@ -198,6 +207,9 @@ impl Find<'_> {
             report: FindReport::default(),
             each,
         };
+        if walk.is_full() {
+            return Ok(walk.report);
+        }
         let since = self.since.unwrap_or(DateTime::<Utc>::MIN_UTC);
         for dump in self.navigator.listing.newest_first(since..) {
             match dump {
@@ -252,6 +264,12 @@ impl Walk<'_> {
             self.unread.insert(within.clone());
         }
         self.note(fault);
+    }
+
+    /// Was as much found as was asked for?
+    fn is_full(&self) -> bool {
+        let most = self.find.most.map(|most| most as u64);
+        most.is_some_and(|most| self.report.found >= most)
     }
 
     /// Is it not known whether the newest dump has this path?
@@ -385,6 +403,9 @@ impl Walk<'_> {
                 bytes: space(&meta),
                 deleted,
             })?;
+            if self.is_full() {
+                return ControlFlow::Break(());
+            }
         }
         ControlFlow::Continue(is_dir)
     }

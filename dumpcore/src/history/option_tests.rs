@@ -28,6 +28,35 @@ fn a_search_ends_when_it_is_told_to() {
     assert_eq!((found(false), found(true)), (2, 0));
 }
 
+#[test]
+fn a_search_ends_when_there_is_enough() {
+    let dir = TempDir::new().unwrap();
+    for dump in ["2026/0101/1000", "2026/0101/1100"] {
+        fs::create_dir_all(dir.path().join(dump).join("NEWAGE/a/b/c/d")).unwrap();
+    }
+    let navigator = Navigator::new(dir.path());
+    let found = |most: Option<usize>| {
+        let find = navigator.find().test(NameTest::of_name(|_| true));
+        let find = match most {
+            Some(most) => find.most(most),
+            None => find,
+        };
+        let mut paths = Vec::new();
+        let report = find.run(None, &mut |path| {
+            paths.push(path.path);
+            ControlFlow::Continue(())
+        });
+        let report = report.expect("looked through");
+        assert_eq!(report.found, paths.len() as u64);
+        paths
+    };
+    let all = found(None);
+    assert_eq!(all.len(), 4);
+    for most in 0..6 {
+        assert_eq!(found(Some(most)), all[..most.min(4)]);
+    }
+}
+
 /// Only what is below a path counts, and that path is in the dump.
 #[test]
 fn a_path_that_leads_out_of_a_dump_has_no_differences() {

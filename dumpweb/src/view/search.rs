@@ -67,8 +67,14 @@ impl SearchResult {
         if let Err(error) = &catalog {
             result.no_catalog = Some(Chain(error).to_string());
         }
-        let mut find = site.navigator.find().test(test(&wanted.words));
-        find = find.deleted(wanted.deleted).stop(stop.flag());
+        let words = Words::new(&wanted.words);
+        let test = NameTest::of_name(move |name| words.are_in(name));
+        let mut find = site.navigator.find().test(test);
+        // One more tells whether there are more.
+        find = find
+            .deleted(wanted.deleted)
+            .most(SHOWN + 1)
+            .stop(stop.flag());
         if !wanted.below.is_root() {
             find = find.below(wanted.below.clone());
         }
@@ -108,20 +114,35 @@ fn watch(stop: Stop) -> Watch {
 
 /// A part of a name, whatever the case of its letters; with `*` or `?` the whole
 /// name.
-fn test(words: &str) -> NameTest {
-    let words = words.to_lowercase();
-    let is_pattern = words.contains(['*', '?']);
-    NameTest::of_name(move |name| {
-        let name = String::from_utf8_lossy(name).to_lowercase();
-        match is_pattern {
-            true => {
-                let (words, name): (Vec<char>, Vec<char>) =
-                    (words.chars().collect(), name.chars().collect());
-                matches(&words, &name)
-            }
-            false => name.contains(&words),
+struct Words {
+    text: String,
+    /// The same, where it is a pattern.
+    pattern: Option<Vec<char>>,
+}
+
+impl Words {
+    fn new(text: &str) -> Self {
+        let text = text.to_lowercase();
+        let is_pattern = text.contains(['*', '?']);
+        Self {
+            pattern: is_pattern.then(|| text.chars().collect()),
+            text,
         }
-    })
+    }
+
+    fn are_in(&self, name: &[u8]) -> bool {
+        let words = self.text.as_bytes();
+        // Nearly all names: nothing has to be made of them for that.
+        if self.pattern.is_none() && words.is_ascii() && name.is_ascii() {
+            let is_there = |part: &[u8]| part.eq_ignore_ascii_case(words);
+            return words.is_empty() || name.windows(words.len()).any(is_there);
+        }
+        let name = String::from_utf8_lossy(name).to_lowercase();
+        match &self.pattern {
+            Some(pattern) => matches(pattern, &name.chars().collect::<Vec<char>>()),
+            None => name.contains(&self.text),
+        }
+    }
 }
 
 /// Does a pattern match a name as a whole? Takes at most the product of their
@@ -155,6 +176,15 @@ fn matches(pattern: &[char], name: &[char]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn letters_are_found_in_any_case(name in "[aAbBkKéÉK.]{0,6}", text in "[aAbBkKéÉ.]{0,3}") {
+            let plain = name.to_lowercase().contains(&text.to_lowercase());
+            prop_assert_eq!(Words::new(&text).are_in(name.as_bytes()), plain);
+        }
+    }
 
     #[test]
     fn a_pattern_is_of_the_whole_name() {

@@ -1,4 +1,5 @@
-//! Which paths ever had a name: one pass over all that any dump on disk has.
+//! Which paths ever had a name: one pass over all that any dump on disk has. What
+//! else is known of them is looked up for as many as are asked for.
 
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator as _;
 use rusqlite::{Connection, Row};
@@ -10,59 +11,91 @@ use super::sizes::tree_indices;
 
 use crate::catalog::columns::bytes;
 use crate::catalog::query_values::{FoundRow, Wanted};
+use crate::model::path::RelPath;
 use crate::policy::name_test::NameTest;
 
 /// A run of dumps: the inode, the first and the last number.
 type NameRun = (i64, i64, Option<i64>);
 
+/// By path. Of no more than is wanted the inodes are looked up.
 pub(super) fn find(
     connection: &Connection,
     series: &Series,
     wanted: &Wanted<'_>,
 ) -> rusqlite::Result<Vec<FoundRow>> {
+    let mut look = connection.prepare_cached(RECORDED)?;
+    let mut found = Vec::new();
+    for Hit { path, tree, life } in hits(connection, series, wanted)? {
+        if wanted.most.is_some_and(|most| found.len() >= most) {
+            break;
+        }
+        let inode = recorded(&mut look, life.inode)?;
+        if wanted.larger.is_none_or(|than| inode.facts.bytes > than) {
+            found.push(FoundRow {
+                path,
+                first: series.dump_of(tree, life.first),
+                last: series.dump_of(tree, life.last),
+                deleted: life.deleted,
+                versions: life.versions,
+                inode,
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// A path that is wanted, as far as names and dumps tell.
+struct Hit {
+    path: RelPath,
+    tree: usize,
+    life: Life,
+}
+
+/// By path.
+fn hits(
+    connection: &Connection,
+    series: &Series,
+    wanted: &Wanted<'_>,
+) -> rusqlite::Result<Vec<Hit>> {
     let trees = tree_indices(series);
     let mut paths = Paths::new(connection);
-    let mut look = connection.prepare_cached(RECORDED)?;
     let mut tree_of = connection.prepare_cached("SELECT tree FROM dir WHERE id=?1")?;
-    let mut found = Vec::new();
+    // Names come directory by directory.
+    let mut known: Option<(i64, Option<usize>)> = None;
+    let mut hits = Vec::new();
     each_path(connection, |dir, name, runs| {
         if !NameTest::any(wanted.tests, name, || {
             paths.of(dir).map(|dir| dir.join(name))
         })? {
             return Ok(());
         }
+        let tree = match known {
+            Some((same, tree)) if same == dir => tree,
+            _ => {
+                let tree = tree_of.query_row([dir], |row| row.get::<_, i64>(0))?;
+                let tree = trees.get(&tree).map(|tree| *tree as usize);
+                known = Some((dir, tree));
+                tree
+            }
+        };
+        let Some(tree) = tree else {
+            return Ok(());
+        };
+        let Some(life) = Life::of(series, tree, runs) else {
+            return Ok(());
+        };
+        if wanted.deleted && !life.deleted || !life.is_since(series, tree, wanted.since) {
+            return Ok(());
+        }
         let path = paths.of(dir)?.join(name);
-        if wanted
-            .below
-            .is_some_and(|below| !path.is_at_or_below(below))
-        {
-            return Ok(());
-        }
-        let tree = tree_of.query_row([dir], |row| row.get::<_, i64>(0))?;
-        let Some(&tree) = trees.get(&tree) else {
-            return Ok(());
-        };
-        let Some(life) = Life::of(series, tree as usize, runs) else {
-            return Ok(());
-        };
-        if wanted.deleted && !life.deleted || !life.is_since(series, tree as usize, wanted.since) {
-            return Ok(());
-        }
-        let inode = recorded(&mut look, life.inode)?;
-        if wanted.larger.is_none_or(|than| inode.facts.bytes > than) {
-            found.push(FoundRow {
-                path,
-                first: series.dump_of(tree as usize, life.first),
-                last: series.dump_of(tree as usize, life.last),
-                deleted: life.deleted,
-                versions: life.versions,
-                inode,
-            });
+        let below = wanted.below;
+        if below.is_none_or(|below| path.is_at_or_below(below)) {
+            hits.push(Hit { path, tree, life });
         }
         Ok(())
     })?;
-    found.sort_by(|one, other| one.path.cmp(&other.path));
-    Ok(found)
+    hits.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+    Ok(hits)
 }
 
 /// From when to when dumps on disk have a path.

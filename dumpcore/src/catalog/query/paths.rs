@@ -25,6 +25,13 @@ impl<'a> Paths<'a> {
 
     /// The path of a directory; it begins with the name of its tree.
     pub(in crate::catalog) fn of(&mut self, dir: i64) -> rusqlite::Result<&RelPath> {
+        if !self.known.contains_key(&dir) {
+            self.look_up(dir)?;
+        }
+        Ok(self.known.entry(dir).or_default())
+    }
+
+    fn look_up(&mut self, dir: i64) -> rusqlite::Result<()> {
         let sql = "SELECT parent, name FROM dir WHERE id=?1";
         let mut statement = self.connection.prepare_cached(sql)?;
         let (mut at, mut names) = (dir, Vec::new());
@@ -44,7 +51,7 @@ impl<'a> Paths<'a> {
             path = path.join(name);
             self.known.insert(*id, path.clone());
         }
-        Ok(self.known.entry(dir).or_default())
+        Ok(())
     }
 }
 

@@ -328,14 +328,20 @@ proptest! {
         let series = Series::read(&db).expect("read");
         let tests = [NameTest::of_name(|name| name == b"a"), NameTest::of_path(|path| path == b"s/d/e")];
         let below_path = RelPath::from(below);
-        let wanted = Wanted {
+        let mut wanted = Wanted {
             tests: &tests,
             below: (!below.is_empty()).then_some(&below_path),
             since,
             deleted,
             larger: None,
+            most: None,
         };
         let found = find::find(&db, &series, &wanted).expect("asked");
+        for most in 0..3 {
+            wanted.most = Some(most);
+            let first = find::find(&db, &series, &wanted).expect("asked");
+            prop_assert_eq!(&first[..], &found[..most.min(found.len())]);
+        }
         let found: Vec<_> = found.into_iter()
             .map(|row| (row.path.to_string(), row.first, row.last, row.deleted, row.versions,
                 row.inode.facts.kind == Kind::Dir))
