@@ -1,7 +1,7 @@
 //! What all views have around them: the head, where one is, the search.
 
 use dumpcore::{DumpId, RelPath};
-use maud::{DOCTYPE, Markup, html};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::address;
 use crate::page::text;
@@ -68,31 +68,35 @@ impl Frame {
     /// The whole page. `aside`: the time line.
     #[must_use]
     pub fn page(&self, main: &Markup, aside: Option<&Markup>) -> String {
+        self.begin(aside.is_some()) + &end(main, aside)
+    }
+
+    /// The page up to its content, for what is found while this is sent;
+    /// [`end`] has the rest.
+    #[must_use]
+    pub fn begin(&self, has_aside: bool) -> String {
+        let class = if has_aside {
+            " class=\"with-aside\""
+        } else {
+            ""
+        };
         let page = html! {
             (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="color-scheme" content="light dark";
-                    meta name="robots" content="noindex";
-                    title { (self.title) }
-                    link rel="stylesheet" href="/style.css";
-                    link rel="icon" href="/icon.svg" type="image/svg+xml";
-                    script src="/page.js" defer {}
-                }
-                body {
-                    a.skip href="#main" { "Skip to the content" }
-                    (self.header())
-                    div #view .with-aside[aside.is_some()] {
-                        main #main tabindex="-1" { (main) }
-                        @if let Some(aside) = aside {
-                            aside #time aria-label="Time line" { (aside) }
-                        }
-                    }
-                    div #told .unseen role="status" aria-live="polite" {}
-                }
+            (PreEscaped("<html lang=\"en\">"))
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="robots" content="noindex";
+                title { (self.title) }
+                link rel="stylesheet" href="/style.css";
+                link rel="icon" href="/icon.svg" type="image/svg+xml";
+                script src="/page.js" defer {}
             }
+            (PreEscaped("<body>"))
+            a.skip href="#main" { "Skip to the content" }
+            (self.header())
+            (PreEscaped(format!("<div id=\"view\"{class}>")))
         };
         page.into_string()
     }
@@ -133,6 +137,21 @@ impl Frame {
             (None, true) => "/".to_owned(),
         }
     }
+}
+
+/// What follows the beginning of a page: its content, the time line, the end.
+#[must_use]
+pub fn end(main: &Markup, aside: Option<&Markup>) -> String {
+    let rest = html! {
+        main #main tabindex="-1" { (main) }
+        @if let Some(aside) = aside {
+            aside #time aria-label="Time line" { (aside) }
+        }
+        (PreEscaped("</div>"))
+        div #told .unseen role="status" aria-live="polite" {}
+        (PreEscaped("</body></html>"))
+    };
+    rest.into_string()
 }
 
 /// The number of names that the way shows at each end: each link to one in the

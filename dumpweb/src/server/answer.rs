@@ -10,10 +10,13 @@ use crate::page::message;
 use crate::server::guard::Refusal;
 use crate::view::error::ViewError;
 
+/// The type of a page.
+pub const HTML: &str = "text/html; charset=utf-8";
+
 /// A page.
 #[must_use]
 pub fn page(status: StatusCode, text: String) -> Response {
-    of_type(status, "text/html; charset=utf-8", text)
+    of_type(status, HTML, text)
 }
 
 /// Something of a type.
@@ -43,22 +46,28 @@ pub fn elsewhere(address: &str) -> Response {
     }
 }
 
+/// What is said of a fault: the status, a heading and a sentence.
+#[must_use]
+pub fn told(error: ViewError) -> (StatusCode, &'static str, String) {
+    match error {
+        ViewError::Bad(text) => (StatusCode::BAD_REQUEST, "That cannot be shown", text),
+        ViewError::Missing(text) => (StatusCode::NOT_FOUND, "Not found", text),
+        ViewError::Refused(text) => (StatusCode::FORBIDDEN, "Not for you", text),
+        ViewError::Busy => {
+            let text = "Too much is being read at once: try again in a moment.".to_owned();
+            (StatusCode::SERVICE_UNAVAILABLE, "Busy", text)
+        }
+        ViewError::Failed(text) => (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "It could not be read",
+            text,
+        ),
+    }
+}
+
 impl IntoResponse for ViewError {
     fn into_response(self) -> Response {
-        let (status, heading, sentence) = match self {
-            Self::Bad(text) => (StatusCode::BAD_REQUEST, "That cannot be shown", text),
-            Self::Missing(text) => (StatusCode::NOT_FOUND, "Not found", text),
-            Self::Refused(text) => (StatusCode::FORBIDDEN, "Not for you", text),
-            Self::Busy => {
-                let text = "Too much is being read at once: try again in a moment.".to_owned();
-                (StatusCode::SERVICE_UNAVAILABLE, "Busy", text)
-            }
-            Self::Failed(text) => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "It could not be read",
-                text,
-            ),
-        };
+        let (status, heading, sentence) = told(self);
         let frame = Frame::new(heading, Tab::Files);
         page(
             status,

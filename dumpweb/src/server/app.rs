@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::task;
+use tokio::task::{self, JoinHandle};
 
 use crate::server::guard::Guard;
 use crate::server::limits::{Activity, Limits, Work};
@@ -13,7 +13,7 @@ use crate::view::stop::Stop;
 /// Says that nobody waits any more when it is dropped: a request whose connection is
 /// closed is.
 #[derive(Debug, Default)]
-struct Asked(Stop);
+pub struct Asked(Stop);
 
 impl Drop for Asked {
     fn drop(&mut self) {
@@ -56,17 +56,31 @@ impl App {
         work: Work,
         read: impl FnOnce(&Site, &Stop) -> Result<T, ViewError> + Send + 'static,
     ) -> Result<T, ViewError> {
+        let (_asked, reading) = self.start(work, read).await?;
+        let ended = reading.await;
+        ended.unwrap_or_else(|_| Err(ViewError::Failed("this view failed".to_owned())))
+    }
+
+    /// Begins to read on such a thread. It is told to end early when [`Asked`] is
+    /// dropped.
+    ///
+    /// # Errors
+    /// [`ViewError::Busy`].
+    pub async fn start<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: Work,
+        read: impl FnOnce(&Site, &Stop) -> Result<T, ViewError> + Send + 'static,
+    ) -> Result<(Asked, JoinHandle<Result<T, ViewError>>), ViewError> {
         let asked = Asked::default();
         let stop = asked.0.clone();
         let turn = self.limits.turn(work).await?;
         let app = Arc::clone(self);
-        let read = task::spawn_blocking(move || {
+        let reading = task::spawn_blocking(move || {
             let found = read(&app.site, &stop);
             drop(turn);
             found
         });
-        let ended = read.await;
-        ended.unwrap_or_else(|_| Err(ViewError::Failed("this view failed".to_owned())))
+        Ok((asked, reading))
     }
 }
 

@@ -8,4 +8,5 @@ pub mod guard;
 pub mod headers;
 pub mod limits;
 pub mod peer;
+pub mod progressive;
 pub mod routes;

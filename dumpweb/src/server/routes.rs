@@ -21,6 +21,7 @@ use crate::server::download::{self, Sent};
 use crate::server::guard::Verdict;
 use crate::server::headers;
 use crate::server::limits::Work;
+use crate::server::progressive;
 use crate::view::archive;
 use crate::view::changes::DumpChanges;
 use crate::view::contents::{Contents, media_of};
@@ -343,20 +344,22 @@ async fn search(State(app): State<Arc<App>>, uri: Uri) -> Answer {
         below: below(&query)?,
         deleted: query.has("deleted"),
     };
-    app.read(Work::Long, move |site, stop| {
+    let mut frame = Frame::new("Search", Tab::Search);
+    frame.within = wanted.below.clone();
+    frame.words.clone_from(&wanted.words);
+    progressive::answer(&app, Work::Long, frame, move |site, stop| {
         let result = SearchResult::find(site, &wanted, stop)?;
-        let mut frame = Frame::new("Search", Tab::Search);
-        frame.within = wanted.below.clone();
-        frame.words.clone_from(&wanted.words);
-        Ok(ok(&frame, &page::search::search(&wanted, &result), None))
+        Ok(page::search::search(&wanted, &result))
     })
     .await
 }
 
 async fn changes(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     let query = Query::parse(uri.query());
-    app.read(Work::Long, move |site, stop| {
-        let below = below(&query)?;
+    let below = below(&query)?;
+    let mut frame = Frame::new("Changes", Tab::Changes);
+    frame.within = below.clone();
+    progressive::answer(&app, Work::Long, frame, move |site, stop| {
         let calendar = site.calendar()?;
         let recent: Vec<DumpId> = calendar.newest_first().take(CHOICE).collect();
         let asked = (query.dump("a"), query.dump("b"));
@@ -372,19 +375,21 @@ async fn changes(State(app): State<Arc<App>>, uri: Uri) -> Answer {
             (None, None) => (recent.get(1).copied(), recent.first().copied()),
             asked => asked,
         };
-        let mut frame = Frame::new("Changes", Tab::Changes);
-        frame.within = below.clone();
-        let main = page::changes::changes(chosen, &below, &recent, found.as_ref());
-        Ok(ok(&frame, &main, None))
+        Ok(page::changes::changes(
+            chosen,
+            &below,
+            &recent,
+            found.as_ref(),
+        ))
     })
     .await
 }
 
 async fn status(State(app): State<Arc<App>>) -> Answer {
-    app.read(Work::Long, |site, _| {
+    let frame = Frame::new("Status", Tab::Status);
+    progressive::answer(&app, Work::Long, frame, |site, _| {
         let state = RootState::find(site)?;
-        let main = page::state::state(site.path(), &state);
-        Ok(ok(&Frame::new("Status", Tab::Status), &main, None))
+        Ok(page::state::state(site.path(), &state))
     })
     .await
 }
