@@ -817,6 +817,8 @@ fn go_through(stage: &Stage, rounds: impl Iterator<Item = Round>, rsync: bool) -
     let tools = CatalogTools::new(&stage.dump).all(true);
     stage.run(snapshot(stage));
     assert_eq!(tools.check().expect("compared"), [], "{log:#?}");
+    let scrubbed = Scrub::new(&stage.dump).run().expect("scrubbed");
+    assert_eq!(scrubbed.damaged, [], "{log:#?}");
     recycled
 }
 

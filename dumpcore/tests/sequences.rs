@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{History, Stage, each, inodes, leftovers};
-use dumpcore::{CatalogTools, Error, Event, Snapshot};
+use dumpcore::{CatalogTools, Error, Event, Scrub, Snapshot};
 use fixtures::is_root;
 use fixtures::strategy::{Change, changes, tree};
 use fixtures::tree::{Time, Tree};
@@ -234,6 +234,19 @@ fn check(model: &Tree, rounds: &[Round]) {
     let linked = counts.linked.number + counts.hard_links;
     assert_eq!(linked, old.len() as u64, "{counts:?}");
     assert_catalog(&stage, true, &log);
+    assert_nothing_damaged(&stage, &log);
+}
+
+/// A scrub invents nothing, neither what was recorded when it was stored nor what the
+/// scrub before has taken.
+fn assert_nothing_damaged(stage: &Stage, log: &[Vec<String>]) {
+    for _ in ["what was stored", "what was taken"] {
+        if !cfg!(feature = "catalog") {
+            return;
+        }
+        let scrubbed = Scrub::new(&stage.dump).run().expect("scrubbed");
+        assert_eq!(scrubbed.damaged, [], "{log:#?}");
+    }
 }
 
 /// The catalog says what is on disk: of the newest dump, or of all.

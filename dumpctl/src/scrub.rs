@@ -28,7 +28,8 @@ const STOPPED: &str = "stopped; the next 'dumpctl scrub' continues";
 const HELP: &str = "\
 Each file is read once, however many dumps have it, and compared with the hash
 that the catalog has of it. A file without one gets it. Names, and the modes,
-owners and times of files and directories, are compared with the catalog too.
+owners, times, extended attributes and ACLs of files and directories, are compared
+with the catalog too.
 It runs at idle priority (--no-idle: it does not), and holds up no dump. What was
 read is remembered: stop it at any time, and type the same again.
 

@@ -214,8 +214,8 @@ fn add_inodes(db: &Connection) -> rusqlite::Result<i64> {
     }
     let sql = format!(
         "INSERT INTO inode(id, ino, born, kind, mode, uid, gid, size, bytes, mtime, rdev, hash,
-           {SOURCE}) SELECT ?1+id, ino, born, kind, mode, uid, gid, size, bytes, mtime, rdev,
-           hash, {SOURCE} FROM s.inode WHERE id NOT IN (SELECT id FROM s.same)"
+           xattrs, {SOURCE}) SELECT ?1+id, ino, born, kind, mode, uid, gid, size, bytes, mtime,
+           rdev, hash, xattrs, {SOURCE} FROM s.inode WHERE id NOT IN (SELECT id FROM s.same)"
     );
     db.execute(&sql, [moved_by])?;
     Ok(moved_by)
@@ -234,8 +234,8 @@ fn recognise_inodes(db: &Connection) -> rusqlite::Result<()> {
            AND x.mtime=m.mtime AND x.rdev=m.rdev;
          UPDATE inode SET ino=NULL WHERE id IN (SELECT m.id FROM s.inode x CROSS JOIN inode m
            ON m.ino=x.ino AND m.born=x.born WHERE x.ino IS NOT NULL AND NOT ({EQUAL}));
-         UPDATE inode AS m SET (bytes, hash, {SOURCE}) = (SELECT x.bytes,
-             coalesce(x.hash, m.hash), iif(x.src_fs IS NULL, m.src_fs, x.src_fs),
+         UPDATE inode AS m SET (bytes, hash, xattrs, {SOURCE}) = (SELECT x.bytes,
+             coalesce(x.hash, m.hash), coalesce(x.xattrs, m.xattrs), iif(x.src_fs IS NULL, m.src_fs, x.src_fs),
              iif(x.src_fs IS NULL, m.src_ino, x.src_ino),
              iif(x.src_fs IS NULL, m.src_born, x.src_born),
              iif(x.src_fs IS NULL, m.src_ctime, x.src_ctime),

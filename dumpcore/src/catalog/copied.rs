@@ -135,7 +135,8 @@ fn note_one(db: &Connection, now: i64, facts: &Facts, hash: &Hash) -> rusqlite::
     let (size, mtime) = (facts.size.cast_signed(), nanos(facts.mtime));
     let known = db.execute(sql, params![ino, born, size, mtime, closed.as_slice()])?;
     if known > 0 {
-        let sql = "INSERT INTO scrubbed SELECT id, ?3, NULL, ?4 FROM inode
+        let sql =
+            "INSERT INTO scrubbed(inode, at, hashed, fault) SELECT id, ?3, NULL, ?4 FROM inode
                      WHERE ino=?1 AND born=?2
                    ON CONFLICT(inode) DO UPDATE SET at=?3, fault=?4";
         db.execute(sql, params![ino, born, now, CONTENTS_DIFFER])?;

@@ -108,7 +108,7 @@ mod walk_options;
 mod without;
 
 #[cfg(feature = "catalog")]
-pub(crate) use self::columns::attributes_digest;
+pub(crate) use self::columns::{attributes_digest, inode_digest, is_inode_digest_of};
 #[cfg(feature = "catalog")]
 pub(crate) use self::copied::CopiedHashes;
 pub use self::error::CatalogError;
@@ -118,7 +118,7 @@ pub(crate) use self::file::Catalog;
 pub(crate) use self::query::View;
 pub(crate) use self::query_values::{
     CONTENTS_DIFFER, DumpSizes, HashState, Holder, NameDiffers, NameFault, Pair, PathVersion,
-    Recorded, ScrubChoice, ScrubNote, ScrubRow, ScrubStatus, Sought, SourceRow, StoredFrom,
+    Recorded, ScrubChoice, ScrubNote, ScrubRow, ScrubStatus, Sought, SourceRow, StoredFrom, Taken,
     UsageOf, Wanted,
 };
 #[cfg(not(feature = "catalog"))]
@@ -144,5 +144,5 @@ pub(crate) use self::walk_options::WalkOptions;
 #[cfg(not(feature = "catalog"))]
 pub(crate) use self::without::{
     Catalog, CopiedHashes, RecordedHashes, Rows, ScrubList, SourceList, Stage, attributes_digest,
-    has_attributes,
+    has_attributes, inode_digest, is_inode_digest_of,
 };

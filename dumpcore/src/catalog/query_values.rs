@@ -157,6 +157,8 @@ pub(crate) struct ScrubRow {
     pub(crate) inode: InodeId,
     pub(crate) facts: Facts,
     pub(crate) hash: HashState,
+    /// What stands for its attributes. `None`: not known.
+    pub(crate) xattrs: Option<u64>,
     /// A dump that has it.
     pub(crate) dump: DumpId,
     /// Its path there, which begins with the name of the tree.
@@ -217,6 +219,15 @@ pub(crate) struct ScrubTotal {
 /// stored.
 pub(crate) const CONTENTS_DIFFER: i64 = 2;
 
+/// What a scrub has taken of an inode, since nothing was recorded of it that counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// The hash of its contents.
+    pub(crate) hash: Option<Hash>,
+    /// What stands for its attributes.
+    pub(crate) xattrs: Option<u64>,
+}
+
 /// What a scrub found out about an inode, and by what the inode is known. A scrub
 /// keeps many of these: they are small, and what few of them have is in a box.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -227,21 +238,21 @@ pub(crate) struct ScrubNote {
     pub(crate) size: u64,
     /// In nanoseconds since 1970.
     pub(crate) mtime: i64,
-    /// The hash of its contents, where none that counts was recorded.
-    pub(crate) hash: Option<Box<Hash>>,
+    /// What was taken of it, where none that counts was recorded.
+    pub(crate) taken: Option<Box<Taken>>,
     /// The number of what is wrong with it; 0: nothing.
     pub(crate) fault: i64,
 }
 
 impl ScrubNote {
-    pub(crate) fn new(facts: &Facts, hash: Option<Hash>, fault: i64) -> Self {
+    pub(crate) fn new(facts: &Facts, taken: Taken, fault: i64) -> Self {
         let nanos = |time| i64::try_from(recorded_nanos(time)).unwrap_or(i64::MAX);
         Self {
             ino: facts.ino,
             born: facts.born.map_or(0, nanos),
             size: facts.size,
             mtime: nanos(facts.mtime),
-            hash: hash.map(Box::new),
+            taken: (taken != Taken::default()).then(|| Box::new(taken)),
             fault,
         }
     }

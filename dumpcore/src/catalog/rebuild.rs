@@ -134,12 +134,12 @@ impl Catalog {
 fn keep(db: &Connection) -> rusqlite::Result<()> {
     db.execute_batch(
         "INSERT OR IGNORE INTO filesystem SELECT id, uuid FROM o.filesystem;
-         UPDATE inode AS m SET hash=x.hash, src_fs=x.src_fs, src_ino=x.src_ino,
+         UPDATE inode AS m SET hash=x.hash, xattrs=x.xattrs, src_fs=x.src_fs, src_ino=x.src_ino,
              src_born=x.src_born, src_ctime=x.src_ctime
            FROM o.inode x WHERE x.ino=m.ino AND x.born=m.born AND m.ino IS NOT NULL AND m.born<>0
            AND x.kind=m.kind AND x.mode=m.mode AND x.uid=m.uid AND x.gid=m.gid
            AND x.size=m.size AND x.mtime=m.mtime AND x.rdev=m.rdev;
-         INSERT INTO scrubbed SELECT m.id, s.at, s.hashed, s.fault FROM o.scrubbed s
+         INSERT INTO scrubbed SELECT m.id, s.at, s.hashed, s.fault, s.xattrs FROM o.scrubbed s
            CROSS JOIN o.inode x ON x.id=s.inode CROSS JOIN inode m ON m.ino=x.ino AND m.born=x.born
            WHERE m.born<>0 AND x.kind=m.kind AND x.size=m.size AND x.mtime=m.mtime;
          INSERT INTO scrubbed_dump SELECT d.id, s.at, s.faults FROM o.scrubbed_dump s

@@ -13,8 +13,10 @@ use rusqlite::{Connection, OpenFlags};
 /// "dump" in ASCII: tells our file from other SQLite files.
 pub(super) const APPLICATION: i64 = 0x6475_6d70;
 /// The number of these tables.
-pub(super) const VERSION: i64 = 2;
-/// The number of those without [`SCRUB`], which are added where it is written.
+pub(super) const VERSION: i64 = 3;
+/// The number of those without [`XATTRS`], which are added where it is written.
+const WITHOUT_XATTRS: i64 = 2;
+/// The number of those without [`SCRUB`] as well.
 const WITHOUT_SCRUB: i64 = 1;
 
 /// How long what writes waits for others.
@@ -76,6 +78,15 @@ CREATE TABLE scrub(id INTEGER PRIMARY KEY CHECK(id=1), began INTEGER NOT NULL, e
   whole INTEGER, last INTEGER NOT NULL);
 ";
 
+/// A digest of the extended attributes and ACLs of what is not a directory (0: it has
+/// none; NULL: not known), and when that was taken by a scrub (NULL: when it was
+/// stored). Columns are added in this way to new files as well, so that the text of
+/// the tables is one.
+const XATTRS: &str = "
+ALTER TABLE inode ADD COLUMN xattrs INTEGER;
+ALTER TABLE scrubbed ADD COLUMN xattrs INTEGER;
+";
+
 /// What workers found, until it is applied. Attached as `s` for that. When all of
 /// a tree was moved, `same` has a row for each inode, and each of these is looked
 /// up by its number in the catalog: without `same_main` by going through all.
@@ -87,7 +98,8 @@ CREATE TABLE dir_source(dir INTEGER PRIMARY KEY, src_fs INTEGER, src_ino INTEGER
   src_born INTEGER);
 CREATE TABLE inode(id INTEGER PRIMARY KEY, ino INTEGER, born INTEGER, kind INTEGER, mode INTEGER,
   uid INTEGER, gid INTEGER, size INTEGER, bytes INTEGER, mtime INTEGER, rdev INTEGER, hash BLOB,
-  src_fs INTEGER, src_ino INTEGER, src_born INTEGER, src_ctime INTEGER, src_dir INTEGER);
+  src_fs INTEGER, src_ino INTEGER, src_born INTEGER, src_ctime INTEGER, src_dir INTEGER,
+  xattrs INTEGER);
 CREATE UNIQUE INDEX inode_number ON inode(ino,born) WHERE ino IS NOT NULL;
 CREATE TABLE entry(dir INTEGER NOT NULL, name BLOB NOT NULL, inode INTEGER,
   PRIMARY KEY(dir,name)) WITHOUT ROWID;
@@ -163,7 +175,7 @@ pub(super) fn make(
     connection.pragma_update(None, "page_size", 8192)?;
     let new = connection.unchecked_transaction()?;
     new.execute_batch(&format!(
-        "{TABLES} {SCRUB} PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION};"
+        "{TABLES} {SCRUB} {XATTRS} PRAGMA application_id={APPLICATION}; PRAGMA user_version={VERSION};"
     ))?;
     fill(&new)?;
     new.commit()
@@ -174,20 +186,23 @@ pub(super) fn is_ours(connection: &Connection, version: i64) -> rusqlite::Result
     let model = Connection::open_in_memory()?;
     model.execute_batch(TABLES)?;
     match version {
-        VERSION => model.execute_batch(SCRUB)?,
+        VERSION => model.execute_batch(&format!("{SCRUB} {XATTRS}"))?,
+        WITHOUT_XATTRS => model.execute_batch(SCRUB)?,
         WITHOUT_SCRUB => {}
         _ => return Ok(false),
     }
     Ok(tables(connection)? == tables(&model)?)
 }
 
-/// Adds the tables that an older version did not have.
+/// Adds the tables and columns that an older version did not have.
 pub(super) fn bring_up(connection: &Connection, version: i64) -> rusqlite::Result<()> {
-    if version != WITHOUT_SCRUB {
-        return Ok(());
-    }
+    let scrub = match version {
+        WITHOUT_SCRUB => SCRUB,
+        WITHOUT_XATTRS => "",
+        _ => return Ok(()),
+    };
     let up = connection.unchecked_transaction()?;
-    up.execute_batch(&format!("{SCRUB} PRAGMA user_version={VERSION};"))?;
+    up.execute_batch(&format!("{scrub} {XATTRS} PRAGMA user_version={VERSION};"))?;
     up.commit()
 }
 
@@ -195,6 +210,12 @@ pub(super) fn bring_up(connection: &Connection, version: i64) -> rusqlite::Resul
 /// last.
 pub(super) fn has_scrub(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(number(connection, "user_version")? > WITHOUT_SCRUB)
+}
+
+/// Is there a column for the attributes of inodes? Not where an older version wrote
+/// the file last.
+pub(super) fn has_xattrs(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(number(connection, "user_version")? > WITHOUT_XATTRS)
 }
 
 fn tables(connection: &Connection) -> rusqlite::Result<Vec<(String, Option<String>)>> {

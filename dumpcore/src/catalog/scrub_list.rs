@@ -11,7 +11,7 @@ use rusqlite::{Connection, params};
 use super::columns::{bytes, facts};
 use super::error::{CatalogError, CatalogOp};
 use super::file::{Catalog, Reading};
-use super::query::{Paths, Series, hash_in};
+use super::query::{Paths, Series, hash_in, xattrs_column, xattrs_in};
 use super::query_values::{ScrubChoice, ScrubRow, ScrubTotal};
 use super::schema;
 use super::values::InodeId;
@@ -175,12 +175,15 @@ fn order(db: &Connection, choice: ScrubChoice<'_>) -> rusqlite::Result<()> {
 }
 
 fn read(db: &Connection, after: i64, most: usize) -> rusqlite::Result<Vec<(i64, ScrubRow)>> {
-    let sql = "SELECT t.ord, t.inode, t.dump, t.dir, t.name, i.ino, i.born, i.kind, i.mode, i.uid,
-                 i.gid, i.size, i.bytes, i.mtime, i.rdev, i.hash
-               FROM temp.todo t CROSS JOIN main.inode i ON i.id=t.inode
-               WHERE t.ord>?1 ORDER BY t.ord LIMIT ?2";
+    let sql = format!(
+        "SELECT t.ord, t.inode, t.dump, t.dir, t.name, i.ino, i.born, i.kind, i.mode, i.uid,
+           i.gid, i.size, i.bytes, i.mtime, i.rdev, i.hash, {}
+         FROM temp.todo t CROSS JOIN main.inode i ON i.id=t.inode
+         WHERE t.ord>?1 ORDER BY t.ord LIMIT ?2",
+        xattrs_column(db)?
+    );
     let mut paths = Paths::new(db);
-    let mut statement = db.prepare_cached(sql)?;
+    let mut statement = db.prepare_cached(&sql)?;
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let mut rows = statement.query(params![after, most])?;
     let mut found = Vec::new();
@@ -198,6 +201,7 @@ fn read(db: &Connection, after: i64, most: usize) -> rusqlite::Result<Vec<(i64, 
             inode: InodeId(row.get(1)?),
             facts: facts(row, 5)?,
             hash: hash_in(row, 5, 15)?,
+            xattrs: xattrs_in(row, 16)?,
             dump,
             path,
         };

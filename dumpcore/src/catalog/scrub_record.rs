@@ -96,6 +96,9 @@ pub(super) fn key(facts: &Facts) -> (Option<i64>, i64) {
     (ino, facts.born.map_or(0, nanos))
 }
 
+/// The number of an inode in the catalog, its hash, and what stands for its attributes.
+type Found = (i64, Option<Vec<u8>>, Option<i64>);
+
 fn healed(
     db: &Connection,
     now: i64,
@@ -104,15 +107,17 @@ fn healed(
     hash: Option<Hash>,
 ) -> rusqlite::Result<()> {
     let (old_ino, old_born) = (old.0.cast_signed(), old.1.map_or(0, nanos));
-    let find = |ino: i64, born: i64| -> rusqlite::Result<Option<(i64, Option<Vec<u8>>)>> {
-        let sql = "SELECT id, hash FROM inode WHERE ino=?1 AND born=?2";
-        let found = db.query_row(sql, [ino, born], |row| Ok((row.get(0)?, row.get(1)?)));
+    let find = |ino: i64, born: i64| -> rusqlite::Result<Option<Found>> {
+        let sql = "SELECT id, hash, xattrs FROM inode WHERE ino=?1 AND born=?2";
+        let found = db.query_row(sql, [ino, born], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        });
         found.optional()
     };
     let (Some(ino), born) = key(new) else {
         return Ok(());
     };
-    let Some((id, recorded)) = find(old_ino, old_born)? else {
+    let Some((id, recorded, xattrs)) = find(old_ino, old_born)? else {
         // It was recorded before, or nobody knew of it.
         return Ok(());
     };
@@ -121,7 +126,7 @@ fn healed(
     let closed = hash.map(|hash| closed_hash(ino, born, &hash).to_vec());
     let id = match find(ino, born)? {
         // A dump was made in between, and has recorded it.
-        Some((known, _)) => {
+        Some((known, ..)) => {
             db.execute("UPDATE live SET inode=?2 WHERE inode=?1", [id, known])?;
             db.execute("UPDATE past SET inode=?2 WHERE inode=?1", [id, known])?;
             db.execute("UPDATE inode SET ino=NULL WHERE id=?1", [id])?;
@@ -130,13 +135,15 @@ fn healed(
         None => id,
     };
     let sql = "UPDATE inode SET ino=?2, born=?3, bytes=?4, mode=?5, uid=?6, gid=?7,
-                 hash=coalesce(?8, hash) WHERE id=?1";
+                 hash=coalesce(?8, hash), xattrs=coalesce(xattrs, ?9) WHERE id=?1";
     let bytes = new.bytes.cast_signed();
     db.execute(
         sql,
-        params![id, ino, born, bytes, new.mode, new.uid, new.gid, closed],
+        params![
+            id, ino, born, bytes, new.mode, new.uid, new.gid, closed, xattrs
+        ],
     )?;
-    let sql = "INSERT INTO scrubbed VALUES(?1, ?2, NULL, 0)
+    let sql = "INSERT INTO scrubbed(inode, at, hashed, fault) VALUES(?1, ?2, NULL, 0)
                ON CONFLICT(inode) DO UPDATE SET at=?2, fault=0";
     db.execute(sql, [id, now])?;
     Ok(())
@@ -154,17 +161,21 @@ fn note(db: &Connection, now: i64, what: &ScrubNote) -> rusqlite::Result<()> {
         return Ok(());
     };
     // A number alone may be used again for something else.
-    let hashed = what.hash.as_deref().filter(|_| born != 0);
-    let sql = "INSERT INTO scrubbed VALUES(?1, ?2, ?3, ?4) ON CONFLICT(inode) DO UPDATE
-               SET at=?2, hashed=coalesce(?3, hashed), fault=?4";
-    let taken = hashed.map(|_| now);
+    let taken = what.taken.as_deref().filter(|_| born != 0);
+    let hash = taken.and_then(|taken| taken.hash);
+    let xattrs = taken.and_then(|taken| taken.xattrs);
+    let sql = "INSERT INTO scrubbed(inode, at, hashed, fault, xattrs) VALUES(?1, ?2, ?3, ?4, ?5)
+               ON CONFLICT(inode) DO UPDATE SET at=?2, hashed=coalesce(?3, hashed), fault=?4,
+                 xattrs=coalesce(?5, xattrs)";
+    let (hashed, seen) = (hash.map(|_| now), xattrs.map(|_| now));
     db.prepare_cached(sql)?
-        .execute(params![id, now, taken, what.fault])?;
-    if let Some(hash) = hashed {
-        let closed = closed_hash(ino, born, hash);
-        let sql = "UPDATE inode SET hash=?2 WHERE id=?1";
+        .execute(params![id, now, hashed, what.fault, seen])?;
+    if taken.is_some() {
+        let closed = hash.map(|hash| closed_hash(ino, born, &hash).to_vec());
+        let sql = "UPDATE inode SET hash=coalesce(?2, hash), xattrs=coalesce(?3, xattrs)
+                   WHERE id=?1";
         db.prepare_cached(sql)?
-            .execute(params![id, closed.as_slice()])?;
+            .execute(params![id, closed, xattrs.map(u64::cast_signed)])?;
     }
     Ok(())
 }

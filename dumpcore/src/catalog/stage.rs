@@ -171,14 +171,16 @@ impl Inner {
         let ino = facts.ino.map(u64::cast_signed);
         let born = facts.born.map_or(0, nanos);
         let hash = stored.hash.filter(|_| born != 0);
+        // A number alone may be used again for something else.
+        let xattrs = stored.xattrs.filter(|_| born != 0).map(u64::cast_signed);
         let hash = ino
             .zip(hash)
             .map(|(ino, hash)| closed_hash(ino, born, &hash));
         let (src_fs, src_ino, src_born, src_ctime) = columns(stored.source);
         let src_dir = stored.source.map(|_| dir.0);
         let sql = "INSERT INTO inode(ino, born, kind, mode, uid, gid, size, bytes, mtime, rdev,
-                     hash, src_fs, src_ino, src_born, src_ctime, src_dir)
-                   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
+                     hash, src_fs, src_ino, src_born, src_ctime, src_dir, xattrs)
+                   VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
                    ON CONFLICT(ino, born) WHERE ino IS NOT NULL DO UPDATE SET kind=excluded.kind,
                      mode=excluded.mode, uid=excluded.uid, gid=excluded.gid, size=excluded.size,
                      bytes=excluded.bytes, mtime=excluded.mtime, rdev=excluded.rdev,
@@ -186,7 +188,8 @@ impl Inner {
                      src_ino=coalesce(excluded.src_ino, src_ino),
                      src_born=coalesce(excluded.src_born, src_born),
                      src_ctime=coalesce(excluded.src_ctime, src_ctime),
-                     src_dir=coalesce(excluded.src_dir, src_dir)
+                     src_dir=coalesce(excluded.src_dir, src_dir),
+                     xattrs=coalesce(excluded.xattrs, xattrs)
                    RETURNING id";
         let mut statement = self.connection.prepare_cached(sql)?;
         statement.query_row(
@@ -207,6 +210,7 @@ impl Inner {
                 src_born,
                 src_ctime,
                 src_dir,
+                xattrs,
             ],
             |row| row.get(0),
         )

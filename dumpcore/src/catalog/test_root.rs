@@ -143,6 +143,7 @@ pub(super) fn file(ino: u64) -> StoredInode {
     StoredInode {
         facts,
         hash: Some(Hash([u8::try_from(ino % 251).expect("less"); 32])),
+        xattrs: Some(0),
         source: Some((source(ino), Time::new(1_650_000_000, 9))),
     }
 }

@@ -118,7 +118,7 @@ fn one_of_a_newer_version_is_left_alone() {
     let root = recorded();
     sql(
         &root.catalog_file(),
-        "PRAGMA user_version=3; CREATE TABLE new(x)",
+        "PRAGMA user_version=4; CREATE TABLE new(x)",
     );
     let before = fs::read(root.catalog_file()).expect("read");
     let error = record(&root, 1).expect_err("newer");
@@ -128,40 +128,42 @@ fn one_of_a_newer_version_is_left_alone() {
     assert_eq!(fs::read(root.catalog_file()).expect("read"), before);
 }
 
-/// The file as the version before wrote it: without what a scrub remembers.
-fn make_older(path: &Path) {
-    sql(
-        path,
-        "DROP TABLE scrub; DROP TABLE scrubbed; DROP TABLE scrubbed_dump; PRAGMA user_version=1",
-    );
-}
+/// Makes a file of a version before: without attributes, and what a scrub remembers.
+const OLDER: [&str; 2] = [
+    "ALTER TABLE inode DROP COLUMN xattrs; ALTER TABLE scrubbed DROP COLUMN xattrs;
+     PRAGMA user_version=2",
+    "ALTER TABLE inode DROP COLUMN xattrs; DROP TABLE scrub; DROP TABLE scrubbed;
+     DROP TABLE scrubbed_dump; PRAGMA user_version=1",
+];
 
 #[test]
 fn one_of_an_older_version_is_brought_up_when_it_is_written() {
-    let root = recorded();
-    make_older(&root.catalog_file());
-    let before = fs::read(root.catalog_file()).expect("read");
-    // Who only reads it leaves it as it is.
-    let view = View::open(&root.root).expect("opened").expect("there");
-    assert_eq!(view.dumps().expect("read").len(), 1);
-    assert_eq!(view.scrub_status().expect("read"), ScrubStatus::default());
-    drop(view);
-    assert_eq!(fs::read(root.catalog_file()).expect("read"), before);
-    let held = head(&root).head.map(|head| head.dump);
-    assert!(held.is_some() && !bad(&root));
-    let number = |sql: &str| -> i64 {
-        let connection = Connection::open(root.catalog_file()).expect("opened");
-        connection.query_row(sql, [], |row| row.get(0)).expect(sql)
-    };
-    assert_eq!(number("PRAGMA user_version"), 2);
-    assert_eq!(number("SELECT count(*) FROM scrubbed"), 0);
-    assert_eq!(number("SELECT count(*) FROM dump"), 1);
+    for older in OLDER {
+        let root = recorded();
+        sql(&root.catalog_file(), older);
+        let before = fs::read(root.catalog_file()).expect("read");
+        // Who only reads it leaves it as it is.
+        let view = View::open(&root.root).expect("opened").expect("there");
+        assert_eq!(view.scrub_status().expect("read"), ScrubStatus::default());
+        drop(view);
+        assert_eq!(fs::read(root.catalog_file()).expect("read"), before);
+        let held = head(&root).head.map(|head| head.dump);
+        assert!(held.is_some() && !bad(&root));
+        let number = |sql: &str| -> i64 {
+            let connection = Connection::open(root.catalog_file()).expect("opened");
+            connection.query_row(sql, [], |row| row.get(0)).expect(sql)
+        };
+        assert_eq!(number("PRAGMA user_version"), 3);
+        assert_eq!(number("SELECT count(xattrs) FROM scrubbed"), 0);
+        assert_eq!(number("SELECT count(xattrs) FROM inode"), 0);
+        assert_eq!(number("SELECT count(*) FROM dump"), 1);
+    }
 }
 
 #[test]
 fn an_older_one_with_other_tables_is_set_aside() {
     let root = recorded();
-    make_older(&root.catalog_file());
+    sql(&root.catalog_file(), OLDER[1]);
     sql(&root.catalog_file(), "CREATE TABLE scrub(id)");
     let error = record(&root, 1).expect_err("spoilt");
     assert!(error.was_set_aside() && bad(&root), "{error}");
@@ -419,10 +421,8 @@ fn a_read_only_disk_is_an_error_and_still_answers_queries() {
     let error = Catalog::open(&root.root).expect_err("read-only");
     assert!(!error.is_damaged(), "{error:?}");
     let reading = Catalog::read(&root.root).expect("read").expect("there");
-    let sql = "SELECT count(*) FROM live";
-    let names = reading
-        .connection()
-        .query_row(sql, [], |row| row.get::<_, i64>(0));
+    let names = reading.connection();
+    let names = names.query_row("SELECT count(*) FROM live", [], |row| row.get::<_, i64>(0));
     assert_eq!(names.expect("read"), 201);
     mount(&["-o", "remount,rw"], root.dir.path());
 }

@@ -148,6 +148,8 @@ pub(crate) struct StoredInode {
     /// Kept only of an inode whose birth is known: a number alone may be used
     /// again for something else.
     pub(crate) hash: Option<Hash>,
+    /// What stands for its attributes, unless it is a directory. `None`: not known.
+    pub(crate) xattrs: Option<u64>,
     /// The source inode that holds the same, and its time of change. `None`:
     /// not known, and what was known of this inode before stays.
     pub(crate) source: Option<(SourceId, Time)>,
@@ -159,6 +161,7 @@ impl From<Facts> for StoredInode {
         Self {
             facts,
             hash: None,
+            xattrs: None,
             source: None,
         }
     }

@@ -11,6 +11,7 @@ use super::known_dir::Says;
 use super::node::At;
 use super::rules::Sharing;
 use super::worker::{Shared, Worker};
+use crate::catalog::inode_digest;
 use crate::fs::inspect;
 use crate::fs::store::{DataFrom, Lender, NameAt, StoreError, Stored};
 use crate::model::event::{Action, CopyReason, Event, Warning};
@@ -85,6 +86,7 @@ impl Worker<'_> {
                 as_read: None,
                 made: None,
                 hash: None,
+                xattrs: None,
             });
         };
         let from = Self::name_at(&item.hands.source, item.name);
@@ -218,6 +220,7 @@ impl Worker<'_> {
             as_read: whole.then_some(stored.meta),
             made: Some(stored.made),
             hash: stored.hash,
+            xattrs: stored.kept.as_ref().map(inode_digest),
         }
     }
 

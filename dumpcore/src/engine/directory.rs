@@ -394,7 +394,10 @@ impl Worker<'_> {
         }
         self.begin_changing(node)?;
         let subject = Subject::Open(handle.as_fd());
-        let losses = self.writer.attributes(subject, &node.meta, &node.xattrs)?;
+        let losses = self
+            .writer
+            .attributes(subject, &node.meta, &node.xattrs)?
+            .losses;
         self.writer.flush(&*handle)?;
         Ok(losses)
     }

@@ -103,6 +103,8 @@ pub(super) struct Outcome {
     pub(super) made: Option<Meta>,
     /// The hash of its contents, if they were copied.
     pub(super) hash: Option<ContentHash>,
+    /// What stands for its attributes, if they were given to it.
+    pub(super) xattrs: Option<u64>,
 }
 
 impl Worker<'_> {
@@ -330,6 +332,7 @@ impl Worker<'_> {
             as_read: self.lacking.is_nothing().then_some(*item.meta),
             made: Some(*reference),
             hash: None,
+            xattrs: None,
         };
         if existing == Some(reference.ino) {
             self.count_lacking(item, reference);

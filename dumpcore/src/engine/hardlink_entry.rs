@@ -162,6 +162,7 @@ impl Worker<'_> {
             as_read: None,
             made: None,
             hash: None,
+            xattrs: None,
         };
         let (Some(target), Some(place)) = (&item.hands.target, &first_name.place) else {
             if self.run.rules.verifies() && !self.is_reference(item, first_name.ino) {

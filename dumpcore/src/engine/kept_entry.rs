@@ -51,8 +51,7 @@ impl Worker<'_> {
             let policy = self.run.rules.options.policy;
             // What is linked to is read for its own sake, and not what is kept.
             let all = policy.compares_contents() && self.run.rules.link_checks.is_none();
-            let contents = !sure || all;
-            let strict = LinkPolicy::new().contents(contents);
+            let strict = LinkPolicy::new().contents(!sure || all);
             let strict = strict.ctime(policy.heeds_ctime());
             let other = Self::name_at(target, item.name);
             let verdict = self.weigh(&strict, item, other, &looked, Side::Target)?;
@@ -76,6 +75,7 @@ impl Worker<'_> {
                     as_read,
                     made: Some(looked),
                     hash: None,
+                    xattrs: None,
                 }));
             }
         }

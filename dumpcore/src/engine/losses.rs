@@ -125,7 +125,8 @@ impl Worker<'_> {
         let source = Subject::Named(item.hands.source.as_fd(), item.name);
         let read = inspect::attributes(source, self.run.rules.capabilities).map_err(changed_or)?;
         let subject = Subject::Named(to.dir, to.name);
-        let mut refused = self.writer.attributes(subject, item.meta, &read.xattrs)?;
+        let given = self.writer.attributes(subject, item.meta, &read.xattrs)?;
+        let mut refused = given.losses;
         refused.extend(read.unread);
         let (meta, xattrs) = self.attributes_of(to.dir, to.name)?;
         Ok(Made {

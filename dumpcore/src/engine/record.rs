@@ -46,6 +46,7 @@ impl Worker<'_> {
         let stored = StoredInode {
             facts: Facts::of(&made),
             hash: outcome.hash,
+            xattrs: outcome.xattrs,
             source,
         };
         let follows = outcome.did == Action::HardLinked;

@@ -197,7 +197,7 @@ impl Worker<'_> {
         let made = dir::open_dir(target.as_fd(), name, For::Filling);
         let made = made.map_err(|e| OpError::target(Op::Open, e))?;
         let subject = Subject::Open(made.as_fd());
-        let losses = self.writer.attributes(subject, meta, xattrs)?;
+        let losses = self.writer.attributes(subject, meta, xattrs)?.losses;
         self.writer.flush(&made)?;
         Ok(losses)
     }

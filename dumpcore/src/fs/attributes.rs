@@ -11,6 +11,7 @@
 
 use std::io;
 
+use crate::fs::given::Given;
 use crate::fs::store::EntryWriter;
 use crate::model::access::Owned;
 use crate::model::chain::about;
@@ -42,6 +43,15 @@ impl Losses<'_> {
         }
     }
 
+    fn given(self, kept: Xattrs) -> Given {
+        let set = |loss: &OpError| ![Op::SetXattr, Op::SetMode].contains(&loss.op);
+        let all = self.all.iter().all(set);
+        Given {
+            xattrs: all.then(|| as_made(self.subject, kept)).flatten(),
+            losses: self.all,
+        }
+    }
+
     fn left_off(&mut self, op: Op, why: &str) {
         self.all.push(OpError::target(op, io::Error::other(why)));
     }
@@ -57,6 +67,19 @@ impl Losses<'_> {
     }
 }
 
+/// The attributes that an entry was given as it has them: of an ACL a kernel makes
+/// permission bits where it can, and changes its mask with these.
+fn as_made(subject: Subject<'_>, kept: Xattrs) -> Option<Xattrs> {
+    if kept.get(ACL_ACCESS).is_none() {
+        return Some(kept);
+    }
+    let there = xattr::get(subject, c"system.posix_acl_access").ok()?;
+    Some(match there {
+        Some(acl) => kept.with(ACL_ACCESS, acl),
+        None => kept.filtered(|name| name != ACL_ACCESS),
+    })
+}
+
 impl EntryWriter<'_> {
     /// Sets all attributes of a new entry, in the order that the head of
     /// this file tells; what could not be set comes back, unless the disk
@@ -66,7 +89,7 @@ impl EntryWriter<'_> {
         subject: Subject<'_>,
         meta: &Meta,
         xattrs: &Xattrs,
-    ) -> Result<Vec<OpError>, OpError> {
+    ) -> Result<Given, OpError> {
         let stored = self.capabilities.storable(meta);
         let mut losses = Losses {
             subject,
@@ -104,7 +127,7 @@ impl EntryWriter<'_> {
             let set = set_times(subject, stored.atime, stored.mtime);
             losses.note(Op::SetTimes, set)?;
         }
-        Ok(losses.all)
+        Ok(losses.given(kept))
     }
 
     /// Gives an entry to its owner and group, or to one of the two; whether it

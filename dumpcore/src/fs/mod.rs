@@ -10,6 +10,7 @@ pub(crate) mod dir_handle;
 pub(crate) mod disk_hash;
 pub(crate) mod dump_walk;
 pub(crate) mod folding;
+pub(crate) mod given;
 pub(crate) mod inspect;
 pub(crate) mod kept;
 pub(crate) mod link_counts;

@@ -10,11 +10,12 @@ use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::SystemTime;
 
+use crate::fs::given::Given;
 use crate::fs::inspect::{self, Attributes};
 use crate::model::chain::about;
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::loss::Losses;
-use crate::model::metadata::{ACL_ACCESS, ACL_DEFAULT, Capabilities, Kind, Meta, Time};
+use crate::model::metadata::{ACL_ACCESS, ACL_DEFAULT, Capabilities, Kind, Meta, Time, Xattrs};
 use crate::policy::content_hash::{ContentHash, Hasher};
 use crate::sys::pages::Pages;
 use crate::sys::xattr::Subject;
@@ -66,13 +67,16 @@ pub(crate) struct Stored {
     pub(crate) unstable: bool,
     /// It has no extended attributes.
     pub(crate) bare: bool,
+    /// Its extended attributes and ACLs, where they are known.
+    pub(crate) kept: Option<Xattrs>,
     /// The hash of a file's contents, where it was asked for, they were copied
     /// by this process, and the file held still.
     pub(crate) hash: Option<ContentHash>,
 }
 
 impl Stored {
-    fn of(meta: Meta, made: Meta, mut losses: Vec<OpError>, read: Attributes) -> Self {
+    fn of(meta: Meta, made: Meta, given: Given, read: Attributes) -> Self {
+        let mut losses = given.losses;
         losses.extend(read.unread);
         Self {
             meta,
@@ -82,6 +86,7 @@ impl Stored {
             left_out: read.left_out,
             unstable: false,
             bare: read.xattrs.is_empty(),
+            kept: given.xattrs,
             hash: None,
         }
     }
@@ -235,14 +240,14 @@ impl<'a> EntryWriter<'a> {
                     as_read.mtime = earlier(before.mtime, self.capabilities);
                 }
                 let subject = Subject::Open(target.as_fd());
-                let losses = self.attributes(subject, &as_read, &read.xattrs)?;
+                let given = self.attributes(subject, &as_read, &read.xattrs)?;
                 self.flush(&target)?;
                 let made = made_whole(&target, bytes)?;
                 Ok(Some(Stored {
                     bytes,
                     unstable: !steady,
                     hash: hash.filter(|_| steady),
-                    ..Stored::of(before, made, losses, read)
+                    ..Stored::of(before, made, given, read)
                 }))
             });
             match outcome {
@@ -313,10 +318,10 @@ impl<'a> EntryWriter<'a> {
         let outcome = || {
             let source = Subject::Named(from.dir, from.name);
             let read = inspect::attributes(source, self.capabilities)?;
-            let losses = self.attributes(Subject::Named(to.dir, to.name), meta, &read.xattrs)?;
+            let given = self.attributes(Subject::Named(to.dir, to.name), meta, &read.xattrs)?;
             let made = inspect::look_in_dump(to.dir, to.name);
             let made = made.map_err(|e| OpError::target(Op::Stat, e))?;
-            Ok(Stored::of(*meta, made, losses, read))
+            Ok(Stored::of(*meta, made, given, read))
         };
         outcome().map_err(|missed| undo(to, missed))
     }

@@ -18,8 +18,8 @@ pub enum DamageKind {
     Contents,
     /// It is longer or shorter than what was stored.
     Size,
-    /// Its mode, owner or time of modification is not what was stored; of a directory
-    /// also its extended attributes or ACLs.
+    /// Its mode, owner or time of modification is not what was stored, or its extended
+    /// attributes or ACLs.
     Metadata,
     /// The name is gone, or stands for something else.
     Missing,
@@ -88,7 +88,8 @@ pub struct DamagedPath {
 pub struct Damaged {
     /// What is wrong with it.
     pub kind: DamageKind,
-    /// The answer of the system, of what cannot be read.
+    /// The answer of the system, of what cannot be read; of metadata what of it is
+    /// wrong, where that is more than mode, owner or time.
     pub cause: Option<String>,
     /// Where it is.
     pub paths: Vec<DamagedPath>,

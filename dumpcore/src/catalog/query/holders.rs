@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::paths::{Paths, place};
-use super::rows::{RECORDED, hash_in, recorded};
+use super::rows::{RECORDED, hash_in, recorded, xattrs_column, xattrs_in};
 use super::series::Series;
 use crate::catalog::columns::{bytes, facts, nanos, time};
 use crate::catalog::query_values::{
@@ -111,18 +111,24 @@ pub(super) fn at(
     inode.map(|inode| recorded(&mut look, inode)).transpose()
 }
 
+/// What stands for the contents and for the attributes of an inode.
+type Hashes = (HashState, Option<u64>);
+
 /// Is the row of an inode what it was? Returns its number now.
 pub(super) fn stands(db: &Connection, row: &ScrubRow) -> rusqlite::Result<Option<InodeId>> {
     let (ino, born) = key(&row.facts);
-    let sql = "SELECT id, ino, born, kind, mode, uid, gid, size, bytes, mtime, rdev, hash
-               FROM inode WHERE ino=?1 AND born=?2";
-    let now = db.query_row(sql, params![ino, born], |found| {
-        let now: (Facts, HashState) = (facts(found, 1)?, hash_in(found, 1, 11)?);
-        Ok((InodeId(found.get(0)?), now))
+    let sql = format!(
+        "SELECT id, ino, born, kind, mode, uid, gid, size, bytes, mtime, rdev, hash, {}
+         FROM inode WHERE ino=?1 AND born=?2",
+        xattrs_column(db)?
+    );
+    let now = db.query_row(&sql, params![ino, born], |found| {
+        let hash = (hash_in(found, 1, 11)?, xattrs_in(found, 12)?);
+        Ok((InodeId(found.get(0)?), (facts(found, 1)?, hash)))
     });
     let now = now.optional()?;
-    let is_it = |(_, (facts, hash)): &(InodeId, (Facts, HashState))| {
-        facts.is_same_inode(&row.facts) && *hash == row.hash
+    let is_it = |(_, (facts, hashes)): &(InodeId, (Facts, Hashes))| {
+        facts.is_same_inode(&row.facts) && *hashes == (row.hash, row.xattrs)
     };
     Ok(now.filter(is_it).map(|(id, _)| id))
 }

@@ -22,7 +22,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 pub(super) use self::paths::Paths;
-pub(super) use self::rows::hash_in;
+pub(super) use self::rows::{hash_in, xattrs_column, xattrs_in};
 pub(super) use self::series::Series;
 use super::error::{CatalogError, CatalogOp};
 use super::file::{Catalog, Reading};

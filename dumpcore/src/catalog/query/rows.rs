@@ -4,6 +4,7 @@ use rusqlite::{Connection, Row, Statement};
 
 use crate::catalog::columns::{bytes, facts, open_hash};
 use crate::catalog::query_values::{HashState, Recorded};
+use crate::catalog::schema;
 use crate::catalog::values::InodeId;
 
 /// A name that stands for one inode in a run of dumps.
@@ -62,6 +63,19 @@ pub(super) fn recorded(statement: &mut Statement<'_>, inode: i64) -> rusqlite::R
                 .and_then(|(ino, hash)| open_hash(ino, born, hash)),
         })
     })
+}
+
+/// The column of what stands for the attributes of an inode.
+pub(in crate::catalog) fn xattrs_column(db: &Connection) -> rusqlite::Result<&'static str> {
+    Ok(match schema::has_xattrs(db)? {
+        true => "xattrs",
+        false => "NULL",
+    })
+}
+
+/// What that column has.
+pub(in crate::catalog) fn xattrs_in(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<u64>> {
+    Ok(row.get::<_, Option<i64>>(at)?.map(i64::cast_unsigned))
 }
 
 /// The hash in a row: `inode` is the column of the inode's number, which that of

@@ -394,7 +394,7 @@ impl Settling<'_> {
         for (name, _) in there.iter().filter(|(name, _)| xattrs.get(name).is_none()) {
             xattr::remove(subject, name).map_err(failed(Op::SetXattr))?;
         }
-        let losses = self.writer.attributes(subject, &meta, &xattrs)?;
+        let losses = self.writer.attributes(subject, &meta, &xattrs)?.losses;
         self.writer.flush(&*live)?;
         Ok(losses)
     }

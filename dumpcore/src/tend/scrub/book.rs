@@ -13,13 +13,12 @@ use super::look::{Bad, Looked, Looker};
 use super::names_again::{self, Answer};
 use super::worksite::Worksite;
 use crate::catalog::{
-    Catalog, Facts, Holder, InodeId, NameDiffers, NameFault, ScrubNote, ScrubRow, View,
+    Catalog, Facts, Holder, InodeId, NameDiffers, NameFault, ScrubNote, ScrubRow, Taken, View,
 };
 use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
 use crate::model::metadata::Id;
 use crate::model::path::RelPath;
-use crate::policy::content_hash::ContentHash;
 use crate::policy::layout::DumpId;
 use crate::tend::scrubbed::{DamageKind, DamagedPath};
 
@@ -95,11 +94,11 @@ impl Book {
     }
 
     /// An inode is as it was recorded.
-    pub(super) fn sound(&mut self, facts: Facts, hash: Option<ContentHash>) {
+    pub(super) fn sound(&mut self, facts: Facts, taken: Taken) {
         // Without its birth a number may be used again for another file, and no hash is
         // kept for it.
-        self.hashed += u64::from(hash.is_some() && facts.born.is_some());
-        self.notes.push(ScrubNote::new(&facts, hash, 0));
+        self.hashed += u64::from(taken.hash.is_some() && facts.born.is_some());
+        self.notes.push(ScrubNote::new(&facts, taken, 0));
     }
 
     /// The hash of a sound file did not fit its own checksum.
@@ -284,7 +283,7 @@ impl Book {
 
     fn again(&mut self, inode: InodeId, row: ScrubRow, holders: Vec<Holder>, looked: Looked) {
         match looked {
-            Looked::Sound(hash) => self.sound(row.facts, hash),
+            Looked::Sound(taken) => self.sound(row.facts, taken),
             // The next scrub looks at it.
             Looked::Stopped => self.unread += 1,
             Looked::Closed(cause) => {
@@ -293,7 +292,8 @@ impl Book {
             }
             Looked::Bad(bad) => {
                 let fault = bad.kind.number();
-                self.notes.push(ScrubNote::new(&row.facts, None, fault));
+                self.notes
+                    .push(ScrubNote::new(&row.facts, Taken::default(), fault));
                 if bad.kind == DamageKind::Missing {
                     for holder in &holders {
                         self.lost(holder);

@@ -62,6 +62,8 @@ pub(super) struct Copy {
     from: From,
     /// Is it the very file that was stored, unchanged since?
     is_original: bool,
+    /// Is it the damaged file itself?
+    pub(super) is_own: bool,
 }
 
 impl Copy {
@@ -74,6 +76,7 @@ impl Copy {
             hash,
             from,
             is_original: false,
+            is_own: true,
         }
     }
 }
@@ -244,6 +247,7 @@ impl Copies {
                 hash,
                 from,
                 is_original: false,
+                is_own: false,
             }),
             _ => None,
         }

@@ -70,6 +70,7 @@ impl<'r> CopiesElsewhere<'r> {
                 inode: InodeId(0),
                 facts,
                 hash: HashState::Recorded(doubt.recorded),
+                xattrs: None,
                 dump,
                 path,
             },
@@ -77,6 +78,7 @@ impl<'r> CopiesElsewhere<'r> {
                 kind,
                 cause: None,
                 hash: doubt.read,
+                attributes: false,
             },
             holders,
         };

@@ -11,6 +11,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
+use super::attributes;
 use super::book::Damage;
 use super::copies::Copy;
 use super::locking::{Held, lock_when_free};
@@ -33,6 +34,7 @@ use crate::sys::file::{self, CopyError, CopyHow};
 use crate::sys::pages::Pages;
 use crate::sys::xattr::Subject;
 use crate::sys::{disk, errno, link, stat};
+use crate::tend::scrubbed::DamageKind;
 
 /// How many names change between two flushes.
 const BATCH: usize = 1_000;
@@ -41,6 +43,8 @@ const BATCH: usize = 1_000;
 pub(super) enum Healed {
     /// All names are the good one's.
     All,
+    /// The same, with its contents; its attributes are not those that were recorded.
+    Contents,
     /// It was asked to stop, or something changed meanwhile: the next one does it.
     NotYet,
     /// What stood in the way.
@@ -138,7 +142,7 @@ impl Healer {
         let dir = site.root.damaged_dir()?;
         let base = DamagedLeaf::base(ino, facts.born.map_or(0, |born| born.secs));
         let made = self.make(site, &dir, &base, damage, copy, &bad);
-        let (new, hash) = match made {
+        let (new, hash, whole) = match made {
             Ok(Some(made)) => made,
             Ok(None) => {
                 dir.remove(&base, DamagedLeaf::New)?;
@@ -171,7 +175,8 @@ impl Healer {
         let recorded = matches!(damage.row.hash, HashState::Recorded(_));
         let hash = (!recorded).then_some(hash);
         match finish(site, &dir, &base, &note, hash)? {
-            Ok(true) => Ok(Healed::All),
+            Ok(true) if whole => Ok(Healed::All),
+            Ok(true) => Ok(Healed::Contents),
             Ok(false) => Ok(Healed::NotYet),
             Err(fault) => Ok(Healed::Failed(fault)),
         }
@@ -192,7 +197,9 @@ impl Healer {
         }
     }
 
-    /// Makes the good inode. `None`: it was asked to stop.
+    /// Makes the good inode, of its contents and metadata; says whether it has the
+    /// attributes that were recorded. `None`: it was asked to stop, or these were
+    /// what was to be healed.
     fn make(
         &mut self,
         site: &Worksite<'_>,
@@ -201,7 +208,7 @@ impl Healer {
         damage: &Damage,
         copy: &Copy,
         bad: &Bad,
-    ) -> Result<Option<(Meta, ContentHash)>, Fault> {
+    ) -> Result<Option<(Meta, ContentHash, bool)>, Fault> {
         let facts = &damage.row.facts;
         let failed = |error: OpError| dir.failed(error.op, base, error.cause);
         let at = |op| move |e| dir.failed(op, base, e);
@@ -217,18 +224,12 @@ impl Healer {
             let text = format!("{} has changed meanwhile", copy.path.display());
             return Err(dir.failed(Op::Verify, base, io::Error::other(text)));
         }
-        let of_bad = Subject::Named(bad.dir.as_fd(), &bad.name);
-        let read = inspect::attributes(of_bad, &self.capabilities);
-        let of_copy = || inspect::attributes(Subject::Open(copy.file.as_fd()), &self.capabilities);
-        let read = read.or_else(|_| of_copy()).map_err(failed)?;
-        let meta = Meta {
-            atime: bad.meta.atime,
-            ..facts.meta()
-        };
-        let writer = EntryWriter::new(&self.capabilities, Pages::Spare);
-        let set = writer.attributes(Subject::Open(made.as_fd()), &meta, &read.xattrs);
-        if let Some(loss) = set.map_err(failed)?.into_iter().next() {
-            return Err(failed(loss));
+        self.attributes((&made, bad), damage, copy)
+            .map_err(failed)?;
+        let whole = !damage.bad.attributes
+            || attributes::are_recorded(Subject::Open(made.as_fd()), damage.row.xattrs);
+        if !whole && damage.bad.kind == DamageKind::Metadata {
+            return Ok(None);
         }
         disk::sync(&made).map_err(at(Op::Sync))?;
         drop(made);
@@ -236,13 +237,40 @@ impl Healer {
         let back = file::open_file(dir.handle.as_fd(), &leaf).map_err(at(Op::Open))?;
         let back = self.hasher.hash(&back, facts.size, &mut keep_going);
         match back.map_err(at(Op::Read))? {
-            DiskRead::Whole(again) if again == hash => Ok(Some((there, hash))),
+            DiskRead::Whole(again) if again == hash => Ok(Some((there, hash, whole))),
             DiskRead::Stopped => Ok(None),
             _ => {
                 let text = "what was written does not come back from the disk";
                 Err(dir.failed(Op::Verify, base, io::Error::other(text)))
             }
         }
+    }
+
+    /// Gives the good inode the metadata that was stored; the attributes of the bad
+    /// one, unless they cannot be read or only the copy has those that were recorded.
+    fn attributes(
+        &self,
+        (made, bad): (&OwnedFd, &Bad),
+        damage: &Damage,
+        copy: &Copy,
+    ) -> Result<(), OpError> {
+        let of_bad = Subject::Named(bad.dir.as_fd(), &bad.name);
+        let of_copy = Subject::Open(copy.file.as_fd());
+        let from_copy =
+            damage.bad.attributes && attributes::are_recorded(of_copy, damage.row.xattrs);
+        let (first, second) = match from_copy {
+            true => (of_copy, of_bad),
+            false => (of_bad, of_copy),
+        };
+        let read = inspect::attributes(first, &self.capabilities)
+            .or_else(|_| inspect::attributes(second, &self.capabilities))?;
+        let meta = Meta {
+            atime: bad.meta.atime,
+            ..damage.row.facts.meta()
+        };
+        let writer = EntryWriter::new(&self.capabilities, Pages::Spare);
+        let given = writer.attributes(Subject::Open(made.as_fd()), &meta, &read.xattrs)?;
+        given.losses.into_iter().next().map_or(Ok(()), Err)
     }
 
     fn contents(

@@ -3,7 +3,8 @@
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
-use crate::catalog::{Facts, HashState, ScrubRow};
+use super::attributes::{self, Attributes};
+use crate::catalog::{Facts, HashState, ScrubRow, Taken};
 use crate::fs::disk_hash::{DiskHasher, DiskRead};
 use crate::model::kind::Kind;
 use crate::model::path::RelPath;
@@ -14,14 +15,16 @@ use crate::root::lock::Hold;
 use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
 use crate::sys::stat::{self, Fresh};
+use crate::sys::xattr::Subject;
 use crate::sys::{errno, file};
 use crate::tend::scrubbed::DamageKind;
 
 /// What a look at an inode came to.
 #[derive(Debug)]
 pub(super) enum Looked {
-    /// It is as it was recorded; of a file of which no hash counted, its hash.
-    Sound(Option<ContentHash>),
+    /// It is as it was recorded; with what was taken where nothing was recorded that
+    /// counts.
+    Sound(Taken),
     /// It seems damaged.
     Bad(Bad),
     /// It may not be read.
@@ -37,6 +40,8 @@ pub(super) struct Bad {
     pub(super) cause: Option<io::Error>,
     /// The hash of what it holds.
     pub(super) hash: Option<ContentHash>,
+    /// Has it other extended attributes or ACLs?
+    pub(super) attributes: bool,
 }
 
 impl Bad {
@@ -45,6 +50,7 @@ impl Bad {
             kind,
             cause: None,
             hash: None,
+            attributes: false,
         })
     }
 
@@ -53,7 +59,21 @@ impl Bad {
             kind: DamageKind::ReadError,
             cause: Some(cause),
             hash: None,
+            attributes: false,
         })
+    }
+
+    /// Of what has the contents that were stored, or none: `others` says what else it
+    /// has not.
+    fn metadata(others: bool, seen: Attributes) -> Self {
+        let attributes = seen == Attributes::Others;
+        let alone = attributes && !others;
+        Self {
+            kind: DamageKind::Metadata,
+            cause: alone.then(|| io::Error::other(attributes::OTHERS)),
+            hash: None,
+            attributes,
+        }
     }
 }
 
@@ -123,9 +143,10 @@ impl<'r> Looker<'r> {
         }
         let differs = !there.is_same_inode(&row.facts);
         if meta.kind != Kind::File {
-            return Ok(match differs {
-                true => Bad::of(DamageKind::Metadata),
-                false => Looked::Sound(None),
+            let seen = attributes::look(Subject::Named(dir.as_fd(), &name), row.xattrs)?;
+            return Ok(match differs || seen == Attributes::Others {
+                true => Looked::Bad(Bad::metadata(differs, seen)),
+                false => sound(None, seen),
             });
         }
         if there.size != row.facts.size {
@@ -140,18 +161,22 @@ impl<'r> Looker<'r> {
             DiskRead::Short => return Ok(Bad::of(DamageKind::Size)),
             DiskRead::Stopped => return Ok(Looked::Stopped),
         };
-        let bad = |kind| {
+        let seen = attributes::look(Subject::Open(opened.as_fd()), row.xattrs)?;
+        let with_hash = |bad: Bad| {
             Looked::Bad(Bad {
-                kind,
-                cause: None,
                 hash: Some(hash),
+                ..bad
             })
         };
         Ok(match row.hash {
-            HashState::Recorded(recorded) if recorded != hash => bad(DamageKind::Contents),
-            _ if differs => bad(DamageKind::Metadata),
-            HashState::Recorded(_) => Looked::Sound(None),
-            HashState::Missing | HashState::Broken => Looked::Sound(Some(hash)),
+            HashState::Recorded(recorded) if recorded != hash => with_hash(Bad {
+                kind: DamageKind::Contents,
+                cause: None,
+                ..Bad::metadata(differs, seen)
+            }),
+            _ if differs || seen == Attributes::Others => with_hash(Bad::metadata(differs, seen)),
+            HashState::Recorded(_) => sound(None, seen),
+            HashState::Missing | HashState::Broken => sound(Some(hash), seen),
         })
     }
 
@@ -175,6 +200,11 @@ impl<'r> Looker<'r> {
             (None, None) => Err(errno::missing()),
         }
     }
+}
+
+fn sound(hash: Option<ContentHash>, seen: Attributes) -> Looked {
+    let xattrs = seen.taken();
+    Looked::Sound(Taken { hash, xattrs })
 }
 
 /// A path as that of a directory, and the name in it.

@@ -7,10 +7,12 @@
 //! wrong. What was looked at is remembered: a scrub that was stopped continues
 //! where it was, and one that has little time goes round.
 
+mod attributes;
 mod book;
 mod copies;
 pub(crate) mod good_copies;
 mod heal;
+mod judge;
 mod locking;
 mod look;
 mod names;
@@ -21,34 +23,28 @@ mod source_told;
 mod source_trees;
 mod worksite;
 
-use std::io;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use self::book::{Book, Damage};
-use self::copies::{Copies, Copy, Verdict};
-use self::heal::{Healed, Healer};
+use self::book::Book;
+use self::copies::{Copies, Verdict};
+use self::heal::Healer;
+use self::judge::{add_unrecorded, healed_or_told, put_right, with_attributes};
 use self::locking::{Held, lock_when_free};
 use self::read::read_all;
 use self::worksite::Worksite;
 use super::scrubbed::{DamageKind, Damaged, DamagedLink, Scrubbed};
-use crate::catalog::{Catalog, CatalogError, Facts, ScrubChoice, ScrubList, ScrubNote, View};
+use crate::catalog::{Catalog, CatalogError, ScrubChoice, ScrubList, View};
 use crate::model::chain::Chain;
 use crate::model::error::Error;
 use crate::model::event::{Event, Phase};
-use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
 use crate::model::path::RelPath;
-use crate::policy::content_hash::ContentHash;
 use crate::policy::layout::{self, DumpId};
 use crate::root::DumpRoot;
 use crate::run::{RunOptions, takes_run_options};
 use crate::sys::errno;
-
-/// Why what was found is not recorded.
-const LOST: &str = "it was removed or made again while the dumps were read, so what was found is \
-                    not recorded; run 'dumpctl catalog rebuild', then scrub again";
 
 /// Reads the dumps of a dump root from the disk, and compares them with what was
 /// stored.
@@ -298,7 +294,9 @@ impl Scrub {
         for damage in book.damages {
             let verdict = match (damage.row.facts.kind, damage.bad.kind) {
                 (Kind::File, DamageKind::Metadata) => {
-                    Verdict::Good(heal::own(site, &damage).into_iter().collect())
+                    let own = heal::own(site, &damage);
+                    let others = with_attributes(&mut copies, site, &view, &damage)?;
+                    Verdict::Good(own.into_iter().chain(others).collect())
                 }
                 (Kind::File, _) => copies.of(site, &view, &damage)?,
                 _ => Verdict::Good(Vec::new()),
@@ -316,75 +314,6 @@ impl Scrub {
         put_right(site, &wrong)?;
         Ok(scrubbed)
     }
-}
-
-/// What was found, though there is no catalog any more to record it in.
-fn add_unrecorded(site: &Worksite<'_>, damages: &[Damage], scrubbed: &mut Scrubbed) {
-    let told = damages.iter().map(|damage| told(damage, Vec::new()));
-    scrubbed.damaged.extend(told);
-    let path = Catalog::path_in(site.root);
-    let lost = Fault::new(Op::Open, path, io::Error::other(LOST));
-    scrubbed.faults.push(lost);
-}
-
-/// Heals what is damaged, if that is wanted and there is a good copy.
-fn healed_or_told(
-    site: &Worksite<'_>,
-    healer: Option<&mut Healer>,
-    damage: &Damage,
-    good: Vec<Copy>,
-    scrubbed: &mut Scrubbed,
-) -> Result<(), Error> {
-    let healed = match (healer, good.first()) {
-        (Some(healer), Some(copy)) => healer.heal(site, damage, copy)?,
-        _ => Healed::NotYet,
-    };
-    let own = damage.bad.kind == DamageKind::Metadata;
-    let good = good.into_iter().filter(|_| !own).map(|copy| copy.path);
-    let told = told(damage, good.collect());
-    match healed {
-        Healed::All => scrubbed.healed.push(told),
-        Healed::NotYet => scrubbed.damaged.push(told),
-        Healed::Failed(fault) => {
-            scrubbed.damaged.push(told);
-            scrubbed.faults.push(fault);
-        }
-    }
-    Ok(())
-}
-
-fn told(damage: &Damage, good: Vec<PathBuf>) -> Damaged {
-    Damaged {
-        kind: damage.bad.kind,
-        cause: damage.bad.cause.as_ref().map(ToString::to_string),
-        needs_fsck: damage
-            .bad
-            .cause
-            .as_ref()
-            .is_some_and(errno::is_filesystem_damage),
-        paths: damage
-            .holders
-            .iter()
-            .filter_map(book::damaged_path)
-            .collect(),
-        good,
-    }
-}
-
-/// Records the hashes of files that the catalog was wrong about.
-fn put_right(site: &Worksite<'_>, wrong: &[(Facts, Option<ContentHash>)]) -> Result<(), Error> {
-    if wrong.is_empty() {
-        return Ok(());
-    }
-    let notes = wrong
-        .iter()
-        .map(|(facts, hash)| ScrubNote::new(facts, *hash, 0));
-    let notes: Vec<_> = notes.collect();
-    if let Some(Held::Lock(lock)) = lock_when_free(site)? {
-        Catalog::existing(site.root)?.note_scrubbed(site.now(), &notes)?;
-        drop(lock);
-    }
-    Ok(())
 }
 
 /// The links of a dump root, and what runs have left in it.

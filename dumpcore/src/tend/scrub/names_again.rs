@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
+use super::attributes;
 use super::look::{below, split};
 use super::worksite::Worksite;
 use crate::catalog::{Facts, NameDiffers, NameFault, Recorded, View, has_attributes};
@@ -73,9 +74,6 @@ pub(super) fn confirm(
     Ok(found)
 }
 
-/// What is said of a directory besides.
-const ATTRIBUTES: &str = "extended attributes or ACLs";
-
 /// Has a directory the attributes that were recorded? `true` where that is not known.
 fn has_recorded(top: &OwnedFd, path: &RelPath, digest: u64) -> bool {
     let opened = below(top, path.as_bytes());
@@ -135,7 +133,7 @@ fn again(
                 () if facts.kind != there.kind || facts.ino != there.ino => DamageKind::Missing,
                 () if is_dir && !facts.is_same_inode(&there) => DamageKind::Metadata,
                 () if is_dir && !has_recorded(top, &one.path, facts.rdev) => {
-                    let text = ATTRIBUTES.to_owned();
+                    let text = attributes::OTHERS.to_owned();
                     let answer = Answer {
                         text,
                         needs_fsck: false,

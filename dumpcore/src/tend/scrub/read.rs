@@ -205,11 +205,11 @@ impl Shared<'_> {
         }
         let mut book = lock(self.book);
         match looked {
-            Looked::Sound(hash) => {
+            Looked::Sound(taken) => {
                 if let HashState::Broken = row.hash {
                     book.broken(row.path);
                 }
-                book.sound(row.facts, hash);
+                book.sound(row.facts, taken);
             }
             Looked::Bad(_) => book.suspect(row),
             Looked::Closed(cause) => {

@@ -1,0 +1,327 @@
+//! A scrub finds extended attributes and ACLs that are not those that were stored, of
+//! files as of everything else, invents none, and says that they are healed only if
+//! they are.
+#![cfg(feature = "catalog")]
+
+mod common;
+
+use std::fs::{self, File};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use common::{Stage, tick};
+use dumpcore::{
+    CatalogTools, Checkpoint, DamageKind, KeepPeriod, KeepPolicy, KeepRules, Prune, Replica, Scrub,
+    Scrubbed,
+};
+use fixtures::{acl, keep_times, rot};
+use rusqlite::Connection;
+
+/// A file without attributes, one with a note under two names, one with an ACL, and
+/// what is not a file.
+fn begun() -> Stage {
+    let stage = Stage::within(&fixtures::plain_user::open_dir_in(&fixtures::plain_place()).keep());
+    let at = |name: &str| stage.source.join(name);
+    fs::create_dir(at("dir")).expect("made");
+    fs::write(at("bare"), "bare").expect("written");
+    fs::write(at("noted"), vec![7; 9_000]).expect("written");
+    xattr::set(at("noted"), "user.note", b"kept").expect("set");
+    fs::hard_link(at("noted"), at("dir/twin")).expect("linked");
+    fs::write(at("shared"), "shared").expect("written");
+    xattr::set(at("shared"), acl::ACCESS, &acl::with_user(4321, 6)).expect("set");
+    symlink("bare", at("link")).expect("made");
+    stage
+}
+
+fn dump(stage: &Stage) -> PathBuf {
+    tick();
+    let report = stage.run(stage.snapshot().catalog(true).settle(Duration::ZERO));
+    tick();
+    report.dump
+}
+
+fn scrub(stage: &Stage) -> Scrubbed {
+    Scrub::new(&stage.dump).run().expect("scrubbed")
+}
+
+fn heal(stage: &Stage) -> Scrubbed {
+    let scrub = Scrub::new(&stage.dump).heal(true);
+    scrub.run().expect("scrubbed")
+}
+
+#[track_caller]
+fn assert_sound(stage: &Stage) {
+    let scrubbed = scrub(stage);
+    assert!(scrubbed.is_sound(), "{scrubbed:#?}");
+}
+
+/// What is damaged: why, what is said besides, and the paths.
+fn told(scrubbed: &Scrubbed) -> Vec<(DamageKind, Option<&str>, Vec<String>)> {
+    let damaged = scrubbed.damaged.iter().map(|damaged| {
+        let paths = damaged.paths.iter().map(|path| path.path.to_string());
+        (damaged.kind, damaged.cause.as_deref(), paths.collect())
+    });
+    damaged.collect()
+}
+
+/// Attributes alone of these paths are wrong.
+#[track_caller]
+fn assert_others(scrubbed: &Scrubbed, paths: &[&str]) {
+    let cause = Some("extended attributes or ACLs");
+    let paths = paths.iter().map(ToString::to_string).collect();
+    assert_eq!(told(scrubbed), [(DamageKind::Metadata, cause, paths)]);
+}
+
+fn number(stage: &Stage, sql: &str) -> i64 {
+    let catalog = Connection::open(stage.dump.join(".dump/catalog.db")).expect("opened");
+    catalog.query_row(sql, [], |row| row.get(0)).expect(sql)
+}
+
+fn execute(stage: &Stage, sql: &str) {
+    let catalog = Connection::open(stage.dump.join(".dump/catalog.db")).expect("opened");
+    catalog.execute_batch(sql).expect(sql);
+}
+
+const UNKNOWN: &str = "SELECT count(*) FROM inode WHERE kind<>1 AND xattrs IS NULL";
+
+#[test]
+fn what_was_stored_is_known_without_a_scrub_and_a_change_is_found() {
+    let stage = begun();
+    let made = dump(&stage).join("tree");
+    assert_eq!(number(&stage, UNKNOWN), 0, "all were stored");
+    assert_eq!(
+        number(&stage, "SELECT count(*) FROM inode WHERE xattrs<>0"),
+        2
+    );
+    assert_sound(&stage);
+    let taken = "SELECT count(*) FROM scrubbed WHERE xattrs IS NOT NULL";
+    assert_eq!(number(&stage, taken), 0, "no scrub has taken any");
+
+    let both = ["tree/dir/twin", "tree/noted"];
+    xattr::set(made.join("noted"), "user.note", b"kapt").expect("set");
+    let scrubbed = scrub(&stage);
+    assert_others(&scrubbed, &both);
+    let path = &scrubbed.damaged[0].paths[1];
+    assert_eq!((path.first, path.dumps), (path.last, 1));
+    // It stays known, also when it is not the first time that it is found.
+    assert_others(&scrub(&stage), &both);
+    assert_eq!(
+        number(&stage, "SELECT count(*) FROM scrubbed WHERE fault=4"),
+        1
+    );
+    xattr::remove(made.join("dir/twin"), "user.note").expect("removed");
+    assert_others(&scrub(&stage), &both);
+    xattr::set(made.join("noted"), "user.note", b"kept").expect("set");
+    assert_sound(&stage);
+
+    let other = acl::with_user(4322, 6);
+    xattr::set(made.join("shared"), acl::ACCESS, &other).expect("set");
+    assert_others(&scrub(&stage), &["tree/shared"]);
+    xattr::set(made.join("shared"), acl::ACCESS, &acl::with_user(4321, 6)).expect("set");
+    assert_sound(&stage);
+    xattr::set(made.join("bare"), "user.new", b"").expect("set");
+    assert_others(&scrub(&stage), &["tree/bare"]);
+}
+
+#[test]
+#[ignore = "needs root"]
+fn capabilities_and_what_is_no_file_are_held_to_the_record_as_well() {
+    // CAP_NET_RAW, permitted and effective; and the same with CAP_SYS_ADMIN.
+    let capability = |low: u32| {
+        let words = [0x0200_0001, low, 0, 0, 0_u32];
+        words
+            .into_iter()
+            .flat_map(u32::to_le_bytes)
+            .collect::<Vec<_>>()
+    };
+    let stage = begun();
+    let at = |name: &str| stage.source.join(name);
+    let name = "security.capability";
+    xattr::set(at("bare"), name, &capability(1 << 13)).expect("set");
+    xattr::set(at("link"), "trusted.a", b"1").expect("set");
+    let fifo = std::process::Command::new("mkfifo")
+        .arg(at("fifo"))
+        .status();
+    assert!(fifo.expect("it runs").success());
+    xattr::set(at("fifo"), acl::ACCESS, &acl::with_user(4321, 6)).expect("set");
+    let made = dump(&stage).join("tree");
+    assert_eq!(number(&stage, UNKNOWN), 0);
+    assert_sound(&stage);
+    xattr::set(made.join("bare"), name, &capability(1 << 13 | 1 << 21)).expect("set");
+    assert_others(&scrub(&stage), &["tree/bare"]);
+    xattr::remove(made.join("bare"), name).expect("removed");
+    assert_others(&scrub(&stage), &["tree/bare"]);
+    xattr::set(made.join("bare"), name, &capability(1 << 13)).expect("set");
+    // One that was not there.
+    xattr::set(made.join("shared"), name, &capability(1 << 21)).expect("set");
+    assert_others(&scrub(&stage), &["tree/shared"]);
+    xattr::remove(made.join("shared"), name).expect("removed");
+    xattr::set(made.join("link"), "trusted.a", b"2").expect("set");
+    assert_others(&scrub(&stage), &["tree/link"]);
+    xattr::set(made.join("link"), "trusted.a", b"1").expect("set");
+    xattr::set(made.join("fifo"), acl::ACCESS, &acl::with_user(1, 6)).expect("set");
+    assert_others(&scrub(&stage), &["tree/fifo"]);
+}
+
+#[test]
+fn what_is_not_known_is_taken_by_the_first_scrub() {
+    let stage = begun();
+    let made = dump(&stage).join("tree");
+    execute(&stage, "UPDATE inode SET xattrs=NULL");
+    assert_sound(&stage);
+    assert_eq!(number(&stage, UNKNOWN), 0);
+    let taken = "SELECT count(*) FROM scrubbed WHERE xattrs=at AND hashed IS NULL";
+    assert_eq!(number(&stage, taken), 4, "each of them, first seen now");
+    assert_sound(&stage);
+    assert_eq!(number(&stage, taken), 0, "and later only compared");
+    xattr::set(made.join("bare"), "user.new", b"").expect("set");
+    assert_others(&scrub(&stage), &["tree/bare"]);
+}
+
+#[test]
+fn no_sequence_of_runs_invents_anything() {
+    let stage = begun();
+    let at = |name: &str| stage.source.join(name);
+    dump(&stage);
+    assert_sound(&stage);
+    // Only its attributes, its mode, its ACL: a new inode each time.
+    xattr::set(at("noted"), "user.note", b"new").expect("set");
+    fs::set_permissions(at("bare"), fs::Permissions::from_mode(0o600)).expect("set");
+    dump(&stage);
+    assert_sound(&stage);
+    xattr::remove(at("shared"), acl::ACCESS).expect("removed");
+    xattr::set(at("bare"), acl::ACCESS, &acl::with_user(99, 4)).expect("set");
+    dump(&stage);
+    assert_sound(&stage);
+    // Moved: names of inodes that there are.
+    fs::create_dir(at("later")).expect("made");
+    fs::rename(at("noted"), at("later/noted")).expect("renamed");
+    fs::rename(at("dir"), at("later/dir")).expect("renamed");
+    dump(&stage);
+    assert_sound(&stage);
+    // Recycled.
+    let policy = KeepPolicy::new().keep(KeepPeriod::Last, "2".parse().expect("two"));
+    let rules = KeepRules::new().tree("tree", policy);
+    let pruned = Prune::new(&stage.dump).rules(rules).recycle(true).run();
+    assert!(pruned.expect("pruned").is_complete());
+    xattr::set(at("bare"), "user.a", b"1").expect("set");
+    tick();
+    let snapshot = stage.snapshot().catalog(true).settle(Duration::ZERO);
+    let report = stage.run(snapshot.recycle(true));
+    assert!(report.recycled_from.is_some(), "{report:#?}");
+    assert_sound(&stage);
+    for linked in [false, true] {
+        let checkpoint = Checkpoint::new(&stage.dump).linked(linked);
+        checkpoint.run().expect("made");
+        assert_sound(&stage);
+    }
+    // A dump that the catalog does not know at first.
+    tick();
+    stage.run(stage.snapshot().catalog(false));
+    assert_sound(&stage);
+    assert_eq!(number(&stage, UNKNOWN), 0);
+    let known = number(&stage, "SELECT sum(xattrs) FROM inode");
+    CatalogTools::new(&stage.dump).rebuild().expect("rebuilt");
+    assert_eq!(number(&stage, "SELECT sum(xattrs) FROM inode"), known);
+    assert_sound(&stage);
+    replicated(&stage);
+}
+
+/// A replica with a catalog: what it has is as sound.
+fn replicated(stage: &Stage) {
+    let second = Stage::new();
+    for turn in 0..2 {
+        let replica = Replica::of(&stage.dump).to(&second.dump);
+        replica
+            .latest(true)
+            .init(turn == 0)
+            .run()
+            .expect("replicated");
+        CatalogTools::new(&second.dump).rebuild().expect("made");
+        assert_sound(&second);
+        xattr::set(stage.source.join("bare"), "user.a", &[turn]).expect("set");
+        dump(stage);
+    }
+    let newest = second.newest();
+    xattr::set(newest.join("bare"), "user.a", b"rot").expect("set");
+    assert_others(&scrub(&second), &["tree/bare"]);
+}
+
+/// Of `made`, the same file in `checkpoint`.
+fn note(path: &Path) -> Option<Vec<u8>> {
+    xattr::get(path, "user.note").expect("read")
+}
+
+#[test]
+fn attributes_are_healed_from_a_copy_that_has_them() {
+    let stage = begun();
+    let made = dump(&stage).join("tree");
+    tick();
+    let checkpoint = Checkpoint::new(&stage.dump).run().expect("made").dump;
+    let checkpoint = checkpoint.join("tree");
+    assert_sound(&stage);
+    xattr::set(made.join("noted"), "user.note", b"rot").expect("set");
+    let good = [checkpoint.join("dir/twin"), checkpoint.join("noted")];
+    assert!(good.contains(&scrub(&stage).damaged[0].good[0]), "named");
+    let before = fs::metadata(made.join("noted")).expect("there");
+    let scrubbed = heal(&stage);
+    assert!(scrubbed.is_sound(), "{scrubbed:#?}");
+    assert_eq!(scrubbed.healed.len(), 1);
+    for name in ["noted", "dir/twin"] {
+        assert_eq!(note(&made.join(name)), Some(b"kept".to_vec()));
+    }
+    let after = fs::metadata(made.join("noted")).expect("there");
+    assert_ne!(before.ino(), after.ino());
+    assert_eq!((before.mtime(), after.nlink()), (after.mtime(), 2));
+    assert_sound(&stage);
+    // Its contents as well, at once.
+    rot(&made.join("noted"), 100);
+    xattr::remove(made.join("noted"), "user.note").expect("removed");
+    let scrubbed = heal(&stage);
+    assert!(scrubbed.is_sound(), "{scrubbed:#?}");
+    assert_eq!(note(&made.join("dir/twin")), Some(b"kept".to_vec()));
+    assert_sound(&stage);
+}
+
+#[test]
+fn attributes_that_no_copy_has_are_not_called_healed() {
+    let stage = begun();
+    let made = dump(&stage).join("tree");
+    xattr::set(made.join("noted"), "user.note", b"rot").expect("set");
+    let ino = fs::metadata(made.join("noted")).expect("there").ino();
+    let scrubbed = heal(&stage);
+    assert_others(&scrubbed, &["tree/dir/twin", "tree/noted"]);
+    assert!(scrubbed.healed.is_empty() && scrubbed.faults.is_empty());
+    assert_eq!(note(&made.join("noted")), Some(b"rot".to_vec()));
+    assert_eq!(fs::metadata(made.join("noted")).expect("there").ino(), ino);
+    // A copy of it has what it has now: good for its contents alone.
+    tick();
+    let checkpoint = Checkpoint::new(&stage.dump).run().expect("made");
+    assert_others(&heal(&stage), &["tree/dir/twin", "tree/noted"]);
+    rot(&made.join("noted"), 100);
+    let scrubbed = heal(&stage);
+    assert_others(&scrubbed, &["tree/dir/twin", "tree/noted"]);
+    assert_eq!(scrubbed.healed.len(), 1, "its contents");
+    let good = fs::read(checkpoint.dump.join("tree/noted")).expect("read");
+    assert_eq!(fs::read(made.join("noted")).expect("read"), good);
+    assert_others(&scrub(&stage), &["tree/dir/twin", "tree/noted"]);
+}
+
+/// A `chmod` of a file with an ACL changes the ACL; with the mode it is right again.
+#[test]
+fn a_mode_that_is_an_acls_mask_is_put_back_without_a_copy() {
+    let stage = begun();
+    let made = dump(&stage).join("tree/shared");
+    let file = File::open(&made).expect("opened");
+    let had = file.metadata().expect("there");
+    file.set_permissions(fs::Permissions::from_mode(0o704))
+        .expect("set");
+    keep_times(&file, &had);
+    let scrubbed = heal(&stage);
+    assert!(scrubbed.is_sound(), "{scrubbed:#?}");
+    assert_eq!(scrubbed.healed.len(), 1);
+    let acl = xattr::get(&made, acl::ACCESS).expect("read");
+    assert_eq!(acl, Some(acl::with_user(4321, 6)));
+    assert_sound(&stage);
+}
