@@ -90,6 +90,7 @@ fn a_file_without_a_hash_gets_one() {
     stage.run(stage.snapshot().catalog(true).hash(false));
     let scrubbed = scrub(&stage);
     assert_eq!((scrubbed.files, scrubbed.hashed), (1, 1));
+    assert_eq!(scrubbed.unhashed, 0);
     let hashed: Option<i64> = catalog(&stage)
         .query_row("SELECT hashed FROM scrubbed", [], |row| row.get(0))
         .expect("a row");

@@ -80,6 +80,15 @@ impl Telling<'_> {
                  right"
             );
         }
+        if scrubbed.unhashed > 0 && !scrubbed.read_only {
+            let root = Printable::path(&self.dumps.lookup.dump);
+            tracing::warn!(
+                "damage to the contents of {} in {root} cannot be found: no hash of them is kept, \
+                 since this filesystem does not tell when a file was made, or since the catalog \
+                 was removed meanwhile",
+                count(scrubbed.unhashed, "file")
+            );
+        }
         if scrubbed.read_only {
             let root = Printable::path(&self.dumps.lookup.dump);
             tracing::warn!(
@@ -165,6 +174,7 @@ impl Telling<'_> {
         let healed = scrubbed.healed.iter().map(|healed| self.damaged(healed));
         object.insert("healed_files".into(), healed.collect());
         object.insert("hashed".into(), scrubbed.hashed.into());
+        object.insert("unhashed".into(), scrubbed.unhashed.into());
         let catalog = scrubbed.catalog.iter().map(|path| {
             let mut object = Map::new();
             json::put_path(&mut object, "path", Some(&self.dumps.shown(path)));
@@ -216,6 +226,7 @@ fn summary(scrubbed: &Scrubbed) -> String {
     }
     let mut text = format!("read {files}, {bytes}: ");
     match scrubbed.damaged.len() + scrubbed.links.len() {
+        0 if scrubbed.unhashed > 0 => text.push_str("no damage was found"),
         0 => text.push_str("nothing is damaged"),
         damaged => text.push_str(&format!("{} damaged", figures::number(damaged as u64))),
     }
@@ -226,6 +237,10 @@ fn summary(scrubbed: &Scrubbed) -> String {
     if scrubbed.hashed > 0 {
         let hashed = count(scrubbed.hashed, "file");
         text.push_str(&format!("; {hashed} had no hash, and have one from now on"));
+    }
+    if scrubbed.unhashed > 0 {
+        let unhashed = count(scrubbed.unhashed, "file");
+        text.push_str(&format!("; {unhashed} not compared, without a hash"));
     }
     if scrubbed.unread > 0 {
         text.push_str(&format!("; {} not read", count(scrubbed.unread, "file")));

@@ -120,6 +120,10 @@ pub struct Scrubbed {
     pub bytes: u64,
     /// Files of which no hash had been recorded: it is now.
     pub hashed: u64,
+    /// Files that were read and held against nothing: no hash had been recorded of them,
+    /// nor is it now, since their filesystem does not tell when they were made, or since
+    /// nothing can be recorded.
+    pub unhashed: u64,
     /// What is damaged and was not healed.
     pub damaged: Vec<Damaged>,
     /// What was damaged and is healed: it is as it was stored again, in all dumps.

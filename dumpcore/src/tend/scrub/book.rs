@@ -53,6 +53,7 @@ pub(super) struct Book {
     /// Paths that are not as they were recorded.
     pub(super) names: BTreeMap<(RelPath, DamageKind), (DamagedPath, Option<Answer>)>,
     pub(super) hashed: u64,
+    pub(super) unhashed: u64,
     /// Files whose hashes did not fit their own checksums.
     pub(super) catalog: Vec<RelPath>,
     pub(super) faults: Vec<Fault>,
@@ -86,6 +87,7 @@ impl Book {
             met: HashSet::new(),
             names: BTreeMap::new(),
             hashed: 0,
+            unhashed: 0,
             catalog: Vec::new(),
             faults: Vec::new(),
             unread: 0,
@@ -97,7 +99,12 @@ impl Book {
     pub(super) fn sound(&mut self, facts: Facts, taken: Taken) {
         // Without its birth a number may be used again for another file, and no hash is
         // kept for it.
-        self.hashed += u64::from(taken.hash.is_some() && facts.born.is_some());
+        if taken.hash.is_some() {
+            match facts.born {
+                Some(_) => self.hashed += 1,
+                None => self.unhashed += 1,
+            }
+        }
         self.notes.push(ScrubNote::new(&facts, taken, 0));
     }
 

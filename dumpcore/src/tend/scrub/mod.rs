@@ -261,8 +261,11 @@ impl Scrub {
         book: Book,
         mut healer: Option<Healer>,
     ) -> Result<Scrubbed, Error> {
+        let is_kept = !book.read_only && !book.lost_catalog;
+        let hashed = if is_kept { book.hashed } else { 0 };
         let mut scrubbed = Scrubbed {
-            hashed: if book.read_only { 0 } else { book.hashed },
+            hashed,
+            unhashed: book.unhashed + book.hashed - hashed,
             unread: book.unread + book.closed,
             catalog: book.catalog,
             faults: book.faults,
