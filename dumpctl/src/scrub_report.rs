@@ -73,6 +73,26 @@ impl Telling<'_> {
         for fault in &scrubbed.faults {
             tracing::error!("not read: {}", Chain(fault));
         }
+        self.log_records(scrubbed);
+        for left in &scrubbed.leftovers {
+            tracing::warn!("{left} was left by a run that stopped, and is not read");
+        }
+        if !scrubbed.dry_run {
+            let root = dumpcli::absolute(&self.dumps.lookup.dump);
+            let root = Printable::path(&root).to_string();
+            tracing::info!(
+                target: logging::REPORTED,
+                DUMP_PATH = root,
+                DUMP_STATUS = exit.status(),
+                DUMP_EXIT = exit.code(),
+                DUMP_BYTES = scrubbed.bytes,
+                "finished scrubbing {root}: {}", summary(scrubbed)
+            );
+        }
+    }
+
+    /// What was wrong with records, or lacking.
+    fn log_records(&self, scrubbed: &Scrubbed) {
         for path in &scrubbed.catalog {
             let path = self.shown(path);
             tracing::warn!(
@@ -94,21 +114,6 @@ impl Telling<'_> {
             tracing::warn!(
                 "the dump root {root} is on a filesystem that is read-only: what was read is not \
                  recorded; see why it is ('dmesg': the kernel does so when a disk fails)"
-            );
-        }
-        for left in &scrubbed.leftovers {
-            tracing::warn!("{left} was left by a run that stopped, and is not read");
-        }
-        if !scrubbed.dry_run {
-            let root = dumpcli::absolute(&self.dumps.lookup.dump);
-            let root = Printable::path(&root).to_string();
-            tracing::info!(
-                target: logging::REPORTED,
-                DUMP_PATH = root,
-                DUMP_STATUS = exit.status(),
-                DUMP_EXIT = exit.code(),
-                DUMP_BYTES = scrubbed.bytes,
-                "finished scrubbing {root}: {}", summary(scrubbed)
             );
         }
     }

@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use super::attributes;
 use super::book::{self, Damage};
 use super::copies::{Copies, Copy, Verdict};
-use super::heal::{Healed, Healer};
+use super::heal::{self, Healed, Healer};
 use super::locking::{Held, lock_when_free};
 use super::worksite::Worksite;
 use crate::catalog::{Catalog, Facts, ScrubNote, Taken, View};
 use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
+use crate::model::kind::Kind;
 use crate::policy::content_hash::ContentHash;
 use crate::sys::errno;
 use crate::sys::xattr::Subject;
@@ -22,9 +23,27 @@ use crate::tend::scrubbed::{DamageKind, Damaged, Scrubbed};
 const LOST: &str = "it was removed or made again while the dumps were read, so what was found is \
                     not recorded; run 'dumpctl catalog rebuild', then scrub again";
 
+/// What the copies of something damaged say.
+pub(super) fn verdict(
+    copies: &mut Copies,
+    site: &Worksite<'_>,
+    view: &View,
+    damage: &Damage,
+) -> Result<Verdict, Error> {
+    Ok(match (damage.row.facts.kind, damage.bad.kind) {
+        (Kind::File, DamageKind::Metadata) => {
+            let own = heal::own(site, damage);
+            let others = with_attributes(copies, site, view, damage)?;
+            Verdict::Good(own.into_iter().chain(others).collect())
+        }
+        (Kind::File, _) => copies.of(site, view, damage)?,
+        _ => Verdict::Good(Vec::new()),
+    })
+}
+
 /// Copies of a file whose attributes are not those that were recorded, which have
 /// these.
-pub(super) fn with_attributes(
+fn with_attributes(
     copies: &mut Copies,
     site: &Worksite<'_>,
     view: &View,

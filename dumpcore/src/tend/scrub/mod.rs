@@ -30,16 +30,15 @@ use std::time::{Duration, Instant};
 use self::book::Book;
 use self::copies::{Copies, Verdict};
 use self::heal::Healer;
-use self::judge::{add_unrecorded, healed_or_told, put_right, with_attributes};
+use self::judge::{add_unrecorded, healed_or_told, put_right, verdict};
 use self::locking::{Held, lock_when_free};
 use self::read::read_all;
 use self::worksite::Worksite;
-use super::scrubbed::{DamageKind, Damaged, DamagedLink, Scrubbed};
+use super::scrubbed::{Damaged, DamagedLink, Scrubbed};
 use crate::catalog::{Catalog, CatalogError, ScrubChoice, ScrubList, View};
 use crate::model::chain::Chain;
 use crate::model::error::Error;
 use crate::model::event::{Event, Phase};
-use crate::model::kind::Kind;
 use crate::model::path::RelPath;
 use crate::policy::layout::{self, DumpId};
 use crate::root::DumpRoot;
@@ -295,16 +294,7 @@ impl Scrub {
         let mut copies = Copies::open(&self.mains, &self.from);
         let mut wrong = Vec::new();
         for damage in book.damages {
-            let verdict = match (damage.row.facts.kind, damage.bad.kind) {
-                (Kind::File, DamageKind::Metadata) => {
-                    let own = heal::own(site, &damage);
-                    let others = with_attributes(&mut copies, site, &view, &damage)?;
-                    Verdict::Good(own.into_iter().chain(others).collect())
-                }
-                (Kind::File, _) => copies.of(site, &view, &damage)?,
-                _ => Verdict::Good(Vec::new()),
-            };
-            match verdict {
+            match verdict(&mut copies, site, &view, &damage)? {
                 Verdict::Good(good) => {
                     healed_or_told(site, healer.as_mut(), &damage, good, &mut scrubbed)?;
                 }
