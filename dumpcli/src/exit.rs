@@ -30,8 +30,9 @@ Exit codes:
 /// The table of exit codes, as it stands at the end of every `--help`.
 pub const HELP: &str = help!(
     "options, configuration or exclude rules",
-    "some entries could not be read, dumps
-            could not be pruned, or the `post` hook failed; each is named"
+    "some entries could not be read, a
+            policy cannot be used or would remove too many dumps at once, or
+            the `post` hook failed; each is named"
 );
 /// The same of a program that has no exclude rules.
 pub const HELP_WITHOUT_RULES: &str = help!(

@@ -262,6 +262,7 @@ pub use root::find::{NotADump, Period};
 pub use root::listing::{Dated, Dumps, Listing};
 pub use root::lock::DumpLock;
 pub use root::pins::{NotAPin, Pin, PinError};
+pub use root::stuck::NotRemoved;
 pub use run::RunOptions;
 pub use snapshot::Snapshot;
 pub use sys::path::working_directory;
@@ -276,9 +277,10 @@ pub use tend::removal::{Left, Reason, Removal, Removed};
 pub use tend::remove::Remove;
 pub use tend::scrub::Scrub;
 pub use tend::scrub::source::ScrubSource;
+pub use tend::scrub_status::ScrubStatus;
 pub use tend::scrubbed::{DamageKind, Damaged, DamagedLink, DamagedPath, Scrubbed};
 pub use tend::shadow_copies::{ShadowCopies, ShadowCopiesError, ShadowLinks};
 pub use tend::source_scrubbed::{ChangedFile, SourceScrubbed};
 pub use tend::status::{
-    CheckpointStatus, LeftoverStatus, RoomStatus, RootStatus, ScrubStatus, TreeStatus, WatchedTree,
+    CheckpointStatus, LeftoverStatus, RoomStatus, RootStatus, TreeStatus, WatchedTree,
 };

@@ -136,6 +136,28 @@ fn what_no_run_tells_of() {
     assert!(found.contains(&"not_a_pin".to_owned()), "{found:?}");
 }
 
+/// What is merely cut off is for the next run; where none finishes it for a day, that
+/// needs attention. What may be recycled, and what is read, is as it should be.
+#[test]
+fn what_is_left_of_removed_dumps_for_long() {
+    let stage = stage();
+    let removing = stage.dump.join(".dump/removing");
+    for leaf in ["2029-1231-2200.spare", "2029-1231-2300"] {
+        fs::create_dir_all(removing.join(leaf).join("tree/dir")).expect("made");
+    }
+    let later = |by: TimeDelta| status(&stage, Utc::now() + by);
+    let now = later(TimeDelta::hours(23));
+    assert_eq!(now.not_removed.len(), 1, "{now:?}");
+    let left = &now.not_removed[0];
+    assert_eq!(
+        (&left.path, &left.fixed),
+        (&removing.join("2029-1231-2300"), &None)
+    );
+    assert_eq!(by_default(&now), Vec::<String>::new());
+    let found = by_default(&later(TimeDelta::hours(25)));
+    assert_eq!(found, ["not_removed"]);
+}
+
 fn point_current(stage: &Stage, target: &str) {
     let link = stage.dump.join("current");
     fs::remove_file(&link).expect("removed");

@@ -241,6 +241,19 @@ pub(crate) fn advice(attention: &Attention, root: &Path) -> Option<String> {
                 "the next run of its trees takes it over, or '{words}'"
             ))
         }
+        Attention::NotRemoved {
+            path,
+            fixed: Some(_),
+            ..
+        } => {
+            let path = Printable::path(&dumpcli::absolute(path)).to_string();
+            Some(format!(
+                "the next run removes it after 'chattr -R -ia {path}'"
+            ))
+        }
+        Attention::NotRemoved { .. } => {
+            Some("the next run removes it, or its warnings say why not".to_owned())
+        }
         Attention::NoRoot { .. } => Some("is its disk mounted?".to_owned()),
         Attention::NoPolicy { .. } => {
             Some("[keep] in the configuration says which dumps stay".to_owned())

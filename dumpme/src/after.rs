@@ -43,7 +43,7 @@ impl After<'_> {
                 let why = "an older copy was imported; the next dump prunes";
                 Some(AfterRun::skipped(why.to_owned()))
             }
-            true => self.prune(run),
+            true => self.prune(report, run),
             false => None,
         };
         // Behind that, so that no link is left without its dump.
@@ -52,7 +52,7 @@ impl After<'_> {
     }
 
     /// Removes what no policy keeps of the trees that were dumped.
-    fn prune(&self, run: RunOptions) -> Option<AfterRun> {
+    fn prune(&self, report: &Report, run: RunOptions) -> Option<AfterRun> {
         let chosen = (self.sources, self.places.main.as_slice());
         let asked = &self.places.configuration;
         let policies = Policies::of_dump_root(self.program, asked, chosen, self.root);
@@ -73,7 +73,7 @@ impl After<'_> {
         let clashes = clashes.iter().filter(|clash| names.contains(&clash.tree));
         let clashes: Vec<String> = clashes.map(ToString::to_string).collect();
         let rules = policies.rules().only(names);
-        let pruned = AfterRun::prune(self.root, rules, self.recycles, run);
+        let pruned = AfterRun::prune((self.root, report), rules, self.recycles, run);
         pruned.map(|pruned| pruned.and(clashes))
     }
 

@@ -242,7 +242,7 @@ impl Settings {
             return Some(AfterRun::elsewhere("[slave.keep]", other));
         }
         let clashes = policies.clashes();
-        let pruned = AfterRun::prune(root, policies.rules(), false, run);
+        let pruned = AfterRun::prune((root, report), policies.rules(), false, run);
         pruned.map(|pruned| pruned.and(clashes.iter().map(ToString::to_string)))
     }
 

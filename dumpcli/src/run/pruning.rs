@@ -1,14 +1,16 @@
 //! Pruning behind a run that published: which dumps went, and what kept others
 //! from going.
 //!
-//! What was published stays published whatever happens here: trouble is told,
-//! and the run ends as one that did a part of its work.
+//! What was published stays published whatever happens here. What somebody has to
+//! decide, since the brake held or the rules cannot be used, ends the run as one that
+//! did a part of its work. What cannot be removed does not: it is told as a warning,
+//! once, also where the run before has named it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use dumpcore::{
-    BrakeReason, Chain, Error, GoesFor, KeepBrake, KeepRules, Printable, Prune, Pruned, Reason,
-    RunOptions, Shortage,
+    BrakeReason, Chain, Error, Fault, GoesFor, KeepBrake, KeepRules, Printable, Prune, Pruned,
+    Reason, Report, RunOptions, Shortage, Warning,
 };
 use serde_json::{Map, Value};
 
@@ -20,37 +22,45 @@ pub struct AfterRun {
     outcome: Outcome,
     /// What is wrong besides.
     problems: Vec<String>,
+    /// What the run has named already that cannot be removed.
+    told: Vec<PathBuf>,
 }
 
 #[derive(Debug)]
 enum Outcome {
     Pruned(Box<Pruned>),
-    /// It was asked for, and not done.
+    /// It was asked for, and could not be done.
+    Undone(String),
+    /// It was asked for in a way that cannot be followed, or was stopped.
     Failed(String),
     /// It was not to be done here.
     Skipped(String),
 }
 
 impl AfterRun {
-    /// Prunes by these rules; one of the dumps that go is kept for the next run when
-    /// that can `recycle` it. `None` when another run has the dump root: the next one
-    /// prunes.
+    /// Prunes by these rules behind the run of this report; one of the dumps that go is
+    /// kept for the next run when that can `recycle` it. `None` when another run has the
+    /// dump root: the next one prunes.
     #[must_use]
     pub fn prune(
-        root: &Path,
+        (root, report): (&Path, &Report),
         rules: KeepRules,
         recycle: bool,
         options: RunOptions,
     ) -> Option<Self> {
         let prune = Prune::new(root).rules(rules).brake(true).measure(false);
+        let prune = prune.behind_a_run(true);
         match prune.recycle(recycle).options(options.dry_run(false)).run() {
-            Ok(pruned) => Some(Self::of(Outcome::Pruned(Box::new(pruned)))),
+            Ok(pruned) => Some(Self {
+                told: told_by(report),
+                ..Self::of(Outcome::Pruned(Box::new(pruned)))
+            }),
             Err(Error::Busy { .. }) => {
                 tracing::info!("not pruned: another run is using the dump root");
                 None
             }
             Err(Error::Interrupted) => Some(Self::failed("stopped; the next run prunes".into())),
-            Err(error) => Some(Self::failed(Chain(&error).to_string())),
+            Err(error) => Some(Self::of(Outcome::Undone(Chain(&error).to_string()))),
         }
     }
 
@@ -58,6 +68,7 @@ impl AfterRun {
         Self {
             outcome,
             problems: Vec::new(),
+            told: Vec::new(),
         }
     }
 
@@ -94,39 +105,52 @@ impl AfterRun {
         }
     }
 
-    /// What is wrong, one sentence each; none when all was done.
+    /// What somebody has to decide or set right, one sentence each: the run ends as
+    /// one that did a part of its work.
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let mut problems = self.problems.clone();
-        let pruned = match &self.outcome {
-            Outcome::Pruned(pruned) => pruned,
-            Outcome::Failed(why) => {
-                problems.push(format!("cannot prune: {why}"));
-                return problems;
-            }
-            Outcome::Skipped(_) => return problems,
+        if let Outcome::Failed(why) = &self.outcome {
+            problems.push(cannot(why));
+        }
+        let Some(pruned) = self.pruned() else {
+            return problems;
         };
         if pruned.is_braked() {
             problems.extend(pruned.plan.brake.as_ref().map(braked));
         }
         let shortage = pruned.plan.shortage.filter(|shortage| !shortage.is_met);
         problems.extend(shortage.map(|shortage| short(&shortage)));
-        if let Some(removal) = &pruned.removal {
-            // What is being read, or became protected meanwhile, is for another time.
-            let left = removal.left.iter().filter(|left| match left.reason {
-                Reason::Read => false,
-                ref reason => !reason.is_protection(),
-            });
-            problems.extend(left.map(|left| format!("kept {}: {}", left.dump, left.reason)));
-            problems.extend(removal.faults.iter().map(|fault| Chain(fault).to_string()));
-            if removal.stopped {
-                problems.push("stopped while pruning; the next run finishes".to_owned());
-            }
+        if pruned.removal.as_ref().is_some_and(|one| one.stopped) {
+            problems.push("stopped while pruning; the next run finishes".to_owned());
         }
         problems
     }
 
-    /// Was all done that was to be?
+    /// What could not be removed, one sentence each, without what the run has named.
+    /// It changes nothing about how that ends.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<String> {
+        if let Outcome::Undone(why) = &self.outcome {
+            return vec![cannot(why)];
+        }
+        let removal = self.pruned().and_then(|pruned| pruned.removal.as_ref());
+        let Some(removal) = removal else {
+            return Vec::new();
+        };
+        // What is being read, or became protected meanwhile, is for another time.
+        let left = removal.left.iter().filter(|left| match left.reason {
+            Reason::Read => false,
+            ref reason => !reason.is_protection(),
+        });
+        let left = left.map(|left| format!("kept {}: {}", left.dump, left.reason));
+        let news = |fault: &&Fault| !self.told.contains(&fault.path);
+        let faults = removal.faults.iter().filter(news).cloned();
+        left.chain(faults.map(|fault| Warning::NotRemoved { fault }.to_string()))
+            .collect()
+    }
+
+    /// Was all done that somebody is to know of by the exit code?
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.problems().is_empty()
@@ -176,15 +200,21 @@ impl AfterRun {
         object.insert("freed_bytes".into(), freed.unwrap_or(0).into());
         let kept = self.pruned().map(|pruned| pruned.plan.keep.len());
         object.insert("kept".into(), json::value(&kept));
-        object.insert("problems".into(), self.problems().into());
+        let mut problems = self.problems();
+        problems.extend(self.troubles());
+        object.insert("problems".into(), problems.into());
         if let Outcome::Skipped(why) = &self.outcome {
             object.insert("skipped".into(), why.as_str().into());
         }
         Value::Object(object)
     }
 
-    /// In the log: what is wrong is an error each, the rest one line.
+    /// In the log: what is wrong is an error each, what could not be removed a warning,
+    /// the rest one line.
     pub(crate) fn log(&self) {
+        for trouble in self.troubles() {
+            tracing::warn!(DUMP_OPERATION = "prune", "{trouble}");
+        }
         for problem in self.problems() {
             tracing::error!(DUMP_OPERATION = "prune", "{problem}");
         }
@@ -192,6 +222,19 @@ impl AfterRun {
             tracing::info!(target: logging::REPORTED, DUMP_OPERATION = "prune", "{line}");
         }
     }
+}
+
+fn cannot(why: &str) -> String {
+    format!("cannot prune: {why}")
+}
+
+/// What a run has named that cannot be removed.
+fn told_by(report: &Report) -> Vec<PathBuf> {
+    let paths = report.warnings.iter().filter_map(|warning| match warning {
+        Warning::NotRemoved { fault } => Some(fault.path.clone()),
+        _ => None,
+    });
+    paths.collect()
 }
 
 /// Nothing went, since too many would have gone at once.

@@ -87,6 +87,7 @@ mod compare;
 mod copy_entry;
 mod count_names;
 mod directory;
+mod doomed;
 mod entry;
 mod filtering;
 mod folded_names;

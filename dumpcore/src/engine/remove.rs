@@ -14,12 +14,14 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::Budget;
+use super::doomed::Doomed;
 use super::measure::{Act, Gone, allocated};
 use super::totals::Totals;
 use crate::fs::dir_handle::{DirHandle, Entered, HandleCache};
+use crate::fs::fixed::Fixed;
 use crate::fs::inspect;
 use crate::fs::mount::MountOf;
 use crate::model::event::Event;
@@ -35,31 +37,6 @@ const TRIES: usize = 5;
 
 /// What an owner needs to empty a directory.
 const FREE: u16 = 0o700;
-
-/// A directory that is being emptied.
-#[derive(Debug)]
-struct Doomed {
-    above: Option<Arc<Doomed>>,
-    place: Arc<DirHandle>,
-    name: CString,
-    /// What its own blocks are in bytes.
-    bytes: u64,
-    /// Its listing and the directories below it that are not done.
-    left: AtomicUsize,
-    /// Something below it stays.
-    stays: AtomicBool,
-    tries: AtomicUsize,
-}
-
-impl Drop for Doomed {
-    /// A chain of a hundred thousand must not be dropped by recursion.
-    fn drop(&mut self) {
-        let mut above = self.above.take();
-        while let Some(doomed) = above {
-            above = Arc::into_inner(doomed).and_then(|mut doomed| doomed.above.take());
-        }
-    }
-}
 
 /// A directory to be entered, or one to be listed.
 enum Job {
@@ -100,7 +77,11 @@ pub(crate) fn remove(
         Ok(None) => return Gone::ONE,
         Err(e) if errno::is_missing(&e) => return Gone::WAS_GONE,
         Err(e) => {
-            totals.fault(Fault::new(Op::Remove, path.to_path_buf(), e));
+            let cause = match Fixed::behind(&e, dir.as_fd(), name) {
+                Some(fixed) => fixed.answer(false),
+                None => e,
+            };
+            totals.fault(Fault::new(Op::Remove, path.to_path_buf(), cause));
             return Gone::default();
         }
     };
@@ -151,20 +132,6 @@ fn open_top(dir: &OwnedFd, name: &CStr, act: &Act<'_>) -> io::Result<Option<Owne
             dir::open_dir(dir.as_fd(), name, For::Filling).map(Some)
         }
         opened => opened.map(Some),
-    }
-}
-
-impl Doomed {
-    fn new(above: Option<Arc<Doomed>>, entered: Entered, name: CString) -> Self {
-        Self {
-            above,
-            bytes: allocated(&entered.meta),
-            place: entered.place,
-            name,
-            left: AtomicUsize::new(1),
-            stays: AtomicBool::new(false),
-            tries: AtomicUsize::new(0),
-        }
     }
 }
 
@@ -289,6 +256,9 @@ impl Remover<'_> {
                     below.push(entry.name.to_owned());
                     continue;
                 }
+                if entry.kind.is_some() && doomed.fixed.load(Ordering::Relaxed) {
+                    continue;
+                }
                 match self.name(&handle, entry.name) {
                     Ok(Some(freed)) => {
                         gone.names += 1;
@@ -400,9 +370,30 @@ impl Remover<'_> {
 
     /// Something below a directory stays. What the disk refuses it will refuse
     /// of all that is left.
-    fn fault(&self, doomed: &Doomed, name: &CStr, op: Op, cause: io::Error) {
+    fn fault(&self, doomed: &Arc<Doomed>, name: &CStr, op: Op, cause: io::Error) {
         let refused = errno::is_disk_refusal(&cause);
         doomed.stays.store(true, Ordering::Relaxed);
+        let (mut doomed, mut name, mut cause) = (doomed, name, cause);
+        if op == Op::Remove && self.act.removes() && errno::is_not_permitted(&cause) {
+            if name.is_empty()
+                && !doomed.is_fixed()
+                && let Some(above) = &doomed.above
+            {
+                (doomed, name) = (above, &doomed.name);
+                doomed.stays.store(true, Ordering::Relaxed);
+            }
+            if doomed.is_fixed() {
+                // Once for all of its names.
+                if doomed.fixed.swap(true, Ordering::Relaxed) {
+                    return;
+                }
+                (name, cause) = (c"", Fixed::Above.answer(true));
+            } else if let Ok(dir) = doomed.place.open()
+                && let Some(fixed) = Fixed::behind(&cause, dir.as_fd(), name)
+            {
+                cause = fixed.answer(false);
+            }
+        }
         let below = doomed.place.path().join(name.to_bytes());
         let path = below.below(self.path);
         self.totals.fault(Fault::new(op, path, cause));

@@ -9,6 +9,7 @@ mod contents;
 pub(crate) mod dir_handle;
 pub(crate) mod disk_hash;
 pub(crate) mod dump_walk;
+pub(crate) mod fixed;
 pub(crate) mod folding;
 pub(crate) mod given;
 pub(crate) mod inspect;

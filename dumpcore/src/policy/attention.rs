@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
 
@@ -191,6 +191,15 @@ pub enum Attention {
         /// How long ago.
         age: TimeDelta,
     },
+    /// What is left of a removed dump cannot be removed, or nothing has done so.
+    NotRemoved {
+        /// Where it is.
+        path: PathBuf,
+        /// What in it is immutable or append-only; `None`: that is not why.
+        fixed: Option<PathBuf>,
+        /// How long ago something of it was removed.
+        age: Option<TimeDelta>,
+    },
     /// No policy says which dumps of a tree stay.
     NoPolicy {
         /// Its name in dumps.
@@ -228,6 +237,7 @@ impl Attention {
             Self::NoReplica { .. } => "no_replica",
             Self::LittleRoom { .. } => "little_room",
             Self::Leftover { .. } => "leftover",
+            Self::NotRemoved { .. } => "not_removed",
             Self::NoPolicy { .. } => "no_policy",
             Self::BadPolicy { .. } => "bad_policy",
             Self::NotAPin { .. } => "not_a_pin",
@@ -275,15 +285,12 @@ impl fmt::Display for Attention {
             Self::NoReplica { root } => {
                 write!(f, "{} cannot be looked at", Printable::path(root))
             }
-            Self::LittleRoom { more } => {
-                let dumps = some(more.number, "more dump", "more dumps");
-                let ends = more.ends.as_str();
-                write!(f, "room for about {dumps} ({ends} run out first)")
-            }
+            Self::LittleRoom { more } => f.write_str(&room(*more)),
             Self::Leftover { dump, age } => {
                 let age = Words(*age);
                 write!(f, "{dump} was left by a run that stopped {age} ago")
             }
+            Self::NotRemoved { path, fixed, age } => not_removed(f, path, fixed.as_deref(), *age),
             Self::NoPolicy { tree: name, dumps } => {
                 let dumps = some(*dumps, "dump", "dumps");
                 write!(f, "{}: {dumps}, no policy", tree(name))
@@ -295,6 +302,33 @@ impl fmt::Display for Attention {
                 write!(f, "{link} looks like a pin and keeps no dump")
             }
         }
+    }
+}
+
+fn room(more: MoreDumps) -> String {
+    let dumps = some(more.number, "more dump", "more dumps");
+    let ends = more.ends.as_str();
+    format!("room for about {dumps} ({ends} run out first)")
+}
+
+fn not_removed(
+    f: &mut fmt::Formatter<'_>,
+    path: &Path,
+    fixed: Option<&Path>,
+    age: Option<TimeDelta>,
+) -> fmt::Result {
+    match fixed {
+        Some(fixed) => write!(
+            f,
+            "part of a removed dump still takes space, since {} is immutable or append-only",
+            Printable::path(fixed)
+        ),
+        None => write!(
+            f,
+            "{}, part of a removed dump, still takes space after {}",
+            Printable::path(path),
+            Words(age.unwrap_or_default())
+        ),
     }
 }
 
@@ -352,96 +386,5 @@ impl fmt::Display for Words {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn spans_are_told_in_words() {
-        for (span, text) in [
-            (TimeDelta::minutes(-5), "0 minutes"),
-            (TimeDelta::minutes(1), "1 minute"),
-            (TimeDelta::minutes(119), "119 minutes"),
-            (TimeDelta::hours(2), "2 hours"),
-            (TimeDelta::hours(47), "47 hours"),
-            (TimeDelta::days(3), "3 days"),
-            (TimeDelta::days(14), "2 weeks"),
-            (TimeDelta::days(215), "7 months"),
-            (TimeDelta::days(800), "2 years"),
-        ] {
-            assert_eq!(Words(span).to_string(), text);
-        }
-    }
-
-    #[test]
-    fn what_runs_out_first_ends_the_room() {
-        let of = |free, one| {
-            let more = MoreDumps::of(free, one);
-            (more.number, more.ends)
-        };
-        assert_eq!(of((1000, Some(500)), (10, 10)), (50, RoomEnd::Inodes));
-        assert_eq!(of((1000, Some(5000)), (10, 10)), (100, RoomEnd::Bytes));
-        assert_eq!(of((1000, None), (10, 10)), (100, RoomEnd::Bytes));
-        assert_eq!(of((0, Some(0)), (0, 0)), (0, RoomEnd::Bytes));
-        assert_eq!(of((7, None), (0, 0)), (7, RoomEnd::Bytes));
-    }
-
-    #[test]
-    fn each_says_what_is_the_matter() {
-        let dump: DumpId = "2026/1122/2331".parse().expect("a dump");
-        let more = MoreDumps::of((41, Some(1000)), (1, 1));
-        for (attention, text) in [
-            (
-                Attention::Damaged {
-                    damaged: 1,
-                    names: 0,
-                },
-                "1 damaged file",
-            ),
-            (
-                Attention::Damaged {
-                    damaged: 2,
-                    names: 3,
-                },
-                "2 damaged files, 3 names not as they were stored",
-            ),
-            (
-                Attention::OldDump {
-                    tree: "home".into(),
-                    dump,
-                    age: TimeDelta::days(3),
-                },
-                "no dump of home for 3 days",
-            ),
-            (
-                Attention::OldCheckpoint {
-                    dump,
-                    age: TimeDelta::days(215),
-                },
-                "checkpoint 7 months old",
-            ),
-            (
-                Attention::LittleRoom { more },
-                "room for about 41 more dumps (bytes run out first)",
-            ),
-            (
-                Attention::NoPolicy {
-                    tree: "photos".into(),
-                    dumps: 1204,
-                },
-                "photos: 1,204 dumps, no policy",
-            ),
-            (
-                Attention::Partial {
-                    tree: "home".into(),
-                    dump,
-                    lacks: Lacking::Entries(1),
-                    dumps: 5,
-                },
-                "2026/1122/2331, the newest dump of home, lacks 1 entry; the last 5 are not \
-                 complete",
-            ),
-        ] {
-            assert_eq!(attention.to_string(), text);
-        }
-    }
-}
+#[path = "attention_tests.rs"]
+mod tests;

@@ -20,6 +20,7 @@ mod names;
 pub(crate) mod pins;
 pub(crate) mod removing;
 pub(crate) mod staging;
+pub(crate) mod stuck;
 pub(crate) mod watermark;
 
 use std::ffi::OsStr;

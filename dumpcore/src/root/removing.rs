@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::Utc;
 
+use crate::fs::fixed::Fixed;
 use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
 use crate::model::path::RelPath;
@@ -257,8 +258,10 @@ impl DumpRoot {
         if let Some(pin) = pins.into_iter().find(|pin| pin.dump == id) {
             return Err(Kept::Pinned(pin.name));
         }
-        let leaf =
-            rename_away(&above, &name, &handle, (id, to, then)).map_err(failed(Op::Rename))?;
+        let leaf = rename_away(&above, &name, &handle, (id, to, then)).map_err(|e| {
+            let fixed = Fixed::behind(&e, above.as_fd(), &name);
+            failed(Op::Rename)(fixed.map_or(e, |fixed| fixed.answer(false)))
+        })?;
         drop(hold);
         // Somebody has moved something else to this name meanwhile: it goes
         // back.

@@ -106,7 +106,7 @@ pub(crate) fn finish(
 
 /// Passes on how much was removed, and no fault: what is left of a removed dump
 /// is not a fault of the run that finds it.
-struct Quiet<'a>(&'a dyn Observer);
+pub(crate) struct Quiet<'a>(pub(crate) &'a dyn Observer);
 
 impl Observer for Quiet<'_> {
     fn event(&self, event: Event<'_>) {

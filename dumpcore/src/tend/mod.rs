@@ -15,6 +15,7 @@ pub(crate) mod removal;
 pub(crate) mod remove;
 mod room;
 pub(crate) mod scrub;
+pub(crate) mod scrub_status;
 pub(crate) mod scrubbed;
 pub(crate) mod shadow_copies;
 pub(crate) mod source_scrubbed;

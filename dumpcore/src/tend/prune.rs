@@ -54,6 +54,7 @@ pub struct Prune {
     brake: bool,
     measure: bool,
     recycle: bool,
+    behind: bool,
     options: RunOptions,
 }
 
@@ -66,6 +67,7 @@ impl Prune {
             brake: false,
             measure: true,
             recycle: false,
+            behind: false,
             options: RunOptions::new(),
         }
     }
@@ -96,6 +98,13 @@ impl Prune {
     /// is no longer a dump. None is kept where room is short, and without a catalog.
     pub fn recycle(mut self, yes: bool) -> Self {
         self.recycle = yes;
+        self
+    }
+
+    /// Follow a run that published. What cannot be removed is not a fault of that run:
+    /// it is in the [`Removal`] alone, and no observer is told.
+    pub fn behind_a_run(mut self, yes: bool) -> Self {
+        self.behind = yes;
         self
     }
 
@@ -201,6 +210,7 @@ impl Prune {
         recycle: bool,
     ) -> Result<Removal, Error> {
         let remove = Remove::new(&self.root).dumps(dumps).recycle(recycle);
+        let remove = remove.behind_a_run(self.behind);
         remove
             .options(self.options.clone())
             .run_in(root, Some(lock))

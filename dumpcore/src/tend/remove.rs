@@ -13,14 +13,14 @@ use super::removal::{Left, Reason, Removal, Removed};
 use crate::catalog::Catalog;
 use crate::engine::{self, Act, Budget, Measured, Totals};
 use crate::model::error::Error;
-use crate::model::event::{Event, Phase, Silent};
+use crate::model::event::{Event, Observer, Phase, Silent};
 use crate::model::fault::{Fault, Op};
 use crate::policy::layout::{DumpId, Sort};
 use crate::root::DumpRoot;
 use crate::root::lock::DumpLock;
 use crate::root::removing::{Kept, Removing, Then};
 use crate::run::expected::Expected;
-use crate::run::removing::{self, Total};
+use crate::run::removing::{self, Quiet, Total};
 use crate::run::{RunOptions, takes_run_options};
 
 /// Removes dumps of a dump root.
@@ -42,6 +42,7 @@ pub struct Remove {
     first: bool,
     users: bool,
     recycle: bool,
+    behind: bool,
     options: RunOptions,
 }
 
@@ -68,6 +69,7 @@ impl Remove {
             first: false,
             users: false,
             recycle: false,
+            behind: false,
             options: RunOptions::new(),
         }
     }
@@ -105,6 +107,12 @@ impl Remove {
         self
     }
 
+    /// Is this behind a run? See [`Prune::behind_a_run`](crate::Prune::behind_a_run).
+    pub(super) fn behind_a_run(mut self, yes: bool) -> Self {
+        self.behind = yes;
+        self
+    }
+
     takes_run_options!();
 
     /// Removes, and finishes what earlier runs left.
@@ -134,7 +142,10 @@ impl Remove {
             .copied()
             .filter(|dump| root.is_linked(*dump))
             .collect();
-        let totals = Totals::new(&*self.options.observer, Some(&self.options.stop));
+        let observer: &dyn Observer = &*self.options.observer;
+        let quiet = Quiet(observer);
+        let observer = if self.behind { &quiet } else { observer };
+        let totals = Totals::new(observer, Some(&self.options.stop));
         let budget = {
             let jobs = self.options.jobs;
             Budget::new(jobs.unwrap_or_else(|| removing::removing_jobs(root)))

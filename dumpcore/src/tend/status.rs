@@ -6,6 +6,7 @@ use std::ffi::OsString;
 
 use chrono::{DateTime, Local, TimeDelta, Utc};
 
+use super::scrub_status::{ScrubStatus, scrubbed};
 use crate::history::{CatalogView, DumpInfo};
 use crate::model::error::Error;
 use crate::model::lacking::Lacking;
@@ -15,6 +16,7 @@ use crate::policy::layout::{self, DumpId};
 use crate::policy::retention::{KeepCandidate, KeepRules};
 use crate::root::DumpRoot;
 use crate::root::pins::NotAPin;
+use crate::root::stuck::NotRemoved;
 
 /// How many of the newest dumps say what one takes.
 const LAST: usize = 30;
@@ -65,6 +67,14 @@ pub struct LeftoverStatus {
     pub since: DateTime<Utc>,
 }
 
+impl LeftoverStatus {
+    fn attention(self, now: DateTime<Utc>, limits: &AttentionLimits) -> Option<Attention> {
+        let Self { dump, since } = self;
+        let age = now - since;
+        (age > limits.leftover_age).then_some(Attention::Leftover { dump, age })
+    }
+}
+
 /// What is free on the dump disk, and for what that is enough.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -94,21 +104,6 @@ pub struct RoomStatus {
     pub checkpoint_bytes: Option<u64>,
 }
 
-/// What scrubs have found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ScrubStatus {
-    /// When one ended last.
-    pub last: Option<DateTime<Utc>>,
-    /// When all that dumps hold had been read last.
-    pub whole: Option<DateTime<Utc>>,
-    /// Files and other entries that are damaged, each counted once however many
-    /// dumps have it.
-    pub damaged: u64,
-    /// Names that are not as they were stored, those of each dump counted.
-    pub names: u64,
-}
-
 /// The state of a dump root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -123,6 +118,9 @@ pub struct RootStatus {
     pub room: RoomStatus,
     /// What runs left behind, the oldest first.
     pub leftovers: Vec<LeftoverStatus>,
+    /// What is left of removed dumps, except what may be recycled or is read; nothing
+    /// also where this user may not look.
+    pub not_removed: Vec<NotRemoved>,
     /// Dumps that are dated in the future.
     pub future: Vec<DumpId>,
     /// What is wrong with `current`: it names no dump, or is missing while there
@@ -245,6 +243,7 @@ impl DumpRoot {
             checkpoint: newest.max_by_key(|checkpoint| checkpoint.moment),
             room: self.room(dumps),
             leftovers: leftovers.collect(),
+            not_removed: self.not_removed(),
             future: dumps.iter().filter(is_future).map(|one| one.dump).collect(),
             not_pins: self.links_that_are_not_pins()?,
             erasing: match self.erase_note() {
@@ -297,19 +296,6 @@ fn settled_bytes(room: &RoomStatus, dumps: u64) -> Option<u64> {
         Some(more) => used.saturating_add(more.saturating_mul(one)),
         None => used.saturating_sub((dumps - settled).saturating_mul(one)),
     })
-}
-
-/// What scrubs have found.
-fn scrubbed(catalog: &CatalogView) -> Result<Option<ScrubStatus>, Error> {
-    let found = catalog.scrub_status()?;
-    let moment = |nanos: i64| DateTime::from_timestamp_nanos(nanos);
-    let any = found.last.is_some() || found.damaged > 0;
-    Ok(any.then(|| ScrubStatus {
-        last: found.last.map(moment),
-        whole: found.whole.map(moment),
-        damaged: found.damaged,
-        names: found.names,
-    }))
 }
 
 /// The trees of dumps, which are in order: the oldest first.
@@ -401,12 +387,10 @@ impl RootStatus {
                 all.push(Attention::OldCheckpoint { dump, age });
             }
         }
-        for LeftoverStatus { dump, since } in self.leftovers.iter().copied() {
-            let age = self.now - since;
-            if age > limits.leftover_age {
-                all.push(Attention::Leftover { dump, age });
-            }
-        }
+        let leftovers = self.leftovers.iter();
+        all.extend(leftovers.filter_map(|left| left.attention(self.now, limits)));
+        let not_removed = self.not_removed.iter();
+        all.extend(not_removed.filter_map(|left| left.attention(self.now, limits)));
         let some_have = watched.iter().any(|tree| tree.has_policy);
         for tree in &self.trees {
             let has_policy = of(tree).is_some_and(|tree| tree.has_policy);

@@ -1,0 +1,122 @@
+//! What is left of removed dumps, and why it does not go.
+//!
+//! Between runs `.dump/removing` holds what may be recycled, and what a program reads.
+//! Anything else was cut off, which the next run finishes, or cannot be removed. What
+//! is immutable or append-only is found by looking at each name, up to a limit: all
+//! that could be removed is gone.
+
+use std::ffi::CStr;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use super::DumpRoot;
+use super::removing::Removing;
+use crate::fs::dir_handle::{DirHandle, HandleCache};
+use crate::model::kind::Kind;
+use crate::policy::attention::{Attention, AttentionLimits};
+use crate::sys::dir::{self, Chunk, For, Lister};
+use crate::sys::stat;
+
+/// How many names are looked at in what is left of one dump.
+const LOOKED_AT: usize = 10_000;
+
+/// Directories that are kept open on the way.
+const OPEN: usize = 16;
+
+/// What is left of a removed dump.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NotRemoved {
+    /// Where it is.
+    pub path: PathBuf,
+    /// When something of it was removed last.
+    pub since: Option<DateTime<Utc>>,
+    /// What in it is immutable or append-only, so that it cannot be removed: the first
+    /// that was found.
+    pub fixed: Option<PathBuf>,
+}
+
+impl NotRemoved {
+    /// What needs attention of it: what is merely cut off is finished by the next run.
+    pub(crate) fn attention(
+        &self,
+        now: DateTime<Utc>,
+        limits: &AttentionLimits,
+    ) -> Option<Attention> {
+        let age = self.since.map(|since| now - since);
+        let is_old = age.is_some_and(|age| age > limits.leftover_age);
+        (self.fixed.is_some() || is_old).then(|| Attention::NotRemoved {
+            path: self.path.clone(),
+            fixed: self.fixed.clone(),
+            age,
+        })
+    }
+}
+
+impl DumpRoot {
+    /// What is left of removed dumps; nothing also where this user may not look.
+    pub(crate) fn not_removed(&self) -> Vec<NotRemoved> {
+        let Some(removing) = self.removing_if_any() else {
+            return Vec::new();
+        };
+        let mut leaves = removing.rests().unwrap_or_default();
+        let spares = removing.spares(&mut |_| {});
+        leaves.retain(|leaf| spares.iter().all(|spare| spare.leaf != *leaf));
+        // What is read goes when it is not.
+        leaves.retain(|leaf| removing.hold(leaf).is_ok());
+        leaves.iter().map(|leaf| left_of(&removing, leaf)).collect()
+    }
+}
+
+fn left_of(removing: &Removing, leaf: &CStr) -> NotRemoved {
+    let path = removing.path_of(leaf);
+    let meta = stat::details(removing.handle.as_fd(), leaf).ok();
+    let since = meta.and_then(|found| {
+        let changed = found.meta.ctime;
+        DateTime::from_timestamp(changed.secs, 0)
+    });
+    let fixed = match meta.is_some_and(|found| found.is_fixed) {
+        true => Some(path.clone()),
+        false => dir::open_dir(removing.handle.as_fd(), leaf, For::Reading)
+            .ok()
+            .and_then(|top| first_fixed(top, &path)),
+    };
+    NotRemoved { path, since, fixed }
+}
+
+/// The first name below a directory that is immutable or append-only.
+fn first_fixed(top: OwnedFd, path: &Path) -> Option<PathBuf> {
+    let slots = HandleCache::new(OPEN);
+    let mut left = vec![DirHandle::top(top, For::Reading, &slots).ok()?.place];
+    let mut chunk = Chunk::default();
+    let mut looked = 0;
+    while let Some(place) = left.pop() {
+        let Ok(handle) = place.open() else { continue };
+        let Ok(own) = dir::reopen(handle.as_fd(), For::Reading) else {
+            continue;
+        };
+        let mut lister = Lister::new(Arc::new(own));
+        while !lister.is_done() && lister.next(&mut chunk).is_ok() {
+            for entry in chunk.iter() {
+                looked += 1;
+                let Ok(found) = stat::details(handle.as_fd(), entry.name) else {
+                    continue;
+                };
+                if found.is_fixed {
+                    let below = place.path().join(entry.name.to_bytes());
+                    return Some(below.below(path));
+                }
+                if looked >= LOOKED_AT {
+                    return None;
+                }
+                if found.meta.kind == Kind::Dir && !found.is_mounted {
+                    left.extend(place.enter(entry.name, For::Reading).map(|it| it.place));
+                }
+            }
+        }
+    }
+    None
+}

@@ -1,0 +1,89 @@
+//! What cannot be removed of a dump: `status` names it, and what was asked to remove
+//! it fails as long as it is there.
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{Ground, ends};
+use serde_json::Value;
+
+/// Lets everything be removed again, however the test ends.
+struct Freed(PathBuf);
+
+impl Drop for Freed {
+    fn drop(&mut self) {
+        let mut command = Command::new("chattr");
+        let _ = command.args(["-R", "-ia"]).arg(&self.0).output();
+    }
+}
+
+fn chattr(how: &[&str], on: &Path) {
+    let status = Command::new("chattr").args(how).arg(on).status();
+    assert!(status.expect("it runs").success(), "chattr {how:?} {on:?}");
+}
+
+/// What needs attention that is left of removed dumps.
+fn not_removed(ground: &Ground) -> Vec<Value> {
+    let mut command = ground.dumpctl(&["status", "--json"]);
+    command.env("MAINROOT", ground.at("tree"));
+    let output = command.output().expect("it runs");
+    let object: Value = serde_json::from_slice(&output.stdout).expect("an object");
+    let all = object["attention"].as_array().expect("a list");
+    let is = |one: &&Value| one["what"] == "not_removed";
+    all.iter().filter(is).cloned().collect()
+}
+
+#[test]
+#[ignore = "needs root, for chattr(1) on the filesystem of temporary files"]
+fn what_cannot_be_removed_fails_by_hand_and_is_named_by_status() {
+    for (path, how, named) in [
+        ("tree/own", "+i", "tree/own"),
+        ("tree/dir", "+a", "tree/dir"),
+        ("tree/dir", "+i", "tree/dir"),
+        ("", "+a", ""),
+    ] {
+        let ground = Ground::new();
+        let _freed = Freed(ground.root());
+        let away = ground.root().join(".dump/removing/2030-0101-0200");
+        // Of a dump itself, what has left its name already.
+        if path.is_empty() {
+            fs::create_dir_all(away.join("tree/dir")).expect("made");
+            fs::remove_dir_all(ground.root().join("2030/0101/0200")).expect("removed");
+            chattr(&[how], &away);
+        } else {
+            chattr(&[how], &ground.root().join("2030/0101/0200").join(path));
+            let remove = ground.dumpctl(&["remove", "--force", "2030/0101/0200"]);
+            let (_, said) = ends(remove, 23);
+            let named = format!("2030-0101-0200/{named}: Operation not permitted");
+            assert_eq!(said.matches(&named).count(), 1, "{said}");
+            assert!(said.contains("run 'chattr -ia' on it first"), "{said}");
+        }
+        let places = "main = \"../../tree\"\ndump = \"../../dump\"\nlog = \"stderr\"\n";
+        ground.config(&format!("{places}[keep]\nlast = 100\n"));
+        let (_, said) = ends(ground.dumpctl(&["prune"]), 23);
+        let fixed = away.join(named);
+        let fixed = fixed.to_string_lossy();
+        let fixed = fixed.trim_end_matches('/');
+        let told = format!("cannot remove {fixed}: Operation not permitted");
+        assert_eq!(said.matches(&told).count(), 1, "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+        let found = not_removed(&ground);
+        let [found] = &found[..] else {
+            panic!("{found:?}")
+        };
+        let text = found["text"].as_str().expect("a text");
+        let ends_so = format!("since {fixed} is immutable or append-only");
+        assert!(text.ends_with(&ends_so), "{text}");
+        let advice = found["advice"].as_str().expect("an advice");
+        let typed = format!("'chattr -R -ia {}'", away.display());
+        assert!(advice.ends_with(&typed), "{advice}");
+        chattr(&["-R", "-ia"], &away);
+        // What is merely cut off is for the next run.
+        assert_eq!(not_removed(&ground), [Value::Null; 0]);
+        ends(ground.dumpctl(&["prune"]), 0);
+        assert!(!away.exists());
+    }
+}
