@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use common::{Stage, tick};
 use dumpcore::{
-    CatalogTools, Checkpoint, DamageKind, KeepPeriod, KeepPolicy, KeepRules, Prune, Replica, Scrub,
-    Scrubbed,
+    CatalogTools, Checkpoint, DamageKind, KeepPeriod, KeepPolicy, KeepRules, Prune, Replica,
+    RunOptions, Scrub, Scrubbed,
 };
 use fixtures::{acl, keep_times, rot};
 use rusqlite::Connection;
@@ -306,6 +306,115 @@ fn attributes_that_no_copy_has_are_not_called_healed() {
     let good = fs::read(checkpoint.dump.join("tree/noted")).expect("read");
     assert_eq!(fs::read(made.join("noted")).expect("read"), good);
     assert_others(&scrub(&stage), &["tree/dir/twin", "tree/noted"]);
+}
+
+/// An older version, of other attributes, and a checkpoint, which is searched later.
+fn with_two_copies() -> (Stage, PathBuf) {
+    let stage = begun();
+    tick();
+    Checkpoint::new(&stage.dump)
+        .run()
+        .expect_err("there is no dump");
+    dump(&stage);
+    xattr::set(stage.source.join("noted"), "user.note", b"new").expect("set");
+    let made = dump(&stage).join("tree");
+    tick();
+    Checkpoint::new(&stage.dump).run().expect("made");
+    assert_sound(&stage);
+    (stage, made)
+}
+
+#[test]
+fn the_copy_that_has_the_attributes_is_taken_before_others() {
+    let (stage, made) = with_two_copies();
+    let noted = made.join("noted");
+    let bytes = fs::read(&noted).expect("read");
+    // Alone, with its contents, and with its size.
+    for turn in 0..3 {
+        xattr::set(&noted, "user.note", b"rot").expect("set");
+        match turn {
+            0 => {}
+            1 => rot(&noted, 100),
+            _ => {
+                let file = File::options().write(true).open(&noted).expect("opened");
+                let had = file.metadata().expect("there");
+                file.set_len(100).expect("cut");
+                keep_times(&file, &had);
+            }
+        }
+        let scrubbed = heal(&stage);
+        assert!(scrubbed.is_sound(), "{turn}: {scrubbed:#?}");
+        assert_eq!(scrubbed.healed.len(), 1, "{turn}");
+        assert_eq!(note(&noted), Some(b"new".to_vec()), "{turn}");
+        assert_eq!(fs::read(&noted).expect("read"), bytes, "{turn}");
+        assert_sound(&stage);
+    }
+}
+
+/// Where only its contents can be healed, what is left is known to a status, and to a
+/// scrub that looks at a part.
+#[test]
+fn what_is_healed_in_part_stays_known() {
+    let stage = begun();
+    let made = dump(&stage).join("tree");
+    xattr::set(made.join("noted"), "user.note", b"rot").expect("set");
+    tick();
+    Checkpoint::new(&stage.dump).run().expect("made");
+    let file = File::options().write(true).open(made.join("noted"));
+    let file = file.expect("opened");
+    let had = file.metadata().expect("there");
+    file.set_len(100).expect("cut");
+    keep_times(&file, &had);
+    let scrubbed = heal(&stage);
+    assert_others(&scrubbed, &["tree/dir/twin", "tree/noted"]);
+    assert_eq!(scrubbed.healed.len(), 1, "its contents");
+    let known = "SELECT count(*) FROM scrubbed WHERE fault=4";
+    assert_eq!(number(&stage, known), 1);
+}
+
+/// Without a hash two copies that agree do not say that a third is not as it was
+/// stored, when only its attributes are wrong.
+#[test]
+fn contents_are_not_changed_for_attributes() {
+    let (stage, made) = with_two_copies();
+    execute(&stage, "UPDATE inode SET hash=NULL");
+    let second = Stage::new();
+    let replica = Replica::of(&stage.dump).to(&second.dump);
+    replica.latest(true).init(true).run().expect("replicated");
+    rot(&made.join("noted"), 100);
+    xattr::set(made.join("noted"), "user.note", b"rot").expect("set");
+    let bytes = fs::read(made.join("noted")).expect("read");
+    let scrub = Scrub::new(&stage.dump).heal(true).from(&second.dump);
+    let scrubbed = scrub.run().expect("scrubbed");
+    assert_others(&scrubbed, &["tree/dir/twin", "tree/noted"]);
+    assert!(scrubbed.healed.is_empty(), "{scrubbed:#?}");
+    assert_eq!(fs::read(made.join("noted")).expect("read"), bytes);
+}
+
+/// What was made before these were recorded is read, brought up, and scrubbed.
+#[test]
+fn a_catalog_without_the_column_is_scrubbed() {
+    let stage = begun();
+    let made = dump(&stage).join("tree");
+    let older = "ALTER TABLE inode DROP COLUMN xattrs; ALTER TABLE scrubbed DROP COLUMN xattrs;
+                 PRAGMA user_version=2";
+    execute(&stage, older);
+    let look = Scrub::new(&stage.dump)
+        .options(RunOptions::new().dry_run(true))
+        .run();
+    assert!(look.expect("looked").is_sound());
+    assert_eq!(number(&stage, "PRAGMA user_version"), 2);
+    assert_sound(&stage);
+    assert_eq!(number(&stage, UNKNOWN), 0);
+    execute(&stage, older);
+    rot(&made.join("noted"), 100);
+    let scrubbed = scrub(&stage);
+    assert_eq!(scrubbed.damaged.len(), 1, "{scrubbed:#?}");
+    rot(&made.join("noted"), 100);
+    execute(&stage, older);
+    CatalogTools::new(&stage.dump).rebuild().expect("rebuilt");
+    assert_sound(&stage);
+    assert_eq!(number(&stage, UNKNOWN), 0);
 }
 
 /// A `chmod` of a file with an ACL changes the ACL; with the mode it is right again.

@@ -132,13 +132,23 @@ pub(crate) fn inode_digest(xattrs: &Xattrs) -> u64 {
 pub(crate) fn is_inode_digest_of(digest: u64, there: &Xattrs) -> bool {
     let (trusted, rest) = (digest >> 32, digest & HALF);
     let trusted_now = half(there, is_trusted);
-    let is_label = |name: &[u8]| name.starts_with(b"security.") && name != CAPABILITY;
     let same = trusted == trusted_now || trusted == 0 || trusted_now == 0;
     same && (rest == half(there, |name| !is_trusted(name))
         || rest == half(there, |name| !is_trusted(name) && !is_label(name)))
 }
 
+/// The same of what is recorded long after it was stored: without the labels that a
+/// kernel gives, and an administrator may have given again since.
+pub(crate) fn seen_digest(xattrs: &Xattrs) -> u64 {
+    inode_digest(&xattrs.filtered(|name| !is_label(name)))
+}
+
 const HALF: u64 = 0xffff_ffff;
+
+/// Kernels give security labels themselves.
+fn is_label(name: &[u8]) -> bool {
+    name.starts_with(b"security.") && name != CAPABILITY
+}
 
 fn is_trusted(name: &[u8]) -> bool {
     name.starts_with(b"trusted.")
@@ -277,6 +287,13 @@ mod tests {
             assert_eq!(is, same, "{stored:?} {there:?}");
         }
         assert_eq!(inode_digest(&of(&[])), 0);
+        let seen = seen_digest(&of(&["security.selinux", "user.a"]));
+        let given_again = [("security.selinux", 2), ("user.a", 1)];
+        let given_again = given_again.map(|(name, value)| (name.as_bytes().to_vec(), vec![value]));
+        for there in [of(&["user.a"]), Xattrs::new(given_again.to_vec())] {
+            assert!(is_inode_digest_of(seen, &there), "{there:?}");
+        }
+        assert!(!is_inode_digest_of(seen, &of(&["security.selinux"])));
     }
 
     #[test]

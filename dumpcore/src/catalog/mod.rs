@@ -108,7 +108,7 @@ mod walk_options;
 mod without;
 
 #[cfg(feature = "catalog")]
-pub(crate) use self::columns::{attributes_digest, inode_digest, is_inode_digest_of};
+pub(crate) use self::columns::{attributes_digest, inode_digest, is_inode_digest_of, seen_digest};
 #[cfg(feature = "catalog")]
 pub(crate) use self::copied::CopiedHashes;
 pub use self::error::CatalogError;
@@ -117,9 +117,9 @@ pub(crate) use self::file::Catalog;
 #[cfg(feature = "catalog")]
 pub(crate) use self::query::View;
 pub(crate) use self::query_values::{
-    CONTENTS_DIFFER, DumpSizes, HashState, Holder, NameDiffers, NameFault, Pair, PathVersion,
-    Recorded, ScrubChoice, ScrubNote, ScrubRow, ScrubStatus, Sought, SourceRow, StoredFrom, Taken,
-    UsageOf, Wanted,
+    CONTENTS_DIFFER, DumpSizes, HashState, Holder, METADATA_DIFFERS, NameDiffers, NameFault, Pair,
+    PathVersion, Recorded, ScrubChoice, ScrubNote, ScrubRow, ScrubStatus, Sought, SourceRow,
+    StoredFrom, Taken, UsageOf, Wanted,
 };
 #[cfg(not(feature = "catalog"))]
 pub(crate) use self::query_without::View;
@@ -144,5 +144,5 @@ pub(crate) use self::walk_options::WalkOptions;
 #[cfg(not(feature = "catalog"))]
 pub(crate) use self::without::{
     Catalog, CopiedHashes, RecordedHashes, Rows, ScrubList, SourceList, Stage, attributes_digest,
-    has_attributes, inode_digest, is_inode_digest_of,
+    has_attributes, inode_digest, is_inode_digest_of, seen_digest,
 };

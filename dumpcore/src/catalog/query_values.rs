@@ -218,6 +218,8 @@ pub(crate) struct ScrubTotal {
 /// The number of what is wrong with a file whose contents are not those that were
 /// stored.
 pub(crate) const CONTENTS_DIFFER: i64 = 2;
+/// The same of metadata.
+pub(crate) const METADATA_DIFFERS: i64 = 4;
 
 /// What a scrub has taken of an inode, since nothing was recorded of it that counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

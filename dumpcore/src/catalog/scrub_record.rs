@@ -4,11 +4,12 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::apply::{THERE, within};
-use super::columns::{closed_hash, nanos, open_hash};
+use super::columns::{closed_hash, is_inode_digest_of, nanos, open_hash};
 use super::error::{CatalogError, CatalogOp};
 use super::file::Catalog;
-use super::query_values::ScrubNote;
+use super::query_values::{METADATA_DIFFERS, ScrubNote};
 use super::values::{Facts, Hash};
+use crate::model::metadata::Xattrs;
 use crate::policy::heal_note::InodeKey;
 use crate::policy::layout::DumpId;
 
@@ -70,15 +71,16 @@ impl Catalog {
     }
 
     /// Records that an inode has taken the place of another, under all its names.
-    /// `hash`: of its contents, where none was recorded.
+    /// `taken`: the hash of its contents, where none was recorded, and its attributes,
+    /// where they can be read; others than those recorded stay damage.
     pub(crate) fn note_healed(
         &mut self,
         now: i64,
         old: InodeKey,
         new: &Facts,
-        hash: Option<Hash>,
+        taken: (Option<Hash>, Option<&Xattrs>),
     ) -> Result<(), CatalogError> {
-        self.scrub(|db| healed(db, now, old, new, hash))
+        self.scrub(|db| healed(db, now, old, new, taken))
     }
 
     fn scrub<T>(
@@ -104,7 +106,7 @@ fn healed(
     now: i64,
     old: InodeKey,
     new: &Facts,
-    hash: Option<Hash>,
+    (hash, has): (Option<Hash>, Option<&Xattrs>),
 ) -> rusqlite::Result<()> {
     let (old_ino, old_born) = (old.0.cast_signed(), old.1.map_or(0, nanos));
     let find = |ino: i64, born: i64| -> rusqlite::Result<Option<Found>> {
@@ -143,9 +145,13 @@ fn healed(
             id, ino, born, bytes, new.mode, new.uid, new.gid, closed, xattrs
         ],
     )?;
-    let sql = "INSERT INTO scrubbed(inode, at, hashed, fault) VALUES(?1, ?2, NULL, 0)
-               ON CONFLICT(inode) DO UPDATE SET at=?2, fault=0";
-    db.execute(sql, [id, now])?;
+    let recorded = xattrs.map(i64::cast_unsigned);
+    let is_whole =
+        recorded.is_none_or(|digest| has.is_some_and(|has| is_inode_digest_of(digest, has)));
+    let fault = if is_whole { 0 } else { METADATA_DIFFERS };
+    let sql = "INSERT INTO scrubbed(inode, at, hashed, fault) VALUES(?1, ?2, NULL, ?3)
+               ON CONFLICT(inode) DO UPDATE SET at=?2, fault=?3";
+    db.execute(sql, [id, now, fault])?;
     Ok(())
 }
 

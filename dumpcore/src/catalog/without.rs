@@ -38,6 +38,11 @@ pub(crate) fn inode_digest(_: &Xattrs) -> u64 {
     0
 }
 
+/// The same by a scrub.
+pub(crate) fn seen_digest(_: &Xattrs) -> u64 {
+    0
+}
+
 /// Are an inode's attributes those that were recorded? None were.
 pub(crate) fn is_inode_digest_of(_: u64, _: &Xattrs) -> bool {
     true
@@ -246,7 +251,7 @@ impl Catalog {
         _: i64,
         _: InodeKey,
         _: &Facts,
-        _: Option<ContentHash>,
+        _: (Option<ContentHash>, Option<&Xattrs>),
     ) -> Answer<()> {
         match self.0 {}
     }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::catalog::CONTENTS_DIFFER;
+use crate::catalog::{CONTENTS_DIFFER, METADATA_DIFFERS};
 use crate::model::fault::Fault;
 use crate::model::path::RelPath;
 use crate::policy::layout::DumpId;
@@ -47,7 +47,7 @@ impl DamageKind {
             Self::ReadError => 1,
             Self::Contents => CONTENTS_DIFFER,
             Self::Size => 3,
-            Self::Metadata => 4,
+            Self::Metadata => METADATA_DIFFERS,
             Self::Missing => 5,
             Self::NotRecorded => 6,
         }

@@ -12,6 +12,7 @@ use std::collections::HashSet;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 
+use super::attributes;
 use super::book::Damage;
 use super::look::{below, split};
 use super::worksite::Worksite;
@@ -27,6 +28,7 @@ use crate::root::DumpRoot;
 use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
 use crate::sys::stat::{self, Fresh};
+use crate::sys::xattr::Subject;
 use crate::sys::{disk, file};
 
 /// How many dumps of another dump root are searched for a copy, at most.
@@ -192,9 +194,12 @@ impl Copies {
                 let place = (&top, path.as_bytes(), full);
                 let found = self.read(site, damage, place, from, met);
                 number += usize::from(found.is_some());
-                let is_good = found
-                    .as_ref()
-                    .is_some_and(|copy| damage.row.hash == HashState::Recorded(copy.hash));
+                let is_good = found.as_ref().is_some_and(|copy| {
+                    let of = Subject::Open(copy.file.as_fd());
+                    let has = || attributes::are_recorded(of, damage.row.xattrs);
+                    let whole = !damage.bad.may_lack_attributes() || has();
+                    damage.row.hash == HashState::Recorded(copy.hash) && whole
+                });
                 copies.extend(found);
                 if is_good || number == READ || site.is_stopped() {
                     break;

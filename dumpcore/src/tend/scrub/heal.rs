@@ -226,8 +226,7 @@ impl Healer {
         }
         self.attributes((&made, bad), damage, copy)
             .map_err(failed)?;
-        let whole = !damage.bad.attributes
-            || attributes::are_recorded(Subject::Open(made.as_fd()), damage.row.xattrs);
+        let whole = attributes::are_recorded(Subject::Open(made.as_fd()), damage.row.xattrs);
         if !whole && damage.bad.kind == DamageKind::Metadata {
             return Ok(None);
         }
@@ -256,8 +255,8 @@ impl Healer {
     ) -> Result<(), OpError> {
         let of_bad = Subject::Named(bad.dir.as_fd(), &bad.name);
         let of_copy = Subject::Open(copy.file.as_fd());
-        let from_copy =
-            damage.bad.attributes && attributes::are_recorded(of_copy, damage.row.xattrs);
+        let are_recorded = |of| attributes::are_recorded(of, damage.row.xattrs);
+        let from_copy = !are_recorded(of_bad) && are_recorded(of_copy);
         let (first, second) = match from_copy {
             true => (of_copy, of_bad),
             false => (of_bad, of_copy),
@@ -418,8 +417,11 @@ fn finish(
         return Ok(Ok(false));
     }
     if let Some(new) = dir.look(base, DamagedLeaf::New) {
+        let leaf = DamagedDir::leaf(base, DamagedLeaf::New);
+        let has = attributes::read(Subject::Named(dir.handle.as_fd(), &leaf)).ok();
+        let taken = (hash, has.as_ref());
         let mut catalog = Catalog::existing(site.root)?;
-        catalog.note_healed(site.now(), note.old, &Facts::of(&new), hash)?;
+        catalog.note_healed(site.now(), note.old, &Facts::of(&new), taken)?;
     }
     dir.end(base, dir.look(base, DamagedLeaf::Old).is_some())?;
     Ok(Ok(true))

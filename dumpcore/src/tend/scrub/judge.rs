@@ -52,8 +52,8 @@ fn with_attributes(
     if !damage.bad.attributes {
         return Ok(Vec::new());
     }
-    let xattrs = damage.row.xattrs;
-    let has = |copy: &Copy| attributes::are_recorded(Subject::Open(copy.file.as_fd()), xattrs);
+    // Its contents are not to be changed, also where no hash was recorded of them.
+    let has = |copy: &Copy| has_them(copy, damage) && Some(copy.hash) == damage.bad.hash;
     Ok(match copies.of(site, view, damage)? {
         Verdict::Good(good) => good.into_iter().filter(has).collect(),
         Verdict::Catalog => Vec::new(),
@@ -77,17 +77,12 @@ pub(super) fn healed_or_told(
     good: Vec<Copy>,
     scrubbed: &mut Scrubbed,
 ) -> Result<(), Error> {
-    // Where attributes are wrong, it is found out with which copy they become right.
-    let tries = if damage.bad.attributes { good.len() } else { 1 };
-    let mut healed = Healed::NotYet;
-    if let Some(healer) = healer {
-        for copy in good.iter().take(tries) {
-            healed = healer.heal(site, damage, copy)?;
-            if !matches!(healed, Healed::NotYet) {
-                break;
-            }
-        }
-    }
+    let mut good = good;
+    good.sort_by_cached_key(|copy| (!has_them(copy, damage), copy.is_own));
+    let healed = match healer {
+        Some(healer) => heal(site, healer, damage, &good)?,
+        None => Healed::NotYet,
+    };
     let good = good.into_iter().filter(|copy| !copy.is_own);
     let told = told(damage, good.map(|copy| copy.path).collect());
     match healed {
@@ -110,6 +105,29 @@ pub(super) fn healed_or_told(
     Ok(())
 }
 
+/// By the first copy with which it succeeds.
+fn heal(
+    site: &Worksite<'_>,
+    healer: &mut Healer,
+    damage: &Damage,
+    good: &[Copy],
+) -> Result<Healed, Error> {
+    let mut failed = None;
+    for copy in good {
+        match healer.heal(site, damage, copy)? {
+            Healed::Failed(fault) => failed = failed.or(Some(fault)),
+            Healed::NotYet if !site.is_stopped() => {}
+            healed => return Ok(healed),
+        }
+    }
+    Ok(failed.map_or(Healed::NotYet, Healed::Failed))
+}
+
+/// Has a copy the attributes that were recorded?
+fn has_them(copy: &Copy, damage: &Damage) -> bool {
+    attributes::are_recorded(Subject::Open(copy.file.as_fd()), damage.row.xattrs)
+}
+
 fn told(damage: &Damage, good: Vec<PathBuf>) -> Damaged {
     Damaged {
         kind: damage.bad.kind,
@@ -128,20 +146,37 @@ fn told(damage: &Damage, good: Vec<PathBuf>) -> Damaged {
     }
 }
 
+/// Tells what is wrong about the attributes of a file, of whose contents only the
+/// catalog had something wrong. Returns what is recorded of it.
+pub(super) fn told_of_catalog(damage: &Damage, scrubbed: &mut Scrubbed) -> Wrong {
+    scrubbed.catalog.push(damage.row.path.clone());
+    let mut fault = 0;
+    if damage.bad.attributes {
+        fault = DamageKind::Metadata.number();
+        scrubbed.damaged.push(Damaged {
+            kind: DamageKind::Metadata,
+            cause: Some(attributes::OTHERS.to_owned()),
+            ..told(damage, Vec::new())
+        });
+    }
+    (damage.row.facts, damage.bad.hash, fault)
+}
+
+/// A file that the catalog was wrong about, its hash, and what is wrong with it
+/// besides.
+type Wrong = (Facts, Option<ContentHash>, i64);
+
 /// Records the hashes of files that the catalog was wrong about.
-pub(super) fn put_right(
-    site: &Worksite<'_>,
-    wrong: &[(Facts, Option<ContentHash>)],
-) -> Result<(), Error> {
+pub(super) fn put_right(site: &Worksite<'_>, wrong: &[Wrong]) -> Result<(), Error> {
     if wrong.is_empty() {
         return Ok(());
     }
-    let notes = wrong.iter().map(|(facts, hash)| {
+    let notes = wrong.iter().map(|(facts, hash, fault)| {
         let taken = Taken {
             hash: *hash,
             xattrs: None,
         };
-        ScrubNote::new(facts, taken, 0)
+        ScrubNote::new(facts, taken, *fault)
     });
     let notes: Vec<_> = notes.collect();
     if let Some(Held::Lock(lock)) = lock_when_free(site)? {

@@ -45,6 +45,12 @@ pub(super) struct Bad {
 }
 
 impl Bad {
+    /// May its attributes be others than those that were recorded? They were not
+    /// looked at where it could not be read, or has another size.
+    pub(super) fn may_lack_attributes(&self) -> bool {
+        self.attributes || matches!(self.kind, DamageKind::ReadError | DamageKind::Size)
+    }
+
     fn of(kind: DamageKind) -> Looked {
         Looked::Bad(Self {
             kind,

@@ -30,7 +30,7 @@ use std::time::{Duration, Instant};
 use self::book::Book;
 use self::copies::{Copies, Verdict};
 use self::heal::Healer;
-use self::judge::{add_unrecorded, healed_or_told, put_right, verdict};
+use self::judge::{add_unrecorded, healed_or_told, put_right, told_of_catalog, verdict};
 use self::locking::{Held, lock_when_free};
 use self::read::read_all;
 use self::worksite::Worksite;
@@ -298,10 +298,7 @@ impl Scrub {
                 Verdict::Good(good) => {
                     healed_or_told(site, healer.as_mut(), &damage, good, &mut scrubbed)?;
                 }
-                Verdict::Catalog => {
-                    scrubbed.catalog.push(damage.row.path.clone());
-                    wrong.push((damage.row.facts, damage.bad.hash));
-                }
+                Verdict::Catalog => wrong.push(told_of_catalog(&damage, &mut scrubbed)),
             }
         }
         put_right(site, &wrong)?;
