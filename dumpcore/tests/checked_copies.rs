@@ -3,16 +3,18 @@
 
 mod common;
 
-use std::fs;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use common::{Stage, tick};
 use dumpcore::{
     CatalogTools, Checkpoint, Count, DamageKind, RelPath, Replica, Replicated, Report, Scrub,
     Warning,
 };
-use fixtures::{Fingerprint, Options, diff_trees, rot};
+use fixtures::{Fingerprint, Options, diff_trees, keep_times, rot};
 
 const ROTTEN: &str = "tree/dir/rotten";
 
@@ -271,16 +273,83 @@ fn a_wrong_hash_is_the_catalogs_fault() {
     }
 }
 
+/// Nobody changes a published file: one that was cut off, or written to, is not what
+/// was stored.
 #[test]
-fn what_is_not_the_file_that_was_recorded_is_not_compared() {
-    for how in BOTH {
+fn another_size_or_time_is_the_same_fault() {
+    let cut: fn(&File) = |file| file.set_len(1_000_000).expect("cut");
+    let grown: fn(&File) = |file| file.set_len(3_000_001).expect("grown");
+    let touched: fn(&File) = |file| file.set_modified(SystemTime::UNIX_EPOCH).expect("set");
+    // Does it keep its time, is its hash recorded, and is the copy known as damaged?
+    let cases = [
+        (cut, true, true, true),
+        (cut, false, true, true),
+        (grown, true, true, true),
+        (grown, true, false, false),
+        (touched, false, true, false),
+    ];
+    for (how, (spoil, keeps_time, hashed, known)) in BOTH
+        .into_iter()
+        .flat_map(|how| cases.map(|case| (how, case)))
+    {
         let (stage, dump) = dumped();
-        // Somebody has written into the dump, which leaves another time.
-        fs::write(dump.join("tree/dir/small"), b"0123456789").expect("written");
-        let report = how.run(&stage, false);
-        assert!(report.is_complete(), "{report:#?}");
-        assert_eq!(report.counts.checked.number, 2);
+        if !hashed {
+            let db = rusqlite::Connection::open(stage.dump.join(".dump/catalog.db"));
+            let forgot = db
+                .expect("opened")
+                .execute("UPDATE inode SET hash=NULL", []);
+            assert!(forgot.expect("written") > 1);
+        }
+        let file = File::options().write(true).open(dump.join(ROTTEN));
+        let file = file.expect("opened");
+        let had = file.metadata().expect("there");
+        spoil(&file);
+        if keeps_time {
+            keep_times(&file, &had);
+        }
+        let before = Fingerprint::of(&dump);
+        let report = how.run(&stage, how == How::Replica);
+        let [Warning::Damaged { good, .. }] = &damages(&report)[..] else {
+            panic!("{report:#?}");
+        };
+        let names = ["dir/rotten", "twin"].map(|name| stage.source.join(name));
+        let is_good = |good: &PathBuf| names.contains(good);
+        assert_eq!(good.as_ref().is_some_and(is_good), known, "{good:?}");
+        assert_named(&report, &dump, good.as_deref());
+        assert_eq!(before.changes(&dump), Vec::<String>::new(), "{how:?}");
+        let trees = [&dump, &report.dump].map(|dump| dump.join("tree"));
+        let lines = diff_trees(&trees[0], &trees[1], &Options::of_runner());
+        assert!(lines.is_empty(), "{}", lines.join("\n"));
+        assert_known(&stage, how, &report, known);
     }
+}
+
+fn damages(report: &Report) -> Vec<Warning> {
+    let all = report.warnings.iter();
+    let damages = all.filter(|warning| matches!(warning, Warning::Damaged { .. }));
+    damages.cloned().collect()
+}
+
+/// A scrub of the copy knows what was stored, if that was recorded and is not what it
+/// has; of the dump it is known to be damaged.
+#[track_caller]
+fn assert_known(stage: &Stage, how: How, report: &Report, is_known: bool) {
+    let root = how.root(stage);
+    let copy = report.dump.join(ROTTEN).metadata().expect("there").ino();
+    if !root.join(".dump/catalog.db").exists() {
+        assert!(!is_known);
+        return;
+    }
+    let scrubbed = Scrub::new(&root).run().expect("scrubbed");
+    let inos = scrubbed.damaged.iter().map(|damaged| {
+        let path = &damaged.paths[0];
+        let path = root.join(path.first.path()).join(path.path.as_path());
+        fs::metadata(path).expect("there").ino()
+    });
+    let inos: Vec<u64> = inos.collect();
+    assert_eq!(inos.contains(&copy), is_known, "{scrubbed:#?}");
+    let of_dump = usize::from(how == How::Checkpoint);
+    assert_eq!(inos.len(), of_dump + usize::from(is_known), "{scrubbed:#?}");
 }
 
 #[test]
@@ -298,6 +367,11 @@ fn what_a_stopped_run_has_copied_is_compared_again() {
     let (stage, dump) = dumped();
     without_the_tree(&stage);
     rot(&dump.join(ROTTEN), 2_000_000);
+    // What has another size is copied again as well.
+    let small = File::options()
+        .write(true)
+        .open(dump.join("tree/dir/small"));
+    small.expect("opened").set_len(5).expect("cut");
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Checkpoint::new(&stage.dump)
         .observer(Arc::new(Stops(Arc::clone(&stop))))
@@ -309,6 +383,10 @@ fn what_a_stopped_run_has_copied_is_compared_again() {
         report.resumed && report.counts.kept.number > 0,
         "{report:#?}"
     );
-    assert_named(&report, &dump, None);
-    assert_eq!(report.counts.checked.number, 2);
+    let faults = report.faults.iter().map(|fault| fault.path.clone());
+    let faults: BTreeSet<_> = faults.collect();
+    assert_eq!((report.missing, faults.len()), (2, 2), "{report:#?}");
+    assert!(faults.contains(&dump.join("tree/dir/small")), "{faults:?}");
+    assert_eq!(damages(&report).len(), 2);
+    assert_eq!(report.counts.checked.number, 1);
 }

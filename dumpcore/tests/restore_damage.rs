@@ -247,6 +247,26 @@ fn replaces_nothing(new: &dyn Fn() -> Ground) {
     }
 }
 
+/// A file that was cut off in the dump is not what was stored either.
+#[test]
+fn another_size_is_damage_as_well() {
+    let ground = Ground::new();
+    let cut = |path: PathBuf| {
+        let file = fs::File::options().write(true).open(path).expect("opened");
+        file.set_len(10).expect("cut");
+    };
+    cut(ground.in_dump("dir/one"));
+    let report = done(ground.order("dir", false).run());
+    let told = fault(&report, &version(&ground, "dir/one"));
+    assert!(told.contains("a good copy is "), "{told}");
+    assert_eq!(fs::metadata(ground.to("dir/one")).expect("there").len(), 10);
+    fs::write(ground.tree("dir/one"), "mine").expect("written");
+    let order = ground.order("dir", true).merging(Merging::new());
+    let told = fault(&done(order.run_replacing()), &version(&ground, "dir/one"));
+    assert!(told.contains(", and replaces nothing; "), "{told}");
+    assert_eq!(fs::read(ground.tree("dir/one")).expect("read"), b"mine");
+}
+
 #[test]
 fn without_a_catalog_nothing_is_compared() {
     let ground = Ground::new();

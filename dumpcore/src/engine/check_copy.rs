@@ -1,7 +1,8 @@
 //! A file of a published dump is copied: is it what was stored at first?
 //!
-//! The hash of what was read is that of the copy, and has to be the one that the
-//! catalog has of the file. If it is not, the file is read once more from the
+//! It has to have the size and the time of modification that the catalog has of it:
+//! nobody changes a published file. The hash of what was read is that of the copy, and
+//! has to be the one that the catalog has of the file. If it is not, the file is read once more from the
 //! disk. What is damaged then is copied as it is, so that nothing is lost; it is a
 //! fault, and the copy is recorded with the hash of what was stored at first, so that
 //! a scrub knows it as damaged as well. Where that is asked for, a good copy from
@@ -30,6 +31,9 @@ use crate::sys::{errno, file, stat};
 const DIFFERS: &str = "its contents are not what was stored, and are copied as they are; \
                        find a good copy with 'dumpctl scrub --heal'";
 
+const CHANGED: &str = "its size or modification time is not what was stored, and it is copied as \
+                       it is; find a good copy with 'dumpctl scrub --heal'";
+
 impl Worker<'_> {
     /// Copies a file, and compares it with what was recorded of it.
     pub(super) fn copy_file(
@@ -56,6 +60,9 @@ impl Worker<'_> {
         item: Item<'_>,
         stored: Stored,
     ) -> Result<Stored, StoreError> {
+        if let Some(was) = checked.before_it_changed(&stored.meta) {
+            return self.changed(checked, item, stored, was);
+        }
         let Some(hash) = stored.hash else {
             return self.shared(checked, item, stored);
         };
@@ -156,6 +163,52 @@ impl Worker<'_> {
             made: Some(Facts::of(&stored.made)),
             recorded,
         });
+        Ok(stored)
+    }
+
+    /// A file has another size or modification time than was recorded, and was copied
+    /// as it is. A good copy is only named: what is copied has the size and the time
+    /// that the source has, or a later run would take the two for different files.
+    fn changed(
+        &mut self,
+        checked: &Checked<'_>,
+        item: Item<'_>,
+        stored: Stored,
+        (was, recorded): (Facts, Option<ContentHash>),
+    ) -> Result<Stored, StoreError> {
+        let is_whole = recorded.is_some() && stored.hash == recorded;
+        let meta = Meta {
+            size: was.size,
+            mtime: was.mtime,
+            ..stored.meta
+        };
+        let opinion = recorded.filter(|_| !is_whole).map(|recorded| {
+            checked.opinion(&Doubt {
+                meta: &meta,
+                recorded,
+                read: stored.hash,
+            })
+        });
+        let good = match opinion {
+            Some(Opinion::Good(good)) => Some(good),
+            _ => None,
+        };
+        if self.run.rules.options.purpose.restores() {
+            return self.damaged_in_dump(item, stored, good);
+        }
+        self.tell_damaged(checked, item, good);
+        let differs = OpError::source(Op::Verify, io::Error::other(CHANGED));
+        self.lost(item.node, item.name, differs);
+        if let Some(recorded) = recorded {
+            checked.damaged(CopyDamage {
+                source: was,
+                made: (!is_whole).then(|| Facts::of(&stored.made)),
+                recorded,
+            });
+        }
+        if let Some(hash) = stored.hash.filter(|_| is_whole) {
+            checked.made(&stored.made, &hash);
+        }
         Ok(stored)
     }
 
@@ -298,6 +351,10 @@ impl Worker<'_> {
         let Some((checked, target)) = known.filter(|_| item.meta.kind == Kind::File) else {
             return Ok(true);
         };
+        // What was copied of one that changed is copied again, and told again.
+        if checked.before_it_changed(item.meta).is_some() {
+            return Ok(false);
+        }
         let Some(recorded) = checked.recorded(item.meta) else {
             return Ok(true);
         };

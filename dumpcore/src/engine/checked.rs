@@ -107,8 +107,22 @@ impl<'a> Checked<'a> {
 
     /// The hash of a file as it was stored at first.
     pub(super) fn recorded(&self, meta: &Meta) -> Option<ContentHash> {
+        self.ask(|hashes| hashes.of(meta))
+    }
+
+    /// What was recorded of a file that has another size or modification time by now,
+    /// and its hash.
+    pub(super) fn before_it_changed(&self, meta: &Meta) -> Option<(Facts, Option<ContentHash>)> {
+        self.ask(|hashes| hashes.before_it_changed(meta))
+    }
+
+    /// After its first error the catalog is not asked again.
+    fn ask<T>(
+        &self,
+        question: impl FnOnce(&RecordedHashes) -> Result<Option<T>, CatalogError>,
+    ) -> Option<T> {
         let mut hashes = lock(&self.hashes);
-        let answer = hashes.as_ref()?.of(meta);
+        let answer = question(hashes.as_ref()?);
         answer.unwrap_or_else(|error| {
             *hashes = None;
             lock(&self.failure).get_or_insert(error);
