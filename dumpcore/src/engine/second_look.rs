@@ -55,6 +55,7 @@ impl Worker<'_> {
                         meta: stat::look_at(&handle)?,
                         handle: Arc::new(handle),
                         is_mount: false,
+                        is_fixed: false,
                     })
                 });
                 if let Ok(entered) = entered {
@@ -349,6 +350,7 @@ impl Worker<'_> {
             handle,
             meta: node.meta,
             is_mount: false,
+            is_fixed: false,
         };
         let Some(meta) = self.coming(&tree, &entered, &target, entry) else {
             return true;

@@ -59,6 +59,11 @@ fn expired(above: &Arc<DirHandle>, name: &CStr) -> Result<Option<TargetDir>, OpE
             let mounted = io::Error::other("another filesystem is mounted there");
             Err(OpError::target(Op::Open, mounted))
         }
+        // The dump would have what its source has not, and nothing in it could ever be
+        // changed or removed.
+        Ok(entered) if entered.is_fixed => {
+            Err(OpError::target(Op::SetMode, errno::not_permitted()))
+        }
         Ok(entered) => Ok(Some(TargetDir {
             place: Some(entered.place),
             fresh: false,

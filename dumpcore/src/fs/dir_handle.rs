@@ -109,13 +109,18 @@ impl DirHandle {
             handle,
             meta,
             is_mount: false,
+            is_fixed: false,
         })
     }
 
     /// A directory below, opened by its name; a symlink is not followed.
     pub(crate) fn enter(self: &Arc<Self>, name: &CStr, purpose: For) -> io::Result<Entered> {
         let handle = dir::open_dir(self.open()?.as_fd(), name, purpose)?;
-        let (meta, is_mount) = stat::look_at_top(&handle)?;
+        let stat::Top {
+            meta,
+            is_mount,
+            is_fixed,
+        } = stat::look_at_top(&handle)?;
         let handle = Arc::new(handle);
         let place = Arc::new(Self {
             above: Some(Arc::clone(self)),
@@ -132,6 +137,7 @@ impl DirHandle {
             handle,
             meta,
             is_mount,
+            is_fixed,
         })
     }
 
@@ -314,6 +320,8 @@ pub(crate) struct Entered {
     pub(crate) meta: Meta,
     /// Is something mounted there? Of a top that is not asked.
     pub(crate) is_mount: bool,
+    /// Is it immutable or append-only? Of a top that is not asked.
+    pub(crate) is_fixed: bool,
 }
 
 #[cfg(test)]

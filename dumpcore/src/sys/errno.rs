@@ -26,6 +26,12 @@ pub(crate) fn taken() -> io::Error {
     io::ErrorKind::AlreadyExists.into()
 }
 
+/// What the system would say of a change to what is immutable or append-only; our
+/// answer.
+pub(crate) fn not_permitted() -> io::Error {
+    Errno::PERM.into()
+}
+
 /// Something on the way is not a directory; our answer.
 pub(crate) fn no_directory() -> io::Error {
     io::ErrorKind::NotADirectory.into()

@@ -91,17 +91,29 @@ pub(crate) fn mount_id(handle: impl AsFd) -> io::Result<u64> {
     Ok(statx(handle, c"", AtFlags::EMPTY_PATH, wanted)?.stx_mnt_id)
 }
 
-/// Looks at what a handle holds, and whether that is the top of a mount:
-/// unknown, and no, before Linux 5.8.
-pub(crate) fn look_at_top(handle: impl AsFd) -> io::Result<(Meta, bool)> {
+/// What a handle holds, and what else the same call tells.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Top {
+    pub(crate) meta: Meta,
+    /// Is it the top of a mount? Unknown, and no, before Linux 5.8.
+    pub(crate) is_mount: bool,
+    /// Is it immutable or append-only?
+    pub(crate) is_fixed: bool,
+}
+
+/// Looks at what a handle holds, with what is not in its [`Meta`].
+pub(crate) fn look_at_top(handle: impl AsFd) -> io::Result<Top> {
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME;
     let found = statx(handle, c"", AtFlags::EMPTY_PATH, wanted)?;
-    let is_top = found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT);
-    let meta = Meta {
-        born: birth(&found),
-        ..meta(&found)?
-    };
-    Ok((meta, is_top))
+    let is = |attribute| found.stx_attributes.intersects(attribute);
+    Ok(Top {
+        meta: Meta {
+            born: birth(&found),
+            ..meta(&found)?
+        },
+        is_mount: is(StatxAttributes::MOUNT_ROOT),
+        is_fixed: is(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND),
+    })
 }
 
 /// What is at a name, as far as the filesystem itself need not be asked.
