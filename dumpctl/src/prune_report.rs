@@ -174,7 +174,8 @@ pub(crate) fn tell(
         }
     }
     text.push_str(&removal_report::finished(removal));
-    let stay = pruned.plan.keep.len() + removal.left.len();
+    text.push_str(&removal_report::remaining(removal));
+    let stay = pruned.plan.keep.len() + removal.left.len() + removal.remaining.len();
     text.push_str(&match removal.removed.len() {
         0 => format!("nothing to remove; {} stay\n", dumps_of(stay as u64)),
         removed => format!(

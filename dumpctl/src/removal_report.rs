@@ -47,6 +47,12 @@ pub(crate) fn removed(dump: DumpId, names: u64, freed_bytes: u64) -> String {
     format!("removed {dump}: {names} entries, {freed} freed")
 }
 
+/// What it did not come to before it was stopped, a line each.
+pub(crate) fn remaining(removal: &Removal) -> String {
+    let lines = removal.remaining.iter();
+    lines.map(|dump| format!("still there: {dump}\n")).collect()
+}
+
 /// What was left by an earlier removal; nothing where nothing was.
 pub(crate) fn finished(removal: &Removal) -> String {
     match removal.finished_names {

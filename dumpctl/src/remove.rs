@@ -31,7 +31,7 @@ Exit codes:
   23        partly done: each dump or file that was left is named
   75        a run is using this dump root
   130, 143  stopped by SIGINT (130), SIGTERM or SIGHUP (143): the next run
-            finishes what was begun";
+            finishes what was begun; the dumps that it did not come to are named";
 
 /// Remove dumps. No other dump needs them.
 ///
@@ -199,6 +199,7 @@ fn tell(
         text.push_str(&line(removed, removal.dry_run));
         text.push('\n');
     }
+    text.push_str(&report::remaining(removal));
     text.push_str(&report::finished(removal));
     screen::print(&text)
 }

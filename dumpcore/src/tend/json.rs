@@ -38,6 +38,7 @@ impl Serialize for Removal {
         map.serialize_entry("dry_run", &self.dry_run)?;
         map.serialize_entry("removed", &self.removed)?;
         map.serialize_entry("left", &self.left)?;
+        map.serialize_entry("remaining", &self.remaining)?;
         map.serialize_entry("freed_bytes", &self.freed_bytes)?;
         map.serialize_entry("finished_entries", &self.finished_names)?;
         map.serialize_entry("faults_total", &self.faults_total)?;
@@ -72,6 +73,7 @@ mod tests {
         let removal = Removal {
             removed: vec![removed],
             left: vec![left],
+            remaining: Vec::new(),
             faults: Vec::new(),
             faults_total: 0,
             freed_bytes: 4096,

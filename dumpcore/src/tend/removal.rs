@@ -155,6 +155,8 @@ pub struct Removal {
     pub removed: Vec<Removed>,
     /// Dumps that were not removed.
     pub left: Vec<Left>,
+    /// Dumps that are still there because it was stopped before it came to them.
+    pub remaining: Vec<DumpId>,
     /// What could not be removed of these dumps, up to
     /// [`Report::MAX_LISTED`](crate::Report::MAX_LISTED).
     pub faults: Vec<Fault>,

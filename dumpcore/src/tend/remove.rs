@@ -9,7 +9,7 @@ use std::ffi::{CStr, CString};
 use std::path::PathBuf;
 
 use super::protect::Plan;
-use super::removal::{Left, Reason, Removal, Removed};
+use super::removal::{Reason, Removal, Removed};
 use crate::catalog::Catalog;
 use crate::engine::{self, Act, Budget, Measured, Totals};
 use crate::model::error::Error;
@@ -187,6 +187,10 @@ impl Remove {
         let measured = Measured::default();
         let mut removed = Vec::new();
         for id in std::mem::take(&mut plan.go) {
+            if !totals.keep_going() {
+                plan.go.push(id);
+                continue;
+            }
             let path = root.path().join(id.path());
             let mounted = match root.mounted_below(id) {
                 Ok(None) => None,
@@ -217,7 +221,7 @@ impl Remove {
                 recyclable: false,
             });
         }
-        self.summed(removed, plan.left)
+        self.summed(removed, plan)
     }
 
     /// Renames all of them away, then removes them one by one.
@@ -276,7 +280,7 @@ impl Remove {
             true => removing::finish(root, &stay, Total::Told, budget, totals),
             false => engine::Gone::default(),
         };
-        let mut removal = self.summed(removed, plan.left);
+        let mut removal = self.summed(removed, plan);
         removal.finished_names = finished.names;
         removal.freed_bytes += finished.freed;
         Ok(removal)
@@ -319,11 +323,13 @@ impl Remove {
             .map(DumpId::Dump)
     }
 
-    fn summed(&self, removed: Vec<Removed>, left: Vec<Left>) -> Removal {
+    /// What stands in the plan was not come to.
+    fn summed(&self, removed: Vec<Removed>, plan: Plan) -> Removal {
         Removal {
             freed_bytes: removed.iter().map(|removed| removed.freed_bytes).sum(),
             removed,
-            left,
+            left: plan.left,
+            remaining: plan.go,
             faults: Vec::new(),
             faults_total: 0,
             finished_names: 0,
@@ -342,7 +348,8 @@ struct Away {
     is_flushed: bool,
 }
 
-/// Renames what a plan lets go. What stays is left in the plan.
+/// Renames what a plan lets go. What stays is left in the plan, and also what it did not
+/// come to before it was stopped.
 fn take_all_away(
     root: &DumpRoot,
     plan: &mut Plan,
@@ -357,7 +364,8 @@ fn take_all_away(
     };
     for id in std::mem::take(&mut plan.go) {
         if !totals.keep_going() {
-            break;
+            plan.go.push(id);
+            continue;
         }
         let then = match spare == Some(id) {
             true => Then::Spared,
