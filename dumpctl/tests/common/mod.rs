@@ -39,7 +39,16 @@ pub(crate) struct Ground {
 impl Ground {
     /// An empty tree beside an empty dump root.
     pub(crate) fn empty() -> Self {
-        let dir = TempDir::new().expect("a directory");
+        Self::within(TempDir::new())
+    }
+
+    /// The same where every file that is not young can be compared.
+    pub(crate) fn telling() -> Self {
+        Self::within(TempDir::new_in(fixtures::place::born_place()))
+    }
+
+    fn within(dir: Result<TempDir, assert_fs::fixture::FixtureError>) -> Self {
+        let dir = dir.expect("a directory");
         let ground = Self { dir };
         for name in ["tree/dir", "dump"] {
             fs::create_dir_all(ground.at(name)).expect("made");
