@@ -1,12 +1,13 @@
 //! A server in user space is not told of a flush of all: what is renamed out of
-//! published dumps is flushed directory by directory. bindfs(1) is such a server.
+//! published dumps is flushed directory by directory, after the last rename in each.
+//! bindfs(1) is such a server.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use fixtures::bindfs::Bindfs;
-use fixtures::strace::flushed;
+use fixtures::strace::flushed_behind_renames;
 use fixtures::tree::Node;
 
 use crate::sample_trees;
@@ -69,7 +70,7 @@ fn what_an_erasure_takes_out_is_flushed() {
     let mut erase = dumpctl(&stage, &["erase", "--force"]);
     let paths = ["dir/twin a", "other/deep"];
     erase.args(paths.map(|path| stage.source.join(path)));
-    let flushed = flushed(&erase, &|_| false);
+    let flushed = flushed_behind_renames(&erase);
     // The dump has another number of names now.
     assert_flushed(&stage, &flushed, &["dir", "other", ""], "removing");
     assert!(!paths.iter().any(|path| has(&stage, Path::new(path))));
