@@ -362,8 +362,10 @@ async fn two_dumps_are_compared() {
             text.contains("home/gone/deep") && !text.contains("draft.txt"),
             "{text}"
         );
-        let answer = page.get("/changes?a=2026/0105/0800&b=2020/0101/0000").await;
-        assert_eq!(answer.status, 404);
+        for other in ["2020/0101/0000", "nope", "current"] {
+            let address = format!("/changes?a=2026/0105/0800&b={other}");
+            assert_eq!(page.get(&address).await.status, 404, "{other}");
+        }
     }
 }
 

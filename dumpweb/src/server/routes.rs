@@ -132,6 +132,13 @@ fn below(query: &Query) -> Result<RelPath, ViewError> {
     found.ok_or_else(|| ViewError::missing("no path can be called so"))
 }
 
+/// A dump that is chosen, if one is.
+fn dump(query: &Query, key: &str) -> Result<Option<DumpId>, ViewError> {
+    let is_chosen = query.text(key).is_some_and(|text| !text.is_empty());
+    let found = is_chosen.then(|| query.dump(key).ok_or(key)).transpose();
+    found.map_err(|_| ViewError::missing("no dump can be called so"))
+}
+
 /// The newest dump: its only tree, or all of them.
 async fn home(State(app): State<Arc<App>>) -> Answer {
     app.read(Work::View, |site, _| {
@@ -362,7 +369,7 @@ async fn changes(State(app): State<Arc<App>>, uri: Uri) -> Answer {
     progressive::answer(&app, Work::Long, frame, move |site, stop| {
         let calendar = site.calendar()?;
         let recent: Vec<DumpId> = calendar.newest_first().take(CHOICE).collect();
-        let asked = (query.dump("a"), query.dump("b"));
+        let asked = (dump(&query, "a")?, dump(&query, "b")?);
         let page_number = query.number("page").unwrap_or(0);
         let found = match asked {
             (Some(old), Some(new)) => {
