@@ -351,6 +351,73 @@ fn the_copy_that_has_the_attributes_is_taken_before_others() {
     }
 }
 
+/// A copy without `trusted.*`, which counts only where it was seen both times, takes
+/// none away; and one with others, or with labels, gives none.
+#[test]
+#[ignore = "needs root"]
+fn a_heal_takes_and_adds_nothing_that_only_root_sees() {
+    let stage = begun();
+    let at = |name: &str| stage.source.join(name);
+    let first = dump(&stage).join("tree");
+    tick();
+    Checkpoint::new(&stage.dump).run().expect("made");
+    xattr::set(at("noted"), "trusted.mine", b"keep").expect("set");
+    for name in ["trusted.later", "security.later"] {
+        xattr::set(at("shared"), name, b"x").expect("set");
+    }
+    let made = dump(&stage).join("tree");
+    assert_sound(&stage);
+    let shared = |list: &Path| {
+        let names = xattr::list(list.join("shared")).expect("listed");
+        names
+            .map(|name| name.to_string_lossy().into_owned())
+            .collect::<Vec<_>>()
+    };
+    let had = shared(&first);
+    xattr::set(made.join("noted"), "user.note", b"rot").expect("set");
+    xattr::set(first.join("shared"), "user.new", b"rot").expect("set");
+    let scrubbed = heal(&stage);
+    assert!(scrubbed.is_sound(), "{scrubbed:#?}");
+    assert_eq!(scrubbed.healed.len(), 2);
+    assert_eq!(note(&made.join("noted")), Some(b"kept".to_vec()));
+    let kept = xattr::get(made.join("noted"), "trusted.mine").expect("read");
+    assert_eq!(kept, Some(b"keep".to_vec()));
+    assert_eq!(shared(&first), had);
+    assert_sound(&stage);
+}
+
+/// What is immutable is named, with what to type.
+#[test]
+#[ignore = "needs root"]
+fn what_is_immutable_is_named_and_healed_when_it_is_not() {
+    let stage = begun();
+    let made = dump(&stage).join("tree/bare");
+    tick();
+    Checkpoint::new(&stage.dump).run().expect("made");
+    xattr::set(&made, "user.new", b"rot").expect("set");
+    let chattr = |how: &str| {
+        let mut command = std::process::Command::new("chattr");
+        assert!(
+            command
+                .arg(how)
+                .arg(&made)
+                .status()
+                .expect("it runs")
+                .success()
+        );
+    };
+    chattr("+i");
+    let scrubbed = heal(&stage);
+    chattr("-i");
+    assert_others(&scrubbed, &["tree/bare"]);
+    let [fault] = scrubbed.faults.as_slice() else {
+        panic!("{scrubbed:#?}");
+    };
+    assert_eq!(fault.path, made);
+    assert!(fault.cause.to_string().contains("chattr -ia"), "{fault:?}");
+    assert!(heal(&stage).is_sound());
+}
+
 /// Where only its contents can be healed, what is left is known to a status, and to a
 /// scrub that looks at a part.
 #[test]

@@ -4,7 +4,7 @@ use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
 use dumpcli::session_settings::SessionSettings;
 use dumpcli::{figures, json, logging, screen};
-use dumpcore::{Chain, DamageKind, Damaged, DamagedPath, Printable, RelPath, Scrubbed};
+use dumpcore::{Chain, DamageKind, Damaged, DamagedPath, Op, Printable, RelPath, Scrubbed};
 use serde_json::{Map, Value};
 
 use crate::desk;
@@ -71,7 +71,12 @@ impl Telling<'_> {
             tracing::error!("damaged: the link {path}: {}", link.why);
         }
         for fault in &scrubbed.faults {
-            tracing::error!("not read: {}", Chain(fault));
+            match fault.op {
+                Op::Stat | Op::Open | Op::Read | Op::List | Op::ReadLink | Op::ReadXattr => {
+                    tracing::error!("not read: {}", Chain(fault));
+                }
+                _ => tracing::error!("not healed: {}", Chain(fault)),
+            }
         }
         self.log_records(scrubbed);
         for left in &scrubbed.leftovers {
@@ -146,6 +151,9 @@ impl Telling<'_> {
                 Fate::Damaged if damaged.needs_fsck => format!("; a good copy is {good}"),
                 Fate::Damaged => {
                     format!("; a good copy is {good}, which 'dumpctl scrub --heal' takes")
+                }
+                Fate::Healed if damaged.kind == DamageKind::Metadata => {
+                    format!("; its attributes are those of {good} now")
                 }
                 Fate::Healed => format!("; its contents are those of {good} now"),
             });

@@ -4,7 +4,7 @@ use rusqlite::Row;
 
 use super::values::{Facts, Hash, InodeId, Known, SourceId, recorded_nanos};
 use crate::model::kind::Kind;
-use crate::model::metadata::{CAPABILITY, Xattrs};
+use crate::model::metadata::Xattrs;
 use crate::model::time::Time;
 
 /// The columns of an inode, as `known` reads them.
@@ -119,48 +119,6 @@ pub(super) fn is_digest_of(digest: u64, xattrs: &Xattrs) -> bool {
     })
 }
 
-/// What the column `xattrs` holds of what is not a directory: in its lower half a
-/// digest of attributes and ACLs, in its upper half one of `trusted.*`, which not
-/// everyone sees; each is 0 without any.
-pub(crate) fn inode_digest(xattrs: &Xattrs) -> u64 {
-    half(xattrs, is_trusted) << 32 | half(xattrs, |name| !is_trusted(name))
-}
-
-/// Does a digest stand for these attributes, which an inode of a dump has? Kernels
-/// give security labels themselves, and `trusted.*` counts only where it was seen
-/// both times.
-pub(crate) fn is_inode_digest_of(digest: u64, there: &Xattrs) -> bool {
-    let (trusted, rest) = (digest >> 32, digest & HALF);
-    let trusted_now = half(there, is_trusted);
-    let same = trusted == trusted_now || trusted == 0 || trusted_now == 0;
-    same && (rest == half(there, |name| !is_trusted(name))
-        || rest == half(there, |name| !is_trusted(name) && !is_label(name)))
-}
-
-/// The same of what is recorded long after it was stored: without the labels that a
-/// kernel gives, and an administrator may have given again since.
-pub(crate) fn seen_digest(xattrs: &Xattrs) -> u64 {
-    inode_digest(&xattrs.filtered(|name| !is_label(name)))
-}
-
-const HALF: u64 = 0xffff_ffff;
-
-/// Kernels give security labels themselves.
-fn is_label(name: &[u8]) -> bool {
-    name.starts_with(b"security.") && name != CAPABILITY
-}
-
-fn is_trusted(name: &[u8]) -> bool {
-    name.starts_with(b"trusted.")
-}
-
-fn half(xattrs: &Xattrs, keep: impl Fn(&[u8]) -> bool) -> u64 {
-    match attributes_digest(&xattrs.filtered(keep)) {
-        0 => 0,
-        digest => (digest & HALF).max(1),
-    }
-}
-
 /// A hash with a checksum of its own, which says that it is this inode's.
 pub(super) fn closed_hash(ino: i64, born: i64, hash: &Hash) -> [u8; 36] {
     let mut closed = [0; 36];
@@ -255,45 +213,6 @@ mod tests {
             );
         }
         assert!(is_digest_of(0, &of(&[])) && !is_digest_of(0, &of(&["user.a"])));
-    }
-
-    #[test]
-    fn an_inode_has_other_attributes_or_what_may_be_unseen() {
-        let of = |names: &[&str]| {
-            let list = names.iter().map(|name| (name.as_bytes().to_vec(), vec![1]));
-            Xattrs::new(list.collect())
-        };
-        let cases: [(&[&str], &[&str], bool); 13] = [
-            (&[], &[], true),
-            (&["user.a"], &["user.a"], true),
-            (&["user.a"], &[], false),
-            (&[], &["user.a"], false),
-            (&["user.a"], &["user.b"], false),
-            // What only root sees.
-            (&["trusted.a", "user.a"], &["user.a"], true),
-            (&["user.a"], &["trusted.a", "user.a"], true),
-            (&["trusted.a"], &["trusted.b"], false),
-            (&["trusted.a", "user.a"], &["user.b"], false),
-            // What a kernel gives.
-            (&["user.a"], &["security.selinux", "user.a"], true),
-            (&["security.selinux"], &[], false),
-            // What it does not.
-            (&[], &["security.capability"], false),
-            (&["security.capability"], &[], false),
-        ];
-        for (stored, there, same) in cases {
-            let digest = inode_digest(&of(stored));
-            let is = is_inode_digest_of(digest, &of(there));
-            assert_eq!(is, same, "{stored:?} {there:?}");
-        }
-        assert_eq!(inode_digest(&of(&[])), 0);
-        let seen = seen_digest(&of(&["security.selinux", "user.a"]));
-        let given_again = [("security.selinux", 2), ("user.a", 1)];
-        let given_again = given_again.map(|(name, value)| (name.as_bytes().to_vec(), vec![value]));
-        for there in [of(&["user.a"]), Xattrs::new(given_again.to_vec())] {
-            assert!(is_inode_digest_of(seen, &there), "{there:?}");
-        }
-        assert!(!is_inode_digest_of(seen, &of(&["security.selinux"])));
     }
 
     #[test]

@@ -54,6 +54,8 @@ mod erase;
 mod error;
 #[cfg(feature = "catalog")]
 mod file;
+#[cfg(feature = "catalog")]
+mod inode_xattrs;
 #[cfg(feature = "serde")]
 mod json;
 #[cfg(all(test, feature = "catalog"))]
@@ -108,12 +110,16 @@ mod walk_options;
 mod without;
 
 #[cfg(feature = "catalog")]
-pub(crate) use self::columns::{attributes_digest, inode_digest, is_inode_digest_of, seen_digest};
+pub(crate) use self::columns::attributes_digest;
 #[cfg(feature = "catalog")]
 pub(crate) use self::copied::CopiedHashes;
 pub use self::error::CatalogError;
 #[cfg(feature = "catalog")]
 pub(crate) use self::file::Catalog;
+#[cfg(feature = "catalog")]
+pub(crate) use self::inode_xattrs::{
+    composed, inode_digest, is_inode_digest_of, is_whole, seen_digest,
+};
 #[cfg(feature = "catalog")]
 pub(crate) use self::query::View;
 pub(crate) use self::query_values::{
@@ -144,5 +150,5 @@ pub(crate) use self::walk_options::WalkOptions;
 #[cfg(not(feature = "catalog"))]
 pub(crate) use self::without::{
     Catalog, CopiedHashes, RecordedHashes, Rows, ScrubList, SourceList, Stage, attributes_digest,
-    has_attributes, inode_digest, is_inode_digest_of, seen_digest,
+    composed, has_attributes, inode_digest, is_inode_digest_of, is_whole, seen_digest,
 };

@@ -4,9 +4,10 @@
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::apply::{THERE, within};
-use super::columns::{closed_hash, is_inode_digest_of, nanos, open_hash};
+use super::columns::{closed_hash, nanos, open_hash};
 use super::error::{CatalogError, CatalogOp};
 use super::file::Catalog;
+use super::inode_xattrs::is_inode_digest_of;
 use super::query_values::{METADATA_DIFFERS, ScrubNote};
 use super::values::{Facts, Hash};
 use crate::model::metadata::Xattrs;

@@ -3,7 +3,8 @@
 
 use std::io;
 
-use crate::catalog::{is_inode_digest_of, seen_digest};
+use crate::catalog::{composed, is_inode_digest_of, is_whole, seen_digest};
+use crate::model::fault::OpError;
 use crate::model::metadata::{Capabilities, Xattrs};
 use crate::sys::errno;
 use crate::sys::xattr::{self, Subject};
@@ -52,10 +53,31 @@ pub(super) fn look(of: Subject<'_>, recorded: Option<u64>) -> io::Result<Attribu
     })
 }
 
-/// Has an inode those that were recorded, if any were? Not where they cannot be read.
-pub(super) fn are_recorded(of: Subject<'_>, recorded: Option<u64>) -> bool {
-    let is_of = |digest| read(of).is_ok_and(|there| is_inode_digest_of(digest, &there));
-    recorded.is_none_or(is_of)
+/// Can what was recorded, if anything was, be given to a file by a copy? `own`: what it
+/// has itself, where that can be read.
+pub(super) fn can_give(of: Subject<'_>, recorded: Option<u64>, own: Option<&Xattrs>) -> bool {
+    let can = |digest| read(of).is_ok_and(|copy| composed(digest, own, &copy).is_some());
+    recorded.is_none_or(can)
+}
+
+/// What a file is given: what was recorded, or else its own as they are; those of the
+/// copy where these cannot be read.
+pub(super) fn to_give(
+    recorded: Option<u64>,
+    own: Result<Xattrs, OpError>,
+    copy: Result<Xattrs, OpError>,
+) -> Result<Xattrs, OpError> {
+    let given = recorded.and_then(|digest| {
+        let of_copy = copy.as_ref().or(own.as_ref()).ok()?;
+        composed(digest, own.as_ref().ok(), of_copy)
+    });
+    given.map_or_else(|| own.or(copy), Ok)
+}
+
+/// Has what was made in the place of a file all that was recorded?
+pub(super) fn are_whole(made: Subject<'_>, recorded: Option<u64>, own: Option<&Xattrs>) -> bool {
+    let is = |digest| read(made).is_ok_and(|made| is_whole(digest, &made, own));
+    recorded.is_none_or(is)
 }
 
 /// All that dumps keep.

@@ -196,7 +196,7 @@ impl Copies {
                 number += usize::from(found.is_some());
                 let is_good = found.as_ref().is_some_and(|copy| {
                     let of = Subject::Open(copy.file.as_fd());
-                    let has = || attributes::are_recorded(of, damage.row.xattrs);
+                    let has = || attributes::can_give(of, damage.row.xattrs, None);
                     let whole = !damage.bad.may_lack_attributes() || has();
                     damage.row.hash == HashState::Recorded(copy.hash) && whole
                 });

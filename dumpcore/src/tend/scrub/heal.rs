@@ -7,11 +7,11 @@
 //! whole, and the next one finishes.
 
 use std::collections::HashSet;
-use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use super::attributes;
+use super::bad_inode::{BadInode, find};
 use super::book::Damage;
 use super::copies::Copy;
 use super::locking::{Held, lock_when_free};
@@ -19,6 +19,7 @@ use super::worksite::Worksite;
 use crate::catalog::{Catalog, Facts, HashState, Holder, View};
 use crate::fs::capabilities::{self, Trial};
 use crate::fs::disk_hash::{DiskHasher, DiskRead};
+use crate::fs::fixed::Fixed;
 use crate::fs::inspect;
 use crate::fs::store::EntryWriter;
 use crate::model::chain::about;
@@ -33,7 +34,7 @@ use crate::root::damaged::{DamagedDir, Renamed, is_inode};
 use crate::sys::file::{self, CopyError, CopyHow};
 use crate::sys::pages::Pages;
 use crate::sys::xattr::Subject;
-use crate::sys::{disk, errno, link, stat};
+use crate::sys::{disk, errno, link};
 use crate::tend::scrubbed::DamageKind;
 
 /// How many names change between two flushes.
@@ -165,7 +166,7 @@ impl Healer {
             add(site, &mut note, left);
         }
         if let Err(fault) = self
-            .keep(&dir, &base, &bad)
+            .keep(site, &dir, &base, (damage, &bad))
             .and_then(|()| dir.put_note(&base, &note))
         {
             let _ = dir.remove(&base, DamagedLeaf::New);
@@ -183,7 +184,13 @@ impl Healer {
     }
 
     /// Keeps a name of the bad inode, unless it is of no use.
-    fn keep(&self, dir: &DamagedDir, base: &str, bad: &Bad) -> Result<(), Fault> {
+    fn keep(
+        &self,
+        site: &Worksite<'_>,
+        dir: &DamagedDir,
+        base: &str,
+        (damage, bad): (&Damage, &BadInode),
+    ) -> Result<(), Fault> {
         dir.remove(base, DamagedLeaf::Old)?;
         if self.discard {
             return Ok(());
@@ -192,8 +199,19 @@ impl Healer {
         let linked = link::hard_link(bad.dir.as_fd(), &bad.name, dir.handle.as_fd(), &leaf);
         match linked {
             // It has as many names as it can have.
-            Err(e) if !errno::is_out_of_links(&e) => Err(dir.failed(Op::Link, base, e)),
-            _ => Ok(()),
+            Ok(()) => Ok(()),
+            Err(e) if errno::is_out_of_links(&e) => Ok(()),
+            Err(e) => Err(match Fixed::behind(&e, bad.dir.as_fd(), &bad.name) {
+                Some(fixed) => {
+                    let dump = site.root.path().join(damage.row.dump.path());
+                    Fault::new(
+                        Op::Rename,
+                        damage.row.path.below(&dump),
+                        fixed.answer(false),
+                    )
+                }
+                None => dir.failed(Op::Link, base, e),
+            }),
         }
     }
 
@@ -207,7 +225,7 @@ impl Healer {
         base: &str,
         damage: &Damage,
         copy: &Copy,
-        bad: &Bad,
+        bad: &BadInode,
     ) -> Result<Option<(Meta, ContentHash, bool)>, Fault> {
         let facts = &damage.row.facts;
         let failed = |error: OpError| dir.failed(error.op, base, error.cause);
@@ -224,9 +242,9 @@ impl Healer {
             let text = format!("{} has changed meanwhile", copy.path.display());
             return Err(dir.failed(Op::Verify, base, io::Error::other(text)));
         }
-        self.attributes((&made, bad), damage, copy)
+        let whole = self
+            .attributes((&made, bad), damage, copy)
             .map_err(failed)?;
-        let whole = attributes::are_recorded(Subject::Open(made.as_fd()), damage.row.xattrs);
         if !whole && damage.bad.kind == DamageKind::Metadata {
             return Ok(None);
         }
@@ -245,31 +263,28 @@ impl Healer {
         }
     }
 
-    /// Gives the good inode the metadata that was stored; the attributes of the bad
-    /// one, unless they cannot be read or only the copy has those that were recorded.
+    /// Gives the good inode the metadata that was stored; says whether all of it.
     fn attributes(
         &self,
-        (made, bad): (&OwnedFd, &Bad),
+        (made, bad): (&OwnedFd, &BadInode),
         damage: &Damage,
         copy: &Copy,
-    ) -> Result<(), OpError> {
-        let of_bad = Subject::Named(bad.dir.as_fd(), &bad.name);
-        let of_copy = Subject::Open(copy.file.as_fd());
-        let are_recorded = |of| attributes::are_recorded(of, damage.row.xattrs);
-        let from_copy = !are_recorded(of_bad) && are_recorded(of_copy);
-        let (first, second) = match from_copy {
-            true => (of_copy, of_bad),
-            false => (of_bad, of_copy),
-        };
-        let read = inspect::attributes(first, &self.capabilities)
-            .or_else(|_| inspect::attributes(second, &self.capabilities))?;
+    ) -> Result<bool, OpError> {
+        let read = |of| Ok(inspect::attributes(of, &self.capabilities)?.xattrs);
+        let own = read(bad.subject());
+        let known = own.as_ref().ok().cloned();
+        let of_copy = read(Subject::Open(copy.file.as_fd()));
+        let recorded = damage.row.xattrs;
+        let xattrs = attributes::to_give(recorded, own, of_copy)?;
         let meta = Meta {
             atime: bad.meta.atime,
             ..damage.row.facts.meta()
         };
         let writer = EntryWriter::new(&self.capabilities, Pages::Spare);
-        let given = writer.attributes(Subject::Open(made.as_fd()), &meta, &read.xattrs)?;
-        given.losses.into_iter().next().map_or(Ok(()), Err)
+        let subject = Subject::Open(made.as_fd());
+        let given = writer.attributes(subject, &meta, &xattrs)?;
+        given.losses.into_iter().next().map_or(Ok(()), Err)?;
+        Ok(attributes::are_whole(subject, recorded, known.as_ref()))
     }
 
     fn contents(
@@ -325,13 +340,6 @@ fn made_as_stored(dir: &DamagedDir, base: &str, facts: &Facts) -> Result<Meta, F
     Ok(there)
 }
 
-/// Where the bad inode is.
-struct Bad {
-    dir: OwnedFd,
-    name: CString,
-    meta: Meta,
-}
-
 /// All names of a damaged inode in the dumps; `None` when it is not any more what
 /// was read.
 fn holders(
@@ -346,16 +354,6 @@ fn holders(
         return Ok(None);
     }
     Ok(Some(view.holders_of(key)?))
-}
-
-fn find(site: &Worksite<'_>, holders: &[Holder], key: InodeKey) -> Option<Bad> {
-    let names = holders.iter().flat_map(|holder| {
-        let dumps = holder.dumps.iter();
-        dumps.map(|dump| (*dump, &holder.path))
-    });
-    let mut found = names.filter_map(|(dump, path)| site.root.look_in(dump, path).ok());
-    let (dir, name, meta) = found.find(|(_, _, meta)| is_inode(meta, key))?;
-    Some(Bad { dir, name, meta })
 }
 
 fn add_names(site: &Worksite<'_>, note: &mut HealNote, holders: &[Holder]) {
@@ -430,21 +428,4 @@ fn finish(
 fn flush(site: &Worksite<'_>) -> Result<(), Error> {
     let flushed = disk::sync_filesystem(site.root.handle());
     flushed.map_err(|e| site.root.failed(Op::Sync, "".as_ref(), e))
-}
-
-/// Opens the damaged file itself, whose contents are good and whose metadata is
-/// not.
-pub(super) fn own(site: &Worksite<'_>, damage: &Damage) -> Option<Copy> {
-    let HashState::Recorded(hash) = damage.row.hash else {
-        return None;
-    };
-    let facts = &damage.row.facts;
-    let bad = find(site, &damage.holders, (facts.ino?, facts.born))?;
-    let opened = file::open_file(bad.dir.as_fd(), &bad.name).ok()?;
-    let same = stat::look_at(&opened).is_ok_and(|meta| meta.id() == bad.meta.id());
-    let path = damage
-        .row
-        .path
-        .below(&site.root.path().join(damage.row.dump.path()));
-    same.then(|| Copy::own(path, opened, hash))
 }

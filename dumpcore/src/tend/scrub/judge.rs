@@ -5,15 +5,17 @@ use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 
 use super::attributes;
+use super::bad_inode;
 use super::book::{self, Damage};
 use super::copies::{Copies, Copy, Verdict};
-use super::heal::{self, Healed, Healer};
+use super::heal::{Healed, Healer};
 use super::locking::{Held, lock_when_free};
 use super::worksite::Worksite;
 use crate::catalog::{Catalog, Facts, ScrubNote, Taken, View};
 use crate::model::error::Error;
 use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
+use crate::model::metadata::Xattrs;
 use crate::policy::content_hash::ContentHash;
 use crate::sys::errno;
 use crate::sys::xattr::Subject;
@@ -32,7 +34,7 @@ pub(super) fn verdict(
 ) -> Result<Verdict, Error> {
     Ok(match (damage.row.facts.kind, damage.bad.kind) {
         (Kind::File, DamageKind::Metadata) => {
-            let own = heal::own(site, damage);
+            let own = bad_inode::own(site, damage);
             let others = with_attributes(copies, site, view, damage)?;
             Verdict::Good(own.into_iter().chain(others).collect())
         }
@@ -53,7 +55,9 @@ fn with_attributes(
         return Ok(Vec::new());
     }
     // Its contents are not to be changed, also where no hash was recorded of them.
-    let has = |copy: &Copy| has_them(copy, damage) && Some(copy.hash) == damage.bad.hash;
+    let own = bad_inode::own_attributes(site, damage);
+    let has =
+        |copy: &Copy| can_give(copy, damage, own.as_ref()) && Some(copy.hash) == damage.bad.hash;
     Ok(match copies.of(site, view, damage)? {
         Verdict::Good(good) => good.into_iter().filter(has).collect(),
         Verdict::Catalog => Vec::new(),
@@ -78,7 +82,8 @@ pub(super) fn healed_or_told(
     scrubbed: &mut Scrubbed,
 ) -> Result<(), Error> {
     let mut good = good;
-    good.sort_by_cached_key(|copy| (!has_them(copy, damage), copy.is_own));
+    let own = bad_inode::own_attributes(site, damage);
+    good.sort_by_cached_key(|copy| (!can_give(copy, damage, own.as_ref()), copy.is_own));
     let healed = match healer {
         Some(healer) => heal(site, healer, damage, &good)?,
         None => Healed::NotYet,
@@ -123,9 +128,9 @@ fn heal(
     Ok(failed.map_or(Healed::NotYet, Healed::Failed))
 }
 
-/// Has a copy the attributes that were recorded?
-fn has_them(copy: &Copy, damage: &Damage) -> bool {
-    attributes::are_recorded(Subject::Open(copy.file.as_fd()), damage.row.xattrs)
+/// Can what was recorded of attributes be given by this copy?
+fn can_give(copy: &Copy, damage: &Damage, own: Option<&Xattrs>) -> bool {
+    attributes::can_give(Subject::Open(copy.file.as_fd()), damage.row.xattrs, own)
 }
 
 fn told(damage: &Damage, good: Vec<PathBuf>) -> Damaged {

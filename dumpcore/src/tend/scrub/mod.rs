@@ -8,6 +8,7 @@
 //! where it was, and one that has little time goes round.
 
 mod attributes;
+mod bad_inode;
 mod book;
 mod copies;
 pub(crate) mod good_copies;
