@@ -389,7 +389,7 @@ fn but_for_swapped(faults: &[Fault]) -> Vec<&Fault> {
     let swapped = "it kept being replaced while it was read";
     let faults = faults.iter();
     faults
-        .filter(|fault| !fault.to_string().contains(swapped))
+        .filter(|fault| !fault.cause.to_string().contains(swapped))
         .collect()
 }
 
