@@ -175,7 +175,9 @@ fn a_history(engine: Engine) {
     assert_rsync_same(&tree, &second.join("current/tree"));
     history.assert_unchanged(&root);
     let said = stage.runs("dumpctl", &["scrub"], 0);
-    assert!(said.contains("nothing is damaged"), "{said}");
+    // Where it is not told when files were made, no hash is kept, and it says so.
+    let sound = ["nothing is damaged", "no damage was found"];
+    assert!(sound.iter().any(|end| said.contains(end)), "{said}");
     let out = stage.dir.path().join("out");
     let wanted = ["restore", "--at", &third, "--to"];
     let named = [
