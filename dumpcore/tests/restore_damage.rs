@@ -3,6 +3,7 @@
 #![cfg(feature = "catalog")]
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use assert_fs::TempDir;
@@ -183,6 +184,29 @@ fn good_copies_elsewhere_are_told() {
 #[test]
 fn what_is_damaged_replaces_nothing() {
     replaces_nothing(&Ground::new);
+}
+
+/// Nor does what has another mode than was stored.
+#[test]
+fn what_has_another_mode_replaces_nothing() {
+    let ground = Ground::new();
+    let set = |path: PathBuf, mode| {
+        let permissions = fs::Permissions::from_mode(mode);
+        fs::set_permissions(path, permissions).expect("set");
+    };
+    set(ground.in_dump("dir/one"), 0o4755);
+    let path = version(&ground, "dir/one");
+    let told = fault(&done(ground.order("dir", false).run()), &path);
+    assert!(told.contains("dumpctl scrub --heal"), "{told}");
+    assert!(ground.to("dir/one").exists(), "better than nothing");
+    fs::write(ground.tree("dir/one"), "mine").expect("written");
+    set(ground.tree("dir/one"), 0o600);
+    let order = ground.order("dir", true).merging(Merging::new());
+    let report = done(order.run_replacing());
+    let told = fault(&report, &path);
+    assert!(told.contains("replaces nothing"), "{told}");
+    let mine = fs::read_to_string(ground.tree("dir/one"));
+    assert_eq!(mine.expect("read"), "mine");
 }
 
 /// Where the kernel could share the blocks of what is restored with the dump.

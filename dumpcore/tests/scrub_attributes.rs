@@ -12,10 +12,10 @@ use std::time::Duration;
 
 use common::{Stage, tick};
 use dumpcore::{
-    CatalogTools, Checkpoint, DamageKind, KeepPeriod, KeepPolicy, KeepRules, Prune, Replica,
-    RunOptions, Scrub, Scrubbed,
+    CatalogTools, Checkpoint, DamageKind, Fault, KeepPeriod, KeepPolicy, KeepRules, Prune, Replica,
+    Replicated, Report, RunOptions, Scrub, Scrubbed,
 };
-use fixtures::{acl, keep_times, rot};
+use fixtures::{Options, acl, diff_trees, keep_times, rot};
 use rusqlite::Connection;
 
 /// A file without attributes, one with a note under two names, one with an ACL, and
@@ -500,4 +500,55 @@ fn a_mode_that_is_an_acls_mask_is_put_back_without_a_copy() {
     let acl = xattr::get(&made, acl::ACCESS).expect("read");
     assert_eq!(acl, Some(acl::with_user(4321, 6)));
     assert_sound(&stage);
+}
+
+/// A checkpoint, one that links to the checkpoint before, or a replica of the newest
+/// dump.
+fn copied(stage: &Stage, second: &Stage, turn: usize) -> Report {
+    tick();
+    if turn < 2 {
+        let checkpoint = Checkpoint::new(&stage.dump).linked(turn == 1);
+        return checkpoint.run().expect("made");
+    }
+    let replica = Replica::of(&stage.dump).to(&second.dump);
+    match replica.latest(true).init(true).run().expect("made") {
+        Replicated::Made(report) => *report,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A program that copies a file with another mode, or other attributes, than were
+/// stored says so, and copies it as it is.
+#[test]
+fn what_copies_other_metadata_names_it() {
+    let spoilt: [fn(&Path); 3] = [
+        |path| xattr::set(path, "user.new", b"rot").expect("set"),
+        |path| fs::set_permissions(path, fs::Permissions::from_mode(0o4711)).expect("set"),
+        |path| xattr::set(path, acl::ACCESS, &acl::with_user(99, 7)).expect("set"),
+    ];
+    for (turn, spoil) in (0..3).flat_map(|turn| spoilt.map(|spoil| (turn, spoil))) {
+        let (stage, second) = (begun(), Stage::new());
+        let mut made = dump(&stage);
+        if turn == 1 {
+            // The dump after it has the inodes of the checkpoint before.
+            assert!(copied(&stage, &second, 1).is_complete());
+            made = dump(&stage);
+        }
+        let bare = made.join("tree/bare");
+        spoil(&bare);
+        let report = copied(&stage, &second, turn);
+        let named = |fault: &Fault| {
+            let said = fault.cause.to_string();
+            fault.path.ends_with("tree/bare") && said.contains("dumpctl scrub --heal")
+        };
+        assert!(report.faults.iter().all(named), "{turn}: {report:#?}");
+        assert!(
+            report.faults.iter().any(|fault| fault.path == bare),
+            "{turn}: {report:#?}"
+        );
+        assert!(!report.is_complete());
+        let trees = [&made, &report.dump].map(|dump| dump.join("tree"));
+        let lines = diff_trees(&trees[0], &trees[1], &Options::of_runner());
+        assert!(lines.is_empty(), "{}", lines.join("\n"));
+    }
 }

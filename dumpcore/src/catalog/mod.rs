@@ -56,6 +56,8 @@ mod error;
 mod file;
 #[cfg(feature = "catalog")]
 mod inode_xattrs;
+#[cfg(not(feature = "catalog"))]
+mod inode_xattrs_without;
 #[cfg(feature = "serde")]
 mod json;
 #[cfg(all(test, feature = "catalog"))]
@@ -77,6 +79,7 @@ mod rebuild;
 mod rebuild_tests;
 #[cfg(feature = "catalog")]
 mod recorded;
+mod recorded_file;
 mod report;
 #[cfg(feature = "catalog")]
 mod rows;
@@ -120,6 +123,10 @@ pub(crate) use self::file::Catalog;
 pub(crate) use self::inode_xattrs::{
     composed, inode_digest, is_inode_digest_of, is_whole, seen_digest,
 };
+#[cfg(not(feature = "catalog"))]
+pub(crate) use self::inode_xattrs_without::{
+    composed, inode_digest, is_inode_digest_of, is_whole, seen_digest,
+};
 #[cfg(feature = "catalog")]
 pub(crate) use self::query::View;
 pub(crate) use self::query_values::{
@@ -131,6 +138,7 @@ pub(crate) use self::query_values::{
 pub(crate) use self::query_without::View;
 #[cfg(feature = "catalog")]
 pub(crate) use self::recorded::RecordedHashes;
+pub(crate) use self::recorded_file::RecordedFile;
 pub use self::report::{CatalogDifference, CatalogRebuilt, CatalogStatus, CatalogTree, Differs};
 #[cfg(feature = "catalog")]
 pub(crate) use self::rows::Rows;
@@ -150,5 +158,5 @@ pub(crate) use self::walk_options::WalkOptions;
 #[cfg(not(feature = "catalog"))]
 pub(crate) use self::without::{
     Catalog, CopiedHashes, RecordedHashes, Rows, ScrubList, SourceList, Stage, attributes_digest,
-    composed, has_attributes, inode_digest, is_inode_digest_of, is_whole, seen_digest,
+    has_attributes,
 };

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::{CatalogError, CatalogOp};
 use super::query_values::{ScrubChoice, ScrubNote, ScrubRow, ScrubTotal, SourceRow, SourceTotal};
+use super::recorded_file::RecordedFile;
 use super::report::{CatalogDifference, CatalogRebuilt, CatalogStatus};
 use super::values::{
     CaughtUp, Children, DirId, Facts, Finding, Known, NewDump, Pending, SourceId, TreeId, TreeState,
@@ -31,31 +32,6 @@ pub(crate) fn has_attributes(_: Subject<'_>, _: u64) -> bool {
 /// What is recorded of a directory's attributes: nothing.
 pub(crate) fn attributes_digest(_: &Xattrs) -> u64 {
     0
-}
-
-/// What is recorded of an inode's attributes: nothing.
-pub(crate) fn inode_digest(_: &Xattrs) -> u64 {
-    0
-}
-
-/// The same by a scrub.
-pub(crate) fn seen_digest(_: &Xattrs) -> u64 {
-    0
-}
-
-/// Are an inode's attributes those that were recorded? None were.
-pub(crate) fn is_inode_digest_of(_: u64, _: &Xattrs) -> bool {
-    true
-}
-
-/// What an inode is to be given: nothing says what was recorded.
-pub(crate) fn composed(_: u64, _: Option<&Xattrs>, _: &Xattrs) -> Option<Xattrs> {
-    None
-}
-
-/// Has it all that was recorded? Nothing was.
-pub(crate) fn is_whole(_: u64, _: &Xattrs, _: Option<&Xattrs>) -> bool {
-    true
 }
 
 #[derive(Debug)]
@@ -88,10 +64,11 @@ impl RecordedHashes {
         match self.0 {}
     }
 
-    pub(crate) fn before_it_changed(
-        &self,
-        _: &Meta,
-    ) -> Answer<Option<(Facts, Option<ContentHash>)>> {
+    pub(crate) fn before_it_changed(&self, _: &Meta) -> Answer<Option<RecordedFile>> {
+        match self.0 {}
+    }
+
+    pub(crate) fn file(&self, _: &Meta) -> Answer<Option<RecordedFile>> {
         match self.0 {}
     }
 }

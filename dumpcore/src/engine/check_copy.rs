@@ -1,9 +1,9 @@
 //! A file of a published dump is copied: is it what was stored at first?
 //!
-//! It has to have the size and the time of modification that the catalog has of it:
-//! nobody changes a published file. The hash of what was read is that of the copy, and
-//! has to be the one that the catalog has of the file. If it is not, the file is read once more from the
-//! disk. What is damaged then is copied as it is, so that nothing is lost; it is a
+//! It has to have the size, the time of modification, the mode, the owner and the
+//! attributes that the catalog has of it: nobody changes a published file. The hash of
+//! what was read is that of the copy, and has to be the one that the catalog has of the
+//! file. If it is not, the file is read once more from the disk. What is damaged then is copied as it is, so that nothing is lost; it is a
 //! fault, and the copy is recorded with the hash of what was stored at first, so that
 //! a scrub knows it as damaged as well. Where that is asked for, a good copy from
 //! elsewhere is stored instead. What is restored is compared as well: there what is
@@ -16,16 +16,17 @@ use std::sync::Arc;
 use super::checked::{Checked, CopyDamage, Doubt, GoodCopy, Opinion};
 use super::entry::Item;
 use super::worker::Worker;
-use crate::catalog::Facts;
+use crate::catalog::{Facts, RecordedFile};
 use crate::fs::disk_hash::{DiskHasher, DiskRead};
 use crate::fs::store::{self, DataFrom, StoreError, Stored};
 use crate::model::event::{CopyReason, Warning};
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::kind::Kind;
-use crate::model::metadata::Meta;
+use crate::model::metadata::{Capabilities, Meta, Xattrs};
 use crate::model::path::Printable;
 use crate::policy::content_hash::ContentHash;
 use crate::sys::stat::Fresh;
+use crate::sys::xattr::{self, Subject};
 use crate::sys::{errno, file, stat};
 
 const DIFFERS: &str = "its contents are not what was stored, and are copied as they are; \
@@ -33,6 +34,9 @@ const DIFFERS: &str = "its contents are not what was stored, and are copied as t
 
 const CHANGED: &str = "its size or modification time is not what was stored, and it is copied as \
                        it is; find a good copy with 'dumpctl scrub --heal'";
+
+const OTHER_METADATA: &str = "its mode, owner, extended attributes or ACLs are not what was stored, \
+                              and are copied as they are; run 'dumpctl scrub --heal'";
 
 impl Worker<'_> {
     /// Copies a file, and compares it with what was recorded of it.
@@ -60,13 +64,29 @@ impl Worker<'_> {
         item: Item<'_>,
         stored: Stored,
     ) -> Result<Stored, StoreError> {
-        if let Some(was) = checked.before_it_changed(&stored.meta) {
+        let file = checked.file(&stored.meta);
+        if let Some(was) = file.filter(|file| !file.is_it(&stored.meta)) {
             return self.changed(checked, item, stored, was);
         }
+        let restores = self.run.rules.options.purpose.restores();
+        if file.is_some_and(|file| !file.has_metadata(&stored.meta, kept_whole(&stored))) {
+            if restores {
+                let heal = "run 'dumpctl scrub --heal'";
+                return self.damaged_in_dump(item, stored, heal);
+            }
+            let differs = OpError::source(Op::Verify, io::Error::other(OTHER_METADATA));
+            self.lost(item.node, item.name, differs);
+        }
+        let recorded = file.and_then(|file| file.hash);
         let Some(hash) = stored.hash else {
-            return self.shared(checked, item, stored);
+            // Blocks that are shared were not read. What is restored is, so that damage
+            // takes the place of nothing.
+            return match recorded.filter(|_| restores) {
+                Some(recorded) => self.shared(checked, item, stored, recorded),
+                None => Ok(stored),
+            };
         };
-        let Some(recorded) = checked.recorded(&stored.meta) else {
+        let Some(recorded) = recorded else {
             checked.made(&stored.made, &hash);
             return Ok(stored);
         };
@@ -85,19 +105,14 @@ impl Worker<'_> {
         self.damaged(checked, item, stored, (recorded, on_disk.unwrap_or(hash)))
     }
 
-    /// Blocks that are shared were not read. What is restored is, so that damage takes
-    /// the place of nothing.
+    /// A file whose blocks are shared with the dump is read for this alone.
     fn shared(
         &mut self,
         checked: &Checked<'_>,
         item: Item<'_>,
         stored: Stored,
+        recorded: ContentHash,
     ) -> Result<Stored, StoreError> {
-        let restores = self.run.rules.options.purpose.restores();
-        let recorded = checked.recorded(&stored.meta).filter(|_| restores);
-        let Some(recorded) = recorded else {
-            return Ok(stored);
-        };
         match self.hash_on_disk(item)? {
             Some(hash) if hash == recorded => Ok(self.sound(checked, stored, hash)),
             Some(hash) => self.damaged(checked, item, stored, (recorded, hash)),
@@ -134,7 +149,7 @@ impl Worker<'_> {
             Opinion::None => None,
         };
         if self.run.rules.options.purpose.restores() {
-            return self.damaged_in_dump(item, stored, good);
+            return self.damaged_in_dump(item, stored, &where_good(good.as_ref()));
         }
         let source = Facts::of(&stored.meta);
         if let Some(good) = good.as_ref().filter(|_| checked.heals)
@@ -174,8 +189,9 @@ impl Worker<'_> {
         checked: &Checked<'_>,
         item: Item<'_>,
         stored: Stored,
-        (was, recorded): (Facts, Option<ContentHash>),
+        was: RecordedFile,
     ) -> Result<Stored, StoreError> {
+        let (was, recorded) = (was.facts, was.hash);
         let is_whole = recorded.is_some() && stored.hash == recorded;
         let meta = Meta {
             size: was.size,
@@ -194,7 +210,7 @@ impl Worker<'_> {
             _ => None,
         };
         if self.run.rules.options.purpose.restores() {
-            return self.damaged_in_dump(item, stored, good);
+            return self.damaged_in_dump(item, stored, &where_good(good.as_ref()));
         }
         self.tell_damaged(checked, item, good);
         let differs = OpError::source(Op::Verify, io::Error::other(CHANGED));
@@ -218,19 +234,12 @@ impl Worker<'_> {
         &mut self,
         item: Item<'_>,
         stored: Stored,
-        good: Option<GoodCopy>,
+        then: &str,
     ) -> Result<Stored, StoreError> {
         let look = |dir: &Arc<OwnedFd>| stat::look(dir.as_fd(), item.name, Fresh::AsStat);
         let exists = self.reference_of(item).is_some_and(|dir| look(dir).is_ok());
-        let good = match good {
-            Some(good) => format!(
-                "a good copy is {}, which 'dumpctl scrub --heal' takes",
-                Printable::path(&good.path)
-            ),
-            None => "no good copy was found".to_owned(),
-        };
         let stays = if exists { ", and replaces nothing" } else { "" };
-        let text = format!("it is not what was stored{stays}; {good}");
+        let text = format!("it is not what was stored{stays}; {then}");
         let differs = OpError::source(Op::Verify, io::Error::other(text));
         if !exists {
             self.lost(item.node, item.name, differs);
@@ -351,11 +360,17 @@ impl Worker<'_> {
         let Some((checked, target)) = known.filter(|_| item.meta.kind == Kind::File) else {
             return Ok(true);
         };
+        let Some(file) = checked.file(item.meta) else {
+            return Ok(true);
+        };
         // What was copied of one that changed is copied again, and told again.
-        if checked.before_it_changed(item.meta).is_some() {
+        let all = Capabilities::everything();
+        let source = Subject::Named(item.hands.source.as_fd(), item.name);
+        let xattrs = xattr::read(source, |name| all.keeps_xattr(name)).ok();
+        if !file.is_it(item.meta) || !file.has_metadata(item.meta, xattrs.as_ref()) {
             return Ok(false);
         }
-        let Some(recorded) = checked.recorded(item.meta) else {
+        let Some(recorded) = file.hash else {
             return Ok(true);
         };
         let Ok(copy) = file::open_file(target.as_fd(), item.name) else {
@@ -369,6 +384,22 @@ impl Worker<'_> {
             checked.made(&made, &recorded);
         }
         Ok(true)
+    }
+}
+
+/// The attributes that a file was given, if these are all that its source has.
+fn kept_whole(stored: &Stored) -> Option<&Xattrs> {
+    let whole = stored.losses.is_empty() && stored.left_out.is_empty();
+    stored.kept.as_ref().filter(|_| whole)
+}
+
+fn where_good(good: Option<&GoodCopy>) -> String {
+    match good {
+        Some(good) => format!(
+            "a good copy is {}, which 'dumpctl scrub --heal' takes",
+            Printable::path(&good.path)
+        ),
+        None => "no good copy was found".to_owned(),
     }
 }
 

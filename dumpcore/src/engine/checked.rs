@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use crate::catalog::{CatalogError, CopiedHashes, Facts, RecordedHashes};
+use crate::catalog::{CatalogError, CopiedHashes, Facts, RecordedFile, RecordedHashes};
 use crate::model::metadata::Meta;
 use crate::policy::content_hash::ContentHash;
 use crate::sys::lock::lock;
@@ -110,10 +110,9 @@ impl<'a> Checked<'a> {
         self.ask(|hashes| hashes.of(meta))
     }
 
-    /// What was recorded of a file that has another size or modification time by now,
-    /// and its hash.
-    pub(super) fn before_it_changed(&self, meta: &Meta) -> Option<(Facts, Option<ContentHash>)> {
-        self.ask(|hashes| hashes.before_it_changed(meta))
+    /// What was recorded of a file.
+    pub(super) fn file(&self, meta: &Meta) -> Option<RecordedFile> {
+        self.ask(|hashes| hashes.file(meta))
     }
 
     /// After its first error the catalog is not asked again.

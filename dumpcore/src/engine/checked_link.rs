@@ -4,7 +4,7 @@
 //! A second copy of all history is worth something only while it is whole. So a
 //! file is linked to when the disk returns what was stored: it has its recorded
 //! hash, or that of the file that is copied, or where neither was recorded the
-//! same contents. Any other file is copied again from the source, and is a fault with
+//! same contents; and with its recorded mode, owner and attributes. Any other file is copied again from the source, and is a fault with
 //! its path: the new dump has all that it should, and the one before is damaged.
 
 use std::io;
@@ -26,6 +26,9 @@ const DAMAGED: &str = "it no longer has its recorded hash; it is stored again fr
                        'dumpctl scrub --heal' replaces the damaged one";
 const CHANGED: &str = "it no longer has its recorded size and modification time; it is stored \
                        again from the dump, and 'dumpctl scrub --heal' replaces the damaged one";
+const OTHER_METADATA: &str = "its mode, owner, extended attributes or ACLs are not what was stored; \
+                              it is stored again from the dump, and 'dumpctl scrub --heal' heals \
+                              it";
 const DIFFERS: &str = "it differs from the dump, although size and modification time are the \
                        same, and no hash tells which of them changed; it is stored again from the \
                        dump";
@@ -39,6 +42,8 @@ enum Says {
     Other,
     /// It is not what was stored; the system's answer when it cannot be read.
     Damaged(Option<io::Error>),
+    /// It holds what was stored, with another mode, owner or other attributes.
+    OtherMetadata,
 }
 
 impl Worker<'_> {
@@ -63,6 +68,12 @@ impl Worker<'_> {
                     None => (Op::Verify, io::Error::other(DAMAGED)),
                 };
                 self.damaged_reference(item, looked, op, cause);
+                Ok(Some(false))
+            }
+            Says::OtherMetadata => {
+                self.is_damaged = true;
+                let cause = io::Error::other(OTHER_METADATA);
+                self.damaged_reference(item, looked, Op::Verify, cause);
                 Ok(Some(false))
             }
         }
@@ -97,6 +108,7 @@ impl Worker<'_> {
         let hasher = self.disk.get_or_insert_with(DiskHasher::new);
         match hasher.hash(other, size, &mut |_| totals.keep_going()) {
             Ok(DiskRead::Whole(hash)) if hash == stored => Ok(match of_source {
+                _ if !checks.has_metadata(other) => Says::OtherMetadata,
                 Some(_) => Says::Same,
                 None => Says::Nothing,
             }),
@@ -130,13 +142,12 @@ impl Worker<'_> {
             && looked.kind == Kind::File
             && !self.run.rules.verifies();
         let checks = self.run.rules.link_checks.filter(|_| may_be);
-        let Some((stored, hash)) = checks.and_then(|checks| checks.before_it_changed(looked))
-        else {
+        let Some(stored) = checks.and_then(|checks| checks.before_it_changed(looked)) else {
             return why;
         };
-        if let (Some(checked), Some(recorded)) = (self.run.rules.checked, hash) {
+        if let (Some(checked), Some(recorded)) = (self.run.rules.checked, stored.hash) {
             checked.damaged(CopyDamage {
-                source: stored,
+                source: stored.facts,
                 made: None,
                 recorded,
             });
