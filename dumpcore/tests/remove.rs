@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{History, Stage, assert_names_noted};
 use dumpcore::{Chain, DumpId, DumpRoot, Error, Event, NotADump, Reason, Removal, Remove, Warning};
+use fixtures::chattr::{Freed, chattr};
 use fixtures::tree::{Node, Tree};
 use rustix::fs::{FlockOperation, flock};
 
@@ -473,32 +474,13 @@ fn what_is_mounted_below_is_neither_entered_nor_removed() {
     assert!(!left.exists());
 }
 
-/// Lets a file be removed again, however the test ends.
-struct Mutable(PathBuf);
-
-impl Drop for Mutable {
-    fn drop(&mut self) {
-        let _ = std::process::Command::new("chattr")
-            .arg("-i")
-            .arg(&self.0)
-            .output();
-    }
-}
-
 #[test]
 #[ignore = "needs root for mounts and chattr"]
 fn what_is_immutable_is_named_and_stays_on_its_way_out() {
     let stage = with(&THREE);
-    let chattr = |how: &str, path: &Path| {
-        let ran = std::process::Command::new("chattr")
-            .arg(how)
-            .arg(path)
-            .status();
-        assert!(ran.expect("it runs").success(), "chattr {how}");
-    };
     let file = stage.dump.join("2030/0101/0100/tree/own");
     let away = stage.dump.join(".dump/removing/2030-0101-0100/tree/own");
-    let _mutable = Mutable(away.clone());
+    let _mutable = Freed(away.clone());
     chattr("+i", &file);
     let removal = remove(&stage, &["2030/0101/0100"]);
     assert!(away.exists() && !stage.dump.join("2030/0101/0100").exists());

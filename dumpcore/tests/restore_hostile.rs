@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use common::restoring::{Ground, asking, names_in, plain_tree, put};
 use dumpcore::{Chain, Event, Phase, Restore, RestoreError, Restored};
+use fixtures::chattr::{Freed, chattr};
 use fixtures::compare::Options;
 
 const SECRET: &str = "for no eyes but its owner's";
@@ -316,19 +317,6 @@ fn the_dump_root_is_not_removed_with_the_rest() {
 #[test]
 #[ignore = "needs root: makes files immutable, and mounts"]
 fn what_cannot_be_removed_is_found_before_anything_is_touched() {
-    struct Flagged(PathBuf);
-    impl Drop for Flagged {
-        fn drop(&mut self) {
-            chattr("-ia", &self.0);
-        }
-    }
-    fn chattr(flag: &str, path: &Path) {
-        let status = std::process::Command::new("chattr")
-            .arg(flag)
-            .arg(path)
-            .status();
-        assert!(status.unwrap().success());
-    }
     for (flag, path) in [
         ("+i", "up/tree/came/with/file"),
         ("+a", "up/tree/holes"),
@@ -342,7 +330,7 @@ fn what_cannot_be_removed_is_found_before_anything_is_touched() {
         fs::create_dir_all(ground.main("up/tree/came/with")).unwrap();
         fs::write(ground.main("up/tree/came/with/file"), "newer").unwrap();
         fs::write(ground.main("up/tree/holes"), "newer").unwrap();
-        let flagged = Flagged(ground.main(path));
+        let flagged = Freed(ground.main(path));
         chattr(flag, &flagged.0);
         let asked = ground.plan("up/tree").unwrap_err();
         let refused = ground.restore("up/tree").unwrap_err();

@@ -15,6 +15,7 @@ use dumpcore::{
     CatalogTools, Checkpoint, DamageKind, Fault, KeepPeriod, KeepPolicy, KeepRules, Prune, Replica,
     Replicated, Report, RunOptions, Scrub, Scrubbed,
 };
+use fixtures::chattr::{Freed, chattr};
 use fixtures::{Options, acl, diff_trees, keep_times, rot};
 use rusqlite::Connection;
 
@@ -395,20 +396,10 @@ fn what_is_immutable_is_named_and_healed_when_it_is_not() {
     tick();
     Checkpoint::new(&stage.dump).run().expect("made");
     xattr::set(&made, "user.new", b"rot").expect("set");
-    let chattr = |how: &str| {
-        let mut command = std::process::Command::new("chattr");
-        assert!(
-            command
-                .arg(how)
-                .arg(&made)
-                .status()
-                .expect("it runs")
-                .success()
-        );
-    };
-    chattr("+i");
+    let _freed = Freed(made.clone());
+    chattr("+i", &made);
     let scrubbed = heal(&stage);
-    chattr("-i");
+    chattr("-i", &made);
     assert_others(&scrubbed, &["tree/bare"]);
     let [fault] = scrubbed.faults.as_slice() else {
         panic!("{scrubbed:#?}");

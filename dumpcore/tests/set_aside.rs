@@ -12,22 +12,8 @@ use std::time::Duration;
 
 use common::{ROOT, Stage, tick};
 use dumpcore::{Checkpoint, KeepPeriod, KeepPolicy, KeepRules, Prune, Report, Snapshot, Warning};
+use fixtures::chattr::{Freed, chattr, free};
 use fixtures::rsync::assert_rsync_same;
-
-/// Lets everything be removed again, however the test ends.
-struct Freed<'a>(&'a Stage);
-
-impl Drop for Freed<'_> {
-    fn drop(&mut self) {
-        let mut command = Command::new("chattr");
-        let _ = command.args(["-R", "-ia"]).arg(&self.0.dump).output();
-    }
-}
-
-fn chattr(how: &str, on: &Path) {
-    let status = Command::new("chattr").arg(how).arg(on).status();
-    assert!(status.expect("it runs").success(), "chattr {how} {on:?}");
-}
 
 /// What is given an attribute, below the tree, and which one.
 const CASES: [(&str, &str); 8] = [
@@ -94,8 +80,7 @@ fn assert_later_runs(stage: &Stage, first: &Report, aside: &Path) {
         assert_eq!(again, Vec::<PathBuf>::new(), "{report:?}");
         assert!(told_as_not_removed(&report, aside), "{report:?}");
     }
-    let mut command = Command::new("chattr");
-    let _ = command.args(["-R", "-ia"]).arg(aside).output();
+    free(aside);
     let (report, _) = dump(stage);
     assert_eq!(report.warnings, []);
     assert!(!aside.exists());
@@ -117,7 +102,7 @@ fn expired(stage: &Stage) -> PathBuf {
 fn an_expired_dump_that_cannot_be_changed_is_set_aside() {
     for (path, attribute) in CASES {
         let stage = Stage::new();
-        let _freed = Freed(&stage);
+        let _freed = Freed(stage.dump.clone());
         for round in [0, 1, 2] {
             write(&stage.source, round);
             dump(&stage);
@@ -147,7 +132,7 @@ fn no_directory_brings_an_attribute_from_an_expired_dump() {
     for (path, attribute) in [("d", "+i"), ("d", "+a"), ("d/deep", "+i"), ("d/deep", "+a")] {
         for changes in [false, true] {
             let stage = Stage::new();
-            let _freed = Freed(&stage);
+            let _freed = Freed(stage.dump.clone());
             write(&stage.source, 0);
             for _ in 0..3 {
                 dump(&stage);
@@ -188,7 +173,7 @@ fn leftover(stage: &Stage, minute: &str, round: usize) -> PathBuf {
 fn so_is_what_a_run_left_behind() {
     for (path, attribute) in CASES {
         let stage = Stage::new();
-        let _freed = Freed(&stage);
+        let _freed = Freed(stage.dump.clone());
         write(&stage.source, 0);
         dump(&stage);
         let site = leftover(&stage, "0000", 1);
@@ -209,7 +194,7 @@ fn so_is_what_a_run_left_behind() {
 #[ignore = "needs root, and chattr on the filesystem of /tmp"]
 fn so_is_one_after_the_other() {
     let stage = Stage::new();
-    let _freed = Freed(&stage);
+    let _freed = Freed(stage.dump.clone());
     write(&stage.source, 0);
     dump(&stage);
     let (older, newer) = (leftover(&stage, "0000", 1), leftover(&stage, "0001", 1));
@@ -236,7 +221,7 @@ fn so_is_one_after_the_other() {
 fn a_leftover_that_is_immutable_itself_stays_and_is_told() {
     for attribute in ["+i", "+a"] {
         let stage = Stage::new();
-        let _freed = Freed(&stage);
+        let _freed = Freed(stage.dump.clone());
         write(&stage.source, 0);
         dump(&stage);
         let site = leftover(&stage, "0000", 1);
@@ -260,7 +245,7 @@ fn a_leftover_that_is_immutable_itself_stays_and_is_told() {
 #[ignore = "needs root, and chattr on the filesystem of /tmp"]
 fn what_need_not_be_changed_is_kept() {
     let stage = Stage::new();
-    let _freed = Freed(&stage);
+    let _freed = Freed(stage.dump.clone());
     write(&stage.source, 0);
     dump(&stage);
     let site = leftover(&stage, "0000", 1);
@@ -279,7 +264,7 @@ fn what_need_not_be_changed_is_kept() {
 #[ignore = "needs root, and chattr on the filesystem of /tmp"]
 fn a_checkpoint_begins_again_as_well() {
     let stage = Stage::new();
-    let _freed = Freed(&stage);
+    let _freed = Freed(stage.dump.clone());
     write(&stage.source, 0);
     dump(&stage);
     let site = stage.dump.join("2020/0101/0000_chk_incomplete");

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use common::{Ground, ends};
 use dumpcore::{CatalogTools, DumpRoot};
+use fixtures::chattr::chattr;
 use fixtures::plain_user::PlainUser;
 use rustix::fs::{FlockOperation, flock};
 use serde_json::{Value, json};
@@ -407,11 +408,6 @@ fn a_path_in_a_directory_that_goes_is_no_fault() {
 #[test]
 #[ignore = "needs root, for chattr(1) on a filesystem that has it"]
 fn what_cannot_be_changed_keeps_it_until_it_can() {
-    let chattr = |how: &str, path: &Path| {
-        let mut command = Command::new("chattr");
-        let status = command.arg(how).arg(path).status();
-        assert!(status.expect("it runs").success(), "{path:?}");
-    };
     // The directory cannot lose a name, or the directory that is erased cannot go,
     // or a file that is erased; the dump itself cannot be marked.
     let refused = "Operation not permitted";

@@ -8,22 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{Ground, ends};
+use fixtures::chattr::{Freed, chattr, free};
 use serde_json::Value;
-
-/// Lets everything be removed again, however the test ends.
-struct Freed(PathBuf);
-
-impl Drop for Freed {
-    fn drop(&mut self) {
-        let mut command = Command::new("chattr");
-        let _ = command.args(["-R", "-ia"]).arg(&self.0).output();
-    }
-}
-
-fn chattr(how: &[&str], on: &Path) {
-    let status = Command::new("chattr").args(how).arg(on).status();
-    assert!(status.expect("it runs").success(), "chattr {how:?} {on:?}");
-}
 
 /// What needs attention that is left of removed dumps.
 fn not_removed(ground: &Ground) -> Vec<Value> {
@@ -52,9 +38,9 @@ fn what_cannot_be_removed_fails_by_hand_and_is_named_by_status() {
         if path.is_empty() {
             fs::create_dir_all(away.join("tree/dir")).expect("made");
             fs::remove_dir_all(ground.root().join("2030/0101/0200")).expect("removed");
-            chattr(&[how], &away);
+            chattr(how, &away);
         } else {
-            chattr(&[how], &ground.root().join("2030/0101/0200").join(path));
+            chattr(how, &ground.root().join("2030/0101/0200").join(path));
             let remove = ground.dumpctl(&["remove", "--force", "2030/0101/0200"]);
             let (_, said) = ends(remove, 23);
             let named = format!("2030-0101-0200/{named}: Operation not permitted");
@@ -80,7 +66,7 @@ fn what_cannot_be_removed_fails_by_hand_and_is_named_by_status() {
         let advice = found["advice"].as_str().expect("an advice");
         let typed = format!("'chattr -R -ia {}'", away.display());
         assert!(advice.ends_with(&typed), "{advice}");
-        chattr(&["-R", "-ia"], &away);
+        free(&away);
         // What is merely cut off is for the next run.
         assert_eq!(not_removed(&ground), [Value::Null; 0]);
         ends(ground.dumpctl(&["prune"]), 0);

@@ -7,24 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use common::Place;
+use fixtures::chattr::{Freed, chattr, free};
 
 const CONFIGURATION: &str = "main = \"../../tree\"\ndump = \"../../dump\"\nlog = \"stderr\"\n\
                              catalog = false\n[keep]\nauto = true\nlast = 1\n";
-
-/// Lets everything be removed again, however the test ends.
-struct Freed(PathBuf);
-
-impl Drop for Freed {
-    fn drop(&mut self) {
-        let mut command = Command::new("chattr");
-        let _ = command.args(["-R", "-ia"]).arg(&self.0).output();
-    }
-}
-
-fn chattr(how: &[&str], on: &Path) {
-    let status = Command::new("chattr").args(how).arg(on).status();
-    assert!(status.expect("it runs").success(), "chattr {how:?} {on:?}");
-}
 
 /// Takes a dump of that minute of a tree in which all is new. It must be whole.
 fn dump_at(place: &Place, day: usize) -> Output {
@@ -81,7 +67,7 @@ fn what_cannot_be_removed_is_a_warning_of_each_run_and_told_once() {
         for day in [1, 2] {
             assert_eq!(told(&dump_at(&place, day)), [""; 0]);
         }
-        chattr(&[how], &root.join("2020/0102/0000/tree").join(path));
+        chattr(how, &root.join("2020/0102/0000/tree").join(path));
         let away = root.join(".dump/removing/2020-0102-0000");
         for day in [3, 4, 5] {
             let told = told(&dump_at(&place, day));
@@ -97,7 +83,7 @@ fn what_cannot_be_removed_is_a_warning_of_each_run_and_told_once() {
             assert!(away.join("tree").join(left).exists(), "{left}");
         }
         assert_eq!(away.join("tree/file").exists(), path == "file");
-        chattr(&["-R", "-ia"], &away);
+        free(&away);
         assert_eq!(told(&dump_at(&place, 6)), [""; 0]);
         assert!(!root.join(".dump/removing").exists());
     }
@@ -120,7 +106,7 @@ fn what_cannot_leave_its_name_is_a_warning_as_well() {
         let _freed = Freed(root.clone());
         dump_at(&place, 1);
         dump_at(&place, 2);
-        chattr(&["+i"], &root.join(path));
+        chattr("+i", &root.join(path));
         for day in [3, 4] {
             let told = told(&dump_at(&place, day));
             assert_eq!(told.len(), 1, "{told:#?}");
@@ -129,7 +115,7 @@ fn what_cannot_leave_its_name_is_a_warning_as_well() {
             assert!(told[0].contains("'chattr -ia'"), "{told:?}");
             assert!(root.join("2020/0102/0000/tree/dir/sub/c").exists());
         }
-        chattr(&["-i"], &root.join(path));
+        chattr("-i", &root.join(path));
         assert_eq!(told(&dump_at(&place, 5)), [""; 0]);
         assert!(!root.join("2020/0102").exists());
     }

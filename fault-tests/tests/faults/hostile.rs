@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use fixtures::chattr::chattr;
 use fixtures::mounts::{Fs, Mount};
 use fixtures::plain_user::{PlainUser, give};
 use fixtures::tree::Node;
@@ -268,11 +269,7 @@ fn what_cannot_be_removed_is_named_with_the_systems_answer() {
     fs::create_dir_all(&site).expect("made");
     let stuck = site.join("stuck");
     fs::write(&stuck, "").expect("written");
-    let attribute = |how: &str, on: &Path| {
-        let status = Command::new("chattr").arg(how).arg(on).status();
-        assert!(status.expect("chattr runs").success());
-    };
-    attribute("+i", &stuck);
+    chattr("+i", &stuck);
     let mut run = stage.program("dumpme");
     run.args(["--log", "stderr", "--no-catalog", "--main"]);
     run.arg(&stage.source).arg("--dump").arg(&stage.dump);
@@ -284,7 +281,7 @@ fn what_cannot_be_removed_is_named_with_the_systems_answer() {
     let aside = fs::read_dir(stage.dump.join(".dump/removing")).expect("listed");
     for aside in aside {
         let aside = aside.expect("listed").path();
-        attribute("-i", &aside.join(ROOT).join("stuck"));
+        chattr("-i", &aside.join(ROOT).join("stuck"));
     }
     stage.dump_now();
     assert_done(&stage.dump, &stage.source);
