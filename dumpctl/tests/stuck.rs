@@ -4,8 +4,6 @@
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use common::{Ground, ends};
 use fixtures::chattr::{Freed, chattr, free};

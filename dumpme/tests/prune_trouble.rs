@@ -3,8 +3,8 @@
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Output;
 
 use common::Place;
 use fixtures::chattr::{Freed, chattr, free};
