@@ -284,3 +284,4 @@ pub use tend::source_scrubbed::{ChangedFile, SourceScrubbed};
 pub use tend::status::{
     CheckpointStatus, LeftoverStatus, RoomStatus, RootStatus, TreeStatus, WatchedTree,
 };
+pub use tend::trouble::is_disk_failure;

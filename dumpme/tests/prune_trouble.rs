@@ -8,6 +8,7 @@ use std::process::Output;
 
 use common::Place;
 use fixtures::chattr::{Freed, chattr, free};
+use fixtures::strace::{Inject, output_with};
 
 const CONFIGURATION: &str = "main = \"../../tree\"\ndump = \"../../dump\"\nlog = \"stderr\"\n\
                              catalog = false\n[keep]\nauto = true\nlast = 1\n";
@@ -138,4 +139,29 @@ fn that_nothing_can_be_removed_at_all_is_a_warning_too() {
     fs::remove_file(removing).expect("removed");
     dump_at(&place, 4);
     assert!(!root.join("2020/0102").exists());
+}
+
+/// A disk that fails is not one that refuses: the dump is published, and the run says by
+/// its exit code that somebody has to look.
+#[test]
+#[ignore = "needs strace"]
+fn a_disk_that_fails_is_told_by_the_exit_code() {
+    let place = Place::with_tree();
+    place.config(CONFIGURATION);
+    let root = place.dir.path().join("dump");
+    dump_at(&place, 1);
+    dump_at(&place, 2);
+    let mut third = place.plain_dumpme();
+    third.args(["--at", "2020-01-03T00:00"]);
+    let gone = root.join(".dump/removing/2020-0102-0000/tree/dir/sub");
+    let faults = [Inject::error("unlinkat", "EIO").on(&gone)];
+    let ran = output_with(&third, &faults);
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(23), "{said}");
+    assert!(said.contains("Input/output error"), "{said}");
+    let newest = fs::read_link(root.join("current")).expect("a link");
+    assert_eq!(newest, Path::new("2020/0103/0000"));
+    assert!(gone.join("c").exists(), "it was refused");
+    assert_eq!(told(&dump_at(&place, 4)), [""; 0]);
+    assert!(!root.join(".dump/removing").exists());
 }

@@ -3,14 +3,14 @@
 //!
 //! What was published stays published whatever happens here. What somebody has to
 //! decide, since the brake held or the rules cannot be used, ends the run as one that
-//! did a part of its work. What cannot be removed does not: it is told as a warning,
-//! once, also where the run before has named it.
+//! did a part of its work; a disk that fails does as well. What cannot be removed does
+//! not: it is told as a warning, once, also where the run before has named it.
 
 use std::path::{Path, PathBuf};
 
 use dumpcore::{
     BrakeReason, Chain, Error, Fault, GoesFor, KeepBrake, KeepRules, Printable, Prune, Pruned,
-    Reason, Report, RunOptions, Shortage, Warning,
+    Reason, Report, RunOptions, Shortage, Warning, is_disk_failure,
 };
 use serde_json::{Map, Value};
 
@@ -29,8 +29,11 @@ pub struct AfterRun {
 #[derive(Debug)]
 enum Outcome {
     Pruned(Box<Pruned>),
-    /// It was asked for, and could not be done.
-    Undone(String),
+    /// It was asked for, and could not be done; `by_disk`: since the disk fails.
+    Undone {
+        why: String,
+        by_disk: bool,
+    },
     /// It was asked for in a way that cannot be followed, or was stopped.
     Failed(String),
     /// It was not to be done here.
@@ -60,7 +63,10 @@ impl AfterRun {
                 None
             }
             Err(Error::Interrupted) => Some(Self::failed("stopped; the next run prunes".into())),
-            Err(error) => Some(Self::of(Outcome::Undone(Chain(&error).to_string()))),
+            Err(error) => Some(Self::of(Outcome::Undone {
+                why: Chain(&error).to_string(),
+                by_disk: is_disk_failure(&error),
+            })),
         }
     }
 
@@ -110,9 +116,10 @@ impl AfterRun {
     #[must_use]
     pub fn problems(&self) -> Vec<String> {
         let mut problems = self.problems.clone();
-        if let Outcome::Failed(why) = &self.outcome {
+        if let Outcome::Failed(why) | Outcome::Undone { why, by_disk: true } = &self.outcome {
             problems.push(cannot(why));
         }
+        problems.extend(self.not_removed(true));
         let Some(pruned) = self.pruned() else {
             return problems;
         };
@@ -131,9 +138,17 @@ impl AfterRun {
     /// It changes nothing about how that ends.
     #[must_use]
     pub fn troubles(&self) -> Vec<String> {
-        if let Outcome::Undone(why) = &self.outcome {
-            return vec![cannot(why)];
+        match &self.outcome {
+            Outcome::Undone {
+                why,
+                by_disk: false,
+            } => vec![cannot(why)],
+            _ => self.not_removed(false),
         }
+    }
+
+    /// What could not be removed, since the disk fails or since it refuses that.
+    fn not_removed(&self, by_disk: bool) -> Vec<String> {
         let removal = self.pruned().and_then(|pruned| pruned.removal.as_ref());
         let Some(removal) = removal else {
             return Vec::new();
@@ -141,10 +156,12 @@ impl AfterRun {
         // What is being read, or became protected meanwhile, is for another time.
         let left = removal.left.iter().filter(|left| match left.reason {
             Reason::Read => false,
-            ref reason => !reason.is_protection(),
+            Reason::Failed(ref fault) => is_disk_failure(fault) == by_disk,
+            ref reason => !reason.is_protection() && !by_disk,
         });
         let left = left.map(|left| format!("kept {}: {}", left.dump, left.reason));
-        let news = |fault: &&Fault| !self.told.contains(&fault.path);
+        let is_told = |fault: &Fault| !by_disk && self.told.contains(&fault.path);
+        let news = |fault: &&Fault| is_disk_failure(*fault) == by_disk && !is_told(fault);
         let faults = removal.faults.iter().filter(news).cloned();
         left.chain(faults.map(|fault| Warning::NotRemoved { fault }.to_string()))
             .collect()

@@ -20,3 +20,4 @@ pub(crate) mod scrubbed;
 pub(crate) mod shadow_copies;
 pub(crate) mod source_scrubbed;
 pub(crate) mod status;
+pub(crate) mod trouble;
