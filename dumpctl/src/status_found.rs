@@ -12,7 +12,8 @@ use dumpcli::settings::Sources;
 use dumpcli::{Lookup, figures};
 use dumpcore::chrono::{DateTime, Utc};
 use dumpcore::{
-    Attention, AttentionLimits, Dated, DumpRoot, NoCatalog, Printable, RootStatus, WatchedTree,
+    Attention, AttentionLimits, Dated, DumpRoot, NoCatalog, NotRemoved, Printable, RootStatus,
+    WatchedTree,
 };
 
 use crate::common::Settings;
@@ -69,11 +70,15 @@ pub(crate) struct Replica {
     /// The newest dump on it that has a tree of the dump root: others may have
     /// their replicas there, too.
     pub(crate) newest: Option<Dated>,
+    /// What is left on it of removed dumps.
+    not_removed: Vec<NotRemoved>,
 }
 
 impl Replica {
     fn at(root: PathBuf, status: &RootStatus) -> Self {
-        let found = DumpRoot::open(&root).ok().map(|root| {
+        let opened = DumpRoot::open(&root).ok();
+        let not_removed = opened.as_ref().map(DumpRoot::not_removed);
+        let found = opened.map(|root| {
             let listing = root.listing();
             let has = |dated: &Dated| {
                 let mut trees = status.trees.iter();
@@ -88,17 +93,21 @@ impl Replica {
             root,
             is_there: found.is_some(),
             newest: found.flatten(),
+            not_removed: not_removed.unwrap_or_default(),
         }
     }
 
-    fn attention(&self, now: DateTime<Utc>, limits: &AttentionLimits) -> Option<Attention> {
+    fn attention(&self, now: DateTime<Utc>, limits: &AttentionLimits) -> Vec<Attention> {
         let root = self.root.clone();
         let age = self.newest.as_ref().map(|newest| now - newest.moment);
-        match age {
+        let of_newest = match age {
             _ if !self.is_there => Some(Attention::NoReplica { root }),
             Some(age) if age <= limits.replica_age => None,
             age => Some(Attention::OldReplica { root, age }),
-        }
+        };
+        let left = self.not_removed.iter();
+        let left = left.filter_map(|left| left.attention(now, limits));
+        of_newest.into_iter().chain(left).collect()
     }
 }
 

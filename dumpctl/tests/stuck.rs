@@ -71,3 +71,26 @@ fn what_cannot_be_removed_fails_by_hand_and_is_named_by_status() {
         assert!(!away.exists());
     }
 }
+
+/// What is stuck on the second disk is named beside that of the first.
+#[test]
+#[ignore = "needs root, for chattr(1) on the filesystem of temporary files"]
+fn what_is_stuck_on_the_second_disk_is_named_too() {
+    let ground = Ground::new();
+    let slave = ground.at("slave");
+    ground.config(&format!("[slave]\ndump = {slave:?}\n"));
+    let _freed = Freed(slave.clone());
+    let replica = dumpcore::Replica::of(ground.root()).to(&slave);
+    fs::create_dir(&slave).expect("made");
+    replica.latest(true).init(true).run().expect("made");
+    assert_eq!(not_removed(&ground), [Value::Null; 0]);
+    let left = slave.join(".dump/removing/2030-0101-0200/tree");
+    fs::create_dir_all(&left).expect("made");
+    chattr("+i", &left);
+    let found = not_removed(&ground);
+    let [found] = &found[..] else {
+        panic!("{found:?}")
+    };
+    let text = found["text"].as_str().expect("a text");
+    assert!(text.contains(left.to_str().expect("a name")), "{text}");
+}

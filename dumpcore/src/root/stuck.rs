@@ -41,11 +41,8 @@ pub struct NotRemoved {
 
 impl NotRemoved {
     /// What needs attention of it: what is merely cut off is finished by the next run.
-    pub(crate) fn attention(
-        &self,
-        now: DateTime<Utc>,
-        limits: &AttentionLimits,
-    ) -> Option<Attention> {
+    #[must_use]
+    pub fn attention(&self, now: DateTime<Utc>, limits: &AttentionLimits) -> Option<Attention> {
         let age = self.since.map(|since| now - since);
         let is_old = age.is_some_and(|age| age > limits.leftover_age);
         (self.fixed.is_some() || is_old).then(|| Attention::NotRemoved {
@@ -58,7 +55,8 @@ impl NotRemoved {
 
 impl DumpRoot {
     /// What is left of removed dumps; nothing also where this user may not look.
-    pub(crate) fn not_removed(&self) -> Vec<NotRemoved> {
+    #[must_use]
+    pub fn not_removed(&self) -> Vec<NotRemoved> {
         let Some(removing) = self.removing_if_any() else {
             return Vec::new();
         };
