@@ -31,8 +31,9 @@ Exit codes:
 pub const HELP: &str = help!(
     "options, configuration or exclude rules",
     "some entries could not be read, a
-            policy cannot be used or would remove too many dumps at once, or
-            the `post` hook failed; each is named"
+            policy cannot be used or would remove too many dumps at once,
+            the disk failed while dumps were removed, or the `post` hook
+            failed; each is named"
 );
 /// The same of a program that has no exclude rules.
 pub const HELP_WITHOUT_RULES: &str = help!(
