@@ -275,15 +275,19 @@ impl Checkpoint {
     }
 }
 
-/// Where faults were: in the dump, or in what became of the same entry.
+/// Where faults were: in the dump, or in what became of the same entry. What differs from
+/// what was recorded of it is told with a good version, if it is its contents, and can
+/// be read.
 fn faulty(made: &Made<'_>, base: &Path) -> BTreeSet<PathBuf> {
     let staging = made.staging.published_path();
     let in_dump = |fault: &Fault| match fault.path.strip_prefix(&staging) {
         Ok(below) => [fault.path.clone(), base.join(below)],
         Err(_) => [fault.path.clone(), fault.path.clone()],
     };
-    made.totals
-        .with_faults(|faults| faults.iter().flat_map(in_dump).collect())
+    made.totals.with_faults(|faults| {
+        let lost = faults.iter().filter(|fault| fault.op != Op::Verify);
+        lost.flat_map(in_dump).collect()
+    })
 }
 
 /// Goes down from a root by names, through no symlink.

@@ -186,27 +186,27 @@ fn what_is_damaged_replaces_nothing() {
     replaces_nothing(&Ground::new);
 }
 
-/// Nor does what has another mode than was stored.
+/// What has another mode than was stored is named, and keeps nothing from coming back.
 #[test]
-fn what_has_another_mode_replaces_nothing() {
+fn what_has_another_mode_is_restored_and_named() {
     let ground = Ground::new();
-    let set = |path: PathBuf, mode| {
-        let permissions = fs::Permissions::from_mode(mode);
-        fs::set_permissions(path, permissions).expect("set");
-    };
-    set(ground.in_dump("dir/one"), 0o4755);
+    let mode = fs::Permissions::from_mode(0o4755);
+    fs::set_permissions(ground.in_dump("dir/one"), mode).expect("set");
     let path = version(&ground, "dir/one");
-    let told = fault(&done(ground.order("dir", false).run()), &path);
-    assert!(told.contains("dumpctl scrub --heal"), "{told}");
-    assert!(ground.to("dir/one").exists(), "better than nothing");
-    fs::write(ground.tree("dir/one"), "mine").expect("written");
-    set(ground.tree("dir/one"), 0o600);
-    let order = ground.order("dir", true).merging(Merging::new());
-    let report = done(order.run_replacing());
-    let told = fault(&report, &path);
-    assert!(told.contains("replaces nothing"), "{told}");
-    let mine = fs::read_to_string(ground.tree("dir/one"));
-    assert_eq!(mine.expect("read"), "mine");
+    for in_place in [false, true] {
+        if in_place {
+            fs::write(ground.tree("dir/one"), "mine").expect("written");
+        }
+        let order = ground.order("dir", in_place).merging(Merging::new());
+        let report = done(order.run_replacing());
+        let told = fault(&report, &path);
+        assert!(told.contains("dumpctl scrub --heal"), "{told}");
+        let restored = match in_place {
+            true => ground.tree("dir/one"),
+            false => ground.to("dir/one"),
+        };
+        assert_eq!(fs::read(restored).expect("read"), contents("dir/one"));
+    }
 }
 
 /// Where the kernel could share the blocks of what is restored with the dump.

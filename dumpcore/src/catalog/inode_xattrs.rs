@@ -6,51 +6,40 @@ use crate::model::metadata::{CAPABILITY, Xattrs};
 
 /// What the column `xattrs` holds of what is not a directory: in its lower half a
 /// digest of attributes and ACLs, in its upper half one of `trusted.*`, which not
-/// everyone sees; each is 0 without any.
+/// everyone sees; each is 0 without any. Security labels are in neither.
 pub(crate) fn inode_digest(xattrs: &Xattrs) -> u64 {
-    half(xattrs, is_trusted) << 32 | half(xattrs, |name| !is_trusted(name))
+    half(xattrs, is_trusted) << 32 | half(xattrs, is_rest)
 }
 
-/// Does a digest stand for these attributes, which an inode of a dump has? Kernels
-/// give security labels themselves, and `trusted.*` counts only where it was seen
-/// both times.
+/// Does a digest stand for these attributes, which an inode of a dump has? `trusted.*`
+/// counts only where it was seen both times.
 pub(crate) fn is_inode_digest_of(digest: u64, there: &Xattrs) -> bool {
     let (trusted, rest) = (digest >> 32, digest & HALF);
-    let trusted_now = half(there, is_trusted);
-    let same = trusted == trusted_now || trusted == 0 || trusted_now == 0;
-    same && (rest == half(there, |name| !is_trusted(name))
-        || rest == half(there, |name| !is_trusted(name) && !is_label(name)))
+    let now = half(there, is_trusted);
+    let same = trusted == now || trusted == 0 || now == 0;
+    same && rest == half(there, is_rest)
 }
 
 /// What an inode is to be given, so that it has what a digest stands for: of its `own`,
-/// where they can be read, and of those of a copy. `trusted.*` and labels of which
-/// nothing is recorded are its own and never a copy's. `None`: these two do not have
+/// where they can be read, and of those of a copy. Labels, and `trusted.*` of which
+/// nothing is recorded, are its own and never a copy's. `None`: these two do not have
 /// all of it.
 pub(crate) fn composed(digest: u64, own: Option<&Xattrs>, copy: &Xattrs) -> Option<Xattrs> {
     let (trusted, rest) = (digest >> 32, digest & HALF);
     let sources = || own.into_iter().chain([copy]);
-    let part = |of: Option<&Xattrs>, keep: &dyn Fn(&[u8]) -> bool| {
-        of.map(|of| of.filtered(keep)).unwrap_or_default()
-    };
-    let of_rest = |one: &Xattrs| {
-        if half(one, |name| !is_trusted(name)) == rest {
-            return Some(one.filtered(|name| !is_trusted(name)));
-        }
-        let bare = one.filtered(|name| !is_trusted(name) && !is_label(name));
-        let is_it = half(&bare, |_| true) == rest;
-        is_it.then(|| merged(&bare, &part(own, &is_label)))
-    };
-    let rest = sources().find_map(of_rest)?;
-    let has_it = |one: &&Xattrs| half(one, is_trusted) == trusted;
-    let trusted = match sources().find(has_it) {
-        _ if trusted == 0 => part(own, &is_trusted),
-        Some(one) => part(Some(one), &is_trusted),
+    let of_own =
+        |keep: &dyn Fn(&[u8]) -> bool| own.map(|own| own.filtered(keep)).unwrap_or_default();
+    let rest = sources().find(|one| half(one, is_rest) == rest)?;
+    let trusted = match sources().find(|one| half(one, is_trusted) == trusted) {
+        _ if trusted == 0 => of_own(&is_trusted),
+        Some(one) => one.filtered(is_trusted),
         // This user does not see them.
         None if own.is_some() && sources().all(|one| half(one, is_trusted) == 0) => {
             Xattrs::default()
         }
         None => return None,
     };
+    let rest = merged(&rest.filtered(is_rest), &of_own(&is_label));
     Some(merged(&rest, &trusted))
 }
 
@@ -70,21 +59,21 @@ pub(crate) fn is_whole(digest: u64, made: &Xattrs, own: Option<&Xattrs>) -> bool
     is_inode_digest_of(digest, made) && (is_same || trusted == digest >> 32)
 }
 
-/// The same as [`inode_digest`] of what is recorded long after it was stored: without the labels that a
-/// kernel gives, and an administrator may have given again since.
-pub(crate) fn seen_digest(xattrs: &Xattrs) -> u64 {
-    inode_digest(&xattrs.filtered(|name| !is_label(name)))
-}
-
 const HALF: u64 = 0xffff_ffff;
 
-/// Kernels give security labels themselves.
+/// Security labels: kernels give them to what is made, and administrators to what is
+/// there, as their policies change.
 fn is_label(name: &[u8]) -> bool {
     name.starts_with(b"security.") && name != CAPABILITY
 }
 
 fn is_trusted(name: &[u8]) -> bool {
     name.starts_with(b"trusted.")
+}
+
+/// What is compared in any case.
+fn is_rest(name: &[u8]) -> bool {
+    !is_trusted(name) && !is_label(name)
 }
 
 fn half(xattrs: &Xattrs, keep: impl Fn(&[u8]) -> bool) -> u64 {
@@ -108,7 +97,7 @@ mod tests {
 
     #[test]
     fn an_inode_has_other_attributes_or_what_may_be_unseen() {
-        let cases: [(&[&str], &[&str], bool); 13] = [
+        let cases: [(&[&str], &[&str], bool); 14] = [
             (&[], &[], true),
             (&["user.a"], &["user.a"], true),
             (&["user.a"], &[], false),
@@ -119,9 +108,10 @@ mod tests {
             (&["user.a"], &["trusted.a", "user.a"], true),
             (&["trusted.a"], &["trusted.b"], false),
             (&["trusted.a", "user.a"], &["user.b"], false),
-            // What a kernel gives.
+            // What a kernel or an administrator gives.
             (&["user.a"], &["security.selinux", "user.a"], true),
-            (&["security.selinux"], &[], false),
+            (&["security.selinux"], &[], true),
+            (&["security.selinux"], &["security.selinux=2"], true),
             // What it does not.
             (&[], &["security.capability"], false),
             (&["security.capability"], &[], false),
@@ -132,11 +122,6 @@ mod tests {
             assert_eq!(is, same, "{stored:?} {there:?}");
         }
         assert_eq!(inode_digest(&of(&[])), 0);
-        let seen = seen_digest(&of(&["security.selinux", "user.a"]));
-        for there in [of(&["user.a"]), of(&["security.selinux=2", "user.a"])] {
-            assert!(is_inode_digest_of(seen, &there), "{there:?}");
-        }
-        assert!(!is_inode_digest_of(seen, &of(&["security.selinux"])));
     }
 
     fn named(names: &str) -> Xattrs {
@@ -178,7 +163,7 @@ mod tests {
                 Some("trusted.t"),
             ),
             ("trusted.t", "trusted.t=bad", "", None),
-            // Labels are its own, unless they were recorded.
+            // Labels are its own.
             (
                 "user.a",
                 "security.l=own",
@@ -189,7 +174,7 @@ mod tests {
                 "security.l user.a",
                 "security.l=own",
                 "security.l user.a",
-                Some("security.l user.a"),
+                Some("security.l=own user.a"),
             ),
             // Somebody who does not see what only root does.
             ("trusted.t user.a", "user.a=bad", "user.a", Some("user.a")),

@@ -8,11 +8,6 @@ pub(crate) fn inode_digest(_: &Xattrs) -> u64 {
     0
 }
 
-/// The same by a scrub.
-pub(crate) fn seen_digest(_: &Xattrs) -> u64 {
-    0
-}
-
 /// Are an inode's attributes those that were recorded? None were.
 pub(crate) fn is_inode_digest_of(_: u64, _: &Xattrs) -> bool {
     true

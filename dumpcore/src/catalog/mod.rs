@@ -120,13 +120,9 @@ pub use self::error::CatalogError;
 #[cfg(feature = "catalog")]
 pub(crate) use self::file::Catalog;
 #[cfg(feature = "catalog")]
-pub(crate) use self::inode_xattrs::{
-    composed, inode_digest, is_inode_digest_of, is_whole, seen_digest,
-};
+pub(crate) use self::inode_xattrs::{composed, inode_digest, is_inode_digest_of, is_whole};
 #[cfg(not(feature = "catalog"))]
-pub(crate) use self::inode_xattrs_without::{
-    composed, inode_digest, is_inode_digest_of, is_whole, seen_digest,
-};
+pub(crate) use self::inode_xattrs_without::{composed, inode_digest, is_inode_digest_of, is_whole};
 #[cfg(feature = "catalog")]
 pub(crate) use self::query::View;
 pub(crate) use self::query_values::{

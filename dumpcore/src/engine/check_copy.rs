@@ -38,6 +38,28 @@ const CHANGED: &str = "its size or modification time is not what was stored, and
 const OTHER_METADATA: &str = "its mode, owner, extended attributes or ACLs are not what was stored, \
                               and are copied as they are; run 'dumpctl scrub --heal'";
 
+/// A copy, and whether it was said that it is not what was stored.
+struct Compared {
+    stored: Stored,
+    is_named: bool,
+}
+
+impl Compared {
+    fn sound(stored: Stored) -> Self {
+        Self {
+            stored,
+            is_named: false,
+        }
+    }
+
+    fn named(stored: Stored) -> Self {
+        Self {
+            stored,
+            is_named: true,
+        }
+    }
+}
+
 impl Worker<'_> {
     /// Copies a file, and compares it with what was recorded of it.
     pub(super) fn copy_file(
@@ -52,7 +74,11 @@ impl Worker<'_> {
         match stored {
             Ok(stored) => self.checked(checked, item, stored),
             Err(StoreError::Op(op_error)) if is_unreadable(&op_error) => {
-                self.unreadable_source(checked, item, op_error)
+                let healed = self.unreadable_source(checked, item, op_error)?;
+                if let Some(file) = checked.file(item.meta) {
+                    self.name_other_metadata(item, item.meta, &file);
+                }
+                Ok(healed)
             }
             Err(error) => Err(error),
         }
@@ -68,27 +94,43 @@ impl Worker<'_> {
         if let Some(was) = file.filter(|file| !file.is_it(&stored.meta)) {
             return self.changed(checked, item, stored, was);
         }
-        let restores = self.run.rules.options.purpose.restores();
-        if file.is_some_and(|file| !file.has_metadata(&stored.meta, kept_whole(&stored))) {
-            if restores {
-                let heal = "run 'dumpctl scrub --heal'";
-                return self.damaged_in_dump(item, stored, heal);
-            }
+        let recorded = file.and_then(|file| file.hash);
+        let compared = self.compared(checked, item, stored, recorded)?;
+        if let Some(file) = file.filter(|_| !compared.is_named) {
+            self.name_other_metadata(item, &compared.stored.meta, &file);
+        }
+        Ok(compared.stored)
+    }
+
+    /// What its mode, owner and attributes are does not keep a file from being copied,
+    /// or restored.
+    fn name_other_metadata(&self, item: Item<'_>, meta: &Meta, file: &RecordedFile) {
+        if !file.has_metadata(meta, attributes_of(item).as_ref()) {
             let differs = OpError::source(Op::Verify, io::Error::other(OTHER_METADATA));
             self.lost(item.node, item.name, differs);
         }
-        let recorded = file.and_then(|file| file.hash);
+    }
+
+    /// Holds what was copied against the hash that was recorded of the file.
+    fn compared(
+        &mut self,
+        checked: &Checked<'_>,
+        item: Item<'_>,
+        stored: Stored,
+        recorded: Option<ContentHash>,
+    ) -> Result<Compared, StoreError> {
         let Some(hash) = stored.hash else {
             // Blocks that are shared were not read. What is restored is, so that damage
             // takes the place of nothing.
+            let restores = self.run.rules.options.purpose.restores();
             return match recorded.filter(|_| restores) {
                 Some(recorded) => self.shared(checked, item, stored, recorded),
-                None => Ok(stored),
+                None => Ok(Compared::sound(stored)),
             };
         };
         let Some(recorded) = recorded else {
             checked.made(&stored.made, &hash);
-            return Ok(stored);
+            return Ok(Compared::sound(stored));
         };
         if hash == recorded {
             return Ok(self.sound(checked, stored, hash));
@@ -112,19 +154,19 @@ impl Worker<'_> {
         item: Item<'_>,
         stored: Stored,
         recorded: ContentHash,
-    ) -> Result<Stored, StoreError> {
+    ) -> Result<Compared, StoreError> {
         match self.hash_on_disk(item)? {
             Some(hash) if hash == recorded => Ok(self.sound(checked, stored, hash)),
             Some(hash) => self.damaged(checked, item, stored, (recorded, hash)),
-            None => Ok(stored),
+            None => Ok(Compared::sound(stored)),
         }
     }
 
-    /// A file is what was recorded of it.
-    fn sound(&mut self, checked: &Checked<'_>, stored: Stored, hash: ContentHash) -> Stored {
+    /// A file holds what was recorded of it.
+    fn sound(&mut self, checked: &Checked<'_>, stored: Stored, hash: ContentHash) -> Compared {
         self.counter.checked(stored.bytes);
         checked.made(&stored.made, &hash);
-        stored
+        Compared::sound(stored)
     }
 
     /// A file is not what was recorded of it, and was copied as it is.
@@ -134,7 +176,7 @@ impl Worker<'_> {
         item: Item<'_>,
         stored: Stored,
         (recorded, read): (ContentHash, ContentHash),
-    ) -> Result<Stored, StoreError> {
+    ) -> Result<Compared, StoreError> {
         let doubt = Doubt {
             meta: &stored.meta,
             recorded,
@@ -143,13 +185,14 @@ impl Worker<'_> {
         let good = match checked.opinion(&doubt) {
             Opinion::CatalogIsWrong => {
                 checked.made(&stored.made, &read);
-                return Ok(stored);
+                return Ok(Compared::sound(stored));
             }
             Opinion::Good(good) => Some(good),
             Opinion::None => None,
         };
         if self.run.rules.options.purpose.restores() {
-            return self.damaged_in_dump(item, stored, &where_good(good.as_ref()));
+            let stored = self.damaged_in_dump(item, stored, good)?;
+            return Ok(Compared::named(stored));
         }
         let source = Facts::of(&stored.meta);
         if let Some(good) = good.as_ref().filter(|_| checked.heals)
@@ -160,7 +203,7 @@ impl Worker<'_> {
                 made: None,
                 recorded,
             });
-            return Ok(healed);
+            return Ok(Compared::sound(healed));
         }
         let stored = match checked.heals && good.is_some() {
             // The good copy was not stored: what is damaged takes its place again.
@@ -178,7 +221,7 @@ impl Worker<'_> {
             made: Some(Facts::of(&stored.made)),
             recorded,
         });
-        Ok(stored)
+        Ok(Compared::named(stored))
     }
 
     /// A file has another size or modification time than was recorded, and was copied
@@ -210,7 +253,7 @@ impl Worker<'_> {
             _ => None,
         };
         if self.run.rules.options.purpose.restores() {
-            return self.damaged_in_dump(item, stored, &where_good(good.as_ref()));
+            return self.damaged_in_dump(item, stored, good);
         }
         self.tell_damaged(checked, item, good);
         let differs = OpError::source(Op::Verify, io::Error::other(CHANGED));
@@ -234,12 +277,19 @@ impl Worker<'_> {
         &mut self,
         item: Item<'_>,
         stored: Stored,
-        then: &str,
+        good: Option<GoodCopy>,
     ) -> Result<Stored, StoreError> {
         let look = |dir: &Arc<OwnedFd>| stat::look(dir.as_fd(), item.name, Fresh::AsStat);
         let exists = self.reference_of(item).is_some_and(|dir| look(dir).is_ok());
+        let good = match good {
+            Some(good) => format!(
+                "a good copy is {}, which 'dumpctl scrub --heal' takes",
+                Printable::path(&good.path)
+            ),
+            None => "no good copy was found".to_owned(),
+        };
         let stays = if exists { ", and replaces nothing" } else { "" };
-        let text = format!("it is not what was stored{stays}; {then}");
+        let text = format!("it is not what was stored{stays}; {good}");
         let differs = OpError::source(Op::Verify, io::Error::other(text));
         if !exists {
             self.lost(item.node, item.name, differs);
@@ -364,10 +414,7 @@ impl Worker<'_> {
             return Ok(true);
         };
         // What was copied of one that changed is copied again, and told again.
-        let all = Capabilities::everything();
-        let source = Subject::Named(item.hands.source.as_fd(), item.name);
-        let xattrs = xattr::read(source, |name| all.keeps_xattr(name)).ok();
-        if !file.is_it(item.meta) || !file.has_metadata(item.meta, xattrs.as_ref()) {
+        if !file.is_it(item.meta) || !file.has_metadata(item.meta, attributes_of(item).as_ref()) {
             return Ok(false);
         }
         let Some(recorded) = file.hash else {
@@ -387,20 +434,11 @@ impl Worker<'_> {
     }
 }
 
-/// The attributes that a file was given, if these are all that its source has.
-fn kept_whole(stored: &Stored) -> Option<&Xattrs> {
-    let whole = stored.losses.is_empty() && stored.left_out.is_empty();
-    stored.kept.as_ref().filter(|_| whole)
-}
-
-fn where_good(good: Option<&GoodCopy>) -> String {
-    match good {
-        Some(good) => format!(
-            "a good copy is {}, which 'dumpctl scrub --heal' takes",
-            Printable::path(&good.path)
-        ),
-        None => "no good copy was found".to_owned(),
-    }
+/// All that a dump keeps of a file's attributes, whatever of it can be stored here.
+fn attributes_of(item: Item<'_>) -> Option<Xattrs> {
+    let all = Capabilities::everything();
+    let source = Subject::Named(item.hands.source.as_fd(), item.name);
+    xattr::read(source, |name| all.keeps_xattr(name)).ok()
 }
 
 /// Does a disk refuse to give what a file holds?

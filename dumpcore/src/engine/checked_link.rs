@@ -56,7 +56,11 @@ impl Worker<'_> {
         source: &OwnedFd,
         other: &OwnedFd,
     ) -> Result<Option<bool>, StoreError> {
-        match self.hashes_say(source, other)? {
+        let says = match self.hashes_say(source, other)? {
+            Says::Nothing | Says::Same if !self.has_metadata(other) => Says::OtherMetadata,
+            says => says,
+        };
+        match says {
             Says::Nothing => Ok(None),
             Says::Same => Ok(Some(true)),
             Says::Other => Ok(Some(false)),
@@ -72,11 +76,20 @@ impl Worker<'_> {
             }
             Says::OtherMetadata => {
                 self.is_damaged = true;
-                let cause = io::Error::other(OTHER_METADATA);
-                self.damaged_reference(item, looked, Op::Verify, cause);
+                // What is copied names it, where it is the same inode.
+                if looked.id() != item.meta.id() {
+                    let cause = io::Error::other(OTHER_METADATA);
+                    self.damaged_reference(item, looked, Op::Verify, cause);
+                }
                 Ok(Some(false))
             }
         }
+    }
+
+    /// Has a file of the reference its recorded mode, owner and attributes?
+    fn has_metadata(&self, other: &OwnedFd) -> bool {
+        let checks = self.run.rules.link_checks;
+        checks.is_none_or(|checks| checks.has_metadata(other))
     }
 
     /// Records a file of the reference as damaged, where its hash is known.
@@ -108,7 +121,6 @@ impl Worker<'_> {
         let hasher = self.disk.get_or_insert_with(DiskHasher::new);
         match hasher.hash(other, size, &mut |_| totals.keep_going()) {
             Ok(DiskRead::Whole(hash)) if hash == stored => Ok(match of_source {
-                _ if !checks.has_metadata(other) => Says::OtherMetadata,
                 Some(_) => Says::Same,
                 None => Says::Nothing,
             }),

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use crate::catalog::{composed, is_inode_digest_of, is_whole, seen_digest};
+use crate::catalog::{composed, inode_digest, is_inode_digest_of, is_whole};
 use crate::model::fault::OpError;
 use crate::model::metadata::{Capabilities, Xattrs};
 use crate::sys::errno;
@@ -47,7 +47,7 @@ pub(super) fn look(of: Subject<'_>, recorded: Option<u64>) -> io::Result<Attribu
         Err(e) => return Err(e),
     };
     Ok(match recorded {
-        None => Attributes::First(seen_digest(&there)),
+        None => Attributes::First(inode_digest(&there)),
         Some(digest) if is_inode_digest_of(digest, &there) => Attributes::Sound,
         Some(_) => Attributes::Others,
     })
