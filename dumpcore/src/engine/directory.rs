@@ -11,7 +11,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
-use super::entry::Item;
+use super::entry::{Item, KeptBeingReplaced};
 use super::held::Held;
 use super::job::{Entering, Found, Job, Rest};
 use super::known_dir::{KnownDir, Referred};
@@ -44,7 +44,8 @@ impl InDump {
 }
 
 /// How many times a name is entered again that `stat` calls a directory, when
-/// opening it found something else.
+/// opening it found something else. What is replaced more often is given up, and
+/// told once.
 const TRIES: u8 = 5;
 
 impl Worker<'_> {
@@ -57,6 +58,17 @@ impl Worker<'_> {
                 Err(e) if errno::has_changed(&e) && tries < TRIES => Entering::Gone,
                 Err(e) => self.closed(above, name, e),
             },
+        };
+        let way = match way {
+            Entering::Gone if tries >= TRIES => {
+                self.fault(
+                    above,
+                    name,
+                    OpError::source(Op::Open, KeptBeingReplaced(None)),
+                );
+                Entering::Lost
+            }
+            way => way,
         };
         match way {
             Entering::In(entered) if self.is_mounted_in_place(above, name, &entered) => {}

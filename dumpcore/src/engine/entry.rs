@@ -230,10 +230,7 @@ impl Worker<'_> {
                     return Kind::File;
                 }
                 Err(StoreError::Op(op_error)) if !Self::is_replaced(item, &op_error) => {
-                    self.clear_after(node, name, existing);
-                    if !self.is_kernel_file(item, &op_error) {
-                        self.fault(node, name, op_error);
-                    }
+                    self.give_up(item, existing, op_error);
                     return Kind::File;
                 }
                 Err(StoreError::Changed | StoreError::Op(_)) => {
@@ -248,9 +245,20 @@ impl Worker<'_> {
                 }
             }
         }
-        let busy = io::Error::other("it kept being replaced while it was read");
-        self.fault(node, name, OpError::source(Op::Read, busy));
+        self.fault(
+            node,
+            name,
+            OpError::source(Op::Read, KeptBeingReplaced(None)),
+        );
         Kind::File
+    }
+
+    /// An entry cannot be stored.
+    fn give_up(&mut self, item: Item<'_>, existing: Option<u64>, op_error: OpError) {
+        self.clear_after(item.node, item.name, existing);
+        if !self.is_kernel_file(item, &op_error) {
+            self.fault(item.node, item.name, op_error);
+        }
     }
 
     /// An entry is in the dump.
@@ -390,5 +398,17 @@ pub(super) fn changed_or(op_error: OpError) -> StoreError {
         StoreError::Changed
     } else {
         StoreError::Op(op_error)
+    }
+}
+
+/// A name was something else each time that it was tried; with the last answer that
+/// said so.
+#[derive(Debug, thiserror::Error)]
+#[error("it kept being replaced while it was read")]
+pub(super) struct KeptBeingReplaced(#[source] pub(super) Option<io::Error>);
+
+impl From<KeptBeingReplaced> for io::Error {
+    fn from(replaced: KeptBeingReplaced) -> Self {
+        Self::other(replaced)
     }
 }

@@ -11,7 +11,7 @@ use std::ffi::CStr;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
-use super::entry::Item;
+use super::entry::{Item, KeptBeingReplaced};
 use super::job::Entering;
 use super::node::{Node, OpenDirs};
 use super::worker::Worker;
@@ -135,12 +135,17 @@ impl Worker<'_> {
             self.fault(above, name, OpError::source(Op::Open, FuseClosed(e)));
             return Entering::Closed(stand_in(above), true);
         }
-        self.fault_at_directory(above, name, OpError::source(Op::Open, e));
-        match Self::look(above, name) {
-            Some(meta) if meta.kind == Kind::Dir => Entering::Closed(meta, true),
-            Some(_) => Entering::Gone,
-            None => Entering::Lost,
+        let looked = Self::look(above, name);
+        if looked.as_ref().is_some_and(|meta| meta.kind != Kind::Dir) {
+            return Entering::Gone;
         }
+        // What is missing and stays so may have vanished.
+        let e = match errno::has_changed(&e) && (looked.is_some() || !errno::is_missing(&e)) {
+            true => KeptBeingReplaced(Some(e)).into(),
+            false => e,
+        };
+        self.fault_at_directory(above, name, OpError::source(Op::Open, e));
+        looked.map_or(Entering::Lost, |meta| Entering::Closed(meta, true))
     }
 
     /// Leaves an entry out that is on another filesystem.

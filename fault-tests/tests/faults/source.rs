@@ -74,6 +74,25 @@ fn what_is_listed_and_not_found_is_a_fault() {
     }
 }
 
+/// What `stat` calls a directory and cannot be entered as one is tried again a few
+/// times, given up, and told once; the system's answer is behind the reason.
+#[test]
+#[ignore = "needs strace"]
+fn a_directory_that_never_opens_as_one_is_told_once() {
+    for errno in ["ENOTDIR", "ELOOP"] {
+        let stage = changed();
+        // The name that is opened, not what is in it.
+        let (code, said) = run_with(&stage, "openat,openat2", errno, Path::new("d001"));
+        assert_eq!(code, Some(23), "{errno}: {said}");
+        let replaced = "d001: it kept being replaced while it was read: ";
+        assert_eq!(said.matches(replaced).count(), 1, "{errno}: {said}");
+        let copy = stage.dump.join("current").join(ROOT).join("d001");
+        assert_eq!(fs::read_dir(copy).expect("listed").count(), 0, "{errno}");
+        stage.dump_now();
+        assert_done(&stage.dump, &stage.source);
+    }
+}
+
 /// What a directory told before it could be read no further is dumped, with
 /// all that is below.
 #[test]
