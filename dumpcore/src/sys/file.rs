@@ -217,6 +217,12 @@ pub(crate) fn extents(file: BorrowedFd<'_>) -> io::Result<u32> {
     raw::extents(file)
 }
 
+/// Where the contents of a file begin on the disk, in bytes, where the filesystem
+/// tells. `None`: it has none there.
+pub(crate) fn begins(file: BorrowedFd<'_>) -> io::Result<Option<u64>> {
+    raw::first_extent(file)
+}
+
 /// Takes all contents from a file that was just made.
 pub(crate) fn empty(file: impl AsFd) -> io::Result<()> {
     Ok(ftruncate(file, 0)?)

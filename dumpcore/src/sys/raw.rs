@@ -258,20 +258,56 @@ struct Fiemap {
     reserved: u32,
 }
 
+const FS_IOC_FIEMAP: u32 = 0xc020_660b;
+
+impl Fiemap {
+    /// Asks for a whole file, with room for as many extents.
+    const fn with_room(room: u32) -> Self {
+        Self {
+            start: 0,
+            length: u64::MAX,
+            flags: 0,
+            mapped: 0,
+            room,
+            reserved: 0,
+        }
+    }
+}
+
+/// `struct fiemap_extent` of the kernel's interface.
+#[repr(C)]
+#[derive(Default)]
+struct FiemapExtent {
+    logical: u64,
+    physical: u64,
+    length: u64,
+    reserved64: [u64; 2],
+    flags: u32,
+    reserved: [u32; 3],
+}
+
 /// In how many extents a file is.
 pub(super) fn extents(file: BorrowedFd<'_>) -> io::Result<u32> {
-    const FS_IOC_FIEMAP: u32 = 0xc020_660b;
-    let mut map = Fiemap {
-        start: 0,
-        length: u64::MAX,
-        flags: 0,
-        mapped: 0,
-        room: 0,
-        reserved: 0,
-    };
+    let mut map = Fiemap::with_room(0);
     // SAFETY: the kernel reads and writes the 32 bytes whose size is part of the
     // number; there is no room for extents, so it only counts them.
     let done = unsafe { libc::ioctl(file.as_raw_fd(), FS_IOC_FIEMAP as _, &raw mut map) };
     outcome(done.into())?;
     Ok(map.mapped)
+}
+
+/// Where the first extent of a file begins, in bytes of its filesystem's device; on
+/// btrfs of its own address space. `None`: it has none, or none that is on the disk.
+pub(super) fn first_extent(file: BorrowedFd<'_>) -> io::Result<Option<u64>> {
+    /// FIEMAP_EXTENT_UNKNOWN: it has no place yet, or not on one device.
+    const UNKNOWN: u32 = 2;
+    #[repr(C)]
+    struct WithOne(Fiemap, FiemapExtent);
+    let mut map = WithOne(Fiemap::with_room(1), FiemapExtent::default());
+    // SAFETY: the kernel reads and writes the 32 bytes whose size is part of the
+    // number, and the one extent behind them that they say there is room for.
+    let done = unsafe { libc::ioctl(file.as_raw_fd(), FS_IOC_FIEMAP as _, &raw mut map) };
+    outcome(done.into())?;
+    let is_placed = map.0.mapped == 1 && map.1.flags & UNKNOWN == 0;
+    Ok(is_placed.then_some(map.1.physical))
 }

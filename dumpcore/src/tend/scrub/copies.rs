@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use super::attributes;
 use super::book::Damage;
-use super::look::{below, split};
+use super::dump_dirs::{below, split};
 use super::worksite::Worksite;
 use crate::catalog::{Facts, HashState, StoredFrom, View};
 use crate::fs::disk_hash::{DiskHasher, DiskRead};

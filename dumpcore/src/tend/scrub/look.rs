@@ -1,9 +1,10 @@
 //! Looking at one inode: its metadata, and its contents as the disk has them.
 
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::AsFd as _;
 
 use super::attributes::{self, Attributes};
+use super::dump_dirs::{DumpDirs, split};
 use crate::catalog::{Facts, HashState, ScrubRow, Taken};
 use crate::fs::disk_hash::{DiskHasher, DiskRead};
 use crate::model::kind::Kind;
@@ -11,8 +12,6 @@ use crate::model::path::RelPath;
 use crate::policy::content_hash::ContentHash;
 use crate::policy::layout::DumpId;
 use crate::root::DumpRoot;
-use crate::root::lock::Hold;
-use crate::sys::dir::{self, For};
 use crate::sys::name::c_name;
 use crate::sys::stat::{self, Fresh};
 use crate::sys::xattr::Subject;
@@ -85,27 +84,16 @@ impl Bad {
 
 /// Looks at inodes, one after the other: what they have in common stays open.
 pub(super) struct Looker<'r> {
-    root: &'r DumpRoot,
+    dirs: DumpDirs<'r>,
     hasher: DiskHasher,
-    /// The dump that was looked at last, which cannot be removed meanwhile.
-    dump: Option<(DumpId, OwnedFd, Hold)>,
-    /// The directory in there that was opened last.
-    dir: Option<(RelPath, OwnedFd)>,
 }
 
 impl<'r> Looker<'r> {
     pub(super) fn new(root: &'r DumpRoot) -> Self {
         Self {
-            root,
+            dirs: DumpDirs::new(root),
             hasher: DiskHasher::new(),
-            dump: None,
-            dir: None,
         }
-    }
-
-    /// Lets go of what is held.
-    pub(super) fn leave(&mut self) {
-        (self.dump, self.dir) = (None, None);
     }
 
     /// Looks at an inode under a path of a dump.
@@ -137,7 +125,7 @@ impl<'r> Looker<'r> {
         keep_going: &mut dyn FnMut(u64) -> bool,
     ) -> io::Result<Looked> {
         let (above, name) = split(path);
-        let dir = self.dir(dump, above)?;
+        let dir = self.dirs.open(dump, above)?;
         let name = c_name(name);
         let meta = stat::look(dir.as_fd(), &name, Fresh::WithBirth)?;
         let there = Facts::of(&meta);
@@ -185,51 +173,9 @@ impl<'r> Looker<'r> {
             HashState::Missing | HashState::Broken => sound(Some(hash), seen),
         })
     }
-
-    /// A directory of a dump.
-    fn dir(&mut self, dump: DumpId, path: &[u8]) -> io::Result<&OwnedFd> {
-        if self.dump.as_ref().is_none_or(|(held, ..)| *held != dump) {
-            self.leave();
-            let (handle, hold) = self.root.hold_dump(&dump.rel_path())?;
-            self.dump = Some((dump, handle, hold));
-        }
-        let is_open = |dir: &(RelPath, OwnedFd)| dir.0.as_bytes() == path;
-        if !self.dir.as_ref().is_some_and(is_open) {
-            self.dir = None;
-        }
-        match (&mut self.dir, &self.dump) {
-            (Some((_, dir)), _) => Ok(dir),
-            (none, Some((_, top, _))) => {
-                let opened = below(top, path)?;
-                Ok(&none.insert((RelPath::from_bytes(path), opened)).1)
-            }
-            (None, None) => Err(errno::missing()),
-        }
-    }
 }
 
 fn sound(hash: Option<ContentHash>, seen: Attributes) -> Looked {
     let xattrs = seen.taken();
     Looked::Sound(Taken { hash, xattrs })
-}
-
-/// A path as that of a directory, and the name in it.
-pub(super) fn split(path: &RelPath) -> (&[u8], &[u8]) {
-    let bytes = path.as_bytes();
-    match bytes.iter().rposition(|byte| *byte == b'/') {
-        Some(at) => (&bytes[..at], &bytes[at + 1..]),
-        None => (&[], bytes),
-    }
-}
-
-/// Opens a directory below another, name by name, following no symlink.
-pub(super) fn below(top: &OwnedFd, path: &[u8]) -> io::Result<OwnedFd> {
-    let mut dir = dir::reopen(top.as_fd(), For::Passing)?;
-    for name in path
-        .split(|byte| *byte == b'/')
-        .filter(|name| !name.is_empty())
-    {
-        dir = dir::open_dir(dir.as_fd(), &c_name(name), For::Passing)?;
-    }
-    Ok(dir)
 }

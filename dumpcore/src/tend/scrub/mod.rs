@@ -11,6 +11,8 @@ mod attributes;
 mod bad_inode;
 mod book;
 mod copies;
+mod disk_order;
+mod dump_dirs;
 pub(crate) mod good_copies;
 mod heal;
 mod judge;
@@ -69,6 +71,7 @@ pub struct Scrub {
     from: Vec<PathBuf>,
     heal: bool,
     discard: bool,
+    disk_order: Option<bool>,
     options: RunOptions,
 }
 
@@ -83,6 +86,7 @@ impl Scrub {
             from: Vec::new(),
             heal: false,
             discard: false,
+            disk_order: None,
             options: RunOptions::new(),
         }
     }
@@ -126,6 +130,14 @@ impl Scrub {
         self
     }
 
+    /// Asks where files begin on the disk, a few thousand at a time, and reads them in
+    /// that order, rather than by inode number: what a disk gains whose heads must
+    /// move. `None`, as without it: unless the dump root is on flash or on a network.
+    pub fn disk_order(mut self, yes: impl Into<Option<bool>>) -> Self {
+        self.disk_order = yes.into();
+        self
+    }
+
     takes_run_options!();
 
     /// Scrubs.
@@ -166,7 +178,8 @@ impl Scrub {
             bytes: Some(total.bytes),
         });
         let all_names = self.compare_names(&site, before, &book)?;
-        let read = read_all(&site, list, &book)?;
+        let in_disk_order = self.disk_order.unwrap_or_else(|| site.has_heads());
+        let read = read_all(&site, list, &book, in_disk_order)?;
         let mut book = book
             .into_inner()
             .unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use super::attributes;
-use super::look::{below, split};
+use super::dump_dirs::{below, split};
 use super::worksite::Worksite;
 use crate::catalog::{Facts, NameDiffers, NameFault, Recorded, View, has_attributes};
 use crate::model::error::Error;

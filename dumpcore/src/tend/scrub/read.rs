@@ -5,6 +5,7 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use super::book::Book;
+use super::disk_order::{DiskOrder, SWEEP};
 use super::look::{Looked, Looker};
 use super::worksite::Worksite;
 use crate::catalog::{HashState, ScrubList, ScrubRow};
@@ -14,7 +15,7 @@ use crate::model::fault::{Fault, Op};
 use crate::model::kind::Kind;
 use crate::sys::lock::lock;
 
-/// How many inodes are taken from the list at once.
+/// How many inodes are taken from the list at once, where they are read as it has them.
 const BATCH: usize = 256;
 /// How often it is looked whether there is something to do.
 const LOOK: Duration = Duration::from_millis(500);
@@ -37,6 +38,9 @@ struct Shared<'s> {
     more: Condvar,
     /// There is something to do for who feeds the workers.
     wanted: Condvar,
+    /// With how many rows left there are to be more. None, where heads would move back and
+    /// forth between files that are read and those of which it is asked where they are.
+    low: usize,
     book: &'s Mutex<Book>,
     read: Mutex<Read>,
     failed: Mutex<Option<Error>>,
@@ -62,7 +66,9 @@ pub(super) fn read_all(
     site: &Worksite<'_>,
     mut list: ScrubList,
     book: &Mutex<Book>,
+    in_disk_order: bool,
 ) -> Result<Read, Error> {
+    let mut order = in_disk_order.then(|| DiskOrder::new(site.root));
     let shared = Shared {
         site,
         rows: Mutex::new(Rows {
@@ -73,6 +79,7 @@ pub(super) fn read_all(
         }),
         more: Condvar::new(),
         wanted: Condvar::new(),
+        low: if in_disk_order { 0 } else { BATCH / 2 },
         book,
         read: Mutex::default(),
         failed: Mutex::default(),
@@ -81,7 +88,7 @@ pub(super) fn read_all(
         for _ in 0..site.jobs {
             scope.spawn(|| shared.work());
         }
-        if let Err(error) = shared.feed(&mut list) {
+        if let Err(error) = shared.feed(&mut list, order.as_mut()) {
             shared.fail(error);
         }
         shared.end();
@@ -96,7 +103,12 @@ pub(super) fn read_all(
 impl Shared<'_> {
     /// Gives workers what is next, and records what they found, until they have
     /// ended.
-    fn feed(&self, list: &mut ScrubList) -> Result<(), Error> {
+    fn feed(
+        &self,
+        list: &mut ScrubList,
+        mut order: Option<&mut DiskOrder<'_>>,
+    ) -> Result<(), Error> {
+        let most = if order.is_some() { SWEEP } else { BATCH };
         loop {
             lock(self.book).record_if_due(self.site)?;
             let mut rows = lock(&self.rows);
@@ -106,9 +118,12 @@ impl Shared<'_> {
             if std::mem::take(&mut rows.due) {
                 continue;
             }
-            if !rows.ended && rows.next.len() <= BATCH / 2 {
+            if !rows.ended && rows.next.len() <= self.low {
                 drop(rows);
-                let batch = list.next(BATCH)?;
+                let mut batch = list.next(most)?;
+                if let Some(order) = &mut order {
+                    order.sort(&mut batch, &|| self.site.may_begin());
+                }
                 rows = lock(&self.rows);
                 rows.ended |= batch.is_empty();
                 rows.next.extend(batch);
@@ -161,7 +176,7 @@ impl Shared<'_> {
                 rows.due = true;
                 self.wanted.notify_one();
             } else if let Some(row) = rows.next.pop_front() {
-                if rows.next.len() <= BATCH / 2 && !rows.ended {
+                if rows.next.len() <= self.low && !rows.ended {
                     self.wanted.notify_one();
                 }
                 return Some(row);

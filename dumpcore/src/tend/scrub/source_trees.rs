@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 
-use super::look::{below, split};
+use super::dump_dirs::{below, split};
 use crate::catalog::{SourceRow, StoredFrom};
 use crate::model::error::Error;
 use crate::model::kind::Kind;

@@ -8,8 +8,10 @@ use crate::engine::{Budget, Throttle};
 use crate::model::error::Error;
 use crate::model::event::Event;
 use crate::model::fault::{Fault, Op};
+use crate::model::storage::Storage;
 use crate::root::DumpRoot;
 use crate::run::{RunOptions, removing};
+use crate::sys::medium;
 
 /// How many workers there are at most where the caller says nothing: a disk has enough
 /// to do with them, and each has a buffer of a megabyte.
@@ -39,6 +41,12 @@ impl<'s> Worksite<'s> {
             deadline,
             jobs: Budget::new(jobs).jobs(),
         }
+    }
+
+    /// May the dump root be on a disk whose heads must move?
+    pub(super) fn has_heads(&self) -> bool {
+        let storage = medium::of(self.root.handle());
+        matches!(storage, Storage::Rotating | Storage::Unknown)
     }
 
     pub(super) fn event(&self, event: Event<'_>) {
