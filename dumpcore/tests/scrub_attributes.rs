@@ -69,9 +69,16 @@ fn told(scrubbed: &Scrubbed) -> Vec<(DamageKind, Option<&str>, Vec<String>)> {
 /// Attributes alone of these paths are wrong.
 #[track_caller]
 fn assert_others(scrubbed: &Scrubbed, paths: &[&str]) {
+    assert_others_of(scrubbed, paths, 1);
+}
+
+/// The same of as many inodes that have these paths in different dumps.
+#[track_caller]
+fn assert_others_of(scrubbed: &Scrubbed, paths: &[&str], inodes: usize) {
     let cause = Some("extended attributes or ACLs");
-    let paths = paths.iter().map(ToString::to_string).collect();
-    assert_eq!(told(scrubbed), [(DamageKind::Metadata, cause, paths)]);
+    let paths: Vec<String> = paths.iter().map(ToString::to_string).collect();
+    let each = (DamageKind::Metadata, cause, paths);
+    assert_eq!(told(scrubbed), vec![each; inodes]);
 }
 
 fn number(stage: &Stage, sql: &str) -> i64 {
@@ -178,6 +185,30 @@ fn what_is_not_known_is_taken_by_the_first_scrub() {
     assert_eq!(number(&stage, taken), 0, "and later only compared");
     xattr::set(made.join("bare"), "user.new", b"").expect("set");
     assert_others(&scrub(&stage), &["tree/bare"]);
+}
+
+/// What is copied of a dump is known as well, without a scrub.
+#[test]
+fn copies_have_what_was_stored() {
+    let unknown = "SELECT count(*) FROM inode WHERE kind=0 AND xattrs IS NULL";
+    let (stage, second) = (begun(), Stage::new());
+    dump(&stage);
+    for turn in 0..4 {
+        // The replica's dump root has no catalog until its second turn.
+        let copy = copied(&stage, &second, turn.min(2)).dump.join("tree");
+        let copied_to = if turn < 2 { &stage } else { &second };
+        if turn == 2 {
+            CatalogTools::new(&second.dump).rebuild().expect("made");
+            xattr::set(stage.source.join("bare"), "user.a", b"1").expect("set");
+            dump(&stage);
+            continue;
+        }
+        let known_before = if turn == 3 { 3 } else { 0 };
+        assert_eq!(number(copied_to, unknown), known_before, "{turn}");
+        xattr::set(copy.join("bare"), "user.a", b"rot").expect("set");
+        let scrubbed = scrub(copied_to);
+        assert_others_of(&scrubbed, &["tree/bare"], if turn == 1 { 2 } else { 1 });
+    }
 }
 
 #[test]
@@ -296,17 +327,18 @@ fn attributes_that_no_copy_has_are_not_called_healed() {
     assert!(scrubbed.healed.is_empty() && scrubbed.faults.is_empty());
     assert_eq!(note(&made.join("noted")), Some(b"rot".to_vec()));
     assert_eq!(fs::metadata(made.join("noted")).expect("there").ino(), ino);
-    // A copy of it has what it has now: good for its contents alone.
+    // A copy of it has what it has now: good for its contents alone, and known as
+    // damaged as well.
     tick();
     let checkpoint = Checkpoint::new(&stage.dump).run().expect("made");
-    assert_others(&heal(&stage), &["tree/dir/twin", "tree/noted"]);
+    assert_others_of(&heal(&stage), &["tree/dir/twin", "tree/noted"], 2);
     rot(&made.join("noted"), 100);
     let scrubbed = heal(&stage);
-    assert_others(&scrubbed, &["tree/dir/twin", "tree/noted"]);
+    assert_others_of(&scrubbed, &["tree/dir/twin", "tree/noted"], 2);
     assert_eq!(scrubbed.healed.len(), 1, "its contents");
     let good = fs::read(checkpoint.dump.join("tree/noted")).expect("read");
     assert_eq!(fs::read(made.join("noted")).expect("read"), good);
-    assert_others(&scrub(&stage), &["tree/dir/twin", "tree/noted"]);
+    assert_others_of(&scrub(&stage), &["tree/dir/twin", "tree/noted"], 2);
 }
 
 /// An older version, of other attributes, and a checkpoint, which is searched later.
@@ -424,10 +456,10 @@ fn what_is_healed_in_part_stays_known() {
     file.set_len(100).expect("cut");
     keep_times(&file, &had);
     let scrubbed = heal(&stage);
-    assert_others(&scrubbed, &["tree/dir/twin", "tree/noted"]);
+    assert_others_of(&scrubbed, &["tree/dir/twin", "tree/noted"], 2);
     assert_eq!(scrubbed.healed.len(), 1, "its contents");
     let known = "SELECT count(*) FROM scrubbed WHERE fault=4";
-    assert_eq!(number(&stage, known), 1);
+    assert_eq!(number(&stage, known), 2);
 }
 
 /// Without a hash two copies that agree do not say that a third is not as it was
@@ -502,7 +534,8 @@ fn copied(stage: &Stage, second: &Stage, turn: usize) -> Report {
         return checkpoint.verify(true).run().expect("made");
     }
     let replica = Replica::of(&stage.dump).to(&second.dump);
-    match replica.latest(true).init(true).run().expect("made") {
+    let first = fs::symlink_metadata(second.dump.join("current")).is_err();
+    match replica.latest(true).init(first).run().expect("made") {
         Replicated::Made(report) => *report,
         other => panic!("{other:?}"),
     }
@@ -517,7 +550,9 @@ fn what_copies_other_metadata_names_it() {
         |path| fs::set_permissions(path, fs::Permissions::from_mode(0o4711)).expect("set"),
         |path| xattr::set(path, acl::ACCESS, &acl::with_user(99, 7)).expect("set"),
     ];
-    for (turn, spoil) in (0..3).flat_map(|turn| spoilt.map(|spoil| (turn, spoil))) {
+    let turns = (0..3).flat_map(|turn| (0..3).map(move |which| (turn, which)));
+    for (turn, which) in turns {
+        let spoil = spoilt[which];
         let (stage, second) = (begun(), Stage::new());
         let mut made = dump(&stage);
         if turn == 1 {
@@ -541,5 +576,12 @@ fn what_copies_other_metadata_names_it() {
         let trees = [&made, &report.dump].map(|dump| dump.join("tree"));
         let lines = diff_trees(&trees[0], &trees[1], &Options::of_runner());
         assert!(lines.is_empty(), "{}", lines.join("\n"));
+        // Other attributes are known of a checkpoint, too; a mode is recorded as it is.
+        let known = scrub(&stage).damaged.len();
+        assert_eq!(
+            known,
+            if turn < 2 && which != 1 { 2 } else { 1 },
+            "{turn} {which}"
+        );
     }
 }

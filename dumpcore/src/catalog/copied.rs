@@ -1,15 +1,15 @@
-//! The hashes of what a run copied of a dump, until its copy is recorded.
+//! The hashes and attributes of what a run copied of a dump, until its copy is recorded.
 //!
 //! A checkpoint or a replica is brought into the catalog when it is published,
-//! by a look at its names; which hashes its files have is known to the run that
-//! copied them alone. They are kept in a file of their own meanwhile, so that memory
+//! by a look at its names; which hashes and attributes its files have is known to the
+//! run that copied them alone. They are kept in a file of their own meanwhile, so that memory
 //! does not grow with them; it is not flushed, and the next run removes it.
 
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ToSql, params};
 
 use super::apply::{with_stage, within};
 use super::columns::{closed_hash, nanos};
@@ -23,27 +23,43 @@ use crate::policy::layout;
 use crate::sys::dir::{self, For};
 use crate::sys::lock::lock;
 
-const TABLE: &str = "CREATE TABLE copied(ino INTEGER NOT NULL, born INTEGER NOT NULL,
-  size INTEGER NOT NULL, mtime INTEGER NOT NULL, hash BLOB NOT NULL);";
+const TABLES: &str = "CREATE TABLE hashes(ino INTEGER NOT NULL, born INTEGER NOT NULL,
+    size INTEGER NOT NULL, mtime INTEGER NOT NULL, hash BLOB NOT NULL);
+  CREATE TABLE attributes(ino INTEGER NOT NULL, born INTEGER NOT NULL,
+    size INTEGER NOT NULL, mtime INTEGER NOT NULL, xattrs INTEGER NOT NULL);";
 
-/// Collects the hashes of copies. Its file is removed with it.
+/// Collects what is known of copies. Its file is removed with it.
 #[derive(Debug)]
-pub(crate) struct CopiedHashes {
+pub(crate) struct CopiedFiles {
     connection: Mutex<Option<Connection>>,
     dir: OwnedFd,
     path: PathBuf,
 }
 
-impl Drop for CopiedHashes {
+impl Drop for CopiedFiles {
     fn drop(&mut self) {
         drop(lock(&self.connection).take());
         open::remove_copied(&self.dir);
     }
 }
 
-impl CopiedHashes {
+impl CopiedFiles {
     /// A copy holds what has this hash.
-    pub(crate) fn add(&self, made: &Facts, hash: &Hash) -> Result<(), CatalogError> {
+    pub(crate) fn add_hash(&self, made: &Facts, hash: &Hash) -> Result<(), CatalogError> {
+        self.add("hashes", made, |ino, born| closed_hash(ino, born, hash))
+    }
+
+    /// A copy is to have the attributes that this stands for.
+    pub(crate) fn add_xattrs(&self, made: &Facts, xattrs: u64) -> Result<(), CatalogError> {
+        self.add("attributes", made, |_, _| xattrs.cast_signed())
+    }
+
+    fn add<T: ToSql>(
+        &self,
+        table: &str,
+        made: &Facts,
+        what: impl FnOnce(i64, i64) -> T,
+    ) -> Result<(), CatalogError> {
         let (Some(ino), born) = key(made) else {
             return Ok(());
         };
@@ -51,16 +67,16 @@ impl CopiedHashes {
         if born == 0 {
             return Ok(());
         }
-        let closed = closed_hash(ino, born, hash);
+        let what = what(ino, born);
         let (size, mtime) = (made.size.cast_signed(), nanos(made.mtime));
         let connection = lock(&self.connection);
         let Some(connection) = connection.as_ref() else {
             return Ok(());
         };
         let added = || {
-            let sql = "INSERT INTO copied VALUES(?1, ?2, ?3, ?4, ?5)";
-            let mut add = connection.prepare_cached(sql)?;
-            add.execute(params![ino, born, size, mtime, closed.as_slice()])
+            let sql = format!("INSERT INTO {table} VALUES(?1, ?2, ?3, ?4, ?5)");
+            let mut add = connection.prepare_cached(&sql)?;
+            add.execute(params![ino, born, size, mtime, what])
         };
         match added() {
             Ok(_) => Ok(()),
@@ -70,8 +86,8 @@ impl CopiedHashes {
 }
 
 impl Catalog {
-    /// Where the hashes of copies are kept for now.
-    pub(crate) fn copied_hashes(&self) -> Result<CopiedHashes, CatalogError> {
+    /// Where it is kept for now what is known of copies.
+    pub(crate) fn copied_files(&self) -> Result<CopiedFiles, CatalogError> {
         let path = self.place().file(layout::CATALOG_COPIED);
         let dir = dir::reopen(self.place().dir.as_fd(), For::Passing);
         let dir = dir.map_err(|e| CatalogError::io(&path, CatalogOp::Open, e))?;
@@ -79,19 +95,19 @@ impl Catalog {
         let connect = || {
             let connection = schema::connect(&path, true)?;
             schema::set_fleeting(&connection)?;
-            connection.execute_batch(&format!("BEGIN; {TABLE}"))?;
+            connection.execute_batch(&format!("BEGIN; {TABLES}"))?;
             Ok(connection)
         };
         let connection = connect().map_err(|e| CatalogError::sqlite(&path, CatalogOp::Open, e))?;
-        Ok(CopiedHashes {
+        Ok(CopiedFiles {
             connection: Mutex::new(Some(connection)),
             dir,
             path,
         })
     }
 
-    /// Records the hashes of copies, of which the catalog knows the dump now.
-    pub(crate) fn note_copied(&mut self, copied: CopiedHashes) -> Result<(), CatalogError> {
+    /// Records what is known of copies, of which the catalog knows the dump now.
+    pub(crate) fn note_copied(&mut self, copied: CopiedFiles) -> Result<(), CatalogError> {
         let connection = lock(&copied.connection).take();
         let Some(connection) = connection else {
             return Ok(());
@@ -120,7 +136,9 @@ impl Catalog {
 
 fn note(db: &Connection) -> rusqlite::Result<()> {
     db.execute_batch(
-        "UPDATE inode SET hash=c.hash FROM s.copied c WHERE inode.ino=c.ino
+        "UPDATE inode SET hash=c.hash FROM s.hashes c WHERE inode.ino=c.ino
+           AND inode.born=c.born AND inode.size=c.size AND inode.mtime=c.mtime;
+         UPDATE inode SET xattrs=c.xattrs FROM s.attributes c WHERE inode.ino=c.ino
            AND inode.born=c.born AND inode.size=c.size AND inode.mtime=c.mtime",
     )
 }

@@ -115,7 +115,7 @@ mod without;
 #[cfg(feature = "catalog")]
 pub(crate) use self::columns::attributes_digest;
 #[cfg(feature = "catalog")]
-pub(crate) use self::copied::CopiedHashes;
+pub(crate) use self::copied::CopiedFiles;
 pub use self::error::CatalogError;
 #[cfg(feature = "catalog")]
 pub(crate) use self::file::Catalog;
@@ -153,6 +153,6 @@ pub(crate) use self::values::{
 pub(crate) use self::walk_options::WalkOptions;
 #[cfg(not(feature = "catalog"))]
 pub(crate) use self::without::{
-    Catalog, CopiedHashes, RecordedHashes, Rows, ScrubList, SourceList, Stage, attributes_digest,
+    Catalog, CopiedFiles, RecordedHashes, Rows, ScrubList, SourceList, Stage, attributes_digest,
     has_attributes,
 };

@@ -53,7 +53,7 @@ pub(crate) struct Stage(Infallible);
 pub(crate) struct RecordedHashes(Infallible);
 
 #[derive(Debug)]
-pub(crate) struct CopiedHashes(Infallible);
+pub(crate) struct CopiedFiles(Infallible);
 
 impl RecordedHashes {
     pub(crate) fn open(_: &DumpRoot) -> Answer<Option<Self>> {
@@ -98,8 +98,12 @@ impl SourceList {
     }
 }
 
-impl CopiedHashes {
-    pub(crate) fn add(&self, _: &Facts, _: &ContentHash) -> Answer<()> {
+impl CopiedFiles {
+    pub(crate) fn add_hash(&self, _: &Facts, _: &ContentHash) -> Answer<()> {
+        match self.0 {}
+    }
+
+    pub(crate) fn add_xattrs(&self, _: &Facts, _: u64) -> Answer<()> {
         match self.0 {}
     }
 }
@@ -209,11 +213,11 @@ impl Catalog {
 }
 
 impl Catalog {
-    pub(crate) fn copied_hashes(&self) -> Answer<CopiedHashes> {
+    pub(crate) fn copied_files(&self) -> Answer<CopiedFiles> {
         match self.0 {}
     }
 
-    pub(crate) fn note_copied(&mut self, _: CopiedHashes) -> Answer<()> {
+    pub(crate) fn note_copied(&mut self, _: CopiedFiles) -> Answer<()> {
         match self.0 {}
     }
 

@@ -3,16 +3,17 @@
 //! It has to have the size, the time of modification, the mode, the owner and the
 //! attributes that the catalog has of it: nobody changes a published file. The hash of
 //! what was read is that of the copy, and has to be the one that the catalog has of the
-//! file. If it is not, the file is read once more from the disk. What is damaged then is copied as it is, so that nothing is lost; it is a
-//! fault, and the copy is recorded with the hash of what was stored at first, so that
-//! a scrub knows it as damaged as well. Where that is asked for, a good copy from
-//! elsewhere is stored instead. What is restored is compared as well: there what is
-//! damaged takes the place of nothing.
+//! file. If it is not, the file is read once more from the disk. What is damaged then is
+//! copied as it is, so that nothing is lost; it is a fault, and the copy is recorded with
+//! the hash of what was stored at first, so that a scrub knows it as damaged as well.
+//! Where that is asked for, a good copy from elsewhere is stored instead. What is restored
+//! is compared as well: there what is damaged takes the place of nothing.
 
 use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
+use super::check_attributes::{attributes_of, note_attributes};
 use super::checked::{Checked, CopyDamage, Doubt, GoodCopy, Opinion};
 use super::entry::Item;
 use super::worker::Worker;
@@ -22,11 +23,10 @@ use crate::fs::store::{self, DataFrom, StoreError, Stored};
 use crate::model::event::{CopyReason, Warning};
 use crate::model::fault::{Op, OpError, Side};
 use crate::model::kind::Kind;
-use crate::model::metadata::{Capabilities, Meta, Xattrs};
+use crate::model::metadata::Meta;
 use crate::model::path::Printable;
 use crate::policy::content_hash::ContentHash;
 use crate::sys::stat::Fresh;
-use crate::sys::xattr::{self, Subject};
 use crate::sys::{errno, file, stat};
 
 const DIFFERS: &str = "its contents are not what was stored, and are copied as they are; \
@@ -34,9 +34,6 @@ const DIFFERS: &str = "its contents are not what was stored, and are copied as t
 
 const CHANGED: &str = "its size or modification time is not what was stored, and it is copied as \
                        it is; find a good copy with 'dumpctl scrub --heal'";
-
-const OTHER_METADATA: &str = "its mode, owner, extended attributes or ACLs are not what was stored, \
-                              and are copied as they are; run 'dumpctl scrub --heal'";
 
 /// A copy, and whether it was said that it is not what was stored.
 struct Compared {
@@ -72,7 +69,12 @@ impl Worker<'_> {
             return stored;
         };
         match stored {
-            Ok(stored) => self.checked(checked, item, stored),
+            Ok(stored) => {
+                let file = checked.file(&stored.meta);
+                let stored = self.checked(checked, item, stored, file)?;
+                note_attributes(checked, item, &stored, file);
+                Ok(stored)
+            }
             Err(StoreError::Op(op_error)) if is_unreadable(&op_error) => {
                 let healed = self.unreadable_source(checked, item, op_error)?;
                 if let Some(file) = checked.file(item.meta) {
@@ -89,8 +91,8 @@ impl Worker<'_> {
         checked: &Checked<'_>,
         item: Item<'_>,
         stored: Stored,
+        file: Option<RecordedFile>,
     ) -> Result<Stored, StoreError> {
-        let file = checked.file(&stored.meta);
         if let Some(was) = file.filter(|file| !file.is_it(&stored.meta)) {
             return self.changed(checked, item, stored, was);
         }
@@ -100,15 +102,6 @@ impl Worker<'_> {
             self.name_other_metadata(item, &compared.stored.meta, &file);
         }
         Ok(compared.stored)
-    }
-
-    /// What its mode, owner and attributes are does not keep a file from being copied,
-    /// or restored.
-    fn name_other_metadata(&self, item: Item<'_>, meta: &Meta, file: &RecordedFile) {
-        if !file.has_metadata(meta, attributes_of(item).as_ref()) {
-            let differs = OpError::source(Op::Verify, io::Error::other(OTHER_METADATA));
-            self.lost(item.node, item.name, differs);
-        }
     }
 
     /// Holds what was copied against the hash that was recorded of the file.
@@ -432,13 +425,6 @@ impl Worker<'_> {
         }
         Ok(true)
     }
-}
-
-/// All that a dump keeps of a file's attributes, whatever of it can be stored here.
-fn attributes_of(item: Item<'_>) -> Option<Xattrs> {
-    let all = Capabilities::everything();
-    let source = Subject::Named(item.hands.source.as_fd(), item.name);
-    xattr::read(source, |name| all.keeps_xattr(name)).ok()
 }
 
 /// Does a disk refuse to give what a file holds?

@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use crate::catalog::{CatalogError, CopiedHashes, Facts, RecordedFile, RecordedHashes};
+use crate::catalog::{CatalogError, CopiedFiles, Facts, RecordedFile, RecordedHashes};
 use crate::model::metadata::Meta;
 use crate::policy::content_hash::ContentHash;
 use crate::sys::lock::lock;
@@ -66,7 +66,7 @@ pub(crate) struct CopyDamage {
 /// What a copy of a dump is held against.
 pub(crate) struct Checked<'a> {
     hashes: Mutex<Option<RecordedHashes>>,
-    copied: Mutex<Option<CopiedHashes>>,
+    copied: Mutex<Option<CopiedFiles>>,
     copies: &'a dyn GoodCopies,
     /// Is a good copy stored in the place of what is damaged?
     pub(super) heals: bool,
@@ -86,10 +86,10 @@ impl fmt::Debug for Checked<'_> {
 }
 
 impl<'a> Checked<'a> {
-    /// `copied`: where the hashes of copies are kept, if anywhere.
+    /// `copied`: where it is kept what was copied, if anywhere.
     pub(crate) fn new(
         hashes: RecordedHashes,
-        copied: Option<CopiedHashes>,
+        copied: Option<CopiedFiles>,
         copies: &'a dyn GoodCopies,
         heals: bool,
     ) -> Self {
@@ -136,11 +136,18 @@ impl<'a> Checked<'a> {
 
     /// A copy holds what has this hash.
     pub(super) fn made(&self, made: &Meta, hash: &ContentHash) {
+        self.note(|copied| copied.add_hash(&Facts::of(made), hash));
+    }
+
+    /// What stands for the attributes that a copy is to have.
+    pub(super) fn has_attributes(&self, made: &Meta, xattrs: u64) {
+        self.note(|copied| copied.add_xattrs(&Facts::of(made), xattrs));
+    }
+
+    /// After the first error nothing is noted any more.
+    fn note(&self, add: impl FnOnce(&CopiedFiles) -> Result<(), CatalogError>) {
         let mut copied = lock(&self.copied);
-        let added = copied
-            .as_ref()
-            .map(|copied| copied.add(&Facts::of(made), hash));
-        if let Some(Err(error)) = added {
+        if let Some(Err(error)) = copied.as_ref().map(add) {
             *copied = None;
             lock(&self.failure).get_or_insert(error);
         }
@@ -181,9 +188,9 @@ impl<'a> Checked<'a> {
         look(&lock(&self.healed))
     }
 
-    /// The hashes of copies, what is damaged, and why the comparison ended early,
+    /// What was copied, what is damaged, and why the comparison ended early,
     /// if it did.
-    pub(crate) fn finish(self) -> (Option<CopiedHashes>, Vec<CopyDamage>, Option<CatalogError>) {
+    pub(crate) fn finish(self) -> (Option<CopiedFiles>, Vec<CopyDamage>, Option<CatalogError>) {
         fn taken<T>(mutex: Mutex<T>) -> T {
             mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
         }

@@ -80,6 +80,7 @@
 
 mod budget;
 mod catalogued;
+mod check_attributes;
 mod check_copy;
 mod checked;
 mod checked_link;

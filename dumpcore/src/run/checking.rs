@@ -11,7 +11,7 @@ use std::time::SystemTime;
 
 use super::remember::tell;
 use super::{Order, Run};
-use crate::catalog::{Catalog, CatalogError, CopiedHashes, Facts, RecordedHashes, WalkOptions};
+use crate::catalog::{Catalog, CatalogError, CopiedFiles, Facts, RecordedHashes, WalkOptions};
 use crate::engine::{Checked, CopyDamage, Totals};
 use crate::model::event::{Event, Phase, Silent};
 use crate::policy::content_hash::ContentHash;
@@ -62,14 +62,14 @@ impl Run {
     }
 
     /// The catalog of the dump root that is written, if it has one.
-    fn catalog_of_copies(&self) -> Result<Option<(Catalog, CopiedHashes)>, CatalogError> {
+    fn catalog_of_copies(&self) -> Result<Option<(Catalog, CopiedFiles)>, CatalogError> {
         if RecordedHashes::open(&self.dump)?.is_none() {
             return Ok(None);
         }
         let Some(catalog) = Catalog::open(&self.dump)? else {
             return Ok(None);
         };
-        match catalog.copied_hashes() {
+        match catalog.copied_files() {
             Ok(copied) => Ok(Some((catalog, copied))),
             Err(error) => Err(catalog.give_up(error)),
         }
@@ -113,7 +113,7 @@ impl Run {
     fn record_in(
         &self,
         mut catalog: Catalog,
-        copied: Option<CopiedHashes>,
+        copied: Option<CopiedFiles>,
         damaged: &[(Facts, ContentHash)],
         walk: &WalkOptions<'_>,
     ) -> Result<(), CatalogError> {
