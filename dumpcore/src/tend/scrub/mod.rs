@@ -132,7 +132,7 @@ impl Scrub {
 
     /// Asks where files begin on the disk, a few thousand at a time, and reads them in
     /// that order, rather than by inode number: what a disk gains whose heads must
-    /// move. `None`, as without it: unless the dump root is on flash or on a network.
+    /// move. `None`, as without it: if the dump root is known to be on such a disk.
     pub fn disk_order(mut self, yes: impl Into<Option<bool>>) -> Self {
         self.disk_order = yes.into();
         self

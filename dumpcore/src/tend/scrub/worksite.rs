@@ -43,10 +43,9 @@ impl<'s> Worksite<'s> {
         }
     }
 
-    /// May the dump root be on a disk whose heads must move?
+    /// Is the dump root on a disk whose heads must move?
     pub(super) fn has_heads(&self) -> bool {
-        let storage = medium::of(self.root.handle());
-        matches!(storage, Storage::Rotating | Storage::Unknown)
+        medium::of(self.root.handle()) == Storage::Rotating
     }
 
     pub(super) fn event(&self, event: Event<'_>) {
