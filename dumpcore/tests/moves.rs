@@ -7,7 +7,9 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use common::{ROOT, Stage, inodes, tick};
-use dumpcore::{Report, Snapshot};
+use dumpcore::{Checkpoint, Replica, Report, Snapshot};
+use fixtures::{Options, diff_trees};
+use rusqlite::Connection;
 
 /// A run that takes every time of change for settled that is older than a tick.
 fn snapshot(stage: &Stage) -> Snapshot {
@@ -176,6 +178,40 @@ fn what_looks_like_what_was_at_its_path_is_copied() {
     let report = run(&stage);
     assert_eq!(report.counts.moved.number, 0);
     assert_eq!(report.counts.copied_changed.number, 2);
+}
+
+/// An older dump may have had another inode at a path, of the same contents: a
+/// checkpoint has inodes of its own.
+#[test]
+fn what_held_the_same_at_its_path_is_linked() {
+    let stage = stage();
+    let at = |path: &str| stage.source.join(path);
+    tick();
+    Checkpoint::new(&stage.dump).run().expect("made");
+    assert_eq!(run(&stage).counts.copied().number, 0);
+    let second = Stage::new();
+    for (turn, [from, to]) in [["a", "b"], ["b", "a"]].into_iter().enumerate() {
+        fs::rename(at(from), at(to)).expect("renamed");
+        let report = run(&stage);
+        assert_eq!(report.counts.copied().number, 0, "{to}");
+        assert_eq!(report.counts.moved.number, 6, "{to}");
+        let replica = Replica::of(&stage.dump).to(&second.dump);
+        let replica = replica.latest(true).init(turn == 0);
+        replica.run().expect("replicated");
+        let lines = diff_trees(&stage.source, &second.newest(), &Options::of_runner());
+        assert!(lines.is_empty(), "{}", lines.join("\n"));
+    }
+    // Without a hash it may have held something else.
+    fs::rename(at("a/1"), at("spare")).expect("renamed");
+    run(&stage);
+    let catalog = stage.dump.join(".dump/catalog.db");
+    let catalog = Connection::open(catalog).expect("opened");
+    let forget = "UPDATE inode SET hash=NULL";
+    catalog.execute(forget, []).expect("forgotten");
+    drop(catalog);
+    fs::rename(at("spare"), at("a/1")).expect("renamed");
+    let report = run(&stage);
+    assert_eq!(report.counts.copied_changed.number, 1);
 }
 
 fn rename_exchange(a: &Path, b: &Path) {

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Params, Row, params};
 
-use super::columns::{bytes, inode_columns, known, nanos, time};
+use super::columns::{bytes, inode_columns, known, nanos, open_hash, time};
 use super::error::{CatalogError, CatalogOp};
 use super::schema;
-use super::values::{Children, DirId, InodeId, Known, SourceId, TreeId};
+use super::values::{Children, DirId, Hash, InodeId, Known, SourceId, TreeId};
 use crate::model::metadata::Meta;
 use crate::model::path::RelPath;
 
@@ -182,21 +182,49 @@ impl Rows {
     }
 
     /// Had a path, in any dump, another file of this size and time than this
-    /// inode of a dump?
+    /// inode of a dump, which may have held something else?
     pub(crate) fn had_alike(
         &mut self,
         dir: DirId,
         name: &[u8],
         now: &Meta,
     ) -> Result<bool, CatalogError> {
-        let sql = "SELECT 1 FROM (SELECT inode FROM live WHERE dir=?1 AND name=?2
+        let of = (now.size.cast_signed(), nanos(now.mtime));
+        let ino = now.ino.cast_signed();
+        let sql = "SELECT i.ino, i.born, i.hash
+                   FROM (SELECT inode FROM live WHERE dir=?1 AND name=?2
                      UNION ALL SELECT inode FROM past WHERE dir=?1 AND name=?2) v
                    CROSS JOIN inode i ON i.id=v.inode
-                   WHERE i.kind=0 AND i.size=?3 AND i.mtime=?4 AND i.ino IS NOT ?5 LIMIT 1";
-        let (size, mtime) = (now.size.cast_signed(), nanos(now.mtime));
-        let ino = now.ino.cast_signed();
-        let found = self.one(sql, params![dir.0, name, size, mtime, ino], |_| Ok(()))?;
-        Ok(found.is_some())
+                   WHERE i.kind=0 AND i.size=?3 AND i.mtime=?4 AND i.ino IS NOT ?5";
+        let alike = self.hashes(sql, params![dir.0, name, of.0, of.1, ino])?;
+        if alike.is_empty() {
+            return Ok(false);
+        }
+        let sql = "SELECT ino, born, hash FROM inode
+                   WHERE ino=?1 AND kind=0 AND size=?2 AND mtime=?3";
+        let own = self.hashes(sql, params![ino, of.0, of.1])?;
+        // One number may have been that of several files, one after the other.
+        let first = own.first().copied().flatten();
+        let is_own = |hash: &Option<Hash>| hash.is_some() && *hash == first;
+        Ok(!own.iter().chain(&alike).all(is_own))
+    }
+
+    /// The hashes of some inodes, where they are known: number, birth and hash of each
+    /// are asked for.
+    fn hashes(
+        &mut self,
+        sql: &str,
+        params: impl Params,
+    ) -> Result<Vec<Option<Hash>>, CatalogError> {
+        self.ask(sql, |statement| {
+            let each = statement.query_map(params, |row| {
+                let (ino, born) = (row.get::<_, Option<i64>>(0)?, row.get(1)?);
+                let closed = row.get_ref(2)?.as_blob_or_null()?;
+                let known = ino.zip(closed);
+                Ok(known.and_then(|(ino, closed)| open_hash(ino, born, closed)))
+            })?;
+            each.collect()
+        })
     }
 
     /// How many names a directory has.
