@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::fs::read_to_string;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -55,6 +57,21 @@ impl fmt::Display for Machine {
             self.kernel, self.processors, self.processor, self.memory_mb, self.disk
         )
     }
+}
+
+/// A figure of the block device that a filesystem is on, by its place in the kernel's
+/// `stat` of it: 2 is how many sectors of 512 bytes were read since it was made, 6 how
+/// many were written.
+///
+/// # Errors
+/// That it cannot be read, as where the filesystem is not on a block device.
+pub fn device_stat(on: &Path, place: usize) -> io::Result<u64> {
+    let device = std::fs::metadata(on)?.dev();
+    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+    let stat = read_to_string(format!("/sys/dev/block/{major}:{minor}/stat"))?;
+    let figure = stat.split_whitespace().nth(place);
+    let figure = figure.and_then(|figure| figure.parse().ok());
+    figure.ok_or_else(|| io::ErrorKind::InvalidData.into())
 }
 
 /// How many processes wanted to run, on average of the last minute.

@@ -1,5 +1,6 @@
-//! What a dump costs as its tree grows: memory, instructions and system
-//! calls. No clock, so that it may run beside anything else.
+//! What a dump costs as its tree grows: memory, instructions, system calls and what
+//! is written to the disk; of a first dump, of the unchanged tree, and of that when an
+//! expired dump is recycled. No clock, so that it may run beside anything else.
 
 use std::fmt;
 use std::io;
@@ -14,9 +15,10 @@ use fixtures::mounts::{Fs, Mount};
 use fixtures::strace::count_syscalls;
 use fixtures::tree::{Partner, many, paired, remove_deep, wide};
 
+use crate::machine::device_stat;
 use crate::programs::{Programs, must_run};
 
-/// What a dump costs as its tree grows: memory, instructions, system calls.
+/// What a dump costs as its tree grows: memory, instructions, system calls, writes.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "scale")]
 pub struct Settings {
@@ -31,7 +33,7 @@ pub struct Settings {
         long,
         value_enum,
         value_delimiter = ',',
-        default_value = "memory,calls,instructions"
+        default_value = "memory,calls,instructions,written"
     )]
     pub count: Vec<Count>,
     /// Files in a directory, where there are several directories
@@ -78,6 +80,8 @@ pub enum Count {
     Calls,
     /// Instructions outside the kernel (callgrind).
     Instructions,
+    /// What is written to the device until all is flushed; needs a filesystem of its own.
+    Written,
 }
 
 /// Where tree and dumps are.
@@ -98,36 +102,42 @@ pub struct Row {
     pub shape: String,
     /// Names of files.
     pub files: usize,
-    /// KiB resident at most: first dump, unchanged tree.
-    pub memory: Option<[u64; 2]>,
+    /// KiB resident at most.
+    pub memory: Option<Figures>,
     /// System calls of all.
-    pub calls: Option<[u64; 2]>,
+    pub calls: Option<Figures>,
     /// Instructions of all.
-    pub instructions: Option<[u64; 2]>,
+    pub instructions: Option<Figures>,
+    /// KiB written to the device.
+    pub written: Option<Figures>,
 }
 
+/// Of the first dump, of one of the unchanged tree, and of one of the unchanged tree
+/// that is made from an expired dump.
+pub type Figures = [u64; 3];
+
 impl Row {
-    /// For each of the columns: the name, and the two figures.
+    /// What is in each of the columns.
     #[must_use]
-    pub fn figures(&self) -> [String; 3] {
+    pub fn figures(&self) -> [String; 4] {
         let files = self.files as f64;
-        let each = |counts: Option<[u64; 2]>, digits: usize| {
-            counts.map_or_else(String::new, |counts| {
-                let [first, again] = counts.map(|count| count as f64 / files);
-                format!("{first:.digits$}, {again:.digits$}")
-            })
+        let told = |counts: Option<Figures>, by: f64, digits: usize| {
+            let figure = |count| format!("{:.digits$}", count as f64 / by);
+            counts.map_or_else(String::new, |counts| counts.map(figure).join(", "))
         };
-        let memory = self.memory.map_or_else(String::new, |counts| {
-            let [first, again] = counts.map(|kib| kib as f64 / 1024.0);
-            format!("{first:.1}, {again:.1}")
-        });
-        [memory, each(self.calls, 3), each(self.instructions, 0)]
+        [
+            told(self.memory, 1024.0, 1),
+            told(self.calls, files, 3),
+            told(self.instructions, files, 0),
+            told(self.written, 1.0, 0),
+        ]
     }
 }
 
 /// The head of the table that rows make.
-pub const HEAD: &str = "| tree | names | MiB resident at most | calls a name | instructions a name |\n\
-                        | --- | --- | --- | --- | --- |";
+pub const HEAD: &str = "| tree | names | MiB resident at most | calls a name | instructions a name \
+                        | KiB written |\n\
+                        | --- | --- | --- | --- | --- | --- |";
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -137,7 +147,7 @@ impl fmt::Display for Row {
 }
 
 /// Counts what is asked for with the programs of `measured`, and tells of
-/// each row. Every figure is of a first dump, and of one of the same tree.
+/// each row.
 ///
 /// # Errors
 /// That the place cannot be made.
@@ -158,7 +168,13 @@ pub fn measure(settings: &Settings, measured: &Path, tell: &mut dyn FnMut(&Row))
                 Some(disk) => disk.path().to_path_buf(),
                 None => dir.path().join("home"),
             };
-            tell(&row(settings, *shape, *files, &programs, &home)?);
+            tell(&row(
+                settings,
+                (*shape, *files),
+                &programs,
+                &home,
+                disk.as_ref(),
+            )?);
             if disk.is_none() {
                 remove_deep(&home);
             }
@@ -168,9 +184,10 @@ pub fn measure(settings: &Settings, measured: &Path, tell: &mut dyn FnMut(&Row))
 }
 
 /// Inodes for the tree and for a first dump by each way of counting, and
-/// directories for two; blocks for names as long as they are here.
+/// directories for five, with what has to be free for one to be recycled; blocks for
+/// names as long as they are here.
 fn disk(settings: &Settings, dir: &Path, files: usize) -> Option<Mount> {
-    let inodes = files * 2 * (1 + settings.count.len()) + 100_000;
+    let inodes = files * 2 * (1 + settings.count.len()) + 300_000;
     let mb = (inodes / 1024 + 200) as u64;
     let inodes = inodes.to_string();
     match settings.fs {
@@ -189,10 +206,10 @@ fn disk(settings: &Settings, dir: &Path, files: usize) -> Option<Mount> {
 
 fn row(
     settings: &Settings,
-    shape: Shape,
-    files: usize,
+    (shape, files): (Shape, usize),
     programs: &Programs,
     home: &Path,
+    disk: Option<&Mount>,
 ) -> io::Result<Row> {
     let tree = home.join("tree");
     std::fs::create_dir_all(&tree)?;
@@ -203,35 +220,64 @@ fn row(
         files,
         ..Row::default()
     };
+    let keep = home.join("keep.toml");
+    std::fs::write(&keep, "[keep]\nauto = true\nlast = 2\n")?;
     for count in &settings.count {
         let root = home.join(format!("{count:?}"));
         std::fs::create_dir(&root)?;
-        let dump = |more: &[&str]| {
+        let dump = || {
             let mut command = programs.dumpme(&tree, &root);
-            command.args(more);
+            command.arg("--config").arg(&keep);
             command
         };
-        let both = [&["--init"][..], &[]];
+        let one_job = |measure: &dyn Fn(&mut Command) -> u64| {
+            modes(&dump, &|command| measure(command.arg("-j1")))
+        };
         match count {
             Count::Memory => {
                 let jobs = settings.jobs.map(|jobs| format!("-j{jobs}"));
-                let dump = |more: &[&str]| {
-                    let mut command = dump(more);
-                    command.args(&jobs);
-                    peak_kib(&mut command)
-                };
-                row.memory = Some(both.map(dump));
+                row.memory = Some(modes(&dump, &|command| peak_kib(command.args(&jobs))));
             }
             Count::Calls => {
-                let calls = |more| count_syscalls(dump(more).arg("-j1")).values().sum();
-                row.calls = Some(both.map(calls));
+                row.calls = Some(one_job(&|command| count_syscalls(command).values().sum()));
             }
-            Count::Instructions => {
-                row.instructions = Some(both.map(|more| instructions(dump(more).arg("-j1"))));
+            Count::Instructions => row.instructions = Some(one_job(&instructions)),
+            Count::Written => {
+                let written = |disk| one_job(&|command| written_kib(disk, command));
+                row.written = disk.map(written);
             }
         }
     }
     Ok(row)
+}
+
+/// Measures each way in which a dump is made, one after the other in one dump root.
+///
+/// The first dump never expires, as the only one that shares nothing, and two are kept
+/// beside it: the fifth is made from the second.
+fn modes(dump: &dyn Fn() -> Command, measure: &dyn Fn(&mut Command) -> u64) -> Figures {
+    let first = measure(dump().arg("--init"));
+    let again = measure(&mut dump());
+    for _ in 0..2 {
+        must_run(&mut dump());
+    }
+    [first, again, measure(&mut dump())]
+}
+
+/// KiB that a program writes to a device, until all of it is flushed.
+fn written_kib(disk: &Mount, command: &mut Command) -> u64 {
+    let flush = || must_run(Command::new("sync").arg("-f").arg(disk.path()));
+    flush();
+    let before = written_to(disk);
+    must_run(command);
+    flush();
+    written_to(disk) - before
+}
+
+/// KiB that were written to a device since it was made.
+fn written_to(disk: &Mount) -> u64 {
+    let sectors = device_stat(disk.path(), 6).expect("the device tells");
+    sectors / 2
 }
 
 /// A time of change that is older than this is believed.
@@ -260,7 +306,7 @@ fn make_tree(settings: &Settings, shape: Shape, files: usize, tree: &Path) {
 }
 
 /// Of all threads, as callgrind counts them.
-fn instructions(command: &Command) -> u64 {
+fn instructions(command: &mut Command) -> u64 {
     let dir = tempfile::tempdir().expect("a directory");
     // By its own name: valgrind hands on what a link leads to.
     let program = dir.path().join("dumpme");

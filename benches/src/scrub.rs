@@ -15,7 +15,7 @@ use fixtures::mounts::{Fs, Mount};
 use fixtures::tree::real_tree;
 use walkdir::WalkDir;
 
-use crate::machine::load;
+use crate::machine::{device_stat, load};
 use crate::programs::{Programs, must_run, word};
 
 /// What a scrub reads and takes, beside `cat` over the same files.
@@ -148,10 +148,5 @@ fn cold(disk: &Mount, act: impl FnOnce()) -> io::Result<(f64, u64)> {
 
 /// Bytes that were read from a device since it was made.
 fn read_of(disk: &Mount) -> io::Result<u64> {
-    let device = fs::metadata(disk.path())?.dev();
-    let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
-    let stat = fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/stat"))?;
-    let sectors = stat.split_whitespace().nth(2).and_then(|n| n.parse().ok());
-    let sectors: u64 = sectors.ok_or(io::ErrorKind::InvalidData)?;
-    Ok(sectors * 512)
+    Ok(device_stat(disk.path(), 2)? * 512)
 }

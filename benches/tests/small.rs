@@ -116,6 +116,12 @@ fn cost_grows_as_the_tree_does() {
             assert!((5.0..10.5).contains(&times), "{times} times: {rows:?}");
         }
     }
+    for row in &rows {
+        let [_, linked, recycled] = row.calls.expect("counted");
+        assert!(recycled < linked, "one was recycled: {rows:?}");
+        let [first, linked, recycled] = row.written.expect("counted");
+        assert!(first > linked && linked > recycled, "{rows:?}");
+    }
 }
 
 #[test]
