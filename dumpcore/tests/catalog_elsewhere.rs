@@ -48,7 +48,7 @@ fn of_a_dump_root_in_user_space_it_is_on_this_machine() {
         let report = run.options(options.clone()).run().expect("published");
         assert_eq!(report.warnings, []);
     }
-    std::thread::sleep(Duration::from_millis(50));
+    fixtures::clock::tick();
     assert_eq!(catalogs(&state).len(), 2, "each has its own");
     for root in &roots {
         let beside = names(&root.join(".dump"));

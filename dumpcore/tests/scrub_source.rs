@@ -29,7 +29,7 @@ fn text(seed: u8, length: usize) -> Vec<u8> {
 
 /// Dumps with hashes; what is a moment old counts as settled.
 fn dump(stage: &Stage) -> PathBuf {
-    std::thread::sleep(Duration::from_millis(60));
+    tick();
     let snapshot = stage.snapshot().catalog(true).hash(true);
     let dump = stage.run(snapshot.settle(Duration::ZERO)).dump;
     tick();
@@ -379,7 +379,7 @@ fn a_tree_of_which_nothing_can_be_compared_is_not_sound() {
     // Without hashes.
     let stage = Stage::new();
     fill(&stage);
-    std::thread::sleep(Duration::from_millis(60));
+    tick();
     let snapshot = stage.snapshot().catalog(true).hash(false);
     stage.run(snapshot.settle(Duration::ZERO));
     let scrubbed = scrub(&stage);

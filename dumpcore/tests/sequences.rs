@@ -70,7 +70,7 @@ fn rounds(as_root: bool) -> impl Strategy<Value = Vec<Round>> {
 /// same time are the same to everybody who goes by time and size.
 fn apply(stage: &Stage, changes: &[Change]) -> Vec<String> {
     let one = |change: &Change| {
-        std::thread::sleep(Duration::from_millis(11));
+        fixtures::clock::later();
         change.apply(&stage.source)
     };
     changes.iter().map(one).collect()
@@ -120,7 +120,7 @@ fn is_empty(stage: &Stage) -> bool {
 /// A run to which a time of change proves something as soon as it is older than
 /// a tick: else the catalog would be of no use to a tree that was just made.
 fn snapshot(stage: &Stage) -> Snapshot {
-    std::thread::sleep(Duration::from_millis(11));
+    fixtures::clock::later();
     let snapshot = stage.snapshot().catalog(true).settle(Duration::ZERO);
     snapshot.allow_empty(is_empty(stage))
 }

@@ -22,7 +22,7 @@ fn source(ground: &Ground, tree: &Path, words: &[&str]) -> Command {
 
 /// A dump of a tree with its hashes; what is a moment old counts as settled.
 fn dump(ground: &Ground, tree: &Path) -> String {
-    std::thread::sleep(Duration::from_millis(60));
+    fixtures::clock::tick();
     let init = !ground.has("current");
     let snapshot = Snapshot::new(ground.root()).main(tree).init(init);
     let report = snapshot.hash(true).settle(Duration::ZERO).run();

@@ -35,8 +35,18 @@ fn no_file() -> Option<Time> {
     Some(Time::new(i64::MIN, 0))
 }
 
+/// Waits until what is written gets a later time than what was written before: a tick
+/// of that clock may come late.
 fn tick() {
+    let begun = here();
     std::thread::sleep(Duration::from_millis(20));
+    let of_files = || {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+        nanos(Time::new(time.tv_sec, time.tv_nsec as u32))
+    };
+    while of_files() <= begun {
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 #[test]
