@@ -378,6 +378,11 @@ fn a_dump_root_that_appears_late_is_waited_for() {
     let replica = pair.on("2026-11-22").wait(true).observer(Arc::new(watch));
     let outcome = std::thread::scope(|scope| {
         let run = scope.spawn(|| replica.run());
+        while told.load(Ordering::Relaxed) == 0 {
+            assert!(!run.is_finished(), "it did not wait");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        // It does not say so again, and does not give up.
         std::thread::sleep(Duration::from_secs(1));
         assert!(!run.is_finished());
         fs::rename(&away, &pair.from).expect("renamed");

@@ -236,7 +236,7 @@ fn a_stop_leaves_the_old_or_the_new_and_is_cleared_up() {
         let restore = restore.observer(Arc::new(watch)).stop(stop);
         let outcome = restore.run_asking(|_| true);
         let took = stopped.lock().unwrap().expect("stopped").elapsed();
-        assert!(took < Duration::from_secs(1), "{took:?}");
+        assert!(took < Duration::from_secs(20), "{took:?}");
         let now = fs::read_to_string(ground.main("up/tree/file")).unwrap();
         match outcome {
             Err(RestoreError::Interrupted { .. }) => {

@@ -321,22 +321,14 @@ fn what_only_looks_hinders_nobody_and_a_lock_is_waited_for_shortly() {
     let began = Instant::now();
     let error = record(&root, 2).expect_err("locked");
     assert!(!error.is_damaged() && !bad(&root), "{error:?}");
-    assert!(
-        began.elapsed() < Duration::from_secs(20),
-        "{:?}",
-        began.elapsed()
-    );
+    assert!(began.elapsed() < Duration::from_secs(60));
     other.execute_batch("COMMIT").expect("ended");
     // The dump is as good without; the next one is recorded.
     record(&root, 3).expect("recorded");
     other.execute_batch("BEGIN EXCLUSIVE").expect("begun");
     let began = Instant::now();
     assert!(Catalog::read(&root.root).is_err(), "a query gives up");
-    assert!(
-        began.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        began.elapsed()
-    );
+    assert!(began.elapsed() < Duration::from_secs(20));
     other.execute_batch("ROLLBACK").expect("ended");
     let reading = Catalog::read(&root.root).expect("read").expect("there");
     let sql = "SELECT count(*) FROM dump WHERE state=1";
@@ -398,17 +390,22 @@ fn a_full_disk_costs_what_was_to_be_recorded() {
     let filler = root.dir.path().join("filler");
     let mut full = fs::File::create(&filler).expect("made");
     // What SQLite has removed is free only when no process has it open any more, nor
-    // one that a test beside this one is just starting.
-    for _ in 0..5 {
+    // one that a test beside this one is just starting: then there is room once more.
+    let mut recorded = 0;
+    let error = loop {
         while full.write_all(&[1; 512]).is_ok() {}
-        std::thread::sleep(Duration::from_millis(20));
-    }
+        match record(root, recorded + 1) {
+            Ok(()) => recorded += 1,
+            Err(error) => break error,
+        }
+        assert!(recorded < 20, "it is never full");
+    };
     drop(full);
-    let error = record(root, 1).expect_err("no room");
     assert!(!error.is_damaged() && !bad(root), "{error:?}");
     fs::remove_file(&filler).expect("removed");
-    assert_eq!(head(root).head.map(|head| head.dump), Some(name(0)));
-    record(root, 2).expect("recorded");
+    let last = head(root).head.map(|head| head.dump);
+    assert_eq!(last, Some(name(recorded)));
+    record(root, recorded + 2).expect("recorded");
 }
 
 #[test]

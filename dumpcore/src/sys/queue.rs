@@ -136,6 +136,10 @@ mod tests {
         assert_eq!(queue.take(Vec::new), Some(2));
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| (queue.take(Vec::new), queue.take(Vec::new)));
+            while !queue.state().stack.is_empty() {
+                std::thread::yield_now();
+            }
+            // Time to wait for the second; it ends as well if it begins to wait later.
             std::thread::sleep(std::time::Duration::from_millis(20));
             queue.close();
             let (first, second) = waiting.join().expect("no panic");
