@@ -193,8 +193,8 @@ fn a_dump_gets_its_pin_when_it_is_published() {
 fn a_dump_that_is_pinned_while_it_is_being_removed_stays() {
     let ground = Ground::new();
     let command = ground.dumpctl(&["remove", "--force", "2030/0101/0200"]);
-    // Its plan is made; then it takes the dump alone.
-    let slow = Inject::delay("flock", 400_000);
+    // Its plan is made under the lock; then it takes the dump alone.
+    let slow = Inject::delay("flock", 4_000_000).when(2);
     let mut child = inject(&command, &[slow]).spawn().expect("it runs");
     while !ground.has(".dump/removing") {
         assert!(child.try_wait().expect("asked").is_none(), "too soon");

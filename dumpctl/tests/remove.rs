@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::{Ground, ends, traced};
 use dumpcore::{CatalogTools, Checkpoint, DumpRoot, Report, Snapshot};
@@ -471,13 +471,11 @@ fn a_signal_stops_it_and_the_next_run_finishes() {
         std::thread::sleep(Duration::from_millis(5));
     }
     kill_process(traced(&child), Signal::TERM).expect("sent");
-    let sent = Instant::now();
     assert_eq!(child.wait().expect("it ends").code(), Some(143));
-    assert!(
-        sent.elapsed() < Duration::from_secs(1),
-        "{:?}",
-        sent.elapsed()
-    );
+    // To remove all of it takes ten seconds.
+    let left = fs::read_dir(ground.root().join(".dump/removing/2030-0101-0200/tree/dir"));
+    let left = left.expect("listed").count();
+    assert!(left > 250, "{left}");
     assert!(!ground.has("2030/0101/0200") && ground.has(".dump/removing"));
     ground.dump("2030-01-03T00:00");
     assert!(!ground.has(".dump/removing"));
@@ -492,7 +490,8 @@ fn what_it_did_not_come_to_is_named() {
         let mut command = ground.dumpctl(&["remove", "--force"]);
         command.args(["2030/0101/0200", "2030/0102/0300"]);
         command.args(as_json.then_some("--json"));
-        let slow = Inject::delay("fsync", 300_000);
+        // Within the time that a run is given to stop.
+        let slow = Inject::delay("fsync", 1_000_000).when(1);
         let mut command = inject(&command, &[slow]);
         let mut child = command.stdout(Stdio::piped()).spawn().expect("it runs");
         while !ground.has(".dump/removing/2030-0101-0200") {
