@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -38,11 +39,12 @@ impl Drop for Running {
     }
 }
 
-fn exists(path: &Path) {
+/// Waits until somebody listens there: the name is there before.
+fn is_listened_to(path: &Path) {
     let began = Instant::now();
-    while !path.exists() {
+    while UnixStream::connect(path).is_err() {
         assert!(
-            began.elapsed() < Duration::from_secs(20),
+            began.elapsed() < Duration::from_secs(60),
             "{}",
             path.display()
         );
@@ -157,8 +159,8 @@ fn pages(ground: &Ground, alice: &PlainUser, running: &mut Running) {
         .arg("--listen")
         .arg(format!("unix:{}/bob.sock", bob.display()));
     running.0.push(command.spawn().expect("it runs"));
-    exists(&bob.join("bob.sock"));
-    exists(&sockets.join("alice.sock"));
+    is_listened_to(&bob.join("bob.sock"));
+    is_listened_to(&sockets.join("alice.sock"));
     std::os::unix::fs::symlink(bob.join("bob.sock"), sockets.join("bob.sock")).expect("linked");
 }
 
@@ -172,7 +174,7 @@ fn free_port() -> u16 {
 fn listens(port: u16) {
     let began = Instant::now();
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
-        assert!(began.elapsed() < Duration::from_secs(20), "{port}");
+        assert!(began.elapsed() < Duration::from_secs(60), "{port}");
         thread::sleep(Duration::from_millis(20));
     }
 }
