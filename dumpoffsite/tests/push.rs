@@ -9,7 +9,6 @@ use std::io::{BufRead as _, BufReader};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::process::Stdio;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{Place, size_of};
@@ -178,14 +177,14 @@ fn a_stopped_push_stores_no_snapshot_and_the_next_one_continues() {
     place.dump();
     place.word("init").assert().success();
     let mut push = place.plain();
-    push.args(["push", "-v", "--log", "stderr", "--bwlimit", "512"])
+    push.args(["push", "-v", "--log", "stderr", "--bwlimit", "2m"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
     let mut child = push.spawn().expect("runs");
     let said = BufReader::new(child.stderr.take().expect("piped"));
     let mut said = said.lines().map(|line| line.expect("read"));
     assert!(said.any(|line| line.contains("starting to push")));
-    thread::sleep(Duration::from_secs(2));
+    place.wait_for_data(6 << 20);
     let id = i32::try_from(child.id())
         .ok()
         .and_then(Pid::from_raw)

@@ -2,9 +2,6 @@
 
 mod common;
 
-use std::thread;
-use std::time::{Duration, Instant};
-
 use common::{LINKED_SPECIALS, Place, differences, size_of};
 use predicates::str::contains;
 
@@ -171,7 +168,7 @@ fn a_push_whose_data_is_pruned_meanwhile_stores_no_snapshot() {
     place.dump();
     place.word("init").assert().success();
     let push = place.slow_push();
-    wait_for_pack(&place);
+    place.wait_for_data(10 << 20);
     place.restic_says(&["prune"]);
     let ended = push.wait_with_output().expect("ended");
     let said = String::from_utf8_lossy(&ended.stderr);
@@ -219,21 +216,11 @@ fn the_own_prune_may_run_beside_a_push() {
     place.noise(60);
     place.dump();
     let push = place.slow_push();
-    wait_for_pack(&place);
+    place.wait_for_data(10 << 20);
     place.word("prune").assert().success();
     let ended = push.wait_with_output().expect("ended");
     let said = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(0), "{said}");
     place.restic_says(&["check", "--read-data"]);
     assert_eq!(place.snapshots().len(), 2);
-}
-
-/// Waits until the push that is under way has stored data.
-fn wait_for_pack(place: &Place) {
-    let began = Instant::now();
-    let data = place.path("repo/data");
-    while size_of(&data) < 10 << 20 {
-        assert!(began.elapsed() < Duration::from_secs(120), "no pack came");
-        thread::sleep(Duration::from_millis(50));
-    }
 }

@@ -7,6 +7,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use assert_cmd::Command;
 use assert_fs::TempDir;
@@ -93,6 +95,15 @@ impl Place {
             .stdout(process::Stdio::piped())
             .stderr(process::Stdio::piped());
         push.spawn().expect("runs")
+    }
+
+    /// Waits until the push that is under way has stored data: at least this many bytes.
+    pub(crate) fn wait_for_data(&self, bytes: u64) {
+        let began = Instant::now();
+        while size_of(&self.path("repo/data")) < bytes {
+            assert!(began.elapsed() < Duration::from_secs(120), "no pack came");
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// Writes the configuration: that of the repository, and more.
@@ -213,6 +224,7 @@ pub(crate) const LINKED_SPECIALS: [&str; 4] = [
 /// The sum of the sizes of all files below a directory.
 pub(crate) fn size_of(dir: &Path) -> u64 {
     let sizes = files_of(dir).into_iter();
-    let sizes = sizes.map(|path| fs::metadata(path).expect("looked at").len());
+    // What is renamed or removed meanwhile counts for nothing.
+    let sizes = sizes.map(|path| fs::metadata(path).map_or(0, |meta| meta.len()));
     sizes.sum()
 }
