@@ -227,7 +227,7 @@ impl Sshfs {
             client,
             at: at.to_path_buf(),
         };
-        let until = Instant::now() + Duration::from_secs(20);
+        let until = Instant::now() + Duration::from_secs(60);
         while fs::read_dir(at).map_or(0, Iterator::count) == 0 {
             assert!(Instant::now() < until, "sshfs does not mount");
             std::thread::sleep(Duration::from_millis(10));
@@ -262,7 +262,11 @@ enum Victim {
 #[ignore = "needs root, FUSE, sshfs and sftp-server"]
 fn a_mount_that_goes_in_mid_run_never_publishes_half_a_dump() {
     let (mut refused, mut done) = (0, 0);
-    for round in 1..=12_u8 {
+    // How long a run takes is not the same each time: some more may be needed.
+    for round in (1..=12_u8).cycle().take(60) {
+        if round == 1 && refused > 3 {
+            break;
+        }
         let stage = Stage::new();
         stage.write(&sample_trees::wide(150, 1, 0));
         let at = stage.beside("far").join(ROOT);
