@@ -430,7 +430,7 @@ fn child_of(tracer: u32) -> i32 {
 }
 
 fn wait_for_leftover(place: &Place) {
-    for _ in 0..1000 {
+    for _ in 0..6000 {
         if leftovers(place)
             .iter()
             .any(|site| site.join("tree/sub").exists())

@@ -295,7 +295,7 @@ fn waiting(place: &Place) -> (Child, std::path::PathBuf) {
         .stderr(fs::File::create(&log).expect("made"))
         .spawn()
         .expect("started");
-    for _ in 0..500 {
+    for _ in 0..6000 {
         if fs::read_to_string(&log).expect("read").contains("waiting") {
             return (child, log);
         }
@@ -401,7 +401,7 @@ fn killed_in_the_middle_it_goes_on_next_time() {
     while !leftover(&place).join("tree/sub").exists() {
         sleep(Duration::from_millis(10));
         tries += 1;
-        assert!(tries < 1000, "the program made nothing");
+        assert!(tries < 6000, "the program made nothing");
     }
     let children = format!("/proc/{0}/task/{0}/children", tracer.id());
     let text = fs::read_to_string(children).expect("children");

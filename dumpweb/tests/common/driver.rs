@@ -210,7 +210,7 @@ impl Browser {
         let began = Instant::now();
         while !holds(self) {
             assert!(
-                began.elapsed() < Duration::from_secs(20),
+                began.elapsed() < Duration::from_secs(60),
                 "{what}: {}",
                 self.address()
             );
