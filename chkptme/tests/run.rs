@@ -352,7 +352,7 @@ fn a_signal_that_comes_too_late_to_stop_it_is_told_so() {
     // The first flush of a directory comes when the name is about to change;
     // what follows is slow enough for the signal to be answered.
     let signal = Inject::signal("fsync", Signal::TERM).when(1);
-    let slow = Inject::delay("renameat2", 500_000);
+    let slow = Inject::delay("renameat2", 3_000_000).when(1);
     let output = output_with(&command, &[signal, slow]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
@@ -362,7 +362,7 @@ fn a_signal_that_comes_too_late_to_stop_it_is_told_so() {
     // One before that stops it.
     let before = place.current();
     let signal = Inject::signal("utimensat", Signal::TERM).when(1);
-    let slow = Inject::delay("syncfs", 500_000);
+    let slow = Inject::delay("syncfs", 3_000_000).when(1);
     let output = output_with(&command, &[signal, slow]);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(143), "{said}");

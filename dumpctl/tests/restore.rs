@@ -887,7 +887,7 @@ fn it_is_stopped_and_continues() {
         command
             .arg(ground.at("tree/dir"))
             .env("MAINROOT", ground.at("tree"));
-        let mut child = inject(&command, &[Inject::delay("fchmod", 10_000)])
+        let mut child = inject(&command, &[Inject::delay("fchmod", 40_000)])
             .stderr(Stdio::piped())
             .spawn()
             .expect("it runs");
