@@ -136,7 +136,7 @@ impl DumpRoot {
             let Some(lock) = self.lock_in(&state)? else {
                 continue;
             };
-            if self.leads_to(lock.id) {
+            if self.leads_to(lock.id)? {
                 // Left by runs that found the lock held meanwhile.
                 let _ = link::remove(state.as_fd(), &c_name(layout::BUSY.as_bytes()));
                 return Ok(lock);
@@ -177,7 +177,7 @@ impl DumpRoot {
 
     /// Is the lock still the one that other runs would find?
     pub(crate) fn still_holds(&self, lock: &DumpLock) -> Result<(), Error> {
-        if self.leads_to(lock.id) {
+        if self.leads_to(lock.id)? {
             return Ok(());
         }
         Err(Error::LockLost {
@@ -196,16 +196,13 @@ impl DumpRoot {
         let handle = self.open_dump(path)?;
         let handle = dir::reopen(handle.as_fd(), For::Reading)?;
         let id = stat::look_at(&handle)?.id();
-        let is_there = || {
-            let there = self.open_dump(path).and_then(stat::look_at);
-            there.is_ok_and(|there| there.id() == id)
-        };
+        let is_there = || is_found(self.open_dump(path).and_then(stat::look_at), id);
         let until = Instant::now() + PATIENCE;
         let hold = loop {
             match Hold::shared(handle.as_fd()) {
                 Ok(hold) => break hold,
                 Err(e) if !errno::is_locked(&e) => return Err(e),
-                Err(_) if !is_there() => {
+                Err(_) if !is_there()? => {
                     return Err(io::Error::other("another program is removing it"));
                 }
                 Err(_) if Instant::now() >= until => break Hold::without(handle.as_fd())?,
@@ -213,7 +210,7 @@ impl DumpRoot {
             }
         };
         // It may have been renamed away before it was held.
-        match is_there() {
+        match is_there()? {
             true => Ok((handle, hold)),
             false => Err(io::Error::other("it was replaced while it was opened")),
         }
@@ -246,13 +243,12 @@ impl DumpRoot {
     }
 
     /// Does the path of the lock lead to this file?
-    fn leads_to(&self, id: Id) -> bool {
+    fn leads_to(&self, id: Id) -> Result<bool, Error> {
         let name = c_name(layout::STATE_DIR.as_bytes());
         let state = dir::open_dir(self.handle().as_fd(), &name, For::Passing);
         let lock = c_name(layout::LOCK.as_bytes());
-        state
-            .and_then(|state| stat::look(state.as_fd(), &lock, Fresh::AsStat))
-            .is_ok_and(|meta| meta.id() == id)
+        let there = state.and_then(|state| stat::look(state.as_fd(), &lock, Fresh::AsStat));
+        is_found(there, id).map_err(|cause| self.unusable(&lock_path(), cause))
     }
 
     /// The error for a lock that is held. A file, made by the first run that
@@ -336,6 +332,16 @@ impl DumpRoot {
             false => cause,
         };
         Error::StateUnusable { path, cause }
+    }
+}
+
+/// Is what a name leads to this inode? Where the system cannot say, as without
+/// file descriptors, nothing is said of the name.
+fn is_found(there: io::Result<Meta>, id: Id) -> io::Result<bool> {
+    match there {
+        Ok(there) => Ok(there.id() == id),
+        Err(e) if errno::has_changed(&e) || errno::is_stale(&e) => Ok(false),
+        Err(e) => Err(e),
     }
 }
 

@@ -99,7 +99,8 @@ impl<'r> Looker<'r> {
     /// Looks at an inode under a path of a dump.
     ///
     /// # Errors
-    /// When the disk is gone: nothing more can be read.
+    /// When the disk is gone, or this process lacks descriptors or memory: nothing
+    /// more can be read, and nothing is said of the inode.
     pub(super) fn look(
         &mut self,
         row: &ScrubRow,
@@ -109,7 +110,7 @@ impl<'r> Looker<'r> {
         let looked = self.look_at(row, (dump, path), keep_going);
         match looked {
             Ok(looked) => Ok(looked),
-            Err(e) if errno::is_mount_gone(&e) => Err(e),
+            Err(e) if errno::is_mount_gone(&e) || errno::is_shortage(&e) => Err(e),
             Err(e) if errno::is_missing(&e) || errno::has_changed(&e) => {
                 Ok(Bad::of(DamageKind::Missing))
             }

@@ -49,6 +49,7 @@ pub(super) fn confirm(
         Ok(top) => top,
         // It was removed.
         Err(e) if errno::is_missing(&e) || errno::has_changed(&e) => return Ok(Vec::new()),
+        Err(e) if errno::is_shortage(&e) => return Err(site.unseen(dump, &RelPath::root(), e)),
         Err(e) => {
             let found = (RelPath::root(), DamageKind::ReadError, Some(Answer::of(&e)));
             return Ok(vec![found]);
@@ -69,6 +70,7 @@ pub(super) fn confirm(
             None => Expected::Nothing,
         };
         let again = again(&top, &one, &expected);
+        let again = again.map_err(|e| site.unseen(dump, &one.path, e))?;
         found.extend(again.map(|(kind, cause)| (one.path, kind, cause)));
     }
     Ok(found)
@@ -90,19 +92,24 @@ enum Expected {
     Nothing,
 }
 
+/// # Errors
+/// When this process lacks what it takes to look, which says nothing of the disk.
 fn again(
     top: &OwnedFd,
     one: &NameDiffers,
     expected: &Expected,
-) -> Option<(DamageKind, Option<Answer>)> {
-    let unread = |e: io::Error| Some((DamageKind::ReadError, Some(Answer::of(&e))));
+) -> io::Result<Option<(DamageKind, Option<Answer>)>> {
+    let unread = |e: io::Error| match errno::is_shortage(&e) {
+        true => Err(e),
+        false => Ok(Some((DamageKind::ReadError, Some(Answer::of(&e))))),
+    };
     if let NameFault::Unread(_) = one.fault {
         let listed = below(top, one.path.as_bytes())
             .and_then(|dir| dir::reopen(dir.as_fd(), For::Reading))
             .and_then(|dir| dir::list_all(dir.as_fd(), For::Reading));
         return match listed {
-            Ok(_) => None,
-            Err(e) if errno::is_missing(&e) => Some((DamageKind::Missing, None)),
+            Ok(_) => Ok(None),
+            Err(e) if errno::is_missing(&e) => Ok(Some((DamageKind::Missing, None))),
             Err(e) => unread(e),
         };
     }
@@ -115,10 +122,10 @@ fn again(
         Err(e) => return unread(e),
     };
     let kind = match (expected, there) {
-        (Expected::Nothing, None) => return None,
+        (Expected::Nothing, None) => return Ok(None),
         (Expected::Nothing, Some(_)) => DamageKind::NotRecorded,
         (_, None) => DamageKind::Missing,
-        (Expected::Tree, Some(there)) if there.kind == Kind::Dir => return None,
+        (Expected::Tree, Some(there)) if there.kind == Kind::Dir => return Ok(None),
         (Expected::Tree, Some(_)) => DamageKind::Missing,
         (Expected::Entry(recorded), Some(there)) => {
             let facts = &recorded.facts;
@@ -138,12 +145,12 @@ fn again(
                         text,
                         needs_fsck: false,
                     };
-                    return Some((DamageKind::Metadata, Some(answer)));
+                    return Ok(Some((DamageKind::Metadata, Some(answer))));
                 }
                 // Of other inodes it is told where they are read.
-                () => return None,
+                () => return Ok(None),
             }
         }
     };
-    Some((kind, None))
+    Ok(Some((kind, None)))
 }

@@ -8,10 +8,12 @@ use crate::engine::{Budget, Throttle};
 use crate::model::error::Error;
 use crate::model::event::Event;
 use crate::model::fault::{Fault, Op};
+use crate::model::path::RelPath;
 use crate::model::storage::Storage;
+use crate::policy::layout::DumpId;
 use crate::root::DumpRoot;
 use crate::run::{RunOptions, removing};
-use crate::sys::medium;
+use crate::sys::{errno, medium};
 
 /// How many workers there are at most where the caller says nothing: a disk has enough
 /// to do with them, and each has a buffer of a megabyte.
@@ -88,9 +90,19 @@ impl<'s> Worksite<'s> {
         }
     }
 
-    /// The disk is gone.
+    /// Nothing more can be read: the disk is gone, or this process lacks something.
     pub(super) fn gone(&self, row: &ScrubRow, cause: io::Error) -> Error {
-        let path = row.path.below(&self.root.path().join(row.dump.path()));
-        Fault::new(Op::Read, path, cause).into()
+        self.unseen(row.dump, &row.path, cause)
+    }
+
+    /// The same of a path of a dump.
+    pub(super) fn unseen(&self, dump: DumpId, path: &RelPath, cause: io::Error) -> Error {
+        let path = path.below(&self.root.path().join(dump.path()));
+        let shortage = errno::is_shortage(&cause);
+        let fault = Fault::new(Op::Read, path, cause);
+        match shortage {
+            true => Error::Shortage { fault },
+            false => fault.into(),
+        }
     }
 }
