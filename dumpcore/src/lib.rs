@@ -261,6 +261,7 @@ pub use root::exclude_file::read_exclude_file;
 pub use root::find::{NotADump, Period};
 pub use root::listing::{Dated, Dumps, Listing};
 pub use root::lock::DumpLock;
+pub use root::lost::LostDump;
 pub use root::pins::{NotAPin, Pin, PinError};
 pub use root::stuck::NotRemoved;
 pub use run::RunOptions;

@@ -7,7 +7,10 @@ use std::os::unix::fs::symlink;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use common::{ROOT, Stage};
-use dumpcore::{Attention, AttentionLimits, Checkpoint, DumpRoot, RootStatus, WatchedTree};
+use dumpcore::{
+    Attention, AttentionLimits, Checkpoint, DumpRoot, RootStatus, Snapshot, WatchedTree,
+};
+use fixtures::mounts::{Fs, Mount};
 use fixtures::tree::{Node, Tree};
 
 /// Three dumps, with a change between them.
@@ -140,6 +143,32 @@ fn what_no_run_tells_of() {
     assert!(found.contains(&"not_a_pin".to_owned()), "{found:?}");
 }
 
+/// A dump that was kept under a name is gone only by hand, and the one who kept it is told.
+#[test]
+fn links_without_their_dumps_are_told() {
+    let stage = stage();
+    let root = DumpRoot::open(&stage.dump).expect("opened");
+    let first = root.listing().oldest_first(..).next();
+    let first = first.expect("a dump").expect("listed").name;
+    assert!(stage.dump.join("current_chk").exists());
+    for pin in ["a-keepsake", "kept"] {
+        symlink(first.to_string(), stage.dump.join(pin)).expect("linked");
+    }
+    assert_eq!(
+        by_default(&status(&stage, Utc::now())),
+        Vec::<String>::new()
+    );
+    fs::rename(stage.dump.join(first.to_string()), stage.dump.join("away")).expect("moved");
+    let found = status(&stage, Utc::now()).attention(&[], &AttentionLimits::default());
+    let expected = ["a-keepsake", "current_chk", "kept"].map(|name| Attention::LostDump {
+        link: stage.dump.join(name),
+        dump: first.into(),
+    });
+    assert_eq!(found, expected);
+    let said = format!("{first}, which does not exist");
+    assert!(found[0].to_string().ends_with(&said), "{}", found[0]);
+}
+
 /// What is merely cut off is for the next run; where none finishes it for a day, that
 /// needs attention. What may be recycled, and what is read, is as it should be.
 #[test]
@@ -242,4 +271,29 @@ fn what_is_dated_in_the_future_is_not_the_newest() {
     let status = status(&stage, Utc::now());
     assert_eq!(status.trees[0].dumps, 2);
     assert_eq!(by_default(&status), ["future"]);
+}
+
+/// After a first dump nobody knows how much another takes; of nothing it is known.
+#[test]
+#[ignore = "needs root for a tmpfs"]
+fn a_full_disk_needs_attention_before_a_second_dump() {
+    let stage = Stage::new();
+    Tree::new()
+        .with("a", Node::file(*b"text"))
+        .write(&stage.source);
+    let disk = Mount::new(Fs::Tmpfs, 8);
+    let root = disk.path().join("dump");
+    fs::create_dir(&root).expect("made");
+    let init = Snapshot::new(&root).main(&stage.source).init(true);
+    init.run().expect("published");
+    let root = DumpRoot::open(&root).expect("opened");
+    let found = || {
+        let catalog = root.catalog().ok();
+        root.status(catalog.as_ref(), Utc::now()).expect("looked")
+    };
+    assert_eq!(by_default(&found()), Vec::<String>::new());
+    let full = fs::write(disk.path().join("rest"), vec![1; 16 << 20]);
+    full.expect_err("there is room for more");
+    assert_eq!(by_default(&found()), ["little_room"]);
+    assert_eq!(found().room.more.map(|more| more.number), Some(0));
 }

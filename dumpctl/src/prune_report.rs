@@ -76,12 +76,17 @@ pub(crate) fn reasons(reasons: &[KeepReason]) -> String {
     words.join(", ")
 }
 
+fn nothing_to_remove(stay: usize) -> String {
+    let verb = if stay == 1 { "stays" } else { "stay" };
+    format!("nothing to remove; {} {verb}", dumps_of(stay as u64))
+}
+
 /// `would remove 3 of 10 dumps and free 1.2 GiB; 7 stay`
 fn would(plan: &PrunePlan) -> String {
     let (goes, stay) = (plan.remove.len(), plan.keep.len());
     let all = goes + stay;
     if goes == 0 {
-        return format!("nothing to remove; {} stay", dumps_of(all as u64));
+        return nothing_to_remove(all);
     }
     let freed = match plan.freed_bytes {
         Some(freed) => format!(" and free {}", figures::bytes(freed)),
@@ -177,7 +182,7 @@ pub(crate) fn tell(
     text.push_str(&removal_report::remaining(removal));
     let stay = pruned.plan.keep.len() + removal.left.len() + removal.remaining.len();
     text.push_str(&match removal.removed.len() {
-        0 => format!("nothing to remove; {} stay\n", dumps_of(stay as u64)),
+        0 => nothing_to_remove(stay) + "\n",
         removed => format!(
             "removed {}, {} freed; {stay} stay\n",
             dumps_of(removed as u64),

@@ -30,7 +30,8 @@ What needs attention comes first; -q prints only that:
   no new dump on the second disk ([slave]) for 50 hours
   a dump that a run left unfinished more than a day ago
   a tree without a policy ([keep]), when others have one or it has 1,000 dumps
-  dumps dated in the future; links that look like pins and are none
+  dumps dated in the future; links that look like pins and are none; pins, and
+    current_chk, whose dumps are gone
 
 Examples:
   dumpctl status                all dump roots that are configured

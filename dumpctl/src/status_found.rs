@@ -12,8 +12,8 @@ use dumpcli::settings::Sources;
 use dumpcli::{Lookup, figures};
 use dumpcore::chrono::{DateTime, Utc};
 use dumpcore::{
-    Attention, AttentionLimits, Dated, DumpRoot, NoCatalog, NotRemoved, Printable, RootStatus,
-    WatchedTree,
+    Attention, AttentionLimits, Dated, DumpId, DumpRoot, NoCatalog, NotRemoved, Printable,
+    RootStatus, WatchedTree,
 };
 
 use crate::common::Settings;
@@ -221,14 +221,7 @@ fn unnamed_trees(settings: &Settings, sources: &[Sources]) -> Vec<OsString> {
 pub(crate) fn advice(attention: &Attention, root: &Path) -> Option<String> {
     let typed = |words: &str| Some(format!("'{words}'"));
     match attention {
-        Attention::BadCurrent { newest, .. } => Some(match newest {
-            Some(newest) => {
-                let link = root.join("current");
-                let link = Printable::path(&link);
-                format!("if only the link was lost: 'ln -sfn {newest} {link}'")
-            }
-            None => "are the dumps where they were?".to_owned(),
-        }),
+        Attention::BadCurrent { newest, .. } => Some(link_again(*newest, root)),
         Attention::Damaged { .. } => {
             Some("'dumpctl scrub --heal'; where 'dumpctl scrub' names fsck, that first".to_owned())
         }
@@ -268,11 +261,40 @@ pub(crate) fn advice(attention: &Attention, root: &Path) -> Option<String> {
             Some("[keep] in the configuration says which dumps stay".to_owned())
         }
         Attention::BadPolicy { .. } => Some("until then nothing is removed by it".to_owned()),
-        Attention::NotAPin { link } => {
-            let name = link.file_name().map_or(&**link, Path::new);
-            let words = format!("rm {}", Printable::path(&root.join(name)));
-            Some(format!("'{words}', if it is not needed"))
+        Attention::LostDump { link, .. } | Attention::NotAPin { link } => {
+            Some(of_link(attention, link, root))
         }
         _ => None,
+    }
+}
+
+/// What makes `current` again.
+fn link_again(newest: Option<DumpId>, root: &Path) -> String {
+    let Some(newest) = newest else {
+        return "are the dumps where they were?".to_owned();
+    };
+    let link = root.join("current");
+    let in_the_way = link.symlink_metadata().is_ok_and(|it| !it.is_symlink());
+    let link = Printable::path(&link);
+    match in_the_way {
+        // Over a directory, 'ln -sfn' would make the link inside it.
+        true => format!("move that away, then: 'ln -s {newest} {link}'"),
+        false => format!("if only the link was lost: 'ln -sfn {newest} {link}'"),
+    }
+}
+
+/// What can be done about a link that keeps no dump.
+fn of_link(attention: &Attention, link: &Path, root: &Path) -> String {
+    let name = link.file_name().map_or(link, Path::new);
+    match attention {
+        Attention::LostDump { .. } if name == Path::new("current_chk") => "'chkptme'".to_owned(),
+        Attention::LostDump { .. } => {
+            let words = format!("dumpctl unpin {}", Printable::path(name));
+            format!("'{words}', if it was removed on purpose")
+        }
+        _ => {
+            let words = format!("rm {}", Printable::path(&root.join(name)));
+            format!("'{words}', if it is not needed")
+        }
     }
 }

@@ -102,6 +102,36 @@ fn what_needs_attention_comes_first_and_alone_with_q() {
     assert_eq!(attention(&ground), ["leftover", "not_a_pin"]);
 }
 
+/// `ln -sfn` over a directory would make the link inside it.
+#[test]
+fn what_is_to_be_typed_fits_what_is_there() {
+    let ground = ground();
+    let current = ground.root().join("current");
+    let newest = fs::read_link(&current).expect("a link");
+    let newest = newest.to_str().expect("it is UTF-8");
+    fs::rename(ground.root().join(newest), ground.root().join("2020")).expect("moved");
+    let (said, _) = ends(status(&ground, &["-q"]), 3);
+    assert!(
+        said.contains(": if only the link was lost: 'ln -sfn"),
+        "{said}"
+    );
+    fs::rename(ground.root().join("2020"), ground.root().join(newest)).expect("moved");
+    symlink("2020/0101/0000", ground.root().join("kept")).expect("linked");
+    fs::remove_file(&current).expect("removed");
+    fs::create_dir(&current).expect("made");
+    let (said, _) = ends(status(&ground, &["-q"]), 3);
+    let lines: Vec<&str> = said.lines().collect();
+    let typed = format!(
+        ": move that away, then: 'ln -s {newest} {}'",
+        current.display()
+    );
+    assert!(lines[0].ends_with(&typed), "{said}");
+    let kept = "kept names 2020/0101/0000, which does not exist: 'dumpctl unpin kept', if \
+                it was removed on purpose";
+    assert!(lines[1].ends_with(kept), "{said}");
+    assert_eq!(attention(&ground), ["bad_current", "lost_dump"]);
+}
+
 #[test]
 fn the_configuration_says_what_is_expected() {
     let ground = ground();

@@ -212,6 +212,13 @@ pub enum Attention {
         /// What is wrong with it.
         why: String,
     },
+    /// A pin, or `current_chk`, names a dump that is not there.
+    LostDump {
+        /// The path of the link.
+        link: PathBuf,
+        /// The dump.
+        dump: DumpId,
+    },
     /// A link in the dump root looks like a pin and keeps no dump.
     NotAPin {
         /// The path of the link.
@@ -240,6 +247,7 @@ impl Attention {
             Self::NotRemoved { .. } => "not_removed",
             Self::NoPolicy { .. } => "no_policy",
             Self::BadPolicy { .. } => "bad_policy",
+            Self::LostDump { .. } => "lost_dump",
             Self::NotAPin { .. } => "not_a_pin",
         }
     }
@@ -297,12 +305,18 @@ impl fmt::Display for Attention {
             }
             Self::Damaged { damaged, names } => f.write_str(&damage(*damaged, *names)),
             Self::BadCurrent { why, .. } | Self::BadPolicy { why } => f.write_str(why),
+            Self::LostDump { link, dump } => f.write_str(&lost(link, *dump)),
             Self::NotAPin { link } => {
                 let link = Printable::path(link);
                 write!(f, "{link} looks like a pin and keeps no dump")
             }
         }
     }
+}
+
+fn lost(link: &Path, dump: DumpId) -> String {
+    let link = Printable::path(link);
+    format!("{link} names {dump}, which does not exist")
 }
 
 fn room(more: MoreDumps) -> String {

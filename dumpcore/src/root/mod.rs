@@ -15,6 +15,7 @@ pub(crate) mod first_dump;
 pub(crate) mod links;
 pub(crate) mod listing;
 pub(crate) mod lock;
+pub(crate) mod lost;
 pub(crate) mod modes;
 mod names;
 pub(crate) mod pins;

@@ -179,7 +179,7 @@ impl DumpRoot {
     }
 
     /// The links of the dump root, with their targets, by name.
-    fn each_link(&self, mut each: impl FnMut(&OsStr, &[u8])) -> Result<(), Fault> {
+    pub(super) fn each_link(&self, mut each: impl FnMut(&OsStr, &[u8])) -> Result<(), Fault> {
         let failed = |e| Fault::new(Op::List, self.path().to_path_buf(), e);
         let mut chunk = dir::list_all(self.handle().as_fd(), For::Reading).map_err(failed)?;
         chunk.sort_by_name();

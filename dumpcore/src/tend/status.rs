@@ -15,6 +15,7 @@ use crate::policy::attention::{Attention, AttentionLimits, MoreDumps};
 use crate::policy::layout::{self, DumpId};
 use crate::policy::retention::{KeepCandidate, KeepRules};
 use crate::root::DumpRoot;
+use crate::root::lost::LostDump;
 use crate::root::pins::NotAPin;
 use crate::root::stuck::NotRemoved;
 
@@ -90,7 +91,7 @@ pub struct RoomStatus {
     pub dump_bytes: Option<u64>,
     /// Inodes that one dump takes; `None` as for bytes.
     pub dump_inodes: Option<u64>,
-    /// How many more there is room for; `None` as for bytes.
+    /// How many more there is room for; `None` as for bytes, unless nothing is free.
     pub more: Option<MoreDumps>,
     /// How many dumps there will be when retention lets as many go as come: see
     /// [`KeepRules::settles`].
@@ -130,6 +131,8 @@ pub struct RootStatus {
     pub newest: Option<DumpId>,
     /// Links that look like pins and keep no dump.
     pub not_pins: Vec<NotAPin>,
+    /// Pins and `current_chk` whose dumps are not there.
+    pub lost: Vec<LostDump>,
     /// How many paths an erasure is of that is not finished; 0 also where this user
     /// may not look.
     pub erasing: u64,
@@ -246,6 +249,7 @@ impl DumpRoot {
             not_removed: self.not_removed(),
             future: dumps.iter().filter(is_future).map(|one| one.dump).collect(),
             not_pins: self.links_that_are_not_pins()?,
+            lost: self.links_to_lost_dumps()?,
             erasing: match self.erase_note() {
                 Ok(Some(note)) => note.paths.len() as u64,
                 _ => 0,
@@ -270,15 +274,18 @@ impl DumpRoot {
     fn room(&self, dumps: &[DumpInfo]) -> RoomStatus {
         let free = self.free();
         let one = mean(dumps);
+        let space = free.map(|free| (free.bytes, free.inodes));
+        // What any dump takes is not there, however much that is.
+        let is_full = space.is_some_and(|(bytes, inodes)| bytes == 0 || inodes == Some(0));
         RoomStatus {
             free_bytes: free.map(|free| free.bytes),
             total_bytes: self.total().map(|total| total.bytes),
             free_inodes: free.and_then(|free| free.inodes),
             dump_bytes: one.map(|one| one.0),
             dump_inodes: one.map(|one| one.1),
-            more: free
-                .zip(one)
-                .map(|(free, one)| MoreDumps::of((free.bytes, free.inodes), one)),
+            more: space
+                .zip(one.or(is_full.then_some((1, 1))))
+                .map(|(space, one)| MoreDumps::of(space, one)),
             checkpoint_bytes: dumps
                 .iter()
                 .rfind(|dump| dump.is_checkpoint())
@@ -402,6 +409,7 @@ impl RootStatus {
         }
         let future = self.future.iter().copied();
         all.extend(future.map(|dump| Attention::Future { dump }));
+        all.extend(self.lost.iter().cloned().map(Attention::from));
         let links = self.not_pins.iter().map(|link| link.path.clone());
         all.extend(links.map(|link| Attention::NotAPin { link }));
         all
