@@ -191,3 +191,28 @@ fn few_descriptors_are_enough() {
         remove_deep(&place.dir.path().join(dir));
     }
 }
+
+/// SIGXFSZ would end the run without a word, each time at the same file.
+#[test]
+#[ignore = "needs prlimit(1)"]
+fn a_file_above_the_limit_on_sizes_is_a_fault_of_that_file() {
+    let place = place();
+    let tree = place.dir.path().join("tree");
+    for (name, bytes) in [("a", 10), ("large", 1_000_000), ("z", 10)] {
+        fs::write(tree.join(name), vec![1; bytes]).expect("written");
+    }
+    let program = place.plain_dumpme();
+    let mut command = Command::new("prlimit");
+    command.arg("--fsize=500000").arg(program.get_program());
+    args(&mut command)
+        .arg("--init")
+        .current_dir(place.dir.path())
+        .env("XDG_CONFIG_HOME", place.dir.path());
+    let ran = command.output().expect("prlimit runs");
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(23), "{said}");
+    assert!(said.contains("tree/large: File too large"), "{said}");
+    let newest = place.dir.path().join("dump/current/tree");
+    let names = fs::read_dir(newest).expect("listed").count();
+    assert_eq!(names, 2, "{said}");
+}

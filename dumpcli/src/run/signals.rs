@@ -20,7 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use dumpcore::WaitingSignals;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::exit::{Exit, Signal};
@@ -227,6 +227,9 @@ impl Stop {
         first: impl Fn(Came) + Send + 'static,
         last: impl Fn() + Send + 'static,
     ) -> io::Result<Self> {
+        // A file above the limit on sizes (ulimit -f) is then a fault of that file,
+        // with its path, and does not end the run without a word.
+        signal_hook::flag::register(SIGXFSZ, Arc::default())?;
         let wanted = wanted();
         let mut signals = Signals::new(&wanted)?;
         let stop = Self::default();
