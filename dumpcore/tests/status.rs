@@ -297,3 +297,23 @@ fn a_full_disk_needs_attention_before_a_second_dump() {
     assert_eq!(by_default(&found()), ["little_room"]);
     assert_eq!(found().room.more.map(|more| more.number), Some(0));
 }
+
+/// What a dump of an unchanged tree takes is mostly directories.
+#[test]
+#[cfg(feature = "catalog")]
+fn a_large_directory_counts_as_much_as_it_takes() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let stage = Stage::new();
+    fs::create_dir_all(&stage.source).expect("made");
+    for number in 0..3_000 {
+        let name = format!("a name of some length {number}");
+        fs::write(stage.source.join(name), "").expect("written");
+    }
+    stage.run(stage.snapshot());
+    stage.run(stage.snapshot());
+    let found = status(&stage, Utc::now()).room.dump_bytes.expect("known");
+    // Nothing where it is in the inode, as on btrfs, or in memory.
+    let taken = fs::metadata(&stage.source).expect("there").blocks() * 512;
+    assert!(found >= taken, "{found} of {taken}");
+}

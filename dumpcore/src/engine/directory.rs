@@ -380,6 +380,9 @@ impl Worker<'_> {
                 Action::Filled
             };
             self.count(&node, c"", Kind::Dir, 0, did);
+            // As the tree has it: to look at each target once more would cost a call.
+            let large = node.meta.blocks.saturating_mul(512).saturating_sub(4096);
+            self.counter.counts.large_directories += large;
             match (&node.above, node.source.above()) {
                 (Some(above), Some((_, name))) if is_whole => {
                     self.note_directory(above, name, &node.meta, &node.xattrs);

@@ -187,8 +187,7 @@ impl<'a> Totals<'a> {
         }
     }
 
-    /// Bytes that were compared because their files had been touched, and were
-    /// equal.
+    /// Bytes that were compared, and equal: their files had been touched.
     pub(crate) fn compared_in_vain(&self) -> u64 {
         self.in_vain.load(Ordering::Relaxed)
     }
@@ -254,6 +253,7 @@ impl<'a> Totals<'a> {
         }
         sum.allocated = sum.allocated.saturating_add(counts.allocated);
         sum.directories += counts.directories;
+        sum.large_directories += counts.large_directories;
         sum.symlinks += counts.symlinks;
         sum.specials += counts.specials;
         sum.hard_links += counts.hard_links;
@@ -299,7 +299,7 @@ impl<'a> Totals<'a> {
 /// What one worker counts, without synchronising with the others.
 pub(super) struct Counter<'a> {
     totals: &'a Totals<'a>,
-    counts: Counts,
+    pub(super) counts: Counts,
     /// How many entries lack this, and the first of them.
     losses: BTreeMap<Loss, (u64, PathBuf)>,
     /// Why links were refused, to how many entries, and to which first.

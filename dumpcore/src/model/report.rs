@@ -96,9 +96,11 @@ pub struct Counts {
     /// what was stored in it: only in a
     /// [linked checkpoint](crate::Checkpoint::linked).
     pub copied_damaged: Count,
-    /// Bytes that all copies take on disk, without holes; of directories only
-    /// the number is known.
+    /// Bytes that all copies take on disk, without holes; those of directories are
+    /// not among them.
     pub allocated: u64,
+    /// Bytes that directories take beyond a block of 4 KiB each, as in the tree.
+    pub large_directories: u64,
     /// Found in place, left there by a run that stopped.
     pub kept: Count,
     /// Files whose contents were compared with what was stored of them, since
@@ -170,6 +172,7 @@ impl AddAssign<&Counts> for Counts {
             copied_refused,
             copied_damaged,
             allocated,
+            large_directories,
             kept,
             compared,
             compared_same,
@@ -195,6 +198,7 @@ impl AddAssign<&Counts> for Counts {
         self.copied_refused += copied_refused;
         self.copied_damaged += copied_damaged;
         self.allocated += allocated;
+        self.large_directories += large_directories;
         self.kept += kept;
         self.compared += compared;
         self.compared_same += compared_same;

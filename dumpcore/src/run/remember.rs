@@ -230,7 +230,9 @@ impl FoundOut {
             trees,
             partial: counts.lacking() > 0,
             added_bytes: Some(counts.allocated),
-            dir_bytes: counts.directories.saturating_mul(disk::block_size(&dump)),
+            dir_bytes: (counts.directories)
+                .saturating_mul(disk::block_size(&dump))
+                .saturating_add(counts.large_directories),
         };
         match catalog.apply(stage, &new) {
             Ok(pending) => Some(Announced {
