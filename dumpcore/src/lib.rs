@@ -265,6 +265,7 @@ pub use root::lost::LostDump;
 pub use root::pins::{NotAPin, Pin, PinError};
 pub use root::stuck::NotRemoved;
 pub use run::RunOptions;
+pub use run::restore::LinksAmong;
 pub use snapshot::Snapshot;
 pub use sys::path::working_directory;
 pub use sys::priority::give_way;

@@ -23,7 +23,7 @@ use crate::model::path::RelPath;
 use crate::model::restore::{Merging, RestoreError, RestorePlan, Restored};
 use crate::policy::filter::Filter;
 use crate::root::DumpRoot;
-use crate::run::restore::{Confirm, From, Request, check, restore};
+use crate::run::restore::{Confirm, From, LinksAmong, Request, check, restore};
 use crate::run::{CheckOrder, RunOptions, takes_run_options};
 use crate::sys::dir::real_path;
 use crate::sys::errno;
@@ -141,6 +141,7 @@ impl Restore {
                 may_replace: false,
                 resumes: false,
                 verifies: false,
+                among: None,
             },
             name,
             mains: Vec::new(),
@@ -193,6 +194,15 @@ impl Restore {
     /// [`RestoreReport::verified`](crate::RestoreReport::verified).
     pub fn verify(mut self, yes: bool) -> Self {
         self.request.verifies = yes;
+        self
+    }
+
+    /// It is one of several restorations, one after the other: what is a hard link in
+    /// the dump to something of an earlier one becomes a hard link to that again, if it
+    /// is on the same filesystem and still as it was restored. Call it on each, with
+    /// clones of one value.
+    pub fn among(mut self, all: &LinksAmong) -> Self {
+        self.request.among = Some(all.clone());
         self
     }
 
@@ -270,6 +280,20 @@ impl Restore {
             heal: false,
         });
         restore(&self.request, &self.options, check, confirm)
+    }
+}
+
+impl LinksAmong {
+    /// Of these versions, which are to be restored one after the other.
+    ///
+    /// # Errors
+    /// A path that no system call takes.
+    pub fn of<'v>(
+        versions: impl IntoIterator<Item = (&'v Navigator, &'v Version)>,
+    ) -> Result<Self, RestoreError> {
+        let versions = versions.into_iter();
+        let versions = versions.map(|(navigator, version)| from(navigator, version));
+        Ok(Self::new(versions.collect::<Result<_, _>>()?))
     }
 }
 

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use assert_fs::TempDir;
 use dumpcore::{
-    Chain, Checkpoint, Merging, Navigator, Op, Restore, RestoreError, RestoreReport, Restored,
-    Snapshot,
+    Chain, Checkpoint, LinksAmong, Merging, Navigator, Op, Restore, RestoreError, RestoreReport,
+    Restored, Snapshot,
 };
 use fixtures::fiemap::extents;
 use fixtures::mounts::{Fs, Mount};
@@ -299,4 +299,42 @@ fn without_a_catalog_nothing_is_compared() {
     let report = done(ground.order("dir", false).run());
     assert!(report.is_complete(), "{report:#?}");
     assert!(fs::read(ground.to("dir/one")).expect("read") != contents("dir/one"));
+}
+
+/// A hard link in the dump to what is damaged, whose name at the place is whole.
+#[test]
+fn what_is_damaged_takes_the_place_of_nothing_by_a_link() {
+    let ground = Ground {
+        memory: TempDir::new_in("/dev/shm").expect("a directory"),
+        dump: TempDir::new().expect("a directory"),
+    };
+    for name in ["dir", "other"] {
+        fs::create_dir_all(ground.tree(name)).expect("made");
+    }
+    fs::write(ground.tree("dir/one"), contents("dir/one")).expect("written");
+    fs::hard_link(ground.tree("dir/one"), ground.tree("other/second")).expect("linked");
+    ground.dump_into(ground.dump.path());
+    fs::remove_dir_all(ground.tree("dir")).expect("removed");
+    let damaged = fs::File::options()
+        .write(true)
+        .open(ground.in_dump("dir/one"));
+    damaged.expect("opened").set_len(10).expect("cut");
+    let navigator = Navigator::new(ground.dump.path()).main(ground.tree(""));
+    let versions = ["dir", "other"].map(|name| {
+        let place = navigator.locate(ground.tree(name)).expect("a place");
+        navigator.newest_version(&place).expect("a version")
+    });
+    let versions = versions.iter().map(|version| (&navigator, version));
+    let all = LinksAmong::of(versions).expect("names");
+    for name in ["dir", "other"] {
+        let order = ground.order(name, true).merging(Merging::new());
+        let report = done(order.among(&all).run_replacing());
+        assert_eq!(report.counts.faults, 1, "{report:?}");
+    }
+    assert_eq!(
+        fs::metadata(ground.tree("dir/one")).expect("there").len(),
+        10
+    );
+    let second = fs::read(ground.tree("other/second")).expect("read");
+    assert!(second == contents("dir/one"));
 }

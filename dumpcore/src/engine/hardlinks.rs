@@ -160,6 +160,18 @@ impl<J> Hardlinks<J> {
         }
     }
 
+    /// An inode has a name already, which an earlier merge made: this inode of the
+    /// target is given to it.
+    pub(super) fn begin(&self, id: Id, made: Id, first: FirstName) {
+        let group = Group {
+            state: State::Settled(first),
+            met: 0,
+            names: u32::MAX,
+        };
+        lock(&self.groups).insert(id, group);
+        self.claim(made, id);
+    }
+
     /// A name was met of the source inode `id`, which has `names` names.
     pub(super) fn meet(&self, id: Id, names: u32, job: J) -> Role<J> {
         let mut groups = lock(&self.groups);

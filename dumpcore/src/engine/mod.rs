@@ -89,6 +89,7 @@ mod copy_entry;
 mod count_names;
 mod directory;
 mod doomed;
+mod earlier_name;
 mod entry;
 mod filtering;
 mod folded_names;
@@ -136,6 +137,7 @@ use std::sync::Arc;
 pub(crate) use budget::Budget;
 pub(crate) use catalogued::{Catalogued, CataloguedTree};
 pub(crate) use checked::{Checked, CopyDamage, Doubt, GoodCopies, GoodCopy, Opinion};
+pub(crate) use earlier_name::EarlierName;
 pub(crate) use held::Held;
 pub(crate) use link_checks::LinkChecks;
 pub(crate) use measure::{Act, Gone, Measured};
@@ -178,6 +180,9 @@ pub(crate) fn merge(rules: &Rules<'_>, budget: Budget, totals: &Totals<'_>, root
         looks_again,
     };
     let run = Shared::new(rules, totals, budget, start);
+    for (id, earlier) in rules.earlier.into_iter().flatten() {
+        run.groups.begin(*id, earlier.made, earlier.first());
+    }
     let posts = watch::Posts::default();
     std::thread::scope(|scope| {
         let working = posts.look_after(scope, totals.observer());

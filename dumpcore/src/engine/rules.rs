@@ -1,6 +1,7 @@
 //! What holds for a whole merge: what the run that orders it says, and what
 //! was found out about its target.
 
+use std::collections::HashMap;
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -9,6 +10,7 @@ use std::time::Duration;
 use super::MountsMet;
 use super::catalogued::Catalogued;
 use super::checked::Checked;
+use super::earlier_name::EarlierName;
 use super::link_checks::LinkChecks;
 use crate::fs::folding::Folding;
 use crate::fs::link_counts::LinkCounts;
@@ -140,6 +142,8 @@ pub(crate) struct Rules<'a> {
     pub(crate) catalogued: Option<&'a Catalogued>,
     /// What is known of the contents of the dump that is copied.
     pub(crate) checked: Option<&'a Checked<'a>>,
+    /// Inodes of the source that have names already, which earlier merges made.
+    pub(crate) earlier: Option<&'a HashMap<Id, EarlierName>>,
 }
 
 impl<'a> Rules<'a> {
@@ -164,6 +168,7 @@ impl<'a> Rules<'a> {
             link_checks: None,
             catalogued: None,
             checked: None,
+            earlier: None,
         }
     }
 

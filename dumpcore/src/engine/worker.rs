@@ -163,6 +163,10 @@ impl<'a> Shared<'a> {
         if source.nlink < 2 {
             return source.nlink;
         }
+        let earlier = self.rules.earlier;
+        if earlier.is_some_and(|earlier| earlier.contains_key(&source.id())) {
+            return source.nlink;
+        }
         let counts = self.rules.names.or_else(|| self.counted.get());
         let counted = counts.and_then(|counts| counts.of(source.id()));
         counted.map_or(source.nlink, |names| names.min(source.nlink))

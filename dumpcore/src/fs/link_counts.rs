@@ -51,7 +51,18 @@ impl LinkCounts {
     /// Counts the names below these directories. What cannot be listed has
     /// none: processing its entries will fail in the same way.
     pub(crate) fn within(tops: &[Arc<DirHandle>], how: &mut dyn Counting) -> Self {
+        Self::among(tops, &[], how)
+    }
+
+    /// The same with names that are in none of them, by their inodes.
+    pub(crate) fn among(tops: &[Arc<DirHandle>], ids: &[Id], how: &mut dyn Counting) -> Self {
         let mut count = Count::new(how);
+        for id in ids {
+            if !count.names.counted.contains(&id.dev) {
+                count.names.counted.push(id.dev);
+            }
+            count.meet(*id);
+        }
         let mut chunk = Chunk::default();
         for top in tops {
             count.list(top, &mut chunk);
@@ -67,6 +78,11 @@ impl LinkCounts {
             }
         }
         count.names
+    }
+
+    /// Has any inode several names?
+    pub(crate) fn has_several(&self) -> bool {
+        !self.several.is_empty()
     }
 
     /// How many names an inode has there; `None` where that was not counted.

@@ -12,7 +12,7 @@ use crate::model::metadata::Meta;
 use crate::sys::stat::{self, Details};
 
 /// The mount of a directory.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct MountOf {
     /// 0 where the kernel does not tell (before Linux 5.8): then the device
     /// decides.

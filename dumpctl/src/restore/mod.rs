@@ -11,7 +11,8 @@ use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
 use dumpcli::question::can_ask;
 use dumpcore::{
-    DumpRoot, Error, Merging, Printable, Restore, RestoreError, RestorePlan, Restored, RunOptions,
+    DumpRoot, Error, LinksAmong, Merging, Printable, Restore, RestoreError, RestorePlan, Restored,
+    RunOptions,
 };
 
 use crate::common::Settings;
@@ -236,6 +237,10 @@ impl Work<'_> {
             })?;
         }
         let mut told = Told::new(self.settings);
+        let versions = items
+            .iter()
+            .map(|item| (&item.lookup.navigator, &item.version));
+        let among = LinksAmong::of(versions).map_err(|error| self.failure(error))?;
         for item in items {
             if self.desk.is_stopped() {
                 break;
@@ -243,7 +248,7 @@ impl Work<'_> {
             // What is damaged may be whole there.
             let replicas = replicas(self.settings, item.lookup)?;
             let done = self.desk.work(&item.lookup.dump, |run| {
-                let restore = self.restore(item, run)?;
+                let restore = self.restore(item, run)?.among(&among);
                 let restore = replicas.into_iter().fold(restore, Restore::copies_in);
                 restore.run_replacing()
             });

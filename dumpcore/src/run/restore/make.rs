@@ -1,6 +1,7 @@
 //! Makes a version whole in a private directory: the engine's merge, with the
 //! version as the source and nothing in the target.
 
+use std::collections::HashMap;
 use std::ffi::CString;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -11,13 +12,14 @@ use super::place::{Origin, Place, os};
 use super::request::Request;
 use super::temporary::{Temporary, clearing};
 use crate::engine::{
-    self, Checked, Doubts, Held, MergeOptions, Mounts, Purpose, Root, Rules, Sharing, Stands, Sum,
-    Totals,
+    self, Checked, Doubts, EarlierName, Held, MergeOptions, Mounts, Purpose, Root, Rules, Sharing,
+    Stands, Sum, Totals,
 };
 use crate::fs::capabilities::{self, Trial};
 use crate::fs::dir_handle::{DirHandle, HandleCache};
 use crate::fs::folding;
 use crate::fs::link_counts::LinkCounts;
+use crate::fs::mount::MountOf;
 use crate::fs::name_count::NameCount;
 use crate::model::error::Error;
 use crate::model::event::{Event, Phase};
@@ -143,6 +145,9 @@ impl NamesBefore {
     }
 }
 
+/// Names that were restored before, by the inodes of the dump.
+type Earlier = HashMap<Id, EarlierName>;
+
 struct Filling<'a> {
     request: &'a Request,
     /// What is known of the contents of the dump.
@@ -215,12 +220,9 @@ impl Filling<'_> {
         let policy = LinkPolicy::new().contents(self.mends);
         let everything = Filter::new();
         let checked = self.checked(&totals);
+        let earlier = self.earlier(temporary)?;
         let merge = MergeOptions {
-            purpose: if self.mends {
-                Purpose::Mend
-            } else {
-                Purpose::Restore
-            },
+            purpose: self.purpose(),
             source_is_dump: true,
             sharing: Sharing::Source,
             hash: checked.is_some(),
@@ -232,6 +234,7 @@ impl Filling<'_> {
             folding,
             flush_each: disk::flushes_one_by_one(&temporary.handle),
             checked: checked.as_ref(),
+            earlier: earlier.as_ref(),
             ..Rules::new(merge, &capabilities)
         };
         engine::merge(&rules, budget, &totals, vec![root]);
@@ -247,6 +250,23 @@ impl Filling<'_> {
         let short = judge.short();
         let id = self.id_of_made(temporary, short.lacking)?;
         Ok((id, capabilities, totals.sum(), short))
+    }
+
+    fn purpose(&self) -> Purpose {
+        match self.mends {
+            true => Purpose::Mend,
+            false => Purpose::Restore,
+        }
+    }
+
+    /// The names that were restored before of what it has.
+    fn earlier(&self, temporary: &Temporary<'_>) -> Result<Option<Earlier>, Fault> {
+        let Some(among) = &self.request.among else {
+            return Ok(None);
+        };
+        let mount = MountOf::of(&temporary.handle);
+        let mount = mount.map_err(Fault::at(Op::Stat, self.place.made_path()))?;
+        Ok(Some(among.earlier(&self.request.from, mount)))
     }
 
     /// What is recorded of the contents that are read, where somebody may know that.

@@ -60,7 +60,10 @@ impl Mending<'_> {
         let is_one = request.from.meta.kind == self.there.kind && self.there.kind != Kind::Dir;
         if options.dry_run || !request.may_replace || is_one {
             let sides = (self.this.place, self.this.origin);
-            let against = against((request, options), sides, self.merging)?;
+            let mut against = against((request, options), sides, self.merging)?;
+            if is_one && self.is_apart() {
+                against.overwrites.count(&request.path, true);
+            }
             let is_same = against.is_same() && against.removes.entries == 0;
             against.tell(&mut plan);
             if options.dry_run {
@@ -84,6 +87,19 @@ impl Mending<'_> {
         };
         report.waited = waited;
         Ok(Restored::Done(Box::new(report)))
+    }
+
+    /// Is it a file of its own, and a hard link in the dump to what was restored?
+    fn is_apart(&self) -> bool {
+        let Restoration { request, place, .. } = self.this;
+        let mount = MountOf::of(place.dir());
+        let (Some(among), Ok(mount)) = (&request.among, mount) else {
+            return false;
+        };
+        let earlier = among.earlier(&request.from, mount);
+        let mut earlier = earlier.values();
+        let replaces = self.merging.replaces(&self.there, &request.from.meta);
+        replaces && earlier.any(|earlier| earlier.made != self.there.id())
     }
 
     fn wanted<'w>(&'w self, keep_going: &'w dyn Fn() -> bool) -> Wanted<'w> {
@@ -366,7 +382,7 @@ fn compare_again(
     let whole = Merging::new().delete(true);
     let merging = request.merging.as_ref().filter(|_| report.merged.is_some());
     let merging = merging.unwrap_or(&whole);
-    let (place, origin) = (Place::open(request)?, Origin::open(request)?);
+    let (place, origin) = (Place::open(request)?, Origin::open(&request.from)?);
     let against = against((request, options), (&place, &origin), merging)?;
     // What was to stay differs.
     let verified = against.is_restored() && against.removes.entries == 0;

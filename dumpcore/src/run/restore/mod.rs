@@ -8,8 +8,10 @@
 //! before the rename leaves what was there as it was.
 
 mod against;
+mod among;
 mod backup;
 mod extra;
+mod from;
 mod guard;
 mod judge;
 mod level;
@@ -17,6 +19,7 @@ mod make;
 mod mend;
 mod moved;
 mod place;
+mod remember;
 mod request;
 mod restoration;
 mod same;
@@ -30,13 +33,16 @@ use std::os::fd::AsFd as _;
 
 use chrono::{DateTime, Local};
 
+pub use self::among::LinksAmong;
+pub(crate) use self::from::From;
 use self::guard::guard;
 use self::level::OpenedUp;
 use self::make::{Made, make};
 use self::mend::Mending;
 use self::place::{Origin, Place, os};
+use self::remember::remember;
 use self::request::Named;
-pub(crate) use self::request::{From, Request};
+pub(crate) use self::request::Request;
 pub(crate) use self::restoration::Confirm;
 use self::restoration::Restoration;
 use self::survey::{Found, Side, Wanted, survey};
@@ -60,6 +66,7 @@ pub(crate) fn restore(
     confirm: Option<&mut Confirm<'_>>,
 ) -> Result<Restored, RestoreError> {
     let mut restored = put_back(request, options, against, confirm)?;
+    remember(request, options, &restored);
     if let Restored::Done(report) = &mut restored
         && request.verifies
         && options.keep_going()
@@ -78,7 +85,7 @@ fn put_back(
 ) -> Result<Restored, RestoreError> {
     options.observer.event(Event::Phase(Phase::Preparing));
     let start = Local::now();
-    let (place, origin) = (Place::open(request)?, Origin::open(request)?);
+    let (place, origin) = (Place::open(request)?, Origin::open(&request.from)?);
     let this = Restoration {
         request,
         place: &place,
@@ -103,7 +110,7 @@ fn put_back(
 
 /// Refuses what cannot be restored because dumps would be deleted.
 pub(crate) fn check(request: &Request, options: &RunOptions) -> Result<(), RestoreError> {
-    let (place, origin) = (Place::open(request)?, Origin::open(request)?);
+    let (place, origin) = (Place::open(request)?, Origin::open(&request.from)?);
     let this = Restoration {
         request,
         place: &place,

@@ -7,6 +7,7 @@ use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use super::from::From;
 use super::request::{Named, Request};
 use crate::fs::beneath::{Beneath, open_below};
 use crate::fs::folding::{self, Folding};
@@ -174,8 +175,7 @@ pub(super) struct Origin {
 }
 
 impl Origin {
-    pub(super) fn open(request: &Request) -> Result<Self, RestoreError> {
-        let from = &request.from;
+    pub(super) fn open(from: &From) -> Result<Self, RestoreError> {
         let failed = |cause| RestoreError::from(Fault::at(Op::Open, &from.path)(cause));
         let mut private = Private::default();
         let (dump, dump_root, hold) = match from.dump {

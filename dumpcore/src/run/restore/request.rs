@@ -3,24 +3,11 @@
 use std::ffi::CString;
 use std::path::{Path, PathBuf};
 
+use super::among::LinksAmong;
+use super::from::From;
 use crate::fs::store::NameAt;
-use crate::model::metadata::Meta;
 use crate::model::restore::Merging;
 use crate::policy::filter::Filter;
-use crate::policy::layout::DumpName;
-
-/// A version: what leads to it.
-#[derive(Clone, Debug)]
-pub(crate) struct From {
-    /// The dump root; or, where no dump is named, any directory.
-    pub(crate) root: PathBuf,
-    pub(crate) dump: Option<DumpName>,
-    /// The names below that.
-    pub(crate) below: Vec<CString>,
-    /// The whole path, for people.
-    pub(crate) path: PathBuf,
-    pub(crate) meta: Meta,
-}
 
 /// What is to be restored, and where to.
 #[derive(Clone, Debug)]
@@ -48,6 +35,8 @@ pub(crate) struct Request {
     pub(crate) resumes: bool,
     /// Compare all of it again afterwards.
     pub(crate) verifies: bool,
+    /// What is restored with it, of which some names may be hard links to its own.
+    pub(crate) among: Option<LinksAmong>,
 }
 
 /// A name, and its path for people.

@@ -16,6 +16,7 @@ use crate::model::kind::Kind;
 use crate::model::metadata::{Id, Meta};
 use crate::policy::layout;
 use crate::sys::name::c_name;
+use crate::sys::stat::{self, Fresh};
 use crate::sys::{dir, link};
 
 /// What was replaced, by another name.
@@ -54,6 +55,10 @@ pub(super) fn put<'a>(
     };
     if room && there.kind != Kind::Dir {
         link::rename_over(from_dir, from, place, name)?;
+        if stat::look(from_dir, from, Fresh::AsStat).is_ok_and(|it| it.id() == there.id()) {
+            // Both were names of one inode, of which a rename leaves both.
+            link::remove(from_dir, from)?;
+        }
         return Ok(None);
     }
     let third = c_name(&layout::replaced(temporary.name.to_bytes()));
