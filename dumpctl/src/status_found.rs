@@ -1,6 +1,7 @@
 //! What is found out about a dump root, its second disks and its policies, and
 //! what can be done about what needs attention.
 
+use std::collections::HashSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -49,16 +50,27 @@ impl Away {
     }
 }
 
-/// All that needs attention, each with its dump root.
+/// All that needs attention, each with its dump root. What dump roots share, such as
+/// a second disk, is named once.
 pub(crate) fn needing_attention<'f>(
     all: &'f [Found<'_>],
     away: &'f [Away],
 ) -> impl Iterator<Item = (&'f Attention, PathBuf)> {
     let away = away.iter().map(|away| (&away.attention, away.root.clone()));
-    away.chain(all.iter().flat_map(|found| {
+    let all = all.iter().flat_map(|found| {
         let root = found.root();
         let attention = found.attention.iter();
         attention.map(move |attention| (attention, root.clone()))
+    });
+    let mut named = HashSet::new();
+    away.chain(all.filter(move |(attention, _)| {
+        let path = match attention {
+            Attention::NotRemoved { path, .. } | Attention::NoReplica { root: path } => path,
+            _ => return true,
+        };
+        // The same by two names, too.
+        let path = path.canonicalize().unwrap_or_else(|_| path.clone());
+        named.insert((attention.as_str(), path))
     }))
 }
 

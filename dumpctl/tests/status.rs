@@ -295,6 +295,28 @@ fn a_dump_root_that_is_away_hides_no_other() {
     ends(status(&["status"]), 1);
 }
 
+/// Two dump roots with one second disk.
+#[test]
+fn what_dump_roots_share_is_named_once() {
+    let ground = ground();
+    fs::create_dir(ground.at("usb")).expect("made");
+    let usb = Snapshot::new(ground.at("usb")).main(ground.at("tree"));
+    usb.init(true).run().expect("published");
+    let text = "[set.here]\nmain = \"../../tree\"\ndump = \"../../dump\"\n\
+                slave.dump = \"../../away\"\n\
+                [set.usb]\nmain = \"../../tree\"\ndump = \"../../usb\"\n\
+                slave.dump = \"../../away\"\n";
+    fixtures::shield::configure(&ground.at(""), text);
+    let mut status = ground.dumpctl(&["status", "--json"]);
+    status.env_remove("DUMPROOT");
+    let (printed, _) = ends(status, 3);
+    let object: Value = serde_json::from_str(&printed).expect("one object");
+    let all = object["attention"].as_array().expect("a list");
+    let is = |one: &&Value| one["what"] == "no_replica";
+    assert_eq!(all.iter().filter(is).count(), 1, "{printed}");
+    assert_eq!(object["roots"].as_array().map(Vec::len), Some(2));
+}
+
 #[test]
 fn a_default_tree_is_not_missed_where_sets_name_the_trees() {
     let ground = ground();
