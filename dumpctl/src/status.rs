@@ -29,6 +29,7 @@ What needs attention comes first; -q prints only that:
   a checkpoint that is older than 190 days; none at all is not reported
   no new dump on the second disk ([slave]) for 50 hours
   a dump that a run left unfinished more than a day ago
+  an expired dump that cannot be removed, or what is left of one for a day
   a tree without a policy ([keep]), when others have one or it has 1,000 dumps
   dumps dated in the future; links that look like pins and are none; pins, and
     current_chk, whose dumps are gone

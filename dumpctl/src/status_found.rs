@@ -257,17 +257,10 @@ pub(crate) fn advice(attention: &Attention, root: &Path) -> Option<String> {
         }
         Attention::NotRemoved {
             path,
-            fixed: Some(_),
+            fixed,
+            mounted,
             ..
-        } => {
-            let path = Printable::path(&dumpcli::absolute(path)).to_string();
-            Some(format!(
-                "the next run removes it after 'chattr -R -ia {path}'"
-            ))
-        }
-        Attention::NotRemoved { .. } => {
-            Some("the next run removes it, or its warnings say why not".to_owned())
-        }
+        } => Some(removable(path, fixed.is_some(), mounted.as_deref())),
         Attention::NoRoot { .. } => Some("is its disk mounted?".to_owned()),
         Attention::NoPolicy { .. } => {
             Some("[keep] in the configuration says which dumps stay".to_owned())
@@ -308,5 +301,20 @@ fn of_link(attention: &Attention, link: &Path, root: &Path) -> String {
             let words = format!("rm {}", Printable::path(&root.join(name)));
             format!("'{words}', if it is not needed")
         }
+    }
+}
+
+/// When what is left of a dump, or one that is to go, can be removed.
+fn removable(path: &Path, is_fixed: bool, mounted: Option<&Path>) -> String {
+    match mounted {
+        _ if is_fixed => {
+            let path = Printable::path(&dumpcli::absolute(path)).to_string();
+            format!("the next run removes it after 'chattr -R -ia {path}'")
+        }
+        Some(point) => {
+            let point = Printable::path(point);
+            format!("after 'umount {point}' the next run or 'dumpctl prune' removes it")
+        }
+        None => "the next run removes it, or its warnings say why not".to_owned(),
     }
 }

@@ -4,6 +4,8 @@
 mod common;
 
 use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 
 use common::{Ground, ends};
 use fixtures::chattr::{Freed, chattr, free};
@@ -93,4 +95,71 @@ fn what_is_stuck_on_the_second_disk_is_named_too() {
     };
     let text = found["text"].as_str().expect("a text");
     assert!(text.contains(left.to_str().expect("a name")), "{text}");
+}
+
+/// What is mounted until it goes out of scope: an empty disk.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn at(path: PathBuf) -> Self {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "none"]).arg(&path);
+        assert!(mount.status().expect("it runs").success());
+        Self(path)
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// A dump in which something is mounted keeps its name; it is named if it is to go.
+#[test]
+#[ignore = "needs root: mounts a tmpfs"]
+fn an_expired_dump_in_which_something_is_mounted_is_named_too() {
+    let ground = Ground::empty();
+    fs::write(ground.at("tree/dir/file"), "text").expect("written");
+    for minute in ["2020-01-01T01:00", "2020-01-01T02:00", "2020-01-01T03:00"] {
+        ground.dump(minute);
+    }
+    let places = "main = \"../../tree\"\ndump = \"../../dump\"\nlog = \"stderr\"\n";
+    let keep = |last: u32| ground.config(&format!("{places}[keep]\nlast = {last}\n"));
+    let left = ground.root().join(".dump/removing/2029-0101-0100/tree");
+    fs::create_dir_all(&left).expect("made");
+    for (point, path) in [
+        ("2020/0101/0200/tree/dir", "2020/0101/0200"),
+        (
+            ".dump/removing/2029-0101-0100/tree",
+            ".dump/removing/2029-0101-0100",
+        ),
+    ] {
+        keep(1);
+        assert_eq!(not_removed(&ground), [Value::Null; 0]);
+        let point = fs::canonicalize(ground.root()).expect("there").join(point);
+        let disk = Disk::at(point.clone());
+        let found = not_removed(&ground);
+        let [found] = &found[..] else {
+            panic!("{found:?}")
+        };
+        let text = found["text"].as_str().expect("a text");
+        let told = format!(
+            "{} is to be removed and stays, since something is mounted on {}",
+            ground.root().join(path).display(),
+            point.display()
+        );
+        assert_eq!(text, told);
+        let advice = found["advice"].as_str().expect("an advice");
+        assert!(advice.contains(&format!("'umount {}'", point.display())));
+        // What a policy keeps is in nobody's way.
+        keep(100);
+        let is_left = path.starts_with('.');
+        assert_eq!(not_removed(&ground).len(), usize::from(is_left));
+        drop(disk);
+        assert_eq!(not_removed(&ground), [Value::Null; 0]);
+    }
+    keep(1);
+    ends(ground.dumpctl(&["prune"]), 0);
+    assert!(!ground.has("2020/0101/0200") && !left.exists());
 }

@@ -191,12 +191,15 @@ pub enum Attention {
         /// How long ago.
         age: TimeDelta,
     },
-    /// What is left of a removed dump cannot be removed, or nothing has done so.
+    /// What is left of a removed dump, or a dump that no policy keeps, cannot be removed,
+    /// or nothing has done so.
     NotRemoved {
         /// Where it is.
         path: PathBuf,
         /// What in it is immutable or append-only; `None`: that is not why.
         fixed: Option<PathBuf>,
+        /// What is mounted at it or below; `None`: that is not why.
+        mounted: Option<PathBuf>,
         /// How long ago something of it was removed.
         age: Option<TimeDelta>,
     },
@@ -251,6 +254,15 @@ impl Attention {
             Self::NotAPin { .. } => "not_a_pin",
         }
     }
+
+    /// What keeps it from being removed: what is immutable or append-only, and what is
+    /// mounted.
+    fn held_by(&self) -> (Option<&Path>, Option<&Path>) {
+        match self {
+            Self::NotRemoved { fixed, mounted, .. } => (fixed.as_deref(), mounted.as_deref()),
+            _ => (None, None),
+        }
+    }
 }
 
 impl fmt::Display for Attention {
@@ -298,7 +310,7 @@ impl fmt::Display for Attention {
                 let age = Words(*age);
                 write!(f, "{dump} was left by a run that stopped {age} ago")
             }
-            Self::NotRemoved { path, fixed, age } => not_removed(f, path, fixed.as_deref(), *age),
+            Self::NotRemoved { path, age, .. } => not_removed(f, path, self.held_by(), *age),
             Self::NoPolicy { tree: name, dumps } => {
                 let dumps = some(*dumps, "dump", "dumps");
                 write!(f, "{}: {dumps}, no policy", tree(name))
@@ -328,16 +340,22 @@ fn room(more: MoreDumps) -> String {
 fn not_removed(
     f: &mut fmt::Formatter<'_>,
     path: &Path,
-    fixed: Option<&Path>,
+    (fixed, mounted): (Option<&Path>, Option<&Path>),
     age: Option<TimeDelta>,
 ) -> fmt::Result {
-    match fixed {
-        Some(fixed) => write!(
+    match (fixed, mounted) {
+        (None, Some(point)) => write!(
+            f,
+            "{} is to be removed and stays, since something is mounted on {}",
+            Printable::path(path),
+            Printable::path(point)
+        ),
+        (Some(fixed), _) => write!(
             f,
             "part of a removed dump still takes space, since {} is immutable or append-only",
             Printable::path(fixed)
         ),
-        None => write!(
+        (None, None) => write!(
             f,
             "{}, part of a removed dump, still takes space after {}",
             Printable::path(path),

@@ -99,6 +99,7 @@ fn what_was_not_removed_is_named_with_what_holds_it() {
             Attention::NotRemoved {
                 path: "/dump/.dump/removing/x".into(),
                 fixed: Some("/dump/.dump/removing/x/f".into()),
+                mounted: None,
                 age: Some(TimeDelta::days(3)),
             },
             "part of a removed dump still takes space, since /dump/.dump/removing/x/f is \
@@ -108,9 +109,20 @@ fn what_was_not_removed_is_named_with_what_holds_it() {
             Attention::NotRemoved {
                 path: "/dump/.dump/removing/x".into(),
                 fixed: None,
+                mounted: None,
                 age: Some(TimeDelta::days(3)),
             },
             "/dump/.dump/removing/x, part of a removed dump, still takes space after 3 days",
+        ),
+        (
+            Attention::NotRemoved {
+                path: "/dump/2026/1122/2331".into(),
+                fixed: None,
+                mounted: Some("/mnt/dump/2026/1122/2331/home/x".into()),
+                age: None,
+            },
+            "/dump/2026/1122/2331 is to be removed and stays, since something is mounted on \
+             /mnt/dump/2026/1122/2331/home/x",
         ),
     ] {
         assert_eq!(attention.to_string(), text);

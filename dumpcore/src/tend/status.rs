@@ -120,7 +120,8 @@ pub struct RootStatus {
     /// What runs left behind, the oldest first.
     pub leftovers: Vec<LeftoverStatus>,
     /// What is left of removed dumps, except what may be recycled or is read; nothing
-    /// also where this user may not look.
+    /// also where this user may not look. With policies also the dumps that they let go
+    /// and in which something is mounted.
     pub not_removed: Vec<NotRemoved>,
     /// Dumps that are dated in the future.
     pub future: Vec<DumpId>,
@@ -203,6 +204,12 @@ impl DumpRoot {
     ) -> Result<RootStatus, Error> {
         let mut status = self.status_of(dumps, catalog, now.to_utc())?;
         let candidates: Vec<KeepCandidate> = dumps.iter().map(Into::into).collect();
+        let goes = || {
+            let verdicts = rules.judge(&candidates, now).into_iter();
+            verdicts.map(|verdict| verdict.reasons.is_empty()).collect()
+        };
+        let held = self.held_by_mounts(&candidates, &goes);
+        status.not_removed.extend(held);
         let room = &mut status.room;
         room.settled_dumps = rules.settles(&candidates, now);
         let now = dumps.len() as u64;
