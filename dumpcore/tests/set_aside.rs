@@ -65,9 +65,18 @@ fn dump(stage: &Stage) -> (Report, Vec<PathBuf>) {
     (report, aside)
 }
 
+/// Is something named that cannot be removed, and nothing twice?
 fn told_as_not_removed(report: &Report, below: &Path) -> bool {
-    let is = |warning: &Warning| matches!(warning, Warning::NotRemoved { fault } if fault.path.starts_with(below));
-    report.warnings.iter().any(is)
+    let of = |warning: &Warning| match warning {
+        Warning::NotRemoved { fault } | Warning::SetAside { fault, .. } => Some(fault.path.clone()),
+        _ => None,
+    };
+    let mut named: Vec<PathBuf> = report.warnings.iter().filter_map(of).collect();
+    let all = named.len();
+    named.sort();
+    named.dedup();
+    assert_eq!(named.len(), all, "{report:?}");
+    named.iter().any(|path| path.starts_with(below))
 }
 
 /// The runs after the obstacle was met: none takes it up again, each says that it is

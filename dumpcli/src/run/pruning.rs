@@ -248,7 +248,7 @@ fn cannot(why: &str) -> String {
 /// What a run has named that cannot be removed.
 fn told_by(report: &Report) -> Vec<PathBuf> {
     let paths = report.warnings.iter().filter_map(|warning| match warning {
-        Warning::NotRemoved { fault } => Some(fault.path.clone()),
+        Warning::NotRemoved { fault } | Warning::SetAside { fault, .. } => Some(fault.path.clone()),
         _ => None,
     });
     paths.collect()

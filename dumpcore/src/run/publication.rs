@@ -3,6 +3,7 @@
 //! A dry run has only the acts that write nothing.
 
 use std::os::fd::AsFd as _;
+use std::path::PathBuf;
 
 use chrono::{DateTime, Local, Utc};
 
@@ -48,6 +49,8 @@ struct Publication<'p> {
     evidence: Evidence,
     /// Was an observer told how much there is likely to be?
     total_is_told: bool,
+    /// What was named when it was set aside.
+    set_aside: Vec<PathBuf>,
 }
 
 impl Run {
@@ -64,7 +67,7 @@ impl Run {
         let (clock, start) = (clock::look(), Local::now());
         let vanished = Vanished::new(&*self.options.observer);
         let totals = Totals::new(&vanished, Some(&self.options.stop));
-        attempts.tell(&totals);
+        let set_aside = attempts.tell(&totals);
         let reference = self.choose_references(order, &mut sources, start.to_utc())?;
         self.may_begin(order, &sources)?;
         let trees = sources.iter().map(|source| source.handle.as_fd());
@@ -87,6 +90,7 @@ impl Run {
             moment: order.moment.unwrap_or_else(|| start.to_utc()),
             evidence: Evidence::of(order, &sources, clock),
             total_is_told: false,
+            set_aside,
         };
         let began = publication.carry_out(sources, named.leftover, check);
         let began = began.inspect_err(note)?;
@@ -233,7 +237,12 @@ impl Publication<'_> {
         if let Some(checking) = checking {
             run.record_copied(self.order.sort, checking, totals);
         }
-        run.finish_removing(self.budget, &others, &|warning| totals.warn(warning));
+        let tell = |warning| match &warning {
+            // Once is enough.
+            Warning::NotRemoved { fault } if self.set_aside.contains(&fault.path) => {}
+            _ => totals.warn(warning),
+        };
+        run.finish_removing(self.budget, &others, &tell);
         Ok(began)
     }
 

@@ -8,17 +8,23 @@
 //! was in the way. Each time there is one target less, so this ends.
 
 use std::ffi::OsStr;
+use std::io;
+use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
 
 use super::trees::{Source, again};
 use super::{Check, Order, Run};
 use crate::engine::Totals;
+use crate::fs::fixed::Fixed;
 use crate::model::error::Error;
 use crate::model::event::Warning;
 use crate::model::fault::Fault;
 use crate::model::report::Report;
 use crate::policy::layout::{DumpId, DumpName};
 use crate::root::removing::Then;
+use crate::sys::dir::{self, For};
+use crate::sys::name::c_name;
 
 /// What attempts leave to the next one.
 #[derive(Default)]
@@ -30,11 +36,16 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
-    /// Tells what was set aside.
-    pub(super) fn tell(&self, totals: &Totals<'_>) {
-        for warning in &self.told {
+    /// Tells what was set aside. The paths that were in the way.
+    pub(super) fn tell(&self, totals: &Totals<'_>) -> Vec<PathBuf> {
+        let tell = |warning: &Warning| {
             totals.warn(warning.clone());
-        }
+            match warning {
+                Warning::SetAside { fault, .. } => Some(fault.path.clone()),
+                _ => None,
+            }
+        };
+        self.told.iter().filter_map(tell).collect()
     }
 }
 
@@ -78,7 +89,12 @@ impl Run {
         self.dump.sweep(id);
         let path = removing.path_of(&leaf);
         let within = below.strip_prefix(id.path()).ok()?;
-        let fault = Fault::new(obstacle.op, path.join(within), obstacle.cause.clone());
+        let held = fixed(&obstacle.cause, &path.join(within));
+        let cause = held.map_or_else(
+            || obstacle.cause.clone(),
+            |fixed| fixed.answer(false).into(),
+        );
+        let fault = Fault::new(obstacle.op, path.join(within), cause);
         Some(Warning::SetAside { path, fault })
     }
 }
@@ -94,4 +110,10 @@ fn duplicates(sources: &[Source]) -> Option<Vec<Source>> {
         ))
     };
     sources.iter().map(same).collect()
+}
+
+/// Is what is at a path immutable or append-only, or the directory that it is in?
+fn fixed(cause: &io::Error, path: &Path) -> Option<Fixed> {
+    let dir = dir::open_root(path.parent()?, For::Passing).ok()?;
+    Fixed::behind(cause, dir.as_fd(), &c_name(path.file_name()?.as_bytes()))
 }
