@@ -207,3 +207,30 @@ fn of_mainroot_the_first_existing_directory_counts() {
         .stdout(contains(format!("main = \"{}\"", second.path().display())))
         .stdout(contains("environment: MAINROOT"));
 }
+
+#[test]
+fn the_example_shows_the_defaults_that_are_in_force() {
+    let place = Place::new();
+    let printed = place.plain_dumpme().arg("--print-config").output();
+    let printed = String::from_utf8(printed.expect("it runs").stdout).expect("text");
+    let mut compared = Vec::new();
+    let example = include_str!("../../dumpcli/dump.example.toml");
+    // What is an example only says so, and stands in a paragraph of its own.
+    let of_defaults = |text: &&str| !text.contains("xample:") && !text.contains("#[");
+    for paragraph in example.split("\n\n").filter(of_defaults) {
+        let settings = paragraph.lines().filter_map(|line| line.strip_prefix('#'));
+        for (key, shown) in settings.filter_map(|line| line.split_once(" = ")) {
+            let begin = format!("{key} = ");
+            let lines = printed.lines().filter_map(|line| line.strip_prefix(&begin));
+            for (value, source) in lines.filter_map(|line| line.split_once(" # ")) {
+                assert_eq!(source, "default", "{key}");
+                let plain = |text: &str| text.trim().trim_matches('"').to_owned();
+                assert_eq!(plain(shown), plain(value), "{key}");
+                compared.push(key);
+            }
+        }
+    }
+    for key in ["main", "dump", "catalog", "hash", "bwlimit", "log"] {
+        assert!(compared.contains(&key), "{key} is not in {compared:?}");
+    }
+}
