@@ -160,9 +160,17 @@ impl Newest {
         format!(
             "the newest dump{of}, {}, is {} old, more than {}",
             Printable::path(&self.dump),
-            self.age(),
+            self.age_beyond(limit),
             humantime::format_duration(limit)
         )
+    }
+
+    /// The age in whole minutes, or finer where these would not be more than the limit.
+    fn age_beyond(&self, limit: Duration) -> humantime::FormattedDuration {
+        let age = self.age.to_std().unwrap_or_default();
+        let whole = |unit: u64| Duration::from_secs(age.as_secs() / unit * unit);
+        let rounded = [whole(60), whole(1)].into_iter().find(|age| *age > limit);
+        humantime::format_duration(rounded.unwrap_or(age))
     }
 
     /// One object, as a run would print it.
@@ -334,6 +342,20 @@ mod tests {
         assert!(!newest.is_older_than(Duration::from_secs(24 * 3600)));
         assert!(newest.is_older_than(Duration::from_secs(24 * 3600 - 1)));
         assert!(newest.text().starts_with("1day old: "), "{}", newest.text());
+    }
+
+    #[test]
+    fn an_age_is_told_finely_enough_to_be_more_than_the_limit() {
+        let dir = root(&["2026/0611/0500"], "2026/0611/0500");
+        let now = at("2026-06-11T05:01") + TimeDelta::seconds(20);
+        let ages = Ages::find(dir.path(), &[], now).expect("found");
+        for (limit, words) in [
+            (1, "is 1m old, more than 1s"),
+            (70, "is 1m 20s old, more than 1m 10s"),
+        ] {
+            let said = ages.oldest().complaint(Duration::from_secs(limit));
+            assert!(said.ends_with(words), "{said}");
+        }
     }
 
     #[test]
