@@ -10,9 +10,8 @@ use dumpcli::{figures, json, logging, screen};
 use dumpcore::{CatalogDifference, CatalogRebuilt, CatalogStatus, CatalogTools, Chain, Printable};
 use serde_json::{Map, Value};
 
-use crate::common::Settings;
+use crate::common::{Settings, typed_rebuild};
 use crate::desk::{self, Desk};
-use crate::program::PROGRAM;
 
 const WORD: &str = "catalog";
 const STOPPED: &str = "stopped; the catalog is as it was";
@@ -109,9 +108,10 @@ fn status(settings: &Settings) -> Result<Exit, Failure> {
     let found = found.map_err(|e| settings.explained(e))?;
     let mut status = found.ok_or_else(|| {
         let root = Printable::path(&settings.dump.value);
+        let rebuild = typed_rebuild(&settings.dump.value);
         let text = format!(
-            "{root} has no catalog; the next 'dumpme' begins one, and 'dumpctl catalog rebuild' \
-             makes one from the dumps that there are"
+            "{root} has no catalog; the next 'dumpme' begins one, and '{rebuild}' makes one \
+             from the dumps that there are"
         );
         Failure::Failed(text)
     })?;
@@ -121,12 +121,12 @@ fn status(settings: &Settings) -> Result<Exit, Failure> {
         object.extend(json::object(&status));
         print(object)?;
     } else if !settings.session.quiet {
-        screen::print(&status_text(&status))?;
+        screen::print(&status_text(&status, &typed_rebuild(&settings.dump.value)))?;
     }
     Ok(Exit::Done)
 }
 
-fn status_text(status: &CatalogStatus) -> String {
+fn status_text(status: &CatalogStatus, rebuild: &str) -> String {
     let size = figures::bytes(status.size_bytes);
     let mut text = format!("{}: {size}\n", Printable::path(&status.path));
     for (number, what) in [
@@ -166,7 +166,7 @@ fn status_text(status: &CatalogStatus) -> String {
         }
     }
     if !status.is_whole() {
-        text.push_str("the next dump mends that, or 'dumpctl catalog rebuild'\n");
+        text.push_str(&format!("the next dump mends that, or '{rebuild}'\n"));
     }
     text
 }
@@ -261,13 +261,13 @@ fn check(all: bool, settings: &Settings) -> Result<Exit, Failure> {
     let text = match differences.len() {
         0 => format!("the catalog is as {compared}\n"),
         number => {
-            let name = PROGRAM.name;
+            let rebuild = typed_rebuild(&settings.dump.value);
             let things = if number == 1 {
                 "difference"
             } else {
                 "differences"
             };
-            format!("{number} {things}; '{name} catalog rebuild' makes the catalog again\n")
+            format!("{number} {things}; '{rebuild}' makes the catalog again\n")
         }
     };
     screen::print(&text)?;

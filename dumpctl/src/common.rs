@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::num::NonZeroU16;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use dumpcli::advice::{About, explain, no_dumps};
@@ -15,6 +15,7 @@ use dumpcli::print_config::Listing;
 use dumpcli::screen;
 use dumpcli::session_settings::SessionSettings;
 use dumpcli::settings::Sources;
+use dumpcli::{absolute, quoted};
 use dumpcore::{Chain, DumpId, DumpRoot, Error, NotADump};
 
 use crate::program::PROGRAM;
@@ -44,6 +45,49 @@ struct Load {
     idle: bool,
     #[arg(long, hide = true, overrides_with = "idle")]
     no_idle: bool,
+}
+
+/// What makes the catalog of the dump root that is meant without options.
+const REBUILD: &str = "dumpctl catalog rebuild";
+
+/// The command that makes the catalog of a dump root again, as it is to be typed: with
+/// `--dump` where it would otherwise be about another one.
+pub(crate) fn typed_rebuild(root: &Path) -> String {
+    let usual = Sources::load(PROGRAM, &options::Configuration::default());
+    let root = absolute(root);
+    match usual.is_ok_and(|usual| absolute(&usual.dump(None).value) == root) {
+        true => REBUILD.to_owned(),
+        false => format!("{REBUILD} --dump {}", quoted(&root)),
+    }
+}
+
+/// A sentence of the library about the catalog of a dump root, with that command.
+pub(crate) fn with_rebuild(sentence: &str, root: &Path) -> String {
+    sentence.replace(REBUILD, &typed_rebuild(root))
+}
+
+/// An error of the library, which knows no option, with that command where it advises
+/// another one.
+pub(crate) fn with_command(failure: Failure, root: &Path) -> Failure {
+    match failure {
+        Failure::Core {
+            error,
+            origin,
+            hint,
+        } => {
+            let (told, command) = (Chain(&error).to_string(), typed_rebuild(root));
+            let hint = match told.contains(REBUILD) && command != REBUILD {
+                true => format!("{hint}; of this dump root it is '{command}'").into(),
+                false => hint,
+            };
+            Failure::Core {
+                error,
+                origin,
+                hint,
+            }
+        }
+        other => other,
+    }
 }
 
 /// What is in force.
@@ -119,6 +163,6 @@ impl Settings {
             dump: &self.dump.value,
             origins: &[Origin::of("--dump", &self.dump)],
         };
-        explain(Failure::from(error), about)
+        with_command(explain(Failure::from(error), about), &self.dump.value)
     }
 }

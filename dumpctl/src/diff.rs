@@ -39,8 +39,8 @@ Each line has a letter, the size before and after, and the path:
   T  only mode, owner, time, attributes or ACL differ; they are named
 
 A directory whose names changed is not listed, its names are. With 'main', what
-has the same size and time is not read. A tree that only one of the two has is
-one line.
+has the same size and time is not read, and what the exclude rules keep out of
+dumps is listed as added. A tree that only one of the two has is one line.
 
 Examples:
   dumpctl diff                             what the last dump changed
@@ -107,6 +107,11 @@ fn compared(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     let (old, new) = states(options, &dumps, &below)?;
     let mut comparison = dumps.lookup.navigator.compare(old, new);
     for path in below {
+        if ![old, new].iter().any(|state| dumps.may_have(*state, &path)) {
+            let path = dumps.shown(&path);
+            let path = Printable::path(&path);
+            return Err(Failure::Failed(format!("neither of the two has {path}")));
+        }
         comparison = comparison.below(path);
     }
     let with_main = [old, new].contains(&State::Main);

@@ -14,11 +14,11 @@ use dumpcli::{Lookup, Lookups, advice, figures, fit, no_moment};
 use dumpcore::chrono::{DateTime, Local, SecondsFormat, Utc};
 use dumpcore::{
     CatalogView, Chain, DumpId, DumpRoot, Fault, Filter, Location, NoCatalog, NotADump, RelPath,
-    Stamp, When,
+    Stamp, State, When,
 };
 use serde_json::{Map, Value};
 
-use crate::common::Settings;
+use crate::common::{Settings, with_command, with_rebuild};
 use crate::program::PROGRAM;
 use crate::table::Table;
 
@@ -124,7 +124,7 @@ impl<'a> Dumps<'a> {
         match self.root.catalog() {
             Ok(catalog) => Some(catalog),
             Err(error) => {
-                let why = no_catalog(&error);
+                let why = self.no_catalog(&error);
                 self.lookup.aside.warning(&format!("{why}: {lacking}"));
                 None
             }
@@ -134,9 +134,14 @@ impl<'a> Dumps<'a> {
     /// The catalog, for what only that knows.
     pub(crate) fn needed_catalog(&self) -> Result<CatalogView, Failure> {
         self.root.catalog().map_err(|error| {
-            let why = no_catalog(&error);
+            let why = self.no_catalog(&error);
             Failure::Failed(format!("only the catalog knows that, and {why}"))
         })
+    }
+
+    /// Why the catalog is not asked, in one clause.
+    fn no_catalog(&self, error: &NoCatalog) -> String {
+        with_rebuild(&Chain(error).to_string(), &self.lookup.dump)
     }
 
     /// A published dump or a first copy.
@@ -177,17 +182,25 @@ impl<'a> Dumps<'a> {
         Ok(when.since(&self.lookup.now, &self.root.listing()))
     }
 
+    /// Does a state have a path, or may it, since that cannot be looked at?
+    pub(crate) fn may_have(&self, state: State, path: &RelPath) -> bool {
+        let place = match state {
+            State::Dump(dump) => Some(self.root.path().join(dump.path()).join(path.as_path())),
+            _ => self.lookup.navigator.main_path(path),
+        };
+        let missing = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
+        place.is_some_and(|place| match place.symlink_metadata() {
+            Ok(_) => true,
+            Err(error) => !missing.contains(&error.kind()),
+        })
+    }
+
     /// The path of a place for people: in its tree, if it is known, else in a
     /// dump.
     pub(crate) fn shown(&self, within: &RelPath) -> PathBuf {
         let now = self.lookup.navigator.main_path(within);
         now.unwrap_or_else(|| within.as_path().to_path_buf())
     }
-}
-
-/// Why the catalog is not asked, in one clause.
-fn no_catalog(error: &NoCatalog) -> String {
-    Chain(error).to_string()
 }
 
 /// A time for machines.
@@ -297,7 +310,7 @@ pub(crate) fn failed(error: dumpcore::Error, lookup: &Lookup) -> Failure {
         dump: &lookup.dump,
         origins: &[],
     };
-    advice::explain(Failure::from(error), about)
+    with_command(advice::explain(Failure::from(error), about), &lookup.dump)
 }
 
 /// The paths of the trees that are known, with their names in dumps.

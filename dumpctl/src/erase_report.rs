@@ -7,10 +7,11 @@ use dumpcli::{figures, json, logging, screen};
 use dumpcore::{CatalogAfter, DumpId, ErasedPath, Erasure, Printable, RelPath};
 use serde_json::{Map, Value};
 
-use crate::common::Settings;
+use crate::common::{Settings, typed_rebuild};
 use crate::desk;
 use crate::dumps::{Dumps, dumps_of};
 use crate::program::PROGRAM;
+use crate::removal_report;
 
 pub(crate) const WORD: &str = "erase";
 
@@ -112,8 +113,8 @@ impl Telling<'_> {
             && !erasure.stopped
         {
             tracing::error!(
-                "the catalog may still know what was erased: {why}; then run \
-                 'dumpctl catalog rebuild'"
+                "the catalog may still know what was erased: {why}; then run '{}'",
+                typed_rebuild(&self.dumps.lookup.dump)
             );
         }
         if !erasure.dry_run {
@@ -121,7 +122,7 @@ impl Telling<'_> {
             for path in erasure.paths.iter().filter(|path| !path.dumps.is_empty()) {
                 tracing::info!(
                     target: logging::REPORTED,
-                    "erased {} from {} dumps of {root}", path.path, path.dumps.len()
+                    "erased {} from {} of {root}", path.path, dumps_of(path.dumps.len() as u64)
                 );
             }
         }
@@ -197,7 +198,7 @@ impl Telling<'_> {
 /// What was done, in one line.
 fn headline(erasure: &Erasure) -> String {
     let (names, freed) = (erasure.names, figures::bytes(erasure.freed_bytes));
-    let entries = format!("{names} entries, {freed} freed");
+    let entries = format!("{}, {freed} freed", removal_report::entries(names));
     match (erasure.dry_run, erasure.finished) {
         _ if erasure.stopped => format!("stopped: erased {entries} so far\n"),
         (true, false) => format!("dry run: would erase {entries}\n"),

@@ -3,13 +3,13 @@
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueHint};
 use dumpcli::exit::Exit;
 use dumpcli::failure::Failure;
 use dumpcli::paging::{Color, Out, has_enough};
-use dumpcli::{figures, fit, json};
+use dumpcli::{figures, fit, json, quoted, screen};
 use dumpcore::{FindReport, FoundPath, Kind, Printable};
 use serde_json::{Map, Value};
 
@@ -17,6 +17,7 @@ use crate::common::Settings;
 use crate::desk;
 use crate::dumps::{self, Dumps, Looking};
 use crate::patterns::{self, Style};
+use crate::program::PROGRAM;
 
 const WORD: &str = "find";
 
@@ -119,7 +120,37 @@ fn found(options: &Options, settings: &Settings) -> Result<Exit, Failure> {
     drop(catalog);
     teller.end()?;
     let report = report.map_err(|error| dumps::failed(error, dumps.lookup))?;
-    ended(&dumps, &report)
+    let exit = ended(&dumps, &report)?;
+    // As with grep, the exit code says it; a person is told why it may be.
+    if report.found == 0 && exit == Exit::Failed && screen::stderr_is_terminal() {
+        let names: Vec<OsString> = trees.into_iter().map(|(_, name)| name).collect();
+        screen::complain(PROGRAM.name, &nothing(options, &names));
+    }
+    Ok(exit)
+}
+
+/// That nothing matches. A pattern with a slash that does not begin as paths in dumps
+/// do is named.
+fn nothing(options: &Options, trees: &[OsString]) -> String {
+    let lacks_tree = |pattern: &&str| {
+        let first = pattern.split_once('/').map(|(first, _)| first);
+        let is_plain = |first: &str| !first.is_empty() && !first.contains(['*', '?', '[', '\\']);
+        first.is_some_and(|first| is_plain(first) && !trees.iter().any(|tree| tree == first))
+    };
+    let mut patterns = options.patterns.iter().filter_map(|text| text.to_str());
+    let [tree, ..] = trees else {
+        return "nothing matches".to_owned();
+    };
+    match patterns.find(lacks_tree).filter(|_| !options.regex) {
+        Some(pattern) => {
+            let path = Path::new(tree).join(pattern);
+            format!(
+                "nothing matches; a pattern with a slash begins with the name of the tree: {}",
+                quoted(&path)
+            )
+        }
+        None => "nothing matches".to_owned(),
+    }
 }
 
 fn ended(dumps: &Dumps<'_>, report: &FindReport) -> Result<Exit, Failure> {
@@ -127,7 +158,6 @@ fn ended(dumps: &Dumps<'_>, report: &FindReport) -> Result<Exit, Failure> {
     match report.found {
         0 if exit == Exit::Done => match dumps.lookup.no_dumps() {
             Some(failure) => Err(failure),
-            // As with grep, the exit code says it.
             None => Ok(Exit::Failed),
         },
         _ => Ok(exit),
@@ -252,4 +282,40 @@ fn object(dumps: &Dumps<'_>, found: &FoundPath) -> Map<String, Value> {
     object.insert("bytes".into(), found.bytes.into());
     object.insert("deleted".into(), found.deleted.into());
     object
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_that_lacks_the_name_of_the_tree_is_told_of_it() {
+        let trees = ["tree".into(), "other".into()];
+        for (pattern, regex, hint) in [
+            (
+                "docs/letter.txt",
+                false,
+                " of the tree: tree/docs/letter.txt",
+            ),
+            ("docs/*.txt", false, " of the tree: 'tree/docs/*.txt'"),
+            ("other/letter.txt", false, "nothing matches"),
+            ("**/letter.txt", false, "nothing matches"),
+            ("/tree/letter.txt", false, "nothing matches"),
+            ("letter.txt", false, "nothing matches"),
+            ("docs/letter.txt", true, "nothing matches"),
+        ] {
+            let options = Options {
+                patterns: vec![pattern.into()],
+                ignore_case: false,
+                regex,
+                deleted: false,
+                since: None,
+                larger: None,
+                path: None,
+            };
+            let said = nothing(&options, &trees);
+            assert!(said.starts_with("nothing matches"), "{said}");
+            assert!(said.ends_with(hint), "{pattern}: {said}");
+        }
+    }
 }

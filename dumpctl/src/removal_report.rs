@@ -44,7 +44,15 @@ pub(crate) fn log(removed: &[Removed], exit: Exit) {
 /// `removed 2025/0101/0000: 12 entries, 4.00 KiB freed`
 pub(crate) fn removed(dump: DumpId, names: u64, freed_bytes: u64) -> String {
     let freed = figures::bytes(freed_bytes);
-    format!("removed {dump}: {names} entries, {freed} freed")
+    format!("removed {dump}: {}, {freed} freed", entries(names))
+}
+
+/// `1 entry`, `12 entries`
+pub(crate) fn entries(number: u64) -> String {
+    match number {
+        1 => "1 entry".to_owned(),
+        number => format!("{number} entries"),
+    }
 }
 
 /// What it did not come to before it was stopped, a line each.
@@ -53,11 +61,15 @@ pub(crate) fn remaining(removal: &Removal) -> String {
     lines.map(|dump| format!("still there: {dump}\n")).collect()
 }
 
-/// What was left by an earlier removal; nothing where nothing was.
+/// What was left by an earlier removal, or was kept to become the next dump, which
+/// is not counted apart; nothing where nothing was.
 pub(crate) fn finished(removal: &Removal) -> String {
     match removal.finished_names {
         0 => String::new(),
-        names => format!("removed {names} entries left by an earlier removal\n"),
+        names => format!(
+            "removed {} left by an earlier removal, or kept for dumpme to recycle\n",
+            entries(names)
+        ),
     }
 }
 

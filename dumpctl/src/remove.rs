@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::common::Settings;
 use crate::desk::{self, Desk};
 use crate::program::PROGRAM;
-use crate::removal_report::{self as report, STOPPED, stays};
+use crate::removal_report::{self as report, STOPPED, entries, stays};
 
 const WORD: &str = "remove";
 
@@ -149,7 +149,7 @@ fn question(plan: &Removal) -> String {
             for removed in several {
                 let (dump, names) = (removed.dump, removed.names);
                 let freed = figures::bytes(removed.freed_bytes);
-                let line = format!("  {dump}: {names} entries, {freed} to free");
+                let line = format!("  {dump}: {}, {freed} to free", entries(names));
                 text.push_str(&with_uses(line, removed));
                 text.push('\n');
             }
@@ -209,7 +209,10 @@ fn line(removed: &Removed, dry_run: bool) -> String {
     let freed = figures::bytes(removed.freed_bytes);
     match (dry_run, removed.whole) {
         (true, _) => with_uses(
-            format!("dry run: would remove {dump}: {names} entries, {freed} freed"),
+            format!(
+                "dry run: would remove {dump}: {}, {freed} freed",
+                entries(names)
+            ),
             removed,
         ),
         (false, true) => {
@@ -218,7 +221,8 @@ fn line(removed: &Removed, dry_run: bool) -> String {
         }
         (false, false) => format!(
             "{dump} is not a dump any more, but not all of it could be removed: \
-             {names} entries, {freed} freed; the next run tries again"
+             {}, {freed} freed; the next run tries again",
+            entries(names)
         ),
     }
 }

@@ -252,7 +252,7 @@ fn summary(scrubbed: &SourceScrubbed) -> String {
     }
     for (number, what) in [
         (scrubbed.touched, "written to since the last dump"),
-        (scrubbed.unsettled, "too new when they were dumped"),
+        (scrubbed.unsettled, "changed too shortly before the dump"),
         (scrubbed.unknown, "without a recorded hash"),
         (scrubbed.unread, "not read"),
     ] {

@@ -12,7 +12,7 @@ use dumpcli::{figures, fit, screen};
 use dumpcore::{Chain, Printable, TreeStatus};
 use serde_json::Value;
 
-use crate::common::Settings;
+use crate::common::{Settings, with_rebuild};
 use crate::desk;
 use crate::dumps::{self, Looking};
 use crate::program::PROGRAM;
@@ -25,7 +25,7 @@ What needs attention comes first; -q prints only that:
   files that 'dumpctl scrub' found damaged
   a dump root that is not there, when there are others
   no dump of a configured tree, or none for 26 hours; one that lacks entries
-  room for less than 48 more dumps, or for all that [keep] lets there be
+  room for fewer than 48 more dumps, or for all that [keep] lets there be
   a checkpoint that is older than 190 days; none at all is not reported
   no new dump on the second disk ([slave]) for 50 hours
   a dump that a run left unfinished more than a day ago
@@ -226,7 +226,7 @@ impl Found<'_> {
                 let _ = write!(text, " ({ends} run out first)");
             }
             (None, Some(error)) => {
-                let why = Chain(error).to_string();
+                let why = with_rebuild(&Chain(error).to_string(), &self.lookup.dump);
                 let _ = write!(text, "; for how many more dumps is not known: {why}");
             }
             (None, None) => {}

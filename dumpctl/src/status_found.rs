@@ -229,6 +229,16 @@ fn unnamed_trees(settings: &Settings, sources: &[Sources]) -> Vec<OsString> {
     unnamed
 }
 
+/// What can be done about a second disk. Where it has no dump, dumpslave asks for
+/// --init, since the disk may only be away.
+fn of_replica(has_dump: bool) -> String {
+    let command = match has_dump {
+        true => "'dumpslave' copies the last dump to it",
+        false => "if it never had a dump, 'dumpslave --init --latest' makes the first",
+    };
+    format!("is that disk mounted? {command}")
+}
+
 /// What can be done about it.
 pub(crate) fn advice(attention: &Attention, root: &Path) -> Option<String> {
     let typed = |words: &str| Some(format!("'{words}'"));
@@ -245,9 +255,8 @@ pub(crate) fn advice(attention: &Attention, root: &Path) -> Option<String> {
         }
         Attention::Partial { .. } => Some("the journal names what it lacks".to_owned()),
         Attention::OldCheckpoint { .. } => typed("chkptme"),
-        Attention::OldReplica { .. } | Attention::NoReplica { .. } => {
-            Some("is that disk mounted? 'dumpslave' copies the last dump to it".to_owned())
-        }
+        Attention::OldReplica { age, .. } => Some(of_replica(age.is_some())),
+        Attention::NoReplica { .. } => Some(of_replica(false)),
         Attention::LittleRoom { .. } => typed("dumpctl prune -n"),
         Attention::Leftover { dump, .. } => {
             let words = format!("dumpctl remove {dump}");

@@ -252,3 +252,21 @@ fn a_signal_stops_a_rebuild_and_the_catalog_stays() {
     let object: Value = serde_json::from_slice(&ended.stdout).expect("an object");
     assert_eq!(object["error"], "stopped; the catalog is as it was");
 }
+
+#[test]
+fn the_hint_to_make_one_names_a_dump_root_that_is_not_the_usual_one() {
+    let ground = forgotten();
+    let other = ground.at("other root");
+    fs::rename(ground.root(), &other).expect("renamed");
+    let rebuild = format!("dumpctl catalog rebuild --dump {}", dumpcli::quoted(&other));
+    let dump = other.to_str().expect("UTF-8");
+    for (words, code) in [
+        (&["list"][..], 0),
+        (&["du"], 1),
+        (&["catalog"], 1),
+        (&["scrub"], 1),
+    ] {
+        let (_, said) = ends(ground.dumpctl(&[words, &["--dump", dump]].concat()), code);
+        assert!(said.contains(&rebuild), "{words:?}: {said}");
+    }
+}

@@ -317,7 +317,7 @@ fn a_dump_that_is_read_keeps_it_until_the_next_time() {
     drop(reader);
     let (printed, said) = erase(&ground, &[], 0);
     assert!(
-        printed.starts_with("finished an earlier erasure, and erased 1 entries, "),
+        printed.starts_with("finished an earlier erasure, and erased 1 entry, "),
         "{printed}"
     );
     assert_eq!(said, "");

@@ -286,6 +286,11 @@ fn what_cannot_be_compared_says_why() {
     ] {
         dumps.refuses(&[&["diff"], words].concat(), code, expected);
     }
+    let missing = dumps.main("none/such");
+    for words in [[FIRST, NEWEST], [NEWEST, "main"]] {
+        let words = [&["diff"], &words[..], &["--", &missing]].concat();
+        dumps.refuses(&words, 1, &format!("neither of the two has {missing}"));
+    }
 }
 
 #[test]

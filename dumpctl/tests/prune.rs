@@ -230,7 +230,7 @@ fn wrong_policies_are_refused() {
         ),
         (
             &["prune", "--keep-within=7"],
-            "'7' is not a span of time: use numbers with h, d, w",
+            "'7' is not a span of time: use numbers with min, h, d, w",
         ),
         (&["prune", "--keep-hourly=6M"], "6min or 6mo?"),
         (

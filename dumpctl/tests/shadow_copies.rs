@@ -32,7 +32,7 @@ fn links_are_made_told_and_thinned() {
     let shown = to.display();
     assert_eq!(
         printed,
-        format!("dry run: {shown}: 4 shadow copies made, 0 removed, 0 as they were\n")
+        format!("dry run: {shown}: 4 shadow copies to be made, 0 to be removed, 0 unchanged\n")
     );
     assert!(
         said.contains("warning: the shadow copies lead through"),

@@ -20,7 +20,7 @@ complete -c chkptme -l no-space-check -d 'Start even if the dump disk is clearly
 complete -c chkptme -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c chkptme -l no-idle
 complete -c chkptme -s v -l verbose -d 'List what is copied and why, and what is excluded; -vv also lists what is linked'
-complete -c chkptme -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c chkptme -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c chkptme -l json -d 'Print the report as one JSON object'
 complete -c chkptme -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c chkptme -l no-progress -d 'Show no progress'

@@ -37,7 +37,7 @@ complete -c dumpctl -n "__fish_dumpctl_needs_command" -l print-config -d 'Print 
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpctl -n "__fish_dumpctl_needs_command" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_needs_command" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -l json -d 'Print the report as one JSON object'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_needs_command" -l no-progress -d 'Show no progress'
@@ -72,7 +72,7 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l print-config 
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l json -d 'Print the report as one JSON object'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand status" -l no-progress -d 'Show no progress'
@@ -93,7 +93,7 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l print-config -d
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l json -d 'Print the report as one JSON object'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand list" -l no-progress -d 'Show no progress'
@@ -117,7 +117,7 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l print-config -d
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l json -d 'Print the report as one JSON object'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand diff" -l no-progress -d 'Show no progress'
@@ -141,7 +141,7 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l print-config -d
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l json -d 'Print the report as one JSON object'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand find" -l no-progress -d 'Show no progress'
@@ -161,7 +161,7 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l print-config -d '
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l json -d 'Print the report as one JSON object'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand du" -l no-progress -d 'Show no progress'
@@ -192,7 +192,7 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l print-config
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l json -d 'Print the report as one JSON object'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand restore" -l no-progress -d 'Show no progress'
@@ -228,7 +228,7 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l print-config -
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l json -d 'Print the report as one JSON object'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand prune" -l no-progress -d 'Show no progress'
@@ -248,7 +248,7 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l print-config 
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l json -d 'Print the report as one JSON object'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand remove" -l no-progress -d 'Show no progress'
@@ -267,7 +267,7 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -l print-config -d 
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -l json -d 'Print the report as one JSON object'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand pin" -l no-progress -d 'Show no progress'
@@ -286,7 +286,7 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -l print-config -
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -l json -d 'Print the report as one JSON object'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand unpin" -l no-progress -d 'Show no progress'
@@ -309,7 +309,7 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -l print-config 
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -l json -d 'Print the report as one JSON object'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand import" -l no-progress -d 'Show no progress'
@@ -331,7 +331,7 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -l print-
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -l json -d 'Print the report as one JSON object'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand shadow-copies" -l no-progress -d 'Show no progress'
@@ -352,7 +352,7 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -l print-config -
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -l json -d 'Print the report as one JSON object'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand erase" -l no-progress -d 'Show no progress'
@@ -378,7 +378,7 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l print-config -
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l json -d 'Print the report as one JSON object'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand scrub" -l no-progress -d 'Show no progress'
@@ -398,7 +398,7 @@ complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l print-config
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l no-idle
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l json -d 'Print the report as one JSON object'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpctl -n "__fish_dumpctl_using_subcommand catalog" -l no-progress -d 'Show no progress'

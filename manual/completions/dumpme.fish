@@ -32,7 +32,7 @@ complete -c dumpme -l whole-file -d 'Store a changed file as a whole, where xfs 
 complete -c dumpme -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpme -l no-idle
 complete -c dumpme -s v -l verbose -d 'List what is copied and why, and what is excluded; -vv also lists what is linked'
-complete -c dumpme -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpme -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpme -l json -d 'Print the report as one JSON object'
 complete -c dumpme -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpme -l no-progress -d 'Show no progress'

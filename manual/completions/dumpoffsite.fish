@@ -37,7 +37,7 @@ complete -c dumpoffsite -n "__fish_dumpoffsite_needs_command" -l print-config -d
 complete -c dumpoffsite -n "__fish_dumpoffsite_needs_command" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpoffsite -n "__fish_dumpoffsite_needs_command" -l no-idle
 complete -c dumpoffsite -n "__fish_dumpoffsite_needs_command" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpoffsite -n "__fish_dumpoffsite_needs_command" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpoffsite -n "__fish_dumpoffsite_needs_command" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpoffsite -n "__fish_dumpoffsite_needs_command" -l json -d 'Print the report as one JSON object'
 complete -c dumpoffsite -n "__fish_dumpoffsite_needs_command" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpoffsite -n "__fish_dumpoffsite_needs_command" -l no-progress -d 'Show no progress'
@@ -62,7 +62,7 @@ complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand init" -l print-c
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand init" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand init" -l no-idle
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand init" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand init" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand init" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand init" -l json -d 'Print the report as one JSON object'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand init" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand init" -l no-progress -d 'Show no progress'
@@ -83,7 +83,7 @@ complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand push" -l print-c
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand push" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand push" -l no-idle
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand push" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand push" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand push" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand push" -l json -d 'Print the report as one JSON object'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand push" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand push" -l no-progress -d 'Show no progress'
@@ -101,7 +101,7 @@ complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand list" -l print-c
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand list" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand list" -l no-idle
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand list" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand list" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand list" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand list" -l json -d 'Print the report as one JSON object'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand list" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand list" -l no-progress -d 'Show no progress'
@@ -121,7 +121,7 @@ complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand check" -l print-
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand check" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand check" -l no-idle
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand check" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand check" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand check" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand check" -l json -d 'Print the report as one JSON object'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand check" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand check" -l no-progress -d 'Show no progress'
@@ -143,7 +143,7 @@ complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand restore" -l prin
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand restore" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand restore" -l no-idle
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand restore" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand restore" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand restore" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand restore" -l json -d 'Print the report as one JSON object'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand restore" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand restore" -l no-progress -d 'Show no progress'
@@ -163,7 +163,7 @@ complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand prune" -l print-
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand prune" -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand prune" -l no-idle
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand prune" -s v -l verbose -d 'Also log the start and the end to stderr'
-complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand prune" -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand prune" -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand prune" -l json -d 'Print the report as one JSON object'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand prune" -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpoffsite -n "__fish_dumpoffsite_using_subcommand prune" -l no-progress -d 'Show no progress'

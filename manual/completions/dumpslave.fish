@@ -22,7 +22,7 @@ complete -c dumpslave -s n -l dry-run -d 'Change nothing; list what would be cop
 complete -c dumpslave -l idle -d 'Use disks and processors only when they are idle (--no-idle overrides the configuration)'
 complete -c dumpslave -l no-idle
 complete -c dumpslave -s v -l verbose -d 'List what is copied and why, and what is excluded; -vv also lists what is linked'
-complete -c dumpslave -s q -l quiet -d 'Print errors only; suits cron mail'
+complete -c dumpslave -s q -l quiet -d 'Print only errors and what needs attention; suits cron mail'
 complete -c dumpslave -l json -d 'Print the report as one JSON object'
 complete -c dumpslave -l progress -d 'Show progress on stderr [default: when stderr is a terminal]'
 complete -c dumpslave -l no-progress -d 'Show no progress'

@@ -20,11 +20,11 @@ const WRONG: [(&str, &str); 12] = [
     ),
     (
         "[keep]\nweekly = \"6mow\"\n",
-        "dump.toml:2:10: '6mow' is not a span of time: use numbers with h, d, w, mo or y",
+        "dump.toml:2:10: '6mow' is not a span of time: use numbers with min, h, d, w, mo or y",
     ),
     (
         "[keep]\nlast = 3\nat_least = \"7\"\n",
-        "dump.toml:3:12: '7' is not a span of time: use numbers with h, d, w, mo or y",
+        "dump.toml:3:12: '7' is not a span of time: use numbers with min, h, d, w, mo or y",
     ),
     (
         "[keep]\nlast = 3\nfree = \"10\"\n",

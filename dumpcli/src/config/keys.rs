@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use dumpcore::Rate;
 use serde::Deserialize;
-use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use toml::Spanned;
 
 use crate::config::keep::KeepTable;
@@ -56,10 +56,10 @@ pub struct Section {
     /// For `dumpoffsite`.
     pub offsite: Option<Offsite>,
     /// Which dumps stay; read apart.
-    #[serde(skip)]
+    #[serde(default, deserialize_with = "read_apart")]
     pub keep: Option<Spanned<KeepTable>>,
     /// Where Samba finds dumps as previous versions; read apart.
-    #[serde(skip)]
+    #[serde(default, deserialize_with = "read_apart")]
     pub shadow_copies: Option<Spanned<ShadowTable>>,
     /// Is there a table for `dumpslave`, which this program need not use?
     #[serde(skip)]
@@ -130,7 +130,7 @@ pub struct Slave {
     /// Wait until the dump root to replicate from is there.
     pub wait: Option<Spanned<bool>>,
     /// Which dumps stay in that dump root; read apart.
-    #[serde(skip)]
+    #[serde(default, deserialize_with = "read_apart")]
     pub keep: Option<Spanned<KeepTable>>,
 }
 
@@ -145,7 +145,7 @@ pub struct Offsite {
     /// A file of variables for the environment.
     pub environment_file: Option<Spanned<String>>,
     /// Which dumps stay in the repository; read apart.
-    #[serde(skip)]
+    #[serde(default, deserialize_with = "read_apart")]
     pub keep: Option<Spanned<KeepTable>>,
 }
 
@@ -196,6 +196,12 @@ pub enum Rule {
     Pattern(OsString),
     /// A file of rules; `-` for standard input.
     File(PathBuf),
+}
+
+/// A table that was taken out and read before. Its name is still a key, so that a
+/// sentence about an unknown one lists it.
+fn read_apart<'de, D: Deserializer<'de>, T>(table: D) -> Result<Option<T>, D::Error> {
+    IgnoredAny::deserialize(table).map(|_| None)
 }
 
 /// A string, or a list of strings.

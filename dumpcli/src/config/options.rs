@@ -57,7 +57,7 @@ pub struct Output {
     /// is linked
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
-    /// Print errors only; suits cron mail
+    /// Print only errors and what needs attention; suits cron mail
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Where to log: auto, journal, syslog or stderr [default: auto: to the
@@ -76,7 +76,7 @@ pub struct Telling {
     /// Also log the start and the end to stderr
     #[arg(short, long, action = ArgAction::Count)]
     verbose: u8,
-    /// Print errors only; suits cron mail
+    /// Print only errors and what needs attention; suits cron mail
     #[arg(short, long, conflicts_with = "verbose")]
     quiet: bool,
     /// Where to log: auto, journal, syslog or stderr [default: auto: to the

@@ -71,8 +71,6 @@ pub struct Origin {
     pub option: &'static str,
     /// Who named it.
     pub source: Source,
-    /// Is there no configuration file that could have named it?
-    pub unconfigured: bool,
 }
 
 impl Origin {
@@ -83,7 +81,6 @@ impl Origin {
             path: path.value.clone(),
             option,
             source: path.source.clone(),
-            unconfigured: false,
         }
     }
 
@@ -93,14 +90,6 @@ impl Origin {
             path: path.clone(),
             option,
             source: paths.source.clone(),
-            unconfigured: false,
         })
-    }
-
-    /// The same, where these configuration files are in force.
-    #[must_use]
-    pub fn with_files(mut self, files: &[PathBuf]) -> Self {
-        self.unconfigured = files.is_empty();
-        self
     }
 }

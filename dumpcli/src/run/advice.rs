@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use dumpcore::{DumpRoot, Error, Printable, Sort};
 
-use crate::config::environment::SYSTEM_CONFIG;
+use crate::config::environment::Env;
 use crate::config::origin::{Origin, Source};
 use crate::failure::Failure;
 use crate::paths::quoted;
@@ -181,16 +181,28 @@ fn common(error: &Error) -> &'static str {
     }
 }
 
+/// Where a configuration file was looked for, when there is none of these.
+fn nowhere(looked_for: &[PathBuf]) -> String {
+    if looked_for.iter().any(|path| path.exists()) {
+        return String::new();
+    }
+    let paths: Vec<String> = looked_for.iter().map(|path| quoted(path)).collect();
+    let paths = paths.join(" or ");
+    format!(", or in a configuration file; none was found as {paths}")
+}
+
 fn named_by(origin: &Origin) -> String {
     let option = origin.option;
     match &origin.source {
         Source::Flag => format!(" (from {option})"),
         Source::Env(name) => format!(" (from {name} in the environment)"),
-        Source::Default if origin.unconfigured => format!(
-            " (the default; set it with {option}, or in {}, which does not exist)",
-            SYSTEM_CONFIG
-        ),
-        Source::Default => format!(" (the default; set it with {option})"),
+        Source::Default => {
+            let looked_for = Env::of_process().config_paths();
+            format!(
+                " (the default; set it with {option}{})",
+                nowhere(&looked_for)
+            )
+        }
         Source::File { path, line, .. } => format!(" (from {}:{line})", path.display()),
     }
 }

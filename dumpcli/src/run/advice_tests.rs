@@ -65,15 +65,12 @@ fn what_cannot_be_opened_says_who_named_it_and_what_to_do() {
         path: path.clone(),
         option,
         source,
-        unconfigured: false,
     };
     let said = |error: Error, advice, origins: &[Origin]| {
         explain(error.into(), about(advice, &dump, origins)).to_string()
     };
-    let unconfigured = Origin {
-        unconfigured: true,
-        ..origin("--main", &tree, Source::Default)
-    };
+    let looked_for = Env::of_process().config_paths();
+    let by_default = format!("the default; set it with --main{}", nowhere(&looked_for));
     for (origin, words) in [
         (origin("--main", &tree, Source::Flag), "from --main"),
         (
@@ -81,14 +78,7 @@ fn what_cannot_be_opened_says_who_named_it_and_what_to_do() {
             "from MAINROOT in the environment",
         ),
         (origin("--main", &tree, file), "from /etc/dump/dump.toml:2"),
-        (
-            origin("--main", &tree, Source::Default),
-            "the default; set it with --main",
-        ),
-        (
-            unconfigured,
-            "the default; set it with --main, or in /etc/dump/dump.toml, which does not exist",
-        ),
+        (origin("--main", &tree, Source::Default), &*by_default),
     ] {
         let error = Error::MainUnusable {
             path: tree.clone(),
@@ -215,4 +205,14 @@ fn a_root_without_current_and_without_dumps_has_no_dumps() {
     std::fs::remove_dir_all(root.join("2026")).expect("removed");
     std::os::unix::fs::symlink("first", root.join("current")).expect("made");
     assert!(no_dumps(root).is_none(), "it has the link");
+}
+
+#[test]
+fn where_no_configuration_file_is_found_is_said() {
+    let missing = |name: &str| PathBuf::from("/no/such").join(name);
+    assert_eq!(
+        nowhere(&[missing("own.toml"), missing("all.toml")]),
+        ", or in a configuration file; none was found as /no/such/own.toml or /no/such/all.toml"
+    );
+    assert_eq!(nowhere(&[missing("own.toml"), PathBuf::from("/")]), "");
 }

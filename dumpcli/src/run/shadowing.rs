@@ -120,10 +120,17 @@ impl ShadowAfter {
 /// What became of links, in one line.
 #[must_use]
 pub fn line(links: &ShadowLinks) -> String {
-    let would = if links.dry_run { "dry run: " } else { "" };
+    let (would, to) = if links.dry_run {
+        ("dry run: ", "to be ")
+    } else {
+        ("", "")
+    };
     let (made, removed, kept) = (links.made, links.removed, links.kept);
     let dir = Printable::path(&links.dir);
-    format!("{would}{dir}: {made} shadow copies made, {removed} removed, {kept} as they were")
+    let copies = if made == 1 { "copy" } else { "copies" };
+    format!(
+        "{would}{dir}: {made} shadow {copies} {to}made, {removed} {to}removed, {kept} unchanged"
+    )
 }
 
 /// What became of links, for machines.

@@ -16,7 +16,7 @@ pub struct BadSpan {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum NoSpan {
-    #[error("use numbers with h, d, w, mo or y behind them, such as 12h, 3d or 1y6mo")]
+    #[error("use numbers with min, h, d, w, mo or y behind them, such as 12h, 3d or 1y6mo")]
     Form,
     #[error("{0}min or {0}mo?")]
     LoneM(u32),
@@ -175,7 +175,7 @@ mod tests {
         ] {
             let said = Ago::parse(text).expect_err(text).to_string();
             assert!(
-                said.contains(": use numbers with h, d, w, mo or y"),
+                said.contains(": use numbers with min, h, d, w, mo or y"),
                 "{said}"
             );
         }

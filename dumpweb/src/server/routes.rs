@@ -123,20 +123,20 @@ fn ok(frame: &Frame, main: &maud::Markup, aside: Option<&maud::Markup>) -> Respo
 fn place(uri: &Uri, what: &str) -> Result<Place, ViewError> {
     let rest = uri.path().strip_prefix(what);
     let found = rest.and_then(Place::parse);
-    found.ok_or_else(|| ViewError::missing("no dump and no path can be called so"))
+    found.ok_or_else(|| ViewError::missing("neither a dump nor a path can have this name"))
 }
 
 /// The path that a search or a comparison is limited to.
 fn below(query: &Query) -> Result<RelPath, ViewError> {
     let found = query.path("below");
-    found.ok_or_else(|| ViewError::missing("no path can be called so"))
+    found.ok_or_else(|| ViewError::missing("no path can have this name"))
 }
 
 /// A dump that is chosen, if one is.
 fn dump(query: &Query, key: &str) -> Result<Option<DumpId>, ViewError> {
     let is_chosen = query.text(key).is_some_and(|text| !text.is_empty());
     let found = is_chosen.then(|| query.dump(key).ok_or(key)).transpose();
-    found.map_err(|_| ViewError::missing("no dump can be called so"))
+    found.map_err(|_| ViewError::missing("no dump can have this name"))
 }
 
 /// The newest dump: its only tree, or all of them.

@@ -280,7 +280,7 @@ mod tests {
             ("0d", "'0d' would keep nothing"),
             (
                 "2w3",
-                "'2w3' is not a span of time: use numbers with h, d, w, mo or y",
+                "'2w3' is not a span of time: use numbers with min, h, d, w, mo or y",
             ),
             ("6M", "'6M' is not a span of time: 6min or 6mo?"),
             ("many", "; or use a number from 1, or all"),
