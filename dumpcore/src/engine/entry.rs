@@ -276,7 +276,7 @@ impl Worker<'_> {
         stale && look().is_ok_and(|existing| existing.id() != item.meta.id())
     }
 
-    pub(super) fn clear_after(&mut self, node: &Node, name: &CStr, existing: Option<u64>) {
+    pub(super) fn clear_after(&self, node: &Node, name: &CStr, existing: Option<u64>) {
         if existing.is_some() {
             self.clear(node, name);
         }

@@ -42,11 +42,9 @@ impl Worker<'_> {
         // Counted before others can see the job.
         item.node.expect(1);
         let names = self.run.names_of(item.meta);
-        let (job, others) = match self.run.groups.meet(id, names, job) {
-            Role::Wait => {
-                self.clear_after(item.node, item.name, existing);
-                return Ok(None);
-            }
+        let make_way = || self.clear_after(item.node, item.name, existing);
+        let (job, others) = match self.run.groups.meet(id, names, job, make_way) {
+            Role::Wait => return Ok(None),
             Role::Lead(job, others) => (job, others),
             Role::Follow(first, _) => {
                 item.node.tick_off();

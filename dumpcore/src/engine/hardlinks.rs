@@ -173,7 +173,11 @@ impl<J> Hardlinks<J> {
     }
 
     /// A name was met of the source inode `id`, which has `names` names.
-    pub(super) fn meet(&self, id: Id, names: u32, job: J) -> Role<J> {
+    ///
+    /// `make_way` removes what the target has under that name, and is called where the
+    /// job is to wait, before anybody else can have the job: who has it links the name,
+    /// and what was removed after that would be the link.
+    pub(super) fn meet(&self, id: Id, names: u32, job: J, make_way: impl FnOnce()) -> Role<J> {
         let mut groups = lock(&self.groups);
         self.number.store(groups.len(), Ordering::Relaxed);
         match groups.entry(id) {
@@ -187,6 +191,7 @@ impl<J> Hardlinks<J> {
             }
             Entry::Occupied(mut group) => match &mut group.get_mut().state {
                 State::Led { waiting, .. } => {
+                    make_way();
                     waiting.push(job);
                     Role::Wait
                 }
