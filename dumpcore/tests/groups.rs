@@ -5,9 +5,12 @@ mod common;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use common::Stage;
-use fixtures::diff_trees;
+use common::{ROOT, Stage};
+use dumpcore::{Error, Event};
+use fixtures::{Options, diff_trees};
 
 fn ino(path: &Path) -> u64 {
     fs::symlink_metadata(path).expect("it is there").ino()
@@ -87,8 +90,54 @@ fn a_tree_within_another_keeps_the_links_of_both() {
         for _ in 0..2 {
             stage.run(stage.snapshot().main(&inner).jobs(jobs));
             let copy = stage.newest().with_file_name("inner");
-            let lines = diff_trees(&inner, &copy, &fixtures::Options::of_runner());
+            let lines = diff_trees(&inner, &copy, &Options::of_runner());
             assert!(lines.is_empty(), "not the same:\n{}", lines.join("\n"));
         }
+    }
+}
+
+/// Many names wait for others at once, and a stopped run has left some of them.
+#[test]
+fn no_name_is_lost_when_a_stopped_run_is_resumed() {
+    let stage = Stage::new();
+    let dirs = ["x", "y", "z"].map(|dir| stage.source.join(dir));
+    dirs.iter()
+        .for_each(|dir| fs::create_dir(dir).expect("made"));
+    for at in 0..1_500 {
+        let first = dirs[0].join(format!("{at}"));
+        fs::write(&first, at.to_string()).expect("written");
+        for dir in &dirs[1..] {
+            // In another order there.
+            let name = format!("{}", at * 7_919 % 1_500);
+            fs::hard_link(&first, dir.join(name)).expect("linked");
+        }
+    }
+    for round in 1..=8 {
+        let (stop, stored) = (Arc::new(AtomicBool::new(false)), AtomicUsize::new(0));
+        let flag = Arc::clone(&stop);
+        let watch = move |event: Event<'_>| {
+            if let Event::Entry { .. } = event
+                && stored.fetch_add(1, Ordering::Relaxed) >= round * 500
+            {
+                flag.store(true, Ordering::Relaxed);
+            }
+        };
+        let run = stage
+            .snapshot()
+            .jobs(4)
+            .observer(Arc::new(watch))
+            .stop(stop);
+        let stopped = run.run().expect_err("stopped");
+        assert!(matches!(stopped, Error::Interrupted), "{stopped}");
+        let report = stage.run(stage.snapshot().jobs(4));
+        assert!(report.resumed, "{round}");
+        let lines = diff_trees(
+            &stage.source,
+            &report.dump.join(ROOT),
+            &Options::of_runner(),
+        );
+        assert!(lines.is_empty(), "{round}: {}", lines.join("\n"));
+        fs::remove_dir_all(&stage.dump).expect("removed");
+        fs::create_dir(&stage.dump).expect("made");
     }
 }
