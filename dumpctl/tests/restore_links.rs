@@ -127,6 +127,32 @@ fn copies_become_links_also_where_they_are_right() {
     assert_restored(&ground, &tree);
 }
 
+/// Somebody linked a file of the dump into the tree (`cp -al`): what is written to it
+/// later would change the dump, and so would what is written to names that a restore
+/// links to it.
+#[test]
+fn no_file_of_the_dump_is_in_what_was_restored() {
+    for name in ["one/a", "two/b", "single"] {
+        let ground = linked();
+        let (tree, dump) = (ground.at("tree"), in_dump(&ground));
+        for gone in ["two/deep/er/c", name] {
+            fs::remove_file(tree.join(gone)).expect("removed");
+        }
+        fs::hard_link(dump.join(name), tree.join(name)).expect("linked");
+        let (printed, _) = restore(&ground, &["--in-place", "-n"], 0);
+        assert!(printed.contains("replace 1 entry"), "{name}: {printed}");
+        restore(&ground, &["--in-place"], 0);
+        for of in ["one/a", "two/b", "two/deep/er/c", "single"] {
+            assert_ne!(
+                inode(&tree.join(of)),
+                inode(&dump.join(name)),
+                "{name}: {of}"
+            );
+        }
+        assert_restored(&ground, &tree);
+    }
+}
+
 #[test]
 fn what_has_a_name_outside_is_not_changed_through_it() {
     for text in ["the same", "another"] {

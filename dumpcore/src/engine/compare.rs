@@ -87,6 +87,10 @@ impl Worker<'_> {
                 return Ok(new);
             }
         };
+        // What is written to it later would change the dump.
+        if self.run.rules.options.purpose.restores() && looked.id() == item.meta.id() {
+            return Ok(Judged::Copy(CopyReason::Links));
+        }
         let policy = self.run.rules.options.policy;
         let other = Self::name_at(reference, item.name);
         Ok(

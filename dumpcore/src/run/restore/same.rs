@@ -32,13 +32,17 @@ impl<'a> Comparer<'a> {
     }
 
     /// Is what there is now the same as the version? Of directories the names
-    /// are another's to compare.
+    /// are another's to compare. The version's own inode, which somebody linked there,
+    /// is not: what is written to it later would change the dump.
     pub(super) fn same(
         &mut self,
         (now, meta): (Named<'_>, &Meta),
         (old, looked): (Named<'_>, &Meta),
         keep_going: &dyn Fn() -> bool,
     ) -> Result<bool, Fault> {
+        if meta.id() == looked.id() {
+            return Ok(false);
+        }
         let mut pair = Pair {
             capabilities: self.capabilities,
             writer: &mut self.writer,
