@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
-use common::{Ground, ends};
+use common::{Disk, Ground, ends};
 use dumpcore::Snapshot;
 use fixtures::{Options, assert_same_tree};
 use rustix::fs::XattrFlags;
@@ -751,24 +751,6 @@ fn a_failure_after_the_change_is_not_told_as_nothing() {
     assert_eq!(output.status.code(), Some(23), "{said}");
     assert!(said.contains("cannot flush"), "{said}");
     assert_eq!(text(&ground, "tree/dir/other"), "second");
-}
-
-/// What is mounted until it goes out of scope: an empty disk.
-struct Disk(std::path::PathBuf);
-
-impl Disk {
-    fn at(path: std::path::PathBuf) -> Self {
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "mode=1777", "none"]);
-        assert!(mount.arg(&path).status().expect("it runs").success());
-        Self(path)
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
 }
 
 /// A disk that is mounted inside is not what the dump lacks, even if that was

@@ -4,10 +4,8 @@
 mod common;
 
 use std::fs;
-use std::path::PathBuf;
-use std::process::Command;
 
-use common::{Ground, ends};
+use common::{Disk, Ground, ends};
 use fixtures::chattr::{Freed, chattr, free};
 use serde_json::Value;
 
@@ -95,24 +93,6 @@ fn what_is_stuck_on_the_second_disk_is_named_too() {
     };
     let text = found["text"].as_str().expect("a text");
     assert!(text.contains(left.to_str().expect("a name")), "{text}");
-}
-
-/// What is mounted until it goes out of scope: an empty disk.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn at(path: PathBuf) -> Self {
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "none"]).arg(&path);
-        assert!(mount.status().expect("it runs").success());
-        Self(path)
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
 }
 
 /// A dump in which something is mounted keeps its name; it is named if it is to go.

@@ -47,6 +47,31 @@ pub(crate) trait Counting {
     fn looks(&self) -> bool;
 }
 
+/// All names count, as long as it may continue.
+pub(crate) struct AllNames<'k>(pub(crate) &'k dyn Fn() -> bool);
+
+impl Counting for AllNames<'_> {
+    fn keep_going(&self) -> bool {
+        (self.0)()
+    }
+
+    fn enters(&self, _: &Arc<DirHandle>, _: &CStr) -> bool {
+        true
+    }
+
+    fn reads(&mut self, _: &Arc<DirHandle>) -> bool {
+        true
+    }
+
+    fn leaves_out(&mut self, _: &CStr, _: bool) -> bool {
+        false
+    }
+
+    fn looks(&self) -> bool {
+        true
+    }
+}
+
 impl LinkCounts {
     /// Counts the names below these directories. What cannot be listed has
     /// none: processing its entries will fail in the same way.

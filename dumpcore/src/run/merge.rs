@@ -1,7 +1,6 @@
 //! Merging for a run, whatever for: from a run's trees and its dump root to what
 //! the engine is told.
 
-use std::ffi::CStr;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -17,7 +16,7 @@ use crate::engine::{
 };
 use crate::fs::dir_handle::{DirHandle, HandleCache};
 use crate::fs::folding::Folding;
-use crate::fs::link_counts::{Counting, LinkCounts};
+use crate::fs::link_counts::{AllNames, LinkCounts};
 use crate::fs::xattr_map::{Bare, Note};
 use crate::model::error::Error;
 use crate::model::fault::Op;
@@ -170,31 +169,6 @@ fn held(staging: &Staging<'_>) -> Held {
     }
 }
 
-/// All names of a dump are counted.
-pub(super) struct InDump<'t>(pub(super) &'t Totals<'t>);
-
-impl Counting for InDump<'_> {
-    fn keep_going(&self) -> bool {
-        self.0.keep_going()
-    }
-
-    fn enters(&self, _: &Arc<DirHandle>, _: &CStr) -> bool {
-        true
-    }
-
-    fn reads(&mut self, _: &Arc<DirHandle>) -> bool {
-        true
-    }
-
-    fn leaves_out(&mut self, _: &CStr, _: bool) -> bool {
-        false
-    }
-
-    fn looks(&self) -> bool {
-        true
-    }
-}
-
 impl Run {
     /// Compares trees with what was made of them, as it is on the disk: what
     /// would be copied again, differs. A copy that has the hash which was recorded
@@ -243,7 +217,8 @@ impl Run {
         let tops: Vec<_> = roots.iter().map(top).collect();
         let places: Vec<_> = tops.iter().map(|(_, top)| Arc::clone(top)).collect();
         let names = merge.options.source_is_dump;
-        let names = names.then(|| LinkCounts::within(&places, &mut InDump(totals)));
+        let names =
+            names.then(|| LinkCounts::within(&places, &mut AllNames(&|| totals.keep_going())));
         if let Some(names) = names.as_ref().filter(|_| merge.tells_total) {
             let entries = places.len() as u64 + names.names;
             totals.event(Expected::listed(entries).event());

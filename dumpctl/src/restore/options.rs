@@ -23,8 +23,9 @@ What is restored to a directory gets its own last name there, a whole tree the
 name of the tree. In a directory that exists, entries are made and replaced one
 by one; each is old or new at every instant. The files are copies, so that
 writing to them later does not change a dump. What is one file in the dump under
-several of the paths (a hard link) is one file again where that is possible. Where something is mounted inside,
-nothing is made, replaced or deleted: restore it by its own path.
+several of the paths (a hard link) is one file again where that is possible.
+Where something is mounted inside, nothing is made, replaced or deleted: restore
+it by its own path.
 
 A file that is not what was stored, by its recorded hash, is named with a good copy
 of it. It is restored as it is where nothing is, and replaces nothing.

@@ -108,3 +108,21 @@ pub(crate) fn traced(strace: &Child) -> Pid {
     let child = children.expect("it runs").trim().parse();
     Pid::from_raw(child.expect("one number")).expect("a process")
 }
+
+/// What is mounted until it goes out of scope: an empty disk. Needs root.
+pub(crate) struct Disk(PathBuf);
+
+impl Disk {
+    pub(crate) fn at(path: PathBuf) -> Self {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "mode=1777", "none"]);
+        assert!(mount.arg(&path).status().expect("it runs").success());
+        Self(path)
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}

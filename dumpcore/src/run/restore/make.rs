@@ -18,7 +18,7 @@ use crate::engine::{
 use crate::fs::capabilities::{self, Trial};
 use crate::fs::dir_handle::{DirHandle, HandleCache};
 use crate::fs::folding;
-use crate::fs::link_counts::LinkCounts;
+use crate::fs::link_counts::{AllNames, LinkCounts};
 use crate::fs::mount::MountOf;
 use crate::fs::name_count::NameCount;
 use crate::model::error::Error;
@@ -33,7 +33,6 @@ use crate::run::budget::budget;
 use crate::run::checking::hashes_of;
 use crate::run::expected::Expected;
 use crate::run::lacks::tell_what_is_lacking;
-use crate::run::merge::InDump;
 use crate::run::remember::tell;
 use crate::run::{CheckOrder, RunOptions};
 use crate::sys::dir::{self, For};
@@ -212,7 +211,7 @@ impl Filling<'_> {
         let version = self.version(&slots)?;
         let before = version.as_ref().map(|version| self.names(version, &totals));
         let before = before.transpose()?;
-        let counts = LinkCounts::within(version.as_slice(), &mut InDump(&totals));
+        let counts = LinkCounts::within(version.as_slice(), &mut AllNames(&|| totals.keep_going()));
         totals.event(self.expected(&counts).event());
         totals.event(Event::Phase(Phase::Restoring));
         let root = self.root(source, temporary, &slots)?;

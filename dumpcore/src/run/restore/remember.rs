@@ -20,7 +20,7 @@ use super::same::Comparer;
 use super::survey::{Side, named};
 use crate::fs::capabilities;
 use crate::fs::dir_handle::DirHandle;
-use crate::fs::link_counts::{Counting, LinkCounts};
+use crate::fs::link_counts::{AllNames, LinkCounts};
 use crate::fs::mount::MountOf;
 use crate::fs::store::NameAt;
 use crate::model::kind::Kind;
@@ -142,7 +142,11 @@ fn counts(
             ids.push(from.meta.id());
         }
     }
-    Some(LinkCounts::among(&tops, &ids, &mut All(options)))
+    Some(LinkCounts::among(
+        &tops,
+        &ids,
+        &mut AllNames(&|| options.keep_going()),
+    ))
 }
 
 /// What these names lead to.
@@ -152,31 +156,6 @@ fn below(top: &Arc<DirHandle>, names: &[CString]) -> Option<Arc<DirHandle>> {
         at = at.enter(name, For::Passing).ok()?.place;
     }
     Some(at)
-}
-
-/// All names in a dump.
-struct All<'o>(&'o RunOptions);
-
-impl Counting for All<'_> {
-    fn keep_going(&self) -> bool {
-        self.0.keep_going()
-    }
-
-    fn enters(&self, _: &Arc<DirHandle>, _: &CStr) -> bool {
-        true
-    }
-
-    fn reads(&mut self, _: &Arc<DirHandle>) -> bool {
-        true
-    }
-
-    fn leaves_out(&mut self, _: &CStr, _: bool) -> bool {
-        false
-    }
-
-    fn looks(&self) -> bool {
-        true
-    }
 }
 
 /// Walks a place and its version in step.
