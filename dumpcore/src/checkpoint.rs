@@ -285,7 +285,8 @@ fn faulty(made: &Made<'_>, base: &Path) -> BTreeSet<PathBuf> {
         Err(_) => [fault.path.clone(), fault.path.clone()],
     };
     made.totals.with_faults(|faults| {
-        let lost = faults.iter().filter(|fault| fault.op != Op::Verify);
+        let is_told = |op: Op| matches!(op, Op::Verify | Op::VerifyMetadata);
+        let lost = faults.iter().filter(|fault| !is_told(fault.op));
         lost.flat_map(in_dump).collect()
     })
 }

@@ -8,12 +8,14 @@ mod common;
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use common::{Stage, tick};
 use dumpcore::{
-    CatalogTools, Checkpoint, DamageKind, KeepPeriod, KeepPolicy, KeepRules, Prune, Replica,
-    Replicated, Report, RunOptions, Scrub, Scrubbed, Warning,
+    CatalogTools, Checkpoint, DamageKind, Error, Event, KeepPeriod, KeepPolicy, KeepRules, Kind,
+    Prune, Replica, Replicated, Report, RunOptions, Scrub, Scrubbed, Warning,
 };
 use fixtures::chattr::{Freed, chattr};
 use fixtures::{Options, acl, diff_trees, keep_times, rot};
@@ -209,6 +211,35 @@ fn copies_have_what_was_stored() {
         let scrubbed = scrub(copied_to);
         assert_others_of(&scrubbed, &["tree/bare"], if turn == 1 { 2 } else { 1 });
     }
+}
+
+/// So is what a stopped copy left to the next one.
+#[test]
+fn what_was_copied_before_a_stop_is_known_too() {
+    let unknown = "SELECT count(*) FROM inode WHERE kind=0 AND xattrs IS NULL";
+    let stage = begun();
+    dump(&stage);
+    let (stop, stored) = (Arc::new(AtomicBool::new(false)), AtomicUsize::new(0));
+    let flag = Arc::clone(&stop);
+    let watch = move |event: Event<'_>| {
+        let is_file = matches!(
+            event,
+            Event::Entry {
+                kind: Kind::File,
+                ..
+            }
+        );
+        if is_file && stored.fetch_add(1, Ordering::Relaxed) == 1 {
+            flag.store(true, Ordering::Relaxed);
+        }
+    };
+    let checkpoint = || Checkpoint::new(&stage.dump).jobs(1);
+    let stopped = checkpoint().observer(Arc::new(watch)).stop(stop).run();
+    assert!(matches!(stopped, Err(Error::Interrupted)), "{stopped:?}");
+    let report = checkpoint().run().expect("made");
+    assert!(report.counts.kept.number > 0, "{report:#?}");
+    assert_eq!(number(&stage, unknown), 0);
+    assert_sound(&stage);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::Arc;
 
-use super::check_attributes::{attributes_of, note_attributes};
+use super::check_attributes::{Recorded, note_attributes, note_kept_attributes};
 use super::checked::{Checked, CopyDamage, Doubt, GoodCopy, Opinion};
 use super::entry::Item;
 use super::worker::Worker;
@@ -71,15 +71,19 @@ impl Worker<'_> {
         match stored {
             Ok(stored) => {
                 let file = checked.file(&stored.meta);
-                let stored = self.checked(checked, item, stored, file)?;
-                note_attributes(checked, item, &stored, file);
+                let recorded = file.map(|file| Recorded::of(item, file));
+                let stored = self.checked(checked, item, stored, recorded.as_ref())?;
+                note_attributes(checked, &stored, recorded.as_ref());
                 Ok(stored)
             }
             Err(StoreError::Op(op_error)) if is_unreadable(&op_error) => {
                 let healed = self.unreadable_source(checked, item, op_error)?;
-                if let Some(file) = checked.file(item.meta) {
-                    self.name_other_metadata(item, item.meta, &file);
+                let file = checked.file(item.meta);
+                let recorded = file.map(|file| Recorded::of(item, file));
+                if let Some(recorded) = &recorded {
+                    self.name_other_metadata(item, item.meta, recorded);
                 }
+                note_attributes(checked, &healed, recorded.as_ref());
                 Ok(healed)
             }
             Err(error) => Err(error),
@@ -91,15 +95,16 @@ impl Worker<'_> {
         checked: &Checked<'_>,
         item: Item<'_>,
         stored: Stored,
-        file: Option<RecordedFile>,
+        recorded: Option<&Recorded>,
     ) -> Result<Stored, StoreError> {
+        let file = recorded.map(|recorded| recorded.file);
         if let Some(was) = file.filter(|file| !file.is_it(&stored.meta)) {
             return self.changed(checked, item, stored, was);
         }
-        let recorded = file.and_then(|file| file.hash);
-        let compared = self.compared(checked, item, stored, recorded)?;
-        if let Some(file) = file.filter(|_| !compared.is_named) {
-            self.name_other_metadata(item, &compared.stored.meta, &file);
+        let hash = file.and_then(|file| file.hash);
+        let compared = self.compared(checked, item, stored, hash)?;
+        if let Some(recorded) = recorded.filter(|_| !compared.is_named) {
+            self.name_other_metadata(item, &compared.stored.meta, recorded);
         }
         Ok(compared.stored)
     }
@@ -407,21 +412,24 @@ impl Worker<'_> {
             return Ok(true);
         };
         // What was copied of one that changed is copied again, and told again.
-        if !file.is_it(item.meta) || !file.has_metadata(item.meta, attributes_of(item).as_ref()) {
+        if !file.is_it(item.meta) || !Recorded::of(item, file).is_met_by(item.meta) {
             return Ok(false);
         }
-        let Some(recorded) = file.hash else {
-            return Ok(true);
-        };
         let Ok(copy) = file::open_file(target.as_fd(), item.name) else {
-            return Ok(false);
+            return Ok(file.hash.is_none());
         };
-        if self.hash_of(&copy, kept)? != Some(recorded) {
-            return Ok(false);
+        let made = stat::look_born(&copy).ok();
+        if let Some(recorded) = file.hash {
+            if self.hash_of(&copy, kept)? != Some(recorded) {
+                return Ok(false);
+            }
+            self.counter.checked(kept.size);
+            if let Some(made) = &made {
+                checked.made(made, &recorded);
+            }
         }
-        self.counter.checked(kept.size);
-        if let Ok(made) = stat::look_born(&copy) {
-            checked.made(&made, &recorded);
+        if let Some(made) = &made {
+            note_kept_attributes(checked, &copy, made);
         }
         Ok(true)
     }

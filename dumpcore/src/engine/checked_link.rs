@@ -79,7 +79,7 @@ impl Worker<'_> {
                 // What is copied names it, where it is the same inode.
                 if looked.id() != item.meta.id() {
                     let cause = io::Error::other(OTHER_METADATA);
-                    self.damaged_reference(item, looked, Op::Verify, cause);
+                    self.damaged_reference(item, looked, Op::VerifyMetadata, cause);
                 }
                 Ok(Some(false))
             }

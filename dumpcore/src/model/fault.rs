@@ -50,8 +50,10 @@ pub enum Op {
     Sync,
     /// Locking a dump root.
     Lock,
-    /// Comparing what was written with what was read.
+    /// Comparing what was written with what was read, or a file with what was stored.
     Verify,
+    /// The same of its mode, owner, extended attributes and ACLs alone.
+    VerifyMetadata,
 }
 
 impl Op {
@@ -77,6 +79,7 @@ impl Op {
             Op::Sync => "sync",
             Op::Lock => "lock",
             Op::Verify => "verify",
+            Op::VerifyMetadata => "verify_metadata",
         }
     }
 }
@@ -103,6 +106,7 @@ impl fmt::Display for Op {
             Op::Sync => "flush",
             Op::Lock => "lock",
             Op::Verify => "verify",
+            Op::VerifyMetadata => "verify",
         })
     }
 }

@@ -52,7 +52,7 @@ impl<'a> Judge<'a> {
 pub(super) fn is_loss(fault: &Fault) -> bool {
     matches!(
         fault.op,
-        Op::SetOwner | Op::SetMode | Op::SetXattr | Op::SetTimes
+        Op::SetOwner | Op::SetMode | Op::SetXattr | Op::SetTimes | Op::VerifyMetadata
     )
 }
 
