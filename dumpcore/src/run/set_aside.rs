@@ -30,20 +30,26 @@ use crate::sys::name::c_name;
 #[derive(Default)]
 pub(super) struct Attempts {
     /// What was set aside, to be told by the next.
-    told: Vec<Warning>,
+    told: Vec<SetAside>,
     /// Why the last one ended, when that was something in its target.
     pub(super) obstacle: Option<Fault>,
 }
 
+/// A target that was set aside.
+struct SetAside {
+    warning: Warning,
+    /// What was in the way, where it is immutable or append-only: it cannot be removed
+    /// either, for the same reason.
+    fixed: Option<PathBuf>,
+}
+
 impl Attempts {
-    /// Tells what was set aside. The paths that were in the way.
+    /// Tells what was set aside. The paths of what was in the way and cannot be removed
+    /// for the same reason.
     pub(super) fn tell(&self, totals: &Totals<'_>) -> Vec<PathBuf> {
-        let tell = |warning: &Warning| {
-            totals.warn(warning.clone());
-            match warning {
-                Warning::SetAside { fault, .. } => Some(fault.path.clone()),
-                _ => None,
-            }
+        let tell = |aside: &SetAside| {
+            totals.warn(aside.warning.clone());
+            aside.fixed.clone()
         };
         self.told.iter().filter_map(tell).collect()
     }
@@ -79,7 +85,7 @@ impl Run {
 
     /// Moves the target in which something was in the way to what is on its way out.
     /// `None` where that cannot be.
-    fn set_aside(&self, obstacle: &Fault) -> Option<Warning> {
+    fn set_aside(&self, obstacle: &Fault) -> Option<SetAside> {
         let below = obstacle.path.strip_prefix(self.dump.path()).ok()?;
         let mut names = below.iter().map(OsStr::as_bytes);
         let found = DumpName::from_names(names.next()?, names.next()?, names.next()?)?;
@@ -90,12 +96,14 @@ impl Run {
         let path = removing.path_of(&leaf);
         let within = below.strip_prefix(id.path()).ok()?;
         let held = fixed(&obstacle.cause, &path.join(within));
+        let fixed = held.as_ref().map(|_| path.join(within));
         let cause = held.map_or_else(
             || obstacle.cause.clone(),
             |fixed| fixed.answer(false).into(),
         );
         let fault = Fault::new(obstacle.op, path.join(within), cause);
-        Some(Warning::SetAside { path, fault })
+        let warning = Warning::SetAside { path, fault };
+        Some(SetAside { warning, fixed })
     }
 }
 
