@@ -120,9 +120,11 @@ fn what_was_stopped_is_resumed_with_its_links() {
     );
     let left = fs::read_dir(&out).expect("listed").count();
     assert_eq!(left, 2, "one, and what is left of two");
-    // Somebody writes to a name meanwhile: another inode than what is left links to.
-    fs::remove_file(out.join("one/more")).expect("removed");
-    fs::write(out.join("one/more"), "since").expect("written");
+    // Somebody replaces these meanwhile: other inodes than what is left links to.
+    for name in ["one/file", "one/more"] {
+        fs::remove_file(out.join(name)).expect("removed");
+        fs::write(out.join(name), "since").expect("written");
+    }
     let all = among(&ground);
     for name in ["one", "two", "three"] {
         done(restore(&ground, name, &out, &all));
@@ -149,4 +151,32 @@ fn what_has_changed_between_two_of_them_is_not_linked_to() {
     let read = |name: &str| fs::read_to_string(out.join(name)).expect("read");
     assert_eq!([read("two/file"), read("two/more")], ["text\n", "more\n"]);
     assert_eq!(read("moved/file"), "written since");
+}
+
+/// A name may become something else in the middle of a restoration: what would be
+/// linked to it is a file of its own, with what the dump has.
+#[test]
+fn what_changes_while_it_is_linked_to_is_not_linked_to() {
+    let ground = ground();
+    let out = ground.beside("out");
+    fs::create_dir(&out).expect("made");
+    let all = among(&ground);
+    done(restore(&ground, "one", &out, &all));
+    let (one, replaced) = (out.join("one"), AtomicBool::new(false));
+    let replace = move |event: Event<'_>| {
+        // The first is linked; the names to link to were looked at before.
+        if matches!(event, Event::Entry { .. }) && !replaced.swap(true, Ordering::Relaxed) {
+            for name in ["file", "more"] {
+                let (new, path) = (one.join("new"), one.join(name));
+                fs::write(&new, "mine").expect("written");
+                fs::rename(&new, &path).expect("renamed");
+            }
+        }
+    };
+    let restored = restore(&ground, "two", &out, &all).jobs(1);
+    let report = done(restored.observer(Arc::new(replace)));
+    let read = |name: &str| fs::read_to_string(out.join(name)).expect("read");
+    assert_eq!([read("two/file"), read("two/more")], ["text\n", "more\n"]);
+    assert_eq!([read("one/file"), read("one/more")], ["mine", "mine"]);
+    assert!(!report.warnings.is_empty(), "that they are split is told");
 }

@@ -10,10 +10,12 @@
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 
+use super::earlier_name::EarlierName;
 use super::entry::{Item, Outcome};
 use super::hardlinks::{FirstName, Role, SourceState};
-use super::job::Job;
+use super::job::{Found, Job};
 use super::judged::Judged;
+use super::rules::Rules;
 use super::worker::Worker;
 use crate::fs::inspect;
 use crate::fs::store::StoreError;
@@ -28,9 +30,13 @@ impl Worker<'_> {
     pub(super) fn hardlinked(
         &mut self,
         item: Item<'_>,
-        existing: Option<u64>,
+        mut existing: Option<u64>,
     ) -> Result<Option<Outcome>, StoreError> {
         let id = item.meta.id();
+        if existing == Some(Found::ANOTHERS) {
+            // It may be a whole directory, for which nobody is to wait below.
+            self.clear_after(item.node, item.name, existing.take());
+        }
         let next = self.run.count_names();
         if !next.is_empty() {
             self.run.queue.add(next);
@@ -120,11 +126,33 @@ impl Worker<'_> {
             }
             return Ok(stored);
         }
+        if earlier(self.run.rules, item, first_name).is_some()
+            && let Some(stays) = self.stay(item, existing)?
+        {
+            return Ok(Some(stays));
+        }
         let doubted = !item.has_true_inode() || self.run.do_inodes_collide();
         if doubted && !self.agrees(item, first_name)? {
             return self.single(item, existing);
         }
         self.link_to_first(item, existing, first_name).map(Some)
+    }
+
+    /// Leaves an entry as it is where that is right.
+    fn stay(
+        &mut self,
+        item: Item<'_>,
+        existing: Option<u64>,
+    ) -> Result<Option<Outcome>, StoreError> {
+        if !self.run.rules.leaves_what_is_same() {
+            return Ok(None);
+        }
+        match self.judge(item)? {
+            Judged::Link(found) if self.run.groups.claim(found.meta.id(), item.meta.id()) => {
+                Ok(self.link(item, &found, existing)?.ok())
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Does a name have the contents that were stored for the first name with
@@ -171,7 +199,9 @@ impl Worker<'_> {
         if self.run.rules.marks.is_some_and(|m| m.has(place.id().ino)) {
             self.mark(item.node);
         }
-        if existing == Some(first_name.ino) {
+        let earlier = earlier(self.run.rules, item, first_name);
+        let is_right = || earlier.is_none_or(|earlier| earlier.is_at(target, item.name));
+        if existing == Some(first_name.ino) && is_right() {
             return Ok(outcome(Action::HardLinked, first_name.ino));
         }
         self.clear_after(item.node, item.name, existing);
@@ -180,20 +210,33 @@ impl Worker<'_> {
             return Ok(outcome(Action::Linked, first_name.ino));
         }
         self.begin_changing(item.node)?;
-        let from = place.open().map_err(|e| OpError::target(Op::Open, e))?;
+        let from = match place.open() {
+            // It was moved in the tree meanwhile.
+            Err(_) if earlier.is_some() => return self.split(item),
+            from => from.map_err(|e| OpError::target(Op::Open, e))?,
+        };
         let (from, to) = (from.as_fd(), target.as_fd());
         match link::hard_link(from, &first_name.name, to, item.name) {
-            Ok(()) => Ok(outcome(Action::HardLinked, first_name.ino)),
-            Err(e) if errno::is_link_refused(&e) => {
-                let copied = self.copy(item, CopyReason::NoLink)?;
-                let path = item.node.full_path(Side::Source, item.name);
-                self.run.totals.warn(Warning::GroupSplit { path });
-                let replacement = self.first(item, &copied);
-                self.run.groups.replace(item.meta.id(), replacement);
-                Ok(copied)
+            Ok(()) if is_right() => Ok(outcome(Action::HardLinked, first_name.ino)),
+            Ok(()) => {
+                let removed = link::remove(to, item.name);
+                removed.map_err(|e| StoreError::HalfMade(OpError::target(Op::Remove, e)))?;
+                self.split(item)
             }
+            Err(e) if errno::is_link_refused(&e) => self.split(item),
             Err(e) => Err(OpError::target(Op::Link, e).into()),
         }
+    }
+
+    /// Stores a name that cannot be linked to the first one as a file of its own.
+    /// Names that are met later are linked to it.
+    fn split(&mut self, item: Item<'_>) -> Result<Outcome, StoreError> {
+        let copied = self.copy(item, CopyReason::NoLink)?;
+        let path = item.node.full_path(Side::Source, item.name);
+        self.run.totals.warn(Warning::GroupSplit { path });
+        let replacement = self.first(item, &copied);
+        self.run.groups.replace(item.meta.id(), replacement);
+        Ok(copied)
     }
 
     /// Where the dump has the first name of a group; what was left where it is
@@ -220,4 +263,10 @@ impl Worker<'_> {
             looked.is_ok_and(|looked| looked.ino == ino)
         })
     }
+}
+
+/// The earlier name that the first name of an entry's inode is, if it is one.
+fn earlier<'r>(rules: &'r Rules<'_>, item: Item<'_>, first: &FirstName) -> Option<&'r EarlierName> {
+    let earlier = rules.earlier?.get(&item.meta.id())?;
+    earlier.is(first).then_some(earlier)
 }

@@ -161,15 +161,17 @@ impl<J> Hardlinks<J> {
     }
 
     /// An inode has a name already, which an earlier merge made: this inode of the
-    /// target is given to it.
+    /// target is given to it, unless it is another's.
     pub(super) fn begin(&self, id: Id, made: Id, first: FirstName) {
+        if !self.claim(made, id) {
+            return;
+        }
         let group = Group {
             state: State::Settled(first),
             met: 0,
             names: u32::MAX,
         };
         lock(&self.groups).insert(id, group);
-        self.claim(made, id);
     }
 
     /// A name was met of the source inode `id`, which has `names` names.

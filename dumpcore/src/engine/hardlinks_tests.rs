@@ -210,3 +210,15 @@ fn way_is_made_for_a_name_before_its_job_is_given_away() {
     let role = groups.meet(A, 3, 'c', || seen.store(true, Ordering::SeqCst));
     assert!(matches!(role, Role::Follow(..)) && !seen.load(Ordering::SeqCst));
 }
+
+/// One inode of the target is not given to two of the source, whatever was there before.
+#[test]
+fn what_an_earlier_merge_left_belongs_to_one_inode() {
+    let groups = Hardlinks::new(false);
+    let made = Id { dev: 1, ino: 7 };
+    groups.begin(A, made, first(7));
+    groups.begin(B, made, first(7));
+    assert!(matches!(groups.meet(A, 2, 'a', || ()), Role::Follow(..)));
+    assert!(matches!(groups.meet(B, 2, 'b', || ()), Role::Lead('b', _)));
+    assert!(!groups.claim(made, B));
+}

@@ -122,16 +122,18 @@ impl Found {
         Some(self.chunk.get(index).ino)
     }
 
+    /// The number of what is not of the type that an entry has: none that is its own.
+    pub(super) const ANOTHERS: u64 = 0;
+
     /// The same for an entry of this type: of another one no number is its own.
     pub(super) fn take_as(&mut self, name: &CStr, kind: Kind) -> Option<u64> {
-        const ANOTHERS: u64 = 0;
         let ino = self.take(name)?;
         let listed = self
             .chunk
             .find(name)
             .map(|index| self.chunk.get(index).kind);
         let is_other = listed.flatten().is_some_and(|listed| listed != kind);
-        Some(if is_other { ANOTHERS } else { ino })
+        Some(if is_other { Self::ANOTHERS } else { ino })
     }
 }
 

@@ -181,7 +181,7 @@ pub(crate) fn merge(rules: &Rules<'_>, budget: Budget, totals: &Totals<'_>, root
     };
     let run = Shared::new(rules, totals, budget, start);
     for (id, earlier) in rules.earlier.into_iter().flatten() {
-        run.groups.begin(*id, earlier.made, earlier.first());
+        run.groups.begin(*id, earlier.there.id(), earlier.first());
     }
     let posts = watch::Posts::default();
     std::thread::scope(|scope| {

@@ -2,12 +2,10 @@
 //! restored under which name, so that names of them which come later become links.
 //!
 //! Only names that were held against the dump after they were restored are
-//! remembered. Each is looked at again before it is used, and only on the same mount
-//! can it be linked to.
+//! remembered. Each is looked at again before a restoration begins, and what was linked
+//! to it after that; only on the same mount can it be linked to.
 
 use std::collections::HashMap;
-use std::ffi::CString;
-use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -17,10 +15,9 @@ use crate::fs::dir_handle::{DirHandle, HandleCache};
 use crate::fs::link_counts::LinkCounts;
 use crate::fs::mount::MountOf;
 use crate::model::kind::Kind;
-use crate::model::metadata::{Id, Meta};
+use crate::model::metadata::Id;
 use crate::policy::layout::DumpName;
 use crate::sys::lock::lock;
-use crate::sys::stat::{self, Fresh};
 
 /// How many directories stay open at most.
 const OPEN: usize = 64;
@@ -56,25 +53,8 @@ pub(super) struct Restored {
 /// A name that an inode of the dump was restored under.
 #[derive(Clone, Debug)]
 pub(super) struct Name {
-    /// The inode of the dump.
-    pub(super) of: Meta,
-    /// What was restored.
-    pub(super) there: Meta,
     pub(super) mount: MountOf,
-    pub(super) place: Arc<DirHandle>,
-    pub(super) name: CString,
-}
-
-impl Name {
-    /// Is it still what was restored, as far as can be seen without reading it?
-    pub(super) fn is_there(&self) -> bool {
-        let looked = self
-            .place
-            .open()
-            .and_then(|dir| stat::look(dir.as_fd(), &self.name, Fresh::AsStat));
-        let is = |meta: &Meta| (meta.id(), meta.kind, meta.size, meta.mtime, meta.mode);
-        looked.is_ok_and(|there| is(&there) == is(&self.there))
-    }
+    pub(super) restored: EarlierName,
 }
 
 impl LinksAmong {
@@ -98,16 +78,10 @@ impl LinksAmong {
             Kind::Dir => dump.firsts.iter().collect(),
             _ => dump.firsts.get_key_value(&one).into_iter().collect(),
         };
-        let usable = |name: &&Name| name.mount == mount && name.is_there();
+        let usable = |name: &&Name| name.mount == mount && name.restored.is_there();
         let named = |(id, names): (&Id, &Vec<Name>)| {
             let name = names.iter().find(usable)?;
-            let earlier = EarlierName {
-                of: name.of,
-                made: name.there.id(),
-                place: Arc::clone(&name.place),
-                name: name.name.clone(),
-            };
-            Some((*id, earlier))
+            Some((*id, name.restored.clone()))
         };
         firsts.into_iter().filter_map(named).collect()
     }

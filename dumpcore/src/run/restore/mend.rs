@@ -60,10 +60,7 @@ impl Mending<'_> {
         let is_one = request.from.meta.kind == self.there.kind && self.there.kind != Kind::Dir;
         if options.dry_run || !request.may_replace || is_one {
             let sides = (self.this.place, self.this.origin);
-            let mut against = against((request, options), sides, self.merging)?;
-            if is_one && self.is_apart() {
-                against.overwrites.count(&request.path, true);
-            }
+            let against = against((request, options), sides, self.merging)?;
             let is_same = against.is_same() && against.removes.entries == 0;
             against.tell(&mut plan);
             if options.dry_run {
@@ -87,19 +84,6 @@ impl Mending<'_> {
         };
         report.waited = waited;
         Ok(Restored::Done(Box::new(report)))
-    }
-
-    /// Is it a file of its own, and a hard link in the dump to what was restored?
-    fn is_apart(&self) -> bool {
-        let Restoration { request, place, .. } = self.this;
-        let mount = MountOf::of(place.dir());
-        let (Some(among), Ok(mount)) = (&request.among, mount) else {
-            return false;
-        };
-        let earlier = among.earlier(&request.from, mount);
-        let mut earlier = earlier.values();
-        let replaces = self.merging.replaces(&self.there, &request.from.meta);
-        replaces && earlier.any(|earlier| earlier.made != self.there.id())
     }
 
     fn wanted<'w>(&'w self, keep_going: &'w dyn Fn() -> bool) -> Wanted<'w> {

@@ -18,6 +18,7 @@ use super::place::{Origin, Place};
 use super::request::{Named, Request};
 use super::same::Comparer;
 use super::survey::{Side, named};
+use crate::engine::EarlierName;
 use crate::fs::capabilities;
 use crate::fs::dir_handle::DirHandle;
 use crate::fs::link_counts::{AllNames, LinkCounts};
@@ -215,7 +216,7 @@ impl Walk<'_> {
             return;
         };
         let names = self.dump.firsts.entry(id).or_default();
-        names.retain(Name::is_there);
+        names.retain(|name| name.restored.is_there());
         let Ok(there) = stat::look(here.as_fd(), name, Fresh::AsStat) else {
             return;
         };
@@ -227,13 +228,13 @@ impl Walk<'_> {
             .comparer
             .same((here, &there), (old, looked), self.keep_going);
         if matches!(same, Ok(true)) {
-            names.push(Name {
+            let restored = EarlierName {
                 of: *looked,
                 there,
-                mount,
                 place: Arc::clone(&now.place),
                 name: name.to_owned(),
-            });
+            };
+            names.push(Name { mount, restored });
         }
     }
 }
